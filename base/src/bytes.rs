@@ -1,0 +1,197 @@
+//! Immutable bytes that several owners share: what an application hands over is referred to until it is acknowledged,
+//! never copied on the way to the packet.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::{Deref, Range};
+
+/// A cheap-to-clone view of immutable bytes. A slice of it shares the same memory, and keeps all of it alive.
+#[derive(Clone, Default)]
+pub struct Bytes {
+    storage: Storage,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Storage {
+    Static(&'static [u8]),
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Default for Storage {
+    fn default() -> Storage {
+        Storage::Static(&[])
+    }
+}
+
+impl Bytes {
+    /// No bytes.
+    pub const fn new() -> Bytes {
+        Bytes::from_static(&[])
+    }
+
+    /// Bytes of the program itself: nothing is allocated.
+    pub const fn from_static(bytes: &'static [u8]) -> Bytes {
+        Bytes { storage: Storage::Static(bytes), range: 0..bytes.len() }
+    }
+
+    /// A copy of `bytes`.
+    pub fn copy_from_slice(bytes: &[u8]) -> Bytes {
+        Bytes::from(bytes.to_vec())
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.range.end - self.range.start
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes themselves.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        let all = match &self.storage {
+            Storage::Static(bytes) => bytes,
+            Storage::Shared(bytes) => bytes.as_slice(),
+        };
+        all.get(self.range.clone()).unwrap_or(&[])
+    }
+
+    /// A part of these bytes, in the same memory. What lies outside is cut off rather than a panic.
+    pub fn slice(&self, range: Range<usize>) -> Bytes {
+        let end = range.end.min(self.len());
+        let start = range.start.min(end);
+        Bytes { storage: self.storage.clone(), range: self.range.start + start..self.range.start + end }
+    }
+
+    /// Drops the first `count` bytes, or all if there are fewer.
+    pub fn advance(&mut self, count: usize) {
+        self.range.start += count.min(self.len());
+        self.release_if_empty();
+    }
+
+    /// Splits off the first `count` bytes, or all if there are fewer.
+    pub fn split_to(&mut self, count: usize) -> Bytes {
+        if count >= self.len() {
+            return core::mem::take(self);
+        }
+        let front = self.slice(0..count);
+        self.advance(count);
+        front
+    }
+
+    /// An empty view must not keep memory alive.
+    fn release_if_empty(&mut self) {
+        if self.is_empty() {
+            *self = Bytes::new();
+        }
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    /// Takes the vector over without a copy.
+    fn from(bytes: Vec<u8>) -> Bytes {
+        if bytes.is_empty() {
+            return Bytes::new();
+        }
+        let range = 0..bytes.len();
+        Bytes { storage: Storage::Shared(Arc::new(bytes)), range }
+    }
+}
+
+impl From<&'static str> for Bytes {
+    fn from(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+}
+
+impl From<alloc::string::String> for Bytes {
+    fn from(text: alloc::string::String) -> Bytes {
+        Bytes::from(text.into_bytes())
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Bytes {
+    fn from(bytes: &'static [u8; N]) -> Bytes {
+        Bytes::from_static(bytes)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Bytes) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Bytes {}
+
+impl PartialEq<[u8]> for Bytes {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.as_slice() == other
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.as_slice().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn a_slice_of_a_slice_shares_memory() {
+        let bytes = Bytes::from(vec![0, 1, 2, 3, 4, 5]);
+        let middle = bytes.slice(1..5).slice(1..3);
+        assert_eq!(*middle, [2, 3]);
+        assert!(core::ptr::eq(&bytes[2], &middle[0]));
+    }
+
+    #[test]
+    fn splitting_and_advancing_lose_nothing() {
+        let mut bytes = Bytes::from(vec![0, 1, 2, 3]);
+        assert_eq!(*bytes.split_to(1), [0]);
+        bytes.advance(1);
+        assert_eq!(*bytes, [2, 3]);
+        assert_eq!(*bytes.split_to(9), [2, 3]);
+        assert!(bytes.is_empty());
+        bytes.advance(3);
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn out_of_range_is_cut_off() {
+        let bytes = Bytes::from_static(b"abc");
+        assert_eq!(*bytes.slice(2..9), *b"c");
+        assert!(bytes.slice(7..9).is_empty());
+    }
+
+    #[test]
+    fn an_empty_view_keeps_nothing_alive() {
+        let memory = Arc::new(vec![1, 2, 3]);
+        let mut bytes = Bytes { storage: Storage::Shared(memory.clone()), range: 0..3 };
+        bytes.advance(3);
+        assert_eq!(Arc::strong_count(&memory), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! What every other crate of Posthaste stands on: integers as QUIC writes them, checked cursors, shared bytes, time that
+//! is handed in, datagrams, the [`Machine`] contract and the timer wheel.
+//!
+//! Nothing here knows a protocol beyond RFC 9000 section 16 (variable-length integers) and section 2.1 (stream numbers).
+//! Nothing here reads a clock, opens a socket or starts a thread.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod bytes;
+pub mod datagram;
+pub mod machine;
+pub mod random;
+pub mod reader;
+pub mod stream_id;
+pub mod time;
+pub mod varint;
+pub mod wheel;
+pub mod writer;
+
+pub use bytes::Bytes;
+pub use datagram::{Datagram, Ecn, FourTuple, Transmit};
+pub use machine::Machine;
+pub use random::Random;
+pub use reader::{Reader, Truncated};
+pub use stream_id::{Direction, Side, StreamId};
+pub use time::{Duration, Instant};
+pub use varint::VarInt;
+pub use wheel::{TimerKey, Wheel};
+pub use writer::{Full, Writer};
