@@ -1,0 +1,56 @@
+//! HKDF (RFC 5869) and its labelled form of TLS 1.3 (RFC 9846 section 7.1), on top of a provider's HMAC.
+
+use crate::{Hash, Secret};
+
+/// What every label of TLS 1.3 begins with.
+const PREFIX: &[u8] = b"tls13 ";
+
+/// HKDF-Extract: a pseudorandom key of the hash's length.
+pub fn extract(hash: &dyn Hash, salt: &[u8], input_keying_material: &[u8]) -> Secret {
+    Secret::new(&hash.hmac(salt, &[input_keying_material]))
+}
+
+/// HKDF-Expand, with `info` in parts.
+///
+/// # Panics
+/// If `out` is longer than 255 digests (RFC 5869 section 2.3): lengths are ours, never a peer's.
+pub fn expand(hash: &dyn Hash, secret: &Secret, info: &[&[u8]], out: &mut [u8]) {
+    assert!(out.len() <= 255 * hash.output_len(), "HKDF cannot give {} bytes", out.len());
+    let mut previous = crate::Digest::new(&[]);
+    for (block, counter) in out.chunks_mut(hash.output_len()).zip(1..=u8::MAX) {
+        let counter = [counter];
+        let mut parts: [&[u8]; 8] = [&[]; 8];
+        assert!(info.len() <= 6, "info of {} parts", info.len());
+        let inputs = core::iter::once(&*previous).chain(info.iter().copied()).chain(core::iter::once(&counter[..]));
+        for (place, part) in parts.iter_mut().zip(inputs) {
+            *place = part;
+        }
+        let digest = hash.hmac(secret.as_bytes(), &parts);
+        for (place, byte) in block.iter_mut().zip(digest.iter()) {
+            *place = *byte;
+        }
+        previous = digest;
+    }
+}
+
+/// HKDF-Expand-Label: `label` without its "tls13 " prefix.
+///
+/// # Panics
+/// If label or context does not fit its one-byte length, or `out` its two-byte one.
+pub fn expand_label(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u8], out: &mut [u8]) {
+    let out_len = u16::try_from(out.len()).expect("labelled output fits 16 bits").to_be_bytes();
+    let label_len = u8::try_from(PREFIX.len() + label.len()).expect("a label fits 8 bits");
+    let context_len = u8::try_from(context.len()).expect("a context fits 8 bits");
+    expand(hash, secret, &[&out_len, &[label_len], PREFIX, label, &[context_len], context], out);
+}
+
+/// HKDF-Expand-Label to a secret of the hash's length, as the key schedule needs it.
+pub fn expand_label_secret(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u8]) -> Secret {
+    let mut out = [0; Secret::MAX_LEN];
+    let len = hash.output_len();
+    let (used, _) = out.split_at_mut(len);
+    expand_label(hash, secret, label, context, used);
+    let result = Secret::new(used);
+    crate::secret::wipe(&mut out);
+    result
+}
