@@ -1,0 +1,84 @@
+//! X25519 (RFC 7748), P-256 and P-384 as TLS 1.3 uses them (RFC 9846 section 4.3.8).
+//!
+//! ring makes ephemeral keys from its own source of random bytes only, and lets nobody else implement that source. So the
+//! `random` that is handed in is not used here: a simulation that has to be reproducible replaces this table.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use base::Random;
+use crypto::{Accepted, KeyExchange, KeyExchangeError, NamedGroup, Offer, Secret};
+use ring::agreement::{self, EphemeralPrivateKey, PublicKey, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+
+/// X25519.
+pub static X25519: &dyn KeyExchange =
+    &RingKeyExchange { group: NamedGroup::X25519, algorithm: &agreement::X25519, share_len: 32 };
+/// NIST P-256.
+pub static P256: &dyn KeyExchange =
+    &RingKeyExchange { group: NamedGroup::SECP256R1, algorithm: &agreement::ECDH_P256, share_len: 65 };
+/// NIST P-384.
+pub static P384: &dyn KeyExchange =
+    &RingKeyExchange { group: NamedGroup::SECP384R1, algorithm: &agreement::ECDH_P384, share_len: 97 };
+
+struct RingKeyExchange {
+    group: NamedGroup,
+    algorithm: &'static agreement::Algorithm,
+    /// Bytes of a share; for the curves, those of an uncompressed point.
+    share_len: usize,
+}
+
+impl RingKeyExchange {
+    fn generate(&self) -> Result<RingOffer, KeyExchangeError> {
+        let private = EphemeralPrivateKey::generate(self.algorithm, &SystemRandom::new());
+        let private = private.map_err(|_| KeyExchangeError::Internal)?;
+        let public = private.compute_public_key().map_err(|_| KeyExchangeError::Internal)?;
+        Ok(RingOffer { private, public })
+    }
+}
+
+impl KeyExchange for RingKeyExchange {
+    fn group(&self) -> NamedGroup {
+        self.group
+    }
+
+    fn offer(&self, _random: &mut dyn Random) -> Result<Box<dyn Offer>, KeyExchangeError> {
+        Ok(Box::new(self.generate()?))
+    }
+
+    fn accept(&self, client_share: &[u8], _random: &mut dyn Random) -> Result<Accepted, KeyExchangeError> {
+        // Before any work is done for a share that cannot be right.
+        if client_share.len() != self.share_len {
+            return Err(KeyExchangeError::BadShare);
+        }
+        let ours = self.generate()?;
+        let share = Vec::from(ours.public.as_ref());
+        Ok(Accepted { share, secret: ours.agree(client_share)? })
+    }
+}
+
+struct RingOffer {
+    private: EphemeralPrivateKey,
+    public: PublicKey,
+}
+
+impl RingOffer {
+    /// ring refuses shares of the wrong length, points that are not on the curve, and all-zero secrets
+    /// (RFC 9846 section 7.4.2).
+    fn agree(self, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        let peer = UnparsedPublicKey::new(self.private.algorithm(), peer_share);
+        agreement::agree_ephemeral(self.private, &peer, Secret::new).map_err(|_| KeyExchangeError::BadShare)
+    }
+}
+
+impl Offer for RingOffer {
+    fn share(&self) -> &[u8] {
+        self.public.as_ref()
+    }
+
+    fn finish(self: Box<Self>, server_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        self.agree(server_share)
+    }
+}
+
+#[cfg(test)]
+mod tests;

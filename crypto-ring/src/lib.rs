@@ -1,0 +1,29 @@
+//! The tables of `crypto`, filled by ring. This is the only crate that names ring.
+//!
+//! ```
+//! let provider = crypto_ring::provider();
+//! assert!(provider.cipher_suite(crypto::CipherSuite::AES_128_GCM_SHA256).is_some());
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod aead;
+pub mod cipher_suite;
+pub mod hash;
+pub mod header_protection;
+pub mod key_exchange;
+pub mod provider;
+pub mod random;
+pub mod signature;
+pub mod signing_key;
+
+#[cfg(test)]
+mod hex;
+
+pub use provider::{PROVIDER, provider};
+pub use random::SystemRandom;
+pub use signing_key::{generate_key, load_key};
