@@ -1,0 +1,71 @@
+//! What happened, as a running hash and, if wanted, as text.
+
+use base::{Ecn, FourTuple, Instant};
+use std::fmt::Write;
+
+/// A datagram that leaves a machine or reaches one.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// When.
+    pub now: Instant,
+    /// Whether the machine sends it; otherwise it receives it.
+    pub is_sent: bool,
+    /// As this machine sees it.
+    pub four_tuple: FourTuple,
+    /// Its mark.
+    pub ecn: Ecn,
+    /// The UDP payload.
+    pub payload: &'a [u8],
+}
+
+/// FNV-1a over all observations: two runs with the same hash did the same.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    hash: u64,
+    text: Option<String>,
+}
+
+impl Trace {
+    /// Nothing happened yet; text only `with_text`.
+    pub const fn new(with_text: bool) -> Trace {
+        Trace { hash: 0xcbf2_9ce4_8422_2325, text: if with_text { Some(String::new()) } else { None } }
+    }
+
+    /// Of all so far.
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// A line for each datagram; empty unless asked for.
+    pub fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or("")
+    }
+
+    /// Adds an observation.
+    pub fn record(&mut self, observation: &Observation<'_>) {
+        let Observation { now, is_sent, four_tuple: FourTuple { local, remote }, ecn, payload } = *observation;
+        self.update(&now.as_nanos().to_be_bytes());
+        self.update(&[u8::from(is_sent), ecn as u8]);
+        for address in [local, remote] {
+            match address.ip() {
+                std::net::IpAddr::V4(ip) => self.update(&ip.octets()),
+                std::net::IpAddr::V6(ip) => self.update(&ip.octets()),
+            }
+            self.update(&address.port().to_be_bytes());
+        }
+        self.update(&(payload.len() as u64).to_be_bytes());
+        self.update(payload);
+        if let Some(text) = &mut self.text {
+            let verb = if is_sent { "sends to" } else { "receives from" };
+            let (at, len) = (now.as_nanos(), payload.len());
+            let result = write!(text, "{at:>15} {local} {verb} {remote} {ecn:?} {len} bytes: ");
+            debug_assert!(result.is_ok(), "a string takes everything");
+            payload.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+            text.push('\n');
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.hash = bytes.iter().fold(self.hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+}
