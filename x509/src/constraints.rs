@@ -1,0 +1,175 @@
+//! Name constraints (RFC 5280 section 4.2.1.10): what an authority may certify.
+//!
+//! A name passes if it is within a permitted subtree, where there is one of its kind, and touches no excluded one. DNS
+//! names, IP addresses and directory names are compared; a name of any other kind that a constraint speaks of is refused.
+
+use crate::budget::Budget;
+use crate::certificate::Certificate;
+use crate::der::Elements;
+use crate::dns;
+use crate::error::{Error, Rule};
+use crate::extensions::{NameConstraints, subtree};
+use crate::general_name::GeneralName;
+use crate::name::CanonicalName;
+use alloc::vec::Vec;
+
+/// Checks the names of `certificate` against the constraints of an authority above it.
+pub(crate) fn check(
+    constraints: &NameConstraints<'_>,
+    certificate: &Certificate<'_>,
+    budget: &mut Budget,
+) -> Result<(), Error> {
+    let rule = |rule| Error::Rule { subject: certificate.label(), rule };
+    let permitted = subtrees(constraints.permitted, budget)?.ok_or_else(|| rule(Rule::UnsupportedConstraint))?;
+    let excluded = subtrees(constraints.excluded, budget)?.ok_or_else(|| rule(Rule::UnsupportedConstraint))?;
+    for name in names(certificate) {
+        let mut allowed = None;
+        for subtree in &permitted {
+            budget.spend_comparison()?;
+            match relation(&name, subtree) {
+                Relation::OtherKind => {}
+                Relation::Unsupported => return Err(rule(Rule::UnsupportedConstraint)),
+                Relation::Within => allowed = Some(true),
+                Relation::Touches | Relation::Apart => allowed = allowed.or(Some(false)),
+                Relation::Invalid => return Err(rule(Rule::NameConstraints)),
+            }
+        }
+        if allowed == Some(false) {
+            return Err(rule(Rule::NameConstraints));
+        }
+        for subtree in &excluded {
+            budget.spend_comparison()?;
+            match relation(&name, subtree) {
+                Relation::OtherKind | Relation::Apart => {}
+                Relation::Unsupported => return Err(rule(Rule::UnsupportedConstraint)),
+                Relation::Within | Relation::Touches | Relation::Invalid => return Err(rule(Rule::NameConstraints)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name or a subtree, ready to be compared.
+enum Comparable<'a> {
+    Dns(&'a [u8]),
+    IpAddress(&'a [u8]),
+    Directory(CanonicalName),
+    EmailAddress,
+    Other(u8),
+}
+
+impl<'a> Comparable<'a> {
+    fn new(name: GeneralName<'a>) -> Comparable<'a> {
+        match name {
+            GeneralName::Dns(name) => Comparable::Dns(name),
+            GeneralName::IpAddress(address) => Comparable::IpAddress(address),
+            GeneralName::Directory(name) => Comparable::Directory(name.canonical()),
+            GeneralName::EmailAddress => Comparable::EmailAddress,
+            GeneralName::Other(tag) => Comparable::Other(tag),
+        }
+    }
+}
+
+/// All names that constraints speak of: subject, e-mail addresses in it, and subjectAltName.
+fn names<'a>(certificate: &Certificate<'a>) -> Vec<Comparable<'a>> {
+    let mut names = Vec::new();
+    let subject = certificate.subject();
+    if !subject.is_empty() {
+        names.push(Comparable::Directory(subject.canonical()));
+    }
+    if subject.has_email_address() {
+        names.push(Comparable::EmailAddress);
+    }
+    if let Some(alternative) = &certificate.extensions().subject_alternative_name {
+        names.extend(alternative.names.iter().map(Comparable::new));
+    }
+    names
+}
+
+/// The subtrees of a list; `None` if one is malformed.
+fn subtrees<'a>(contents: &'a [u8], budget: &mut Budget) -> Result<Option<Vec<Comparable<'a>>>, Error> {
+    let mut elements = Elements::new(contents);
+    let mut list = Vec::new();
+    while !elements.is_empty() {
+        budget.spend_comparison()?;
+        let base = subtree(&mut elements)?;
+        let is_sound = match base {
+            // A leading dot is no DNS name; readers differ in what they make of it.
+            GeneralName::Dns(name) => dns::is_constraint(name),
+            GeneralName::IpAddress(range) => is_address_range(range),
+            _ => true,
+        };
+        if !is_sound {
+            return Ok(None);
+        }
+        list.push(Comparable::new(base));
+    }
+    Ok(Some(list))
+}
+
+/// An address and a mask of ones, then zeros (RFC 4632 style).
+fn is_address_range(range: &[u8]) -> bool {
+    if range.len() != 8 && range.len() != 32 {
+        return false;
+    }
+    let (_, mask) = range.split_at(range.len() / 2);
+    let mut ended = false;
+    mask.iter().all(|byte| {
+        let fits = byte.leading_ones() + byte.trailing_zeros() == 8 && (!ended || *byte == 0);
+        ended |= *byte != 0xff;
+        fits
+    })
+}
+
+/// How a name stands to a subtree.
+enum Relation {
+    /// They are of different kinds, so neither says anything about the other.
+    OtherKind,
+    /// They are of one kind, which is not supported.
+    Unsupported,
+    /// All that the name stands for is in the subtree.
+    Within,
+    /// Some of it is.
+    Touches,
+    /// None of it is.
+    Apart,
+    /// The name is none of its kind, so nothing can be said.
+    Invalid,
+}
+
+fn relation(name: &Comparable<'_>, subtree: &Comparable<'_>) -> Relation {
+    let within = |is_within| if is_within { Relation::Within } else { Relation::Apart };
+    match (name, subtree) {
+        (Comparable::Dns(name), Comparable::Dns(subtree)) => dns_relation(name, subtree),
+        (Comparable::IpAddress(address), Comparable::IpAddress(range)) => within(is_in_range(address, range)),
+        (Comparable::Directory(name), Comparable::Directory(subtree)) => within(name.starts_with(subtree)),
+        (Comparable::EmailAddress, Comparable::EmailAddress) => Relation::Unsupported,
+        (Comparable::Other(name), Comparable::Other(subtree)) if name == subtree => Relation::Unsupported,
+        _ => Relation::OtherKind,
+    }
+}
+
+fn dns_relation(name: &[u8], subtree: &[u8]) -> Relation {
+    if !dns::is_presented_name(name) {
+        return Relation::Invalid;
+    }
+    let Some(base) = name.strip_prefix(b"*.") else {
+        return if dns::is_within(name, subtree) { Relation::Within } else { Relation::Apart };
+    };
+    // A wildcard stands for every label: all of them are within what its base is within; one of them may be the subtree.
+    if dns::is_within(base, subtree) {
+        Relation::Within
+    } else if dns::split_first_label(subtree).is_some_and(|parent| parent.eq_ignore_ascii_case(base)) {
+        Relation::Touches
+    } else {
+        Relation::Apart
+    }
+}
+
+fn is_in_range(address: &[u8], range: &[u8]) -> bool {
+    if range.len() != address.len() * 2 {
+        return false;
+    }
+    let (network, mask) = range.split_at(address.len());
+    address.iter().zip(network).zip(mask).all(|((address, network), mask)| address & mask == network & mask)
+}

@@ -1,0 +1,194 @@
+//! Why a certificate, a name or a key was refused, with enough detail to tell a person what to do about it.
+//!
+//! Text that comes from a certificate is escaped and cut before it is stored here, so that an error can be printed
+//! anywhere: a peer cannot put control bytes into a terminal or a log, nor megabytes.
+
+use crate::text::Date;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Why something was refused. Names inside are already escaped and of bounded length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not a certificate as DER and RFC 5280 define it; says which part is wrong.
+    Malformed(&'static str),
+    /// The peer sent no certificate.
+    NoCertificate,
+    /// `now` is after notAfter (RFC 5280 s4.1.2.5). Seconds since 1970.
+    Expired {
+        /// Whose certificate.
+        subject: String,
+        /// The last second of its life.
+        not_after: i64,
+    },
+    /// `now` is before notBefore (RFC 5280 s4.1.2.5). Seconds since 1970.
+    NotYetValid {
+        /// Whose certificate.
+        subject: String,
+        /// The first second of its life.
+        not_before: i64,
+    },
+    /// The certificate is for other names (RFC 9525 s6).
+    NameMismatch {
+        /// The name that was asked for.
+        expected: String,
+        /// Names that the certificate has: the first few.
+        presented: Vec<String>,
+        /// How many more it has.
+        more: usize,
+    },
+    /// No chain leads to a trust anchor: the issuer named here is neither trusted nor was it sent.
+    UnknownIssuer {
+        /// The issuer that is missing.
+        issuer: String,
+    },
+    /// The signature of the certificate is not by the key of its issuer.
+    BadSignature {
+        /// Whose certificate.
+        subject: String,
+    },
+    /// A key or signature algorithm that this implementation does not have.
+    UnsupportedAlgorithm {
+        /// Whose certificate.
+        subject: String,
+    },
+    /// An RSA key of a length that is not accepted, or with a useless exponent.
+    UnacceptableKey {
+        /// Whose certificate.
+        subject: String,
+    },
+    /// The certificate breaks a rule of RFC 5280 or of the Web PKI.
+    Rule {
+        /// Whose certificate.
+        subject: String,
+        /// Which rule.
+        rule: Rule,
+    },
+    /// Validation would cost more work than a peer may cause: too many certificates, signatures or names to compare.
+    TooMuchWork,
+    /// Not a DNS name or an IP address.
+    InvalidServerName,
+    /// The text holds no item of the kind wanted, or is not PEM (RFC 7468).
+    Pem(&'static str),
+    /// The private key is malformed or of a kind that cannot be used.
+    KeyRejected,
+    /// The certificate could not be signed.
+    SigningFailed,
+}
+
+/// A rule that a certificate breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Only version 3 has the extensions that validation rests on (RFC 5280 s4.1.2.1).
+    Version,
+    /// A serial number is positive and of at most 20 bytes (RFC 5280 s4.1.2.2).
+    SerialNumber,
+    /// A part has another encoding than the one that DER and RFC 5280 allow; tolerated in anchors only.
+    Encoding,
+    /// A critical extension that is not understood (RFC 5280 s4.2).
+    UnknownCriticalExtension,
+    /// An extension is marked critical that must not be, or the other way round.
+    Criticality,
+    /// The issuer, or the subject of an authority, is empty (RFC 5280 s4.1.2.4 and s4.1.2.6).
+    EmptyName,
+    /// A certificate that issues others is not an authority's: basicConstraints (RFC 5280 s4.2.1.9).
+    NotAnAuthority,
+    /// A server presented the certificate of an authority as its own.
+    AuthorityAsServer,
+    /// The key usage does not allow what the key is used for (RFC 5280 s4.2.1.3).
+    KeyUsage,
+    /// The extended key usage does not allow to authenticate servers (RFC 5280 s4.2.1.12).
+    ExtendedKeyUsage,
+    /// More authorities follow than pathLenConstraint or the policy allows.
+    PathLength,
+    /// A name is outside what an authority above may certify (RFC 5280 s4.2.1.10).
+    NameConstraints,
+    /// A name constraint that is malformed, misplaced or of a kind that cannot be checked.
+    UnsupportedConstraint,
+    /// There is no subjectAltName, the only place where names count (RFC 9525 s2).
+    NoSubjectAlternativeName,
+    /// The common name spells a name of subjectAltName differently.
+    CommonName,
+    /// The key identifiers are missing or contradictory (RFC 5280 s4.2.1.1 and s4.2.1.2).
+    KeyIdentifier,
+    /// Certificate policies are required of the chain, which is not supported (RFC 5280 s4.2.1.11).
+    PolicyConstraints,
+}
+
+impl Error {
+    /// Whether only the clock stands between this certificate and its acceptance.
+    pub fn is_about_time(&self) -> bool {
+        matches!(self, Error::Expired { .. } | Error::NotYetValid { .. })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Malformed(what) => write!(f, "malformed certificate: {what}"),
+            Error::NoCertificate => f.write_str("the peer sent no certificate"),
+            Error::Expired { subject, not_after } => {
+                write!(f, "certificate of {subject} expired on {}", Date(*not_after))
+            }
+            Error::NotYetValid { subject, not_before } => {
+                write!(f, "certificate of {subject} is not valid before {}", Date(*not_before))
+            }
+            Error::NameMismatch { expected, presented, more } => {
+                f.write_str("certificate is for ")?;
+                if presented.is_empty() {
+                    f.write_str("no name that can be checked")?;
+                }
+                for (index, name) in presented.iter().enumerate() {
+                    write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
+                }
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                write!(f, ", not {expected}")
+            }
+            Error::UnknownIssuer { issuer } => write!(f, "issuer unknown: no trusted certificate of {issuer}"),
+            Error::BadSignature { subject } => {
+                write!(f, "the signature of the certificate of {subject} does not match")
+            }
+            Error::UnsupportedAlgorithm { subject } => {
+                write!(f, "the certificate of {subject} uses a key or signature algorithm that is not supported")
+            }
+            Error::UnacceptableKey { subject } => write!(f, "the key of {subject} is too weak or too long"),
+            Error::Rule { subject, rule } => write!(f, "certificate of {subject}: {rule}"),
+            Error::TooMuchWork => f.write_str("the certificates cost more work to check than is allowed"),
+            Error::InvalidServerName => f.write_str("neither a DNS name nor an IP address"),
+            Error::Pem(what) => write!(f, "PEM: {what}"),
+            Error::KeyRejected => f.write_str("the private key is malformed or of a kind that cannot be used"),
+            Error::SigningFailed => f.write_str("the certificate could not be signed"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rule::Version => "it is not of version 3",
+            Rule::SerialNumber => "its serial number is not positive or too long",
+            Rule::Encoding => "a part of it is not in the one encoding that is allowed",
+            Rule::UnknownCriticalExtension => "it has a critical extension that is not understood",
+            Rule::Criticality => "an extension is critical that must not be, or the other way round",
+            Rule::EmptyName => "its issuer or subject is empty",
+            Rule::NotAnAuthority => "it issues certificates but is not an authority's",
+            Rule::AuthorityAsServer => "it is an authority's, not a server's",
+            Rule::KeyUsage => "its key usage does not allow this use",
+            Rule::ExtendedKeyUsage => "it is not for authenticating servers",
+            Rule::PathLength => "the chain is longer than allowed",
+            Rule::NameConstraints => "its names are outside what its issuers may certify",
+            Rule::UnsupportedConstraint => "it has a name constraint that is malformed or cannot be checked",
+            Rule::NoSubjectAlternativeName => "it has no subject alternative name",
+            Rule::CommonName => "its common name is a misleading form of a host name",
+            Rule::KeyIdentifier => "its key identifiers are missing or contradictory",
+            Rule::PolicyConstraints => "it requires certificate policies, which are not supported",
+        })
+    }
+}

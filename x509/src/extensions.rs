@@ -1,0 +1,276 @@
+//! The extensions of a certificate (RFC 5280 section 4.2): structure is checked here, their meaning where it is used.
+
+use crate::der::{Elements, tag};
+use crate::error::Error;
+use crate::general_name::{GeneralName, GeneralNames};
+use crate::oid;
+use alloc::vec::Vec;
+
+/// More extensions than any real certificate has; each is compared with the others.
+const MAX_EXTENSIONS: usize = 64;
+
+/// What the extensions say. Those that are not known and not critical are skipped.
+#[derive(Clone, Debug, Default)]
+pub struct Extensions<'a> {
+    /// basicConstraints (s4.2.1.9).
+    pub basic_constraints: Option<BasicConstraints>,
+    /// keyUsage (s4.2.1.3).
+    pub key_usage: Option<KeyUsage>,
+    /// extKeyUsage (s4.2.1.12).
+    pub extended_key_usage: Option<ExtendedKeyUsage>,
+    /// subjectAltName (s4.2.1.6).
+    pub subject_alternative_name: Option<SubjectAlternativeName<'a>>,
+    /// nameConstraints (s4.2.1.10).
+    pub name_constraints: Option<NameConstraints<'a>>,
+    /// subjectKeyIdentifier (s4.2.1.2).
+    pub subject_key_identifier: Option<&'a [u8]>,
+    /// authorityKeyIdentifier (s4.2.1.1).
+    pub authority_key_identifier: Option<AuthorityKeyIdentifier<'a>>,
+    /// policyConstraints (s4.2.1.11) is there.
+    pub has_policy_constraints: bool,
+    /// There is a critical extension that is not known.
+    pub has_unknown_critical: bool,
+    /// A known extension is critical that must not be.
+    pub has_wrong_criticality: bool,
+}
+
+/// basicConstraints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BasicConstraints {
+    /// cA.
+    pub is_authority: bool,
+    /// pathLenConstraint.
+    pub path_length: Option<u32>,
+    /// Marked critical.
+    pub critical: bool,
+}
+
+/// keyUsage: at least one bit is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// digitalSignature.
+    pub digital_signature: bool,
+    /// keyCertSign.
+    pub certificate_signing: bool,
+    /// Zero bits follow the last one that is set, which only old anchors do (X.690 s11.2.2).
+    pub has_trailing_zeros: bool,
+}
+
+/// extKeyUsage: at least one purpose is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtendedKeyUsage {
+    /// id-kp-serverAuth.
+    pub server_authentication: bool,
+    /// anyExtendedKeyUsage.
+    pub any: bool,
+    /// Marked critical.
+    pub critical: bool,
+}
+
+/// subjectAltName.
+#[derive(Clone, Copy, Debug)]
+pub struct SubjectAlternativeName<'a> {
+    /// The names.
+    pub names: GeneralNames<'a>,
+    /// Marked critical.
+    pub critical: bool,
+}
+
+/// nameConstraints.
+#[derive(Clone, Copy, Debug)]
+pub struct NameConstraints<'a> {
+    /// permittedSubtrees, if there are any.
+    pub(crate) permitted: &'a [u8],
+    /// excludedSubtrees, if there are any.
+    pub(crate) excluded: &'a [u8],
+}
+
+/// authorityKeyIdentifier.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorityKeyIdentifier<'a> {
+    /// keyIdentifier.
+    pub key_identifier: Option<&'a [u8]>,
+    /// authorityCertIssuer or authorityCertSerialNumber is there.
+    pub names_certificate: bool,
+}
+
+impl<'a> Extensions<'a> {
+    /// From the sequence of extensions.
+    pub(crate) fn read(elements: &mut Elements<'a>) -> Result<Extensions<'a>, Error> {
+        const WHAT: &str = "extensions";
+        let mut sequence = elements.nested(tag::SEQUENCE, WHAT)?;
+        let mut seen: Vec<&[u8]> = Vec::new();
+        let mut extensions = Extensions::default();
+        if sequence.is_empty() {
+            return Err(Error::Malformed(WHAT));
+        }
+        while !sequence.is_empty() {
+            let mut extension = sequence.nested(tag::SEQUENCE, WHAT)?;
+            let id = extension.value(tag::OBJECT_IDENTIFIER, WHAT)?;
+            let critical = extension.default_false(WHAT)?;
+            let value = extension.value(tag::OCTET_STRING, WHAT)?;
+            extension.end(WHAT)?;
+            // RFC 5280 s4.2: each at most once.
+            if seen.contains(&id) || seen.len() == MAX_EXTENSIONS {
+                return Err(Error::Malformed("repeated extension"));
+            }
+            seen.push(id);
+            extensions.read_one(id, critical, value)?;
+        }
+        Ok(extensions)
+    }
+
+    fn read_one(&mut self, id: &[u8], critical: bool, value: &'a [u8]) -> Result<(), Error> {
+        let mut inside = Elements::new(value);
+        match id {
+            oid::BASIC_CONSTRAINTS => self.basic_constraints = Some(basic_constraints(&mut inside, critical)?),
+            oid::KEY_USAGE => self.key_usage = Some(key_usage(&mut inside)?),
+            oid::EXTENDED_KEY_USAGE => self.extended_key_usage = Some(extended_key_usage(&mut inside, critical)?),
+            oid::SUBJECT_ALTERNATIVE_NAME => {
+                let names = GeneralNames::new(inside.value(tag::SEQUENCE, "subject alternative name")?)?;
+                self.subject_alternative_name = Some(SubjectAlternativeName { names, critical });
+            }
+            oid::NAME_CONSTRAINTS => self.name_constraints = Some(name_constraints(&mut inside)?),
+            oid::SUBJECT_KEY_IDENTIFIER => {
+                self.has_wrong_criticality |= critical;
+                let identifier = inside.value(tag::OCTET_STRING, "subject key identifier")?;
+                self.subject_key_identifier = Some(identifier);
+            }
+            oid::AUTHORITY_KEY_IDENTIFIER => {
+                self.has_wrong_criticality |= critical;
+                self.authority_key_identifier = Some(authority_key_identifier(&mut inside)?);
+            }
+            oid::AUTHORITY_INFORMATION_ACCESS => {
+                self.has_wrong_criticality |= critical;
+                authority_information_access(&mut inside)?;
+            }
+            oid::POLICY_CONSTRAINTS => {
+                self.has_policy_constraints = true;
+                inside.value(tag::SEQUENCE, "policy constraints")?;
+            }
+            // RFC 5280 s6.1: as long as no certificate demands an explicit policy (above), these cannot change the outcome.
+            oid::CERTIFICATE_POLICIES | oid::POLICY_MAPPINGS => non_empty_sequence(&mut inside, "policies")?,
+            oid::INHIBIT_ANY_POLICY => drop(inside.integer("inhibitAnyPolicy")?),
+            _ => {
+                self.has_unknown_critical |= critical;
+                return Ok(());
+            }
+        }
+        inside.end("extension")
+    }
+}
+
+fn basic_constraints(inside: &mut Elements<'_>, critical: bool) -> Result<BasicConstraints, Error> {
+    const WHAT: &str = "basic constraints";
+    let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
+    let is_authority = sequence.default_false(WHAT)?;
+    let path_length = if sequence.is_empty() { None } else { Some(small_integer(sequence.integer(WHAT)?)?) };
+    sequence.end(WHAT)?;
+    Ok(BasicConstraints { is_authority, path_length, critical })
+}
+
+/// A pathLenConstraint; more than fits is as good as the largest that does.
+fn small_integer(value: &[u8]) -> Result<u32, Error> {
+    if value.first().is_none_or(|byte| byte & 0x80 != 0) {
+        return Err(Error::Malformed("basic constraints"));
+    }
+    Ok(value.iter().fold(0, |sum: u32, byte| sum.saturating_mul(256).saturating_add(u32::from(*byte))))
+}
+
+fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
+    let error = Error::Malformed("key usage");
+    let [unused, bits @ ..] = inside.value(tag::BIT_STRING, "key usage")? else { return Err(error) };
+    let (unused, last) = (u32::from(*unused), bits.last().copied().unwrap_or(0));
+    // X.690 s11.2.1: unused bits are zero. RFC 5280 s4.2.1.3: some bit is set, and nine have a name.
+    let has_bit = bits.iter().any(|byte| *byte != 0);
+    if bits.is_empty() || bits.len() > 2 || !has_bit || unused > 7 || last.trailing_zeros() < unused {
+        return Err(error);
+    }
+    let first = bits.first().copied().unwrap_or(0);
+    Ok(KeyUsage {
+        digital_signature: first & 0x80 != 0,
+        certificate_signing: first & 0x04 != 0,
+        has_trailing_zeros: last.trailing_zeros() != unused,
+    })
+}
+
+fn extended_key_usage(inside: &mut Elements<'_>, critical: bool) -> Result<ExtendedKeyUsage, Error> {
+    const WHAT: &str = "extended key usage";
+    let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
+    let mut usage = ExtendedKeyUsage { server_authentication: false, any: false, critical };
+    if sequence.is_empty() {
+        return Err(Error::Malformed(WHAT));
+    }
+    while !sequence.is_empty() {
+        let purpose = sequence.value(tag::OBJECT_IDENTIFIER, WHAT)?;
+        usage.server_authentication |= purpose == oid::SERVER_AUTHENTICATION;
+        usage.any |= purpose == oid::ANY_EXTENDED_KEY_USAGE;
+    }
+    Ok(usage)
+}
+
+fn authority_key_identifier<'a>(inside: &mut Elements<'a>) -> Result<AuthorityKeyIdentifier<'a>, Error> {
+    const WHAT: &str = "authority key identifier";
+    let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
+    let key_identifier = sequence.optional(tag::context(0), WHAT)?;
+    let issuer = sequence.optional(tag::context_constructed(1), WHAT)?;
+    let serial = sequence.optional(tag::context(2), WHAT)?;
+    sequence.end(WHAT)?;
+    Ok(AuthorityKeyIdentifier { key_identifier, names_certificate: issuer.is_some() || serial.is_some() })
+}
+
+/// Nothing here is fetched, but what says where to look must be readable (RFC 5280 s4.2.2.1).
+fn authority_information_access(inside: &mut Elements<'_>) -> Result<(), Error> {
+    const WHAT: &str = "authority information access";
+    let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
+    if sequence.is_empty() {
+        return Err(Error::Malformed(WHAT));
+    }
+    while !sequence.is_empty() {
+        let mut description = sequence.nested(tag::SEQUENCE, WHAT)?;
+        description.value(tag::OBJECT_IDENTIFIER, WHAT)?;
+        GeneralName::read(&mut description)?;
+        description.end(WHAT)?;
+    }
+    Ok(())
+}
+
+fn non_empty_sequence(inside: &mut Elements<'_>, what: &'static str) -> Result<(), Error> {
+    let mut sequence = inside.nested(tag::SEQUENCE, what)?;
+    if sequence.is_empty() {
+        return Err(Error::Malformed(what));
+    }
+    while !sequence.is_empty() {
+        sequence.value(tag::SEQUENCE, what)?;
+    }
+    Ok(())
+}
+
+fn name_constraints<'a>(inside: &mut Elements<'a>) -> Result<NameConstraints<'a>, Error> {
+    const WHAT: &str = "name constraints";
+    let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
+    let permitted = sequence.optional(tag::context_constructed(0), WHAT)?;
+    let excluded = sequence.optional(tag::context_constructed(1), WHAT)?;
+    sequence.end(WHAT)?;
+    // RFC 5280 s4.2.1.10: not an empty sequence; and GeneralSubtrees has at least one entry.
+    if permitted.or(excluded).is_none() || permitted == Some(&[]) || excluded == Some(&[]) {
+        return Err(Error::Malformed(WHAT));
+    }
+    let constraints = NameConstraints { permitted: permitted.unwrap_or(&[]), excluded: excluded.unwrap_or(&[]) };
+    for subtrees in [constraints.permitted, constraints.excluded] {
+        let mut elements = Elements::new(subtrees);
+        while !elements.is_empty() {
+            subtree(&mut elements)?;
+        }
+    }
+    Ok(constraints)
+}
+
+/// Reads a GeneralSubtree: a name alone. RFC 5280 s4.2.1.10 uses neither minimum (always 0, so DER omits it) nor maximum.
+pub(crate) fn subtree<'a>(elements: &mut Elements<'a>) -> Result<GeneralName<'a>, Error> {
+    const WHAT: &str = "name constraints";
+    let mut sequence = elements.nested(tag::SEQUENCE, WHAT)?;
+    let base = GeneralName::read(&mut sequence)?;
+    sequence.end(WHAT)?;
+    Ok(base)
+}

@@ -1,0 +1,89 @@
+use super::*;
+use crate::chain::verify_server;
+use crate::root_store::RootStore;
+use alloc::vec;
+
+const NOW: u64 = 1_795_000_000;
+
+fn request(names: &[&str], is_authority: bool) -> IssueRequest {
+    IssueRequest {
+        names: names.iter().map(|name| String::from(*name)).collect(),
+        not_before_unix: NOW,
+        lifetime_seconds: DEFAULT_LIFETIME_SECONDS,
+        serial: [0xff; 16],
+        is_authority,
+    }
+}
+
+fn key(kind: KeyKind) -> Vec<u8> {
+    crypto_ring::generate_key(kind).expect("a key")
+}
+
+#[test]
+fn a_development_identity_is_accepted_by_who_trusts_it() {
+    let provider = &crypto_ring::PROVIDER;
+    let mut random = crypto_ring::SystemRandom::new();
+    let identity = development(provider, &[String::from("Dev.Example")], NOW, &mut random).expect("an identity");
+    let certificate = Certificate::parse(&identity.certificate).expect("it can be read");
+    let validity = certificate.validity();
+    assert_eq!(validity.not_after - validity.not_before, 13 * 86_400);
+    assert_eq!((certificate.version(), certificate.serial_number().len()), (3, 16));
+    let extensions = certificate.extensions();
+    assert!(extensions.basic_constraints.is_some_and(|basic| !basic.is_authority && basic.critical));
+    assert!(extensions.key_usage.is_some_and(|usage| usage.digital_signature && !usage.certificate_signing));
+    assert!(extensions.extended_key_usage.is_some_and(|usage| usage.server_authentication));
+    let mut roots = RootStore::new();
+    roots.add_der(&identity.certificate).expect("an anchor");
+    let chain = [identity.certificate.clone()];
+    for name in ["localhost", "127.0.0.1", "::1", "dev.example"] {
+        let name = ServerName::parse(name).expect("a name");
+        assert_eq!(verify_server(provider, &roots, &chain, &name, NOW), Ok(()), "{name}");
+    }
+    let name = ServerName::parse("localhost").expect("a name");
+    assert!(matches!(verify_server(provider, &RootStore::new(), &chain, &name, NOW), Err(Error::UnknownIssuer { .. })));
+    // Its key is the one whose private half comes with it.
+    let private = crypto_ring::load_key(PrivateKeyFormat::Pkcs8, &identity.key_pkcs8).expect("a key");
+    let (kind, public) = certificate.subject_public_key().expect("a key");
+    assert_eq!((kind, public), (PublicKeyAlgorithm::EcP256, private.public_key()));
+    assert!(certificate.spki_der().ends_with(public) && certificate.spki_der().len() == public.len() + 26);
+}
+
+#[test]
+fn an_authority_issues_for_both_kinds_of_key() {
+    let provider = &crypto_ring::PROVIDER;
+    for kind in [KeyKind::EcP256, KeyKind::Ed25519] {
+        let root = self_signed(provider, &key(kind), &request(&["Test"], true)).expect("an authority");
+        let root_key = crypto_ring::load_key(PrivateKeyFormat::Pkcs8, &root.key_pkcs8).expect("a key");
+        let leaf_key = crypto_ring::load_key(PrivateKeyFormat::Pkcs8, &key(kind)).expect("a key");
+        let wanted = request(&["*.example.com", "192.0.2.1"], false);
+        let leaf = issued_by(provider, &root.certificate, &*root_key, &*leaf_key, &wanted).expect("a certificate");
+        let mut roots = RootStore::new();
+        roots.add_der(&root.certificate).expect("an anchor");
+        for name in ["a.example.com", "192.0.2.1"] {
+            let name = ServerName::parse(name).expect("a name");
+            assert_eq!(verify_server(provider, &roots, core::slice::from_ref(&leaf), &name, NOW), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_verified_is_not_issued() {
+    let provider = &crypto_ring::PROVIDER;
+    let key = key(KeyKind::EcP256);
+    for names in [&[][..], &["a b"], &["a_b.example"], &["*.com"], &["*"], &["a\0b"]] {
+        let issued = self_signed(provider, &key, &request(names, false));
+        assert_eq!(issued.map(|_| ()), Err(Error::InvalidServerName), "{names:?}");
+    }
+    let issued = self_signed(provider, &[1, 2, 3], &request(&["localhost"], false));
+    assert_eq!(issued.map(|_| ()), Err(Error::KeyRejected));
+}
+
+#[test]
+fn times_and_integers_have_the_form_that_is_read() {
+    assert_eq!(time(0), element(tag::UTC_TIME, &[b"700101000000Z"]));
+    assert_eq!(time(2_524_608_000), element(tag::GENERALIZED_TIME, &[b"20500101000000Z"]));
+    assert_eq!(unsigned(&[0, 0]), [2, 1, 0]);
+    assert_eq!(unsigned(&[0, 0x80]), [2, 2, 0, 0x80]);
+    let long = vec![7; 300];
+    assert_eq!(element(4, &[&long]).get(..4), Some(&[4, 0x82, 1, 0x2c][..]));
+}

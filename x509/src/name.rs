@@ -1,0 +1,188 @@
+//! Distinguished names (RFC 5280 sections 4.1.2.4 and 7.1): comparison and display.
+
+use crate::der::{Elements, tag};
+use crate::error::Error;
+use crate::oid;
+use crate::text;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// More attributes than any real name has; each costs work whenever names are compared.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// A distinguished name, checked for structure.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    contents: &'a [u8],
+}
+
+/// A name in a form in which equal names have equal bytes: one entry for each relative distinguished name.
+pub(crate) type CanonicalName = Vec<Vec<u8>>;
+
+impl<'a> Name<'a> {
+    /// From the contents of an RDNSequence.
+    pub(crate) fn new(contents: &'a [u8]) -> Result<Name<'a>, Error> {
+        let mut sequence = Elements::new(contents);
+        let mut count = 0;
+        while !sequence.is_empty() {
+            let mut set = sequence.nested(tag::SET, "name")?;
+            // X.501: a relative distinguished name has at least one attribute.
+            if set.is_empty() {
+                return Err(Error::Malformed("name"));
+            }
+            while !set.is_empty() {
+                count += 1;
+                attribute(&mut set)?;
+            }
+        }
+        if count > MAX_ATTRIBUTES {
+            return Err(Error::TooMuchWork);
+        }
+        Ok(Name { contents })
+    }
+
+    /// Whether it has no attribute.
+    pub fn is_empty(&self) -> bool {
+        self.contents.is_empty()
+    }
+
+    /// The contents of the RDNSequence.
+    pub(crate) fn contents(&self) -> &'a [u8] {
+        self.contents
+    }
+
+    /// The form to compare.
+    pub(crate) fn canonical(&self) -> CanonicalName {
+        let mut sequence = Elements::new(self.contents);
+        let mut names = Vec::new();
+        while let Ok(mut set) = sequence.nested(tag::SET, "name") {
+            let mut attributes: Vec<Vec<u8>> = Vec::new();
+            while let Ok(attribute) = attribute(&mut set) {
+                attributes.push(attribute.canonical());
+            }
+            // Folding may change the order that DER gave the set.
+            attributes.sort();
+            names.push(attributes.concat());
+        }
+        names
+    }
+
+    /// The attributes in their order, across all relative names.
+    fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let mut sequence = Elements::new(self.contents);
+        let mut set = Elements::new(&[]);
+        core::iter::from_fn(move || {
+            if set.is_empty() {
+                set = sequence.nested(tag::SET, "name").ok()?;
+            }
+            attribute(&mut set).ok()
+        })
+    }
+
+    /// The common names that are text.
+    pub(crate) fn common_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.attributes()
+            .filter(|attribute| attribute.kind == oid::COMMON_NAME)
+            .filter_map(|attribute| attribute.text())
+    }
+
+    /// Whether there is an e-mail address in it (RFC 5280 s4.2.1.10 subjects it to rfc822Name constraints).
+    pub(crate) fn has_email_address(&self) -> bool {
+        self.attributes().any(|attribute| attribute.kind == oid::EMAIL_ADDRESS)
+    }
+
+    /// Something to call it in a message: the common name, or the last attribute that is text. Escaped and bounded.
+    pub fn label(&self) -> String {
+        let last = || self.attributes().filter_map(|attribute| attribute.text()).last();
+        match self.common_names().next().or_else(last) {
+            Some(label) => text::escaped(label),
+            None => String::from("(unnamed)"),
+        }
+    }
+}
+
+/// An AttributeTypeAndValue.
+#[derive(Clone, Copy, Debug)]
+struct Attribute<'a> {
+    kind: &'a [u8],
+    tag: u8,
+    value: &'a [u8],
+}
+
+fn attribute<'a>(set: &mut Elements<'a>) -> Result<Attribute<'a>, Error> {
+    let mut pair = set.nested(tag::SEQUENCE, "name")?;
+    let kind = pair.value(tag::OBJECT_IDENTIFIER, "name")?;
+    let value = pair.any("name")?;
+    pair.end("name")?;
+    Ok(Attribute { kind, tag: value.tag, value: value.value })
+}
+
+impl<'a> Attribute<'a> {
+    fn text(&self) -> Option<&'a str> {
+        match self.tag {
+            tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::IA5_STRING => core::str::from_utf8(self.value).ok(),
+            _ => None,
+        }
+    }
+
+    /// Type and value with their lengths, so that no two attributes run into each other.
+    fn canonical(&self) -> Vec<u8> {
+        // RFC 5280 s7.1: texts that differ in case, outer or repeated space or string type are the same.
+        let (kind, value) = match self.text() {
+            Some(text) => (tag::UTF8_STRING, folded(text).into_bytes()),
+            None => (self.tag, self.value.to_vec()),
+        };
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+        [&length(self.kind)[..], self.kind, &[kind], &length(&value), &value].concat()
+    }
+}
+
+fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn common_name(kind: u8, text: &str) -> Vec<u8> {
+        let length = |plus: usize| u8::try_from(text.len() + plus).expect("short");
+        let head = [0x31, length(9), 0x30, length(7), 6, 3, 0x55, 4, 3, kind, length(0)];
+        [&head[..], text.as_bytes()].concat()
+    }
+
+    #[test]
+    fn case_space_and_string_type_do_not_count() {
+        let canonical = |kind, text| {
+            let contents = common_name(kind, text);
+            Name::new(&contents).expect("a name").canonical()
+        };
+        let want = canonical(tag::UTF8_STRING, "example ca");
+        assert_eq!(canonical(tag::PRINTABLE_STRING, " Example  CA "), want);
+        assert_ne!(canonical(tag::UTF8_STRING, "exampleca"), want);
+        assert_ne!(canonical(0x1e, "example ca"), want, "other types are compared byte by byte");
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        let contents = common_name(tag::UTF8_STRING, "a\0\u{1b}");
+        assert_eq!(Name::new(&contents).expect("a name").label(), "a\\0\\u{1b}");
+        assert_eq!(Name::new(&[]).expect("a name").label(), "(unnamed)");
+    }
+
+    #[test]
+    fn structure_and_size_are_checked() {
+        assert!(Name::new(&[0x31, 0]).is_err());
+        assert!(Name::new(&[0x30, 0]).is_err());
+        let one = common_name(tag::UTF8_STRING, "a");
+        assert!(Name::new(&one.repeat(64)).is_ok());
+        assert_eq!(Name::new(&one.repeat(65)).map(|_| ()), Err(Error::TooMuchWork));
+    }
+}

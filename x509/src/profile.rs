@@ -1,0 +1,175 @@
+//! What RFC 5280 and the Web PKI demand of each certificate by itself, by its place in the chain.
+
+use crate::certificate::Certificate;
+use crate::error::{Error, Rule};
+use crate::extensions::{ExtendedKeyUsage, SubjectAlternativeName};
+use crate::general_name::{GeneralName, ip_address};
+use alloc::string::ToString;
+use core::net::IpAddr;
+
+/// Where a certificate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the peer's own.
+    Server,
+    /// It is an authority's, and the peer sent it.
+    Intermediate,
+    /// It is an authority's, and we trust it.
+    Anchor,
+}
+
+/// Common names that are looked at; each costs a walk over all alternative names.
+const MAX_COMMON_NAMES: usize = 4;
+
+/// `now` is within the validity period.
+pub(crate) fn check_time(certificate: &Certificate<'_>, now: i64) -> Result<(), Error> {
+    let validity = certificate.validity();
+    if now < validity.not_before {
+        return Err(Error::NotYetValid { subject: certificate.label(), not_before: validity.not_before });
+    }
+    if now > validity.not_after {
+        return Err(Error::Expired { subject: certificate.label(), not_after: validity.not_after });
+    }
+    Ok(())
+}
+
+/// A server's own certificate, issued by an authority.
+pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
+    check_any(certificate, Place::Server)?;
+    let demand = |holds, rule| demand(certificate, holds, rule);
+    let extensions = certificate.extensions();
+    // Baseline Requirements s7.1.2.7.8 and s7.1.2.7.11: the two roles are kept apart.
+    let basic = extensions.basic_constraints;
+    demand(basic.is_none_or(|basic| !basic.is_authority && basic.path_length.is_none()), Rule::AuthorityAsServer)?;
+    let usage = extensions.key_usage;
+    demand(usage.is_none_or(|usage| !usage.certificate_signing), Rule::AuthorityAsServer)?;
+    check_server_usage(certificate)?;
+    // RFC 5280 s4.2.1.10: only authorities have name constraints.
+    demand(extensions.name_constraints.is_none(), Rule::UnsupportedConstraint)?;
+    let alternative = extensions.subject_alternative_name.as_ref();
+    let alternative = alternative.ok_or_else(|| broken(certificate, Rule::NoSubjectAlternativeName))?;
+    // RFC 5280 s4.2.1.6 and Baseline Requirements s7.1.2.7.12: critical exactly if the subject is empty.
+    demand(alternative.critical == certificate.subject().is_empty(), Rule::Criticality)?;
+    check_common_names(certificate, alternative)?;
+    certificate.subject_public_key().map(|_| ())
+}
+
+/// What is demanded even of a certificate that is itself trusted.
+pub(crate) fn check_server_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
+    let extensions = certificate.extensions();
+    demand(certificate, !extensions.has_unknown_critical, Rule::UnknownCriticalExtension)?;
+    // RFC 9846 s4.4.2.2: a server signs the handshake.
+    demand(certificate, extensions.key_usage.is_none_or(|usage| usage.digital_signature), Rule::KeyUsage)?;
+    // Baseline Requirements s7.1.2.7.10: for servers by name, not for anything; and not critical.
+    let fits = |usage: ExtendedKeyUsage| usage.server_authentication && !usage.any;
+    demand(certificate, extensions.extended_key_usage.is_none_or(fits), Rule::ExtendedKeyUsage)?;
+    demand(certificate, extensions.extended_key_usage.is_none_or(|usage| !usage.critical), Rule::Criticality)
+}
+
+/// An authority's certificate.
+pub(crate) fn check_authority(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
+    check_any(certificate, place)?;
+    let demand = |holds, rule| demand(certificate, holds, rule);
+    let extensions = certificate.extensions();
+    demand(!certificate.subject().is_empty(), Rule::EmptyName)?;
+    let basic = extensions.basic_constraints.ok_or_else(|| broken(certificate, Rule::NotAnAuthority))?;
+    demand(basic.is_authority, Rule::NotAnAuthority)?;
+    // RFC 5280 s4.2.1.9.
+    demand(basic.critical, Rule::Criticality)?;
+    demand(extensions.key_usage.is_none_or(|usage| usage.certificate_signing), Rule::KeyUsage)?;
+    let usage = extensions.extended_key_usage;
+    match place {
+        // Not of RFC 5280, but of every web client: an authority's purposes limit those of what it issues.
+        Place::Server | Place::Intermediate => {
+            demand(usage.is_none_or(|usage| usage.server_authentication || usage.any), Rule::ExtendedKeyUsage)?;
+        }
+        // Baseline Requirements s7.1.2.1.2.
+        Place::Anchor => demand(usage.is_none(), Rule::ExtendedKeyUsage)?,
+    }
+    // RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported.
+    demand(!extensions.has_policy_constraints, Rule::PolicyConstraints)?;
+    demand(extensions.subject_key_identifier.is_some(), Rule::KeyIdentifier)?;
+    if let (Place::Anchor, Some(authority), true) =
+        (place, &extensions.authority_key_identifier, certificate.is_self_issued())
+    {
+        // Baseline Requirements s7.1.2.1.3: a root names its own key and nothing else.
+        let own = authority.key_identifier == extensions.subject_key_identifier;
+        demand(own && !authority.names_certificate, Rule::KeyIdentifier)?;
+    }
+    certificate.subject_public_key().map(|_| ())
+}
+
+/// Rules of every place.
+fn check_any(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
+    let demand = |holds, rule| demand(certificate, holds, rule);
+    let extensions = certificate.extensions();
+    demand(certificate.version() == 3, Rule::Version)?;
+    demand(is_serial_number(certificate.serial_number(), place == Place::Anchor), Rule::SerialNumber)?;
+    demand(!certificate.issuer().is_empty(), Rule::EmptyName)?;
+    demand(!extensions.has_unknown_critical, Rule::UnknownCriticalExtension)?;
+    demand(!extensions.has_wrong_criticality, Rule::Criticality)?;
+    // Every system's bundle has anchors with serial number zero, with odd encodings of times and usages, or without a word
+    // about who issued them; they were chosen by whoever trusts them. Nothing else has that excuse.
+    if place == Place::Anchor {
+        return Ok(());
+    }
+    let is_odd = extensions.key_usage.is_some_and(|usage| usage.has_trailing_zeros);
+    demand(!is_odd && !certificate.validity().has_long_early_year, Rule::Encoding)?;
+    check_authority_key(certificate)
+}
+
+/// RFC 5280 s4.2.1.1: who did not sign its own certificate says whose key did. Of an anchor nobody asks.
+fn check_authority_key(certificate: &Certificate<'_>) -> Result<(), Error> {
+    let authority = certificate.extensions().authority_key_identifier;
+    let is_named = authority.is_some_and(|authority| authority.key_identifier.is_some());
+    demand(certificate, is_named || certificate.is_self_issued(), Rule::KeyIdentifier)
+}
+
+/// RFC 5280 s4.1.2.2.
+fn is_serial_number(contents: &[u8], may_be_zero: bool) -> bool {
+    let is_negative = contents.first().is_none_or(|byte| byte & 0x80 != 0);
+    contents.len() <= 20 && !is_negative && (may_be_zero || contents != [0])
+}
+
+/// Baseline Requirements s7.1.4.3: a common name that stands for one of the alternative names is spelled like it, and one
+/// that is a host in another script is not allowed. The common name proves nothing here (RFC 9525 s2), so another host in
+/// it does no harm; but people and older software read it, and must not see something that only looks the same.
+fn check_common_names(certificate: &Certificate<'_>, alternative: &SubjectAlternativeName<'_>) -> Result<(), Error> {
+    for text in certificate.subject().common_names().take(MAX_COMMON_NAMES) {
+        let is_foreign = !text.is_ascii() && text.contains('.') && !text.contains(char::is_whitespace);
+        let address = address(text);
+        let is_misspelled = alternative.names.iter().any(|name| match name {
+            GeneralName::Dns(name) => name.eq_ignore_ascii_case(text.as_bytes()) && name != text.as_bytes(),
+            GeneralName::IpAddress(bytes) => match (ip_address(bytes), address) {
+                (Some(listed), Some(address)) => listed == address && listed.to_string() != text,
+                _ => false,
+            },
+            _ => false,
+        });
+        demand(certificate, !is_foreign && !is_misspelled, Rule::CommonName)?;
+    }
+    Ok(())
+}
+
+/// An address in any of the spellings that software has been known to read.
+fn address(text: &str) -> Option<IpAddr> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let number = hexadecimal.and_then(|digits| u32::from_str_radix(digits, 16).ok()).or_else(|| text.parse().ok());
+    let bytes = || {
+        let mut bytes = [0; 4];
+        let mut labels = text.split('.');
+        for byte in &mut bytes {
+            *byte = labels.next()?.parse().ok()?;
+        }
+        labels.next().is_none().then(|| IpAddr::from(bytes))
+    };
+    text.parse().ok().or_else(|| number.map(|number: u32| IpAddr::from(number.to_be_bytes()))).or_else(bytes)
+}
+
+fn demand(certificate: &Certificate<'_>, holds: bool, rule: Rule) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(broken(certificate, rule)) }
+}
+
+fn broken(certificate: &Certificate<'_>, rule: Rule) -> Error {
+    Error::Rule { subject: certificate.label(), rule }
+}
