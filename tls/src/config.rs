@@ -1,0 +1,104 @@
+//! What a handshake needs to know beforehand. Nothing here is global: each value lives in a configuration.
+
+use crate::resolver::Resolver;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The time of day, for the validity of certificates.
+pub trait WallClock: Send + Sync {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    fn unix_seconds(&self) -> u64;
+}
+
+/// Gets the secrets of every connection, to decrypt captures. Whoever holds them can read everything.
+pub trait KeyLog: Send + Sync {
+    /// One line of the NSS key log format: a label of that format, the client's random, the secret.
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+/// How a client checks that the server is who it says.
+#[derive(Clone)]
+pub enum ServerVerification {
+    /// The chain must end at one of these, and the certificate must be for the name that was asked for.
+    Roots(Arc<x509::RootStore>),
+    /// Any certificate whose key signs the handshake. Anybody can pretend to be the server: for tests on one machine only.
+    DangerousAcceptAny,
+}
+
+/// A client's configuration, shared by its connections.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// The cryptography, best first. The first key exchange is the one a share is sent for.
+    pub provider: crypto::Provider,
+    /// Who is trusted.
+    pub roots: ServerVerification,
+    /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
+    pub alpn: Vec<Vec<u8>>,
+    /// For the validity of certificates.
+    pub wall_clock: Arc<dyn WallClock>,
+    /// Gets the secrets, if anybody does.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
+    pub keep_peer_certificates: bool,
+}
+
+impl ClientConfig {
+    /// A configuration that keeps and logs nothing.
+    pub fn new(
+        provider: crypto::Provider,
+        roots: ServerVerification,
+        alpn: Vec<Vec<u8>>,
+        wall_clock: Arc<dyn WallClock>,
+    ) -> ClientConfig {
+        ClientConfig { provider, roots, alpn, wall_clock, key_log: None, keep_peer_certificates: false }
+    }
+}
+
+/// A server's configuration, shared by its connections.
+#[derive(Clone)]
+pub struct ServerConfig {
+    /// The cryptography, best first: a server chooses by its own order.
+    pub provider: crypto::Provider,
+    /// Finds the certificate for a name.
+    pub resolver: Arc<dyn Resolver>,
+    /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
+    pub alpn: Vec<Vec<u8>>,
+    /// For the age of tickets, once there are tickets.
+    pub wall_clock: Arc<dyn WallClock>,
+    /// Gets the secrets, if anybody does.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl ServerConfig {
+    /// A configuration that logs nothing.
+    pub fn new(
+        provider: crypto::Provider,
+        resolver: Arc<dyn Resolver>,
+        alpn: Vec<Vec<u8>>,
+        wall_clock: Arc<dyn WallClock>,
+    ) -> ServerConfig {
+        ServerConfig { provider, resolver, alpn, wall_clock, key_log: None }
+    }
+}
+
+impl fmt::Debug for ServerVerification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ServerVerification::Roots(_) => "Roots(..)",
+            ServerVerification::DangerousAcceptAny => "DangerousAcceptAny",
+        })
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig").field("roots", &self.roots).field("alpn", &self.alpn).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig").field("alpn", &self.alpn).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! How a handshake ends badly: by the peer's fault, by its certificate, or by ours.
+
+use crate::alert::Alert;
+use crate::violation::Violation;
+use core::fmt;
+
+/// Why the handshake, or what follows it, failed. It fails for good: nothing can be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer broke the protocol, or wants what this side does not have.
+    Peer {
+        /// What it did.
+        violation: Violation,
+        /// In which state of RFC 9846 appendix A this side was.
+        state: &'static str,
+    },
+    /// The server's certificate was refused, for this reason.
+    Certificate(x509::Error),
+    /// This side failed or is badly configured.
+    Local(LocalError),
+}
+
+/// A failure that is not the peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// The provider has no cipher suite or no key exchange.
+    EmptyProvider,
+    /// No application protocol is configured, or one is empty or longer than 255 bytes. QUIC cannot do without one
+    /// (RFC 9001 section 8.1).
+    ApplicationProtocols,
+    /// What is configured does not fit into a handshake message.
+    TooLong,
+    /// The key exchange failed.
+    KeyExchange,
+    /// The private key could not sign.
+    Signing,
+    /// The handshake is not complete, so nothing can be exported.
+    NotComplete,
+    /// The exporter's label is longer than 249 bytes, or its output than 255 digests.
+    ExporterArguments,
+}
+
+impl Error {
+    /// The alert of RFC 9846 section 6.2.
+    pub fn alert(&self) -> u8 {
+        match self {
+            Error::Peer { violation, .. } => violation.alert(),
+            Error::Certificate(error) => certificate_alert(error),
+            Error::Local(_) => Alert::INTERNAL_ERROR,
+        }
+        .0
+    }
+
+    /// The code of the CONNECTION_CLOSE frame that says it: almost always 0x0100 plus the alert (RFC 9001 section 4.8), but
+    /// PROTOCOL_VIOLATION for the few things that RFC 9001 itself forbids.
+    pub fn quic_code(&self) -> u64 {
+        match self {
+            Error::Peer { violation, .. } => violation.quic_code(),
+            _ => 0x0100 + u64::from(self.alert()),
+        }
+    }
+
+    /// What the peer violated, if it did.
+    pub fn violation(&self) -> Option<Violation> {
+        match self {
+            Error::Peer { violation, .. } => Some(*violation),
+            _ => None,
+        }
+    }
+
+    /// Notes in which state this side was, for whoever reads the error.
+    pub(crate) fn in_state(self, state: &'static str) -> Error {
+        match self {
+            Error::Peer { violation, .. } => Error::Peer { violation, state },
+            other => other,
+        }
+    }
+}
+
+/// RFC 9846 section 6.2: the closest of the certificate alerts.
+fn certificate_alert(error: &x509::Error) -> Alert {
+    match error {
+        x509::Error::Expired { .. } | x509::Error::NotYetValid { .. } => Alert::CERTIFICATE_EXPIRED,
+        x509::Error::UnknownIssuer { .. } => Alert::UNKNOWN_CA,
+        x509::Error::UnsupportedAlgorithm { .. } | x509::Error::UnacceptableKey { .. } => {
+            Alert::UNSUPPORTED_CERTIFICATE
+        }
+        x509::Error::Malformed(_)
+        | x509::Error::BadSignature { .. }
+        | x509::Error::NameMismatch { .. }
+        | x509::Error::Rule { .. } => Alert::BAD_CERTIFICATE,
+        _ => Alert::CERTIFICATE_UNKNOWN,
+    }
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Error {
+        Error::Peer { violation, state: "" }
+    }
+}
+
+impl From<base::Truncated> for Error {
+    fn from(_: base::Truncated) -> Error {
+        Violation::Malformed.into()
+    }
+}
+
+impl From<x509::Error> for Error {
+    fn from(error: x509::Error) -> Error {
+        Error::Certificate(error)
+    }
+}
+
+impl From<LocalError> for Error {
+    fn from(error: LocalError) -> Error {
+        Error::Local(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Peer { violation, state: "" } => violation.fmt(f),
+            Error::Peer { violation, state } => write!(f, "{violation} in state {state}"),
+            Error::Certificate(error) => error.fmt(f),
+            Error::Local(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for LocalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LocalError::EmptyProvider => "the provider has no cipher suite or no key exchange",
+            LocalError::ApplicationProtocols => "application protocols: at least one is needed, of 1 to 255 bytes",
+            LocalError::TooLong => "what is configured does not fit into a handshake message",
+            LocalError::KeyExchange => "the key exchange failed on this side",
+            LocalError::Signing => "the private key could not sign the handshake",
+            LocalError::NotComplete => "the handshake is not complete",
+            LocalError::ExporterArguments => "the exporter's label or output is too long",
+        })
+    }
+}

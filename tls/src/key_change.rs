@@ -1,0 +1,29 @@
+//! Keys as values: what the handshake hands to the transport when a level becomes usable.
+
+use crypto::{CipherSuite, Secret};
+
+/// Traffic secrets of a level (RFC 9846 section 7.1). The transport derives its keys from them (RFC 9001 section 5.1).
+#[derive(Clone, Debug)]
+pub enum KeyChange {
+    /// The Handshake level: client_handshake_traffic_secret and server_handshake_traffic_secret.
+    Handshake {
+        /// The suite that was agreed on.
+        suite: &'static CipherSuite,
+        /// What this side seals with.
+        local: Secret,
+        /// What the peer seals with.
+        remote: Secret,
+    },
+    /// The 1-RTT level: client_application_traffic_secret_0 and server_application_traffic_secret_0.
+    ///
+    /// A server has them before the client's Finished has arrived: until `Session::is_complete` it may send with `local`,
+    /// but must not yet open packets with `remote` (RFC 9001 section 5.7).
+    OneRtt {
+        /// The suite that was agreed on.
+        suite: &'static CipherSuite,
+        /// What this side seals with.
+        local: Secret,
+        /// What the peer seals with.
+        remote: Secret,
+    },
+}

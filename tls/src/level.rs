@@ -1,0 +1,27 @@
+//! Encryption levels (RFC 9001 section 2.1): which keys carry a piece of the handshake.
+
+use core::fmt;
+
+/// An encryption level, in the order in which they are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Keys made of the client's first destination connection ID.
+    Initial,
+    /// 0-RTT keys. QUIC carries no handshake messages here.
+    EarlyData,
+    /// Keys of the handshake.
+    Handshake,
+    /// Keys of the application data.
+    OneRtt,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Level::Initial => "Initial",
+            Level::EarlyData => "0-RTT",
+            Level::Handshake => "Handshake",
+            Level::OneRtt => "1-RTT",
+        })
+    }
+}

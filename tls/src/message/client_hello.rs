@@ -1,0 +1,335 @@
+//! ClientHello (RFC 9846 section 4.2.2) and what is in its extensions.
+
+use crate::error::LocalError;
+use crate::message::extension::{ExtensionType, Extensions, Place, push_extension, whole};
+use crate::message::framing::{HandshakeType, push_message, push_u16_block};
+use crate::message::list::Numbers;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::writer::push_u8_prefixed;
+use base::{Full, Reader};
+use crypto::NamedGroup;
+
+/// TLS 1.2's number, which legacy_version holds for ever.
+pub const LEGACY_VERSION: u16 = 0x0303;
+/// TLS 1.3's number.
+pub const TLS13: u16 = 0x0304;
+
+/// A ClientHello that parses. Lists may hold numbers that mean nothing here.
+#[derive(Clone, Debug)]
+pub struct ClientHello<'a> {
+    /// 0x0303 in TLS 1.3.
+    pub legacy_version: u16,
+    /// The client's random.
+    pub random: [u8; 32],
+    /// Empty in QUIC.
+    pub legacy_session_id: &'a [u8],
+    /// Offered cipher suites, best first.
+    pub cipher_suites: Numbers<'a>,
+    /// One zero byte in TLS 1.3.
+    pub legacy_compression_methods: &'a [u8],
+    /// The host name, if one was sent. Not yet checked.
+    pub server_name: Option<&'a [u8]>,
+    /// Groups the client can do.
+    pub supported_groups: Option<Numbers<'a>>,
+    /// Schemes the client can verify.
+    pub signature_algorithms: Option<Numbers<'a>>,
+    /// Versions the client speaks.
+    pub supported_versions: Option<Numbers<'a>>,
+    /// Key shares.
+    pub key_shares: Option<KeyShares<'a>>,
+    /// Application protocols, best first.
+    pub application_protocols: Option<Protocols<'a>>,
+    /// QUIC's transport parameters, opaque here.
+    pub transport_parameters: Option<&'a [u8]>,
+    /// The cookie of a HelloRetryRequest.
+    pub cookie: Option<&'a [u8]>,
+    /// Modes in which pre-shared keys may be used.
+    pub psk_key_exchange_modes: Option<&'a [u8]>,
+    /// Whether pre-shared keys are offered. They parse, but none is known here yet.
+    pub offers_pre_shared_key: bool,
+    /// Whether 0-RTT data follows.
+    pub offers_early_data: bool,
+    /// All extensions, for the comparison of a second hello with the first.
+    pub extensions: Extensions<'a>,
+}
+
+impl<'a> ClientHello<'a> {
+    /// Reads the body of a ClientHello.
+    pub fn decode(body: &'a [u8]) -> Result<ClientHello<'a>, Violation> {
+        let mut reader = Reader::new(body);
+        let legacy_version = reader.u16()?;
+        let random = reader.array()?;
+        let legacy_session_id = reader.u8_prefixed()?;
+        let cipher_suites = Numbers::decode(reader.u16_prefixed()?)?;
+        let legacy_compression_methods = reader.u8_prefixed()?;
+        if legacy_session_id.len() > 32 || legacy_compression_methods.is_empty() {
+            return Err(Violation::Malformed);
+        }
+        // RFC 9846 s4.2.2: before TLS 1.3 there could be no block at all; that is told apart later, by the missing version.
+        let block = if reader.is_empty() { &[] } else { reader.u16_prefixed()? };
+        if !reader.is_empty() {
+            return Err(Violation::Malformed);
+        }
+        let extensions = Extensions::decode(block, Place::ClientHello)?;
+        let mut hello = ClientHello {
+            legacy_version,
+            random,
+            legacy_session_id,
+            cipher_suites,
+            legacy_compression_methods,
+            server_name: None,
+            supported_groups: None,
+            signature_algorithms: None,
+            supported_versions: None,
+            key_shares: None,
+            application_protocols: None,
+            transport_parameters: None,
+            cookie: None,
+            psk_key_exchange_modes: None,
+            offers_pre_shared_key: false,
+            offers_early_data: false,
+            extensions,
+        };
+        for (kind, data) in extensions.iter() {
+            // RFC 9846 s4.3.11: pre_shared_key ends the block, because its binders cover all before them.
+            if hello.offers_pre_shared_key {
+                return Err(Violation::PreSharedKeyNotLast);
+            }
+            hello.read_extension(kind, data)?;
+        }
+        Ok(hello)
+    }
+
+    fn read_extension(&mut self, kind: ExtensionType, data: &'a [u8]) -> Result<(), Violation> {
+        let numbers = |reader: &mut Reader<'a>| Numbers::decode(reader.u16_prefixed()?);
+        match kind {
+            ExtensionType::SERVER_NAME => self.server_name = decode_server_name(data)?,
+            ExtensionType::SUPPORTED_GROUPS => self.supported_groups = Some(whole(data, numbers)?),
+            ExtensionType::SIGNATURE_ALGORITHMS => self.signature_algorithms = Some(whole(data, numbers)?),
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT => drop(whole(data, numbers)?),
+            ExtensionType::SUPPORTED_VERSIONS => {
+                self.supported_versions = Some(whole(data, |reader| Numbers::decode(reader.u8_prefixed()?))?);
+            }
+            ExtensionType::KEY_SHARE => self.key_shares = Some(KeyShares::decode(data)?),
+            ExtensionType::ALPN => self.application_protocols = Some(Protocols::decode(data)?),
+            ExtensionType::QUIC_TRANSPORT_PARAMETERS => self.transport_parameters = Some(data),
+            ExtensionType::COOKIE => {
+                let cookie = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
+                self.cookie = Some(not_empty(cookie)?);
+            }
+            ExtensionType::PSK_KEY_EXCHANGE_MODES => {
+                let modes = whole(data, |reader| Ok(reader.u8_prefixed()?))?;
+                self.psk_key_exchange_modes = Some(not_empty(modes)?);
+            }
+            ExtensionType::PRE_SHARED_KEY => {
+                check_pre_shared_keys(data)?;
+                self.offers_pre_shared_key = true;
+            }
+            ExtensionType::EARLY_DATA => {
+                whole(data, |_| Ok(()))?;
+                self.offers_early_data = true;
+            }
+            ExtensionType::POST_HANDSHAKE_AUTH => whole(data, |_| Ok(()))?,
+            // Not acted upon, so not parsed: status_request, certificate_authorities, padding, and all that is unknown.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn not_empty(bytes: &[u8]) -> Result<&[u8], Violation> {
+    if bytes.is_empty() { Err(Violation::Malformed) } else { Ok(bytes) }
+}
+
+/// RFC 6066 s3: a list of names, of which only the kind 0, a host name, was ever defined, and no kind twice.
+fn decode_server_name(data: &[u8]) -> Result<Option<&[u8]>, Violation> {
+    let list = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
+    let mut reader = Reader::new(not_empty(list)?);
+    let mut host_name = None;
+    while !reader.is_empty() {
+        let kind = reader.u8()?;
+        let name = not_empty(reader.u16_prefixed()?)?;
+        if kind == 0 && host_name.replace(name).is_some() {
+            return Err(Violation::ServerNameMalformed);
+        }
+    }
+    Ok(host_name)
+}
+
+/// RFC 9846 s4.3.11: identities, and one binder of 32 to 255 bytes for each.
+fn check_pre_shared_keys(data: &[u8]) -> Result<(), Violation> {
+    let (identities, binders) = whole(data, |reader| Ok((reader.u16_prefixed()?, reader.u16_prefixed()?)))?;
+    let mut reader = Reader::new(not_empty(identities)?);
+    let mut count = 0usize;
+    while !reader.is_empty() {
+        not_empty(reader.u16_prefixed()?)?;
+        reader.u32()?;
+        count += 1;
+    }
+    let mut reader = Reader::new(not_empty(binders)?);
+    while !reader.is_empty() {
+        if reader.u8_prefixed()?.len() < 32 {
+            return Err(Violation::Malformed);
+        }
+        count = count.checked_sub(1).ok_or(Violation::PreSharedKeyBinders)?;
+    }
+    if count == 0 { Ok(()) } else { Err(Violation::PreSharedKeyBinders) }
+}
+
+/// A client's key shares (RFC 9846 section 4.3.8), perhaps none.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyShares<'a>(&'a [u8]);
+
+impl<'a> KeyShares<'a> {
+    fn decode(data: &'a [u8]) -> Result<KeyShares<'a>, Violation> {
+        let list = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
+        let mut reader = Reader::new(list);
+        let mut groups = Vec::new();
+        while !reader.is_empty() {
+            groups.push(reader.u16()?);
+            not_empty(reader.u16_prefixed()?)?;
+        }
+        groups.sort_unstable();
+        if groups.iter().zip(groups.iter().skip(1)).any(|(one, next)| one == next) {
+            return Err(Violation::DuplicateKeyShare);
+        }
+        Ok(KeyShares(list))
+    }
+
+    /// Groups and shares in order.
+    pub fn iter(&self) -> impl Iterator<Item = (NamedGroup, &'a [u8])> + use<'a> {
+        let mut reader = Reader::new(self.0);
+        core::iter::from_fn(move || Some((NamedGroup(reader.u16().ok()?), reader.u16_prefixed().ok()?)))
+    }
+
+    /// The share for `group`.
+    pub fn find(&self, group: NamedGroup) -> Option<&'a [u8]> {
+        self.iter().find(|(other, _)| *other == group).map(|(_, share)| share)
+    }
+}
+
+/// Names of application protocols (RFC 7301 section 3.1), at least one.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocols<'a>(&'a [u8]);
+
+impl<'a> Protocols<'a> {
+    /// Reads the data of the extension.
+    pub fn decode(data: &'a [u8]) -> Result<Protocols<'a>, Violation> {
+        let list = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
+        let mut reader = Reader::new(not_empty(list)?);
+        while !reader.is_empty() {
+            not_empty(reader.u8_prefixed()?)?;
+        }
+        Ok(Protocols(list))
+    }
+
+    /// The names in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut reader = Reader::new(self.0);
+        core::iter::from_fn(move || reader.u8_prefixed().ok())
+    }
+}
+
+/// What a ClientHello of ours says.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientHelloFields<'a> {
+    /// The client's random.
+    pub random: &'a [u8; 32],
+    /// Cipher suites, best first.
+    pub cipher_suites: &'a [u16],
+    /// The host name; `None` if the server is known by its address (RFC 6066 section 3).
+    pub server_name: Option<&'a str>,
+    /// Groups, best first.
+    pub supported_groups: &'a [u16],
+    /// Signature schemes, best first.
+    pub signature_algorithms: &'a [u16],
+    /// The one key share.
+    pub key_share: (NamedGroup, &'a [u8]),
+    /// Application protocols, best first.
+    pub application_protocols: &'a [Vec<u8>],
+    /// QUIC's transport parameters.
+    pub transport_parameters: &'a [u8],
+    /// The cookie to give back.
+    pub cookie: Option<&'a [u8]>,
+}
+
+impl ClientHelloFields<'_> {
+    /// The whole message.
+    pub fn encode(&self) -> Result<Vec<u8>, LocalError> {
+        let mut out = Vec::with_capacity(512);
+        push_message(&mut out, HandshakeType::CLIENT_HELLO, |out| {
+            out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
+            out.extend_from_slice(self.random);
+            // RFC 9001 s8.4: compatibility mode is for TCP, so the session ID stays empty.
+            out.push(0);
+            push_numbers(out, self.cipher_suites)?;
+            out.extend_from_slice(&[1, 0]);
+            push_u16_block(out, |out| self.push_extensions(out))
+        })?;
+        Ok(out)
+    }
+
+    fn push_extensions(&self, out: &mut Vec<u8>) -> Result<(), Full> {
+        if let Some(name) = self.server_name {
+            push_extension(out, ExtensionType::SERVER_NAME, |out| {
+                push_u16_block(out, |out| {
+                    out.push(0);
+                    push_u16_block(out, |out| {
+                        out.extend_from_slice(name.as_bytes());
+                        Ok(())
+                    })
+                })
+            })?;
+        }
+        push_extension(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
+            out.push(2);
+            out.extend_from_slice(&TLS13.to_be_bytes());
+            Ok(())
+        })?;
+        push_extension(out, ExtensionType::SUPPORTED_GROUPS, |out| push_numbers(out, self.supported_groups))?;
+        push_extension(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| push_numbers(out, self.signature_algorithms))?;
+        push_extension(out, ExtensionType::KEY_SHARE, |out| {
+            push_u16_block(out, |out| push_key_share(out, self.key_share.0, self.key_share.1))
+        })?;
+        push_extension(out, ExtensionType::ALPN, |out| {
+            push_u16_block(out, |out| self.application_protocols.iter().try_for_each(|name| push_protocol(out, name)))
+        })?;
+        if let Some(cookie) = self.cookie {
+            push_extension(out, ExtensionType::COOKIE, |out| {
+                push_u16_block(out, |out| {
+                    out.extend_from_slice(cookie);
+                    Ok(())
+                })
+            })?;
+        }
+        push_extension(out, ExtensionType::QUIC_TRANSPORT_PARAMETERS, |out| {
+            out.extend_from_slice(self.transport_parameters);
+            Ok(())
+        })
+    }
+}
+
+/// Appends a KeyShareEntry.
+pub fn push_key_share(out: &mut Vec<u8>, group: NamedGroup, share: &[u8]) -> Result<(), Full> {
+    out.extend_from_slice(&group.0.to_be_bytes());
+    push_u16_block(out, |out| {
+        out.extend_from_slice(share);
+        Ok(())
+    })
+}
+
+/// Appends a ProtocolName.
+pub fn push_protocol(out: &mut Vec<u8>, name: &[u8]) -> Result<(), Full> {
+    push_u8_prefixed(out, |out| out.extend_from_slice(name))
+}
+
+fn push_numbers(out: &mut Vec<u8>, numbers: &[u16]) -> Result<(), Full> {
+    push_u16_block(out, |out| {
+        out.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests;

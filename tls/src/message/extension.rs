@@ -1,0 +1,234 @@
+//! The extension block (RFC 9846 section 4.3): types, where each may stand, no type twice.
+
+use crate::message::framing::push_u16_block;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::{Full, Reader};
+
+/// The type of an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExtensionType(pub u16);
+
+impl ExtensionType {
+    /// server_name (RFC 6066 section 3).
+    pub const SERVER_NAME: ExtensionType = ExtensionType(0);
+    /// status_request (RFC 6066 section 8).
+    pub const STATUS_REQUEST: ExtensionType = ExtensionType(5);
+    /// supported_groups.
+    pub const SUPPORTED_GROUPS: ExtensionType = ExtensionType(10);
+    /// signature_algorithms.
+    pub const SIGNATURE_ALGORITHMS: ExtensionType = ExtensionType(13);
+    /// application_layer_protocol_negotiation (RFC 7301).
+    pub const ALPN: ExtensionType = ExtensionType(16);
+    /// padding (RFC 7685).
+    pub const PADDING: ExtensionType = ExtensionType(21);
+    /// pre_shared_key.
+    pub const PRE_SHARED_KEY: ExtensionType = ExtensionType(41);
+    /// early_data.
+    pub const EARLY_DATA: ExtensionType = ExtensionType(42);
+    /// supported_versions.
+    pub const SUPPORTED_VERSIONS: ExtensionType = ExtensionType(43);
+    /// cookie.
+    pub const COOKIE: ExtensionType = ExtensionType(44);
+    /// psk_key_exchange_modes.
+    pub const PSK_KEY_EXCHANGE_MODES: ExtensionType = ExtensionType(45);
+    /// certificate_authorities.
+    pub const CERTIFICATE_AUTHORITIES: ExtensionType = ExtensionType(47);
+    /// oid_filters.
+    pub const OID_FILTERS: ExtensionType = ExtensionType(48);
+    /// post_handshake_auth.
+    pub const POST_HANDSHAKE_AUTH: ExtensionType = ExtensionType(49);
+    /// signature_algorithms_cert.
+    pub const SIGNATURE_ALGORITHMS_CERT: ExtensionType = ExtensionType(50);
+    /// key_share.
+    pub const KEY_SHARE: ExtensionType = ExtensionType(51);
+    /// quic_transport_parameters (RFC 9001 section 8.2).
+    pub const QUIC_TRANSPORT_PARAMETERS: ExtensionType = ExtensionType(57);
+
+    /// The row of RFC 9846 section 4.3, table 1, or `None` for a type that is not known here.
+    const fn places(self) -> Option<&'static [Place]> {
+        use Place::{Certificate, ClientHello, EncryptedExtensions, HelloRetryRequest, NewSessionTicket};
+        use Place::{CertificateRequest, ServerHello};
+        Some(match self {
+            Self::SERVER_NAME => &[ClientHello, EncryptedExtensions, CertificateRequest],
+            Self::STATUS_REQUEST => &[ClientHello, CertificateRequest, Certificate],
+            Self::SUPPORTED_GROUPS | Self::ALPN | Self::QUIC_TRANSPORT_PARAMETERS => {
+                &[ClientHello, EncryptedExtensions]
+            }
+            Self::SIGNATURE_ALGORITHMS | Self::SIGNATURE_ALGORITHMS_CERT | Self::CERTIFICATE_AUTHORITIES => {
+                &[ClientHello, CertificateRequest]
+            }
+            Self::PADDING | Self::PSK_KEY_EXCHANGE_MODES | Self::POST_HANDSHAKE_AUTH => &[ClientHello],
+            Self::PRE_SHARED_KEY => &[ClientHello, ServerHello],
+            Self::EARLY_DATA => &[ClientHello, EncryptedExtensions, NewSessionTicket],
+            Self::SUPPORTED_VERSIONS | Self::KEY_SHARE => &[ClientHello, ServerHello, HelloRetryRequest],
+            Self::COOKIE => &[ClientHello, HelloRetryRequest],
+            Self::OID_FILTERS => &[CertificateRequest],
+            _ => return None,
+        })
+    }
+}
+
+/// A message that has an extension block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// ClientHello.
+    ClientHello,
+    /// ServerHello.
+    ServerHello,
+    /// HelloRetryRequest.
+    HelloRetryRequest,
+    /// EncryptedExtensions.
+    EncryptedExtensions,
+    /// CertificateRequest.
+    CertificateRequest,
+    /// An entry of a Certificate.
+    Certificate,
+    /// NewSessionTicket.
+    NewSessionTicket,
+}
+
+/// What a client's ClientHello asked for, so that only that may be answered.
+pub const OFFERED: &[ExtensionType] = &[
+    ExtensionType::SERVER_NAME,
+    ExtensionType::SUPPORTED_GROUPS,
+    ExtensionType::SIGNATURE_ALGORITHMS,
+    ExtensionType::ALPN,
+    ExtensionType::SUPPORTED_VERSIONS,
+    ExtensionType::KEY_SHARE,
+    ExtensionType::QUIC_TRANSPORT_PARAMETERS,
+];
+
+/// An extension block that is well formed and fits its message.
+#[derive(Clone, Copy, Debug)]
+pub struct Extensions<'a>(&'a [u8]);
+
+impl<'a> Extensions<'a> {
+    /// Reads the inside of a block: whole extensions, no type twice, none in the wrong message, and in a response none that
+    /// was not asked for.
+    pub fn decode(block: &'a [u8], place: Place) -> Result<Extensions<'a>, Violation> {
+        let mut reader = Reader::new(block);
+        let mut seen = Vec::new();
+        while !reader.is_empty() {
+            let kind = ExtensionType(reader.u16()?);
+            reader.u16_prefixed()?;
+            check_place(kind, place)?;
+            seen.push(kind);
+        }
+        // Sorted, because a peer can send sixteen thousand empty extensions in one message.
+        seen.sort_unstable();
+        if seen.iter().zip(seen.iter().skip(1)).any(|(one, next)| one == next) {
+            return Err(Violation::DuplicateExtension);
+        }
+        Ok(Extensions(block))
+    }
+
+    /// The extensions in order.
+    pub fn iter(&self) -> impl Iterator<Item = (ExtensionType, &'a [u8])> + use<'a> {
+        let mut reader = Reader::new(self.0);
+        // `decode` has seen that every extension is whole, so an end is the end.
+        core::iter::from_fn(move || Some((ExtensionType(reader.u16().ok()?), reader.u16_prefixed().ok()?)))
+    }
+}
+
+fn check_place(kind: ExtensionType, place: Place) -> Result<(), Violation> {
+    // RFC 9846 s4.3: what is known but stands in the wrong message is illegal, wherever that is.
+    if kind.places().is_some_and(|places| !places.contains(&place)) {
+        return Err(Violation::ExtensionNotAllowed);
+    }
+    match place {
+        // Requests and tickets may hold what is unknown: it is ignored (RFC 9846 s4.2.2, s4.4.2, s4.7.1; RFC 8701).
+        Place::ClientHello | Place::CertificateRequest | Place::NewSessionTicket => Ok(()),
+        // RFC 9846 s4.3: the cookie is the one response that nobody asks for.
+        Place::HelloRetryRequest if kind == ExtensionType::COOKIE => Ok(()),
+        _ if OFFERED.contains(&kind) => Ok(()),
+        _ => Err(Violation::ExtensionNotOffered),
+    }
+}
+
+/// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 section 4.3).
+pub fn whole<'a, T>(
+    data: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Violation>,
+) -> Result<T, Violation> {
+    let mut reader = Reader::new(data);
+    let value = read(&mut reader)?;
+    if reader.is_empty() { Ok(value) } else { Err(Violation::Malformed) }
+}
+
+/// Appends one extension whose data `data` appends.
+pub fn push_extension(
+    out: &mut Vec<u8>,
+    kind: ExtensionType,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
+) -> Result<(), Full> {
+    out.extend_from_slice(&kind.0.to_be_bytes());
+    push_u16_block(out, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(types: &[u16]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for kind in types {
+            push_extension(&mut out, ExtensionType(*kind), |out| {
+                out.push(7);
+                Ok(())
+            })
+            .unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn every_known_extension_in_every_message() {
+        let known = [0u16, 5, 10, 13, 16, 21, 41, 42, 43, 44, 45, 47, 48, 49, 50, 51, 57];
+        let places = [
+            (Place::ClientHello, &[0u16, 5, 10, 13, 16, 21, 41, 42, 43, 44, 45, 47, 49, 50, 51, 57][..]),
+            (Place::ServerHello, &[41, 43, 51]),
+            (Place::HelloRetryRequest, &[43, 44, 51]),
+            (Place::EncryptedExtensions, &[0, 10, 16, 42, 57]),
+            (Place::CertificateRequest, &[0, 5, 13, 47, 48, 50]),
+            (Place::Certificate, &[5]),
+            (Place::NewSessionTicket, &[42]),
+        ];
+        // In a response these were not asked for by a client of ours.
+        let not_offered = [5u16, 41, 42];
+        for (place, allowed) in places {
+            let response = !matches!(place, Place::ClientHello | Place::CertificateRequest | Place::NewSessionTicket);
+            for kind in known {
+                let expected = if !allowed.contains(&kind) {
+                    Some(Violation::ExtensionNotAllowed)
+                } else if response && not_offered.contains(&kind) {
+                    Some(Violation::ExtensionNotOffered)
+                } else {
+                    None
+                };
+                assert_eq!(Extensions::decode(&block(&[kind]), place).err(), expected, "{kind} in {place:?}");
+            }
+            // GREASE (RFC 8701) is ignored in requests and refused in responses.
+            let expected = response.then_some(Violation::ExtensionNotOffered);
+            assert_eq!(Extensions::decode(&block(&[0x3a3a]), place).err(), expected, "GREASE in {place:?}");
+        }
+    }
+
+    #[test]
+    fn no_type_twice_and_nothing_cut() {
+        assert_eq!(
+            Extensions::decode(&block(&[0x1a1a, 10, 0x1a1a]), Place::ClientHello).err(),
+            Some(Violation::DuplicateExtension)
+        );
+        let whole = block(&[10, 13, 0x1a1a]);
+        let extensions = Extensions::decode(&whole, Place::ClientHello).unwrap();
+        assert_eq!(
+            extensions.iter().map(|(kind, data)| (kind.0, data.len())).collect::<Vec<_>>(),
+            [(10, 1), (13, 1), (0x1a1a, 1)]
+        );
+        for end in 0..whole.len() {
+            let result = Extensions::decode(&whole[..end], Place::ClientHello);
+            assert_eq!(result.is_ok(), end % 5 == 0, "{end}");
+        }
+    }
+}

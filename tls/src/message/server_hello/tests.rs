@@ -1,0 +1,79 @@
+use super::*;
+use crate::message::framing::HEADER_LEN;
+
+fn hello() -> Vec<u8> {
+    encode_server_hello(&[7; 32], 0x1301, NamedGroup::X25519, &[5; 32]).unwrap().split_off(HEADER_LEN)
+}
+
+fn retry() -> Vec<u8> {
+    encode_hello_retry_request(0x1301, NamedGroup::SECP256R1).unwrap().split_off(HEADER_LEN)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let bytes = hello();
+    let Ok(ServerHelloOrRetry::Hello(hello)) = ServerHelloOrRetry::decode(&bytes) else { panic!("no ServerHello") };
+    assert_eq!((hello.cipher_suite, hello.key_share), (0x1301, Some((NamedGroup::X25519, &[5; 32][..]))));
+    let bytes = retry();
+    let Ok(ServerHelloOrRetry::Retry(retry)) = ServerHelloOrRetry::decode(&bytes) else { panic!("no retry") };
+    assert_eq!((retry.cipher_suite, retry.selected_group, retry.cookie), (0x1301, Some(NamedGroup::SECP256R1), None));
+}
+
+#[test]
+fn no_truncation_parses_and_no_change_panics() {
+    for bytes in [hello(), retry()] {
+        for end in 0..bytes.len() {
+            assert!(ServerHelloOrRetry::decode(&bytes[..end]).is_err(), "{end}");
+        }
+        for position in 0..bytes.len() {
+            for value in 0..=255 {
+                let mut changed = bytes.clone();
+                changed[position] = value;
+                let _ = ServerHelloOrRetry::decode(&changed);
+            }
+        }
+    }
+}
+
+#[test]
+fn older_versions_and_their_disguises() {
+    // Legacy version, random, session ID, suite, compression: a ServerHello of TLS 1.2 without extensions.
+    let older = |version: [u8; 2], end: &[u8; 8]| {
+        let mut bytes = version.to_vec();
+        bytes.extend_from_slice(&[7; 24]);
+        bytes.extend_from_slice(end);
+        bytes.extend_from_slice(&[0, 0x13, 1, 0]);
+        ServerHelloOrRetry::decode(&bytes).err()
+    };
+    assert_eq!(older([3, 3], &[7; 8]), Some(Violation::VersionTooOld));
+    assert_eq!(older([3, 3], b"DOWNGRD\x01"), Some(Violation::Downgrade));
+    assert_eq!(older([3, 3], b"DOWNGRD\x00"), Some(Violation::Downgrade));
+    assert_eq!(older([3, 1], b"DOWNGRD\x00"), Some(Violation::Downgrade));
+    assert_eq!(older([3, 1], &[7; 8]), Some(Violation::VersionTooOld));
+    // In TLS 1.3 the end of the random means nothing.
+    let mut random = [7; 32];
+    random[24..].copy_from_slice(b"DOWNGRD\x01");
+    let bytes = encode_server_hello(&random, 0x1301, NamedGroup::X25519, &[5; 32]).unwrap();
+    assert!(ServerHelloOrRetry::decode(&bytes[HEADER_LEN..]).is_ok());
+}
+
+#[test]
+fn legacy_fields_are_checked_in_both_forms() {
+    for bytes in [hello(), retry()] {
+        let changed = |position: usize, value: u8| {
+            let mut changed = bytes.clone();
+            changed[position] = value;
+            ServerHelloOrRetry::decode(&changed).err()
+        };
+        assert_eq!(changed(1, 4), Some(Violation::LegacyVersion));
+        assert_eq!(changed(37, 1), Some(Violation::CompressionMethod));
+        // supported_versions is written first: type, length, and the version in the bytes 44 and 45.
+        assert_eq!(changed(45, 3), Some(Violation::VersionNotOffered));
+        assert_eq!(changed(45, 5), Some(Violation::VersionNotOffered));
+        let mut with_session_id = bytes.clone();
+        with_session_id.splice(34..35, [1, 0xaa]);
+        assert_eq!(ServerHelloOrRetry::decode(&with_session_id).err(), Some(Violation::SessionIdEcho));
+        with_session_id.splice(34..36, core::iter::once(33).chain([0xaa; 33]));
+        assert_eq!(ServerHelloOrRetry::decode(&with_session_id).err(), Some(Violation::Malformed));
+    }
+}

@@ -1,0 +1,86 @@
+//! Proofs: values that only a successful check can make, and that later states ask for. A handshake cannot reach its end
+//! without them, whatever path its code takes.
+
+use crate::config::{ClientConfig, ServerVerification};
+use crate::error::Error;
+use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
+use crate::schedule::verify_data;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
+use rustls_pki_types::CertificateDer;
+
+/// The chain leads to somebody who is trusted and is for the right name. Holds the key that must have signed.
+#[derive(Debug)]
+pub struct ChainAccepted {
+    key: (PublicKeyAlgorithm, Vec<u8>),
+}
+
+/// The holder of the certificate's key signed this very handshake.
+#[derive(Debug)]
+pub struct CertificateVerified(());
+
+/// The peer knows the keys and saw the same messages.
+#[derive(Debug)]
+pub struct FinishedVerified(());
+
+impl ChainAccepted {
+    /// Checks a server's chain: to a trust anchor, for `name`, at this time.
+    pub fn by_client(
+        config: &ClientConfig,
+        chain: &[CertificateDer<'_>],
+        name: &x509::ServerName,
+    ) -> Result<ChainAccepted, Error> {
+        // RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
+        let leaf = chain.first().ok_or(Violation::EmptyCertificate)?;
+        if let ServerVerification::Roots(roots) = &config.roots {
+            x509::verify_server(&config.provider, roots, chain, name, config.wall_clock.unix_seconds())?;
+        }
+        let certificate = x509::Certificate::parse(leaf)?;
+        let (algorithm, key) = certificate.subject_public_key()?;
+        Ok(ChainAccepted { key: (algorithm, key.to_vec()) })
+    }
+}
+
+impl CertificateVerified {
+    /// Checks a server's signature over the transcript up to its Certificate.
+    pub fn by_client(
+        config: &ClientConfig,
+        chain: &ChainAccepted,
+        verify: &CertificateVerify<'_>,
+        transcript: &Digest,
+    ) -> Result<CertificateVerified, Error> {
+        // The table has no row with a scheme for PKCS #1 v1.5, which RFC 9846 s4.3.3 leaves to certificates.
+        let verifier =
+            config.provider.verifier_for_scheme(verify.scheme).ok_or(Violation::SignatureSchemeNotOffered)?;
+        let (algorithm, key) = &chain.key;
+        // RFC 9846 s4.5.2: the scheme names the kind of key too, and it has to be the certificate's.
+        if verifier.public_key_algorithm() != *algorithm {
+            return Err(Violation::SignatureSchemeOfOtherKey.into());
+        }
+        match verifier.verify(key, &signed_by_server(transcript), verify.signature) {
+            Ok(()) => Ok(CertificateVerified(())),
+            Err(crypto::BadSignature) => Err(Violation::BadSignature.into()),
+        }
+    }
+}
+
+impl FinishedVerified {
+    /// Checks the body of the peer's Finished; `transcript` ends just before it.
+    pub fn check(
+        suite: &CipherSuite,
+        peer_handshake_traffic: &Secret,
+        transcript: &Digest,
+        body: &[u8],
+    ) -> Result<FinishedVerified, Violation> {
+        let expected = verify_data(suite, peer_handshake_traffic, transcript);
+        // The length is the hash's, which is not always 32.
+        if body.len() != expected.len() {
+            return Err(Violation::FinishedLength);
+        }
+        if !constant_time::equal(body, &expected) {
+            return Err(Violation::BadFinished);
+        }
+        Ok(FinishedVerified(()))
+    }
+}
