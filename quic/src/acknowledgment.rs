@@ -1,0 +1,191 @@
+//! What was received in one packet number space, and when to say so (RFC 9000 section 13.2).
+//!
+//! A driver hands in a batch of datagrams and transmits afterwards, so that many packets share an ACK frame although
+//! every second one makes it due.
+
+use crate::packet::OutgoingPacket;
+use crate::ranges::RangeSet;
+use crate::wire::frame::{EcnCounts, encode_ack};
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use base::{Duration, Ecn, Instant};
+
+/// Ranges remembered of one space: a loss pattern worse than this many gaps in a round trip makes older packets be sent
+/// again, and more would only make each frame longer (RFC 9000 section 13.2.3).
+pub const MAX_RANGES: usize = 64;
+/// RFC 9000 s13.2.2: an ACK frame is due after this many ack-eliciting packets.
+const PACKETS_PER_ACK: u32 = 2;
+/// An ACK frame with its first range and ECN counts is at most this long: a type, a count and six integers.
+const LONGEST_HEAD: usize = 1 + 1 + 6 * 8;
+/// A further range is at most this long.
+const LONGEST_RANGE: usize = 16;
+
+/// The packets received in one space.
+#[derive(Debug)]
+pub struct ReceivedPackets {
+    space: PacketNumberSpace,
+    ranges: RangeSet,
+    // Numbers below are taken for received; their ranges are forgotten.
+    floor: u64,
+    largest: Option<PacketNumber>,
+    largest_received_at: Instant,
+    largest_ack_eliciting: Option<u64>,
+    // Ack-eliciting packets since the last ACK frame.
+    unacknowledged: u32,
+    due: bool,
+    deadline: Option<Instant>,
+    ecn: EcnCounts,
+}
+
+impl ReceivedPackets {
+    /// None.
+    pub const fn new(space: PacketNumberSpace) -> ReceivedPackets {
+        ReceivedPackets {
+            space,
+            ranges: RangeSet::new(),
+            floor: 0,
+            largest: None,
+            largest_received_at: Instant::ZERO,
+            largest_ack_eliciting: None,
+            unacknowledged: 0,
+            due: false,
+            deadline: None,
+            ecn: EcnCounts { ect0: 0, ect1: 0, ce: 0 },
+        }
+    }
+
+    /// Whether the number was received before, or is so old that it is not known any more (RFC 9000 section 12.3).
+    pub fn is_duplicate(&self, number: PacketNumber) -> bool {
+        number.value() < self.floor || self.ranges.contains(number.value())
+    }
+
+    /// A packet was opened and read, and is no duplicate. `max_ack_delay` is what this side advertised.
+    pub fn on_received(
+        &mut self,
+        now: Instant,
+        number: PacketNumber,
+        ack_eliciting: bool,
+        ecn: Ecn,
+        max_ack_delay: Duration,
+    ) {
+        let value = number.value();
+        if value < self.floor || !self.ranges.insert(value..value + 1) {
+            return;
+        }
+        self.limit_ranges();
+        if self.largest.is_none_or(|largest| number > largest) {
+            self.largest = Some(number);
+            self.largest_received_at = now;
+        }
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 => self.ecn.ect0 += 1,
+            Ecn::Ect1 => self.ecn.ect1 += 1,
+            Ecn::Ce => self.ecn.ce += 1,
+        }
+        // RFC 9000 s13.2.1: a packet that does not ask for an acknowledgment must not cause one.
+        if ack_eliciting {
+            self.on_ack_eliciting(now, value, ecn, max_ack_delay);
+        }
+    }
+
+    fn on_ack_eliciting(&mut self, now: Instant, number: u64, ecn: Ecn, max_ack_delay: Duration) {
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
+        // RFC 9000 s13.2.1: out of order, or after a gap, so that the sender hears of a loss soon.
+        let out_of_order = self.largest_ack_eliciting.is_some_and(|largest| {
+            let last_start = self.ranges.iter().next_back().map_or(0, |range| range.start);
+            number < largest || last_start > largest + 1
+        });
+        self.largest_ack_eliciting = self.largest_ack_eliciting.max(Some(number));
+        self.due |= out_of_order
+            || ecn == Ecn::Ce
+            || self.space != PacketNumberSpace::ApplicationData
+            || self.unacknowledged >= PACKETS_PER_ACK;
+        if self.due {
+            self.deadline = None;
+        } else {
+            self.deadline.get_or_insert(now + max_ack_delay);
+        }
+    }
+
+    /// Forgets the oldest range when there are too many. What is forgotten can no longer be told from a duplicate, so
+    /// nothing of it is accepted any more (RFC 9000 section 13.2.3).
+    fn limit_ranges(&mut self) {
+        if self.ranges.len() > MAX_RANGES
+            && let Some(oldest) = self.ranges.pop_first()
+        {
+            self.floor = self.floor.max(oldest.end);
+        }
+    }
+
+    /// The largest number received.
+    pub const fn largest(&self) -> Option<PacketNumber> {
+        self.largest
+    }
+
+    /// When an ACK frame that may wait is due.
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether an ACK frame must be sent now.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.due || self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Whether an ACK frame is worth its bytes in a packet that is sent anyway.
+    pub const fn has_unsent(&self) -> bool {
+        self.unacknowledged > 0
+    }
+
+    /// The deadline may have passed.
+    pub fn on_timeout(&mut self, now: Instant) {
+        if self.is_due(now) {
+            self.due = true;
+            self.deadline = None;
+        }
+    }
+
+    /// Writes an ACK frame of as many ranges as fit, and leaves at least `least_room_left` bytes of the packet for other
+    /// frames. Tells whether one was written: not if nothing is known or there is no room.
+    pub fn fill(
+        &mut self,
+        now: Instant,
+        packet: &mut OutgoingPacket<'_>,
+        ack_delay_exponent: u8,
+        least_room_left: usize,
+    ) -> bool {
+        let (Some(last), Some(room)) = (self.ranges.max(), packet.remaining().checked_sub(least_room_left)) else {
+            return false;
+        };
+        let Some(largest) = PacketNumber::new(last) else { return false };
+        // With room to keep, no range is written that could take it; else the writer's end is the limit.
+        let count = match least_room_left {
+            0 => MAX_RANGES,
+            _ if room < LONGEST_HEAD => return false,
+            _ => 1 + (room - LONGEST_HEAD) / LONGEST_RANGE,
+        };
+        // RFC 9000 s13.2.5: only the time this side let pass; for the largest number.
+        let waited = (now - self.largest_received_at).as_micros() >> ack_delay_exponent.min(20);
+        let ack_delay = u64::try_from(waited).unwrap_or(u64::MAX).min(PacketNumber::MAX.value());
+        let ecn = (self.ecn != EcnCounts::default()).then_some(self.ecn);
+        let ranges = self.ranges.iter().rev().map(|range| range.start..=range.end - 1).take(count);
+        if encode_ack(packet.writer(), largest, ack_delay, ranges, ecn).is_err() {
+            return false;
+        }
+        packet.record_ack(largest);
+        self.unacknowledged = 0;
+        self.due = false;
+        self.deadline = None;
+        true
+    }
+
+    /// The peer has an ACK frame that told of everything up to `largest`, so that need not be told again (RFC 9000 section
+    /// 13.2.4).
+    pub fn on_ack_acked(&mut self, largest: PacketNumber) {
+        self.floor = self.floor.max(largest.value() + 1);
+        self.ranges.remove_below(self.floor);
+    }
+}
+
+#[cfg(test)]
+mod tests;

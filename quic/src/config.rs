@@ -1,0 +1,73 @@
+//! What can be chosen about a connection, with the reason of each default.
+
+use crate::recovery::RecoveryConfig;
+use crate::stream::StreamsConfig;
+use crate::trace::TraceSink;
+use alloc::sync::Arc;
+use base::{Duration, Side};
+
+/// Settings of a connection. What is advertised to the peer is read from the same fields that are enforced.
+#[derive(Clone)]
+pub struct Config {
+    /// Streams, their windows and their buffers.
+    pub streams: StreamsConfig,
+    /// Loss detection and congestion control. Its side is set to the connection's own.
+    pub recovery: RecoveryConfig,
+    /// After how long without a word the connection is forgotten (RFC 9000 section 10.1); zero for never. Default 30 s:
+    /// NAT bindings of UDP rarely live longer, so a longer timeout would keep dead connections.
+    pub max_idle_timeout: Duration,
+    /// Sends a PING when nothing was sent for this long, so that an idle connection stays. Default `None`: whoever wants it
+    /// knows why.
+    pub keep_alive: Option<Duration>,
+    /// After how long a handshake is given up whatever still arrives. Default 10 s: several PTOs of a slow path, and a bound
+    /// on how long a half-open connection can hold state.
+    pub handshake_timeout: Duration,
+    /// The longest this side delays an ACK on purpose. Default 25 ms, the RFC's own (section 18.2).
+    pub max_ack_delay: Duration,
+    /// Connection IDs of the peer that are kept. Default 4: one in use, one for a migration, and two to spare.
+    pub active_connection_id_limit: u64,
+    /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
+    pub max_udp_payload_size: u16,
+    /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC 9001
+    /// section 6.6). Default: no other limit than the AEAD's own, which is lower in any case, because forgeries cost a
+    /// stranger little and the connection all.
+    pub max_forged_packets: u64,
+    /// After how many packets the 1-RTT keys are updated (RFC 9001 section 6). Default 2^22: half of what AES-GCM allows a
+    /// key, so that an update that takes long to be confirmed still comes in time.
+    pub key_update_packets: u64,
+    /// Where to report what happens, packet by packet. Default `None`.
+    pub trace: Option<Arc<dyn TraceSink>>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            streams: StreamsConfig::default(),
+            recovery: RecoveryConfig::new(Side::Client),
+            max_idle_timeout: Duration::from_secs(30),
+            keep_alive: None,
+            handshake_timeout: Duration::from_secs(10),
+            max_ack_delay: Duration::from_millis(25),
+            active_connection_id_limit: 4,
+            max_udp_payload_size: 1452,
+            max_forged_packets: u64::MAX,
+            key_update_packets: 1 << 22,
+            trace: None,
+        }
+    }
+}
+
+impl core::fmt::Debug for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Config")
+            .field("max_idle_timeout", &self.max_idle_timeout)
+            .field("max_udp_payload_size", &self.max_udp_payload_size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The exponent of the ACK Delay field in frames of ours (RFC 9000 section 18.2): the default, microseconds times eight.
+pub const ACK_DELAY_EXPONENT: u8 = 3;
+
+/// The smallest datagram that carries an Initial packet (RFC 9000 section 14.1), and the size every path must carry.
+pub const MIN_DATAGRAM_SIZE: usize = 1200;

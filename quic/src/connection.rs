@@ -1,0 +1,27 @@
+//! One connection: the conductor. It holds the components and the control flow between them, and no protocol state of its
+//! own; each of its files is one kind of call.
+//!
+//! | file | what |
+//! |---|---|
+//! | `budget` | whether a packet may be sent |
+//! | `receive` | datagram -> packets -> frames |
+//! | `dispatch` | frame -> the component that owns it |
+//! | `recovered` | acknowledged or lost -> the component that sent it |
+//! | `establish` | keys and transport parameters, from TLS to the components |
+//! | `transmit` | components -> frames -> packets -> datagrams |
+//! | `timeout` | deadlines |
+//! | `identity` | connection IDs and the reset token, for the endpoint |
+//! | `application` | the calls of the application |
+
+pub mod application;
+pub mod budget;
+mod dispatch;
+mod establish;
+mod identity;
+mod receive;
+mod recovered;
+mod state;
+mod timeout;
+mod transmit;
+
+pub use state::{Connection, NewConnection};

@@ -1,0 +1,110 @@
+//! The calls of the application. Everything is pulled: nothing here calls back.
+
+use super::state::Connection;
+use crate::error::CloseReason;
+use crate::event::Event;
+use crate::lifecycle::{CloseFrame, Lifecycle};
+use crate::stats::Stats;
+use crate::stream::{Read, ReadError, WriteError};
+use alloc::vec::Vec;
+use base::{Bytes, Direction, FourTuple, Instant, Side, StreamId, VarInt};
+use tls::Session;
+
+impl Connection {
+    /// The next event, oldest first. After [`Event::Closed`] there is none.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        if let Some(event) = self.streams.poll_event() {
+            return Some(Event::Stream(event));
+        }
+        self.close_reason.take().map(Event::Closed)
+    }
+
+    /// Whether `poll_event` may have something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty() || self.streams.has_events() || self.close_reason.is_some()
+    }
+
+    /// Opens a stream; `None` while the peer's limit on their number is reached.
+    pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
+        if matches!(self.lifecycle, Lifecycle::Established) { self.streams.open(direction) } else { None }
+    }
+
+    /// Hands over as much of `data` as the send buffer takes, without a copy; what was taken is removed from `data`.
+    pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
+        self.streams.write(id, data)
+    }
+
+    /// Copies as much of `data` as the send buffer takes; gives how much that was.
+    pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
+        self.streams.write_slice(id, data)
+    }
+
+    /// Ends the sending side of a stream: the peer will know that all has arrived.
+    pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
+        self.streams.finish(id)
+    }
+
+    /// Breaks the sending side of a stream off.
+    pub fn reset(&mut self, id: StreamId, code: VarInt) {
+        self.streams.reset(id, code);
+    }
+
+    /// The next received bytes of a stream, at most `max`, without a copy. What is read lets the peer send more.
+    pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
+        self.streams.read(id, max)
+    }
+
+    /// Asks the peer to stop sending on a stream; what arrives on it from now on is dropped.
+    pub fn stop_sending(&mut self, id: StreamId, code: VarInt) {
+        self.streams.stop_sending(id, code);
+    }
+
+    /// Closes the connection. What was not yet acknowledged may be lost; `reason` is for humans.
+    pub fn close(&mut self, now: Instant, code: VarInt, reason: &[u8]) {
+        let frame = CloseFrame::Application { code, reason: Vec::from(reason) };
+        self.close_with(now, frame, CloseReason::Local { code });
+    }
+
+    /// Whether the endpoint keeps the connection after [`Event::Closed`], so that what arrived before can still be read. Who
+    /// sets this takes it back.
+    pub const fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    /// Whether the connection is neither closing nor closed.
+    pub fn is_open(&self) -> bool {
+        self.lifecycle.is_open()
+    }
+
+    /// Which end this is.
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// What TLS learned: protocol, server name, certificates.
+    pub fn session(&self) -> &Session {
+        self.handshake.session()
+    }
+
+    /// The addresses in use.
+    pub const fn four_tuple(&self) -> FourTuple {
+        self.path.four_tuple
+    }
+
+    /// A snapshot of the counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            smoothed_rtt: self.recovery.rtt().smoothed(),
+            min_rtt: self.recovery.rtt().min(),
+            congestion_window: self.recovery.congestion_window(),
+            bytes_in_flight: self.recovery.bytes_in_flight(),
+            mtu: self.path.mtu.current(),
+            buffered: self.streams.buffered(),
+            open_streams: self.streams.open_count(),
+            ..self.stats
+        }
+    }
+}

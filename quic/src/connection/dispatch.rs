@@ -1,0 +1,129 @@
+//! Frame -> the component that owns it: one arm, one call.
+
+use super::state::Connection;
+use crate::error::{CloseReason, printable_reason};
+use crate::handshake::HandshakeError;
+use crate::lifecycle::CloseFrame;
+use crate::turn::Turn;
+use crate::violation::{TransportErrorCode, Violation};
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::{AckFrame, Frame};
+use crate::wire::packet_number::PacketNumberSpace;
+use base::{Duration, Side};
+
+impl Connection {
+    /// One frame of a packet in `space`, which may hold it, and which was sent to `destination`.
+    pub(super) fn dispatch(
+        &mut self,
+        turn: &mut Turn<'_>,
+        space: PacketNumberSpace,
+        destination: ConnectionId,
+        frame: &Frame<'_>,
+    ) -> Result<(), Violation> {
+        match *frame {
+            Frame::Padding { .. } | Frame::Ping => Ok(()),
+            Frame::Ack(ref ack) => self.on_ack(turn, space, ack),
+            Frame::Stream(ref stream) => self.streams.on_stream(turn.now, stream, self.recovery.rtt().smoothed()),
+            Frame::Crypto { offset, data } => self.on_crypto(turn, space, offset, data),
+            Frame::ResetStream { id, error_code, final_size } => {
+                self.streams.on_reset_stream(id, error_code, final_size)
+            }
+            Frame::StopSending { id, error_code } => self.streams.on_stop_sending(id, error_code),
+            Frame::MaxData { maximum } => {
+                self.streams.on_max_data(maximum);
+                Ok(())
+            }
+            Frame::MaxStreamData { id, maximum } => self.streams.on_max_stream_data(id, maximum),
+            Frame::MaxStreams { direction, maximum } => {
+                self.streams.on_max_streams(direction, maximum);
+                Ok(())
+            }
+            // They say why the peer waits; our windows open as the application reads, so there is nothing to do.
+            Frame::DataBlocked { .. } | Frame::StreamsBlocked { .. } => Ok(()),
+            Frame::StreamDataBlocked { id, limit } => self.streams.on_stream_data_blocked(id, limit),
+            Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token } => {
+                self.peer_ids.on_new_connection_id(sequence_number, retire_prior_to, connection_id, reset_token)
+            }
+            Frame::RetireConnectionId { sequence_number } => {
+                // Our IDs are not kept in a table of routes, so a retired one needs no further care.
+                self.local_ids.on_retire(sequence_number, destination).map(|_retired| ())
+            }
+            Frame::PathChallenge { data } => {
+                self.path.validation.on_challenge(data);
+                Ok(())
+            }
+            Frame::PathResponse { data } => {
+                self.path.validation.on_response(data);
+                Ok(())
+            }
+            // Tokens for a later connection: kept once there is address validation to use them for.
+            Frame::NewToken { .. } if self.side == Side::Server => Err(Violation::NewTokenByClient),
+            Frame::NewToken { .. } => Ok(()),
+            Frame::HandshakeDone if self.side == Side::Server => Err(Violation::HandshakeDoneByClient),
+            Frame::HandshakeDone => {
+                self.on_confirmed(turn.now);
+                Ok(())
+            }
+            Frame::ConnectionClose { error_code, frame_type, reason } => {
+                let code = TransportErrorCode(error_code.value());
+                let reason = printable_reason(reason);
+                self.drain(turn.now, CloseReason::PeerTransport { code, frame_type, reason });
+                Ok(())
+            }
+            Frame::ApplicationClose { error_code, reason } => {
+                let reason = printable_reason(reason);
+                self.drain(turn.now, CloseReason::PeerApplication { code: error_code, reason });
+                Ok(())
+            }
+        }
+    }
+
+    fn on_ack(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace, ack: &AckFrame<'_>) -> Result<(), Violation> {
+        // An ACK of a space that is gone (the frame before it may have ended the handshake) has nothing to say.
+        let Some(state) = self.spaces.get_mut(space) else { return Ok(()) };
+        let delay = match space {
+            // RFC 9000 s13.2.1: Initial and Handshake packets are acknowledged at once, so there is no delay to honour.
+            PacketNumberSpace::Initial | PacketNumberSpace::Handshake => Duration::ZERO,
+            PacketNumberSpace::ApplicationData => {
+                let exponent = self.peer_ack_delay_exponent.unwrap_or(3);
+                Duration::from_micros(ack.ack_delay.saturating_mul(1 << exponent.min(20)))
+            }
+        };
+        let outcome = &mut turn.scratch.outcome;
+        outcome.clear();
+        self.recovery.on_ack(turn.now, space, ack, delay, outcome)?;
+        state.on_acknowledged(ack.largest);
+        if self.side == Side::Client && space == PacketNumberSpace::Handshake {
+            // RFC 9002 s6.2.2.1: the server has our Handshake packet, so it has validated our address.
+            self.recovery.set_peer_completed_address_validation();
+        }
+        self.recovered(turn, space);
+        Ok(())
+    }
+
+    fn on_crypto(
+        &mut self,
+        turn: &mut Turn<'_>,
+        space: PacketNumberSpace,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Violation> {
+        if self.spaces.get(space).is_none() {
+            // The frame before it has ended the space: what follows is a repetition, and its stream is gone.
+            return Ok(());
+        }
+        match self.handshake.on_crypto(space, offset, data, turn.random) {
+            Ok(()) => self.advance_handshake(turn.now),
+            Err(HandshakeError::Violation(violation)) => Err(violation),
+            Err(HandshakeError::Tls(error)) => {
+                // RFC 9001 s4.8: an alert becomes a code of its own range.
+                let code = TransportErrorCode(error.quic_code());
+                let frame = CloseFrame::Transport { code, frame_type: 0x06, reason: "the TLS handshake failed" };
+                // Keys that came before the failure let the peer read why.
+                let keys = self.advance_handshake(turn.now);
+                self.close_with(turn.now, frame, CloseReason::Tls(error));
+                keys
+            }
+        }
+    }
+}

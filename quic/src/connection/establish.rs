@@ -1,0 +1,92 @@
+//! From TLS to the components: keys, transport parameters, completion and confirmation.
+
+use super::state::Connection;
+use crate::event::Event;
+use crate::lifecycle::Lifecycle;
+use crate::protection::keys::{OpenKeys, SealKeys};
+use crate::trace::Trace;
+use crate::violation::Violation;
+use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::transport_parameters::TransportParameters;
+use base::{Instant, Side};
+use tls::KeyChange;
+
+impl Connection {
+    /// Takes what TLS has made of the latest handshake bytes.
+    pub(super) fn advance_handshake(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.peer_ack_delay_exponent.is_none()
+            && let Some(bytes) = self.handshake.session().peer_transport_parameters()
+        {
+            let parameters = TransportParameters::decode(bytes, self.side.peer())?;
+            self.apply(&parameters)?;
+        }
+        while let Some(change) = self.handshake.poll_keys() {
+            let (space, suite, local, remote) = match change {
+                KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
+                KeyChange::OneRtt { suite, local, remote } => {
+                    (PacketNumberSpace::ApplicationData, suite, local, remote)
+                }
+            };
+            let (seal, open) = (SealKeys::new(suite, &local), OpenKeys::new(suite, &remote));
+            // RFC 9001 s4.1.3: TLS is past the level before, so nothing of it may be left over.
+            if self.handshake.has_unread() {
+                return Err(Violation::CryptoAtOldLevel);
+            }
+            self.install_keys(now, space, seal, open);
+            if space == PacketNumberSpace::Handshake {
+                self.recovery.set_has_handshake_keys();
+            }
+        }
+        if self.handshake.session().is_complete() && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
+            self.on_complete(now);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
+        self.handshake_ids.authenticate(self.side.peer(), parameters)?;
+        self.peer_ack_delay_exponent = Some(parameters.ack_delay_exponent);
+        self.recovery.set_max_ack_delay(parameters.max_ack_delay);
+        self.idle.set_peer_timeout(parameters.max_idle_timeout);
+        self.path.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
+        self.local_ids.on_peer_limit(parameters.active_connection_id_limit);
+        if let Some(token) = parameters.stateless_reset_token {
+            self.peer_ids.on_handshake_token(token);
+        }
+        if let Some(address) = &parameters.preferred_address {
+            // RFC 9000 s18.2: a server without connection IDs must not bring one. The address is not used, but its ID is
+            // the one of sequence number 1 all the same (section 5.1.1).
+            if self.peer_ids.active().is_empty() {
+                return Err(Violation::TransportParameters);
+            }
+            self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
+        }
+        self.streams.set_peer_limits(parameters);
+        Ok(())
+    }
+
+    /// RFC 9001 section 4.1.1: TLS is done on this side.
+    fn on_complete(&mut self, now: Instant) {
+        assert!(self.peer_ack_delay_exponent.is_some(), "TLS is not complete without transport parameters");
+        self.lifecycle = Lifecycle::Established;
+        self.events.push_back(Event::Established);
+        self.trace(now, Trace::HandshakeComplete);
+        if self.side == Side::Server {
+            self.handshake_done.request();
+            self.on_confirmed(now);
+        }
+    }
+
+    /// RFC 9001 section 4.1.2: both ends know that the handshake is done. A server knows when it is complete, a client when
+    /// it hears HANDSHAKE_DONE.
+    pub(super) fn on_confirmed(&mut self, now: Instant) {
+        if self.lifecycle != Lifecycle::Established || self.spaces.get(PacketNumberSpace::Handshake).is_none() {
+            return;
+        }
+        self.discard_space(now, PacketNumberSpace::Initial);
+        self.discard_space(now, PacketNumberSpace::Handshake);
+        self.recovery.set_handshake_confirmed();
+        self.events.push_back(Event::Confirmed);
+        self.trace(now, Trace::HandshakeConfirmed);
+    }
+}

@@ -1,0 +1,329 @@
+//! Datagram -> packets -> frames.
+
+use super::state::Connection;
+use crate::config::MIN_DATAGRAM_SIZE;
+use crate::connection_ids::stateless_reset;
+use crate::discard::Discard;
+use crate::error::CloseReason;
+use crate::lifecycle::Lifecycle;
+use crate::trace::Trace;
+use crate::turn::Turn;
+use crate::violation::Violation;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::{Frame, PacketKind};
+use crate::wire::header::{Header, Long};
+use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::version::Version;
+use alloc::vec::Vec;
+use base::{Datagram, Ecn, Reader, Side};
+
+/// The most packets that are looked at in one datagram. A handshake coalesces at most three or four; without a bound a
+/// datagram of tiny packets would buy thousands of failed decryptions.
+const MAX_COALESCED: usize = 8;
+
+/// A packet's place in the datagram and what its header says.
+struct Protected {
+    kind: PacketKind,
+    destination: ConnectionId,
+    /// The source connection ID of a long header.
+    source: Option<ConnectionId>,
+    packet_number_offset: usize,
+    has_token: bool,
+}
+
+impl Connection {
+    /// Takes in one datagram that the endpoint found to be of this connection.
+    pub fn receive(&mut self, turn: &mut Turn<'_>, datagram: Datagram<'_>) {
+        let Datagram { four_tuple, ecn, payload } = datagram;
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += payload.len() as u64;
+        // RFC 9000 s9: a client drops what comes from an unknown address. A server has asked its clients not to migrate, so
+        // it drops as well (section 18.2): nothing is ever sent to an address that was not there from the beginning.
+        if four_tuple.remote != self.path.four_tuple.remote {
+            return self.dropped(turn, Discard::OtherAddress);
+        }
+        // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
+        self.path.amplification.on_datagram_received(payload.len());
+        self.recovery.set_amplification_limited(false);
+        let is_small = payload.len() < MIN_DATAGRAM_SIZE;
+        let mut rest = payload;
+        for _ in 0..MAX_COALESCED {
+            if rest.is_empty() {
+                break;
+            }
+            let end = match self.receive_packet(turn, ecn, rest, is_small) {
+                Ok(end) => end,
+                Err(discard) => {
+                    self.dropped(turn, discard);
+                    break;
+                }
+            };
+            rest = rest.split_at_mut_checked(end).map_or(&mut [], |(_, rest)| rest);
+        }
+    }
+
+    /// The first packet of `bytes`; gives where it ends, or why the rest of the datagram is of no use.
+    /// `is_small`: the datagram is smaller than one with an Initial packet may be.
+    fn receive_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        ecn: Ecn,
+        bytes: &mut [u8],
+        is_small: bool,
+    ) -> Result<usize, Discard> {
+        let len = bytes.len();
+        let (protected, destination, end) = match Header::decode(bytes, crate::endpoint::ids::ID_LEN)? {
+            Header::Initial(long) => Self::long(PacketKind::Initial, &long),
+            Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
+            Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
+            Header::OneRtt(short) => {
+                let packet_number_offset = short.packet_number_offset;
+                (
+                    Protected {
+                        kind: PacketKind::OneRtt,
+                        destination: short.destination,
+                        source: None,
+                        packet_number_offset,
+                        has_token: false,
+                    },
+                    short.destination,
+                    len,
+                )
+            }
+            Header::VersionNegotiation { destination, source, versions } => {
+                let versions = bytes.get(versions).unwrap_or(&[]);
+                return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
+            }
+            // RFC 9000 s17.2.5.2: a client drops a Retry it has no use for. Answering one comes with address validation.
+            Header::Retry { .. } | Header::OtherVersion { .. } => return Err(Discard::UnexpectedPacketType),
+        };
+        let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
+        let result = match self.expects(&protected, destination, is_small) {
+            Ok(()) => self.receive_protected(turn, ecn, &protected, packet),
+            Err(discard) => Err(discard),
+        };
+        if let Err(discard) = result {
+            // RFC 9000 s12.2: the packets after one of no use are still looked at.
+            self.dropped(turn, discard);
+        }
+        Ok(end)
+    }
+
+    fn long(kind: PacketKind, long: &Long) -> (Protected, ConnectionId, usize) {
+        let protected = Protected {
+            kind,
+            destination: long.destination,
+            source: Some(long.source),
+            packet_number_offset: long.packet_number_offset,
+            has_token: !long.token.is_empty(),
+        };
+        (protected, long.destination, long.end)
+    }
+
+    /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
+    fn accepts_destination(&self, destination: ConnectionId) -> bool {
+        self.local_ids.contains(destination)
+            || (self.side == Side::Server && destination == self.handshake_ids.original_destination)
+    }
+
+    fn dropped(&mut self, turn: &Turn<'_>, discard: Discard) {
+        self.stats.packets_dropped += 1;
+        self.trace(turn.now, Trace::PacketDropped(discard));
+    }
+
+    /// Removes protection, then gives the frames to their owners.
+    fn receive_protected(
+        &mut self,
+        turn: &mut Turn<'_>,
+        ecn: Ecn,
+        protected: &Protected,
+        packet: &mut [u8],
+    ) -> Result<(), Discard> {
+        let id = space_of(protected.kind);
+        let space = self.spaces.get_mut(id).ok_or(Discard::NoKey)?;
+        // Opening wipes what it cannot authenticate, so a token has to be read before.
+        let token = stateless_reset::token_of(packet).filter(|_| protected.kind == PacketKind::OneRtt);
+        space.expire_keys(turn.now);
+        let opened = match space.open.open(packet, protected.packet_number_offset, space.received.largest()) {
+            Ok(opened) => opened,
+            Err(discard) => {
+                if let Some(token) = token {
+                    // RFC 9000 s10.3.1: what cannot be decrypted may be a reset.
+                    self.on_stateless_reset(turn.now, &token);
+                }
+                if discard == Discard::IntegrityLimit {
+                    self.on_violation(turn.now, Violation::AeadLimit, 0);
+                }
+                return Err(discard);
+            }
+        };
+        if space.received.is_duplicate(opened.packet_number) {
+            return Err(Discard::Duplicate);
+        }
+        self.stats.packets_received += 1;
+        let record = Trace::PacketReceived { space: id, number: opened.packet_number, size: packet.len() };
+        self.trace(turn.now, record);
+        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
+            closing.on_packet();
+        }
+        let payload = packet.get(opened.payload.clone()).unwrap_or(&[]);
+        if !self.lifecycle.is_open() {
+            self.look_for_close(turn, payload);
+            return Ok(());
+        }
+        if opened.is_key_update {
+            self.stats.key_updates += 1;
+            // RFC 9001 s6.5: three PTOs are long enough for what was sent before.
+            let until = turn.now + self.recovery.pto(id).saturating_mul(3);
+            let result = self.spaces.get_mut(id).map_or(Ok(()), |space| space.on_key_update(until));
+            if let Err(violation) = result {
+                self.on_violation(turn.now, violation, 0);
+                return Ok(());
+            }
+        }
+        if let Err(violation) = opened.check_reserved_bits() {
+            self.on_violation(turn.now, violation, 0);
+            return Ok(());
+        }
+        if let Some(source) = protected.source {
+            self.on_source(source);
+        }
+        match self.on_payload(turn, protected, payload) {
+            Ok(ack_eliciting) => {
+                if let Some(space) = self.spaces.get_mut(id) {
+                    let delay = self.config.max_ack_delay;
+                    space.received.on_received(turn.now, opened.packet_number, ack_eliciting, ecn, delay);
+                }
+                let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+                self.idle.on_received(turn.now, pto);
+                self.after_packet(turn, protected.kind);
+            }
+            Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
+        }
+        Ok(())
+    }
+
+    /// Whether a packet of this kind and with these IDs means something now.
+    fn expects(&self, protected: &Protected, destination: ConnectionId, is_small: bool) -> Result<(), Discard> {
+        if !self.accepts_destination(destination) {
+            return Err(Discard::WrongConnectionId);
+        }
+        if protected.kind == PacketKind::Initial {
+            match self.side {
+                // RFC 9000 s14.1: not only the first one, or later ones would buy bytes of ours for less.
+                Side::Server if is_small => return Err(Discard::InitialTooSmall),
+                // RFC 9000 s17.2.2: a server has no token to send.
+                Side::Client if protected.has_token => return Err(Discard::InvalidToken),
+                Side::Server | Side::Client => {}
+            }
+        }
+        // RFC 9001 s5.7: a server does not use 1-RTT data before the handshake is complete, whatever keys it has.
+        if protected.kind == PacketKind::OneRtt && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
+            return Err(Discard::NoKey);
+        }
+        if protected.kind == PacketKind::ZeroRtt {
+            return Err(Discard::NoKey);
+        }
+        // RFC 9000 s7.2: after the first Initial the peer's source connection ID stays what it is.
+        match (protected.source, self.handshake_ids.peer_source) {
+            (Some(source), Some(expected)) if source != expected => Err(Discard::WrongConnectionId),
+            _ => Ok(()),
+        }
+    }
+
+    /// A long header was authenticated: a client now knows what the server calls itself.
+    fn on_source(&mut self, source: ConnectionId) {
+        if self.handshake_ids.peer_source.is_none() {
+            self.handshake_ids.peer_source = Some(source);
+            self.peer_ids.replace_handshake_id(source);
+        }
+    }
+
+    /// Every frame of a packet; gives whether the packet asks for an acknowledgment.
+    fn on_payload(
+        &mut self,
+        turn: &mut Turn<'_>,
+        protected: &Protected,
+        payload: &[u8],
+    ) -> Result<bool, (Violation, u64)> {
+        let mut reader = Reader::new(payload);
+        if reader.is_empty() {
+            return Err((Violation::EmptyPacket, 0));
+        }
+        let Protected { kind, destination, .. } = *protected;
+        let space = space_of(kind);
+        let mut ack_eliciting = false;
+        while !reader.is_empty() {
+            // RFC 9000 s19.19: the type that is to blame is told even if the rest of the frame cannot be read.
+            let frame_type = Reader::new(reader.peek()).varint().unwrap_or(0);
+            let frame = Frame::decode(&mut reader).map_err(|violation| (violation, frame_type))?;
+            if !frame.is_allowed_in(kind) {
+                return Err((Violation::FrameInWrongPacket, frame_type));
+            }
+            ack_eliciting |= frame.is_ack_eliciting();
+            if self.config.trace.is_some() {
+                self.trace(turn.now, Trace::FrameReceived { space, frame_type });
+            }
+            self.dispatch(turn, space, destination, &frame).map_err(|violation| (violation, frame_type))?;
+            if !self.lifecycle.is_open() {
+                break;
+            }
+        }
+        Ok(ack_eliciting)
+    }
+
+    /// What a packet means by having arrived.
+    fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
+        if self.side == Side::Server && kind == PacketKind::Handshake {
+            // RFC 9000 s8.1: only who received our Handshake keys' making can send this, so the address is the peer's.
+            self.path.amplification.validate();
+            // RFC 9001 s4.9.1: and the client has no further use for Initial packets.
+            self.discard_space(turn.now, PacketNumberSpace::Initial);
+        }
+    }
+
+    /// RFC 9000 s10.2.1: while closing, a CONNECTION_CLOSE of the peer ends the exchange.
+    fn look_for_close(&mut self, turn: &Turn<'_>, payload: &[u8]) {
+        let mut reader = Reader::new(payload);
+        while !reader.is_empty() {
+            match Frame::decode(&mut reader) {
+                Ok(Frame::ConnectionClose { .. } | Frame::ApplicationClose { .. }) => {
+                    return self.on_closed_by_both(turn.now);
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// RFC 9000 s6.2: the server speaks no version 1. Only believed before anything else arrived from it, and only if it
+    /// answers what we sent.
+    fn on_version_negotiation(
+        &mut self,
+        turn: &Turn<'_>,
+        destination: ConnectionId,
+        source: ConnectionId,
+        versions: &[u8],
+    ) -> Result<(), Discard> {
+        let ours = self.side == Side::Client
+            && self.handshake_ids.peer_source.is_none()
+            && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
+            && destination == self.handshake_ids.local_source
+            && source == self.handshake_ids.original_destination;
+        let offered: Vec<u32> = versions.as_chunks::<4>().0.iter().map(|bytes| u32::from_be_bytes(*bytes)).collect();
+        if !ours || offered.contains(&Version::V1.0) {
+            return Err(Discard::UnexpectedVersionNegotiation);
+        }
+        self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
+        Ok(())
+    }
+}
+
+/// RFC 9000 section 12.3: 0-RTT and 1-RTT packets share their numbers.
+const fn space_of(kind: PacketKind) -> PacketNumberSpace {
+    match kind {
+        PacketKind::Initial => PacketNumberSpace::Initial,
+        PacketKind::Handshake => PacketNumberSpace::Handshake,
+        PacketKind::ZeroRtt | PacketKind::OneRtt => PacketNumberSpace::ApplicationData,
+    }
+}

@@ -1,0 +1,99 @@
+//! What became of sent packets -> the components whose frames they carried.
+
+use super::state::Connection;
+use crate::packet::SentFrame;
+use crate::trace::Trace;
+use crate::turn::Turn;
+use crate::wire::packet_number::PacketNumberSpace;
+
+impl Connection {
+    /// Tells every owner of what `turn.scratch.outcome` holds, which is all of `space`.
+    pub(super) fn recovered(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace) {
+        let outcome = &mut turn.scratch.outcome;
+        for frame in &outcome.acked {
+            self.on_frame_acked(space, frame);
+        }
+        for frame in &outcome.lost {
+            self.on_frame_lost(space, frame);
+        }
+        if let Some(size) = outcome.acked_mtu_probe {
+            self.path.mtu.on_probe_acked(turn.now, size);
+            self.on_mtu_changed(turn);
+        }
+        let outcome = &turn.scratch.outcome;
+        if let Some(size) = outcome.lost_mtu_probe {
+            self.path.mtu.on_probe_lost(turn.now, size);
+        }
+        if outcome.largest_acked_size > 0 {
+            self.path.mtu.on_packet_acked(outcome.largest_acked_size);
+        }
+        if outcome.largest_lost_size > 0 && self.path.mtu.on_packet_lost(turn.now, outcome.largest_lost_size) {
+            self.on_mtu_changed(turn);
+        }
+        let outcome = &turn.scratch.outcome;
+        if outcome.lost_packets > 0 {
+            self.stats.packets_lost += outcome.lost_packets;
+            self.trace(turn.now, Trace::PacketsLost { space, count: outcome.lost_packets });
+        }
+        if self.config.trace.is_some() {
+            let record = Trace::RecoveryMetrics {
+                smoothed_rtt: self.recovery.rtt().smoothed(),
+                congestion_window: self.recovery.congestion_window(),
+                bytes_in_flight: self.recovery.bytes_in_flight(),
+            };
+            self.trace(turn.now, record);
+        }
+    }
+
+    fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
+        let size = self.path.mtu.current();
+        self.recovery.set_max_datagram_size(size);
+        self.trace(turn.now, Trace::MtuChanged(size));
+    }
+
+    fn on_frame_acked(&mut self, space: PacketNumberSpace, frame: &SentFrame) {
+        match *frame {
+            SentFrame::Stream { .. }
+            | SentFrame::ResetStream(_)
+            | SentFrame::StopSending(_)
+            | SentFrame::MaxData(_)
+            | SentFrame::MaxStreamData(..)
+            | SentFrame::MaxStreams(..)
+            | SentFrame::DataBlocked(_)
+            | SentFrame::StreamDataBlocked(..)
+            | SentFrame::StreamsBlocked(..) => self.streams.on_acked(frame),
+            SentFrame::Ack { largest } => {
+                if let Some(space) = self.spaces.get_mut(space) {
+                    space.received.on_ack_acked(largest);
+                }
+            }
+            SentFrame::Crypto { offset, len } => self.handshake.on_acked(space, offset, len),
+            SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_acked(sequence_number),
+            SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_acked(sequence_number),
+            SentFrame::HandshakeDone => self.handshake_done.on_acked(),
+            SentFrame::PathChallenge(_) | SentFrame::NewToken => {}
+        }
+    }
+
+    /// RFC 9000 section 13.3: what is lost is not sent again as it was; its owner decides what is still worth saying.
+    pub(super) fn on_frame_lost(&mut self, space: PacketNumberSpace, frame: &SentFrame) {
+        match *frame {
+            SentFrame::Stream { .. }
+            | SentFrame::ResetStream(_)
+            | SentFrame::StopSending(_)
+            | SentFrame::MaxData(_)
+            | SentFrame::MaxStreamData(..)
+            | SentFrame::MaxStreams(..)
+            | SentFrame::DataBlocked(_)
+            | SentFrame::StreamDataBlocked(..)
+            | SentFrame::StreamsBlocked(..) => self.streams.on_lost(frame),
+            SentFrame::Crypto { offset, len } => self.handshake.on_lost(space, offset, len),
+            SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_lost(sequence_number),
+            SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_lost(sequence_number),
+            SentFrame::HandshakeDone => self.handshake_done.on_lost(),
+            SentFrame::PathChallenge(data) => self.path.validation.on_lost(data),
+            // The newest ACK is sent anyway.
+            SentFrame::Ack { .. } | SentFrame::NewToken => {}
+        }
+    }
+}

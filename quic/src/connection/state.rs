@@ -1,0 +1,183 @@
+//! The components of a connection, and how one begins and ends.
+
+use crate::config::Config;
+use crate::connection_ids::local::LocalIds;
+use crate::connection_ids::peer::PeerIds;
+use crate::delivery::Once;
+use crate::error::CloseReason;
+use crate::event::Event;
+use crate::handshake::{Handshake, HandshakeIds};
+use crate::idle::Idle;
+use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
+use crate::path::mtu::MtuDiscovery;
+use crate::path::path::Path;
+use crate::protection::initial;
+use crate::protection::keys::{OpenKeys, SealKeys};
+use crate::recovery::{Recovery, RecoveryConfig};
+use crate::space::Spaces;
+use crate::stats::Stats;
+use crate::stream::Streams;
+use crate::trace::Trace;
+use crate::violation::Violation;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::version::Version;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use base::{FourTuple, Instant, Side};
+use crypto::CipherSuite;
+use tls::Session;
+
+/// A connection as a pure state machine. The endpoint feeds it; the application reads events from it and writes to its
+/// streams.
+pub struct Connection {
+    pub(super) side: Side,
+    pub(super) config: Arc<Config>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) handshake: Handshake,
+    pub(super) handshake_ids: HandshakeIds,
+    pub(super) spaces: Spaces,
+    pub(super) recovery: Recovery,
+    pub(super) streams: Streams,
+    pub(super) path: Path,
+    pub(super) local_ids: LocalIds,
+    pub(super) peer_ids: PeerIds,
+    pub(super) idle: Idle,
+    /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
+    pub(super) handshake_done: Once,
+    /// A PING that the keep-alive timer or a probe asks for.
+    pub(super) ping: Once,
+    /// How the peer scales the ACK Delay field; `None` until its transport parameters are known.
+    pub(super) peer_ack_delay_exponent: Option<u8>,
+    pub(super) events: VecDeque<Event>,
+    /// The application still reads what had arrived before the end.
+    pub(super) is_held: bool,
+    /// The last event, told after everything else.
+    pub(super) close_reason: Option<CloseReason>,
+    pub(super) stats: Stats,
+}
+
+/// What a connection begins with.
+pub struct NewConnection {
+    /// Which end this is.
+    pub side: Side,
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The TLS session, fresh.
+    pub session: Session,
+    /// The suite of Initial packets.
+    pub initial_suite: &'static CipherSuite,
+    /// What the client's first Initial is sent to.
+    pub original_destination: ConnectionId,
+    /// Our own first connection ID.
+    pub local_id: ConnectionId,
+    /// The peer's first connection ID: what it chose (server), or `original_destination` (client).
+    pub peer_id: ConnectionId,
+    /// The path.
+    pub four_tuple: FourTuple,
+}
+
+impl Connection {
+    /// A connection at its beginning.
+    pub fn new(now: Instant, new: NewConnection) -> Connection {
+        let NewConnection { side, config, session, original_destination, local_id, peer_id, four_tuple, .. } = new;
+        let (seal, open) = initial::keys(new.initial_suite, Version::V1, original_destination, side);
+        let mut spaces = Spaces::default();
+        spaces.install(PacketNumberSpace::Initial, seal, open);
+        let mtu = MtuDiscovery::new(usize::from(config.max_udp_payload_size));
+        Connection {
+            side,
+            lifecycle: Lifecycle::Handshaking { give_up: now + config.handshake_timeout },
+            handshake: Handshake::new(session),
+            handshake_ids: HandshakeIds {
+                original_destination,
+                local_source: local_id,
+                peer_source: (side == Side::Server).then_some(peer_id),
+            },
+            spaces,
+            recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
+            streams: Streams::new(side, config.streams.clone()),
+            path: Path::new(four_tuple, side == Side::Client, mtu),
+            local_ids: LocalIds::new(local_id),
+            peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
+            idle: Idle::new(config.max_idle_timeout, config.keep_alive),
+            handshake_done: Once::new(),
+            ping: Once::new(),
+            peer_ack_delay_exponent: None,
+            events: VecDeque::new(),
+            is_held: false,
+            close_reason: None,
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Whether the endpoint may forget the connection: its time is over and the application has been told why.
+    pub fn is_over(&self) -> bool {
+        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty() && !self.is_held
+    }
+
+    /// Reports `record` to the sink, if there is one.
+    pub(super) fn trace(&self, now: Instant, record: Trace) {
+        if let Some(sink) = &self.config.trace {
+            sink.record(self.handshake_ids.original_destination, now, &record);
+        }
+    }
+
+    pub(super) fn install_keys(&mut self, now: Instant, space: PacketNumberSpace, seal: SealKeys, mut open: OpenKeys) {
+        open.lower_integrity_limit(self.config.max_forged_packets);
+        self.spaces.install(space, seal, open);
+        self.trace(now, Trace::KeysInstalled(space));
+    }
+
+    /// RFC 9001 section 4.9: the keys of `space` are of no use any more.
+    pub(super) fn discard_space(&mut self, now: Instant, space: PacketNumberSpace) {
+        if self.spaces.discard(space) {
+            self.recovery.discard_space(space);
+            self.handshake.discard(space);
+            self.trace(now, Trace::KeysDiscarded(space));
+        }
+    }
+
+    /// The peer broke the protocol.
+    pub(super) fn on_violation(&mut self, now: Instant, violation: Violation, frame_type: u64) {
+        let reason = CloseReason::Violation { violation, frame_type };
+        self.close_with(now, CloseFrame::of(violation, frame_type), reason);
+    }
+
+    /// This side closes: from now on only `frame` is sent.
+    pub(super) fn close_with(&mut self, now: Instant, frame: CloseFrame, reason: CloseReason) {
+        if !self.lifecycle.is_open() {
+            return;
+        }
+        let until = Lifecycle::close_end(now, self.recovery.pto(PacketNumberSpace::ApplicationData));
+        self.end(now, Lifecycle::Closing(Closing::new(frame, until)), reason);
+    }
+
+    /// The peer has closed, or is known to be gone.
+    pub(super) fn drain(&mut self, now: Instant, reason: CloseReason) {
+        if self.lifecycle.is_open() {
+            let until = Lifecycle::close_end(now, self.recovery.pto(PacketNumberSpace::ApplicationData));
+            self.end(now, Lifecycle::Draining { until }, reason);
+        }
+    }
+
+    /// RFC 9000 section 10.2.2: the peer closes while we do, so nothing more need be said.
+    pub(super) fn on_closed_by_both(&mut self, now: Instant) {
+        if let Lifecycle::Closing(_) = self.lifecycle {
+            let until = self.lifecycle.deadline().unwrap_or(now);
+            self.lifecycle = Lifecycle::Draining { until };
+        }
+    }
+
+    /// The connection ends without a word on the wire.
+    pub(super) fn end_silently(&mut self, now: Instant, reason: CloseReason) {
+        self.end(now, Lifecycle::Drained, reason);
+    }
+
+    fn end(&mut self, now: Instant, lifecycle: Lifecycle, reason: CloseReason) {
+        self.lifecycle = lifecycle;
+        self.close_reason = Some(reason);
+        self.trace(now, Trace::Closed);
+    }
+}

@@ -1,0 +1,84 @@
+//! Deadlines: every component has its own; the smallest is the connection's.
+
+use super::state::Connection;
+use crate::error::CloseReason;
+use crate::idle::IdleTimeout;
+use crate::lifecycle::Lifecycle;
+use crate::recovery::Timeout;
+use crate::trace::Trace;
+use crate::turn::Turn;
+use crate::wire::packet_number::PacketNumberSpace;
+use base::{Duration, Instant};
+
+impl Connection {
+    /// When `on_timeout` is to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        if !self.lifecycle.is_open() {
+            return self.lifecycle.deadline();
+        }
+        let acknowledgments = self.spaces.iter().filter_map(|space| space.received.deadline()).min();
+        [
+            self.lifecycle.deadline(),
+            self.idle.deadline(),
+            self.recovery.deadline(),
+            acknowledgments,
+            self.path.paced_until,
+            self.path.mtu.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The deadline has come.
+    pub fn on_timeout(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        if self.lifecycle.deadline().is_some_and(|deadline| deadline <= now) {
+            return self.on_lifecycle_timeout(now);
+        }
+        if !self.lifecycle.is_open() {
+            return;
+        }
+        match self.idle.on_timeout(now) {
+            IdleTimeout::Nothing => {}
+            IdleTimeout::KeepAlive => self.ping.request(),
+            IdleTimeout::Expired => {
+                let after = self.idle.timeout().unwrap_or(Duration::ZERO);
+                return self.end_silently(now, CloseReason::IdleTimeout(after));
+            }
+        }
+        if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
+            self.on_recovery_timeout(turn);
+        }
+    }
+
+    fn on_lifecycle_timeout(&mut self, now: Instant) {
+        match self.lifecycle {
+            Lifecycle::Handshaking { .. } => {
+                let after = self.config.handshake_timeout;
+                self.end_silently(now, CloseReason::HandshakeTimeout(after));
+            }
+            Lifecycle::Closing(_) | Lifecycle::Draining { .. } => self.lifecycle = Lifecycle::Drained,
+            Lifecycle::Established | Lifecycle::Drained => {}
+        }
+    }
+
+    fn on_recovery_timeout(&mut self, turn: &mut Turn<'_>) {
+        turn.scratch.outcome.clear();
+        match self.recovery.on_timeout(turn.now, &mut turn.scratch.outcome) {
+            Timeout::Nothing => {}
+            Timeout::Lost { space } => self.recovered(turn, space),
+            Timeout::Probe { space, packets } => self.probe(turn.now, space, packets),
+        }
+    }
+
+    /// RFC 9002 section 6.2.4. A client without anything in flight may be asked to probe a space whose keys it has only
+    /// just got, so the space to probe is the first that has keys from there on.
+    fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
+        self.stats.probe_timeouts += 1;
+        self.trace(now, Trace::ProbeTimeout { space });
+        if let Some(space) = self.spaces.get_mut(space) {
+            space.probes = packets;
+        }
+    }
+}

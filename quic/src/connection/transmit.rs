@@ -1,0 +1,430 @@
+//! Components -> frames -> packets -> datagrams.
+
+use super::budget::{Constraint, Interest, Permission, permission};
+use super::state::Connection;
+use crate::config::{ACK_DELAY_EXPONENT, MIN_DATAGRAM_SIZE};
+use crate::delivery::Once;
+use crate::error::CloseReason;
+use crate::lifecycle::{CloseFrame, Lifecycle};
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::recovery::SentPacket;
+use crate::trace::Trace;
+use crate::turn::Turn;
+use crate::violation::{TransportErrorCode, Violation};
+use crate::wire::frame::Frame;
+use crate::wire::header::{self, PacketLayout};
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use crate::wire::version::Version;
+use base::{Ecn, Instant, Random, Side, Transmit, VarInt, Writer};
+use crypto::aead::TAG_LEN;
+
+/// The most bytes of one batch. Above about 65,490 the receiving kernel hands GRO segments over one by one, and a GSO send
+/// may not pass 65,535 with its headers.
+const MAX_BATCH: usize = 65_000;
+
+/// The most segments of one batch: what the oldest kernels with GSO take.
+const MAX_SEGMENTS: usize = 64;
+
+/// Room below which a further packet is not begun in a datagram: header, tag and a frame worth the trouble.
+const MIN_PACKET_ROOM: usize = 128;
+
+/// What is being built: a datagram of one or more packets.
+struct DatagramPlan {
+    /// A packet that makes the datagram one of at least 1200 bytes is in it (RFC 9000 section 14.1).
+    needs_padding: bool,
+}
+
+impl Connection {
+    /// Writes the next datagrams, all of one size, to the front of `buffer`.
+    pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        match &self.lifecycle {
+            Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
+            Lifecycle::Closing(closing) if closing.is_pending() => return self.transmit_close(turn, buffer),
+            Lifecycle::Closing(_) | Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
+        }
+        if let Some(transmit) = self.transmit_mtu_probe(turn, buffer) {
+            return Some(transmit);
+        }
+        let mut segment_size = self.path.mtu.current();
+        let mut len = 0;
+        for segment in 0..MAX_SEGMENTS {
+            if len + segment_size > buffer.len().min(MAX_BATCH) {
+                break;
+            }
+            let Some(place) = buffer.get_mut(len..len + segment_size) else { break };
+            let written = self.fill_datagram(turn, place);
+            if written == 0 {
+                break;
+            }
+            len += written;
+            // Segments of a batch are of one size, so a shorter one is the last.
+            if written < segment_size {
+                segment_size = if segment == 0 { written } else { segment_size };
+                break;
+            }
+        }
+        (len > 0).then(|| self.sent(len, segment_size))
+    }
+
+    fn sent(&mut self, len: usize, segment_size: usize) -> Transmit {
+        let transmit = Transmit { four_tuple: self.path.four_tuple, ecn: Ecn::NotEct, len, segment_size };
+        self.stats.datagrams_sent += transmit.segments() as u64;
+        self.stats.bytes_sent += len as u64;
+        transmit
+    }
+
+    /// What the path allows a datagram of `size` bytes.
+    fn constraint(&mut self, now: Instant, size: usize) -> Constraint {
+        // Whatever stands in the way now, the wait for the pacer is over: a deadline in the past would come again and again.
+        self.path.paced_until = None;
+        if self.path.amplification.available() < size {
+            self.recovery.set_amplification_limited(true);
+            return Constraint::Amplification;
+        }
+        if !self.recovery.can_send(size) {
+            return Constraint::Congestion;
+        }
+        self.path.paced_until = self.recovery.pacing_deadline(now, size);
+        if self.path.paced_until.is_some() { Constraint::Congestion } else { Constraint::None }
+    }
+
+    fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
+        let Some(space) = self.spaces.get(id) else { return Interest::default() };
+        if id == PacketNumberSpace::ApplicationData && self.side == Side::Client && !self.is_established() {
+            return Interest::default();
+        }
+        let data = self.handshake.wants_to_send(id)
+            || (id == PacketNumberSpace::ApplicationData
+                && (self.streams.wants_to_send()
+                    || self.handshake_done.needs_sending()
+                    || self.ping.needs_sending()
+                    || self.path.validation.wants_to_send()
+                    || self.local_ids.wants_to_send()
+                    || self.peer_ids.wants_to_send()));
+        Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Established)
+    }
+
+    /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
+    fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
+        let constraint = self.constraint(turn.now, place.len());
+        let permissions = PacketNumberSpace::ALL.map(|space| permission(self.interest(turn.now, space), constraint));
+        let Some(last) = permissions.iter().rposition(|permission| *permission != Permission::Nothing) else {
+            if constraint == Constraint::None {
+                self.recovery.on_application_limited();
+            }
+            return 0;
+        };
+        let mut plan = DatagramPlan { needs_padding: false };
+        let mut len = 0;
+        for (index, (space, permission)) in PacketNumberSpace::ALL.into_iter().zip(permissions).enumerate() {
+            if permission == Permission::Nothing {
+                continue;
+            }
+            let Some(rest) = place.get_mut(len..) else { break };
+            if rest.len() < MIN_PACKET_ROOM {
+                break;
+            }
+            // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
+            let padded_len = (index == last).then_some(MIN_DATAGRAM_SIZE.saturating_sub(len));
+            len += self.fill_packet(turn, rest, space, permission, padded_len, &mut plan);
+        }
+        self.path.amplification.on_datagram_sent(len);
+        len
+    }
+
+    /// One packet at the front of `place`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
+    /// last packet of the datagram, and with how many bytes the datagram has its least size.
+    fn fill_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+        permission: Permission,
+        padded_len: Option<usize>,
+        plan: &mut DatagramPlan,
+    ) -> usize {
+        let Some((number, layout)) = self.begin_packet(turn.now, place, id) else { return 0 };
+        let end = place.len() - TAG_LEN;
+        let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
+        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
+        if permission == Permission::All {
+            self.request_probe_content(turn.now, id);
+        }
+        plan.needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
+        let overhead = layout.header_len + TAG_LEN;
+        plan.needs_padding |= id == PacketNumberSpace::Initial
+            && !packet.is_empty()
+            && (self.side == Side::Client || packet.is_ack_eliciting());
+        // A packet after which no other is begun, because it is the last or leaves no room, carries the padding.
+        let target = match padded_len {
+            _ if !plan.needs_padding => 0,
+            Some(len) => len,
+            None if packet.remaining() < MIN_PACKET_ROOM => overhead + packet.len() + packet.remaining(),
+            None => 0,
+        };
+        if packet.is_empty() && target == 0 {
+            return 0;
+        }
+        pad(&mut packet, &layout, target.saturating_sub(overhead));
+        let sent = SentPacket {
+            number,
+            time_sent: turn.now,
+            size: layout.header_len + packet.len() + TAG_LEN,
+            ack_eliciting: packet.is_ack_eliciting(),
+            in_flight: packet.is_in_flight(),
+            mtu_probe: false,
+        };
+        self.finish_packet(turn, place, id, &layout, sent)
+    }
+
+    /// Writes the header of the next packet of the space.
+    fn begin_packet(
+        &mut self,
+        now: Instant,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+    ) -> Option<(PacketNumber, PacketLayout)> {
+        let packets = self.config.key_update_packets;
+        let is_confirmed = self.spaces.get(PacketNumberSpace::Handshake).is_none();
+        let space = self.spaces.get_mut(id)?;
+        if id == PacketNumberSpace::ApplicationData && is_confirmed {
+            space.update_after(packets);
+        }
+        let Some(number) = space.next_number() else {
+            // RFC 9000 s12.3: without a number there is no packet to say so in.
+            self.end_silently(now, CloseReason::PacketNumbersExhausted);
+            return None;
+        };
+        let number_len = number.encoded_len(space.largest_acknowledged);
+        let destination = self.peer_ids.active();
+        let source = self.handshake_ids.local_source;
+        let mut writer = Writer::new(place);
+        let layout = match id {
+            PacketNumberSpace::Initial => {
+                header::encode_initial(&mut writer, Version::V1, destination, source, &[], number, number_len)
+            }
+            PacketNumberSpace::Handshake => {
+                header::encode_handshake(&mut writer, Version::V1, destination, source, number, number_len)
+            }
+            PacketNumberSpace::ApplicationData => {
+                header::encode_short(&mut writer, destination, space.seal.key_phase(), false, number, number_len)
+            }
+        };
+        layout.ok().map(|layout| (number, layout))
+    }
+
+    /// RFC 9002 section 6.2.4: a probe carries new data, or else what is oldest and unacknowledged, or else a PING.
+    fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
+        let Some(space) = self.spaces.get(id) else { return };
+        if space.probes == 0 || self.interest(now, id).data {
+            return;
+        }
+        let oldest: alloc::vec::Vec<_> = self.recovery.oldest_unacked_frames(id).collect();
+        for frame in &oldest {
+            self.on_frame_lost(id, frame);
+        }
+        if !self.interest(now, id).data {
+            self.ping.request();
+        }
+    }
+
+    /// Frames in a fixed order: what lets the peer go on first, bulk data last. True if the datagram is to have its least
+    /// size.
+    fn fill_frames(
+        &mut self,
+        now: Instant,
+        random: &mut dyn Random,
+        packet: &mut OutgoingPacket<'_>,
+        permission: Permission,
+    ) -> bool {
+        let id = packet.space();
+        if let Some(space) = self.spaces.get_mut(id)
+            && space.received.has_unsent()
+        {
+            space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
+        }
+        if permission != Permission::All {
+            return false;
+        }
+        let mut full_size = false;
+        self.handshake.fill(packet);
+        if id == PacketNumberSpace::ApplicationData {
+            if self.handshake_done.needs_sending() && Frame::HandshakeDone.encode(packet.writer()).is_ok() {
+                packet.record(SentFrame::HandshakeDone);
+                self.handshake_done.on_sent();
+            }
+            // RFC 9000 s8.2.1: a challenge and its answer show that the path carries datagrams of full size.
+            full_size |= self.path.validation.fill(packet, random);
+            self.local_ids.fill(packet);
+            self.peer_ids.fill(packet);
+            self.streams.fill(packet);
+        }
+        if self.ping.needs_sending() && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
+            packet.record_unremembered();
+        }
+        if packet.is_ack_eliciting() {
+            self.ping = Once::new();
+        }
+        full_size
+    }
+
+    /// Seals the packet in `place` and books it.
+    fn finish_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+        layout: &PacketLayout,
+        sent: SentPacket,
+    ) -> usize {
+        let Some(space) = self.spaces.get_mut(id) else { return 0 };
+        let Some(packet) = place.get_mut(..sent.size) else { return 0 };
+        layout.finish(packet);
+        if space.seal.seal(packet, layout, sent.number).is_err() {
+            self.on_violation(turn.now, Violation::AeadLimit, 0);
+            return 0;
+        }
+        space.advance();
+        if matches!(turn.scratch.sent.first(), Some(SentFrame::Ack { .. })) {
+            space.on_ack_sent();
+        }
+        if sent.ack_eliciting {
+            space.probes = space.probes.saturating_sub(1);
+            let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+            self.idle.on_sent(turn.now, pto);
+        }
+        let (number, size, ack_eliciting) = (sent.number, sent.size, sent.ack_eliciting);
+        self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
+        if let Some(skipped) = self.spaces.get_mut(id).and_then(|space| space.skip_number(turn.random)) {
+            self.recovery.on_skipped(id, skipped);
+        }
+        self.stats.packets_sent += 1;
+        self.trace(turn.now, Trace::PacketSent { space: id, number, size, ack_eliciting });
+        if self.side == Side::Client && id == PacketNumberSpace::Handshake {
+            // RFC 9001 s4.9.1: a client that sends its first Handshake packet needs no Initial keys any more.
+            self.discard_space(turn.now, PacketNumberSpace::Initial);
+        }
+        size
+    }
+
+    /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.
+    fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        // Not before the handshake is confirmed: until then every byte of the window has better use.
+        let id = PacketNumberSpace::ApplicationData;
+        if !self.is_established() || self.spaces.get(PacketNumberSpace::Handshake).is_some() {
+            return None;
+        }
+        let size = self.path.mtu.probe_size(turn.now)?;
+        if self.constraint(turn.now, size) != Constraint::None {
+            return None;
+        }
+        let place = buffer.get_mut(..size)?;
+        let (number, layout) = self.begin_packet(turn.now, place, id)?;
+        let payload = place.get_mut(layout.header_len..size - TAG_LEN)?;
+        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
+        Frame::Ping.encode(packet.writer()).ok()?;
+        packet.record_unremembered();
+        let rest = packet.remaining();
+        pad(&mut packet, &layout, rest + 1);
+        let sent =
+            SentPacket { number, time_sent: turn.now, size, ack_eliciting: true, in_flight: true, mtu_probe: true };
+        let written = self.finish_packet(turn, place, id, &layout, sent);
+        if written == 0 {
+            return None;
+        }
+        self.path.mtu.on_probe_sent();
+        self.path.amplification.on_datagram_sent(written);
+        Some(self.sent(written, written))
+    }
+
+    /// RFC 9000 section 10.2.3: the close goes out under every key the peer may have.
+    fn transmit_close(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        let Lifecycle::Closing(closing) = &mut self.lifecycle else { return None };
+        closing.on_sent();
+        let frame = closing.frame().clone();
+        let limit = MIN_DATAGRAM_SIZE.min(buffer.len()).min(self.path.amplification.available());
+        let last = PacketNumberSpace::ALL.into_iter().rfind(|id| self.spaces.get(*id).is_some());
+        // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
+        let is_full = self.side == Side::Client && self.spaces.get(PacketNumberSpace::Initial).is_some();
+        let mut len = 0;
+        for id in PacketNumberSpace::ALL {
+            let Some(place) = buffer.get_mut(len..limit) else { break };
+            if place.len() >= MIN_PACKET_ROOM {
+                let target = if is_full && last == Some(id) { place.len() } else { 0 };
+                len += self.fill_close(turn, place, id, &frame, target);
+            }
+        }
+        if len == 0 {
+            return None;
+        }
+        self.path.amplification.on_datagram_sent(len);
+        Some(self.sent(len, len))
+    }
+
+    fn fill_close(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+        frame: &CloseFrame,
+        target: usize,
+    ) -> usize {
+        let Some((number, layout)) = self.begin_packet(turn.now, place, id) else { return 0 };
+        let end = place.len() - TAG_LEN;
+        let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
+        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
+        // RFC 9000 s10.2.3: the application's reason is not for packets that anyone on the path can read.
+        let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
+        let said = match (frame, id) {
+            (CloseFrame::Application { .. }, PacketNumberSpace::Initial | PacketNumberSpace::Handshake) => &hidden,
+            _ => frame,
+        };
+        if encode_close(said, &mut packet).is_err() {
+            return 0;
+        }
+        pad(&mut packet, &layout, target.saturating_sub(layout.header_len + TAG_LEN));
+        let size = layout.header_len + packet.len() + TAG_LEN;
+        let Some(space) = self.spaces.get_mut(id) else { return 0 };
+        let Some(bytes) = place.get_mut(..size) else { return 0 };
+        layout.finish(bytes);
+        if space.seal.seal(bytes, &layout, number).is_err() {
+            return 0;
+        }
+        space.advance();
+        self.stats.packets_sent += 1;
+        self.trace(turn.now, Trace::PacketSent { space: id, number, size, ack_eliciting: false });
+        size
+    }
+}
+
+/// Fills the packet with PADDING up to `target` bytes of payload, and up to what header protection needs.
+fn pad(packet: &mut OutgoingPacket<'_>, layout: &PacketLayout, target: usize) {
+    let least = layout.min_payload_len();
+    let missing = target.saturating_sub(packet.len()).min(packet.remaining());
+    let missing = missing.max(least.saturating_sub(packet.len()));
+    if missing > 0
+        && let Ok(padding) = packet.writer().reserve(missing)
+    {
+        padding.fill(0);
+        packet.record_padding();
+    }
+}
+
+fn encode_close(frame: &CloseFrame, packet: &mut OutgoingPacket<'_>) -> Result<(), base::Full> {
+    let room = packet.remaining().saturating_sub(32);
+    let frame = match frame {
+        CloseFrame::Transport { code, frame_type, reason } => Frame::ConnectionClose {
+            error_code: VarInt::new(code.0).unwrap_or(VarInt::ZERO),
+            frame_type: *frame_type,
+            reason: reason.as_bytes().get(..reason.len().min(room)).unwrap_or(&[]),
+        },
+        CloseFrame::Application { code, reason } => {
+            Frame::ApplicationClose { error_code: *code, reason: reason.get(..reason.len().min(room)).unwrap_or(&[]) }
+        }
+    };
+    frame.encode(packet.writer())
+}

@@ -1,0 +1,232 @@
+//! The connection IDs that this side issued for the peer to send to (RFC 9000 sections 5.1, 19.15, 19.16).
+//!
+//! The caller makes IDs and tokens, because it also has to route them; this keeps their numbers, says how many are wanted,
+//! and sends each until it is acknowledged. At most [`LocalIds::MAX_ACTIVE`] are active. We never ask for retirement.
+
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::violation::Violation;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
+use crate::wire::frame::Frame;
+use alloc::vec::Vec;
+
+/// Our IDs.
+#[derive(Debug)]
+pub struct LocalIds {
+    active: Vec<LocalId>,
+    next_sequence_number: u64,
+    /// How many may be active at once: 1 until the peer's transport parameters are known.
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct LocalId {
+    sequence_number: u64,
+    id: ConnectionId,
+    /// What to announce; `None` for the ID of the handshake, which needs no frame.
+    token: Option<ResetToken>,
+    announcement: Announcement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announcement {
+    Wanted,
+    InFlight,
+    Done,
+}
+
+impl LocalIds {
+    /// More than this help nobody: one in use, one for a migration, two to spare while frames are under way.
+    pub const MAX_ACTIVE: usize = 4;
+
+    /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.
+    pub fn new(handshake_id: ConnectionId) -> LocalIds {
+        let first = LocalId { sequence_number: 0, id: handshake_id, token: None, announcement: Announcement::Done };
+        LocalIds { active: alloc::vec![first], next_sequence_number: 1, limit: 1 }
+    }
+
+    /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
+    pub fn on_peer_limit(&mut self, active_connection_id_limit: u64) {
+        // RFC 9000 s5.1: who uses an empty ID has no further ones.
+        if !self.is_empty_id() {
+            self.limit = usize::try_from(active_connection_id_limit)
+                .map_or(Self::MAX_ACTIVE, |limit| limit.min(Self::MAX_ACTIVE));
+        }
+    }
+
+    /// How many IDs to issue now.
+    pub fn wanted(&self) -> usize {
+        self.limit.saturating_sub(self.active.len())
+    }
+
+    /// A new ID for the peer, and the token that goes with it. Its sequence number is the result.
+    ///
+    /// # Panics
+    /// If none is wanted.
+    pub fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
+        assert!(self.wanted() > 0, "the peer takes no further connection ID");
+        let sequence_number = self.next_sequence_number;
+        self.next_sequence_number += 1;
+        self.active.push(LocalId { sequence_number, id, token: Some(token), announcement: Announcement::Wanted });
+        sequence_number
+    }
+
+    /// Every ID that the peer may send to.
+    pub fn active(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.active.iter().map(|entry| entry.id)
+    }
+
+    /// Whether the peer may send to this one.
+    pub fn contains(&self, id: ConnectionId) -> bool {
+        self.active().any(|active| active == id)
+    }
+
+    /// Whether something waits to be sent.
+    pub fn wants_to_send(&self) -> bool {
+        self.active.iter().any(|entry| entry.announcement == Announcement::Wanted)
+    }
+
+    /// Adds NEW_CONNECTION_ID frames.
+    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+        for entry in self.active.iter_mut().filter(|entry| entry.announcement == Announcement::Wanted) {
+            let Some(reset_token) = entry.token else { continue };
+            let frame = Frame::NewConnectionId {
+                sequence_number: entry.sequence_number,
+                retire_prior_to: 0,
+                connection_id: entry.id,
+                reset_token,
+            };
+            if frame.encode(packet.writer()).is_err() {
+                return;
+            }
+            packet.record(SentFrame::NewConnectionId(entry.sequence_number));
+            entry.announcement = Announcement::InFlight;
+        }
+    }
+
+    /// RETIRE_CONNECTION_ID came in a packet sent to `packet_destination`. The result is the ID to stop routing; `None` if
+    /// it was retired before.
+    pub fn on_retire(
+        &mut self,
+        sequence_number: u64,
+        packet_destination: ConnectionId,
+    ) -> Result<Option<ConnectionId>, Violation> {
+        // RFC 9000 s19.16: who issued an empty ID cannot be told to forget it.
+        if sequence_number >= self.next_sequence_number || self.is_empty_id() {
+            return Err(Violation::RetiredUnknown);
+        }
+        let Some(index) = self.active.iter().position(|entry| entry.sequence_number == sequence_number) else {
+            return Ok(None);
+        };
+        if self.active.get(index).is_some_and(|entry| entry.id == packet_destination) {
+            return Err(Violation::RetiredInUse);
+        }
+        Ok(Some(self.active.remove(index).id))
+    }
+
+    /// A NEW_CONNECTION_ID frame was lost: it is sent again while its ID is active.
+    pub fn on_lost(&mut self, sequence_number: u64) {
+        self.announce(sequence_number, Announcement::InFlight, Announcement::Wanted);
+    }
+
+    /// A NEW_CONNECTION_ID frame was acknowledged, perhaps after it was thought lost.
+    pub fn on_acked(&mut self, sequence_number: u64) {
+        self.announce(sequence_number, Announcement::InFlight, Announcement::Done);
+        self.announce(sequence_number, Announcement::Wanted, Announcement::Done);
+    }
+
+    fn announce(&mut self, sequence_number: u64, from: Announcement, to: Announcement) {
+        let entry = self.active.iter_mut().find(|entry| entry.sequence_number == sequence_number);
+        if let Some(entry) = entry.filter(|entry| entry.announcement == from) {
+            entry.announcement = to;
+        }
+    }
+
+    fn is_empty_id(&self) -> bool {
+        self.active.first().is_some_and(|entry| entry.id.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet_number::PacketNumberSpace;
+    use base::Reader;
+
+    fn id(byte: u8) -> ConnectionId {
+        ConnectionId::new(&[byte; 8]).unwrap()
+    }
+
+    fn sent(ids: &mut LocalIds, room: usize) -> Vec<u64> {
+        let (mut buffer, mut record) = ([0; 1200], Vec::new());
+        let mut packet = OutgoingPacket::new(PacketNumberSpace::ApplicationData, &mut buffer[..room], &mut record);
+        ids.fill(&mut packet);
+        let len = packet.len();
+        let mut reader = Reader::new(&buffer[..len]);
+        let mut numbers = Vec::new();
+        while !reader.is_empty() {
+            match Frame::decode(&mut reader).unwrap() {
+                Frame::NewConnectionId { sequence_number, connection_id, .. } => {
+                    assert_eq!(connection_id, id(sequence_number as u8));
+                    numbers.push(sequence_number);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        numbers
+    }
+
+    fn issued(limit: u64) -> LocalIds {
+        let mut ids = LocalIds::new(id(0));
+        assert_eq!(ids.wanted(), 0);
+        ids.on_peer_limit(limit);
+        while ids.wanted() > 0 {
+            let next = ids.next_sequence_number as u8;
+            ids.issue(id(next), ResetToken([next; 16]));
+        }
+        ids
+    }
+
+    #[test]
+    fn as_many_as_the_peer_takes_and_no_more_than_four() {
+        assert_eq!(issued(2).active().count(), 2);
+        assert_eq!(issued(u64::MAX).active().count(), LocalIds::MAX_ACTIVE);
+    }
+
+    #[test]
+    fn each_is_sent_until_it_is_acknowledged() {
+        let mut ids = issued(4);
+        assert_eq!(sent(&mut ids, 70), [1, 2]);
+        assert_eq!(sent(&mut ids, 1200), [3]);
+        assert!(!ids.wants_to_send());
+        ids.on_lost(2);
+        ids.on_lost(3);
+        ids.on_acked(3);
+        ids.on_acked(1);
+        ids.on_lost(1);
+        assert_eq!(sent(&mut ids, 1200), [2]);
+    }
+
+    #[test]
+    fn retirement_makes_room_once() {
+        let mut ids = issued(4);
+        assert_eq!(ids.on_retire(0, id(1)), Ok(Some(id(0))));
+        assert_eq!(ids.on_retire(0, id(1)), Ok(None));
+        assert_eq!((ids.wanted(), ids.contains(id(0))), (1, false));
+        assert_eq!(ids.on_retire(4, id(1)), Err(Violation::RetiredUnknown));
+        assert_eq!(ids.on_retire(1, id(1)), Err(Violation::RetiredInUse));
+        assert!(ids.contains(id(1)));
+        // A retired ID is not announced any more.
+        assert_eq!(ids.on_retire(2, id(1)), Ok(Some(id(2))));
+        assert_eq!(sent(&mut ids, 1200), [1, 3]);
+        ids.on_lost(2);
+        assert!(!ids.wants_to_send());
+    }
+
+    #[test]
+    fn an_empty_id_has_no_successor() {
+        let mut ids = LocalIds::new(ConnectionId::EMPTY);
+        ids.on_peer_limit(8);
+        assert_eq!(ids.wanted(), 0);
+        assert_eq!(ids.on_retire(0, ConnectionId::EMPTY), Err(Violation::RetiredUnknown));
+    }
+}

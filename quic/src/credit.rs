@@ -1,0 +1,281 @@
+//! Flow-control credit (RFC 9000 section 4): one counter on either end, the same for the bytes of a connection, the bytes
+//! of a stream and the number of streams.
+//!
+//! Invariants: a sender never uses more than the largest limit it was told; a receiver's limit never decreases, and moves
+//! only by what the application consumed, so that what is held unread never exceeds the window.
+
+use crate::delivery::Latest;
+use base::{Duration, Instant};
+
+/// What the peer allows us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SendCredit {
+    limit: u64,
+    used: u64,
+    blocked: Latest<u64>,
+    blocked_at: Option<u64>,
+}
+
+impl SendCredit {
+    /// Nothing used yet of `limit`.
+    pub fn new(limit: u64) -> SendCredit {
+        SendCredit { limit, ..SendCredit::default() }
+    }
+
+    /// How much was used in all.
+    pub const fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The peer's limit.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How much may still be used.
+    pub const fn available(&self) -> u64 {
+        self.limit - self.used
+    }
+
+    /// Uses `amount`.
+    ///
+    /// # Panics
+    /// If that is more than is available: the caller's mistake, never the peer's.
+    pub fn consume(&mut self, amount: u64) {
+        assert!(amount <= self.available(), "flow-control credit is asked for before it is used");
+        self.used += amount;
+    }
+
+    /// The peer told of `limit`. Whether it is an increase; anything else is ignored (section 4.1).
+    pub fn raise(&mut self, limit: u64) -> bool {
+        let increases = limit > self.limit;
+        if increases {
+            self.limit = limit;
+            // RFC 9000 s13.3: a blocked signal is sent only while blocked at the limit it names.
+            self.blocked.cancel();
+        }
+        increases
+    }
+
+    /// There is something to send that the limit forbids: the peer is told, once per limit.
+    pub fn on_blocked(&mut self) {
+        if self.available() == 0 && self.blocked_at != Some(self.limit) {
+            self.blocked_at = Some(self.limit);
+            self.blocked.set(self.limit);
+        }
+    }
+
+    /// The blocked signal of this limit.
+    pub const fn blocked(&mut self) -> &mut Latest<u64> {
+        &mut self.blocked
+    }
+
+    /// Whether the peer is to be told that we are blocked.
+    pub const fn is_blocked_signal_due(&self) -> bool {
+        self.blocked.is_due()
+    }
+}
+
+/// The peer used more than it was allowed. Whoever counts knows which violation that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded;
+
+/// What we allow the peer.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiveCredit {
+    limit: u64,
+    received: u64,
+    consumed: u64,
+    window: u64,
+    ceiling: u64,
+    highest: u64,
+    // The limit is told anew once it can grow by `window / divisor`.
+    divisor: u64,
+    // When the limit last grew: what the window is tuned by.
+    grown: Option<Instant>,
+    announced: Latest<u64>,
+}
+
+impl ReceiveCredit {
+    /// A first limit of `window`, which may grow up to `ceiling`; the limit never passes `highest`, the largest value its
+    /// frame can say. It is announced anew once `window / divisor` of it came free.
+    pub fn new(window: u64, ceiling: u64, highest: u64, divisor: u64) -> ReceiveCredit {
+        let window = window.min(highest);
+        ReceiveCredit {
+            limit: window,
+            received: 0,
+            consumed: 0,
+            window,
+            ceiling: ceiling.max(window),
+            highest,
+            divisor: divisor.max(1),
+            grown: None,
+            announced: Latest::default(),
+        }
+    }
+
+    /// The largest limit the peer was or will be told.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How much the peer used.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How much was consumed.
+    pub const fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// How much the peer may have in our hands at a time.
+    pub const fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// The peer used `amount` more. Nothing changes if that is too much.
+    pub fn on_received(&mut self, amount: u64) -> Result<(), Exceeded> {
+        let received = self.received.checked_add(amount).filter(|sum| *sum <= self.limit).ok_or(Exceeded)?;
+        self.received = received;
+        Ok(())
+    }
+
+    /// Whether the peer may use `amount` more.
+    pub const fn allows(&self, amount: u64) -> bool {
+        amount <= self.limit - self.received
+    }
+
+    /// `amount` of what was received is free again. Only here does the limit move, so a peer cannot earn credit by
+    /// what it sends.
+    ///
+    /// If half a window went within two round trips, the peer may be waiting for us: the window doubles, up to its
+    /// ceiling.
+    pub fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
+        self.consumed += amount;
+        assert!(self.consumed <= self.received, "no more is consumed than was received");
+        let target = self.target();
+        let growth = target - self.limit.min(target);
+        let last = target == self.highest;
+        if growth == 0 || growth < self.window / self.divisor && !last {
+            return;
+        }
+        if let Some(grown) = self.grown
+            && now.saturating_duration_since(grown) < round_trip.saturating_mul(2)
+        {
+            self.window = self.window.saturating_mul(2).min(self.ceiling);
+        }
+        self.grown = Some(now);
+        self.limit = self.target();
+        self.announced.set(self.limit);
+    }
+
+    fn target(&self) -> u64 {
+        self.consumed.saturating_add(self.window).min(self.highest)
+    }
+
+    /// The announcement of the limit.
+    pub const fn announced(&mut self) -> &mut Latest<u64> {
+        &mut self.announced
+    }
+
+    /// Whether the peer is to be told of the limit.
+    pub const fn is_announcement_due(&self) -> bool {
+        self.announced.is_due()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_limit_that_does_not_increase_is_ignored() {
+        let mut credit = SendCredit::new(10);
+        credit.consume(10);
+        credit.on_blocked();
+        assert_eq!(credit.blocked().needs_sending(), Some(10));
+        assert!(!credit.raise(10) && !credit.raise(3));
+        assert_eq!((credit.available(), credit.limit()), (0, 10));
+        assert!(credit.raise(11));
+        assert_eq!((credit.available(), credit.is_blocked_signal_due()), (1, false));
+    }
+
+    #[test]
+    fn blocked_is_told_once_per_limit() {
+        let mut credit = SendCredit::new(0);
+        credit.on_blocked();
+        credit.blocked().on_sent(0);
+        credit.on_blocked();
+        assert!(!credit.is_blocked_signal_due());
+        credit.blocked().on_lost(0);
+        assert!(credit.is_blocked_signal_due());
+        credit.raise(1);
+        credit.on_blocked();
+        assert!(!credit.is_blocked_signal_due());
+    }
+
+    #[test]
+    #[should_panic(expected = "credit is asked for")]
+    fn using_more_than_available_is_our_mistake() {
+        SendCredit::new(1).consume(2);
+    }
+
+    #[test]
+    fn a_receiver_enforces_its_limit_to_the_byte() {
+        for window in [0, 1, 7, (1 << 62) - 1] {
+            let mut credit = ReceiveCredit::new(window, window, (1 << 62) - 1, 2);
+            assert!(credit.allows(window) && !credit.allows(window + 1));
+            assert_eq!(credit.on_received(window + 1), Err(Exceeded));
+            assert_eq!(credit.on_received(u64::MAX), Err(Exceeded));
+            assert_eq!(credit.received(), 0);
+            assert_eq!(credit.on_received(window), Ok(()));
+            assert_eq!(credit.on_received(1), Err(Exceeded));
+        }
+    }
+
+    /// M6: what arrives earns nothing.
+    #[test]
+    fn the_limit_moves_only_by_what_was_consumed() {
+        let mut credit = ReceiveCredit::new(100, 100, 1 << 60, 2);
+        credit.on_received(100).unwrap();
+        assert_eq!((credit.limit(), credit.is_announcement_due()), (100, false));
+        credit.on_consumed(at(0), ROUND_TRIP, 49);
+        assert!(!credit.is_announcement_due());
+        credit.on_consumed(at(0), ROUND_TRIP, 1);
+        assert_eq!(credit.announced().needs_sending(), Some(150));
+    }
+
+    #[test]
+    fn the_window_doubles_only_for_a_fast_reader_up_to_the_ceiling() {
+        let mut credit = ReceiveCredit::new(100, 300, 1 << 60, 2);
+        let read = |credit: &mut ReceiveCredit, when| {
+            let half = credit.window() / 2;
+            credit.on_received(half).unwrap();
+            credit.on_consumed(at(when), ROUND_TRIP, half);
+            credit.window()
+        };
+        assert_eq!(read(&mut credit, 0), 100);
+        assert_eq!(read(&mut credit, 200), 100);
+        assert_eq!(read(&mut credit, 399), 200);
+        assert_eq!(read(&mut credit, 400), 300);
+        assert_eq!(read(&mut credit, 401), 300);
+    }
+
+    #[test]
+    fn the_limit_never_passes_what_its_frame_can_say() {
+        let mut credit = ReceiveCredit::new(10, u64::MAX, 12, 2);
+        credit.on_received(10).unwrap();
+        credit.on_consumed(at(0), ROUND_TRIP, 10);
+        assert_eq!(credit.limit(), 12);
+        credit.on_received(2).unwrap();
+        credit.on_consumed(at(0), ROUND_TRIP, 2);
+        assert_eq!(credit.limit(), 12);
+    }
+}

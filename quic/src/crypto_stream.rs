@@ -1,0 +1,200 @@
+//! The CRYPTO stream of one packet number space (RFC 9000 section 19.6): the buffers of a stream, without flow control,
+//! without an end. What waits unread is bounded by [`MAX_UNREAD`] (section 7.5).
+
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::stream::reassembly::Reassembly;
+use crate::stream::send_buffer::SendBuffer;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::{Bytes, VarInt, Writer, varint};
+
+/// How far beyond what was read the peer may send: room for the largest handshake message we accept, 64 KiB. The minimum
+/// is 4096 (section 7.5).
+pub const MAX_UNREAD: u64 = 64 * 1024;
+
+/// The stream.
+#[derive(Debug, Default)]
+pub struct CryptoStream {
+    outgoing: SendBuffer,
+    incoming: Reassembly,
+}
+
+impl CryptoStream {
+    /// An empty stream. Allocates nothing.
+    pub fn new() -> CryptoStream {
+        CryptoStream::default()
+    }
+
+    /// A CRYPTO frame.
+    pub fn on_crypto(&mut self, offset: u64, data: &[u8]) -> Result<(), Violation> {
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= VarInt::MAX.value());
+        let end = end.ok_or(Violation::CryptoOffsetTooLarge)?;
+        if end.saturating_sub(self.incoming.read_offset()) > MAX_UNREAD {
+            return Err(Violation::CryptoBufferExceeded);
+        }
+        self.incoming.insert(offset, data).map_err(|_| Violation::CryptoBufferExceeded)
+    }
+
+    /// The next bytes in order.
+    pub fn read(&mut self) -> Option<Bytes> {
+        self.incoming.read(usize::MAX)
+    }
+
+    /// Whether bytes wait behind a gap or unread.
+    pub const fn has_unread(&self) -> bool {
+        self.incoming.held() > 0
+    }
+
+    /// The offset of the next byte that [`read`](CryptoStream::read) gives.
+    pub const fn read_offset(&self) -> u64 {
+        self.incoming.read_offset()
+    }
+
+    /// Bytes to send.
+    pub fn write(&mut self, data: Vec<u8>) {
+        self.outgoing.push(Bytes::from(data));
+    }
+
+    /// Whether anything is to be sent, for the first time or again.
+    pub fn wants_to_send(&self) -> bool {
+        self.outgoing.has_lost() || self.outgoing.unsent() > 0
+    }
+
+    /// Whether everything written has arrived.
+    pub const fn is_acked(&self) -> bool {
+        self.outgoing.is_acked()
+    }
+
+    /// Adds CRYPTO frames, lost bytes first.
+    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+        while let Some(range) = self.outgoing.next_range(u64::MAX) {
+            let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+            let Some(len) = fitting(range.start, wanted, packet.remaining()) else { return };
+            let end = range.start + len as u64;
+            if encode_header(packet.writer(), range.start, len).is_none() {
+                return;
+            }
+            let Ok(place) = packet.writer().reserve(len) else { return };
+            self.outgoing.copy(range.start, place);
+            self.outgoing.on_sent(range.start..end);
+            packet.record(SentFrame::Crypto { offset: range.start, len: len as u32 });
+        }
+    }
+
+    /// A CRYPTO frame arrived.
+    pub fn on_acked(&mut self, offset: u64, len: u32) {
+        self.outgoing.on_acked(offset..offset.saturating_add(u64::from(len)));
+    }
+
+    /// A CRYPTO frame is given up for lost.
+    pub fn on_lost(&mut self, offset: u64, len: u32) {
+        self.outgoing.on_lost(offset..offset.saturating_add(u64::from(len)));
+    }
+
+    /// All that is in flight is to be sent again: after Retry, or as a probe (RFC 9002 section 6.2.4).
+    pub fn resend_all(&mut self) {
+        self.outgoing.on_all_lost();
+    }
+}
+
+/// How many of `wanted` bytes fit into `room` with their header; `None` if not even one.
+fn fitting(offset: u64, wanted: usize, room: usize) -> Option<usize> {
+    let before = 1 + varint::encoded_len(offset);
+    let most = room.checked_sub(before)?.min(wanted);
+    // The length field of the larger number is long enough for the smaller.
+    let body = room.checked_sub(before + varint::encoded_len(most as u64))?.min(wanted);
+    (body > 0).then_some(body)
+}
+
+fn encode_header(writer: &mut Writer<'_>, offset: u64, len: usize) -> Option<()> {
+    writer.varint(0x06).ok()?;
+    writer.varint(offset).ok()?;
+    writer.varint(len as u64).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet_number::PacketNumberSpace;
+    use base::Reader;
+
+    fn packet(stream: &mut CryptoStream, room: usize) -> (Vec<u8>, Vec<SentFrame>) {
+        let mut bytes = alloc::vec![0; room];
+        let mut sent = Vec::new();
+        let mut packet = OutgoingPacket::new(PacketNumberSpace::Initial, &mut bytes, &mut sent);
+        stream.fill(&mut packet);
+        let len = packet.len();
+        bytes.truncate(len);
+        (bytes, sent)
+    }
+
+    fn deliver(bytes: &[u8], to: &mut CryptoStream) {
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            assert_eq!(reader.varint().unwrap(), 6);
+            let offset = reader.varint().unwrap();
+            let len = reader.varint().unwrap() as usize;
+            to.on_crypto(offset, reader.bytes(len).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_flight_arrives_whatever_is_lost_and_however_small_the_packets() {
+        for room in 5..90 {
+            let mut from = CryptoStream::new();
+            let mut to = CryptoStream::new();
+            let flight: Vec<u8> = (0..500_u32).map(|index| index as u8).collect();
+            from.write(flight[..200].to_vec());
+            from.write(flight[200..].to_vec());
+            let mut got = Vec::new();
+            let mut count = 0;
+            while !from.is_acked() {
+                let (bytes, sent) = packet(&mut from, room);
+                assert!(!sent.is_empty() && bytes.len() <= room);
+                count += 1;
+                for frame in sent {
+                    let SentFrame::Crypto { offset, len } = frame else { panic!() };
+                    if count % 3 == 0 { from.on_lost(offset, len) } else { from.on_acked(offset, len) }
+                }
+                if count % 3 != 0 {
+                    deliver(&bytes, &mut to);
+                }
+                while let Some(bytes) = to.read() {
+                    got.extend_from_slice(&bytes);
+                }
+            }
+            assert_eq!(got, flight);
+            assert!(!from.wants_to_send() && !to.has_unread());
+        }
+    }
+
+    /// M3, M4: neither far offsets nor many pieces are held.
+    #[test]
+    fn what_waits_unread_is_bounded() {
+        let mut stream = CryptoStream::new();
+        for offset in [MAX_UNREAD, 1 << 20, (1 << 62) - 2] {
+            assert_eq!(stream.on_crypto(offset, &[0]), Err(Violation::CryptoBufferExceeded));
+        }
+        assert_eq!(stream.on_crypto((1 << 62) - 1, &[0]), Err(Violation::CryptoOffsetTooLarge));
+        assert_eq!(stream.on_crypto(0, &[0; MAX_UNREAD as usize + 1]), Err(Violation::CryptoBufferExceeded));
+        assert_eq!(stream.on_crypto(0, &[0; MAX_UNREAD as usize]), Ok(()));
+        while stream.read().is_some() {}
+        assert_eq!(stream.on_crypto(2 * MAX_UNREAD - 1, &[0]), Ok(()));
+        let mut stream = CryptoStream::new();
+        let failed = (0..MAX_UNREAD / 2).map(|index| stream.on_crypto(2 * index + 1, &[0])).find(Result::is_err);
+        assert_eq!(failed, Some(Err(Violation::CryptoBufferExceeded)));
+    }
+
+    #[test]
+    fn all_that_is_in_flight_can_be_sent_again() {
+        let mut stream = CryptoStream::new();
+        stream.write(alloc::vec![1; 300]);
+        packet(&mut stream, 100);
+        packet(&mut stream, 1000);
+        stream.on_acked(0, 50);
+        assert!(!stream.wants_to_send());
+        stream.resend_all();
+        let (_, sent) = packet(&mut stream, 1000);
+        assert_eq!(sent, [SentFrame::Crypto { offset: 50, len: 250 }]);
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a packet was dropped without a word (RFC 9000 section 12.2 and others).
+//!
+//! Anybody can send a datagram, so what is not authenticated must not change a connection: it ends here. A breach by the
+//! authenticated peer is a different type, `violation::Violation`.
+
+use core::fmt;
+
+macro_rules! discards {
+    ($($variant:ident, $text:literal;)*) => {
+        /// The reason for dropping a packet, and with it whatever follows in the datagram when its end is not known.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Discard {
+            $(#[doc = $text] $variant,)*
+        }
+
+        impl Discard {
+            /// The reason, for humans.
+            pub const fn reason(self) -> &'static str {
+                match self {
+                    $(Discard::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+discards! {
+    // The header cannot be read.
+    TooShort, "too short for its header, for header protection, or for the length it claims";
+    FixedBit, "the fixed bit is 0";
+    ConnectionIdTooLong, "a connection ID of more than 20 bytes";
+    VersionList, "a Version Negotiation packet with no version or half of one";
+    // The header can be read, but nobody waits for this packet.
+    UnsupportedVersion, "a version that is not spoken here";
+    UnknownConnection, "no connection has this connection ID";
+    WrongConnectionId, "connection IDs that are not this connection's";
+    InitialTooSmall, "an Initial packet in a datagram of fewer than 1200 bytes";
+    InitialDestinationTooShort, "a first Initial packet with a destination connection ID of fewer than 8 bytes";
+    UnexpectedPacketType, "a packet type that this side does not receive now";
+    UnexpectedVersionNegotiation, "a Version Negotiation packet that answers nothing or names the version in use";
+    RetryIntegrity, "a Retry packet whose integrity tag does not match";
+    InvalidToken, "an Initial packet with an invalid token";
+    TooManyConnections, "no room for another connection";
+    OtherAddress, "from an address that is not the peer's";
+    UnusableAddress, "an address that cannot be answered";
+    ConnectionClosed, "the connection is closing or gone";
+    // The packet is not the peer's, or was here before.
+    NoKey, "no key for this packet, not yet or no longer";
+    Undecryptable, "authentication failed";
+    KeyPhase, "the key phase changed without keys for it";
+    IntegrityLimit, "authentication failed for the last time allowed: the connection has to close with AEAD_LIMIT_REACHED";
+    Duplicate, "a packet number that was received before";
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl core::error::Error for Discard {}

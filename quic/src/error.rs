@@ -1,0 +1,119 @@
+//! How a connection ended, and what calls of the application's side can answer.
+
+use crate::violation::{TransportErrorCode, Violation};
+use alloc::string::String;
+use alloc::vec::Vec;
+use base::{Duration, VarInt};
+use core::fmt;
+
+/// Why a connection is over. It is told once, in the last event of the connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CloseReason {
+    /// This side's application closed it.
+    Local {
+        /// In the application's codes.
+        code: VarInt,
+    },
+    /// The peer's application closed it (CONNECTION_CLOSE of type 0x1d).
+    PeerApplication {
+        /// In the application's codes.
+        code: VarInt,
+        /// What the peer says of it, made printable.
+        reason: String,
+    },
+    /// The peer's transport closed it (CONNECTION_CLOSE of type 0x1c).
+    PeerTransport {
+        /// A code of RFC 9000 section 20.1.
+        code: TransportErrorCode,
+        /// The frame type that provoked it; 0 if none.
+        frame_type: u64,
+        /// What the peer says of it, made printable.
+        reason: String,
+    },
+    /// The peer broke the protocol, and this side closed.
+    Violation {
+        /// What it did.
+        violation: Violation,
+        /// The frame type that did it; 0 if none.
+        frame_type: u64,
+    },
+    /// The TLS handshake failed on this side.
+    Tls(tls::Error),
+    /// Nothing was heard for this long (RFC 9000 section 10.1).
+    IdleTimeout(Duration),
+    /// The handshake was not done after this long.
+    HandshakeTimeout(Duration),
+    /// All packet numbers are used (RFC 9000 section 12.3).
+    PacketNumbersExhausted,
+    /// The peer has no state of this connection any more (RFC 9000 section 10.3).
+    StatelessReset,
+    /// The server speaks none of our versions but these (RFC 9000 section 6.2).
+    VersionNegotiation {
+        /// What the server offers.
+        offered: Vec<u32>,
+    },
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseReason::Local { code } => write!(f, "closed by this side with code {code}"),
+            CloseReason::PeerApplication { code, reason } => {
+                write!(f, "closed by the peer with application code {:#x}", code.value())?;
+                quoted(f, reason)
+            }
+            CloseReason::PeerTransport { code, frame_type, reason } => {
+                write!(f, "closed by the peer with transport error {:#x}", code.0)?;
+                if *frame_type != 0 {
+                    write!(f, " for a frame of type {frame_type:#x}")?;
+                }
+                quoted(f, reason)
+            }
+            CloseReason::Violation { violation, .. } => write!(f, "the peer broke the protocol: {violation}"),
+            CloseReason::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
+            CloseReason::IdleTimeout(after) => write!(f, "nothing was heard from the peer for {after:?}"),
+            CloseReason::HandshakeTimeout(after) => write!(f, "the handshake was not complete after {after:?}"),
+            CloseReason::PacketNumbersExhausted => f.write_str("no packet numbers are left"),
+            CloseReason::StatelessReset => f.write_str("the peer has lost the connection (stateless reset)"),
+            CloseReason::VersionNegotiation { offered } => {
+                f.write_str("the server does not speak QUIC version 1; it offers")?;
+                offered.iter().try_for_each(|version| write!(f, " {version:#010x}"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for CloseReason {}
+
+fn quoted(f: &mut fmt::Formatter<'_>, reason: &str) -> fmt::Result {
+    if reason.is_empty() { Ok(()) } else { write!(f, ": \"{reason}\"") }
+}
+
+/// The most bytes of a peer's reason phrase that are kept.
+const MAX_REASON: usize = 256;
+
+/// A peer's reason phrase, cut to a bounded length and with everything unprintable escaped, so that it can be logged.
+pub fn printable_reason(reason: &[u8]) -> String {
+    let kept = reason.get(..reason.len().min(MAX_REASON)).unwrap_or(&[]);
+    alloc::format!("{}", kept.escape_ascii())
+}
+
+/// A connection could not be opened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConnectError {
+    /// The endpoint holds as many connections as its limit allows.
+    TooManyConnections,
+    /// TLS could not start: a mistake in the configuration.
+    Tls(tls::Error),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectError::TooManyConnections => f.write_str("the endpoint holds as many connections as it may"),
+            ConnectError::Tls(error) => write!(f, "TLS cannot start: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}

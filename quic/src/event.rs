@@ -1,0 +1,17 @@
+//! What a connection tells the application.
+
+use crate::error::CloseReason;
+use crate::stream::StreamEvent;
+
+/// One thing the application may want to know. Asked for with `poll_event`; nothing is called back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The handshake is complete: the peer is authenticated as far as the configuration asks, streams can be opened.
+    Established,
+    /// The handshake is confirmed (RFC 9001 section 4.1.2): the peer knows it, too.
+    Confirmed,
+    /// Something happened on a stream.
+    Stream(StreamEvent),
+    /// The connection is over. No other event follows.
+    Closed(CloseReason),
+}

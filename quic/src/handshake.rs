@@ -1,0 +1,190 @@
+//! The handshake: CRYPTO streams on one side, the TLS session on the other (RFC 9001 section 4).
+//!
+//! Bytes go from each packet number space's CRYPTO stream into TLS at the matching level and back. Keys come out as values
+//! that the conductor installs. Nothing here knows packets or acknowledgments.
+
+use crate::crypto_stream::CryptoStream;
+use crate::packet::OutgoingPacket;
+use crate::violation::Violation;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::transport_parameters::TransportParameters;
+use alloc::boxed::Box;
+use base::{Random, Side};
+use tls::{KeyChange, Level, Session};
+
+/// How many bytes of messages after the handshake are taken in a connection's life. Session tickets are the only ones TLS
+/// has in QUIC, each of some hundred bytes; this is room for far more than any server sends, and an end to a flood.
+const MAX_POST_HANDSHAKE: u64 = 256 * 1024;
+
+/// CRYPTO streams and the TLS session.
+pub struct Handshake {
+    session: Box<Session>,
+    streams: [Option<Box<CryptoStream>>; 3],
+    post_handshake: u64,
+    /// There are keys beyond those of Initial packets.
+    has_left_initial: bool,
+}
+
+/// What is wrong with handshake bytes.
+#[derive(Debug)]
+pub enum HandshakeError {
+    /// The CRYPTO frames themselves.
+    Violation(Violation),
+    /// What they say.
+    Tls(tls::Error),
+}
+
+impl Handshake {
+    /// Takes over a fresh session and what it wants to send.
+    pub fn new(session: Session) -> Handshake {
+        let mut handshake = Handshake {
+            session: Box::new(session),
+            streams: [None, None, None],
+            post_handshake: 0,
+            has_left_initial: false,
+        };
+        handshake.take_output();
+        handshake
+    }
+
+    /// The TLS session, for what it learned.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A CRYPTO frame arrived in `space`.
+    pub fn on_crypto(
+        &mut self,
+        space: PacketNumberSpace,
+        offset: u64,
+        data: &[u8],
+        random: &mut dyn Random,
+    ) -> Result<(), HandshakeError> {
+        if space == PacketNumberSpace::ApplicationData {
+            self.post_handshake = self.post_handshake.saturating_add(data.len() as u64);
+            if self.post_handshake > MAX_POST_HANDSHAKE {
+                return Err(HandshakeError::Violation(Violation::CryptoAfterHandshakeFlood));
+            }
+        }
+        let is_left = match space {
+            PacketNumberSpace::Initial => self.has_left_initial,
+            PacketNumberSpace::Handshake => self.session.is_complete(),
+            PacketNumberSpace::ApplicationData => false,
+        };
+        let stream = stream_mut(&mut self.streams, space);
+        stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
+        // RFC 9001 s4.1.3: a level that TLS has left has repetitions, and nothing new.
+        if is_left && stream.has_unread() {
+            return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
+        }
+        while let Some(bytes) = stream.read() {
+            self.session.read(level(space), &bytes, random).map_err(HandshakeError::Tls)?;
+        }
+        self.take_output();
+        Ok(())
+    }
+
+    /// Whether bytes of any level wait that TLS has not taken: behind a gap, or too many.
+    pub fn has_unread(&self) -> bool {
+        self.streams.iter().flatten().any(|stream| stream.has_unread())
+    }
+
+    /// Keys that became available, in the order in which TLS made them.
+    pub fn poll_keys(&mut self) -> Option<KeyChange> {
+        let change = self.session.poll_keys();
+        self.has_left_initial |= change.is_some();
+        change
+    }
+
+    /// Whether `space` has handshake bytes to send.
+    pub fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
+        self.stream(space).is_some_and(CryptoStream::wants_to_send)
+    }
+
+    /// Adds CRYPTO frames of the packet's space.
+    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+        let space = packet.space();
+        if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
+            stream.fill(packet);
+        }
+    }
+
+    /// CRYPTO bytes were acknowledged.
+    pub fn on_acked(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
+        if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
+            stream.on_acked(offset, len);
+        }
+    }
+
+    /// CRYPTO bytes were lost.
+    pub fn on_lost(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
+        if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
+            stream.on_lost(offset, len);
+        }
+    }
+
+    /// The keys of `space` are gone, and with them its stream.
+    pub fn discard(&mut self, space: PacketNumberSpace) {
+        if let Some(stream) = self.streams.get_mut(space as usize) {
+            *stream = None;
+        }
+    }
+
+    fn stream(&self, space: PacketNumberSpace) -> Option<&CryptoStream> {
+        self.streams.get(space as usize)?.as_deref()
+    }
+
+    fn take_output(&mut self) {
+        while let Some((level, bytes)) = self.session.poll_output() {
+            stream_mut(&mut self.streams, space(level)).write(bytes);
+        }
+    }
+}
+
+/// Streams are made when they are first used: an idle connection holds none.
+fn stream_mut(streams: &mut [Option<Box<CryptoStream>>; 3], space: PacketNumberSpace) -> &mut CryptoStream {
+    streams[space as usize].get_or_insert_with(|| Box::new(CryptoStream::new()))
+}
+
+const fn level(space: PacketNumberSpace) -> Level {
+    match space {
+        PacketNumberSpace::Initial => Level::Initial,
+        PacketNumberSpace::Handshake => Level::Handshake,
+        PacketNumberSpace::ApplicationData => Level::OneRtt,
+    }
+}
+
+const fn space(level: Level) -> PacketNumberSpace {
+    match level {
+        Level::Initial => PacketNumberSpace::Initial,
+        Level::Handshake => PacketNumberSpace::Handshake,
+        Level::EarlyData | Level::OneRtt => PacketNumberSpace::ApplicationData,
+    }
+}
+
+/// The connection IDs of the handshake's packets, which transport parameters must repeat (RFC 9000 section 7.3).
+#[derive(Clone, Copy, Debug)]
+pub struct HandshakeIds {
+    /// What the client's first Initial was sent to.
+    pub original_destination: ConnectionId,
+    /// The source of this side's first Initial.
+    pub local_source: ConnectionId,
+    /// The source of the peer's first Initial, once it has arrived.
+    pub peer_source: Option<ConnectionId>,
+}
+
+impl HandshakeIds {
+    /// Whether the peer's transport parameters name the connection IDs that were seen. An attacker who changed one in
+    /// flight is found out here, because TLS authenticates the parameters.
+    pub fn authenticate(&self, peer: Side, parameters: &TransportParameters) -> Result<(), Violation> {
+        let matches = parameters.initial_source_connection_id == self.peer_source
+            && self.peer_source.is_some()
+            && parameters.retry_source_connection_id.is_none()
+            && match peer {
+                Side::Server => parameters.original_destination_connection_id == Some(self.original_destination),
+                Side::Client => parameters.original_destination_connection_id.is_none(),
+            };
+        if matches { Ok(()) } else { Err(Violation::TransportParameterConnectionId) }
+    }
+}

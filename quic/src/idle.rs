@@ -1,0 +1,136 @@
+//! The idle timeout (RFC 9000 section 10.1) and the PINGs that keep a connection alive.
+
+use base::{Duration, Instant};
+
+/// The idle timer of a connection.
+#[derive(Clone, Debug)]
+pub struct Idle {
+    /// The smaller of both ends' timeouts; `None` for never.
+    timeout: Option<Duration>,
+    keep_alive: Option<Duration>,
+    expires: Option<Instant>,
+    ping_at: Option<Instant>,
+    /// An ack-eliciting packet was sent since something was last received: further ones do not restart the timer.
+    sent_since_received: bool,
+}
+
+/// What the idle timer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdleTimeout {
+    /// Nothing yet.
+    Nothing,
+    /// A PING to keep the connection alive.
+    KeepAlive,
+    /// The connection is over.
+    Expired,
+}
+
+impl Idle {
+    /// `timeout` is this side's; zero means never. `keep_alive` is the time without a word after which a PING is sent.
+    pub fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
+        let timeout = (!timeout.is_zero()).then_some(timeout);
+        Idle { timeout, keep_alive, expires: None, ping_at: None, sent_since_received: false }
+    }
+
+    /// The peer's transport parameter is known.
+    pub fn set_peer_timeout(&mut self, peer: Duration) {
+        if !peer.is_zero() {
+            self.timeout = Some(self.timeout.map_or(peer, |own| own.min(peer)));
+        }
+    }
+
+    /// The timeout in force.
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// A packet was received and processed.
+    pub fn on_received(&mut self, now: Instant, pto: Duration) {
+        self.sent_since_received = false;
+        self.restart(now, pto);
+    }
+
+    /// An ack-eliciting packet was sent.
+    pub fn on_sent(&mut self, now: Instant, pto: Duration) {
+        if !self.sent_since_received {
+            self.sent_since_received = true;
+            self.restart(now, pto);
+        }
+        self.ping_at = self.keep_alive.map(|after| now + after);
+    }
+
+    /// When `on_timeout` is to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.expires, self.ping_at].into_iter().flatten().min()
+    }
+
+    /// The deadline has come.
+    pub fn on_timeout(&mut self, now: Instant) -> IdleTimeout {
+        if self.expires.is_some_and(|at| at <= now) {
+            return IdleTimeout::Expired;
+        }
+        if self.ping_at.is_some_and(|at| at <= now) {
+            self.ping_at = None;
+            return IdleTimeout::KeepAlive;
+        }
+        IdleTimeout::Nothing
+    }
+
+    fn restart(&mut self, now: Instant, pto: Duration) {
+        // RFC 9000 s10.1: at least three PTOs, so that a few losses in a row do not look like silence.
+        self.expires = self.timeout.map(|timeout| now + timeout.max(pto.saturating_mul(3)));
+        self.ping_at = self.keep_alive.map(|after| now + after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PTO: Duration = Duration::from_millis(100);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_smaller_timeout_of_both_ends_counts_and_zero_means_none() {
+        let seconds = Duration::from_secs;
+        for (own, peer, both) in
+            [(30, 10, Some(10)), (10, 30, Some(10)), (0, 5, Some(5)), (5, 0, Some(5)), (0, 0, None)]
+        {
+            let mut idle = Idle::new(seconds(own), None);
+            idle.set_peer_timeout(seconds(peer));
+            assert_eq!(idle.timeout(), both.map(seconds));
+        }
+    }
+
+    #[test]
+    fn only_the_first_packet_sent_after_one_received_restarts_the_timer() {
+        let mut idle = Idle::new(Duration::from_secs(10), None);
+        idle.on_received(at(0), PTO);
+        idle.on_sent(at(5), PTO);
+        assert_eq!(idle.deadline(), Some(at(15)));
+        idle.on_sent(at(8), PTO);
+        assert_eq!(idle.deadline(), Some(at(15)));
+        assert_eq!(idle.on_timeout(at(14)), IdleTimeout::Nothing);
+        assert_eq!(idle.on_timeout(at(15)), IdleTimeout::Expired);
+    }
+
+    #[test]
+    fn never_less_than_three_probe_timeouts() {
+        let mut idle = Idle::new(Duration::from_millis(1), None);
+        idle.on_received(at(0), Duration::from_secs(1));
+        assert_eq!(idle.deadline(), Some(at(3)));
+    }
+
+    #[test]
+    fn keep_alive_asks_for_a_ping_once_per_silence() {
+        let mut idle = Idle::new(Duration::from_secs(10), Some(Duration::from_secs(4)));
+        idle.on_received(at(0), PTO);
+        assert_eq!(idle.on_timeout(at(4)), IdleTimeout::KeepAlive);
+        assert_eq!(idle.on_timeout(at(5)), IdleTimeout::Nothing);
+        idle.on_sent(at(5), PTO);
+        assert_eq!(idle.deadline(), Some(at(9)));
+    }
+}

@@ -1,0 +1,42 @@
+//! QUIC version 1 (RFC 8999, 9000, 9001, 9002) as a pure state machine: datagrams and the time go in; datagrams, a
+//! deadline and events come out.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod acknowledgment;
+pub mod config;
+pub mod connection;
+pub mod connection_ids;
+pub mod credit;
+pub mod crypto_stream;
+pub mod delivery;
+pub mod discard;
+pub mod endpoint;
+pub mod error;
+pub mod event;
+pub mod handshake;
+pub mod idle;
+pub mod lifecycle;
+pub mod packet;
+pub mod path;
+pub mod protection;
+pub mod ranges;
+pub mod recovery;
+pub mod space;
+pub mod stats;
+pub mod stream;
+pub mod trace;
+pub mod turn;
+pub mod violation;
+pub mod wire;
+
+pub use config::Config;
+pub use connection::Connection;
+pub use endpoint::{ConnectionHandle, Endpoint, EndpointConfig};
+pub use error::{CloseReason, ConnectError};
+pub use event::Event;
+pub use stats::Stats;
+pub use stream::StreamEvent;
+pub use violation::Violation;

@@ -1,0 +1,141 @@
+//! The payload of a packet under construction, and what it carries as plain wire data, kept until its fate is known.
+
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::vec::Vec;
+use base::{Direction, StreamId, Writer};
+
+/// What a sent packet carried, as much as its owner needs to hear about loss or acknowledgment. Numbers of the wire only:
+/// recovery keeps them without knowing what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentFrame {
+    /// An ACK frame that told of packets up to `largest`.
+    Ack {
+        /// The largest number it acknowledged.
+        largest: PacketNumber,
+    },
+    /// Handshake bytes, in the packet's own space.
+    Crypto {
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        len: u32,
+    },
+    /// Bytes of a stream.
+    Stream {
+        /// Which.
+        id: StreamId,
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        len: u32,
+        /// Whether the end of the stream was told.
+        fin: bool,
+    },
+    /// RESET_STREAM.
+    ResetStream(StreamId),
+    /// STOP_SENDING.
+    StopSending(StreamId),
+    /// MAX_DATA with this value.
+    MaxData(u64),
+    /// MAX_STREAM_DATA with this value.
+    MaxStreamData(StreamId, u64),
+    /// MAX_STREAMS with this value.
+    MaxStreams(Direction, u64),
+    /// DATA_BLOCKED at this limit.
+    DataBlocked(u64),
+    /// STREAM_DATA_BLOCKED at this limit.
+    StreamDataBlocked(StreamId, u64),
+    /// STREAMS_BLOCKED at this limit.
+    StreamsBlocked(Direction, u64),
+    /// NEW_CONNECTION_ID of this sequence number.
+    NewConnectionId(u64),
+    /// RETIRE_CONNECTION_ID of this sequence number.
+    RetireConnectionId(u64),
+    /// PATH_CHALLENGE.
+    PathChallenge([u8; 8]),
+    /// HANDSHAKE_DONE.
+    HandshakeDone,
+    /// NEW_TOKEN.
+    NewToken,
+}
+
+/// A packet that is being filled. Components write frames into it and say what they wrote.
+///
+/// The frames recorded live in a vector that the caller reuses, so nothing is allocated per packet.
+#[derive(Debug)]
+pub struct OutgoingPacket<'a> {
+    space: PacketNumberSpace,
+    payload: Writer<'a>,
+    sent: &'a mut Vec<SentFrame>,
+    ack_eliciting: bool,
+    padded: bool,
+}
+
+impl<'a> OutgoingPacket<'a> {
+    /// An empty packet whose frames go to `payload`, which is as long as the frames may be together.
+    pub fn new(space: PacketNumberSpace, payload: &'a mut [u8], sent: &'a mut Vec<SentFrame>) -> OutgoingPacket<'a> {
+        sent.clear();
+        OutgoingPacket { space, payload: Writer::new(payload), sent, ack_eliciting: false, padded: false }
+    }
+
+    /// The space it will be sent in.
+    pub const fn space(&self) -> PacketNumberSpace {
+        self.space
+    }
+
+    /// Bytes of room for further frames.
+    pub const fn remaining(&self) -> usize {
+        self.payload.remaining()
+    }
+
+    /// Bytes of frames so far.
+    pub const fn len(&self) -> usize {
+        self.payload.position()
+    }
+
+    /// Whether it holds no frame.
+    pub const fn is_empty(&self) -> bool {
+        self.payload.position() == 0
+    }
+
+    /// Whether it holds a frame other than ACK, PADDING and CONNECTION_CLOSE (RFC 9000 section 13.2).
+    pub const fn is_ack_eliciting(&self) -> bool {
+        self.ack_eliciting
+    }
+
+    /// Whether it counts towards bytes in flight (RFC 9002 section 2): ack-eliciting or padded.
+    pub const fn is_in_flight(&self) -> bool {
+        self.ack_eliciting || self.padded
+    }
+
+    /// What was recorded so far.
+    pub fn sent_frames(&self) -> &[SentFrame] {
+        self.sent
+    }
+
+    /// The place to encode frames to. Whoever writes through it calls one of the `record` methods after.
+    pub const fn writer(&mut self) -> &mut Writer<'a> {
+        &mut self.payload
+    }
+
+    /// An ack-eliciting frame was written, and `frame` is what to remember of it.
+    pub fn record(&mut self, frame: SentFrame) {
+        self.ack_eliciting = true;
+        self.sent.push(frame);
+    }
+
+    /// An ack-eliciting frame was written of which nothing need be remembered: PING, PATH_RESPONSE.
+    pub const fn record_unremembered(&mut self) {
+        self.ack_eliciting = true;
+    }
+
+    /// An ACK frame was written.
+    pub fn record_ack(&mut self, largest: PacketNumber) {
+        self.sent.push(SentFrame::Ack { largest });
+    }
+
+    /// PADDING frames were written.
+    pub const fn record_padding(&mut self) {
+        self.padded = true;
+    }
+}

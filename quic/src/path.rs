@@ -1,0 +1,7 @@
+//! Paths: pairs of addresses, what may be sent on them, and how large.
+
+pub mod amplification;
+pub mod mtu;
+#[expect(clippy::module_inception, reason = "the file holds the type Path")]
+pub mod path;
+pub mod validation;

@@ -1,0 +1,282 @@
+//! How large a datagram may be (RFC 9000 section 14, RFC 8899): found by probes that the peer acknowledges, never by what
+//! routers say, because anybody can forge that.
+//!
+//! The ceiling is tried first, since most paths carry it; after that the interval is halved. Probes are packets of their
+//! own whose loss says nothing about congestion (RFC 9000 section 14.4).
+
+use base::{Duration, Instant};
+
+/// RFC 9000 s14: every path carries so much, or QUIC cannot use it.
+pub const MIN_SIZE: usize = 1200;
+/// What an Ethernet path of 1500 bytes carries over IPv6 (40 + 8 bytes of headers).
+pub const DEFAULT_CEILING: usize = 1452;
+/// RFC 8899 s5.1.2, MAX_PROBES: so many probes of one size are lost before it counts as too large.
+const MAX_PROBES: u8 = 3;
+/// A smaller gain is not worth a probe.
+const MIN_GAIN: usize = 16;
+/// RFC 8899 s5.1.1, PMTU_RAISE_TIMER: how long until a larger size is tried again.
+const RAISE_AFTER: Duration = Duration::from_secs(600);
+/// In so many loss events in a row, with nothing large acknowledged between, large packets were lost: then the path has
+/// become narrower.
+const BLACK_HOLE_EVENTS: u8 = 3;
+
+/// The search for the size of one path.
+#[derive(Clone, Debug)]
+pub struct MtuDiscovery {
+    current: usize,
+    /// The largest size that is still possible.
+    high: usize,
+    ceiling: usize,
+    /// The size being probed, and how many probes of it were lost.
+    candidate: Option<(usize, u8)>,
+    probe_in_flight: bool,
+    raise_at: Option<Instant>,
+    loss_events: u8,
+    last_loss_event: Option<Instant>,
+}
+
+impl MtuDiscovery {
+    /// From 1200 bytes up to `ceiling`: the smallest of what we are willing to send and of the peer's
+    /// max_udp_payload_size.
+    pub fn new(ceiling: usize) -> MtuDiscovery {
+        let ceiling = ceiling.max(MIN_SIZE);
+        MtuDiscovery {
+            current: MIN_SIZE,
+            high: ceiling,
+            ceiling,
+            candidate: (ceiling > MIN_SIZE).then_some((ceiling, 0)),
+            probe_in_flight: false,
+            raise_at: None,
+            loss_events: 0,
+            last_loss_event: None,
+        }
+    }
+
+    /// Bytes of the largest datagram known to arrive.
+    pub const fn current(&self) -> usize {
+        self.current
+    }
+
+    /// The peer's max_udp_payload_size is known, or something else forbids larger datagrams for good.
+    pub fn limit_ceiling(&mut self, ceiling: usize) {
+        self.ceiling = self.ceiling.min(ceiling.max(MIN_SIZE));
+        self.current = self.current.min(self.ceiling);
+        self.limit_search(self.ceiling);
+    }
+
+    /// A network element claims that datagrams may have at most `size` bytes. That can shorten the search, but never makes
+    /// what is known to arrive smaller, and below 1200 bytes it is nonsense (RFC 9000 section 14.2.1).
+    pub fn on_hint(&mut self, size: usize) {
+        if size >= self.current {
+            self.limit_search(size);
+        }
+    }
+
+    fn limit_search(&mut self, size: usize) {
+        self.high = self.high.min(size);
+        if self.candidate.is_some_and(|(candidate, _)| candidate > size) {
+            self.candidate = self.next_candidate();
+            self.probe_in_flight = false;
+        }
+    }
+
+    /// The size of a probe to send now, if one is due.
+    pub fn probe_size(&mut self, now: Instant) -> Option<usize> {
+        if self.raise_at.is_some_and(|raise_at| now >= raise_at) {
+            self.raise_at = None;
+            self.high = self.ceiling;
+            self.candidate = (self.high >= self.current + MIN_GAIN).then_some((self.high, 0));
+        }
+        let (size, _) = self.candidate?;
+        (!self.probe_in_flight).then_some(size)
+    }
+
+    /// A probe of the size that [`probe_size`](MtuDiscovery::probe_size) gave was sent.
+    pub const fn on_probe_sent(&mut self) {
+        self.probe_in_flight = true;
+    }
+
+    /// A probe of `size` bytes arrived.
+    pub fn on_probe_acked(&mut self, now: Instant, size: usize) {
+        if size > self.ceiling {
+            return;
+        }
+        self.loss_events = 0;
+        self.current = self.current.max(size);
+        self.high = self.high.max(self.current);
+        if self.candidate.is_some_and(|(candidate, _)| candidate <= self.current) {
+            self.probe_in_flight = false;
+            self.advance(now);
+        }
+    }
+
+    /// A probe of `size` bytes was lost.
+    pub fn on_probe_lost(&mut self, now: Instant, size: usize) {
+        let Some((candidate, lost)) = self.candidate else { return };
+        if candidate != size || !self.probe_in_flight {
+            return;
+        }
+        self.probe_in_flight = false;
+        if lost + 1 < MAX_PROBES {
+            self.candidate = Some((candidate, lost + 1));
+            return;
+        }
+        self.high = candidate.saturating_sub(1).max(self.current);
+        self.advance(now);
+    }
+
+    /// The next size, or the end of the search.
+    fn advance(&mut self, now: Instant) {
+        self.candidate = self.next_candidate();
+        if self.candidate.is_none() && self.current < self.ceiling {
+            self.raise_at = Some(now + RAISE_AFTER);
+        }
+    }
+
+    fn next_candidate(&self) -> Option<(usize, u8)> {
+        let gap = self.high.saturating_sub(self.current);
+        (gap >= MIN_GAIN).then_some((self.current + gap.div_ceil(2), 0))
+    }
+
+    /// A packet in a datagram of `size` bytes that was no probe was acknowledged.
+    #[inline]
+    pub const fn on_packet_acked(&mut self, size: usize) {
+        if size > MIN_SIZE {
+            self.loss_events = 0;
+        }
+    }
+
+    /// A packet in a datagram of `size` bytes that was no probe was lost. Packets found lost at the same moment are one
+    /// event. True if the path has become narrower: the size is 1200 again.
+    pub fn on_packet_lost(&mut self, now: Instant, size: usize) -> bool {
+        if size <= MIN_SIZE || size > self.current || self.last_loss_event == Some(now) {
+            return false;
+        }
+        self.last_loss_event = Some(now);
+        self.loss_events += 1;
+        if self.loss_events < BLACK_HOLE_EVENTS {
+            return false;
+        }
+        // RFC 8899 s4.3: a black hole. The search begins anew, below what no longer arrives.
+        self.high = self.current.saturating_sub(1).max(MIN_SIZE);
+        self.current = MIN_SIZE;
+        self.loss_events = 0;
+        self.probe_in_flight = false;
+        self.raise_at = None;
+        self.advance(now);
+        true
+    }
+
+    /// When a larger size may be tried again.
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.raise_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_nanos(1_000_000_000);
+
+    /// Probes against a path that carries `limit` bytes, until there is no probe; how many it took.
+    fn search(discovery: &mut MtuDiscovery, now: Instant, limit: usize) -> usize {
+        let mut probes = 0;
+        while let Some(size) = discovery.probe_size(now) {
+            probes += 1;
+            discovery.on_probe_sent();
+            assert_eq!(discovery.probe_size(now), None, "one probe at a time");
+            if size <= limit {
+                discovery.on_probe_acked(now, size);
+            } else {
+                discovery.on_probe_lost(now, size);
+            }
+            assert!(discovery.current() <= limit.max(MIN_SIZE) && probes < 100);
+        }
+        probes
+    }
+
+    #[test]
+    fn a_common_path_takes_one_probe() {
+        let mut discovery = MtuDiscovery::new(DEFAULT_CEILING);
+        assert_eq!(discovery.current(), 1200);
+        assert_eq!(search(&mut discovery, NOW, 1472), 1);
+        assert_eq!((discovery.current(), discovery.deadline()), (1452, None));
+    }
+
+    #[test]
+    fn every_size_is_found_to_within_the_gain_that_counts() {
+        for limit in 1200..=1500 {
+            let mut discovery = MtuDiscovery::new(1500);
+            assert!(search(&mut discovery, NOW, limit) <= 20);
+            assert!(discovery.current() <= limit && limit - discovery.current() < MIN_GAIN);
+        }
+    }
+
+    #[test]
+    fn a_larger_size_is_tried_again_later() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1200);
+        let raise_at = discovery.deadline().unwrap();
+        assert_eq!(raise_at, NOW + Duration::from_secs(600));
+        assert_eq!(discovery.probe_size(raise_at - Duration::from_nanos(1)), None);
+        assert_eq!(search(&mut discovery, raise_at, 1452), 1);
+        assert_eq!(discovery.current(), 1452);
+    }
+
+    #[test]
+    fn losing_only_large_packets_is_a_black_hole() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1452);
+        let at = |event: u64| NOW + Duration::from_millis(event);
+        for _ in 0..10 {
+            assert!(!discovery.on_packet_lost(at(1), 1452), "one event, however many packets");
+        }
+        assert!(!discovery.on_packet_lost(at(2), 1452));
+        discovery.on_packet_acked(1452);
+        assert!(!discovery.on_packet_lost(at(3), 1452));
+        discovery.on_packet_acked(1200);
+        assert!(!discovery.on_packet_lost(at(4), 1452));
+        assert!(!discovery.on_packet_lost(at(5), 1200), "a small packet says nothing about size");
+        assert!(discovery.on_packet_lost(at(5), 1452));
+        assert_eq!(discovery.current(), 1200);
+        search(&mut discovery, at(6), 1300);
+        assert!(discovery.current() > 1280 && discovery.current() <= 1300);
+    }
+
+    #[test]
+    fn a9_hints_never_shrink_what_is_known_to_arrive() {
+        let mut discovery = MtuDiscovery::new(1452);
+        for hint in 0..1200 {
+            discovery.on_hint(hint);
+        }
+        assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1200, Some(1452)));
+        discovery.on_hint(1400);
+        assert!(discovery.probe_size(NOW).unwrap() <= 1400);
+        search(&mut discovery, NOW, 1452);
+        let found = discovery.current();
+        assert!(found > 1380 && found <= 1400);
+        discovery.on_hint(1300);
+        assert_eq!(discovery.current(), found);
+    }
+
+    #[test]
+    fn a_late_acknowledgment_of_an_old_probe_is_good_news() {
+        let mut discovery = MtuDiscovery::new(1452);
+        for _ in 0..3 {
+            discovery.on_probe_sent();
+            discovery.on_probe_lost(NOW, 1452);
+        }
+        assert!(discovery.probe_size(NOW).unwrap() < 1452);
+        discovery.on_probe_acked(NOW, 1452);
+        assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1452, None));
+        discovery.limit_ceiling(1300);
+        assert_eq!(discovery.current(), 1300);
+    }
+
+    #[test]
+    fn a_ceiling_below_the_minimum_is_the_minimum() {
+        let mut discovery = MtuDiscovery::new(0);
+        assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1200, None));
+    }
+}

@@ -1,0 +1,12 @@
+//! Packet protection (RFC 9001 section 5): keys made of secrets, and packets sealed and opened in place with them.
+
+pub mod initial;
+pub mod key_update;
+pub mod keys;
+pub mod limits;
+pub mod retry_integrity;
+
+pub use keys::{OpenKeys, Opened, SealKeys};
+
+#[cfg(test)]
+mod tests;

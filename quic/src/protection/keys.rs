@@ -1,0 +1,361 @@
+//! Sealing and opening packets in place (RFC 9001 sections 5.1, 5.3, 5.4).
+//!
+//! One value holds what one direction needs at one encryption level: packet key, initialisation vector, header-protection
+//! key, and the count of uses that [`limits`](crate::protection::limits) asks for. It knows headers only as far as they
+//! are protected. 1-RTT keys follow each other in generations, which the key phase bit tells apart (RFC 9001 section 6).
+
+use crate::discard::Discard;
+use crate::protection::key_update::Generation;
+use crate::protection::limits::UsageLimit;
+use crate::violation::Violation;
+use crate::wire::header::{LONG_FORM, PacketLayout};
+use crate::wire::packet_number::PacketNumber;
+use crate::wire::version::{Version, VersionRow};
+use alloc::boxed::Box;
+use core::fmt;
+use core::ops::Range;
+use crypto::aead::{NONCE_LEN, TAG_LEN};
+use crypto::header_protection::{MASK_LEN, SAMPLE_LEN};
+use crypto::{AeadKey, CipherSuite, HeaderProtectionKey, OpenError, Secret};
+
+/// The bit of a short header that says which generation of keys protects the packet (RFC 9001 section 6).
+const KEY_PHASE: u8 = 0x04;
+/// A packet number is at most so long, and a sample is taken as if it were (RFC 9001 section 5.4.2).
+const MAX_NUMBER_LEN: usize = 4;
+/// The longest key of an AEAD of TLS 1.3.
+const MAX_KEY_LEN: usize = 32;
+
+/// What protects payloads, in one generation.
+struct PacketKey {
+    aead: Box<dyn AeadKey>,
+    initialisation_vector: [u8; NONCE_LEN],
+}
+
+impl PacketKey {
+    /// RFC 9001 section 5.1.
+    fn new(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> PacketKey {
+        let mut bytes = [0; MAX_KEY_LEN];
+        let (key, _) = bytes.split_at_mut(suite.aead.key_len());
+        crypto::hkdf::expand_label(suite.hash, secret, row.key_label, &[], key);
+        let aead = suite.aead.key(key);
+        crypto::secret::wipe(&mut bytes);
+        let mut initialisation_vector = [0; NONCE_LEN];
+        crypto::hkdf::expand_label(suite.hash, secret, row.iv_label, &[], &mut initialisation_vector);
+        PacketKey { aead, initialisation_vector }
+    }
+
+    fn of(generation: &Generation) -> PacketKey {
+        PacketKey::new(generation.suite, row(generation.version), &generation.secret)
+    }
+
+    fn open(&self, number: PacketNumber, header: &[u8], payload: &mut [u8]) -> Result<usize, OpenError> {
+        self.aead.open(self.nonce(number), header, payload)
+    }
+
+    /// RFC 9001 section 5.3: the number, as if it were as long as the vector, combined with it.
+    fn nonce(&self, packet_number: PacketNumber) -> [u8; NONCE_LEN] {
+        let mut nonce = self.initialisation_vector;
+        for (place, byte) in nonce.iter_mut().rev().zip(packet_number.value().to_le_bytes()) {
+            *place ^= byte;
+        }
+        nonce
+    }
+}
+
+/// RFC 9001 section 5.1: what protects headers, in all generations.
+fn header_key(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> Box<dyn HeaderProtectionKey> {
+    let mut bytes = [0; MAX_KEY_LEN];
+    let (key, _) = bytes.split_at_mut(suite.aead.key_len());
+    crypto::hkdf::expand_label(suite.hash, secret, row.header_protection_label, &[], key);
+    let header = suite.aead.header_protection_key(key);
+    crypto::secret::wipe(&mut bytes);
+    header
+}
+
+/// RFC 9001 section 5.4.2: the mask from the sample that begins four bytes after the start of the packet number. `None` if
+/// the packet is too short for one.
+fn mask(key: &dyn HeaderProtectionKey, packet: &[u8], packet_number_offset: usize) -> Option<[u8; MASK_LEN]> {
+    let start = packet_number_offset.checked_add(MAX_NUMBER_LEN)?;
+    let sample = packet.get(start..)?.first_chunk::<SAMPLE_LEN>()?;
+    Some(key.mask(sample))
+}
+
+/// What the version has of its own: labels, here.
+fn row(version: Version) -> &'static VersionRow {
+    version.row().expect("keys are made for a version that is spoken here")
+}
+
+/// The bits of a first byte that are protected (RFC 9001 section 5.4.1).
+const fn protected_bits(first_byte: u8) -> u8 {
+    if first_byte & LONG_FORM != 0 { 0x0f } else { 0x1f }
+}
+
+/// Seals what this side sends.
+pub struct SealKeys {
+    key: PacketKey,
+    header: Box<dyn HeaderProtectionKey>,
+    generation: Generation,
+    sealed: UsageLimit,
+}
+
+impl SealKeys {
+    /// Keys of version 1 from a traffic secret.
+    pub fn new(suite: &'static CipherSuite, secret: &Secret) -> SealKeys {
+        SealKeys::for_version(suite, Version::V1, secret)
+    }
+
+    /// Keys of any version spoken here.
+    pub fn for_version(suite: &'static CipherSuite, version: Version, secret: &Secret) -> SealKeys {
+        let sealed = UsageLimit::new(suite.aead.confidentiality_limit());
+        let generation = Generation::first(suite, version, secret);
+        SealKeys {
+            key: PacketKey::of(&generation),
+            header: header_key(suite, row(version), secret),
+            generation,
+            sealed,
+        }
+    }
+
+    /// The key phase bit of the packets to be sealed.
+    pub const fn key_phase(&self) -> bool {
+        self.generation.phase
+    }
+
+    /// Goes on to the next generation (RFC 9001 section 6.1): the count of sealed packets begins anew.
+    pub fn update(&mut self) {
+        self.generation = self.generation.next();
+        self.key = PacketKey::of(&self.generation);
+        self.sealed = UsageLimit::new(self.generation.suite.aead.confidentiality_limit());
+    }
+
+    /// Encrypts `packet` in place and protects its header. `packet` is one whole packet, its header in clear as `layout`
+    /// says and 16 bytes of room for the tag at its end; the Length field is already patched.
+    ///
+    /// # Errors
+    /// [`Violation::AeadLimit`] if the key may seal no more (RFC 9001 section 6.6): nothing was written, and the
+    /// connection has to end.
+    ///
+    /// # Panics
+    /// If the packet is shorter than `layout` says or too short for a sample: packets are ours.
+    pub fn seal(
+        &mut self,
+        packet: &mut [u8],
+        layout: &PacketLayout,
+        packet_number: PacketNumber,
+    ) -> Result<(), Violation> {
+        if self.sealed.is_reached() {
+            return Err(Violation::AeadLimit);
+        }
+        self.sealed.count();
+        let payload_len = packet.len().checked_sub(layout.header_len + TAG_LEN).expect("a packet has room for its tag");
+        assert!(payload_len >= layout.min_payload_len(), "a payload of {payload_len} bytes gives no sample");
+        let (header, payload_and_tag) = packet.split_at_mut(layout.header_len);
+        let (payload, tag) = payload_and_tag.split_at_mut(payload_len);
+        let nonce = self.key.nonce(packet_number);
+        let sealed = self.key.aead.seal(nonce, header, payload).expect("no packet is too long for an AEAD");
+        tag.copy_from_slice(&sealed);
+        let mask =
+            mask(&*self.header, packet, layout.packet_number_offset).expect("the payload is long enough for a sample");
+        protect_header(packet, layout, mask);
+        Ok(())
+    }
+
+    /// Packets sealed so far.
+    pub const fn sealed_packets(&self) -> u64 {
+        self.sealed.used()
+    }
+
+    /// Makes the confidentiality limit smaller than the AEAD's.
+    pub fn lower_confidentiality_limit(&mut self, packets: u64) {
+        self.sealed.lower(packets);
+    }
+}
+
+fn protect_header(packet: &mut [u8], layout: &PacketLayout, [first_mask, number_mask @ ..]: [u8; MASK_LEN]) {
+    if let Some(first_byte) = packet.first_mut() {
+        *first_byte ^= first_mask & protected_bits(*first_byte);
+    }
+    let number = packet.iter_mut().skip(layout.packet_number_offset).take(layout.packet_number_len);
+    for (place, mask) in number.zip(number_mask) {
+        *place ^= mask;
+    }
+}
+
+/// Opens what the peer sent.
+pub struct OpenKeys {
+    key: PacketKey,
+    header: Box<dyn HeaderProtectionKey>,
+    generation: Generation,
+    /// The key before, for packets that are late.
+    previous: Option<PacketKey>,
+    /// The key after, once a packet has asked for it. It is kept, so that forged packets cannot have it made again and again.
+    next: Option<PacketKey>,
+    /// The lowest number received in this generation: a packet of the other phase below it is of the generation before.
+    generation_start: PacketNumber,
+    failed: UsageLimit,
+}
+
+/// A packet that was authenticated and decrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its whole number.
+    pub packet_number: PacketNumber,
+    /// Where its frames are in the packet.
+    pub payload: Range<usize>,
+    /// The first byte without protection.
+    pub first_byte: u8,
+    /// The peer has gone on to the next generation of keys with this packet.
+    pub is_key_update: bool,
+}
+
+/// Which generation a packet is of.
+#[derive(Clone, Copy, PartialEq)]
+enum Which {
+    Previous,
+    Current,
+    Next,
+}
+
+impl Opened {
+    /// RFC 9000 s17.2, s17.3.1: the reserved bits are looked at only now, because what is not authenticated must not close
+    /// a connection, and the time it takes must not tell what is under the protection (RFC 9001 section 9.5).
+    pub const fn check_reserved_bits(&self) -> Result<(), Violation> {
+        let reserved = if self.first_byte & LONG_FORM != 0 { 0x0c } else { 0x18 };
+        if self.first_byte & reserved == 0 { Ok(()) } else { Err(Violation::ReservedBits) }
+    }
+}
+
+impl OpenKeys {
+    /// Keys of version 1 from a traffic secret.
+    pub fn new(suite: &'static CipherSuite, secret: &Secret) -> OpenKeys {
+        OpenKeys::for_version(suite, Version::V1, secret)
+    }
+
+    /// Keys of any version spoken here.
+    pub fn for_version(suite: &'static CipherSuite, version: Version, secret: &Secret) -> OpenKeys {
+        let generation = Generation::first(suite, version, secret);
+        OpenKeys {
+            key: PacketKey::of(&generation),
+            header: header_key(suite, row(version), secret),
+            generation,
+            previous: None,
+            next: None,
+            generation_start: PacketNumber::ZERO,
+            failed: UsageLimit::new(suite.aead.integrity_limit()),
+        }
+    }
+
+    /// The key phase bit of the peer's packets.
+    pub const fn key_phase(&self) -> bool {
+        self.generation.phase
+    }
+
+    /// Late packets of the generation before are late no more (RFC 9001 section 6.5).
+    pub fn discard_previous(&mut self) {
+        self.previous = None;
+    }
+
+    /// The generation of a packet. Long headers have no key phase.
+    fn which(&self, first_byte: u8, number: PacketNumber) -> Result<Which, Discard> {
+        if first_byte & LONG_FORM != 0 || (first_byte & KEY_PHASE != 0) == self.generation.phase {
+            Ok(Which::Current)
+        } else if number >= self.generation_start {
+            Ok(Which::Next)
+        } else if self.previous.is_some() {
+            Ok(Which::Previous)
+        } else {
+            Err(Discard::KeyPhase)
+        }
+    }
+
+    fn open_payload(
+        &mut self,
+        which: Which,
+        number: PacketNumber,
+        header: &[u8],
+        payload: &mut [u8],
+    ) -> Result<usize, OpenError> {
+        let key = match which {
+            Which::Current => &self.key,
+            Which::Previous => self.previous.as_ref().ok_or(OpenError)?,
+            Which::Next => self.next.get_or_insert_with(|| PacketKey::of(&self.generation.next())),
+        };
+        key.open(number, header, payload)
+    }
+
+    /// A packet of generation `which` was authenticated.
+    fn on_opened(&mut self, which: Which, number: PacketNumber) {
+        match which {
+            Which::Previous => {}
+            Which::Current => self.generation_start = self.generation_start.min(number),
+            Which::Next => {
+                let Some(next) = self.next.take() else { return };
+                self.previous = Some(core::mem::replace(&mut self.key, next));
+                self.generation = self.generation.next();
+                self.generation_start = number;
+            }
+        }
+    }
+
+    /// Removes header protection and decrypts in place. `packet` is exactly one packet; the offset is from its header.
+    ///
+    /// # Errors
+    /// Why it was dropped. After a failure its bytes mean nothing; whoever wants to compare the end of the datagram with
+    /// stateless reset tokens takes it before. [`Discard::IntegrityLimit`] says that this was the last failure allowed
+    /// (RFC 9001 section 6.6): the connection has to close with [`Violation::AeadLimit`], and nothing is opened any more.
+    pub fn open(
+        &mut self,
+        packet: &mut [u8],
+        packet_number_offset: usize,
+        largest_received: Option<PacketNumber>,
+    ) -> Result<Opened, Discard> {
+        if self.failed.is_reached() {
+            return Err(Discard::IntegrityLimit);
+        }
+        let [first_mask, number_mask @ ..] =
+            mask(&*self.header, packet, packet_number_offset).ok_or(Discard::TooShort)?;
+        let first = packet.first_mut().ok_or(Discard::TooShort)?;
+        *first ^= first_mask & protected_bits(*first);
+        let first_byte = *first;
+        let number_len = usize::from(first_byte & 0b11) + 1;
+        let header_len = packet_number_offset + number_len;
+        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(Discard::TooShort)?;
+        let mut truncated = 0u32;
+        for (place, mask) in header.iter_mut().skip(packet_number_offset).zip(number_mask) {
+            *place ^= mask;
+            truncated = truncated << 8 | u32::from(*place);
+        }
+        let packet_number = PacketNumber::decode(truncated, number_len, largest_received);
+        let which = self.which(first_byte, packet_number)?;
+        let Ok(len) = self.open_payload(which, packet_number, header, payload) else {
+            self.failed.count();
+            return Err(if self.failed.is_reached() { Discard::IntegrityLimit } else { Discard::Undecryptable });
+        };
+        self.on_opened(which, packet_number);
+        let is_key_update = which == Which::Next;
+        Ok(Opened { packet_number, payload: header_len..header_len + len, first_byte, is_key_update })
+    }
+
+    /// Packets that failed authentication so far.
+    pub const fn failed_packets(&self) -> u64 {
+        self.failed.used()
+    }
+
+    /// Makes the integrity limit smaller than the AEAD's. The limit is for all keys of a connection together
+    /// (RFC 9001 section 6.6): the failures of earlier keys are taken off it this way.
+    pub fn lower_integrity_limit(&mut self, packets: u64) {
+        self.failed.lower(packets);
+    }
+}
+
+impl fmt::Debug for SealKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealKeys").field("sealed", &self.sealed).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OpenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenKeys").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}

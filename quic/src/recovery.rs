@@ -1,0 +1,517 @@
+//! Loss detection and congestion control (RFC 9002): what was sent, what arrived, what is lost, when to probe, and how
+//! much may be sent.
+//!
+//! Three packet number spaces share one path. Frames are kept as plain values and given back in an [`Outcome`]; what they
+//! mean is not known here. The timer is not a state: [`Recovery::deadline`] computes it from what is known, so nothing can
+//! be forgotten to be rearmed.
+//!
+//! Invariants: bytes in flight are the sum of the open packets in flight of the current path; each frame of a packet in
+//! flight comes back once, acknowledged or lost, or goes with its discarded space.
+
+pub mod config;
+pub mod congestion;
+pub mod loss;
+pub mod outcome;
+pub mod pacer;
+pub mod path_congestion;
+pub mod persistent_congestion;
+pub mod pto;
+pub mod rtt;
+pub mod sent_packets;
+
+pub use config::RecoveryConfig;
+pub use outcome::{Outcome, RecoveryStats, Timeout};
+pub use rtt::RttEstimator;
+pub use sent_packets::SentPacket;
+
+use crate::packet::SentFrame;
+use crate::violation::Violation;
+use crate::wire::frame::AckFrame;
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::collections::VecDeque;
+use base::{Duration, Instant, Side};
+use congestion::controller::{Acked, Controller};
+use path_congestion::PathCongestion;
+use persistent_congestion::PersistentCongestion;
+use sent_packets::{Entry, SentPackets, Settled};
+
+/// Skipped numbers that are remembered to catch a peer that acknowledges what it cannot have seen (RFC 9000 section
+/// 21.4). Such a peer acknowledges all numbers, so the newest few catch it as well as all would.
+const MAX_SKIPPED: usize = 8;
+
+/// Recovery of one connection.
+#[derive(Debug)]
+pub struct Recovery {
+    config: RecoveryConfig,
+    spaces: [Space; 3],
+    path: PathCongestion,
+    // Counts migrations: what was sent on an earlier path counts for no window.
+    path_count: u16,
+    max_ack_delay: Duration,
+    pto_count: u32,
+    handshake_confirmed: bool,
+    has_handshake_keys: bool,
+    peer_validated_address: bool,
+    amplification_limited: bool,
+    // From when a client waits that has nothing in flight (RFC 9002 s6.2.2.1).
+    waiting_since: Instant,
+    stats: RecoveryStats,
+}
+
+/// One packet number space.
+#[derive(Debug)]
+struct Space {
+    sent: SentPackets,
+    largest_used: Option<u64>,
+    largest_acked: Option<u64>,
+    skipped: VecDeque<u64>,
+    last_ack_eliciting: Instant,
+    loss_time: Option<Instant>,
+    persistent: PersistentCongestion,
+}
+
+impl Space {
+    const fn new() -> Space {
+        Space {
+            sent: SentPackets::new(),
+            largest_used: None,
+            largest_acked: None,
+            skipped: VecDeque::new(),
+            last_ack_eliciting: Instant::ZERO,
+            loss_time: None,
+            persistent: PersistentCongestion::new(),
+        }
+    }
+}
+
+/// What one ACK frame newly acknowledges.
+#[derive(Default)]
+struct Newly {
+    packets: u64,
+    // Bytes in flight on the path, and those of them sent after the recovery period began.
+    bytes: u64,
+    growing_bytes: u64,
+    ack_eliciting: bool,
+    largest: Option<(u64, Instant, bool)>,
+}
+
+impl Recovery {
+    /// Of a connection that has sent nothing.
+    pub fn new(config: RecoveryConfig) -> Recovery {
+        Recovery {
+            spaces: [const { Space::new() }; 3],
+            path: PathCongestion::new(&config, config.max_datagram_size as u64),
+            path_count: 0,
+            // RFC 9000 s18.2: the default of the transport parameter.
+            max_ack_delay: Duration::from_millis(25),
+            pto_count: 0,
+            handshake_confirmed: false,
+            has_handshake_keys: false,
+            // RFC 9002 A.8: a client has validated the server's address by the handshake itself.
+            peer_validated_address: matches!(config.side, Side::Server),
+            amplification_limited: false,
+            waiting_since: Instant::ZERO,
+            stats: RecoveryStats::default(),
+            config,
+        }
+    }
+
+    /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
+    pub fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
+        let state = &mut self.spaces[space as usize];
+        state.sent.on_sent(&packet, self.path_count, frames);
+        state.largest_used = Some(packet.number.value());
+        self.stats.sent_packets += 1;
+        if packet.ack_eliciting {
+            state.last_ack_eliciting = now;
+            self.waiting_since = now;
+        }
+        if packet.in_flight {
+            self.path.on_sent(u64::from(u16::try_from(packet.size).unwrap_or(u16::MAX)));
+        }
+    }
+
+    /// The number will never be sent (RFC 9000 section 21.4).
+    pub fn on_skipped(&mut self, space: PacketNumberSpace, number: PacketNumber) {
+        let state = &mut self.spaces[space as usize];
+        if state.skipped.len() == MAX_SKIPPED {
+            state.skipped.pop_front();
+        }
+        state.skipped.push_back(number.value());
+        state.largest_used = Some(number.value());
+    }
+
+    /// An ACK frame arrived (RFC 9002 appendix A.7). `ack_delay` is the field times the peer's exponent, as it was sent:
+    /// the rules of section 5.3 are applied here. `out` is added to.
+    pub fn on_ack(
+        &mut self,
+        now: Instant,
+        space: PacketNumberSpace,
+        ack: &AckFrame<'_>,
+        ack_delay: Duration,
+        out: &mut Outcome,
+    ) -> Result<(), Violation> {
+        let bytes_in_flight = self.path.bytes_in_flight();
+        let newly = self.take_acked(space, ack, out)?;
+        let Some((largest, time_sent, on_this_path)) = newly.largest else {
+            return Ok(());
+        };
+        // RFC 9002 s5.1: only the largest of the frame gives a sample, and only if something asked for the acknowledgment.
+        if largest == ack.largest.value() && newly.ack_eliciting && on_this_path {
+            let ack_delay = self.plausible_delay(space, ack_delay);
+            self.path.rtt.on_sample(now, now - time_sent, ack_delay);
+        }
+        // ECN counts (section 7.1, RFC 9000 s13.4.2) will be looked at here: nothing is sent with a mark yet.
+        let shrunk = self.detect_lost(now, space, out);
+        // Whatever this frame acknowledges was sent before the recovery period that it may have begun.
+        if newly.growing_bytes > 0 && !shrunk {
+            let acked = Acked {
+                now,
+                bytes: newly.growing_bytes,
+                newest_time_sent: time_sent,
+                bytes_in_flight,
+                application_limited: self.path.is_application_limited(),
+                smoothed_rtt: self.path.rtt.smoothed(),
+                latest_rtt: self.path.rtt.latest(),
+            };
+            self.path.controller_mut().on_acked(&acked);
+        }
+        if space == PacketNumberSpace::Handshake {
+            // RFC 9002 A.8: the server read a Handshake packet, so it knows where the client is.
+            self.peer_validated_address = true;
+        }
+        // RFC 9002 s6.2.1: not while the server may still be held back by the amplification limit.
+        if self.peer_validated_address {
+            self.pto_count = 0;
+        }
+        self.waiting_since = now;
+        Ok(())
+    }
+
+    /// Marks what `ack` acknowledges, and gives its frames out.
+    fn take_acked(
+        &mut self,
+        space: PacketNumberSpace,
+        ack: &AckFrame<'_>,
+        out: &mut Outcome,
+    ) -> Result<Newly, Violation> {
+        let state = &mut self.spaces[space as usize];
+        let largest = ack.largest.value();
+        if state.largest_used.is_none_or(|used| largest > used) {
+            return Err(Violation::AckOfUnsentPacket);
+        }
+        // Ranges below what is still of interest are not even decoded: a long history costs nothing.
+        let floor = state.sent.floor();
+        let of_interest = || ack.iter().take_while(|range| *range.end() >= floor || *range.end() == largest);
+        if of_interest().any(|range| state.skipped.iter().any(|number| range.contains(number))) {
+            return Err(Violation::AckOfSkippedPacket);
+        }
+        state.largest_acked = state.largest_acked.max(Some(largest));
+        let recovery_start = self.path.controller().recovery_start();
+        let path = self.path_count;
+        let mut newly = Newly::default();
+        for range in of_interest() {
+            self.stats.spurious_losses += state.sent.on_late(range.clone());
+            let mut newest = None;
+            state.sent.on_acked(range, &mut out.acked, |packet| {
+                newly.packets += 1;
+                newly.ack_eliciting |= packet.ack_eliciting;
+                out.largest_acked_size = out.largest_acked_size.max(usize::from(packet.size));
+                newest = Some((packet.number, packet.time_sent, packet.path == path));
+                if packet.in_flight && packet.path == path {
+                    newly.bytes += u64::from(packet.size);
+                    if recovery_start.is_none_or(|start| packet.time_sent > start) {
+                        newly.growing_bytes += u64::from(packet.size);
+                    }
+                }
+                if packet.mtu_probe {
+                    out.acked_mtu_probe = Some(usize::from(packet.size));
+                }
+            });
+            newly.largest = newly.largest.or(newest);
+        }
+        self.path.on_left_flight(newly.bytes);
+        self.stats.acked_packets += newly.packets;
+        out.acked_packets += newly.packets;
+        out.newly_acked_ack_eliciting |= newly.ack_eliciting;
+        out.largest_newly_acked =
+            newly.largest.and_then(|(number, ..)| PacketNumber::new(number)).or(out.largest_newly_acked);
+        Ok(newly)
+    }
+
+    /// RFC 9002 section 5.3.
+    fn plausible_delay(&self, space: PacketNumberSpace, ack_delay: Duration) -> Duration {
+        match space {
+            PacketNumberSpace::Initial => Duration::ZERO,
+            _ if self.handshake_confirmed => ack_delay.min(self.max_ack_delay),
+            _ => ack_delay,
+        }
+    }
+
+    /// RFC 9002 appendix A.10 and B.8. Tells whether congestion control reacted.
+    fn detect_lost(&mut self, now: Instant, space: PacketNumberSpace, out: &mut Outcome) -> bool {
+        let state = &mut self.spaces[space as usize];
+        state.loss_time = None;
+        let Some(largest_acked) = state.largest_acked else { return false };
+        let delay = loss::time_threshold(&self.config, &self.path.rtt);
+        let below = loss::lost_below(self.config.packet_threshold, largest_acked, &state.skipped);
+        let mut newest_lost = None;
+        let (path, path_count, stats) = (&mut self.path, self.path_count, &mut self.stats);
+        let is_lost = |packet: &Entry| packet.number < below || packet.time_sent + delay <= now;
+        let (frames, lost_probe, lost_packets) = (&mut out.lost, &mut out.lost_mtu_probe, &mut out.lost_packets);
+        let largest_lost_size = &mut out.largest_lost_size;
+        let waiting = state.sent.on_lost(largest_acked, frames, is_lost, |packet| {
+            if !packet.in_flight {
+                return;
+            }
+            *lost_packets += 1;
+            stats.lost_packets += 1;
+            stats.lost_bytes += u64::from(packet.size);
+            if packet.path == path_count {
+                path.on_left_flight(u64::from(packet.size));
+            }
+            // RFC 9000 s14.4: a probe that was too large says nothing about congestion.
+            if packet.mtu_probe {
+                *lost_probe = Some(usize::from(packet.size));
+                return;
+            }
+            *largest_lost_size = usize::from(packet.size).max(*largest_lost_size);
+            if packet.path == path_count {
+                newest_lost = newest_lost.max(Some(packet.time_sent));
+            }
+        });
+        state.loss_time = waiting.map(|packet| packet.time_sent + delay);
+        let entered = newest_lost.is_some_and(|time_sent| self.path.on_congestion_event(now, time_sent));
+        let persistent = self.settle(space, out);
+        entered || persistent
+    }
+
+    /// Lets settled packets go, and tells whether they establish persistent congestion.
+    fn settle(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
+        let first_sample = self.path.rtt.first_sample();
+        // RFC 9002 s7.6.1: with the peer's delay whatever the space.
+        let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
+            * self.config.persistent_congestion_threshold;
+        let state = &mut self.spaces[space as usize];
+        let (persistent, path_count) = (&mut state.persistent, self.path_count);
+        let mut declared = false;
+        state.sent.settle(|settled| match settled {
+            Settled::Acked => persistent.on_acked(),
+            Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_count => {
+                declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
+            }
+            Settled::Lost(_) => {}
+        });
+        if declared {
+            self.path.on_persistent_congestion();
+            self.stats.persistent_congestions += 1;
+            out.persistent_congestion = true;
+        }
+        declared
+    }
+
+    /// When to call [`Recovery::on_timeout`]: the loss time, or else the probe timeout (RFC 9002 appendix A.8).
+    pub fn deadline(&self) -> Option<Instant> {
+        self.loss_deadline().map(|(time, _)| time).or_else(|| self.probe_deadline().map(|(time, ..)| time))
+    }
+
+    fn loss_deadline(&self) -> Option<(Instant, PacketNumberSpace)> {
+        PacketNumberSpace::ALL
+            .into_iter()
+            .filter_map(|space| Some((self.spaces[space as usize].loss_time?, space)))
+            .min_by_key(|(time, _)| *time)
+    }
+
+    /// When to probe, where, and with how many packets.
+    fn probe_deadline(&self) -> Option<(Instant, PacketNumberSpace, u8)> {
+        // RFC 9002 s6.2.2.1: a probe that may not be sent is not waited for.
+        if self.amplification_limited {
+            return None;
+        }
+        if !self.spaces.iter().any(|state| state.sent.has_ack_eliciting()) {
+            return self.anti_deadlock();
+        }
+        PacketNumberSpace::ALL
+            .into_iter()
+            .filter(|space| self.spaces[*space as usize].sent.has_ack_eliciting())
+            // RFC 9002 s6.2.1: before confirmation the peer may be unable to read 1-RTT packets.
+            .filter(|space| *space != PacketNumberSpace::ApplicationData || self.handshake_confirmed)
+            .map(|space| {
+                let after = pto::backed_off(self.pto(space), self.pto_count);
+                (self.spaces[space as usize].last_ack_eliciting + after, space, 2)
+            })
+            .min_by_key(|(time, ..)| *time)
+            // With only 0-RTT or 1-RTT packets in flight before confirmation, a client must still unblock the server.
+            .or_else(|| self.anti_deadlock())
+    }
+
+    /// RFC 9002 section 6.2.2.1: the server may wait for a datagram of the client to be allowed to send.
+    fn anti_deadlock(&self) -> Option<(Instant, PacketNumberSpace, u8)> {
+        if self.peer_validated_address {
+            return None;
+        }
+        let space = if self.has_handshake_keys { PacketNumberSpace::Handshake } else { PacketNumberSpace::Initial };
+        Some((self.waiting_since + pto::backed_off(self.pto(space), self.pto_count), space, 1))
+    }
+
+    /// The deadline may have passed (RFC 9002 appendix A.9). `out` is added to.
+    pub fn on_timeout(&mut self, now: Instant, out: &mut Outcome) -> Timeout {
+        if let Some((time, space)) = self.loss_deadline() {
+            if time > now {
+                return Timeout::Nothing;
+            }
+            self.detect_lost(now, space, out);
+            return Timeout::Lost { space };
+        }
+        match self.probe_deadline() {
+            Some((time, space, packets)) if time <= now => {
+                // RFC 9002 s6.2: nothing is declared lost; only the next timeout is twice as long.
+                self.pto_count = self.pto_count.saturating_add(1);
+                self.stats.probe_timeouts += 1;
+                self.waiting_since = now;
+                Timeout::Probe { space, packets }
+            }
+            _ => Timeout::Nothing,
+        }
+    }
+
+    /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4).
+    pub fn discard_space(&mut self, space: PacketNumberSpace) {
+        let state = core::mem::replace(&mut self.spaces[space as usize], Space::new());
+        let bytes: u64 = self.in_flight_on_path(&state.sent);
+        self.path.on_left_flight(bytes);
+        // RFC 9002 s6.2.2: progress was made.
+        self.pto_count = 0;
+    }
+
+    /// The open packets of the space were never read: after a Retry, or when 0-RTT is rejected. Their frames come out as
+    /// lost, without a word to congestion control.
+    pub fn abandon(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
+        let bytes = self.in_flight_on_path(&self.spaces[space as usize].sent);
+        self.path.on_left_flight(bytes);
+        let state = &mut self.spaces[space as usize];
+        state.sent.on_lost(u64::MAX, &mut out.lost, |_| true, |_| {});
+        state.sent.settle(|_| {});
+        state.loss_time = None;
+        state.persistent = PersistentCongestion::new();
+        self.pto_count = 0;
+    }
+
+    fn in_flight_on_path(&self, sent: &SentPackets) -> u64 {
+        sent.open().filter(|p| p.in_flight && p.path == self.path_count).map(|p| u64::from(p.size)).sum()
+    }
+
+    /// The connection moved to another path: estimate and window begin anew (RFC 9000 section 9.4), and what is under way
+    /// on the old one no longer counts.
+    pub fn on_path_changed(&mut self, max_datagram_size: usize) {
+        self.path_count = self.path_count.wrapping_add(1);
+        self.path = PathCongestion::new(&self.config, max_datagram_size as u64);
+        self.spaces.iter_mut().for_each(|state| state.persistent = PersistentCongestion::new());
+        self.pto_count = 0;
+    }
+
+    /// The peer's transport parameter.
+    pub const fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
+        self.max_ack_delay = max_ack_delay;
+    }
+
+    /// RFC 9001 section 4.1.2.
+    pub const fn set_handshake_confirmed(&mut self) {
+        self.handshake_confirmed = true;
+        self.peer_validated_address = true;
+    }
+
+    /// Handshake packets can be sent.
+    pub const fn set_has_handshake_keys(&mut self) {
+        self.has_handshake_keys = true;
+    }
+
+    /// The peer knows this side's address (RFC 9002 section 6.2.2.1). Noticed without being told when a Handshake packet
+    /// is acknowledged; a server need not call it.
+    pub const fn set_peer_completed_address_validation(&mut self) {
+        self.peer_validated_address = true;
+    }
+
+    /// Whether the amplification limit stops all sending now.
+    pub const fn set_amplification_limited(&mut self, limited: bool) {
+        self.amplification_limited = limited;
+    }
+
+    /// Path MTU discovery found another size.
+    pub fn set_max_datagram_size(&mut self, bytes: usize) {
+        self.path.set_max_datagram_size(bytes as u64);
+    }
+
+    /// Whether a packet in flight of `bytes` fits the window. Probes are not asked for.
+    pub fn can_send(&self, bytes: usize) -> bool {
+        self.path.can_send(bytes as u64)
+    }
+
+    /// Bytes that may be in flight.
+    pub fn congestion_window(&self) -> u64 {
+        self.path.controller().window()
+    }
+
+    /// Bytes in flight on the path.
+    pub const fn bytes_in_flight(&self) -> u64 {
+        self.path.bytes_in_flight()
+    }
+
+    /// `None` if `bytes` may be sent now, else when to ask again. Not for packets of ACK frames alone, nor for probes.
+    pub fn pacing_deadline(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        self.path.pacing_deadline(now, bytes as u64)
+    }
+
+    /// To be called when nothing is left to send although window and pacing would permit it (RFC 9002 section 7.8). The
+    /// next packet in flight ends it.
+    pub const fn on_application_limited(&mut self) {
+        self.path.on_application_limited();
+    }
+
+    /// The probe timeout of the space without backoff (RFC 9002 section 6.2.1).
+    pub fn pto(&self, space: PacketNumberSpace) -> Duration {
+        let delay = if space == PacketNumberSpace::ApplicationData { self.max_ack_delay } else { Duration::ZERO };
+        pto::period(&self.path.rtt, self.config.granularity, delay)
+    }
+
+    /// The round trip.
+    pub const fn rtt(&self) -> &RttEstimator {
+        &self.path.rtt
+    }
+
+    /// Probe timeouts in a row.
+    pub const fn pto_count(&self) -> u32 {
+        self.pto_count
+    }
+
+    /// Totals.
+    pub const fn stats(&self) -> &RecoveryStats {
+        &self.stats
+    }
+
+    /// The largest number of the space that the peer acknowledged, to choose the length of packet numbers.
+    pub fn largest_acked(&self, space: PacketNumberSpace) -> Option<PacketNumber> {
+        self.spaces[space as usize].largest_acked.and_then(PacketNumber::new)
+    }
+
+    /// Whether the space has ack-eliciting packets in flight: a probe then also repeats them.
+    pub fn has_ack_eliciting(&self, space: PacketNumberSpace) -> bool {
+        self.spaces[space as usize].sent.has_ack_eliciting()
+    }
+
+    /// What the oldest ack-eliciting packet in flight carried, for a probe to carry again.
+    pub fn oldest_unacked_frames(&self, space: PacketNumberSpace) -> impl Iterator<Item = SentFrame> + '_ {
+        self.unacked_frames(space, 0)
+    }
+
+    /// The same of the packet that has `older` such packets before it.
+    pub fn unacked_frames(&self, space: PacketNumberSpace, older: usize) -> impl Iterator<Item = SentFrame> + '_ {
+        let sent = &self.spaces[space as usize].sent;
+        // A lost MTU probe is not repeated as a probe: it holds nothing to repeat.
+        let packet = sent.open().filter(|packet| packet.ack_eliciting && !packet.mtu_probe).nth(older);
+        packet.into_iter().flat_map(|packet| sent.frames_of(packet))
+    }
+}
+
+#[cfg(test)]
+mod tests;

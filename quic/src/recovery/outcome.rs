@@ -1,0 +1,97 @@
+//! What an acknowledgment or a timeout led to, as values: recovery calls nobody back.
+
+use crate::packet::SentFrame;
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::vec::Vec;
+
+/// The fate of frames. The caller keeps one and clears it, so that nothing is allocated in the long run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Frames that arrived.
+    pub acked: Vec<SentFrame>,
+    /// Frames that did not.
+    pub lost: Vec<SentFrame>,
+    /// Size of the MTU probe that arrived.
+    pub acked_mtu_probe: Option<usize>,
+    /// Size of the MTU probe that did not.
+    pub lost_mtu_probe: Option<usize>,
+    /// The largest packet newly acknowledged.
+    pub largest_newly_acked: Option<PacketNumber>,
+    /// Whether any packet newly acknowledged was ack-eliciting.
+    pub newly_acked_ack_eliciting: bool,
+    /// How many packets are newly acknowledged.
+    pub acked_packets: u64,
+    /// How many in flight are lost.
+    pub lost_packets: u64,
+    /// The largest packet newly acknowledged, in bytes, and
+    pub largest_acked_size: usize,
+    /// the largest lost one that was no MTU probe: full-size packets that keep vanishing say that the path has shrunk.
+    pub largest_lost_size: usize,
+    /// Whether persistent congestion was established.
+    pub persistent_congestion: bool,
+}
+
+impl Outcome {
+    /// Nothing.
+    pub const fn new() -> Outcome {
+        Outcome {
+            acked: Vec::new(),
+            lost: Vec::new(),
+            acked_mtu_probe: None,
+            lost_mtu_probe: None,
+            largest_newly_acked: None,
+            newly_acked_ack_eliciting: false,
+            acked_packets: 0,
+            lost_packets: 0,
+            largest_acked_size: 0,
+            largest_lost_size: 0,
+            persistent_congestion: false,
+        }
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        let (mut acked, mut lost) = (core::mem::take(&mut self.acked), core::mem::take(&mut self.lost));
+        acked.clear();
+        lost.clear();
+        *self = Outcome { acked, lost, ..Outcome::new() };
+    }
+}
+
+/// What a timeout asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// It was not due.
+    Nothing,
+    /// Packets were declared lost: see the [`Outcome`].
+    Lost {
+        /// Where.
+        space: PacketNumberSpace,
+    },
+    /// Send this many ack-eliciting packets in this space, whatever the window says (RFC 9002 section 6.2.4).
+    Probe {
+        /// Where.
+        space: PacketNumberSpace,
+        /// One or two.
+        packets: u8,
+    },
+}
+
+/// Totals of the connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryStats {
+    /// Packets sent, of all kinds.
+    pub sent_packets: u64,
+    /// Packets acknowledged.
+    pub acked_packets: u64,
+    /// Packets in flight declared lost.
+    pub lost_packets: u64,
+    /// Bytes of them.
+    pub lost_bytes: u64,
+    /// Packets acknowledged after they were declared lost.
+    pub spurious_losses: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+    /// How often persistent congestion was established.
+    pub persistent_congestions: u64,
+}

@@ -1,0 +1,111 @@
+//! What belongs to the path and not to a space: round trip, window, pacing, bytes in flight (RFC 9002 section 2, 7).
+
+use super::config::RecoveryConfig;
+use super::congestion::AnyController;
+use super::congestion::controller::Controller;
+use super::congestion::new_reno::NewReno;
+use super::pacer::{Pace, Pacer};
+use super::rtt::RttEstimator;
+use base::Instant;
+
+/// One path. Another path begins with a new one (RFC 9000 section 9.4).
+#[derive(Debug)]
+pub struct PathCongestion {
+    /// The estimate of the round trip.
+    pub rtt: RttEstimator,
+    controller: AnyController,
+    pacer: Pacer,
+    bytes_in_flight: u64,
+    max_datagram_size: u64,
+    application_limited: bool,
+    // RFC 9002 s7.3.2: one packet may exceed the window when a recovery period begins.
+    one_more: bool,
+}
+
+impl PathCongestion {
+    /// Nothing sent, nothing known.
+    pub fn new(config: &RecoveryConfig, max_datagram_size: u64) -> PathCongestion {
+        PathCongestion {
+            rtt: RttEstimator::new(config.initial_rtt),
+            controller: AnyController::NewReno(NewReno::new(max_datagram_size, config.initial_window_packets as u64)),
+            pacer: Pacer::new(),
+            bytes_in_flight: 0,
+            max_datagram_size,
+            application_limited: false,
+            one_more: false,
+        }
+    }
+
+    /// A packet in flight was sent.
+    pub fn on_sent(&mut self, bytes: u64) {
+        self.bytes_in_flight += bytes;
+        self.one_more = false;
+        self.application_limited = false;
+        self.pacer.on_sent(bytes);
+    }
+
+    /// A packet in flight was acknowledged, lost or discarded.
+    pub fn on_left_flight(&mut self, bytes: u64) {
+        self.bytes_in_flight = self.bytes_in_flight.checked_sub(bytes).expect("what leaves was in flight");
+    }
+
+    /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins.
+    pub fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
+        let entered = self.controller.on_congestion_event(now, time_sent);
+        self.one_more |= entered;
+        entered
+    }
+
+    /// Nothing went through for long.
+    pub fn on_persistent_congestion(&mut self) {
+        self.controller.on_persistent_congestion();
+        self.rtt.on_persistent_congestion();
+    }
+
+    /// Nothing more is there to send although the window is open (RFC 9002 section 7.8).
+    pub const fn on_application_limited(&mut self) {
+        self.application_limited = true;
+    }
+
+    /// Whether that is so since the last packet in flight.
+    pub const fn is_application_limited(&self) -> bool {
+        self.application_limited
+    }
+
+    /// The algorithm.
+    pub const fn controller(&self) -> &AnyController {
+        &self.controller
+    }
+
+    /// The algorithm, to tell it of acknowledgments.
+    pub const fn controller_mut(&mut self) -> &mut AnyController {
+        &mut self.controller
+    }
+
+    /// Bytes sent whose fate is open.
+    pub const fn bytes_in_flight(&self) -> u64 {
+        self.bytes_in_flight
+    }
+
+    /// Whether a packet of `bytes` fits the window (RFC 9002 section 7). Pacing is asked separately.
+    pub fn can_send(&self, bytes: u64) -> bool {
+        self.one_more || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
+    }
+
+    /// `None` if `bytes` may be sent now.
+    pub fn pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
+        let pace = Pace {
+            window: self.controller.window(),
+            slow_start: self.controller.is_slow_start(),
+            smoothed_rtt: self.rtt.smoothed(),
+            max_datagram_size: self.max_datagram_size,
+        };
+        self.pacer.deadline(now, bytes, &pace)
+    }
+
+    /// Path MTU discovery found another size.
+    pub fn set_max_datagram_size(&mut self, bytes: u64) {
+        self.max_datagram_size = bytes;
+        self.controller.set_max_datagram_size(bytes);
+    }
+}

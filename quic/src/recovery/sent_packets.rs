@@ -1,0 +1,338 @@
+//! The packets of one space that were sent and whose fate is open (RFC 9002 appendix A.1).
+//!
+//! Two rings: the packets in order of their numbers, and the frames of all of them one after the other. Nothing is
+//! allocated per packet once the rings have grown. Entries leave at the front; since the packet threshold declares
+//! everything lost that is a few numbers below the largest acknowledged, few settled entries ever wait behind an open
+//! one, so an acknowledgment costs what it newly acknowledges.
+//!
+//! Knows neither time-outs nor windows: it is told what is acknowledged or lost and tells the packets.
+
+use crate::packet::SentFrame;
+use crate::ranges::RangeSet;
+use crate::wire::packet_number::PacketNumber;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use base::Instant;
+use core::ops::{Range, RangeInclusive};
+
+/// Packets that are not in flight (only ACK frames) need no acknowledgment and may never get one. This many are
+/// remembered, so that the acknowledgment of an ACK frame is mostly noticed; then the oldest are forgotten.
+pub const MAX_NOT_IN_FLIGHT: usize = 64;
+/// Ranges of lost numbers that are remembered to notice that the loss was none.
+const MAX_LOST_RANGES: usize = 16;
+
+/// A packet as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentPacket {
+    /// Its number; larger than every one before.
+    pub number: PacketNumber,
+    /// When.
+    pub time_sent: Instant,
+    /// Bytes with header and tag.
+    pub size: usize,
+    /// Whether the peer must acknowledge it.
+    pub ack_eliciting: bool,
+    /// Whether it counts for congestion control.
+    pub in_flight: bool,
+    /// Whether it probes the MTU: its loss says nothing about congestion (RFC 9000 section 14.4).
+    pub mtu_probe: bool,
+}
+
+/// What is remembered of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub number: u64,
+    /// When it was sent.
+    pub time_sent: Instant,
+    // Index of its first frame, counted from the first frame of the space.
+    frames: u64,
+    frame_count: u16,
+    /// Bytes.
+    pub size: u16,
+    /// The path it was sent on, counted by migrations.
+    pub path: u16,
+    /// Whether the peer must acknowledge it.
+    pub ack_eliciting: bool,
+    /// Whether it counts for congestion control.
+    pub in_flight: bool,
+    /// Whether it probes the MTU.
+    pub mtu_probe: bool,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Acked,
+    Lost,
+}
+
+/// What became of an entry that leaves, in the order of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was acknowledged.
+    Acked,
+    /// It is lost.
+    Lost(Entry),
+}
+
+/// The open packets of one space.
+#[derive(Debug, Default)]
+pub struct SentPackets {
+    packets: VecDeque<Entry>,
+    frames: VecDeque<SentFrame>,
+    // Index of the first frame in the ring.
+    frames_start: u64,
+    ack_eliciting: usize,
+    not_in_flight: usize,
+    lost: RangeSet,
+}
+
+impl SentPackets {
+    /// None. Allocates nothing.
+    pub const fn new() -> SentPackets {
+        SentPackets {
+            packets: VecDeque::new(),
+            frames: VecDeque::new(),
+            frames_start: 0,
+            ack_eliciting: 0,
+            not_in_flight: 0,
+            lost: RangeSet::new(),
+        }
+    }
+
+    /// A packet was sent with these frames.
+    pub fn on_sent(&mut self, packet: &SentPacket, path: u16, frames: &[SentFrame]) {
+        let number = packet.number.value();
+        assert!(self.packets.back().is_none_or(|last| last.number < number), "packet numbers increase");
+        if !packet.in_flight {
+            if self.not_in_flight >= MAX_NOT_IN_FLIGHT {
+                self.forget_not_in_flight();
+            }
+            self.not_in_flight += 1;
+        }
+        self.ack_eliciting += usize::from(packet.ack_eliciting);
+        self.packets.push_back(Entry {
+            number,
+            time_sent: packet.time_sent,
+            frames: self.frames_start + self.frames.len() as u64,
+            frame_count: u16::try_from(frames.len()).expect("a packet holds fewer than 65,536 frames"),
+            size: u16::try_from(packet.size).unwrap_or(u16::MAX),
+            path,
+            ack_eliciting: packet.ack_eliciting,
+            in_flight: packet.in_flight,
+            mtu_probe: packet.mtu_probe,
+            fate: Fate::Open,
+        });
+        self.frames.extend(frames);
+    }
+
+    /// The packets of `range` are acknowledged: each open one is told to `each`, ascending, and its frames are appended.
+    pub fn on_acked(&mut self, range: RangeInclusive<u64>, acked: &mut Vec<SentFrame>, mut each: impl FnMut(&Entry)) {
+        let from = match self.packets.front() {
+            Some(first) if *range.start() <= first.number => 0,
+            _ => self.packets.partition_point(|packet| packet.number < *range.start()),
+        };
+        let (mut eliciting, mut not_in_flight) = (0, 0);
+        // The frames of neighbours are neighbours, so a run of packets is one copy.
+        let mut run = 0..0;
+        for packet in self.packets.range_mut(from..).take_while(|packet| packet.number <= *range.end()) {
+            if packet.fate != Fate::Open {
+                continue;
+            }
+            packet.fate = Fate::Acked;
+            eliciting += usize::from(packet.ack_eliciting);
+            not_in_flight += usize::from(!packet.in_flight);
+            if packet.frames != run.end {
+                extend(acked, &self.frames, self.frames_start, run);
+                run = packet.frames..packet.frames;
+            }
+            run.end += u64::from(packet.frame_count);
+            each(packet);
+        }
+        extend(acked, &self.frames, self.frames_start, run);
+        self.ack_eliciting -= eliciting;
+        self.not_in_flight -= not_in_flight;
+    }
+
+    /// Declares open packets lost, ascending, as long as `is_lost` says so; asked for the open packets up to `largest`.
+    /// Each is told to `each` and its frames are appended. Returns the first packet that is not lost yet.
+    pub fn on_lost(
+        &mut self,
+        largest: u64,
+        lost: &mut Vec<SentFrame>,
+        is_lost: impl Fn(&Entry) -> bool,
+        mut each: impl FnMut(&Entry),
+    ) -> Option<Entry> {
+        let mut still_open = None;
+        for packet in self.packets.iter_mut().take_while(|packet| packet.number <= largest) {
+            if packet.fate != Fate::Open {
+                continue;
+            }
+            if !is_lost(packet) {
+                // A packet that is not in flight needs no timer; a later one still may.
+                if packet.in_flight {
+                    still_open = Some(*packet);
+                    break;
+                }
+                continue;
+            }
+            packet.fate = Fate::Lost;
+            self.ack_eliciting -= usize::from(packet.ack_eliciting);
+            self.not_in_flight -= usize::from(!packet.in_flight);
+            let frames = packet.frames..packet.frames + u64::from(packet.frame_count);
+            extend(lost, &self.frames, self.frames_start, frames);
+            if packet.in_flight {
+                self.lost.insert(packet.number..packet.number + 1);
+                if self.lost.len() > MAX_LOST_RANGES {
+                    self.lost.pop_first();
+                }
+            }
+            each(packet);
+        }
+        still_open
+    }
+
+    /// Lets settled packets at the front go, and tells of each that was in flight.
+    pub fn settle(&mut self, mut each: impl FnMut(Settled)) {
+        let mut count = 0;
+        for packet in &self.packets {
+            match packet.fate {
+                Fate::Open => break,
+                Fate::Acked => each(Settled::Acked),
+                Fate::Lost if packet.in_flight => each(Settled::Lost(*packet)),
+                Fate::Lost => {}
+            }
+            count += 1;
+        }
+        self.packets.drain(..count);
+        let end = self.frames_start + self.frames.len() as u64;
+        let start = self.packets.front().map_or(end, |packet| packet.frames);
+        self.frames.drain(..(start - self.frames_start) as usize);
+        self.frames_start = start;
+    }
+
+    /// How many packets of `range` had been declared lost; they are not counted again.
+    pub fn on_late(&mut self, range: RangeInclusive<u64>) -> u64 {
+        if self.lost.is_empty() { 0 } else { self.lost.remove(*range.start()..range.end() + 1) }
+    }
+
+    /// Below this number an acknowledgment tells nothing any more.
+    pub fn floor(&self) -> u64 {
+        let open = self.packets.front().map_or(u64::MAX, |packet| packet.number);
+        open.min(self.lost.min().unwrap_or(u64::MAX))
+    }
+
+    /// Whether any open packet is ack-eliciting.
+    pub const fn has_ack_eliciting(&self) -> bool {
+        self.ack_eliciting > 0
+    }
+
+    /// The open packets, ascending.
+    pub fn open(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.packets.iter().filter(|packet| packet.fate == Fate::Open)
+    }
+
+    /// What `packet` carried.
+    pub fn frames_of(&self, packet: &Entry) -> impl Iterator<Item = SentFrame> + '_ {
+        let start = packet.frames.saturating_sub(self.frames_start) as usize;
+        self.frames.iter().copied().skip(start).take(usize::from(packet.frame_count))
+    }
+
+    /// How many packets and frames are held, to watch the bounds.
+    pub fn held(&self) -> (usize, usize) {
+        (self.packets.len(), self.frames.len())
+    }
+
+    /// Takes out what is settled behind an open packet, and the older half of what is not in flight. Copies what remains:
+    /// as this is done once in many packets, the cost for each is small.
+    fn forget_not_in_flight(&mut self) {
+        let mut forget = MAX_NOT_IN_FLIGHT / 2;
+        let mut write = 0;
+        let (frames, frames_start, not_in_flight) = (&mut self.frames, self.frames_start, &mut self.not_in_flight);
+        self.packets.retain_mut(|packet| {
+            if packet.fate == Fate::Open && !packet.in_flight && forget > 0 {
+                forget -= 1;
+                *not_in_flight -= 1;
+                return false;
+            }
+            let read = (packet.frames - frames_start) as usize;
+            packet.frames = frames_start + write as u64;
+            for offset in 0..usize::from(packet.frame_count) {
+                frames[write] = frames[read + offset];
+                write += 1;
+            }
+            true
+        });
+        frames.truncate(write);
+    }
+}
+
+fn extend(out: &mut Vec<SentFrame>, frames: &VecDeque<SentFrame>, start: u64, run: Range<u64>) {
+    if !run.is_empty() {
+        out.extend(frames.range((run.start - start) as usize..(run.end - start) as usize));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn packet(number: u64, in_flight: bool) -> SentPacket {
+        SentPacket {
+            number: PacketNumber::new(number).unwrap(),
+            time_sent: Instant::from_nanos(number),
+            size: 1200,
+            ack_eliciting: in_flight,
+            in_flight,
+            mtu_probe: false,
+        }
+    }
+
+    #[test]
+    fn acknowledgment_only_packets_do_not_accumulate() {
+        let mut sent = SentPackets::new();
+        // An open packet at the front for ever, so that nothing leaves there.
+        sent.on_sent(&packet(0, true), 0, &[SentFrame::HandshakeDone]);
+        for number in 1..1_000_000 {
+            sent.on_sent(&packet(number, false), 0, &[SentFrame::Ack { largest: PacketNumber::ZERO }]);
+            let (packets, frames) = sent.held();
+            assert!(packets <= MAX_NOT_IN_FLIGHT + 1 && frames <= MAX_NOT_IN_FLIGHT + 1);
+        }
+        let mut acked = Vec::new();
+        sent.on_acked(0..=999_999, &mut acked, |_| {});
+        sent.settle(|_| {});
+        assert_eq!((sent.held(), acked[0]), ((0, 0), SentFrame::HandshakeDone));
+    }
+
+    #[test]
+    fn frames_stay_with_their_packets() {
+        let mut sent = SentPackets::new();
+        for number in 0..200 {
+            let frames = vec![SentFrame::MaxData(number); number as usize % 3];
+            sent.on_sent(&packet(number, number % 2 == 0), 0, &frames);
+        }
+        for entry in sent.open() {
+            let frames: Vec<SentFrame> = sent.frames_of(entry).collect();
+            assert_eq!(frames, vec![SentFrame::MaxData(entry.number); entry.number as usize % 3]);
+        }
+        let mut acked = Vec::new();
+        sent.on_acked(50..=60, &mut acked, |_| {});
+        let expected: Vec<SentFrame> =
+            (50..=60).filter(|n| n % 2 == 0).flat_map(|n| vec![SentFrame::MaxData(n); n as usize % 3]).collect();
+        assert_eq!(acked, expected);
+    }
+
+    #[test]
+    fn a_loss_that_was_none_is_noticed_once() {
+        let mut sent = SentPackets::new();
+        (0..10).for_each(|number| sent.on_sent(&packet(number, true), 0, &[]));
+        sent.on_lost(9, &mut Vec::new(), |packet| packet.number < 4, |_| {});
+        sent.settle(|_| {});
+        assert_eq!(sent.floor(), 0);
+        assert_eq!((sent.on_late(1..=5), sent.on_late(0..=9), sent.on_late(0..=9)), (3, 1, 0));
+        assert_eq!(sent.floor(), 4);
+    }
+}

@@ -1,0 +1,494 @@
+use super::*;
+use PacketNumberSpace::{ApplicationData, Handshake, Initial};
+use alloc::vec::Vec;
+use base::Writer;
+
+const fn at(milliseconds: u64) -> Instant {
+    Instant::from_nanos(milliseconds * 1_000_000)
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn number(value: u64) -> PacketNumber {
+    PacketNumber::new(value).unwrap()
+}
+
+fn confirmed() -> Recovery {
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+    recovery.set_handshake_confirmed();
+    recovery
+}
+
+fn packet(value: u64, time_sent: Instant) -> SentPacket {
+    SentPacket { number: number(value), time_sent, size: 1200, ack_eliciting: true, in_flight: true, mtu_probe: false }
+}
+
+fn send(recovery: &mut Recovery, now: Instant, space: PacketNumberSpace, value: u64) {
+    recovery.on_sent(now, space, packet(value, now), &[SentFrame::MaxData(value)]);
+}
+
+/// Calls `then` with an ACK frame of `ranges`, which are inclusive and descending.
+fn ack(
+    recovery: &mut Recovery,
+    now: Instant,
+    space: PacketNumberSpace,
+    ranges: &[(u64, u64)],
+    delay: Duration,
+) -> Result<Outcome, Violation> {
+    let mut bytes = [0; 4096];
+    let mut writer = Writer::new(&mut bytes);
+    for pair in ranges.windows(2) {
+        writer.varint(pair[0].0 - pair[1].1 - 2).unwrap();
+        writer.varint(pair[1].1 - pair[1].0).unwrap();
+    }
+    let frame = AckFrame {
+        largest: number(ranges[0].1),
+        ack_delay: 0,
+        first_range: ranges[0].1 - ranges[0].0,
+        range_count: ranges.len() as u64 - 1,
+        ranges: writer.written(),
+        ecn: None,
+    };
+    let mut out = Outcome::new();
+    recovery.on_ack(now, space, &frame, delay, &mut out).map(|()| out)
+}
+
+fn data(frames: &[SentFrame]) -> Vec<u64> {
+    frames
+        .iter()
+        .map(|frame| if let SentFrame::MaxData(value) = frame { *value } else { panic!("{frame:?}") })
+        .collect()
+}
+
+#[test]
+fn packets_are_lost_by_number() {
+    let mut recovery = confirmed();
+    (0..6).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(4, 4)], ms(0)).unwrap();
+    assert_eq!((data(&out.acked), data(&out.lost)), (vec_of(4..5), vec_of(0..2)));
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (3 * 1200, 6000));
+    // 2 and 3 wait for 9/8 of the round trip, counted from when they were sent.
+    assert_eq!(recovery.deadline(), Some(Instant::from_nanos(11_250_000)));
+    let mut out = Outcome::new();
+    assert_eq!(recovery.on_timeout(at(11), &mut out), Timeout::Nothing);
+    assert_eq!(recovery.on_timeout(at(12), &mut out), Timeout::Lost { space: ApplicationData });
+    assert_eq!(data(&out.lost), [2, 3]);
+    // One reduction for the round trip.
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (1200, 6000));
+    // 1 and 3 arrive after all.
+    let out = ack(&mut recovery, at(12), ApplicationData, &[(3, 4), (1, 1)], ms(0)).unwrap();
+    assert_eq!((out.acked.len(), out.lost.len(), recovery.stats().spurious_losses), (0, 0, 2));
+    assert_eq!(recovery.stats().lost_packets, 4);
+}
+
+fn vec_of(range: core::ops::Range<u64>) -> Vec<u64> {
+    range.collect()
+}
+
+#[test]
+fn acknowledgments_of_what_was_never_sent() {
+    let mut recovery = confirmed();
+    assert_eq!(ack(&mut recovery, at(1), ApplicationData, &[(0, 0)], ms(0)), Err(Violation::AckOfUnsentPacket));
+    (0..4).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    recovery.on_skipped(ApplicationData, number(4));
+    send(&mut recovery, at(0), ApplicationData, 5);
+    assert_eq!(ack(&mut recovery, at(1), ApplicationData, &[(6, 6)], ms(0)), Err(Violation::AckOfUnsentPacket));
+    assert_eq!(ack(&mut recovery, at(1), Handshake, &[(0, 0)], ms(0)), Err(Violation::AckOfUnsentPacket));
+    for ranges in [&[(4, 4)][..], &[(0, 5)], &[(5, 5), (1, 1)]] {
+        let caught = ranges.iter().any(|(start, end)| (*start..=*end).contains(&4));
+        let result = ack(&mut recovery, at(1), ApplicationData, ranges, ms(0));
+        assert_eq!(result.err(), caught.then_some(Violation::AckOfSkippedPacket));
+    }
+    // Nothing changed by the refused ones: 5 and 1 were acknowledged, 0 is three packets before 5.
+    assert_eq!(recovery.bytes_in_flight(), 2 * 1200);
+    // Caught as well when all before was acknowledged long ago.
+    ack(&mut recovery, at(1), ApplicationData, &[(5, 5), (0, 3)], ms(0)).unwrap();
+    assert_eq!(ack(&mut recovery, at(2), ApplicationData, &[(0, 5)], ms(0)), Err(Violation::AckOfSkippedPacket));
+}
+
+#[test]
+fn a_round_trip_is_measured_by_the_largest_if_anything_asked_for_it() {
+    let mut recovery = confirmed();
+    let quiet = SentPacket { ack_eliciting: false, in_flight: false, ..packet(0, at(0)) };
+    recovery.on_sent(at(0), ApplicationData, quiet, &[]);
+    ack(&mut recovery, at(50), ApplicationData, &[(0, 0)], ms(0)).unwrap();
+    assert_eq!(recovery.rtt().first_sample(), None);
+    (1..4).for_each(|value| send(&mut recovery, at(value), ApplicationData, value));
+    ack(&mut recovery, at(52), ApplicationData, &[(2, 2)], ms(0)).unwrap();
+    assert_eq!(recovery.rtt().latest(), ms(50));
+    // 1 is new, but not the largest of the frame.
+    ack(&mut recovery, at(90), ApplicationData, &[(1, 2)], ms(0)).unwrap();
+    assert_eq!(recovery.rtt().latest(), ms(50));
+    // After confirmation the delay counts up to max_ack_delay: 133 - 25 = 108.
+    ack(&mut recovery, at(136), ApplicationData, &[(1, 3)], ms(80)).unwrap();
+    assert_eq!((recovery.rtt().latest(), recovery.rtt().smoothed()), (ms(133), (ms(50) * 7 + ms(108)) / 8));
+}
+
+#[test]
+fn the_delay_before_confirmation() {
+    // (space, expected adjustment of a sample of 200 with a delay of 80)
+    for (space, adjusted) in [(Initial, 200), (Handshake, 120)] {
+        let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+        send(&mut recovery, at(0), space, 0);
+        ack(&mut recovery, at(100), space, &[(0, 0)], ms(80)).unwrap();
+        send(&mut recovery, at(100), space, 1);
+        ack(&mut recovery, at(300), space, &[(0, 1)], ms(80)).unwrap();
+        assert_eq!(recovery.rtt().smoothed(), (ms(100) * 7 + ms(adjusted)) / 8);
+    }
+}
+
+#[test]
+fn probe_timeouts_double_and_lose_nothing() {
+    let mut recovery = confirmed();
+    send(&mut recovery, at(0), ApplicationData, 0);
+    let pto = recovery.pto(ApplicationData);
+    assert_eq!(pto, ms(999 + 25));
+    let mut out = Outcome::new();
+    let mut now = at(0);
+    for count in 0..4 {
+        assert_eq!(recovery.deadline(), Some(now + pto * (1 << count)));
+        now += pto * (1 << count);
+        assert_eq!(recovery.on_timeout(now, &mut out), Timeout::Probe { space: ApplicationData, packets: 2 });
+        assert_eq!(recovery.pto_count(), count + 1);
+        assert!(recovery.oldest_unacked_frames(ApplicationData).eq([SentFrame::MaxData(0)]));
+        send(&mut recovery, now, ApplicationData, u64::from(count) + 1);
+    }
+    assert_eq!((out, recovery.bytes_in_flight()), (Outcome::new(), 5 * 1200));
+    assert!(recovery.unacked_frames(ApplicationData, 1).eq([SentFrame::MaxData(1)]));
+    ack(&mut recovery, now + ms(10), ApplicationData, &[(4, 4)], ms(0)).unwrap();
+    assert_eq!(recovery.pto_count(), 0);
+}
+
+#[test]
+fn which_space_is_probed() {
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+    let mut out = Outcome::new();
+    assert_eq!(recovery.deadline(), None);
+    send(&mut recovery, at(0), ApplicationData, 0);
+    // RFC 9002 section 6.2.1: not before the handshake is confirmed.
+    assert_eq!(recovery.deadline(), None);
+    send(&mut recovery, at(20), Handshake, 0);
+    send(&mut recovery, at(10), Initial, 0);
+    assert_eq!(recovery.deadline(), Some(at(10 + 999)));
+    // Section 6.2.2.1: not while the amplification limit forbids to send.
+    recovery.set_amplification_limited(true);
+    assert_eq!(recovery.deadline(), None);
+    assert_eq!(recovery.on_timeout(at(5000), &mut out), Timeout::Nothing);
+    recovery.set_amplification_limited(false);
+    assert_eq!(recovery.on_timeout(at(5000), &mut out), Timeout::Probe { space: Initial, packets: 2 });
+    assert_eq!(recovery.pto_count(), 1);
+    // Section 6.2.2: a discarded space resets the backoff, and leaves the flight.
+    recovery.discard_space(Initial);
+    assert_eq!((recovery.pto_count(), recovery.bytes_in_flight()), (0, 2400));
+    assert_eq!(recovery.deadline(), Some(at(20 + 999)));
+    recovery.discard_space(Handshake);
+    recovery.set_handshake_confirmed();
+    assert_eq!(recovery.deadline(), Some(at(1024)));
+}
+
+#[test]
+fn a_client_unblocks_the_server() {
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    let mut out = Outcome::new();
+    send(&mut recovery, at(0), Initial, 0);
+    ack(&mut recovery, at(100), Initial, &[(0, 0)], ms(0)).unwrap();
+    // Nothing in flight, smoothed 100, rttvar 50: 300 from now.
+    assert_eq!(recovery.deadline(), Some(at(400)));
+    assert_eq!(recovery.on_timeout(at(400), &mut out), Timeout::Probe { space: Initial, packets: 1 });
+    send(&mut recovery, at(400), Initial, 1);
+    // An acknowledged Initial does not reset the backoff.
+    ack(&mut recovery, at(500), Initial, &[(0, 1)], ms(0)).unwrap();
+    assert_eq!(recovery.pto_count(), 1);
+    recovery.set_has_handshake_keys();
+    let deadline = recovery.deadline().unwrap();
+    assert_eq!(recovery.on_timeout(deadline, &mut out), Timeout::Probe { space: Handshake, packets: 1 });
+    send(&mut recovery, deadline, Handshake, 0);
+    ack(&mut recovery, deadline + ms(100), Handshake, &[(0, 0)], ms(0)).unwrap();
+    assert_eq!((recovery.deadline(), recovery.pto_count()), (None, 0));
+}
+
+#[test]
+fn early_data_alone_does_not_silence_a_client() {
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    send(&mut recovery, at(5), ApplicationData, 0);
+    assert_eq!(recovery.deadline(), Some(at(5 + 999)));
+}
+
+/// RFC 9002 section 7.6.3, through the whole of recovery.
+#[test]
+fn persistent_congestion_by_the_example() {
+    let mut recovery = confirmed();
+    // Makes smoothed + 4 * rttvar + max_ack_delay equal to 2 s: first sample 200, then rttvar is half of it.
+    recovery.set_max_ack_delay(ms(1400));
+    send(&mut recovery, at(0), ApplicationData, 1);
+    let out = ack(&mut recovery, at(200), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+    assert!(!out.persistent_congestion);
+    assert_eq!(recovery.pto(ApplicationData), ms(2000));
+    for (value, time) in [(2, 1000), (3, 2000), (4, 3000), (5, 4000), (6, 5000), (7, 6000), (8, 8000), (9, 12_000)] {
+        send(&mut recovery, at(time), ApplicationData, value);
+    }
+    let out = ack(&mut recovery, at(12_200), ApplicationData, &[(9, 9), (1, 1)], ms(0)).unwrap();
+    assert_eq!(data(&out.lost), vec_of(2..9));
+    assert!(out.persistent_congestion);
+    assert_eq!(recovery.congestion_window(), 2400);
+}
+
+#[test]
+fn an_arrival_between_prevents_persistent_congestion() {
+    let mut recovery = confirmed();
+    send(&mut recovery, at(0), ApplicationData, 1);
+    ack(&mut recovery, at(200), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+    (2..12).for_each(|value| send(&mut recovery, at(value * 1000), ApplicationData, value));
+    let out = ack(&mut recovery, at(11_200), ApplicationData, &[(11, 11), (6, 7), (1, 1)], ms(0)).unwrap();
+    assert_eq!(out.lost_packets, 7);
+    // 2 to 5 and 8 to 10 are lost for 3 s and 2 s, and either exceeds 3 * (200 + 400 + 25) ms.
+    assert!(out.persistent_congestion);
+    let mut recovery = confirmed();
+    recovery.set_max_ack_delay(ms(600));
+    send(&mut recovery, at(0), ApplicationData, 1);
+    ack(&mut recovery, at(200), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+    (2..12).for_each(|value| send(&mut recovery, at(value * 1000), ApplicationData, value));
+    // 3.6 s: neither 3 s nor 2 s exceed it, though 2 to 10 together would.
+    let out = ack(&mut recovery, at(11_200), ApplicationData, &[(11, 11), (6, 7), (1, 1)], ms(0)).unwrap();
+    assert_eq!((out.lost_packets, out.persistent_congestion), (7, false));
+}
+
+#[test]
+fn the_window_and_the_one_packet_more() {
+    let mut recovery = confirmed();
+    for value in 0..10 {
+        assert!(recovery.can_send(1200));
+        send(&mut recovery, at(0), ApplicationData, value);
+    }
+    assert!(!recovery.can_send(1));
+    // Loss of one: the window halves, 5 of 6 remain in flight, yet one packet may go (section 7.3.2).
+    ack(&mut recovery, at(10), ApplicationData, &[(3, 3)], ms(0)).unwrap();
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (6000, 8 * 1200));
+    assert!(recovery.can_send(1200));
+    send(&mut recovery, at(10), ApplicationData, 10);
+    assert!(!recovery.can_send(1200));
+    // What was sent before the recovery began does not let the window grow; what was sent after does.
+    ack(&mut recovery, at(11), ApplicationData, &[(1, 9)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 6000);
+}
+
+#[test]
+fn an_application_with_little_to_say_does_not_earn_window() {
+    let mut recovery = confirmed();
+    send(&mut recovery, at(0), ApplicationData, 0);
+    recovery.on_application_limited();
+    ack(&mut recovery, at(10), ApplicationData, &[(0, 0)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 12_000);
+    (1..11).for_each(|value| send(&mut recovery, at(20), ApplicationData, value));
+    ack(&mut recovery, at(30), ApplicationData, &[(1, 10)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 24_000);
+}
+
+#[test]
+fn mtu_probes_say_nothing_about_congestion() {
+    let mut recovery = confirmed();
+    for (value, mtu_probe) in [(0, true), (1, false), (2, false), (3, false), (4, true)] {
+        let packet = SentPacket { mtu_probe, size: if mtu_probe { 1400 } else { 1200 }, ..packet(value, at(0)) };
+        recovery.on_sent(at(0), ApplicationData, packet, &[]);
+    }
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(1, 4)], ms(0)).unwrap();
+    assert_eq!((out.lost_mtu_probe, out.acked_mtu_probe, out.lost_packets), (Some(1400), Some(1400), 1));
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (0, 12_000 + 3 * 1200 + 1400));
+}
+
+#[test]
+fn abandoned_packets_come_back_without_blame() {
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    (0..3).for_each(|value| send(&mut recovery, at(0), Initial, value));
+    let mut out = Outcome::new();
+    recovery.abandon(Initial, &mut out);
+    assert_eq!(data(&out.lost), [0, 1, 2]);
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (0, 12_000));
+    send(&mut recovery, at(1), Initial, 3);
+    assert_eq!(recovery.bytes_in_flight(), 1200);
+}
+
+#[test]
+fn another_path_begins_anew() {
+    let mut recovery = confirmed();
+    (0..4).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    recovery.on_path_changed(1200);
+    assert_eq!(recovery.bytes_in_flight(), 0);
+    send(&mut recovery, at(5), ApplicationData, 4);
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(3, 3)], ms(0)).unwrap();
+    assert_eq!((out.acked_packets, out.lost_packets), (1, 1));
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (1200, 12_000));
+    assert_eq!(recovery.rtt().first_sample(), None);
+    ack(&mut recovery, at(25), ApplicationData, &[(3, 4)], ms(0)).unwrap();
+    assert_eq!(recovery.rtt().latest(), ms(20));
+}
+
+/// An acknowledgment of very many packets of which few are open, in very many ranges.
+#[test]
+fn a_long_history_costs_nothing() {
+    let mut recovery = confirmed();
+    let far = 1 << 40;
+    send(&mut recovery, at(0), ApplicationData, far);
+    send(&mut recovery, at(0), ApplicationData, far + 1);
+    // Takes for ever if it is done number by number.
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(0, far + 1)], ms(0)).unwrap();
+    assert_eq!(data(&out.acked), [far, far + 1]);
+    // Only ranges that may still tell something are looked at: the encoding of the others may be anything.
+    let frame = AckFrame {
+        largest: number(far + 1),
+        ack_delay: 0,
+        first_range: 0,
+        range_count: (1 << 62) - 1,
+        ranges: &[],
+        ecn: None,
+    };
+    assert_eq!(recovery.on_ack(at(11), ApplicationData, &frame, ms(0), &mut Outcome::new()), Ok(()));
+}
+
+fn random(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
+
+/// A model of the peer and the path: what is open is known by number, so that the sums can be compared at every step.
+#[derive(Default)]
+struct Model {
+    next: [u64; 3],
+    open: [alloc::collections::BTreeMap<u64, u64>; 3],
+    arrived: [crate::ranges::RangeSet; 3],
+    frames: alloc::collections::BTreeSet<u64>,
+    next_frame: u64,
+    // The packet, by space and number, that each open frame is in.
+    home: alloc::collections::BTreeMap<u64, (usize, u64)>,
+}
+
+impl Model {
+    fn settle(&mut self, frames: &[SentFrame]) {
+        for frame in data(frames) {
+            assert!(self.frames.remove(&frame), "a frame came back twice");
+            let (space, packet) = self.home.remove(&frame).unwrap();
+            self.open[space].remove(&packet);
+        }
+    }
+}
+
+#[test]
+fn random_histories_add_up() {
+    for seed in 0..60 {
+        let mut state = seed;
+        let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+        let mut model = Model::default();
+        let mut discarded = [false; 3];
+        let mut now = at(1);
+        for step in 0..600 {
+            now += Duration::from_micros(random(&mut state, 3000));
+            let index = random(&mut state, 3) as usize;
+            let space = PacketNumberSpace::ALL[index];
+            let mut out = Outcome::new();
+            match random(&mut state, 10) {
+                _ if discarded[index] => {}
+                0..=5 => {
+                    let value = model.next[index];
+                    model.next[index] += 1;
+                    if random(&mut state, 40) == 0 {
+                        recovery.on_skipped(space, number(value));
+                        continue;
+                    }
+                    let in_flight = random(&mut state, 4) > 0;
+                    let frames: Vec<SentFrame> = (0..if in_flight { 1 + random(&mut state, 3) } else { 0 })
+                        .map(|offset| SentFrame::MaxData(model.next_frame + offset))
+                        .collect();
+                    for frame in data(&frames) {
+                        model.frames.insert(frame);
+                        model.home.insert(frame, (index, value));
+                        model.next_frame = frame + 1;
+                    }
+                    let size = 1 + random(&mut state, 1400);
+                    let sent =
+                        SentPacket { size: size as usize, ack_eliciting: in_flight, in_flight, ..packet(value, now) };
+                    recovery.on_sent(now, space, sent, &frames);
+                    if in_flight {
+                        model.open[index].insert(value, size);
+                    }
+                    if random(&mut state, 5) > 0 {
+                        model.arrived[index].insert(value..value + 1);
+                    }
+                }
+                6 | 7 => {
+                    let ranges: Vec<(u64, u64)> =
+                        model.arrived[index].iter().rev().take(64).map(|range| (range.start, range.end - 1)).collect();
+                    if !ranges.is_empty() {
+                        out = ack(&mut recovery, now, space, &ranges, ms(0)).unwrap();
+                    }
+                }
+                8 => {
+                    if let Some(deadline) = recovery.deadline() {
+                        now = now.max(deadline);
+                        let pto_count = recovery.pto_count();
+                        match recovery.on_timeout(now, &mut out) {
+                            Timeout::Nothing => panic!("a deadline is for something"),
+                            Timeout::Lost { .. } => {}
+                            Timeout::Probe { .. } => {
+                                assert_eq!((out.lost.len(), recovery.pto_count()), (0, pto_count + 1));
+                            }
+                        }
+                    }
+                }
+                _ if step > 500 && index < 2 => {
+                    recovery.discard_space(space);
+                    discarded[index] = true;
+                    model.open[index].clear();
+                    let gone: Vec<u64> =
+                        model.home.iter().filter(|(_, home)| home.0 == index).map(|(frame, _)| *frame).collect();
+                    for frame in gone {
+                        model.home.remove(&frame);
+                        model.frames.remove(&frame);
+                    }
+                }
+                _ => {}
+            }
+            model.settle(&out.acked);
+            model.settle(&out.lost);
+            let in_flight: u64 = model.open.iter().flat_map(|space| space.values()).sum();
+            assert_eq!(recovery.bytes_in_flight(), in_flight, "seed {seed}, step {step}");
+            for (index, space) in PacketNumberSpace::ALL.into_iter().enumerate() {
+                assert_eq!(recovery.has_ack_eliciting(space), !model.open[index].is_empty());
+            }
+        }
+        // In the end all is acknowledged.
+        for (index, space) in PacketNumberSpace::ALL.into_iter().enumerate() {
+            for value in model.open[index].keys().copied().collect::<Vec<u64>>().into_iter().rev() {
+                let out = ack(&mut recovery, now, space, &[(value, value)], ms(0)).unwrap();
+                model.settle(&out.acked);
+                model.settle(&out.lost);
+            }
+        }
+        assert!(model.frames.is_empty());
+        assert_eq!(recovery.bytes_in_flight(), 0);
+        // Nothing waits behind anything (attack M9): at most what is not in flight.
+        for space in &recovery.spaces {
+            let (packets, frames) = space.sent.held();
+            // Behind an open packet wait at most as many settled ones as the packet threshold lets be, of 3 frames each.
+            assert!(packets <= sent_packets::MAX_NOT_IN_FLIGHT + 4 && frames <= 4 * 3, "{packets} {frames}");
+        }
+    }
+}
+
+/// What an allocation in steady state would show as: growing capacities.
+#[test]
+fn a_steady_transfer_keeps_its_memory() {
+    let mut recovery = confirmed();
+    let mut held = Vec::new();
+    for round in 0..2_000u64 {
+        for value in round * 8..round * 8 + 8 {
+            send(&mut recovery, at(round * 10), ApplicationData, value);
+        }
+        let out =
+            ack(&mut recovery, at(round * 10 + 5), ApplicationData, &[(round * 8, round * 8 + 7)], ms(0)).unwrap();
+        assert_eq!(data(&out.acked), vec_of(round * 8..round * 8 + 8));
+        held.push(recovery.spaces[2].sent.held());
+    }
+    assert!(held.iter().all(|held| *held == (0, 0)));
+}

@@ -1,0 +1,42 @@
+//! Counters of one connection.
+
+use base::Duration;
+
+/// A snapshot. Counters only grow; the rest is as of now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// UDP datagrams sent.
+    pub datagrams_sent: u64,
+    /// UDP datagrams received.
+    pub datagrams_received: u64,
+    /// Bytes of UDP payload sent.
+    pub bytes_sent: u64,
+    /// Bytes of UDP payload received.
+    pub bytes_received: u64,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets opened.
+    pub packets_received: u64,
+    /// Packets dropped: undecryptable, duplicate or of no use.
+    pub packets_dropped: u64,
+    /// Packets declared lost.
+    pub packets_lost: u64,
+    /// Generations of 1-RTT keys that the peer went on to, and we with it.
+    pub key_updates: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+    /// RFC 9002 section 5.3.
+    pub smoothed_rtt: Duration,
+    /// RFC 9002 section 5.2.
+    pub min_rtt: Duration,
+    /// Bytes.
+    pub congestion_window: u64,
+    /// Bytes.
+    pub bytes_in_flight: u64,
+    /// Bytes of UDP payload that the path carries.
+    pub mtu: usize,
+    /// Bytes held in stream buffers, both ways.
+    pub buffered: u64,
+    /// Streams that are open.
+    pub open_streams: usize,
+}

@@ -1,0 +1,52 @@
+//! One stream: its halves and its marks in the queues.
+
+use super::event::Pending;
+use super::receive::ReceiveHalf;
+use super::schedule::{Membership, Queue};
+use super::send::SendHalf;
+use crate::packet::OutgoingPacket;
+use base::{Full, StreamId};
+
+/// A stream.
+#[derive(Debug)]
+pub struct Stream {
+    /// If this side sends on it.
+    pub send: Option<SendHalf>,
+    /// If this side receives on it.
+    pub receive: Option<ReceiveHalf>,
+    /// Events that wait.
+    pub pending: Pending,
+    /// The queues it is in.
+    pub membership: Membership,
+    /// Whether a write did not take everything since the last [`Writable`](super::event::StreamEvent::Writable).
+    pub waiting: bool,
+    /// Whether it is in the list of those that wait for room in the connection's send buffer.
+    pub enlisted: bool,
+}
+
+impl Stream {
+    /// The queues it should be in.
+    pub fn wants(&mut self) -> Membership {
+        let wants = self.send.as_mut().map(SendHalf::wants).unwrap_or_default();
+        let receive = self.receive.as_ref().is_some_and(ReceiveHalf::wants_control);
+        wants.with(Queue::Control, receive)
+    }
+
+    /// Writes the control frames that are due.
+    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+        if let Some(receive) = &mut self.receive {
+            receive.fill_control(id, packet)?;
+        }
+        if let Some(send) = &mut self.send {
+            send.fill_control(id, packet)?;
+        }
+        Ok(())
+    }
+
+    /// Whether both halves ended and the application knows how.
+    pub fn is_done(&self) -> bool {
+        self.send.as_ref().is_none_or(|send| send.state().is_terminal())
+            && self.receive.as_ref().is_none_or(ReceiveHalf::is_done)
+            && !self.pending.holds_stream()
+    }
+}

@@ -1,0 +1,300 @@
+//! The receiving half of a stream: figure 3, reassembly and our credit joined (RFC 9000 sections 3.2, 4.1, 4.5).
+//!
+//! Every byte that counts against the connection's credit is given back exactly once: when the application read it, or
+//! when it will never be read.
+
+use super::reassembly::Reassembly;
+use super::receive_state::{ReceiveState, ReceiveStep};
+use crate::credit::ReceiveCredit;
+use crate::delivery::Once;
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::violation::Violation;
+use crate::wire::frame::{Frame, StreamFrame};
+use base::{Bytes, Duration, Full, Instant, StreamId, VarInt};
+
+/// What reading gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The next bytes, at least one.
+    Data(Bytes),
+    /// There is no more: the end.
+    Finished,
+    /// Nothing now; a [`Readable`](super::event::StreamEvent::Readable) event follows.
+    Blocked,
+}
+
+/// What reading into a slice gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadSlice {
+    /// So many bytes were copied, at least one.
+    Data(usize),
+    /// There is no more: the end.
+    Finished,
+    /// Nothing now; a [`Readable`](super::event::StreamEvent::Readable) event follows.
+    Blocked,
+}
+
+/// Why nothing can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The peer abandoned the stream, for this reason.
+    Reset(VarInt),
+    /// There is no such stream, this side does not receive on it, or asked the peer to stop.
+    Unknown,
+}
+
+/// The connection's side of the account: its credit, and when and how fast it is.
+#[derive(Debug)]
+pub struct Account<'a> {
+    /// The credit of all streams together.
+    pub connection: &'a mut ReceiveCredit,
+    /// Now, or when a packet last arrived.
+    pub now: Instant,
+    /// The round-trip time.
+    pub round_trip: Duration,
+}
+
+/// The half.
+#[derive(Debug)]
+pub struct ReceiveHalf {
+    state: ReceiveState,
+    buffer: Reassembly,
+    credit: ReceiveCredit,
+    final_size: Option<u64>,
+    reset_code: VarInt,
+    stop: Once,
+    stop_code: VarInt,
+    // Bytes given back to the connection.
+    released: u64,
+}
+
+impl ReceiveHalf {
+    /// In state Receive.
+    pub fn new(credit: ReceiveCredit) -> ReceiveHalf {
+        ReceiveHalf {
+            state: ReceiveState::Receive,
+            buffer: Reassembly::new(),
+            credit,
+            final_size: None,
+            reset_code: VarInt::ZERO,
+            stop: Once::Idle,
+            stop_code: VarInt::ZERO,
+            released: 0,
+        }
+    }
+
+    /// The state of figure 3.
+    pub const fn state(&self) -> ReceiveState {
+        self.state
+    }
+
+    /// Bytes held.
+    pub const fn held(&self) -> usize {
+        self.buffer.held()
+    }
+
+    /// Pieces out of order.
+    pub fn segments(&self) -> usize {
+        self.buffer.segments()
+    }
+
+    /// Why the peer abandoned the stream.
+    pub const fn reset_code(&self) -> VarInt {
+        self.reset_code
+    }
+
+    /// Whether nothing of this half is needed any more: the application saw the end, or asked for none and the peer knows,
+    /// and how many bytes the connection is owed is settled.
+    pub const fn is_done(&self) -> bool {
+        self.state.is_terminal() || self.stop.is_delivered() && self.final_size.is_some()
+    }
+
+    /// A STREAM frame. Whether there is something to read that was not there before.
+    pub fn on_stream(&mut self, frame: &StreamFrame<'_>, account: &mut Account<'_>) -> Result<bool, Violation> {
+        let end = frame.offset.checked_add(frame.data.len() as u64).filter(|end| *end <= VarInt::MAX.value());
+        let end = end.ok_or(Violation::StreamOffsetTooLarge)?;
+        match self.final_size {
+            // RFC 9000 s4.5.
+            Some(size) if end > size => return Err(Violation::DataPastFinalSize),
+            Some(size) if frame.fin && end != size => return Err(Violation::FinalSizeChanged),
+            None if frame.fin && end < self.credit.received() => return Err(Violation::FinalSizeBelowData),
+            _ => {}
+        }
+        self.count_up_to(end, account)?;
+        if frame.fin && self.final_size.is_none() {
+            self.final_size = Some(end);
+            self.step(ReceiveStep::Fin);
+        }
+        if self.stop.is_requested() {
+            self.release(account);
+            return Ok(false);
+        }
+        if !self.state.wants_data() {
+            return Ok(false);
+        }
+        let before = self.buffer.contiguous_end();
+        self.buffer.insert(frame.offset, frame.data).map_err(|_| Violation::StreamTooFragmented)?;
+        let complete = self.final_size == Some(self.buffer.contiguous_end());
+        if complete {
+            self.step(ReceiveStep::AllData);
+        }
+        Ok(complete || self.buffer.contiguous_end() > before)
+    }
+
+    /// A RESET_STREAM frame. Whether the application is to be told.
+    pub fn on_reset(&mut self, code: VarInt, size: u64, account: &mut Account<'_>) -> Result<bool, Violation> {
+        if self.final_size.is_some_and(|known| known != size) {
+            return Err(Violation::FinalSizeChanged);
+        }
+        if size < self.credit.received() {
+            return Err(Violation::FinalSizeBelowData);
+        }
+        // RFC 9000 s4.5: bytes that were sent and never arrive count too.
+        self.count_up_to(size, account)?;
+        self.final_size = Some(size);
+        if self.state.next(ReceiveStep::Reset).is_none() {
+            return Ok(false);
+        }
+        self.step(ReceiveStep::Reset);
+        self.reset_code = code;
+        self.buffer.clear();
+        self.release(account);
+        let told = !self.stop.is_requested();
+        if !told {
+            // Who asked the peer to stop need not hear that it did.
+            self.step(ReceiveStep::ReadReset);
+        }
+        Ok(told)
+    }
+
+    /// The application was told of the reset.
+    pub fn on_reset_told(&mut self) {
+        self.step(ReceiveStep::ReadReset);
+    }
+
+    /// The next bytes.
+    pub fn read(&mut self, max: usize, account: &mut Account<'_>) -> Result<Read, ReadError> {
+        self.check_readable()?;
+        if let Some(bytes) = self.buffer.read(max) {
+            self.on_read(bytes.len() as u64, account);
+            return Ok(Read::Data(bytes));
+        }
+        Ok(if self.reach_end() { Read::Finished } else { Read::Blocked })
+    }
+
+    /// The next bytes, copied.
+    pub fn read_slice(&mut self, place: &mut [u8], account: &mut Account<'_>) -> Result<ReadSlice, ReadError> {
+        self.check_readable()?;
+        let count = self.buffer.read_slice(place);
+        if count > 0 {
+            self.on_read(count as u64, account);
+            return Ok(ReadSlice::Data(count));
+        }
+        Ok(if self.reach_end() { ReadSlice::Finished } else { ReadSlice::Blocked })
+    }
+
+    /// The application wants no more.
+    pub fn stop(&mut self, code: VarInt, account: &mut Account<'_>) {
+        if self.state.wants_data() {
+            // RFC 9000 s3.5: while the end is open, the peer is told.
+            self.stop.request();
+            self.stop_code = code;
+        }
+        self.buffer.clear();
+        self.credit.announced().cancel();
+        self.release(account);
+        self.step(ReceiveStep::ReadAll);
+        self.step(ReceiveStep::ReadReset);
+    }
+
+    /// Whether STOP_SENDING or MAX_STREAM_DATA is due.
+    pub const fn wants_control(&self) -> bool {
+        self.wants_stop() || self.wants_limit()
+    }
+
+    /// Writes STOP_SENDING and MAX_STREAM_DATA if they are due.
+    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+        if self.wants_stop() {
+            Frame::StopSending { id, error_code: self.stop_code }.encode(packet.writer())?;
+            packet.record(SentFrame::StopSending(id));
+            self.stop.on_sent();
+        }
+        if self.wants_limit()
+            && let Some(maximum) = self.credit.announced().needs_sending()
+        {
+            Frame::MaxStreamData { id, maximum }.encode(packet.writer())?;
+            packet.record(SentFrame::MaxStreamData(id, maximum));
+            self.credit.announced().on_sent(maximum);
+        }
+        Ok(())
+    }
+
+    /// The STOP_SENDING signal.
+    pub const fn stop_signal(&mut self) -> &mut Once {
+        &mut self.stop
+    }
+
+    /// The credit, for the fate of MAX_STREAM_DATA.
+    pub const fn credit(&mut self) -> &mut ReceiveCredit {
+        &mut self.credit
+    }
+
+    const fn wants_stop(&self) -> bool {
+        // RFC 9000 s13.3: until the end is settled.
+        self.stop.needs_sending() && self.state.wants_data()
+    }
+
+    const fn wants_limit(&self) -> bool {
+        // RFC 9000 s13.3: once the size is known, no limit matters.
+        matches!(self.state, ReceiveState::Receive) && self.credit.is_announcement_due()
+    }
+
+    fn check_readable(&mut self) -> Result<(), ReadError> {
+        if self.stop.is_requested() {
+            return Err(ReadError::Unknown);
+        }
+        self.step(ReceiveStep::ReadReset);
+        if self.state == ReceiveState::ResetRead { Err(ReadError::Reset(self.reset_code)) } else { Ok(()) }
+    }
+
+    fn on_read(&mut self, count: u64, account: &mut Account<'_>) {
+        self.credit.on_consumed(account.now, account.round_trip, count);
+        self.give_back(count, account);
+    }
+
+    /// Whether the end was reached; if so it counts as read.
+    fn reach_end(&mut self) -> bool {
+        if !self.buffer.is_readable() {
+            self.step(ReceiveStep::ReadAll);
+        }
+        self.state == ReceiveState::DataRead
+    }
+
+    /// Counts bytes up to `end` against both credits.
+    fn count_up_to(&mut self, end: u64, account: &mut Account<'_>) -> Result<(), Violation> {
+        let new = end.saturating_sub(self.credit.received());
+        if !self.credit.allows(new) {
+            return Err(Violation::StreamFlowControl);
+        }
+        account.connection.on_received(new).map_err(|_| Violation::ConnectionFlowControl)?;
+        self.credit.on_received(new).map_err(|_| Violation::StreamFlowControl)
+    }
+
+    /// Gives back all that was counted.
+    fn release(&mut self, account: &mut Account<'_>) {
+        self.give_back(self.credit.received() - self.released, account);
+    }
+
+    fn give_back(&mut self, count: u64, account: &mut Account<'_>) {
+        self.released += count;
+        if count > 0 {
+            account.connection.on_consumed(account.now, account.round_trip, count);
+        }
+    }
+
+    fn step(&mut self, step: ReceiveStep) {
+        if let Some(next) = self.state.next(step) {
+            self.state = next;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Whose turn it is to send: round robin within each queue, and the queues in the order control, lost data, ends, new data.
+//!
+//! A stream is in a queue exactly while it has something for it, so that "is there anything to send" is a look at four
+//! lengths. Priorities (RFC 9000 section 2.3) find their place here.
+
+use alloc::collections::VecDeque;
+use base::StreamId;
+
+/// What a stream may have to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// RESET_STREAM, STOP_SENDING, MAX_STREAM_DATA, STREAM_DATA_BLOCKED.
+    Control = 0,
+    /// Bytes, or an end, that were lost: they need no credit.
+    Lost = 1,
+    /// An end without new bytes: it needs no credit.
+    End = 2,
+    /// New bytes, within the stream's credit; they need the connection's.
+    Data = 3,
+}
+
+impl Queue {
+    /// In the order of sending.
+    pub const ALL: [Queue; 4] = [Queue::Control, Queue::Lost, Queue::End, Queue::Data];
+}
+
+/// The queues a stream is in, or wants to be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Membership(u8);
+
+impl Membership {
+    /// With `queue` if `wanted`.
+    pub const fn with(self, queue: Queue, wanted: bool) -> Membership {
+        Membership(self.0 | (wanted as u8) << queue as u8)
+    }
+
+    /// Whether `queue` is among them.
+    pub const fn has(self, queue: Queue) -> bool {
+        self.0 & 1 << queue as u8 != 0
+    }
+}
+
+/// The queues.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    queues: [VecDeque<StreamId>; 4],
+}
+
+impl Schedule {
+    /// Whether nobody is in `queue`.
+    pub fn is_empty(&self, queue: Queue) -> bool {
+        self.queue(queue).is_empty()
+    }
+
+    /// How many are in `queue`.
+    pub fn len(&self, queue: Queue) -> usize {
+        self.queue(queue).len()
+    }
+
+    /// Who is next in `queue`.
+    pub fn front(&self, queue: Queue) -> Option<StreamId> {
+        self.queue(queue).front().copied()
+    }
+
+    /// Who is first in `queue` goes to its end.
+    pub fn rotate(&mut self, queue: Queue) {
+        let queue = self.queue_mut(queue);
+        if let Some(front) = queue.pop_front() {
+            queue.push_back(front);
+        }
+    }
+
+    /// The stream `id`, which was in `current`, is to be in `wanted`. Joining is at the end. Leaving from the front costs
+    /// nothing; from elsewhere, which takes a reset or a late acknowledgment, a pass over the queue.
+    pub fn update(&mut self, id: StreamId, current: &mut Membership, wanted: Membership) {
+        if *current == wanted {
+            return;
+        }
+        for which in Queue::ALL {
+            match (current.has(which), wanted.has(which)) {
+                (false, true) => self.queue_mut(which).push_back(id),
+                (true, false) => {
+                    let queue = self.queue_mut(which);
+                    if queue.front() == Some(&id) {
+                        queue.pop_front();
+                    } else {
+                        queue.retain(|member| *member != id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        *current = wanted;
+    }
+
+    fn queue(&self, queue: Queue) -> &VecDeque<StreamId> {
+        let [control, lost, end, data] = &self.queues;
+        match queue {
+            Queue::Control => control,
+            Queue::Lost => lost,
+            Queue::End => end,
+            Queue::Data => data,
+        }
+    }
+
+    fn queue_mut(&mut self, queue: Queue) -> &mut VecDeque<StreamId> {
+        let [control, lost, end, data] = &mut self.queues;
+        match queue {
+            Queue::Control => control,
+            Queue::Lost => lost,
+            Queue::End => end,
+            Queue::Data => data,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The sending half of a stream: figure 2, the send buffer and the peer's credit joined (RFC 9000 sections 3.1, 4.1, 4.5).
+
+use super::schedule::{Membership, Queue};
+use super::send_buffer::SendBuffer;
+use super::send_state::{SendState, SendStep};
+use crate::credit::SendCredit;
+use crate::delivery::Once;
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::wire::frame::{Frame, encode_stream_header, stream_header_len};
+use base::{Full, StreamId, VarInt};
+use core::ops::Range;
+
+/// Why nothing can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The peer will not read further, for this reason.
+    Stopped(VarInt),
+    /// The stream was finished or reset by this side.
+    Finished,
+    /// There is no such stream, or this side does not send on it.
+    Unknown,
+}
+
+impl WriteError {
+    /// The peer's reason, if it was the peer.
+    pub const fn stopped(self) -> Option<VarInt> {
+        match self {
+            WriteError::Stopped(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// The half.
+#[derive(Debug)]
+pub struct SendHalf {
+    state: SendState,
+    buffer: SendBuffer,
+    credit: SendCredit,
+    fin: Once,
+    reset: Once,
+    reset_code: VarInt,
+    stopped: Option<VarInt>,
+}
+
+impl SendHalf {
+    /// In state Ready, with the peer's first limit.
+    pub fn new(limit: u64) -> SendHalf {
+        SendHalf {
+            state: SendState::Ready,
+            buffer: SendBuffer::new(),
+            credit: SendCredit::new(limit),
+            fin: Once::Idle,
+            reset: Once::Idle,
+            reset_code: VarInt::ZERO,
+            stopped: None,
+        }
+    }
+
+    /// The state of figure 2.
+    pub const fn state(&self) -> SendState {
+        self.state
+    }
+
+    /// The buffer, for those who write.
+    pub const fn buffer(&mut self) -> &mut SendBuffer {
+        &mut self.buffer
+    }
+
+    /// Bytes held until they are acknowledged.
+    pub const fn held(&self) -> u64 {
+        self.buffer.held()
+    }
+
+    /// Whether more may be written.
+    pub fn check_writable(&self) -> Result<(), WriteError> {
+        match self.stopped {
+            Some(code) => Err(WriteError::Stopped(code)),
+            None if self.fin.is_requested() || self.reset.is_requested() => Err(WriteError::Finished),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing more will be written.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
+        self.check_writable()?;
+        self.fin.request();
+        Ok(())
+    }
+
+    /// Abandons what did not arrive. How many bytes are held less; `None` if the state forbids it.
+    pub fn reset(&mut self, code: VarInt) -> Option<u64> {
+        self.state = self.state.next(SendStep::Reset)?;
+        self.reset_code = code;
+        self.reset.request();
+        self.credit.blocked().cancel();
+        Some(self.buffer.clear())
+    }
+
+    /// The peer will not read further. As [`reset`](SendHalf::reset).
+    pub fn on_stop_sending(&mut self, code: VarInt) -> Option<u64> {
+        // RFC 9000 s3.5: the answer carries the code of the request.
+        let freed = self.reset(code)?;
+        self.stopped = Some(code);
+        Some(freed)
+    }
+
+    /// The peer allows more.
+    pub fn on_limit(&mut self, limit: u64) {
+        self.credit.raise(limit);
+    }
+
+    /// The queues this half belongs into.
+    pub fn wants(&mut self) -> Membership {
+        let sends = self.state.may_send_data();
+        let unsent = self.buffer.unsent() > 0;
+        if sends && unsent {
+            self.credit.on_blocked();
+        }
+        Membership::default()
+            .with(Queue::Control, self.reset.needs_sending() || self.credit.is_blocked_signal_due())
+            .with(Queue::Lost, sends && (self.buffer.has_lost() || self.fin.is_lost()))
+            .with(Queue::End, sends && !unsent && self.fin == Once::Due)
+            .with(Queue::Data, sends && unsent && self.credit.available() > 0)
+    }
+
+    /// Writes RESET_STREAM and STREAM_DATA_BLOCKED if they are due.
+    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+        if self.reset.needs_sending() {
+            // RFC 9000 s4.5: the final size is what was counted against flow control, and it stays.
+            let final_size = self.buffer.sent_end();
+            Frame::ResetStream { id, error_code: self.reset_code, final_size }.encode(packet.writer())?;
+            packet.record(SentFrame::ResetStream(id));
+            self.reset.on_sent();
+        }
+        if let Some(limit) = self.credit.blocked().needs_sending() {
+            Frame::StreamDataBlocked { id, limit }.encode(packet.writer())?;
+            packet.record(SentFrame::StreamDataBlocked(id, limit));
+            self.credit.blocked().on_sent(limit);
+            self.step(SendStep::SentData);
+        }
+        Ok(())
+    }
+
+    /// Writes one STREAM frame: bytes that were lost, else new ones within both credits, else the end alone.
+    ///
+    /// # Errors
+    /// The packet has no room, or there is nothing that may be sent.
+    pub fn fill_data(
+        &mut self,
+        id: StreamId,
+        packet: &mut OutgoingPacket<'_>,
+        connection: &mut SendCredit,
+    ) -> Result<(), Full> {
+        if !self.state.may_send_data() {
+            return Err(Full);
+        }
+        let range = match self.buffer.next_range(self.credit.available().min(connection.available())) {
+            Some(range) => range,
+            None if self.fin.needs_sending() && self.buffer.unsent() == 0 => self.buffer.end()..self.buffer.end(),
+            None => return Err(Full),
+        };
+        let shape = Shape::of(id, &range, packet.remaining()).ok_or(Full)?;
+        let range = range.start..range.start + shape.len as u64;
+        let fin = self.fin.is_requested() && range.end == self.buffer.end();
+        let writer = packet.writer();
+        writer.reserve(shape.padding)?.fill(0);
+        encode_stream_header(writer, id, range.start, shape.len, fin, shape.with_length)?;
+        self.buffer.copy(range.start, writer.reserve(shape.len)?);
+        packet.record(SentFrame::Stream { id, offset: range.start, len: shape.len as u32, fin });
+        self.on_sent(range, fin, connection);
+        Ok(())
+    }
+
+    fn on_sent(&mut self, range: Range<u64>, fin: bool, connection: &mut SendCredit) {
+        let new = range.end.saturating_sub(self.buffer.sent_end());
+        self.credit.consume(new);
+        connection.consume(new);
+        self.buffer.on_sent(range);
+        self.step(SendStep::SentData);
+        if fin {
+            self.fin.on_sent();
+            self.step(SendStep::SentFin);
+        }
+    }
+
+    /// A STREAM frame arrived. How many bytes are held less, and whether that was the last of all.
+    pub fn on_acked(&mut self, range: Range<u64>, fin: bool) -> (u64, bool) {
+        if !self.state.may_send_data() {
+            return (0, false);
+        }
+        let freed = self.buffer.on_acked(range);
+        if fin {
+            self.fin.on_acked();
+        }
+        let all = self.fin.is_delivered() && self.buffer.is_acked();
+        if all {
+            self.step(SendStep::AllAcked);
+        }
+        (freed, all)
+    }
+
+    /// A STREAM frame was lost.
+    pub fn on_lost(&mut self, range: Range<u64>, fin: bool) {
+        // RFC 9000 s13.3: after a reset, data is not sent again.
+        if !self.state.may_send_data() {
+            return;
+        }
+        self.buffer.on_lost(range);
+        if fin {
+            self.fin.on_lost();
+        }
+    }
+
+    /// RESET_STREAM arrived.
+    pub fn on_reset_acked(&mut self) {
+        self.reset.on_acked();
+        self.step(SendStep::ResetAcked);
+    }
+
+    /// RESET_STREAM was lost.
+    pub fn on_reset_lost(&mut self) {
+        self.reset.on_lost();
+    }
+
+    /// The STREAM_DATA_BLOCKED signal.
+    pub const fn credit(&mut self) -> &mut SendCredit {
+        &mut self.credit
+    }
+
+    fn step(&mut self, step: SendStep) {
+        if let Some(next) = self.state.next(step) {
+            self.state = next;
+        }
+    }
+}
+
+/// How a STREAM frame is laid out in the room there is.
+struct Shape {
+    len: usize,
+    padding: usize,
+    with_length: bool,
+}
+
+impl Shape {
+    /// `None` if not even one byte, or for an empty range the end, fits.
+    fn of(id: StreamId, range: &Range<u64>, room: usize) -> Option<Shape> {
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(room);
+        let body = room.checked_sub(stream_header_len(id, range.start, len, false))?;
+        if len >= body {
+            // It fills the packet, so that the end of the packet is its end.
+            return (body > 0 || range.is_empty()).then_some(Shape { len: body, padding: 0, with_length: false });
+        }
+        if stream_header_len(id, range.start, len, true) + len <= room {
+            return Some(Shape { len, padding: 0, with_length: true });
+        }
+        // All of it fits, but not with a length; PADDING in front makes it reach the end.
+        Some(Shape { len, padding: body - len, with_length: false })
+    }
+}

@@ -1,0 +1,371 @@
+//! Bytes to send, from the moment they are handed over until they are acknowledged.
+//!
+//! Bytes are referred to, not copied, and copied once: into the packet. What was lost goes first. The prefix that is
+//! acknowledged is freed. Small writes are gathered in one open chunk. Knows nothing of streams or flow control.
+//!
+//! Invariants: `base <= next <= end`; `lost` and `acked` lie within `base..next` and do not overlap.
+
+use crate::ranges::RangeSet;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use base::Bytes;
+use core::ops::Range;
+
+/// Small writes are gathered up to this size, three packets' worth: larger gains nothing, smaller costs an allocation
+/// more often.
+const OPEN_CHUNK: usize = 4096;
+
+/// A chunk and the offset of its first byte.
+#[derive(Debug)]
+struct Chunk {
+    start: u64,
+    bytes: Bytes,
+}
+
+/// The buffer.
+#[derive(Debug, Default)]
+pub struct SendBuffer {
+    chunks: VecDeque<Chunk>,
+    // The last bytes, still growing: `end - open.len()..end`.
+    open: Vec<u8>,
+    base: u64,
+    next: u64,
+    end: u64,
+    acked: RangeSet,
+    lost: RangeSet,
+    // Nothing from here on was sent twice, so what is lost there cannot have arrived otherwise.
+    resent_end: u64,
+    // The chunk read last, where sequential reading finds its place without a search.
+    cursor: usize,
+}
+
+impl SendBuffer {
+    /// An empty buffer. Allocates nothing.
+    pub fn new() -> SendBuffer {
+        SendBuffer::default()
+    }
+
+    /// The offset after the last byte handed over.
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The offset after the last byte ever sent.
+    pub const fn sent_end(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes held: not acknowledged, or behind a gap in what is.
+    pub const fn held(&self) -> u64 {
+        self.end - self.base
+    }
+
+    /// Bytes never sent.
+    pub const fn unsent(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// Whether something is to be sent again.
+    pub fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// Whether the peer has all of it.
+    pub const fn is_acked(&self) -> bool {
+        self.base == self.end
+    }
+
+    /// Appends `bytes` without a copy.
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.seal();
+        let start = self.end;
+        self.end += bytes.len() as u64;
+        self.chunks.push_back(Chunk { start, bytes });
+    }
+
+    /// Appends a copy of `bytes`, together with other small writes.
+    pub fn push_slice(&mut self, bytes: &[u8]) {
+        if bytes.len() >= OPEN_CHUNK {
+            self.push(Bytes::copy_from_slice(bytes));
+            return;
+        }
+        if self.open.len() + bytes.len() > OPEN_CHUNK {
+            self.seal();
+        }
+        self.open.extend_from_slice(bytes);
+        self.end += bytes.len() as u64;
+    }
+
+    /// The next bytes to send: the first that were lost, else new ones, at most `new` of those.
+    pub fn next_range(&self, new: u64) -> Option<Range<u64>> {
+        if let Some(lost) = self.lost.iter().next() {
+            return Some(lost);
+        }
+        let end = self.end.min(self.next.saturating_add(new));
+        (self.next < end).then_some(self.next..end)
+    }
+
+    /// Copies the bytes from `offset` on into `place`, all of which must be held.
+    pub fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
+        let open_start = self.end - self.open.len() as u64;
+        assert!(offset >= self.base && offset + place.len() as u64 <= self.end, "only what is held is read");
+        if offset < open_start && !place.is_empty() {
+            let mut index = self.find(offset);
+            while let Some(chunk) = self.chunks.get(index)
+                && !place.is_empty()
+            {
+                let skip = (offset - chunk.start) as usize;
+                let part = chunk.bytes.as_slice().get(skip..).unwrap_or(&[]);
+                let count = part.len().min(place.len());
+                let (now, later) = place.split_at_mut(count);
+                now.copy_from_slice(part.get(..count).unwrap_or(&[]));
+                place = later;
+                offset += count as u64;
+                self.cursor = index;
+                index += 1;
+            }
+        }
+        if !place.is_empty() {
+            let skip = (offset - open_start) as usize;
+            place.copy_from_slice(self.open.get(skip..skip + place.len()).unwrap_or(&[]));
+        }
+    }
+
+    /// `range` was written into a packet.
+    pub fn on_sent(&mut self, range: Range<u64>) {
+        if range.start < self.next {
+            self.lost.remove(range.clone());
+            self.resent_end = self.resent_end.max(range.end);
+        }
+        self.next = self.next.max(range.end);
+    }
+
+    /// `range` arrived. How many bytes are held less.
+    pub fn on_acked(&mut self, range: Range<u64>) -> u64 {
+        let range = range.start.max(self.base)..range.end.min(self.next);
+        if range.is_empty() {
+            return 0;
+        }
+        self.lost.remove(range.clone());
+        let before = self.base;
+        if range.start > self.base {
+            self.acked.insert(range);
+            return 0;
+        }
+        self.base = range.end;
+        if !self.acked.is_empty() {
+            // It may close the gap to what arrived before.
+            self.acked.insert(range);
+            let first = self.acked.iter().next();
+            if let Some(first) = first {
+                self.base = first.end;
+                self.acked.remove(first);
+            }
+        }
+        self.free();
+        self.base - before
+    }
+
+    /// All that is in flight goes again.
+    pub fn on_all_lost(&mut self) {
+        self.resent_end = self.next;
+        self.on_lost(self.base..self.next);
+    }
+
+    /// `range`, which was sent as one, is given up for lost: what of it did not arrive otherwise goes again.
+    pub fn on_lost(&mut self, range: Range<u64>) {
+        let range = range.start.max(self.base)..range.end.min(self.next);
+        if range.is_empty() {
+            return;
+        }
+        self.lost.insert(range.clone());
+        if range.start >= self.resent_end {
+            return;
+        }
+        let mut arrived = self.acked.iter().skip_while(|acked| acked.end <= range.start);
+        while let Some(acked) = arrived.next()
+            && acked.start < range.end
+        {
+            self.lost.remove(acked);
+        }
+    }
+
+    /// Forgets all data: the stream is abandoned. How many bytes were held. What was sent stays counted.
+    pub fn clear(&mut self) -> u64 {
+        let held = self.held();
+        *self = SendBuffer { base: self.next, next: self.next, end: self.next, ..SendBuffer::default() };
+        held
+    }
+
+    /// Closes the open chunk.
+    fn seal(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let start = self.end - self.open.len() as u64;
+        let bytes = Bytes::from(core::mem::take(&mut self.open));
+        self.chunks.push_back(Chunk { start, bytes });
+    }
+
+    /// The chunk that holds `offset`.
+    fn find(&self, offset: u64) -> usize {
+        let holds = |index: usize| {
+            self.chunks
+                .get(index)
+                .is_some_and(|chunk| chunk.start <= offset && offset - chunk.start < chunk.bytes.len() as u64)
+        };
+        if holds(self.cursor) {
+            self.cursor
+        } else if holds(self.cursor + 1) {
+            self.cursor + 1
+        } else {
+            self.chunks.partition_point(|chunk| chunk.start <= offset).saturating_sub(1)
+        }
+    }
+
+    /// Drops chunks that are acknowledged whole.
+    fn free(&mut self) {
+        while let Some(front) = self.chunks.front()
+            && front.start + front.bytes.len() as u64 <= self.base
+        {
+            self.chunks.pop_front();
+            self.cursor = self.cursor.saturating_sub(1);
+        }
+        if self.base == self.end {
+            self.open.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(buffer: &mut SendBuffer, range: Range<u64>) -> Vec<u8> {
+        let mut out = alloc::vec![0; (range.end - range.start) as usize];
+        buffer.copy(range.start, &mut out);
+        out
+    }
+
+    #[test]
+    fn lost_first_then_new() {
+        let mut buffer = SendBuffer::new();
+        buffer.push(Bytes::from_static(b"0123456789"));
+        assert_eq!(buffer.next_range(4), Some(0..4));
+        buffer.on_sent(0..4);
+        buffer.on_sent(4..8);
+        assert_eq!(buffer.on_acked(4..8), 0);
+        buffer.on_all_lost();
+        assert_eq!(buffer.next_range(9), Some(0..4));
+        assert_eq!(read(&mut buffer, 0..4), b"0123");
+        buffer.on_sent(0..3);
+        assert_eq!(buffer.next_range(9), Some(3..4));
+        // It arrived after all.
+        assert_eq!(buffer.on_acked(0..4), 8);
+        assert_eq!(buffer.next_range(9), Some(8..10));
+        assert_eq!(buffer.next_range(0), None);
+        assert_eq!(buffer.held(), 2);
+        // Neither fate of what is gone means anything.
+        buffer.on_lost(0..8);
+        assert_eq!(buffer.on_acked(0..8), 0);
+        assert!(!buffer.has_lost());
+    }
+
+    #[test]
+    fn an_acknowledged_prefix_is_freed() {
+        let mut buffer = SendBuffer::new();
+        for _ in 0..10 {
+            buffer.push(Bytes::from(alloc::vec![7; 100]));
+        }
+        buffer.on_sent(0..1000);
+        for index in (1..10).rev() {
+            assert_eq!(buffer.on_acked(index * 100..index * 100 + 100), 0);
+        }
+        assert_eq!(buffer.chunks.len(), 10);
+        assert_eq!(buffer.on_acked(0..100), 1000);
+        assert!(buffer.is_acked() && buffer.chunks.is_empty() && buffer.acked.is_empty());
+    }
+
+    #[test]
+    fn small_writes_share_a_chunk() {
+        let mut buffer = SendBuffer::new();
+        for byte in 0..=255_u8 {
+            buffer.push_slice(&[byte; 100]);
+        }
+        buffer.push(Bytes::from_static(b"end"));
+        assert_eq!(buffer.chunks.len(), 256 * 100 / OPEN_CHUNK + 2);
+        let all = read(&mut buffer, 0..25_603);
+        assert!((0..=255_u8).all(|byte| all[usize::from(byte) * 100..][..100] == [byte; 100]));
+        assert_eq!(all[25_600..], *b"end");
+    }
+
+    /// Against a plain vector: random writes, sends, fates and reads.
+    #[test]
+    fn model() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % below.max(1)
+        };
+        for _ in 0..50 {
+            let mut buffer = SendBuffer::new();
+            let mut model = Vec::new();
+            let mut arrived = Vec::new();
+            let mut flying = Vec::new();
+            let mut held = 0;
+            for _ in 0..400 {
+                match random(6) {
+                    0 => {
+                        let bytes: Vec<u8> = (0..random(900)).map(|_| random(256) as u8).collect();
+                        model.extend_from_slice(&bytes);
+                        arrived.resize(model.len(), false);
+                        held += bytes.len() as u64;
+                        if random(2) == 0 { buffer.push(Bytes::from(bytes)) } else { buffer.push_slice(&bytes) }
+                    }
+                    1..=3 => {
+                        if let Some(range) = buffer.next_range(random(2000)) {
+                            let range = range.start..range.end.min(range.start + 1 + random(300));
+                            assert!(!arrived[range.start as usize..range.end as usize].iter().all(|byte| *byte));
+                            assert_eq!(
+                                read(&mut buffer, range.clone()),
+                                model[range.start as usize..range.end as usize]
+                            );
+                            buffer.on_sent(range.clone());
+                            flying.push(range);
+                        }
+                    }
+                    fate if !flying.is_empty() => {
+                        let range = flying.swap_remove(random(flying.len() as u64) as usize);
+                        if fate == 4 {
+                            buffer.on_lost(range.clone());
+                            // Some losses are no losses.
+                            if random(3) == 0 {
+                                flying.push(range);
+                            }
+                        } else {
+                            arrived[range.start as usize..range.end as usize].fill(true);
+                            held -= buffer.on_acked(range);
+                        }
+                    }
+                    _ => {}
+                }
+                let prefix = arrived.iter().take_while(|byte| **byte).count();
+                assert_eq!(buffer.base, prefix as u64);
+                assert_eq!(buffer.held(), held);
+            }
+            while let Some(range) = flying.pop() {
+                buffer.on_lost(range);
+            }
+            while let Some(range) = buffer.next_range(u64::MAX) {
+                buffer.on_sent(range.clone());
+                buffer.on_acked(range);
+            }
+            assert!(buffer.is_acked() && buffer.chunks.is_empty());
+        }
+    }
+}

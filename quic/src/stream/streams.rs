@@ -1,0 +1,679 @@
+//! All streams of a connection: finds the stream a frame or a call is about, lets its halves act, and keeps the queues of
+//! sending and of events true (RFC 9000 sections 2 to 4, 19.4, 19.5, 19.8 to 19.14).
+//!
+//! A stream costs a map entry until something happens on it, and is forgotten once both halves ended and the application
+//! saw how. What the peer can make us hold: data within the windows, as many streams as it was allowed, a few events for
+//! each. Knows nothing of packets but the room they have, and nothing of the clock but what it is told.
+
+use super::entry::Stream;
+use super::event::{EventKind, Events, Pending, StreamEvent};
+use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
+use super::receive::{Account, Read, ReadError, ReadSlice, ReceiveHalf};
+use super::schedule::{Membership, Queue, Schedule};
+use super::send::{SendHalf, WriteError};
+use crate::credit::{ReceiveCredit, SendCredit};
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::violation::Violation;
+use crate::wire::frame::{Frame, StreamFrame};
+use crate::wire::transport_parameters::TransportParameters;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, VarInt};
+
+const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidirectional];
+
+/// The streams of one connection.
+#[derive(Debug)]
+pub struct Streams {
+    side: Side,
+    config: StreamsConfig,
+    peer_limits: PeerLimits,
+    // `None` for a stream on which nothing happened yet.
+    map: BTreeMap<StreamId, Option<Box<Stream>>>,
+    bidirectional: StreamCounts,
+    unidirectional: StreamCounts,
+    send_credit: SendCredit,
+    receive_credit: ReceiveCredit,
+    schedule: Schedule,
+    events: Events,
+    // Streams whose writers wait for room in the connection's send buffer.
+    waiting: VecDeque<StreamId>,
+    // Bytes held to send, and pieces held out of order, over all streams.
+    send_held: u64,
+    segments: usize,
+    now: Instant,
+    round_trip: Duration,
+}
+
+impl Streams {
+    /// No streams. Allocates nothing. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent.
+    pub fn new(side: Side, config: StreamsConfig) -> Streams {
+        Streams {
+            side,
+            peer_limits: PeerLimits::default(),
+            map: BTreeMap::new(),
+            bidirectional: StreamCounts::new(config.max_streams_bidi),
+            unidirectional: StreamCounts::new(config.max_streams_uni),
+            send_credit: SendCredit::default(),
+            receive_credit: config.connection_credit(),
+            schedule: Schedule::default(),
+            events: Events::default(),
+            waiting: VecDeque::new(),
+            send_held: 0,
+            segments: 0,
+            now: Instant::ZERO,
+            round_trip: Duration::ZERO,
+            config,
+        }
+    }
+
+    /// The configuration, whose first limits are to be advertised.
+    pub const fn config(&self) -> &StreamsConfig {
+        &self.config
+    }
+
+    /// What the peer's transport parameters allow (section 18.2), or those remembered for 0-RTT. Limits never decrease.
+    pub fn set_peer_limits(&mut self, parameters: &TransportParameters) {
+        self.peer_limits = PeerLimits::new(parameters);
+        self.on_max_data(parameters.initial_max_data);
+        self.on_max_streams(Direction::Bidirectional, parameters.initial_max_streams_bidi);
+        self.on_max_streams(Direction::Unidirectional, parameters.initial_max_streams_uni);
+        for (id, slot) in &mut self.map {
+            if let Some(stream) = slot
+                && let Some(send) = &mut stream.send
+            {
+                send.on_limit(self.peer_limits.of_stream(self.side, *id));
+                let wants = stream.wants();
+                self.schedule.update(*id, &mut stream.membership, wants);
+            }
+        }
+    }
+
+    // ---- From the peer.
+
+    /// A STREAM frame (section 19.8). `round_trip` is the smoothed round-trip time, by which windows are tuned.
+    pub fn on_stream(&mut self, now: Instant, frame: &StreamFrame<'_>, round_trip: Duration) -> Result<(), Violation> {
+        self.now = now;
+        self.round_trip = round_trip;
+        if !frame.id.is_received_by(self.side) {
+            return Err(Violation::StreamNotSendable);
+        }
+        self.admit(frame.id)?;
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, frame.id) else {
+            return Ok(());
+        };
+        let Some(receive) = &mut stream.receive else { return Ok(()) };
+        let before = receive.segments();
+        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let readable = receive.on_stream(frame, &mut account)?;
+        self.segments = self.segments - before + receive.segments();
+        if self.segments > self.config.max_segments {
+            return Err(Violation::StreamTooFragmented);
+        }
+        if readable {
+            self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
+        }
+        self.settle(frame.id);
+        Ok(())
+    }
+
+    /// A RESET_STREAM frame (section 19.4).
+    pub fn on_reset_stream(&mut self, id: StreamId, error_code: VarInt, final_size: u64) -> Result<(), Violation> {
+        if !id.is_received_by(self.side) {
+            return Err(Violation::StreamNotSendable);
+        }
+        self.admit(id)?;
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        let Some(receive) = &mut stream.receive else { return Ok(()) };
+        let before = receive.segments();
+        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let told = receive.on_reset(error_code, final_size, &mut account)?;
+        self.segments = self.segments - before + receive.segments();
+        if told {
+            stream.pending.withdraw(EventKind::Readable);
+            self.events.push(&mut stream.pending, id, EventKind::Reset);
+        }
+        self.settle(id);
+        Ok(())
+    }
+
+    /// A STOP_SENDING frame (section 19.5).
+    pub fn on_stop_sending(&mut self, id: StreamId, error_code: VarInt) -> Result<(), Violation> {
+        self.admit_sending(id)?;
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        let Some(send) = &mut stream.send else { return Ok(()) };
+        if let Some(freed) = send.on_stop_sending(error_code) {
+            self.send_held -= freed;
+            stream.waiting = false;
+            stream.pending.withdraw(EventKind::Writable);
+            self.events.push(&mut stream.pending, id, EventKind::Stopped);
+            self.wake_all();
+        }
+        self.settle(id);
+        Ok(())
+    }
+
+    /// A MAX_DATA frame (section 19.9).
+    pub fn on_max_data(&mut self, maximum: u64) {
+        self.send_credit.raise(maximum);
+    }
+
+    /// A MAX_STREAM_DATA frame (section 19.10).
+    pub fn on_max_stream_data(&mut self, id: StreamId, maximum: u64) -> Result<(), Violation> {
+        self.admit_sending(id)?;
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        if let Some(send) = &mut stream.send {
+            send.on_limit(maximum);
+        }
+        self.settle(id);
+        Ok(())
+    }
+
+    /// A MAX_STREAMS frame (section 19.11), whose value the decoder has checked.
+    pub fn on_max_streams(&mut self, direction: Direction, maximum: u64) {
+        self.counts(direction).local.raise(maximum.min(StreamId::MAX_COUNT));
+    }
+
+    /// A DATA_BLOCKED frame (section 19.12). Credit is given when the application reads, not when the peer asks.
+    pub fn on_data_blocked(&mut self, _limit: u64) {}
+
+    /// A STREAM_DATA_BLOCKED frame (section 19.13). It may be what opens the stream.
+    pub fn on_stream_data_blocked(&mut self, id: StreamId, _limit: u64) -> Result<(), Violation> {
+        if !id.is_received_by(self.side) {
+            return Err(Violation::StreamNotSendable);
+        }
+        self.admit(id)
+    }
+
+    /// A STREAMS_BLOCKED frame (section 19.14), whose value the decoder has checked.
+    pub fn on_streams_blocked(&mut self, _direction: Direction, _limit: u64) {}
+
+    // ---- Fates of what was sent.
+
+    /// A frame arrived. Frames of other owners are ignored.
+    pub fn on_acked(&mut self, frame: &SentFrame) {
+        match *frame {
+            SentFrame::MaxData(value) => self.receive_credit.announced().on_acked(value),
+            SentFrame::DataBlocked(limit) => self.send_credit.blocked().on_acked(limit),
+            SentFrame::MaxStreams(direction, value) => self.counts(direction).remote.announced().on_acked(value),
+            SentFrame::StreamsBlocked(direction, limit) => self.counts(direction).local.blocked().on_acked(limit),
+            SentFrame::Stream { id, offset, len, fin } => {
+                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                let Some(send) = &mut stream.send else { return };
+                let (freed, all) = send.on_acked(offset..offset.saturating_add(u64::from(len)), fin);
+                self.send_held -= freed;
+                if all {
+                    self.events.push(&mut stream.pending, id, EventKind::Finished);
+                }
+                if freed > 0 {
+                    self.wake(id);
+                    self.wake_all();
+                }
+                self.settle(id);
+            }
+            SentFrame::ResetStream(id)
+            | SentFrame::StopSending(id)
+            | SentFrame::MaxStreamData(id, _)
+            | SentFrame::StreamDataBlocked(id, _) => {
+                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                match (*frame, &mut stream.send, &mut stream.receive) {
+                    (SentFrame::ResetStream(_), Some(send), _) => send.on_reset_acked(),
+                    (SentFrame::StreamDataBlocked(_, limit), Some(send), _) => send.credit().blocked().on_acked(limit),
+                    (SentFrame::StopSending(_), _, Some(receive)) => receive.stop_signal().on_acked(),
+                    (SentFrame::MaxStreamData(_, value), _, Some(receive)) => {
+                        receive.credit().announced().on_acked(value);
+                    }
+                    _ => {}
+                }
+                self.settle(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// A frame is given up for lost. Frames of other owners are ignored.
+    pub fn on_lost(&mut self, frame: &SentFrame) {
+        match *frame {
+            SentFrame::MaxData(value) => self.receive_credit.announced().on_lost(value),
+            SentFrame::DataBlocked(limit) => self.send_credit.blocked().on_lost(limit),
+            SentFrame::MaxStreams(direction, value) => self.counts(direction).remote.announced().on_lost(value),
+            SentFrame::StreamsBlocked(direction, limit) => self.counts(direction).local.blocked().on_lost(limit),
+            SentFrame::Stream { id, .. }
+            | SentFrame::ResetStream(id)
+            | SentFrame::StopSending(id)
+            | SentFrame::MaxStreamData(id, _)
+            | SentFrame::StreamDataBlocked(id, _) => {
+                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                match (*frame, &mut stream.send, &mut stream.receive) {
+                    (SentFrame::Stream { offset, len, fin, .. }, Some(send), _) => {
+                        send.on_lost(offset..offset.saturating_add(u64::from(len)), fin);
+                    }
+                    (SentFrame::ResetStream(_), Some(send), _) => send.on_reset_lost(),
+                    (SentFrame::StreamDataBlocked(_, limit), Some(send), _) => send.credit().blocked().on_lost(limit),
+                    (SentFrame::StopSending(_), _, Some(receive)) => receive.stop_signal().on_lost(),
+                    (SentFrame::MaxStreamData(_, value), _, Some(receive)) => {
+                        receive.credit().announced().on_lost(value);
+                    }
+                    _ => {}
+                }
+                self.settle(id);
+            }
+            _ => {}
+        }
+    }
+
+    // ---- Sending.
+
+    /// Whether there is anything that may be sent now.
+    pub fn wants_to_send(&self) -> bool {
+        self.has_control()
+            || self.has_lost_data()
+            || !self.schedule.is_empty(Queue::End)
+            || !self.schedule.is_empty(Queue::Data) && self.send_credit.available() > 0
+    }
+
+    /// Whether stream data is to be sent again.
+    pub fn has_lost_data(&self) -> bool {
+        !self.schedule.is_empty(Queue::Lost)
+    }
+
+    /// Whether frames other than STREAM are due.
+    pub fn has_control(&self) -> bool {
+        self.receive_credit.is_announcement_due()
+            || self.send_credit.is_blocked_signal_due()
+            || !self.schedule.is_empty(Queue::Control)
+            || [&self.bidirectional, &self.unidirectional]
+                .iter()
+                .any(|counts| counts.remote.is_announcement_due() || counts.local.is_blocked_signal_due())
+    }
+
+    /// Adds as many frames as there are and fit: control frames, lost data, ends, new data.
+    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+        // A full packet is no error: what is left stays due.
+        let _full = self.fill_connection(packet).and_then(|()| self.fill_streams(packet));
+        self.note_blocked();
+    }
+
+    fn fill_connection(&mut self, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+        if let Some(maximum) = self.receive_credit.announced().needs_sending() {
+            Frame::MaxData { maximum }.encode(packet.writer())?;
+            packet.record(SentFrame::MaxData(maximum));
+            self.receive_credit.announced().on_sent(maximum);
+        }
+        if let Some(limit) = self.send_credit.blocked().needs_sending() {
+            Frame::DataBlocked { limit }.encode(packet.writer())?;
+            packet.record(SentFrame::DataBlocked(limit));
+            self.send_credit.blocked().on_sent(limit);
+        }
+        for direction in DIRECTIONS {
+            let counts = self.counts(direction);
+            if let Some(maximum) = counts.remote.announced().needs_sending() {
+                Frame::MaxStreams { direction, maximum }.encode(packet.writer())?;
+                packet.record(SentFrame::MaxStreams(direction, maximum));
+                counts.remote.announced().on_sent(maximum);
+            }
+            if let Some(limit) = counts.local.blocked().needs_sending() {
+                Frame::StreamsBlocked { direction, limit }.encode(packet.writer())?;
+                packet.record(SentFrame::StreamsBlocked(direction, limit));
+                counts.local.blocked().on_sent(limit);
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_streams(&mut self, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+        for queue in Queue::ALL {
+            while let Some(id) = self.schedule.front(queue) {
+                if queue == Queue::Data && self.send_credit.available() == 0 {
+                    break;
+                }
+                let Some(Some(stream)) = self.map.get_mut(&id) else {
+                    debug_assert!(false, "a stream leaves the queues before it is forgotten");
+                    return Ok(());
+                };
+                let result = match (queue, &mut stream.send) {
+                    (Queue::Control, _) => stream.fill_control(id, packet),
+                    (_, Some(send)) => send.fill_data(id, packet, &mut self.send_credit),
+                    (_, None) => Err(Full),
+                };
+                let wants = stream.wants();
+                self.schedule.update(id, &mut stream.membership, wants);
+                result?;
+                if queue == Queue::Data && wants.has(queue) {
+                    self.schedule.rotate(queue);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 9000 s4.1: whoever has data that the connection's limit holds back says so.
+    fn note_blocked(&mut self) {
+        if !self.schedule.is_empty(Queue::Data) {
+            self.send_credit.on_blocked();
+        }
+    }
+
+    // ---- The application.
+
+    /// Opens a stream; `None` while the peer allows no more.
+    /// [`StreamsAvailable`](StreamEvent::StreamsAvailable) follows then.
+    pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
+        let side = self.side;
+        let counts = self.counts(direction);
+        if counts.local.available() == 0 {
+            counts.refused = true;
+            // RFC 9000 s4.6: the peer is told.
+            counts.local.on_blocked();
+            return None;
+        }
+        let id = StreamId::new(side, direction, counts.local.used())?;
+        counts.local.consume(1);
+        self.map.insert(id, None);
+        Some(id)
+    }
+
+    /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
+    /// [`Writable`](StreamEvent::Writable) follows.
+    pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
+        let count = self.room(id, data.len())?;
+        let part = data.split_to(count);
+        self.written(id, count, |send| send.buffer().push(part));
+        Ok(count)
+    }
+
+    /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
+    pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
+        let count = self.room(id, data.len())?;
+        let part = data.get(..count).unwrap_or(&[]);
+        self.written(id, count, |send| send.buffer().push_slice(part));
+        Ok(count)
+    }
+
+    /// Nothing more will be written; [`Finished`](StreamEvent::Finished) follows when all has arrived.
+    pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
+        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
+        stream.waiting = false;
+        self.settle(id);
+        Ok(())
+    }
+
+    /// Abandons what was written and did not arrive. Nothing happens if there is no such stream or it has ended.
+    pub fn reset(&mut self, id: StreamId, error_code: VarInt) {
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(send) = &mut stream.send else { return };
+        if let Some(freed) = send.reset(error_code) {
+            self.send_held -= freed;
+            stream.waiting = false;
+            stream.pending.withdraw(EventKind::Writable);
+            self.wake_all();
+        }
+        self.settle(id);
+    }
+
+    /// The next bytes, at most `max`, without a copy. The peer gets credit for what is read.
+    pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
+        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
+        let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
+        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let result = receive.read(max, &mut account);
+        Self::seen(stream, &result, &Ok(Read::Blocked));
+        self.settle(id);
+        result
+    }
+
+    /// As [`read`](Streams::read), but copies to `place`.
+    pub fn read_slice(&mut self, id: StreamId, place: &mut [u8]) -> Result<ReadSlice, ReadError> {
+        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
+        let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
+        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let result = receive.read_slice(place, &mut account);
+        Self::seen(stream, &result, &Ok(ReadSlice::Blocked));
+        self.settle(id);
+        result
+    }
+
+    /// The application wants nothing more of the stream: what is held is dropped, and the peer is asked to stop.
+    /// Nothing happens if there is no such stream.
+    pub fn stop_sending(&mut self, id: StreamId, error_code: VarInt) {
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(receive) = &mut stream.receive else { return };
+        self.segments -= receive.segments();
+        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        receive.stop(error_code, &mut account);
+        stream.pending.withdraw(EventKind::Readable);
+        stream.pending.withdraw(EventKind::Reset);
+        self.settle(id);
+    }
+
+    /// What happened, oldest first; a stream's opening before all else about it.
+    pub fn poll_event(&mut self) -> Option<StreamEvent> {
+        for direction in DIRECTIONS {
+            let initiator = self.side.peer();
+            let counts = self.counts(direction);
+            if counts.announced < counts.remote.received()
+                && let Some(id) = StreamId::new(initiator, direction, counts.announced)
+            {
+                counts.announced += 1;
+                return Some(StreamEvent::Opened(id));
+            }
+        }
+        while let Some((id, kind)) = self.events.pop() {
+            if let Some(event) = self.tell(id, kind) {
+                return Some(event);
+            }
+        }
+        for direction in DIRECTIONS {
+            let counts = self.counts(direction);
+            if counts.refused && counts.local.available() > 0 {
+                counts.refused = false;
+                return Some(StreamEvent::StreamsAvailable(direction));
+            }
+        }
+        None
+    }
+
+    /// Whether [`poll_event`](Streams::poll_event) may have something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+            || [&self.bidirectional, &self.unidirectional].iter().any(|counts| {
+                counts.announced < counts.remote.received() || counts.refused && counts.local.available() > 0
+            })
+    }
+
+    // ---- Numbers.
+
+    /// Streams that are not forgotten.
+    pub fn open_count(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Bytes held to send and to be read. Takes a pass over the streams.
+    pub fn buffered(&self) -> u64 {
+        let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;
+        self.send_held + self.map.values().flatten().map(|stream| receiving(stream)).sum::<u64>()
+    }
+
+    // ---- Within.
+
+    fn counts(&mut self, direction: Direction) -> &mut StreamCounts {
+        match direction {
+            Direction::Bidirectional => &mut self.bidirectional,
+            Direction::Unidirectional => &mut self.unidirectional,
+        }
+    }
+
+    /// A frame names `id`: creates it, and all of its kind below, if it is the peer's and new (section 3.2).
+    fn admit(&mut self, id: StreamId) -> Result<(), Violation> {
+        let side = self.side;
+        let counts = self.counts(id.direction());
+        if let Standing::New { from, to } = counts.standing(side, id)? {
+            counts.remote.on_received(to - from + 1).map_err(|_| Violation::StreamLimit)?;
+            for index in from..=to {
+                if let Some(id) = StreamId::new(id.initiator(), id.direction(), index) {
+                    self.map.insert(id, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`admit`](Streams::admit), for a frame about our sending.
+    fn admit_sending(&mut self, id: StreamId) -> Result<(), Violation> {
+        if id.is_sent_by(self.side) { self.admit(id) } else { Err(Violation::StreamNotReceivable) }
+    }
+
+    /// How many of `count` bytes may be written.
+    fn room(&mut self, id: StreamId, count: usize) -> Result<usize, WriteError> {
+        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
+        send.check_writable()?;
+        let on_connection = self.config.connection_send_buffer.saturating_sub(self.send_held);
+        let room = self.config.stream_send_buffer.saturating_sub(send.held()).min(on_connection);
+        let taken = count.min(usize::try_from(room).unwrap_or(usize::MAX));
+        stream.waiting |= taken < count;
+        if on_connection < count as u64 {
+            enlist(&mut self.waiting, stream, id);
+        }
+        Ok(taken)
+    }
+
+    fn written(&mut self, id: StreamId, count: usize, push: impl FnOnce(&mut SendHalf)) {
+        if count == 0 {
+            return;
+        }
+        self.send_held += count as u64;
+        if let Some(Some(stream)) = self.map.get_mut(&id)
+            && let Some(send) = &mut stream.send
+        {
+            push(send);
+        }
+        self.settle(id);
+    }
+
+    /// The application has seen what reading gave: an event that says no more than that is withdrawn.
+    fn seen<T: PartialEq>(stream: &mut Stream, result: &Result<T, ReadError>, blocked: &Result<T, ReadError>) {
+        if result == blocked {
+            stream.pending.withdraw(EventKind::Readable);
+        }
+        if matches!(result, Err(ReadError::Reset(_))) {
+            stream.pending.withdraw(EventKind::Reset);
+        }
+    }
+
+    /// The event that left the queue, unless it means nothing any more.
+    fn tell(&mut self, id: StreamId, kind: EventKind) -> Option<StreamEvent> {
+        let Some(Some(stream)) = self.map.get_mut(&id) else { return None };
+        let told = stream.pending.take(kind);
+        let event = match kind {
+            EventKind::Readable => StreamEvent::Readable(id),
+            EventKind::Writable => StreamEvent::Writable(id),
+            EventKind::Finished => StreamEvent::Finished(id),
+            EventKind::Stopped => {
+                let code = stream.send.as_ref()?.check_writable().err().and_then(WriteError::stopped)?;
+                StreamEvent::Stopped { id, code }
+            }
+            EventKind::Reset => {
+                let receive = stream.receive.as_mut()?;
+                if told {
+                    receive.on_reset_told();
+                }
+                StreamEvent::Reset { id, code: receive.reset_code() }
+            }
+        };
+        self.settle(id);
+        told.then_some(event)
+    }
+
+    /// Bytes of this stream were acknowledged: its writer may go on once half its buffer is free, so that it is not woken
+    /// for every packet.
+    fn wake(&mut self, id: StreamId) {
+        let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+        let held = stream.send.as_ref().map_or(0, SendHalf::held);
+        if !stream.waiting || held > self.config.stream_send_buffer / 2 {
+            return;
+        }
+        if self.send_held < self.config.connection_send_buffer {
+            stream.waiting = false;
+            self.events.push(&mut stream.pending, id, EventKind::Writable);
+        } else {
+            enlist(&mut self.waiting, stream, id);
+        }
+    }
+
+    /// The connection's send buffer has room: so may writers that wait for it.
+    fn wake_all(&mut self) {
+        if self.send_held > self.config.connection_send_buffer / 2 {
+            return;
+        }
+        while let Some(id) = self.waiting.pop_front() {
+            if let Some(Some(stream)) = self.map.get_mut(&id) {
+                stream.enlisted = false;
+            }
+            self.wake(id);
+        }
+    }
+
+    /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
+    fn settle(&mut self, id: StreamId) {
+        let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+        let wants = stream.wants();
+        self.schedule.update(id, &mut stream.membership, wants);
+        if wants.has(Queue::Data) && self.send_credit.available() == 0 {
+            self.send_credit.on_blocked();
+        }
+        if !stream.is_done() {
+            return;
+        }
+        self.events.forget(stream.pending, id);
+        if stream.enlisted {
+            self.waiting.retain(|waiting| *waiting != id);
+        }
+        self.schedule.update(id, &mut stream.membership, Membership::default());
+        if let Some(receive) = &stream.receive {
+            self.segments -= receive.segments();
+        }
+        if let Some(send) = &stream.send {
+            self.send_held -= send.held();
+        }
+        self.map.remove(&id);
+        if id.initiator() != self.side {
+            let now = self.now;
+            self.counts(id.direction()).on_remote_gone(now);
+        }
+    }
+}
+
+/// Puts a stream into the list of those that wait for the connection, once.
+fn enlist(waiting: &mut VecDeque<StreamId>, stream: &mut Stream, id: StreamId) {
+    if !stream.enlisted {
+        stream.enlisted = true;
+        waiting.push_back(id);
+    }
+}
+
+/// The stream `id`, with its halves made if this is the first time that they matter. `None` if it was never created or is
+/// gone.
+fn touch<'a>(
+    map: &'a mut BTreeMap<StreamId, Option<Box<Stream>>>,
+    side: Side,
+    config: &StreamsConfig,
+    peer_limits: &PeerLimits,
+    id: StreamId,
+) -> Option<&'a mut Stream> {
+    let make = || {
+        Box::new(Stream {
+            send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
+            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.receive_credit(side, id))),
+            pending: Pending::default(),
+            membership: Membership::default(),
+            waiting: false,
+            enlisted: false,
+        })
+    };
+    map.get_mut(&id).map(|slot| &mut **slot.get_or_insert_with(make))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! What the endpoint lends a connection for the time of one call: the moment, chance, and memory to work in.
+
+use crate::packet::SentFrame;
+use crate::recovery::Outcome;
+use alloc::vec::Vec;
+use base::{Instant, Random};
+
+/// The arguments that every input call shares.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Chance.
+    pub random: &'a mut dyn Random,
+    /// Memory that is reused from packet to packet and from connection to connection, so that an idle connection owns
+    /// none and a busy one allocates none.
+    pub scratch: &'a mut Scratch,
+}
+
+/// Vectors that keep their capacity between packets.
+#[derive(Default)]
+pub struct Scratch {
+    /// What became of sent packets.
+    pub outcome: Outcome,
+    /// What the packet under construction carries.
+    pub sent: Vec<SentFrame>,
+}

@@ -1,0 +1,167 @@
+//! Reading frames (RFC 9000 section 19). Each check of that section is made here, once, so that no value of [`Frame`]
+//! needs to be checked again for its form. Every frame that is read is at least one byte, so a loop over them ends.
+
+use crate::violation::Violation;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
+use crate::wire::frame::ack::decode_ack;
+use crate::wire::frame::allowed::LAST_TYPE;
+use crate::wire::frame::types::{Frame, StreamFrame};
+use base::{Direction, Reader, StreamId, Truncated, VarInt};
+
+/// RFC 9000 s4.6: with more streams than this an ID would not fit a variable-length integer.
+const MAX_STREAMS: u64 = 1 << 60;
+
+impl<'a> Frame<'a> {
+    /// Reads one frame, or a run of PADDING frames. `reader` is not empty: that is the caller's loop condition, and an
+    /// empty one is answered as a truncated frame.
+    #[inline]
+    pub fn decode(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
+        let frame_type = reader.u8()?;
+        match frame_type {
+            // The three that most packets are made of come first.
+            0x08..=0x0f => decode_stream(reader, frame_type),
+            0x02 | 0x03 => decode_ack(reader, frame_type == 0x03).map(Frame::Ack),
+            0x00 => Ok(decode_padding(reader)),
+            0x01 => Ok(Frame::Ping),
+            0x06 => decode_crypto(reader),
+            0x04 | 0x05 | 0x10..=0x17 => decode_stream_control(reader, frame_type),
+            0x07 | 0x18..=0x1b | 0x1e => decode_connection_control(reader, frame_type),
+            0x1c | 0x1d => decode_close(reader, frame_type),
+            0x1f..=0x3f => Err(Violation::UnknownFrameType),
+            0x40..=0xff => Err(long_type(frame_type, reader)),
+        }
+    }
+}
+
+/// A type in more than one byte. None is known that needs it, so there is only the question what is wrong.
+fn long_type(first_byte: u8, reader: &Reader<'_>) -> Violation {
+    let following = (1usize << (first_byte >> 6)) - 1;
+    let Some(rest) = reader.peek().get(..following) else {
+        return Violation::FrameTruncated;
+    };
+    let value = rest.iter().fold(u64::from(first_byte & 0x3f), |value, byte| value << 8 | u64::from(*byte));
+    // RFC 9000 s12.4: a type that is known has to be in its shortest form.
+    if value <= LAST_TYPE { Violation::FrameTypeNotShortest } else { Violation::UnknownFrameType }
+}
+
+/// The first zero byte has been read.
+fn decode_padding<'a>(reader: &mut Reader<'a>) -> Frame<'a> {
+    let following = reader.peek().iter().take_while(|byte| **byte == 0).count();
+    let skipped = reader.bytes(following).map_or(0, <[u8]>::len);
+    Frame::Padding { bytes: 1 + skipped }
+}
+
+/// Section 19.8.
+#[inline]
+fn decode_stream<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+    let id = stream_id(reader)?;
+    let offset = if frame_type & 0x04 != 0 { reader.varint()? } else { 0 };
+    let data = if frame_type & 0x02 != 0 { reader.varint_prefixed()? } else { reader.rest() };
+    if offset + data.len() as u64 > VarInt::MAX.value() {
+        return Err(Violation::StreamOffsetTooLarge);
+    }
+    Ok(Frame::Stream(StreamFrame { id, offset, data, fin: frame_type & 0x01 != 0 }))
+}
+
+/// Section 19.6.
+fn decode_crypto<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
+    let offset = reader.varint()?;
+    let data = reader.varint_prefixed()?;
+    if offset + data.len() as u64 > VarInt::MAX.value() {
+        return Err(Violation::CryptoOffsetTooLarge);
+    }
+    Ok(Frame::Crypto { offset, data })
+}
+
+/// Sections 19.4, 19.5, 19.9 to 19.14: what opens, limits and ends streams.
+fn decode_stream_control<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+    Ok(match frame_type {
+        0x04 => {
+            let (id, error_code) = (stream_id(reader)?, error_code(reader)?);
+            Frame::ResetStream { id, error_code, final_size: reader.varint()? }
+        }
+        0x05 => Frame::StopSending { id: stream_id(reader)?, error_code: error_code(reader)? },
+        0x10 => Frame::MaxData { maximum: reader.varint()? },
+        0x11 => Frame::MaxStreamData { id: stream_id(reader)?, maximum: reader.varint()? },
+        0x12 | 0x13 => {
+            let maximum = stream_count(reader, Violation::MaxStreamsTooLarge)?;
+            Frame::MaxStreams { direction: direction(frame_type), maximum }
+        }
+        0x14 => Frame::DataBlocked { limit: reader.varint()? },
+        0x15 => Frame::StreamDataBlocked { id: stream_id(reader)?, limit: reader.varint()? },
+        0x16 | 0x17 => {
+            let limit = stream_count(reader, Violation::StreamsBlockedTooLarge)?;
+            Frame::StreamsBlocked { direction: direction(frame_type), limit }
+        }
+        _ => return Err(Violation::UnknownFrameType),
+    })
+}
+
+/// Sections 19.7, 19.15 to 19.18 and 19.20: tokens, connection IDs, paths and the handshake.
+fn decode_connection_control<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+    Ok(match frame_type {
+        0x07 => match reader.varint_prefixed()? {
+            [] => return Err(Violation::EmptyToken),
+            token => Frame::NewToken { token },
+        },
+        0x18 => decode_new_connection_id(reader)?,
+        0x19 => Frame::RetireConnectionId { sequence_number: reader.varint()? },
+        0x1a => Frame::PathChallenge { data: reader.array()? },
+        0x1b => Frame::PathResponse { data: reader.array()? },
+        0x1e => Frame::HandshakeDone,
+        _ => return Err(Violation::UnknownFrameType),
+    })
+}
+
+/// Section 19.15.
+fn decode_new_connection_id<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
+    let sequence_number = reader.varint()?;
+    let retire_prior_to = reader.varint()?;
+    if retire_prior_to > sequence_number {
+        return Err(Violation::RetirePriorToTooLarge);
+    }
+    let len = usize::from(reader.u8()?);
+    if len == 0 || len > ConnectionId::MAX_LEN {
+        return Err(Violation::ConnectionIdLength);
+    }
+    let connection_id = ConnectionId::new(reader.bytes(len)?).ok_or(Violation::ConnectionIdLength)?;
+    let reset_token = ResetToken(reader.array()?);
+    Ok(Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token })
+}
+
+/// Section 19.19.
+fn decode_close<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+    let error_code = error_code(reader)?;
+    if frame_type == 0x1d {
+        return Ok(Frame::ApplicationClose { error_code, reason: reader.varint_prefixed()? });
+    }
+    let frame_type = reader.varint()?;
+    Ok(Frame::ConnectionClose { error_code, frame_type, reason: reader.varint_prefixed()? })
+}
+
+fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, Violation> {
+    varint(reader).map(StreamId::from_varint)
+}
+
+fn error_code(reader: &mut Reader<'_>) -> Result<VarInt, Violation> {
+    varint(reader)
+}
+
+fn varint(reader: &mut Reader<'_>) -> Result<VarInt, Violation> {
+    VarInt::new(reader.varint()?).ok_or(Violation::FrameTruncated)
+}
+
+fn stream_count(reader: &mut Reader<'_>, too_large: Violation) -> Result<u64, Violation> {
+    let count = reader.varint()?;
+    if count > MAX_STREAMS { Err(too_large) } else { Ok(count) }
+}
+
+const fn direction(frame_type: u8) -> Direction {
+    if frame_type & 1 == 0 { Direction::Bidirectional } else { Direction::Unidirectional }
+}
+
+impl From<Truncated> for Violation {
+    fn from(_: Truncated) -> Violation {
+        Violation::FrameTruncated
+    }
+}

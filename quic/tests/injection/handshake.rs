@@ -1,0 +1,261 @@
+//! Keys and spaces: what is dropped before and after they are there, and the rules of Initial packets.
+
+use crate::peer::{Options, PLAIN, Peer, Stage, Tweak, encode};
+use base::Duration;
+use base::Side::{Client, Server};
+use quic::wire::connection_id::ConnectionId;
+use quic::wire::frame::Frame;
+use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
+use quic::{Event, Violation};
+use tls::Level;
+
+fn opened(peer: &mut Peer) -> u64 {
+    peer.connection().stats().packets_received
+}
+
+/// A5 and RFC 9000 section 14.1.
+#[test]
+fn a5_first_packets_that_are_too_small_begin_nothing() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    let hello = peer.take_crypto(Level::Initial);
+    let payload = encode(&Frame::Crypto { offset: 0, data: &hello });
+    let small = peer.packet(Initial, &payload, PLAIN);
+    assert!(small.len() < 1200);
+    peer.deliver(small.clone());
+    assert!(peer.target.is_empty() && peer.datagrams.is_empty());
+    // Padding after the packet makes the datagram large enough: that is what counts.
+    let mut padded = small;
+    padded.resize(1199, 0);
+    peer.deliver(padded.clone());
+    assert!(peer.target.is_empty());
+    padded.push(0);
+    peer.deliver(padded);
+    assert_eq!(peer.target.len(), 1);
+}
+
+#[test]
+fn a5_first_packets_to_short_ids_begin_nothing() {
+    for len in 0..=20 {
+        let mut peer = Peer::against(Server, Stage::Begun);
+        let hello = peer.take_crypto(Level::Initial);
+        let mut payload = encode(&Frame::Crypto { offset: 0, data: &hello });
+        payload.resize(1200, 0);
+        let id = ConnectionId::new(&vec![0xab; len]).unwrap();
+        peer.rekey_initial(id);
+        let packet = peer.packet(Initial, &payload, Tweak { destination: Some(id), ..PLAIN });
+        peer.deliver(packet);
+        assert_eq!(peer.target.len(), usize::from(len >= 8), "{len}");
+        assert_eq!(peer.datagrams.is_empty(), len < 8);
+    }
+}
+
+/// RFC 9000 section 14.1: also later Initial packets need a full datagram.
+#[test]
+fn later_small_initials_are_dropped_by_a_server() {
+    let mut peer = Peer::against(Server, Stage::Keys);
+    let before = opened_by_server(&mut peer);
+    let small = peer.packet(Initial, &[0x01; 30], PLAIN);
+    peer.deliver(small);
+    assert_eq!(opened_by_server(&mut peer), before);
+    peer.send(Initial, &[0x01]);
+    assert_eq!(opened_by_server(&mut peer), before + 1);
+}
+
+/// A server's connection has no handle before it has events: its effect is seen in what it acknowledges.
+fn opened_by_server(peer: &mut Peer) -> u64 {
+    peer.wait(Duration::from_millis(1));
+    peer.frames(|kind, frame| matches!((kind, frame), (Initial, Frame::Ack(_))).then_some(())).len() as u64
+}
+
+/// RFC 9000 section 17.2.2.
+#[test]
+fn a_client_drops_an_initial_with_a_token() {
+    let mut peer = Peer::against(Client, Stage::Begun);
+    let before = opened(&mut peer);
+    let with_token = peer.packet(Initial, &[0x01; 1200], Tweak { token: b"token", ..PLAIN });
+    peer.deliver(with_token);
+    assert_eq!(opened(&mut peer), before);
+    peer.send(Initial, &[0x01]);
+    assert_eq!(opened(&mut peer), before + 1);
+}
+
+/// P4: a server without Retry has no use for a token, whatever it is.
+#[test]
+fn p4_a_server_takes_any_token_for_none() {
+    static TOKEN: [u8; 200] = [0x5e; 200];
+    for len in 0..200 {
+        let mut peer = Peer::against(Server, Stage::Begun);
+        let hello = peer.take_crypto(Level::Initial);
+        let mut payload = encode(&Frame::Crypto { offset: 0, data: &hello });
+        payload.resize(1000, 0);
+        let mut packet = peer.packet(Initial, &payload, Tweak { token: &TOKEN[..len], ..PLAIN });
+        packet.resize(1300, 0);
+        peer.deliver(packet);
+        assert_eq!(peer.target.len(), 1);
+        let sent: usize = peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+        assert!(sent <= 3900, "a token nobody gave validates nothing");
+    }
+}
+
+/// A12 and RFC 9000 section 7.2: the source of the first packet stays.
+#[test]
+fn a12_a_changed_source_is_dropped() {
+    let other = ConnectionId::new(&[0x99; 8]);
+    let mut peer = Peer::against(Client, Stage::Begun);
+    peer.send(Initial, &[0x01]);
+    let before = opened(&mut peer);
+    let packet = peer.packet(Initial, &[0x01; 1200], Tweak { source: other, ..PLAIN });
+    peer.deliver(packet);
+    assert_eq!(opened(&mut peer), before);
+    let packet = peer.packet(Initial, &[0x01; 1200], Tweak { destination: other, ..PLAIN });
+    peer.deliver(packet);
+    assert_eq!(opened(&mut peer), before);
+    peer.advance_to(Stage::Established);
+}
+
+/// RFC 9000 section 12.2, M12: packets after one for another connection, or after one that cannot be opened, are read; and
+/// a datagram of many packets buys bounded work.
+#[test]
+fn m12_coalesced_packets_of_others_are_skipped() {
+    let other = ConnectionId::new(&[0x99; 8]);
+    let mut peer = Peer::against(Client, Stage::Keys);
+    let before = opened(&mut peer);
+    let mut forged = peer.packet(Handshake, &[0x01; 10], PLAIN);
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let foreign = peer.packet(Handshake, &[0x01; 10], Tweak { destination: other, ..PLAIN });
+    let good = peer.packet(Handshake, &[0x01; 10], PLAIN);
+    peer.deliver([forged, foreign, good.clone()].concat());
+    assert_eq!(opened(&mut peer), before + 1);
+    // The same again is a duplicate, in any number.
+    peer.deliver(good.repeat(60));
+    assert_eq!(opened(&mut peer), before + 1);
+    let many: Vec<u8> = (0..100).flat_map(|_| peer.packet(Handshake, &[0x01; 10], PLAIN)).collect();
+    peer.deliver(many);
+    assert!(opened(&mut peer) <= before + 9);
+}
+
+/// P6: as many packets as a datagram can hold.
+#[test]
+fn p6_a_datagram_full_of_tiny_packets() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    let mut tiny = vec![0xc0, 0, 0, 0, 1, 8];
+    tiny.extend(peer.original.as_slice());
+    tiny.extend([0, 0, 0]);
+    peer.deliver(tiny.repeat(65_000 / tiny.len()));
+    assert!(peer.target.is_empty());
+    peer.advance_to(Stage::Established);
+    peer.deliver(tiny.repeat(65_000 / tiny.len()));
+    assert!(peer.is_open());
+}
+
+/// RFC 9001 section 5.7: a server has the keys for 1-RTT packets before it may use them.
+#[test]
+fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {
+    let mut peer = Peer::against(Server, Stage::Keys);
+    let early = peer.packet(OneRtt, &[0x3f], PLAIN);
+    peer.deliver(early.clone());
+    assert!(peer.closes().is_empty() && peer.events.is_empty());
+    let finished = peer.take_crypto(Level::Handshake);
+    let packet = peer.packet(Handshake, &encode(&Frame::Crypto { offset: 0, data: &finished }), PLAIN);
+    // In one datagram the handshake is complete when the second packet is looked at.
+    peer.deliver([packet, early].concat());
+    assert!(peer.events.contains(&Event::Established));
+    assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
+}
+
+/// S19, RFC 9001 section 4.9.
+#[test]
+fn s19_packets_of_discarded_spaces_are_dropped() {
+    for target in [Client, Server] {
+        let mut peer = Peer::against(target, Stage::Established);
+        if target == Client {
+            peer.send_frame(OneRtt, &Frame::HandshakeDone);
+        }
+        assert!(peer.events.contains(&Event::Confirmed));
+        let before = opened(&mut peer);
+        for kind in [Initial, Handshake] {
+            // Not even a violation is seen any more.
+            peer.send(kind, &[0x3f]);
+        }
+        assert_eq!(opened(&mut peer), before);
+        assert!(peer.is_open());
+    }
+}
+
+/// A client throws Initial keys away with its first Handshake packet, a server with the first it receives.
+#[test]
+fn initial_keys_go_when_handshake_keys_are_used() {
+    let mut peer = Peer::against(Client, Stage::Established);
+    let before = opened(&mut peer);
+    peer.send(Initial, &[0x3f]);
+    assert_eq!(opened(&mut peer), before);
+    assert!(peer.is_open());
+    let mut peer = Peer::against(Server, Stage::Keys);
+    peer.send(Handshake, &[0x01]);
+    peer.send(Initial, &[0x3f]);
+    assert!(peer.closes().is_empty());
+    peer.send_crypto(Level::Handshake);
+    assert!(peer.is_open());
+}
+
+/// A2: three times what came, counted by datagrams, until a Handshake packet comes.
+#[test]
+fn a2_a_server_sends_three_times_what_came() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    let hello = peer.take_crypto(Level::Initial);
+    let payload = encode(&Frame::Crypto { offset: 0, data: &hello });
+    let first = peer.packet(Initial, &payload, PLAIN);
+    let second = peer.packet(Initial, &[0x01; 300], PLAIN);
+    let mut datagram = [first, second].concat();
+    datagram.resize(1200, 0);
+    peer.deliver(datagram);
+    let sent = |peer: &Peer| peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum::<usize>();
+    for _ in 0..12 {
+        assert!(sent(&peer) <= 3600, "{}", sent(&peer));
+        peer.wait(Duration::from_millis(700));
+    }
+    assert!(sent(&peer) >= 1200);
+    peer.send(Handshake, &[0x01]);
+    peer.wait(Duration::from_secs(1));
+    assert!(sent(&peer) > 3600, "validated by a Handshake packet: {}", sent(&peer));
+}
+
+/// P18: the ClientHello in three pieces in every order, with overlaps, in one packet or in three.
+#[test]
+fn p18_a_client_hello_in_pieces() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        for cut in [1, 4, 5, 40, 100] {
+            for one_packet in [false, true] {
+                let mut peer = Peer::with(Server, Stage::Begun, Options::default());
+                let hello = peer.take_crypto(Level::Initial);
+                let ends = [0..cut + 3, cut..hello.len() - 2, hello.len() - 10..hello.len()];
+                let pieces = order.map(|index| {
+                    let range = ends[index].clone();
+                    encode(&Frame::Crypto { offset: range.start as u64, data: &hello[range] })
+                });
+                if one_packet {
+                    peer.send(Initial, &pieces.concat());
+                } else {
+                    pieces.iter().for_each(|piece| peer.send(Initial, piece));
+                }
+                peer.send_crypto(Level::Handshake);
+                assert!(peer.events.contains(&Event::Established), "{order:?} {cut} {one_packet}");
+            }
+        }
+    }
+}
+
+/// P17: a ticket in pieces of one byte.
+#[test]
+fn p17_post_handshake_messages_in_pieces() {
+    let mut peer = Peer::against(Client, Stage::Established);
+    // A NewSessionTicket: lifetime, age_add, nonce, ticket, no extensions.
+    let body = [&[0, 0, 0, 9][..], &[1, 2, 3, 4], &[1, 7], &[0, 3, 1, 2, 3], &[0, 0]].concat();
+    let message = [&[4, 0, 0, body.len() as u8][..], &body].concat();
+    for (offset, byte) in message.iter().enumerate() {
+        peer.send_frame(OneRtt, &Frame::Crypto { offset: offset as u64, data: &[*byte] });
+        assert!(peer.is_open(), "{:?}", peer.events);
+    }
+}

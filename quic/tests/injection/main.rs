@@ -1,0 +1,17 @@
+//! A scripted peer against a real endpoint: any frame, in any packet, at any moment.
+
+#![allow(unreachable_pub, reason = "a test has no other crates to be reached from")]
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod closing;
+mod frames;
+mod handshake;
+mod ids;
+mod mutations;
+mod paths;
+mod peer;
+mod strangers;
+mod violations;

@@ -1,0 +1,243 @@
+//! Datagrams of no connection: stateless resets sent (A8), Version Negotiation sent and received (S10, S11).
+
+use crate::peer::{Options, PLAIN, Peer, Stage, Tweak};
+use base::Duration;
+use base::Random;
+use base::Side::{Client, Server};
+use quic::CloseReason;
+use quic::wire::connection_id::ConnectionId;
+use quic::wire::frame::Frame;
+use quic::wire::frame::PacketKind::{Initial, OneRtt};
+use quic::wire::header::Header;
+use quic::wire::transport_parameters::TransportParameters;
+use sim::SeededRandom;
+
+fn short(len: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    SeededRandom::new(seed).fill(&mut bytes);
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & 0x3f | 0x40;
+    }
+    bytes
+}
+
+#[test]
+fn a8_resets_are_one_byte_shorter_than_their_trigger_and_none_for_small_ones() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    for len in 0..=1500usize {
+        peer.datagrams.clear();
+        peer.deliver(short(len, len as u64));
+        // Not so many in a second that the limit counts.
+        peer.wait(Duration::from_millis(20));
+        if len <= 21 {
+            assert!(peer.datagrams.is_empty(), "{len}");
+            continue;
+        }
+        let [(_, reset)] = &peer.datagrams[..] else { panic!("{len}: {:?}", peer.datagrams.len()) };
+        assert!(reset.len() == len - 1 || (len > 43 && reset.len() == 42), "{} for {len}", reset.len());
+        assert_eq!(reset[0] & 0xc0, 0x40);
+    }
+}
+
+#[test]
+fn a8_resets_are_limited_in_rate() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    for number in 0..900 {
+        peer.deliver(short(100, number));
+    }
+    assert!((50..=100).contains(&peer.datagrams.len()), "{} in a second", peer.datagrams.len());
+    peer.wait(Duration::from_secs(1));
+    peer.deliver(short(100, 1));
+    assert!(peer.datagrams.len() <= 101);
+}
+
+#[test]
+fn a8_two_endpoints_that_do_not_know_each_other_fall_silent() {
+    let mut one = Peer::against(Server, Stage::Begun);
+    let mut other = Peer::with(Server, Stage::Begun, Options { seed: 5, ..Options::default() });
+    let mut datagram = short(1400, 3);
+    let mut exchanged = 0;
+    loop {
+        one.deliver(datagram);
+        let Some((_, answer)) = one.datagrams.pop() else { break };
+        other.deliver(answer);
+        let Some((_, answer)) = other.datagrams.pop() else { break };
+        datagram = answer;
+        exchanged += 1;
+        assert!(exchanged < 30);
+    }
+}
+
+/// A7: the token belongs to the ID, and another endpoint with other secrets gives another.
+#[test]
+fn a7_tokens_come_from_the_id_and_a_secret() {
+    let reset = |seed, packet: &[u8]| {
+        let mut peer = Peer::with(Server, Stage::Begun, Options { seed, ..Options::default() });
+        peer.deliver(packet.to_vec());
+        peer.datagrams.pop().unwrap().1.last_chunk::<16>().copied().unwrap()
+    };
+    let packet = short(100, 1);
+    let mut same_id = short(100, 2);
+    same_id[1..9].copy_from_slice(&packet[1..9]);
+    assert_eq!(reset(1, &packet), reset(1, &same_id));
+    assert_ne!(reset(1, &packet), reset(1, &short(100, 2)));
+    assert_ne!(reset(1, &packet), reset(2, &packet));
+}
+
+/// RFC 9000 section 10.3: a server that has lost everything but its secret resets the connections of its former life with
+/// the tokens that it gave then.
+#[test]
+fn a_server_with_the_same_secret_resets_connections_of_its_former_life() {
+    let options = |seed| Options { seed, reset_secret: Some(crypto::Secret::new(&[9; 32])), ..Options::default() };
+    let mut peer = Peer::with(Server, Stage::Established, options(1));
+    let parameters = TransportParameters::decode(&peer.peer_parameters(), Server).unwrap();
+    let announced = peer.frames(|_, frame| match frame {
+        Frame::NewConnectionId { connection_id, reset_token, .. } => Some((*connection_id, *reset_token)),
+        _ => None,
+    });
+    assert!(!announced.is_empty());
+    let all = [vec![(peer.destination, parameters.stateless_reset_token.unwrap())], announced].concat();
+    peer.target = Peer::with(Server, Stage::Begun, options(2)).target;
+    for (id, token) in all {
+        peer.datagrams.clear();
+        let packet = peer.packet(OneRtt, &[1; 50], Tweak { destination: Some(id), ..PLAIN });
+        peer.deliver(packet);
+        let [(_, reset)] = &peer.datagrams[..] else { panic!("one answer") };
+        assert_eq!(reset.last_chunk::<16>(), Some(&token.0));
+    }
+}
+
+/// Long headers of nobody are neither reset nor answered, and IDs of more than 20 bytes begin nothing.
+#[test]
+fn a5_long_packets_of_no_connection_are_dropped() {
+    let mut peer = Peer::against(Server, Stage::Begun);
+    for first in [0xc0, 0xd0, 0xe0, 0xf0, 0x80] {
+        for len in [8, 20, 21, 255] {
+            let mut packet = of_version(1, &vec![1; len], &[2; 8], 1400);
+            packet[0] = first;
+            peer.deliver(packet);
+            assert!(peer.target.is_empty() && peer.datagrams.is_empty(), "{first:#x} {len}");
+        }
+    }
+}
+
+fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Vec<u8> {
+    let mut bytes = vec![0xc3];
+    bytes.extend(version.to_be_bytes());
+    bytes.push(destination.len() as u8);
+    bytes.extend(destination);
+    bytes.push(source.len() as u8);
+    bytes.extend(source);
+    bytes.resize(len.max(bytes.len()), 0);
+    bytes
+}
+
+#[test]
+fn a_server_answers_unknown_versions_in_full_datagrams_only() {
+    for (destination_len, source_len) in [(8, 8), (0, 0), (20, 0), (255, 255)] {
+        let (destination, source) = (vec![1; destination_len], vec![2; source_len]);
+        let mut peer = Peer::against(Server, Stage::Begun);
+        for len in [0, 100, 1199] {
+            peer.deliver(of_version(0x0a0a_0a0a, &destination, &source, len));
+            assert!(peer.datagrams.is_empty());
+        }
+        peer.deliver(of_version(0x0a0a_0a0a, &destination, &source, 1200));
+        let (four_tuple, answer) = peer.datagrams.pop().unwrap();
+        assert_eq!(four_tuple, peer.four_tuple);
+        assert!(answer.len() < 1200);
+        assert_eq!(answer[..5], [answer[0], 0, 0, 0, 0]);
+        assert!(answer[0] & 0xc0 == 0xc0);
+        let mut ids = vec![source_len as u8];
+        ids.extend(&source);
+        ids.push(destination_len as u8);
+        ids.extend(&destination);
+        assert_eq!(answer[5..5 + ids.len()], ids);
+        assert_eq!(answer[5 + ids.len()..], [0, 0, 0, 1]);
+        assert!(peer.target.is_empty());
+    }
+}
+
+/// S10: Version Negotiation is never answered by a server, alone or with a connection.
+#[test]
+fn s10_a_server_never_answers_version_negotiation() {
+    for stage in [Stage::Begun, Stage::Keys, Stage::Established] {
+        let mut peer = Peer::against(Server, stage);
+        peer.datagrams.clear();
+        for destination in [peer.destination, peer.original] {
+            for versions in [&[][..], &[0, 0, 0, 1], &[0x1a, 0x2a, 0x3a, 0x4a, 0, 0, 0, 2]] {
+                let mut packet = of_version(0, destination.as_slice(), peer.source.as_slice(), 0);
+                packet.extend(versions);
+                peer.deliver(packet.clone());
+                packet.resize(1200, 0xff);
+                peer.deliver(packet);
+            }
+        }
+        assert!(peer.datagrams.is_empty() && peer.reason().is_none());
+    }
+    // Nor by a client, or for a version of which it knows nothing.
+    let mut peer = Peer::against(Client, Stage::Established);
+    peer.datagrams.clear();
+    peer.deliver(of_version(0x0a0a_0a0a, &[1; 8], &[2; 8], 1200));
+    peer.deliver(of_version(0x0a0a_0a0a, peer.destination.as_slice(), &[2; 8], 1200));
+    assert!(peer.datagrams.is_empty() && peer.is_open());
+}
+
+/// S11: a client believes it only as the first answer, with its own IDs, and without the version in use.
+#[test]
+fn s11_a_client_believes_version_negotiation_only_as_the_answer_to_its_first_packet() {
+    let offer = |peer: &Peer, destination: ConnectionId, source: ConnectionId, versions: &[u32]| {
+        let _ = peer;
+        let mut packet = of_version(0, destination.as_slice(), source.as_slice(), 0);
+        versions.iter().for_each(|version| packet.extend(version.to_be_bytes()));
+        packet
+    };
+    let other = ConnectionId::new(&[9; 8]).unwrap();
+    let mut peer = Peer::against(Client, Stage::Begun);
+    let (ours, theirs) = (peer.destination, peer.original);
+    for (destination, source, versions) in [
+        (ours, other, &[2][..]),
+        (ours, peer.source, &[2]),
+        (ours, ConnectionId::EMPTY, &[2]),
+        (ours, theirs, &[2, 1]),
+        (ours, theirs, &[1]),
+        (ours, theirs, &[]),
+    ] {
+        peer.deliver(offer(&peer, destination, source, versions));
+        assert!(peer.is_open(), "{destination} {source} {versions:?}");
+    }
+    let mut half = offer(&peer, ours, theirs, &[2, 3]);
+    half.pop();
+    peer.deliver(half);
+    assert!(peer.is_open());
+    // After a packet of the server.
+    let mut later = Peer::against(Client, Stage::Begun);
+    later.send(Initial, &[1]);
+    let packet = offer(&later, later.destination, later.original, &[2]);
+    later.deliver(packet);
+    assert!(later.is_open());
+    later.advance_to(Stage::Established);
+    // And now the real one.
+    peer.datagrams.clear();
+    peer.deliver(offer(&peer, ours, theirs, &[2, 0x1a2a_3a4a]));
+    assert_eq!(peer.reason(), Some(&CloseReason::VersionNegotiation { offered: vec![2, 0x1a2a_3a4a] }));
+    assert!(peer.datagrams.is_empty() && peer.target.is_empty());
+}
+
+/// P5: Retry packets of every length; none is asked for, so none is believed.
+#[test]
+fn p5_retry_packets_are_dropped_by_who_did_not_ask() {
+    for target in [Client, Server] {
+        let mut peer = Peer::against(target, Stage::Keys);
+        for len in 0..60 {
+            let mut packet = vec![0xf0, 0, 0, 0, 1, 8];
+            packet.extend(peer.destination.as_slice());
+            packet.push(8);
+            packet.extend(peer.source.as_slice());
+            packet.resize(packet.len() + len, 7);
+            assert!(len < 17 || matches!(Header::decode(&packet, 8), Ok(Header::Retry { .. })));
+            peer.deliver(packet);
+        }
+        assert!(peer.reason().is_none());
+        peer.advance_from_keys();
+    }
+}

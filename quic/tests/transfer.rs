@@ -1,0 +1,138 @@
+//! Bodies of all sizes each way, over links with and without loss: every byte, once, in order.
+
+mod support;
+
+use base::{Duration, Instant};
+use quic::Config;
+use sim::LinkConfig;
+use support::{Exchange, Pair};
+
+const SIZES: [u64; 3] = [64 << 10, 1 << 20, 100 << 20];
+
+fn transfer(seed: u64, exchange: Exchange, loss: f64, limit: Duration) -> Pair {
+    // 45 ms of round trip.
+    let mut link = LinkConfig::new(Duration::from_micros(22_500));
+    link.loss = loss;
+    link.rate = Some(125_000_000);
+    link.queue = 2 << 20;
+    let mut pair = Pair::new(seed, link, vec![exchange]);
+    pair.world.set_step_limit(100_000_000);
+    pair.complete(1, limit);
+    pair
+}
+
+#[test]
+fn downloads_without_loss() {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        transfer(seed as u64, Exchange { upload: 0, download: size }, 0.0, Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn uploads_without_loss() {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        transfer(seed as u64, Exchange { upload: size, download: 0 }, 0.0, Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn both_ways_with_one_percent_loss() {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        transfer(seed as u64, Exchange { upload: 0, download: size }, 0.01, Duration::from_secs(1000));
+        transfer(seed as u64, Exchange { upload: size, download: 0 }, 0.01, Duration::from_secs(1000));
+    }
+}
+
+#[test]
+fn both_ways_with_five_percent_loss() {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        transfer(seed as u64, Exchange { upload: 0, download: size }, 0.05, Duration::from_secs(10_000));
+        transfer(seed as u64, Exchange { upload: size, download: 0 }, 0.05, Duration::from_secs(10_000));
+    }
+}
+
+#[test]
+fn many_streams_at_once_beyond_the_limit_on_their_number() {
+    let exchanges =
+        (0..1000).map(|number| Exchange { upload: number * 7 % 5000, download: number * 13 % 20_000 }).collect();
+    let mut link = LinkConfig::new(Duration::from_millis(10));
+    link.loss = 0.02;
+    let mut pair = Pair::new(9, link, exchanges);
+    pair.complete(1000, Duration::from_secs(120));
+}
+
+#[test]
+fn an_idle_connection_times_out_on_both_ends_and_one_kept_alive_does_not() {
+    let link = LinkConfig::new(Duration::from_millis(10));
+    let mut pair = Pair::new(4, link, vec![]);
+    pair.world.run_for(Duration::from_secs(40));
+    for host in [pair.client, pair.server] {
+        assert!(matches!(pair.world.machine(host).closed[..], [quic::CloseReason::IdleTimeout(_)]));
+        assert!(pair.world.machine(host).endpoint.is_empty());
+    }
+    let alive = Config { keep_alive: Some(Duration::from_secs(10)), ..Config::default() };
+    let mut pair = Pair::with(5, link, vec![], alive, Config::default());
+    pair.world.run_for(Duration::from_secs(400));
+    assert!(pair.world.machine(pair.client).closed.is_empty() && pair.world.machine(pair.server).closed.is_empty());
+}
+
+#[test]
+fn a_close_is_told_to_the_peer_and_both_ends_forget_the_connection() {
+    let mut pair = Pair::new(6, LinkConfig::new(Duration::from_millis(10)), vec![]);
+    pair.world.run_for(Duration::from_secs(1));
+    let now = pair.world.now();
+    pair.world.machine_mut(pair.client).close(now, 77);
+    pair.world.run_for(Duration::from_secs(5));
+    let (client, server) = (pair.world.machine(pair.client), pair.world.machine(pair.server));
+    assert_eq!(client.closed, [quic::CloseReason::Local { code: base::VarInt::from_u32(77) }]);
+    let reason = quic::CloseReason::PeerApplication { code: base::VarInt::from_u32(77), reason: "done".into() };
+    assert_eq!(server.closed, [reason]);
+    assert!(client.endpoint.is_empty() && server.endpoint.is_empty());
+}
+
+#[test]
+fn the_path_is_found_to_carry_large_datagrams() {
+    let mut pair = Pair::new(7, LinkConfig::new(Duration::from_millis(10)), vec![]);
+    pair.world.run_for(Duration::from_secs(2));
+    assert_eq!(pair.world.machine(pair.client).stats().mtu, 1452);
+    let mut link = LinkConfig::new(Duration::from_millis(10));
+    link.mtu = 1300;
+    let mut pair = Pair::new(8, link, vec![Exchange { upload: 1_000_000, download: 1_000_000 }]);
+    pair.complete(1, Duration::from_secs(60));
+    pair.world.run_for(Duration::from_secs(5));
+    let mtu = pair.world.machine(pair.client).stats().mtu;
+    assert!((1280..=1300).contains(&mtu), "{mtu}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_at_the_same_moments() {
+    let run = |seed| {
+        let mut link = LinkConfig::new(Duration::from_millis(10));
+        link.loss = 0.05;
+        let mut pair = Pair::new(seed, link, vec![Exchange { upload: 300_000, download: 300_000 }]);
+        pair.complete(1, Duration::from_secs(100));
+        (pair.world.trace_hash(), pair.world.now())
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1).0, run(2).0);
+    assert!(run(1).1 > Instant::ZERO);
+}
+
+#[test]
+fn keys_are_updated_again_and_again_under_loss_and_reordering() {
+    let mut link = LinkConfig::new(Duration::from_millis(10));
+    link.loss = 0.05;
+    link.reorder = 0.1;
+    link.reorder_by = Duration::from_millis(30);
+    let often = |packets| Config { key_update_packets: packets, ..Config::default() };
+    // The client alone, the server alone, both, and as often as is allowed.
+    for (seed, (client, server)) in [(20, u64::MAX), (u64::MAX, 20), (30, 20), (1, 1)].into_iter().enumerate() {
+        let exchange = Exchange { upload: 1_000_000, download: 1_000_000 };
+        let mut pair = Pair::with(seed as u64, link, vec![exchange], often(client), often(server));
+        pair.complete(1, Duration::from_secs(300));
+        for host in [pair.client, pair.server] {
+            let updates = pair.world.machine(host).stats().key_updates;
+            assert!(updates > 5, "{updates} updates");
+        }
+    }
+}
