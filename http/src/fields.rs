@@ -1,0 +1,270 @@
+//! Field lines (RFC 9110 section 5): an order-keeping list of names and values.
+//!
+//! All text of a list stands in one buffer, and common names are constants of the program, so a message of ordinary size
+//! costs two allocations however many fields it has. Names are tokens in lower case, values hold no control characters:
+//! that is checked on the way in, so whoever writes a field to the wire need not ask again.
+
+mod names;
+
+use crate::characters::{has_uppercase, is_field_value, is_token};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A list of field lines. Lookups ignore case; the same name may occur more than once.
+#[derive(Clone, Default)]
+pub struct Fields {
+    lines: Vec<Line>,
+    text: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    name: Name,
+    value: Place,
+}
+
+#[derive(Clone, Copy)]
+enum Name {
+    Common(&'static str),
+    Other(Place),
+}
+
+/// Where in `text`. 32 bits, because a list above 4 GiB is refused.
+#[derive(Clone, Copy)]
+struct Place {
+    start: u32,
+    len: u32,
+}
+
+/// A name that is no token, a value with a control character or with space at an end, or more text than fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidField {
+    /// The name is empty or has a character that no token has.
+    Name,
+    /// The value has a control character, or white space at an end.
+    Value,
+    /// The list would be larger than 4 GiB.
+    TooLarge,
+}
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InvalidField::Name => "a field name must be a token",
+            InvalidField::Value => "a field value must not hold control characters or begin or end with white space",
+            InvalidField::TooLarge => "the fields are too large",
+        })
+    }
+}
+
+impl core::error::Error for InvalidField {}
+
+impl Fields {
+    /// What RFC 9114 section 4.2.2 adds to each line when it counts the size of a section.
+    pub const LINE_OVERHEAD: usize = 32;
+
+    /// No lines. Allocates nothing.
+    pub const fn new() -> Fields {
+        Fields { lines: Vec::new(), text: Vec::new() }
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Appends a line. Upper-case letters of the name become lower-case (RFC 9114 section 4.2).
+    pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        if has_uppercase(name) {
+            self.push_lower(&name.to_ascii_lowercase(), value)
+        } else {
+            self.push_lower(name, value)
+        }
+    }
+
+    /// Appends a line in place of all lines of that name.
+    pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
+        check(name.as_ref(), value.as_ref())?;
+        self.remove(&name);
+        self.push(name, value)
+    }
+
+    /// Drops all lines of that name, and says how many there were. Their text stays allocated as long as the list.
+    pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
+        let before = self.lines.len();
+        let text = &self.text;
+        self.lines.retain(|line| !line.name.text(text).as_bytes().eq_ignore_ascii_case(name.as_ref()));
+        before - self.lines.len()
+    }
+
+    /// The value of the first line of that name.
+    pub fn first(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
+        self.lines
+            .iter()
+            .find(|line| line.name.text(&self.text).as_bytes().eq_ignore_ascii_case(name.as_ref()))
+            .map(|line| line.value.of(&self.text))
+    }
+
+    /// The value of the first line of that name, if it is text.
+    pub fn first_text(&self, name: impl AsRef<[u8]>) -> Option<&str> {
+        self.first(name).and_then(|value| core::str::from_utf8(value).ok())
+    }
+
+    /// The values of all lines of that name, in order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(line, _)| line.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Whether there is a line of that name.
+    pub fn contains(&self, name: impl AsRef<[u8]>) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.lines.iter().map(|line| (line.name.text(&self.text), line.value.of(&self.text)))
+    }
+
+    /// The size as RFC 9114 section 4.2.2 counts it: name, value and 32 bytes for each line.
+    pub fn section_size(&self) -> u64 {
+        self.iter().map(|(name, value)| (name.len() + value.len() + Self::LINE_OVERHEAD) as u64).sum()
+    }
+
+    /// Appends a line whose name is in lower case already.
+    pub(crate) fn push_lower(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+        check(name, value)?;
+        if self.lines.is_empty() {
+            self.lines.reserve(USUAL_LINES);
+            self.text.reserve(USUAL_TEXT);
+        }
+        let name = match names::intern(name) {
+            Some(known) => Name::Common(known),
+            None => Name::Other(self.store(name)?),
+        };
+        let value = self.store(value)?;
+        self.lines.push(Line { name, value });
+        Ok(())
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> Result<Place, InvalidField> {
+        let start = self.text.len();
+        let end = start.checked_add(bytes.len()).ok_or(InvalidField::TooLarge)?;
+        u32::try_from(end).map_err(|_| InvalidField::TooLarge)?;
+        self.text.extend_from_slice(bytes);
+        Ok(Place { start: start as u32, len: bytes.len() as u32 })
+    }
+}
+
+/// Room for a message of ordinary size, so that it does not grow line by line.
+const USUAL_LINES: usize = 8;
+/// The same for the text, in bytes.
+const USUAL_TEXT: usize = 128;
+
+fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+    if !is_token(name) {
+        return Err(InvalidField::Name);
+    }
+    if !is_field_value(value) {
+        return Err(InvalidField::Value);
+    }
+    Ok(())
+}
+
+impl Name {
+    fn text(self, all: &[u8]) -> &str {
+        match self {
+            Name::Common(name) => name,
+            // A token is ASCII.
+            Name::Other(place) => core::str::from_utf8(place.of(all)).unwrap_or(""),
+        }
+    }
+}
+
+impl Place {
+    fn of(self, all: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        all.get(start..start + self.len as usize).unwrap_or(&[])
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Fields) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+impl fmt::Debug for Fields {
+    /// Values that carry credentials are left out: debug output ends in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secret = |name| matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie");
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| {
+                let shown = if is_secret(name) { &b"(not shown)"[..] } else { value };
+                (name, alloc::format!("{}", shown.escape_ascii()))
+            }))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_kept_and_case_does_not_matter() {
+        let mut fields = Fields::new();
+        fields.push("Accept", "a").unwrap();
+        fields.push("x-own", "b").unwrap();
+        fields.push("ACCEPT", "c").unwrap();
+        let lines: Vec<_> = fields.iter().collect();
+        assert_eq!(lines, [("accept", &b"a"[..]), ("x-own", b"b"), ("accept", b"c")]);
+        assert_eq!(fields.all("accept").collect::<Vec<_>>(), [b"a", b"c"]);
+        assert_eq!(fields.first("X-Own"), Some(&b"b"[..]));
+        assert_eq!(fields.section_size(), 6 + 5 + 6 + 3 + 3 * 32);
+    }
+
+    #[test]
+    fn set_and_remove() {
+        let mut fields = Fields::new();
+        fields.push("a", "1").unwrap();
+        fields.push("b", "2").unwrap();
+        fields.push("a", "3").unwrap();
+        fields.set("A", "4").unwrap();
+        assert_eq!(fields.iter().collect::<Vec<_>>(), [("b", &b"2"[..]), ("a", b"4")]);
+        assert_eq!(fields.set("b", "\n"), Err(InvalidField::Value));
+        assert!(fields.contains("b"), "a refused value must not remove the old one");
+        assert_eq!(fields.remove("b"), 1);
+        assert_eq!(fields.remove("b"), 0);
+    }
+
+    #[test]
+    fn names_and_values_are_checked() {
+        let mut fields = Fields::new();
+        for name in ["", "a b", "a:", ":path", "a\n", "é"] {
+            assert_eq!(fields.push(name, "v"), Err(InvalidField::Name), "{name:?}");
+        }
+        for value in ["a\r\nb", "\0", "\n", " a", "a\t", "\x7f"] {
+            assert_eq!(fields.push("n", value), Err(InvalidField::Value), "{value:?}");
+        }
+        assert!(fields.is_empty());
+        fields.push("n", "").unwrap();
+        fields.push("n", "a\tb \u{e9}").unwrap();
+    }
+
+    #[test]
+    fn debug_output_hides_credentials() {
+        let mut fields = Fields::new();
+        fields.push("cookie", "secret=1").unwrap();
+        fields.push("accept", "*/*").unwrap();
+        let text = alloc::format!("{fields:?}");
+        assert!(text.contains("*/*") && !text.contains("secret"));
+    }
+}

@@ -1,0 +1,28 @@
+//! What every version of HTTP shares (RFC 9110): methods, status codes, fields, authorities, message heads, and the rules
+//! that make a message malformed (RFC 9114 section 4; the same as RFC 9113 section 8).
+//!
+//! Nothing here knows a wire format. A decoder of one pushes `(name, value)` pairs into [`message_rules`]; an encoder of
+//! one takes them from [`RequestHead::lines`] and [`ResponseHead::lines`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod authority;
+pub mod characters;
+pub mod fields;
+pub mod message_rules;
+pub mod method;
+pub mod request;
+pub mod response;
+pub mod status;
+pub mod target;
+
+pub use authority::{Authority, InvalidAuthority};
+pub use fields::{Fields, InvalidField};
+pub use message_rules::{ContentLengthCheck, Malformed, RequestDecoder, ResponseDecoder, TrailersDecoder};
+pub use method::{InvalidMethod, Method};
+pub use request::{InvalidRequest, RequestHead};
+pub use response::ResponseHead;
+pub use status::{InvalidStatus, Status};
+pub use target::{InvalidTarget, Path, Protocol, Scheme};

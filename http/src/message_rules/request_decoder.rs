@@ -1,0 +1,148 @@
+//! Received lines into a [`RequestHead`] (RFC 9114 sections 4.2, 4.3.1 and 4.4; RFC 9220).
+
+use super::malformed::Malformed;
+use super::rules::{self, Section};
+use crate::authority::Authority;
+use crate::characters::is_field_value;
+use crate::fields::Fields;
+use crate::method::Method;
+use crate::request::RequestHead;
+use crate::target::{Path, Protocol, Scheme};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Collects the lines of one request head.
+#[derive(Debug, Default)]
+pub struct RequestDecoder {
+    /// Whether this side offered extended CONNECT.
+    extended_connect: bool,
+    method: Option<Method>,
+    scheme: Option<Scheme>,
+    authority: Option<Authority>,
+    /// Kept as bytes: what a path may be depends on method and scheme, which may come later.
+    path: Option<Box<[u8]>>,
+    protocol: Option<Protocol>,
+    host: Option<Authority>,
+    cookie: Vec<u8>,
+    has_cookie: bool,
+    fields: Fields,
+}
+
+impl RequestDecoder {
+    /// `extended_connect`: whether this side announced that it takes `:protocol` (RFC 9220 section 3).
+    pub fn new(extended_connect: bool) -> RequestDecoder {
+        RequestDecoder { extended_connect, ..RequestDecoder::default() }
+    }
+
+    /// The next line.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        if rules::is_pseudo(name) {
+            return self.push_pseudo(name, value);
+        }
+        match name {
+            b"host" => self.push_host(value),
+            b"cookie" => self.push_cookie(value),
+            _ => rules::push(&mut self.fields, Section::Request, name, value),
+        }
+    }
+
+    /// All lines were there.
+    pub fn finish(mut self) -> Result<RequestHead, Malformed> {
+        self.join_cookies()?;
+        rules::content_length(&self.fields)?;
+        let authority = self.agreed_authority()?;
+        let method = self.method.ok_or(Malformed::MissingPseudoField)?;
+        if self.protocol.is_some() && (method != Method::Connect || !self.extended_connect) {
+            return Err(Malformed::Protocol);
+        }
+        let (scheme, path) = if method == Method::Connect && self.protocol.is_none() {
+            check_connect(&self.scheme, &self.path, &authority)?;
+            (None, None)
+        } else {
+            let scheme = self.scheme.ok_or(Malformed::MissingPseudoField)?;
+            let path = self.path.ok_or(Malformed::MissingPseudoField)?;
+            if authority.is_none() && scheme.needs_authority() {
+                return Err(Malformed::MissingAuthority);
+            }
+            let path = Path::from_vec(path.into_vec(), &method, &scheme).map_err(|_| Malformed::Path)?;
+            (Some(scheme), Some(path))
+        };
+        Ok(RequestHead { method, scheme, authority, path, protocol: self.protocol, fields: self.fields })
+    }
+
+    fn push_pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        // RFC 9114 s4.3: all of them before the first ordinary field. Host and Cookie lines are kept apart from the others.
+        if !self.fields.is_empty() || self.host.is_some() || self.has_cookie {
+            return Err(Malformed::LatePseudoField);
+        }
+        match name {
+            b":method" => once(&mut self.method, || Method::from_bytes(value).map_err(|_| Malformed::Method)),
+            b":scheme" => once(&mut self.scheme, || Scheme::from_bytes(value).map_err(|_| Malformed::Scheme)),
+            b":authority" => once(&mut self.authority, || authority(value)),
+            b":path" => once(&mut self.path, || Ok(value.into())),
+            b":protocol" => once(&mut self.protocol, || Protocol::from_bytes(value).map_err(|_| Malformed::Protocol)),
+            _ => Err(Malformed::UnknownPseudoField),
+        }
+    }
+
+    fn push_host(&mut self, value: &[u8]) -> Result<(), Malformed> {
+        if self.host.is_some() {
+            return Err(Malformed::DuplicateHost);
+        }
+        self.host = Some(authority(value)?);
+        Ok(())
+    }
+
+    /// RFC 9114 s4.2.1: lines that were split for better compression become one again.
+    fn push_cookie(&mut self, value: &[u8]) -> Result<(), Malformed> {
+        // Each line is judged before they are joined: what is inside the joined text could not be told from its ends.
+        if !is_field_value(value) {
+            return Err(Malformed::FieldValue);
+        }
+        self.has_cookie = true;
+        if !self.cookie.is_empty() && !value.is_empty() {
+            self.cookie.extend_from_slice(b"; ");
+        }
+        self.cookie.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn join_cookies(&mut self) -> Result<(), Malformed> {
+        if self.has_cookie {
+            let cookie = core::mem::take(&mut self.cookie);
+            rules::push(&mut self.fields, Section::Request, b"cookie", &cookie)?;
+        }
+        Ok(())
+    }
+
+    /// RFC 9114 s4.3.1: where both are given they must be the same, or two servers would see two different sites.
+    fn agreed_authority(&mut self) -> Result<Option<Authority>, Malformed> {
+        match (self.authority.take(), self.host.take()) {
+            (Some(authority), Some(host)) if authority != host => Err(Malformed::HostDiffersFromAuthority),
+            (Some(authority), _) => Ok(Some(authority)),
+            (None, host) => Ok(host),
+        }
+    }
+}
+
+fn authority(value: &[u8]) -> Result<Authority, Malformed> {
+    Authority::from_bytes(value).map_err(|_| Malformed::Authority)
+}
+
+fn once<T>(place: &mut Option<T>, parse: impl FnOnce() -> Result<T, Malformed>) -> Result<(), Malformed> {
+    if place.is_some() {
+        return Err(Malformed::DuplicatePseudoField);
+    }
+    *place = Some(parse()?);
+    Ok(())
+}
+
+/// RFC 9114 s4.4: a plain CONNECT names host and port and nothing else.
+fn check_connect(
+    scheme: &Option<Scheme>,
+    path: &Option<Box<[u8]>>,
+    authority: &Option<Authority>,
+) -> Result<(), Malformed> {
+    let has_port = authority.as_ref().ok_or(Malformed::MissingAuthority)?.port().is_some();
+    if scheme.is_some() || path.is_some() || !has_port { Err(Malformed::Connect) } else { Ok(()) }
+}

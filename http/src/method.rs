@@ -1,0 +1,130 @@
+//! Request methods (RFC 9110 section 9).
+
+use crate::characters::is_token;
+use alloc::boxed::Box;
+use core::fmt;
+
+/// A request method: a case-sensitive token. The standard ones are numbers; others keep their text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Transfer a representation of the resource.
+    Get,
+    /// As `Get`, without the content.
+    Head,
+    /// Resource-specific processing of the content.
+    Post,
+    /// Replace all representations.
+    Put,
+    /// Remove all representations.
+    Delete,
+    /// A tunnel to the authority.
+    Connect,
+    /// Describe the communication options.
+    Options,
+    /// Loop the message back.
+    Trace,
+    /// Partial modification (RFC 5789).
+    Patch,
+    /// Any other token.
+    Extension(ExtensionMethod),
+}
+
+/// The text of a method that is none of the standard ones.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExtensionMethod(Box<str>);
+
+/// The bytes are no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidMethod;
+
+impl fmt::Display for InvalidMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a method must be a token")
+    }
+}
+
+impl core::error::Error for InvalidMethod {}
+
+const STANDARD: [Method; 9] = [
+    Method::Get,
+    Method::Head,
+    Method::Post,
+    Method::Put,
+    Method::Delete,
+    Method::Connect,
+    Method::Options,
+    Method::Trace,
+    Method::Patch,
+];
+
+impl Method {
+    /// From its text. Methods are case-sensitive: `get` is an extension, not `GET`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Method, InvalidMethod> {
+        if let Some(method) = STANDARD.iter().find(|method| method.as_str().as_bytes() == bytes) {
+            return Ok(method.clone());
+        }
+        let text = core::str::from_utf8(bytes).map_err(|_| InvalidMethod)?;
+        if is_token(bytes) { Ok(Method::Extension(ExtensionMethod(text.into()))) } else { Err(InvalidMethod) }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+            Method::Connect => "CONNECT",
+            Method::Options => "OPTIONS",
+            Method::Trace => "TRACE",
+            Method::Patch => "PATCH",
+            Method::Extension(ExtensionMethod(text)) => text,
+        }
+    }
+
+    /// Whether it only reads (RFC 9110 section 9.2.1).
+    pub const fn is_safe(&self) -> bool {
+        matches!(self, Method::Get | Method::Head | Method::Options | Method::Trace)
+    }
+
+    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
+    pub const fn is_idempotent(&self) -> bool {
+        self.is_safe() || matches!(self, Method::Put | Method::Delete)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        for method in STANDARD {
+            assert_eq!(Method::from_bytes(method.as_str().as_bytes()), Ok(method));
+        }
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        assert!(matches!(purge, Method::Extension(_)));
+        assert_eq!(purge.as_str(), "PURGE");
+        assert_ne!(Method::from_bytes(b"get"), Ok(Method::Get));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for bytes in [&b""[..], b"GE T", b"GET\r", b"\xff", b"G:T"] {
+            assert_eq!(Method::from_bytes(bytes), Err(InvalidMethod));
+        }
+    }
+
+    #[test]
+    fn safe_is_idempotent() {
+        assert!(STANDARD.iter().all(|method| !method.is_safe() || method.is_idempotent()));
+        assert!(!Method::Post.is_idempotent() && Method::Put.is_idempotent() && !Method::Put.is_safe());
+    }
+}
