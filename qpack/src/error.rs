@@ -1,0 +1,81 @@
+//! What the peer can do wrong, by the error code it leads to (RFC 9204 section 6).
+
+use core::fmt;
+
+/// A field section that cannot be decoded: QPACK_DECOMPRESSION_FAILED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecompressionError {
+    /// It ends inside a prefix, a line or a string.
+    Truncated,
+    /// An integer above 2^62 - 1, or in more than ten bytes.
+    IntegerTooLarge,
+    /// A string that is no Huffman code, or is padded wrongly.
+    Huffman,
+    /// An index past the end of the static table.
+    StaticIndex,
+    /// A reference to the dynamic table, which is empty.
+    DynamicReference,
+    /// A base below zero.
+    NegativeBase,
+}
+
+impl fmt::Display for DecompressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecompressionError::Truncated => "the field section ends too early",
+            DecompressionError::IntegerTooLarge => "an integer in the field section is too large",
+            DecompressionError::Huffman => "a string in the field section is not Huffman-coded",
+            DecompressionError::StaticIndex => "no such line in the static table",
+            DecompressionError::DynamicReference => "a reference to the dynamic table, which is empty",
+            DecompressionError::NegativeBase => "a base below zero",
+        })
+    }
+}
+
+impl core::error::Error for DecompressionError {}
+
+/// An instruction the peer's encoder must not send: QPACK_ENCODER_STREAM_ERROR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncoderStreamError {
+    /// A capacity above the one we advertise.
+    Capacity,
+    /// An entry that does not fit in the table.
+    EntryTooLarge,
+    /// A reference to an entry that is not there.
+    Reference,
+}
+
+impl fmt::Display for EncoderStreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EncoderStreamError::Capacity => "a dynamic table larger than allowed",
+            EncoderStreamError::EntryTooLarge => "an entry larger than the dynamic table",
+            EncoderStreamError::Reference => "a duplicate of an entry that is not there",
+        })
+    }
+}
+
+impl core::error::Error for EncoderStreamError {}
+
+/// An instruction the peer's decoder must not send: QPACK_DECODER_STREAM_ERROR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecoderStreamError {
+    /// An acknowledgment of a section that refers to no dynamic entry.
+    SectionAcknowledgment,
+    /// More insertions acknowledged than were sent, or none.
+    InsertCountIncrement,
+    /// An integer above 2^62 - 1, or in more than ten bytes.
+    IntegerTooLarge,
+}
+
+impl fmt::Display for DecoderStreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecoderStreamError::SectionAcknowledgment => "an acknowledgment of a section that needs none",
+            DecoderStreamError::InsertCountIncrement => "an acknowledgment of insertions that were not sent",
+            DecoderStreamError::IntegerTooLarge => "an integer on the decoder stream is too large",
+        })
+    }
+}
+
+impl core::error::Error for DecoderStreamError {}

@@ -1,0 +1,99 @@
+//! The Huffman code for strings (RFC 7541 section 5.2).
+
+mod table;
+
+use alloc::vec::Vec;
+use table::{CODES, END_OF_STRING, LENGTHS, LONGEST, SHORT, SYMBOLS};
+
+/// Why a string is no Huffman code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HuffmanError {
+    /// The end-of-string symbol inside, padding of eight bits or more, or padding that is not all ones.
+    Invalid,
+    /// More bytes than the caller takes.
+    TooLong,
+}
+
+/// Bytes that `text` takes when coded.
+pub fn encoded_len(text: &[u8]) -> usize {
+    let bits: usize = text.iter().map(|byte| usize::from(code(*byte).1)).sum();
+    bits.div_ceil(8)
+}
+
+/// Appends the code of `text`.
+pub fn encode(text: &[u8], out: &mut Vec<u8>) {
+    // At most seven bits wait between symbols and a code has at most thirty, so 64 bits never overflow.
+    let mut waiting = 0u64;
+    let mut bits = 0u32;
+    for byte in text {
+        let (code, length) = code(*byte);
+        waiting = waiting << length | u64::from(code);
+        bits += u32::from(length);
+        while bits >= 8 {
+            bits -= 8;
+            out.push((waiting >> bits) as u8);
+        }
+    }
+    if bits > 0 {
+        // RFC 7541 s5.2: padded with the first bits of the end-of-string code, which are ones.
+        out.push((waiting << (8 - bits)) as u8 | (0xff >> bits) as u8);
+    }
+}
+
+/// Appends what `coded` stands for, at most `max_len` bytes of it.
+pub fn decode(coded: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), HuffmanError> {
+    let limit = out.len().saturating_add(max_len);
+    let mut input = coded.iter();
+    // The bits not used yet, at the top.
+    let mut waiting = 0u64;
+    let mut bits = 0u32;
+    loop {
+        while bits <= 56 {
+            let Some(byte) = input.next() else { break };
+            waiting |= u64::from(*byte) << (56 - bits);
+            bits += 8;
+        }
+        let (symbol, length) = match SHORT.get((waiting >> 56) as usize) {
+            Some(&(symbol, length)) if length > 0 => (u16::from(symbol), u32::from(length)),
+            _ => long_code((waiting >> 32) as u32),
+        };
+        if length > bits {
+            return check_padding(waiting, bits);
+        }
+        if symbol == END_OF_STRING {
+            return Err(HuffmanError::Invalid);
+        }
+        if out.len() >= limit {
+            return Err(HuffmanError::TooLong);
+        }
+        out.push(symbol as u8);
+        waiting <<= length;
+        bits -= length;
+    }
+}
+
+fn code(byte: u8) -> (u32, u8) {
+    CODES.get(usize::from(byte)).copied().unwrap_or((0, 0))
+}
+
+/// Symbol and length of the code at the top of `window`, which is longer than eight bits.
+fn long_code(window: u32) -> (u16, u32) {
+    for (length, codes) in LENGTHS.iter().enumerate().skip(9) {
+        if u64::from(window) < codes.end {
+            let code = window >> (32 - length);
+            let place = codes.first_place + (code - codes.first_code) as usize;
+            return (SYMBOLS.get(place).copied().unwrap_or(END_OF_STRING), length as u32);
+        }
+    }
+    // All thirty bits are ones and the two below do not matter: the end of the string.
+    (END_OF_STRING, LONGEST as u32)
+}
+
+/// What is left is less than a symbol. RFC 7541 s5.2: fewer than eight bits, all ones.
+fn check_padding(waiting: u64, bits: u32) -> Result<(), HuffmanError> {
+    let expected = !(u64::MAX.checked_shr(bits).unwrap_or(0));
+    if bits < 8 && waiting == expected { Ok(()) } else { Err(HuffmanError::Invalid) }
+}
+
+#[cfg(test)]
+mod tests;
