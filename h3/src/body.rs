@@ -1,0 +1,202 @@
+//! What the application calls on both sides: content, trailers, and the ends of a message.
+
+use crate::connection::Connection;
+use crate::error_code;
+use crate::event::{Body, SendError};
+use crate::exchange::{Progress, advance};
+use crate::message::headers_frame;
+use crate::request_stream::{Phase, SendPhase};
+use crate::transport::{Read, Transport};
+use crate::violation::Violation;
+use base::{Bytes, Side, StreamId, VarInt};
+use http::message_rules::check_trailers;
+use http::{Fields, Method};
+
+impl Connection {
+    /// Sends content. What does not fit stays in `data`, and `Event::Writable` tells when to go on. Nothing is copied.
+    ///
+    /// Fails, and takes nothing, if the head has not been sent, or if there is more than Content-Length said.
+    pub fn send_body(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        data: &mut Bytes,
+    ) -> Result<(), SendError> {
+        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        check_sending(stream.send.phase)?;
+        stream.send.check_length(data.len() as u64)?;
+        let before = data.len();
+        stream.send.body(transport, id, data, &mut self.shared.data_headers)?;
+        stream.send.on_accepted(before - data.len());
+        Ok(())
+    }
+
+    /// Sends trailers and ends the message.
+    pub fn send_trailers(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        fields: &Fields,
+    ) -> Result<(), SendError> {
+        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        check_sending(stream.send.phase)?;
+        // RFC 9114 s4.4: a tunnel has only DATA.
+        if stream.method == Method::Connect {
+            return Err(SendError::WrongOrder);
+        }
+        check_trailers(fields)?;
+        let frame = headers_frame(fields.iter(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        stream.send.length_check.map_or(Ok(()), |check| check.on_end())?;
+        stream.send.frame(transport, id, frame)?;
+        self.finish(transport, id)
+    }
+
+    /// Ends the message. Fails if less was sent than Content-Length said; the message can then only be `reset`.
+    ///
+    /// A server that has not read all of the request tells the client that the rest is not needed, if there is any.
+    pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
+        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        match stream.send.phase {
+            SendPhase::Stopped(_) => stream.send.abandon(None),
+            phase => {
+                check_sending(phase)?;
+                stream.send.length_check.map_or(Ok(()), |check| check.on_end())?;
+                stream.send.finish(transport, id);
+            }
+        }
+        if self.shared.side == Side::Server {
+            self.leave_rest(transport, id);
+        }
+        self.remove_if_over(id);
+        Ok(())
+    }
+
+    /// The response is complete, so what may still come of the request is not wanted. Most often that is nothing but the
+    /// end of the stream, in a packet of its own; a client that has nothing more to send is not told to stop.
+    fn leave_rest(&mut self, transport: &mut impl Transport, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.receive.has_ended() {
+            return;
+        }
+        stream.receive.is_unwanted = true;
+        if stream.receive.expects_content() {
+            self.give_up_reading(transport, id, error_code::H3_NO_ERROR);
+        } else {
+            self.read_unwanted(transport, id);
+        }
+    }
+
+    /// Something came on a stream whose rest is not wanted: its end is fine, anything else is stopped.
+    pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        match transport.read(id, 1) {
+            Read::Blocked => return,
+            Read::Finished | Read::Reset(_) => stream.receive.abandon(),
+            Read::Data(_) => self.give_up_reading(transport, id, error_code::H3_NO_ERROR),
+        }
+        self.remove_if_over(id);
+    }
+
+    /// Gives up both directions, and forgets the stream: no event about it follows. The code for a client, and for a
+    /// server that has begun to work, is `H3_REQUEST_CANCELLED` (RFC 9114 section 4.1.1).
+    pub fn reset(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
+        let code = self.allowed_code(code);
+        self.forget_events(id);
+        let Some(stream) = self.streams.get(&id) else { return };
+        if !stream.send.has_ended() {
+            transport.reset(id, code);
+        }
+        if !stream.receive.has_ended() {
+            transport.stop_sending(id, code);
+        }
+        self.remove(id);
+    }
+
+    /// Gives up reading the peer's message; ours goes on.
+    pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
+        self.give_up_reading(transport, id, self.allowed_code(code));
+        self.remove_if_over(id);
+    }
+
+    /// RFC 9114 s4.1.1: only a server can say that it has not begun; a client that says so means that it gives up.
+    fn allowed_code(&self, code: VarInt) -> VarInt {
+        let is_misused = self.shared.side == Side::Client && code == error_code::H3_REQUEST_REJECTED;
+        if is_misused { error_code::H3_REQUEST_CANCELLED } else { code }
+    }
+
+    /// The next content, at most `max` bytes. The peer gets credit for what is read here.
+    pub fn read_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
+        loop {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                return if self.is_closed { Body::Blocked } else { Body::Gone };
+            };
+            if stream.receive.body_left() > 0 {
+                return match self.read_frame(transport, id, max.max(1)) {
+                    Ok(body) => body,
+                    Err(violation) => {
+                        self.on_violation(transport, id, violation);
+                        Body::Blocked
+                    }
+                };
+            }
+            match stream.receive.phase {
+                Phase::Finished => return Body::End,
+                Phase::Head => return Body::Blocked,
+                Phase::Abandoned => return Body::Gone,
+                _ => {}
+            }
+            // The end of a DATA frame: another one, trailers or the end may follow. The application is reading, so
+            // content that follows needs no announcement.
+            stream.receive.is_announced = true;
+            let progress = advance(&mut self.shared, stream, id, transport);
+            let has_content = stream.receive.body_left() > 0;
+            if !has_content {
+                stream.receive.is_announced = false;
+            }
+            match progress {
+                Ok(Progress::Waiting) if has_content => {}
+                Ok(Progress::Finished) => {
+                    self.remove_if_over(id);
+                    return Body::End;
+                }
+                progress => {
+                    self.on_progress(transport, id, progress);
+                    return Body::Blocked;
+                }
+            }
+        }
+    }
+
+    /// Content of the DATA frame that is being received.
+    fn read_frame(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Result<Body, Violation> {
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(Body::Blocked) };
+        let mut piece = stream.receive.take_ahead(max);
+        if piece.is_empty() {
+            let left = usize::try_from(stream.receive.body_left()).unwrap_or(usize::MAX);
+            piece = match transport.read(id, max.min(left)) {
+                Read::Data(bytes) => bytes,
+                Read::Finished => return Err(Violation::FrameTruncated),
+                Read::Reset(code) => {
+                    self.on_progress(transport, id, Ok(Progress::Reset(code)));
+                    return Ok(Body::Blocked);
+                }
+                Read::Blocked => {
+                    stream.receive.is_announced = false;
+                    return Ok(Body::Blocked);
+                }
+            };
+        }
+        stream.receive.on_body(piece.len())?;
+        Ok(Body::Data(piece))
+    }
+}
+
+/// Whether content, trailers or the end may be sent.
+fn check_sending(phase: SendPhase) -> Result<(), SendError> {
+    match phase {
+        SendPhase::Body => Ok(()),
+        SendPhase::Head => Err(SendError::WrongOrder),
+        SendPhase::Stopped(code) => Err(SendError::Stopped(code)),
+        SendPhase::Finishing | SendPhase::Ended => Err(SendError::NoStream),
+    }
+}

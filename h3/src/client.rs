@@ -1,0 +1,56 @@
+//! What a client's application calls.
+
+use crate::connection::Connection;
+use crate::event::SendError;
+use crate::message::headers_frame;
+use crate::request_stream::{RequestStream, SendPhase};
+use crate::transport::Transport;
+use alloc::boxed::Box;
+use base::{Direction, Side, StreamId};
+use http::RequestHead;
+use http::message_rules::check_request;
+
+impl Connection {
+    /// Sends a request; with `end`, all of it. On an error nothing was sent, and the request can be sent elsewhere:
+    /// `Blocked` passes by itself (`Event::RequestsAvailable`), `GoingAway` needs another connection.
+    pub fn send_request(
+        &mut self,
+        transport: &mut impl Transport,
+        head: &RequestHead,
+        end: bool,
+    ) -> Result<StreamId, SendError> {
+        if self.is_closed {
+            return Err(SendError::Closed);
+        }
+        if self.shared.side == Side::Server {
+            return Err(SendError::WrongOrder);
+        }
+        if self.shared.goaway.received.is_some() || self.shared.goaway.sent.is_some() {
+            return Err(SendError::GoingAway);
+        }
+        if head.protocol.is_some() && !self.shared.peer.extended_connect {
+            return Err(SendError::NoExtendedConnect);
+        }
+        let check = check_request(head)?;
+        if end {
+            check.on_end()?;
+        }
+        let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        let Some(id) = transport.open(Direction::Bidirectional) else {
+            self.wants_stream = true;
+            return Err(SendError::Blocked);
+        };
+        let mut stream = Box::new(RequestStream::new());
+        stream.method = head.method.clone();
+        stream.is_known = true;
+        stream.send.phase = SendPhase::Body;
+        stream.send.length_check = Some(check);
+        // A stream that was opened just now cannot have been stopped.
+        stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
+        if end {
+            stream.send.finish(transport, id);
+        }
+        self.streams.insert(id, stream);
+        Ok(id)
+    }
+}

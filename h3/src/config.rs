@@ -1,0 +1,49 @@
+//! What an application decides, and the limits that a peer is held to. SETTINGS advertises what is enforced.
+
+/// Options of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What the peer can make us hold or do.
+    pub limits: Limits,
+    /// Whether a server takes extended CONNECT (RFC 9220).
+    pub extended_connect: bool,
+    /// Any number: chooses the meaningless setting and frame that are sent once, so that peers stay used to ignoring what
+    /// they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
+    pub grease: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { limits: Limits::default(), extended_connect: false, grease: Some(0x0b5e) }
+    }
+}
+
+/// Everything that is bounded, each with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// SETTINGS_MAX_FIELD_SECTION_SIZE in bytes: names, values and 32 for each line. 64 KiB is more than any browser sends.
+    pub max_field_section_size: u64,
+    /// Bytes of field sections that have come in part, over all streams. A section is held only while it spans packets,
+    /// so honest peers stay far below.
+    pub max_header_buffer: usize,
+    /// Requests the application may have in hand at once. A request counts until the application has ended its response,
+    /// not until the peer lost interest: cancelling does not make room for more work.
+    pub max_concurrent_requests: usize,
+    /// How often a peer may do what is allowed but useless: cancelled or malformed requests, frames and streams of
+    /// unknown types, empty DATA frames, informational responses. Requests that end well earn some of it back.
+    pub glitches: u32,
+    /// What each request that ends well earns back.
+    pub glitches_earned: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_field_section_size: 64 * 1024,
+            max_header_buffer: 1024 * 1024,
+            max_concurrent_requests: 256,
+            glitches: 1000,
+            glitches_earned: 4,
+        }
+    }
+}

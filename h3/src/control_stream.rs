@@ -1,0 +1,151 @@
+//! The peer's control stream (RFC 9114 section 6.2.1): bytes in, checked frames out.
+
+use crate::frame::{FrameHeader, FrameType};
+use crate::frame_reader::FrameHeaderReader;
+use crate::priority;
+use crate::settings::{self, PeerSettings};
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::{Bytes, Reader, Side};
+
+/// What the control stream tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ControlFrame {
+    Settings(PeerSettings),
+    /// The identifier, not checked yet.
+    GoAway(u64),
+    /// A frame that changes nothing here.
+    Ignored,
+}
+
+/// Reads one control stream.
+#[derive(Debug)]
+pub(crate) struct ControlStream {
+    /// Whose stream it is.
+    peer: Side,
+    header: FrameHeaderReader,
+    state: State,
+    has_settings: bool,
+    max_push_id: Option<u64>,
+}
+
+#[derive(Debug)]
+enum State {
+    Header,
+    /// The payload is wanted as a whole.
+    Payload {
+        frame_type: FrameType,
+        left: usize,
+        payload: Vec<u8>,
+    },
+    /// The payload is not wanted.
+    Skip {
+        left: u64,
+    },
+}
+
+impl ControlStream {
+    pub(crate) const fn new(peer: Side) -> ControlStream {
+        let header = FrameHeaderReader::new();
+        ControlStream { peer, header, state: State::Header, has_settings: false, max_push_id: None }
+    }
+
+    /// The next frame that ends in `input`; `None` when all of `input` was taken.
+    pub(crate) fn read(&mut self, input: &mut Bytes) -> Result<Option<ControlFrame>, Violation> {
+        loop {
+            match &mut self.state {
+                State::Header => match self.header.read(input) {
+                    Some(header) => self.on_header(header)?,
+                    None => return Ok(None),
+                },
+                State::Skip { left } => {
+                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                    input.advance(taken);
+                    *left -= taken as u64;
+                    if *left > 0 {
+                        return Ok(None);
+                    }
+                    self.state = State::Header;
+                    return Ok(Some(ControlFrame::Ignored));
+                }
+                State::Payload { frame_type, left, payload } => {
+                    let piece = input.split_to(*left);
+                    payload.extend_from_slice(&piece);
+                    *left -= piece.len();
+                    if *left > 0 {
+                        return Ok(None);
+                    }
+                    let (frame_type, payload) = (*frame_type, core::mem::take(payload));
+                    self.state = State::Header;
+                    return self.on_payload(frame_type, &payload).map(Some);
+                }
+            }
+        }
+    }
+
+    /// A header is judged at once, so that a wrong frame is refused before its payload comes.
+    fn on_header(&mut self, header: FrameHeader) -> Result<(), Violation> {
+        let FrameHeader { frame_type, length } = header;
+        if !self.has_settings && frame_type != FrameType::Settings {
+            return Err(Violation::MissingSettings);
+        }
+        let max_len = match frame_type {
+            FrameType::Settings if self.has_settings => return Err(Violation::SecondSettings),
+            FrameType::Settings if length > settings::MAX_LEN => return Err(Violation::ControlFrameTooLarge),
+            FrameType::Settings => settings::MAX_LEN,
+            FrameType::Data | FrameType::Headers | FrameType::PushPromise => {
+                return Err(Violation::FrameOnControlStream);
+            }
+            FrameType::Reserved => return Err(Violation::ReservedFrame),
+            FrameType::MaxPushId | FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush
+                if self.peer == Side::Server =>
+            {
+                return Err(Violation::FrameOfClient);
+            }
+            // One integer each.
+            FrameType::CancelPush | FrameType::GoAway | FrameType::MaxPushId => 8,
+            FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush if length > priority::MAX_LEN => {
+                return Err(Violation::ControlFrameTooLarge);
+            }
+            FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush => priority::MAX_LEN,
+            FrameType::Unknown => {
+                self.state = State::Skip { left: length };
+                return Ok(());
+            }
+        };
+        let left = usize::try_from(length).ok().filter(|_| length <= max_len).ok_or(Violation::FrameLength)?;
+        self.state = State::Payload { frame_type, left, payload: Vec::new() };
+        Ok(())
+    }
+
+    fn on_payload(&mut self, frame_type: FrameType, payload: &[u8]) -> Result<ControlFrame, Violation> {
+        match frame_type {
+            FrameType::Settings => {
+                let settings = PeerSettings::decode(payload)?;
+                self.has_settings = true;
+                Ok(ControlFrame::Settings(settings))
+            }
+            FrameType::GoAway => only_integer(payload).map(ControlFrame::GoAway),
+            // RFC 9114 s7.2.3: this side neither allows nor promises pushes, so whatever is cancelled cannot exist.
+            FrameType::CancelPush => only_integer(payload).and(Err(Violation::PushNotAllowed)),
+            FrameType::MaxPushId => {
+                let id = only_integer(payload)?;
+                if self.max_push_id.is_some_and(|before| id < before) {
+                    return Err(Violation::MaxPushIdDecreased);
+                }
+                self.max_push_id = Some(id);
+                Ok(ControlFrame::Ignored)
+            }
+            FrameType::PriorityUpdateRequest => priority::check_request(payload).map(|()| ControlFrame::Ignored),
+            FrameType::PriorityUpdatePush => priority::check_push(payload).map(|()| ControlFrame::Ignored),
+            _ => Ok(ControlFrame::Ignored),
+        }
+    }
+}
+
+/// RFC 9114 s7.1: exactly the fields of the frame, nothing less and nothing more.
+fn only_integer(payload: &[u8]) -> Result<u64, Violation> {
+    let mut reader = Reader::new(payload);
+    let value = reader.varint().map_err(|_| Violation::FrameLength)?;
+    if reader.is_empty() { Ok(value) } else { Err(Violation::FrameLength) }
+}

@@ -1,0 +1,162 @@
+//! What one exchange of request and response needs from its connection, and the loop that reads a request stream.
+//!
+//! The loop stops at content: that stays in the transport, on the peer's credit, until the application reads it.
+
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::event::Event;
+use crate::frame::DataHeaders;
+use crate::goaway::GoAway;
+use crate::message;
+use crate::request_stream::{Next, Phase, RequestStream};
+use crate::settings::PeerSettings;
+use crate::transport::{Read, Transport};
+use crate::violation::Violation;
+use alloc::collections::VecDeque;
+use base::{Side, StreamId};
+use http::{ContentLengthCheck, Method};
+
+/// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
+/// asked for it, so this is also what an exchange can run ahead.
+const READ_AHEAD: usize = 2048;
+
+/// The state that exchanges share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Our side.
+    pub(crate) side: Side,
+    pub(crate) config: Config,
+    pub(crate) budget: Budget,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) peer: PeerSettings,
+    pub(crate) goaway: GoAway,
+    /// Bytes of field sections that have come in part.
+    pub(crate) header_buffered: usize,
+    /// Requests the application has and has not answered to the end.
+    pub(crate) in_hand: usize,
+    pub(crate) decoder: qpack::Decoder,
+    pub(crate) data_headers: DataHeaders,
+}
+
+impl Shared {
+    pub(crate) fn new(side: Side, config: Config) -> Shared {
+        Shared {
+            side,
+            budget: Budget::new(&config.limits),
+            config,
+            events: VecDeque::new(),
+            peer: PeerSettings::default(),
+            goaway: GoAway::default(),
+            header_buffered: 0,
+            in_hand: 0,
+            decoder: qpack::Decoder::new(),
+            data_headers: DataHeaders::default(),
+        }
+    }
+
+    /// An exchange is over, whatever way.
+    pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
+        self.header_buffered -= stream.receive.buffered();
+        if stream.is_known && self.side == Side::Server {
+            self.in_hand -= 1;
+        }
+    }
+}
+
+/// How far reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nothing more for now: the transport has nothing, or the application has to read content.
+    Waiting,
+    /// The message is complete.
+    Finished,
+    /// The peer reset the stream.
+    Reset(base::VarInt),
+}
+
+/// Reads a stream up to content, its end, or the end of what has come.
+pub(crate) fn advance(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    transport: &mut impl Transport,
+) -> Result<Progress, Violation> {
+    let max_section = shared.config.limits.max_field_section_size;
+    while !stream.receive.has_ended() {
+        let before = stream.receive.buffered();
+        let next = stream.receive.next(max_section, shared.side);
+        shared.header_buffered = shared.header_buffered - before + stream.receive.buffered();
+        if shared.header_buffered > shared.config.limits.max_header_buffer {
+            return Err(Violation::HeaderBuffer);
+        }
+        match next? {
+            Next::Section(section) => on_section(shared, stream, id, &section)?,
+            Next::Glitch => shared.budget.spend()?,
+            Next::Body => {
+                if !stream.receive.is_announced {
+                    stream.receive.is_announced = true;
+                    shared.events.push_back(Event::Body { id });
+                }
+                return Ok(Progress::Waiting);
+            }
+            Next::NeedInput => match transport.read(id, READ_AHEAD) {
+                Read::Data(bytes) => stream.receive.feed(bytes),
+                Read::Blocked => return Ok(Progress::Waiting),
+                Read::Reset(code) => return Ok(Progress::Reset(code)),
+                Read::Finished => {
+                    stream.receive.on_end(shared.side)?;
+                    shared.events.push_back(Event::Finished { id });
+                    return Ok(Progress::Finished);
+                }
+            },
+        }
+    }
+    Ok(Progress::Waiting)
+}
+
+fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
+    if stream.receive.phase == Phase::Body {
+        let max_size = shared.config.limits.max_field_section_size;
+        let fields = message::decode_trailers(&mut shared.decoder, section, max_size)?;
+        stream.receive.phase = Phase::Trailed;
+        shared.events.push_back(Event::Trailers { id, fields });
+        return Ok(());
+    }
+    match shared.side {
+        Side::Server => on_request(shared, stream, id, section),
+        Side::Client => on_response(shared, stream, id, section),
+    }
+}
+
+fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
+    let max_size = shared.config.limits.max_field_section_size;
+    let extended_connect = shared.config.extended_connect;
+    let head = message::decode_request(&mut shared.decoder, section, max_size, extended_connect)?;
+    if shared.in_hand >= shared.config.limits.max_concurrent_requests {
+        return Err(Violation::RequestsInHand);
+    }
+    stream.receive.length_check = Some(ContentLengthCheck::for_request(&head).map_err(Violation::Malformed)?);
+    stream.receive.phase = if head.method == Method::Connect { Phase::Tunnel } else { Phase::Body };
+    stream.method = head.method.clone();
+    stream.is_known = true;
+    shared.in_hand += 1;
+    shared.events.push_back(Event::Request { id, head });
+    Ok(())
+}
+
+fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
+    let max_size = shared.config.limits.max_field_section_size;
+    let head = message::decode_response(&mut shared.decoder, section, max_size)?;
+    if head.status.is_informational() {
+        // Any number of them is legal, and each is work for us and for the application.
+        shared.budget.spend()?;
+        shared.events.push_back(Event::Informational { id, head });
+        return Ok(());
+    }
+    let check = ContentLengthCheck::for_response(&head, &stream.method).map_err(Violation::Malformed)?;
+    stream.receive.length_check = Some(check);
+    let is_tunnel = stream.method == Method::Connect && head.status.is_successful();
+    stream.receive.phase = if is_tunnel { Phase::Tunnel } else { Phase::Body };
+    shared.events.push_back(Event::Response { id, head });
+    Ok(())
+}

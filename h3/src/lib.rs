@@ -1,0 +1,49 @@
+//! HTTP/3 (RFC 9114) as a pure state machine over anything that has QUIC's streams.
+//!
+//! Read in this order: `error_code`, `violation`, `config`, `budget`, `transport`, `event`; then the wire: `frame`,
+//! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `message`,
+//! `outbox`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,
+//! `client` and `server`; last `over_quic` and `machine`, which set it on our QUIC.
+//!
+//! Nothing above those two knows packets, time or sockets.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod body;
+mod budget;
+mod client;
+pub mod config;
+pub mod connection;
+mod control_stream;
+pub mod error_code;
+pub mod event;
+mod exchange;
+mod frame;
+mod frame_reader;
+mod goaway;
+pub mod machine;
+mod message;
+mod outbox;
+pub mod over_quic;
+mod priority;
+mod request_stream;
+mod server;
+pub mod settings;
+mod stream_type;
+pub mod transport;
+pub mod violation;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Limits};
+pub use connection::Connection;
+pub use event::{Body, Event, SendError};
+pub use machine::{Endpoint, EndpointEvent};
+pub use settings::PeerSettings;
+pub use transport::{Read, Transport, WriteError};
+pub use violation::Violation;

@@ -1,0 +1,97 @@
+//! Message heads and trailers to and from field sections: where `qpack` meets `http`.
+
+use crate::frame;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::{Bytes, VarInt, Writer};
+use http::{Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
+use qpack::{DecodeError, Decoder};
+
+/// Room in front of a section for its frame header: one byte of type, at most eight of length.
+const HEADER_ROOM: usize = 9;
+
+impl From<DecodeError<Malformed>> for Violation {
+    fn from(error: DecodeError<Malformed>) -> Violation {
+        match error {
+            DecodeError::Decompression(error) => Violation::Decompression(error),
+            DecodeError::TooLarge => Violation::FieldSectionTooLarge,
+            DecodeError::Refused(malformed) => Violation::Malformed(malformed),
+        }
+    }
+}
+
+/// The head of a request.
+pub(crate) fn decode_request(
+    decoder: &mut Decoder,
+    section: &[u8],
+    max_size: u64,
+    extended_connect: bool,
+) -> Result<RequestHead, Violation> {
+    let mut request = RequestDecoder::new(extended_connect);
+    decoder.decode(section, max_size, |name, value| request.push(name, value))?;
+    request.finish().map_err(Violation::Malformed)
+}
+
+/// The head of a response, final or informational.
+pub(crate) fn decode_response(decoder: &mut Decoder, section: &[u8], max_size: u64) -> Result<ResponseHead, Violation> {
+    let mut response = ResponseDecoder::new();
+    decoder.decode(section, max_size, |name, value| response.push(name, value))?;
+    response.finish().map_err(Violation::Malformed)
+}
+
+/// Trailers.
+pub(crate) fn decode_trailers(decoder: &mut Decoder, section: &[u8], max_size: u64) -> Result<Fields, Violation> {
+    let mut trailers = TrailersDecoder::new();
+    decoder.decode(section, max_size, |name, value| trailers.push(name, value))?;
+    Ok(trailers.finish())
+}
+
+/// A whole HEADERS frame, or `None` if its fields are larger than `max_size`.
+pub(crate) fn headers_frame<'a>(
+    lines: impl Iterator<Item = (&'a str, &'a [u8])>,
+    max_size: Option<u64>,
+) -> Option<Bytes> {
+    let mut size = 0u64;
+    let counted = lines.inspect(|(name, value)| size += (name.len() + value.len() + Fields::LINE_OVERHEAD) as u64);
+    // The length goes in front of the section and is known after it, so room is left for the longest header.
+    let mut section = Vec::with_capacity(256);
+    section.resize(HEADER_ROOM, 0);
+    qpack::encode(counted, &mut section);
+    if max_size.is_some_and(|max_size| size > max_size) {
+        return None;
+    }
+    let length = VarInt::new((section.len() - HEADER_ROOM) as u64)?;
+    let start = HEADER_ROOM - frame::HEADERS.encoded_len() - length.encoded_len();
+    let mut header = Writer::new(section.get_mut(start..HEADER_ROOM)?);
+    header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).ok()?;
+    let mut bytes = Bytes::from(section);
+    bytes.advance(start);
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Status;
+
+    #[test]
+    fn a_head_there_and_back() {
+        let head = RequestHead::get("https://a.example/x").unwrap().with_field("x-own", [b'a'; 100]).unwrap();
+        let frame = headers_frame(head.lines(), None).unwrap();
+        assert_eq!((frame[0], frame[1] >> 6), (1, 1));
+        assert_eq!(usize::from(frame[1] & 0x3f) << 8 | usize::from(frame[2]), frame.len() - 3);
+        let mut decoder = Decoder::new();
+        assert_eq!(decode_request(&mut decoder, &frame[3..], 1000, false), Ok(head));
+        let head = ResponseHead::new(Status::OK);
+        let frame = headers_frame(head.lines(), None).unwrap();
+        assert_eq!(*frame, [1, 3, 0, 0, 0xc0 | 25]);
+        assert_eq!(decode_response(&mut decoder, &frame[2..], 1000), Ok(head));
+    }
+
+    #[test]
+    fn the_peers_limit_is_kept() {
+        let head = ResponseHead::new(Status::OK);
+        assert!(headers_frame(head.lines(), Some(42)).is_some());
+        assert!(headers_frame(head.lines(), Some(41)).is_none());
+    }
+}

@@ -1,0 +1,60 @@
+//! Bytes that are decided on but not yet taken by the transport, in order. Empty, and without an allocation, as long as
+//! the transport keeps up.
+
+use crate::transport::{Transport, WriteError};
+use alloc::collections::VecDeque;
+use base::{Bytes, StreamId};
+
+/// What waits to be written on one stream. Only what the application or this crate made is in it, never the peer's data.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: VecDeque<Bytes>,
+}
+
+impl Outbox {
+    pub(crate) const fn new() -> Outbox {
+        Outbox { waiting: VecDeque::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Drops what waits.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Adds what cannot be written yet, because there is no stream.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.waiting.push_back(bytes);
+    }
+
+    /// Writes `bytes` after all that waits.
+    pub(crate) fn write(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        mut bytes: Bytes,
+    ) -> Result<(), WriteError> {
+        if self.waiting.is_empty() {
+            transport.write(id, &mut bytes)?;
+        }
+        if !bytes.is_empty() {
+            self.waiting.push_back(bytes);
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, as far as it fits.
+    pub(crate) fn flush(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), WriteError> {
+        while let Some(front) = self.waiting.front_mut() {
+            transport.write(id, front)?;
+            if !front.is_empty() {
+                break;
+            }
+            self.waiting.pop_front();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! The transport of HTTP/3 over a QUIC connection of ours: seven calls, each one call of [`quic::Connection`].
+
+use crate::transport::{Read, Transport, WriteError};
+use base::{Bytes, Direction, Instant, StreamId, VarInt};
+use quic::Connection;
+
+/// A QUIC connection, borrowed for the time of one call.
+pub struct OverQuic<'a> {
+    connection: &'a mut Connection,
+    now: Instant,
+}
+
+impl<'a> OverQuic<'a> {
+    /// `now` is when a close would happen.
+    pub fn new(connection: &'a mut Connection, now: Instant) -> OverQuic<'a> {
+        OverQuic { connection, now }
+    }
+}
+
+impl Transport for OverQuic<'_> {
+    fn open(&mut self, direction: Direction) -> Option<StreamId> {
+        self.connection.open(direction)
+    }
+
+    fn read(&mut self, id: StreamId, max: usize) -> Read {
+        match self.connection.read(id, max) {
+            Ok(quic::stream::Read::Data(bytes)) => Read::Data(bytes),
+            Ok(quic::stream::Read::Finished) => Read::Finished,
+            Ok(quic::stream::Read::Blocked) => Read::Blocked,
+            Err(quic::stream::ReadError::Reset(code)) => Read::Reset(code),
+            // Read to its end before: there is nothing more, and there will not be.
+            Err(quic::stream::ReadError::Unknown) => Read::Finished,
+        }
+    }
+
+    fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
+        match self.connection.write(id, data) {
+            Ok(_) => Ok(()),
+            Err(quic::stream::WriteError::Stopped(code)) => Err(WriteError::Stopped(code)),
+            Err(quic::stream::WriteError::Finished | quic::stream::WriteError::Unknown) => Err(WriteError::Closed),
+        }
+    }
+
+    fn finish(&mut self, id: StreamId) {
+        // A stream that was stopped or reset meanwhile has no end to tell.
+        let _ = self.connection.finish(id);
+    }
+
+    fn reset(&mut self, id: StreamId, code: VarInt) {
+        self.connection.reset(id, code);
+    }
+
+    fn stop_sending(&mut self, id: StreamId, code: VarInt) {
+        self.connection.stop_sending(id, code);
+    }
+
+    fn close(&mut self, code: VarInt, reason: &'static str) {
+        self.connection.close(self.now, code, reason.as_bytes());
+    }
+}

@@ -1,0 +1,357 @@
+//! One request stream (RFC 9114 section 4.1): where its two messages stand, without knowing what they say.
+
+use crate::frame::{DataHeaders, FrameHeader, FrameType};
+use crate::frame_reader::FrameHeaderReader;
+use crate::outbox::Outbox;
+use crate::transport::{Transport, WriteError};
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::{Bytes, Side, StreamId, VarInt};
+use http::{ContentLengthCheck, Malformed, Method};
+
+/// The longest DATA frame that is sent. What the transport leaves of one waits here (as a reference, not a copy), so
+/// this is also how far a body runs ahead of the transport.
+const MAX_DATA_FRAME: usize = 64 * 1024;
+
+/// Both directions of a request stream.
+#[derive(Debug)]
+pub(crate) struct RequestStream {
+    /// Of the request: what may be in the response depends on it.
+    pub(crate) method: Method,
+    /// Whether the application has heard of this stream.
+    pub(crate) is_known: bool,
+    pub(crate) receive: Receive,
+    pub(crate) send: Send,
+}
+
+impl RequestStream {
+    pub(crate) fn new() -> RequestStream {
+        RequestStream { method: Method::Get, is_known: false, receive: Receive::new(), send: Send::new() }
+    }
+
+    /// Whether neither direction has anything left to do.
+    pub(crate) fn is_over(&self) -> bool {
+        self.receive.has_ended() && self.send.has_ended()
+    }
+}
+
+/// Where a message that is being received stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its head is to come, perhaps after informational ones.
+    Head,
+    /// Content, then perhaps trailers.
+    Body,
+    /// What follows CONNECT: only DATA (RFC 9114 section 4.4).
+    Tunnel,
+    /// The trailers were there: only frames of unknown types.
+    Trailed,
+    /// It is complete.
+    Finished,
+    /// It was given up by one of the sides.
+    Abandoned,
+}
+
+/// The receiving direction.
+#[derive(Debug)]
+pub(crate) struct Receive {
+    pub(crate) phase: Phase,
+    pub(crate) length_check: Option<ContentLengthCheck>,
+    /// Whether the application was told of content it has not yet read to `Blocked`.
+    pub(crate) is_announced: bool,
+    /// Whether the response was complete before the request: what still comes of it is not wanted.
+    pub(crate) is_unwanted: bool,
+    header: FrameHeaderReader,
+    frame: Frame,
+    /// Read from the transport, but not looked at yet.
+    ahead: Bytes,
+}
+
+#[derive(Debug)]
+enum Frame {
+    Header,
+    Section { left: usize, section: Vec<u8> },
+    Data { left: u64 },
+    Skip { left: u64 },
+}
+
+/// What is next in a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Everything read so far was used.
+    NeedInput,
+    /// A whole field section.
+    Section(Bytes),
+    /// Content, which stays where it is until the application wants it.
+    Body,
+    /// A frame that is allowed and of no use.
+    Glitch,
+}
+
+impl Receive {
+    const fn new() -> Receive {
+        Receive {
+            phase: Phase::Head,
+            length_check: None,
+            is_announced: false,
+            is_unwanted: false,
+            header: FrameHeaderReader::new(),
+            frame: Frame::Header,
+            ahead: Bytes::new(),
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Finished | Phase::Abandoned)
+    }
+
+    /// Whether content is sure to come, or has come unread.
+    pub(crate) fn expects_content(&self) -> bool {
+        let announced = self.length_check.as_ref().and_then(ContentLengthCheck::remaining).is_some_and(|left| left > 0);
+        announced || !matches!(self.frame, Frame::Header) || !self.ahead.is_empty()
+    }
+
+    /// Nothing more is wanted.
+    pub(crate) fn abandon(&mut self) {
+        if self.phase != Phase::Finished {
+            self.phase = Phase::Abandoned;
+        }
+        self.frame = Frame::Header;
+        self.ahead = Bytes::new();
+    }
+
+    /// Bytes of a field section held because the rest has not come.
+    pub(crate) fn buffered(&self) -> usize {
+        match &self.frame {
+            Frame::Section { section, .. } => section.len(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes that came from the transport. Only after `NeedInput`.
+    pub(crate) fn feed(&mut self, bytes: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "what was read before must be used first");
+        self.ahead = bytes;
+    }
+
+    /// Looks at what was read, up to the next thing that matters. `receiver` is our side.
+    pub(crate) fn next(&mut self, max_section: u64, receiver: Side) -> Result<Next, Violation> {
+        loop {
+            match &mut self.frame {
+                Frame::Header => match self.header.read(&mut self.ahead) {
+                    None => return Ok(Next::NeedInput),
+                    Some(header) => {
+                        if self.on_header(header, max_section, receiver)? {
+                            return Ok(Next::Glitch);
+                        }
+                    }
+                },
+                Frame::Section { left, section } if section.is_empty() && self.ahead.len() >= *left => {
+                    let section = self.ahead.split_to(*left);
+                    self.frame = Frame::Header;
+                    return Ok(Next::Section(section));
+                }
+                Frame::Section { left, section } => {
+                    let piece = self.ahead.split_to(*left);
+                    section.extend_from_slice(&piece);
+                    *left -= piece.len();
+                    if *left > 0 {
+                        return Ok(Next::NeedInput);
+                    }
+                    let section = Bytes::from(core::mem::take(section));
+                    self.frame = Frame::Header;
+                    return Ok(Next::Section(section));
+                }
+                Frame::Data { left: 0 } | Frame::Skip { left: 0 } => self.frame = Frame::Header,
+                Frame::Data { .. } => return Ok(Next::Body),
+                Frame::Skip { left } => {
+                    let taken = up_to(*left, self.ahead.len());
+                    self.ahead.advance(taken);
+                    *left -= taken as u64;
+                    if *left > 0 {
+                        return Ok(Next::NeedInput);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges a frame by its header. True if the frame is of no use.
+    fn on_header(&mut self, header: FrameHeader, max_section: u64, receiver: Side) -> Result<bool, Violation> {
+        let FrameHeader { frame_type, length } = header;
+        match (frame_type, self.phase) {
+            (FrameType::Unknown, _) => {
+                self.frame = Frame::Skip { left: length };
+                return Ok(true);
+            }
+            (FrameType::Data, Phase::Body | Phase::Tunnel) => {
+                self.frame = Frame::Data { left: length };
+                return Ok(length == 0);
+            }
+            (FrameType::Headers, Phase::Head | Phase::Body) => {
+                // A section is smaller than what it stands for, so one that is longer than the limit need not be read.
+                let left = usize::try_from(length).ok().filter(|_| length <= max_section);
+                let left = left.ok_or(Violation::FieldSectionTooLarge)?;
+                self.frame = Frame::Section { left, section: Vec::new() };
+            }
+            (FrameType::Reserved, _) => return Err(Violation::ReservedFrame),
+            (FrameType::PushPromise, _) if receiver == Side::Server => return Err(Violation::FrameOfServer),
+            (FrameType::PushPromise, _) => return Err(Violation::PushNotAllowed),
+            (FrameType::Headers, Phase::Tunnel) => return Err(Violation::FrameInTunnel),
+            (FrameType::Data | FrameType::Headers, _) => return Err(Violation::FrameOutOfOrder),
+            _ => return Err(Violation::FrameOnRequestStream),
+        }
+        Ok(false)
+    }
+
+    /// How much content the current DATA frame still holds.
+    pub(crate) fn body_left(&self) -> u64 {
+        match self.frame {
+            Frame::Data { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// Content that was read already, at most `max` bytes; may be empty.
+    pub(crate) fn take_ahead(&mut self, max: usize) -> Bytes {
+        let taken = up_to(self.body_left(), max);
+        self.ahead.split_to(taken)
+    }
+
+    /// Content goes to the application.
+    pub(crate) fn on_body(&mut self, count: usize) -> Result<(), Violation> {
+        if let Frame::Data { left } = &mut self.frame {
+            *left = left.saturating_sub(count as u64);
+        }
+        self.length_check.as_mut().map_or(Ok(()), |check| check.on_body(count as u64)).map_err(Violation::Malformed)
+    }
+
+    /// The stream ends here.
+    pub(crate) fn on_end(&mut self, receiver: Side) -> Result<(), Violation> {
+        // RFC 9114 s7.1: not inside a frame.
+        let is_between_frames = match self.frame {
+            Frame::Header => !self.header.is_inside(),
+            Frame::Data { left } | Frame::Skip { left } => left == 0,
+            Frame::Section { .. } => false,
+        };
+        if !is_between_frames {
+            return Err(Violation::FrameTruncated);
+        }
+        if self.phase == Phase::Head {
+            let is_server = receiver == Side::Server;
+            return Err(if is_server { Violation::RequestIncomplete } else { Violation::ResponseMissing });
+        }
+        self.length_check.map_or(Ok(()), |check| check.on_end()).map_err(Violation::Malformed)?;
+        self.phase = Phase::Finished;
+        Ok(())
+    }
+}
+
+fn up_to(left: u64, have: usize) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(have)
+}
+
+/// Where a message that is being sent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendPhase {
+    /// Its head is to come.
+    Head,
+    /// Content or trailers may come.
+    Body,
+    /// All was said; some of it waits for the transport.
+    Finishing,
+    /// The transport has all of it, or it was given up.
+    Ended,
+    /// The peer does not want it, for this reason.
+    Stopped(VarInt),
+}
+
+/// The sending direction.
+#[derive(Debug)]
+pub(crate) struct Send {
+    pub(crate) phase: SendPhase,
+    pub(crate) length_check: Option<ContentLengthCheck>,
+    /// Whether the application waits for room.
+    wants_room: bool,
+    outbox: Outbox,
+}
+
+impl Send {
+    const fn new() -> Send {
+        Send { phase: SendPhase::Head, length_check: None, wants_room: false, outbox: Outbox::new() }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == SendPhase::Ended
+    }
+
+    /// A whole HEADERS frame.
+    pub(crate) fn frame(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        frame: Bytes,
+    ) -> Result<(), WriteError> {
+        self.outbox.write(transport, id, frame)
+    }
+
+    /// Content, as far as it fits. What stays in `data` is announced by `flush` once there is room.
+    pub(crate) fn body(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        data: &mut Bytes,
+        headers: &mut DataHeaders,
+    ) -> Result<(), WriteError> {
+        self.outbox.flush(transport, id)?;
+        while !data.is_empty() && self.outbox.is_empty() {
+            let piece = data.split_to(MAX_DATA_FRAME);
+            self.outbox.write(transport, id, headers.of(piece.len()))?;
+            self.outbox.write(transport, id, piece)?;
+        }
+        self.wants_room = !data.is_empty();
+        Ok(())
+    }
+
+    /// Whether `count` more bytes agree with the declared length.
+    pub(crate) fn check_length(&self, count: u64) -> Result<(), Malformed> {
+        self.length_check.map_or(Ok(()), |mut check| check.on_body(count))
+    }
+
+    /// Content was accepted.
+    pub(crate) fn on_accepted(&mut self, count: usize) {
+        if let Some(check) = &mut self.length_check {
+            // Checked before it was accepted.
+            let _ = check.on_body(count as u64);
+        }
+    }
+
+    /// Nothing more follows.
+    pub(crate) fn finish(&mut self, transport: &mut impl Transport, id: StreamId) {
+        if self.outbox.is_empty() {
+            transport.finish(id);
+            self.phase = SendPhase::Ended;
+        } else {
+            self.phase = SendPhase::Finishing;
+        }
+    }
+
+    /// The transport has room. True if the application waited for that.
+    pub(crate) fn flush(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<bool, WriteError> {
+        self.outbox.flush(transport, id)?;
+        if !self.outbox.is_empty() {
+            return Ok(false);
+        }
+        if self.phase == SendPhase::Finishing {
+            self.finish(transport, id);
+        }
+        Ok(core::mem::take(&mut self.wants_room))
+    }
+
+    /// Given up: by the peer with `Some` reason, else by us.
+    pub(crate) fn abandon(&mut self, stopped: Option<VarInt>) {
+        self.outbox.clear();
+        self.wants_room = false;
+        self.phase = stopped.map_or(SendPhase::Ended, SendPhase::Stopped);
+    }
+}

@@ -1,0 +1,70 @@
+//! What a server's application calls.
+
+use crate::connection::Connection;
+use crate::event::SendError;
+use crate::message::headers_frame;
+use crate::request_stream::SendPhase;
+use crate::transport::Transport;
+use base::{Side, StreamId};
+use http::message_rules::check_response;
+use http::{Method, ResponseHead};
+
+impl Connection {
+    /// Sends an informational response (1xx). The final one is still to be sent.
+    pub fn send_informational(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        head: &ResponseHead,
+    ) -> Result<(), SendError> {
+        if !head.status.is_informational() {
+            return Err(SendError::WrongOrder);
+        }
+        self.send_head(transport, id, head, false)
+    }
+
+    /// Sends the final response; with `end`, all of it.
+    pub fn send_response(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        head: &ResponseHead,
+        end: bool,
+    ) -> Result<(), SendError> {
+        if head.status.is_informational() {
+            return Err(SendError::WrongOrder);
+        }
+        self.send_head(transport, id, head, end)
+    }
+
+    fn send_head(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        head: &ResponseHead,
+        end: bool,
+    ) -> Result<(), SendError> {
+        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        match stream.send.phase {
+            SendPhase::Head if self.shared.side == Side::Server && stream.is_known => {}
+            SendPhase::Stopped(code) => return Err(SendError::Stopped(code)),
+            _ => return Err(SendError::WrongOrder),
+        }
+        let check = check_response(head, &stream.method)?;
+        if end {
+            check.on_end()?;
+        }
+        let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        stream.send.frame(transport, id, frame)?;
+        if !head.status.is_informational() {
+            stream.send.phase = SendPhase::Body;
+            stream.send.length_check = Some(check);
+        }
+        if end { self.finish(transport, id) } else { Ok(()) }
+    }
+
+    /// The method of a request that is in hand: it decides what the response may hold.
+    pub fn request_method(&self, id: StreamId) -> Option<&Method> {
+        self.streams.get(&id).map(|stream| &stream.method)
+    }
+}

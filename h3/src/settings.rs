@@ -1,0 +1,125 @@
+//! SETTINGS (RFC 9114 section 7.2.4): written from the limits that are enforced, read once.
+
+use crate::config::Config;
+use crate::frame::{self, grease, push_header};
+use crate::violation::Violation;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use base::writer::push_varint;
+use base::{Reader, VarInt};
+
+const QPACK_MAX_TABLE_CAPACITY: VarInt = VarInt::from_u32(0x01);
+const MAX_FIELD_SECTION_SIZE: VarInt = VarInt::from_u32(0x06);
+const QPACK_BLOCKED_STREAMS: VarInt = VarInt::from_u32(0x07);
+const ENABLE_CONNECT_PROTOCOL: VarInt = VarInt::from_u32(0x08);
+
+/// The largest SETTINGS frame that is read: room for a hundred settings, of which a dozen exist.
+pub(crate) const MAX_LEN: u64 = 2048;
+
+/// What the peer said, or what holds as long as it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PeerSettings {
+    /// The largest field section it takes, names, values and 32 bytes for each line. `None` for any.
+    pub max_field_section_size: Option<u64>,
+    /// Whether it takes extended CONNECT (RFC 9220).
+    pub extended_connect: bool,
+    /// Whether it takes HTTP datagrams (RFC 9297).
+    pub datagrams: bool,
+}
+
+impl PeerSettings {
+    /// From the payload of a SETTINGS frame.
+    pub(crate) fn decode(payload: &[u8]) -> Result<PeerSettings, Violation> {
+        let mut settings = PeerSettings::default();
+        let mut seen = BTreeSet::new();
+        let mut reader = Reader::new(payload);
+        while !reader.is_empty() {
+            let identifier = reader.varint().map_err(|_| Violation::FrameLength)?;
+            let value = reader.varint().map_err(|_| Violation::FrameLength)?;
+            if !seen.insert(identifier) {
+                return Err(Violation::DuplicateSetting);
+            }
+            settings.apply(identifier, value)?;
+        }
+        Ok(settings)
+    }
+
+    fn apply(&mut self, identifier: u64, value: u64) -> Result<(), Violation> {
+        match identifier {
+            0x00 | 0x02..=0x05 => return Err(Violation::ReservedSetting),
+            0x06 => self.max_field_section_size = Some(value),
+            0x08 => self.extended_connect = flag(value)?,
+            0x33 => self.datagrams = flag(value)?,
+            // The QPACK settings allow us a dynamic table, which we do not use; the rest is not known.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn flag(value: u64) -> Result<bool, Violation> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Violation::SettingValue),
+    }
+}
+
+/// Appends our SETTINGS frame.
+pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
+    let mut payload = Vec::new();
+    let mut setting = |identifier, value| {
+        push_varint(&mut payload, identifier);
+        push_varint(&mut payload, value);
+    };
+    let max_size = VarInt::new(config.limits.max_field_section_size).unwrap_or(VarInt::MAX);
+    setting(MAX_FIELD_SECTION_SIZE, max_size);
+    // Zero is the default of both; saying so helps whoever reads a trace.
+    setting(QPACK_MAX_TABLE_CAPACITY, VarInt::ZERO);
+    setting(QPACK_BLOCKED_STREAMS, VarInt::ZERO);
+    // RFC 8441 s3: only servers are asked, so only servers say it.
+    if config.extended_connect && is_server {
+        setting(ENABLE_CONNECT_PROTOCOL, VarInt::from_u32(1));
+    }
+    if let Some(number) = config.grease {
+        setting(grease(number), VarInt::from_u32(number));
+    }
+    push_header(out, frame::SETTINGS, payload.len());
+    out.extend_from_slice(&payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    #[test]
+    fn what_is_advertised_is_what_is_enforced() {
+        let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
+        let config = Config { limits, extended_connect: true, grease: Some(7) };
+        let mut out = Vec::new();
+        push(&mut out, &config, true);
+        assert_eq!((out[0], usize::from(out[1])), (4, out.len() - 2));
+        let settings = PeerSettings::decode(&out[2..]).unwrap();
+        let expected = PeerSettings { max_field_section_size: Some(4321), extended_connect: true, datagrams: false };
+        assert_eq!(settings, expected);
+        let mut out = Vec::new();
+        push(&mut out, &config, false);
+        assert!(!PeerSettings::decode(&out[2..]).unwrap().extended_connect);
+    }
+
+    #[test]
+    fn breaches() {
+        for reserved in [0, 2, 3, 4, 5] {
+            assert_eq!(PeerSettings::decode(&[reserved, 1]), Err(Violation::ReservedSetting));
+        }
+        assert_eq!(PeerSettings::decode(&[6, 1, 6, 1]), Err(Violation::DuplicateSetting));
+        assert_eq!(PeerSettings::decode(&[0x21, 1, 0x21, 1]), Err(Violation::DuplicateSetting));
+        assert_eq!(PeerSettings::decode(&[8, 2]), Err(Violation::SettingValue));
+        assert_eq!(PeerSettings::decode(&[0x33, 2]), Err(Violation::SettingValue));
+        for truncated in [&[6][..], &[0x40], &[6, 0x40], &[6, 1, 7]] {
+            assert_eq!(PeerSettings::decode(truncated), Err(Violation::FrameLength));
+        }
+        assert_eq!(PeerSettings::decode(&[]), Ok(PeerSettings::default()));
+    }
+}

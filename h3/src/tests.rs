@@ -1,0 +1,10 @@
+//! Scripts: an input, then exactly the commands and events that must follow. Whatever is left over fails.
+
+mod boot;
+mod client_messages;
+mod control_stream;
+mod load;
+mod pair;
+mod script;
+mod server_messages;
+mod shutdown;

@@ -1,0 +1,220 @@
+//! Requests that go out, and the responses that come back.
+
+use super::script::*;
+use crate::{Body, Config, Connection, Event, SendError, Violation};
+use alloc::vec::Vec;
+use base::{Bytes, Direction};
+use http::{Malformed, Method, RequestHead};
+use qpack::DecompressionError;
+
+fn get() -> RequestHead {
+    RequestHead::get("https://a.example/").unwrap()
+}
+
+/// A client that has sent a GET on stream 0.
+fn asked() -> Script {
+    asked_with(&get())
+}
+
+fn asked_with(head: &RequestHead) -> Script {
+    let mut script = Script::client();
+    script.connection.send_request(&mut script.transport, head, true).unwrap();
+    script.transport.commands.clear();
+    script
+}
+
+#[test]
+fn a_request_goes_out_whole() {
+    let mut script = Script::client();
+    let stream = script.connection.send_request(&mut script.transport, &get(), true);
+    assert_eq!(stream, Ok(id(0)));
+    script.expect(&[Open(0), Write(0, headers(&GET)), Finish(0)]);
+}
+
+#[test]
+fn informational_and_final_responses() {
+    let response = [
+        with(&[(":status", "103")], &[("link", "x")]),
+        headers(&[(":status", "100")]),
+        with(&[(":status", "200")], &[("content-length", "5")]),
+        frame(0, b"hello"),
+        headers(&[("x-sum", "1")]),
+    ]
+    .concat();
+    for dripped in [false, true] {
+        let mut script = asked();
+        if dripped {
+            script.drip(0, &response);
+        } else {
+            script.feed(0, &response);
+        }
+        script.end(0);
+        let events = script.events();
+        assert!(matches!(
+            events[..],
+            [Event::Informational { .. }, Event::Informational { .. }, Event::Response { .. }, Event::Body { .. }]
+        ));
+        assert_eq!(script.read_all(0), (b"hello".to_vec(), Body::End));
+        assert!(matches!(script.events()[..], [Event::Trailers { .. }, Event::Finished { .. }]));
+        script.expect(&[]);
+        assert!(script.connection.streams.is_empty());
+        assert_eq!(script.read_all(0).1, Body::Gone);
+    }
+}
+
+#[test]
+fn malformed_responses() {
+    let status = (":status", "200");
+    for (response, violation) in [
+        (headers(&[]), Violation::Malformed(Malformed::Status)),
+        (headers(&[("a", "b")]), Violation::Malformed(Malformed::Status)),
+        (headers(&[(":status", "20")]), Violation::Malformed(Malformed::Status)),
+        (headers(&[(":status", "101")]), Violation::Malformed(Malformed::SwitchingProtocols)),
+        (headers(&[status, status]), Violation::Malformed(Malformed::DuplicatePseudoField)),
+        (headers(&[status, (":path", "/")]), Violation::Malformed(Malformed::UnknownPseudoField)),
+        (headers(&[("a", "b"), status]), Violation::Malformed(Malformed::LatePseudoField)),
+        (headers(&[status, ("Upper", "x")]), Violation::Malformed(Malformed::UppercaseName)),
+        (headers(&[status, ("connection", "x")]), Violation::Malformed(Malformed::ConnectionSpecificField)),
+        (headers(&[status, ("content-length", "1,2")]), Violation::Malformed(Malformed::ContentLength)),
+        // A stream that ends with nothing, or with an informational response only.
+        (alloc::vec![], Violation::ResponseMissing),
+        (headers(&[(":status", "100")]), Violation::ResponseMissing),
+        (headers(&[status, ("content-length", "5")]), Violation::Malformed(Malformed::BodyTooShort)),
+    ] {
+        let mut script = asked();
+        script.feed(0, &response);
+        script.end(0);
+        assert_eq!(script.expect_failed(0, violation), []);
+    }
+}
+
+#[test]
+fn content_where_none_may_be() {
+    let response = [with(&[(":status", "200")], &[("content-length", "5")]), frame(0, b"hello")].concat();
+    let mut head = get();
+    head.method = Method::Head;
+    let mut script = asked_with(&head);
+    script.feed_and_end(0, &response);
+    script.read_all(0);
+    let failed = Event::Failed { id: id(0), violation: Violation::Malformed(Malformed::BodyTooLong) };
+    assert_eq!(script.events(), [failed]);
+    let mut script = asked_with(&head);
+    script.feed_and_end(0, &with(&[(":status", "200")], &[("content-length", "5")]));
+    assert!(matches!(script.events()[..], [Event::Response { .. }, Event::Finished { .. }]));
+    for status in ["204", "304"] {
+        let mut script = asked();
+        script.feed_and_end(0, &[headers(&[(":status", status)]), frame(0, b"x")].concat());
+        script.read_all(0);
+        assert_eq!(script.expect_failed(0, Violation::Malformed(Malformed::BodyTooLong)), []);
+    }
+}
+
+#[test]
+fn frames_out_of_place() {
+    for (bytes, violation) in [
+        (frame(0, b"x"), Violation::FrameOutOfOrder),
+        ([headers(&[(":status", "100")]), frame(0, b"x")].concat(), Violation::FrameOutOfOrder),
+        (frame(4, &[]), Violation::FrameOnRequestStream),
+        (frame(7, &[0]), Violation::FrameOnRequestStream),
+        (frame(8, &[0]), Violation::ReservedFrame),
+        (frame(5, &[0, 0, 0]), Violation::PushNotAllowed),
+        ([headers(&[(":status", "200")]), frame(5, &[0, 0, 0])].concat(), Violation::PushNotAllowed),
+        (frame(1, &[0, 0, 0xff, 36]), Violation::Decompression(DecompressionError::StaticIndex)),
+        (headers(&[(":status", "200")])[..4].to_vec(), Violation::FrameTruncated),
+    ] {
+        let mut script = asked();
+        script.drip(0, &bytes);
+        script.end(0);
+        script.expect_close(violation);
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_sent() {
+    let mut script = Script::client();
+    let Script { connection, transport, .. } = &mut script;
+    let smuggling = get().with_field("transfer-encoding", "chunked").unwrap();
+    let expected = Err(SendError::Malformed(Malformed::ConnectionSpecificField));
+    assert_eq!(connection.send_request(transport, &smuggling, true), expected);
+    let length = get().with_field("content-length", "5").unwrap();
+    let expected = Err(SendError::Malformed(Malformed::BodyTooShort));
+    assert_eq!(connection.send_request(transport, &length, true), expected);
+    let websocket = RequestHead::extended_connect("websocket", "https://a.example/").unwrap();
+    assert_eq!(connection.send_request(transport, &websocket, false), Err(SendError::NoExtendedConnect));
+    transport.may_open[0] = 0;
+    assert_eq!(connection.send_request(transport, &get(), true), Err(SendError::Blocked));
+    script.expect(&[]);
+    assert_eq!(script.events(), []);
+    script.transport.may_open[0] = 1;
+    script.connection.on_streams_available(&mut script.transport, Direction::Bidirectional);
+    assert_eq!(script.events(), [Event::RequestsAvailable]);
+    script.connection.send_request(&mut script.transport, &get(), true).unwrap();
+}
+
+#[test]
+fn the_servers_settings_are_kept() {
+    let mut script = Script::new(Connection::client(Config::default()));
+    script.connection.on_connected(&mut script.transport);
+    script.feed(3, &[&[0][..], &frame(4, &[6, 0x40, 100, 8, 1])].concat());
+    let Script { connection, transport, .. } = &mut script;
+    assert_eq!(connection.send_request(transport, &get(), true), Err(SendError::TooLarge));
+    script.feed(7, &[]);
+    let mut script = Script::new(Connection::client(Config::default()));
+    script.connection.on_connected(&mut script.transport);
+    script.feed(3, &[&[0][..], &frame(4, &[8, 1])].concat());
+    let websocket = RequestHead::extended_connect("websocket", "https://a.example/").unwrap();
+    assert!(script.connection.send_request(&mut script.transport, &websocket, false).is_ok());
+}
+
+#[test]
+fn a_response_survives_that_the_server_reads_no_more() {
+    let mut script = Script::client();
+    let head = RequestHead::new(Method::Post, "https://a.example/").unwrap();
+    script.connection.send_request(&mut script.transport, &head, false).unwrap();
+    script.transport.commands.clear();
+    script.stop(0, 0x100);
+    script.expect(&[Reset(0, 0x100)]);
+    let mut more = Bytes::from_static(b"x");
+    let sent = script.connection.send_body(&mut script.transport, id(0), &mut more);
+    assert_eq!(sent, Err(SendError::NoStream));
+    script.feed_and_end(0, &[headers(&[(":status", "413")]), frame(0, b"no")].concat());
+    assert!(matches!(script.events()[..], [Event::Stopped { .. }, Event::Response { .. }, Event::Body { .. }]));
+    assert_eq!(script.read_all(0), (b"no".to_vec(), Body::End));
+}
+
+#[test]
+fn a_reset_response_ends_the_exchange() {
+    let mut script = Script::client();
+    let head = RequestHead::new(Method::Post, "https://a.example/").unwrap();
+    script.connection.send_request(&mut script.transport, &head, false).unwrap();
+    script.transport.commands.clear();
+    script.feed(0, &[headers(&[(":status", "200")]), frame(0, b"part")].concat());
+    script.reset(0, 0x10b);
+    script.expect(&[Reset(0, 0x10c)]);
+    assert_eq!(script.events().last(), Some(&Event::Reset { id: id(0), code: code(0x10b) }));
+    assert!(script.connection.streams.is_empty());
+    // Whoever reads only now must not take the part for the whole.
+    assert_eq!(script.read_all(0), (Vec::new(), Body::Gone));
+}
+
+#[test]
+fn a_failed_response_never_reads_as_complete() {
+    let mut script = asked();
+    script.feed_and_end(0, &[with(&[(":status", "200")], &[("content-length", "5")]), frame(0, b"abc")].concat());
+    let (body, rest) = script.read_all(0);
+    assert_eq!((&body[..], rest), (&b"abc"[..], Body::Blocked));
+    assert_eq!(script.read_all(0), (Vec::new(), Body::Gone));
+    script.expect_failed(0, Violation::Malformed(Malformed::BodyTooShort));
+}
+
+#[test]
+fn a_client_can_change_its_mind() {
+    let mut script = asked();
+    script.feed(0, &[headers(&[(":status", "200")]), frame(0, b"part")].concat());
+    // Only servers reject.
+    script.connection.reset(&mut script.transport, id(0), code(0x10b));
+    script.expect(&[StopSending(0, 0x10c)]);
+    script.feed(0, b"x");
+    script.end(0);
+    assert_eq!(script.events(), []);
+}

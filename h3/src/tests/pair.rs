@@ -1,0 +1,101 @@
+//! A client and a server that talk to each other, in pieces of any size.
+
+use super::script::*;
+use crate::{Body, Config, Connection, Event};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use base::Bytes;
+use http::{Fields, Method, RequestHead, ResponseHead, Status};
+
+/// Carries what one end wrote to the other, `size` bytes at a time.
+fn carry(from: &mut Script, to: &mut Script, size: usize) -> bool {
+    let commands = core::mem::take(&mut from.transport.commands);
+    let is_any = !commands.is_empty();
+    for command in commands {
+        match command {
+            Open(_) => {}
+            Write(stream, bytes) => bytes.chunks(size).for_each(|piece| to.feed(stream, piece)),
+            Finish(stream) => to.end(stream),
+            Reset(stream, reason) => to.reset(stream, reason),
+            StopSending(stream, reason) => to.stop(stream, reason),
+            Close(reason) => to.connection.on_closed(code(reason)),
+        }
+    }
+    is_any
+}
+
+/// Answers every request with its own body, and with the number of bytes as a trailer.
+#[derive(Default)]
+struct Echo {
+    bodies: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Echo {
+    fn run(&mut self, script: &mut Script) {
+        while let Some(event) = script.connection.poll_event() {
+            match event {
+                Event::Request { id, .. } => {
+                    self.bodies.insert(id.value(), Vec::new());
+                }
+                Event::Body { id } => {
+                    let piece = script.read_all(id.value()).0;
+                    self.bodies.entry(id.value()).or_default().extend(piece);
+                }
+                Event::Finished { id } => {
+                    let body = self.bodies.remove(&id.value()).unwrap();
+                    let mut trailers = Fields::new();
+                    trailers.push("x-bytes", alloc::format!("{}", body.len())).unwrap();
+                    let head = ResponseHead::new(Status::OK);
+                    let Script { connection, transport, .. } = script;
+                    connection.send_response(transport, id, &head, false).unwrap();
+                    connection.send_body(transport, id, &mut Bytes::from(body)).unwrap();
+                    connection.send_trailers(transport, id, &trailers).unwrap();
+                }
+                Event::Settings(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn many_exchanges_at_once_in_pieces_of_any_size() {
+    for size in [1, 2, 3, 7, 100, 100_000] {
+        let mut client = Script::new(Connection::client(Config::default()));
+        let mut server = Script::new(Connection::server(Config::default()));
+        client.connection.on_connected(&mut client.transport);
+        server.connection.on_connected(&mut server.transport);
+        let mut echo = Echo::default();
+        for index in 0..20u8 {
+            let head = RequestHead::new(Method::Post, "https://a.example/echo?x=1").unwrap();
+            let stream = client.connection.send_request(&mut client.transport, &head, false).unwrap();
+            let mut body = Bytes::from(alloc::vec![index; usize::from(index) * 100]);
+            client.connection.send_body(&mut client.transport, stream, &mut body).unwrap();
+            client.connection.finish(&mut client.transport, stream).unwrap();
+        }
+        loop {
+            let up = carry(&mut client, &mut server, size);
+            echo.run(&mut server);
+            if !carry(&mut server, &mut client, size) && !up {
+                break;
+            }
+        }
+        let mut finished = 0;
+        let mut trailers = Vec::new();
+        while let Some(event) = client.connection.poll_event() {
+            match event {
+                Event::Body { id } => {
+                    let index = (id.value() / 4) as u8;
+                    let (body, rest) = client.read_all(id.value());
+                    assert_eq!((body, rest), (alloc::vec![index; usize::from(index) * 100], Body::End));
+                }
+                Event::Trailers { fields, .. } => trailers.push(fields.first_text("x-bytes").unwrap().len()),
+                Event::Finished { .. } => finished += 1,
+                Event::Settings(_) | Event::Response { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((finished, trailers.len()), (20, 20));
+        assert!(client.connection.streams.is_empty() && server.connection.streams.is_empty());
+    }
+}

@@ -1,0 +1,500 @@
+//! Requests that come in, and the responses to them.
+
+use super::script::*;
+use crate::{Body, Config, Connection, Event, SendError, Violation};
+use alloc::vec::Vec;
+use base::Bytes;
+use http::{Fields, Malformed, Method, ResponseHead, Status};
+use qpack::DecompressionError;
+
+fn ok() -> ResponseHead {
+    ResponseHead::new(Status::OK)
+}
+
+/// A request stream, whole or dripped, closes the connection for this breach.
+#[track_caller]
+fn closes(bytes: &[u8], violation: Violation) {
+    let mut script = Script::server();
+    script.feed(0, bytes);
+    script.expect_close(violation);
+    let mut script = Script::server();
+    script.drip(0, bytes);
+    script.expect_close(violation);
+}
+
+/// A request that the application never hears of: both directions are given up for this breach, and nothing else happens.
+#[track_caller]
+fn refused(bytes: &[u8], violation: Violation) {
+    for whole in [true, false] {
+        let mut script = Script::server();
+        if whole {
+            script.feed_and_end(0, bytes);
+        } else {
+            script.drip(0, bytes);
+            script.end(0);
+        }
+        script.expect_refused(0, violation);
+        assert_eq!(script.events(), []);
+        assert!(script.connection.streams.is_empty());
+    }
+}
+
+#[test]
+fn a_request_and_its_response() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    let events = script.events();
+    let [Event::Request { head, .. }, Event::Finished { .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((head.method.clone(), head.path()), (Method::Get, "/"));
+    script.connection.send_response(&mut script.transport, id(0), &ok(), false).unwrap();
+    let mut body = Bytes::from_static(b"hello");
+    script.connection.send_body(&mut script.transport, id(0), &mut body).unwrap();
+    assert!(body.is_empty());
+    script.connection.finish(&mut script.transport, id(0)).unwrap();
+    let expected = [headers(&[(":status", "200")]), frame(0, b"hello")].concat();
+    script.expect(&[Write(0, expected), Finish(0)]);
+    assert!(script.connection.streams.is_empty());
+    assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::NoStream));
+}
+
+#[test]
+fn one_byte_at_a_time_is_the_same_as_whole() {
+    let request = [
+        frame(0x21, b"grease"),
+        with(&POST, &[("content-length", "7")]),
+        frame(0, b""),
+        frame(0, b"abc"),
+        frame(0x40, &[9; 300]),
+        frame(0, b"defg"),
+        headers(&[("x-sum", "1")]),
+        frame(0x21, b""),
+    ]
+    .concat();
+    let run = |feed: &dyn Fn(&mut Script)| {
+        let mut script = Script::server();
+        let mut body = Vec::new();
+        let mut events = Vec::new();
+        feed(&mut script);
+        script.end(0);
+        while let Some(event) = script.connection.poll_event() {
+            if let Event::Body { .. } = event {
+                body.extend(script.read_all(0).0);
+            } else {
+                events.push(event);
+            }
+        }
+        script.expect(&[]);
+        (body, events)
+    };
+    let whole = run(&|script| script.feed(0, &request));
+    assert_eq!(whole.0, b"abcdefg");
+    assert!(matches!(whole.1[..], [Event::Request { .. }, Event::Trailers { .. }, Event::Finished { .. }]));
+    assert_eq!(run(&|script| script.drip(0, &request)), whole);
+    for split in 1..request.len() {
+        let halves = run(&|script| {
+            script.feed(0, &request[..split]);
+            script.feed(0, &request[split..]);
+        });
+        assert_eq!(halves, whole, "split at {split}");
+    }
+}
+
+#[test]
+fn a_request_cut_anywhere_ends_in_an_error() {
+    let request = [with(&POST, &[("content-length", "3")]), frame(0, b"abc")].concat();
+    for end in 0..request.len() {
+        let mut script = Script::server();
+        script.feed(0, &request[..end]);
+        script.end(0);
+        script.read_all(0);
+        let commands = core::mem::take(&mut script.transport.commands);
+        let is_error = matches!(commands[..], [Close(0x106)] | [Reset(0, 0x10d | 0x10e), StopSending(..)]);
+        assert!(is_error, "{end}: {commands:x?}");
+        assert!(!script.events().iter().any(|event| matches!(event, Event::Finished { .. })));
+    }
+}
+
+#[test]
+fn no_change_of_a_byte_breaks_anything() {
+    let request = [with(&POST, &[("content-length", "3")]), frame(0, b"abc"), headers(&[("x", "y")])].concat();
+    for at in 0..request.len() {
+        for byte in 0..=255 {
+            let mut changed = request.clone();
+            changed[at] = byte;
+            let mut script = Script::server();
+            script.feed_and_end(0, &changed);
+            script.read_all(0);
+            script.events();
+        }
+    }
+}
+
+#[test]
+fn a_body_stays_with_the_peer_until_it_is_read() {
+    let mut script = Script::server();
+    // A DATA frame of a megabyte, of which the first packet has come.
+    script.feed(0, &[&headers(&POST)[..], &[0, 0x80, 0x10, 0, 0]].concat());
+    script.feed(0, &[7; 1000]);
+    let before = script.transport.credit[&0];
+    for _ in 0..50 {
+        script.feed(0, &[7; 1000]);
+    }
+    assert_eq!(script.transport.credit[&0], before, "nothing more is taken than was read to find the frame");
+    let events = script.events();
+    assert!(matches!(events[..], [Event::Request { .. }, Event::Body { .. }]), "told once: {events:?}");
+    let (body, rest) = script.read_all(0);
+    assert_eq!((body.len(), rest), (51_000, Body::Blocked));
+    script.feed(0, &[7; 1000]);
+    assert_eq!(script.events(), [Event::Body { id: id(0) }], "told again");
+}
+
+#[test]
+fn frames_out_of_place() {
+    closes(&frame(0, b"x"), Violation::FrameOutOfOrder);
+    closes(&frame(0, b""), Violation::FrameOutOfOrder);
+    let after_trailers = [headers(&GET), headers(&[("a", "b")])].concat();
+    closes(&[&after_trailers[..], &headers(&[("a", "b")])].concat(), Violation::FrameOutOfOrder);
+    closes(&[&after_trailers[..], &frame(0, b"x")].concat(), Violation::FrameOutOfOrder);
+    for (frame_types, violation) in [
+        (&[0x02, 0x06, 0x08, 0x09][..], Violation::ReservedFrame),
+        (&[0x03, 0x04, 0x07, 0x0d, 0xf0700, 0xf0701], Violation::FrameOnRequestStream),
+        (&[0x05], Violation::FrameOfServer),
+    ] {
+        for frame_type in frame_types {
+            closes(&frame(*frame_type, &[0]), violation);
+            closes(&[headers(&GET), frame(*frame_type, &[0])].concat(), violation);
+        }
+    }
+}
+
+#[test]
+fn malformed_requests() {
+    let get_without =
+        |name: &str| headers(&GET.iter().copied().filter(|(known, _)| *known != name).collect::<Vec<_>>());
+    for (bytes, malformed) in [
+        // The cases of an outside list: a second :method, no authority at all, :foo and a misspelling, a late :path,
+        // user information, an empty path.
+        (with(&GET, &[(":method", "GET")]), Malformed::DuplicatePseudoField),
+        (with(&GET, &[("a", "b"), (":method", "GET")]), Malformed::LatePseudoField),
+        (get_without(":authority"), Malformed::MissingAuthority),
+        (with(&GET, &[(":foo", "x")]), Malformed::UnknownPseudoField),
+        (with(&GET, &[(":autority", "x")]), Malformed::UnknownPseudoField),
+        (with(&GET[..3], &[("a", "b"), (":path", "/")]), Malformed::LatePseudoField),
+        (with(&[GET[0], GET[1], (":authority", "u@a.example"), GET[3]], &[]), Malformed::Authority),
+        (with(&[GET[0], GET[1], (":authority", ""), GET[3]], &[]), Malformed::Authority),
+        (with(&GET[..3], &[(":path", "")]), Malformed::Path),
+        (get_without(":method"), Malformed::MissingPseudoField),
+        (get_without(":scheme"), Malformed::MissingPseudoField),
+        (get_without(":path"), Malformed::MissingPseudoField),
+        (with(&GET[1..], &[(":method", "G T")]), Malformed::Method),
+        (with(&[GET[0], (":scheme", "1"), GET[2], GET[3]], &[]), Malformed::Scheme),
+        (with(&GET, &[(":status", "200")]), Malformed::UnknownPseudoField),
+        (with(&GET, &[("Upper", "x")]), Malformed::UppercaseName),
+        (with(&GET, &[("a b", "x")]), Malformed::FieldName),
+        (with(&GET, &[("a", "x\r\ny: z")]), Malformed::FieldValue),
+        (with(&GET, &[("connection", "close")]), Malformed::ConnectionSpecificField),
+        (with(&GET, &[("transfer-encoding", "chunked")]), Malformed::ConnectionSpecificField),
+        (with(&GET, &[("te", "gzip")]), Malformed::Te),
+        (with(&GET, &[("host", "b.example")]), Malformed::HostDiffersFromAuthority),
+        (with(&GET, &[("host", "a.example"), ("host", "a.example")]), Malformed::DuplicateHost),
+        (with(&GET, &[("content-length", "+5")]), Malformed::ContentLength),
+        (with(&GET, &[("content-length", "5"), ("content-length", "5")]), Malformed::DuplicateContentLength),
+        (headers(&[(":method", "CONNECT"), (":authority", "a.example")]), Malformed::Connect),
+    ] {
+        refused(&bytes, Violation::Malformed(malformed));
+    }
+}
+
+#[test]
+fn content_length_on_every_way_to_end() {
+    let head = with(&POST, &[("content-length", "5")]);
+    // The end right after the head, alone or with it; an empty frame; too little.
+    for body in [&b""[..], &frame(0, b""), &frame(0, b"1234")] {
+        let mut script = Script::server();
+        script.feed_and_end(0, &[&head[..], body].concat());
+        let (_, rest) = script.read_all(0);
+        assert_ne!(rest, Body::Data(Bytes::new()));
+        assert_eq!(script.expect_failed(0, Violation::Malformed(Malformed::BodyTooShort)), []);
+    }
+    // Too much, before the end comes.
+    let mut script = Script::server();
+    script.feed(0, &[&head[..], &frame(0, b"123456")].concat());
+    let (body, _) = script.read_all(0);
+    assert!(body.len() <= 5);
+    assert_eq!(script.expect_failed(0, Violation::Malformed(Malformed::BodyTooLong)), []);
+    // A declared frame that does not come: what is missing is never reported.
+    let mut script = Script::server();
+    script.feed(0, &[&head[..], &[0, 5, b'1']].concat());
+    assert_eq!(script.read_all(0), (b"1".to_vec(), Body::Blocked));
+    script.end(0);
+    let _ = script.read_all(0);
+    script.expect_close(Violation::FrameTruncated);
+    // Exactly.
+    let mut script = Script::server();
+    script.feed_and_end(0, &[&head[..], &frame(0, b"12"), &frame(0, b"345")].concat());
+    assert_eq!(script.read_all(0), (b"12345".to_vec(), Body::End));
+}
+
+#[test]
+fn trailers_are_held_to_the_rules() {
+    for (line, malformed) in [
+        ((":path", "/"), Malformed::PseudoFieldInTrailers),
+        (("Upper", "x"), Malformed::UppercaseName),
+        (("connection", "x"), Malformed::ConnectionSpecificField),
+        (("content-length", "0"), Malformed::ConnectionSpecificField),
+    ] {
+        let mut script = Script::server();
+        script.feed_and_end(0, &[headers(&POST), headers(&[line])].concat());
+        assert_eq!(script.expect_failed(0, Violation::Malformed(malformed)), []);
+    }
+}
+
+#[test]
+fn a_response_that_waits_for_the_transport_goes_when_nobody_wants_it() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    script.transport.room.insert(0, 1);
+    script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+    assert_eq!(script.connection.shared.in_hand, 1);
+    script.stop(0, 0x10c);
+    assert!(script.connection.streams.is_empty());
+    assert_eq!(script.connection.shared.in_hand, 0);
+    assert!(!script.events().iter().any(|event| matches!(event, Event::Stopped { .. })));
+}
+
+#[test]
+fn work_that_was_begun_is_never_called_rejected() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    script.stop(0, 0x10b);
+    script.expect(&[Reset(0, 0x10c)]);
+}
+
+#[test]
+fn incomplete_requests() {
+    let mut script = Script::server();
+    script.end(0);
+    script.expect_refused(0, Violation::RequestIncomplete);
+    let mut script = Script::server();
+    script.feed_and_end(0, &frame(0x21, b""));
+    script.expect_refused(0, Violation::RequestIncomplete);
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET)[..5]);
+    script.expect_close(Violation::FrameTruncated);
+}
+
+#[test]
+fn undecodable_sections_close_the_connection() {
+    for (section, error) in [
+        // Entry 99 of the static table; a dynamic reference; a truncated section; an empty one.
+        (&[0, 0, 0xff, 99 - 63][..], DecompressionError::StaticIndex),
+        (&[2, 0, 0x80], DecompressionError::DynamicReference),
+        (&[0, 0, 0x51, 9], DecompressionError::Truncated),
+        (&[], DecompressionError::Truncated),
+    ] {
+        closes(&frame(1, section), Violation::Decompression(error));
+        closes(&[headers(&GET), frame(1, section)].concat(), Violation::Decompression(error));
+    }
+}
+
+#[test]
+fn connect_is_a_tunnel() {
+    let mut script = Script::server();
+    script.feed(0, &headers(&[(":method", "CONNECT"), (":authority", "a.example:443")]));
+    script.feed(0, &frame(0, b"up"));
+    assert_eq!(script.read_all(0).0, b"up");
+    script.connection.send_response(&mut script.transport, id(0), &ok(), false).unwrap();
+    let trailers = script.connection.send_trailers(&mut script.transport, id(0), &Fields::new());
+    assert_eq!(trailers, Err(SendError::WrongOrder));
+    script.events();
+    script.feed(0, &headers(&[("a", "b")]));
+    script.expect_close(Violation::FrameInTunnel);
+}
+
+#[test]
+fn extended_connect_only_where_announced() {
+    let lines = [(":method", "CONNECT"), GET[1], GET[2], GET[3], (":protocol", "websocket")];
+    refused(&headers(&lines), Violation::Malformed(Malformed::Protocol));
+    let mut script = Script::started(Connection::server(Config { extended_connect: true, ..Config::default() }));
+    script.feed(0, &headers(&lines));
+    assert!(matches!(&script.events()[..], [Event::Request { head, .. }] if head.protocol.is_some()));
+}
+
+#[test]
+fn a_client_that_only_has_its_end_left_to_send_is_not_told_to_stop() {
+    for what_follows in ["the end", "content", "a reset"] {
+        let mut script = Script::server();
+        script.feed(0, &headers(&GET));
+        script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+        script.expect(&[Write(0, headers(&[(":status", "200")])), Finish(0)]);
+        script.events();
+        match what_follows {
+            "the end" => script.end(0),
+            "a reset" => script.reset(0, 0x10c),
+            _ => script.feed(0, &frame(0, b"abc")),
+        }
+        let expected: &[Command] = if what_follows == "content" { &[StopSending(0, 0x100)] } else { &[] };
+        script.expect(expected);
+        assert!(script.connection.streams.is_empty() && script.events().is_empty(), "{what_follows}");
+    }
+}
+
+#[test]
+fn an_early_response_says_that_the_rest_is_not_needed() {
+    let mut script = Script::server();
+    script.feed(0, &[headers(&POST), frame(0, b"abc")].concat());
+    script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+    script.expect(&[Write(0, headers(&[(":status", "200")])), Finish(0), StopSending(0, 0x100)]);
+    assert!(script.connection.streams.is_empty());
+    script.reset(0, 0x100);
+    script.feed(0, b"x");
+    script.expect(&[]);
+}
+
+#[test]
+fn responses_in_order_only() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&POST));
+    let Script { connection, transport, .. } = &mut script;
+    let mut body = Bytes::from_static(b"x");
+    assert_eq!(connection.send_body(transport, id(0), &mut body), Err(SendError::WrongOrder));
+    assert_eq!(connection.finish(transport, id(0)), Err(SendError::WrongOrder));
+    let hints = ResponseHead::new(Status::EARLY_HINTS).with_field("link", "x").unwrap();
+    assert_eq!(connection.send_response(transport, id(0), &hints, false), Err(SendError::WrongOrder));
+    connection.send_informational(transport, id(0), &hints).unwrap();
+    assert_eq!(connection.send_informational(transport, id(0), &ok()), Err(SendError::WrongOrder));
+    let length = ok().with_field("content-length", "3").unwrap();
+    let too_short = Err(SendError::Malformed(Malformed::BodyTooShort));
+    assert_eq!(connection.send_response(transport, id(0), &length, true), too_short);
+    connection.send_response(transport, id(0), &length, false).unwrap();
+    assert_eq!(connection.send_response(transport, id(0), &ok(), false), Err(SendError::WrongOrder));
+    assert_eq!(connection.finish(transport, id(0)), too_short);
+    let mut long = Bytes::from_static(b"1234");
+    let too_long = Err(SendError::Malformed(Malformed::BodyTooLong));
+    assert_eq!(connection.send_body(transport, id(0), &mut long), too_long);
+    assert_eq!(long.len(), 4);
+    connection.send_body(transport, id(0), &mut Bytes::from_static(b"123")).unwrap();
+    let mut trailers = Fields::new();
+    trailers.push("x-sum", "1").unwrap();
+    connection.send_trailers(transport, id(0), &trailers).unwrap();
+    let expected = [
+        headers(&[(":status", "103"), ("link", "x")]),
+        headers(&[(":status", "200"), ("content-length", "3")]),
+        frame(0, b"123"),
+        headers(&[("x-sum", "1")]),
+    ];
+    script.expect(&[Write(0, expected.concat()), Finish(0)]);
+}
+
+#[test]
+fn a_response_to_head_has_no_content() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&[(":method", "HEAD"), GET[1], GET[2], GET[3]]));
+    let Script { connection, transport, .. } = &mut script;
+    let length = ok().with_field("content-length", "3").unwrap();
+    connection.send_response(transport, id(0), &length, false).unwrap();
+    let body = connection.send_body(transport, id(0), &mut Bytes::from_static(b"123"));
+    assert_eq!(body, Err(SendError::Malformed(Malformed::BodyTooLong)));
+    connection.finish(transport, id(0)).unwrap();
+}
+
+#[test]
+fn back_pressure_leaves_what_does_not_fit() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    script.events();
+    script.transport.room.insert(0, 100_000);
+    let mut body = Bytes::from(alloc::vec![7; 300_000]);
+    let Script { connection, transport, .. } = &mut script;
+    connection.send_response(transport, id(0), &ok(), false).unwrap();
+    connection.send_body(transport, id(0), &mut body).unwrap();
+    let left = body.len();
+    assert!(left > 0 && left < 300_000 - 95_000 && left > 300_000 - 200_000);
+    connection.send_body(transport, id(0), &mut body).unwrap();
+    assert_eq!(body.len(), left, "nothing fits");
+    assert_eq!(script.events(), []);
+    while !body.is_empty() {
+        script.transport.room.insert(0, 50_000);
+        script.connection.on_stream_writable(&mut script.transport, id(0));
+        for event in script.events() {
+            assert_eq!(event, Event::Writable { id: id(0) });
+            script.connection.send_body(&mut script.transport, id(0), &mut body).unwrap();
+        }
+    }
+    script.connection.finish(&mut script.transport, id(0)).unwrap();
+    assert_eq!(script.events(), []);
+    script.transport.room.remove(&0);
+    script.connection.on_stream_writable(&mut script.transport, id(0));
+    assert_eq!(script.transport.commands.last(), Some(&Finish(0)));
+    // All of it arrives, in DATA frames that are never empty.
+    let mut client = Script::client();
+    let head = http::RequestHead::get("https://a.example/").unwrap();
+    client.connection.send_request(&mut client.transport, &head, true).unwrap();
+    for command in core::mem::take(&mut script.transport.commands) {
+        if let Write(0, bytes) = command {
+            client.feed(0, &bytes);
+        }
+    }
+    client.end(0);
+    assert_eq!(client.read_all(0), (alloc::vec![7; 300_000], Body::End));
+}
+
+#[test]
+fn cancelled_requests() {
+    // Before the application heard of it: rejected.
+    let mut script = Script::server();
+    script.feed(0, &headers(&GET)[..4]);
+    script.reset(0, 0x10c);
+    script.expect(&[Reset(0, 0x10b)]);
+    assert_eq!(script.events(), []);
+    // After: the application decides.
+    let mut script = Script::server();
+    script.feed(0, &headers(&POST));
+    script.reset(0, 0x10c);
+    script.stop(0, 0x10c);
+    script.expect(&[Reset(0, 0x10c)]);
+    let events = script.events();
+    assert!(matches!(events[1..], [Event::Reset { .. }, Event::Stopped { .. }]), "{events:?}");
+    assert_eq!(script.connection.shared.in_hand, 1);
+    let response = script.connection.send_response(&mut script.transport, id(0), &ok(), true);
+    assert_eq!(response, Err(SendError::Stopped(code(0x10c))));
+    script.connection.reset(&mut script.transport, id(0), code(0x10c));
+    assert_eq!(script.connection.shared.in_hand, 0);
+}
+
+/// Head, reset, stop, response and close in every order: no event about a stream that was given up, and no panic.
+#[test]
+fn no_event_after_the_end_in_any_order() {
+    fn permutations(items: &mut Vec<u8>, at: usize, visit: &mut dyn FnMut(&[u8])) {
+        if at == items.len() {
+            return visit(items);
+        }
+        for other in at..items.len() {
+            items.swap(at, other);
+            permutations(items, at + 1, visit);
+            items.swap(at, other);
+        }
+    }
+    permutations(&mut alloc::vec![0, 1, 2, 3, 4, 5], 0, &mut |order| {
+        let mut script = Script::server();
+        let mut is_gone = false;
+        for step in order {
+            match step {
+                0 => script.feed(0, &headers(&POST)),
+                1 => script.reset(0, 0x10c),
+                2 => script.stop(0, 0x10c),
+                3 => drop(script.connection.send_response(&mut script.transport, id(0), &ok(), false)),
+                4 => {
+                    script.connection.reset(&mut script.transport, id(0), code(0x10c));
+                    is_gone = script.connection.streams.is_empty() && order[0] == 0;
+                }
+                _ => script.connection.on_closed(code(0x100)),
+            }
+            if is_gone {
+                assert!(script.events().iter().all(|event| event.stream().is_none()), "{order:?}");
+            }
+        }
+        let events = script.events();
+        assert!(events.iter().filter(|event| matches!(event, Event::Closed { .. })).count() <= 1);
+    });
+}

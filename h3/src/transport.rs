@@ -1,0 +1,51 @@
+//! The seven things HTTP/3 needs of QUIC.
+
+use base::{Bytes, Direction, StreamId, VarInt};
+
+/// A connection with streams. Calls are cheap and never wait.
+pub trait Transport {
+    /// Opens a stream; `None` if the peer allows no more for now. `on_streams_available` is called when it does again.
+    fn open(&mut self, direction: Direction) -> Option<StreamId>;
+
+    /// Takes what has arrived, at most `max` bytes. Credit goes back to the peer for what is taken and for nothing else.
+    fn read(&mut self, id: StreamId, max: usize) -> Read;
+
+    /// Takes as much of `data` as fits, and drops that from its front. After it left something, `on_stream_writable` is
+    /// called once there is room again.
+    fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError>;
+
+    /// Nothing more will be written.
+    fn finish(&mut self, id: StreamId);
+
+    /// Gives up sending. Does nothing if the sending side has ended.
+    fn reset(&mut self, id: StreamId, code: VarInt);
+
+    /// Gives up reading: what has come is thrown away, and the peer is asked to stop. Does nothing if the receiving side
+    /// has ended.
+    fn stop_sending(&mut self, id: StreamId, code: VarInt);
+
+    /// Closes the connection.
+    fn close(&mut self, code: VarInt, reason: &'static str);
+}
+
+/// What reading gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Bytes, at least one.
+    Data(Bytes),
+    /// All bytes were read, and there will be no more.
+    Finished,
+    /// The peer gave the stream up with this code.
+    Reset(VarInt),
+    /// Nothing for now; `on_stream_readable` is called when there is.
+    Blocked,
+}
+
+/// Why nothing can be written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The peer asked to stop, with this code.
+    Stopped(VarInt),
+    /// The stream or the connection is closed.
+    Closed,
+}

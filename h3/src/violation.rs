@@ -1,0 +1,125 @@
+//! What a peer can do wrong, one variant each, in one table: variant, scope, code, section of the RFC.
+
+use crate::error_code;
+use base::VarInt;
+use core::fmt;
+use http::Malformed;
+use qpack::{DecoderStreamError, DecompressionError, EncoderStreamError};
+
+/// What a violation brings down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The connection.
+    Connection,
+    /// Only the request at hand.
+    Stream,
+}
+
+macro_rules! violations {
+    ($($variant:ident, $scope:ident, $code:ident, $section:literal, $text:literal;)*) => {
+        /// A breach of the protocol by the peer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Violation {
+            $(#[doc = $text] $variant,)*
+            /// A malformed message (RFC 9114 section 4.1.2).
+            Malformed(Malformed),
+            /// A field section that cannot be decoded (RFC 9204 section 2.2.3).
+            Decompression(DecompressionError),
+            /// A bad instruction on the peer's encoder stream (RFC 9204 section 4.3).
+            EncoderStream(EncoderStreamError),
+            /// A bad instruction on the peer's decoder stream (RFC 9204 section 4.4).
+            DecoderStream(DecoderStreamError),
+        }
+
+        impl Violation {
+            /// What it brings down.
+            pub const fn scope(self) -> Scope {
+                match self {
+                    $(Violation::$variant => Scope::$scope,)*
+                    Violation::Malformed(_) => Scope::Stream,
+                    _ => Scope::Connection,
+                }
+            }
+
+            /// The code the peer is told.
+            pub const fn code(self) -> VarInt {
+                match self {
+                    $(Violation::$variant => error_code::$code,)*
+                    Violation::Malformed(_) => error_code::H3_MESSAGE_ERROR,
+                    Violation::Decompression(_) => error_code::QPACK_DECOMPRESSION_FAILED,
+                    Violation::EncoderStream(_) => error_code::QPACK_ENCODER_STREAM_ERROR,
+                    Violation::DecoderStream(_) => error_code::QPACK_DECODER_STREAM_ERROR,
+                }
+            }
+
+            /// The section of the standard that says so.
+            pub const fn section(self) -> &'static str {
+                match self {
+                    $(Violation::$variant => $section,)*
+                    Violation::Malformed(malformed) => malformed.section(),
+                    Violation::Decompression(_) => "RFC 9204 2.2.3",
+                    Violation::EncoderStream(_) => "RFC 9204 4.3",
+                    Violation::DecoderStream(_) => "RFC 9204 4.4",
+                }
+            }
+
+            /// What happened, for humans: the reason phrase.
+            pub const fn reason(self) -> &'static str {
+                match self {
+                    $(Violation::$variant => $text,)*
+                    Violation::Malformed(malformed) => malformed.reason(),
+                    Violation::Decompression(_) => "a field section that cannot be decoded",
+                    Violation::EncoderStream(_) => "a bad instruction on the QPACK encoder stream",
+                    Violation::DecoderStream(_) => "a bad instruction on the QPACK decoder stream",
+                }
+            }
+        }
+    };
+}
+
+violations! {
+    // Streams.
+    ServerBidirectionalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.1", "a bidirectional stream opened by the server";
+    DuplicateCriticalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.1", "a second control, encoder or decoder stream";
+    PushStreamOfClient, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.2", "a push stream opened by the client";
+    PushStreamNotAllowed, Connection, H3_ID_ERROR, "RFC 9114 4.6", "a push stream, but no push was allowed";
+    ClosedCriticalStream, Connection, H3_CLOSED_CRITICAL_STREAM, "RFC 9114 6.2.1", "a control, encoder or decoder stream was closed";
+    // Frames.
+    FrameTruncated, Connection, H3_FRAME_ERROR, "RFC 9114 7.1", "a stream ended inside a frame";
+    FrameLength, Connection, H3_FRAME_ERROR, "RFC 9114 7.1", "a frame whose length does not fit its fields";
+    ReservedFrame, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.8", "a frame type of HTTP/2";
+    FrameOnControlStream, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2", "a frame that may not be on the control stream";
+    FrameOnRequestStream, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2", "a frame that may not be on a request stream";
+    FrameOutOfOrder, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 4.1", "frames of a message in the wrong order";
+    FrameOfServer, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.5", "a client sent a frame of servers";
+    FrameOfClient, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.7", "a server sent a frame of clients";
+    FrameInTunnel, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 4.4", "a frame other than DATA after CONNECT";
+    // The control stream.
+    MissingSettings, Connection, H3_MISSING_SETTINGS, "RFC 9114 6.2.1", "the control stream does not begin with SETTINGS";
+    SecondSettings, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.4", "a second SETTINGS frame";
+    ReservedSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4.1", "a setting of HTTP/2";
+    DuplicateSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4", "a setting occurs twice";
+    SettingValue, Connection, H3_SETTINGS_ERROR, "RFC 9220 3", "a setting with a value other than 0 and 1";
+    ControlFrameTooLarge, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "a frame on the control stream that is too large";
+    GoAwayIncreased, Connection, H3_ID_ERROR, "RFC 9114 5.2", "a GOAWAY with a larger identifier than before";
+    GoAwayStream, Connection, H3_ID_ERROR, "RFC 9114 7.2.6", "a GOAWAY with a stream that is no request";
+    MaxPushIdDecreased, Connection, H3_ID_ERROR, "RFC 9114 7.2.7", "a MAX_PUSH_ID smaller than before";
+    PushNotAllowed, Connection, H3_ID_ERROR, "RFC 9114 7.2.5", "a push that was not allowed or not promised";
+    PriorityId, Connection, H3_ID_ERROR, "RFC 9218 7.2", "a PRIORITY_UPDATE for what cannot be prioritized";
+    // Messages.
+    RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
+    ResponseMissing, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.1", "a stream ended without a final response";
+    FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";
+    RequestsInHand, Stream, H3_REQUEST_REJECTED, "RFC 9114 4.1.1", "more requests than are taken at once";
+    // Load.
+    Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much that is allowed but useless";
+    HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason(), self.section())
+    }
+}
+
+impl core::error::Error for Violation {}
