@@ -1,0 +1,37 @@
+//! The only place where time is read.
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base::{Duration, Instant};
+
+/// Now, on the monotonic clock, counted from the first call in this process. All threads count from the same zero.
+#[inline]
+pub fn now() -> Instant {
+    static ZERO: OnceLock<std::time::Instant> = OnceLock::new();
+    let zero = ZERO.get_or_init(std::time::Instant::now);
+    // One tick after zero: `Instant::ZERO` is often taken for "never".
+    Instant::ZERO + zero.elapsed() + Duration::from_nanos(1)
+}
+
+/// Seconds since 1970, for certificates and log lines. It may jump; nothing that measures a span may use it.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_decreases_across_threads() {
+        let before = now();
+        let elsewhere = std::thread::spawn(now).join().unwrap();
+        assert!(Instant::ZERO < before && before <= elsewhere && elsewhere <= now());
+    }
+
+    #[test]
+    fn the_wall_clock_is_past_the_day_this_was_written() {
+        assert!(unix_seconds() > 1_750_000_000);
+    }
+}

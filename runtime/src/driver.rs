@@ -1,0 +1,305 @@
+//! Runs a [`Machine`] over UDP sockets.
+//!
+//! One turn: the deadline first (so that no flood can starve a timer), then a bounded number of datagrams, then the
+//! hook of the layer above, then what the machine wants to send, up to a bound, and last the timer. A turn that left
+//! something undone is followed by another after the other tasks had theirs.
+//!
+//! The machine is shared with the application by `Rc<RefCell>`: both live in one thread and take turns. Whoever changes
+//! the machine from outside calls [`DriverHandle::notify`] afterwards.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use base::{Duration, FourTuple, Instant, Machine, Transmit};
+
+use crate::clock;
+use crate::executor::{Handle, Sleep, Watched};
+use crate::offload::MAX_SEND;
+use crate::udp::{ReceiveBatch, UdpSocket};
+
+/// Calls that receive, per socket and turn. Empty datagrams count by this, too.
+const RECEIVE_CALLS: usize = 8;
+/// Datagrams after which a turn receives no more. Acknowledgments and timers have to get their say.
+const RECEIVE_DATAGRAMS: usize = 64;
+/// Sends of a turn.
+const TRANSMIT_CALLS: usize = 64;
+/// Bytes after which a turn sends no more.
+const TRANSMIT_BYTES: usize = 256 << 10;
+/// Errors in a row after which a socket counts as broken. A report about an earlier datagram is none.
+const ERRORS_TOLERATED: u32 = 64;
+/// A machine whose deadline lies in the past, turn after turn, is called this seldom, rather than taking a whole processor.
+const OVERDUE_PAUSE: Duration = Duration::from_millis(1);
+/// Turns of that kind which are not slowed down.
+const OVERDUE_TURNS: u32 = 16;
+
+/// A future that runs a machine; to be spawned. It only ends with an error of a socket.
+pub struct Driver<M, F> {
+    machine: Rc<RefCell<M>>,
+    on_progress: F,
+    sockets: Vec<Watched<UdpSocket>>,
+    notice: Rc<Notice>,
+    sleep: Sleep,
+    batch: ReceiveBatch,
+    buffer: Box<[u8]>,
+    held: Option<Held>,
+    errors: u32,
+    overdue: u32,
+}
+
+/// What met a full socket: it stays in the buffer and is sent before anything else.
+#[derive(Clone, Copy)]
+struct Held {
+    transmit: Transmit,
+    /// Bytes that are sent.
+    done: usize,
+    socket: usize,
+}
+
+/// Whether a part of a turn is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// More could be done at once.
+    Something,
+}
+
+/// Tells a driver that its machine was changed from outside.
+#[derive(Clone)]
+pub struct DriverHandle {
+    notice: Rc<Notice>,
+}
+
+#[derive(Default)]
+struct Notice {
+    notified: Cell<bool>,
+    last_error: Cell<Option<io::ErrorKind>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl DriverHandle {
+    /// Has the driver call `transmit` and read the deadline soon. Calling it often costs no more than once.
+    pub fn notify(&self) {
+        if self.notice.notified.replace(true) {
+            return;
+        }
+        let waker = self.notice.waker.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What a socket last reported instead of a datagram, such as that the peer's host refuses them.
+    pub fn last_error(&self) -> Option<io::ErrorKind> {
+        self.notice.last_error.get()
+    }
+}
+
+impl fmt::Debug for DriverHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverHandle").field("notified", &self.notice.notified.get()).finish()
+    }
+}
+
+impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
+    /// A driver for `machine` on one socket or several. `on_progress` is called after each turn in which the machine took
+    /// something in, with the machine borrowed: it is the place to poll events and to wake the tasks that wait for them.
+    ///
+    /// # Errors
+    /// A socket cannot be watched.
+    pub fn new(
+        handle: &Handle,
+        sockets: Vec<UdpSocket>,
+        machine: Rc<RefCell<M>>,
+        on_progress: F,
+    ) -> io::Result<(Driver<M, F>, DriverHandle)> {
+        let sockets = sockets.into_iter().map(|socket| handle.watch(socket)).collect::<io::Result<Vec<_>>>()?;
+        let notice = Rc::new(Notice::default());
+        let driver = Driver {
+            machine,
+            on_progress,
+            sockets,
+            notice: notice.clone(),
+            sleep: handle.sleep_until(Instant::MAX),
+            batch: ReceiveBatch::new(),
+            buffer: vec![0; MAX_SEND].into(),
+            held: None,
+            errors: 0,
+            overdue: 0,
+        };
+        Ok((driver, DriverHandle { notice }))
+    }
+
+    /// Where its sockets are bound, in the order they were given.
+    pub fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|socket| socket.inner().local_address())
+    }
+
+    /// One turn; says whether another should follow at once.
+    fn turn(&mut self, context: &mut Context<'_>) -> io::Result<Left> {
+        // Until just before transmitting, a notification has nothing to add to this turn.
+        self.notice.notified.set(true);
+        let now = clock::now();
+        let mut progress = self.check_deadline(now);
+        let left = self.receive(now, context, &mut progress)?;
+        if progress {
+            (self.on_progress)(&mut self.machine.borrow_mut(), now);
+        }
+        *self.notice.waker.borrow_mut() = Some(context.waker().clone());
+        self.notice.notified.set(false);
+        let unsent = self.transmit(now, context);
+        let more = left == Left::Something || unsent == Left::Something;
+        Ok(if more { Left::Something } else { self.set_timer(now, context) })
+    }
+
+    fn check_deadline(&mut self, now: Instant) -> bool {
+        let mut machine = self.machine.borrow_mut();
+        let due = machine.deadline().is_some_and(|deadline| deadline <= now);
+        if due {
+            machine.on_timeout(now);
+        }
+        due
+    }
+
+    fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {
+        let mut left = Left::Nothing;
+        for socket in &self.sockets {
+            let mut datagrams = 0;
+            for _ in 0..RECEIVE_CALLS {
+                if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
+                    break;
+                }
+                match socket.inner().receive(&mut self.batch) {
+                    Ok(()) => {
+                        self.errors = 0;
+                        let mut machine = self.machine.borrow_mut();
+                        for datagram in self.batch.datagrams() {
+                            machine.receive(now, datagram);
+                            datagrams += 1;
+                        }
+                        if self.batch.is_last() {
+                            socket.clear_readable();
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.clear_readable(),
+                    Err(error) => {
+                        self.errors += 1;
+                        self.notice.last_error.set(Some(error.kind()));
+                        *progress = true;
+                        if self.errors > ERRORS_TOLERATED {
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+            *progress |= datagrams > 0;
+            // Asked again even after the last batch: it also leaves the waker for what comes next.
+            if socket.poll_readable(context).is_ready() {
+                left = Left::Something;
+            }
+        }
+        Ok(left)
+    }
+
+    fn transmit(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
+        let mut bytes = 0;
+        for _ in 0..TRANSMIT_CALLS {
+            if bytes >= TRANSMIT_BYTES {
+                return Left::Something;
+            }
+            let Some(held) = self.held.take().or_else(|| self.next_transmit(now)) else {
+                return Left::Nothing;
+            };
+            let Some(socket) = self.sockets.get(held.socket) else { continue };
+            if socket.poll_writable(context).is_pending() {
+                self.held = Some(held);
+                return Left::Nothing;
+            }
+            let rest = Transmit { len: held.transmit.len - held.done, ..held.transmit };
+            let payload = self.buffer.get(held.done..held.transmit.len).unwrap_or(&[]);
+            let sent = socket.inner().send(&rest, payload);
+            bytes += sent;
+            if sent < payload.len() {
+                self.held = Some(Held { done: held.done + sent, ..held });
+                socket.clear_writable();
+            }
+        }
+        Left::Something
+    }
+
+    fn next_transmit(&mut self, now: Instant) -> Option<Held> {
+        let transmit = self.machine.borrow_mut().transmit(now, &mut self.buffer)?;
+        assert!(transmit.len <= self.buffer.len(), "the machine says that it wrote more than there is room for");
+        Some(Held { transmit, done: 0, socket: self.socket_for(transmit.four_tuple) })
+    }
+
+    /// The socket that is bound to the local address; else one bound to any address with its port; else one that can
+    /// reach the peer at all.
+    fn socket_for(&self, four_tuple: FourTuple) -> usize {
+        if self.sockets.len() <= 1 {
+            return 0;
+        }
+        let local = four_tuple.local;
+        let quality = |bound: SocketAddr| {
+            let family = bound.is_ipv4() == four_tuple.remote.is_ipv4();
+            let any = bound.ip().is_unspecified() && (family || bound.is_ipv6());
+            match bound.port() == local.port() {
+                true if bound.ip() == local.ip() => 4,
+                true if any => 3,
+                _ if family => 2,
+                _ if any => 1,
+                _ => 0,
+            }
+        };
+        let mut best = (0, 0);
+        for (place, bound) in self.local_addresses().enumerate() {
+            let quality = quality(bound);
+            if quality > best.0 {
+                best = (quality, place);
+            }
+        }
+        best.1
+    }
+
+    fn set_timer(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
+        let mut deadline = self.machine.borrow().deadline().unwrap_or(Instant::MAX);
+        self.overdue = if deadline <= now { self.overdue.saturating_add(1) } else { 0 };
+        if self.overdue > OVERDUE_TURNS {
+            deadline = now + OVERDUE_PAUSE;
+        }
+        self.sleep.reset(deadline);
+        if Pin::new(&mut self.sleep).poll(context).is_ready() { Left::Something } else { Left::Nothing }
+    }
+}
+
+/// Nothing in it is ever pinned.
+impl<M, F> Unpin for Driver<M, F> {}
+
+impl<M: Machine, F: FnMut(&mut M, Instant)> Future for Driver<M, F> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.turn(context) {
+            Ok(Left::Nothing) => Poll::Pending,
+            Ok(Left::Something) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl<M, F> fmt::Debug for Driver<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("sockets", &self.sockets).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

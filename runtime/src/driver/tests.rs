@@ -1,0 +1,281 @@
+use super::*;
+use crate::executor::{Executor, yield_now};
+use base::{Datagram, Ecn};
+use std::collections::VecDeque;
+
+const SEGMENT: usize = 1200;
+const SEGMENTS: usize = 20;
+
+/// Sends back what it receives, joining equal segments of one peer again.
+#[derive(Default)]
+struct Echo {
+    waiting: VecDeque<(FourTuple, Ecn, Vec<u8>)>,
+    spare: Vec<Vec<u8>>,
+    received: usize,
+    /// On the other end of a deadline: how often it came, and what to set it to then.
+    deadline: Option<Instant>,
+    period: Option<Duration>,
+    timeouts: Vec<Instant>,
+}
+
+impl Machine for Echo {
+    fn receive(&mut self, _now: Instant, datagram: Datagram<'_>) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(datagram.payload);
+        self.received += 1;
+        self.waiting.push_back((datagram.four_tuple, datagram.ecn, bytes));
+    }
+
+    fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        let (four_tuple, ecn, bytes) = self.waiting.front()?;
+        let (four_tuple, ecn, segment_size) = (*four_tuple, *ecn, bytes.len());
+        let mut len = 0;
+        while let Some(next) = self.waiting.front() {
+            let same = (next.0, next.1, next.2.len()) == (four_tuple, ecn, segment_size);
+            if !same || len + segment_size > buffer.len() {
+                break;
+            }
+            buffer[len..len + segment_size].copy_from_slice(&next.2);
+            len += segment_size;
+            self.spare.extend(self.waiting.pop_front().map(|(_, _, bytes)| bytes));
+        }
+        Some(Transmit { four_tuple, ecn, len, segment_size })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        assert!(self.deadline.is_some_and(|deadline| deadline <= now));
+        self.timeouts.push(now);
+        self.deadline = self.period.map(|period| now + period);
+    }
+}
+
+/// Sends numbered segments, one send at a time: the next when the last came back.
+struct Source {
+    four_tuple: FourTuple,
+    total: u64,
+    sent: u64,
+    came_back: u64,
+}
+
+impl Machine for Source {
+    fn receive(&mut self, _now: Instant, datagram: Datagram<'_>) {
+        assert_eq!((datagram.payload.len(), datagram.ecn), (SEGMENT, Ecn::Ect0));
+        assert_eq!(datagram.payload[..8], self.came_back.to_be_bytes(), "in order, none missing");
+        self.came_back += 1;
+    }
+
+    fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        if self.sent > self.came_back || self.sent == self.total {
+            return None;
+        }
+        let mut len = 0;
+        for place in buffer.chunks_exact_mut(SEGMENT).take(SEGMENTS) {
+            place[..8].copy_from_slice(&self.sent.to_be_bytes());
+            place[8..].fill(self.sent as u8);
+            self.sent += 1;
+            len += SEGMENT;
+        }
+        Some(Transmit { four_tuple: self.four_tuple, ecn: Ecn::Ect0, len, segment_size: SEGMENT })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_timeout(&mut self, _now: Instant) {}
+}
+
+fn loopback() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+fn echo(handle: &Handle, sockets: Vec<UdpSocket>) -> (Rc<RefCell<Echo>>, DriverHandle, Rc<Cell<usize>>) {
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let progress = Rc::new(Cell::new(0));
+    let counted = progress.clone();
+    let (driver, notify) =
+        Driver::new(handle, sockets, machine.clone(), move |_, _| counted.set(counted.get() + 1)).unwrap();
+    handle.spawn(driver);
+    (machine, notify, progress)
+}
+
+/// Waits until `done`, giving the drivers their turns.
+async fn until(mut done: impl FnMut() -> bool) {
+    let give_up = clock::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(clock::now() < give_up, "it never came");
+        yield_now().await;
+    }
+}
+
+#[test]
+fn ten_megabytes_there_and_back() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (server, client) = (loopback(), loopback());
+    let four_tuple = FourTuple { local: client.local_address(), remote: server.local_address() };
+    echo(handle, vec![server]);
+    let total = (10_000_000 / (SEGMENT * SEGMENTS) * SEGMENTS) as u64;
+    let source = Rc::new(RefCell::new(Source { four_tuple, total, sent: 0, came_back: 0 }));
+    let (driver, _) = Driver::new(handle, vec![client], source.clone(), |_, _| {}).unwrap();
+    handle.spawn(driver);
+    executor.block_on(until(|| source.borrow().came_back == total));
+}
+
+#[test]
+fn a_change_from_outside_is_sent_after_one_notification() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (ours, peer) = (loopback(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let four_tuple = FourTuple { local: ours.local_address(), remote: peer.local_addr().unwrap() };
+    let (machine, notify, progress) = echo(handle, vec![ours]);
+    executor.block_on(async {
+        yield_now().await;
+        yield_now().await;
+        let before = handle.stats().polls;
+        for byte in 0..3 {
+            machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![byte]));
+            notify.notify();
+        }
+        yield_now().await;
+        yield_now().await;
+        // Two of ours, one of the driver's.
+        assert_eq!(handle.stats().polls - before, 3);
+        assert_eq!(progress.get(), 0);
+    });
+    peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for byte in 0..3 {
+        let mut buffer = [9; 4];
+        assert_eq!(peer.recv(&mut buffer).unwrap(), 1);
+        assert_eq!(buffer[0], byte);
+    }
+}
+
+#[test]
+fn a_deadline_comes_while_datagrams_never_stop() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (server, client) = (loopback(), loopback());
+    let four_tuple = FourTuple { local: client.local_address(), remote: server.local_address() };
+    let (machine, notify, progress) = echo(handle, vec![server]);
+    // A source without end, which keeps both drivers ready in every turn.
+    let source = Rc::new(RefCell::new(Source { four_tuple, total: u64::MAX, sent: 0, came_back: 0 }));
+    let (driver, _) = Driver::new(handle, vec![client], source.clone(), |_, _| {}).unwrap();
+    handle.spawn(driver);
+    executor.block_on(async {
+        until(|| progress.get() > 3).await;
+        {
+            let mut machine = machine.borrow_mut();
+            machine.deadline = Some(clock::now());
+            machine.period = Some(Duration::from_micros(700));
+        }
+        notify.notify();
+        until(|| machine.borrow().timeouts.len() >= 20).await;
+    });
+    assert!(source.borrow().came_back > 0);
+    assert!(machine.borrow().timeouts.is_sorted());
+}
+
+#[test]
+fn a_deadline_that_stays_overdue_does_not_take_the_whole_processor() {
+    struct Stuck(u32);
+    impl Machine for Stuck {
+        fn receive(&mut self, _now: Instant, _datagram: Datagram<'_>) {}
+        fn transmit(&mut self, _now: Instant, _buffer: &mut [u8]) -> Option<Transmit> {
+            None
+        }
+        fn deadline(&self) -> Option<Instant> {
+            Some(Instant::ZERO)
+        }
+        fn on_timeout(&mut self, _now: Instant) {
+            self.0 += 1;
+        }
+    }
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let machine = Rc::new(RefCell::new(Stuck(0)));
+    let (driver, _) = Driver::new(handle, vec![loopback()], machine.clone(), |_, _| {}).unwrap();
+    handle.spawn(driver);
+    executor.block_on(handle.sleep(Duration::from_millis(20)));
+    assert!((1..200).contains(&machine.borrow().0));
+}
+
+#[test]
+fn empty_datagrams_starve_nobody() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let server = loopback();
+    let address = server.local_address();
+    let (machine, _, progress) = echo(handle, vec![server]);
+    let flood = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    executor.block_on(async {
+        for _ in 0..300 {
+            flood.send_to(&[], address).unwrap();
+        }
+        // However many wait, a turn takes in no more than so many calls hold, and others have theirs.
+        let before = handle.stats().polls;
+        yield_now().await;
+        assert!(handle.stats().polls - before <= 3);
+        flood.send_to(b"x", address).unwrap();
+        until(|| machine.borrow().received == 1).await;
+    });
+    assert_eq!(progress.get(), 1);
+}
+
+#[test]
+fn each_answer_leaves_from_the_socket_it_was_asked_at() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let sockets = vec![loopback(), UdpSocket::bind("[::1]:0".parse().unwrap()).unwrap(), loopback()];
+    let addresses: Vec<SocketAddr> = sockets.iter().map(UdpSocket::local_address).collect();
+    echo(handle, sockets);
+    executor.block_on(async {
+        for address in addresses {
+            let any = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+            let peer = std::net::UdpSocket::bind(any).unwrap();
+            peer.set_nonblocking(true).unwrap();
+            peer.send_to(b"?", address).unwrap();
+            let peer = handle.watch(peer).unwrap();
+            let mut buffer = [0; 4];
+            let answer = peer.read_with(|peer| peer.recv_from(&mut buffer));
+            let (_, from) = handle.timeout(Duration::from_secs(20), answer).await.unwrap().unwrap();
+            assert_eq!(from, address);
+        }
+    });
+}
+
+#[test]
+fn what_meets_a_full_socket_is_kept_and_sent_later() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let peer = loopback();
+    let ours = loopback();
+    let four_tuple = FourTuple { local: ours.local_address(), remote: peer.local_address() };
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (mut driver, _) = Driver::new(handle, vec![ours], machine.clone(), |_, _| {}).unwrap();
+    for byte in 0..3 {
+        machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![byte; 3]));
+    }
+    executor.block_on(std::future::poll_fn(|context| {
+        // As after a send that was cut off behind the first byte's datagram.
+        let transmit = machine.borrow_mut().transmit(clock::now(), &mut driver.buffer).unwrap();
+        driver.held = Some(Held { transmit, done: 3, socket: 0 });
+        driver.sockets[0].clear_writable();
+        machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![9; 3]));
+        assert!(driver.transmit(clock::now(), context) == Left::Nothing);
+        assert!(driver.held.is_some());
+        assert_eq!(machine.borrow().waiting.len(), 1, "nothing overtakes it");
+        Poll::Ready(())
+    }));
+    handle.spawn(driver);
+    executor.block_on(until(|| machine.borrow().waiting.is_empty()));
+    let mut batch = ReceiveBatch::new();
+    peer.receive(&mut batch).unwrap();
+    let bytes: Vec<u8> = batch.datagrams().map(|datagram| datagram.payload[0]).collect();
+    assert_eq!(bytes, [1, 2, 9]);
+}

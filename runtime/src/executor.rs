@@ -1,0 +1,189 @@
+//! Runs futures on one thread: tasks, timers and descriptors.
+//!
+//! Nothing is global: who wants to spawn, sleep or watch holds a [`Handle`]. Tasks stay on their thread and need not be
+//! `Send`; only their wakers travel. Each turn fires the timers that are due, polls the tasks that were woken, and takes
+//! in events, so that neither busy tasks nor a flood of packets can hold back a deadline by more than one turn.
+//! A task that panics takes the executor with it.
+
+mod core;
+mod join;
+mod patience;
+mod ready;
+mod sleep;
+mod sources;
+mod tasks;
+mod timers;
+mod watched;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use base::{Duration, Instant};
+
+use crate::clock;
+use crate::executor::core::Core;
+use crate::executor::ready::{TaskId, TaskWaker};
+
+pub use crate::executor::core::Stats;
+pub use crate::executor::join::{Aborted, JoinHandle};
+pub use crate::executor::sleep::{Elapsed, Interval, Sleep, Timeout};
+pub use crate::executor::watched::Watched;
+
+/// The future that `block_on` was given; no task has this number.
+const MAIN: TaskId = TaskId { index: u32::MAX, generation: 0 };
+/// How often woken tasks are polled before events are taken in again. More than once, so that a task, the driver it
+/// notifies and the task that this wakes do not pay for a system call at each step.
+const ROUNDS: usize = 4;
+
+/// An executor. Dropping it drops its tasks.
+pub struct Executor {
+    handle: Handle,
+}
+
+impl Executor {
+    /// No tasks yet.
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn new() -> io::Result<Executor> {
+        Ok(Executor { handle: Handle { core: Rc::new(Core::new()?) } })
+    }
+
+    /// To spawn, sleep and watch with.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs `main`, and all tasks beside it, until `main` is ready. Tasks that are not ready by then are kept, and go on
+    /// with the next call.
+    ///
+    /// # Panics
+    /// If the system refuses to wait for events, and if a task panics.
+    pub fn block_on<F: Future>(&self, main: F) -> F::Output {
+        let core = &self.handle.core;
+        let mut main = pin!(main);
+        let main_waker = TaskWaker::new(MAIN, core.ready.clone());
+        let waker = Waker::from(main_waker.clone());
+        waker.wake_by_ref();
+        let mut woken = VecDeque::new();
+        loop {
+            core.fire_timers();
+            for _ in 0..ROUNDS {
+                core.ready.take(&mut woken);
+                if woken.is_empty() {
+                    break;
+                }
+                while let Some(task) = woken.pop_front() {
+                    if task != MAIN {
+                        core.poll_task(task);
+                        continue;
+                    }
+                    main_waker.rearm();
+                    core.count(|stats| stats.polls += 1);
+                    if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        core.ready.put_back(&mut woken);
+                        return output;
+                    }
+                }
+            }
+            if let Err(error) = core.wait_for_events() {
+                panic!("waiting for events failed: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        // Tasks hold handles, and handles the table of tasks.
+        self.handle.core.close();
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("tasks", &self.handle.core.task_count()).finish_non_exhaustive()
+    }
+}
+
+/// Access to an executor from its own thread; cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    core: Rc<Core>,
+}
+
+impl Handle {
+    /// Starts a task. Once the executor is gone the future is dropped instead.
+    pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        JoinHandle::spawn(&self.core, future)
+    }
+
+    /// Watches a descriptor.
+    ///
+    /// # Errors
+    /// It is watched already, or cannot be (a file).
+    pub fn watch<T: AsFd>(&self, inner: T) -> io::Result<Watched<T>> {
+        Watched::new(self.core.clone(), inner)
+    }
+
+    /// Waits until `deadline`.
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep::new(self.core.clone(), deadline)
+    }
+
+    /// Waits for `duration` from now on.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.sleep_until(clock::now() + duration)
+    }
+
+    /// Every `period`, the first time one period from now.
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(self.core.clone(), clock::now(), period)
+    }
+
+    /// `future`, or [`Elapsed`] if it is not ready by `deadline`. Allocates room for the future.
+    pub fn timeout_at<F: Future>(&self, deadline: Instant, future: F) -> Timeout<F> {
+        Timeout::new(future, self.sleep_until(deadline))
+    }
+
+    /// `future`, or [`Elapsed`] if it is not ready within `duration`.
+    pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
+        self.timeout_at(clock::now() + duration, future)
+    }
+
+    /// What the executor has done so far.
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("tasks", &self.core.task_count()).finish_non_exhaustive()
+    }
+}
+
+/// Lets all other tasks that are ready run first.
+pub fn yield_now() -> impl Future<Output = ()> {
+    struct Yield(bool);
+    impl Future for Yield {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+    Yield(false)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! The parts of an executor, shared by it and by the futures that wait for something of it.
+//!
+//! No callback runs while a part is borrowed: wakers are called, and futures dropped, after the borrow has ended.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use base::{Duration, Instant};
+
+use crate::clock;
+use crate::executor::patience::{LONGEST, Patience};
+use crate::executor::ready::{ReadyQueue, TaskId};
+use crate::executor::sources::{Side, Sources};
+use crate::executor::tasks::Tasks;
+use crate::executor::timers::{Armed, Timers};
+use crate::poller::{Interest, Poller, Trigger};
+use crate::token::Token;
+
+/// What an executor has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// System calls that asked for events, waiting or not.
+    pub waits: u64,
+    /// Those of them that could sleep.
+    pub sleeps: u64,
+    /// Times that a task was polled.
+    pub polls: u64,
+}
+
+pub(crate) struct Core {
+    pub(crate) ready: Arc<ReadyQueue>,
+    tasks: RefCell<Tasks>,
+    timers: RefCell<Timers>,
+    sources: RefCell<Sources>,
+    poller: RefCell<Poller>,
+    alarm: Token,
+    patience: Cell<Patience>,
+    /// With one processor, looking for a packet keeps from running who would send it.
+    may_look: bool,
+    stats: Cell<Stats>,
+    closed: Cell<bool>,
+}
+
+impl Core {
+    pub(crate) fn new() -> io::Result<Core> {
+        let ready = Arc::new(ReadyQueue::new()?);
+        let mut poller = Poller::new()?;
+        let alarm = poller.register(ready.alarm(), Interest { trigger: Trigger::Edge, ..Interest::READABLE })?;
+        Ok(Core {
+            ready,
+            tasks: RefCell::default(),
+            timers: RefCell::new(Timers::new(clock::now())),
+            sources: RefCell::default(),
+            poller: RefCell::new(poller),
+            alarm,
+            patience: Cell::default(),
+            may_look: std::thread::available_parallelism().is_ok_and(|count| count.get() > 1),
+            stats: Cell::default(),
+            closed: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats.get()
+    }
+
+    pub(crate) fn task_count(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn arm_count(&self) -> usize {
+        self.timers.borrow().len()
+    }
+
+    // Tasks.
+
+    /// `None`, and the future dropped, if the executor is gone.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
+        if self.closed.get() {
+            return None;
+        }
+        let (task, waker) = self.tasks.borrow_mut().insert(Box::pin(future), &self.ready);
+        waker.wake();
+        Some(task)
+    }
+
+    pub(crate) fn abort(&self, task: TaskId) {
+        let runnable = self.tasks.borrow_mut().abort(task);
+        drop(runnable);
+    }
+
+    /// Drops all tasks, and those that dropping them spawns.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        let tasks = self.tasks.borrow_mut().take_all();
+        drop(tasks);
+    }
+
+    pub(crate) fn poll_task(&self, task: TaskId) {
+        let runnable = self.tasks.borrow_mut().begin(task);
+        let Some(mut runnable) = runnable else { return };
+        self.count(|stats| stats.polls += 1);
+        let ended = runnable.future.as_mut().poll(&mut Context::from_waker(&runnable.waker)).is_ready();
+        let over = if ended {
+            self.tasks.borrow_mut().end(task);
+            Some(runnable)
+        } else {
+            self.tasks.borrow_mut().put_back(task, runnable)
+        };
+        drop(over);
+    }
+
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
+        let mut stats = self.stats.get();
+        change(&mut stats);
+        self.stats.set(stats);
+    }
+
+    // Timers.
+
+    pub(crate) fn arm(&self, deadline: Instant, waker: Waker) -> Armed {
+        self.timers.borrow_mut().arm(deadline, waker)
+    }
+
+    pub(crate) fn rearm(&self, armed: Armed, deadline: Instant, waker: &Waker) -> bool {
+        self.timers.borrow_mut().rearm(armed, deadline, waker)
+    }
+
+    pub(crate) fn disarm(&self, armed: Armed) {
+        let waker = self.timers.borrow_mut().disarm(armed);
+        drop(waker);
+    }
+
+    /// Wakes all whose deadline has come.
+    pub(crate) fn fire_timers(&self) {
+        if self.timers.borrow().next_deadline().is_none() {
+            return;
+        }
+        let now = clock::now();
+        loop {
+            let expired = self.timers.borrow_mut().pop_expired(now);
+            match expired {
+                Some(waker) => waker.wake(),
+                None => break,
+            }
+        }
+    }
+
+    // Descriptors.
+
+    pub(crate) fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Token> {
+        let token = self.poller.borrow_mut().register(fd, Interest::BOTH_EDGES)?;
+        self.sources.borrow_mut().start(token);
+        Ok(token)
+    }
+
+    pub(crate) fn unwatch(&self, token: Token, fd: BorrowedFd<'_>) {
+        let _ = self.poller.borrow_mut().deregister(token, fd);
+        // Whoever waited for the last owner of the place must not stay with it.
+        self.sources.borrow_mut().start(token);
+    }
+
+    pub(crate) fn poll_side(&self, token: Token, side: Side, context: &Context<'_>) -> Poll<()> {
+        self.sources.borrow_mut().poll(token, side, context)
+    }
+
+    pub(crate) fn clear_side(&self, token: Token, side: Side) {
+        self.sources.borrow_mut().clear(token, side);
+    }
+
+    // Waiting.
+
+    /// Takes in events; waits for one, or for a timer, or for another thread, if no task is ready.
+    pub(crate) fn wait_for_events(&self) -> io::Result<()> {
+        if !self.ready.is_empty() {
+            return self.take_events(Some(Duration::ZERO)).map(drop);
+        }
+        let start = clock::now();
+        let until_timer = self.until_timer(start);
+        if self.look_for_events(start, until_timer)? {
+            return Ok(());
+        }
+        if !self.ready.try_sleep() {
+            return Ok(());
+        }
+        self.count(|stats| stats.sleeps += 1);
+        let found = self.take_events(self.until_timer(clock::now()));
+        self.ready.awake();
+        if found? {
+            self.learn(|patience| patience.on_woken(clock::now() - start));
+        }
+        Ok(())
+    }
+
+    fn until_timer(&self, now: Instant) -> Option<Duration> {
+        self.timers.borrow().next_deadline().map(|deadline| deadline - now)
+    }
+
+    /// Asks for events without sleeping, for as long as it seems to pay; true if the turn is to go on.
+    fn look_for_events(&self, start: Instant, until_timer: Option<Duration>) -> io::Result<bool> {
+        // A sleep this short would be several times too long.
+        let to_timer = until_timer.filter(|left| *left <= LONGEST);
+        let budget = to_timer.unwrap_or(self.patience.get().budget());
+        if budget.is_zero() || !self.may_look {
+            return Ok(to_timer.is_some_and(|left| left.is_zero()));
+        }
+        loop {
+            if self.take_events(Some(Duration::ZERO))? {
+                self.learn(Patience::on_found);
+                return Ok(true);
+            }
+            if !self.ready.is_empty() {
+                return Ok(true);
+            }
+            if clock::now() - start >= budget {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        if to_timer.is_none() {
+            self.learn(Patience::on_missed);
+        }
+        Ok(to_timer.is_some())
+    }
+
+    fn learn(&self, change: impl FnOnce(&mut Patience)) {
+        let mut patience = self.patience.get();
+        change(&mut patience);
+        self.patience.set(patience);
+    }
+
+    /// One wait; true if there was any event.
+    fn take_events(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.count(|stats| stats.waits += 1);
+        self.poller.borrow_mut().wait(timeout)?;
+        let mut any = false;
+        loop {
+            let event = self.poller.borrow_mut().next_event();
+            let Some(event) = event else { return Ok(any) };
+            any = true;
+            if event.token != self.alarm {
+                let woken = self.sources.borrow_mut().note(event);
+                woken.into_iter().flatten().for_each(Waker::wake);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Which tasks are to be polled. The only part of an executor that other threads touch.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+
+use crate::waker::ThreadWaker;
+
+/// A task: its place, and which of the tasks that had this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Tasks in the order in which they were woken.
+#[derive(Debug)]
+pub(crate) struct ReadyQueue {
+    state: Mutex<State>,
+    thread: ThreadWaker,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<TaskId>,
+    /// The executor sleeps, or is about to without looking here again: who adds a task must wake the thread.
+    asleep: bool,
+}
+
+impl ReadyQueue {
+    pub(crate) fn new() -> io::Result<ReadyQueue> {
+        Ok(ReadyQueue {
+            state: Mutex::new(State { queue: VecDeque::new(), asleep: false }),
+            thread: ThreadWaker::new()?,
+        })
+    }
+
+    /// What the poller is to watch, on edges.
+    pub(crate) fn alarm(&self) -> BorrowedFd<'_> {
+        self.thread.as_fd()
+    }
+
+    pub(crate) fn push(&self, task: TaskId) {
+        let mut state = self.lock();
+        state.queue.push_back(task);
+        let was_asleep = core::mem::take(&mut state.asleep);
+        drop(state);
+        if was_asleep {
+            self.thread.wake();
+        }
+    }
+
+    /// Moves what is ready now to `out`, which is empty: tasks woken meanwhile wait for the next round.
+    pub(crate) fn take(&self, out: &mut VecDeque<TaskId>) {
+        debug_assert!(out.is_empty());
+        core::mem::swap(&mut self.lock().queue, out);
+    }
+
+    /// Puts back what was taken and not polled.
+    pub(crate) fn put_back(&self, tasks: &mut VecDeque<TaskId>) {
+        let mut state = self.lock();
+        for task in tasks.drain(..).rev() {
+            state.queue.push_front(task);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
+    }
+
+    /// True if nothing is ready; from then on a new task wakes the thread, until [`ReadyQueue::awake`].
+    pub(crate) fn try_sleep(&self) -> bool {
+        let mut state = self.lock();
+        state.asleep = state.queue.is_empty();
+        state.asleep
+    }
+
+    pub(crate) fn awake(&self) {
+        self.lock().asleep = false;
+    }
+
+    /// Nothing that runs under the lock can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes one task, from any thread.
+#[derive(Debug)]
+pub(crate) struct TaskWaker {
+    task: TaskId,
+    /// In the queue already: waking a task twice polls it once.
+    queued: AtomicBool,
+    ready: Arc<ReadyQueue>,
+}
+
+impl TaskWaker {
+    pub(crate) fn new(task: TaskId, ready: Arc<ReadyQueue>) -> Arc<TaskWaker> {
+        Arc::new(TaskWaker { task, queued: AtomicBool::new(false), ready })
+    }
+
+    /// The task is about to be polled: what wakes it from now on counts anew.
+    pub(crate) fn rearm(&self) {
+        self.queued.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.ready.push(self.task);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is known about each watched descriptor, and who waits for it.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::poller::Event;
+use crate::token::Token;
+
+/// One of the two things to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+#[derive(Default)]
+struct Source {
+    read: Readiness,
+    write: Readiness,
+}
+
+/// Ready until an attempt shows otherwise: edges are only reported when something changes.
+struct Readiness {
+    ready: bool,
+    waker: Option<Waker>,
+}
+
+impl Default for Readiness {
+    fn default() -> Readiness {
+        Readiness { ready: true, waker: None }
+    }
+}
+
+/// By the index of the token.
+#[derive(Default)]
+pub(crate) struct Sources {
+    sources: Vec<Source>,
+}
+
+impl Sources {
+    /// A new registration: ready for all we know, and nobody waits.
+    pub(crate) fn start(&mut self, token: Token) {
+        if self.sources.len() <= token.index() {
+            self.sources.resize_with(token.index() + 1, Source::default);
+        }
+        self.sources[token.index()] = Source::default();
+    }
+
+    /// Notes an event; gives those to wake.
+    pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 2] {
+        let Some(source) = self.sources.get_mut(event.token.index()) else { return [None, None] };
+        [source.read.note(event.readable), source.write.note(event.writable)]
+    }
+
+    pub(crate) fn poll(&mut self, token: Token, side: Side, context: &Context<'_>) -> Poll<()> {
+        let readiness = self.readiness(token, side);
+        if readiness.ready {
+            return Poll::Ready(());
+        }
+        if !readiness.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+            readiness.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// An attempt met "would block": wait for the next edge.
+    pub(crate) fn clear(&mut self, token: Token, side: Side) {
+        self.readiness(token, side).ready = false;
+    }
+
+    fn readiness(&mut self, token: Token, side: Side) -> &mut Readiness {
+        let source = &mut self.sources[token.index()];
+        match side {
+            Side::Read => &mut source.read,
+            Side::Write => &mut source.write,
+        }
+    }
+}
+
+impl Readiness {
+    fn note(&mut self, happened: bool) -> Option<Waker> {
+        self.ready |= happened;
+        if happened { self.waker.take() } else { None }
+    }
+}

@@ -1,0 +1,235 @@
+use super::*;
+use std::cell::{Cell, RefCell};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+fn executor() -> (Executor, Handle) {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle().clone();
+    (executor, handle)
+}
+
+#[test]
+fn tasks_run_beside_each_other_and_give_their_results() {
+    let (executor, handle) = executor();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let tasks: Vec<_> = (0..3)
+        .map(|number| {
+            let order = order.clone();
+            handle.spawn(async move {
+                for _ in 0..2 {
+                    order.borrow_mut().push(number);
+                    yield_now().await;
+                }
+                number * 10
+            })
+        })
+        .collect();
+    executor.block_on(async {
+        for (number, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.await, Ok(number * 10));
+        }
+    });
+    assert_eq!(*order.borrow(), [0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn a_task_that_waits_for_a_descriptor_goes_on_when_something_comes() {
+    let (executor, handle) = executor();
+    let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    b.set_nonblocking(true).unwrap();
+    let address = b.local_addr().unwrap();
+    let b = handle.watch(b).unwrap();
+    let waiting = Rc::new(Cell::new(false));
+    let task = {
+        let waiting = waiting.clone();
+        handle.spawn(async move {
+            let mut buffer = [0; 8];
+            b.read_with(|socket| {
+                let result = socket.recv(&mut buffer);
+                waiting.set(result.is_err());
+                result
+            })
+            .await
+        })
+    };
+    executor.block_on(async {
+        while !waiting.get() {
+            yield_now().await;
+        }
+        a.send_to(b"abc", address).unwrap();
+        assert_eq!(task.await.unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
+fn timers_fire_in_order_and_never_early() {
+    let (executor, handle) = executor();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let start = clock::now();
+    let tasks: Vec<_> = [7u64, 1, 4, 1_000, 2]
+        .into_iter()
+        .map(|milliseconds| {
+            let (order, handle) = (order.clone(), handle.clone());
+            let deadline = start + Duration::from_micros(500 * milliseconds);
+            handle.clone().spawn(async move {
+                let mut sleep = handle.sleep_until(deadline);
+                if milliseconds == 1_000 {
+                    // Moved while it runs.
+                    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut sleep).poll(context).is_ready())).await;
+                    sleep.reset(start + Duration::from_micros(1_500));
+                }
+                let deadline = sleep.deadline();
+                sleep.await;
+                assert!(clock::now() >= deadline);
+                order.borrow_mut().push(milliseconds);
+            })
+        })
+        .collect();
+    executor.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert_eq!(*order.borrow(), [1, 2, 1_000, 4, 7]);
+}
+
+#[test]
+fn a_timer_that_is_dropped_or_moved_to_never_wakes_nobody() {
+    let (executor, handle) = executor();
+    executor.block_on(async {
+        let mut sleep = handle.sleep(Duration::from_micros(100));
+        let poll = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut sleep).poll(context).is_pending()));
+        poll.await;
+        sleep.reset(Instant::MAX);
+        assert!(handle.timeout(Duration::from_millis(1), &mut sleep).await.is_err());
+        drop(handle.sleep(Duration::from_secs(1000)));
+        assert_eq!(handle.timeout(Duration::from_secs(1000), async { 5 }).await, Ok(5));
+    });
+    assert_eq!(handle.core.arm_count(), 0);
+}
+
+#[test]
+fn an_interval_comes_again_and_again() {
+    let (executor, handle) = executor();
+    executor.block_on(async {
+        let start = clock::now();
+        let mut interval = handle.interval(Duration::from_micros(300));
+        for count in 1..4 {
+            assert!(interval.tick().await >= start + Duration::from_micros(300) * count);
+        }
+    });
+}
+
+#[test]
+fn another_thread_wakes_an_executor_that_sleeps() {
+    let (executor, _) = executor();
+    let done = Arc::new(AtomicBool::new(false));
+    let waker = Arc::new(Mutex::new(None::<Waker>));
+    let thread = {
+        let (done, waker) = (done.clone(), waker.clone());
+        std::thread::spawn(move || {
+            loop {
+                if let Some(waker) = waker.lock().unwrap().take() {
+                    done.store(true, Ordering::SeqCst);
+                    waker.wake();
+                    return;
+                }
+                std::thread::yield_now();
+            }
+        })
+    };
+    executor.block_on(std::future::poll_fn(|context| {
+        if done.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        *waker.lock().unwrap() = Some(context.waker().clone());
+        Poll::Pending
+    }));
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_idle_executor_makes_no_turns() {
+    let (executor, handle) = executor();
+    executor.block_on(async {
+        handle.spawn(std::future::pending::<()>());
+        let before = handle.stats();
+        handle.sleep(Duration::from_millis(30)).await;
+        let after = handle.stats();
+        // One sleep; a signal may end it early.
+        assert!(after.waits - before.waits <= 4, "{before:?} {after:?}");
+        assert!(after.polls - before.polls <= 4);
+    });
+}
+
+#[test]
+fn waking_twice_polls_once() {
+    let (executor, handle) = executor();
+    let polls = Rc::new(Cell::new(0));
+    let stored = Rc::new(RefCell::new(None::<Waker>));
+    {
+        let (polls, stored) = (polls.clone(), stored.clone());
+        handle.spawn(std::future::poll_fn(move |context| {
+            polls.set(polls.get() + 1);
+            *stored.borrow_mut() = Some(context.waker().clone());
+            Poll::<()>::Pending
+        }));
+    }
+    executor.block_on(async {
+        yield_now().await;
+        for _ in 0..5 {
+            stored.borrow().as_ref().unwrap().wake_by_ref();
+        }
+        yield_now().await;
+        yield_now().await;
+    });
+    assert_eq!(polls.get(), 2);
+}
+
+#[test]
+fn aborted_tasks_are_dropped_and_say_so() {
+    let (executor, handle) = executor();
+    let alive = Rc::new(());
+    let held = alive.clone();
+    let task = handle.spawn(async move {
+        std::future::pending::<()>().await;
+        drop(held);
+    });
+    executor.block_on(async {
+        yield_now().await;
+        task.abort();
+        assert_eq!(Rc::strong_count(&alive), 1);
+        assert!(task.is_finished());
+        // Its place serves another, which the old handle does not touch.
+        let next = handle.spawn(async { 1 });
+        task.abort();
+        assert_eq!(next.await, Ok(1));
+        assert_eq!(task.await, Err(Aborted));
+    });
+}
+
+#[test]
+fn dropping_the_executor_drops_its_tasks() {
+    let (executor, handle) = executor();
+    let alive = Rc::new(());
+    let held = (alive.clone(), handle.clone());
+    let task = handle.spawn(async move {
+        std::future::pending::<()>().await;
+        drop(held);
+    });
+    executor.block_on(yield_now());
+    drop(executor);
+    assert_eq!(Rc::strong_count(&alive), 1);
+    assert!(task.is_finished());
+    assert!(handle.spawn(async {}).is_finished());
+}
+
+#[test]
+fn tasks_woken_beside_the_last_poll_of_main_are_not_forgotten() {
+    let (executor, handle) = executor();
+    let task = handle.spawn(async { 7 });
+    executor.block_on(async {});
+    assert_eq!(executor.block_on(task), Ok(7));
+}

@@ -1,0 +1,81 @@
+//! Posthaste's own reactor: the only crate that reads the clock, opens sockets and waits.
+//!
+//! It knows no protocol. What it runs is a [`base::Machine`]; what it offers to those who use one is an [`Executor`] for
+//! each thread, with tasks, timers and descriptors. There is no TCP here yet: HTTP/3 needs none.
+//!
+//! A machine that sends back what it receives, and a turn of the loop that runs it:
+//!
+//! ```
+//! use base::{Datagram, Instant, Machine, Transmit};
+//! use runtime::{Driver, Executor, UdpSocket};
+//! use std::cell::RefCell;
+//! use std::collections::VecDeque;
+//! use std::rc::Rc;
+//!
+//! #[derive(Default)]
+//! struct Echo {
+//!     waiting: VecDeque<(Transmit, Vec<u8>)>,
+//! }
+//!
+//! impl Machine for Echo {
+//!     fn receive(&mut self, _now: Instant, datagram: Datagram<'_>) {
+//!         let len = datagram.payload.len();
+//!         let transmit = Transmit { four_tuple: datagram.four_tuple, ecn: datagram.ecn, len, segment_size: len };
+//!         self.waiting.push_back((transmit, datagram.payload.to_vec()));
+//!     }
+//!     fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+//!         let (transmit, bytes) = self.waiting.pop_front()?;
+//!         buffer[..bytes.len()].copy_from_slice(&bytes);
+//!         Some(transmit)
+//!     }
+//!     fn deadline(&self) -> Option<Instant> {
+//!         None
+//!     }
+//!     fn on_timeout(&mut self, _now: Instant) {}
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let executor = Executor::new()?;
+//! let handle = executor.handle().clone();
+//! let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+//! let address = socket.local_address();
+//! let machine = Rc::new(RefCell::new(Echo::default()));
+//! let (driver, _) = Driver::new(&handle, vec![socket], machine, |_echo, _now| {})?;
+//! handle.spawn(driver);
+//!
+//! executor.block_on(async {
+//!     let client = std::net::UdpSocket::bind("127.0.0.1:0")?;
+//!     client.set_nonblocking(true)?;
+//!     let client = handle.watch(client)?;
+//!     client.inner().send_to(b"hello", address)?;
+//!     let mut answer = [0; 16];
+//!     let len = client.read_with(|socket| socket.recv(&mut answer)).await?;
+//!     assert_eq!(&answer[..len], b"hello");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod driver;
+pub mod executor;
+pub mod offload;
+pub mod poller;
+pub mod signal;
+#[allow(unsafe_code)]
+mod sys;
+pub mod token;
+pub mod udp;
+pub mod waker;
+pub mod worker;
+
+pub use driver::{Driver, DriverHandle};
+pub use executor::{Executor, Handle, JoinHandle};
+pub use offload::Offload;
+pub use poller::{Event, Interest, Poller};
+pub use signal::{Signal, Signals};
+pub use token::Token;
+pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};
+pub use waker::ThreadWaker;
+pub use worker::{Shutdown, Workers, spawn_workers};

@@ -1,0 +1,222 @@
+//! Sending many datagrams with one system call, and going down a ladder where the system refuses.
+//!
+//! The rungs: segmentation by the kernel or the card (GSO), one call with many messages (`sendmmsg`), one call for each
+//! datagram. A refusal is answered by sending the same segments again, at once, on the next rung: nothing is lost and
+//! nothing waits for a timer. What a single datagram meets on the lowest rung (no route, too long for the link) is what
+//! the network does to datagrams, and left to the protocol's loss recovery.
+
+use std::io;
+
+use base::Ecn;
+
+use crate::sys::{Outgoing, errno};
+
+/// The most bytes of one segmented send. Above about 65,490 the receiving kernel gives up joining segments, at a third
+/// of the speed.
+pub const MAX_SEND: usize = 65_000;
+/// The most segments of one send that every kernel takes.
+pub const MAX_SEGMENTS: usize = 64;
+/// Refusals in a row after which segmentation is not tried again. A refusal may concern one path only (its link is
+/// narrower than the segments), so the first is no proof.
+const REFUSALS_TOLERATED: u32 = 8;
+
+/// The system calls of the ladder; a trait so that tests can refuse.
+pub(crate) trait Outlet {
+    /// One message, cut by the kernel if a segment size is given.
+    fn send(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: Option<u16>) -> io::Result<usize>;
+    /// One message for each segment; how many were sent, which may be fewer than there are.
+    fn send_each(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: usize) -> io::Result<usize>;
+}
+
+/// Which rungs are in use, and what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offload {
+    /// Segmentation by the kernel is tried.
+    pub segmentation: bool,
+    /// Many messages are sent with one call.
+    pub many_messages: bool,
+    /// Datagrams carry the ECN mark they are asked to.
+    pub marks: bool,
+    /// Segmented sends that were refused and sent again one by one.
+    pub refused: u64,
+    /// Datagrams that were given up because the system refused to send them at all.
+    pub dropped: u64,
+    refusals_in_a_row: u32,
+}
+
+/// What an error of a send means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// No room: the rest has to wait.
+    Full,
+    /// Nothing happened; again.
+    Again,
+    /// The system does not know this call or option.
+    Unsupported,
+    /// There is no way to this peer from this address; true for every segment.
+    Unreachable,
+    /// This message was refused.
+    Refused,
+}
+
+fn meaning(error: &io::Error) -> Meaning {
+    match error.raw_os_error() {
+        Some(errno::EAGAIN) => Meaning::Full,
+        // A report about an earlier datagram that was fetched by this call.
+        Some(errno::ECONNREFUSED) => Meaning::Again,
+        Some(errno::ENOSYS | errno::EOPNOTSUPP | errno::ENOPROTOOPT | errno::EIO) => Meaning::Unsupported,
+        Some(
+            errno::ENETUNREACH
+            | errno::EHOSTUNREACH
+            | errno::ENETDOWN
+            | errno::EADDRNOTAVAIL
+            | errno::EPERM
+            | errno::EACCES,
+        ) => Meaning::Unreachable,
+        _ if error.kind() == io::ErrorKind::Interrupted => Meaning::Again,
+        _ => Meaning::Refused,
+    }
+}
+
+impl Offload {
+    /// All but segmentation is known to be there until it is refused.
+    pub(crate) const fn new(segmentation: bool) -> Offload {
+        Offload { segmentation, many_messages: true, marks: true, refused: 0, dropped: 0, refusals_in_a_row: 0 }
+    }
+
+    /// Sends `payload` as datagrams of `segment_size` bytes, the last one possibly shorter. Gives how many bytes are done
+    /// with: less than all if the socket's buffer is full, and then always whole segments.
+    pub(crate) fn send(
+        &mut self,
+        outlet: &mut impl Outlet,
+        outgoing: &Outgoing,
+        payload: &[u8],
+        segment_size: usize,
+    ) -> usize {
+        let segment_size = segment_size.clamp(1, payload.len().max(1));
+        let mut done = 0;
+        while let Some(rest) = payload.get(done..).filter(|rest| !rest.is_empty()) {
+            let at_once = (MAX_SEND / segment_size).clamp(1, MAX_SEGMENTS) * segment_size;
+            let chunk = rest.get(..at_once).unwrap_or(rest);
+            let sent = self.send_chunk(outlet, outgoing, chunk, segment_size);
+            done += sent;
+            if sent < chunk.len() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Sends what one call can take.
+    fn send_chunk(
+        &mut self,
+        outlet: &mut impl Outlet,
+        outgoing: &Outgoing,
+        chunk: &[u8],
+        segment_size: usize,
+    ) -> usize {
+        if chunk.len() <= segment_size || !self.segmentation {
+            return self.send_singly(outlet, outgoing, chunk, segment_size);
+        }
+        let Ok(size) = u16::try_from(segment_size) else {
+            return self.send_singly(outlet, outgoing, chunk, segment_size);
+        };
+        match retry(|| outlet.send(&self.marked(outgoing), chunk, Some(size))) {
+            Ok(_) => {
+                self.refusals_in_a_row = 0;
+                chunk.len()
+            }
+            Err(error) => match meaning(&error) {
+                Meaning::Full => 0,
+                Meaning::Unreachable => self.give_up(chunk, segment_size),
+                meaning => {
+                    self.note_refusal(meaning);
+                    self.send_singly(outlet, outgoing, chunk, segment_size)
+                }
+            },
+        }
+    }
+
+    fn note_refusal(&mut self, meaning: Meaning) {
+        self.refused += 1;
+        self.refusals_in_a_row += 1;
+        if meaning == Meaning::Unsupported || self.refusals_in_a_row >= REFUSALS_TOLERATED {
+            self.segmentation = false;
+        }
+    }
+
+    /// The lower rungs.
+    fn send_singly(
+        &mut self,
+        outlet: &mut impl Outlet,
+        outgoing: &Outgoing,
+        chunk: &[u8],
+        segment_size: usize,
+    ) -> usize {
+        let mut done = 0;
+        while let Some(rest) = chunk.get(done..).filter(|rest| !rest.is_empty()) {
+            let first = rest.get(..segment_size).unwrap_or(rest);
+            let result = if self.many_messages && rest.len() > segment_size {
+                retry(|| outlet.send_each(&self.marked(outgoing), rest, segment_size))
+                    .map(|sent| rest.len().min(sent * segment_size))
+            } else {
+                retry(|| outlet.send(&self.marked(outgoing), first, None)).map(|_| first.len())
+            };
+            done += match result {
+                Ok(bytes) if bytes > 0 => bytes,
+                Ok(_) => break,
+                Err(error) => match meaning(&error) {
+                    Meaning::Full => break,
+                    Meaning::Unreachable => self.give_up(rest, segment_size),
+                    // One by one, to learn whether it is the call or the datagram.
+                    Meaning::Unsupported if self.many_messages && rest.len() > segment_size => {
+                        self.many_messages = false;
+                        0
+                    }
+                    _ => match self.send_last(outlet, outgoing, first) {
+                        Some(bytes) => bytes,
+                        None => break,
+                    },
+                },
+            };
+        }
+        done
+    }
+
+    /// A datagram that was refused: perhaps because of its mark. `None` if it has to wait.
+    fn send_last(&mut self, outlet: &mut impl Outlet, outgoing: &Outgoing, datagram: &[u8]) -> Option<usize> {
+        let plain = Outgoing { ecn: Ecn::NotEct, ..*outgoing };
+        match retry(|| outlet.send(&plain, datagram, None)) {
+            Ok(_) => {
+                // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
+                self.marks &= outgoing.ecn == Ecn::NotEct;
+                Some(datagram.len())
+            }
+            Err(error) if meaning(&error) == Meaning::Full => None,
+            Err(_) => Some(self.give_up(datagram, datagram.len())),
+        }
+    }
+
+    fn give_up(&mut self, bytes: &[u8], segment_size: usize) -> usize {
+        self.dropped += bytes.len().div_ceil(segment_size.max(1)) as u64;
+        bytes.len()
+    }
+
+    fn marked(&self, outgoing: &Outgoing) -> Outgoing {
+        if self.marks { *outgoing } else { Outgoing { ecn: Ecn::NotEct, ..*outgoing } }
+    }
+}
+
+/// Repeats a call that did nothing. Bounded: a report is fetched by the call that brings it.
+fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    for _ in 0..8 {
+        match call() {
+            Err(error) if meaning(&error) == Meaning::Again => {}
+            result => return result,
+        }
+    }
+    call()
+}
+
+#[cfg(test)]
+mod tests;

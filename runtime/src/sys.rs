@@ -1,0 +1,24 @@
+//! The operating system, behind safe functions. The only module of Posthaste with `unsafe` in it.
+//!
+//! Everything above sees what is re-exported here: a selector, a few constructors, and three calls that move datagrams.
+//! Another system takes part by offering the same names.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::calls::{alarm_fd, on_interrupt_and_terminate, raise_alarm};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::errno;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::selector::Selector;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::socket::{SocketOptions, open_udp, supports_segmentation};
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("posthaste-runtime knows Linux only; the protocol crates below it run anywhere");
+
+#[cfg(test)]
+pub(crate) mod testing;

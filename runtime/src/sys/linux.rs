@@ -1,0 +1,15 @@
+//! Linux, on 64-bit little-endian processors.
+
+pub(crate) mod address;
+pub(crate) mod calls;
+pub(crate) mod control;
+pub(crate) mod errno;
+pub(crate) mod message;
+pub(crate) mod selector;
+pub(crate) mod socket;
+pub(crate) mod types;
+
+// Where the C library declares a 32-bit length inside a 64-bit field of the kernel's (musl does), the bytes are the same
+// only if the low half comes first.
+#[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
+compile_error!("the structures of sys/linux/types.rs are those of 64-bit little-endian Linux");

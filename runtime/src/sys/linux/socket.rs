@@ -1,0 +1,66 @@
+//! Opening a UDP socket with what QUIC needs switched on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::linux::address::RawAddress;
+use crate::sys::linux::calls::{bind, set_option, udp_socket};
+use crate::sys::linux::types::{
+    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVTOS, IPV6_MTU_DISCOVER,
+    IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT, SO_SNDBUF, SOL_IP,
+    SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+};
+
+/// What to open.
+#[derive(Clone, Copy)]
+pub(crate) struct SocketOptions {
+    pub(crate) address: SocketAddr,
+    pub(crate) only_ipv6: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) receive_buffer: usize,
+    pub(crate) send_buffer: usize,
+    pub(crate) coalesce: bool,
+}
+
+/// Opens and binds. What only makes things better (buffer sizes, marks, destination addresses, coalescing, the
+/// don't-fragment bit) is asked for and done without where it is refused.
+pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
+    let is_ipv6 = options.address.is_ipv6();
+    let socket = udp_socket(if is_ipv6 { AF_INET6 } else { AF_INET })?;
+    let fd = socket.as_fd();
+    if is_ipv6 {
+        set_option(fd, SOL_IPV6, IPV6_V6ONLY, i32::from(options.only_ipv6))?;
+    }
+    if options.reuse_port {
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)?;
+    }
+    let size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
+    let _ = set_option(fd, SOL_SOCKET, SO_RCVBUF, size(options.receive_buffer));
+    let _ = set_option(fd, SOL_SOCKET, SO_SNDBUF, size(options.send_buffer));
+    set_family_options(fd, is_ipv6);
+    if options.coalesce {
+        let _ = set_option(fd, SOL_UDP, UDP_GRO, 1);
+    }
+    bind(fd, &RawAddress::new(options.address, is_ipv6))?;
+    Ok(socket)
+}
+
+/// A socket of the IPv6 family gets the IPv4 options, too, for what it receives from IPv4 hosts.
+fn set_family_options(fd: BorrowedFd<'_>, is_ipv6: bool) {
+    let _ = set_option(fd, SOL_IP, IP_RECVTOS, 1);
+    let _ = set_option(fd, SOL_IP, IP_PKTINFO, 1);
+    // RFC 9000 s14: QUIC packets must not be fragmented. The mode that probes also ignores what the kernel believes of
+    // the path, which is for DPLPMTUD to find out.
+    let _ = set_option(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    if is_ipv6 {
+        let _ = set_option(fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
+        let _ = set_option(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+        let _ = set_option(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+    }
+}
+
+/// Whether the kernel knows segmentation of UDP at all: zero switches nothing on, but is refused by one that does not.
+pub(crate) fn supports_segmentation(fd: BorrowedFd<'_>) -> bool {
+    set_option(fd, SOL_UDP, UDP_SEGMENT, 0).is_ok()
+}

@@ -1,0 +1,253 @@
+//! UDP sockets as QUIC wants them: non-blocking, never fragmenting, with marks and destination addresses in both
+//! directions, and many datagrams to a system call.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use base::{Datagram, Ecn, FourTuple, Transmit};
+
+use crate::offload::{Offload, Outlet};
+use crate::sys::{self, Arrival, Outgoing, SocketOptions};
+
+/// How a socket is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct UdpOptions {
+    /// An IPv6 socket takes part in IPv6 only. False: one bound to `[::]` serves IPv4 hosts as well.
+    pub only_ipv6: bool,
+    /// Several sockets share the address, and the kernel spreads the peers over them: one for each worker thread.
+    pub reuse_port: bool,
+    /// Bytes that may wait in the kernel to be received. It grants what its own limit allows.
+    pub receive_buffer: usize,
+    /// Bytes that may wait in the kernel to be sent.
+    pub send_buffer: usize,
+    /// Datagrams that follow each other are joined by the kernel and received as one.
+    pub coalesce: bool,
+}
+
+impl Default for UdpOptions {
+    fn default() -> UdpOptions {
+        UdpOptions {
+            only_ipv6: false,
+            reuse_port: false,
+            // The kernel's 208 KiB hold four full sends: a burst that meets a busy receiver would be lost.
+            receive_buffer: 4 << 20,
+            send_buffer: 4 << 20,
+            coalesce: true,
+        }
+    }
+}
+
+/// A bound UDP socket.
+pub struct UdpSocket {
+    socket: StdUdpSocket,
+    local: SocketAddr,
+    offload: Cell<Offload>,
+    /// One call receives several messages.
+    many_messages: Cell<bool>,
+}
+
+impl UdpSocket {
+    /// Opens a socket with [`UdpOptions::default`].
+    ///
+    /// # Errors
+    /// The address is taken, not ours, or of a family that the system does not have.
+    pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::bind_with(address, &UdpOptions::default())
+    }
+
+    /// Opens a socket.
+    ///
+    /// # Errors
+    /// As for [`UdpSocket::bind`].
+    pub fn bind_with(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
+        let socket = StdUdpSocket::from(sys::open_udp(&SocketOptions {
+            address,
+            only_ipv6: options.only_ipv6,
+            reuse_port: options.reuse_port,
+            receive_buffer: options.receive_buffer,
+            send_buffer: options.send_buffer,
+            coalesce: options.coalesce,
+        })?);
+        let local = socket.local_addr()?;
+        let offload = Offload::new(sys::supports_segmentation(socket.as_fd()));
+        Ok(UdpSocket { socket, local, offload: Cell::new(offload), many_messages: Cell::new(true) })
+    }
+
+    /// Where it is bound, with the port that the system chose if it was asked to.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Takes datagrams from `remote` only, and has the system tell when that host refuses ours.
+    ///
+    /// # Errors
+    /// There is no route.
+    pub fn connect(&self, remote: SocketAddr) -> io::Result<()> {
+        self.socket.connect(remote)
+    }
+
+    /// What the system has been found to do for us.
+    pub fn offload(&self) -> Offload {
+        self.offload.get()
+    }
+
+    /// Sends what `Machine::transmit` wrote: `payload` is the first `transmit.len` bytes of its buffer. Gives how many
+    /// bytes are done with. Fewer than all means that the socket's buffer is full: what is left, whole segments, is to
+    /// be sent when the socket is writable again. Zero bytes are never sent.
+    pub fn send(&self, transmit: &Transmit, payload: &[u8]) -> usize {
+        let outgoing = self.outgoing(transmit);
+        let mut offload = self.offload.get();
+        let payload = payload.get(..transmit.len).unwrap_or(payload);
+        let done = offload.send(&mut System(self.socket.as_fd()), &outgoing, payload, transmit.segment_size);
+        self.offload.set(offload);
+        done
+    }
+
+    fn outgoing(&self, transmit: &Transmit) -> Outgoing {
+        let FourTuple { local, remote } = transmit.four_tuple;
+        // Where the socket is bound to one address, the kernel needs no telling.
+        let source = Some(local.ip()).filter(|source| self.local.ip().is_unspecified() && !source.is_unspecified());
+        Outgoing { ipv6_socket: self.local.is_ipv6(), remote, source, ecn: transmit.ecn }
+    }
+
+    /// Receives a batch of datagrams without waiting; [`ReceiveBatch::datagrams`] gives them out. What was in the batch
+    /// before is gone.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing. Others are reports about earlier datagrams and do not end the socket.
+    pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
+        batch.arrivals.clear();
+        batch.local = self.local;
+        batch.last = false;
+        let fd = self.socket.as_fd();
+        if self.many_messages.get() {
+            match sys::receive_each(fd, &mut batch.buffers, BUFFER_LEN, &mut batch.arrivals) {
+                Err(error) if error.raw_os_error() == Some(sys::errno::ENOSYS) => self.many_messages.set(false),
+                result => {
+                    // The call itself has seen that there is no more.
+                    batch.last = batch.arrivals.len() < MESSAGES;
+                    return result;
+                }
+            }
+        }
+        let buffer = batch.buffers.get_mut(..BUFFER_LEN).unwrap_or(&mut []);
+        sys::receive_one(fd, buffer, &mut batch.arrivals)
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpSocket").field("local", &self.local).field("offload", &self.offload.get()).finish()
+    }
+}
+
+/// The address of ours that the system would send from to reach `remote`. Nothing is sent. A client that binds to it,
+/// or names it in its first path, has the same local address in the datagrams it receives.
+///
+/// # Errors
+/// There is no route.
+pub fn source_address(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
+    let probe = StdUdpSocket::bind(any)?;
+    probe.connect(remote)?;
+    Ok(probe.local_addr()?.ip())
+}
+
+/// The calls themselves.
+struct System<'a>(BorrowedFd<'a>);
+
+impl Outlet for System<'_> {
+    fn send(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: Option<u16>) -> io::Result<usize> {
+        sys::send(self.0, outgoing, payload, segment_size)
+    }
+
+    fn send_each(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: usize) -> io::Result<usize> {
+        sys::send_each(self.0, outgoing, payload, segment_size)
+    }
+}
+
+/// All that one UDP message can hold, joined or not.
+const BUFFER_LEN: usize = 1 << 16;
+/// Messages of a batch. Each may be dozens of datagrams joined; more would only push each other out of the cache.
+const MESSAGES: usize = 8;
+
+/// Room to receive into, used again and again.
+pub struct ReceiveBatch {
+    buffers: Vec<u8>,
+    arrivals: Vec<Option<Arrival>>,
+    local: SocketAddr,
+    last: bool,
+}
+
+impl ReceiveBatch {
+    /// Allocates the room: half a mebibyte of addresses, of which the system provides only what is ever written to.
+    pub fn new() -> ReceiveBatch {
+        ReceiveBatch {
+            buffers: vec![0; MESSAGES * BUFFER_LEN],
+            arrivals: Vec::with_capacity(MESSAGES),
+            local: SocketAddr::from(([0; 4], 0)),
+            last: false,
+        }
+    }
+
+    /// Whether the socket is known to have had nothing more: the next thing that comes is a new edge for a poller.
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+
+    /// The datagrams received last, each joined one taken apart again. Empty ones are left out: no QUIC packet is empty.
+    pub fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
+        self.messages().flat_map(|message| {
+            let (four_tuple, ecn) = (message.four_tuple, message.ecn);
+            message.payload.chunks_mut(message.segment_size).map(move |payload| Datagram { four_tuple, ecn, payload })
+        })
+    }
+
+    /// The messages received last, as they came.
+    pub fn messages(&mut self) -> impl Iterator<Item = Received<'_>> {
+        let local = self.local;
+        self.arrivals.iter().zip(self.buffers.chunks_exact_mut(BUFFER_LEN)).filter_map(move |(arrival, buffer)| {
+            let arrival = (*arrival)?;
+            let ip = arrival.destination.unwrap_or(local.ip());
+            // The scope of a link-local address is in what we are bound to, and else of no use to tell paths apart.
+            let ours = if ip == local.ip() { local } else { SocketAddr::new(ip, local.port()) };
+            Some(Received {
+                four_tuple: FourTuple { local: ours, remote: arrival.remote },
+                ecn: arrival.ecn,
+                segment_size: arrival.segment_size,
+                payload: buffer.get_mut(..arrival.len)?,
+            })
+        })
+    }
+}
+
+impl fmt::Debug for ReceiveBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiveBatch").field("messages", &self.arrivals.len()).finish_non_exhaustive()
+    }
+}
+
+/// One received message: one datagram, or several of equal size that the kernel joined (GRO).
+#[derive(Debug)]
+pub struct Received<'a> {
+    /// Where it came from and where it arrived.
+    pub four_tuple: FourTuple,
+    /// The mark of all its datagrams.
+    pub ecn: Ecn,
+    /// Bytes of each datagram, never zero; the last may be shorter.
+    pub segment_size: usize,
+    /// All datagrams, one after the other.
+    pub payload: &'a mut [u8],
+}
+
+#[cfg(test)]
+mod tests;
