@@ -1,0 +1,89 @@
+//! The body that the other end sends: read part by part, as fast as the reader wants and no faster.
+
+use crate::error::Error;
+use crate::exchange::Exchange;
+use base::Bytes;
+use http::Fields;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+/// A body as it arrives. What is not read lets the sender wait; dropping it tells the sender to stop.
+pub struct Body {
+    exchange: Rc<Exchange>,
+    /// What is said to the sender if the rest is not wanted.
+    stop_code: u32,
+    length: Option<u64>,
+    received: u64,
+    /// The end of the content was read.
+    ended: bool,
+}
+
+impl Body {
+    pub(crate) fn new(exchange: Rc<Exchange>, fields: &Fields, stop_code: u32) -> Body {
+        let length = fields.first_text("content-length").and_then(|text| text.parse().ok());
+        Body { exchange, stop_code, length, received: 0, ended: false }
+    }
+
+    /// The next part; `None` after the last.
+    ///
+    /// # Errors
+    /// The sender broke off, or the connection ended. What came before may be a part only.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let part = poll_fn(|context| self.exchange.poll_body(context)).await?;
+        match &part {
+            Some(bytes) => self.received += bytes.len() as u64,
+            None => self.ended = true,
+        }
+        Ok(part)
+    }
+
+    /// All that is left, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As for [`Body::chunk`], and [`Error::TooLarge`] as soon as there is more.
+    pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let mut all = Vec::new();
+        while let Some(part) = self.chunk().await? {
+            if part.len() > limit - all.len() {
+                return Err(Error::TooLarge { limit });
+            }
+            all.extend_from_slice(&part);
+        }
+        Ok(all)
+    }
+
+    /// The fields after the body, if there are any. Drops what was not yet read of the body.
+    ///
+    /// # Errors
+    /// As for [`Body::chunk`].
+    pub async fn trailers(&mut self) -> Result<Option<Fields>, Error> {
+        while self.chunk().await?.is_some() {}
+        poll_fn(|context| self.exchange.poll_trailers(context)).await
+    }
+
+    /// How long the sender says that it is. `None` does not mean that there is none.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Bytes read so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.exchange.stop_reading(self.stop_code);
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("length", &self.length).field("received", &self.received).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,269 @@
+//! A client: requests to any server, over one connection to each.
+
+use crate::codes;
+use crate::connect::{Connected, Dialer};
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::link::Standing;
+use crate::pool::Pool;
+use crate::response::{PendingResponse, Response};
+use crate::roots::Roots;
+use crate::url::Url;
+use crate::wall_clock::SystemClock;
+use crate::writer::BodyWriter;
+use base::Bytes;
+use h3::SendError;
+use http::{Method, RequestHead};
+use runtime::Handle;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes requests. Cheap to clone: clones share their connections.
+///
+/// ```no_run
+/// use posthaste::{Client, Roots};
+///
+/// fn main() -> Result<(), posthaste::Error> {
+///     posthaste::run(|handle| async move {
+///         let client = Client::builder(Roots::system()?).build(&handle);
+///         let mut response = client.get("https://example.org/").send().await?;
+///         println!("{}", response.status());
+///         println!("{} bytes", response.body().read_to_end(1 << 20).await?.len());
+///         Ok(())
+///     })?
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pool: Rc<Pool>,
+}
+
+/// What a client is to be, before it is made.
+pub struct ClientBuilder {
+    roots: Roots,
+    key_log: Option<Arc<dyn tls::KeyLog>>,
+    connect_timeout: Duration,
+    /// QUIC's settings: windows, timeouts, limits.
+    pub transport: quic::Config,
+    /// HTTP/3's settings: limits.
+    pub http: h3::Config,
+}
+
+/// How long a server may take to answer the first packet.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a request is sent again after a server did nothing with it, or lost the connection before.
+const RETRIES: u32 = 2;
+
+impl Client {
+    /// A client that believes servers vouched for by `roots`.
+    pub fn builder(roots: Roots) -> ClientBuilder {
+        ClientBuilder {
+            roots,
+            key_log: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            transport: quic::Config::default(),
+            http: h3::Config::default(),
+        }
+    }
+
+    /// A GET request.
+    pub fn get(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Get, url)
+    }
+
+    /// A POST request.
+    pub fn post(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Post, url)
+    }
+
+    /// A request. What is wrong with its parts is told when it is sent.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        RequestBuilder { client: self.clone(), parts: Parts::new(method, url), body: Bytes::new() }
+    }
+
+    /// Closes all connections, and lets the servers know.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Opens a request's stream, on a connection that takes it.
+    async fn open(&self, parts: &Parts, end: bool) -> Result<(Rc<Exchange>, bool), Error> {
+        let mut tries = 0;
+        loop {
+            let (connected, reused) = self.pool.connection(parts.url.host(), parts.url.port()).await?;
+            match open_on(&connected, &parts.head, end).await {
+                Err(error) if error.is_connection_lost() && tries < RETRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(exchange) => return Ok((exchange, reused)),
+            }
+        }
+    }
+}
+
+/// Opens a stream on this connection, once the server allows one and those who came before have theirs.
+async fn open_on(connected: &Connected, head: &RequestHead, end: bool) -> Result<Rc<Exchange>, Error> {
+    let Connected { link, handle, line, .. } = connected;
+    let at_once = if line.is_empty() { try_open_on(connected, head, end) } else { None };
+    if let Some(result) = at_once {
+        return result;
+    }
+    let place = line.join();
+    place.first().await;
+    loop {
+        let mut seen = link.streams_seen(*handle);
+        if let Some(result) = try_open_on(connected, head, end) {
+            return result;
+        }
+        poll_fn(|context| link.poll_change(*handle, &mut seen, context)).await;
+    }
+}
+
+/// `None` if the server allows no stream for now.
+fn try_open_on(connected: &Connected, head: &RequestHead, end: bool) -> Option<Result<Rc<Exchange>, Error>> {
+    let Connected { link, handle, remote, .. } = connected;
+    Some(match link.with(*handle, |http, transport| http.send_request(transport, head, end)) {
+        Some(Ok(id)) => {
+            let mailbox = link.open_mailbox(*handle, id);
+            Ok(Exchange::new(link.clone(), *handle, id, mailbox, *remote))
+        }
+        Some(Err(SendError::Blocked)) => return None,
+        Some(Err(SendError::GoingAway)) => Err(Error::GoingAway),
+        Some(Err(SendError::Closed)) | None => Err(match link.standing(*handle) {
+            Standing::Over(ending) => Error::ended(*remote, &ending),
+            _ => Error::GoingAway,
+        }),
+        Some(Err(error)) => Err(Error::message(error)),
+    })
+}
+
+impl ClientBuilder {
+    /// Reports the secrets of every connection.
+    #[must_use]
+    pub fn key_log(mut self, key_log: impl tls::KeyLog + 'static) -> ClientBuilder {
+        self.key_log = Some(Arc::new(key_log));
+        self
+    }
+
+    /// How long to wait for a server's first answer. Default 10 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The client, on an executor. Nothing is sent yet.
+    pub fn build(self, handle: &Handle) -> Client {
+        let protocols = vec![b"h3".to_vec()];
+        let verification = self.roots.verification();
+        let mut tls = tls::ClientConfig::new(crypto_ring::PROVIDER, verification, protocols, Arc::new(SystemClock));
+        tls.key_log = self.key_log;
+        let mut transport = self.transport;
+        transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
+        Client {
+            pool: Pool::new(Dialer {
+                handle: handle.clone(),
+                tls: Arc::new(tls),
+                transport: Arc::new(transport),
+                http: self.http,
+                patience: self.connect_timeout,
+            }),
+        }
+    }
+}
+
+/// A request that is being put together. A clone can be sent, too.
+#[derive(Clone)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder {
+    client: Client,
+    parts: Result<Parts, Error>,
+    body: Bytes,
+}
+
+#[derive(Clone)]
+struct Parts {
+    url: Url,
+    head: RequestHead,
+}
+
+impl Parts {
+    fn new(method: Method, url: &str) -> Result<Parts, Error> {
+        let url = Url::parse(url)?;
+        let head = RequestHead::new(method, &url.to_string()).map_err(Error::message)?;
+        Ok(Parts { url, head })
+    }
+}
+
+impl RequestBuilder {
+    /// One field more.
+    pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
+        self.parts = self.parts.and_then(|mut parts| {
+            parts.head.fields.push(name, value)?;
+            Ok(parts)
+        });
+        self
+    }
+
+    /// A body that is there already.
+    pub fn body(mut self, body: impl Into<Bytes>) -> RequestBuilder {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it, and waits for the head of the response. The body is sent while the response is read.
+    ///
+    /// A request that the server did nothing with is sent again; so is one whose connection was lost, if its method says
+    /// that twice is as good as once (RFC 9110 section 9.2.2).
+    ///
+    /// # Errors
+    /// The URL or a field is wrong, the server cannot be reached, or breaks off.
+    pub async fn send(self) -> Result<Response, Error> {
+        let mut parts = self.parts?;
+        if !self.body.is_empty() && !parts.head.fields.contains("content-length") {
+            parts.head.fields.push("content-length", self.body.len().to_string())?;
+        }
+        let mut tries = 0;
+        loop {
+            let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
+            let pending = PendingResponse::new(exchange.clone());
+            if !self.body.is_empty() {
+                self.client.pool.dialer().handle.spawn(write_all(exchange, self.body.clone()));
+            }
+            match pending.response().await {
+                Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, reused) => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Begins a request whose body is written part by part, even while the response is already being read.
+    ///
+    /// # Errors
+    /// As for [`RequestBuilder::send`].
+    pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
+        let parts = self.parts?;
+        let (exchange, _) = self.client.open(&parts, false).await?;
+        Ok((BodyWriter::new(exchange.clone(), codes::REQUEST_CANCELLED), PendingResponse::new(exchange)))
+    }
+}
+
+async fn write_all(exchange: Rc<Exchange>, body: Bytes) {
+    let mut writer = BodyWriter::new(exchange, codes::REQUEST_CANCELLED);
+    // If it fails, the response says why, or its absence does.
+    if writer.write(body).await.is_ok() {
+        let _ = writer.finish();
+    }
+}
+
+fn may_repeat(error: &Error, method: &Method, reused: bool) -> bool {
+    error.is_unprocessed() || (error.is_connection_lost() && reused && method.is_idempotent())
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

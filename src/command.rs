@@ -1,0 +1,30 @@
+//! From the command line to one of the commands.
+
+pub mod arguments;
+mod bodies;
+mod data;
+pub mod failure;
+mod get;
+mod load;
+mod output;
+mod serve;
+mod stdout;
+mod trust;
+
+use arguments::{Command, Usage};
+use failure::Failure;
+use std::ffi::OsString;
+
+/// Does what the arguments say; they come without the program's own name.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let arguments = arguments
+        .map(|argument| argument.into_string().map_err(|argument| Usage(format!("{argument:?} is not UTF-8"))))
+        .collect::<Result<Vec<String>, Usage>>()?;
+    match arguments::parse(&arguments)? {
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Get(get) => get::run(get),
+        Command::Load(load) => load::run(&load),
+        Command::Help(text) => output::print(text),
+        Command::Version => output::print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}

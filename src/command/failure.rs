@@ -1,0 +1,57 @@
+//! How a command ends when it does not end well, with a hint where one helps.
+
+use crate::command::arguments::Usage;
+use posthaste::Error;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line makes no sense: status 2.
+    Usage(String),
+    /// Something did not work: status 1.
+    Failed(String),
+    /// The same, but it has been said, or nobody is there to read it.
+    Quiet,
+}
+
+impl From<Usage> for Failure {
+    fn from(usage: Usage) -> Failure {
+        Failure::Usage(usage.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Url(_) => Failure::Usage(error.to_string()),
+            error => Failure::Failed(explain(&error)),
+        }
+    }
+}
+
+/// The error, and what can be done about it from the command line.
+pub fn explain(error: &Error) -> String {
+    match hint(error) {
+        Some(hint) => format!("{error}\n  {hint}"),
+        None => error.to_string(),
+    }
+}
+
+fn hint(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Certificate { error, .. } => Some(match error {
+            x509::Error::UnknownIssuer { .. } | x509::Error::BadSignature { .. } => {
+                "if the server is yours, trust its certificate with --ca FILE (posthaste serve says where it is)"
+            }
+            x509::Error::Rule { rule: x509::Rule::NotAnAuthority, .. } => {
+                "a server that made its own certificate makes a new one each time it starts: is the file the latest?"
+            }
+            x509::Error::Expired { .. } => "the server needs a new certificate, or this machine's clock is wrong",
+            x509::Error::NotYetValid { .. } => "is this machine's clock right?",
+            x509::Error::NameMismatch { .. } => "ask for a name that the certificate is for",
+            _ => return None,
+        }),
+        Error::Roots(_) => Some("or name the certificates to trust with --ca FILE"),
+        _ => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! `posthaste load`: asks again and again, and says how fast the answers came.
+
+use crate::command::arguments::Load;
+use crate::command::failure::{Failure, explain};
+use crate::command::output::{self, bytes};
+use crate::command::trust;
+use posthaste::url::Url;
+use posthaste::{Client, Error, RequestBuilder};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+#[derive(Default)]
+struct Tally {
+    left: Cell<u64>,
+    bytes: Cell<u64>,
+    /// Microseconds of each answer that was complete.
+    latencies: RefCell<Vec<u32>>,
+    errors: Cell<u64>,
+    not_successful: Cell<u64>,
+    first_error: RefCell<Option<String>>,
+}
+
+/// Measures; fails if any answer was not complete and 2xx.
+pub fn run(arguments: &Load) -> Result<(), Failure> {
+    Url::parse(&arguments.url).map_err(|error| Failure::Usage(format!("{}: {error}", arguments.url)))?;
+    let roots = trust::roots(&arguments.trust)?;
+    let tally = Rc::new(Tally::default());
+    tally.left.set(arguments.requests);
+    let elapsed = posthaste::run(|handle| {
+        let tally = tally.clone();
+        async move {
+            let clients: Vec<Client> =
+                (0..arguments.connections).map(|_| Client::builder(roots.clone()).build(&handle)).collect();
+            // Connections first: what is measured is requests. It also finds out whether there is a server at all.
+            for client in &clients {
+                ask(&client.get(&arguments.url)).await?;
+            }
+            let began = Instant::now();
+            let workers: Vec<_> = (0..arguments.concurrency)
+                .filter_map(|number| clients.get(number % clients.len()))
+                .map(|client| handle.spawn(work(client.get(&arguments.url), tally.clone())))
+                .collect();
+            for worker in workers {
+                let _ = worker.await;
+            }
+            let elapsed = began.elapsed();
+            for client in &clients {
+                client.close().await;
+            }
+            Ok::<Duration, Error>(elapsed)
+        }
+    })??;
+    output::print(&tally.report(elapsed))?;
+    if tally.errors.get() + tally.not_successful.get() > 0 { Err(Failure::Quiet) } else { Ok(()) }
+}
+
+async fn work(request: RequestBuilder, tally: Rc<Tally>) {
+    while let Some(left) = tally.left.get().checked_sub(1) {
+        tally.left.set(left);
+        let began = Instant::now();
+        match ask(&request).await {
+            Ok((count, successful)) => {
+                tally.latencies.borrow_mut().push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+                tally.bytes.set(tally.bytes.get() + count);
+                tally.not_successful.set(tally.not_successful.get() + u64::from(!successful));
+            }
+            Err(error) => {
+                tally.errors.set(tally.errors.get() + 1);
+                tally.first_error.borrow_mut().get_or_insert_with(|| explain(&error));
+            }
+        }
+    }
+}
+
+async fn ask(request: &RequestBuilder) -> Result<(u64, bool), Error> {
+    let mut response = request.clone().send().await?;
+    let successful = response.status().is_successful();
+    while response.body().chunk().await?.is_some() {}
+    Ok((response.body().received(), successful))
+}
+
+impl Tally {
+    fn report(&self, elapsed: Duration) -> String {
+        let mut latencies = self.latencies.borrow_mut();
+        latencies.sort_unstable();
+        let seconds = elapsed.as_secs_f64().max(1e-9);
+        let answers = latencies.len();
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "{answers} answers in {seconds:.2} s: {:.0} requests/s, {}/s",
+            answers as f64 / seconds,
+            bytes(self.bytes.get() as f64 / seconds)
+        );
+        if let Some(longest) = latencies.last() {
+            let at = |percent| milliseconds(percentile(&latencies, percent));
+            let _ = writeln!(
+                text,
+                "latency p50 {}, p90 {}, p99 {}, longest {}",
+                at(50),
+                at(90),
+                at(99),
+                milliseconds(*longest)
+            );
+        }
+        let _ = writeln!(text, "errors {}, not 2xx {}", self.errors.get(), self.not_successful.get());
+        if let Some(error) = &*self.first_error.borrow() {
+            let _ = writeln!(text, "first error: {error}");
+        }
+        text
+    }
+}
+
+/// The smallest value that so many percent of `sorted` do not exceed.
+fn percentile(sorted: &[u32], percent: usize) -> u32 {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or(0)
+}
+
+fn milliseconds(microseconds: u32) -> String {
+    format!("{:.2} ms", f64::from(microseconds) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles() {
+        let sorted: Vec<u32> = (1..=200).collect();
+        assert_eq!([50, 90, 99, 100].map(|percent| percentile(&sorted, percent)), [100, 180, 198, 200]);
+        assert_eq!(percentile(&[7], 50), 7);
+        assert_eq!(percentile(&[], 50), 0);
+    }
+}

@@ -1,0 +1,89 @@
+//! Standard output and standard error, as pipes and as terminals.
+
+use crate::command::failure::Failure;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Prints `text`, and fails quietly if nobody reads it.
+pub fn print(text: &str) -> Result<(), Failure> {
+    write(text.as_bytes())
+}
+
+/// Writes bytes as they are.
+pub fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Quiet,
+        _ => Failure::Failed(format!("standard output could not be written to: {error}")),
+    })
+}
+
+/// How far a long transfer has come, on one line of a terminal.
+pub struct Progress {
+    label: String,
+    length: Option<u64>,
+    began: Instant,
+    shown: Option<Instant>,
+    active: bool,
+}
+
+/// Transfers that take less need no line.
+const FIRST: Duration = Duration::from_millis(500);
+const NEXT: Duration = Duration::from_millis(100);
+
+impl Progress {
+    /// Shows nothing unless standard error is a terminal and `wanted`.
+    pub fn new(label: &str, length: Option<u64>, wanted: bool) -> Progress {
+        let active = wanted && io::stderr().is_terminal();
+        Progress { label: label.to_owned(), length, began: Instant::now(), shown: None, active }
+    }
+
+    /// So many bytes are there.
+    pub fn update(&mut self, received: u64) {
+        if !self.active {
+            return;
+        }
+        let now = Instant::now();
+        let due = self.shown.map_or(self.began + FIRST, |shown| shown + NEXT);
+        if now < due {
+            return;
+        }
+        self.shown = Some(now);
+        let rate = received as f64 / now.duration_since(self.began).as_secs_f64();
+        let of = self.length.map_or(String::new(), |length| format!(" of {}", bytes(length as f64)));
+        let line = format!("\r\x1b[K{}: {}{of}, {}/s", self.label, bytes(received as f64), bytes(rate));
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+/// `12.3 MB`.
+pub fn bytes(count: f64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut count = count;
+    let mut unit = 0;
+    while count >= 1000.0 && unit + 1 < units.len() {
+        count /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{count:.0} B") } else { format!("{count:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_bytes() {
+        for (count, text) in [(0.0, "0 B"), (999.0, "999 B"), (1000.0, "1.0 kB"), (12_345_678.0, "12.3 MB")] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}

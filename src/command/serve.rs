@@ -1,0 +1,172 @@
+//! `posthaste serve`: a folder of files over HTTP/3.
+
+use crate::command::arguments::Serve;
+use crate::command::bodies::Bodies;
+use crate::command::failure::Failure;
+use crate::command::output;
+use posthaste::{Executor, Files, Identity, KeyLogFile, Reply, Request, Server, date};
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where to listen if nothing is said: on this machine only.
+const PORT: u16 = 4433;
+/// How long requests under way may take after SIGINT or SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Serves until it is told to end.
+pub fn run(arguments: &Serve) -> Result<(), Failure> {
+    let files = Files::new(arguments.folder.as_deref().unwrap_or("."))?;
+    let (identity, is_development) = match (&arguments.certificate, &arguments.key) {
+        (Some(certificate), Some(key)) => (Identity::from_pem_files(certificate, key)?, false),
+        _ => (Identity::development(&[])?, true),
+    };
+    warn_if_not_valid(&identity);
+    let mut builder = Server::builder(identity.clone());
+    for address in addresses(&arguments.listen)? {
+        builder = builder.listen(address);
+    }
+    if let Some(file) = &arguments.key_log {
+        builder = builder.key_log(KeyLogFile::open(file)?);
+    }
+    let bodies = arguments.bodies.then(Bodies::new);
+    let executor = Executor::new().map_err(|error| Failure::Failed(format!("the system refuses: {error}")))?;
+    let server = builder.start(executor.handle(), move |request: Request, reply: Reply| {
+        let (files, bodies) = (files.clone(), bodies.clone());
+        async move {
+            // What goes wrong here concerns this client, which has been told or is gone.
+            match bodies {
+                Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
+                _ => files.serve(&request, reply).await,
+            }
+        }
+    })?;
+    let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
+    output::print(&greeting(server.addresses(), &identity, trusted))?;
+    executor.block_on(server.until_signal(PATIENCE)).map_err(Failure::from)
+}
+
+fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    if listen.is_empty() {
+        let mut both = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
+        // Some machines have no IPv6.
+        if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+            both.push(SocketAddr::from((Ipv6Addr::LOCALHOST, PORT)));
+        }
+        return Ok(both);
+    }
+    let parse = |text: &String| {
+        text.parse().map_err(|_| {
+            Failure::Usage(format!(
+                "--listen needs an address with a port, as in 127.0.0.1:4433 or [::]:443, not {text:?}"
+            ))
+        })
+    };
+    listen.iter().map(parse).collect()
+}
+
+fn warn_if_not_valid(identity: &Identity) {
+    let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
+    let (from, to) = identity.validity();
+    let day = |seconds: i64| date::plain_date(u64::try_from(seconds).unwrap_or(0));
+    if now > to {
+        eprintln!("posthaste: warning: the certificate expired on {}; clients will refuse it", day(to));
+    } else if now < from {
+        eprintln!("posthaste: warning: the certificate is not valid before {}; clients will refuse it", day(from));
+    }
+}
+
+/// Writes the certificate to where clients can be told to find it.
+fn write_certificate(identity: &Identity) -> Result<PathBuf, Failure> {
+    let folder = std::env::temp_dir();
+    let names = ["posthaste-dev.pem".to_owned(), format!("posthaste-dev-{}.pem", std::process::id())];
+    let mut last = String::new();
+    for name in names {
+        let path = folder.join(name);
+        // A new file each time: what lies there in a folder for all might be somebody else's link to something of ours.
+        let _ = std::fs::remove_file(&path);
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(identity.certificate_pem().as_bytes()));
+        match written {
+            Ok(()) => return Ok(path),
+            Err(error) => last = format!("{} could not be written: {error}", path.display()),
+        }
+    }
+    Err(Failure::Failed(last))
+}
+
+fn greeting(addresses: &[SocketAddr], identity: &Identity, trusted: Option<PathBuf>) -> String {
+    let mut text = String::new();
+    for address in addresses {
+        let _ = writeln!(text, "listening on https://{address}");
+    }
+    let fingerprint: String = identity.certificate_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = identity.public_key_sha256_base64();
+    let _ = writeln!(text, "certificate SHA-256: {fingerprint}");
+    let _ = writeln!(text, "public key SHA-256: {key}");
+    let Some(address) = addresses.first() else { return text };
+    let Some(file) = trusted else {
+        let _ = writeln!(text, "try: posthaste get https://{}/", shown(*address));
+        return text;
+    };
+    let origin = development_origin(addresses, *address);
+    let _ = writeln!(text, "try: posthaste get https://{origin}/ --ca {}", file.display());
+    let _ = writeln!(
+        text,
+        "in a browser: chromium --origin-to-force-quic-on={origin} --ignore-certificate-errors-spki-list={key} \
+         https://{origin}/"
+    );
+    text
+}
+
+/// Where the development certificate is good for. A browser asks for `localhost` at ::1 and takes a refusal there for an
+/// answer, so the name is only suggested where both addresses are served.
+fn development_origin(addresses: &[SocketAddr], first: SocketAddr) -> String {
+    let port = first.port();
+    let serves = |wanted: IpAddr| {
+        addresses.iter().any(|address| {
+            let ip = address.ip();
+            let covers = ip == wanted || (ip.is_unspecified() && (ip.is_ipv4() == wanted.is_ipv4() || ip.is_ipv6()));
+            covers && address.port() == port
+        })
+    };
+    match (serves(Ipv4Addr::LOCALHOST.into()), serves(Ipv6Addr::LOCALHOST.into())) {
+        (true, true) => format!("localhost:{port}"),
+        (true, false) => format!("127.0.0.1:{port}"),
+        (false, true) => format!("[::1]:{port}"),
+        (false, false) => shown(first),
+    }
+}
+
+/// An address that can be asked.
+fn shown(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_suggested_only_where_both_of_its_addresses_are_served() {
+        let table = [
+            (&["127.0.0.1:4433", "[::1]:4433"][..], "localhost:4433"),
+            (&["[::]:4433"], "localhost:4433"),
+            (&["127.0.0.1:4433"], "127.0.0.1:4433"),
+            (&["0.0.0.0:4433"], "127.0.0.1:4433"),
+            (&["[::1]:4433"], "[::1]:4433"),
+            (&["127.0.0.1:1", "[::1]:2"], "127.0.0.1:1"),
+            (&["192.0.2.1:4433"], "192.0.2.1:4433"),
+        ];
+        for (listening, origin) in table {
+            let addresses: Vec<SocketAddr> = listening.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(development_origin(&addresses, addresses[0]), origin);
+        }
+    }
+}

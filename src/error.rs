@@ -1,0 +1,336 @@
+//! What can go wrong, in words that say what failed, where, and what to do about it.
+
+use crate::codes;
+use crate::mailbox::Ending;
+use crate::url::BadUrl;
+use quic::CloseReason;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why something of the library failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not a URL that can be fetched.
+    Url(BadUrl),
+    /// A file could not be used.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What could not be done, as in "read".
+        action: &'static str,
+        /// Why not.
+        error: Arc<io::Error>,
+    },
+    /// The system gives no socket, descriptor or thread.
+    System(Arc<io::Error>),
+    /// The address cannot be listened on.
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        error: Arc<io::Error>,
+    },
+    /// A certificate or key of this side cannot be used; says which and why.
+    Identity(String),
+    /// Trusted certificates could not be read; says which and why.
+    Roots(String),
+    /// The name has no address.
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the system says.
+        error: Arc<io::Error>,
+    },
+    /// None of several addresses could be connected to.
+    Unreachable {
+        /// The name they belong to.
+        host: String,
+        /// Each address, and why it failed.
+        attempts: Vec<(SocketAddr, Error)>,
+    },
+    /// There is no way to the address.
+    NoRoute {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        error: Arc<io::Error>,
+    },
+    /// Nobody listens there: the host said so.
+    Refused {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// Nothing came back.
+    NoAnswer {
+        /// From where.
+        address: SocketAddr,
+        /// After how long it was given up.
+        after: Duration,
+    },
+    /// The server's certificate was refused.
+    Certificate {
+        /// The name that was asked for.
+        host: String,
+        /// What is wrong with it.
+        error: x509::Error,
+    },
+    /// The server does not speak HTTP/3.
+    NotHttp3 {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The connection ended, for a reason that none of the other variants says better.
+    Closed {
+        /// The other end.
+        address: SocketAddr,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The other end broke the rules of HTTP/3.
+    Breach {
+        /// The other end.
+        address: SocketAddr,
+        /// What it did.
+        violation: h3::Violation,
+    },
+    /// The other end is about to close the connection and takes no more requests.
+    GoingAway,
+    /// This end has closed, or was told to.
+    ShutDown,
+    /// The other end broke the message off with this code.
+    Reset {
+        /// A code of RFC 9114 section 8.1.
+        code: u64,
+    },
+    /// The other end does not want the rest of the body, and says so with this code.
+    Stopped {
+        /// A code of RFC 9114 section 8.1.
+        code: u64,
+    },
+    /// The body is larger than was allowed for.
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// What was to be sent breaks the rules of HTTP.
+    Message(String),
+}
+
+impl Error {
+    /// A file could not be `action` ("read").
+    pub(crate) fn file(path: &Path, action: &'static str, error: io::Error) -> Error {
+        Error::File { path: path.to_owned(), action, error: Arc::new(error) }
+    }
+
+    /// The system refuses something.
+    pub(crate) fn system(error: io::Error) -> Error {
+        Error::System(Arc::new(error))
+    }
+
+    /// Something of HTTP that is not well-formed.
+    pub(crate) fn message(error: impl fmt::Display) -> Error {
+        Error::Message(error.to_string())
+    }
+
+    /// A connection ended.
+    pub(crate) fn closed(host: &str, address: SocketAddr, reason: &CloseReason) -> Error {
+        match reason {
+            CloseReason::Tls(tls::Error::Certificate(error)) => {
+                Error::Certificate { host: host.to_owned(), error: error.clone() }
+            }
+            CloseReason::Tls(error) if error.violation() == Some(tls::Violation::NoApplicationProtocol) => {
+                Error::NotHttp3 { address }
+            }
+            CloseReason::PeerTransport { code, .. } if code.0 == NO_APPLICATION_PROTOCOL => Error::NotHttp3 { address },
+            CloseReason::HandshakeTimeout(after) => Error::NoAnswer { address, after: *after },
+            CloseReason::Local { code } if code.value() == u64::from(codes::NO_ERROR) => Error::ShutDown,
+            reason => Error::Closed { address, reason: reason.clone() },
+        }
+    }
+
+    /// An exchange ended before its time.
+    pub(crate) fn ended(address: SocketAddr, ending: &Ending) -> Error {
+        Error::ended_for(&address.ip().to_string(), address, ending)
+    }
+
+    /// The same, where the name that was asked for is known.
+    pub(crate) fn ended_for(host: &str, address: SocketAddr, ending: &Ending) -> Error {
+        match ending {
+            Ending::Reset(code) => Error::Reset { code: *code },
+            Ending::Malformed(violation) | Ending::Breach(violation) => {
+                Error::Breach { address, violation: *violation }
+            }
+            Ending::Connection(reason) => Error::closed(host, address, reason),
+            Ending::ShutDown => Error::ShutDown,
+        }
+    }
+
+    /// Whether nothing was done with the request, so that it can be sent again whatever its method (RFC 9114 sections 4.1.1
+    /// and 5.2).
+    pub fn is_unprocessed(&self) -> bool {
+        match self {
+            Error::GoingAway => true,
+            Error::Reset { code } => *code == u64::from(codes::REQUEST_REJECTED),
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is gone, and another may do better.
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(self, Error::Closed { .. } | Error::GoingAway)
+    }
+}
+
+/// 0x100 and the alert (RFC 9001 section 4.8, RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: u64 = 0x178;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Url(error) => error.fmt(f),
+            Error::File { path, action, error } => {
+                write!(f, "{} could not be {action}: {}", path.display(), plain(error))
+            }
+            Error::System(error) => write!(f, "the system refuses: {}", plain(error)),
+            Error::Listen { address, error } => write_listen(f, *address, error),
+            Error::Identity(text) | Error::Roots(text) | Error::Message(text) => f.write_str(text),
+            Error::Resolve { host, error } => write!(f, "{host} has no address: {}", plain(error)),
+            Error::Unreachable { host, attempts } => {
+                write!(f, "{host} could not be reached at any of its addresses")?;
+                attempts.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
+            }
+            Error::NoRoute { address, error } => write!(f, "there is no way to {address}: {}", plain(error)),
+            Error::Refused { address } => write!(
+                f,
+                "connection refused: nobody listens on UDP port {} of {}; is the server running?",
+                address.port(),
+                address.ip()
+            ),
+            Error::NoAnswer { address, after } => write!(
+                f,
+                "no answer from {address} within {}: is a server of HTTP/3 running there, and does UDP get through?",
+                seconds(*after)
+            ),
+            Error::Certificate { host, error } => write!(f, "the certificate of {host} is refused: {error}"),
+            Error::NotHttp3 { address } => {
+                write!(f, "{address} speaks QUIC but not HTTP/3: it does not accept the protocol \"h3\"")
+            }
+            Error::Closed { address, reason } => write_closed(f, *address, reason),
+            Error::Breach { address, violation } => write!(f, "{address} broke the rules of HTTP/3: {violation}"),
+            Error::GoingAway => f.write_str("the server is about to end and takes no more requests; ask again"),
+            Error::ShutDown => f.write_str("this end of the connection was closed"),
+            Error::Reset { code } => write_code(f, "the message was broken off by the other end", *code),
+            Error::Stopped { code } => write_code(f, "the other end does not want the rest of the body", *code),
+            Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<BadUrl> for Error {
+    fn from(error: BadUrl) -> Error {
+        Error::Url(error)
+    }
+}
+
+impl From<http::InvalidField> for Error {
+    fn from(error: http::InvalidField) -> Error {
+        Error::message(error)
+    }
+}
+
+impl From<http::InvalidStatus> for Error {
+    fn from(error: http::InvalidStatus) -> Error {
+        Error::message(error)
+    }
+}
+
+fn write_listen(f: &mut fmt::Formatter<'_>, address: SocketAddr, error: &io::Error) -> fmt::Result {
+    write!(f, "cannot listen on {address}: ")?;
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            write!(f, "UDP port {} is taken by another program; end it or choose another port", address.port())
+        }
+        io::ErrorKind::AddrNotAvailable => f.write_str("the address is not one of this machine's"),
+        io::ErrorKind::PermissionDenied => f.write_str("ports below 1024 are for privileged programs; choose another"),
+        _ => f.write_str(&plain(error)),
+    }
+}
+
+fn write_closed(f: &mut fmt::Formatter<'_>, address: SocketAddr, reason: &CloseReason) -> fmt::Result {
+    let (code, words, text) = match reason {
+        CloseReason::PeerApplication { code, reason } => (code.value(), codes::of_http(code.value()), reason),
+        CloseReason::PeerTransport { code, reason, .. } => (code.0, codes::of_transport(code.0), reason),
+        reason => return write!(f, "the connection with {address} ended: {reason}"),
+    };
+    write!(f, "{address} closed the connection: {} ({code:#x})", words.unwrap_or("unknown code"))?;
+    if text.is_empty() { Ok(()) } else { write!(f, ": \"{text}\"") }
+}
+
+fn write_code(f: &mut fmt::Formatter<'_>, what: &str, code: u64) -> fmt::Result {
+    write!(f, "{what}: {} ({code:#x})", codes::of_http(code).unwrap_or("unknown code"))
+}
+
+/// What the system says, without the number that Rust appends.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_and_where() {
+        let address: SocketAddr = "127.0.0.1:4433".parse().unwrap();
+        let taken = Arc::new(io::Error::from(io::ErrorKind::AddrInUse));
+        for (error, parts) in [
+            (Error::Listen { address, error: taken }, ["port 4433", "another port"]),
+            (Error::Refused { address }, ["refused", "port 4433 of 127.0.0.1"]),
+            (Error::NoAnswer { address, after: Duration::from_millis(2500) }, ["2.5 s", "127.0.0.1:4433"]),
+            (Error::Reset { code: 0x10b }, ["sent again", "0x10b"]),
+            (Error::Stopped { code: 0x7777 }, ["unknown code", "0x7777"]),
+            (
+                Error::file(Path::new("/x"), "read", io::Error::from_raw_os_error(2)),
+                ["/x", "No such file or directory"],
+            ),
+        ] {
+            let text = error.to_string();
+            for part in parts {
+                assert!(text.contains(part), "{text}");
+            }
+            assert!(!text.contains("os error"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_told_by_its_cause() {
+        let address: SocketAddr = "[::1]:1".parse().unwrap();
+        let certificate = x509::Error::UnknownIssuer { issuer: "X".into() };
+        let reason = CloseReason::Tls(tls::Error::Certificate(certificate));
+        assert!(
+            Error::closed("a", address, &reason).to_string().contains("certificate of a is refused: issuer unknown")
+        );
+        let reason = CloseReason::PeerApplication { code: base::VarInt::from_u32(0x102), reason: "oh".into() };
+        let text = Error::closed("a", address, &reason).to_string();
+        assert!(text.contains("failed internally (0x102): \"oh\""), "{text}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Serves the files below one folder (RFC 9110 sections 13 and 14 for conditions and ranges).
+//!
+//! What a path may be is decided twice: by its text, before the file system is asked, and by where it really leads, after
+//! links are followed. Files are read in pieces as the client takes them; nothing is listed.
+
+mod conditions;
+mod path;
+
+use crate::content_type;
+use crate::date::http_date;
+use crate::error::Error;
+use crate::files::conditions::{Part, is_unchanged, part};
+use crate::files::path::{canonical_location, segments};
+use crate::reply::Reply;
+use crate::request::Request;
+use http::{Fields, Method, ResponseHead, Status};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// How much of a file is read at a time, and held until the client has taken it.
+const PIECE: usize = 64 << 10;
+
+/// A folder of files. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Files {
+    root: PathBuf,
+}
+
+/// What a path leads to.
+#[derive(Debug, PartialEq)]
+enum Found {
+    File(PathBuf),
+    /// A folder that was named without its slash; its name with one.
+    Redirect(String),
+    Nothing,
+}
+
+impl Files {
+    /// The files below `root`.
+    ///
+    /// # Errors
+    /// It is no folder, or cannot be read.
+    pub fn new(root: impl AsRef<Path>) -> Result<Files, Error> {
+        let root = root.as_ref();
+        let canonical = root.canonicalize().map_err(|error| Error::file(root, "opened", error))?;
+        if !canonical.is_dir() {
+            let error = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+            return Err(Error::file(root, "served", error));
+        }
+        std::fs::read_dir(&canonical).map_err(|error| Error::file(root, "read", error))?;
+        Ok(Files { root: canonical })
+    }
+
+    /// Answers a request for one of the files.
+    ///
+    /// # Errors
+    /// The client is gone, or the file changed while it was sent; the reply is broken off.
+    pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
+        if !matches!(request.method(), Method::Get | Method::Head) {
+            let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
+            return reply.send(head, "only GET and HEAD are possible here\n").await;
+        }
+        match self.find(request.path()) {
+            Found::File(path) => match open(&path) {
+                Some((file, metadata)) => send(request, reply, &path, file, &metadata).await,
+                None => not_found(reply).await,
+            },
+            Found::Redirect(mut location) => {
+                if let Some(query) = request.query() {
+                    location = format!("{location}?{query}");
+                }
+                reply.send(ResponseHead::new(Status::MOVED_PERMANENTLY).with_field("location", location)?, "").await
+            }
+            Found::Nothing => not_found(reply).await,
+        }
+    }
+
+    /// What a request's path leads to.
+    fn find(&self, path: &str) -> Found {
+        let Some(segments) = segments(path) else { return Found::Nothing };
+        let names_folder = path.ends_with('/');
+        let wanted: PathBuf =
+            std::iter::once(self.root.as_os_str()).chain(segments.iter().map(|s| s.as_ref())).collect();
+        let Some(real) = self.inside(&wanted) else { return Found::Nothing };
+        match (real.is_dir(), names_folder) {
+            (true, true) => match self.inside(&real.join("index.html")) {
+                Some(index) if index.is_file() => Found::File(index),
+                _ => Found::Nothing,
+            },
+            (true, false) => Found::Redirect(canonical_location(&segments)),
+            (false, false) if real.is_file() => Found::File(real),
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Where a path really leads, if that is below the root.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        path.canonicalize().ok().filter(|real| real.starts_with(&self.root))
+    }
+}
+
+fn open(path: &Path) -> Option<(File, Metadata)> {
+    let file = File::open(path).ok()?;
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+    Some((file, metadata))
+}
+
+async fn not_found(reply: Reply) -> Result<(), Error> {
+    reply.send((404, "text/plain; charset=utf-8"), "not found\n").await
+}
+
+async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata: &Metadata) -> Result<(), Error> {
+    let len = metadata.len();
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let last_modified = http_date(modified.as_secs());
+    let etag = format!("\"{:x}-{len:x}\"", modified.as_nanos());
+    let mut fields = Fields::new();
+    fields.push("last-modified", &last_modified)?;
+    fields.push("etag", &etag)?;
+    fields.push("accept-ranges", "bytes")?;
+    if is_unchanged(request.fields(), &etag, &last_modified) {
+        return reply.send(ResponseHead { status: Status::NOT_MODIFIED, fields }, "").await;
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    let (status, range) = match part(request, len, &etag, &last_modified) {
+        Part::All => (Status::OK, 0..len),
+        Part::Range(range) => {
+            fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
+            (Status::PARTIAL_CONTENT, range)
+        }
+        Part::OutOfRange => {
+            fields.push("content-range", format!("bytes */{len}"))?;
+            return reply.send(ResponseHead { status: Status::RANGE_NOT_SATISFIABLE, fields }, "").await;
+        }
+    };
+    fields.push("content-type", content_type::of(name))?;
+    fields.push("content-length", (range.end - range.start).to_string())?;
+    let head = ResponseHead { status, fields };
+    if *request.method() == Method::Head {
+        return reply.send(head, "").await;
+    }
+    let mut place = range.start;
+    if range.end - place <= PIECE as u64 {
+        let all = read(&file, path, place, range.end)?;
+        return reply.send(head, all).await;
+    }
+    let mut writer = reply.start(head)?;
+    while place < range.end {
+        let piece = read(&file, path, place, range.end)?;
+        place += piece.len() as u64;
+        writer.write(piece).await?;
+    }
+    writer.finish()
+}
+
+/// The next piece. Disks answer soon enough to be waited for here.
+fn read(file: &File, path: &Path, place: u64, end: u64) -> Result<Vec<u8>, Error> {
+    let mut piece = vec![0; usize::try_from(end - place).unwrap_or(PIECE).min(PIECE)];
+    file.read_exact_at(&mut piece, place).map_err(|error| Error::file(path, "read", error))?;
+    Ok(piece)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Who a server is: a certificate chain and the key of its first certificate.
+
+use crate::base64;
+use crate::error::Error;
+use crypto_ring::PROVIDER;
+use rustls_pki_types::CertificateDer;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use tls::CertifiedKey;
+use x509::Certificate;
+
+/// A certificate chain, leaf first, and its private key. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    certified: Arc<CertifiedKey>,
+}
+
+impl Identity {
+    /// Reads the chain and the key from PEM files.
+    ///
+    /// # Errors
+    /// A file cannot be read, holds no certificate or key, or the key is another certificate's.
+    pub fn from_pem_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Identity, Error> {
+        let (certificate, key) = (certificate.as_ref(), key.as_ref());
+        let read = |path: &Path| std::fs::read(path).map_err(|error| Error::file(path, "read", error));
+        let (chain, key_bytes) = (read(certificate)?, read(key)?);
+        let names = (certificate.display().to_string(), key.display().to_string());
+        Identity::new(&chain, &key_bytes, &names.0, &names.1)
+    }
+
+    /// From PEM text.
+    ///
+    /// # Errors
+    /// There is no certificate or key, or the key is another certificate's.
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Identity, Error> {
+        Identity::new(certificate, key, "the certificate", "the key")
+    }
+
+    /// A fresh, self-signed identity for `localhost`, `127.0.0.1`, `::1` and `names`, valid for 13 days. Nobody trusts it
+    /// who is not told to: see [`Identity::certificate_pem`].
+    ///
+    /// # Errors
+    /// A name is not one that a certificate can hold.
+    pub fn development(names: &[String]) -> Result<Identity, Error> {
+        let now = runtime::clock::unix_seconds();
+        let mut random = crypto_ring::SystemRandom::new();
+        let identity = x509::issue::development(&PROVIDER, names, now, &mut random)
+            .map_err(|error| Error::Identity(format!("no development certificate could be made: {error}")))?;
+        let key = (PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8)
+            .map_err(|error| Error::Identity(format!("the development key cannot be used: {error}")))?;
+        Ok(Identity { certified: Arc::new(CertifiedKey { chain: vec![identity.certificate], key }) })
+    }
+
+    fn new(chain: &[u8], key: &[u8], chain_name: &str, key_name: &str) -> Result<Identity, Error> {
+        let refused = |name: &str, why: &dyn fmt::Display| Error::Identity(format!("{name} cannot be used: {why}"));
+        let chain = x509::load_certificates_pem(chain).map_err(|error| refused(chain_name, &error))?;
+        let (format, key) = x509::load_private_key_pem(key).map_err(|error| refused(key_name, &error))?;
+        let key = (PROVIDER.load_key)(format, &key).map_err(|error| refused(key_name, &error))?;
+        let leaf = chain.first().map_or(&[][..], |der| der.as_ref());
+        let leaf = Certificate::parse(leaf).map_err(|error| refused(chain_name, &error))?;
+        let (kind, public_key) = leaf.subject_public_key().map_err(|error| refused(chain_name, &error))?;
+        if kind != key.public_key_algorithm() || public_key != key.public_key() {
+            return Err(Error::Identity(format!(
+                "the key in {key_name} does not belong to the first certificate in {chain_name}: \
+                 give the key it was made with, and the server's own certificate first"
+            )));
+        }
+        Ok(Identity { certified: Arc::new(CertifiedKey { chain, key }) })
+    }
+
+    /// The chain, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.chain
+    }
+
+    /// The chain as PEM, to be written to a file that clients are told to trust.
+    pub fn certificate_pem(&self) -> String {
+        self.chain().iter().map(|der| base64::pem("CERTIFICATE", der)).collect()
+    }
+
+    /// SHA-256 of the first certificate: what WebTransport calls its hash.
+    pub fn certificate_sha256(&self) -> [u8; 32] {
+        sha256(self.leaf())
+    }
+
+    /// SHA-256 of the first certificate's public key, in base64: what Chromium's
+    /// `--ignore-certificate-errors-spki-list` takes.
+    pub fn public_key_sha256_base64(&self) -> String {
+        let spki = Certificate::parse(self.leaf()).map_or(&[][..], |certificate| certificate.spki_der());
+        base64::encode(&sha256(spki))
+    }
+
+    /// Seconds since 1970 from which and up to which the first certificate is valid.
+    pub fn validity(&self) -> (i64, i64) {
+        Certificate::parse(self.leaf()).map_or((0, 0), |certificate| {
+            let validity = certificate.validity();
+            (validity.not_before, validity.not_after)
+        })
+    }
+
+    /// What TLS shows to clients.
+    pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
+        self.certified.clone()
+    }
+
+    fn leaf(&self) -> &[u8] {
+        self.chain().first().map_or(&[], |der| der.as_ref())
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("certificates", &self.chain().len()).finish_non_exhaustive()
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = PROVIDER.initial.hash.digest(&[bytes]);
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_development_identity_is_for_localhost_and_fits_its_key() {
+        let identity = Identity::development(&["box.example".into()]).unwrap();
+        let (from, to) = identity.validity();
+        let now = runtime::clock::unix_seconds() as i64;
+        assert!(from <= now && now < to && to - from <= 14 * 86_400);
+        assert_eq!(identity.certified.key.public_key(), {
+            let leaf = Certificate::parse(identity.leaf()).unwrap();
+            leaf.subject_public_key().unwrap().1
+        });
+        assert_eq!(identity.public_key_sha256_base64().len(), 44);
+        assert!(Identity::development(&["no name".into()]).is_err());
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused_and_so_is_what_is_neither() {
+        let make = || x509::issue::development(&PROVIDER, &[], 1, &mut crypto_ring::SystemRandom::new()).unwrap();
+        let (one, other) = (make(), make());
+        let certificate = base64::pem("CERTIFICATE", &one.certificate);
+        let key = |identity: &x509::Identity| base64::pem("PRIVATE KEY", &identity.key_pkcs8);
+        assert!(Identity::from_pem(certificate.as_bytes(), key(&one).as_bytes()).is_ok());
+        let error = Identity::from_pem(certificate.as_bytes(), key(&other).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("does not belong"), "{error}");
+        let error = Identity::from_pem(key(&one).as_bytes(), certificate.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("no certificate"), "{error}");
+        let error = Identity::from_pem_files("/nowhere.pem", "/nowhere.key").unwrap_err();
+        assert!(error.to_string().contains("/nowhere.pem could not be read"), "{error}");
+    }
+}

@@ -1,0 +1,430 @@
+//! An HTTP/3 endpoint on its sockets, shared by the tasks of one thread: it brings each event to the mailbox of the stream
+//! it is about, and lends the machine to whoever has something to do.
+//!
+//! Rule: the machine is borrowed for the time of one call and never across a wait; nobody is called back while it is
+//! borrowed, except to be given a new request.
+
+use crate::codes;
+use crate::mailbox::{Ending, Mailbox};
+use base::{StreamId, VarInt};
+use h3::Event;
+use h3::machine::{Endpoint, EndpointEvent};
+use h3::over_quic::OverQuic;
+use http::RequestHead;
+use quic::{CloseReason, ConnectionHandle};
+use runtime::executor::yield_now;
+use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket, clock};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+/// Given each new request: its stream and its head.
+pub(crate) type OnRequest = Box<dyn Fn(&Rc<Link>, Arrival)>;
+
+/// A request that has just come.
+pub(crate) struct Arrival {
+    /// Its connection.
+    pub(crate) handle: ConnectionHandle,
+    /// Its stream.
+    pub(crate) id: StreamId,
+    /// What is asked for.
+    pub(crate) head: RequestHead,
+    /// What happens to it later.
+    pub(crate) mailbox: Rc<Mailbox>,
+}
+
+/// An endpoint and its connections.
+pub(crate) struct Link {
+    itself: Weak<Link>,
+    handle: Handle,
+    machine: Rc<RefCell<Endpoint>>,
+    driver: OnceCell<DriverHandle>,
+    task: Cell<Option<JoinHandle<()>>>,
+    /// By index of the handle.
+    connections: RefCell<Vec<Option<Connection>>>,
+    exchanges: Cell<usize>,
+    on_request: OnceCell<OnRequest>,
+    /// Who waits for the last exchange or the last connection to end.
+    idle: RefCell<Vec<Waker>>,
+    broken: RefCell<Option<io::Error>>,
+    addresses: Vec<SocketAddr>,
+}
+
+struct Connection {
+    handle: ConnectionHandle,
+    remote: SocketAddr,
+    exchanges: HashMap<StreamId, Rc<Mailbox>>,
+    state: State,
+    /// Who waits for the handshake, for the end, or for streams.
+    waiting: Vec<Waker>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    established: bool,
+    going_away: bool,
+    ending: Option<Ending>,
+    /// Counts up whenever streams become available.
+    streams_available: u64,
+}
+
+/// What became of a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    /// The handshake goes on.
+    Handshaking,
+    /// Requests can be made.
+    Open,
+    /// The peer takes no more requests.
+    GoingAway,
+    /// It is over.
+    Over(Ending),
+}
+
+impl Link {
+    /// Runs `endpoint` on `sockets`.
+    pub(crate) fn start(handle: &Handle, sockets: Vec<UdpSocket>, endpoint: Endpoint) -> io::Result<Rc<Link>> {
+        let machine = Rc::new(RefCell::new(endpoint));
+        let link = Rc::new_cyclic(|itself| Link {
+            itself: itself.clone(),
+            handle: handle.clone(),
+            machine: machine.clone(),
+            driver: OnceCell::new(),
+            task: Cell::new(None),
+            connections: RefCell::default(),
+            exchanges: Cell::new(0),
+            on_request: OnceCell::new(),
+            idle: RefCell::default(),
+            broken: RefCell::default(),
+            addresses: sockets.iter().map(UdpSocket::local_address).collect(),
+        });
+        let weak = Rc::downgrade(&link);
+        let deliver = weak.clone();
+        let (driver, notice) = Driver::new(handle, sockets, machine, move |endpoint: &mut Endpoint, now| {
+            if let Some(link) = Weak::upgrade(&deliver) {
+                link.deliver_all(endpoint, now);
+            }
+        })?;
+        let _ = link.driver.set(notice);
+        let task = handle.spawn(async move {
+            let result = driver.await;
+            if let (Some(link), Err(error)) = (weak.upgrade(), result) {
+                link.on_broken(error);
+            }
+        });
+        link.task.set(Some(task));
+        Ok(link)
+    }
+
+    /// Who is given new requests. To be set once, before any can come.
+    pub(crate) fn on_request(&self, on_request: OnRequest) {
+        let _ = self.on_request.set(on_request);
+    }
+
+    /// Where the sockets are bound.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Has the driver send what there is to send.
+    pub(crate) fn notify(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.notify();
+        }
+    }
+
+    /// Works with the endpoint as a whole.
+    pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, base::Instant) -> R) -> Option<R> {
+        let mut endpoint = self.machine.try_borrow_mut().ok()?;
+        let now = clock::now();
+        let result = call(&mut endpoint, now);
+        self.deliver_all(&mut endpoint, now);
+        drop(endpoint);
+        self.notify();
+        Some(result)
+    }
+
+    /// Works with one connection; `None` if it is over.
+    pub(crate) fn with<R>(
+        &self,
+        handle: ConnectionHandle,
+        call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>) -> R,
+    ) -> Option<R> {
+        self.with_endpoint(|endpoint, now| endpoint.with(now, handle, call)).flatten()
+    }
+
+    /// Keeps account of a connection that this side began.
+    pub(crate) fn track(&self, handle: ConnectionHandle, remote: SocketAddr) {
+        let mut connections = self.connections.borrow_mut();
+        if connections.len() <= handle.index() {
+            connections.resize_with(handle.index() + 1, || None);
+        }
+        let Some(place) = connections.get_mut(handle.index()) else { return };
+        if place.as_ref().is_none_or(|connection| connection.handle != handle) {
+            let (exchanges, state, waiting) = (HashMap::new(), State::default(), Vec::new());
+            *place = Some(Connection { handle, remote, exchanges, state, waiting });
+        }
+    }
+
+    /// How a connection stands.
+    pub(crate) fn standing(&self, handle: ConnectionHandle) -> Standing {
+        let state = self.connection(handle, |connection| connection.state.clone());
+        match state {
+            None => Standing::Over(Ending::ShutDown),
+            Some(State { ending: Some(ending), .. }) => Standing::Over(ending),
+            Some(State { going_away: true, .. }) => Standing::GoingAway,
+            Some(State { established: true, .. }) => Standing::Open,
+            Some(_) => Standing::Handshaking,
+        }
+    }
+
+    /// Waits for something to change about a connection: established, over, or streams available (then `seen` differs).
+    pub(crate) fn poll_change(&self, handle: ConnectionHandle, seen: &mut u64, context: &Context<'_>) -> Poll<()> {
+        let changed = self.connection(handle, |connection| {
+            let state = &connection.state;
+            if state.ending.is_some() || state.going_away || state.streams_available != *seen {
+                *seen = state.streams_available;
+                return true;
+            }
+            if !connection.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                connection.waiting.push(context.waker().clone());
+            }
+            false
+        });
+        if changed.unwrap_or(true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// How often streams became available.
+    pub(crate) fn streams_seen(&self, handle: ConnectionHandle) -> u64 {
+        self.connection(handle, |connection| connection.state.streams_available).unwrap_or(0)
+    }
+
+    /// A mailbox for a stream of this side's.
+    pub(crate) fn open_mailbox(&self, handle: ConnectionHandle, id: StreamId) -> Rc<Mailbox> {
+        let mailbox = Rc::new(Mailbox::default());
+        let known = self.connection(handle, |connection| connection.exchanges.insert(id, mailbox.clone()));
+        if known.is_none() {
+            mailbox.on_ending(Ending::ShutDown);
+        } else {
+            self.exchanges.set(self.exchanges.get() + 1);
+        }
+        mailbox
+    }
+
+    /// Nobody works on the stream any more.
+    pub(crate) fn forget(&self, handle: ConnectionHandle, id: StreamId) {
+        let removed = self.connection(handle, |connection| connection.exchanges.remove(&id).is_some());
+        if removed == Some(true) {
+            self.exchanges.set(self.exchanges.get() - 1);
+            if self.exchanges.get() == 0 {
+                self.wake_idle();
+            }
+        }
+    }
+
+    /// The other end of a connection.
+    pub(crate) fn remote(&self, handle: ConnectionHandle) -> Option<SocketAddr> {
+        self.connection(handle, |connection| connection.remote)
+    }
+
+    /// Exchanges under way.
+    pub(crate) fn exchange_count(&self) -> usize {
+        self.exchanges.get()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn handles(&self) -> Vec<ConnectionHandle> {
+        let connections = self.connections.borrow();
+        connections.iter().flatten().filter(|known| known.state.ending.is_none()).map(|known| known.handle).collect()
+    }
+
+    /// Wakes the caller when the last exchange, or the last connection, has ended.
+    pub(crate) fn wait_idle(&self, context: &Context<'_>) {
+        let mut idle = self.idle.borrow_mut();
+        if !idle.iter().any(|waker| waker.will_wake(context.waker())) {
+            idle.push(context.waker().clone());
+        }
+    }
+
+    /// Lets the driver send what there is to send, as far as it goes at once.
+    pub(crate) async fn farewell(&self) {
+        self.notify();
+        for _ in 0..FAREWELL_TURNS {
+            yield_now().await;
+        }
+    }
+
+    /// Gives up the sockets.
+    pub(crate) fn stop(&self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+
+    /// Why the sockets cannot be used any more.
+    pub(crate) fn take_broken(&self) -> Option<io::Error> {
+        self.broken.borrow_mut().take()
+    }
+
+    /// Whether the host at the other end said that nobody listens there.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.driver.get().is_some_and(|driver| driver.last_error() == Some(io::ErrorKind::ConnectionRefused))
+    }
+
+    fn connection<R>(&self, handle: ConnectionHandle, call: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        let mut connections = self.connections.borrow_mut();
+        let known = connections.get_mut(handle.index())?.as_mut()?;
+        if known.handle == handle { Some(call(known)) } else { None }
+    }
+
+    fn deliver_all(&self, endpoint: &mut Endpoint, now: base::Instant) {
+        while let Some(event) = endpoint.poll_event(now) {
+            match event {
+                EndpointEvent::Established(handle) => self.on_established(endpoint, handle),
+                EndpointEvent::Http(handle, event) => self.on_http(handle, event),
+                EndpointEvent::Closed(handle, reason) => self.on_closed(handle, reason),
+            }
+        }
+        if self.is_refused() {
+            // Sockets of clients only are connected, and have one connection.
+            let handles = self.connections.borrow();
+            let waiting: Vec<Waker> = handles.iter().flatten().flat_map(|known| known.waiting.clone()).collect();
+            drop(handles);
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn on_established(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
+        let remote = endpoint.quic().connection(handle).map(|connection| connection.four_tuple().remote);
+        if let Some(remote) = remote {
+            self.track(handle, remote);
+        }
+        self.change(handle, |state| {
+            state.established = true;
+            state.streams_available += 1;
+        });
+    }
+
+    fn on_http(&self, handle: ConnectionHandle, event: Event) {
+        match event {
+            Event::Request { id, head } => self.on_arrival(handle, id, head),
+            Event::GoAway { .. } => self.change(handle, |state| state.going_away = true),
+            Event::Closed { violation: Some(violation), .. } => self.end(handle, Ending::Breach(violation)),
+            Event::RequestsAvailable => self.change(handle, |state| state.streams_available += 1),
+            Event::Settings(_) | Event::Closed { .. } => {}
+            event => {
+                let mailbox = event.stream().and_then(|id| {
+                    self.connection(handle, |connection| connection.exchanges.get(&id).cloned()).flatten()
+                });
+                if let Some(mailbox) = mailbox {
+                    post(&mailbox, event);
+                }
+            }
+        }
+    }
+
+    fn on_arrival(&self, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
+        let Some(on_request) = self.on_request.get() else { return };
+        let Some(link) = self.itself.upgrade() else { return };
+        let mailbox = self.open_mailbox(handle, id);
+        on_request(&link, Arrival { handle, id, head, mailbox });
+    }
+
+    fn on_closed(&self, handle: ConnectionHandle, reason: CloseReason) {
+        // One that never was established may not be known.
+        self.end(handle, Ending::Connection(Rc::new(reason)));
+    }
+
+    /// The connection is over for all who use it. What they learn of it stays until they let go.
+    fn end(&self, handle: ConnectionHandle, ending: Ending) {
+        let exchanges = self.connection(handle, |connection| std::mem::take(&mut connection.exchanges));
+        let exchanges = exchanges.unwrap_or_default();
+        self.exchanges.set(self.exchanges.get() - exchanges.len());
+        for mailbox in exchanges.values() {
+            mailbox.on_ending(ending.clone());
+        }
+        self.change(handle, |state| {
+            state.ending.get_or_insert(ending);
+        });
+        self.wake_idle();
+    }
+
+    fn on_broken(&self, error: io::Error) {
+        *self.broken.borrow_mut() = Some(error);
+        self.end_all();
+    }
+
+    /// All connections are over for those who use them.
+    fn end_all(&self) {
+        let handles = self.handles();
+        for handle in handles {
+            self.end(handle, Ending::ShutDown);
+        }
+        self.wake_idle();
+    }
+
+    fn change(&self, handle: ConnectionHandle, change: impl FnOnce(&mut State)) {
+        let waiting = self.connection(handle, |connection| {
+            change(&mut connection.state);
+            std::mem::take(&mut connection.waiting)
+        });
+        waiting.unwrap_or_default().into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        idle.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Link {
+    /// Peers are told, if the executor goes on for long enough.
+    fn drop(&mut self) {
+        if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
+            close_all(&mut endpoint, &self.handles());
+        }
+        self.end_all();
+        self.notify();
+        let Some(task) = self.task.take() else { return };
+        self.handle.spawn(async move {
+            for _ in 0..FAREWELL_TURNS {
+                yield_now().await;
+            }
+            task.abort();
+        });
+    }
+}
+
+/// Turns of the executor that a driver gets to tell its peers that the connection is over: one to be woken, one to send,
+/// and some to spare.
+pub(crate) const FAREWELL_TURNS: usize = 4;
+
+/// Closes connections without a complaint.
+pub(crate) fn close_all(endpoint: &mut Endpoint, handles: &[ConnectionHandle]) {
+    let now = clock::now();
+    for handle in handles {
+        if let Some(connection) = endpoint.quic_mut().connection_mut(*handle) {
+            connection.close(now, VarInt::from_u32(codes::NO_ERROR), b"");
+        }
+    }
+}
+
+/// Puts an event of one stream where it belongs.
+fn post(mailbox: &Mailbox, event: Event) {
+    match event {
+        Event::Response { head, .. } => mailbox.on_response(head),
+        Event::Informational { head, .. } => mailbox.on_informational(head),
+        Event::Body { .. } => mailbox.on_body(),
+        Event::Trailers { fields, .. } => mailbox.on_trailers(fields),
+        Event::Finished { .. } => mailbox.on_finished(),
+        Event::Writable { .. } => mailbox.on_writable(),
+        Event::Reset { code, .. } => mailbox.on_ending(Ending::Reset(code.value())),
+        Event::Stopped { code, .. } => mailbox.on_stopped(code.value()),
+        Event::Failed { violation, .. } => mailbox.on_ending(Ending::Malformed(violation)),
+        // Not about a stream that has a mailbox.
+        _ => {}
+    }
+}

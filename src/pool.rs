@@ -1,0 +1,94 @@
+//! One connection for each server, opened when it is first needed and again when it is gone. Whoever asks while it is
+//! being opened waits for the same one.
+
+use crate::connect::{Connected, Dialer};
+use crate::error::Error;
+use crate::link::{FAREWELL_TURNS, close_all};
+use runtime::executor::yield_now;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// Connections by host and port.
+pub(crate) struct Pool {
+    dialer: Dialer,
+    slots: RefCell<HashMap<(String, u16), Slot>>,
+}
+
+enum Slot {
+    Opening(Rc<Opening>),
+    Open(Rc<Connected>),
+}
+
+/// A connection that is being opened.
+#[derive(Default)]
+struct Opening {
+    result: RefCell<Option<Result<Rc<Connected>, Error>>>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Pool {
+    /// No connections yet.
+    pub(crate) fn new(dialer: Dialer) -> Rc<Pool> {
+        Rc::new(Pool { dialer, slots: RefCell::default() })
+    }
+
+    /// What it opens connections with.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// A connection to a server, and whether it was there before.
+    pub(crate) async fn connection(self: &Rc<Pool>, host: &str, port: u16) -> Result<(Rc<Connected>, bool), Error> {
+        let opening = {
+            let mut slots = self.slots.borrow_mut();
+            let key = (host.to_owned(), port);
+            match slots.get(&key) {
+                Some(Slot::Open(connected)) if connected.is_open() => return Ok((connected.clone(), true)),
+                Some(Slot::Opening(opening)) => opening.clone(),
+                _ => {
+                    let opening = Rc::new(Opening::default());
+                    slots.insert(key.clone(), Slot::Opening(opening.clone()));
+                    self.dialer.handle.spawn(open(self.clone(), key, opening.clone()));
+                    opening
+                }
+            }
+        };
+        let result = poll_fn(|context| match &*opening.result.borrow() {
+            Some(result) => Poll::Ready(result.clone()),
+            None => {
+                opening.waiting.borrow_mut().push(context.waker().clone());
+                Poll::Pending
+            }
+        });
+        Ok((result.await?, false))
+    }
+
+    /// Closes all connections, and lets the servers know.
+    pub(crate) async fn close(&self) {
+        for (_, slot) in self.slots.borrow_mut().drain() {
+            if let Slot::Open(connected) = slot {
+                connected.link.with_endpoint(|endpoint, _| close_all(endpoint, &[connected.handle]));
+            }
+        }
+        for _ in 0..FAREWELL_TURNS {
+            yield_now().await;
+        }
+    }
+}
+
+async fn open(pool: Rc<Pool>, key: (String, u16), opening: Rc<Opening>) {
+    let result = pool.dialer.connect(&key.0, key.1).await.map(Rc::new);
+    {
+        let mut slots = pool.slots.borrow_mut();
+        match &result {
+            Ok(connected) => slots.insert(key, Slot::Open(connected.clone())),
+            Err(_) => slots.remove(&key),
+        };
+    }
+    *opening.result.borrow_mut() = Some(result);
+    let waiting = std::mem::take(&mut *opening.waiting.borrow_mut());
+    waiting.into_iter().for_each(Waker::wake);
+}

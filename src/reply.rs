@@ -1,0 +1,140 @@
+//! A server's answer to one request.
+
+use crate::codes;
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::writer::BodyWriter;
+use base::Bytes;
+use http::{Fields, Method, ResponseHead, Status};
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+/// The answer that is to be given. Dropping it without an answer answers 500, so that no client waits for nothing.
+pub struct Reply {
+    exchange: Rc<Exchange>,
+    /// A request by HEAD gets all but the body.
+    is_head: bool,
+    answered: bool,
+}
+
+impl Reply {
+    pub(crate) fn new(exchange: Rc<Exchange>, method: &Method) -> Reply {
+        Reply { exchange, is_head: *method == Method::Head, answered: false }
+    }
+
+    /// Answers with a status or a whole head, and a body that is there already. Says how long the body is, unless the
+    /// head does.
+    ///
+    /// # Errors
+    /// The status or a field is not well-formed, or the client is gone.
+    pub async fn send(mut self, head: impl IntoResponseHead, body: impl Into<Bytes>) -> Result<(), Error> {
+        let (mut head, mut body) = (head.into_response_head()?, body.into());
+        let may_have_body = !matches!(head.status.code(), 100..=199 | 204 | 304);
+        if may_have_body && !head.fields.contains("content-length") {
+            head.fields.push("content-length", body.len().to_string())?;
+        }
+        if self.is_head || body.is_empty() {
+            return self.respond(&head, true);
+        }
+        self.respond(&head, false)?;
+        // Small bodies go out whole at once; a larger one waits for room.
+        poll_fn(|context| self.exchange.poll_write(&mut body, context))
+            .await
+            .and_then(|()| self.exchange.finish())
+            .inspect_err(|_| self.exchange.abandon(codes::INTERNAL_ERROR))
+    }
+
+    /// Begins an answer whose body is written part by part.
+    ///
+    /// # Errors
+    /// As for [`Reply::send`].
+    pub fn start(mut self, head: impl IntoResponseHead) -> Result<BodyWriter, Error> {
+        let head = head.into_response_head()?;
+        self.respond(&head, self.is_head)?;
+        Ok(if self.is_head {
+            BodyWriter::discarding(self.exchange.clone())
+        } else {
+            BodyWriter::new(self.exchange.clone(), codes::INTERNAL_ERROR)
+        })
+    }
+
+    /// Sends a 1xx response ahead of the answer, such as 103 with what the client might load already.
+    ///
+    /// # Errors
+    /// The status is not 1xx, a field is not well-formed, or the client is gone.
+    pub fn inform(&mut self, head: impl IntoResponseHead) -> Result<(), Error> {
+        self.exchange.send_informational(&head.into_response_head()?)
+    }
+
+    /// Refuses without having done anything: the client may ask again, whatever it asked.
+    pub fn reject(mut self) {
+        self.answered = true;
+        self.exchange.reset(codes::REQUEST_REJECTED);
+    }
+
+    fn respond(&mut self, head: &ResponseHead, end: bool) -> Result<(), Error> {
+        self.exchange.send_response(head, end)?;
+        self.answered = true;
+        Ok(())
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        if self.exchange.mailbox().is_given_up() {
+            return self.exchange.reset(codes::REQUEST_CANCELLED);
+        }
+        let mut head = ResponseHead::new(Status::INTERNAL_SERVER_ERROR);
+        // A constant that is well-formed.
+        let _ = head.fields.push("content-length", "0");
+        if self.exchange.send_response(&head, true).is_err() {
+            self.exchange.reset(codes::INTERNAL_ERROR);
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("answered", &self.answered).finish_non_exhaustive()
+    }
+}
+
+/// What can stand for the head of a response: a status alone, or with fields.
+pub trait IntoResponseHead {
+    /// The head.
+    ///
+    /// # Errors
+    /// The number is no status code.
+    fn into_response_head(self) -> Result<ResponseHead, Error>;
+}
+
+impl IntoResponseHead for ResponseHead {
+    fn into_response_head(self) -> Result<ResponseHead, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoResponseHead for Status {
+    fn into_response_head(self) -> Result<ResponseHead, Error> {
+        Ok(ResponseHead::new(self))
+    }
+}
+
+impl IntoResponseHead for u16 {
+    fn into_response_head(self) -> Result<ResponseHead, Error> {
+        Ok(ResponseHead::new(Status::new(self)?))
+    }
+}
+
+/// A status, and the content type of the body.
+impl IntoResponseHead for (u16, &str) {
+    fn into_response_head(self) -> Result<ResponseHead, Error> {
+        let mut fields = Fields::new();
+        fields.push("content-type", self.1)?;
+        Ok(ResponseHead { status: Status::new(self.0)?, fields })
+    }
+}

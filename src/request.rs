@@ -1,0 +1,70 @@
+//! A request as a server's handler gets it.
+
+use crate::body::Body;
+use crate::codes;
+use crate::exchange::Exchange;
+use http::{Fields, Method, RequestHead};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+/// A request: its head, and its body as it arrives.
+#[derive(Debug)]
+pub struct Request {
+    head: RequestHead,
+    body: Body,
+    remote: SocketAddr,
+}
+
+impl Request {
+    pub(crate) fn new(exchange: Rc<Exchange>, head: RequestHead) -> Request {
+        let remote = exchange.remote();
+        // RFC 9114 s4.1: a server that does not need the rest of a request says so with this code.
+        let body = Body::new(exchange, &head.fields, codes::NO_ERROR);
+        Request { head, body, remote }
+    }
+
+    /// All but the body.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// What is to be done.
+    pub fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    /// The path without the query, as it was sent: percent-encoded.
+    pub fn path(&self) -> &str {
+        self.head.path()
+    }
+
+    /// What is behind the question mark, as it was sent.
+    pub fn query(&self) -> Option<&str> {
+        self.head.path.as_ref().and_then(http::Path::query)
+    }
+
+    /// Host and port that the client asked for; empty if it named none.
+    pub fn authority(&self) -> &str {
+        self.head.authority.as_ref().map_or("", http::Authority::as_str)
+    }
+
+    /// The fields.
+    pub fn fields(&self) -> &Fields {
+        &self.head.fields
+    }
+
+    /// Where the request came from.
+    pub fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// The body.
+    pub fn body(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
+    /// Head and body, each by itself.
+    pub fn into_parts(self) -> (RequestHead, Body) {
+        (self.head, self.body)
+    }
+}

@@ -1,0 +1,276 @@
+//! A server: sockets, an identity, and one function that answers requests.
+
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::handler::Handling;
+use crate::identity::Identity;
+use crate::link::{Arrival, Link, close_all};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::wall_clock::SystemClock;
+use h3::machine::Endpoint;
+use quic::ConnectionHandle;
+use runtime::{Executor, Handle, Signals, UdpOptions, UdpSocket};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tls::resolver::{Resolver, Single};
+
+/// What a server is to be, before it is started.
+///
+/// ```no_run
+/// use posthaste::{Identity, Server};
+///
+/// fn main() -> Result<(), posthaste::Error> {
+///     Server::builder(Identity::development(&[])?)
+///         .listen("127.0.0.1:4433".parse().expect("an address"))
+///         .run(|_request, reply| reply.send(200, "hello\n"))
+/// }
+/// ```
+pub struct ServerBuilder {
+    identity: Identity,
+    listen: Vec<SocketAddr>,
+    key_log: Option<Arc<dyn tls::KeyLog>>,
+    resolver: Option<Arc<dyn Resolver>>,
+    drain: Duration,
+    /// QUIC's settings: windows, timeouts, limits.
+    pub transport: quic::Config,
+    /// HTTP/3's settings: limits.
+    pub http: h3::Config,
+    /// How the sockets are opened.
+    pub sockets: UdpOptions,
+}
+
+/// A running server. Dropping it ends it at once; see [`Server::shutdown`].
+#[must_use = "dropping a server ends it"]
+pub struct Server {
+    link: Rc<Link>,
+    handle: Handle,
+}
+
+/// How long requests under way may take once a server is told to end.
+const DRAIN: Duration = Duration::from_secs(30);
+/// The longest that clients get to see the notice before new requests are rejected.
+const NOTICE: Duration = Duration::from_secs(1);
+/// How often a draining server looks whether everything has been acknowledged: nothing tells it.
+const DRAIN_STEP: Duration = Duration::from_millis(2);
+
+impl Server {
+    /// A server that shows `identity` to its clients.
+    pub fn builder(identity: Identity) -> ServerBuilder {
+        ServerBuilder {
+            identity,
+            listen: Vec::new(),
+            key_log: None,
+            resolver: None,
+            drain: DRAIN,
+            transport: quic::Config::default(),
+            http: h3::Config::default(),
+            sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
+        }
+    }
+
+    /// Where it listens, with the ports that the system chose where it was asked to.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.link.addresses()
+    }
+
+    /// Requests that are being answered.
+    pub fn requests_under_way(&self) -> usize {
+        self.link.exchange_count()
+    }
+
+    /// Ends well: takes no more connections, tells clients to send no more requests, lets those under way finish, and
+    /// waits until all that was answered has arrived. After `patience` it ends regardless.
+    pub async fn shutdown(self, patience: Duration) {
+        self.link.with_endpoint(|endpoint, _| endpoint.quic_mut().stop_accepting());
+        let _ = self.handle.timeout(patience, self.drain()).await;
+        self.close().await;
+    }
+
+    /// Waits until the sockets cannot be used any more, which they usually can for ever.
+    pub async fn broken(&self) -> Error {
+        poll_fn(|context| {
+            self.link.wait_idle(context);
+            self.link.take_broken().map_or(Poll::Pending, |error| Poll::Ready(Error::system(error)))
+        })
+        .await
+    }
+
+    /// Until nothing is left to be answered or acknowledged.
+    async fn drain(&self) {
+        // RFC 9114 s5.2: first a notice, so that requests on their way are still served; then the end.
+        self.say_goaway();
+        self.handle.sleep(self.longest_round_trip().clamp(DRAIN_STEP, NOTICE)).await;
+        self.say_goaway();
+        poll_fn(|context| {
+            self.link.wait_idle(context);
+            if self.link.exchange_count() == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        while !self.link.handles().into_iter().all(|handle| self.is_delivered(handle)) {
+            self.handle.sleep(DRAIN_STEP).await;
+        }
+    }
+
+    fn say_goaway(&self) {
+        for handle in self.link.handles() {
+            self.link.with(handle, |http, transport| http.shutdown(transport));
+        }
+    }
+
+    fn longest_round_trip(&self) -> Duration {
+        let handles = self.link.handles();
+        let longest = |endpoint: &mut Endpoint, _| {
+            let round_trip = |handle| Some(endpoint.quic().connection(handle)?.stats().smoothed_rtt);
+            handles.into_iter().filter_map(round_trip).max()
+        };
+        self.link.with_endpoint(longest).flatten().unwrap_or_default()
+    }
+
+    fn is_delivered(&self, handle: ConnectionHandle) -> bool {
+        let drained = self.link.with(handle, |http, _| http.is_drained()).unwrap_or(true);
+        let buffered = |endpoint: &mut Endpoint, _| {
+            endpoint.quic().connection(handle).map_or(0, |connection| connection.stats().buffered)
+        };
+        drained && self.link.with_endpoint(buffered).unwrap_or(0) == 0
+    }
+
+    /// Closes what is open, and lets the driver say so.
+    async fn close(&self) {
+        let handles = self.link.handles();
+        self.link.with_endpoint(|endpoint, _| close_all(endpoint, &handles));
+        self.link.farewell().await;
+        self.link.stop();
+    }
+}
+
+impl ServerBuilder {
+    /// Listens there; may be called more than once. Port 0 lets the system choose.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
+        self.listen.push(address);
+        self
+    }
+
+    /// Reports the secrets of every connection.
+    #[must_use]
+    pub fn key_log(mut self, key_log: impl tls::KeyLog + 'static) -> ServerBuilder {
+        self.key_log = Some(Arc::new(key_log));
+        self
+    }
+
+    /// Shows different certificates for different names, instead of the one identity.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// How long requests under way may take when [`ServerBuilder::run`] is told to end. Default 30 s.
+    #[must_use]
+    pub fn drain(mut self, patience: Duration) -> ServerBuilder {
+        self.drain = patience;
+        self
+    }
+
+    /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
+    /// when its client gives up.
+    ///
+    /// # Errors
+    /// An address cannot be listened on, or none was given.
+    pub fn start<F>(self, handle: &Handle, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<Server, Error>
+    where
+        F: Future + 'static,
+    {
+        if self.listen.is_empty() {
+            return Err(Error::Message("the server has no address to listen on".into()));
+        }
+        let bind = |address: &SocketAddr| {
+            UdpSocket::bind_with(*address, &self.sockets)
+                .map_err(|error| Error::Listen { address: *address, error: Arc::new(error) })
+        };
+        let sockets = self.listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let link = Link::start(handle, sockets, self.endpoint()).map_err(Error::system)?;
+        let (executor, handler) = (handle.clone(), Rc::new(handler));
+        link.on_request(Box::new(move |link, arrival| {
+            let Some((exchange, request, reply)) = take(link, arrival) else { return };
+            // The handler itself is called within the task, where a panic of it stays.
+            let handler = handler.clone();
+            let answer = async move { handler(request, reply).await };
+            executor.spawn(Handling::new(answer, exchange));
+        }));
+        Ok(Server { link, handle: handle.clone() })
+    }
+
+    /// Runs it on this thread until SIGINT or SIGTERM, then lets requests under way finish.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start`]; later, that the sockets cannot be used any more.
+    pub fn run<F>(self, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<(), Error>
+    where
+        F: Future + 'static,
+    {
+        let executor = Executor::new().map_err(Error::system)?;
+        let patience = self.drain;
+        let server = self.start(executor.handle(), handler)?;
+        executor.block_on(server.until_signal(patience))
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        let provider = crypto_ring::PROVIDER;
+        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        let resolver = self.resolver.clone().unwrap_or_else(single);
+        let mut tls = tls::ServerConfig::new(provider, resolver, vec![b"h3".to_vec()], Arc::new(SystemClock));
+        tls.key_log = self.key_log.clone();
+        let config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
+        let random = Box::new(crypto_ring::SystemRandom::new());
+        Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), self.http.clone())
+    }
+}
+
+impl Server {
+    /// Runs until SIGINT or SIGTERM, then lets requests under way finish, at most for `patience`. A second signal ends it
+    /// at once.
+    ///
+    /// # Errors
+    /// The sockets cannot be used any more.
+    pub async fn until_signal(self, patience: Duration) -> Result<(), Error> {
+        let mut signals = Signals::new(&self.handle).map_err(Error::system)?;
+        let mut broken = Box::pin(self.broken());
+        let mut signal = Box::pin(signals.next());
+        let failed = poll_fn(|context| {
+            if signal.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            broken.as_mut().poll(context).map(Some)
+        })
+        .await;
+        drop((broken, signal));
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let mut again = Box::pin(signals.next());
+        let mut end = Box::pin(self.shutdown(patience));
+        poll_fn(
+            |context| {
+                if again.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { end.as_mut().poll(context) }
+            },
+        )
+        .await;
+        Ok(())
+    }
+}
+
+/// A new request for the handler.
+fn take(link: &Rc<Link>, arrival: Arrival) -> Option<(Rc<Exchange>, Request, Reply)> {
+    let Arrival { handle, id, head, mailbox } = arrival;
+    let remote = link.remote(handle)?;
+    let exchange = Exchange::new(link.clone(), handle, id, mailbox, remote);
+    let reply = Reply::new(exchange.clone(), &head.method);
+    let request = Request::new(exchange.clone(), head);
+    Some((exchange, request, reply))
+}

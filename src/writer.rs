@@ -1,0 +1,89 @@
+//! The body that this end sends: written part by part, waiting where the other end does not keep up.
+
+use crate::codes;
+use crate::error::Error;
+use crate::exchange::Exchange;
+use base::Bytes;
+use http::Fields;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+/// Writes a body. It is complete after [`BodyWriter::finish`] or [`BodyWriter::finish_with_trailers`]; dropping it before
+/// breaks the message off, so that nobody takes a part for the whole.
+pub struct BodyWriter {
+    exchange: Rc<Exchange>,
+    /// An answer to HEAD: all but the body.
+    discard: bool,
+    code: u32,
+    done: bool,
+}
+
+impl BodyWriter {
+    /// `code` is told if it is dropped before the end.
+    pub(crate) fn new(exchange: Rc<Exchange>, code: u32) -> BodyWriter {
+        BodyWriter { exchange, discard: false, code, done: false }
+    }
+
+    /// Whatever is written is dropped.
+    pub(crate) fn discarding(exchange: Rc<Exchange>) -> BodyWriter {
+        BodyWriter { exchange, discard: true, code: codes::INTERNAL_ERROR, done: false }
+    }
+
+    /// Hands over `data`, and waits as long as the other end and the network have no room for it. Nothing is copied.
+    ///
+    /// # Errors
+    /// The other end does not want more, or the connection ended.
+    pub async fn write(&mut self, data: impl Into<Bytes>) -> Result<(), Error> {
+        let mut data = data.into();
+        if self.discard || data.is_empty() {
+            return Ok(());
+        }
+        poll_fn(|context| self.exchange.poll_write(&mut data, context)).await
+    }
+
+    /// The body is complete.
+    ///
+    /// # Errors
+    /// Less was written than `content-length` says, or the connection ended.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.done = true;
+        if self.discard { Ok(()) } else { self.ended(self.exchange.finish()) }
+    }
+
+    /// The body is complete, and `fields` follow.
+    ///
+    /// # Errors
+    /// As for [`BodyWriter::finish`], and if the fields are not allowed as trailers.
+    pub fn finish_with_trailers(mut self, fields: &Fields) -> Result<(), Error> {
+        self.done = true;
+        if self.discard { Ok(()) } else { self.ended(self.exchange.send_trailers(fields)) }
+    }
+
+    /// Breaks the message off with a code of RFC 9114 section 8.1.
+    pub fn reset(mut self, code: u32) {
+        self.done = true;
+        self.exchange.reset(code);
+    }
+
+    fn ended(&self, result: Result<(), Error>) -> Result<(), Error> {
+        if result.is_err() {
+            self.exchange.abandon(self.code);
+        }
+        result
+    }
+}
+
+impl Drop for BodyWriter {
+    fn drop(&mut self) {
+        if !self.done && !self.discard {
+            self.exchange.abandon(self.code);
+        }
+    }
+}
+
+impl fmt::Debug for BodyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyWriter").field("done", &self.done).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,359 @@
+//! The command as a process of its own: what it prints, what it writes, and how it ends.
+#![allow(clippy::unwrap_used)] // a test may
+
+#[path = "command/serving.rs"]
+mod serving;
+mod support;
+
+use posthaste::{Client, Error, Identity, Method, Reply, Roots, Server};
+use serving::{Folder, Serving, posthaste};
+use std::io::Read;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Its status, and that what it says holds all of `parts`.
+fn expect(output: &Output, status: i32, parts: &[&str]) {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is missing in: {said}");
+    }
+}
+
+#[test]
+fn help_version_and_command_lines_without_sense() {
+    for (arguments, status, part) in [
+        (&["--help"][..], 0, ""),
+        (&["serve", "--help"], 0, ""),
+        (&["--version"], 0, ""),
+        (&["fly"], 2, "no command"),
+        (&["get"], 2, "needs a URL"),
+        (&["get", "http://localhost/"], 2, "write https://"),
+        (&["get", "https://a b/"], 2, "percent-encoded"),
+        (&["get", "https://a:0/"], 2, "not a port"),
+        (&["get", "https://a/", "--method", "a b"], 2, "--method"),
+        (&["get", "https://a/", "--header", "x"], 2, "name: value"),
+        (&["get", "https://a/x", "https://b/x", "--out", "d"], 2, "same file"),
+        (&["load", "nothing"], 2, "https://"),
+        (&["serve", "--listen", "here"], 2, "127.0.0.1:4433"),
+        (&["serve", "--cert", "c"], 2, "go together"),
+    ] {
+        let output = posthaste().args(arguments).output().unwrap();
+        expect(&output, status, &[part]);
+        assert_eq!(output.stdout.is_empty(), status != 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_serve_cannot_use_is_named() {
+    let folder = Folder::new();
+    let one = Identity::development(&[]).unwrap();
+    let certificate = folder.write("cert.pem", one.certificate_pem().as_bytes());
+    let other_key = folder.write("key.pem", support::fresh_key_pem().as_bytes());
+    let not_pem = folder.write("not.pem", b"hello");
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let port = address.split(':').nth(1).unwrap().to_owned();
+    for (arguments, parts) in [
+        (&["/no/such/folder"][..], &["/no/such/folder", "No such file"][..]),
+        (&[&certificate], &["cert.pem", "not a directory"]),
+        (&["--listen", &address], &["cannot listen", &port, "taken", "another port"]),
+        (&["--listen", "192.0.2.1:4433"], &["192.0.2.1", "not one of this machine's"]),
+        (&["--cert", "/no/cert", "--key", &other_key], &["/no/cert could not be read"]),
+        (&["--cert", &certificate, "--key", "/no/key"], &["/no/key could not be read"]),
+        (&["--cert", &not_pem, "--key", &other_key], &["not.pem", "no certificate"]),
+        (&["--cert", &certificate, "--key", &not_pem], &["not.pem", "no private key"]),
+        (&["--cert", &certificate, "--key", &other_key], &["key.pem", "does not belong", "cert.pem"]),
+        (&["--key-log", "/no/folder/log"], &["/no/folder/log", "TLS secrets"]),
+    ] {
+        let output = posthaste().arg("serve").args(arguments).env("TMPDIR", folder.path()).output().unwrap();
+        expect(&output, 1, parts);
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn files_are_served_and_nothing_else() -> Result<(), Error> {
+    let folder = Folder::new();
+    folder.write("site/index.html", b"<h1>index</h1>");
+    folder.write("site/a b.txt", b"spaces");
+    folder.write("site/deep/er/index.html", b"deep");
+    folder.write("site/empty/x.json", b"{}");
+    folder.write("site/large.bin", &[7; 200_000]);
+    folder.write("secret.txt", b"secret");
+    std::os::unix::fs::symlink(folder.path().join("secret.txt"), folder.path().join("site/link")).unwrap();
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("site/up")).unwrap();
+    let serving = Serving::start(&folder, &["site"]);
+    let found = |path, body: &[u8], kind| (path, 200, Some(body.to_vec()), Some(("content-type", kind)));
+    let missing = |path| (path, 404, None, None);
+    let moved = |path, to| (path, 301, None, Some(("location", to)));
+    let table = [
+        found("/", b"<h1>index</h1>", "text/html; charset=utf-8"),
+        found("/index.html", b"<h1>index</h1>", "text/html; charset=utf-8"),
+        found("/?query", b"<h1>index</h1>", "text/html; charset=utf-8"),
+        found("/a%20b.txt", b"spaces", "text/plain; charset=utf-8"),
+        found("/deep/er/", b"deep", "text/html; charset=utf-8"),
+        found("/empty/x.json", b"{}", "application/json"),
+        found("/large.bin", &[7; 200_000], "application/octet-stream"),
+        moved("/deep/er", "/deep/er/"),
+        moved("/deep/%65r?q=1", "/deep/er/?q=1"),
+        moved("/empty", "/empty/"),
+        missing("/empty/"),
+        missing("/index.html/"),
+        missing("/nothing"),
+        missing("/../secret.txt"),
+        missing("/..%2fsecret.txt"),
+        missing("/%2e%2e/secret.txt"),
+        missing("/deep/../../secret.txt"),
+        missing("/..%5csecret.txt"),
+        missing("//"),
+        missing("//evil.example/"),
+        missing("//deep/er"),
+        missing("/deep//er"),
+        missing("/a%00b"),
+        missing("/%00"),
+        missing("/x/c:/win"),
+        missing("/c:/"),
+        missing("/link"),
+        missing("/up/secret.txt"),
+        missing("/up"),
+        missing("/%"),
+        missing("/%ff"),
+        missing("/bytes/10"),
+    ];
+    serving.with_client(async |client, base| {
+        for (path, status, body, field) in table {
+            let mut response = client.get(&format!("{base}{path}")).send().await?;
+            assert_eq!(response.status().code(), status, "{path}");
+            let length = response.body().length();
+            let read = response.body().read_to_end(1 << 20).await?;
+            assert_eq!(length, Some(read.len() as u64), "{path}");
+            assert!(body.is_none_or(|body| body == read), "{path}");
+            if let Some((name, value)) = field {
+                assert_eq!(response.fields().first_text(name), Some(value), "{path}");
+            }
+        }
+        let large = format!("{base}/large.bin");
+        let mut head = client.request(Method::Head, &large).send().await?;
+        assert_eq!((head.status().code(), head.body().length()), (200, Some(200_000)));
+        assert_eq!(head.body().read_to_end(10).await?, b"");
+        let refused = client.post(&large).body("x").send().await?;
+        assert_eq!((refused.status().code(), refused.fields().first_text("allow")), (405, Some("GET, HEAD")));
+        let etag = head.fields().first_text("etag").expect("an etag").to_owned();
+        let same = client.get(&large).field("if-none-match", &etag).send().await?;
+        assert_eq!(same.status().code(), 304);
+        let mut part = client.get(&large).field("range", "bytes=100-199").send().await?;
+        assert_eq!(
+            (part.status().code(), part.fields().first_text("content-range")),
+            (206, Some("bytes 100-199/200000"))
+        );
+        assert_eq!(part.body().read_to_end(1000).await?.len(), 100);
+        let outside = client.get(&large).field("range", "bytes=200000-").send().await?;
+        assert_eq!(outside.status().code(), 416);
+        Ok(())
+    })
+}
+
+#[test]
+fn generated_bodies_and_echo() -> Result<(), Error> {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    serving.with_client(async |client, base| {
+        for count in [0, 1, 251, 64_256, 64_257, 10_000_000] {
+            let mut response = client.get(&format!("{base}/bytes/{count}")).send().await?;
+            assert_eq!(response.body().length(), Some(count as u64));
+            let all = response.body().read_to_end(count).await?;
+            assert!(all.len() == count && all.iter().enumerate().all(|(place, byte)| *byte == (place % 251) as u8));
+        }
+        for (method, path, status) in [
+            (Method::Get, "/bytes/", 400),
+            (Method::Get, "/bytes/+1", 400),
+            (Method::Get, "/bytes/99999999999999999999", 400),
+            (Method::Post, "/bytes/1", 405),
+            (Method::Get, "/echo", 405),
+            (Method::Head, "/bytes/18446744073709551615", 200),
+        ] {
+            let response = client.request(method, &format!("{base}{path}")).send().await?;
+            assert_eq!(response.status().code(), status, "{path}");
+        }
+        let sent: Vec<u8> = (0..10_000_000u32).map(|number| (number >> 3) as u8).collect();
+        let mut echo = client.post(&format!("{base}/echo")).body(sent.clone()).send().await?;
+        assert!(echo.body().read_to_end(sent.len()).await? == sent);
+        let (mut writer, pending) = client.post(&format!("{base}/echo")).start().await?;
+        writer.write("x").await?;
+        let mut trailers = posthaste::Fields::new();
+        trailers.push("x-sum", "1")?;
+        writer.finish_with_trailers(&trailers)?;
+        assert_eq!(pending.response().await?.body().trailers().await?, Some(trailers));
+        Ok(())
+    })
+}
+
+#[test]
+fn get_writes_bodies_heads_and_files() {
+    let folder = Folder::new();
+    folder.write("site/a.txt", b"one\n");
+    folder.write("site/b.txt", b"two\n");
+    let data = folder.write("data", &[9; 300_000]);
+    let serving = Serving::start(&folder, &["site", "--bodies", "--key-log", "keys"]);
+    let get = |arguments: &[&str]| serving.get(arguments);
+    let (a, b) = (serving.url("/a.txt"), serving.url("/b.txt"));
+    let output = get(&[&a, &b]);
+    expect(&output, 0, &[]);
+    assert_eq!(text(&output.stdout), "one\ntwo\n");
+    let output = get(&[&a, "--include", "--key-log", "client-keys"]);
+    let said = text(&output.stdout);
+    assert!(said.starts_with("HTTP/3 200\n") && said.contains("content-length: 4\n") && said.ends_with("\n\none\n"));
+    for file in ["keys", "client-keys"] {
+        let keys = folder.read(file);
+        assert!(text(&keys).contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "), "{file}");
+    }
+    let output = get(&[&a, &b, "--out", "out/new"]);
+    expect(&output, 0, &[]);
+    assert_eq!((folder.read("out/new/a.txt"), folder.read("out/new/b.txt")), (b"one\n".to_vec(), b"two\n".to_vec()));
+    let echo = serving.url("/echo");
+    assert_eq!(get(&[&echo, "--data", "some text"]).stdout, b"some text");
+    let output = get(&[&echo, "--data", &format!("@{data}"), "--header", "x-y: z"]);
+    expect(&output, 0, &[]);
+    assert_eq!(output.stdout, [9; 300_000]);
+    expect(&get(&[&echo, "--data", "@/no/file"]), 1, &["/no/file could not be read"]);
+    let output = get(&[&serving.url("/none"), &a]);
+    expect(&output, 1, &["/none", "404"]);
+    assert_eq!(text(&output.stdout), "not found\none\n");
+    let output = get(&[&serving.url("/none"), "--out", "out/none"]);
+    expect(&output, 1, &["404"]);
+    assert_eq!(folder.list("out/none"), Vec::<String>::new());
+}
+
+#[test]
+fn get_names_what_failed() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &["."]);
+    let url = serving.url("/");
+    let port = url.rsplit(':').next().unwrap().trim_end_matches('/').to_owned();
+    let other = folder.write("other.pem", Identity::development(&[]).unwrap().certificate_pem().as_bytes());
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = silent.local_addr().unwrap().port();
+    drop(silent);
+    for (arguments, parts) in [
+        (&[&*url, "--ca", "/no/file"][..], &["/no/file could not be read"][..]),
+        (&[&url, "--ca", &other], &["certificate of 127.0.0.1 is refused", "latest"]),
+        (&[&format!("https://127.0.0.1:{free}/"), "--insecure"], &["refused", &free.to_string(), "127.0.0.1"]),
+        (&[&format!("https://no.such.host.invalid:{port}/"), "--insecure"], &["no.such.host.invalid has no address"]),
+        (&[&url, "--insecure", "--out", "/proc/no"], &["/proc/no"]),
+    ] {
+        let output = posthaste().arg("get").args(arguments).current_dir(folder.path()).output().unwrap();
+        expect(&output, 1, parts);
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
+    let folder = Folder::new();
+    posthaste::run(|handle| async move {
+        let server = Server::builder(Identity::development(&[])?)
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .start(&handle, |_, reply: Reply| async move {
+                let mut writer = reply.start(200)?;
+                writer.write("not all").await
+            })?;
+        let url = format!("https://{}/file", server.addresses()[0]);
+        let path = folder.path().to_owned();
+        let (sender, output) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut command = posthaste();
+            command.args(["get", &url, "--insecure", "--out", "out"]).current_dir(path);
+            sender.send(command.output().unwrap()).unwrap();
+        });
+        // The server runs on this thread, so it must not be kept from it.
+        let output = loop {
+            match output.try_recv() {
+                Ok(output) => break output,
+                Err(_) => handle.sleep(Duration::from_millis(1)).await,
+            }
+        };
+        expect(&output, 1, &["/file", "broken off", "0x102"]);
+        assert_eq!(folder.list("out"), Vec::<String>::new());
+        Ok(())
+    })?
+}
+
+#[test]
+fn a_closed_pipe_ends_get_quietly() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    let mut child = posthaste()
+        .args(["get", &serving.url("/bytes/100000000"), "--insecure"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    expect(&output, 1, &[]);
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn load_counts_and_fails_if_anything_did() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    let load = |path: &str| {
+        let arguments = ["load", &serving.url(path), "--insecure", "--requests", "300", "--concurrency", "20"];
+        posthaste().args(arguments).args(["--connections", "3"]).output().unwrap()
+    };
+    let output = load("/bytes/1000");
+    expect(&output, 0, &[]);
+    let said = text(&output.stdout);
+    assert!(
+        ["300 answers", "requests/s", "p99", "errors 0, not 2xx 0"].iter().all(|part| said.contains(part)),
+        "{said}"
+    );
+    let output = load("/nothing");
+    expect(&output, 1, &[]);
+    assert!(text(&output.stdout).contains("errors 0, not 2xx 300"));
+}
+
+#[test]
+fn a_signal_lets_what_is_under_way_finish() -> Result<(), Error> {
+    for signal in ["-INT", "-TERM"] {
+        let folder = Folder::new();
+        let mut serving = Serving::start(&folder, &[".", "--bodies"]);
+        let url = serving.url("/bytes/50000000");
+        let pem = std::fs::read(serving.certificate()).unwrap();
+        let (running, address) = (&serving, url.clone());
+        posthaste::run(|handle| async move {
+            let client = Client::builder(Roots::from_pem(&pem)?).build(&handle);
+            let mut response = client.get(&address).send().await?;
+            running.signal(signal);
+            let mut count = 0;
+            while let Some(part) = response.body().chunk().await? {
+                count += part.len();
+            }
+            assert_eq!(count, 50_000_000);
+            Ok::<(), Error>(())
+        })??;
+        assert_eq!(serving.wait(), Some(0), "{signal}");
+        expect(&posthaste().args(["get", &url, "--insecure"]).output().unwrap(), 1, &["refused"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_expired_certificate_is_noticed_on_both_sides() {
+    let folder = Folder::new();
+    let (certificate, key) = support::expired_identity_pem();
+    folder.write("cert.pem", certificate.as_bytes());
+    folder.write("key.pem", key.as_bytes());
+    let serving = Serving::start(&folder, &[".", "--cert", "cert.pem", "--key", "key.pem"]);
+    let output =
+        posthaste().args(["get", &serving.url("/"), "--ca", "cert.pem"]).current_dir(folder.path()).output().unwrap();
+    expect(&output, 1, &["expired on", "new certificate"]);
+    assert!(serving.end().contains("warning: the certificate expired"));
+}

@@ -1,0 +1,130 @@
+//! Temporary folders, and `posthaste serve` as a child process on a port of the system's choice.
+
+use posthaste::{Client, Error, Roots};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The command, without arguments.
+pub(crate) fn posthaste() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_posthaste"))
+}
+
+/// A folder that is gone at the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("posthaste-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path.canonicalize().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file, with its folders, and gives its whole name.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).unwrap()
+    }
+
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.join(name)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server that is running; it is killed if nothing else ends it.
+pub(crate) struct Serving {
+    child: Child,
+    base: String,
+    folder: PathBuf,
+}
+
+impl Serving {
+    /// `posthaste serve` with these arguments, in `folder`, once it is ready.
+    pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Serving {
+        let mut child = posthaste()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("it says where it listens").unwrap();
+        let base = first.strip_prefix("listening on ").expect("where").to_owned();
+        let said: Vec<String> =
+            lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
+        assert!(said.iter().any(|line| line.starts_with("certificate SHA-256: ") && line.len() == 21 + 64), "{said:?}");
+        assert!(said.iter().any(|line| line.starts_with("public key SHA-256: ") && line.len() == 20 + 44), "{said:?}");
+        Serving { child, base, folder: folder.path().to_owned() }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Where it wrote the certificate it made.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.join("posthaste-dev.pem")
+    }
+
+    /// `posthaste get` with these arguments, trusting the server.
+    pub(crate) fn get(&self, arguments: &[&str]) -> Output {
+        let mut command = posthaste();
+        command.arg("get").args(arguments).arg("--ca").arg(self.certificate()).current_dir(&self.folder);
+        command.output().unwrap()
+    }
+
+    /// Runs `test` with a client of the library that trusts the server.
+    pub(crate) fn with_client(&self, test: impl AsyncFnOnce(Client, &str) -> Result<(), Error>) -> Result<(), Error> {
+        let roots = Roots::from_pem_file(self.certificate())?;
+        posthaste::run(|handle| async move { test(Client::builder(roots).build(&handle), &self.base).await })?
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end, and gives its status.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Ends it, and gives what it wrote to standard error.
+    pub(crate) fn end(mut self) -> String {
+        self.signal("-TERM");
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(self.wait(), Some(0));
+        said
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,62 @@
+//! A server and a client that trusts it, on one executor and a port of the system's choice; and identities of any kind.
+#![allow(dead_code)] // each of the tests uses a part
+
+use posthaste::{Client, Handle, Identity, Reply, Request, Roots, Server};
+use std::future::Future;
+
+/// Runs `test` with a client and the URL of a server that answers with `handler`.
+pub(crate) fn with_server<H, T>(
+    handler: impl Fn(Request, Reply) -> H + 'static,
+    test: impl AsyncFnOnce(Client, String, Handle) -> T,
+) -> T
+where
+    H: Future + 'static,
+{
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[]).unwrap();
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        let address = "127.0.0.1:0".parse().unwrap();
+        let server = Server::builder(identity).listen(address).start(&handle, handler).unwrap();
+        let base = format!("https://{}", server.addresses()[0]);
+        let client = Client::builder(roots).build(&handle);
+        test(client, base, handle).await
+    })
+    .unwrap()
+}
+
+/// A self-signed identity.
+pub(crate) fn identity(names: &[&str], not_before_unix: u64, lifetime_seconds: u64) -> Identity {
+    let (certificate, key) = identity_pem(names, not_before_unix, lifetime_seconds);
+    Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()
+}
+
+/// Certificate and key of an identity for 127.0.0.1 that is no longer valid.
+pub(crate) fn expired_identity_pem() -> (String, String) {
+    identity_pem(&["127.0.0.1"], 1_000_000_000, 1000)
+}
+
+/// A private key of no certificate.
+pub(crate) fn fresh_key_pem() -> String {
+    identity_pem(&["localhost"], 0, 1000).1
+}
+
+fn identity_pem(names: &[&str], not_before_unix: u64, lifetime_seconds: u64) -> (String, String) {
+    let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let request = x509::IssueRequest { names, not_before_unix, lifetime_seconds, serial: [7; 16], is_authority: false };
+    let identity = x509::issue::self_signed(&crypto_ring::PROVIDER, &key, &request).unwrap();
+    (pem("CERTIFICATE", &identity.certificate), pem("PRIVATE KEY", &identity.key_pkcs8))
+}
+
+fn pem(label: &str, bytes: &[u8]) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let value = group.iter().fold(0u32, |value, byte| value << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let digit = alphabet[(value >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+}

@@ -1,0 +1,132 @@
+//! Promises to users that a machine can check: what the project depends on, where unsafe code is, that each file can be
+//! read after the files it imports, and that every breach of the protocol we know of can happen and is tested.
+
+#[path = "tidy/source.rs"]
+mod source;
+
+use source::{CRATES, PROTOCOL_CRATES, SourceFile, reading_order, rust_files, workspace};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Everything that `cargo tree -e normal` may show beside our own crates: the two dependencies, and what they bring.
+const OUTSIDE: [&str; 7] = ["ring", "rustls-pki-types", "zeroize", "cfg-if", "getrandom", "libc", "untrusted"];
+
+#[test]
+fn the_dependency_set_is_ours_ring_and_pki_types() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "-e", "normal", "-p", "posthaste", "--prefix", "none", "--offline", "--locked"])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
+    let names: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("ring") && names.contains("posthaste-quic"), "the tree was read: {names:?}");
+    for name in names {
+        let ours = name == "posthaste" || name.starts_with("posthaste-");
+        assert!(ours || OUTSIDE.contains(&name), "{name} is neither ours nor one of {OUTSIDE:?}");
+    }
+}
+
+#[test]
+fn unsafe_code_is_only_under_runtime_src_sys_and_each_block_says_why() {
+    let mut blocks = 0;
+    // This check itself names what it looks for.
+    for file in rust_files().into_iter().filter(|file| !file.path.starts_with("tests/tidy")) {
+        let in_sys = file.path.starts_with("runtime/src/sys");
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if !words.into_iter().any(|word| word == "unsafe") {
+                continue;
+            }
+            assert!(in_sys, "{}:{}: unsafe outside runtime/src/sys", file.path, number + 1);
+            if code.contains("unsafe {") {
+                blocks += 1;
+                let before = lines.iter().take(number).rev().take_while(|line| {
+                    let line = line.trim();
+                    line.starts_with("//") || !line.ends_with([';', '}'])
+                });
+                let reasoned = before.take(12).any(|line| line.contains("SAFETY:"));
+                assert!(reasoned, "{}:{}: an unsafe block without its SAFETY line", file.path, number + 1);
+            }
+        }
+    }
+    assert!(blocks > 0, "the check found the system calls");
+}
+
+#[test]
+fn protocol_crates_are_no_std_safe_and_without_features() {
+    for name in PROTOCOL_CRATES {
+        let root = std::fs::read_to_string(workspace().join(name).join("src/lib.rs")).expect("a crate has a lib.rs");
+        assert!(root.contains("#![no_std]"), "{name} is no_std");
+        assert!(root.contains("#![forbid(unsafe_code)]"), "{name} forbids unsafe code");
+        let manifest =
+            std::fs::read_to_string(workspace().join(name).join("Cargo.toml")).expect("a crate has a manifest");
+        assert!(!manifest.contains("[features]"), "{name} has no features");
+        for file in rust_files().iter().filter(|file| file.path.starts_with(&format!("{name}/src/"))) {
+            let code = file.code_without_tests();
+            let with_std = code.replace("#[cfg(test)]\nextern crate std;", "").contains("extern crate std");
+            assert!(!with_std, "{} uses std", file.path);
+        }
+    }
+}
+
+#[test]
+fn no_file_imports_itself_round_a_corner_and_the_tour_is_the_reading_order() {
+    let order = reading_order(&rust_files());
+    let mut listing = String::new();
+    for name in CRATES {
+        listing += &format!("\n### {name}\n\n");
+        for file in order.iter().filter(|file| file.crate_name() == name) {
+            println!("{}", file.path);
+            listing += &format!("- [`{}`](../{}): {}\n", file.path, file.path, file.first_sentence());
+        }
+    }
+    let path = workspace().join("docs/tour.md");
+    let tour = std::fs::read_to_string(&path).expect("docs/tour.md is there");
+    let (head, _) = tour.split_once(MARK).expect("docs/tour.md has the mark of its listing");
+    let expected = format!("{head}{MARK}\n{listing}");
+    if std::env::var_os("POSTHASTE_WRITE_TOUR").is_some() {
+        std::fs::write(&path, &expected).expect("docs/tour.md can be written");
+    } else {
+        assert!(
+            tour == expected,
+            "docs/tour.md is not the reading order; run: POSTHASTE_WRITE_TOUR=1 cargo test --test tidy"
+        );
+    }
+}
+
+/// What stands before the listing in docs/tour.md.
+const MARK: &str = "<!-- The rest of this page is written by tests/tidy.rs. -->";
+
+#[test]
+fn every_violation_is_constructed_and_provoked() {
+    for (name, enumeration) in [("quic", "Violation"), ("tls", "Violation"), ("h3", "Violation")] {
+        let files = rust_files();
+        let table: &SourceFile = files
+            .iter()
+            .find(|file| file.path == format!("{name}/src/violation.rs"))
+            .expect("the crate has its table of violations");
+        let variants = table.violation_variants();
+        assert!(variants.len() > 10, "{name}: the table was read: {variants:?}");
+        let mut missing = Vec::new();
+        for variant in variants {
+            let written = format!("{enumeration}::{variant}");
+            let mentions = |text: &str| {
+                text.match_indices(&written)
+                    .any(|(at, _)| !text[at + written.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+            };
+            let product = files
+                .iter()
+                .filter(|file| file.path.starts_with(&format!("{name}/src/")) && file.path != table.path)
+                .any(|file| mentions(&file.code_without_tests()));
+            let tested = files.iter().any(|file| mentions(&file.test_code()));
+            if !product || !tested {
+                missing.push(format!("{written}: constructed {product}, provoked by a test {tested}"));
+            }
+        }
+        assert!(missing.is_empty(), "{name}:\n{}", missing.join("\n"));
+    }
+}
