@@ -1,0 +1,74 @@
+//! What each fuzz target does with its input, without any fuzzing engine: `fuzz_targets/` hands the engine's bytes to
+//! these functions, and `tests/corpus.rs` of the root package replays the corpus through the same ones.
+//!
+//! A target fails by panicking. Beside the absence of panics, each one checks what must hold of every result: what was
+//! decoded encodes to the same again, bytes that come one by one mean what they mean together, a second implementation
+//! agrees, a connection never breaks a rule of its own.
+
+mod h3_events;
+mod h3_streams;
+mod h3_transport;
+mod http_messages;
+mod huffman;
+mod input;
+mod names;
+mod qpack_wire;
+mod quic_connection;
+mod quic_peer;
+mod quic_wire;
+pub mod tls_identity;
+mod tls_messages;
+mod tls_session;
+mod varint;
+pub mod x509_chain;
+mod x509_single;
+
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/command/arguments.rs"]
+mod arguments;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/url.rs"]
+mod url;
+
+/// A target.
+pub type Target = fn(&[u8]);
+
+/// All of them by name: that of the corpus directory, and of the file in `fuzz_targets/`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("varint", varint::run),
+    ("packet_header", quic_wire::packet_header),
+    ("frame", quic_wire::frame),
+    ("transport_parameters", quic_wire::transport_parameters),
+    ("tls_client_hello", tls_messages::client_hello),
+    ("tls_server_hello", tls_messages::server_hello),
+    ("tls_encrypted_extensions", tls_messages::encrypted_extensions),
+    ("tls_certificate", tls_messages::certificate),
+    ("tls_certificate_request", tls_messages::certificate_request),
+    ("tls_certificate_verify", tls_messages::certificate_verify),
+    ("tls_new_session_ticket", tls_messages::new_session_ticket),
+    ("tls_session", tls_session::run),
+    ("x509_certificate", x509_single::certificate),
+    ("x509_chain", x509_chain::run),
+    ("pem", x509_single::pem),
+    ("server_name", names::server_name),
+    ("url", names::url),
+    ("arguments", names::arguments),
+    ("huffman", huffman::run),
+    ("qpack_section", qpack_wire::section),
+    ("qpack_streams", qpack_wire::streams),
+    ("http_request", http_messages::request),
+    ("http_response", http_messages::response),
+    ("http_fields", http_messages::fields),
+    ("h3_server", h3_streams::server),
+    ("h3_client", h3_streams::client),
+    ("h3_events", h3_events::run),
+    ("quic_server", quic_connection::server),
+    ("quic_client", quic_connection::client),
+    ("quic_datagrams", quic_connection::datagrams),
+];
+
+/// Runs the target of this name.
+pub fn run(name: &str, data: &[u8]) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a known target");
+    target(data);
+}

@@ -1,0 +1,40 @@
+//! What people type: server names, URLs, command lines.
+
+use super::{arguments, url::Url};
+use http::{Method, RequestHead};
+use x509::ServerName;
+
+pub fn server_name(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Ok(name) = ServerName::parse(text) else { return };
+    let again = ServerName::parse(&name.to_string()).expect("a name is a name");
+    assert_eq!(again, name);
+    if let ServerName::Dns(name) = name {
+        assert!(name.len() <= 253 && !name.ends_with('.') && !name.bytes().any(|byte| byte.is_ascii_uppercase()));
+        assert!(name.split('.').all(|label| (1..=63).contains(&label.len())));
+        assert!(name.parse::<std::net::IpAddr>().is_err());
+    }
+}
+
+pub fn url(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Ok(url) = Url::parse(text) else { return };
+    assert_eq!(Url::parse(&url.to_string()).as_ref(), Ok(&url), "what is printed can be parsed");
+    assert!(url.path().starts_with('/') && url.port() > 0 && !url.host().is_empty());
+    let file = url.file_name();
+    assert!(!file.contains('/') && !file.is_empty() && file != "." && file != "..");
+    // The request that would be sent is one.
+    let head = RequestHead::new(Method::Get, &url.to_string()).expect("a URL that can be fetched");
+    assert_eq!(head.authority.as_ref().map(|authority| authority.as_str()), Some(&*url.authority()));
+    http::message_rules::check_request(&head).expect("a request that a server takes");
+}
+
+/// One argument a line.
+pub fn arguments(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let arguments: Vec<String> = text.split('\n').map(String::from).collect();
+    match arguments::parse(&arguments) {
+        Ok(command) => assert_eq!(arguments::parse(&arguments), Ok(command)),
+        Err(usage) => assert!(!usage.to_string().is_empty()),
+    }
+}
