@@ -1,0 +1,190 @@
+"""The peers: how each is started, and which cases are none of its business, with the reason."""
+
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SITE = HERE.parent / "site"
+CASES = [
+    "get-0", "get-1k", "get-10m", "get-100x", "post-1m", "head", "not-found", "trailers", "by-address",
+    "untrusted", "wrong-name", "expired", "wrong-alpn",
+]
+PATIENCE = 30
+READY = 20
+
+TRUSTS_ALL = "its example client judges no certificate"
+CLIENTS = {
+    "aioquic": {"head": "it takes the content-length of an answer to HEAD for a mistake"},
+    "curl": {"trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
+    "ngtcp2": {
+        "trailers": "its example client sends none",
+        "untrusted": TRUSTS_ALL, "wrong-name": TRUSTS_ALL, "expired": TRUSTS_ALL,
+        "wrong-alpn": "always offers h3",
+    },
+    "quinn": {},
+    "quiche": {"by-address": "it looks for the address among the names of the certificate"},
+    "chromium": {
+        "trailers": "fetch knows none",
+        "wrong-name": "trust by public key looks at no name", "expired": "trust by public key looks at no date",
+        "wrong-alpn": "always offers h3",
+    },
+    "posthaste": {"wrong-alpn": "always offers h3; see the servers"},
+}
+SERVERS = {
+    "aioquic": {},
+    "ngtcp2": {
+        "trailers": "its example server gives no choice of them", "wrong-alpn": "always speaks h3",
+        "post-1m": "its example server echoes nothing",
+        "get-0": "its example server answers 404 for an empty file",
+    },
+    "caddy": {"trailers": "its file server sends none", "wrong-alpn": "always speaks h3"},
+    "quinn": {},
+    "quiche": {},
+    "posthaste": {},
+}
+
+
+def client_command(name):
+    binaries = pathlib.Path(os.environ["PEERS_BIN"])
+    if name in ("quinn", "quiche"):
+        return [str(binaries / f"{name}-client")]
+    return [sys.executable, str(HERE / f"{name}_client.py")]
+
+
+def run_client(name, arguments, environment):
+    """Runs a client for at most PATIENCE; returns its exit status (None: too long) and what it said."""
+    child = subprocess.Popen(
+        client_command(name) + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **environment},
+    )
+    try:
+        output, _ = child.communicate(timeout=PATIENCE)
+        status = child.returncode
+    except subprocess.TimeoutExpired:
+        status, output = None, b""
+    end(child)
+    return status, output.decode(errors="replace").strip()
+
+
+def end(child):
+    """Ends a child and all it started."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+def free_port():
+    """A port that was free for UDP and TCP just now, for servers that cannot be told to choose."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+        return udp.getsockname()[1]
+
+
+def bound_port(pid):
+    """The UDP port a process is bound to."""
+    sockets = {os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
+    for line in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if f"socket:[{columns[9]}]" in sockets:
+            return int(columns[1].split(":")[1], 16)
+    return None
+
+
+class Server:
+    """A server under way: its port, what it said, and how many connections it counted."""
+
+    def __init__(self, name, work, certificate, protocol):
+        self.name, self.port, self.connections, self.lines = name, None, 0, []
+        self.key_hash = None
+        pem, key = work / f"{certificate}.pem", work / f"{certificate}.key"
+        command, ready = self.command(work, str(pem), str(key), protocol)
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True, cwd=work,
+        )
+        self.ready, self.pattern = queue.Queue(), re.compile(ready)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        try:
+            found = self.ready.get(timeout=READY)
+        except queue.Empty:
+            found = None
+        if found is None:
+            self.stop()
+            raise RuntimeError(f"{name} does not listen: {' / '.join(self.lines[-5:])}")
+        if self.port is None:
+            self.port = int(found.group(1)) if found.groups() else None
+        until = time.monotonic() + READY
+        while self.port is None and time.monotonic() < until and self.child.poll() is None:
+            self.port = bound_port(self.child.pid)
+        if self.port is None:
+            self.stop()
+            raise RuntimeError(f"{name} has no port: {' / '.join(self.lines[-5:])}")
+
+    def command(self, work, pem, key, protocol):
+        if self.name == "aioquic":
+            return [sys.executable, str(HERE / "aioquic_server.py"), pem, key, protocol], r"^ready (\d+)"
+        if self.name in ("quinn", "quiche"):
+            return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{self.name}-server"), pem, key, protocol], r"^ready (\d+)"
+        if self.name == "ngtcp2":
+            quiet = ["--no-quic-dump", "--no-http-dump"]
+            return ["gtlsserver", *quiet, "--htdocs", str(work / "files"), "127.0.0.1", "0", key, pem], "document root"
+        if self.name == "caddy":
+            self.port = free_port()
+            file = work / f"Caddyfile-{self.port}"
+            file.write_text(CADDY.format(port=self.port, pem=pem, key=key, files=work / "files"))
+            return ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], "serving initial configuration"
+        return [
+            os.environ["POSTHASTE"], "serve", str(SITE), "--listen", "127.0.0.1:0", "--bodies", "--cert", pem, "--key", key,
+        ], r"127\.0\.0\.1:(\d+)"
+
+    def read(self):
+        for line in self.child.stdout:
+            line = line.decode(errors="replace").rstrip()
+            if line == "connection":
+                self.connections += 1
+                continue
+            self.lines = [*self.lines[-200:], line]
+            found = self.pattern.search(line)
+            if found:
+                self.ready.put(found)
+        self.ready.put(None)
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def stop(self):
+        end(self.child)
+
+
+CADDY = """
+{{
+    admin off
+    auto_https off
+    servers {{
+        protocols h1 h2 h3
+    }}
+}}
+https://localhost:{port}, https://127.0.0.1:{port} {{
+    bind 127.0.0.1
+    tls {pem} {key}
+    handle /echo {{
+        respond "{{http.request.body}}"
+    }}
+    handle {{
+        root * {files}
+        file_server
+    }}
+}}
+"""
