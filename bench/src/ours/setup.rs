@@ -1,0 +1,75 @@
+//! Configurations and sockets, with defaults wherever there is one.
+
+use base::{Duration, FourTuple, Instant};
+use quic::{Config, Endpoint, EndpointConfig};
+use runtime::{UdpSocket, clock};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+struct SystemClock;
+
+impl tls::config::WallClock for SystemClock {
+    fn unix_seconds(&self) -> u64 {
+        clock::unix_seconds()
+    }
+}
+
+/// The loopback, any port.
+pub fn any_port() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+fn config() -> Arc<Config> {
+    // Idle connections have to last as long as a measurement.
+    let mut config = Config { max_idle_timeout: Duration::from_secs(120), ..Config::default() };
+    // To try others than the default, in KiB.
+    if let Some(window) = std::env::var("BENCH_WINDOW").ok().and_then(|word| word.parse::<u64>().ok()) {
+        config.streams.max_stream_window = window << 10;
+        config.streams.max_connection_window = (window + window / 2) << 10;
+    }
+    Arc::new(config)
+}
+
+/// An endpoint that accepts.
+pub fn server(identity: &Path, alpn: &[u8]) -> Endpoint {
+    let (certificate, key) = crate::identity::load(identity);
+    let provider = crypto_ring::provider();
+    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).expect("a key");
+    let certified = tls::resolver::CertifiedKey { chain: vec![certificate.into()], key };
+    let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+    let tls = tls::ServerConfig::new(provider, resolver, vec![alpn.to_vec()], Arc::new(SystemClock));
+    let config = EndpointConfig::new(provider, config(), Some(Arc::new(tls)));
+    Endpoint::new(clock::now(), config, Box::new(crypto_ring::SystemRandom::new()))
+}
+
+/// An endpoint that connects.
+pub fn client() -> Endpoint {
+    let config = EndpointConfig::new(crypto_ring::provider(), config(), None);
+    Endpoint::new(clock::now(), config, Box::new(crypto_ring::SystemRandom::new()))
+}
+
+/// What a client trusts.
+pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
+    let mut roots = x509::RootStore::new();
+    let certificate = rustls::pki_types::CertificateDer::from(crate::identity::load(identity).0);
+    roots.add_der(&certificate).expect("a root");
+    let roots = tls::config::ServerVerification::Roots(Arc::new(roots));
+    let clock = Arc::new(SystemClock);
+    Arc::new(tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock))
+}
+
+/// The name to ask for.
+pub fn name() -> x509::ServerName {
+    x509::ServerName::parse(crate::identity::NAME).expect("a name")
+}
+
+/// A path from a socket of ours.
+pub fn path(socket: &UdpSocket, remote: SocketAddr) -> FourTuple {
+    FourTuple { local: socket.local_address(), remote }
+}
+
+/// Now.
+pub fn now() -> Instant {
+    clock::now()
+}

@@ -1,0 +1,22 @@
+//! The frame of every server process: tells where it listens, and what it used when asked.
+
+use crate::measure::Usage;
+use std::io::{BufRead, Write};
+use std::net::SocketAddr;
+
+/// Tells the parent the address, and from now on answers its questions from a thread of its own. Without a parent the
+/// process ends.
+pub fn announce(address: SocketAddr) {
+    println!("listening {address}");
+    let _ = std::io::stdout().flush();
+    std::thread::spawn(|| {
+        for line in std::io::stdin().lock().lines() {
+            if line.is_err() {
+                break;
+            }
+            println!("used {}", Usage::now().encode());
+            let _ = std::io::stdout().flush();
+        }
+        std::process::exit(0);
+    });
+}

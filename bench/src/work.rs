@@ -1,0 +1,115 @@
+//! What a client is to do, and how it tells what came of it.
+
+use crate::measure::Usage;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+/// One measurement of a client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// Bytes of one stream from the server.
+    Download(u64),
+    /// Bytes of one stream to the server.
+    Upload(u64),
+    /// So many requests, so many of them at a time, on one connection.
+    Requests { count: u64, in_flight: usize, body: usize },
+    /// So many connections one after the other.
+    Handshakes(u64),
+    /// So many connections held open at a time.
+    Idle(u64),
+}
+
+impl Work {
+    /// As words of a command line.
+    pub fn encode(self) -> String {
+        match self {
+            Work::Download(bytes) => format!("download:{bytes}"),
+            Work::Upload(bytes) => format!("upload:{bytes}"),
+            Work::Requests { count, in_flight, body } => format!("requests:{count}:{in_flight}:{body}"),
+            Work::Handshakes(count) => format!("handshakes:{count}"),
+            Work::Idle(count) => format!("idle:{count}"),
+        }
+    }
+
+    /// Back again.
+    pub fn decode(word: &str) -> Option<Work> {
+        let mut parts = word.split(':');
+        let kind = parts.next()?;
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        Some(match kind {
+            "download" => Work::Download(number()?),
+            "upload" => Work::Upload(number()?),
+            "requests" => Work::Requests { count: number()?, in_flight: number()? as usize, body: number()? as usize },
+            "handshakes" => Work::Handshakes(number()?),
+            "idle" => Work::Idle(number()?),
+            _ => return None,
+        })
+    }
+}
+
+/// The client's measurement: it begins when the parent has read what the server used so far.
+pub struct Measurement {
+    began: Instant,
+    before: Usage,
+}
+
+impl Measurement {
+    /// Warm; tells the parent and waits for its word.
+    pub fn begin() -> Measurement {
+        println!("ready");
+        let _ = std::io::stdout().flush();
+        let mut line = String::new();
+        let _ = std::io::stdin().lock().read_line(&mut line);
+        Measurement { began: Instant::now(), before: Usage::now() }
+    }
+
+    /// Done; `packets` the client sent and received if the stack tells, and the time of each request in nanoseconds.
+    pub fn end(self, packets: (u64, u64), mut latencies: Vec<u64>) {
+        let nanoseconds = self.began.elapsed().as_nanos();
+        let usage = Usage::now().since(self.before);
+        latencies.sort_unstable();
+        let at = |share: f64| {
+            let place = (latencies.len() as f64 * share) as usize;
+            latencies.get(place.min(latencies.len().saturating_sub(1))).copied().unwrap_or(0)
+        };
+        println!("done {nanoseconds} {} {} {} {} {}", at(0.5), at(0.99), packets.0, packets.1, usage.encode());
+        let _ = std::io::stdout().flush();
+    }
+}
+
+/// The header of a bare stream: bytes that will come from the client, bytes that it wants.
+pub fn header(work: Work) -> [u8; 16] {
+    let (upload, download) = match work {
+        Work::Upload(bytes) => (bytes, 0),
+        Work::Download(bytes) => (0, bytes),
+        _ => (0, 0),
+    };
+    let mut header = [0; 16];
+    header[..8].copy_from_slice(&upload.to_be_bytes());
+    header[8..].copy_from_slice(&download.to_be_bytes());
+    header
+}
+
+/// What all bodies are made of.
+pub fn pattern() -> &'static [u8] {
+    static PATTERN: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    PATTERN.get_or_init(|| (0..PATTERN_LEN).map(|at| (at % 251) as u8).collect())
+}
+
+/// Bytes of it.
+pub const PATTERN_LEN: usize = 1 << 20;
+/// Bytes of the same kind before a measurement of bulk: windows have opened and pages are mapped.
+pub const WARM_BYTES: u64 = 64 << 20;
+/// Requests before a measurement.
+pub const WARM_REQUESTS: u64 = 2_000;
+/// How long a client may take with everything.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A stack that stalls ends its client, and is told as a failure, rather than the whole table.
+pub fn set_patience() {
+    std::thread::spawn(|| {
+        std::thread::sleep(PATIENCE);
+        eprintln!("no end after {PATIENCE:?}");
+        std::process::exit(1);
+    });
+}
