@@ -31,19 +31,12 @@ discards! {
     ConnectionIdTooLong, "a connection ID of more than 20 bytes";
     VersionList, "a Version Negotiation packet with no version or half of one";
     // The header can be read, but nobody waits for this packet.
-    UnsupportedVersion, "a version that is not spoken here";
-    UnknownConnection, "no connection has this connection ID";
     WrongConnectionId, "connection IDs that are not this connection's";
     InitialTooSmall, "an Initial packet in a datagram of fewer than 1200 bytes";
-    InitialDestinationTooShort, "a first Initial packet with a destination connection ID of fewer than 8 bytes";
     UnexpectedPacketType, "a packet type that this side does not receive now";
     UnexpectedVersionNegotiation, "a Version Negotiation packet that answers nothing or names the version in use";
-    RetryIntegrity, "a Retry packet whose integrity tag does not match";
     InvalidToken, "an Initial packet with an invalid token";
-    TooManyConnections, "no room for another connection";
     OtherAddress, "from an address that is not the peer's";
-    UnusableAddress, "an address that cannot be answered";
-    ConnectionClosed, "the connection is closing or gone";
     // The packet is not the peer's, or was here before.
     NoKey, "no key for this packet, not yet or no longer";
     Undecryptable, "authentication failed";

@@ -72,23 +72,19 @@ impl Connection {
         is_small: bool,
     ) -> Result<usize, Discard> {
         let len = bytes.len();
-        let (protected, destination, end) = match Header::decode(bytes, crate::endpoint::ids::ID_LEN)? {
+        let (protected, end) = match Header::decode(bytes, crate::endpoint::ids::ID_LEN)? {
             Header::Initial(long) => Self::long(PacketKind::Initial, &long),
             Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
             Header::OneRtt(short) => {
-                let packet_number_offset = short.packet_number_offset;
-                (
-                    Protected {
-                        kind: PacketKind::OneRtt,
-                        destination: short.destination,
-                        source: None,
-                        packet_number_offset,
-                        has_token: false,
-                    },
-                    short.destination,
-                    len,
-                )
+                let protected = Protected {
+                    kind: PacketKind::OneRtt,
+                    destination: short.destination,
+                    source: None,
+                    packet_number_offset: short.packet_number_offset,
+                    has_token: false,
+                };
+                (protected, len)
             }
             Header::VersionNegotiation { destination, source, versions } => {
                 let versions = bytes.get(versions).unwrap_or(&[]);
@@ -98,7 +94,7 @@ impl Connection {
             Header::Retry { .. } | Header::OtherVersion { .. } => return Err(Discard::UnexpectedPacketType),
         };
         let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
-        let result = match self.expects(&protected, destination, is_small) {
+        let result = match self.expects(&protected, is_small) {
             Ok(()) => self.receive_protected(turn, ecn, &protected, packet),
             Err(discard) => Err(discard),
         };
@@ -109,7 +105,7 @@ impl Connection {
         Ok(end)
     }
 
-    fn long(kind: PacketKind, long: &Long) -> (Protected, ConnectionId, usize) {
+    fn long(kind: PacketKind, long: &Long) -> (Protected, usize) {
         let protected = Protected {
             kind,
             destination: long.destination,
@@ -117,7 +113,7 @@ impl Connection {
             packet_number_offset: long.packet_number_offset,
             has_token: !long.token.is_empty(),
         };
-        (protected, long.destination, long.end)
+        (protected, long.end)
     }
 
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
@@ -204,8 +200,8 @@ impl Connection {
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
-    fn expects(&self, protected: &Protected, destination: ConnectionId, is_small: bool) -> Result<(), Discard> {
-        if !self.accepts_destination(destination) {
+    fn expects(&self, protected: &Protected, is_small: bool) -> Result<(), Discard> {
+        if !self.accepts_destination(protected.destination) {
             return Err(Discard::WrongConnectionId);
         }
         if protected.kind == PacketKind::Initial {

@@ -28,12 +28,6 @@ const MAX_SEGMENTS: usize = 64;
 /// Room below which a further packet is not begun in a datagram: header, tag and a frame worth the trouble.
 const MIN_PACKET_ROOM: usize = 128;
 
-/// What is being built: a datagram of one or more packets.
-struct DatagramPlan {
-    /// A packet that makes the datagram one of at least 1200 bytes is in it (RFC 9000 section 14.1).
-    needs_padding: bool,
-}
-
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
@@ -118,7 +112,8 @@ impl Connection {
             }
             return 0;
         };
-        let mut plan = DatagramPlan { needs_padding: false };
+        // RFC 9000 s14.1: some packets make their datagram one of at least 1200 bytes.
+        let mut needs_padding = false;
         let mut len = 0;
         for (index, (space, permission)) in PacketNumberSpace::ALL.into_iter().zip(permissions).enumerate() {
             if permission == Permission::Nothing {
@@ -130,7 +125,7 @@ impl Connection {
             }
             // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
             let padded_len = (index == last).then_some(MIN_DATAGRAM_SIZE.saturating_sub(len));
-            len += self.fill_packet(turn, rest, space, permission, padded_len, &mut plan);
+            len += self.fill_packet(turn, rest, space, permission, padded_len, &mut needs_padding);
         }
         self.path.amplification.on_datagram_sent(len);
         len
@@ -145,7 +140,7 @@ impl Connection {
         id: PacketNumberSpace,
         permission: Permission,
         padded_len: Option<usize>,
-        plan: &mut DatagramPlan,
+        needs_padding: &mut bool,
     ) -> usize {
         let Some((number, layout)) = self.begin_packet(turn.now, place, id) else { return 0 };
         let end = place.len() - TAG_LEN;
@@ -154,14 +149,14 @@ impl Connection {
         if permission == Permission::All {
             self.request_probe_content(turn.now, id);
         }
-        plan.needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
+        *needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
         let overhead = layout.header_len + TAG_LEN;
-        plan.needs_padding |= id == PacketNumberSpace::Initial
+        *needs_padding |= id == PacketNumberSpace::Initial
             && !packet.is_empty()
             && (self.side == Side::Client || packet.is_ack_eliciting());
         // A packet after which no other is begun, because it is the last or leaves no room, carries the padding.
         let target = match padded_len {
-            _ if !plan.needs_padding => 0,
+            _ if !*needs_padding => 0,
             Some(len) => len,
             None if packet.remaining() < MIN_PACKET_ROOM => overhead + packet.len() + packet.remaining(),
             None => 0,

@@ -259,3 +259,37 @@ fn p17_post_handshake_messages_in_pieces() {
         assert!(peer.is_open(), "{:?}", peer.events);
     }
 }
+
+/// RFC 9001 section 6.5: packets of the last generation of keys are good for three PTOs, and no longer.
+#[test]
+fn late_packets_of_the_last_keys_are_opened_for_a_while() {
+    for (wait, counts) in [(Duration::ZERO, 1), (Duration::from_secs(8), 0)] {
+        let mut peer = Peer::against(Server, Stage::Established);
+        let late = peer.packet(OneRtt, &[0x01; 30], PLAIN);
+        peer.update_keys();
+        peer.send(OneRtt, &[0x01; 30]);
+        assert_eq!(peer.connection().stats().key_updates, 1);
+        peer.wait(wait);
+        let before = opened(&mut peer);
+        peer.deliver(late);
+        assert_eq!(opened(&mut peer), before + counts, "after {wait:?}");
+        assert!(peer.is_open());
+    }
+}
+
+/// S15: the packet of a key update, delivered again and again, updates once.
+#[test]
+fn s15_a_repeated_key_update_updates_once() {
+    let mut peer = Peer::against(Server, Stage::Established);
+    peer.update_keys();
+    let update = peer.packet(OneRtt, &[0x01; 30], PLAIN);
+    for _ in 0..3 {
+        peer.deliver(update.clone());
+        peer.wait(Duration::from_secs(3));
+    }
+    assert_eq!(peer.connection().stats().key_updates, 1);
+    assert!(peer.is_open());
+    let before = opened(&mut peer);
+    peer.send(OneRtt, &[0x01; 30]);
+    assert_eq!(opened(&mut peer), before + 1);
+}
