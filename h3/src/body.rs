@@ -3,11 +3,11 @@
 use crate::connection::Connection;
 use crate::error_code;
 use crate::event::{Body, SendError};
-use crate::exchange::{Progress, advance};
+use crate::exchange::{Progress, Rest, advance, read_rest};
 use crate::message::headers_frame;
 use crate::request_stream::{Phase, SendPhase};
 use crate::transport::{Read, Transport};
-use crate::violation::Violation;
+use crate::violation::{Scope, Violation};
 use base::{Bytes, Side, StreamId, VarInt};
 use http::message_rules::check_trailers;
 use http::{Fields, Method};
@@ -79,20 +79,22 @@ impl Connection {
             return;
         }
         stream.receive.is_unwanted = true;
-        if stream.receive.expects_content() {
-            self.give_up_reading(transport, id, error_code::H3_NO_ERROR);
-        } else {
-            self.read_unwanted(transport, id);
-        }
+        // What is held of a section that came in part is of no use either.
+        self.shared.header_buffered -= stream.receive.buffered();
+        self.read_unwanted(transport, id);
     }
 
-    /// Something came on a stream whose rest is not wanted: its end is fine, anything else is stopped.
+    /// Something came on a stream whose rest is not wanted: its end is fine, content and trailers are stopped.
     pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        match transport.read(id, 1) {
-            Read::Blocked => return,
-            Read::Finished | Read::Reset(_) => stream.receive.abandon(),
-            Read::Data(_) => self.give_up_reading(transport, id, error_code::H3_NO_ERROR),
+        match read_rest(&mut self.shared, stream, id, transport) {
+            Ok(Rest::Waiting) => return,
+            Ok(Rest::Over) => stream.receive.abandon(),
+            Err(violation) if violation.scope() == Scope::Connection => return self.close_for(transport, violation),
+            Ok(Rest::Wanting) | Err(_) => {
+                stream.receive.abandon();
+                transport.stop_sending(id, error_code::H3_NO_ERROR);
+            }
         }
         self.remove_if_over(id);
     }
@@ -112,9 +114,14 @@ impl Connection {
         self.remove(id);
     }
 
-    /// Gives up reading the peer's message; ours goes on.
+    /// Gives up reading the peer's message; ours goes on. A server that does so without an error says nothing until something
+    /// comes that nobody wants.
     pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
-        self.give_up_reading(transport, id, self.allowed_code(code));
+        if self.shared.side == Side::Server && code == error_code::H3_NO_ERROR {
+            self.leave_rest(transport, id);
+        } else {
+            self.give_up_reading(transport, id, self.allowed_code(code));
+        }
         self.remove_if_over(id);
     }
 

@@ -114,6 +114,43 @@ pub(crate) fn advance(
     Ok(Progress::Waiting)
 }
 
+/// What comes of a request after its response is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing that matters so far.
+    Waiting,
+    /// The end.
+    Over,
+    /// Content or trailers, which nobody wants.
+    Wanting,
+}
+
+/// Reads on after a response that did not wait for the end of its request. Frames of unknown types may stand before that
+/// end: clients send them to keep servers used to ignoring them.
+pub(crate) fn read_rest(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    transport: &mut impl Transport,
+) -> Result<Rest, Violation> {
+    let max_section = shared.config.limits.max_field_section_size;
+    loop {
+        if stream.receive.expects_content() {
+            return Ok(Rest::Wanting);
+        }
+        match stream.receive.next(max_section, shared.side)? {
+            Next::Glitch => shared.budget.spend()?,
+            Next::Section(_) | Next::Body => return Ok(Rest::Wanting),
+            Next::NeedInput if stream.receive.expects_content() => return Ok(Rest::Wanting),
+            Next::NeedInput => match transport.read(id, READ_AHEAD) {
+                Read::Data(bytes) => stream.receive.feed(bytes),
+                Read::Blocked => return Ok(Rest::Waiting),
+                Read::Finished | Read::Reset(_) => return Ok(Rest::Over),
+            },
+        }
+    }
+}
+
 fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
     if stream.receive.phase == Phase::Body {
         let max_size = shared.config.limits.max_field_section_size;

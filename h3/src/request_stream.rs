@@ -105,10 +105,10 @@ impl Receive {
         matches!(self.phase, Phase::Finished | Phase::Abandoned)
     }
 
-    /// Whether content is sure to come, or has come unread.
+    /// Whether content or trailers are sure to come, or have begun to.
     pub(crate) fn expects_content(&self) -> bool {
         let announced = self.length_check.as_ref().and_then(ContentLengthCheck::remaining).is_some_and(|left| left > 0);
-        announced || !matches!(self.frame, Frame::Header) || !self.ahead.is_empty()
+        announced || matches!(self.frame, Frame::Section { .. } | Frame::Data { .. })
     }
 
     /// Nothing more is wanted.

@@ -322,7 +322,7 @@ fn extended_connect_only_where_announced() {
 
 #[test]
 fn a_client_that_only_has_its_end_left_to_send_is_not_told_to_stop() {
-    for what_follows in ["the end", "content", "a reset"] {
+    for what_follows in ["the end", "an unknown frame and the end", "content", "trailers", "a reset"] {
         let mut script = Script::server();
         script.feed(0, &headers(&GET));
         script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
@@ -331,11 +331,38 @@ fn a_client_that_only_has_its_end_left_to_send_is_not_told_to_stop() {
         match what_follows {
             "the end" => script.end(0),
             "a reset" => script.reset(0, 0x10c),
+            "trailers" => script.feed(0, &headers(&[("x", "y")])),
+            "an unknown frame and the end" => {
+                script.drip(0, &frame(0x21, b"grease"));
+                script.end(0);
+            }
             _ => script.feed(0, &frame(0, b"abc")),
         }
-        let expected: &[Command] = if what_follows == "content" { &[StopSending(0, 0x100)] } else { &[] };
+        let is_unwanted = ["content", "trailers"].contains(&what_follows);
+        let expected: &[Command] = if is_unwanted { &[StopSending(0, 0x100)] } else { &[] };
         script.expect(expected);
         assert!(script.connection.streams.is_empty() && script.events().is_empty(), "{what_follows}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_no_content_says_so_only_when_some_comes() {
+    for comes in [false, true] {
+        let mut script = Script::server();
+        script.feed(0, &headers(&GET));
+        script.events();
+        script.connection.stop_sending(&mut script.transport, id(0), code(0x100));
+        script.expect(&[]);
+        if comes {
+            script.feed(0, &frame(0, b"abc"));
+            script.expect(&[StopSending(0, 0x100)]);
+        } else {
+            script.end(0);
+            script.expect(&[]);
+        }
+        script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+        script.expect(&[Write(0, headers(&[(":status", "200")])), Finish(0)]);
+        assert!(script.connection.streams.is_empty() && script.events().is_empty());
     }
 }
 
