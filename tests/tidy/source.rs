@@ -4,8 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 12] =
-    ["base", "crypto", "crypto-ring", "x509", "tls", "quic", "http", "qpack", "h3", "runtime", "sim", "posthaste"];
+pub(crate) const CRATES: [&str; 13] = [
+    "base",
+    "crypto",
+    "crypto-ring",
+    "x509",
+    "tls",
+    "quic",
+    "http",
+    "qpack",
+    "h3",
+    "runtime",
+    "sim",
+    "adversary",
+    "posthaste",
+];
 
 /// Those that know neither an operating system nor an allocator's name.
 pub(crate) const PROTOCOL_CRATES: [&str; 8] = ["base", "crypto", "x509", "tls", "quic", "qpack", "http", "h3"];

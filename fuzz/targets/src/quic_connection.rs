@@ -2,11 +2,13 @@
 //! does what it likes, and time that passes.
 
 use super::input::Input;
-use super::quic_peer::Peer;
+use adversary::{Options, PLAIN, Peer, Stage, Tweak};
 use base::writer::push_varint;
 use base::{Direction, Duration, Side, StreamId, VarInt};
-use quic::Config;
 use quic::wire::frame::PacketKind;
+use quic::wire::transport_parameters::TransportParameters;
+use quic::{Config, Event, StreamEvent};
+use std::collections::BTreeSet;
 use tls::Level;
 
 const MAX_STEPS: usize = 60;
@@ -33,30 +35,69 @@ fn config(choice: u8) -> Config {
     config
 }
 
+/// A peer that has said nothing yet, or what it begins with.
+fn against(side: Side, config: Config) -> Peer {
+    let parameters = |mut parameters: TransportParameters, side| {
+        parameters.initial_max_data = 1 << 14;
+        parameters.initial_max_stream_data_bidi_local = 1 << 12;
+        parameters.initial_max_stream_data_bidi_remote = 1 << 12;
+        parameters.initial_max_stream_data_uni = 1 << 12;
+        parameters.initial_max_streams_bidi = 8;
+        parameters.initial_max_streams_uni = 8;
+        parameters.encode(side, 0)
+    };
+    Peer::with(side, Stage::Begun, Options { config, parameters, ..Options::default() })
+}
+
+/// One packet in a datagram of its own, if there are keys. `skip` packet numbers are left out; `first_byte` is put into
+/// the unprotected header.
+fn send(peer: &mut Peer, kind: PacketKind, payload: &[u8], skip: u64, first_byte: u8) {
+    if let Some(datagram) = packet(peer, kind, payload, skip, first_byte) {
+        peer.deliver(datagram);
+    }
+}
+
+fn packet(peer: &mut Peer, kind: PacketKind, payload: &[u8], skip: u64, first_byte: u8) -> Option<Vec<u8>> {
+    if !peer.has_keys(kind) {
+        return None;
+    }
+    let mut payload = payload.to_vec();
+    let fill = if kind == PacketKind::Initial { 1200 } else { 4 };
+    payload.resize(payload.len().max(fill), 0);
+    let number = Some(peer.next_number(kind) + skip);
+    let first_byte = first_byte & if kind == PacketKind::OneRtt { 0x18 } else { 0x0c };
+    Some(peer.packet(kind, &payload, Tweak { number, first_byte, ..PLAIN }))
+}
+
+fn is_closed(peer: &Peer) -> bool {
+    peer.reason().is_some()
+}
+
 fn run(data: &[u8], side: Side) {
     let mut input = Input::new(data);
     let choice = input.u8();
-    let mut peer = Peer::against(side, config(choice));
+    let mut peer = against(side, config(choice));
     match choice & 3 {
-        0 | 1 => peer.establish(),
+        0 | 1 => peer.advance_to(Stage::Established),
         2 => peer.send_crypto(Level::Initial),
         _ => {}
     }
+    let mut streams = BTreeSet::new();
     for _ in 0..MAX_STEPS {
         if input.is_empty() {
             break;
         }
-        step(&mut peer, &mut input);
+        step(&mut peer, &mut streams, &mut input);
     }
     // The peer says nothing more, so the connection comes to an end. A peer that answered late has made the connection
     // believe in a long way, which it then waits for.
     peer.wait(LONG);
-    assert!(peer.handle.is_none() || peer.is_closed);
+    assert!(peer.handle.is_none() || is_closed(&peer));
     peer.wait(LONG);
     assert!(peer.target.is_empty(), "the endpoint forgets what is over");
 }
 
-fn step(peer: &mut Peer, input: &mut Input<'_>) {
+fn step(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut Input<'_>) {
     let choice = input.u8();
     let kind = match choice >> 4 {
         0 => PacketKind::Initial,
@@ -71,23 +112,23 @@ fn step(peer: &mut Peer, input: &mut Input<'_>) {
                 push_frame(&mut payload, peer, kind, input);
             }
             payload.truncate(1300);
-            peer.send(kind, &payload, 0, 0);
+            send(peer, kind, &payload, 0, 0);
         }
         7 => {
             let payload = input.chunk().to_vec();
-            peer.send(kind, &payload, 0, 0);
+            send(peer, kind, &payload, 0, 0);
         }
         8 => {
             let (skip, first_byte) = (input.number(), input.u8());
             let payload = [1];
             // Far enough for any window, and the numbers do not end.
-            peer.send(kind, &payload, skip.min(1 << 20), first_byte);
+            send(peer, kind, &payload, skip.min(1 << 20), first_byte);
         }
         9 => peer.wait(Duration::from_millis(input.number().min(40_000))),
         10 => peer.send_crypto([Level::Initial, Level::Handshake, Level::OneRtt][usize::from(choice >> 4) % 3]),
         11 => {
             // A packet with a byte changed, and once more as it was.
-            if let Some(packet) = peer.packet(kind, &[1, 1, 1, 1], 0, 0) {
+            if let Some(packet) = packet(peer, kind, &[1, 1, 1, 1], 0, 0) {
                 let (at, value) = (input.u8(), input.u8());
                 let mut changed = packet.clone();
                 let at = usize::from(at) % changed.len();
@@ -101,30 +142,35 @@ fn step(peer: &mut Peer, input: &mut Input<'_>) {
             // Two packets in one datagram.
             let mut datagram = Vec::new();
             for kind in [kind, PacketKind::OneRtt] {
-                datagram.extend(peer.packet(kind, &[1], 0, 0).unwrap_or_default());
+                datagram.extend(packet(peer, kind, &[1], 0, 0).unwrap_or_default());
             }
             peer.deliver(datagram);
         }
         _ => {
-            application(peer, input);
+            application(peer, streams, input);
             peer.pump();
         }
     }
 }
 
-fn application(peer: &mut Peer, input: &mut Input<'_>) {
+/// `streams` are those of the target that its application knows.
+fn application(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut Input<'_>) {
     let choice = input.u8();
     let now = peer.now;
-    let streams: Vec<StreamId> = peer.streams.iter().copied().collect();
+    streams.extend(peer.events.iter().filter_map(|event| match event {
+        Event::Stream(StreamEvent::Opened(id) | StreamEvent::Readable(id)) => Some(*id),
+        _ => None,
+    }));
+    let known: Vec<StreamId> = streams.iter().copied().collect();
     let Some(connection) = peer.handle.and_then(|handle| peer.target.connection_mut(handle)) else { return };
-    let id = streams.get(input.below(16).min(streams.len().saturating_sub(1))).copied();
+    let id = known.get(input.below(16).min(known.len().saturating_sub(1))).copied();
     let code = VarInt::from_u32(u32::from(choice));
     match (choice & 7, id) {
         (0, _) => {
             let direction = if choice & 8 == 0 { Direction::Bidirectional } else { Direction::Unidirectional };
             if let Some(id) = connection.open(direction) {
                 let _ = connection.write_slice(id, &vec![7; usize::from(input.u16()) % 5000]);
-                peer.streams.insert(id);
+                streams.insert(id);
             }
         }
         (1, Some(id)) if id.is_sent_by(connection.side()) => {
@@ -224,7 +270,7 @@ fn push_frame(out: &mut Vec<u8>, peer: &Peer, kind: PacketKind, input: &mut Inpu
 pub fn datagrams(data: &[u8]) {
     let mut input = Input::new(data);
     let choice = input.u8();
-    let mut peer = Peer::against(if choice & 1 == 0 { Side::Server } else { Side::Client }, Config::default());
+    let mut peer = against(if choice & 1 == 0 { Side::Server } else { Side::Client }, Config::default());
     if choice & 2 != 0 {
         peer.send_crypto(Level::Initial);
     }

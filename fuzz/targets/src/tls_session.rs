@@ -4,7 +4,7 @@
 //! say, and two that end well have the same keys.
 
 use super::input::Input;
-use super::tls_identity;
+use adversary::identity;
 use sim::SeededRandom;
 use tls::{KeyChange, Level, Session};
 
@@ -34,9 +34,9 @@ pub fn run(data: &[u8]) {
 }
 
 fn converse(piece: usize, edits: &[Edit]) {
-    let (client_config, server_config) = tls_identity::pair().clone();
+    let (client_config, server_config) = identity::pair().clone();
     let random = &mut SeededRandom::new(7);
-    let name = tls_identity::server_name();
+    let name = identity::server_name();
     let mut client = Session::client(client_config, name, b"client".to_vec(), random).expect("a client");
     let mut server = Session::server(server_config, b"server".to_vec());
     let mut changed = false;

@@ -1,6 +1,6 @@
 //! Closing during the handshake, closing rates, and resets received.
 
-use crate::peer::{PLAIN, Peer, Stage};
+use adversary::{PLAIN, Peer, Stage};
 use base::Side::{Client, Server};
 use base::{Duration, VarInt};
 use quic::wire::frame::Frame;
@@ -93,7 +93,7 @@ fn a_close_in_answer_to_a_close_drains() {
 fn a_close_keeps_to_the_amplification_limit() {
     let mut peer = Peer::against(Server, Stage::Begun);
     let hello = peer.take_crypto(Level::Initial);
-    let crypto = crate::peer::encode(&Frame::Crypto { offset: 0, data: &hello });
+    let crypto = adversary::encode(&Frame::Crypto { offset: 0, data: &hello });
     peer.send(Initial, &crypto);
     let sent = |peer: &Peer| peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum::<usize>();
     let mut received = 1200.max(peer.packet_len(Initial, &crypto));

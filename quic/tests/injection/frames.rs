@@ -1,7 +1,7 @@
 //! Every frame type, in every packet type, at every stage, against both sides: the outcome follows from the tables of
 //! RFC 9000 sections 12.4 and 12.5 and nothing panics.
 
-use crate::peer::{PLAIN, Peer, Stage, encode};
+use adversary::{PLAIN, Peer, Stage, encode};
 use base::Side::{self, Client, Server};
 use base::{Direction, Duration, StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};

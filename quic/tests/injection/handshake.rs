@@ -1,6 +1,6 @@
 //! Keys and spaces: what is dropped before and after they are there, and the rules of Initial packets.
 
-use crate::peer::{Options, PLAIN, Peer, Stage, Tweak, encode};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Duration;
 use base::Side::{Client, Server};
 use quic::wire::connection_id::ConnectionId;

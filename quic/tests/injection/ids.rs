@@ -1,6 +1,6 @@
 //! Connection IDs, challenges and acknowledgments of an authenticated peer that means harm (attacks M1, M2, M3, A11).
 
-use crate::peer::{PLAIN, Peer, Stage, Tweak, push};
+use adversary::{PLAIN, Peer, Stage, Tweak, push};
 use base::Duration;
 use base::Side::{Client, Server};
 use quic::Violation;
@@ -164,7 +164,7 @@ fn c1_acknowledgments_with_absurd_counts() {
 /// RFC 9000 section 5.1.1: the ID of a preferred address is number 1, also for a client that does not go there.
 #[test]
 fn the_id_of_a_preferred_address_can_be_asked_back() {
-    use crate::peer::Options;
+    use adversary::Options;
     use quic::wire::transport_parameters::PreferredAddress;
     let parameters = |mut parameters: quic::wire::transport_parameters::TransportParameters, side| {
         parameters.preferred_address = Some(PreferredAddress {

@@ -12,6 +12,5 @@ mod handshake;
 mod ids;
 mod mutations;
 mod paths;
-mod peer;
 mod strangers;
 mod violations;

@@ -1,7 +1,7 @@
 //! Every truncation and every single-byte change of every datagram of a handshake, as it is on the wire and under the
 //! seal; random datagrams; and a server that serves on.
 
-use crate::peer::{Options, PLAIN, Peer, Stage};
+use adversary::{Options, PLAIN, Peer, Stage};
 use base::Side::{self, Client, Server};
 use base::{Duration, Random};
 use quic::wire::frame::PacketKind::{self, Handshake, Initial, OneRtt};
@@ -20,7 +20,7 @@ fn payloads(target: Side, stage: Stage) -> Vec<(PacketKind, Vec<u8>)> {
         }
         let frame = quic::wire::frame::Frame::Crypto { offset: 0, data: &bytes };
         let mut payload = vec![0x02, 0, 0, 0, 0];
-        payload.extend(crate::peer::encode(&frame));
+        payload.extend(adversary::encode(&frame));
         out.push((kind, payload));
     }
     out
@@ -67,7 +67,7 @@ fn datagrams(target: Side) -> Vec<Vec<u8>> {
         let bytes = peer.take_crypto(level);
         for piece in bytes.chunks(1000) {
             let offset = peer.crypto_offset(kind, piece.len());
-            let payload = crate::peer::encode(&quic::wire::frame::Frame::Crypto { offset, data: piece });
+            let payload = adversary::encode(&quic::wire::frame::Frame::Crypto { offset, data: piece });
             let datagram = peer.padded_packet(kind, &payload);
             out.push(datagram.clone());
             peer.deliver(datagram);
@@ -85,7 +85,7 @@ fn unsealed_changes_are_dropped_and_the_handshake_goes_on() {
             let bytes = peer.take_crypto(level);
             for piece in bytes.chunks(1000) {
                 let offset = peer.crypto_offset(kind, piece.len());
-                let payload = crate::peer::encode(&quic::wire::frame::Frame::Crypto { offset, data: piece });
+                let payload = adversary::encode(&quic::wire::frame::Frame::Crypto { offset, data: piece });
                 let datagram = peer.padded_packet(kind, &payload);
                 disturb(&mut peer, &datagram);
                 assert!(peer.reason().is_none(), "{target:?} closed in {kind:?}: {:?}", peer.events);
@@ -142,7 +142,7 @@ fn a_server_keeps_nothing_of_a_hundred_thousand_random_datagrams() {
 fn s14_failed_first_packets_leave_nothing_behind() {
     let mut peer = Peer::with(Server, Stage::Begun, Options::default());
     let hello = peer.take_crypto(Level::Initial);
-    let payload = crate::peer::encode(&quic::wire::frame::Frame::Crypto { offset: 0, data: &hello });
+    let payload = adversary::encode(&quic::wire::frame::Frame::Crypto { offset: 0, data: &hello });
     // Not decryptable.
     let mut bad = peer.padded_packet(Initial, &payload);
     bad[600] ^= 1;

@@ -2,8 +2,8 @@
 //! parameters (disable_active_migration) and drops them (RFC 9000 section 18.2), a client drops what does not come from its
 //! server (section 9). So nothing is ever sent to another address, and nobody can draw a connection away.
 
-use crate::peer::{HERE, Peer, Stage, THERE, encode};
 use crate::support::{CLIENT, Exchange, Pair, SERVER};
+use adversary::{HERE, Peer, Stage, THERE, encode};
 use base::Side::{Client, Server};
 use base::{Duration, FourTuple, Instant};
 use quic::CloseReason;
@@ -26,11 +26,11 @@ fn a_packet_from_another_address_changes_nothing() {
         let mut peer = Peer::against(target, Stage::Established);
         let stats = peer.connection().stats();
         let challenge = encode(&Frame::PathChallenge { data: [7; 8] });
-        let packet = peer.packet(OneRtt, &challenge, crate::peer::PLAIN);
+        let packet = peer.packet(OneRtt, &challenge, adversary::PLAIN);
         peer.datagrams.clear();
         peer.deliver_from(elsewhere(), packet);
         let close = encode(&Frame::ApplicationClose { error_code: base::VarInt::ZERO, reason: b"" });
-        let packet = peer.packet(OneRtt, &close, crate::peer::PLAIN);
+        let packet = peer.packet(OneRtt, &close, adversary::PLAIN);
         peer.deliver_from(elsewhere(), packet);
         assert!(peer.datagrams.is_empty() && peer.is_open());
         assert_eq!(peer.connection().stats().packets_received, stats.packets_received);

@@ -1,6 +1,6 @@
 //! Datagrams of no connection: stateless resets sent (A8), Version Negotiation sent and received (S10, S11).
 
-use crate::peer::{Options, PLAIN, Peer, Stage, Tweak};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak};
 use base::Duration;
 use base::Random;
 use base::Side::{Client, Server};

@@ -1,7 +1,7 @@
 //! Every variant of `Violation`, provoked through an endpoint: the connection closes for it, and the peer is told its code
 //! and the frame type that is to blame.
 
-use crate::peer::{Options, PLAIN, Peer, Stage, Tweak, encode, push};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, push};
 use base::Side::{self, Client, Server};
 use base::{StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};

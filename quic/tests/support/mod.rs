@@ -18,14 +18,6 @@ pub const CLIENT: &str = "192.0.2.1:50000";
 pub const SERVER: &str = "192.0.2.2:443";
 const HEADER: usize = 16;
 
-struct FixedClock;
-
-impl tls::config::WallClock for FixedClock {
-    fn unix_seconds(&self) -> u64 {
-        sim::fixed_clock()
-    }
-}
-
 /// What the client asks of the server on one stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exchange {
@@ -58,32 +50,6 @@ pub struct Host {
     waiting: Vec<Exchange>,
     streams: BTreeMap<(ConnectionHandle, StreamId), Stream>,
     is_client: bool,
-}
-
-pub fn tls_pair() -> (Arc<tls::ClientConfig>, Arc<tls::ServerConfig>) {
-    let provider = sim::seeded_provider();
-    let request = x509::issue::IssueRequest {
-        names: vec!["localhost".into()],
-        not_before_unix: sim::fixed_clock() - 1000,
-        lifetime_seconds: 1_000_000,
-        serial: [1; 16],
-        is_authority: false,
-    };
-    let identity = x509::issue::self_signed(&provider, sim::SIGNING_KEY, &request).expect("a certificate");
-    let mut roots = x509::RootStore::new();
-    roots.add_der(&identity.certificate).expect("a root");
-    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8).expect("a key");
-    let certified = tls::resolver::CertifiedKey { chain: vec![identity.certificate], key };
-    let clock = Arc::new(FixedClock);
-    let alpn = vec![b"test".to_vec()];
-    let client = tls::ClientConfig::new(
-        provider,
-        tls::config::ServerVerification::Roots(Arc::new(roots)),
-        alpn.clone(),
-        clock.clone(),
-    );
-    let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
-    (Arc::new(client), Arc::new(tls::ServerConfig::new(provider, resolver, alpn, clock)))
 }
 
 impl Host {
@@ -304,7 +270,7 @@ impl Pair {
         let (client_address, server_address): (SocketAddr, SocketAddr) =
             (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
         world.network().set_both(client_address, server_address, link);
-        let (client_tls, server_tls) = tls_pair();
+        let (client_tls, server_tls) = adversary::identity::pair().clone();
         let (client_random, server_random) = (world.fork_random(), world.fork_random());
         let server = Host::server(Instant::ZERO, server_random, server, server_tls);
         let client = Host::client(Instant::ZERO, client_random, client, client_tls, exchanges);

@@ -1,6 +1,7 @@
 //! Writes what an honest peer would say, and what scripts of interest look like, into `corpus/`, for a fuzzer to begin
 //! with. Run it from `fuzz/`: `cargo run -p posthaste-fuzz-targets --bin seeds`.
 
+use adversary::identity::pair;
 use base::Side;
 use quic::wire::frame::Frame;
 use quic::wire::header;
@@ -8,7 +9,6 @@ use quic::wire::transport_parameters::TransportParameters;
 use sim::SeededRandom;
 use std::fs;
 use std::path::Path;
-use targets::tls_identity::pair;
 use tls::Session;
 
 fn put(target: &str, name: &str, bytes: &[u8]) {

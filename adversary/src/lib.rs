@@ -1,0 +1,31 @@
+//! A peer that means harm: the other side of a real endpoint's connection, for tests and fuzzing.
+//!
+//! Its keys come from a real TLS session, so what it sends is authentic and reaches the parsers and state machines behind
+//! the encryption. Everything else is by hand: it sends any frame in any packet at any moment, and can forge, replay,
+//! truncate, re-seal and withhold. It keeps no rules, and holds its target to those of RFC 9000 that must stand whatever
+//! a peer does (see [`Peer::pump`]).
+//!
+//! ```
+//! use adversary::{Peer, Stage};
+//! use base::Side;
+//! use quic::Violation;
+//! use quic::wire::frame::PacketKind;
+//!
+//! let mut peer = Peer::against(Side::Server, Stage::Established);
+//! peer.send(PacketKind::OneRtt, &[0x3f]);
+//! assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
+//! ```
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test that uses it")]
+
+mod frames;
+pub mod identity;
+mod options;
+mod peer;
+mod seen;
+mod spaces;
+
+pub use frames::{encode, push, space_of};
+pub use options::{HERE, Options, PLAIN, Stage, THERE, Tweak};
+pub use peer::Peer;
+pub use seen::Close;
+pub use spaces::Received;
