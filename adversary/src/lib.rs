@@ -15,9 +15,14 @@
 //! peer.send(PacketKind::OneRtt, &[0x3f]);
 //! assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
 //! ```
+//!
+//! [`http::Script`] does the same above QUIC, and [`heap`] counts what a target holds.
+#![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test that uses it")]
 
 mod frames;
+pub mod heap;
+pub mod http;
 pub mod identity;
 mod options;
 mod peer;
@@ -25,7 +30,7 @@ mod seen;
 mod spaces;
 
 pub use frames::{encode, push, space_of};
-pub use options::{HERE, Options, PLAIN, Stage, THERE, Tweak};
+pub use options::{HERE, Options, PLAIN, Parameters, Stage, THERE, Tweak};
 pub use peer::Peer;
 pub use seen::Close;
 pub use spaces::Received;

@@ -4,6 +4,7 @@ use base::{Duration, Side};
 use quic::Config;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::transport_parameters::TransportParameters;
+use std::rc::Rc;
 
 /// The peer's address.
 pub const HERE: &str = "192.0.2.9:40000";
@@ -39,6 +40,9 @@ pub struct Tweak {
 /// Nothing is unusual.
 pub const PLAIN: Tweak = Tweak { first_byte: 0, number: None, source: None, destination: None, token: &[] };
 
+/// Makes the peer's transport parameters as bytes: of those that an honest peer of this side would send.
+pub type Parameters = Rc<dyn Fn(TransportParameters, Side) -> Vec<u8>>;
+
 /// What a script may choose before it begins.
 #[derive(Clone)]
 pub struct Options {
@@ -47,7 +51,7 @@ pub struct Options {
     /// The peer's connection ID.
     pub source: ConnectionId,
     /// Changes the peer's transport parameters as bytes.
-    pub parameters: fn(TransportParameters, Side) -> Vec<u8>,
+    pub parameters: Parameters,
     /// Of all that is drawn.
     pub seed: u64,
     /// What the target's reset tokens are made of; drawn if `None`.
@@ -61,7 +65,7 @@ impl Default for Options {
         Options {
             config: Config::default(),
             source: ConnectionId::new(&[0x77; 8]).unwrap(),
-            parameters: |parameters, side| parameters.encode(side, 0),
+            parameters: Rc::new(|parameters: TransportParameters, side| parameters.encode(side, 0)),
             seed: 1,
             reset_secret: None,
             keeps: true,

@@ -1,8 +1,8 @@
 //! An HTTP/3 connection of either side, with everything that can happen to it in any order: bytes, ends, resets, stops,
 //! room, more streams, GOAWAY, and an application that answers, gives up and shuts down when it likes.
 
-use super::h3_transport::Recorder;
 use super::input::Input;
+use adversary::http::Recorder;
 use base::{Bytes, Direction, Side, StreamId, VarInt};
 use h3::{Body, Config, Connection, Event, Limits};
 use http::{Fields, Method, RequestHead, ResponseHead, Status};

@@ -1,7 +1,7 @@
 //! Bytes on the streams of an HTTP/3 connection, whole and one by one: both ways mean the same.
 
-use super::h3_transport::{Command, Recorder};
 use super::input::Input;
+use adversary::http::{Command, Recorder};
 use base::{Side, StreamId, VarInt};
 use h3::{Body, Config, Connection, Event};
 use http::RequestHead;

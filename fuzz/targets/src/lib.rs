@@ -7,7 +7,6 @@
 
 mod h3_events;
 mod h3_streams;
-mod h3_transport;
 mod http_messages;
 mod huffman;
 mod input;

@@ -9,6 +9,7 @@ use quic::wire::frame::PacketKind;
 use quic::wire::transport_parameters::TransportParameters;
 use quic::{Config, Event, StreamEvent};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use tls::Level;
 
 const MAX_STEPS: usize = 60;
@@ -46,7 +47,7 @@ fn against(side: Side, config: Config) -> Peer {
         parameters.initial_max_streams_uni = 8;
         parameters.encode(side, 0)
     };
-    Peer::with(side, Stage::Begun, Options { config, parameters, ..Options::default() })
+    Peer::with(side, Stage::Begun, Options { config, parameters: Rc::new(parameters), ..Options::default() })
 }
 
 /// One packet in a datagram of its own, if there are keys. `skip` packet numbers are left out; `first_byte` is put into

@@ -175,7 +175,11 @@ fn the_id_of_a_preferred_address_can_be_asked_back() {
         });
         parameters.encode(side, 0)
     };
-    let mut peer = Peer::with(Client, Stage::Established, Options { parameters, ..Options::default() });
+    let mut peer = Peer::with(
+        Client,
+        Stage::Established,
+        Options { parameters: std::rc::Rc::new(parameters), ..Options::default() },
+    );
     peer.send_frame(OneRtt, &new_id(2, 2));
     let mut retired = peer.frames(|_, frame| match frame {
         Frame::RetireConnectionId { sequence_number } => Some(*sequence_number),

@@ -9,6 +9,7 @@ use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::frame::{Frame, PacketKind, StreamFrame};
 use quic::wire::transport_parameters::{PreferredAddress, TransportParameters};
 use quic::{Config, Violation};
+use std::rc::Rc;
 use tls::Level;
 
 /// How many bidirectional streams the target allows by default; the unidirectional ones are 100.
@@ -56,7 +57,7 @@ fn new_id(number: u64, retire_prior_to: u64, byte: u8) -> Frame<'static> {
 }
 
 fn with_parameters(target: Side, parameters: fn(TransportParameters, Side) -> Vec<u8>) -> Peer {
-    let mut peer = Peer::with(target, Stage::Begun, Options { parameters, ..Options::default() });
+    let mut peer = Peer::with(target, Stage::Begun, Options { parameters: Rc::new(parameters), ..Options::default() });
     peer.send_crypto(Level::Initial);
     if peer.has_keys(Handshake) && target == Client {
         peer.send_crypto(Level::Handshake);
@@ -185,7 +186,7 @@ const ROWS: &[Row] = &[
             });
             parameters.encode(side, 0)
         };
-        let options = Options { source: ConnectionId::EMPTY, parameters, ..Options::default() };
+        let options = Options { source: ConnectionId::EMPTY, parameters: Rc::new(parameters), ..Options::default() };
         let mut peer = Peer::with(Client, Stage::Keys, options);
         peer.send_crypto(Level::Handshake);
         peer
