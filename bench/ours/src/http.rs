@@ -1,7 +1,7 @@
 //! HTTP/3 by the library's own server and client, as an application would use them.
 
-use crate::work::{self, Measurement, Work};
 use base::Bytes;
+use harness::work::{self, Measurement, Work};
 use posthaste::{Client, Error, Executor, Identity, Reply, Request, Roots, Server};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -12,9 +12,9 @@ pub fn serve() {
     let executor = Executor::new().expect("an executor");
     let mut server = Server::builder(identity).listen(super::setup::any_port());
     // As for the others: what is measured at 100 in flight is requests, not waiting for leave to make them.
-    server.transport.streams.max_streams_bidi = 1_000;
+    server.transport.streams.max_streams_bidi = work::MAX_STREAMS.into();
     let server = server.start(executor.handle(), answer).expect("a server");
-    crate::server::announce(server.addresses()[0]);
+    harness::server::announce(server.addresses()[0]);
     executor.block_on(std::future::pending::<()>());
 }
 
@@ -37,21 +37,25 @@ async fn answer(mut request: Request, reply: Reply) -> Result<(), Error> {
 pub fn client(remote: SocketAddr, what: Work) {
     posthaste::run(|handle| async move {
         // What is measured comes after the handshake.
-        let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+        let connect = || Client::builder(Roots::dangerous_accept_any()).build(&handle);
         match what {
             Work::Download(_) | Work::Upload(_) => {
-                exchange(&client, remote, crate::warm(what)).await?;
+                let client = connect();
+                exchange(&client, remote, what.warm()).await?;
                 let measurement = Measurement::begin();
                 exchange(&client, remote, what).await?;
-                measurement.end((0, 0), Vec::new());
+                measurement.end(Vec::new());
             }
-            Work::Requests { count, in_flight, body } => {
-                many(&handle, &client, remote, work::WARM_REQUESTS, in_flight, body).await?;
+            Work::Requests { count, connections, in_flight, body } => {
+                // A client has one connection to each server.
+                let clients: Vec<Client> = (0..connections).map(|_| connect()).collect();
+                let warm = work::WARM_REQUESTS * connections as u64;
+                many(&handle, &clients, remote, warm, in_flight, body).await?;
                 let measurement = Measurement::begin();
-                let latencies = many(&handle, &client, remote, count, in_flight, body).await?;
-                measurement.end((0, 0), latencies);
+                let latencies = many(&handle, &clients, remote, count, in_flight, body).await?;
+                measurement.end(latencies);
             }
-            Work::Handshakes(_) | Work::Idle(_) => panic!("measured on bare QUIC"),
+            Work::Handshakes { .. } | Work::Idle(_) | Work::Beside { .. } => panic!("measured on bare QUIC"),
         }
         Ok::<(), Error>(())
     })
@@ -60,11 +64,7 @@ pub fn client(remote: SocketAddr, what: Work) {
 }
 
 async fn exchange(client: &Client, remote: SocketAddr, what: Work) -> Result<(), Error> {
-    let (mut up, down) = match what {
-        Work::Upload(bytes) => (bytes, 0),
-        Work::Download(bytes) => (0, bytes),
-        _ => (0, 0),
-    };
+    let (mut up, down) = what.bytes();
     let url = format!("https://{remote}/bytes/{down}");
     let mut response = if up > 0 {
         let (mut writer, pending) = client.post(&url).start().await?;
@@ -83,18 +83,20 @@ async fn exchange(client: &Client, remote: SocketAddr, what: Work) -> Result<(),
     Ok(())
 }
 
+/// `count` requests in all, `in_flight` at a time on each connection.
 async fn many(
     handle: &posthaste::Handle,
-    client: &Client,
+    clients: &[Client],
     remote: SocketAddr,
     count: u64,
     in_flight: usize,
     body: usize,
 ) -> Result<Vec<u64>, Error> {
+    let places = clients.len() * in_flight;
     let mut tasks = Vec::new();
-    for place in 0..in_flight as u64 {
-        let request = client.get(&format!("https://{remote}/bytes/{body}"));
-        let own = count / in_flight as u64 + u64::from(place < count % in_flight as u64);
+    for place in 0..places {
+        let request = clients[place % clients.len()].get(&format!("https://{remote}/bytes/{body}"));
+        let own = work::share(count, places, place);
         tasks.push(handle.spawn(async move {
             let mut latencies = Vec::with_capacity(own as usize);
             for _ in 0..own {
@@ -107,7 +109,7 @@ async fn many(
             Ok::<Vec<u64>, Error>(latencies)
         }));
     }
-    let mut latencies = Vec::new();
+    let mut latencies = Vec::with_capacity(count as usize);
     for task in tasks {
         latencies.extend(task.await.expect("a task that ends")?);
     }

@@ -1,42 +1,6 @@
-//! What a process used: processor time, memory, allocations; and the core it runs on.
+//! What a process used: processor time, memory, allocations, system calls; and the core it runs on.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// The system's allocator, and a count of what is asked of it. Every stack pays for the count alike.
-pub struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static ALLOCATED: AtomicU64 = AtomicU64::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        ALLOCATED.fetch_add(layout.size() as u64, Relaxed);
-        // SAFETY: as promised to us.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        ALLOCATED.fetch_add(layout.size() as u64, Relaxed);
-        // SAFETY: as promised to us.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        ALLOCATED.fetch_add(size as u64, Relaxed);
-        // SAFETY: as promised to us.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as promised to us.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use crate::{allocator, calls};
 
 /// A process's use so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +15,12 @@ pub struct Usage {
     pub sleeps: u64,
     /// KiB of memory in use now.
     pub resident: u64,
+    /// Calls that send, and the datagrams they sent.
+    pub sends: u64,
+    pub sent: u64,
+    /// Calls that receive, those that found nothing as well, and the datagrams they brought.
+    pub receives: u64,
+    pub received: u64,
 }
 
 impl Usage {
@@ -63,36 +33,48 @@ impl Usage {
             usage
         };
         let microseconds = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+        let [sends, sent, receives, received] = calls::counts();
         Usage {
             cpu: microseconds(usage.ru_utime) + microseconds(usage.ru_stime),
             system: microseconds(usage.ru_stime),
-            allocations: ALLOCATIONS.load(Relaxed),
+            allocations: allocator::allocations(),
             sleeps: usage.ru_nvcsw as u64,
             resident: resident(),
+            sends,
+            sent,
+            receives,
+            received,
         }
     }
 
     /// What was used from `before` until this one; memory is the growth.
     pub fn since(self, before: Usage) -> Usage {
-        Usage {
-            cpu: self.cpu - before.cpu,
-            system: self.system - before.system,
-            allocations: self.allocations - before.allocations,
-            sleeps: self.sleeps - before.sleeps,
-            resident: self.resident.saturating_sub(before.resident),
+        let mut numbers = self.numbers();
+        for (number, before) in numbers.iter_mut().zip(before.numbers()) {
+            *number = number.saturating_sub(before);
         }
+        Usage::from_numbers(numbers)
     }
 
     /// As a line for the parent.
     pub fn encode(self) -> String {
-        format!("{} {} {} {} {}", self.cpu, self.system, self.allocations, self.sleeps, self.resident)
+        self.numbers().map(|number| number.to_string()).join(" ")
     }
 
     /// Back from the line.
     pub fn decode(line: &str) -> Option<Usage> {
-        let mut numbers = line.split_whitespace().map(|word| word.parse().ok());
-        let mut next = || numbers.next().flatten();
-        Some(Usage { cpu: next()?, system: next()?, allocations: next()?, sleeps: next()?, resident: next()? })
+        let numbers: Option<Vec<u64>> = line.split_whitespace().map(|word| word.parse().ok()).collect();
+        Some(Usage::from_numbers(numbers?.try_into().ok()?))
+    }
+
+    fn numbers(self) -> [u64; 9] {
+        let Usage { cpu, system, allocations, sleeps, resident, sends, sent, receives, received } = self;
+        [cpu, system, allocations, sleeps, resident, sends, sent, receives, received]
+    }
+
+    fn from_numbers(numbers: [u64; 9]) -> Usage {
+        let [cpu, system, allocations, sleeps, resident, sends, sent, receives, received] = numbers;
+        Usage { cpu, system, allocations, sleeps, resident, sends, sent, receives, received }
     }
 }
 
@@ -132,4 +114,15 @@ pub fn socket_buffers(socket: &impl std::os::fd::AsRawFd, bytes: i32) {
             libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size_of::<i32>() as u32);
         }
     }
+}
+
+/// Seconds of processor time of this thread.
+pub fn thread_cpu() -> f64 {
+    // SAFETY: a plain struct of numbers, filled by the call.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        time
+    };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

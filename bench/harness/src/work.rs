@@ -11,12 +11,14 @@ pub enum Work {
     Download(u64),
     /// Bytes of one stream to the server.
     Upload(u64),
-    /// So many requests, so many of them at a time, on one connection.
-    Requests { count: u64, in_flight: usize, body: usize },
-    /// So many connections one after the other.
-    Handshakes(u64),
+    /// So many requests for bodies of so many bytes; so many at a time on each of so many connections.
+    Requests { count: u64, connections: usize, in_flight: usize, body: usize },
+    /// So many connections, so many of them begun at a time, each closed once it is established.
+    Handshakes { count: u64, in_flight: usize },
     /// So many connections held open at a time.
     Idle(u64),
+    /// A download while so many other connections are open.
+    Beside { idle: u64, bytes: u64 },
 }
 
 impl Work {
@@ -25,9 +27,12 @@ impl Work {
         match self {
             Work::Download(bytes) => format!("download:{bytes}"),
             Work::Upload(bytes) => format!("upload:{bytes}"),
-            Work::Requests { count, in_flight, body } => format!("requests:{count}:{in_flight}:{body}"),
-            Work::Handshakes(count) => format!("handshakes:{count}"),
+            Work::Requests { count, connections, in_flight, body } => {
+                format!("requests:{count}:{connections}:{in_flight}:{body}")
+            }
+            Work::Handshakes { count, in_flight } => format!("handshakes:{count}:{in_flight}"),
             Work::Idle(count) => format!("idle:{count}"),
+            Work::Beside { idle, bytes } => format!("beside:{idle}:{bytes}"),
         }
     }
 
@@ -39,12 +44,41 @@ impl Work {
         Some(match kind {
             "download" => Work::Download(number()?),
             "upload" => Work::Upload(number()?),
-            "requests" => Work::Requests { count: number()?, in_flight: number()? as usize, body: number()? as usize },
-            "handshakes" => Work::Handshakes(number()?),
+            "requests" => Work::Requests {
+                count: number()?,
+                connections: number()? as usize,
+                in_flight: number()? as usize,
+                body: number()? as usize,
+            },
+            "handshakes" => Work::Handshakes { count: number()?, in_flight: number()? as usize },
             "idle" => Work::Idle(number()?),
+            "beside" => Work::Beside { idle: number()?, bytes: number()? },
             _ => return None,
         })
     }
+
+    /// The same kind of transfer, before the one that is measured.
+    pub fn warm(self) -> Work {
+        match self {
+            Work::Upload(_) => Work::Upload(WARM_BYTES),
+            Work::Download(_) | Work::Beside { .. } => Work::Download(WARM_BYTES),
+            other => other,
+        }
+    }
+
+    /// Bytes to the server, and bytes from it.
+    pub fn bytes(self) -> (u64, u64) {
+        match self {
+            Work::Upload(bytes) => (bytes, 0),
+            Work::Download(bytes) | Work::Beside { bytes, .. } => (0, bytes),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// The share of `count` of one of `tasks`.
+pub fn share(count: u64, tasks: usize, place: usize) -> u64 {
+    count / tasks as u64 + u64::from((place as u64) < count % tasks as u64)
 }
 
 /// The client's measurement: it begins when the parent has read what the server used so far.
@@ -63,8 +97,8 @@ impl Measurement {
         Measurement { began: Instant::now(), before: Usage::now() }
     }
 
-    /// Done; `packets` the client sent and received if the stack tells, and the time of each request in nanoseconds.
-    pub fn end(self, packets: (u64, u64), mut latencies: Vec<u64>) {
+    /// Done; the time of each request in nanoseconds.
+    pub fn end(self, mut latencies: Vec<u64>) {
         let nanoseconds = self.began.elapsed().as_nanos();
         let usage = Usage::now().since(self.before);
         latencies.sort_unstable();
@@ -72,18 +106,14 @@ impl Measurement {
             let place = (latencies.len() as f64 * share) as usize;
             latencies.get(place.min(latencies.len().saturating_sub(1))).copied().unwrap_or(0)
         };
-        println!("done {nanoseconds} {} {} {} {} {}", at(0.5), at(0.99), packets.0, packets.1, usage.encode());
+        println!("done {nanoseconds} {} {} {}", at(0.5), at(0.99), usage.encode());
         let _ = std::io::stdout().flush();
     }
 }
 
 /// The header of a bare stream: bytes that will come from the client, bytes that it wants.
 pub fn header(work: Work) -> [u8; 16] {
-    let (upload, download) = match work {
-        Work::Upload(bytes) => (bytes, 0),
-        Work::Download(bytes) => (0, bytes),
-        _ => (0, 0),
-    };
+    let (upload, download) = work.bytes();
     let mut header = [0; 16];
     header[..8].copy_from_slice(&upload.to_be_bytes());
     header[8..].copy_from_slice(&download.to_be_bytes());
@@ -100,10 +130,26 @@ pub fn pattern() -> &'static [u8] {
 pub const PATTERN_LEN: usize = 1 << 20;
 /// Bytes of the same kind before a measurement of bulk: windows have opened and pages are mapped.
 pub const WARM_BYTES: u64 = 64 << 20;
-/// Requests before a measurement.
+/// Requests before a measurement, on each connection.
 pub const WARM_REQUESTS: u64 = 2_000;
+/// Handshakes before a measurement.
+pub const WARM_HANDSHAKES: u64 = 100;
+/// How many connections are begun at a time where many are to be held open.
+pub const CONNECTING: usize = 32;
+/// How long connections may be idle: longer than any measurement.
+pub const IDLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
+/// Streams that a client may have open at a time.
+pub const MAX_STREAMS: u32 = 1_000;
+/// Flow control, where a stack has a setting.
+pub const WINDOW: u32 = 16 << 20;
+/// Each socket's buffers.
+pub const SOCKET_BUFFER: i32 = 4 << 20;
+/// ALPN of bare streams.
+pub const BULK: &[u8] = b"bulk";
+/// And of HTTP/3.
+pub const HTTP: &[u8] = b"h3";
 /// How long a client may take with everything.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// A stack that stalls ends its client, and is told as a failure, rather than the whole table.
 pub fn set_patience() {

@@ -22,7 +22,8 @@ pub fn any_port() -> SocketAddr {
 
 fn config() -> Arc<Config> {
     // Idle connections have to last as long as a measurement.
-    let mut config = Config { max_idle_timeout: Duration::from_secs(120), ..Config::default() };
+    let mut config =
+        Config { max_idle_timeout: Duration::from_secs(harness::work::IDLE_TIMEOUT.as_secs()), ..Config::default() };
     // To try others than the default, in KiB.
     if let Some(window) = std::env::var("BENCH_WINDOW").ok().and_then(|word| word.parse::<u64>().ok()) {
         config.streams.max_stream_window = window << 10;
@@ -33,7 +34,7 @@ fn config() -> Arc<Config> {
 
 /// An endpoint that accepts.
 pub fn server(identity: &Path, alpn: &[u8]) -> Endpoint {
-    let (certificate, key) = crate::identity::load(identity);
+    let (certificate, key) = harness::identity::load(identity);
     let provider = crypto_ring::provider();
     let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).expect("a key");
     let certified = tls::resolver::CertifiedKey { chain: vec![certificate.into()], key };
@@ -52,8 +53,7 @@ pub fn client() -> Endpoint {
 /// What a client trusts.
 pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
     let mut roots = x509::RootStore::new();
-    let certificate = rustls::pki_types::CertificateDer::from(crate::identity::load(identity).0);
-    roots.add_der(&certificate).expect("a root");
+    roots.add_der(&harness::identity::load(identity).0).expect("a root");
     let roots = tls::config::ServerVerification::Roots(Arc::new(roots));
     let clock = Arc::new(SystemClock);
     Arc::new(tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock))
@@ -61,7 +61,7 @@ pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
 
 /// The name to ask for.
 pub fn name() -> x509::ServerName {
-    x509::ServerName::parse(crate::identity::NAME).expect("a name")
+    x509::ServerName::parse(harness::identity::NAME).expect("a name")
 }
 
 /// A path from a socket of ours.

@@ -1,0 +1,75 @@
+//! What is measured, and how: the words of the command line.
+
+use crate::stack::{self, Stack};
+
+/// How it is measured.
+pub struct Settings {
+    /// Rounds; the table shows medians.
+    pub rounds: usize,
+    /// Bytes of a bulk transfer.
+    pub bytes: u64,
+    /// Requests at one in flight; eight times as many where there are more.
+    pub requests: u64,
+    /// Full handshakes.
+    pub handshakes: u64,
+    /// The larger number of idle connections.
+    pub idle: u64,
+    /// Cores of client and server.
+    pub cores: (usize, usize),
+    /// Whether our client also meets each other server, and each other client ours.
+    pub crossed: bool,
+    /// Rows whose name contains one of these; all if there is none.
+    pub only: Vec<String>,
+    /// Columns.
+    pub stacks: Vec<&'static Stack>,
+    /// Whether our server also tells who holds the memory of idle connections.
+    pub census: bool,
+}
+
+impl Settings {
+    /// Panics with what is wrong.
+    pub fn parse(words: &[&str]) -> Settings {
+        let short = words.contains(&"short");
+        for word in words.iter().filter(|word| **word != "short") {
+            let key = word.split_once('=').map(|(key, _)| key);
+            assert!(key.is_some_and(|key| KEYS.contains(&key)), "{word}: neither `short` nor KEY=VALUE with {KEYS:?}");
+        }
+        let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let number = |key: &str, (full, quick): (u64, u64)| {
+            value(key).map_or(if short { quick } else { full }, |word| word.parse().expect("a number"))
+        };
+        let list = |key: &str| value(key).map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let stacks = list("stacks").map_or_else(
+            || stack::ALL.iter().collect(),
+            |names| {
+                names.iter().map(|name| stack::by_name(name).unwrap_or_else(|| panic!("no stack {name}"))).collect()
+            },
+        );
+        Settings {
+            rounds: number("rounds", (5, 3)) as usize,
+            bytes: number("megabytes", (1000, 300)) * 1_000_000,
+            requests: number("requests", (20_000, 4_000)),
+            handshakes: number("handshakes", (2_000, 500)),
+            idle: number("idle", (10_000, 1_000)),
+            cores: (number("client-core", (0, 0)) as usize, number("server-core", (1, 1)) as usize),
+            crossed: number("crossed", (0, 0)) > 0,
+            only: list("only").unwrap_or_default(),
+            stacks,
+            census: number("census", (0, 0)) > 0,
+        }
+    }
+}
+
+const KEYS: [&str; 11] = [
+    "rounds",
+    "megabytes",
+    "requests",
+    "handshakes",
+    "idle",
+    "client-core",
+    "server-core",
+    "crossed",
+    "only",
+    "stacks",
+    "census",
+];
