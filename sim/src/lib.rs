@@ -60,6 +60,7 @@ pub mod network;
 pub mod oracle;
 pub mod provider;
 pub mod random;
+pub mod seeds;
 pub mod trace;
 pub mod world;
 
@@ -70,8 +71,9 @@ pub use link::{Link, LinkConfig, LinkStats};
 pub use loss_mask::LossMask;
 pub use nat::Nat;
 pub use network::Network;
-pub use oracle::{AmplificationChecker, ByteStreamChecker, pattern};
+pub use oracle::{AmplificationChecker, ByteStreamChecker, TrafficChecker, pattern};
 pub use provider::{SIGNING_KEY, seeded_provider};
 pub use random::SeededRandom;
+pub use seeds::check_seeds;
 pub use trace::{Observation, Trace};
 pub use world::{Handle, Stop, World};

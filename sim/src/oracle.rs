@@ -105,9 +105,64 @@ impl AmplificationChecker {
     }
 }
 
+/// Counts what each address sends, so that a run can be held to a bound: what gets through under faults must not be got
+/// through by sending without end.
+#[derive(Clone, Debug, Default)]
+pub struct TrafficChecker {
+    sent: BTreeMap<SocketAddr, Traffic>,
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Bytes of UDP payload.
+    pub bytes: u64,
+}
+
+impl TrafficChecker {
+    /// Nothing is sent.
+    pub fn new() -> TrafficChecker {
+        TrafficChecker::default()
+    }
+
+    /// `address` sends a datagram of `len` bytes.
+    pub fn on_sent(&mut self, address: SocketAddr, len: usize) {
+        let traffic = self.sent.entry(address).or_default();
+        traffic.datagrams += 1;
+        traffic.bytes += len as u64;
+    }
+
+    /// What `address` sent so far.
+    pub fn sent(&self, address: SocketAddr) -> Traffic {
+        self.sent.get(&address).copied().unwrap_or_default()
+    }
+
+    /// # Panics
+    /// If `address` sent more than `bound`.
+    #[track_caller]
+    pub fn check(&self, address: SocketAddr, bound: Traffic) {
+        let sent = self.sent(address);
+        let is_within = sent.datagrams <= bound.datagrams && sent.bytes <= bound.bytes;
+        assert!(is_within, "{address} sent {sent:?}, and {bound:?} would be enough");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "sent Traffic { datagrams: 2, bytes: 30 }")]
+    fn a_datagram_too_many_is_noticed() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 1));
+        let mut checker = TrafficChecker::new();
+        checker.on_sent(address, 10);
+        checker.check(address, Traffic { datagrams: 1, bytes: 10 });
+        checker.on_sent(address, 20);
+        checker.check(address, Traffic { datagrams: 1, bytes: 30 });
+    }
 
     #[test]
     fn a_whole_stream_passes() {

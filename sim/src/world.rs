@@ -16,6 +16,10 @@ const DEFAULT_STEP_LIMIT: u64 = 1_000_000;
 /// Calls of `transmit` in one go until a machine is taken for one that never stops.
 const TRANSMIT_LIMIT: u32 = 100_000;
 
+/// Steps without time passing until a machine is taken for one whose deadline never goes away. One moment has a few of
+/// them: what arrives, what is answered to it over a link without delay, timers.
+const MOMENT_LIMIT: u64 = 10_000;
+
 /// Names a machine of a world, and knows its type.
 pub struct Handle<M> {
     index: usize,
@@ -58,6 +62,8 @@ pub struct World {
     observer: Option<Observer>,
     steps: u64,
     step_limit: u64,
+    /// Steps of the present moment.
+    moment_steps: u64,
     buffer: Vec<u8>,
 }
 
@@ -102,6 +108,7 @@ impl World {
             observer: None,
             steps: 0,
             step_limit: DEFAULT_STEP_LIMIT,
+            moment_steps: 0,
             buffer: vec![0; BUFFER_LEN],
         }
     }
@@ -181,7 +188,7 @@ impl World {
     /// Runs until `condition` holds, which is looked at before the first and after every step and may use the machines.
     ///
     /// # Panics
-    /// When the step limit is reached: something keeps the world busy for ever.
+    /// When the step limit is reached or time no longer passes: something keeps the world busy for ever.
     pub fn run_until(&mut self, time: Instant, mut condition: impl FnMut(&mut World) -> bool) -> Stop {
         loop {
             if condition(self) {
@@ -209,6 +216,8 @@ impl World {
         self.steps += 1;
         let (seed, limit) = (self.seed, self.step_limit);
         assert!(self.steps <= limit, "seed {seed}: {limit} steps are done, at {:?}, and no end", self.now);
+        self.moment_steps = if at > self.now { 0 } else { self.moment_steps + 1 };
+        assert!(self.moment_steps <= MOMENT_LIMIT, "seed {seed}: time stands still at {:?}", self.now);
         self.now = self.now.max(at);
         self.deliver();
         for place in &mut self.places {

@@ -196,6 +196,28 @@ fn a_run_without_end_fails_with_its_seed() {
     world.run_until(Instant::MAX, |_| false);
 }
 
+/// Its deadline has come and stays.
+struct Stuck;
+
+impl Machine for Stuck {
+    fn receive(&mut self, _now: Instant, _datagram: Datagram<'_>) {}
+    fn transmit(&mut self, _now: Instant, _buffer: &mut [u8]) -> Option<Transmit> {
+        None
+    }
+    fn deadline(&self) -> Option<Instant> {
+        Some(Instant::from_nanos(5))
+    }
+    fn on_timeout(&mut self, _now: Instant) {}
+}
+
+#[test]
+#[should_panic(expected = "seed 78: time stands still")]
+fn a_deadline_that_stays_fails_with_its_seed() {
+    let mut world = World::new(78);
+    world.add(&[address(1)], Stuck);
+    world.run_for(Duration::from_secs(1));
+}
+
 #[test]
 #[should_panic(expected = "is taken")]
 fn an_address_has_one_owner() {
