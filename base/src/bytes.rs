@@ -84,11 +84,89 @@ impl Bytes {
         front
     }
 
+    /// Whether nobody else refers to this memory, so that [`reclaim`](Bytes::reclaim) would give it.
+    pub fn is_unique(&self) -> bool {
+        matches!(&self.storage, Storage::Shared(home) if Arc::strong_count(home) == 1)
+    }
+
+    /// The memory, empty, to be written again; the bytes as they are if somebody else refers to it.
+    pub fn reclaim(self) -> Result<Buffer, Bytes> {
+        let Storage::Shared(mut home) = self.storage else { return Err(self) };
+        match Arc::get_mut(&mut home) {
+            Some(place) => {
+                let mut bytes = core::mem::take(place);
+                bytes.clear();
+                Ok(Buffer { bytes, home: Some(home) })
+            }
+            None => Err(Bytes { storage: Storage::Shared(home), range: self.range }),
+        }
+    }
+
     /// An empty view must not keep memory alive.
     fn release_if_empty(&mut self) {
         if self.is_empty() {
             *self = Bytes::new();
         }
+    }
+}
+
+/// Memory that bytes are appended to before they are shared: [`freeze`](Buffer::freeze) makes them [`Bytes`], and when these
+/// are read, [`Bytes::reclaim`] gives the memory back for the next ones.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    // What owned the memory when it was shared before, empty until it does again: sharing then allocates nothing.
+    home: Option<Arc<Vec<u8>>>,
+}
+
+impl Buffer {
+    /// With room for `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Buffer {
+        Buffer { bytes: Vec::with_capacity(capacity), home: None }
+    }
+
+    /// For how many bytes there is room, those that are here included.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// How many bytes are here.
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Copies `bytes` to the end.
+    #[inline]
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The bytes, to be shared.
+    pub fn freeze(self) -> Bytes {
+        let range = 0..self.bytes.len();
+        let mut home = self.home.unwrap_or_default();
+        match Arc::get_mut(&mut home) {
+            Some(place) => *place = self.bytes,
+            None => home = Arc::new(self.bytes),
+        }
+        let mut bytes = Bytes { storage: Storage::Shared(home), range };
+        bytes.release_if_empty();
+        bytes
     }
 }
 
@@ -178,6 +256,27 @@ mod tests {
         assert!(bytes.is_empty());
         bytes.advance(3);
         assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn memory_that_nobody_refers_to_is_written_again() {
+        let mut buffer = Buffer::with_capacity(100);
+        buffer.extend_from_slice(b"abc");
+        let place = buffer.as_slice().as_ptr();
+        let bytes = buffer.freeze();
+        let part = bytes.slice(1..2);
+        assert!(!bytes.is_unique());
+        let bytes = bytes.reclaim().unwrap_err();
+        assert_eq!(*bytes, *b"abc");
+        drop(part);
+        assert!(bytes.is_unique());
+        let mut again = bytes.reclaim().unwrap();
+        assert!(again.is_empty() && again.capacity() >= 100);
+        again.extend_from_slice(b"defg");
+        assert!(core::ptr::eq(again.as_slice().as_ptr(), place));
+        assert_eq!(*again.freeze(), *b"defg");
+        assert!(Bytes::from_static(b"x").reclaim().is_err());
+        assert!(Buffer::default().freeze().is_empty());
     }
 
     #[test]

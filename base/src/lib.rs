@@ -19,7 +19,7 @@ pub mod varint;
 pub mod wheel;
 pub mod writer;
 
-pub use bytes::Bytes;
+pub use bytes::{Buffer, Bytes};
 pub use datagram::{Datagram, Ecn, FourTuple, Transmit};
 pub use machine::Machine;
 pub use random::Random;

@@ -2,6 +2,7 @@
 //! without an end. What waits unread is bounded by [`MAX_UNREAD`] (section 7.5).
 
 use crate::packet::{OutgoingPacket, SentFrame};
+use crate::stream::chunks::Chunks;
 use crate::stream::reassembly::Reassembly;
 use crate::stream::send_buffer::SendBuffer;
 use crate::violation::Violation;
@@ -32,7 +33,7 @@ impl CryptoStream {
         if end.saturating_sub(self.incoming.read_offset()) > MAX_UNREAD {
             return Err(Violation::CryptoBufferExceeded);
         }
-        self.incoming.insert(offset, data).map_err(|_| Violation::CryptoBufferExceeded)
+        self.incoming.insert(offset, data, &mut Chunks::default()).map_err(|_| Violation::CryptoBufferExceeded)
     }
 
     /// The next bytes in order.

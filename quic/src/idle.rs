@@ -8,7 +8,8 @@ pub struct Idle {
     /// The smaller of both ends' timeouts; `None` for never.
     timeout: Option<Duration>,
     keep_alive: Option<Duration>,
-    expires: Option<Instant>,
+    /// When the time began to run, for the last time.
+    since: Option<Instant>,
     ping_at: Option<Instant>,
     /// An ack-eliciting packet was sent since something was last received: further ones do not restart the timer.
     sent_since_received: bool,
@@ -29,7 +30,7 @@ impl Idle {
     /// `timeout` is this side's; zero means never. `keep_alive` is the time without a word after which a PING is sent.
     pub fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
         let timeout = (!timeout.is_zero()).then_some(timeout);
-        Idle { timeout, keep_alive, expires: None, ping_at: None, sent_since_received: false }
+        Idle { timeout, keep_alive, since: None, ping_at: None, sent_since_received: false }
     }
 
     /// The peer's transport parameter is known.
@@ -45,28 +46,28 @@ impl Idle {
     }
 
     /// A packet was received and processed.
-    pub fn on_received(&mut self, now: Instant, pto: Duration) {
+    pub fn on_received(&mut self, now: Instant) {
         self.sent_since_received = false;
-        self.restart(now, pto);
+        self.restart(now);
     }
 
     /// An ack-eliciting packet was sent.
-    pub fn on_sent(&mut self, now: Instant, pto: Duration) {
+    pub fn on_sent(&mut self, now: Instant) {
         if !self.sent_since_received {
             self.sent_since_received = true;
-            self.restart(now, pto);
+            self.restart(now);
         }
         self.ping_at = self.keep_alive.map(|after| now + after);
     }
 
-    /// When `on_timeout` is to be called.
-    pub fn deadline(&self) -> Option<Instant> {
-        [self.expires, self.ping_at].into_iter().flatten().min()
+    /// When `on_timeout` is to be called. `pto` is the probe timeout now.
+    pub fn deadline(&self, pto: Duration) -> Option<Instant> {
+        [self.expires(pto), self.ping_at].into_iter().flatten().min()
     }
 
     /// The deadline has come.
-    pub fn on_timeout(&mut self, now: Instant) -> IdleTimeout {
-        if self.expires.is_some_and(|at| at <= now) {
+    pub fn on_timeout(&mut self, now: Instant, pto: Duration) -> IdleTimeout {
+        if self.expires(pto).is_some_and(|at| at <= now) {
             return IdleTimeout::Expired;
         }
         if self.ping_at.is_some_and(|at| at <= now) {
@@ -76,10 +77,14 @@ impl Idle {
         IdleTimeout::Nothing
     }
 
-    fn restart(&mut self, now: Instant, pto: Duration) {
-        // RFC 9000 s10.1: at least three PTOs, so that a few losses in a row do not look like silence.
-        self.expires = self.timeout.map(|timeout| now + timeout.max(pto.saturating_mul(3)));
+    fn restart(&mut self, now: Instant) {
+        self.since = Some(now);
         self.ping_at = self.keep_alive.map(|after| now + after);
+    }
+
+    fn expires(&self, pto: Duration) -> Option<Instant> {
+        // RFC 9000 s10.1: at least three PTOs, so that a few losses in a row do not look like silence.
+        Some(self.since? + self.timeout?.max(pto.saturating_mul(3)))
     }
 }
 
@@ -108,29 +113,29 @@ mod tests {
     #[test]
     fn only_the_first_packet_sent_after_one_received_restarts_the_timer() {
         let mut idle = Idle::new(Duration::from_secs(10), None);
-        idle.on_received(at(0), PTO);
-        idle.on_sent(at(5), PTO);
-        assert_eq!(idle.deadline(), Some(at(15)));
-        idle.on_sent(at(8), PTO);
-        assert_eq!(idle.deadline(), Some(at(15)));
-        assert_eq!(idle.on_timeout(at(14)), IdleTimeout::Nothing);
-        assert_eq!(idle.on_timeout(at(15)), IdleTimeout::Expired);
+        idle.on_received(at(0));
+        idle.on_sent(at(5));
+        assert_eq!(idle.deadline(PTO), Some(at(15)));
+        idle.on_sent(at(8));
+        assert_eq!(idle.deadline(PTO), Some(at(15)));
+        assert_eq!(idle.on_timeout(at(14), PTO), IdleTimeout::Nothing);
+        assert_eq!(idle.on_timeout(at(15), PTO), IdleTimeout::Expired);
     }
 
     #[test]
     fn never_less_than_three_probe_timeouts() {
         let mut idle = Idle::new(Duration::from_millis(1), None);
-        idle.on_received(at(0), Duration::from_secs(1));
-        assert_eq!(idle.deadline(), Some(at(3)));
+        idle.on_received(at(0));
+        assert_eq!(idle.deadline(Duration::from_secs(1)), Some(at(3)));
     }
 
     #[test]
     fn keep_alive_asks_for_a_ping_once_per_silence() {
         let mut idle = Idle::new(Duration::from_secs(10), Some(Duration::from_secs(4)));
-        idle.on_received(at(0), PTO);
-        assert_eq!(idle.on_timeout(at(4)), IdleTimeout::KeepAlive);
-        assert_eq!(idle.on_timeout(at(5)), IdleTimeout::Nothing);
-        idle.on_sent(at(5), PTO);
-        assert_eq!(idle.deadline(), Some(at(9)));
+        idle.on_received(at(0));
+        assert_eq!(idle.on_timeout(at(4), PTO), IdleTimeout::KeepAlive);
+        assert_eq!(idle.on_timeout(at(5), PTO), IdleTimeout::Nothing);
+        idle.on_sent(at(5));
+        assert_eq!(idle.deadline(PTO), Some(at(9)));
     }
 }

@@ -59,6 +59,21 @@ pub enum SentFrame {
     NewToken,
 }
 
+impl SentFrame {
+    /// This frame and `next` as one, if both are of one stream and `next` goes on where this one ends.
+    pub fn joined(&self, next: &SentFrame) -> Option<SentFrame> {
+        match (*self, *next) {
+            (
+                SentFrame::Stream { id, offset, len, fin: false },
+                SentFrame::Stream { id: next_id, offset: next_offset, len: next_len, fin },
+            ) if id == next_id && offset + u64::from(len) == next_offset => {
+                Some(SentFrame::Stream { id, offset, len: len.checked_add(next_len)?, fin })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A packet that is being filled. Components write frames into it and say what they wrote.
 ///
 /// The frames recorded live in a vector that the caller reuses, so nothing is allocated per packet.

@@ -3,6 +3,7 @@
 //! Reading order: the two state tables, the two buffers, the two halves of a stream that join a table and a buffer, then
 //! limits, the order of sending and events, and [`streams`], which holds them all.
 
+pub mod chunks;
 pub mod entry;
 pub mod event;
 pub mod limits;

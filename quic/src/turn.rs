@@ -2,6 +2,7 @@
 
 use crate::packet::SentFrame;
 use crate::recovery::Outcome;
+use crate::stream::chunks::Chunks;
 use alloc::vec::Vec;
 use base::{Instant, Random};
 
@@ -23,4 +24,6 @@ pub struct Scratch {
     pub outcome: Outcome,
     /// What the packet under construction carries.
     pub sent: Vec<SentFrame>,
+    /// Chunks of stream data.
+    pub chunks: Chunks,
 }

@@ -23,7 +23,9 @@ impl Connection {
         match *frame {
             Frame::Padding { .. } | Frame::Ping => Ok(()),
             Frame::Ack(ref ack) => self.on_ack(turn, space, ack),
-            Frame::Stream(ref stream) => self.streams.on_stream(turn.now, stream, self.recovery.rtt().smoothed()),
+            Frame::Stream(ref stream) => {
+                self.streams.on_stream(turn.now, stream, self.recovery.rtt().smoothed(), &mut turn.scratch.chunks)
+            }
             Frame::Crypto { offset, data } => self.on_crypto(turn, space, offset, data),
             Frame::ResetStream { id, error_code, final_size } => {
                 self.streams.on_reset_stream(id, error_code, final_size)

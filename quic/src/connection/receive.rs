@@ -190,8 +190,7 @@ impl Connection {
                     let delay = self.config.max_ack_delay;
                     space.received.on_received(turn.now, opened.packet_number, ack_eliciting, ecn, delay);
                 }
-                let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-                self.idle.on_received(turn.now, pto);
+                self.idle.on_received(turn.now);
                 self.after_packet(turn, protected.kind);
             }
             Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
@@ -250,17 +249,17 @@ impl Connection {
         let space = space_of(kind);
         let mut ack_eliciting = false;
         while !reader.is_empty() {
-            // RFC 9000 s19.19: the type that is to blame is told even if the rest of the frame cannot be read.
-            let frame_type = Reader::new(reader.peek()).varint().unwrap_or(0);
-            let frame = Frame::decode(&mut reader).map_err(|violation| (violation, frame_type))?;
+            let bytes = reader.peek();
+            let blame = |violation| (violation, frame_type(bytes));
+            let frame = Frame::decode(&mut reader).map_err(blame)?;
             if !frame.is_allowed_in(kind) {
-                return Err((Violation::FrameInWrongPacket, frame_type));
+                return Err(blame(Violation::FrameInWrongPacket));
             }
             ack_eliciting |= frame.is_ack_eliciting();
             if self.config.trace.is_some() {
-                self.trace(turn.now, Trace::FrameReceived { space, frame_type });
+                self.trace(turn.now, Trace::FrameReceived { space, frame_type: frame_type(bytes) });
             }
-            self.dispatch(turn, space, destination, &frame).map_err(|violation| (violation, frame_type))?;
+            self.dispatch(turn, space, destination, &frame).map_err(blame)?;
             if !self.lifecycle.is_open() {
                 break;
             }
@@ -313,6 +312,11 @@ impl Connection {
         self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
         Ok(())
     }
+}
+
+/// RFC 9000 section 19.19: the type that is to blame is told even if the rest of the frame cannot be read.
+fn frame_type(frame: &[u8]) -> u64 {
+    Reader::new(frame).varint().unwrap_or(0)
 }
 
 /// RFC 9000 section 12.3: 0-RTT and 1-RTT packets share their numbers.

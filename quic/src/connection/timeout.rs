@@ -19,7 +19,7 @@ impl Connection {
         let acknowledgments = self.spaces.iter().filter_map(|space| space.received.deadline()).min();
         [
             self.lifecycle.deadline(),
-            self.idle.deadline(),
+            self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData)),
             self.recovery.deadline(),
             acknowledgments,
             self.path.paced_until,
@@ -39,7 +39,7 @@ impl Connection {
         if !self.lifecycle.is_open() {
             return;
         }
-        match self.idle.on_timeout(now) {
+        match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData)) {
             IdleTimeout::Nothing => {}
             IdleTimeout::KeepAlive => self.ping.request(),
             IdleTimeout::Expired => {

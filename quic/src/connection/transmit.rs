@@ -25,12 +25,16 @@ const MAX_BATCH: usize = 65_000;
 /// The most segments of one batch: what the oldest kernels with GSO take.
 const MAX_SEGMENTS: usize = 64;
 
+/// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
+const CIPHER_BLOCK: usize = 16;
+
 /// Room below which a further packet is not begun in a datagram: header, tag and a frame worth the trouble.
 const MIN_PACKET_ROOM: usize = 128;
 
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        self.streams.give_chunks(&mut turn.scratch.chunks);
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
             Lifecycle::Closing(closing) if closing.is_pending() => return self.transmit_close(turn, buffer),
@@ -39,7 +43,7 @@ impl Connection {
         if let Some(transmit) = self.transmit_mtu_probe(turn, buffer) {
             return Some(transmit);
         }
-        let mut segment_size = self.path.mtu.current();
+        let mut segment_size = self.segment_size();
         let mut len = 0;
         for segment in 0..MAX_SEGMENTS {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
@@ -58,6 +62,20 @@ impl Connection {
             }
         }
         (len > 0).then(|| self.sent(len, segment_size))
+    }
+
+    /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
+    /// the cipher. A rest of a block costs more than the bytes it would carry.
+    fn segment_size(&self) -> usize {
+        let size = self.path.mtu.current();
+        let number = self.spaces.get(PacketNumberSpace::ApplicationData).and_then(|space| {
+            let number = space.next_number()?;
+            Some(number.encoded_len(space.largest_acknowledged))
+        });
+        let header_len = 1 + self.peer_ids.active().len() + number.unwrap_or(0);
+        let sealed = size.saturating_sub(header_len + TAG_LEN);
+        // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
+        (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
     }
 
     fn sent(&mut self, len: usize, segment_size: usize) -> Transmit {
@@ -289,8 +307,7 @@ impl Connection {
         }
         if sent.ack_eliciting {
             space.probes = space.probes.saturating_sub(1);
-            let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-            self.idle.on_sent(turn.now, pto);
+            self.idle.on_sent(turn.now);
         }
         let (number, size, ack_eliciting) = (sent.number, sent.size, sent.ack_eliciting);
         self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);

@@ -50,6 +50,10 @@ pub struct Endpoint {
     /// tell how much of a token was right).
     reset_tokens: BTreeMap<ResetHash, u32>,
     wheel: Wheel,
+    /// Connections that took input since they were settled.
+    touched: Vec<u32>,
+    /// The destination of the datagram before, if it had a short header, and whose it is. Good until connections are settled.
+    last_route: Option<([u8; ID_LEN], u32)>,
     may_transmit: VecDeque<u32>,
     have_events: VecDeque<u32>,
     replies: Replies,
@@ -63,6 +67,7 @@ struct Slot {
     generation: u32,
     connection: Option<Box<Connection>>,
     timer: Option<TimerKey>,
+    is_touched: bool,
     in_transmit_queue: bool,
     in_event_queue: bool,
     handshaking: bool,
@@ -90,6 +95,8 @@ impl Endpoint {
             chosen_by_clients: BTreeMap::new(),
             reset_tokens: BTreeMap::new(),
             wheel: Wheel::new(now),
+            touched: Vec::new(),
+            last_route: None,
             may_transmit: VecDeque::new(),
             have_events: VecDeque::new(),
             replies: Replies::default(),
@@ -137,6 +144,7 @@ impl Endpoint {
 
     /// The next connection that has events.
     pub fn poll_ready(&mut self) -> Option<ConnectionHandle> {
+        self.settle_touched();
         while let Some(index) = self.have_events.pop_front() {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.in_event_queue = false;
@@ -214,8 +222,20 @@ impl Endpoint {
         ConnectionHandle { index, generation }
     }
 
-    /// The connection a datagram is for.
-    fn route(&self, payload: &[u8]) -> Option<u32> {
+    /// The connection a datagram is for. Datagrams come in runs to the same connection, and only the first one's ID is read.
+    fn route(&mut self, payload: &[u8]) -> Option<u32> {
+        let short = header::short_destination::<ID_LEN>(payload);
+        if let (Some(id), Some((last, index))) = (short, self.last_route)
+            && id == last
+        {
+            return Some(index);
+        }
+        let index = self.find(payload)?;
+        self.last_route = short.map(|id| (id, index));
+        Some(index)
+    }
+
+    fn find(&self, payload: &[u8]) -> Option<u32> {
         let id = header::destination_connection_id(payload, ID_LEN)?;
         let by_index = self.ids.index(id).filter(|index| {
             let slot = self.slots.get(*index as usize);
@@ -226,6 +246,8 @@ impl Endpoint {
 
     /// A datagram of no connection: a first packet, something of another version, a reset, or nothing.
     fn receive_stranger(&mut self, now: Instant, datagram: Datagram<'_>) {
+        // What arrived before it may have brought the token of a reset, or have completed a handshake.
+        self.settle_touched();
         if self.is_reset(now, datagram.payload) {
             return;
         }
@@ -336,6 +358,28 @@ impl Endpoint {
         digest.first_chunk().copied().unwrap_or_default()
     }
 
+    /// A connection took input. What follows from it is done once for all that arrives in a batch.
+    fn touch(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && !slot.is_touched
+        {
+            slot.is_touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    fn settle_touched(&mut self) {
+        self.last_route = None;
+        let mut touched = core::mem::take(&mut self.touched);
+        for index in touched.drain(..) {
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.is_touched = false;
+            }
+            self.settle(index);
+        }
+        self.touched = touched;
+    }
+
     /// After a connection took input: what it needs of the endpoint, and the queues it belongs in.
     fn settle(&mut self, index: u32) {
         self.queue_transmit(index);
@@ -384,7 +428,7 @@ impl Endpoint {
         let token = self.connection_at(index).and_then(Connection::peer_reset_token);
         let Some(slot) = self.slots.get(index as usize) else { return };
         let known = slot.reset_token;
-        // Both are our own copies, so this comparison, made for every datagram, need not hide where they differ.
+        // Both are our own copies, so this comparison, made for every batch, need not hide where they differ.
         if known.map(|(token, _)| token.0) == token.map(|token| token.0) {
             return;
         }
@@ -451,8 +495,8 @@ impl Endpoint {
         }
         let generation = slot.generation.wrapping_add(1);
         // The queues may still hold the index; they find an empty place or its next tenant, and both are harmless.
-        let (in_transmit_queue, in_event_queue) = (slot.in_transmit_queue, slot.in_event_queue);
-        *slot = Slot { generation, in_transmit_queue, in_event_queue, ..Slot::default() };
+        let Slot { is_touched, in_transmit_queue, in_event_queue, .. } = *slot;
+        *slot = Slot { generation, is_touched, in_transmit_queue, in_event_queue, ..Slot::default() };
         self.free.push(index);
     }
 }
@@ -467,10 +511,11 @@ impl Machine for Endpoint {
         };
         let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
         connection.receive(&mut turn, datagram);
-        self.settle(index);
+        self.touch(index);
     }
 
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        self.settle_touched();
         if let Some((four_tuple, datagram)) = self.replies.pop() {
             let len = datagram.len();
             buffer.get_mut(..len)?.copy_from_slice(&datagram);

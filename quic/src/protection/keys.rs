@@ -28,7 +28,8 @@ const MAX_KEY_LEN: usize = 32;
 /// What protects payloads, in one generation.
 struct PacketKey {
     aead: Box<dyn AeadKey>,
-    initialisation_vector: [u8; NONCE_LEN],
+    /// As a number, its first byte the most significant.
+    initialisation_vector: u128,
 }
 
 impl PacketKey {
@@ -41,6 +42,7 @@ impl PacketKey {
         crypto::secret::wipe(&mut bytes);
         let mut initialisation_vector = [0; NONCE_LEN];
         crypto::hkdf::expand_label(suite.hash, secret, row.iv_label, &[], &mut initialisation_vector);
+        let initialisation_vector = initialisation_vector.iter().fold(0, |all, byte| all << 8 | u128::from(*byte));
         PacketKey { aead, initialisation_vector }
     }
 
@@ -54,10 +56,8 @@ impl PacketKey {
 
     /// RFC 9001 section 5.3: the number, as if it were as long as the vector, combined with it.
     fn nonce(&self, packet_number: PacketNumber) -> [u8; NONCE_LEN] {
-        let mut nonce = self.initialisation_vector;
-        for (place, byte) in nonce.iter_mut().rev().zip(packet_number.value().to_le_bytes()) {
-            *place ^= byte;
-        }
+        let nonce = self.initialisation_vector ^ u128::from(packet_number.value());
+        let [nonce @ .., _, _, _, _] = (nonce << (128 - 8 * NONCE_LEN)).to_be_bytes();
         nonce
     }
 }

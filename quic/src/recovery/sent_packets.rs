@@ -128,14 +128,15 @@ impl SentPackets {
         self.frames.extend(frames);
     }
 
-    /// The packets of `range` are acknowledged: each open one is told to `each`, ascending, and its frames are appended.
+    /// The packets of `range` are acknowledged: each open one is told to `each`, ascending, and its frames are appended;
+    /// STREAM frames that continue each other as one, so that their stream does its accounts once for many packets.
     pub fn on_acked(&mut self, range: RangeInclusive<u64>, acked: &mut Vec<SentFrame>, mut each: impl FnMut(&Entry)) {
         let from = match self.packets.front() {
             Some(first) if *range.start() <= first.number => 0,
             _ => self.packets.partition_point(|packet| packet.number < *range.start()),
         };
         let (mut eliciting, mut not_in_flight) = (0, 0);
-        // The frames of neighbours are neighbours, so a run of packets is one copy.
+        // The frames of neighbours are neighbours, so a run of packets is one pass.
         let mut run = 0..0;
         for packet in self.packets.range_mut(from..).take_while(|packet| packet.number <= *range.end()) {
             if packet.fate != Fate::Open {
@@ -145,13 +146,13 @@ impl SentPackets {
             eliciting += usize::from(packet.ack_eliciting);
             not_in_flight += usize::from(!packet.in_flight);
             if packet.frames != run.end {
-                extend(acked, &self.frames, self.frames_start, run);
+                extend_joined(acked, &self.frames, self.frames_start, run);
                 run = packet.frames..packet.frames;
             }
             run.end += u64::from(packet.frame_count);
             each(packet);
         }
-        extend(acked, &self.frames, self.frames_start, run);
+        extend_joined(acked, &self.frames, self.frames_start, run);
         self.ack_eliciting -= eliciting;
         self.not_in_flight -= not_in_flight;
     }
@@ -275,6 +276,21 @@ fn extend(out: &mut Vec<SentFrame>, frames: &VecDeque<SentFrame>, start: u64, ru
     }
 }
 
+fn extend_joined(out: &mut Vec<SentFrame>, frames: &VecDeque<SentFrame>, start: u64, run: Range<u64>) {
+    if run.is_empty() {
+        return;
+    }
+    for frame in frames.range((run.start - start) as usize..(run.end - start) as usize) {
+        if let Some(last) = out.last_mut()
+            && let Some(joined) = last.joined(frame)
+        {
+            *last = joined;
+        } else {
+            out.push(*frame);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +339,32 @@ mod tests {
         let expected: Vec<SentFrame> =
             (50..=60).filter(|n| n % 2 == 0).flat_map(|n| vec![SentFrame::MaxData(n); n as usize % 3]).collect();
         assert_eq!(acked, expected);
+    }
+
+    #[test]
+    fn stream_frames_that_continue_each_other_are_acknowledged_as_one() {
+        let stream = |id, offset, len, fin| {
+            let id = base::StreamId::from_varint(base::VarInt::from_u32(id));
+            SentFrame::Stream { id, offset, len, fin }
+        };
+        let mut sent = SentPackets::new();
+        let frames = [
+            stream(0, 0, 10, false),
+            stream(0, 10, 5, false),
+            stream(4, 15, 1, false),
+            stream(0, 15, 5, false),
+            stream(0, 21, 1, false),
+            stream(0, 22, u32::MAX, true),
+            stream(0, 22 + u64::from(u32::MAX), 0, true),
+        ];
+        for (number, frame) in frames.iter().enumerate() {
+            sent.on_sent(&packet(number as u64, true), 0, &[*frame]);
+        }
+        let mut acked = Vec::new();
+        sent.on_acked(0..=99, &mut acked, |_| {});
+        let [_, _, other, .., end] = frames;
+        let [third, fourth, fifth] = [frames[3], frames[4], frames[5]];
+        assert_eq!(acked, [stream(0, 0, 15, false), other, third, fourth, fifth, end]);
     }
 
     #[test]

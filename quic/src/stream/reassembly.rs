@@ -4,16 +4,15 @@
 //! appended to an open chunk, which is handed to the reader without a copy. Data out of order waits in segments; large
 //! ones are handed out as they are.
 //!
-//! Memory is bounded by the bytes received: a chunk is never larger than what is unread, a segment grows at most twofold,
-//! and the number of segments is limited (section 21.7). Inserting costs a search among segments and a copy of the new
+//! Memory is bounded by the bytes received: a chunk is at most twice as large as what is unread or as what came since the
+//! reader had caught up the last time, a segment grows at most twofold, and the number of segments is limited (section 21.7). Inserting costs a search among segments and a copy of the new
 //! bytes plus at most `MERGE` old ones. Knows nothing of flow control: the caller bounds offsets.
 
+use super::chunks::{CHUNK, Chunks};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use base::Bytes;
+use base::{Buffer, Bytes};
 
-/// The largest chunk handed to a reader at once.
-const CHUNK: usize = 64 * 1024;
 /// A segment up to this size is copied to merge it with its neighbour: one packet's worth of work for one packet.
 const MERGE: usize = 2048;
 /// Pieces of a stream that may wait beside those that full packets make: a path that loses one packet in ten of a
@@ -32,10 +31,13 @@ pub struct Reassembly {
     // Closed chunks, next to be read first; never empty ones.
     chunks: VecDeque<Bytes>,
     // The open chunk after them, and how much of it was read.
-    open: Vec<u8>,
+    open: Buffer,
     open_read: usize,
     // Everything below was handed out; everything below `contiguous` is here.
     read: u64,
+    // Where the reader had last read all there was, and how much came between that and the time before.
+    caught_up: u64,
+    last_run: usize,
     contiguous: u64,
     segments: BTreeMap<u64, Vec<u8>>,
     waiting: usize,
@@ -73,7 +75,7 @@ impl Reassembly {
     }
 
     /// Adds `data`, which belongs at `offset`. What is here already is cut off.
-    pub fn insert(&mut self, offset: u64, data: &[u8]) -> Result<(), TooFragmented> {
+    pub fn insert(&mut self, offset: u64, data: &[u8], memory: &mut Chunks) -> Result<(), TooFragmented> {
         let known = self.contiguous.saturating_sub(offset);
         let Some(fresh) =
             usize::try_from(known).ok().and_then(|known| data.get(known..)).filter(|data| !data.is_empty())
@@ -83,9 +85,9 @@ impl Reassembly {
         if offset > self.contiguous {
             return self.insert_segment(offset, fresh);
         }
-        self.append(fresh);
+        self.append(fresh, memory);
         if !self.segments.is_empty() {
-            self.absorb();
+            self.absorb(memory);
         }
         Ok(())
     }
@@ -103,7 +105,7 @@ impl Reassembly {
         if front.is_empty() {
             self.chunks.pop_front();
         }
-        self.read += bytes.len() as u64;
+        self.on_read(bytes.len());
         Some(bytes)
     }
 
@@ -122,14 +124,14 @@ impl Reassembly {
                     self.chunks.pop_front();
                 }
                 filled += count;
-                self.read += count as u64;
+                self.on_read(count);
             } else {
-                let part = self.open.get(self.open_read..).unwrap_or(&[]);
+                let part = self.open.as_slice().get(self.open_read..).unwrap_or(&[]);
                 let count = part.len().min(rest.len());
                 copy(rest, part, count);
                 self.open_read += count;
                 filled += count;
-                self.read += count as u64;
+                self.on_read(count);
                 if self.open_read == self.open.len() {
                     // The memory is kept for what follows.
                     self.open.clear();
@@ -140,22 +142,30 @@ impl Reassembly {
         filled
     }
 
+    fn on_read(&mut self, count: usize) {
+        self.read += count as u64;
+        if self.read == self.contiguous {
+            self.last_run = usize::try_from(self.read - self.caught_up).unwrap_or(CHUNK);
+            self.caught_up = self.read;
+        }
+    }
+
     /// Forgets all data.
     pub fn clear(&mut self) {
         let end = self.contiguous;
-        *self = Reassembly { read: end, contiguous: end, ..Reassembly::default() };
+        *self = Reassembly { read: end, contiguous: end, caught_up: end, ..Reassembly::default() };
     }
 
     /// Appends bytes in order. A chunk that is full is closed rather than moved, so that no byte is copied twice.
-    fn append(&mut self, mut data: &[u8]) {
+    fn append(&mut self, mut data: &[u8], memory: &mut Chunks) {
         self.contiguous += data.len() as u64;
         while !data.is_empty() {
             let room = self.open.capacity().min(CHUNK) - self.open.len();
             if room == 0 {
                 self.seal();
-                // By bytes received, never by what the peer promises: as much again as is unread.
+                // By bytes received, never by what the peer promises: as much again as is unread, or as came last time.
                 let unread = usize::try_from(self.contiguous - self.read).unwrap_or(CHUNK);
-                self.open = Vec::with_capacity(unread.clamp(data.len().min(CHUNK), CHUNK));
+                self.open = memory.take(unread.max(self.last_run).clamp(data.len().min(CHUNK), CHUNK));
                 continue;
             }
             let (now, later) = data.split_at(room.min(data.len()));
@@ -169,7 +179,7 @@ impl Reassembly {
         if self.open.is_empty() {
             return;
         }
-        let mut bytes = Bytes::from(core::mem::take(&mut self.open));
+        let mut bytes = core::mem::take(&mut self.open).freeze();
         bytes.advance(core::mem::take(&mut self.open_read));
         if !bytes.is_empty() {
             self.chunks.push_back(bytes);
@@ -177,7 +187,7 @@ impl Reassembly {
     }
 
     /// Moves segments that became contiguous to the chunks.
-    fn absorb(&mut self) {
+    fn absorb(&mut self, memory: &mut Chunks) {
         while let Some(entry) = self.segments.first_entry()
             && *entry.key() <= self.contiguous
         {
@@ -188,7 +198,7 @@ impl Reassembly {
                 continue;
             };
             if fresh <= MERGE {
-                self.append(segment.get(known..).unwrap_or(&[]));
+                self.append(segment.get(known..).unwrap_or(&[]), memory);
             } else {
                 self.seal();
                 let mut bytes = Bytes::from(segment);
@@ -279,9 +289,9 @@ mod tests {
     #[test]
     fn in_order_data_is_handed_out_in_whole_chunks() {
         let mut buffer = Reassembly::new();
-        buffer.insert(0, b"abc").unwrap();
+        buffer.insert(0, b"abc", &mut Chunks::default()).unwrap();
         assert_eq!(*buffer.read(usize::MAX).unwrap(), *b"abc");
-        buffer.insert(3, b"defg").unwrap();
+        buffer.insert(3, b"defg", &mut Chunks::default()).unwrap();
         assert_eq!(*buffer.read(2).unwrap(), *b"de");
         assert_eq!(*buffer.read(9).unwrap(), *b"fg");
         assert_eq!(buffer.read(9), None);
@@ -291,7 +301,7 @@ mod tests {
     fn duplicates_and_overlaps_are_cut_off() {
         let mut buffer = Reassembly::new();
         for range in [5..10, 2..7, 8..20, 0..3, 0..20, 4..6, 19..21] {
-            buffer.insert(range.start, &data(range)).unwrap();
+            buffer.insert(range.start, &data(range), &mut Chunks::default()).unwrap();
         }
         assert_eq!((buffer.contiguous_end(), buffer.segments(), buffer.held()), (21, 0, 21));
         let mut all = [0; 30];
@@ -315,7 +325,7 @@ mod tests {
                 let start = if step % 4 == 0 { buffer.contiguous_end() } else { start };
                 let end = (start + random(&mut seed, largest)).min(total);
                 step += 1;
-                buffer.insert(start, &data(start..end)).unwrap();
+                buffer.insert(start, &data(start..end), &mut Chunks::default()).unwrap();
                 let max = random(&mut seed, 20_000) as usize;
                 let got = if step % 3 == 0 {
                     let mut place = alloc::vec![0; max];
@@ -346,13 +356,13 @@ mod tests {
     #[test]
     fn the_number_of_pieces_is_bounded() {
         let mut buffer = Reassembly::new();
-        let failed = (1..).find(|index| buffer.insert(index * 2, &[0]).is_err()).unwrap();
+        let failed = (1..).find(|index| buffer.insert(index * 2, &[0], &mut Chunks::default()).is_err()).unwrap();
         assert!(failed <= 2 + MAX_SEGMENTS as u64, "{failed}");
         for size in [1, 100, 1200] {
             let mut buffer = Reassembly::new();
             let count = 1_000_000 / size;
             for index in (0..count).rev() {
-                buffer.insert(index * size, &data(index * size..index * size + size)).unwrap();
+                buffer.insert(index * size, &data(index * size..index * size + size), &mut Chunks::default()).unwrap();
             }
             let mut read = 0;
             while let Some(bytes) = buffer.read(usize::MAX) {
@@ -368,10 +378,10 @@ mod tests {
     fn memory_follows_bytes_received() {
         let mut buffer = Reassembly::new();
         for offset in 0..100_000 {
-            buffer.insert(offset, &[1]).unwrap();
+            buffer.insert(offset, &[1], &mut Chunks::default()).unwrap();
             assert!(buffer.open.capacity() <= 8 + 2 * (offset as usize + 1));
         }
-        buffer.insert(200_000, &[1]).unwrap();
+        buffer.insert(200_000, &[1], &mut Chunks::default()).unwrap();
         assert!(buffer.segments.values().all(|segment| segment.capacity() <= 8));
         buffer.clear();
         assert_eq!((buffer.held(), buffer.is_readable(), buffer.open.capacity()), (0, false, 0));
@@ -381,8 +391,8 @@ mod tests {
     fn the_last_offsets_do_not_overflow() {
         let mut buffer = Reassembly::new();
         let last = (1 << 62) - 1;
-        buffer.insert(last - 1, &[7]).unwrap();
-        buffer.insert(last, &[]).unwrap();
+        buffer.insert(last - 1, &[7], &mut Chunks::default()).unwrap();
+        buffer.insert(last, &[], &mut Chunks::default()).unwrap();
         assert_eq!((buffer.segments(), buffer.held()), (1, 1));
     }
 }

@@ -3,6 +3,7 @@
 //! Every byte that counts against the connection's credit is given back exactly once: when the application read it, or
 //! when it will never be read.
 
+use super::chunks::Chunks;
 use super::reassembly::Reassembly;
 use super::receive_state::{ReceiveState, ReceiveStep};
 use crate::credit::ReceiveCredit;
@@ -110,7 +111,12 @@ impl ReceiveHalf {
     }
 
     /// A STREAM frame. Whether there is something to read that was not there before.
-    pub fn on_stream(&mut self, frame: &StreamFrame<'_>, account: &mut Account<'_>) -> Result<bool, Violation> {
+    pub fn on_stream(
+        &mut self,
+        frame: &StreamFrame<'_>,
+        account: &mut Account<'_>,
+        memory: &mut Chunks,
+    ) -> Result<bool, Violation> {
         let end = frame.offset.checked_add(frame.data.len() as u64).filter(|end| *end <= VarInt::MAX.value());
         let end = end.ok_or(Violation::StreamOffsetTooLarge)?;
         match self.final_size {
@@ -133,7 +139,7 @@ impl ReceiveHalf {
             return Ok(false);
         }
         let before = self.buffer.contiguous_end();
-        self.buffer.insert(frame.offset, frame.data).map_err(|_| Violation::StreamTooFragmented)?;
+        self.buffer.insert(frame.offset, frame.data, memory).map_err(|_| Violation::StreamTooFragmented)?;
         let complete = self.final_size == Some(self.buffer.contiguous_end());
         if complete {
             self.step(ReceiveStep::AllData);

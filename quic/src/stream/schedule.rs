@@ -65,7 +65,9 @@ impl Schedule {
     /// Who is first in `queue` goes to its end.
     pub fn rotate(&mut self, queue: Queue) {
         let queue = self.queue_mut(queue);
-        if let Some(front) = queue.pop_front() {
+        if queue.len() > 1
+            && let Some(front) = queue.pop_front()
+        {
             queue.push_back(front);
         }
     }

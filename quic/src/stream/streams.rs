@@ -5,6 +5,7 @@
 //! saw how. What the peer can make us hold: data within the windows, as many streams as it was allowed, a few events for
 //! each. Knows nothing of packets but the room they have, and nothing of the clock but what it is told.
 
+use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
@@ -41,6 +42,8 @@ pub struct Streams {
     // Bytes held to send, and pieces held out of order, over all streams.
     send_held: u64,
     segments: usize,
+    // Chunks the application was handed since `give_chunks`.
+    lent: Chunks,
     now: Instant,
     round_trip: Duration,
 }
@@ -61,6 +64,7 @@ impl Streams {
             waiting: VecDeque::new(),
             send_held: 0,
             segments: 0,
+            lent: Chunks::default(),
             now: Instant::ZERO,
             round_trip: Duration::ZERO,
             config,
@@ -91,8 +95,15 @@ impl Streams {
 
     // ---- From the peer.
 
-    /// A STREAM frame (section 19.8). `round_trip` is the smoothed round-trip time, by which windows are tuned.
-    pub fn on_stream(&mut self, now: Instant, frame: &StreamFrame<'_>, round_trip: Duration) -> Result<(), Violation> {
+    /// A STREAM frame (section 19.8). `round_trip` is the smoothed round-trip time, by which windows are tuned; `memory` is
+    /// for its bytes.
+    pub fn on_stream(
+        &mut self,
+        now: Instant,
+        frame: &StreamFrame<'_>,
+        round_trip: Duration,
+        memory: &mut Chunks,
+    ) -> Result<(), Violation> {
         self.now = now;
         self.round_trip = round_trip;
         if !frame.id.is_received_by(self.side) {
@@ -105,7 +116,7 @@ impl Streams {
         let Some(receive) = &mut stream.receive else { return Ok(()) };
         let before = receive.segments();
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
-        let readable = receive.on_stream(frame, &mut account)?;
+        let readable = receive.on_stream(frame, &mut account, memory)?;
         self.segments = self.segments - before + receive.segments();
         if self.segments > self.config.max_segments {
             return Err(Violation::StreamTooFragmented);
@@ -113,7 +124,9 @@ impl Streams {
         if readable {
             self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
         }
-        self.settle(frame.id);
+        if follow(&mut self.schedule, &mut self.send_credit, stream, frame.id) {
+            self.forget(frame.id);
+        }
         Ok(())
     }
 
@@ -327,6 +340,10 @@ impl Streams {
                 if queue == Queue::Data && self.send_credit.available() == 0 {
                     break;
                 }
+                // Mostly one stream fills the packet: nobody else is asked then.
+                if packet.remaining() == 0 {
+                    return Err(Full);
+                }
                 let Some(Some(stream)) = self.map.get_mut(&id) else {
                     debug_assert!(false, "a stream leaves the queues before it is forgotten");
                     return Ok(());
@@ -419,8 +436,16 @@ impl Streams {
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
         let result = receive.read(max, &mut account);
         Self::seen(stream, &result, &Ok(Read::Blocked));
+        if let Ok(Read::Data(bytes)) = &result {
+            self.lent.lend(bytes);
+        }
         self.settle(id);
         result
+    }
+
+    /// Has `memory` remember the chunks that the application was handed.
+    pub fn give_chunks(&mut self, memory: &mut Chunks) {
+        memory.gather(&mut self.lent);
     }
 
     /// As [`read`](Streams::read), but copies to `place`.
@@ -618,14 +643,13 @@ impl Streams {
     /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
     fn settle(&mut self, id: StreamId) {
         let Some(Some(stream)) = self.map.get_mut(&id) else { return };
-        let wants = stream.wants();
-        self.schedule.update(id, &mut stream.membership, wants);
-        if wants.has(Queue::Data) && self.send_credit.available() == 0 {
-            self.send_credit.on_blocked();
+        if follow(&mut self.schedule, &mut self.send_credit, stream, id) {
+            self.forget(id);
         }
-        if !stream.is_done() {
-            return;
-        }
+    }
+
+    fn forget(&mut self, id: StreamId) {
+        let Some(Some(mut stream)) = self.map.remove(&id) else { return };
         self.events.forget(stream.pending, id);
         if stream.enlisted {
             self.waiting.retain(|waiting| *waiting != id);
@@ -637,12 +661,21 @@ impl Streams {
         if let Some(send) = &stream.send {
             self.send_held -= send.held();
         }
-        self.map.remove(&id);
         if id.initiator() != self.side {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
         }
     }
+}
+
+/// Makes the queues true after something happened to a stream. Whether that was its end.
+fn follow(schedule: &mut Schedule, send_credit: &mut SendCredit, stream: &mut Stream, id: StreamId) -> bool {
+    let wants = stream.wants();
+    schedule.update(id, &mut stream.membership, wants);
+    if wants.has(Queue::Data) && send_credit.available() == 0 {
+        send_credit.on_blocked();
+    }
+    stream.is_done()
 }
 
 /// Puts a stream into the list of those that wait for the connection, once.

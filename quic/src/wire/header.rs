@@ -154,6 +154,13 @@ pub fn destination_connection_id(datagram: &[u8], local_connection_id_len: usize
     reader.u8_prefixed().ok()
 }
 
+/// The destination connection ID of a short header, if it is of the length that ours have.
+#[inline]
+pub fn short_destination<const LEN: usize>(datagram: &[u8]) -> Option<[u8; LEN]> {
+    let (first_byte, rest) = datagram.split_first()?;
+    if first_byte & LONG_FORM == 0 { rest.first_chunk().copied() } else { None }
+}
+
 fn check_fixed_bit(first_byte: u8) -> Result<(), Discard> {
     // RFC 9000 s17.2: the bit tells QUIC from other protocols on the same port. Once the grease_quic_bit parameter
     // (RFC 9287) is offered, this is the place to let both values through.

@@ -40,7 +40,7 @@ fn frame(stream: u64, offset: u64, data: &[u8], fin: bool) -> StreamFrame<'_> {
 }
 
 fn receive(streams: &mut Streams, stream: u64, offset: u64, data: &[u8], fin: bool) -> Result<(), Violation> {
-    streams.on_stream(Instant::ZERO, &frame(stream, offset, data, fin), ROUND_TRIP)
+    streams.on_stream(Instant::ZERO, &frame(stream, offset, data, fin), ROUND_TRIP, &mut Chunks::default())
 }
 
 fn events(streams: &mut Streams) -> Vec<StreamEvent> {
@@ -77,7 +77,7 @@ fn deliver(bytes: &[u8], to: &mut Streams, now: Instant) -> Result<(), Violation
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         match Frame::decode(&mut reader)? {
-            Frame::Stream(frame) => to.on_stream(now, &frame, ROUND_TRIP)?,
+            Frame::Stream(frame) => to.on_stream(now, &frame, ROUND_TRIP, &mut Chunks::default())?,
             Frame::ResetStream { id, error_code, final_size } => to.on_reset_stream(id, error_code, final_size)?,
             Frame::StopSending { id, error_code } => to.on_stop_sending(id, error_code)?,
             Frame::MaxData { maximum } => to.on_max_data(maximum),

@@ -1,0 +1,225 @@
+//! What a packet costs, without a kernel: a sender and a receiver in one process hand each other their datagrams, batch by
+//! batch, as a driver would.
+//!
+//!     cargo run --release -p posthaste-quic --example packet_cost [megabytes] [idle connections] [largest payload]
+//!
+//! Both ends share a core and its caches, so the figures are for comparing two builds, and for profiles: run it under
+//! `perf record` or `valgrind --tool=callgrind` to see where the time goes.
+#![allow(clippy::unwrap_used, reason = "a measurement that fails here fails")]
+
+use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId};
+use quic::stream::Read;
+use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use sim::SeededRandom;
+use std::sync::Arc;
+
+const SERVER: &str = "192.0.2.2:443";
+/// What the driver receives and sends in one turn.
+const BATCH: usize = 65_000;
+/// How long a batch takes on the way: less than is paced.
+const TRAVEL: Duration = Duration::from_micros(20);
+
+struct FixedClock;
+
+impl tls::config::WallClock for FixedClock {
+    fn unix_seconds(&self) -> u64 {
+        sim::fixed_clock()
+    }
+}
+
+/// Real time spent, in nanoseconds.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    writing: u128,
+    transmitting: u128,
+    receiving: u128,
+    reading: u128,
+    acknowledging: u128,
+    acknowledged: u128,
+}
+
+struct Pair {
+    now: Instant,
+    client: Endpoint,
+    server: Endpoint,
+    buffer: Vec<u8>,
+    spent: Spent,
+    batches: u64,
+}
+
+fn timed<T>(total: &mut u128, work: impl FnOnce() -> T) -> T {
+    let began = std::time::Instant::now();
+    let result = work();
+    *total += began.elapsed().as_nanos();
+    result
+}
+
+/// Carries one batch from one endpoint to the other. False if there was none.
+fn carry(
+    now: Instant,
+    buffer: &mut [u8],
+    (from, sending): (&mut Endpoint, &mut u128),
+    (to, receiving): (&mut Endpoint, &mut u128),
+) -> bool {
+    let Some(transmit) = timed(sending, || from.transmit(now, buffer)) else { return false };
+    let path = FourTuple { local: transmit.four_tuple.remote, remote: transmit.four_tuple.local };
+    timed(receiving, || {
+        for payload in buffer[..transmit.len].chunks_mut(transmit.segment_size) {
+            to.receive(now, Datagram { four_tuple: path, ecn: transmit.ecn, payload });
+        }
+    });
+    true
+}
+
+impl Pair {
+    fn new(largest_payload: u16) -> (Pair, Arc<tls::ClientConfig>) {
+        let provider = crypto_ring::provider();
+        let request = x509::issue::IssueRequest {
+            names: vec!["localhost".into()],
+            not_before_unix: sim::fixed_clock() - 1000,
+            lifetime_seconds: 1_000_000,
+            serial: [1; 16],
+            is_authority: false,
+        };
+        let identity = x509::issue::self_signed(&provider, sim::SIGNING_KEY, &request).unwrap();
+        let mut roots = x509::RootStore::new();
+        roots.add_der(&identity.certificate).unwrap();
+        let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8).unwrap();
+        let certified = tls::resolver::CertifiedKey { chain: vec![identity.certificate], key };
+        let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+        let (clock, alpn) = (Arc::new(FixedClock), vec![b"cost".to_vec()]);
+        let verification = tls::config::ServerVerification::Roots(Arc::new(roots));
+        let client_tls = tls::ClientConfig::new(provider, verification, alpn.clone(), clock.clone());
+        let server_tls = Arc::new(tls::ServerConfig::new(provider, resolver, alpn, clock));
+        let config = Arc::new(Config {
+            max_udp_payload_size: largest_payload,
+            max_idle_timeout: Duration::from_secs(1 << 20),
+            ..Config::default()
+        });
+        let endpoint = |server, seed| {
+            let config = EndpointConfig::new(provider, config.clone(), server);
+            Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(seed)))
+        };
+        let pair = Pair {
+            now: Instant::ZERO,
+            client: endpoint(None, 1),
+            server: endpoint(Some(server_tls), 2),
+            buffer: vec![0; BATCH],
+            spent: Spent::default(),
+            batches: 0,
+        };
+        (pair, Arc::new(client_tls))
+    }
+
+    /// Runs until there is nothing to carry in either direction.
+    fn settle(&mut self) {
+        let mut ignored = (0, 0);
+        while carry(self.now, &mut self.buffer, (&mut self.client, &mut ignored.0), (&mut self.server, &mut ignored.1))
+            || carry(self.now, &mut self.buffer, (&mut self.server, &mut ignored.0), (&mut self.client, &mut ignored.1))
+        {
+            self.now = self.now + TRAVEL;
+        }
+    }
+
+    /// A connection, its handshake confirmed.
+    fn connect(&mut self, tls: &Arc<tls::ClientConfig>, port: u16) -> ConnectionHandle {
+        let name = x509::ServerName::parse("localhost").unwrap();
+        let path = FourTuple { local: ([192, 0, 2, 1], port).into(), remote: SERVER.parse().unwrap() };
+        let handle = self.client.connect(self.now, tls.clone(), name, path).unwrap();
+        self.settle();
+        // The last acknowledgments wait for their time.
+        for _ in 0..4 {
+            self.now = self.now + Duration::from_millis(30);
+            self.client.on_timeout(self.now);
+            self.server.on_timeout(self.now);
+            self.settle();
+        }
+        while let Some(ready) = self.client.poll_ready() {
+            while self.client.connection_mut(ready).unwrap().poll_event().is_some() {}
+        }
+        while let Some(ready) = self.server.poll_ready() {
+            while self.server.connection_mut(ready).unwrap().poll_event().is_some() {}
+        }
+        handle
+    }
+
+    /// Bytes from client to server over one stream.
+    fn upload(&mut self, handle: ConnectionHandle, id: StreamId, mut bytes: u64) {
+        let content = Bytes::from((0..1 << 20).map(|at| at as u8).collect::<Vec<u8>>());
+        let (mut pending, mut left, mut wants) = (Bytes::new(), bytes, true);
+        while bytes > 0 {
+            timed(&mut self.spent.writing, || {
+                while let Some(ready) = self.client.poll_ready() {
+                    while let Some(event) = self.client.connection_mut(ready).unwrap().poll_event() {
+                        wants |= matches!(event, Event::Stream(StreamEvent::Writable(_)));
+                    }
+                }
+                while std::mem::take(&mut wants) && left > 0 {
+                    if pending.is_empty() {
+                        pending = content.slice(0..left.min(1 << 20) as usize);
+                    }
+                    let taken = self.client.connection_mut(handle).unwrap().write(id, &mut pending).unwrap();
+                    left -= taken as u64;
+                    wants = pending.is_empty();
+                }
+            });
+            let spent = &mut self.spent;
+            for _ in 0..4 {
+                let from = (&mut self.client, &mut spent.transmitting);
+                self.batches += u64::from(carry(
+                    self.now,
+                    &mut self.buffer,
+                    from,
+                    (&mut self.server, &mut spent.receiving),
+                ));
+            }
+            self.now = self.now + TRAVEL;
+            timed(&mut spent.reading, || {
+                while let Some(ready) = self.server.poll_ready() {
+                    let connection = self.server.connection_mut(ready).unwrap();
+                    while let Some(event) = connection.poll_event() {
+                        let Event::Stream(StreamEvent::Readable(id)) = event else { continue };
+                        while let Ok(Read::Data(data)) = connection.read(id, 1 << 20) {
+                            bytes -= data.len() as u64;
+                        }
+                    }
+                }
+            });
+            let from = (&mut self.server, &mut spent.acknowledging);
+            carry(self.now, &mut self.buffer, from, (&mut self.client, &mut spent.acknowledged));
+            self.now = self.now + TRAVEL;
+            self.client.on_timeout(self.now);
+            self.server.on_timeout(self.now);
+        }
+    }
+}
+
+fn main() {
+    let argument = |place: usize, default: u64| {
+        std::env::args().nth(place).map_or(default, |word| word.parse().expect("a number"))
+    };
+    let (megabytes, idle, largest) = (argument(1, 500), argument(2, 0), argument(3, 1452));
+    let (mut pair, tls) = Pair::new(u16::try_from(largest).expect("a size of a datagram"));
+    let handle = pair.connect(&tls, 1000);
+    for number in 0..idle {
+        pair.connect(&tls, 2000 + (number % 60_000) as u16);
+    }
+    let id = pair.client.connection_mut(handle).unwrap().open(Direction::Bidirectional).unwrap();
+    pair.upload(handle, id, 64_000_000);
+    (pair.spent, pair.batches) = (Spent::default(), 0);
+    let packets = |pair: &Pair| pair.client.connection(handle).unwrap().stats().packets_sent;
+    let before = packets(&pair);
+    pair.upload(handle, id, megabytes * 1_000_000);
+    let count = packets(&pair) - before;
+    let each = |spent: u128| spent as f64 / count as f64;
+    let stats = pair.client.connection(handle).unwrap().stats();
+    println!("{count} packets of {} bytes, {:.1} to a batch", stats.mtu, count as f64 / pair.batches as f64);
+    let Spent { writing, transmitting, receiving, reading, acknowledging, acknowledged } = pair.spent;
+    let sender = [("write", writing), ("transmit", transmitting), ("take acknowledgments", acknowledged)];
+    let receiver = [("receive", receiving), ("read", reading), ("acknowledge", acknowledging)];
+    for (name, parts) in [("sender", sender), ("receiver", receiver)] {
+        let parts_text: Vec<String> = parts.iter().map(|(part, spent)| format!("{part} {:.1}", each(*spent))).collect();
+        let total = each(parts.iter().map(|(_, spent)| spent).sum());
+        println!("{name}: {total:.1} ns a packet ({})", parts_text.join(", "));
+    }
+}

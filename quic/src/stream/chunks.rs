@@ -1,0 +1,92 @@
+//! Memory of chunks that the application has read and dropped, used again for the next ones.
+//!
+//! A chunk that goes back to the allocator tends to go back to the system from there, and comes again page by page: that
+//! costs more than all else that is done to the packets in it. So what was lent to the application is remembered, and what
+//! nobody refers to any more is written again. One pool serves all connections of an endpoint.
+
+use alloc::vec::Vec;
+use base::{Buffer, Bytes};
+
+/// The largest chunk handed to a reader at once. Only chunks of this size are kept: smaller ones an allocator keeps itself.
+pub const CHUNK: usize = 64 * 1024;
+/// Chunks remembered: a mebibyte, two turns of a driver that receives as fast as it can.
+const MAX_LENT: usize = 16;
+
+/// The pool.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    // The newest last; those on top are most likely still in the cache.
+    lent: Vec<Bytes>,
+}
+
+impl Chunks {
+    /// Memory for at least `capacity` bytes, and for no more than twice as many.
+    pub fn take(&mut self, capacity: usize) -> Buffer {
+        if capacity <= CHUNK / 2 || capacity > CHUNK {
+            return Buffer::with_capacity(capacity);
+        }
+        let unused = self.lent.iter().rposition(Bytes::is_unique);
+        let reclaimed = unused.and_then(|index| self.lent.swap_remove(index).reclaim().ok());
+        reclaimed.filter(|buffer| buffer.capacity() == CHUNK).unwrap_or_else(|| Buffer::with_capacity(CHUNK))
+    }
+
+    /// The application was handed `bytes`. Small pieces are not worth remembering.
+    pub fn lend(&mut self, bytes: &Bytes) {
+        if bytes.len() > CHUNK / 4 && self.lent.len() < MAX_LENT {
+            self.lent.push(bytes.clone());
+        }
+    }
+
+    /// Takes over what `other` remembers, which then remembers nothing.
+    pub fn gather(&mut self, other: &mut Chunks) {
+        if !other.lent.is_empty() {
+            let room = MAX_LENT.saturating_sub(self.lent.len());
+            self.lent.extend(other.lent.drain(..).take(room));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(mut buffer: Buffer) -> Bytes {
+        buffer.extend_from_slice(&[7; CHUNK]);
+        buffer.freeze()
+    }
+
+    #[test]
+    fn memory_comes_back_when_nobody_reads_it() {
+        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        let bytes = filled(pool.take(CHUNK - 1));
+        let place = bytes.as_slice().as_ptr();
+        connection.lend(&bytes);
+        pool.gather(&mut connection);
+        assert!(!core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place), "it is being read");
+        drop(bytes);
+        assert!(core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place));
+        assert!(pool.lent.is_empty() && connection.lent.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        for _ in 0..3 * MAX_LENT {
+            connection.lend(&filled(Buffer::with_capacity(CHUNK)));
+            connection.lend(&Bytes::from_static(b"small"));
+            assert!(connection.lent.len() <= MAX_LENT);
+            if connection.lent.len() == MAX_LENT {
+                pool.gather(&mut connection);
+            }
+        }
+        assert_eq!((pool.lent.len(), connection.lent.len()), (MAX_LENT, 0));
+    }
+
+    #[test]
+    fn small_chunks_are_as_large_as_asked_for() {
+        let mut pool = Chunks::default();
+        pool.lend(&filled(Buffer::with_capacity(CHUNK)));
+        assert_eq!(pool.take(100).capacity(), 100);
+        assert_eq!(pool.take(CHUNK / 2 + 1).capacity(), CHUNK);
+    }
+}
