@@ -92,9 +92,16 @@ fn a_close_is_told_to_the_peer_and_both_ends_forget_the_connection() {
 
 #[test]
 fn the_path_is_found_to_carry_large_datagrams() {
-    let mut pair = Pair::new(7, LinkConfig::new(Duration::from_millis(10)), vec![]);
-    pair.world.run_for(Duration::from_secs(2));
-    assert_eq!(pair.world.machine(pair.client).stats().mtu, 1452);
+    // Who has nothing to fill them with does not look for larger ones.
+    let mtu_after = |upload, download| {
+        let exchange = Exchange { upload, download };
+        let mut pair = Pair::new(7, LinkConfig::new(Duration::from_millis(10)), vec![exchange]);
+        pair.world.run_for(Duration::from_secs(2));
+        [pair.client, pair.server].map(|host| pair.world.machine(host).stats().mtu)
+    };
+    assert_eq!(mtu_after(100, 1_000), [1200, 1200]);
+    assert_eq!(mtu_after(100_000, 1_000), [1452, 1200]);
+    assert_eq!(mtu_after(100, 100_000), [1200, 1452]);
     let mut link = LinkConfig::new(Duration::from_millis(10));
     link.mtu = 1300;
     let mut pair = Pair::new(8, link, vec![Exchange { upload: 1_000_000, download: 1_000_000 }]);

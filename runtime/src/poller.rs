@@ -35,6 +35,8 @@ pub enum Trigger {
 impl Interest {
     /// Both directions, on change. What a task that tries first and waits then wants.
     pub const BOTH_EDGES: Interest = Interest { readable: true, writable: true, trigger: Trigger::Edge };
+    /// Reading, on change.
+    pub const READABLE_EDGES: Interest = Interest { readable: true, writable: false, trigger: Trigger::Edge };
     /// Reading, as long as there is something.
     pub const READABLE: Interest = Interest { readable: true, writable: false, trigger: Trigger::Level };
     /// Writing, as long as there is room.

@@ -120,6 +120,11 @@ impl Connection {
         matches!(self.lifecycle, Lifecycle::Established)
     }
 
+    /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
+    fn is_confirmed(&self) -> bool {
+        self.is_established() && self.spaces.get(PacketNumberSpace::Handshake).is_none()
+    }
+
     /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
     fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
         let constraint = self.constraint(turn.now, place.len());
@@ -168,6 +173,9 @@ impl Connection {
             self.request_probe_content(turn.now, id);
         }
         *needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
+        if id == PacketNumberSpace::ApplicationData && packet.remaining() == 0 {
+            self.path.mtu.on_full_datagram();
+        }
         let overhead = layout.header_len + TAG_LEN;
         *needs_padding |= id == PacketNumberSpace::Initial
             && !packet.is_empty()
@@ -202,7 +210,7 @@ impl Connection {
         id: PacketNumberSpace,
     ) -> Option<(PacketNumber, PacketLayout)> {
         let packets = self.config.key_update_packets;
-        let is_confirmed = self.spaces.get(PacketNumberSpace::Handshake).is_none();
+        let is_confirmed = self.is_confirmed();
         let space = self.spaces.get_mut(id)?;
         if id == PacketNumberSpace::ApplicationData && is_confirmed {
             space.update_after(packets);
@@ -327,7 +335,7 @@ impl Connection {
     fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         // Not before the handshake is confirmed: until then every byte of the window has better use.
         let id = PacketNumberSpace::ApplicationData;
-        if !self.is_established() || self.spaces.get(PacketNumberSpace::Handshake).is_some() {
+        if !self.is_confirmed() {
             return None;
         }
         let size = self.path.mtu.probe_size(turn.now)?;

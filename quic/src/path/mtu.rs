@@ -3,6 +3,9 @@
 //!
 //! The ceiling is tried first, since most paths carry it; after that the interval is halved. Probes are packets of their
 //! own whose loss says nothing about congestion (RFC 9000 section 14.4).
+//!
+//! A connection that never fills a datagram has no use for larger ones: it is not searched for, and its first packets after
+//! the handshake are no probes.
 
 use base::{Duration, Instant};
 
@@ -30,6 +33,8 @@ pub struct MtuDiscovery {
     /// The size being probed, and how many probes of it were lost.
     candidate: Option<(usize, u8)>,
     probe_in_flight: bool,
+    /// There was more to send than a datagram took.
+    wanted: bool,
     raise_at: Option<Instant>,
     loss_events: u8,
     last_loss_event: Option<Instant>,
@@ -46,6 +51,7 @@ impl MtuDiscovery {
             ceiling,
             candidate: (ceiling > MIN_SIZE).then_some((ceiling, 0)),
             probe_in_flight: false,
+            wanted: false,
             raise_at: None,
             loss_events: 0,
             last_loss_event: None,
@@ -80,8 +86,17 @@ impl MtuDiscovery {
         }
     }
 
+    /// Frames filled a datagram of the current size to its end: a larger one would have been of use.
+    #[inline]
+    pub const fn on_full_datagram(&mut self) {
+        self.wanted = true;
+    }
+
     /// The size of a probe to send now, if one is due.
     pub fn probe_size(&mut self, now: Instant) -> Option<usize> {
+        if !self.wanted {
+            return None;
+        }
         if self.raise_at.is_some_and(|raise_at| now >= raise_at) {
             self.raise_at = None;
             self.high = self.ceiling;
@@ -128,8 +143,10 @@ impl MtuDiscovery {
     /// The next size, or the end of the search.
     fn advance(&mut self, now: Instant) {
         self.candidate = self.next_candidate();
-        if self.candidate.is_none() && self.current < self.ceiling {
-            self.raise_at = Some(now + RAISE_AFTER);
+        if self.candidate.is_none() {
+            // Whether the next search is of use shows by then.
+            self.wanted = false;
+            self.raise_at = (self.current < self.ceiling).then_some(now + RAISE_AFTER);
         }
     }
 
@@ -167,9 +184,9 @@ impl MtuDiscovery {
         true
     }
 
-    /// When a larger size may be tried again.
+    /// When a larger size is tried again.
     pub const fn deadline(&self) -> Option<Instant> {
-        self.raise_at
+        if self.wanted { self.raise_at } else { None }
     }
 }
 
@@ -179,9 +196,10 @@ mod tests {
 
     const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
-    /// Probes against a path that carries `limit` bytes, until there is no probe; how many it took.
+    /// Fills datagrams and probes against a path that carries `limit` bytes, until there is no probe; how many it took.
     fn search(discovery: &mut MtuDiscovery, now: Instant, limit: usize) -> usize {
         let mut probes = 0;
+        discovery.on_full_datagram();
         while let Some(size) = discovery.probe_size(now) {
             probes += 1;
             discovery.on_probe_sent();
@@ -205,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn without_a_full_datagram_there_is_no_probe() {
+        let mut discovery = MtuDiscovery::new(DEFAULT_CEILING);
+        assert_eq!((discovery.probe_size(NOW), discovery.deadline()), (None, None));
+        discovery.on_full_datagram();
+        assert_eq!(discovery.probe_size(NOW), Some(DEFAULT_CEILING));
+    }
+
+    #[test]
     fn every_size_is_found_to_within_the_gain_that_counts() {
         for limit in 1200..=1500 {
             let mut discovery = MtuDiscovery::new(1500);
@@ -217,6 +243,8 @@ mod tests {
     fn a_larger_size_is_tried_again_later() {
         let mut discovery = MtuDiscovery::new(1452);
         search(&mut discovery, NOW, 1200);
+        assert_eq!(discovery.deadline(), None, "who fills no datagram needs no larger ones");
+        discovery.on_full_datagram();
         let raise_at = discovery.deadline().unwrap();
         assert_eq!(raise_at, NOW + Duration::from_secs(600));
         assert_eq!(discovery.probe_size(raise_at - Duration::from_nanos(1)), None);
@@ -250,6 +278,7 @@ mod tests {
         for hint in 0..1200 {
             discovery.on_hint(hint);
         }
+        discovery.on_full_datagram();
         assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1200, Some(1452)));
         discovery.on_hint(1400);
         assert!(discovery.probe_size(NOW).unwrap() <= 1400);
@@ -263,6 +292,7 @@ mod tests {
     #[test]
     fn a_late_acknowledgment_of_an_old_probe_is_good_news() {
         let mut discovery = MtuDiscovery::new(1452);
+        discovery.on_full_datagram();
         for _ in 0..3 {
             discovery.on_probe_sent();
             discovery.on_probe_lost(NOW, 1452);
@@ -277,6 +307,7 @@ mod tests {
     #[test]
     fn a_ceiling_below_the_minimum_is_the_minimum() {
         let mut discovery = MtuDiscovery::new(0);
+        discovery.on_full_datagram();
         assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1200, None));
     }
 }

@@ -17,7 +17,7 @@ use crate::executor::ready::{ReadyQueue, TaskId};
 use crate::executor::sources::{Side, Sources};
 use crate::executor::tasks::Tasks;
 use crate::executor::timers::{Armed, Timers};
-use crate::poller::{Interest, Poller, Trigger};
+use crate::poller::{Interest, Poller};
 use crate::token::Token;
 
 /// What an executor has done so far.
@@ -49,7 +49,7 @@ impl Core {
     pub(crate) fn new() -> io::Result<Core> {
         let ready = Arc::new(ReadyQueue::new()?);
         let mut poller = Poller::new()?;
-        let alarm = poller.register(ready.alarm(), Interest { trigger: Trigger::Edge, ..Interest::READABLE })?;
+        let alarm = poller.register(ready.alarm(), Interest::READABLE_EDGES)?;
         Ok(Core {
             ready,
             tasks: RefCell::default(),
@@ -154,9 +154,16 @@ impl Core {
     // Descriptors.
 
     pub(crate) fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Token> {
-        let token = self.poller.borrow_mut().register(fd, Interest::BOTH_EDGES)?;
+        let token = self.poller.borrow_mut().register(fd, Interest::READABLE_EDGES)?;
         self.sources.borrow_mut().start(token);
         Ok(token)
+    }
+
+    /// Whether events of writing are wanted, too.
+    pub(crate) fn watch_writing(&self, token: Token, fd: BorrowedFd<'_>, wanted: bool) {
+        let interest = if wanted { Interest::BOTH_EDGES } else { Interest::READABLE_EDGES };
+        let changed = self.poller.borrow_mut().modify(token, fd, interest);
+        assert!(changed.is_ok(), "a descriptor that is watched can be watched for more: {changed:?}");
     }
 
     pub(crate) fn unwatch(&self, token: Token, fd: BorrowedFd<'_>) {
@@ -189,9 +196,7 @@ impl Core {
             return Ok(());
         }
         self.count(|stats| stats.sleeps += 1);
-        let found = self.take_events(self.until_timer(clock::now()));
-        self.ready.awake();
-        if found? {
+        if self.take_events(self.until_timer(clock::now()))? {
             self.learn(|patience| patience.on_woken(clock::now() - start));
         }
         Ok(())
@@ -237,7 +242,10 @@ impl Core {
     /// One wait; true if there was any event.
     fn take_events(&self, timeout: Option<Duration>) -> io::Result<bool> {
         self.count(|stats| stats.waits += 1);
-        self.poller.borrow_mut().wait(timeout)?;
+        let waited = self.poller.borrow_mut().wait(timeout);
+        // Before any task is woken: this thread need not raise the alarm for itself.
+        self.ready.awake();
+        waited?;
         let mut any = false;
         loop {
             let event = self.poller.borrow_mut().next_event();

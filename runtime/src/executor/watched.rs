@@ -1,5 +1,6 @@
 //! Waiting for a descriptor.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
@@ -17,12 +18,15 @@ pub struct Watched<T: AsFd> {
     inner: T,
     token: Token,
     core: Rc<Core>,
+    /// The kernel tells when writing is possible. Only while somebody waits for that: it would tell after every datagram
+    /// that left the socket's buffer, and wake a thread that has nothing to send.
+    watches_writing: Cell<bool>,
 }
 
 impl<T: AsFd> Watched<T> {
     pub(crate) fn new(core: Rc<Core>, inner: T) -> io::Result<Watched<T>> {
         let token = core.watch(inner.as_fd())?;
-        Ok(Watched { inner, token, core })
+        Ok(Watched { inner, token, core, watches_writing: Cell::new(false) })
     }
 
     /// What is watched.
@@ -37,7 +41,11 @@ impl<T: AsFd> Watched<T> {
 
     /// The same for writing.
     pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.core.poll_side(self.token, Side::Write, context)
+        let writable = self.core.poll_side(self.token, Side::Write, context);
+        if writable.is_ready() {
+            self.watch_writing(false);
+        }
+        writable
     }
 
     /// An attempt to read met `WouldBlock`.
@@ -48,6 +56,14 @@ impl<T: AsFd> Watched<T> {
     /// An attempt to write met `WouldBlock`.
     pub fn clear_writable(&self) {
         self.core.clear_side(self.token, Side::Write);
+        // Room that came meanwhile is reported, because a change of what is watched reports what lasts anew.
+        self.watch_writing(true);
+    }
+
+    fn watch_writing(&self, wanted: bool) {
+        if self.watches_writing.replace(wanted) != wanted {
+            self.core.watch_writing(self.token, self.inner.as_fd(), wanted);
+        }
     }
 
     /// Repeats `attempt` until it does not meet `WouldBlock`, waiting in between until reading may succeed.
