@@ -59,6 +59,45 @@ fn unsafe_code_is_only_under_runtime_src_sys_and_each_block_says_why() {
     assert!(blocks > 0, "the check found the system calls");
 }
 
+/// P22: how `SocketAddr` lies in memory is nobody's business, so addresses for the system are written field by field.
+#[test]
+fn p22_addresses_are_never_cast() {
+    let mut with_addresses = 0;
+    for file in rust_files().into_iter().filter(SourceFile::is_product) {
+        for (number, line) in file.code_without_tests().lines().enumerate() {
+            let place = format!("{}:{}: {line}", file.path, number + 1);
+            assert!(!line.contains("transmute"), "{place}");
+            if line.contains("SocketAddr") {
+                with_addresses += 1;
+                let casts =
+                    ["*const", "*mut", "as_ptr", "as_mut_ptr", "&raw", "from_ref", "from_mut", "size_of", ".cast"];
+                assert!(!casts.iter().any(|cast| line.contains(cast)), "{place}");
+            }
+        }
+    }
+    assert!(with_addresses > 20);
+}
+
+/// P23: sums and products of sizes are checked, also in the build that ships, but for counters that mean to wrap.
+#[test]
+fn p23_arithmetic_is_checked_in_every_build() {
+    let manifest = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("a manifest");
+    let (_, release) = manifest.split_once("[profile.release]").expect("a release profile");
+    let release = release.split("[profile").next().unwrap_or(release);
+    assert!(release.contains("overflow-checks = true"));
+    let unchecked = ["wrapping_", "unchecked_", "overflowing_", "get_unchecked", ".set_len("];
+    // What tells an object from an earlier one in its place, and how often something was signalled.
+    let counters = ["generation", "path_count", "self.seen"];
+    let ships = |file: &SourceFile| file.is_product() && !["sim", "adversary"].contains(&file.crate_name());
+    for file in rust_files().into_iter().filter(ships) {
+        for (number, line) in file.code_without_tests().lines().enumerate() {
+            let wraps = unchecked.iter().any(|word| line.contains(word));
+            let counts = counters.iter().any(|counter| line.contains(counter));
+            assert!(!wraps || counts, "{}:{}: {line}", file.path, number + 1);
+        }
+    }
+}
+
 #[test]
 fn protocol_crates_are_no_std_safe_and_without_features() {
     for name in PROTOCOL_CRATES {

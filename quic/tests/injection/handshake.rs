@@ -1,6 +1,6 @@
 //! Keys and spaces: what is dropped before and after they are there, and the rules of Initial packets.
 
-use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
+use adversary::{PLAIN, Peer, Stage, Tweak, encode};
 use base::Duration;
 use base::Side::{Client, Server};
 use quic::wire::connection_id::ConnectionId;
@@ -79,24 +79,6 @@ fn a_client_drops_an_initial_with_a_token() {
     assert_eq!(opened(&mut peer), before + 1);
 }
 
-/// P4: a server without Retry has no use for a token, whatever it is.
-#[test]
-fn p4_a_server_takes_any_token_for_none() {
-    static TOKEN: [u8; 200] = [0x5e; 200];
-    for len in 0..200 {
-        let mut peer = Peer::against(Server, Stage::Begun);
-        let hello = peer.take_crypto(Level::Initial);
-        let mut payload = encode(&Frame::Crypto { offset: 0, data: &hello });
-        payload.resize(1000, 0);
-        let mut packet = peer.packet(Initial, &payload, Tweak { token: &TOKEN[..len], ..PLAIN });
-        packet.resize(1300, 0);
-        peer.deliver(packet);
-        assert_eq!(peer.target.len(), 1);
-        let sent: usize = peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
-        assert!(sent <= 3900, "a token nobody gave validates nothing");
-    }
-}
-
 /// A12 and RFC 9000 section 7.2: the source of the first packet stays.
 #[test]
 fn a12_a_changed_source_is_dropped() {
@@ -135,20 +117,6 @@ fn m12_coalesced_packets_of_others_are_skipped() {
     assert!(opened(&mut peer) <= before + 9);
 }
 
-/// P6: as many packets as a datagram can hold.
-#[test]
-fn p6_a_datagram_full_of_tiny_packets() {
-    let mut peer = Peer::against(Server, Stage::Begun);
-    let mut tiny = vec![0xc0, 0, 0, 0, 1, 8];
-    tiny.extend(peer.original.as_slice());
-    tiny.extend([0, 0, 0]);
-    peer.deliver(tiny.repeat(65_000 / tiny.len()));
-    assert!(peer.target.is_empty());
-    peer.advance_to(Stage::Established);
-    peer.deliver(tiny.repeat(65_000 / tiny.len()));
-    assert!(peer.is_open());
-}
-
 /// RFC 9001 section 5.7: a server has the keys for 1-RTT packets before it may use them.
 #[test]
 fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {
@@ -162,25 +130,6 @@ fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {
     peer.deliver([packet, early].concat());
     assert!(peer.events.contains(&Event::Established));
     assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
-}
-
-/// S19, RFC 9001 section 4.9.
-#[test]
-fn s19_packets_of_discarded_spaces_are_dropped() {
-    for target in [Client, Server] {
-        let mut peer = Peer::against(target, Stage::Established);
-        if target == Client {
-            peer.send_frame(OneRtt, &Frame::HandshakeDone);
-        }
-        assert!(peer.events.contains(&Event::Confirmed));
-        let before = opened(&mut peer);
-        for kind in [Initial, Handshake] {
-            // Not even a violation is seen any more.
-            peer.send(kind, &[0x3f]);
-        }
-        assert_eq!(opened(&mut peer), before);
-        assert!(peer.is_open());
-    }
 }
 
 /// A client throws Initial keys away with its first Handshake packet, a server with the first it receives.
@@ -221,45 +170,6 @@ fn a2_a_server_sends_three_times_what_came() {
     assert!(sent(&peer) > 3600, "validated by a Handshake packet: {}", sent(&peer));
 }
 
-/// P18: the ClientHello in three pieces in every order, with overlaps, in one packet or in three.
-#[test]
-fn p18_a_client_hello_in_pieces() {
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    for order in orders {
-        for cut in [1, 4, 5, 40, 100] {
-            for one_packet in [false, true] {
-                let mut peer = Peer::with(Server, Stage::Begun, Options::default());
-                let hello = peer.take_crypto(Level::Initial);
-                let ends = [0..cut + 3, cut..hello.len() - 2, hello.len() - 10..hello.len()];
-                let pieces = order.map(|index| {
-                    let range = ends[index].clone();
-                    encode(&Frame::Crypto { offset: range.start as u64, data: &hello[range] })
-                });
-                if one_packet {
-                    peer.send(Initial, &pieces.concat());
-                } else {
-                    pieces.iter().for_each(|piece| peer.send(Initial, piece));
-                }
-                peer.send_crypto(Level::Handshake);
-                assert!(peer.events.contains(&Event::Established), "{order:?} {cut} {one_packet}");
-            }
-        }
-    }
-}
-
-/// P17: a ticket in pieces of one byte.
-#[test]
-fn p17_post_handshake_messages_in_pieces() {
-    let mut peer = Peer::against(Client, Stage::Established);
-    // A NewSessionTicket: lifetime, age_add, nonce, ticket, no extensions.
-    let body = [&[0, 0, 0, 9][..], &[1, 2, 3, 4], &[1, 7], &[0, 3, 1, 2, 3], &[0, 0]].concat();
-    let message = [&[4, 0, 0, body.len() as u8][..], &body].concat();
-    for (offset, byte) in message.iter().enumerate() {
-        peer.send_frame(OneRtt, &Frame::Crypto { offset: offset as u64, data: &[*byte] });
-        assert!(peer.is_open(), "{:?}", peer.events);
-    }
-}
-
 /// RFC 9001 section 6.5: packets of the last generation of keys are good for three PTOs, and no longer.
 #[test]
 fn late_packets_of_the_last_keys_are_opened_for_a_while() {
@@ -275,21 +185,4 @@ fn late_packets_of_the_last_keys_are_opened_for_a_while() {
         assert_eq!(opened(&mut peer), before + counts, "after {wait:?}");
         assert!(peer.is_open());
     }
-}
-
-/// S15: the packet of a key update, delivered again and again, updates once.
-#[test]
-fn s15_a_repeated_key_update_updates_once() {
-    let mut peer = Peer::against(Server, Stage::Established);
-    peer.update_keys();
-    let update = peer.packet(OneRtt, &[0x01; 30], PLAIN);
-    for _ in 0..3 {
-        peer.deliver(update.clone());
-        peer.wait(Duration::from_secs(3));
-    }
-    assert_eq!(peer.connection().stats().key_updates, 1);
-    assert!(peer.is_open());
-    let before = opened(&mut peer);
-    peer.send(OneRtt, &[0x01; 30]);
-    assert_eq!(opened(&mut peer), before + 1);
 }

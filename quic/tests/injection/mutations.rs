@@ -1,7 +1,7 @@
 //! Every truncation and every single-byte change of every datagram of a handshake, as it is on the wire and under the
 //! seal; random datagrams; and a server that serves on.
 
-use adversary::{Options, PLAIN, Peer, Stage};
+use adversary::{Options, Peer, Stage};
 use base::Side::{self, Client, Server};
 use base::{Duration, Random};
 use quic::wire::frame::PacketKind::{self, Handshake, Initial, OneRtt};
@@ -135,42 +135,6 @@ fn a_server_keeps_nothing_of_a_hundred_thousand_random_datagrams() {
         peer.datagrams.clear();
     }
     peer.advance_to(Stage::Established);
-}
-
-/// S14: first packets that fail at each step, then one that does not.
-#[test]
-fn s14_failed_first_packets_leave_nothing_behind() {
-    let mut peer = Peer::with(Server, Stage::Begun, Options::default());
-    let hello = peer.take_crypto(Level::Initial);
-    let payload = adversary::encode(&quic::wire::frame::Frame::Crypto { offset: 0, data: &hello });
-    // Not decryptable.
-    let mut bad = peer.padded_packet(Initial, &payload);
-    bad[600] ^= 1;
-    peer.deliver(bad);
-    assert!(peer.target.is_empty());
-    // Reserved bits, TLS nonsense, nonsense frames: each begins a connection that is closed at once, of another ID.
-    for payload in [&[0x06, 0, 4, 1, 0, 0, 0][..], &[0x3f], &[0x1d, 0, 0], &[]] {
-        let mut other = Peer::with(Server, Stage::Begun, Options { seed: 77, ..Options::default() });
-        std::mem::swap(&mut other.target, &mut peer.target);
-        let mut padded = payload.to_vec();
-        padded.resize(if payload.is_empty() { 0 } else { 1200 }, 0);
-        let mut packet = other.packet(Initial, &padded, PLAIN);
-        packet.resize(packet.len().max(1200), 0);
-        other.deliver(packet.clone());
-        assert_eq!(other.target.len(), 1);
-        assert!(!other.closes().is_empty());
-        // The packet again belongs to the connection that closes, and begins no other.
-        other.deliver(packet);
-        assert_eq!(other.target.len(), 1);
-        other.wait(Duration::from_secs(20));
-        assert!(other.target.is_empty());
-        std::mem::swap(&mut other.target, &mut peer.target);
-        peer.now = other.now;
-    }
-    peer.send(Initial, &payload);
-    peer.send_crypto(Level::Handshake);
-    assert!(peer.events.contains(&quic::Event::Established));
-    assert_eq!(peer.target.len(), 1);
 }
 
 /// A late copy of the first packet, after the handshake, begins no second connection.

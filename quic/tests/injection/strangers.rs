@@ -3,12 +3,9 @@
 use adversary::{Options, PLAIN, Peer, Stage, Tweak};
 use base::Duration;
 use base::Random;
-use base::Side::{Client, Server};
-use quic::CloseReason;
-use quic::wire::connection_id::ConnectionId;
+use base::Side::Server;
 use quic::wire::frame::Frame;
-use quic::wire::frame::PacketKind::{Initial, OneRtt};
-use quic::wire::header::Header;
+use quic::wire::frame::PacketKind::OneRtt;
 use quic::wire::transport_parameters::TransportParameters;
 use sim::SeededRandom;
 
@@ -154,90 +151,5 @@ fn a_server_answers_unknown_versions_in_full_datagrams_only() {
         assert_eq!(answer[5..5 + ids.len()], ids);
         assert_eq!(answer[5 + ids.len()..], [0, 0, 0, 1]);
         assert!(peer.target.is_empty());
-    }
-}
-
-/// S10: Version Negotiation is never answered by a server, alone or with a connection.
-#[test]
-fn s10_a_server_never_answers_version_negotiation() {
-    for stage in [Stage::Begun, Stage::Keys, Stage::Established] {
-        let mut peer = Peer::against(Server, stage);
-        peer.datagrams.clear();
-        for destination in [peer.destination, peer.original] {
-            for versions in [&[][..], &[0, 0, 0, 1], &[0x1a, 0x2a, 0x3a, 0x4a, 0, 0, 0, 2]] {
-                let mut packet = of_version(0, destination.as_slice(), peer.source.as_slice(), 0);
-                packet.extend(versions);
-                peer.deliver(packet.clone());
-                packet.resize(1200, 0xff);
-                peer.deliver(packet);
-            }
-        }
-        assert!(peer.datagrams.is_empty() && peer.reason().is_none());
-    }
-    // Nor by a client, or for a version of which it knows nothing.
-    let mut peer = Peer::against(Client, Stage::Established);
-    peer.datagrams.clear();
-    peer.deliver(of_version(0x0a0a_0a0a, &[1; 8], &[2; 8], 1200));
-    peer.deliver(of_version(0x0a0a_0a0a, peer.destination.as_slice(), &[2; 8], 1200));
-    assert!(peer.datagrams.is_empty() && peer.is_open());
-}
-
-/// S11: a client believes it only as the first answer, with its own IDs, and without the version in use.
-#[test]
-fn s11_a_client_believes_version_negotiation_only_as_the_answer_to_its_first_packet() {
-    let offer = |peer: &Peer, destination: ConnectionId, source: ConnectionId, versions: &[u32]| {
-        let _ = peer;
-        let mut packet = of_version(0, destination.as_slice(), source.as_slice(), 0);
-        versions.iter().for_each(|version| packet.extend(version.to_be_bytes()));
-        packet
-    };
-    let other = ConnectionId::new(&[9; 8]).unwrap();
-    let mut peer = Peer::against(Client, Stage::Begun);
-    let (ours, theirs) = (peer.destination, peer.original);
-    for (destination, source, versions) in [
-        (ours, other, &[2][..]),
-        (ours, peer.source, &[2]),
-        (ours, ConnectionId::EMPTY, &[2]),
-        (ours, theirs, &[2, 1]),
-        (ours, theirs, &[1]),
-        (ours, theirs, &[]),
-    ] {
-        peer.deliver(offer(&peer, destination, source, versions));
-        assert!(peer.is_open(), "{destination} {source} {versions:?}");
-    }
-    let mut half = offer(&peer, ours, theirs, &[2, 3]);
-    half.pop();
-    peer.deliver(half);
-    assert!(peer.is_open());
-    // After a packet of the server.
-    let mut later = Peer::against(Client, Stage::Begun);
-    later.send(Initial, &[1]);
-    let packet = offer(&later, later.destination, later.original, &[2]);
-    later.deliver(packet);
-    assert!(later.is_open());
-    later.advance_to(Stage::Established);
-    // And now the real one.
-    peer.datagrams.clear();
-    peer.deliver(offer(&peer, ours, theirs, &[2, 0x1a2a_3a4a]));
-    assert_eq!(peer.reason(), Some(&CloseReason::VersionNegotiation { offered: vec![2, 0x1a2a_3a4a] }));
-    assert!(peer.datagrams.is_empty() && peer.target.is_empty());
-}
-
-/// P5: Retry packets of every length; none is asked for, so none is believed.
-#[test]
-fn p5_retry_packets_are_dropped_by_who_did_not_ask() {
-    for target in [Client, Server] {
-        let mut peer = Peer::against(target, Stage::Keys);
-        for len in 0..60 {
-            let mut packet = vec![0xf0, 0, 0, 0, 1, 8];
-            packet.extend(peer.destination.as_slice());
-            packet.push(8);
-            packet.extend(peer.source.as_slice());
-            packet.resize(packet.len() + len, 7);
-            assert!(len < 17 || matches!(Header::decode(&packet, 8), Ok(Header::Retry { .. })));
-            peer.deliver(packet);
-        }
-        assert!(peer.reason().is_none());
-        peer.advance_from_keys();
     }
 }

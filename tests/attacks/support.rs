@@ -1,0 +1,103 @@
+//! What several letters need: frames by hand, and connections of different configurations.
+
+use adversary::{Options, Peer, Stage, push};
+use base::{Side, StreamId, VarInt};
+use quic::wire::connection_id::{ConnectionId, ResetToken};
+use quic::wire::frame::{Frame, PacketKind, StreamFrame};
+use quic::wire::transport_parameters::TransportParameters;
+use quic::{CloseReason, Config, Violation};
+use std::rc::Rc;
+use tls::Level;
+
+/// The largest number there is.
+pub(crate) const MAX: u64 = (1 << 62) - 1;
+
+/// A stream by its number.
+pub(crate) fn id(value: u64) -> StreamId {
+    StreamId::from_varint(VarInt::new(value).unwrap())
+}
+
+/// A frame type and integers.
+pub(crate) fn raw(frame_type: u8, values: &[u64]) -> Vec<u8> {
+    let mut bytes = vec![frame_type];
+    values.iter().for_each(|value| push(&mut bytes, *value));
+    bytes
+}
+
+/// A STREAM frame.
+pub(crate) fn stream(value: u64, offset: u64, data: &[u8], fin: bool) -> Frame<'_> {
+    Frame::Stream(StreamFrame { id: id(value), offset, data, fin })
+}
+
+/// A NEW_CONNECTION_ID frame whose ID and token are its number.
+#[allow(dead_code)]
+pub(crate) fn new_id(number: u64, retire_prior_to: u64) -> Frame<'static> {
+    let mut token = [0x55; 16];
+    token[..8].copy_from_slice(&number.to_be_bytes());
+    Frame::NewConnectionId {
+        sequence_number: number,
+        retire_prior_to,
+        connection_id: ConnectionId::new(&(number + (1 << 32)).to_be_bytes()).unwrap(),
+        reset_token: ResetToken(token),
+    }
+}
+
+/// An established connection that was sent one packet.
+pub(crate) fn after(target: Side, payload: &[u8]) -> Peer {
+    let mut peer = Peer::against(target, Stage::Established);
+    peer.send(PacketKind::OneRtt, payload);
+    peer
+}
+
+/// An established connection with a configuration, whose packets are not kept: for floods.
+#[allow(dead_code)]
+pub(crate) fn flooded(target: Side, config: Config) -> Peer {
+    let mut peer = Peer::with(target, Stage::Established, Options { config, ..Options::default() });
+    peer.forget();
+    peer.keeps = false;
+    peer
+}
+
+/// As far as a handshake goes in which the peer's transport parameters are changed.
+pub(crate) fn with_parameters(
+    target: Side,
+    parameters: impl Fn(TransportParameters, Side) -> Vec<u8> + 'static,
+) -> Peer {
+    let options = Options { parameters: Rc::new(parameters), ..Options::default() };
+    let mut peer = Peer::with(target, Stage::Begun, options);
+    peer.send_crypto(Level::Initial);
+    if peer.has_keys(PacketKind::Handshake) {
+        peer.send_crypto(Level::Handshake);
+    }
+    peer
+}
+
+/// What the target closed for, whether or not its close was kept.
+#[allow(dead_code)]
+pub(crate) fn breach(peer: &Peer) -> Option<Violation> {
+    match peer.reason() {
+        Some(CloseReason::Violation { violation, .. }) => Some(*violation),
+        _ => None,
+    }
+}
+
+/// A CRYPTO frame.
+pub(crate) fn crypto(offset: u64, data: &[u8]) -> Vec<u8> {
+    adversary::encode(&Frame::Crypto { offset, data })
+}
+
+/// One element of DER: its tag and its contents.
+pub(crate) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let contents = parts.concat();
+    let mut out = vec![tag];
+    if contents.len() < 0x80 {
+        out.push(contents.len() as u8);
+    } else {
+        let bytes = contents.len().to_be_bytes();
+        let significant: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+        out.push(0x80 | significant.len() as u8);
+        out.extend(significant);
+    }
+    out.extend(contents);
+    out
+}
