@@ -117,7 +117,7 @@ impl Pair {
         while carry(self.now, &mut self.buffer, (&mut self.client, &mut ignored.0), (&mut self.server, &mut ignored.1))
             || carry(self.now, &mut self.buffer, (&mut self.server, &mut ignored.0), (&mut self.client, &mut ignored.1))
         {
-            self.now = self.now + TRAVEL;
+            self.now += TRAVEL;
         }
     }
 
@@ -129,7 +129,7 @@ impl Pair {
         self.settle();
         // The last acknowledgments wait for their time.
         for _ in 0..4 {
-            self.now = self.now + Duration::from_millis(30);
+            self.now += Duration::from_millis(30);
             self.client.on_timeout(self.now);
             self.server.on_timeout(self.now);
             self.settle();
@@ -166,14 +166,10 @@ impl Pair {
             let spent = &mut self.spent;
             for _ in 0..4 {
                 let from = (&mut self.client, &mut spent.transmitting);
-                self.batches += u64::from(carry(
-                    self.now,
-                    &mut self.buffer,
-                    from,
-                    (&mut self.server, &mut spent.receiving),
-                ));
+                self.batches +=
+                    u64::from(carry(self.now, &mut self.buffer, from, (&mut self.server, &mut spent.receiving)));
             }
-            self.now = self.now + TRAVEL;
+            self.now += TRAVEL;
             timed(&mut spent.reading, || {
                 while let Some(ready) = self.server.poll_ready() {
                     let connection = self.server.connection_mut(ready).unwrap();
@@ -187,7 +183,7 @@ impl Pair {
             });
             let from = (&mut self.server, &mut spent.acknowledging);
             carry(self.now, &mut self.buffer, from, (&mut self.client, &mut spent.acknowledged));
-            self.now = self.now + TRAVEL;
+            self.now += TRAVEL;
             self.client.on_timeout(self.now);
             self.server.on_timeout(self.now);
         }

@@ -165,6 +165,11 @@ impl Spaces {
         self.spaces.get_mut(space as usize)?.as_deref_mut()
     }
 
+    /// Whether the spaces of the handshake are gone for good.
+    pub const fn is_only_application(&self) -> bool {
+        matches!(self.discarded, [true, true, _])
+    }
+
     /// Every space that has keys.
     pub fn iter(&self) -> impl Iterator<Item = &Space> {
         self.spaces.iter().flatten().map(|space| &**space)

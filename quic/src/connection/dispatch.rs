@@ -1,31 +1,31 @@
 //! Frame -> the component that owns it: one arm, one call.
 
 use super::state::Connection;
+use crate::endpoint::ids::ID_LEN;
 use crate::error::{CloseReason, printable_reason};
 use crate::handshake::HandshakeError;
 use crate::lifecycle::CloseFrame;
 use crate::turn::Turn;
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::frame::{AckFrame, Frame};
+use crate::wire::frame::{AckFrame, Frame, StreamFrame};
+use crate::wire::header;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, Side};
 
 impl Connection {
-    /// One frame of a packet in `space`, which may hold it, and which was sent to `destination`.
+    /// One frame of a packet in `space`, which may hold it, and which has this header.
     pub(super) fn dispatch(
         &mut self,
         turn: &mut Turn<'_>,
         space: PacketNumberSpace,
-        destination: ConnectionId,
+        header: &[u8],
         frame: &Frame<'_>,
     ) -> Result<(), Violation> {
         match *frame {
             Frame::Padding { .. } | Frame::Ping => Ok(()),
             Frame::Ack(ref ack) => self.on_ack(turn, space, ack),
-            Frame::Stream(ref stream) => {
-                self.streams.on_stream(turn.now, stream, self.recovery.rtt().smoothed(), &mut turn.scratch.chunks)
-            }
+            Frame::Stream(ref stream) => self.on_stream(turn, stream),
             Frame::Crypto { offset, data } => self.on_crypto(turn, space, offset, data),
             Frame::ResetStream { id, error_code, final_size } => {
                 self.streams.on_reset_stream(id, error_code, final_size)
@@ -48,6 +48,8 @@ impl Connection {
             }
             Frame::RetireConnectionId { sequence_number } => {
                 // Our IDs are not kept in a table of routes, so a retired one needs no further care.
+                let destination = header::destination_connection_id(header, ID_LEN).and_then(ConnectionId::new);
+                let destination = destination.unwrap_or(ConnectionId::EMPTY);
                 self.local_ids.on_retire(sequence_number, destination).map(|_retired| ())
             }
             Frame::PathChallenge { data } => {
@@ -78,6 +80,12 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// One STREAM frame of a 1-RTT packet.
+    #[inline]
+    pub(super) fn on_stream(&mut self, turn: &mut Turn<'_>, stream: &StreamFrame<'_>) -> Result<(), Violation> {
+        self.streams.on_stream(turn.now, stream, self.recovery.rtt().smoothed(), &mut turn.scratch.chunks)
     }
 
     fn on_ack(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace, ack: &AckFrame<'_>) -> Result<(), Violation> {

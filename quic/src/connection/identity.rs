@@ -8,7 +8,7 @@ use base::Instant;
 impl Connection {
     /// Whether `id` is one of ours that is in use.
     pub fn has_local_id(&self, id: &[u8]) -> bool {
-        ConnectionId::new(id).is_some_and(|id| self.local_ids.contains(id))
+        self.local_ids.contains(id)
     }
 
     /// Whether the peer is to be given another connection ID.

@@ -4,14 +4,15 @@ use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
+use crate::endpoint::ids::ID_LEN;
 use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::trace::Trace;
 use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::frame::{Frame, PacketKind};
-use crate::wire::header::{Header, Long};
+use crate::wire::frame::{Frame, PacketKind, StreamFrame};
+use crate::wire::header::{self, Header, Long};
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
 use alloc::vec::Vec;
@@ -24,7 +25,6 @@ const MAX_COALESCED: usize = 8;
 /// A packet's place in the datagram and what its header says.
 struct Protected {
     kind: PacketKind,
-    destination: ConnectionId,
     /// The source connection ID of a long header.
     source: Option<ConnectionId>,
     packet_number_offset: usize,
@@ -72,43 +72,51 @@ impl Connection {
         is_small: bool,
     ) -> Result<usize, Discard> {
         let len = bytes.len();
-        let (protected, end) = match Header::decode(bytes, crate::endpoint::ids::ID_LEN)? {
+        if let Some(packet_number_offset) = header::decode_short(bytes, ID_LEN)? {
+            let protected =
+                Protected { kind: PacketKind::OneRtt, source: None, packet_number_offset, has_token: false };
+            self.receive_expected(turn, ecn, &protected, bytes, is_small);
+            return Ok(len);
+        }
+        let (protected, end) = match Header::decode(bytes, ID_LEN)? {
             Header::Initial(long) => Self::long(PacketKind::Initial, &long),
             Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
-            Header::OneRtt(short) => {
-                let protected = Protected {
-                    kind: PacketKind::OneRtt,
-                    destination: short.destination,
-                    source: None,
-                    packet_number_offset: short.packet_number_offset,
-                    has_token: false,
-                };
-                (protected, len)
-            }
             Header::VersionNegotiation { destination, source, versions } => {
                 let versions = bytes.get(versions).unwrap_or(&[]);
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
             // RFC 9000 s17.2.5.2: a client drops a Retry it has no use for. Answering one comes with address validation.
-            Header::Retry { .. } | Header::OtherVersion { .. } => return Err(Discard::UnexpectedPacketType),
+            Header::OneRtt(_) | Header::Retry { .. } | Header::OtherVersion { .. } => {
+                return Err(Discard::UnexpectedPacketType);
+            }
         };
         let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
-        let result = match self.expects(&protected, is_small) {
-            Ok(()) => self.receive_protected(turn, ecn, &protected, packet),
+        self.receive_expected(turn, ecn, &protected, packet, is_small);
+        Ok(end)
+    }
+
+    /// One packet whose header is read. RFC 9000 s12.2: if it is of no use, the packets after it are still looked at.
+    fn receive_expected(
+        &mut self,
+        turn: &mut Turn<'_>,
+        ecn: Ecn,
+        protected: &Protected,
+        packet: &mut [u8],
+        is_small: bool,
+    ) {
+        let result = match self.expects(protected, packet, is_small) {
+            Ok(()) => self.receive_protected(turn, ecn, protected, packet),
             Err(discard) => Err(discard),
         };
         if let Err(discard) = result {
-            // RFC 9000 s12.2: the packets after one of no use are still looked at.
             self.dropped(turn, discard);
         }
-        Ok(end)
     }
 
     fn long(kind: PacketKind, long: &Long) -> (Protected, usize) {
         let protected = Protected {
             kind,
-            destination: long.destination,
             source: Some(long.source),
             packet_number_offset: long.packet_number_offset,
             has_token: !long.token.is_empty(),
@@ -117,9 +125,10 @@ impl Connection {
     }
 
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
-    fn accepts_destination(&self, destination: ConnectionId) -> bool {
+    fn accepts_destination(&self, packet: &[u8]) -> bool {
+        let Some(destination) = header::destination_connection_id(packet, ID_LEN) else { return false };
         self.local_ids.contains(destination)
-            || (self.side == Side::Server && destination == self.handshake_ids.original_destination)
+            || (self.side == Side::Server && destination == self.handshake_ids.original_destination.as_slice())
     }
 
     fn dropped(&mut self, turn: &Turn<'_>, discard: Discard) {
@@ -162,7 +171,8 @@ impl Connection {
         if let Lifecycle::Closing(closing) = &mut self.lifecycle {
             closing.on_packet();
         }
-        let payload = packet.get(opened.payload.clone()).unwrap_or(&[]);
+        let (header, payload) = packet.split_at(opened.payload.start);
+        let payload = payload.get(..opened.payload.len()).unwrap_or(&[]);
         if !self.lifecycle.is_open() {
             self.look_for_close(turn, payload);
             return Ok(());
@@ -184,7 +194,7 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        match self.on_payload(turn, protected, payload) {
+        match self.on_payload(turn, protected.kind, header, payload) {
             Ok(ack_eliciting) => {
                 if let Some(space) = self.spaces.get_mut(id) {
                     let delay = self.config.max_ack_delay;
@@ -199,8 +209,8 @@ impl Connection {
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
-    fn expects(&self, protected: &Protected, is_small: bool) -> Result<(), Discard> {
-        if !self.accepts_destination(protected.destination) {
+    fn expects(&self, protected: &Protected, packet: &[u8], is_small: bool) -> Result<(), Discard> {
+        if !self.accepts_destination(packet) {
             return Err(Discard::WrongConnectionId);
         }
         if protected.kind == PacketKind::Initial {
@@ -238,28 +248,35 @@ impl Connection {
     fn on_payload(
         &mut self,
         turn: &mut Turn<'_>,
-        protected: &Protected,
+        kind: PacketKind,
+        header: &[u8],
         payload: &[u8],
     ) -> Result<bool, (Violation, u64)> {
         let mut reader = Reader::new(payload);
         if reader.is_empty() {
             return Err((Violation::EmptyPacket, 0));
         }
-        let Protected { kind, destination, .. } = *protected;
         let space = space_of(kind);
         let mut ack_eliciting = false;
         while !reader.is_empty() {
             let bytes = reader.peek();
             let blame = |violation| (violation, frame_type(bytes));
+            if self.config.trace.is_some() {
+                self.trace(turn.now, Trace::FrameReceived { space, frame_type: frame_type(bytes) });
+            }
+            if kind == PacketKind::OneRtt
+                && let Some(stream) = StreamFrame::decode_next(&mut reader).map_err(blame)?
+            {
+                ack_eliciting = true;
+                self.on_stream(turn, &stream).map_err(blame)?;
+                continue;
+            }
             let frame = Frame::decode(&mut reader).map_err(blame)?;
             if !frame.is_allowed_in(kind) {
                 return Err(blame(Violation::FrameInWrongPacket));
             }
             ack_eliciting |= frame.is_ack_eliciting();
-            if self.config.trace.is_some() {
-                self.trace(turn.now, Trace::FrameReceived { space, frame_type: frame_type(bytes) });
-            }
-            self.dispatch(turn, space, destination, &frame).map_err(blame)?;
+            self.dispatch(turn, space, header, &frame).map_err(blame)?;
             if !self.lifecycle.is_open() {
                 break;
             }

@@ -128,12 +128,18 @@ impl Connection {
     /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
     fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
         let constraint = self.constraint(turn.now, place.len());
+        if self.spaces.is_only_application() {
+            // From the confirmation of the handshake on a datagram is one packet.
+            let id = PacketNumberSpace::ApplicationData;
+            let len = match permission(self.interest(turn.now, id), constraint) {
+                Permission::Nothing => 0,
+                permission => self.fill_packet(turn, place, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
+            };
+            return self.filled(len, constraint);
+        }
         let permissions = PacketNumberSpace::ALL.map(|space| permission(self.interest(turn.now, space), constraint));
         let Some(last) = permissions.iter().rposition(|permission| *permission != Permission::Nothing) else {
-            if constraint == Constraint::None {
-                self.recovery.on_application_limited();
-            }
-            return 0;
+            return self.filled(0, constraint);
         };
         // RFC 9000 s14.1: some packets make their datagram one of at least 1200 bytes.
         let mut needs_padding = false;
@@ -149,6 +155,14 @@ impl Connection {
             // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
             let padded_len = (index == last).then_some(MIN_DATAGRAM_SIZE.saturating_sub(len));
             len += self.fill_packet(turn, rest, space, permission, padded_len, &mut needs_padding);
+        }
+        self.filled(len, constraint)
+    }
+
+    /// A datagram of `len` bytes is complete, or there is none.
+    fn filled(&mut self, len: usize, constraint: Constraint) -> usize {
+        if len == 0 && constraint == Constraint::None {
+            self.recovery.on_application_limited();
         }
         self.path.amplification.on_datagram_sent(len);
         len
@@ -203,6 +217,7 @@ impl Connection {
     }
 
     /// Writes the header of the next packet of the space.
+    #[inline]
     fn begin_packet(
         &mut self,
         now: Instant,
@@ -235,7 +250,7 @@ impl Connection {
                 header::encode_short(&mut writer, destination, space.seal.key_phase(), false, number, number_len)
             }
         };
-        layout.ok().map(|layout| (number, layout))
+        Some((number, layout.ok()?))
     }
 
     /// RFC 9002 section 6.2.4: a probe carries new data, or else what is oldest and unacknowledged, or else a PING.

@@ -76,8 +76,9 @@ impl LocalIds {
     }
 
     /// Whether the peer may send to this one.
-    pub fn contains(&self, id: ConnectionId) -> bool {
-        self.active().any(|active| active == id)
+    #[inline]
+    pub fn contains(&self, id: &[u8]) -> bool {
+        self.active.iter().any(|entry| entry.id.as_slice() == id)
     }
 
     /// Whether something waits to be sent.
@@ -211,10 +212,10 @@ mod tests {
         let mut ids = issued(4);
         assert_eq!(ids.on_retire(0, id(1)), Ok(Some(id(0))));
         assert_eq!(ids.on_retire(0, id(1)), Ok(None));
-        assert_eq!((ids.wanted(), ids.contains(id(0))), (1, false));
+        assert_eq!((ids.wanted(), ids.contains(id(0).as_slice())), (1, false));
         assert_eq!(ids.on_retire(4, id(1)), Err(Violation::RetiredUnknown));
         assert_eq!(ids.on_retire(1, id(1)), Err(Violation::RetiredInUse));
-        assert!(ids.contains(id(1)));
+        assert!(ids.contains(id(1).as_slice()));
         // A retired ID is not announced any more.
         assert_eq!(ids.on_retire(2, id(1)), Ok(Some(id(2))));
         assert_eq!(sent(&mut ids, 1200), [1, 3]);

@@ -95,23 +95,11 @@ impl Schedule {
         *current = wanted;
     }
 
-    fn queue(&self, queue: Queue) -> &VecDeque<StreamId> {
-        let [control, lost, end, data] = &self.queues;
-        match queue {
-            Queue::Control => control,
-            Queue::Lost => lost,
-            Queue::End => end,
-            Queue::Data => data,
-        }
+    const fn queue(&self, queue: Queue) -> &VecDeque<StreamId> {
+        &self.queues[queue as usize]
     }
 
-    fn queue_mut(&mut self, queue: Queue) -> &mut VecDeque<StreamId> {
-        let [control, lost, end, data] = &mut self.queues;
-        match queue {
-            Queue::Control => control,
-            Queue::Lost => lost,
-            Queue::End => end,
-            Queue::Data => data,
-        }
+    const fn queue_mut(&mut self, queue: Queue) -> &mut VecDeque<StreamId> {
+        &mut self.queues[queue as usize]
     }
 }

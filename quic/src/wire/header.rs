@@ -103,10 +103,9 @@ impl Header {
     pub fn decode(datagram: &[u8], local_connection_id_len: usize) -> Result<Header, Discard> {
         let mut reader = Reader::new(datagram);
         let first_byte = reader.u8()?;
-        if first_byte & LONG_FORM == 0 {
-            check_fixed_bit(first_byte)?;
+        if let Some(packet_number_offset) = decode_short(datagram, local_connection_id_len)? {
             let destination = connection_id(reader.bytes(local_connection_id_len)?)?;
-            return Ok(Header::OneRtt(Short { destination, packet_number_offset: reader.position() }));
+            return Ok(Header::OneRtt(Short { destination, packet_number_offset }));
         }
         let version = Version(reader.u32()?);
         let destination = prefixed_range(&mut reader)?;
@@ -141,6 +140,19 @@ impl Header {
             _ => Header::Handshake(long),
         })
     }
+}
+
+/// Where the packet number of a short header begins, which is all there is to know of one besides its connection ID; `None`
+/// for a long header.
+#[inline]
+pub fn decode_short(datagram: &[u8], local_connection_id_len: usize) -> Result<Option<usize>, Discard> {
+    let first_byte = *datagram.first().ok_or(Discard::TooShort)?;
+    if first_byte & LONG_FORM != 0 {
+        return Ok(None);
+    }
+    check_fixed_bit(first_byte)?;
+    let packet_number_offset = 1 + local_connection_id_len;
+    if datagram.len() < packet_number_offset { Err(Discard::TooShort) } else { Ok(Some(packet_number_offset)) }
 }
 
 /// The destination connection ID of a datagram's first packet, by what is the same in all versions (RFC 8999 section 5),

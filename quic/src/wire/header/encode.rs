@@ -82,6 +82,7 @@ pub fn encode_handshake(
 }
 
 /// Writes the header of a 1-RTT packet (section 17.3.1).
+#[inline]
 pub fn encode_short(
     writer: &mut Writer<'_>,
     destination: ConnectionId,
