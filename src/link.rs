@@ -69,6 +69,8 @@ struct State {
     ending: Option<Ending>,
     /// Counts up whenever streams become available.
     streams_available: u64,
+    /// How the migration that was asked for ended.
+    migrated: Option<bool>,
 }
 
 /// What became of a connection.
@@ -284,7 +286,14 @@ impl Link {
         while let Some(event) = endpoint.poll_event(now) {
             match event {
                 EndpointEvent::Established(handle) => self.on_established(endpoint, handle),
-                EndpointEvent::Http(handle, event) => self.on_http(handle, event),
+                EndpointEvent::Http(handle, event) => {
+                    if let Event::Request { .. } = event {
+                        self.follow_peer(endpoint, handle);
+                    }
+                    self.on_http(handle, event);
+                }
+                EndpointEvent::Migrated(handle) => self.change(handle, |state| state.migrated = Some(true)),
+                EndpointEvent::MigrationFailed(handle) => self.change(handle, |state| state.migrated = Some(false)),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(handle, reason),
             }
         }
@@ -306,6 +315,15 @@ impl Link {
             state.established = true;
             state.streams_available += 1;
         });
+    }
+
+    /// Clients move, and a request is told where its own has been found to be. Here and not at each packet, because an
+    /// address is only good for as long as it is looked at.
+    fn follow_peer(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
+        if let Some(connection) = endpoint.quic().connection(handle) {
+            let remote = connection.four_tuple().remote;
+            self.connection(handle, |known| known.remote = remote);
+        }
     }
 
     fn on_http(&self, handle: ConnectionHandle, event: Event) {

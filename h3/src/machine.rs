@@ -20,6 +20,10 @@ use quic::{CloseReason, ConnectError, ConnectionHandle};
 pub enum EndpointEvent {
     /// The handshake is complete: requests can be made.
     Established(ConnectionHandle),
+    /// A migration that was asked for is done: all is sent from the new address.
+    Migrated(ConnectionHandle),
+    /// One failed: the connection stays where it is.
+    MigrationFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
     /// The connection is over; nothing of it follows.
@@ -107,6 +111,8 @@ impl Endpoint {
             match event {
                 quic::Event::Established => self.establish(now, handle),
                 quic::Event::Confirmed => {}
+                quic::Event::Migrated(_) => self.events.push_back(EndpointEvent::Migrated(handle)),
+                quic::Event::MigrationFailed(_) => self.events.push_back(EndpointEvent::MigrationFailed(handle)),
                 quic::Event::Stream(event) => {
                     self.with(now, handle, |http, transport| deliver(http, transport, event));
                 }

@@ -105,6 +105,7 @@ impl Host {
                 EndpointEvent::Established(handle) => self.handle = Some(handle),
                 EndpointEvent::Closed(_, reason) => self.closed = Some(reason),
                 EndpointEvent::Http(_, event) => self.on_event(event),
+                EndpointEvent::Migrated(_) | EndpointEvent::MigrationFailed(_) => panic!("nobody migrates"),
             }
         }
         if self.is_client && self.handle.is_some() {

@@ -26,6 +26,10 @@ pub struct Config {
     pub max_ack_delay: Duration,
     /// Connection IDs of the peer that are kept. Default 4: one in use, one for a migration, and two to spare.
     pub active_connection_id_limit: u64,
+    /// A server asks its clients not to move to other addresses (RFC 9000 section 18.2). Default false; for servers behind
+    /// something that finds them by the client's address. Addresses that change without the client knowing are followed all
+    /// the same.
+    pub disable_active_migration: bool,
     /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
     pub max_udp_payload_size: u16,
     /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC 9001
@@ -49,6 +53,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             max_ack_delay: Duration::from_millis(25),
             active_connection_id_limit: 4,
+            disable_active_migration: false,
             max_udp_payload_size: 1452,
             max_forged_packets: u64::MAX,
             key_update_packets: 1 << 22,

@@ -7,8 +7,10 @@
 //! | `receive` | datagram -> packets -> frames |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
+//! | `paths` | another address of the peer or of our own |
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `transmit` | components -> frames -> packets -> datagrams |
+//! | `transmit_path` | challenges and answers on the paths that are not in use |
 //! | `timeout` | deadlines |
 //! | `identity` | connection IDs and the reset token, for the endpoint |
 //! | `application` | the calls of the application |
@@ -18,10 +20,12 @@ pub mod budget;
 mod dispatch;
 mod establish;
 mod identity;
+mod paths;
 mod receive;
 mod recovered;
 mod state;
 mod timeout;
 mod transmit;
+mod transmit_path;
 
 pub use state::{Connection, NewConnection};

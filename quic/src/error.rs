@@ -117,3 +117,32 @@ impl fmt::Display for ConnectError {
 }
 
 impl core::error::Error for ConnectError {}
+
+/// A client cannot migrate now (RFC 9000 section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrateError {
+    /// Only clients migrate.
+    Server,
+    /// The handshake is not confirmed yet, or the connection is over.
+    NotConfirmed,
+    /// The server asks its clients not to (disable_active_migration, section 18.2).
+    Disabled,
+    /// The server has given no connection ID that was not used before, for now or at all (section 9.5).
+    NoConnectionId,
+    /// The address is in use already, or was a moment ago.
+    InUse,
+}
+
+impl fmt::Display for MigrateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MigrateError::Server => "only a client can migrate",
+            MigrateError::NotConfirmed => "the handshake is not confirmed, or the connection is over",
+            MigrateError::Disabled => "the server asks its clients not to migrate",
+            MigrateError::NoConnectionId => "the server has given no unused connection ID",
+            MigrateError::InUse => "the address is in use already",
+        })
+    }
+}
+
+impl core::error::Error for MigrateError {}

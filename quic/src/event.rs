@@ -2,6 +2,7 @@
 
 use crate::error::CloseReason;
 use crate::stream::StreamEvent;
+use base::FourTuple;
 
 /// One thing the application may want to know. Asked for with `poll_event`; nothing is called back.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,10 @@ pub enum Event {
     Confirmed,
     /// Something happened on a stream.
     Stream(StreamEvent),
+    /// A migration that this side's application asked for is done: all is sent from there.
+    Migrated(FourTuple),
+    /// One failed: nothing has changed.
+    MigrationFailed(FourTuple),
     /// The connection is over. No other event follows.
     Closed(CloseReason),
 }

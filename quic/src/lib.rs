@@ -35,7 +35,7 @@ pub mod wire;
 pub use config::Config;
 pub use connection::Connection;
 pub use endpoint::{ConnectionHandle, Endpoint, EndpointConfig};
-pub use error::{CloseReason, ConnectError};
+pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use stats::Stats;
 pub use stream::StreamEvent;

@@ -51,8 +51,6 @@ pub enum SentFrame {
     NewConnectionId(u64),
     /// RETIRE_CONNECTION_ID of this sequence number.
     RetireConnectionId(u64),
-    /// PATH_CHALLENGE.
-    PathChallenge([u8; 8]),
     /// HANDSHAKE_DONE.
     HandshakeDone,
     /// NEW_TOKEN.
@@ -139,7 +137,7 @@ impl<'a> OutgoingPacket<'a> {
         self.sent.push(frame);
     }
 
-    /// An ack-eliciting frame was written of which nothing need be remembered: PING, PATH_RESPONSE.
+    /// An ack-eliciting frame was written of which nothing need be remembered: PING, PATH_CHALLENGE, PATH_RESPONSE.
     pub const fn record_unremembered(&mut self) {
         self.ack_eliciting = true;
     }

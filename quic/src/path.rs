@@ -2,6 +2,7 @@
 
 pub mod amplification;
 pub mod mtu;
+pub mod others;
 #[expect(clippy::module_inception, reason = "the file holds the type Path")]
 pub mod path;
 pub mod validation;

@@ -39,14 +39,20 @@ use sent_packets::{Entry, SentPackets, Settled};
 /// 21.4). Such a peer acknowledges all numbers, so the newest few catch it as well as all would.
 const MAX_SKIPPED: usize = 8;
 
+/// The path number of packets that were sent on a path not in use.
+const ELSEWHERE: u16 = u16::MAX;
+
 /// Recovery of one connection.
 #[derive(Debug)]
 pub struct Recovery {
     config: RecoveryConfig,
     spaces: [Space; 3],
     path: PathCongestion,
-    // Counts migrations: what was sent on an earlier path counts for no window.
-    path_count: u16,
+    // The number of the path in use, and of the last one that was begun: what was sent on another counts for no window.
+    path_number: u16,
+    last_path_number: u16,
+    // The first number sent on the path: MTU probes before it say nothing about its size.
+    path_start: u64,
     max_ack_delay: Duration,
     pto_count: u32,
     handshake_confirmed: bool,
@@ -84,6 +90,13 @@ impl Space {
     }
 }
 
+/// What is kept of a path while another is in use: its estimate and its window.
+#[derive(Debug)]
+pub struct LeftPath {
+    congestion: PathCongestion,
+    number: u16,
+}
+
 /// What one ACK frame newly acknowledges.
 #[derive(Default)]
 struct Newly {
@@ -101,7 +114,9 @@ impl Recovery {
         Recovery {
             spaces: [const { Space::new() }; 3],
             path: PathCongestion::new(&config, config.max_datagram_size as u64),
-            path_count: 0,
+            path_number: 0,
+            last_path_number: 0,
+            path_start: 0,
             // RFC 9000 s18.2: the default of the transport parameter.
             max_ack_delay: Duration::from_millis(25),
             pto_count: 0,
@@ -119,7 +134,7 @@ impl Recovery {
     /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
     pub fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
         let state = &mut self.spaces[space as usize];
-        state.sent.on_sent(&packet, self.path_count, frames);
+        state.sent.on_sent(&packet, self.path_number, frames);
         state.largest_used = Some(packet.number.value());
         self.stats.sent_packets += 1;
         if packet.ack_eliciting {
@@ -129,6 +144,16 @@ impl Recovery {
         if packet.in_flight {
             self.path.on_sent(u64::from(u16::try_from(packet.size).unwrap_or(u16::MAX)));
         }
+    }
+
+    /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample, and
+    /// nobody waits for its acknowledgment: path validation has a timer of its own (section 9.4).
+    pub fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
+        assert!(!packet.in_flight, "it counts for no window");
+        let state = &mut self.spaces[space as usize];
+        state.sent.on_sent(&packet, ELSEWHERE, &[]);
+        state.largest_used = Some(packet.number.value());
+        self.stats.sent_packets += 1;
     }
 
     /// The number will never be sent (RFC 9000 section 21.4).
@@ -208,7 +233,7 @@ impl Recovery {
         }
         state.largest_acked = state.largest_acked.max(Some(largest));
         let recovery_start = self.path.controller().recovery_start();
-        let path = self.path_count;
+        let (path, path_start) = (self.path_number, self.path_start);
         let mut newly = Newly::default();
         for range in of_interest() {
             self.stats.spurious_losses += state.sent.on_late(range.clone());
@@ -224,7 +249,7 @@ impl Recovery {
                         newly.growing_bytes += u64::from(packet.size);
                     }
                 }
-                if packet.mtu_probe {
+                if packet.mtu_probe && packet.number >= path_start {
                     out.acked_mtu_probe = Some(usize::from(packet.size));
                 }
             });
@@ -256,7 +281,8 @@ impl Recovery {
         let delay = loss::time_threshold(&self.config, &self.path.rtt);
         let below = loss::lost_below(self.config.packet_threshold, largest_acked, &state.skipped);
         let mut newest_lost = None;
-        let (path, path_count, stats) = (&mut self.path, self.path_count, &mut self.stats);
+        let (path, path_number, stats) = (&mut self.path, self.path_number, &mut self.stats);
+        let path_start = self.path_start;
         let is_lost = |packet: &Entry| packet.number < below || packet.time_sent + delay <= now;
         let (frames, lost_probe, lost_packets) = (&mut out.lost, &mut out.lost_mtu_probe, &mut out.lost_packets);
         let largest_lost_size = &mut out.largest_lost_size;
@@ -267,16 +293,18 @@ impl Recovery {
             *lost_packets += 1;
             stats.lost_packets += 1;
             stats.lost_bytes += u64::from(packet.size);
-            if packet.path == path_count {
+            if packet.path == path_number {
                 path.on_left_flight(u64::from(packet.size));
             }
             // RFC 9000 s14.4: a probe that was too large says nothing about congestion.
             if packet.mtu_probe {
-                *lost_probe = Some(usize::from(packet.size));
+                if packet.number >= path_start {
+                    *lost_probe = Some(usize::from(packet.size));
+                }
                 return;
             }
-            *largest_lost_size = usize::from(packet.size).max(*largest_lost_size);
-            if packet.path == path_count {
+            if packet.path == path_number {
+                *largest_lost_size = usize::from(packet.size).max(*largest_lost_size);
                 newest_lost = newest_lost.max(Some(packet.time_sent));
             }
         });
@@ -293,11 +321,11 @@ impl Recovery {
         let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
             * self.config.persistent_congestion_threshold;
         let state = &mut self.spaces[space as usize];
-        let (persistent, path_count) = (&mut state.persistent, self.path_count);
+        let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
         state.sent.settle(|settled| match settled {
             Settled::Acked => persistent.on_acked(),
-            Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_count => {
+            Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
                 declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
             }
             Settled::Lost(_) => {}
@@ -398,16 +426,43 @@ impl Recovery {
     }
 
     fn in_flight_on_path(&self, sent: &SentPackets) -> u64 {
-        sent.open().filter(|p| p.in_flight && p.path == self.path_count).map(|p| u64::from(p.size)).sum()
+        sent.open().filter(|p| p.in_flight && p.path == self.path_number).map(|p| u64::from(p.size)).sum()
     }
 
-    /// The connection moved to another path: estimate and window begin anew (RFC 9000 section 9.4), and what is under way
-    /// on the old one no longer counts.
-    pub fn on_path_changed(&mut self, max_datagram_size: usize) {
-        self.path_count = self.path_count.wrapping_add(1);
-        self.path = PathCongestion::new(&self.config, max_datagram_size as u64);
+    /// The connection moved to another path (RFC 9000 section 9.4): its estimate and window begin anew, or go on as they were
+    /// when it was left. What is under way on the path before no longer counts; what is known of that comes out.
+    pub fn on_path_changed(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
+        let to = to.unwrap_or_else(|| {
+            self.last_path_number = if self.last_path_number >= ELSEWHERE - 1 { 0 } else { self.last_path_number + 1 };
+            let congestion = PathCongestion::new(&self.config, max_datagram_size as u64);
+            LeftPath { congestion, number: self.last_path_number }
+        });
+        let left = LeftPath {
+            congestion: core::mem::replace(&mut self.path, to.congestion),
+            number: core::mem::replace(&mut self.path_number, to.number),
+        };
+        // Counted rather than remembered: some of what was under way may have settled since, and numbers of paths come
+        // again after some time.
+        let bytes = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
+        self.path.set_bytes_in_flight(bytes);
         self.spaces.iter_mut().for_each(|state| state.persistent = PersistentCongestion::new());
+        self.on_rebound(max_datagram_size);
+        left
+    }
+
+    /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
+    /// window stay (RFC 9000 section 9.4), what is known of the size does not.
+    pub fn on_rebound(&mut self, max_datagram_size: usize) {
+        let largest = self.spaces[PacketNumberSpace::ApplicationData as usize].largest_used;
+        self.path_start = largest.map_or(0, |largest| largest + 1);
+        self.path.set_max_datagram_size(max_datagram_size as u64);
+        // What went unanswered went to the address before.
         self.pto_count = 0;
+    }
+
+    /// The probe timeout of a path that nothing is known of.
+    pub fn initial_pto(&self) -> Duration {
+        pto::period(&RttEstimator::new(self.config.initial_rtt), self.config.granularity, self.max_ack_delay)
     }
 
     /// The peer's transport parameter.

@@ -23,6 +23,8 @@ pub struct Stats {
     pub packets_lost: u64,
     /// Generations of 1-RTT keys that the peer went on to, and we with it.
     pub key_updates: u64,
+    /// How often the path changed, returns to one before included.
+    pub migrations: u64,
     /// Probe timeouts.
     pub probe_timeouts: u64,
     /// RFC 9002 section 5.3.

@@ -4,7 +4,7 @@
 use crate::discard::Discard;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
-use base::{Duration, Instant};
+use base::{Duration, FourTuple, Instant};
 
 /// Takes records. It is called in the middle of protocol work, so it must be quick and must not fail.
 pub trait TraceSink: Send + Sync {
@@ -71,6 +71,10 @@ pub enum Trace {
     },
     /// The path carries datagrams of this many bytes.
     MtuChanged(usize),
+    /// Everything is sent on this path from now on (RFC 9000 section 9).
+    PathChanged(FourTuple),
+    /// The peer answered a challenge on this path, which is in use.
+    PathValidated(FourTuple),
     /// The TLS handshake is complete on this side.
     HandshakeComplete,
     /// The handshake is confirmed (RFC 9001 section 4.1.2).

@@ -69,7 +69,7 @@ pub use echo::Echo;
 pub use faults::draw_faults;
 pub use link::{Link, LinkConfig, LinkStats};
 pub use loss_mask::LossMask;
-pub use nat::Nat;
+pub use nat::{Forger, Nat};
 pub use network::Network;
 pub use oracle::{AmplificationChecker, ByteStreamChecker, TrafficChecker, pattern};
 pub use provider::{SIGNING_KEY, seeded_provider};

@@ -4,7 +4,7 @@
 
 use crate::link::{Link, LinkConfig};
 use crate::loss_mask::LossMask;
-use crate::nat::Nat;
+use crate::nat::{Forger, Nat};
 use crate::random::SeededRandom;
 use base::{Ecn, FourTuple, Instant};
 use std::collections::BTreeMap;
@@ -29,6 +29,7 @@ pub struct Network {
     /// By true addresses, not by those that a translator shows.
     links: BTreeMap<(SocketAddr, SocketAddr), Link>,
     nats: Vec<Nat>,
+    forgers: Vec<Forger>,
     mask: LossMask,
     sent: u64,
     masked: u64,
@@ -45,6 +46,7 @@ impl Network {
             default_link: LinkConfig::default(),
             links: BTreeMap::new(),
             nats: Vec::new(),
+            forgers: Vec::new(),
             mask: LossMask::NONE,
             sent: 0,
             masked: 0,
@@ -81,6 +83,11 @@ impl Network {
         self.nats.push(nat);
     }
 
+    /// Has somebody copy datagrams.
+    pub fn add_forger(&mut self, forger: Forger) {
+        self.forgers.push(forger);
+    }
+
     /// Loses datagrams by number, before any link sees them.
     pub fn set_loss_mask(&mut self, mask: LossMask) {
         self.mask = mask;
@@ -114,6 +121,14 @@ impl Network {
             return;
         };
         let seen = self.outside(now, four_tuple.local);
+        for forger in &mut self.forgers {
+            if let Some((pretended, at)) = forger.copies(now, four_tuple.local) {
+                let four_tuple = FourTuple { local: four_tuple.remote, remote: pretended };
+                let copy = Arrival { four_tuple, ecn, payload: payload.clone() };
+                self.arrivals.insert((at, self.next_sequence), copy);
+                self.next_sequence += 1;
+            }
+        }
         let moments = self.link(four_tuple.local, to).carry(now, &mut ecn, &mut payload);
         let four_tuple = FourTuple { local: four_tuple.remote, remote: seen };
         for moment in moments.into_iter().flatten() {

@@ -7,7 +7,7 @@ use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::Stats;
 use crate::stream::{Read, ReadError, WriteError};
 use alloc::vec::Vec;
-use base::{Bytes, Direction, FourTuple, Instant, Side, StreamId, VarInt};
+use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
 use tls::Session;
 
 impl Connection {
@@ -87,11 +87,6 @@ impl Connection {
     /// What TLS learned: protocol, server name, certificates.
     pub fn session(&self) -> &Session {
         self.handshake.session()
-    }
-
-    /// The addresses in use.
-    pub const fn four_tuple(&self) -> FourTuple {
-        self.path.four_tuple
     }
 
     /// A snapshot of the counters.

@@ -1,25 +1,23 @@
 //! Frame -> the component that owns it: one arm, one call.
 
+use super::paths::Arrival;
 use super::state::Connection;
-use crate::endpoint::ids::ID_LEN;
 use crate::error::{CloseReason, printable_reason};
 use crate::handshake::HandshakeError;
 use crate::lifecycle::CloseFrame;
 use crate::turn::Turn;
 use crate::violation::{TransportErrorCode, Violation};
-use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::{AckFrame, Frame, StreamFrame};
-use crate::wire::header;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, Side};
 
 impl Connection {
-    /// One frame of a packet in `space`, which may hold it, and which has this header.
+    /// One frame of a packet in `space`, which may hold it, and which arrived like this.
     pub(super) fn dispatch(
         &mut self,
         turn: &mut Turn<'_>,
         space: PacketNumberSpace,
-        header: &[u8],
+        arrival: Arrival<'_>,
         frame: &Frame<'_>,
     ) -> Result<(), Violation> {
         match *frame {
@@ -48,16 +46,14 @@ impl Connection {
             }
             Frame::RetireConnectionId { sequence_number } => {
                 // Our IDs are not kept in a table of routes, so a retired one needs no further care.
-                let destination = header::destination_connection_id(header, ID_LEN).and_then(ConnectionId::new);
-                let destination = destination.unwrap_or(ConnectionId::EMPTY);
-                self.local_ids.on_retire(sequence_number, destination).map(|_retired| ())
+                self.local_ids.on_retire(sequence_number, arrival.destination()).map(|_retired| ())
             }
             Frame::PathChallenge { data } => {
-                self.path.validation.on_challenge(data);
+                self.on_path_challenge(turn.now, arrival, data);
                 Ok(())
             }
             Frame::PathResponse { data } => {
-                self.path.validation.on_response(data);
+                self.on_path_response(turn.now, data);
                 Ok(())
             }
             // Tokens for a later connection: kept once there is address validation to use them for.

@@ -61,6 +61,7 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
+        self.peer_disables_migration = parameters.disable_active_migration;
         self.streams.set_peer_limits(parameters);
         Ok(())
     }

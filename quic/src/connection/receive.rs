@@ -1,5 +1,6 @@
 //! Datagram -> packets -> frames.
 
+use super::paths::{Arrival, Elsewhere};
 use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
@@ -29,6 +30,16 @@ struct Protected {
     source: Option<ConnectionId>,
     packet_number_offset: usize,
     has_token: bool,
+    /// If its datagram did not come on the path in use.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// What is known of a packet when its frames are read.
+struct Payload {
+    /// It asks for an acknowledgment.
+    ack_eliciting: bool,
+    /// It holds nothing but what a peer tries a path with (RFC 9000 section 9.1). Not looked for on the path in use.
+    is_probe: bool,
 }
 
 impl Connection {
@@ -37,21 +48,24 @@ impl Connection {
         let Datagram { four_tuple, ecn, payload } = datagram;
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += payload.len() as u64;
-        // RFC 9000 s9: a client drops what comes from an unknown address. A server has asked its clients not to migrate, so
-        // it drops as well (section 18.2): nothing is ever sent to an address that was not there from the beginning.
-        if four_tuple.remote != self.path.four_tuple.remote {
-            return self.dropped(turn, Discard::OtherAddress);
-        }
-        // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
-        self.path.amplification.on_datagram_received(payload.len());
-        self.recovery.set_amplification_limited(false);
+        let elsewhere = if self.path.is_at(&four_tuple) {
+            // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
+            self.path.amplification.on_datagram_received(payload.len());
+            self.recovery.set_amplification_limited(false);
+            None
+        } else {
+            match self.on_elsewhere(four_tuple, payload.len()) {
+                Ok(elsewhere) => Some(elsewhere),
+                Err(discard) => return self.dropped(turn, discard),
+            }
+        };
         let is_small = payload.len() < MIN_DATAGRAM_SIZE;
         let mut rest = payload;
         for _ in 0..MAX_COALESCED {
             if rest.is_empty() {
                 break;
             }
-            let end = match self.receive_packet(turn, ecn, rest, is_small) {
+            let end = match self.receive_packet(turn, ecn, rest, is_small, elsewhere) {
                 Ok(end) => end,
                 Err(discard) => {
                     self.dropped(turn, discard);
@@ -70,15 +84,16 @@ impl Connection {
         ecn: Ecn,
         bytes: &mut [u8],
         is_small: bool,
+        elsewhere: Option<Elsewhere>,
     ) -> Result<usize, Discard> {
         let len = bytes.len();
         if let Some(packet_number_offset) = header::decode_short(bytes, ID_LEN)? {
-            let protected =
-                Protected { kind: PacketKind::OneRtt, source: None, packet_number_offset, has_token: false };
+            let kind = PacketKind::OneRtt;
+            let protected = Protected { kind, source: None, packet_number_offset, has_token: false, elsewhere };
             self.receive_expected(turn, ecn, &protected, bytes, is_small);
             return Ok(len);
         }
-        let (protected, end) = match Header::decode(bytes, ID_LEN)? {
+        let (mut protected, end) = match Header::decode(bytes, ID_LEN)? {
             Header::Initial(long) => Self::long(PacketKind::Initial, &long),
             Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
@@ -91,6 +106,7 @@ impl Connection {
                 return Err(Discard::UnexpectedPacketType);
             }
         };
+        protected.elsewhere = elsewhere;
         let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
         self.receive_expected(turn, ecn, &protected, packet, is_small);
         Ok(end)
@@ -120,6 +136,7 @@ impl Connection {
             source: Some(long.source),
             packet_number_offset: long.packet_number_offset,
             has_token: !long.token.is_empty(),
+            elsewhere: None,
         };
         (protected, long.end)
     }
@@ -194,11 +211,17 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        match self.on_payload(turn, protected.kind, header, payload) {
-            Ok(ack_eliciting) => {
+        let arrival = Arrival { header, elsewhere: protected.elsewhere };
+        match self.on_payload(turn, protected.kind, arrival, payload) {
+            Ok(payload) => {
+                let mut is_newest = false;
                 if let Some(space) = self.spaces.get_mut(id) {
                     let delay = self.config.max_ack_delay;
-                    space.received.on_received(turn.now, opened.packet_number, ack_eliciting, ecn, delay);
+                    is_newest = space.received.largest() < Some(opened.packet_number);
+                    space.received.on_received(turn.now, opened.packet_number, payload.ack_eliciting, ecn, delay);
+                }
+                if protected.kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
+                    self.follow_peer(turn, arrival);
                 }
                 self.idle.on_received(turn.now);
                 self.after_packet(turn, protected.kind);
@@ -222,6 +245,10 @@ impl Connection {
                 Side::Server | Side::Client => {}
             }
         }
+        // RFC 9000 s9: only 1-RTT packets can come from another address, because only then the handshake is confirmed.
+        if protected.elsewhere.is_some() && protected.kind != PacketKind::OneRtt {
+            return Err(Discard::OtherAddress);
+        }
         // RFC 9001 s5.7: a server does not use 1-RTT data before the handshake is complete, whatever keys it has.
         if protected.kind == PacketKind::OneRtt && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
             return Err(Discard::NoKey);
@@ -244,20 +271,36 @@ impl Connection {
         }
     }
 
-    /// Every frame of a packet; gives whether the packet asks for an acknowledgment.
+    /// RFC 9000 s9.3: the newest packet that is more than a probe says where the peer is, and to which ID it sends.
+    fn follow_peer(&mut self, turn: &Turn<'_>, arrival: Arrival<'_>) {
+        if !self.lifecycle.is_open() {
+            return;
+        }
+        match arrival.elsewhere {
+            None if arrival.is_to(&self.path.local_id) => {}
+            None => self.path.local_id = arrival.destination(),
+            Some(elsewhere) if self.side == Side::Server => {
+                self.on_peer_moved(turn.now, elsewhere, arrival.destination());
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Every frame of a packet.
     fn on_payload(
         &mut self,
         turn: &mut Turn<'_>,
         kind: PacketKind,
-        header: &[u8],
+        arrival: Arrival<'_>,
         payload: &[u8],
-    ) -> Result<bool, (Violation, u64)> {
+    ) -> Result<Payload, (Violation, u64)> {
         let mut reader = Reader::new(payload);
         if reader.is_empty() {
             return Err((Violation::EmptyPacket, 0));
         }
         let space = space_of(kind);
         let mut ack_eliciting = false;
+        let mut is_probe = arrival.elsewhere.is_some();
         while !reader.is_empty() {
             let bytes = reader.peek();
             let blame = |violation| (violation, frame_type(bytes));
@@ -267,7 +310,7 @@ impl Connection {
             if kind == PacketKind::OneRtt
                 && let Some(stream) = StreamFrame::decode_next(&mut reader).map_err(blame)?
             {
-                ack_eliciting = true;
+                (ack_eliciting, is_probe) = (true, false);
                 self.on_stream(turn, &stream).map_err(blame)?;
                 continue;
             }
@@ -276,12 +319,13 @@ impl Connection {
                 return Err(blame(Violation::FrameInWrongPacket));
             }
             ack_eliciting |= frame.is_ack_eliciting();
-            self.dispatch(turn, space, header, &frame).map_err(blame)?;
+            is_probe = is_probe && frame.is_probing();
+            self.dispatch(turn, space, arrival, &frame).map_err(blame)?;
             if !self.lifecycle.is_open() {
                 break;
             }
         }
-        Ok(ack_eliciting)
+        Ok(Payload { ack_eliciting, is_probe })
     }
 
     /// What a packet means by having arrived.

@@ -71,7 +71,7 @@ impl Connection {
             SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_acked(sequence_number),
             SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_acked(sequence_number),
             SentFrame::HandshakeDone => self.handshake_done.on_acked(),
-            SentFrame::PathChallenge(_) | SentFrame::NewToken => {}
+            SentFrame::NewToken => {}
         }
     }
 
@@ -91,7 +91,6 @@ impl Connection {
             SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_lost(sequence_number),
             SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_lost(sequence_number),
             SentFrame::HandshakeDone => self.handshake_done.on_lost(),
-            SentFrame::PathChallenge(data) => self.path.validation.on_lost(data),
             // The newest ACK is sent anyway.
             SentFrame::Ack { .. } | SentFrame::NewToken => {}
         }

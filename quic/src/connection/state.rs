@@ -10,6 +10,7 @@ use crate::handshake::{Handshake, HandshakeIds};
 use crate::idle::Idle;
 use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
 use crate::path::mtu::MtuDiscovery;
+use crate::path::others::OtherPaths;
 use crate::path::path::Path;
 use crate::protection::initial;
 use crate::protection::keys::{OpenKeys, SealKeys};
@@ -40,6 +41,10 @@ pub struct Connection {
     pub(super) recovery: Recovery,
     pub(super) streams: Streams,
     pub(super) path: Path,
+    /// Where the connection came from, and where it may go.
+    pub(super) others: OtherPaths,
+    /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
+    pub(super) peer_disables_migration: bool,
     pub(super) local_ids: LocalIds,
     pub(super) peer_ids: PeerIds,
     pub(super) idle: Idle,
@@ -97,7 +102,9 @@ impl Connection {
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone()),
-            path: Path::new(four_tuple, side == Side::Client, mtu),
+            path: Path::first(four_tuple, local_id, side == Side::Client, mtu),
+            others: OtherPaths::default(),
+            peer_disables_migration: false,
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),

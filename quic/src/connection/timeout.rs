@@ -24,6 +24,8 @@ impl Connection {
             acknowledgments,
             self.path.paced_until,
             self.path.mtu.deadline(),
+            self.path.validation.deadline(),
+            self.others.deadline(self.needs_fallback()),
         ]
         .into_iter()
         .flatten()
@@ -47,6 +49,7 @@ impl Connection {
                 return self.end_silently(now, CloseReason::IdleTimeout(after));
             }
         }
+        self.on_path_timeouts(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }

@@ -11,6 +11,7 @@ use crate::recovery::SentPacket;
 use crate::trace::Trace;
 use crate::turn::Turn;
 use crate::violation::{TransportErrorCode, Violation};
+use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::Frame;
 use crate::wire::header::{self, PacketLayout};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
@@ -40,7 +41,8 @@ impl Connection {
             Lifecycle::Closing(closing) if closing.is_pending() => return self.transmit_close(turn, buffer),
             Lifecycle::Closing(_) | Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
         }
-        if let Some(transmit) = self.transmit_mtu_probe(turn, buffer) {
+        if let Some(transmit) = self.transmit_other_path(turn, buffer).or_else(|| self.transmit_mtu_probe(turn, buffer))
+        {
             return Some(transmit);
         }
         let mut segment_size = self.segment_size();
@@ -67,7 +69,8 @@ impl Connection {
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
     /// the cipher. A rest of a block costs more than the bytes it would carry.
     fn segment_size(&self) -> usize {
-        let size = self.path.mtu.current();
+        // In the handshake datagrams have their full size, or are not sent (RFC 9000 section 14.1).
+        let size = if self.is_established() { self.path.datagram_size() } else { self.path.mtu.current() };
         let number = self.spaces.get(PacketNumberSpace::ApplicationData).and_then(|space| {
             let number = space.next_number()?;
             Some(number.encoded_len(space.largest_acknowledged))
@@ -113,7 +116,8 @@ impl Connection {
                     || self.path.validation.wants_to_send()
                     || self.local_ids.wants_to_send()
                     || self.peer_ids.wants_to_send()));
-        Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 }
+        let challenge = id == PacketNumberSpace::ApplicationData && self.path.validation.wants_challenge();
+        Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
 
     fn is_established(&self) -> bool {
@@ -149,7 +153,7 @@ impl Connection {
                 continue;
             }
             let Some(rest) = place.get_mut(len..) else { break };
-            if rest.len() < MIN_PACKET_ROOM {
+            if len > 0 && rest.len() < MIN_PACKET_ROOM {
                 break;
             }
             // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
@@ -179,7 +183,8 @@ impl Connection {
         padded_len: Option<usize>,
         needs_padding: &mut bool,
     ) -> usize {
-        let Some((number, layout)) = self.begin_packet(turn.now, place, id) else { return 0 };
+        let destination = self.peer_ids.active();
+        let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
         let end = place.len() - TAG_LEN;
         let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
         let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
@@ -218,11 +223,12 @@ impl Connection {
 
     /// Writes the header of the next packet of the space.
     #[inline]
-    fn begin_packet(
+    pub(super) fn begin_packet(
         &mut self,
         now: Instant,
         place: &mut [u8],
         id: PacketNumberSpace,
+        destination: ConnectionId,
     ) -> Option<(PacketNumber, PacketLayout)> {
         let packets = self.config.key_update_packets;
         let is_confirmed = self.is_confirmed();
@@ -236,7 +242,6 @@ impl Connection {
             return None;
         };
         let number_len = number.encoded_len(space.largest_acknowledged);
-        let destination = self.peer_ids.active();
         let source = self.handshake_ids.local_source;
         let mut writer = Writer::new(place);
         let layout = match id {
@@ -278,6 +283,12 @@ impl Connection {
         permission: Permission,
     ) -> bool {
         let id = packet.space();
+        let mut full_size = false;
+        if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
+            // RFC 9000 s8.2.1: a challenge and its answer show that the path carries datagrams of full size. They come first,
+            // because a datagram to an address that is not validated may have room for little else.
+            full_size = self.path.validation.fill(packet, random);
+        }
         if let Some(space) = self.spaces.get_mut(id)
             && space.received.has_unsent()
         {
@@ -286,15 +297,12 @@ impl Connection {
         if permission != Permission::All {
             return false;
         }
-        let mut full_size = false;
         self.handshake.fill(packet);
         if id == PacketNumberSpace::ApplicationData {
             if self.handshake_done.needs_sending() && Frame::HandshakeDone.encode(packet.writer()).is_ok() {
                 packet.record(SentFrame::HandshakeDone);
                 self.handshake_done.on_sent();
             }
-            // RFC 9000 s8.2.1: a challenge and its answer show that the path carries datagrams of full size.
-            full_size |= self.path.validation.fill(packet, random);
             self.local_ids.fill(packet);
             self.peer_ids.fill(packet);
             self.streams.fill(packet);
@@ -350,7 +358,7 @@ impl Connection {
     fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         // Not before the handshake is confirmed: until then every byte of the window has better use.
         let id = PacketNumberSpace::ApplicationData;
-        if !self.is_confirmed() {
+        if !self.is_confirmed() || !self.path.is_proven() {
             return None;
         }
         let size = self.path.mtu.probe_size(turn.now)?;
@@ -358,7 +366,7 @@ impl Connection {
             return None;
         }
         let place = buffer.get_mut(..size)?;
-        let (number, layout) = self.begin_packet(turn.now, place, id)?;
+        let (number, layout) = self.begin_packet(turn.now, place, id, self.peer_ids.active())?;
         let payload = place.get_mut(layout.header_len..size - TAG_LEN)?;
         let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
         Frame::Ping.encode(packet.writer()).ok()?;
@@ -408,7 +416,8 @@ impl Connection {
         frame: &CloseFrame,
         target: usize,
     ) -> usize {
-        let Some((number, layout)) = self.begin_packet(turn.now, place, id) else { return 0 };
+        let destination = self.peer_ids.active();
+        let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
         let end = place.len() - TAG_LEN;
         let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
         let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
@@ -437,7 +446,7 @@ impl Connection {
 }
 
 /// Fills the packet with PADDING up to `target` bytes of payload, and up to what header protection needs.
-fn pad(packet: &mut OutgoingPacket<'_>, layout: &PacketLayout, target: usize) {
+pub(super) fn pad(packet: &mut OutgoingPacket<'_>, layout: &PacketLayout, target: usize) {
     let least = layout.min_payload_len();
     let missing = target.saturating_sub(packet.len()).min(packet.remaining());
     let missing = missing.max(least.saturating_sub(packet.len()));

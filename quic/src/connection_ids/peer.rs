@@ -118,7 +118,10 @@ impl PeerIds {
         let asked_back = |entry: &PeerId, bound: u64| entry.sequence_number < bound;
         if self.held.first().is_some_and(|entry| asked_back(entry, self.retire_prior_to)) {
             // Something has to be sent to; without a successor the old ID stays until one comes.
-            if let Some(next) = self.held.iter().position(|entry| !asked_back(entry, self.retire_prior_to)) {
+            // One that was not used on another path, if there is such (section 9.5).
+            let remains = |entry: &PeerId| !asked_back(entry, self.retire_prior_to);
+            let fresh = self.held.iter().position(|entry| remains(entry) && !entry.used);
+            if let Some(next) = fresh.or_else(|| self.held.iter().position(remains)) {
                 self.make_active(next);
             }
         }

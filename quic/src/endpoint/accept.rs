@@ -61,8 +61,7 @@ pub fn transport_parameters(
     parameters.active_connection_id_limit = config.active_connection_id_limit;
     parameters.initial_source_connection_id = Some(local_id);
     if side == Side::Server {
-        // RFC 9000 s18.2: packets from another address are dropped, so clients had better know.
-        parameters.disable_active_migration = true;
+        parameters.disable_active_migration = config.disable_active_migration;
         parameters.original_destination_connection_id = Some(original_destination);
         parameters.stateless_reset_token = reset_token;
     }

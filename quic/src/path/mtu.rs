@@ -58,6 +58,11 @@ impl MtuDiscovery {
         }
     }
 
+    /// The search on another path: nothing is known about it but what both ends are willing to send.
+    pub fn on_another_path(&self) -> MtuDiscovery {
+        MtuDiscovery::new(self.ceiling)
+    }
+
     /// Bytes of the largest datagram known to arrive.
     pub const fn current(&self) -> usize {
         self.current

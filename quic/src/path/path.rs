@@ -2,17 +2,28 @@
 
 use super::amplification::Amplification;
 use super::mtu::MtuDiscovery;
-use super::validation::Validation;
+use super::validation::{Proof, Validation};
+use crate::wire::connection_id::ConnectionId;
 use base::{FourTuple, Instant};
+
+/// A datagram that has less than 1200 bytes because the amplification limit allows no more has at most so many: small enough
+/// to be told from a full one by its room alone.
+pub const SMALL_DATAGRAM: usize = 1000;
+/// The smallest one that is worth sending: header, a challenge and the tag.
+const LEAST_DATAGRAM: usize = 40;
 
 /// One path.
 pub struct Path {
     /// Where it runs.
     pub four_tuple: FourTuple,
+    /// Which ID of ours the peer sends to on it.
+    pub local_id: ConnectionId,
     /// How much may be sent before the peer's address is validated.
     pub amplification: Amplification,
     /// Challenges and responses.
     pub validation: Validation,
+    /// Whether it is known to carry datagrams of 1200 bytes to the peer.
+    pub carries_full_size: bool,
     /// How large datagrams may be.
     pub mtu: MtuDiscovery,
     /// The pacer asks to wait until then.
@@ -20,10 +31,108 @@ pub struct Path {
 }
 
 impl Path {
-    /// A path on which nothing was sent or received yet. `validated`: the peer's address is known to be its own, as a
-    /// client knows of the server it chose to talk to (section 8.1).
-    pub fn new(four_tuple: FourTuple, validated: bool, mtu: MtuDiscovery) -> Path {
+    /// The path that a connection begins on. `validated`: the peer's address is known to be its own, as a client knows of
+    /// the server it chose to talk to (section 8.1). The handshake itself shows that it carries 1200 bytes (section 14.1).
+    pub fn first(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
+        Path { carries_full_size: true, ..Path::new(four_tuple, local_id, validated, mtu) }
+    }
+
+    /// A path on which nothing was sent or received yet.
+    pub fn new(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
         let amplification = if validated { Amplification::validated() } else { Amplification::new() };
-        Path { four_tuple, amplification, validation: Validation::new(), mtu, paced_until: None }
+        let validation = Validation::new();
+        Path { four_tuple, local_id, amplification, validation, carries_full_size: false, mtu, paced_until: None }
+    }
+
+    /// Whether a datagram with these addresses was sent on this path. Where a driver does not know the IP address it
+    /// received at, the port has to do.
+    #[inline]
+    pub fn is_at(&self, four_tuple: &FourTuple) -> bool {
+        let (ours, theirs) = (self.four_tuple.local, four_tuple.local);
+        self.four_tuple == *four_tuple
+            || (self.four_tuple.remote == four_tuple.remote
+                && ours.port() == theirs.port()
+                && (ours.ip().is_unspecified() || theirs.ip().is_unspecified()))
+    }
+
+    /// Whether it is safe to rely on: the peer's address is validated, and the path carries what QUIC needs.
+    pub const fn is_proven(&self) -> bool {
+        self.amplification.is_validated() && self.carries_full_size
+    }
+
+    /// The peer answered a challenge.
+    pub fn on_proof(&mut self, proof: Proof) {
+        self.amplification.validate();
+        self.carries_full_size |= proof == Proof::Path;
+    }
+
+    /// Whether only the peer's port differs from that of `other`: most likely the same way through the network
+    /// (section 9.4).
+    pub fn differs_by_port_only(&self, other: &Path) -> bool {
+        self.four_tuple.local == other.four_tuple.local
+            && self.four_tuple.remote.ip() == other.four_tuple.remote.ip()
+            && self.four_tuple.remote.port() != other.four_tuple.remote.port()
+    }
+
+    /// How large the next datagram may be: as large as the path carries, or half of what the amplification limit leaves if
+    /// that is less than full size. The other half is for asking again, should a challenge get lost.
+    pub fn datagram_size(&self) -> usize {
+        let size = self.mtu.current();
+        match self.amplification.available() {
+            available if available >= size || available < LEAST_DATAGRAM => size,
+            available => (available / 2).clamp(LEAST_DATAGRAM, SMALL_DATAGRAM),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::mtu::MIN_SIZE;
+
+    fn path(local: &str, remote: &str) -> Path {
+        let four_tuple = FourTuple { local: local.parse().unwrap(), remote: remote.parse().unwrap() };
+        Path::new(four_tuple, ConnectionId::EMPTY, false, MtuDiscovery::new(MIN_SIZE))
+    }
+
+    #[test]
+    fn a_path_is_four_addresses_as_far_as_they_are_known() {
+        let known = path("10.0.0.1:1", "10.0.0.2:2");
+        for (local, remote, same) in [
+            ("10.0.0.1:1", "10.0.0.2:2", true),
+            ("0.0.0.0:1", "10.0.0.2:2", true),
+            ("0.0.0.0:3", "10.0.0.2:2", false),
+            ("10.0.0.1:3", "10.0.0.2:2", false),
+            ("10.0.0.3:1", "10.0.0.2:2", false),
+            ("10.0.0.1:1", "10.0.0.2:4", false),
+            ("0.0.0.0:1", "10.0.0.4:2", false),
+        ] {
+            let other = path(local, remote);
+            assert_eq!(known.is_at(&other.four_tuple), same, "{local} {remote}");
+            assert_eq!(other.is_at(&known.four_tuple), same);
+        }
+        for (local, remote, port_only) in [
+            ("10.0.0.1:1", "10.0.0.2:3", true),
+            ("10.0.0.1:1", "10.0.0.2:2", false),
+            ("10.0.0.1:1", "10.0.0.3:2", false),
+            ("10.0.0.1:2", "10.0.0.2:3", false),
+        ] {
+            assert_eq!(known.differs_by_port_only(&path(local, remote)), port_only);
+        }
+    }
+
+    #[test]
+    fn a3_datagrams_shrink_to_what_may_be_sent() {
+        let mut path = path("10.0.0.1:1", "10.0.0.2:2");
+        for (received, size) in [(0, 1200), (13, 1200), (1, 40), (200, 321), (184, 597), (2, 1200)] {
+            path.amplification.on_datagram_received(received);
+            assert_eq!(path.datagram_size(), size);
+        }
+        path.on_proof(Proof::Address);
+        assert!(!path.is_proven());
+        path.amplification.on_datagram_sent(5000);
+        assert_eq!(path.datagram_size(), 1200);
+        path.on_proof(Proof::Path);
+        assert!(path.is_proven());
     }
 }

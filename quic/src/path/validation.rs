@@ -2,9 +2,13 @@
 //! to the peer's.
 //!
 //! Datagrams with either are to be at least 1200 bytes long where the amplification limit lets them (sections 8.2.1 and
-//! 8.2.2); that is the caller's, who knows the datagram: `fill` tells whether it wrote one.
+//! 8.2.2); that is the caller's, who knows the datagram: `fill` tells whether it wrote one. A challenge that had to go in a
+//! smaller one proves the address but not that the path carries 1200 bytes, so another one follows (section 8.2.3).
+//!
+//! Challenges are repeated by a timer of their own (section 9.4) and not because a packet was lost, so recovery need not
+//! remember them, and the loss of one says nothing about any path.
 
-use crate::packet::{OutgoingPacket, SentFrame};
+use crate::packet::OutgoingPacket;
 use crate::wire::frame::Frame;
 use base::{Duration, Instant, Random};
 
@@ -13,6 +17,9 @@ use base::{Duration, Instant, Random};
 const MAX_RESPONSES: usize = 2;
 /// Our own challenges whose answer would count: each is sent once, with fresh data.
 const MAX_CHALLENGES: usize = 3;
+/// A packet with room for so much of a payload is in a datagram of 1200 bytes: smaller ones are not larger than
+/// [`SMALL_DATAGRAM`](super::path::SMALL_DATAGRAM).
+const FULL_SIZE_ROOM: usize = 1100;
 
 /// The validation of one path.
 #[derive(Debug, Default)]
@@ -20,13 +27,37 @@ pub struct Validation {
     /// The oldest first.
     responses: [Option<[u8; 8]>; MAX_RESPONSES],
     /// The oldest first.
-    challenges: [Option<[u8; 8]>; MAX_CHALLENGES],
+    challenges: [Option<Challenge>; MAX_CHALLENGES],
     wants_challenge: bool,
-    deadline: Option<Instant>,
+    running: Option<Running>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    data: [u8; 8],
+    full_size: bool,
+}
+
+/// A validation under way.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    fails_at: Instant,
+    repeat_at: Instant,
+    /// Until the next repetition; doubled each time.
+    interval: Duration,
+}
+
+/// What an answer of the peer proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The peer's address; whether the path carries 1200 bytes is still being asked.
+    Address,
+    /// The address, and that the path carries 1200 bytes.
+    Path,
 }
 
 /// Puts `value` behind the others; the oldest goes when there is no room.
-fn push<const N: usize>(queue: &mut [Option<[u8; 8]>; N], value: [u8; 8]) {
+fn push<T, const N: usize>(queue: &mut [Option<T>; N], value: T) {
     match queue.iter_mut().find(|place| place.is_none()) {
         Some(place) => *place = Some(value),
         None => {
@@ -44,51 +75,68 @@ impl Validation {
         Validation::default()
     }
 
-    /// Begins to validate. `timeout` is three times the larger of the current PTO and that of a new path
-    /// (RFC 9000 section 8.2.4).
-    pub fn start(&mut self, now: Instant, timeout: Duration) {
+    /// Begins to validate. `interval` is the PTO of the path, after which an unanswered challenge is repeated, twice as
+    /// long each time; `timeout` is three times the larger of the current PTO and that of a new path (RFC 9000
+    /// section 8.2.4).
+    pub fn start(&mut self, now: Instant, interval: Duration, timeout: Duration) {
         self.challenges = [None; MAX_CHALLENGES];
         self.wants_challenge = true;
-        self.deadline = Some(now + timeout);
+        self.running = Some(Running { fails_at: now + timeout, repeat_at: now + interval, interval });
     }
 
     /// Whether an answer is waited for.
     pub const fn is_validating(&self) -> bool {
-        self.deadline.is_some()
+        self.running.is_some()
     }
 
-    /// The peer challenges this path..
+    /// The peer challenges this path.
     pub fn on_challenge(&mut self, data: [u8; 8]) {
         push(&mut self.responses, data);
     }
 
-    /// The peer answered. True if that validates the path; data that was never sent is ignored (section 19.18).
-    pub fn on_response(&mut self, data: [u8; 8]) -> bool {
-        let matches = self.is_validating() && self.challenges.contains(&Some(data));
-        if matches {
+    /// The peer answered, on whatever path (RFC 9000 section 8.2.3). `None` for data that was never sent, which is ignored
+    /// (section 19.18).
+    pub fn on_response(&mut self, data: [u8; 8]) -> Option<Proof> {
+        let challenge = self.challenges.iter().flatten().find(|challenge| challenge.data == data)?;
+        if challenge.full_size {
             self.stop();
+            return Some(Proof::Path);
         }
-        matches
-    }
-
-    /// A challenge was lost: another one, with fresh data, is wanted.
-    pub fn on_lost(&mut self, data: [u8; 8]) {
-        if self.is_validating() && self.challenges.contains(&Some(data)) {
-            self.wants_challenge = true;
-        }
+        // RFC 9000 s8.2.3: the address is proved, its size is not. The time that is left is for that.
+        self.challenges = [None; MAX_CHALLENGES];
+        self.wants_challenge = true;
+        Some(Proof::Address)
     }
 
     /// Whether something waits to be sent on this path.
+    #[inline]
     pub fn wants_to_send(&self) -> bool {
         self.wants_challenge || self.responses.iter().any(Option::is_some)
     }
 
-    /// Adds PATH_RESPONSE and PATH_CHALLENGE frames. True if it did, and the datagram is to be padded.
+    /// Whether that is a challenge of ours. There are few, at times of our own choice, so they need not wait for the
+    /// congestion window.
+    pub const fn wants_challenge(&self) -> bool {
+        self.wants_challenge
+    }
+
+    /// Adds PATH_CHALLENGE and PATH_RESPONSE frames. True if it did, and the datagram is to be padded to 1200 bytes: where
+    /// there is no room for so many, padding would be a waste of what may be sent.
     pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
+        let full_size = packet.len() + packet.remaining() >= FULL_SIZE_ROOM;
         let mut wrote = false;
+        if self.wants_challenge && packet.remaining() >= 9 {
+            let data = base::random::array(random);
+            if (Frame::PathChallenge { data }).encode(packet.writer()).is_ok() {
+                packet.record_unremembered();
+                push(&mut self.challenges, Challenge { data, full_size });
+                self.wants_challenge = false;
+                wrote = true;
+            }
+        }
         while let Some(data) = self.responses.first().copied().flatten() {
             if (Frame::PathResponse { data }).encode(packet.writer()).is_err() {
-                return wrote;
+                break;
             }
             packet.record_unremembered();
             wrote = true;
@@ -97,36 +145,39 @@ impl Validation {
                 *last = None;
             }
         }
-        if self.wants_challenge && packet.remaining() >= 9 {
-            let data = base::random::array(random);
-            if (Frame::PathChallenge { data }).encode(packet.writer()).is_ok() {
-                packet.record(SentFrame::PathChallenge(data));
-                push(&mut self.challenges, data);
-                self.wants_challenge = false;
-                wrote = true;
-            }
-        }
-        wrote
+        wrote && full_size
+    }
+
+    /// When `on_timeout` is to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.running.map(|running| running.fails_at.min(running.repeat_at))
     }
 
     /// When validation fails.
-    pub const fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    pub fn fails_at(&self) -> Option<Instant> {
+        self.running.map(|running| running.fails_at)
     }
 
     /// True if validation failed: the path is not to be used.
     pub fn on_timeout(&mut self, now: Instant) -> bool {
-        let failed = self.deadline.is_some_and(|deadline| now >= deadline);
-        if failed {
+        let Some(running) = &mut self.running else { return false };
+        if now >= running.fails_at {
             self.stop();
+            return true;
         }
-        failed
+        if now >= running.repeat_at {
+            running.interval = running.interval.saturating_mul(2);
+            running.repeat_at = now + running.interval;
+            self.wants_challenge = true;
+        }
+        false
     }
 
-    fn stop(&mut self) {
+    /// Asks no more.
+    pub fn stop(&mut self) {
         self.challenges = [None; MAX_CHALLENGES];
         self.wants_challenge = false;
-        self.deadline = None;
+        self.running = None;
     }
 }
 
@@ -148,11 +199,11 @@ mod tests {
 
     /// The data of the frames sent, responses and challenges.
     fn sent(validation: &mut Validation, random: &mut Counter, room: usize) -> (Vec<[u8; 8]>, Vec<[u8; 8]>) {
-        let (mut buffer, mut record) = ([0; 100], Vec::new());
+        let (mut buffer, mut record) = ([0; 1200], Vec::new());
         let mut packet = OutgoingPacket::new(PacketNumberSpace::ApplicationData, &mut buffer[..room], &mut record);
         let wrote = validation.fill(&mut packet, random);
         let len = packet.len();
-        assert_eq!(wrote, len > 0);
+        assert_eq!(wrote, len > 0 && room >= FULL_SIZE_ROOM);
         let (mut responses, mut challenges) = (Vec::new(), Vec::new());
         let mut reader = Reader::new(&buffer[..len]);
         while !reader.is_empty() {
@@ -165,30 +216,58 @@ mod tests {
         (responses, challenges)
     }
 
-    #[test]
-    fn only_an_answer_to_what_was_asked_validates() {
-        let (mut validation, mut random) = (Validation::new(), Counter(0));
-        assert!(!validation.on_response([0; 8]));
-        validation.start(Instant::ZERO, Duration::from_secs(1));
-        assert!(!validation.on_response([0; 8]));
-        assert_eq!(sent(&mut validation, &mut random, 100).1, [[1; 8]]);
-        assert!(!validation.wants_to_send() && !validation.on_response([2; 8]));
-        validation.on_lost([1; 8]);
-        assert_eq!(sent(&mut validation, &mut random, 100).1, [[2; 8]]);
-        assert!(validation.on_response([1; 8]), "a late answer to the first challenge counts");
-        assert!(!validation.is_validating() && !validation.on_response([2; 8]));
-        validation.on_lost([2; 8]);
-        assert!(!validation.wants_to_send());
+    const fn at(milliseconds: u64) -> Instant {
+        Instant::from_nanos(milliseconds * 1_000_000)
+    }
+
+    fn started() -> Validation {
+        let mut validation = Validation::new();
+        validation.start(at(0), Duration::from_millis(100), Duration::from_millis(3000));
+        validation
     }
 
     #[test]
-    fn it_fails_when_time_is_up() {
-        let mut validation = Validation::new();
-        validation.start(Instant::ZERO, Duration::from_secs(1));
-        let deadline = validation.deadline().unwrap();
-        assert!(!validation.on_timeout(deadline - Duration::from_nanos(1)));
-        assert!(validation.on_timeout(deadline));
-        assert!(!validation.on_timeout(deadline) && validation.deadline().is_none());
+    fn only_an_answer_to_what_was_asked_validates() {
+        let (mut validation, mut random) = (Validation::new(), Counter(0));
+        assert_eq!(validation.on_response([0; 8]), None);
+        validation = started();
+        assert_eq!(validation.on_response([0; 8]), None);
+        assert_eq!(sent(&mut validation, &mut random, 1150).1, [[1; 8]]);
+        assert!(!validation.wants_to_send() && validation.on_response([2; 8]).is_none());
+        assert!(!validation.on_timeout(at(100)));
+        assert_eq!(sent(&mut validation, &mut random, 1150).1, [[2; 8]]);
+        assert_eq!(validation.on_response([1; 8]), Some(Proof::Path), "a late answer to the first challenge counts");
+        assert!(!validation.is_validating() && validation.on_response([2; 8]).is_none());
+        assert!(!validation.wants_to_send() && validation.deadline().is_none());
+    }
+
+    #[test]
+    fn a_small_challenge_proves_the_address_and_a_full_one_the_path() {
+        let (mut validation, mut random) = (started(), Counter(0));
+        assert_eq!(sent(&mut validation, &mut random, 50).1, [[1; 8]]);
+        assert_eq!(validation.on_response([1; 8]), Some(Proof::Address));
+        assert!(validation.is_validating() && validation.wants_challenge());
+        assert_eq!(validation.on_response([1; 8]), None, "once");
+        assert_eq!(sent(&mut validation, &mut random, 1150).1, [[2; 8]]);
+        assert_eq!(validation.on_response([2; 8]), Some(Proof::Path));
+        assert!(!validation.is_validating());
+    }
+
+    #[test]
+    fn challenges_are_repeated_ever_more_seldom_until_time_is_up() {
+        let (mut validation, mut random) = (started(), Counter(0));
+        let mut moments = Vec::new();
+        for time in 0..2999 {
+            assert!(!validation.on_timeout(at(time)));
+            if validation.wants_challenge() {
+                moments.push(time);
+                assert_eq!(sent(&mut validation, &mut random, 1150).1.len(), 1);
+            }
+        }
+        assert_eq!(moments, [0, 100, 300, 700, 1500]);
+        assert_eq!(validation.deadline(), Some(at(3000)));
+        assert!(validation.on_timeout(at(3000)));
+        assert!(!validation.on_timeout(at(3000)) && validation.deadline().is_none());
     }
 
     #[test]

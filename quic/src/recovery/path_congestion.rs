@@ -49,6 +49,11 @@ impl PathCongestion {
         self.bytes_in_flight = self.bytes_in_flight.checked_sub(bytes).expect("what leaves was in flight");
     }
 
+    /// The path is in use again, and so much of what was sent on it is still open.
+    pub const fn set_bytes_in_flight(&mut self, bytes: u64) {
+        self.bytes_in_flight = bytes;
+    }
+
     /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins.
     pub fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
         let entered = self.controller.on_congestion_event(now, time_sent);

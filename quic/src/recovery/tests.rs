@@ -314,7 +314,7 @@ fn abandoned_packets_come_back_without_blame() {
 fn another_path_begins_anew() {
     let mut recovery = confirmed();
     (0..4).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
-    recovery.on_path_changed(1200);
+    recovery.on_path_changed(None, 1200);
     assert_eq!(recovery.bytes_in_flight(), 0);
     send(&mut recovery, at(5), ApplicationData, 4);
     let out = ack(&mut recovery, at(10), ApplicationData, &[(3, 3)], ms(0)).unwrap();
@@ -323,6 +323,77 @@ fn another_path_begins_anew() {
     assert_eq!(recovery.rtt().first_sample(), None);
     ack(&mut recovery, at(25), ApplicationData, &[(3, 4)], ms(0)).unwrap();
     assert_eq!(recovery.rtt().latest(), ms(20));
+}
+
+#[test]
+fn a_path_that_is_returned_to_is_as_it_was_left() {
+    let mut recovery = confirmed();
+    (0..4).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(30), ApplicationData, &[(0, 0)], ms(0)).unwrap();
+    let (window, rtt) = (recovery.congestion_window(), *recovery.rtt());
+    let first = recovery.on_path_changed(None, 1200);
+    send(&mut recovery, at(40), ApplicationData, 4);
+    assert_ne!((recovery.congestion_window(), *recovery.rtt()), (window, rtt));
+    // One of the first path's arrives in the meantime.
+    ack(&mut recovery, at(50), ApplicationData, &[(0, 1)], ms(0)).unwrap();
+    let second = recovery.on_path_changed(Some(first), 1200);
+    assert_eq!((recovery.congestion_window(), *recovery.rtt()), (window, rtt));
+    assert_eq!(recovery.bytes_in_flight(), 2400);
+    // What becomes of the other path's packets is of no concern to this one.
+    ack(&mut recovery, at(60), ApplicationData, &[(0, 4)], ms(0)).unwrap();
+    assert_eq!(recovery.bytes_in_flight(), 0);
+    recovery.on_path_changed(Some(second), 1200);
+    assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (0, 12_000));
+}
+
+/// However often, and with however old a packet still open: the sums stay right.
+#[test]
+fn m13_paths_without_end_are_told_apart() {
+    let mut recovery = confirmed();
+    send(&mut recovery, at(0), ApplicationData, 0);
+    for _ in 0..200_000 {
+        recovery.on_path_changed(None, 1200);
+    }
+    send(&mut recovery, at(1), ApplicationData, 1);
+    ack(&mut recovery, at(30), ApplicationData, &[(0, 1)], ms(0)).unwrap();
+    assert_eq!(recovery.bytes_in_flight(), 0);
+}
+
+#[test]
+fn s3_what_is_sent_elsewhere_counts_nowhere() {
+    let mut recovery = confirmed();
+    let elsewhere = |recovery: &mut Recovery, value| {
+        let probe = SentPacket { ack_eliciting: false, in_flight: false, ..packet(value, at(0)) };
+        recovery.on_sent_elsewhere(ApplicationData, probe);
+    };
+    elsewhere(&mut recovery, 0);
+    assert_eq!((recovery.bytes_in_flight(), recovery.deadline()), (0, None));
+    send(&mut recovery, at(5), ApplicationData, 1);
+    // Acknowledged first and alone: no sample.
+    ack(&mut recovery, at(20), ApplicationData, &[(0, 0)], ms(0)).unwrap();
+    assert_eq!((recovery.bytes_in_flight(), recovery.rtt().first_sample()), (1200, None));
+    elsewhere(&mut recovery, 2);
+    (3..9).for_each(|value| send(&mut recovery, at(25), ApplicationData, value));
+    let out = ack(&mut recovery, at(40), ApplicationData, &[(3, 8), (1, 1)], ms(0)).unwrap();
+    assert_eq!((out.lost_packets, recovery.congestion_window()), (0, 12_000 + 7 * 1200));
+    // And then it arrives after all.
+    ack(&mut recovery, at(60), ApplicationData, &[(0, 8)], ms(0)).unwrap();
+    assert_eq!(recovery.bytes_in_flight(), 0);
+}
+
+#[test]
+fn a_probe_of_the_size_of_another_path_says_nothing() {
+    for arrives in [true, false] {
+        let mut recovery = confirmed();
+        let probe = SentPacket { mtu_probe: true, size: 1400, ..packet(0, at(0)) };
+        recovery.on_sent(at(0), ApplicationData, probe, &[]);
+        recovery.on_rebound(1200);
+        (1..6).for_each(|value| send(&mut recovery, at(1), ApplicationData, value));
+        let ranges = if arrives { [(0, 5)] } else { [(1, 5)] };
+        let out = ack(&mut recovery, at(20), ApplicationData, &ranges, ms(0)).unwrap();
+        assert_eq!((out.acked_mtu_probe, out.lost_mtu_probe), (None, None));
+        assert_eq!(recovery.bytes_in_flight(), 0);
+    }
 }
 
 /// An acknowledgment of very many packets of which few are open, in very many ranges.

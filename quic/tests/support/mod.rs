@@ -45,6 +45,8 @@ pub struct Host {
     pub established: bool,
     pub confirmed: bool,
     pub closed: Vec<CloseReason>,
+    /// How migrations ended that the client asked for.
+    pub migrations: Vec<Event>,
     /// Streams whose whole exchange is done.
     pub completed: usize,
     waiting: Vec<Exchange>,
@@ -80,6 +82,7 @@ impl Host {
             established: false,
             confirmed: false,
             closed: Vec::new(),
+            migrations: Vec::new(),
             completed: 0,
             waiting: Vec::new(),
             streams: BTreeMap::new(),
@@ -107,6 +110,7 @@ impl Host {
                         self.open_streams(handle);
                     }
                     Event::Confirmed => self.confirmed = true,
+                    Event::Migrated(_) | Event::MigrationFailed(_) => self.migrations.push(event),
                     Event::Closed(reason) => self.closed.push(reason),
                     Event::Stream(event) => self.on_stream_event(handle, event),
                 }

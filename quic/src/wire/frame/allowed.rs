@@ -109,6 +109,17 @@ impl Frame<'_> {
         ALLOWED.get(self.frame_type() as usize).is_some_and(|row| row & kind.bit() != 0)
     }
 
+    /// Whether a peer may send it to try a path without moving there (section 9.1).
+    pub const fn is_probing(&self) -> bool {
+        matches!(
+            self,
+            Frame::PathChallenge { .. }
+                | Frame::PathResponse { .. }
+                | Frame::NewConnectionId { .. }
+                | Frame::Padding { .. }
+        )
+    }
+
     /// Whether the receiver has to acknowledge it (section 13.2): all but ACK, PADDING and CONNECTION_CLOSE.
     pub const fn is_ack_eliciting(&self) -> bool {
         !matches!(

@@ -1,0 +1,297 @@
+//! Moving between paths (RFC 9000 section 9): a peer whose address changes, and an application that wants to be elsewhere.
+//!
+//! A server follows its client to the address from which the newest packet came that is more than a probe. Until that
+//! address is validated it is sent at most three times what came from it, and the path before is kept to return to. The
+//! path before is challenged as well, so that a client that never moved answers, and by that takes the connection back
+//! (section 9.3.3). A client moves when its application asks for it, and only after the new path has been found to work.
+//!
+//! The server's preferred address is not used (section 9.6.1 leaves that to the client), so the server's address never
+//! changes.
+
+use super::state::Connection;
+use crate::discard::Discard;
+use crate::endpoint::ids::ID_LEN;
+use crate::error::MigrateError;
+use crate::event::Event;
+use crate::lifecycle::Lifecycle;
+use crate::path::others::OtherPath;
+use crate::path::path::Path;
+use crate::path::validation::Proof;
+use crate::trace::Trace;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::header;
+use crate::wire::packet_number::PacketNumberSpace;
+use base::{Duration, FourTuple, Instant, Side};
+use core::net::SocketAddr;
+
+/// Where a datagram came from that did not come on the path in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Elsewhere {
+    /// Its addresses.
+    pub(super) four_tuple: FourTuple,
+    /// Its bytes.
+    pub(super) len: usize,
+}
+
+/// How a packet came: to which ID of ours, and from where.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    /// Its header. Few packets have frames that ask for the ID in it, so it is read when one does.
+    pub(super) header: &'a [u8],
+    /// If it did not come on the path in use.
+    pub(super) elsewhere: Option<Elsewhere>,
+}
+
+impl Arrival<'_> {
+    /// The ID of ours that it was sent to.
+    pub(super) fn destination(&self) -> ConnectionId {
+        let destination = header::destination_connection_id(self.header, ID_LEN).and_then(ConnectionId::new);
+        destination.unwrap_or(ConnectionId::EMPTY)
+    }
+
+    /// Whether that is `local_id`.
+    pub(super) fn is_to(&self, local_id: &ConnectionId) -> bool {
+        header::destination_connection_id(self.header, ID_LEN) == Some(local_id.as_slice())
+    }
+}
+
+impl Connection {
+    /// Moves this client's end to another local address, on which the driver has to receive from now on: first the way from
+    /// there to the server is tried, then everything is sent from there. The end is told by [`Event::Migrated`] or
+    /// [`Event::MigrationFailed`]; until then the address before is used, and after it packets sent there are still
+    /// accepted. A migration that was not finished is given up for the new one.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]: RFC 9000 section 9 says who may migrate and when.
+    pub fn migrate(&mut self, now: Instant, local: SocketAddr) -> Result<(), MigrateError> {
+        if self.side == Side::Server {
+            return Err(MigrateError::Server);
+        }
+        if self.lifecycle != Lifecycle::Established || self.spaces.get(PacketNumberSpace::Handshake).is_some() {
+            // RFC 9000 s9: not before the handshake is confirmed.
+            return Err(MigrateError::NotConfirmed);
+        }
+        if self.peer_disables_migration {
+            return Err(MigrateError::Disabled);
+        }
+        let four_tuple = FourTuple { local, ..self.path.four_tuple };
+        if self.path.is_at(&four_tuple) || self.others.position(&four_tuple).is_some() {
+            return Err(MigrateError::InUse);
+        }
+        self.others.iter_mut().for_each(|other| other.is_goal = false);
+        // RFC 9000 s9.5: an ID that was never used elsewhere. Who uses empty ones would be recognized on both paths.
+        let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
+        let local_id = self.path.local_id;
+        let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
+        other.is_goal = true;
+        self.push_other(now, other);
+        Ok(())
+    }
+
+    /// The addresses in use, as far as the peer's are validated: a request that comes from a new address is reported under
+    /// the one before until the peer has proved to be there.
+    pub fn four_tuple(&self) -> FourTuple {
+        if self.path.amplification.is_validated() {
+            return self.path.four_tuple;
+        }
+        let fallback = self.others.fallback().and_then(|index| self.others.get(index));
+        fallback.map_or(self.path.four_tuple, |other| other.path.four_tuple)
+    }
+
+    /// A datagram came with addresses other than those in use: whether it is looked at. Nothing is authenticated yet, so
+    /// nothing is kept; only what is known already is counted.
+    pub(super) fn on_elsewhere(&mut self, four_tuple: FourTuple, len: usize) -> Result<Elsewhere, Discard> {
+        // RFC 9000 s9: the addresses of the handshake do not change, and a client's server never does.
+        let is_possible = self.lifecycle == Lifecycle::Established
+            && (self.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote);
+        if !is_possible {
+            return Err(Discard::OtherAddress);
+        }
+        if let Some(other) = self.others.position(&four_tuple).and_then(|index| self.others.get_mut(index)) {
+            other.path.amplification.on_datagram_received(len);
+        }
+        Ok(Elsewhere { four_tuple, len })
+    }
+
+    /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2).
+    pub(super) fn on_path_challenge(&mut self, now: Instant, arrival: Arrival<'_>, data: [u8; 8]) {
+        let path = match arrival.elsewhere {
+            None => Some(&mut self.path),
+            Some(elsewhere) => self.path_of(now, elsewhere, arrival.destination()).map(|other| &mut other.path),
+        };
+        if let Some(path) = path {
+            path.validation.on_challenge(data);
+        }
+    }
+
+    /// PATH_RESPONSE: it proves the path on which the challenge was sent, wherever the answer comes from (section 8.2.3).
+    pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
+        if let Some(proof) = self.path.validation.on_response(data) {
+            self.path.on_proof(proof);
+            self.recovery.set_amplification_limited(false);
+            self.trace(now, Trace::PathValidated(self.path.four_tuple));
+            return;
+        }
+        let mut goal = None;
+        for (index, other) in self.others.iter_mut().enumerate() {
+            if let Some(proof) = other.path.validation.on_response(data) {
+                other.path.on_proof(proof);
+                goal = (other.is_goal && proof == Proof::Path).then_some(index);
+                break;
+            }
+        }
+        if let Some(other) = goal.and_then(|index| self.others.remove(index)) {
+            let four_tuple = other.path.four_tuple;
+            self.go_to(now, other);
+            // RFC 9000 s9.2: the server follows when it gets more than a probe.
+            self.ping.request();
+            self.events.push_back(Event::Migrated(four_tuple));
+        }
+    }
+
+    /// The newest packet of the peer, and more than a probe, came from elsewhere and was sent to `local_id`: the peer has
+    /// moved (RFC 9000 section 9.3).
+    pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
+        // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
+        let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
+        let index = self.others.position(&elsewhere.four_tuple).filter(|_| can_send);
+        let Some(other) = index.and_then(|index| self.others.remove(index)) else { return };
+        self.go_to(now, other);
+        // RFC 9000 s9.3.3: somebody may have copied the packet. A challenge to the path before makes a peer that is still
+        // there speak up.
+        let (interval, timeout) = self.validation_times();
+        if let Some(before) = self.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
+            before.path.validation.start(now, interval, timeout);
+        }
+    }
+
+    /// Whether the path in use needs another one to return to.
+    pub(super) const fn needs_fallback(&self) -> bool {
+        !self.path.is_proven()
+    }
+
+    /// A deadline of a path may have come.
+    pub(super) fn on_path_timeouts(&mut self, now: Instant) {
+        if self.path.validation.on_timeout(now) && self.needs_fallback() {
+            self.return_to_fallback(now);
+        }
+        for other in self.others.iter_mut() {
+            if other.path.validation.on_timeout(now) && other.is_goal {
+                other.is_goal = false;
+                self.events.push_back(Event::MigrationFailed(other.path.four_tuple));
+            }
+        }
+        while let Some(index) = self.others.expired(now, self.needs_fallback()) {
+            self.drop_other(now, index);
+        }
+    }
+
+    /// RFC 9000 s9.3.2: the address was not the peer's, or the path carries too little.
+    fn return_to_fallback(&mut self, now: Instant) {
+        let fallback = self.others.fallback().and_then(|index| self.others.remove(index));
+        let fallback = fallback.expect("a path that works is kept until another one is proven");
+        self.go_to(now, fallback);
+        self.drop_other(now, 0);
+    }
+
+    /// The place of a path that the peer has used, as an authenticated packet shows. Only a server makes new ones: a client
+    /// knows its own addresses.
+    fn path_of(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) -> Option<&mut OtherPath> {
+        let Elsewhere { four_tuple, len } = elsewhere;
+        let index = match self.others.position(&four_tuple) {
+            Some(index) => index,
+            None if self.side == Side::Client => return None,
+            None => {
+                let mut other = self.other_path(now, four_tuple, local_id, None);
+                other.path.amplification.on_datagram_received(len);
+                self.push_other(now, other);
+                0
+            }
+        };
+        let peer_id = self.others.get(index)?.peer_id.filter(|id| self.peer_ids.contains(*id));
+        let peer_id = peer_id.or_else(|| self.choose_peer_id(local_id));
+        let other = self.others.get_mut(index)?;
+        other.peer_id = peer_id;
+        Some(other)
+    }
+
+    /// RFC 9000 s9.5: what is sent to another address goes to another ID, unless the peer itself still sends to the same: then
+    /// it does not know that its address has changed, or does not mind being recognized. Empty IDs are all the same.
+    fn choose_peer_id(&mut self, local_id: ConnectionId) -> Option<ConnectionId> {
+        let active = self.peer_ids.active();
+        let is_unaware = local_id == self.path.local_id;
+        if is_unaware || active.is_empty() { Some(active) } else { self.peer_ids.take_unused() }
+    }
+
+    /// A path that is being validated from now on.
+    fn other_path(
+        &self,
+        now: Instant,
+        four_tuple: FourTuple,
+        local_id: ConnectionId,
+        peer_id: Option<ConnectionId>,
+    ) -> OtherPath {
+        let (interval, timeout) = self.validation_times();
+        let is_client = self.side == Side::Client;
+        let mut path = Path::new(four_tuple, local_id, is_client, self.path.mtu.on_another_path());
+        path.validation.start(now, interval, timeout);
+        OtherPath { path, peer_id, congestion: None, expires: now + timeout, is_goal: false }
+    }
+
+    /// After how long a challenge is repeated, and after how long validation fails (RFC 9000 section 8.2.4).
+    fn validation_times(&self) -> (Duration, Duration) {
+        let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+        (pto, pto.max(self.recovery.initial_pto()).saturating_mul(3))
+    }
+
+    /// The path in use changes places with `other`, which has been taken from the others.
+    fn go_to(&mut self, now: Instant, other: OtherPath) {
+        let OtherPath { mut path, peer_id, congestion, .. } = other;
+        let (interval, timeout) = self.validation_times();
+        if path.is_proven() {
+            path.validation.stop();
+        } else if !path.validation.is_validating() {
+            path.validation.start(now, interval, timeout);
+        }
+        let mtu = path.mtu.current();
+        // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
+        let congestion = if self.side == Side::Server && path.differs_by_port_only(&self.path) {
+            self.recovery.on_rebound(mtu);
+            None
+        } else {
+            Some(self.recovery.on_path_changed(congestion, mtu))
+        };
+        self.recovery.set_amplification_limited(false);
+        let before = self.peer_ids.active();
+        // RFC 9000 s5.1.2: an ID that was asked back in the meantime is not used; then the one before has to do.
+        let _ = peer_id.is_some_and(|id| self.peer_ids.activate(id));
+        let left = core::mem::replace(&mut self.path, path);
+        self.stats.migrations += 1;
+        self.trace(now, Trace::PathChanged(self.path.four_tuple));
+        let expires = now + timeout;
+        self.push_other(now, OtherPath { path: left, peer_id: Some(before), congestion, expires, is_goal: false });
+    }
+
+    fn push_other(&mut self, now: Instant, other: OtherPath) {
+        if let Some(gone) = self.others.push(other) {
+            self.forget(now, &gone);
+        }
+    }
+
+    fn drop_other(&mut self, now: Instant, index: usize) {
+        if let Some(gone) = self.others.remove(index) {
+            self.forget(now, &gone);
+        }
+    }
+
+    /// RFC 9000 s5.1.2: an ID that no path uses any more is retired.
+    fn forget(&mut self, now: Instant, gone: &OtherPath) {
+        if gone.is_goal {
+            self.events.push_back(Event::MigrationFailed(gone.path.four_tuple));
+        }
+        let unused = gone.peer_id.filter(|id| *id != self.peer_ids.active() && !self.others.uses(*id));
+        if let Some(Err(violation)) = unused.map(|id| self.peer_ids.retire(id)) {
+            self.on_violation(now, violation, 0);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The paths of a connection besides the one in use: where it came from, and where it may go (RFC 9000 section 9).
+//!
+//! A path gets a place here only when an authenticated packet came on it, or the application asks for it. There are few
+//! places, each for a short time.
+//!
+//! Invariant, kept together with the conductor: while the path in use is not proven, one that is has a place here, so there
+//! is always somewhere to return to (section 9.3.2).
+
+use super::path::Path;
+use crate::recovery::LeftPath;
+use crate::wire::connection_id::ConnectionId;
+use alloc::vec::Vec;
+use base::{FourTuple, Instant};
+
+/// Paths besides the one in use. As many as there are spare connection IDs of the peer (`active_connection_id_limit` is 4
+/// by default), since each deliberate path takes one. Who sends from ever new addresses only pushes its own older ones out.
+pub const MAX_OTHER_PATHS: usize = 3;
+
+/// One of them.
+pub struct OtherPath {
+    /// The path.
+    pub path: Path,
+    /// The peer's ID that is sent to on it; `None` while there is none to spare.
+    pub peer_id: Option<ConnectionId>,
+    /// The congestion control that was in use on it; `None` if it was never in use, or if another path has taken it on.
+    pub congestion: Option<LeftPath>,
+    /// Until when it is kept.
+    pub expires: Instant,
+    /// The application asked to migrate there.
+    pub is_goal: bool,
+}
+
+/// All of them: the one that was in use last is the first.
+#[derive(Default)]
+pub struct OtherPaths {
+    list: Vec<OtherPath>,
+}
+
+impl OtherPaths {
+    /// Whether there is none, as nearly always.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Where the path with these addresses is.
+    pub fn position(&self, four_tuple: &FourTuple) -> Option<usize> {
+        self.list.iter().position(|other| other.path.is_at(four_tuple))
+    }
+
+    /// The path to return to when the one in use fails: of those known to work the one used last.
+    pub fn fallback(&self) -> Option<usize> {
+        self.list.iter().position(|other| other.path.is_proven())
+    }
+
+    /// The one at `index`.
+    pub fn get(&self, index: usize) -> Option<&OtherPath> {
+        self.list.get(index)
+    }
+
+    /// The one at `index`.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut OtherPath> {
+        self.list.get_mut(index)
+    }
+
+    /// All.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut OtherPath> {
+        self.list.iter_mut()
+    }
+
+    /// Whether one of them sends to this ID of the peer's.
+    pub fn uses(&self, peer_id: ConnectionId) -> bool {
+        self.list.iter().any(|other| other.peer_id == Some(peer_id))
+    }
+
+    /// Adds a path in front of the others. When there are too many, the one used the longest time ago goes, and comes out;
+    /// never the fallback.
+    pub fn push(&mut self, other: OtherPath) -> Option<OtherPath> {
+        self.list.insert(0, other);
+        if self.list.len() <= MAX_OTHER_PATHS {
+            return None;
+        }
+        let fallback = self.fallback();
+        let index = (1..self.list.len()).rev().find(|index| Some(*index) != fallback)?;
+        Some(self.list.remove(index))
+    }
+
+    /// Takes one out. Memory is given back with the last.
+    pub fn remove(&mut self, index: usize) -> Option<OtherPath> {
+        let removed = (index < self.list.len()).then(|| self.list.remove(index));
+        if self.list.is_empty() {
+            self.list = Vec::new();
+        }
+        removed
+    }
+
+    /// The first whose time is up. With `keep_fallback` that one stays whatever its time.
+    pub fn expired(&self, now: Instant, keep_fallback: bool) -> Option<usize> {
+        let kept = self.fallback().filter(|_| keep_fallback);
+        self.list.iter().enumerate().position(|(index, other)| other.expires <= now && Some(index) != kept)
+    }
+
+    /// When something is to be done about one of them. With `keep_fallback` that one's time never comes.
+    pub fn deadline(&self, keep_fallback: bool) -> Option<Instant> {
+        let kept = self.fallback().filter(|_| keep_fallback);
+        let ends =
+            self.list.iter().enumerate().filter(|(index, _)| Some(*index) != kept).map(|(_, other)| other.expires);
+        let validations = self.list.iter().filter_map(|other| other.path.validation.deadline());
+        ends.chain(validations).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::mtu::MtuDiscovery;
+
+    fn other(port: u16, proven: bool) -> OtherPath {
+        let four_tuple = FourTuple { local: ([10, 0, 0, 1], 443).into(), remote: ([10, 0, 0, 2], port).into() };
+        let mut path = Path::new(four_tuple, ConnectionId::EMPTY, proven, MtuDiscovery::new(1200));
+        path.carries_full_size = proven;
+        let expires = Instant::from_nanos(u64::from(port));
+        OtherPath { path, peer_id: None, congestion: None, expires, is_goal: false }
+    }
+
+    fn ports(others: &OtherPaths) -> Vec<u16> {
+        others.list.iter().map(|other| other.path.four_tuple.remote.port()).collect()
+    }
+
+    #[test]
+    fn m13_new_ones_push_out_old_ones_but_never_the_fallback() {
+        let mut others = OtherPaths::default();
+        assert!(others.push(other(1, true)).is_none() && others.push(other(2, true)).is_none());
+        for port in 3..60_000 {
+            others.push(other(port, false));
+            assert!(others.list.len() <= MAX_OTHER_PATHS);
+        }
+        assert_eq!(ports(&others), [59_999, 59_998, 2], "the last that worked");
+        assert_eq!(others.fallback(), Some(2));
+        assert_eq!(others.push(other(7, true)).map(|gone| gone.path.four_tuple.remote.port()), Some(2));
+        for _ in 0..3 {
+            assert!(others.remove(0).is_some());
+        }
+        assert!(others.remove(0).is_none() && others.list.capacity() == 0);
+    }
+
+    #[test]
+    fn the_time_of_the_fallback_comes_when_it_is_no_longer_needed() {
+        let mut others = OtherPaths::default();
+        others.push(other(1, true));
+        others.push(other(5, false));
+        let at = Instant::from_nanos;
+        assert_eq!((others.deadline(true), others.deadline(false)), (Some(at(5)), Some(at(1))));
+        assert_eq!((others.expired(at(4), true), others.expired(at(4), false)), (None, Some(1)));
+        assert_eq!(others.expired(at(5), true), Some(0));
+    }
+}

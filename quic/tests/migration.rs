@@ -1,0 +1,9 @@
+//! A peer's address changes (RFC 9000 section 9): by itself, on purpose, or only because somebody says so.
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod support;
+
+#[path = "migration/network.rs"]
+mod network;
+#[path = "migration/scripted.rs"]
+mod scripted;
