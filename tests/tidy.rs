@@ -98,6 +98,20 @@ fn p23_arithmetic_is_checked_in_every_build() {
     }
 }
 
+/// C2: nothing that a peer can choose is looked up by a hash that it could predict. Tables of the protocols are ordered, or
+/// go by our own index; elsewhere there is the standard library's hash, whose key is drawn.
+#[test]
+fn c2_no_table_hashes_what_a_peer_chose() {
+    for file in rust_files().into_iter().filter(SourceFile::is_product) {
+        let of_protocol = PROTOCOL_CRATES.contains(&file.crate_name());
+        for (number, line) in file.code_without_tests().lines().enumerate() {
+            let own_hash = ["BuildHasher", "impl Hasher", "with_hasher"].iter().any(|word| line.contains(word));
+            let table = of_protocol && (line.contains("HashMap") || line.contains("HashSet"));
+            assert!(!own_hash && !table, "{}:{}: {line}", file.path, number + 1);
+        }
+    }
+}
+
 #[test]
 fn protocol_crates_are_no_std_safe_and_without_features() {
     for name in PROTOCOL_CRATES {

@@ -22,6 +22,7 @@ use std::cell::Cell;
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, with a count of what this thread has taken and not given back.
@@ -32,6 +33,7 @@ fn count(bytes: isize) {
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + bytes);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
+        let _ = TAKEN.try_with(|taken| taken.set(taken.get() + bytes.max(0).cast_unsigned() as u64));
     });
 }
 
@@ -66,6 +68,7 @@ unsafe impl GlobalAlloc for Counting {
 /// What this thread's heap does from a moment on.
 pub struct Meter {
     start: isize,
+    taken: u64,
 }
 
 impl Meter {
@@ -73,7 +76,7 @@ impl Meter {
     pub fn start() -> Meter {
         let start = LIVE.with(Cell::get);
         PEAK.with(|peak| peak.set(start));
-        Meter { start }
+        Meter { start, taken: TAKEN.with(Cell::get) }
     }
 
     /// Bytes held now beyond those at the start; negative if there are fewer.
@@ -84,5 +87,10 @@ impl Meter {
     /// The most bytes that were held at any moment beyond those at the start of the last meter of this thread.
     pub fn peak(&self) -> isize {
         PEAK.with(Cell::get) - self.start
+    }
+
+    /// All bytes that were taken, whether or not they were given back: what is copied again and again shows here.
+    pub fn taken(&self) -> u64 {
+        TAKEN.with(Cell::get) - self.taken
     }
 }

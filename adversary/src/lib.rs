@@ -16,7 +16,7 @@
 //! assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
 //! ```
 //!
-//! [`http::Script`] does the same above QUIC, and [`heap`] counts what a target holds.
+//! [`http::Script`] does the same above QUIC, and [`heap`] and [`work`] count what a target holds and does.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test that uses it")]
 
@@ -28,6 +28,7 @@ mod options;
 mod peer;
 mod seen;
 mod spaces;
+pub mod work;
 
 pub use frames::{encode, push, space_of};
 pub use options::{HERE, Options, PLAIN, Parameters, Stage, THERE, Tweak};

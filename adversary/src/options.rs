@@ -1,9 +1,9 @@
 //! What a script may choose: how it begins, what its target is configured with, how one packet is built.
 
 use base::{Duration, Side};
-use quic::Config;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::transport_parameters::TransportParameters;
+use quic::{Config, EndpointConfig};
 use std::rc::Rc;
 
 /// The peer's address.
@@ -54,8 +54,8 @@ pub struct Options {
     pub parameters: Parameters,
     /// Of all that is drawn.
     pub seed: u64,
-    /// What the target's reset tokens are made of; drawn if `None`.
-    pub reset_secret: Option<crypto::Secret>,
+    /// Changes the target's endpoint.
+    pub endpoint: Rc<dyn Fn(&mut EndpointConfig)>,
     /// Whether the packets and datagrams of the target are kept for the script to look at. Long floods do without.
     pub keeps: bool,
 }
@@ -67,7 +67,7 @@ impl Default for Options {
             source: ConnectionId::new(&[0x77; 8]).unwrap(),
             parameters: Rc::new(|parameters: TransportParameters, side| parameters.encode(side, 0)),
             seed: 1,
-            reset_secret: None,
+            endpoint: Rc::new(|_| {}),
             keeps: true,
         }
     }

@@ -4,6 +4,7 @@ use crate::frames::encode;
 use crate::identity;
 use crate::options::{HERE, Options, PLAIN, Stage, THERE, Tweak};
 use crate::spaces::{Received, Spaces};
+use crate::work;
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Reader, Side};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::{Frame, PacketKind};
@@ -73,8 +74,8 @@ impl Peer {
 
     fn client(options: &Options) -> Peer {
         let (client, server) = identity::pair().clone();
-        let mut config = EndpointConfig::new(sim::seeded_provider(), Arc::new(options.config.clone()), Some(server));
-        config.reset_secret = options.reset_secret.clone();
+        let mut config = EndpointConfig::new(work::provider(), Arc::new(options.config.clone()), Some(server));
+        (options.endpoint)(&mut config);
         let target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
         let mut random = SeededRandom::new(options.seed + 1000);
         let bytes = (options.parameters)(options.generous_parameters(), Side::Client);
@@ -87,8 +88,8 @@ impl Peer {
 
     fn server(options: &Options) -> Peer {
         let (client, server) = identity::pair().clone();
-        let mut config = EndpointConfig::new(sim::seeded_provider(), Arc::new(options.config.clone()), None);
-        config.reset_secret = options.reset_secret.clone();
+        let mut config = EndpointConfig::new(work::provider(), Arc::new(options.config.clone()), None);
+        (options.endpoint)(&mut config);
         let mut target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
         let handle = target.connect(Instant::ZERO, client, identity::server_name(), path()).unwrap();
         let mut buffer = vec![0; 65_536];

@@ -55,6 +55,7 @@ impl Spaces {
     pub(crate) fn rekey_initial(&mut self, side: Side, destination: ConnectionId) {
         let keys = initial::keys(sim::seeded_provider().initial, Version::V1, destination, side);
         self.0[0].keys = Some(keys);
+        self.0[0].largest = None;
     }
 
     /// Keys that TLS has just made.

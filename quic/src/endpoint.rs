@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod ids;
+mod networks;
 pub mod reply;
 mod table;
 

@@ -10,6 +10,10 @@
 #[global_allocator]
 static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
+mod c;
+mod m;
 mod p;
+mod q;
 mod s;
 mod support;
+mod x;

@@ -1,6 +1,6 @@
 //! What several letters need: frames by hand, and connections of different configurations.
 
-use adversary::{Options, Peer, Stage, push};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, push};
 use base::{Side, StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::{Frame, PacketKind, StreamFrame};
@@ -30,7 +30,6 @@ pub(crate) fn stream(value: u64, offset: u64, data: &[u8], fin: bool) -> Frame<'
 }
 
 /// A NEW_CONNECTION_ID frame whose ID and token are its number.
-#[allow(dead_code)]
 pub(crate) fn new_id(number: u64, retire_prior_to: u64) -> Frame<'static> {
     let mut token = [0x55; 16];
     token[..8].copy_from_slice(&number.to_be_bytes());
@@ -50,7 +49,6 @@ pub(crate) fn after(target: Side, payload: &[u8]) -> Peer {
 }
 
 /// An established connection with a configuration, whose packets are not kept: for floods.
-#[allow(dead_code)]
 pub(crate) fn flooded(target: Side, config: Config) -> Peer {
     let mut peer = Peer::with(target, Stage::Established, Options { config, ..Options::default() });
     peer.forget();
@@ -73,7 +71,6 @@ pub(crate) fn with_parameters(
 }
 
 /// What the target closed for, whether or not its close was kept.
-#[allow(dead_code)]
 pub(crate) fn breach(peer: &Peer) -> Option<Violation> {
     match peer.reason() {
         Some(CloseReason::Violation { violation, .. }) => Some(*violation),
@@ -84,6 +81,15 @@ pub(crate) fn breach(peer: &Peer) -> Option<Violation> {
 /// A CRYPTO frame.
 pub(crate) fn crypto(offset: u64, data: &[u8]) -> Vec<u8> {
     adversary::encode(&Frame::Crypto { offset, data })
+}
+
+/// A client's first packet, to an ID of its own.
+pub(crate) fn first_packet(peer: &mut Peer, number: u64, payload: &[u8]) -> Vec<u8> {
+    let id = ConnectionId::new(&(number + (1 << 40)).to_be_bytes()).unwrap();
+    peer.rekey_initial(id);
+    let mut payload = payload.to_vec();
+    payload.resize(1200, 0);
+    peer.packet(PacketKind::Initial, &payload, Tweak { destination: Some(id), ..PLAIN })
 }
 
 /// One element of DER: its tag and its contents.

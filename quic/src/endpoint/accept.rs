@@ -21,6 +21,10 @@ pub struct EndpointConfig {
     /// The most of them whose handshake is not complete. Default 4,096: beyond it new ones are dropped before any
     /// cryptography, so that a flood of first packets costs little and leaves the others alone.
     pub max_handshaking: usize,
+    /// The most of those that clients of one network (the first 24 bits of an IPv4 address, 56 of an IPv6 address) began.
+    /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
+    /// from behind one NAT at 100 ms.
+    pub max_handshaking_per_network: usize,
     /// What stateless reset tokens are made of (RFC 9000 section 10.3.2). An endpoint that is to reset connections of its
     /// own former life is given the same secret again; `None` draws one.
     pub reset_secret: Option<Secret>,
@@ -39,6 +43,7 @@ impl EndpointConfig {
             server,
             max_connections: 100_000,
             max_handshaking: 4_096,
+            max_handshaking_per_network: 1_024,
             reset_secret: None,
         }
     }

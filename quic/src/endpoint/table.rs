@@ -2,6 +2,7 @@
 
 use super::accept::{EndpointConfig, transport_parameters};
 use super::ids::{ID_LEN, IdCodec, MAX_INDEX};
+use super::networks::{Network, Networks};
 use super::reply::Replies;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection::{Connection, NewConnection};
@@ -43,6 +44,7 @@ pub struct Endpoint {
     free: Vec<u32>,
     open: usize,
     handshaking: usize,
+    networks: Networks,
     /// Connection IDs that clients chose for their first packets. Ordered, because clients could choose IDs that collide in
     /// any hash they can predict.
     chosen_by_clients: BTreeMap<ConnectionId, u32>,
@@ -71,6 +73,8 @@ struct Slot {
     in_transmit_queue: bool,
     in_event_queue: bool,
     handshaking: bool,
+    /// That of the client, while its handshake is not complete.
+    network: Option<Network>,
     chosen_by_client: Option<ConnectionId>,
     reset_token: Option<(ResetToken, ResetHash)>,
 }
@@ -92,6 +96,7 @@ impl Endpoint {
             free: Vec::new(),
             open: 0,
             handshaking: 0,
+            networks: Networks::default(),
             chosen_by_clients: BTreeMap::new(),
             reset_tokens: BTreeMap::new(),
             wheel: Wheel::new(now),
@@ -204,18 +209,20 @@ impl Endpoint {
         &mut self,
         index: u32,
         connection: Connection,
-        chosen_by_client: Option<ConnectionId>,
+        of_client: Option<(ConnectionId, Network)>,
     ) -> ConnectionHandle {
         self.open += 1;
         self.handshaking += 1;
-        if let Some(id) = chosen_by_client {
+        if let Some((id, network)) = of_client {
             self.chosen_by_clients.insert(id, index);
+            self.networks.add(network);
         }
         let mut generation = 0;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.connection = Some(Box::new(connection));
             slot.handshaking = true;
-            slot.chosen_by_client = chosen_by_client;
+            slot.chosen_by_client = of_client.map(|(id, _)| id);
+            slot.network = of_client.map(|(_, network)| network);
             generation = slot.generation;
         }
         self.settle(index);
@@ -272,6 +279,10 @@ impl Endpoint {
         {
             return;
         }
+        let network = Network::of(datagram.four_tuple.remote.ip());
+        if self.networks.count(network) >= self.config.max_handshaking_per_network {
+            return;
+        }
         let Some(index) = self.reserve() else { return };
         let local_id = self.ids.issue(index, &mut *self.random);
         let reset_token = self.reset_token(&local_id);
@@ -298,7 +309,7 @@ impl Endpoint {
             self.free.push(index);
             return;
         }
-        self.insert(index, connection, Some(destination));
+        self.insert(index, connection, Some((destination, network)));
     }
 
     /// RFC 9000 section 6.1. Only a datagram as large as a first one is answered, so the answer is never larger.
@@ -452,6 +463,9 @@ impl Endpoint {
         if let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.handshaking && over) {
             slot.handshaking = false;
             self.handshaking -= 1;
+            if let Some(network) = slot.network.take() {
+                self.networks.remove(network);
+            }
         }
     }
 
@@ -489,6 +503,9 @@ impl Endpoint {
         }
         if let Some(id) = slot.chosen_by_client {
             self.chosen_by_clients.remove(&id);
+        }
+        if let Some(network) = slot.network {
+            self.networks.remove(network);
         }
         if let Some((_, hash)) = slot.reset_token {
             self.reset_tokens.remove(&hash);

@@ -95,28 +95,6 @@ fn a12_a_changed_source_is_dropped() {
     peer.advance_to(Stage::Established);
 }
 
-/// RFC 9000 section 12.2, M12: packets after one for another connection, or after one that cannot be opened, are read; and
-/// a datagram of many packets buys bounded work.
-#[test]
-fn m12_coalesced_packets_of_others_are_skipped() {
-    let other = ConnectionId::new(&[0x99; 8]);
-    let mut peer = Peer::against(Client, Stage::Keys);
-    let before = opened(&mut peer);
-    let mut forged = peer.packet(Handshake, &[0x01; 10], PLAIN);
-    let last = forged.len() - 1;
-    forged[last] ^= 1;
-    let foreign = peer.packet(Handshake, &[0x01; 10], Tweak { destination: other, ..PLAIN });
-    let good = peer.packet(Handshake, &[0x01; 10], PLAIN);
-    peer.deliver([forged, foreign, good.clone()].concat());
-    assert_eq!(opened(&mut peer), before + 1);
-    // The same again is a duplicate, in any number.
-    peer.deliver(good.repeat(60));
-    assert_eq!(opened(&mut peer), before + 1);
-    let many: Vec<u8> = (0..100).flat_map(|_| peer.packet(Handshake, &[0x01; 10], PLAIN)).collect();
-    peer.deliver(many);
-    assert!(opened(&mut peer) <= before + 9);
-}
-
 /// RFC 9001 section 5.7: a server has the keys for 1-RTT packets before it may use them.
 #[test]
 fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {

@@ -8,6 +8,7 @@ use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::OneRtt;
 use quic::wire::transport_parameters::TransportParameters;
 use sim::SeededRandom;
+use std::rc::Rc;
 
 fn short(len: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -85,7 +86,11 @@ fn a7_tokens_come_from_the_id_and_a_secret() {
 /// the tokens that it gave then.
 #[test]
 fn a_server_with_the_same_secret_resets_connections_of_its_former_life() {
-    let options = |seed| Options { seed, reset_secret: Some(crypto::Secret::new(&[9; 32])), ..Options::default() };
+    let options = |seed| Options {
+        seed,
+        endpoint: Rc::new(|config| config.reset_secret = Some(crypto::Secret::new(&[9; 32]))),
+        ..Options::default()
+    };
     let mut peer = Peer::with(Server, Stage::Established, options(1));
     let parameters = TransportParameters::decode(&peer.peer_parameters(), Server).unwrap();
     let announced = peer.frames(|_, frame| match frame {
