@@ -79,3 +79,20 @@ impl fmt::Display for DecoderStreamError {
 }
 
 impl core::error::Error for DecoderStreamError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// The text of an error is what a person sees of it.
+    #[test]
+    fn errors_say_what_was_wrong() {
+        assert_eq!(DecompressionError::NegativeBase.to_string(), "a base below zero");
+        assert_eq!(EncoderStreamError::Capacity.to_string(), "a dynamic table larger than allowed");
+        assert_eq!(
+            DecoderStreamError::SectionAcknowledgment.to_string(),
+            "an acknowledgment of a section that needs none"
+        );
+    }
+}

@@ -145,3 +145,42 @@ impl fmt::Display for LocalError {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::{String, ToString};
+
+    /// RFC 9846 section 6.2: each certificate alert says what kind of wrong it is.
+    #[test]
+    fn each_refusal_of_a_certificate_has_its_alert() {
+        let subject = || String::from("somebody");
+        for (error, alert) in [
+            (x509::Error::Expired { subject: subject(), not_after: 0 }, 45),
+            (x509::Error::NotYetValid { subject: subject(), not_before: 0 }, 45),
+            (x509::Error::UnknownIssuer { issuer: subject() }, 48),
+            (x509::Error::UnsupportedAlgorithm { subject: subject() }, 43),
+            (x509::Error::UnacceptableKey { subject: subject() }, 43),
+            (x509::Error::Malformed("all of it"), 42),
+            (x509::Error::BadSignature { subject: subject() }, 42),
+            (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::KeyUsage }, 42),
+            (x509::Error::TooMuchWork, 46),
+        ] {
+            let error = Error::Certificate(error);
+            // RFC 9001 s4.8: an alert is an error of QUIC with this offset.
+            assert_eq!((error.alert(), error.quic_code()), (alert, 0x0100 + u64::from(alert)), "{error}");
+            assert_eq!(error.violation(), None);
+        }
+    }
+
+    #[test]
+    fn errors_say_whose_fault_it_was() {
+        assert_eq!(Error::Local(LocalError::Signing).to_string(), "the private key could not sign the handshake");
+        let refused = Error::Certificate(x509::Error::TooMuchWork);
+        assert_eq!(refused.to_string(), x509::Error::TooMuchWork.to_string());
+        let violation = Violation::UnexpectedMessage;
+        let peer = Error::from(violation);
+        assert_eq!(peer.to_string(), violation.to_string());
+        assert_eq!(peer.in_state("START").to_string(), alloc::format!("{violation} in state START"));
+    }
+}

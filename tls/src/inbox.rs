@@ -78,7 +78,9 @@ mod tests {
             let (mut inbox, mut messages) = (Inbox::new(), Vec::new());
             for mut piece in flight.chunks(size) {
                 while !piece.is_empty() {
-                    if inbox.fill(&mut piece).unwrap() {
+                    let is_whole = inbox.fill(&mut piece).unwrap();
+                    assert!(!inbox.is_empty(), "a message has begun");
+                    if is_whole {
                         messages.push(inbox.take());
                     }
                 }

@@ -25,3 +25,16 @@ impl fmt::Display for Level {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// As RFC 9001 section 2.1 calls them.
+    #[test]
+    fn levels_have_the_names_of_the_standard() {
+        let names = [Level::Initial, Level::EarlyData, Level::Handshake, Level::OneRtt].map(|level| level.to_string());
+        assert_eq!(names, ["Initial", "0-RTT", "Handshake", "1-RTT"]);
+    }
+}

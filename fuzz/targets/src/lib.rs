@@ -14,6 +14,7 @@ mod names;
 mod qpack_wire;
 mod quic_connection;
 mod quic_wire;
+mod reassembly;
 mod tls_messages;
 mod tls_session;
 mod varint;
@@ -23,6 +24,9 @@ mod x509_single;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/command/arguments.rs"]
 mod arguments;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/files/path.rs"]
+mod file_path;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/url.rs"]
 mod url;
@@ -34,6 +38,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("varint", varint::run),
     ("packet_header", quic_wire::packet_header),
+    ("packet_number", quic_wire::packet_number),
     ("frame", quic_wire::frame),
     ("transport_parameters", quic_wire::transport_parameters),
     ("tls_client_hello", tls_messages::client_hello),
@@ -49,6 +54,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pem", x509_single::pem),
     ("server_name", names::server_name),
     ("url", names::url),
+    ("path", names::path),
     ("arguments", names::arguments),
     ("huffman", huffman::run),
     ("qpack_section", qpack_wire::section),
@@ -59,6 +65,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("h3_server", h3_streams::server),
     ("h3_client", h3_streams::client),
     ("h3_events", h3_events::run),
+    ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
     ("quic_client", quic_connection::client),
     ("quic_datagrams", quic_connection::datagrams),

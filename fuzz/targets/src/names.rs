@@ -1,6 +1,6 @@
-//! What people type: server names, URLs, command lines.
+//! What people type: server names, URLs, command lines; and the names of files that strangers ask for.
 
-use super::{arguments, url::Url};
+use super::{arguments, file_path, url::Url};
 use http::{Method, RequestHead};
 use x509::ServerName;
 
@@ -37,4 +37,22 @@ pub fn arguments(data: &[u8]) {
         Ok(command) => assert_eq!(arguments::parse(&arguments), Ok(command)),
         Err(usage) => assert!(!usage.to_string().is_empty()),
     }
+}
+
+/// What a request's path says of files, by its text alone: names that stay where they are looked for.
+pub fn path(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Some(segments) = file_path::segments(text) else { return };
+    let mut place = std::path::PathBuf::from("/root");
+    for (depth, segment) in segments.iter().enumerate() {
+        assert!(!segment.contains('\\') && !segment.contains('\0'));
+        place.push(segment);
+        let inside: Vec<_> = place.strip_prefix("/root").expect("it stays inside").components().collect();
+        assert_eq!(inside.len(), depth + 1, "one name is one step down");
+        assert!(inside.iter().all(|part| matches!(part, std::path::Component::Normal(_))));
+    }
+    let location = file_path::canonical_location(&segments);
+    assert!(location.starts_with('/') && !location.starts_with("//") && location.ends_with('/'));
+    assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(file_path::segments(&location), Some(segments), "where we send people is where they were");
 }

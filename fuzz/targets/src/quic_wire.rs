@@ -1,8 +1,10 @@
-//! QUIC's parsers: headers, frames, transport parameters.
+//! QUIC's parsers: headers, packet numbers, frames, transport parameters.
 
+use super::input::Input;
 use base::{Reader, Side, Writer};
 use quic::wire::frame::Frame;
 use quic::wire::header::{self, Header};
+use quic::wire::packet_number::PacketNumber;
 use quic::wire::transport_parameters::TransportParameters;
 
 /// The first byte chooses how long our own connection IDs are.
@@ -83,4 +85,39 @@ pub fn transport_parameters(data: &[u8]) {
         let encoded = parameters.encode(side, grease);
         assert_eq!(TransportParameters::decode(&encoded, side).as_ref(), Ok(&parameters));
     }
+}
+
+/// The number nearest to the one expected, by looking at it from below: of all that end in what was sent, the first above
+/// the lower end of the window (RFC 9000 appendix A.3).
+pub fn packet_number(data: &[u8]) {
+    let mut input = Input::new(data);
+    let (len, largest, truncated) = (1 + input.below(4), input.number(), input.number() as u32);
+    let largest = PacketNumber::new(largest);
+    let found = PacketNumber::decode(truncated, len, largest);
+    let window = 1i128 << (8 * len);
+    let expected = largest.map_or(0, |largest| i128::from(largest.value()) + 1);
+    let above = expected - window / 2 + 1;
+    let mut nearest = above + (i128::from(truncated) - above).rem_euclid(window);
+    let last = i128::from(PacketNumber::MAX.value());
+    if nearest < 0 {
+        nearest += window;
+    } else if nearest > last {
+        nearest -= window;
+    }
+    assert!((0..=last).contains(&nearest));
+    // Above the last number there is none, whatever was meant.
+    if expected + window <= last {
+        assert_eq!(i128::from(found.value()), nearest);
+    }
+    // What is sent in as many bytes as are asked for is found by whoever has received what was acknowledged, or more.
+    let acknowledged = largest.filter(|_| input.u8() & 1 == 0);
+    let next = acknowledged.map_or(0, |acknowledged| acknowledged.value() + 1);
+    let Some(sent) = PacketNumber::new(next + input.number() % (1 << 24)) else { return };
+    let len = sent.encoded_len(acknowledged);
+    let received = match sent.value() - next {
+        0 => acknowledged,
+        between => PacketNumber::new(next + input.number() % between),
+    };
+    let sent_bytes = (sent.value() & ((1 << (8 * len)) - 1)) as u32;
+    assert_eq!(PacketNumber::decode(sent_bytes, len, received), sent, "{len} bytes after {received:?}");
 }

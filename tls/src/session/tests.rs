@@ -107,8 +107,33 @@ fn keys_come_with_the_output_that_needs_them() {
     server.read(level, &finished, &mut random).unwrap();
     assert!(server.is_complete());
     assert_eq!(server.export(&[b'x'; 250], &[], &mut [0; 4]), Err(LocalError::ExporterArguments.into()));
+    assert_eq!(server.export(&[b'x'; 249], &[], &mut [0; 4]), Ok(()));
     assert_eq!(server.export(b"x", &[], &mut vec![0; 255 * 32 + 1]), Err(LocalError::ExporterArguments.into()));
     assert_eq!(server.export(b"x", &[], &mut vec![0; 255 * 32]), Ok(()));
+}
+
+/// RFC 9846 section 7.5: label, context and length are all hashed in, and so is the connection.
+#[test]
+fn what_is_exported_depends_on_all_that_it_is_made_of() {
+    let pair = Pair::complete(client_config(), server_config());
+    let export = |label: &[u8], context: &[u8], len: usize| {
+        let mut out = vec![0; len];
+        pair.client.export(label, context, &mut out).unwrap();
+        out
+    };
+    let one = export(b"EXPORTER-one", b"context", 32);
+    assert_eq!(one, export(b"EXPORTER-one", b"context", 32));
+    assert_ne!(one, [0; 32]);
+    assert_ne!(one, export(b"EXPORTER-two", b"context", 32));
+    assert_ne!(one, export(b"EXPORTER-one", b"", 32));
+    assert_ne!(one, export(b"EXPORTER-one", b"context", 33)[..32]);
+    // Another connection has other secrets.
+    let mut other = Pair::new(client_config(), server_config());
+    other.client = Session::client(Arc::new(client_config()), name("localhost"), vec![], &mut Counting(3)).unwrap();
+    other.run(usize::MAX, |_, _, _, _| {}).unwrap();
+    let mut out = [0; 32];
+    other.client.export(b"EXPORTER-one", b"context", &mut out).unwrap();
+    assert_ne!(one, out);
 }
 
 #[test]
@@ -238,11 +263,31 @@ fn a_configuration_that_cannot_work() {
     assert_eq!(with(|config| config.alpn.clear()), protocols);
     assert_eq!(with(|config| config.alpn.push(vec![])), protocols);
     assert_eq!(with(|config| config.alpn.push(vec![b'a'; 256])), protocols);
+    assert_eq!(with(|config| config.alpn.push(vec![b'a'; 255])), None);
     let empty = Some(Error::Local(LocalError::EmptyProvider));
     assert_eq!(with(|config| config.provider = provider(&[], &GROUPS)), empty);
     assert_eq!(with(|config| config.provider = provider(&SUITES, &[])), empty);
     let long = Session::client(Arc::new(client_config()), name("a.example"), vec![0; 70_000], &mut Counting(0));
     assert_eq!(long.err(), Some(Error::Local(LocalError::TooLong)));
+}
+
+/// A message that has no place is refused by its first byte: nobody makes us gather 64 KiB of it.
+#[test]
+fn a_message_without_a_place_is_not_gathered() {
+    let mut random = Counting(0);
+    let first = |session: &mut Session, level: Level, kind: HandshakeType, random: &mut Counting| {
+        session.read(level, &[kind.0], random).err().and_then(|error| error.violation())
+    };
+    let server = || Session::server(Arc::new(server_config()), vec![]);
+    for kind in [HandshakeType::FINISHED, HandshakeType::SERVER_HELLO, HandshakeType::CERTIFICATE] {
+        assert_eq!(first(&mut server(), Level::Initial, kind, &mut random), Some(Violation::UnexpectedMessage));
+    }
+    assert_eq!(first(&mut server(), Level::Initial, HandshakeType::CLIENT_HELLO, &mut random), None);
+    let mut pair = Pair::new(client_config(), server_config());
+    let (level, hello) = pair.client.poll_output().unwrap();
+    pair.server.read(level, &hello, &mut random).unwrap();
+    let again = first(&mut pair.server, Level::Handshake, HandshakeType::CLIENT_HELLO, &mut random);
+    assert_eq!(again, Some(Violation::UnexpectedMessage));
 }
 
 /// CVE-2023-39321: an incomplete message after the handshake.

@@ -143,6 +143,18 @@ fn quic() {
     put("frame", "ack", &[3, 50, 1, 2, 3, 0, 4, 1, 2, 1, 2, 3]);
     put("frame", "new-id", &[&[0x18, 2, 1, 8][..], &[5; 24]].concat());
     put("frame", "stream", &[0x0f, 4, 0x40, 0x80, 3, 1, 2, 3, 0x1c, 0, 0, 2, 65, 66]);
+    // RFC 9000 appendix A: 0xa82f30ea is the largest, 0x9b32 arrives in two bytes.
+    put("packet_number", "appendix", &[1, 255, 0, 0, 0, 2, 0xa0, 0xbc, 0xc3, 0xa8, 192, 0x9b, 0x32, 1, 200, 5, 1]);
+    for len in 0..4u8 {
+        put("packet_number", &format!("first-{len}"), &[len, 0, 1, 0, 3]);
+        put("packet_number", &format!("last-{len}"), &[len, 237, 0, 0, 3]);
+    }
+    put("reassembly", "in-order", &[0, 0, 0, 40, 5, 0, 20, 6, 0, 99]);
+    put(
+        "reassembly",
+        "gaps",
+        &[0, 9, 0, 3, 0, 3, 0, 3, 0, 0, 0, 60, 0x10, 200, 0x20, 0, 0x10, 0, 0x40, 0, 6, 255, 255],
+    );
     for (name, first) in [("initial", 0xc3u8), ("zero-rtt", 0xd3), ("handshake", 0xe3), ("retry", 0xf0)] {
         let mut bytes = vec![8, first, 0, 0, 0, 1, 8];
         bytes.extend([7; 8]);
@@ -254,5 +266,8 @@ fn text() {
         put("arguments", &number.to_string(), line.as_bytes());
     }
     put("pem", "two", b"text\n-----BEGIN PRIVATE KEY-----\nAQI=\n-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nAwQF\n-----END CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\nAQI=\n-----END EC PRIVATE KEY-----\n-----BEGIN RSA PRIVATE KEY-----\nAQI=\n-----END RSA PRIVATE KEY-----\n");
+    for (number, path) in ["/", "/a/b.txt", "/%61%2eb/", "/..%2f", "/c:/x", "/a%20b/%C3%A4"].iter().enumerate() {
+        put("path", &number.to_string(), path.as_bytes());
+    }
     put("varint", "four", &[0x25, 0x40, 0x25, 0x9d, 0x7f, 0x3e, 0x7d, 0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c]);
 }

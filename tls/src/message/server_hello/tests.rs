@@ -73,7 +73,10 @@ fn legacy_fields_are_checked_in_both_forms() {
         let mut with_session_id = bytes.clone();
         with_session_id.splice(34..35, [1, 0xaa]);
         assert_eq!(ServerHelloOrRetry::decode(&with_session_id).err(), Some(Violation::SessionIdEcho));
-        with_session_id.splice(34..36, core::iter::once(33).chain([0xaa; 33]));
+        // 32 bytes are the most that a session ID may have.
+        with_session_id.splice(34..36, core::iter::once(32).chain([0xaa; 32]));
+        assert_eq!(ServerHelloOrRetry::decode(&with_session_id).err(), Some(Violation::SessionIdEcho));
+        with_session_id.splice(34..67, core::iter::once(33).chain([0xaa; 33]));
         assert_eq!(ServerHelloOrRetry::decode(&with_session_id).err(), Some(Violation::Malformed));
     }
 }

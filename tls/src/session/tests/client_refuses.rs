@@ -82,6 +82,22 @@ fn server_hellos() {
     assert_eq!(with_share(&zero), Some(Violation::BadKeyShare));
 }
 
+/// RFC 9846 section 4.3.3: all schemes that a certificate may be signed with, those of PKCS #1 v1.5 behind the others
+/// because no CertificateVerify may use them.
+#[test]
+fn the_signatures_that_a_client_can_verify_are_offered() {
+    let hello = client().poll_output().unwrap().1;
+    let hello = ClientHello::decode(&hello[HEADER_LEN..]).unwrap();
+    let schemes: Vec<u16> = hello.signature_algorithms.unwrap().iter().collect();
+    let pkcs1 = [0x0401, 0x0501, 0x0601];
+    assert_eq!(schemes[schemes.len() - 3..], pkcs1);
+    let others = &schemes[..schemes.len() - 3];
+    for scheme in [0x0403, 0x0503, 0x0804, 0x0805, 0x0806, 0x0807] {
+        assert!(others.contains(&scheme), "{scheme:04x}");
+    }
+    assert!(!pkcs1.iter().any(|scheme| others.contains(scheme)));
+}
+
 /// GHSA-pmc3-p9hx-jq96, as the next test: a retry must change something, and comes once.
 #[test]
 fn retries() {
@@ -155,6 +171,10 @@ fn encrypted_extensions() {
     let read = |extensions: &[(E, &[u8])]| with("server.example", &block(extensions));
     assert_eq!(read(&[alpn, parameters]), None);
     assert_eq!(read(&[alpn, parameters, (E::SERVER_NAME, &[]), (E::SUPPORTED_GROUPS, &[0, 2, 0x3a, 0x3a])]), None);
+    // RFC 9846 s4.3.7: groups that matter later only, but a list all the same.
+    for groups in [&[][..], &[0], &[0, 0], &[0, 1, 0x3a], &[0, 2, 0x3a], &[0, 2, 0x3a, 0x3a, 0]] {
+        assert_eq!(read(&[alpn, parameters, (E::SUPPORTED_GROUPS, groups)]), Some(Violation::Malformed), "{groups:?}");
+    }
     assert_eq!(read(&[alpn]), Some(Violation::MissingTransportParameters));
     assert_eq!(read(&[parameters]), Some(Violation::NoApplicationProtocol));
     assert_eq!(read(&[parameters, (E::ALPN, &[0, 3, 2, b'h', b'2'])]), Some(Violation::ProtocolNotOffered));
