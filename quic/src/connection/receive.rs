@@ -307,12 +307,16 @@ impl Connection {
             if self.config.trace.is_some() {
                 self.trace(turn.now, Trace::FrameReceived { space, frame_type: frame_type(bytes) });
             }
-            if kind == PacketKind::OneRtt
-                && let Some(stream) = StreamFrame::decode_next(&mut reader).map_err(blame)?
-            {
-                (ack_eliciting, is_probe) = (true, false);
-                self.on_stream(turn, &stream).map_err(blame)?;
-                continue;
+            if kind == PacketKind::OneRtt {
+                match StreamFrame::decode_next(&mut reader) {
+                    Ok(Some(stream)) => {
+                        (ack_eliciting, is_probe) = (true, false);
+                        self.on_stream(turn, &stream).map_err(blame)?;
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(violation) => return Err(blame(violation)),
+                }
             }
             let frame = Frame::decode(&mut reader).map_err(blame)?;
             if !frame.is_allowed_in(kind) {

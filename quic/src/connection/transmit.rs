@@ -222,7 +222,7 @@ impl Connection {
     }
 
     /// Writes the header of the next packet of the space.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_packet(
         &mut self,
         now: Instant,
