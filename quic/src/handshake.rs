@@ -10,6 +10,7 @@ use crate::wire::connection_id::ConnectionId;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use base::{Random, Side};
 use tls::{KeyChange, Level, Session};
 
@@ -51,6 +52,11 @@ impl Handshake {
     /// The TLS session, for what it learned.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The peer's transport parameters, as soon as TLS has them, and once.
+    pub fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
+        self.session.take_peer_transport_parameters()
     }
 
     /// A CRYPTO frame arrived in `space`.

@@ -24,6 +24,7 @@ pub mod path;
 pub mod protection;
 pub mod ranges;
 pub mod recovery;
+pub mod rest;
 pub mod space;
 pub mod stats;
 pub mod stream;

@@ -1,6 +1,7 @@
 //! The stages of a connection (RFC 9000 section 10).
 
 use crate::violation::{TransportErrorCode, Violation};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::{Duration, Instant, VarInt};
 
@@ -15,7 +16,7 @@ pub enum Lifecycle {
     /// Streams flow.
     Established,
     /// This side has closed: only CONNECTION_CLOSE is sent, in answer to what arrives (section 10.2.1).
-    Closing(Closing),
+    Closing(Box<Closing>),
     /// The peer has closed: nothing is sent any more (section 10.2.2).
     Draining {
         /// When all state is forgotten.

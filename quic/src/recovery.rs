@@ -18,6 +18,7 @@ pub mod persistent_congestion;
 pub mod pto;
 pub mod rtt;
 pub mod sent_packets;
+pub mod spaces;
 
 pub use config::RecoveryConfig;
 pub use outcome::{Outcome, RecoveryStats, Timeout};
@@ -28,12 +29,12 @@ use crate::packet::SentFrame;
 use crate::violation::Violation;
 use crate::wire::frame::AckFrame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
-use alloc::collections::VecDeque;
 use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller};
 use path_congestion::PathCongestion;
 use persistent_congestion::PersistentCongestion;
 use sent_packets::{Entry, SentPackets, Settled};
+use spaces::Spaces;
 
 /// Skipped numbers that are remembered to catch a peer that acknowledges what it cannot have seen (RFC 9000 section
 /// 21.4). Such a peer acknowledges all numbers, so the newest few catch it as well as all would.
@@ -46,7 +47,7 @@ const ELSEWHERE: u16 = u16::MAX;
 #[derive(Debug)]
 pub struct Recovery {
     config: RecoveryConfig,
-    spaces: [Space; 3],
+    spaces: Spaces,
     path: PathCongestion,
     // The number of the path in use, and of the last one that was begun: what was sent on another counts for no window.
     path_number: u16,
@@ -62,32 +63,6 @@ pub struct Recovery {
     // From when a client waits that has nothing in flight (RFC 9002 s6.2.2.1).
     waiting_since: Instant,
     stats: RecoveryStats,
-}
-
-/// One packet number space.
-#[derive(Debug)]
-struct Space {
-    sent: SentPackets,
-    largest_used: Option<u64>,
-    largest_acked: Option<u64>,
-    skipped: VecDeque<u64>,
-    last_ack_eliciting: Instant,
-    loss_time: Option<Instant>,
-    persistent: PersistentCongestion,
-}
-
-impl Space {
-    const fn new() -> Space {
-        Space {
-            sent: SentPackets::new(),
-            largest_used: None,
-            largest_acked: None,
-            skipped: VecDeque::new(),
-            last_ack_eliciting: Instant::ZERO,
-            loss_time: None,
-            persistent: PersistentCongestion::new(),
-        }
-    }
 }
 
 /// What is kept of a path while another is in use: its estimate and its window.
@@ -112,7 +87,7 @@ impl Recovery {
     /// Of a connection that has sent nothing.
     pub fn new(config: RecoveryConfig) -> Recovery {
         Recovery {
-            spaces: [const { Space::new() }; 3],
+            spaces: Spaces::new(),
             path: PathCongestion::new(&config, config.max_datagram_size as u64),
             path_number: 0,
             last_path_number: 0,
@@ -133,7 +108,7 @@ impl Recovery {
 
     /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
     pub fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
         state.largest_used = Some(packet.number.value());
         self.stats.sent_packets += 1;
@@ -150,7 +125,7 @@ impl Recovery {
     /// nobody waits for its acknowledgment: path validation has a timer of its own (section 9.4).
     pub fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
         assert!(!packet.in_flight, "it counts for no window");
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, ELSEWHERE, &[]);
         state.largest_used = Some(packet.number.value());
         self.stats.sent_packets += 1;
@@ -158,7 +133,7 @@ impl Recovery {
 
     /// The number will never be sent (RFC 9000 section 21.4).
     pub fn on_skipped(&mut self, space: PacketNumberSpace, number: PacketNumber) {
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         if state.skipped.len() == MAX_SKIPPED {
             state.skipped.pop_front();
         }
@@ -220,7 +195,7 @@ impl Recovery {
         ack: &AckFrame<'_>,
         out: &mut Outcome,
     ) -> Result<Newly, Violation> {
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         let largest = ack.largest.value();
         if state.largest_used.is_none_or(|used| largest > used) {
             return Err(Violation::AckOfUnsentPacket);
@@ -275,7 +250,7 @@ impl Recovery {
 
     /// RFC 9002 appendix A.10 and B.8. Tells whether congestion control reacted.
     fn detect_lost(&mut self, now: Instant, space: PacketNumberSpace, out: &mut Outcome) -> bool {
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         state.loss_time = None;
         let Some(largest_acked) = state.largest_acked else { return false };
         let delay = loss::time_threshold(&self.config, &self.path.rtt);
@@ -320,7 +295,7 @@ impl Recovery {
         // RFC 9002 s7.6.1: with the peer's delay whatever the space.
         let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
             * self.config.persistent_congestion_threshold;
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
         state.sent.settle(|settled| match settled {
@@ -346,7 +321,7 @@ impl Recovery {
     fn loss_deadline(&self) -> Option<(Instant, PacketNumberSpace)> {
         PacketNumberSpace::ALL
             .into_iter()
-            .filter_map(|space| Some((self.spaces[space as usize].loss_time?, space)))
+            .filter_map(|space| Some((self.spaces[space].loss_time?, space)))
             .min_by_key(|(time, _)| *time)
     }
 
@@ -361,12 +336,12 @@ impl Recovery {
         }
         PacketNumberSpace::ALL
             .into_iter()
-            .filter(|space| self.spaces[*space as usize].sent.has_ack_eliciting())
+            .filter(|space| self.spaces[*space].sent.has_ack_eliciting())
             // RFC 9002 s6.2.1: before confirmation the peer may be unable to read 1-RTT packets.
             .filter(|space| *space != PacketNumberSpace::ApplicationData || self.handshake_confirmed)
             .map(|space| {
                 let after = pto::backed_off(self.pto(space), self.pto_count);
-                (self.spaces[space as usize].last_ack_eliciting + after, space, 2)
+                (self.spaces[space].last_ack_eliciting + after, space, 2)
             })
             .min_by_key(|(time, ..)| *time)
             // With only 0-RTT or 1-RTT packets in flight before confirmation, a client must still unblock the server.
@@ -405,19 +380,24 @@ impl Recovery {
 
     /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4).
     pub fn discard_space(&mut self, space: PacketNumberSpace) {
-        let state = core::mem::replace(&mut self.spaces[space as usize], Space::new());
+        let state = self.spaces.discard(space);
         let bytes: u64 = self.in_flight_on_path(&state.sent);
         self.path.on_left_flight(bytes);
         // RFC 9002 s6.2.2: progress was made.
         self.pto_count = 0;
     }
 
+    /// Gives back what the rings have grown to, as far as they are empty.
+    pub fn release_memory(&mut self) {
+        self.spaces.iter_mut().for_each(|state| state.sent.release_memory());
+    }
+
     /// The open packets of the space were never read: after a Retry, or when 0-RTT is rejected. Their frames come out as
     /// lost, without a word to congestion control.
     pub fn abandon(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
-        let bytes = self.in_flight_on_path(&self.spaces[space as usize].sent);
+        let bytes = self.in_flight_on_path(&self.spaces[space].sent);
         self.path.on_left_flight(bytes);
-        let state = &mut self.spaces[space as usize];
+        let state = &mut self.spaces[space];
         state.sent.on_lost(u64::MAX, &mut out.lost, |_| true, |_| {});
         state.sent.settle(|_| {});
         state.loss_time = None;
@@ -453,7 +433,7 @@ impl Recovery {
     /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
     /// window stay (RFC 9000 section 9.4), what is known of the size does not.
     pub fn on_rebound(&mut self, max_datagram_size: usize) {
-        let largest = self.spaces[PacketNumberSpace::ApplicationData as usize].largest_used;
+        let largest = self.spaces[PacketNumberSpace::ApplicationData].largest_used;
         self.path_start = largest.map_or(0, |largest| largest + 1);
         self.path.set_max_datagram_size(max_datagram_size as u64);
         // What went unanswered went to the address before.
@@ -546,12 +526,12 @@ impl Recovery {
 
     /// The largest number of the space that the peer acknowledged, to choose the length of packet numbers.
     pub fn largest_acked(&self, space: PacketNumberSpace) -> Option<PacketNumber> {
-        self.spaces[space as usize].largest_acked.and_then(PacketNumber::new)
+        self.spaces[space].largest_acked.and_then(PacketNumber::new)
     }
 
     /// Whether the space has ack-eliciting packets in flight: a probe then also repeats them.
     pub fn has_ack_eliciting(&self, space: PacketNumberSpace) -> bool {
-        self.spaces[space as usize].sent.has_ack_eliciting()
+        self.spaces[space].sent.has_ack_eliciting()
     }
 
     /// What the oldest ack-eliciting packet in flight carried, for a probe to carry again.
@@ -561,7 +541,7 @@ impl Recovery {
 
     /// The same of the packet that has `older` such packets before it.
     pub fn unacked_frames(&self, space: PacketNumberSpace, older: usize) -> impl Iterator<Item = SentFrame> + '_ {
-        let sent = &self.spaces[space as usize].sent;
+        let sent = &self.spaces[space].sent;
         // A lost MTU probe is not repeated as a probe: it holds nothing to repeat.
         let packet = sent.open().filter(|packet| packet.ack_eliciting && !packet.mtu_probe).nth(older);
         packet.into_iter().flat_map(|packet| sent.frames_of(packet))

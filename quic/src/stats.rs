@@ -42,3 +42,30 @@ pub struct Stats {
     /// Streams that are open.
     pub open_streams: usize,
 }
+
+/// What a connection counts itself; see [`Stats`] for the meaning of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// UDP datagrams sent.
+    pub datagrams_sent: u64,
+    /// UDP datagrams received.
+    pub datagrams_received: u64,
+    /// Bytes of UDP payload sent.
+    pub bytes_sent: u64,
+    /// Bytes of UDP payload received.
+    pub bytes_received: u64,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets opened.
+    pub packets_received: u64,
+    /// Packets dropped.
+    pub packets_dropped: u64,
+    /// Packets declared lost.
+    pub packets_lost: u64,
+    /// Key updates of the peer.
+    pub key_updates: u64,
+    /// How often the path changed.
+    pub migrations: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+}

@@ -4,7 +4,7 @@ use super::state::Connection;
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 use crate::stream::{Read, ReadError, WriteError};
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
@@ -14,12 +14,14 @@ impl Connection {
     /// The next event, oldest first. After [`Event::Closed`] there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
+            // There are two or three in a connection's life.
+            self.events.shrink_to_fit();
             return Some(event);
         }
         if let Some(event) = self.streams.poll_event() {
             return Some(Event::Stream(event));
         }
-        self.close_reason.take().map(Event::Closed)
+        self.close_reason.take().map(|reason| Event::Closed(*reason))
     }
 
     /// Whether `poll_event` may have something.
@@ -91,7 +93,31 @@ impl Connection {
 
     /// A snapshot of the counters.
     pub fn stats(&self) -> Stats {
+        let Counters {
+            datagrams_sent,
+            datagrams_received,
+            bytes_sent,
+            bytes_received,
+            packets_sent,
+            packets_received,
+            packets_dropped,
+            packets_lost,
+            key_updates,
+            migrations,
+            probe_timeouts,
+        } = self.stats;
         Stats {
+            datagrams_sent,
+            datagrams_received,
+            bytes_sent,
+            bytes_received,
+            packets_sent,
+            packets_received,
+            packets_dropped,
+            packets_lost,
+            key_updates,
+            migrations,
+            probe_timeouts,
             smoothed_rtt: self.recovery.rtt().smoothed(),
             min_rtt: self.recovery.rtt().min(),
             congestion_window: self.recovery.congestion_window(),
@@ -99,7 +125,6 @@ impl Connection {
             mtu: self.path.mtu.current(),
             buffered: self.streams.buffered(),
             open_streams: self.streams.open_count(),
-            ..self.stats
         }
     }
 }

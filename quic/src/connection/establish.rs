@@ -15,9 +15,9 @@ impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
     pub(super) fn advance_handshake(&mut self, now: Instant) -> Result<(), Violation> {
         if self.peer_ack_delay_exponent.is_none()
-            && let Some(bytes) = self.handshake.session().peer_transport_parameters()
+            && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
-            let parameters = TransportParameters::decode(bytes, self.side.peer())?;
+            let parameters = TransportParameters::decode(&bytes, self.side.peer())?;
             self.apply(&parameters)?;
         }
         while let Some(change) = self.handshake.poll_keys() {

@@ -59,6 +59,7 @@ impl Connection {
                 Err(discard) => return self.dropped(turn, discard),
             }
         };
+        self.rest.on_activity(turn.now);
         let is_small = payload.len() < MIN_DATAGRAM_SIZE;
         let mut rest = payload;
         for _ in 0..MAX_COALESCED {

@@ -15,14 +15,16 @@ use crate::path::path::Path;
 use crate::protection::initial;
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::recovery::{Recovery, RecoveryConfig};
+use crate::rest::Rest;
 use crate::space::Spaces;
-use crate::stats::Stats;
+use crate::stats::Counters;
 use crate::stream::Streams;
 use crate::trace::Trace;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use base::{FourTuple, Instant, Side};
@@ -48,6 +50,7 @@ pub struct Connection {
     pub(super) local_ids: LocalIds,
     pub(super) peer_ids: PeerIds,
     pub(super) idle: Idle,
+    pub(super) rest: Rest,
     /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
     pub(super) handshake_done: Once,
     /// A PING that the keep-alive timer or a probe asks for.
@@ -58,8 +61,8 @@ pub struct Connection {
     /// The application still reads what had arrived before the end.
     pub(super) is_held: bool,
     /// The last event, told after everything else.
-    pub(super) close_reason: Option<CloseReason>,
-    pub(super) stats: Stats,
+    pub(super) close_reason: Option<Box<CloseReason>>,
+    pub(super) stats: Counters,
 }
 
 /// What a connection begins with.
@@ -108,13 +111,14 @@ impl Connection {
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),
+            rest: Rest::default(),
             handshake_done: Once::new(),
             ping: Once::new(),
             peer_ack_delay_exponent: None,
             events: VecDeque::new(),
             is_held: false,
             close_reason: None,
-            stats: Stats::default(),
+            stats: Counters::default(),
             config,
         }
     }
@@ -158,7 +162,7 @@ impl Connection {
             return;
         }
         let until = Lifecycle::close_end(now, self.recovery.pto(PacketNumberSpace::ApplicationData));
-        self.end(now, Lifecycle::Closing(Closing::new(frame, until)), reason);
+        self.end(now, Lifecycle::Closing(Box::new(Closing::new(frame, until))), reason);
     }
 
     /// The peer has closed, or is known to be gone.
@@ -184,7 +188,7 @@ impl Connection {
 
     fn end(&mut self, now: Instant, lifecycle: Lifecycle, reason: CloseReason) {
         self.lifecycle = lifecycle;
-        self.close_reason = Some(reason);
+        self.close_reason = Some(Box::new(reason));
         self.trace(now, Trace::Closed);
     }
 }

@@ -20,6 +20,7 @@ impl Connection {
         [
             self.lifecycle.deadline(),
             self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData)),
+            self.rest.deadline(),
             self.recovery.deadline(),
             acknowledgments,
             self.path.paced_until,
@@ -53,6 +54,22 @@ impl Connection {
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }
+        if self.rest.on_timeout(now) {
+            self.release_memory();
+        }
+    }
+
+    /// Gives back what can be made again, unless an acknowledgment is awaited and will need it soon.
+    fn release_memory(&mut self) {
+        if !self.is_confirmed() || self.recovery.bytes_in_flight() > 0 {
+            return;
+        }
+        if let Some(space) = self.spaces.get_mut(PacketNumberSpace::ApplicationData) {
+            space.seal.rest();
+            space.open.rest();
+        }
+        self.recovery.release_memory();
+        self.streams.release_memory();
     }
 
     fn on_lifecycle_timeout(&mut self, now: Instant) {

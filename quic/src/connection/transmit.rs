@@ -63,7 +63,7 @@ impl Connection {
                 break;
             }
         }
-        (len > 0).then(|| self.sent(len, segment_size))
+        (len > 0).then(|| self.sent(turn.now, len, segment_size))
     }
 
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
@@ -81,7 +81,8 @@ impl Connection {
         (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
     }
 
-    fn sent(&mut self, len: usize, segment_size: usize) -> Transmit {
+    fn sent(&mut self, now: Instant, len: usize, segment_size: usize) -> Transmit {
+        self.rest.on_activity(now);
         let transmit = Transmit { four_tuple: self.path.four_tuple, ecn: Ecn::NotEct, len, segment_size };
         self.stats.datagrams_sent += transmit.segments() as u64;
         self.stats.bytes_sent += len as u64;
@@ -125,7 +126,7 @@ impl Connection {
     }
 
     /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
-    fn is_confirmed(&self) -> bool {
+    pub(super) fn is_confirmed(&self) -> bool {
         self.is_established() && self.spaces.get(PacketNumberSpace::Handshake).is_none()
     }
 
@@ -381,7 +382,7 @@ impl Connection {
         }
         self.path.mtu.on_probe_sent();
         self.path.amplification.on_datagram_sent(written);
-        Some(self.sent(written, written))
+        Some(self.sent(turn.now, written, written))
     }
 
     /// RFC 9000 section 10.2.3: the close goes out under every key the peer may have.
@@ -405,7 +406,7 @@ impl Connection {
             return None;
         }
         self.path.amplification.on_datagram_sent(len);
-        Some(self.sent(len, len))
+        Some(self.sent(turn.now, len, len))
     }
 
     fn fill_close(

@@ -17,18 +17,20 @@ pub struct Generation {
     pub secret: Secret,
     /// The key phase bit of its packets.
     pub phase: bool,
+    /// The keys were never updated: header-protection keys are made of this secret, too.
+    pub is_first: bool,
 }
 
 impl Generation {
     /// The one that TLS gives.
     pub fn first(suite: &'static CipherSuite, version: Version, secret: &Secret) -> Generation {
-        Generation { suite, version, secret: secret.clone(), phase: false }
+        Generation { suite, version, secret: secret.clone(), phase: false, is_first: true }
     }
 
     /// The one after this.
     pub fn next(&self) -> Generation {
         let secret = next_secret(self.suite, self.version, &self.secret);
-        Generation { secret, phase: !self.phase, ..*self }
+        Generation { secret, phase: !self.phase, is_first: false, ..*self }
     }
 }
 

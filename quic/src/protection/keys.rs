@@ -16,7 +16,7 @@ use core::fmt;
 use core::ops::Range;
 use crypto::aead::{NONCE_LEN, TAG_LEN};
 use crypto::header_protection::{MASK_LEN, SAMPLE_LEN};
-use crypto::{AeadKey, CipherSuite, HeaderProtectionKey, OpenError, Secret};
+use crypto::{AeadKey, CipherSuite, HeaderProtectionKey, OpenError, SealError, Secret, Tag};
 
 /// The bit of a short header that says which generation of keys protects the packet (RFC 9001 section 6).
 const KEY_PHASE: u8 = 0x04;
@@ -62,6 +62,25 @@ impl PacketKey {
     }
 }
 
+/// What stands in a key's place while it rests: nothing, which takes no memory, and with which nothing can be opened.
+struct NoKey;
+
+impl AeadKey for NoKey {
+    fn seal(&self, _: [u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<Tag, SealError> {
+        Err(SealError)
+    }
+
+    fn open(&self, _: [u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<usize, OpenError> {
+        Err(OpenError)
+    }
+}
+
+impl HeaderProtectionKey for NoKey {
+    fn mask(&self, _: &[u8; SAMPLE_LEN]) -> [u8; MASK_LEN] {
+        [0; MASK_LEN]
+    }
+}
+
 /// RFC 9001 section 5.1: what protects headers, in all generations.
 fn header_key(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> Box<dyn HeaderProtectionKey> {
     let mut bytes = [0; MAX_KEY_LEN];
@@ -96,6 +115,7 @@ pub struct SealKeys {
     header: Box<dyn HeaderProtectionKey>,
     generation: Generation,
     sealed: UsageLimit,
+    is_resting: bool,
 }
 
 impl SealKeys {
@@ -113,7 +133,25 @@ impl SealKeys {
             header: header_key(suite, row(version), secret),
             generation,
             sealed,
+            is_resting: false,
         }
+    }
+
+    /// Gives back the memory of the keys; they are made again with the next packet. Not after an update, because nothing
+    /// is left then to make the header-protection key of.
+    pub fn rest(&mut self) {
+        if self.generation.is_first && !self.is_resting {
+            self.is_resting = true;
+            self.key.aead = Box::new(NoKey);
+            self.header = Box::new(NoKey);
+        }
+    }
+
+    #[cold]
+    fn wake(&mut self) {
+        self.is_resting = false;
+        self.key = PacketKey::of(&self.generation);
+        self.header = header_key(self.generation.suite, row(self.generation.version), &self.generation.secret);
     }
 
     /// The key phase bit of the packets to be sealed.
@@ -123,6 +161,9 @@ impl SealKeys {
 
     /// Goes on to the next generation (RFC 9001 section 6.1): the count of sealed packets begins anew.
     pub fn update(&mut self) {
+        if self.is_resting {
+            self.wake();
+        }
         self.generation = self.generation.next();
         self.key = PacketKey::of(&self.generation);
         self.sealed = UsageLimit::new(self.generation.suite.aead.confidentiality_limit());
@@ -145,6 +186,9 @@ impl SealKeys {
     ) -> Result<(), Violation> {
         if self.sealed.is_reached() {
             return Err(Violation::AeadLimit);
+        }
+        if self.is_resting {
+            self.wake();
         }
         self.sealed.count();
         let payload_len = packet.len().checked_sub(layout.header_len + TAG_LEN).expect("a packet has room for its tag");
@@ -193,6 +237,7 @@ pub struct OpenKeys {
     /// The lowest number received in this generation: a packet of the other phase below it is of the generation before.
     generation_start: PacketNumber,
     failed: UsageLimit,
+    is_resting: bool,
 }
 
 /// A packet that was authenticated and decrypted.
@@ -242,7 +287,26 @@ impl OpenKeys {
             next: None,
             generation_start: PacketNumber::ZERO,
             failed: UsageLimit::new(suite.aead.integrity_limit()),
+            is_resting: false,
         }
+    }
+
+    /// Gives back the memory of the keys, under the same condition as [`SealKeys::rest`].
+    pub fn rest(&mut self) {
+        if self.generation.is_first && !self.is_resting {
+            self.is_resting = true;
+            self.key.aead = Box::new(NoKey);
+            self.header = Box::new(NoKey);
+            // A forgery may have asked for it.
+            self.next = None;
+        }
+    }
+
+    #[cold]
+    fn wake(&mut self) {
+        self.is_resting = false;
+        self.key = PacketKey::of(&self.generation);
+        self.header = header_key(self.generation.suite, row(self.generation.version), &self.generation.secret);
     }
 
     /// The key phase bit of the peer's packets.
@@ -312,6 +376,9 @@ impl OpenKeys {
         if self.failed.is_reached() {
             return Err(Discard::IntegrityLimit);
         }
+        if self.is_resting {
+            self.wake();
+        }
         let [first_mask, number_mask @ ..] =
             mask(&*self.header, packet, packet_number_offset).ok_or(Discard::TooShort)?;
         let first = packet.first_mut().ok_or(Discard::TooShort)?;
@@ -357,5 +424,24 @@ impl fmt::Debug for SealKeys {
 impl fmt::Debug for OpenKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenKeys").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_rests_takes_no_memory() {
+        let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
+        let mut seal = SealKeys::new(suite, &secret);
+        let mut open = OpenKeys::new(suite, &secret);
+        assert!(size_of_val(&*seal.key.aead) > 0 && size_of_val(&*open.header) > 0);
+        seal.rest();
+        open.rest();
+        for key in [&seal.key, &open.key] {
+            assert_eq!(size_of_val(&*key.aead), 0);
+        }
+        assert_eq!((size_of_val(&*seal.header), size_of_val(&*open.header)), (0, 0));
     }
 }

@@ -333,6 +333,31 @@ fn keys_follow_each_other_and_late_packets_are_opened_for_a_while() {
     }
 }
 
+/// Keys that rested are made again as they were; after an update they stay, because nothing is left to make them of.
+#[test]
+fn keys_that_rested_seal_and_open_as_before() {
+    for suite in crypto_ring::provider().cipher_suites {
+        let secret = Secret::new(&[7; 32]);
+        let (mut seal, mut open) = (SealKeys::new(suite, &secret), OpenKeys::new(suite, &secret));
+        let (mut resting_seal, mut resting_open) = (SealKeys::new(suite, &secret), OpenKeys::new(suite, &secret));
+        for (value, phase) in [(0, false), (1, false), (2, true), (3, true)] {
+            if value == 2 {
+                resting_seal.rest();
+                seal.update();
+                resting_seal.update();
+            }
+            resting_seal.rest();
+            resting_open.rest();
+            let packet = one_rtt(&mut seal, phase, value);
+            assert_eq!(one_rtt(&mut resting_seal, phase, value), packet);
+            let open_with = |keys: &mut OpenKeys| keys.open(&mut packet.clone(), 1, Some(number(value)));
+            assert_eq!(open_with(&mut resting_open), open_with(&mut open));
+            assert!(open_with(&mut open).is_ok());
+        }
+        assert_eq!(resting_seal.sealed_packets(), 2, "the count of a generation goes on");
+    }
+}
+
 #[test]
 fn t16_a_forged_packet_without_payload_is_dropped() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));

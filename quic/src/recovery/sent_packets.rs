@@ -241,6 +241,12 @@ impl SentPackets {
         self.frames.iter().copied().skip(start).take(usize::from(packet.frame_count))
     }
 
+    /// Gives back what is not used of the rings. They grow again with the next packets.
+    pub fn release_memory(&mut self) {
+        self.packets.shrink_to_fit();
+        self.frames.shrink_to_fit();
+    }
+
     /// How many packets and frames are held, to watch the bounds.
     pub fn held(&self) -> (usize, usize) {
         (self.packets.len(), self.frames.len())

@@ -539,7 +539,7 @@ fn random_histories_add_up() {
         assert!(model.frames.is_empty());
         assert_eq!(recovery.bytes_in_flight(), 0);
         // Nothing waits behind anything (attack M9): at most what is not in flight.
-        for space in &recovery.spaces {
+        for space in recovery.spaces.iter() {
             let (packets, frames) = space.sent.held();
             // Behind an open packet wait at most as many settled ones as the packet threshold lets be, of 3 frames each.
             assert!(packets <= sent_packets::MAX_NOT_IN_FLIGHT + 4 && frames <= 4 * 3, "{packets} {frames}");
@@ -559,7 +559,7 @@ fn a_steady_transfer_keeps_its_memory() {
         let out =
             ack(&mut recovery, at(round * 10 + 5), ApplicationData, &[(round * 8, round * 8 + 7)], ms(0)).unwrap();
         assert_eq!(data(&out.acked), vec_of(round * 8..round * 8 + 8));
-        held.push(recovery.spaces[2].sent.held());
+        held.push(recovery.spaces[ApplicationData].sent.held());
     }
     assert!(held.iter().all(|held| *held == (0, 0)));
 }

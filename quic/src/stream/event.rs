@@ -96,6 +96,11 @@ impl Events {
         }
     }
 
+    /// Gives back what the queue does not use.
+    pub fn release_memory(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     /// Whether nothing is queued.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()

@@ -47,6 +47,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Gives back what the queues do not use.
+    pub fn release_memory(&mut self) {
+        self.queues.iter_mut().for_each(VecDeque::shrink_to_fit);
+    }
+
     /// Whether nobody is in `queue`.
     pub fn is_empty(&self, queue: Queue) -> bool {
         self.queue(queue).is_empty()

@@ -93,6 +93,17 @@ impl Streams {
         }
     }
 
+    /// Gives back what maps and queues have grown to and do not use.
+    pub fn release_memory(&mut self) {
+        self.schedule.release_memory();
+        self.events.release_memory();
+        self.waiting.shrink_to_fit();
+        // An empty map may keep its last node.
+        if self.map.is_empty() {
+            self.map = BTreeMap::new();
+        }
+    }
+
     // ---- From the peer.
 
     /// A STREAM frame (section 19.8). `round_trip` is the smoothed round-trip time, by which windows are tuned; `memory` is
