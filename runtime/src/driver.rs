@@ -31,8 +31,9 @@ const RECEIVE_DATAGRAMS: usize = 64;
 const TRANSMIT_CALLS: usize = 64;
 /// Bytes after which a turn sends no more.
 const TRANSMIT_BYTES: usize = 256 << 10;
-/// Errors in a row after which a socket counts as broken. A report about an earlier datagram is none.
-const ERRORS_TOLERATED: u32 = 64;
+/// For so long a socket may report nothing but errors until it counts as broken. A report about an earlier datagram is no
+/// error of the socket, and the next datagram ends them; a system short of memory gets over it.
+const ERRORS_TOLERATED: Duration = Duration::from_secs(5);
 /// A machine whose deadline lies in the past, turn after turn, is called this seldom, rather than taking a whole processor.
 const OVERDUE_PAUSE: Duration = Duration::from_millis(1);
 /// Turns of that kind which are not slowed down.
@@ -48,7 +49,8 @@ pub struct Driver<M, F> {
     batch: ReceiveBatch,
     buffer: Box<[u8]>,
     held: Option<Held>,
-    errors: u32,
+    /// When the errors began that nothing has come between.
+    errors_since: Option<Instant>,
     overdue: u32,
 }
 
@@ -129,7 +131,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             batch: ReceiveBatch::new(),
             buffer: vec![0; MAX_SEND].into(),
             held: None,
-            errors: 0,
+            errors_since: None,
             overdue: 0,
         };
         Ok((driver, DriverHandle { notice }))
@@ -176,7 +178,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 }
                 match socket.inner().receive(&mut self.batch) {
                     Ok(()) => {
-                        self.errors = 0;
+                        self.errors_since = None;
                         let mut machine = self.machine.borrow_mut();
                         for datagram in self.batch.datagrams() {
                             machine.receive(now, datagram);
@@ -188,12 +190,13 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.clear_readable(),
                     Err(error) => {
-                        self.errors += 1;
+                        let since = *self.errors_since.get_or_insert(now);
                         self.notice.last_error.set(Some(error.kind()));
                         *progress = true;
-                        if self.errors > ERRORS_TOLERATED {
+                        if now - since >= ERRORS_TOLERATED {
                             return Err(error);
                         }
+                        break;
                     }
                 }
             }

@@ -60,6 +60,7 @@
 pub mod clock;
 pub mod driver;
 pub mod executor;
+mod intake;
 pub mod offload;
 pub mod poller;
 pub mod signal;

@@ -18,7 +18,7 @@ pub const MAX_SEND: usize = 65_000;
 pub const MAX_SEGMENTS: usize = 64;
 /// Refusals in a row after which segmentation is not tried again. A refusal may concern one path only (its link is
 /// narrower than the segments), so the first is no proof.
-const REFUSALS_TOLERATED: u32 = 8;
+pub(crate) const REFUSALS_TOLERATED: u32 = 8;
 
 /// The system calls of the ladder; a trait so that tests can refuse.
 pub(crate) trait Outlet {
@@ -42,6 +42,7 @@ pub struct Offload {
     /// Datagrams that were given up because the system refused to send them at all.
     pub dropped: u64,
     refusals_in_a_row: u32,
+    many_refusals_in_a_row: u32,
 }
 
 /// What an error of a send means.
@@ -53,10 +54,22 @@ enum Meaning {
     Again,
     /// The system does not know this call or option.
     Unsupported,
+    /// The system is short of memory; again, perhaps with less.
+    Short,
     /// There is no way to this peer from this address; true for every segment.
     Unreachable,
     /// This message was refused.
     Refused,
+}
+
+/// What became of a datagram on the lowest rung.
+enum Sent {
+    /// It is sent, or given up.
+    Done,
+    /// There was no room for it.
+    Waits,
+    /// It has no way to go, and neither have those behind it.
+    Unreachable,
 }
 
 fn meaning(error: &io::Error) -> Meaning {
@@ -64,6 +77,8 @@ fn meaning(error: &io::Error) -> Meaning {
         Some(errno::EAGAIN) => Meaning::Full,
         // A report about an earlier datagram that was fetched by this call.
         Some(errno::ECONNREFUSED) => Meaning::Again,
+        // Says nothing about what the system can do.
+        Some(errno::ENOBUFS | errno::ENOMEM) => Meaning::Short,
         Some(errno::ENOSYS | errno::EOPNOTSUPP | errno::ENOPROTOOPT | errno::EIO) => Meaning::Unsupported,
         Some(
             errno::ENETUNREACH
@@ -81,7 +96,15 @@ fn meaning(error: &io::Error) -> Meaning {
 impl Offload {
     /// All but segmentation is known to be there until it is refused.
     pub(crate) const fn new(segmentation: bool) -> Offload {
-        Offload { segmentation, many_messages: true, marks: true, refused: 0, dropped: 0, refusals_in_a_row: 0 }
+        Offload {
+            segmentation,
+            many_messages: true,
+            marks: true,
+            refused: 0,
+            dropped: 0,
+            refusals_in_a_row: 0,
+            many_refusals_in_a_row: 0,
+        }
     }
 
     /// Sends `payload` as datagrams of `segment_size` bytes, the last one possibly shorter. Gives how many bytes are done
@@ -139,7 +162,7 @@ impl Offload {
 
     fn note_refusal(&mut self, meaning: Meaning) {
         self.refused += 1;
-        self.refusals_in_a_row += 1;
+        self.refusals_in_a_row += u32::from(meaning != Meaning::Short);
         if meaning == Meaning::Unsupported || self.refusals_in_a_row >= REFUSALS_TOLERATED {
             self.segmentation = false;
         }
@@ -155,46 +178,63 @@ impl Offload {
     ) -> usize {
         let mut done = 0;
         while let Some(rest) = chunk.get(done..).filter(|rest| !rest.is_empty()) {
-            let first = rest.get(..segment_size).unwrap_or(rest);
-            let result = if self.many_messages && rest.len() > segment_size {
-                retry(|| outlet.send_each(&self.marked(outgoing), rest, segment_size))
-                    .map(|sent| rest.len().min(sent * segment_size))
-            } else {
-                retry(|| outlet.send(&self.marked(outgoing), first, None)).map(|_| first.len())
-            };
-            done += match result {
-                Ok(bytes) if bytes > 0 => bytes,
-                Ok(_) => break,
-                Err(error) => match meaning(&error) {
-                    Meaning::Full => break,
-                    Meaning::Unreachable => self.give_up(rest, segment_size),
-                    // One by one, to learn whether it is the call or the datagram.
-                    Meaning::Unsupported if self.many_messages && rest.len() > segment_size => {
-                        self.many_messages = false;
-                        0
+            if self.many_messages && rest.len() > segment_size {
+                match retry(|| outlet.send_each(&self.marked(outgoing), rest, segment_size)) {
+                    Ok(0) => break,
+                    Ok(sent) => {
+                        self.many_refusals_in_a_row = 0;
+                        done += rest.len().min(sent * segment_size);
+                        continue;
                     }
-                    _ => match self.send_last(outlet, outgoing, first) {
-                        Some(bytes) => bytes,
-                        None => break,
+                    Err(error) => match meaning(&error) {
+                        Meaning::Full => break,
+                        Meaning::Unreachable => return done + self.give_up(rest, segment_size),
+                        // One alone, to learn whether it is the call or the datagram.
+                        meaning => self.note_many_refusal(meaning),
                     },
-                },
-            };
+                }
+            }
+            let first = rest.get(..segment_size).unwrap_or(rest);
+            match self.send_one(outlet, outgoing, first) {
+                Sent::Done => done += first.len(),
+                Sent::Waits => break,
+                Sent::Unreachable => return done + self.give_up(rest, segment_size),
+            }
         }
         done
     }
 
-    /// A datagram that was refused: perhaps because of its mark. `None` if it has to wait.
-    fn send_last(&mut self, outlet: &mut impl Outlet, outgoing: &Outgoing, datagram: &[u8]) -> Option<usize> {
-        let plain = Outgoing { ecn: Ecn::NotEct, ..*outgoing };
-        match retry(|| outlet.send(&plain, datagram, None)) {
-            Ok(_) => {
-                // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
-                self.marks &= outgoing.ecn == Ecn::NotEct;
-                Some(datagram.len())
-            }
-            Err(error) if meaning(&error) == Meaning::Full => None,
-            Err(_) => Some(self.give_up(datagram, datagram.len())),
+    fn note_many_refusal(&mut self, meaning: Meaning) {
+        self.many_refusals_in_a_row += u32::from(meaning != Meaning::Short);
+        if meaning == Meaning::Unsupported || self.many_refusals_in_a_row >= REFUSALS_TOLERATED {
+            self.many_messages = false;
         }
+    }
+
+    /// One datagram, on the lowest rung.
+    fn send_one(&mut self, outlet: &mut impl Outlet, outgoing: &Outgoing, datagram: &[u8]) -> Sent {
+        let error = match retry(|| outlet.send(&self.marked(outgoing), datagram, None)) {
+            Ok(_) => return Sent::Done,
+            Err(error) => error,
+        };
+        // Where memory was short the mark is not to blame, and may go along once more.
+        let (again, is_short) = match meaning(&error) {
+            Meaning::Full => return Sent::Waits,
+            Meaning::Unreachable => return Sent::Unreachable,
+            Meaning::Short => (self.marked(outgoing), true),
+            Meaning::Again | Meaning::Unsupported | Meaning::Refused => {
+                (Outgoing { ecn: Ecn::NotEct, ..*outgoing }, false)
+            }
+        };
+        match retry(|| outlet.send(&again, datagram, None)) {
+            // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
+            Ok(_) => self.marks &= is_short || outgoing.ecn == Ecn::NotEct,
+            Err(error) if meaning(&error) == Meaning::Full => return Sent::Waits,
+            Err(_) => {
+                self.give_up(datagram, datagram.len());
+            }
+        }
+        Sent::Done
     }
 
     fn give_up(&mut self, bytes: &[u8], segment_size: usize) -> usize {

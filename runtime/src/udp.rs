@@ -9,7 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use base::{Datagram, Ecn, FourTuple, Transmit};
 
+use crate::intake::{Inlet, Intake};
 use crate::offload::{Offload, Outlet};
+#[cfg(test)]
+use crate::sys::refusal::Call;
 use crate::sys::{self, Arrival, Outgoing, SocketOptions};
 
 /// How a socket is opened.
@@ -45,8 +48,7 @@ pub struct UdpSocket {
     socket: StdUdpSocket,
     local: SocketAddr,
     offload: Cell<Offload>,
-    /// One call receives several messages.
-    many_messages: Cell<bool>,
+    intake: Cell<Intake>,
 }
 
 impl UdpSocket {
@@ -73,7 +75,7 @@ impl UdpSocket {
         })?);
         let local = socket.local_addr()?;
         let offload = Offload::new(sys::supports_segmentation(socket.as_fd()));
-        Ok(UdpSocket { socket, local, offload: Cell::new(offload), many_messages: Cell::new(true) })
+        Ok(UdpSocket { socket, local, offload: Cell::new(offload), intake: Cell::new(Intake::new()) })
     }
 
     /// Where it is bound, with the port that the system chose if it was asked to.
@@ -122,19 +124,12 @@ impl UdpSocket {
         batch.arrivals.clear();
         batch.local = self.local;
         batch.last = false;
-        let fd = self.socket.as_fd();
-        if self.many_messages.get() {
-            match sys::receive_each(fd, &mut batch.buffers, BUFFER_LEN, &mut batch.arrivals) {
-                Err(error) if error.raw_os_error() == Some(sys::errno::ENOSYS) => self.many_messages.set(false),
-                result => {
-                    // The call itself has seen that there is no more.
-                    batch.last = batch.arrivals.len() < MESSAGES;
-                    return result;
-                }
-            }
-        }
-        let buffer = batch.buffers.get_mut(..BUFFER_LEN).unwrap_or(&mut []);
-        sys::receive_one(fd, buffer, &mut batch.arrivals)
+        let mut intake = self.intake.get();
+        let mut system = System(self.socket.as_fd());
+        let result = intake.receive(&mut system, &mut batch.buffers, BUFFER_LEN, &mut batch.arrivals);
+        self.intake.set(intake);
+        batch.last = result?;
+        Ok(())
     }
 }
 
@@ -162,16 +157,46 @@ pub fn source_address(remote: SocketAddr) -> io::Result<IpAddr> {
     Ok(probe.local_addr()?.ip())
 }
 
+/// What a test has decided to refuse.
+#[cfg(test)]
+fn refused(outgoing: &Outgoing, call: Call) -> io::Result<()> {
+    sys::refusal::check(call)?;
+    if outgoing.ecn == Ecn::NotEct { Ok(()) } else { sys::refusal::check(Call::SendMarked) }
+}
+
 /// The calls themselves.
 struct System<'a>(BorrowedFd<'a>);
 
 impl Outlet for System<'_> {
     fn send(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: Option<u16>) -> io::Result<usize> {
+        #[cfg(test)]
+        refused(outgoing, if segment_size.is_some() { Call::SendSegmented } else { Call::SendOne })?;
         sys::send(self.0, outgoing, payload, segment_size)
     }
 
     fn send_each(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: usize) -> io::Result<usize> {
+        #[cfg(test)]
+        refused(outgoing, Call::SendMany)?;
         sys::send_each(self.0, outgoing, payload, segment_size)
+    }
+}
+
+impl Inlet for System<'_> {
+    fn receive_each(
+        &mut self,
+        buffers: &mut [u8],
+        buffer_len: usize,
+        arrivals: &mut Vec<Option<Arrival>>,
+    ) -> io::Result<()> {
+        #[cfg(test)]
+        sys::refusal::check(Call::ReceiveMany)?;
+        sys::receive_each(self.0, buffers, buffer_len, arrivals)
+    }
+
+    fn receive_one(&mut self, buffer: &mut [u8], arrivals: &mut Vec<Option<Arrival>>) -> io::Result<()> {
+        #[cfg(test)]
+        sys::refusal::check(Call::ReceiveOne)?;
+        sys::receive_one(self.0, buffer, arrivals)
     }
 }
 
@@ -249,5 +274,7 @@ pub struct Received<'a> {
     pub payload: &'a mut [u8],
 }
 
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,10 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// Who only waits for an answer says nothing, and a translator on the way that forgets it meanwhile would keep the answer from
+/// it for good: no packet of the server's can open the way again.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
 #[derive(Default)]
 struct Tally {
     left: Cell<u64>,
@@ -31,8 +35,13 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
     let elapsed = posthaste::run(|handle| {
         let tally = tally.clone();
         async move {
-            let clients: Vec<Client> =
-                (0..arguments.connections).map(|_| Client::builder(roots.clone()).build(&handle)).collect();
+            let clients: Vec<Client> = (0..arguments.connections)
+                .map(|_| {
+                    let mut builder = Client::builder(roots.clone());
+                    builder.transport.keep_alive = Some(KEEP_ALIVE);
+                    builder.build(&handle)
+                })
+                .collect();
             // Connections first: what is measured is requests. It also finds out whether there is a server at all.
             for client in &clients {
                 ask(&client.get(&arguments.url)).await?;

@@ -5,6 +5,8 @@ pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod errno;
 pub(crate) mod message;
+#[cfg(test)]
+pub(crate) mod refusal;
 pub(crate) mod selector;
 pub(crate) mod socket;
 pub(crate) mod types;

@@ -144,7 +144,9 @@ fn lower_rungs_deliver_the_same_datagrams() {
 #[test]
 fn one_call_for_each_message_receives_the_same() {
     let (a, b) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
-    b.many_messages.set(false);
+    let mut intake = Intake::new();
+    intake.many_messages = false;
+    b.intake.set(intake);
     for byte in 0..3 {
         a.send(&transmit(a.local_address(), b.local_address(), Ecn::Ce, 1, 1), &[byte]);
     }

@@ -3,6 +3,7 @@
 pub(crate) const EPERM: i32 = 1;
 pub(crate) const EIO: i32 = 5;
 pub(crate) const EAGAIN: i32 = 11;
+pub(crate) const ENOMEM: i32 = 12;
 pub(crate) const EACCES: i32 = 13;
 #[cfg(test)]
 pub(crate) const EINVAL: i32 = 22;
@@ -16,5 +17,4 @@ pub(crate) const ECONNREFUSED: i32 = 111;
 pub(crate) const EHOSTUNREACH: i32 = 113;
 #[cfg(test)]
 pub(crate) const EMSGSIZE: i32 = 90;
-#[cfg(test)]
 pub(crate) const ENOBUFS: i32 = 105;

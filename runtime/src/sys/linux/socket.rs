@@ -36,31 +36,44 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
         set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)?;
     }
     let size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
-    let _ = set_option(fd, SOL_SOCKET, SO_RCVBUF, size(options.receive_buffer));
-    let _ = set_option(fd, SOL_SOCKET, SO_SNDBUF, size(options.send_buffer));
+    wish(fd, SOL_SOCKET, SO_RCVBUF, size(options.receive_buffer));
+    wish(fd, SOL_SOCKET, SO_SNDBUF, size(options.send_buffer));
     set_family_options(fd, is_ipv6);
     if options.coalesce {
-        let _ = set_option(fd, SOL_UDP, UDP_GRO, 1);
+        wish(fd, SOL_UDP, UDP_GRO, 1);
     }
     bind(fd, &RawAddress::new(options.address, is_ipv6))?;
     Ok(socket)
 }
 
+/// Asks for an option, and does without where it is refused.
+fn wish(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) {
+    #[cfg(test)]
+    if crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option).is_err() {
+        return;
+    }
+    let _ = set_option(fd, level, name, value);
+}
+
 /// A socket of the IPv6 family gets the IPv4 options, too, for what it receives from IPv4 hosts.
 fn set_family_options(fd: BorrowedFd<'_>, is_ipv6: bool) {
-    let _ = set_option(fd, SOL_IP, IP_RECVTOS, 1);
-    let _ = set_option(fd, SOL_IP, IP_PKTINFO, 1);
+    wish(fd, SOL_IP, IP_RECVTOS, 1);
+    wish(fd, SOL_IP, IP_PKTINFO, 1);
     // RFC 9000 s14: QUIC packets must not be fragmented. The mode that probes also ignores what the kernel believes of
     // the path, which is for DPLPMTUD to find out.
-    let _ = set_option(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    wish(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     if is_ipv6 {
-        let _ = set_option(fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
-        let _ = set_option(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
-        let _ = set_option(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+        wish(fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
+        wish(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+        wish(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
     }
 }
 
 /// Whether the kernel knows segmentation of UDP at all: zero switches nothing on, but is refused by one that does not.
 pub(crate) fn supports_segmentation(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(test)]
+    if crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option).is_err() {
+        return false;
+    }
     set_option(fd, SOL_UDP, UDP_SEGMENT, 0).is_ok()
 }

@@ -1,0 +1,77 @@
+//! Receiving many messages with one system call, or one by one where the system refuses that.
+//!
+//! A refusal is answered by the other call, at once: nothing stays behind in the socket for want of asking. What both calls
+//! report is the caller's affair.
+
+use std::io;
+
+use crate::offload::REFUSALS_TOLERATED;
+use crate::sys::{Arrival, errno};
+
+/// The system calls; a trait so that tests can refuse.
+pub(crate) trait Inlet {
+    /// Receives up to as many messages as there are buffers of `buffer_len` bytes.
+    fn receive_each(
+        &mut self,
+        buffers: &mut [u8],
+        buffer_len: usize,
+        arrivals: &mut Vec<Option<Arrival>>,
+    ) -> io::Result<()>;
+    /// Receives one message.
+    fn receive_one(&mut self, buffer: &mut [u8], arrivals: &mut Vec<Option<Arrival>>) -> io::Result<()>;
+}
+
+/// Which call is in use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Intake {
+    /// One call receives several messages.
+    pub(crate) many_messages: bool,
+    refusals_in_a_row: u32,
+}
+
+impl Intake {
+    /// Many messages, until that is refused.
+    pub(crate) const fn new() -> Intake {
+        Intake { many_messages: true, refusals_in_a_row: 0 }
+    }
+
+    /// Adds what there is to `arrivals`. True if the call has seen that there is no more.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing; others that both calls report.
+    pub(crate) fn receive(
+        &mut self,
+        inlet: &mut impl Inlet,
+        buffers: &mut [u8],
+        buffer_len: usize,
+        arrivals: &mut Vec<Option<Arrival>>,
+    ) -> io::Result<bool> {
+        if self.many_messages {
+            match inlet.receive_each(buffers, buffer_len, arrivals) {
+                Ok(()) => {
+                    self.refusals_in_a_row = 0;
+                    return Ok(arrivals.len() < buffers.len() / buffer_len.max(1));
+                }
+                Err(error) if is_refusal(&error) => self.note_refusal(&error),
+                Err(error) => return Err(error),
+            }
+        }
+        let buffer = buffers.get_mut(..buffer_len).unwrap_or(&mut []);
+        inlet.receive_one(buffer, arrivals).map(|()| false)
+    }
+
+    fn note_refusal(&mut self, error: &io::Error) {
+        self.refusals_in_a_row += 1;
+        let is_unknown = error.raw_os_error() == Some(errno::ENOSYS);
+        if is_unknown || self.refusals_in_a_row >= REFUSALS_TOLERATED {
+            self.many_messages = false;
+        }
+    }
+}
+
+/// Whether the call is to blame, and not that there is nothing, or a report about an earlier datagram: that is fetched by the
+/// call that brings it, and would be missed by asking again.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable, WouldBlock};
+    !matches!(error.kind(), WouldBlock | ConnectionRefused | Interrupted | HostUnreachable | NetworkUnreachable)
+}
