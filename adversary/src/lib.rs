@@ -24,14 +24,18 @@ mod frames;
 pub mod heap;
 pub mod http;
 pub mod identity;
+pub mod metered;
 mod options;
 mod peer;
+pub mod rogue;
 mod seen;
 mod spaces;
 pub mod work;
 
 pub use frames::{encode, push, space_of};
+pub use metered::Metered;
 pub use options::{HERE, Options, PLAIN, Parameters, Stage, THERE, Tweak};
 pub use peer::Peer;
+pub use rogue::{Habit, Rogue, SecretLog};
 pub use seen::Close;
 pub use spaces::Received;

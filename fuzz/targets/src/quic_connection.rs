@@ -5,8 +5,10 @@ use super::input::Input;
 use adversary::{Options, PLAIN, Peer, Stage, Tweak};
 use base::writer::push_varint;
 use base::{Direction, Duration, Side, StreamId, VarInt};
+use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::PacketKind;
 use quic::wire::transport_parameters::TransportParameters;
+use quic::wire::version::Version;
 use quic::{Config, Event, StreamEvent};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -157,6 +159,9 @@ fn step(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut Input<'_>
 /// `streams` are those of the target that its application knows.
 fn application(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut Input<'_>) {
     let choice = input.u8();
+    if choice & 7 == 7 && choice < 0xe0 {
+        return oddity(peer, choice >> 5, input);
+    }
     let now = peer.now;
     streams.extend(peer.events.iter().filter_map(|event| match event {
         Event::Stream(StreamEvent::Opened(id) | StreamEvent::Readable(id)) => Some(*id),
@@ -183,9 +188,64 @@ fn application(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut In
             let _ = connection.read(id, 1 + usize::from(input.u16()));
         }
         (6, Some(id)) if id.is_received_by(connection.side()) => connection.stop_sending(id, code),
-        (7, _) if choice >= 0xe0 => connection.close(now, code, b"enough"),
+        (7, _) => connection.close(now, code, b"enough"),
         _ => {}
     }
+}
+
+/// What a peer may do that is no frame: new keys, another address, honest acknowledgments, packets that need no keys.
+fn oddity(peer: &mut Peer, choice: u8, input: &mut Input<'_>) {
+    match choice {
+        0 if peer.has_keys(PacketKind::OneRtt) => {
+            peer.update_keys();
+            send(peer, PacketKind::OneRtt, &[1], 0, 0);
+        }
+        1 => {
+            peer.four_tuple.remote.set_port(40_000 + u16::from(input.u8() & 3));
+            send(peer, PacketKind::OneRtt, &[1], 0, 0);
+        }
+        2 | 3 => {
+            for kind in [PacketKind::Initial, PacketKind::Handshake, PacketKind::OneRtt] {
+                peer.acknowledge_all(kind);
+            }
+            peer.forget();
+        }
+        // RFC 9000 s17.2.1, s17.2.5, s10.3.
+        4 => {
+            let mut packet = without_keys(peer, 0xc0, 0, peer.original.as_slice());
+            packet.extend_from_slice(&input.u16().to_be_bytes());
+            packet.extend_from_slice(&[0x1a, 0x2a, 0, 0, 0, input.u8()]);
+            peer.deliver(packet);
+        }
+        5 => {
+            let source = [input.u8(); 8];
+            let mut packet = without_keys(peer, 0xf0, 1, &source);
+            packet.extend_from_slice(input.chunk());
+            let suite = sim::seeded_provider().initial;
+            let tag = quic::protection::retry_integrity::tag(suite, Version::V1, peer.original, &packet);
+            packet.extend_from_slice(&tag);
+            peer.deliver(packet);
+            if input.u8() & 1 == 0 {
+                peer.rekey_initial(ConnectionId::new(&source).expect("eight bytes"));
+            }
+        }
+        _ => {
+            let mut packet = vec![0x40 | input.u8() >> 2; 5 + input.below(40)];
+            packet.extend([if input.u8() & 1 == 0 { 0x5a } else { 0 }; 16]);
+            peer.deliver(packet);
+        }
+    }
+}
+
+/// The beginning of a long header that is protected by nothing.
+fn without_keys(peer: &Peer, first: u8, version: u32, source: &[u8]) -> Vec<u8> {
+    let mut packet = vec![first];
+    packet.extend_from_slice(&version.to_be_bytes());
+    for id in [peer.destination.as_slice(), source] {
+        packet.push(id.len() as u8);
+        packet.extend_from_slice(id);
+    }
+    packet
 }
 
 /// A frame of any type, with small numbers more often than not.

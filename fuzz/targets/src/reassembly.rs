@@ -1,6 +1,8 @@
-//! Bytes of a stream that come in any order and overlap, against a plain vector in which each byte has its place.
+//! Bytes of a stream that come in any order and overlap, against a plain vector in which each byte has its place. What
+//! was read stays as it is for whoever keeps it, although its memory is used again when nobody does.
 
 use super::input::Input;
+use quic::stream::chunks::Chunks;
 use quic::stream::reassembly::{MAX_SEGMENTS, Reassembly};
 use std::sync::OnceLock;
 
@@ -19,6 +21,7 @@ pub fn run(data: &[u8]) {
     let mut buffer = Reassembly::new();
     let mut here = vec![false; SPAN];
     let (mut read, mut contiguous) = (0, 0);
+    let (mut memory, mut kept) = (Chunks::default(), Vec::new());
     // Each step looks at all places.
     for _ in 0..32 {
         if input.is_empty() {
@@ -33,7 +36,7 @@ pub fn run(data: &[u8]) {
                 let len = usize::from(input.u16()) % if choice & 16 == 0 { 64 } else { 1 << 16 };
                 let start = start.saturating_sub(usize::from(choice >> 5) * 16).min(SPAN);
                 let end = (start + len).min(SPAN);
-                buffer.insert(start as u64, &content[start..end]).expect("few pieces");
+                buffer.insert(start as u64, &content[start..end], &mut memory).expect("few pieces");
                 here[start..end].fill(true);
             }
             5 => {
@@ -48,7 +51,13 @@ pub fn run(data: &[u8]) {
                 let bytes = buffer.read(max).unwrap_or_default();
                 assert_eq!(*bytes, content[read..read + bytes.len()]);
                 assert!(bytes.len() <= max && bytes.is_empty() == (max == 0 || !here[read..].starts_with(&[true])));
+                memory.lend(&bytes);
                 read += bytes.len();
+                if choice & 8 == 0 {
+                    kept.push((read - bytes.len(), bytes));
+                } else {
+                    kept.clear();
+                }
             }
         }
         contiguous += here[contiguous..].iter().take_while(|byte| **byte).count();
@@ -56,5 +65,8 @@ pub fn run(data: &[u8]) {
         assert_eq!((buffer.read_offset(), buffer.contiguous_end()), (read as u64, contiguous as u64));
         assert_eq!((buffer.is_readable(), buffer.held()), (read < contiguous, held));
         assert!(buffer.segments() <= MAX_SEGMENTS);
+    }
+    for (start, bytes) in kept {
+        assert_eq!(*bytes, content[start..start + bytes.len()], "what somebody keeps is not written again");
     }
 }

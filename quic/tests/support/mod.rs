@@ -1,7 +1,8 @@
 //! Two endpoints and a small application on each, for tests on virtual time.
 //!
 //! The client opens bidirectional streams. On each it sends a header (bytes it will send, bytes it wants) and then a
-//! pattern; the server checks the pattern and answers with one of its own, which the client checks.
+//! pattern; the server checks the pattern and answers with one of its own, which the client checks. A peer that is known to
+//! be a rogue is served like any other, but whatever comes of it is taken.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub const CLIENT: &str = "192.0.2.1:50000";
 pub const SERVER: &str = "192.0.2.2:443";
 const HEADER: usize = 16;
+/// What a rogue gets at most on one stream, whatever it asks for.
+const ROGUE_DOWNLOAD: u64 = 200_000;
 
 /// What the client asks of the server on one stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +39,8 @@ struct Stream {
     seed: u64,
     finished: bool,
     pending: Bytes,
+    /// The peer keeps the rules, so that anything unexpected is a failure.
+    is_strict: bool,
 }
 
 /// An endpoint and its application.
@@ -49,7 +54,9 @@ pub struct Host {
     pub migrations: Vec<Event>,
     /// Streams whose whole exchange is done.
     pub completed: usize,
-    waiting: Vec<Exchange>,
+    /// A peer at this address need not keep any rule.
+    pub rogue: Option<SocketAddr>,
+    waiting: BTreeMap<ConnectionHandle, Vec<Exchange>>,
     streams: BTreeMap<(ConnectionHandle, StreamId), Stream>,
     is_client: bool,
 }
@@ -62,12 +69,31 @@ impl Host {
         tls: Arc<tls::ClientConfig>,
         exchanges: Vec<Exchange>,
     ) -> Host {
-        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
-        let mut endpoint = Endpoint::new(now, config, Box::new(random));
+        let mut host = Host::idle_client(now, random, config);
         let path = FourTuple { local: CLIENT.parse().unwrap(), remote: SERVER.parse().unwrap() };
+        host.connect(now, tls, path, exchanges);
+        host
+    }
+
+    /// A client without connections.
+    pub fn idle_client(now: Instant, random: SeededRandom, config: Config) -> Host {
+        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
+        Host { is_client: true, ..Host::new(Endpoint::new(now, config, Box::new(random))) }
+    }
+
+    /// One more connection of a client.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        tls: Arc<tls::ClientConfig>,
+        path: FourTuple,
+        exchanges: Vec<Exchange>,
+    ) -> ConnectionHandle {
         let name = x509::ServerName::parse("localhost").unwrap();
-        let handle = endpoint.connect(now, tls, name, path).expect("a connection");
-        Host { handle: Some(handle), waiting: exchanges, is_client: true, ..Host::new(endpoint) }
+        let handle = self.endpoint.connect(now, tls, name, path).expect("a connection");
+        self.handle = Some(handle);
+        self.waiting.insert(handle, exchanges);
+        handle
     }
 
     pub fn server(now: Instant, random: SeededRandom, config: Config, tls: Arc<tls::ServerConfig>) -> Host {
@@ -84,7 +110,8 @@ impl Host {
             closed: Vec::new(),
             migrations: Vec::new(),
             completed: 0,
-            waiting: Vec::new(),
+            rogue: None,
+            waiting: BTreeMap::new(),
             streams: BTreeMap::new(),
             is_client: false,
         }
@@ -111,7 +138,10 @@ impl Host {
                     }
                     Event::Confirmed => self.confirmed = true,
                     Event::Migrated(_) | Event::MigrationFailed(_) => self.migrations.push(event),
-                    Event::Closed(reason) => self.closed.push(reason),
+                    Event::Closed(reason) => {
+                        self.closed.push(reason);
+                        self.streams.retain(|(of, _), _| *of != handle);
+                    }
                     Event::Stream(event) => self.on_stream_event(handle, event),
                 }
             }
@@ -121,22 +151,41 @@ impl Host {
     fn on_stream_event(&mut self, handle: ConnectionHandle, event: StreamEvent) {
         match event {
             StreamEvent::Opened(id) => {
-                self.streams.insert((handle, id), Stream::new(id, None));
+                let stream = Stream::new(id, None, self.is_strict(handle));
+                self.streams.insert((handle, id), stream);
             }
             StreamEvent::Readable(id) => self.read(handle, id),
             StreamEvent::Writable(id) => self.write(handle, id),
             StreamEvent::StreamsAvailable(_) => self.open_streams(handle),
             StreamEvent::Finished(_) => {}
-            StreamEvent::Stopped { id, code } => panic!("stream {id} was stopped with {code}"),
-            StreamEvent::Reset { id, code } => panic!("stream {id} was reset with {code}"),
+            StreamEvent::Stopped { id, code } | StreamEvent::Reset { id, code } => {
+                assert!(!self.is_strict(handle), "stream {id} was stopped or reset with {code}");
+                self.give_up(handle, id);
+            }
+        }
+    }
+
+    /// Whether the peer of this connection keeps the rules.
+    fn is_strict(&self, handle: ConnectionHandle) -> bool {
+        let remote = self.endpoint.connection(handle).map(|connection| connection.four_tuple().remote);
+        self.rogue.is_none() || remote != self.rogue
+    }
+
+    /// What an application does with a stream of which nothing good will come.
+    fn give_up(&mut self, handle: ConnectionHandle, id: StreamId) {
+        self.streams.remove(&(handle, id));
+        if let Some(connection) = self.endpoint.connection_mut(handle) {
+            connection.reset(id, VarInt::from_u32(1));
+            connection.stop_sending(id, VarInt::from_u32(2));
         }
     }
 
     fn open_streams(&mut self, handle: ConnectionHandle) {
-        while let Some(exchange) = self.waiting.last().copied() {
+        let is_strict = self.is_strict(handle);
+        while let Some(exchange) = self.waiting.get(&handle).and_then(|waiting| waiting.last()).copied() {
             let Some(id) = self.endpoint.connection_mut(handle).unwrap().open(Direction::Bidirectional) else { break };
-            self.waiting.pop();
-            self.streams.insert((handle, id), Stream::new(id, Some(exchange)));
+            self.waiting.get_mut(&handle).unwrap().pop();
+            self.streams.insert((handle, id), Stream::new(id, Some(exchange), is_strict));
             self.write(handle, id);
         }
     }
@@ -149,11 +198,14 @@ impl Host {
                 Ok(Read::Data(bytes)) => stream.on_bytes(&bytes),
                 Ok(Read::Blocked) => break,
                 Ok(Read::Finished) => {
-                    stream.checker.as_ref().expect("the header came").on_end();
+                    stream.on_end();
                     stream.finished = true;
                     break;
                 }
-                Err(error) => panic!("reading {id}: {error:?}"),
+                Err(error) => {
+                    assert!(!stream.is_strict, "reading {id}: {error:?}");
+                    return self.give_up(handle, id);
+                }
             }
         }
         if !self.is_client {
@@ -180,7 +232,10 @@ impl Host {
                 stream.sent += len;
                 stream.pending = Bytes::from(bytes);
             }
-            connection.write(id, &mut stream.pending).expect("the stream takes data");
+            if let Err(error) = connection.write(id, &mut stream.pending) {
+                assert!(!stream.is_strict, "writing {id}: {error:?}");
+                return self.give_up(handle, id);
+            }
             if !stream.pending.is_empty() {
                 break;
             }
@@ -198,7 +253,7 @@ impl Host {
 }
 
 impl Stream {
-    fn new(id: StreamId, exchange: Option<Exchange>) -> Stream {
+    fn new(id: StreamId, exchange: Option<Exchange>, is_strict: bool) -> Stream {
         let mut stream = Stream {
             header: Vec::new(),
             checker: None,
@@ -207,6 +262,7 @@ impl Stream {
             seed: id.value() * 2,
             finished: false,
             pending: Bytes::new(),
+            is_strict,
         };
         if let Some(Exchange { upload, download }) = exchange {
             let mut header = upload.to_be_bytes().to_vec();
@@ -226,12 +282,18 @@ impl Stream {
             if self.header.len() == HEADER {
                 let number = |range: std::ops::Range<usize>| u64::from_be_bytes(self.header[range].try_into().unwrap());
                 self.checker = Some(ByteStreamChecker::new(self.seed, number(0..8)));
-                self.to_send = number(8..16);
+                self.to_send = number(8..16).min(if self.is_strict { u64::MAX } else { ROGUE_DOWNLOAD });
                 self.seed += 1;
             }
         }
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && self.is_strict {
             self.checker.as_mut().expect("data follows the header").on_bytes(bytes);
+        }
+    }
+
+    fn on_end(&self) {
+        if self.is_strict {
+            self.checker.as_ref().expect("the header came").on_end();
         }
     }
 }

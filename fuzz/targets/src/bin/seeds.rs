@@ -179,6 +179,14 @@ fn quic() {
         put("quic_server", &format!("frame-{frame_type:02x}"), &script);
         put("quic_client", &format!("frame-{frame_type:02x}"), &script);
     }
+    // Whatever is no frame, at the beginning and later.
+    for choice in 0..7u8 {
+        for stage in [0, 2, 3] {
+            let script = [stage, 0x3e, choice << 5 | 7, 3, 2, 1, 0, 0x30, 1, 0, 0, 0, 0x3e, choice << 5 | 7];
+            put("quic_server", &format!("odd-{choice}-{stage}"), &script);
+            put("quic_client", &format!("odd-{choice}-{stage}"), &script);
+        }
+    }
     // The application opens a stream and writes; the peer acknowledges, limits, stops.
     let script = [0, 0x3e, 0, 1, 0, 0x30, 0x02, 0, 0, 0, 0, 0x30, 0x05, 0, 1, 0x39, 200];
     put("quic_server", "writes", &script);
