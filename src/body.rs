@@ -6,11 +6,10 @@ use base::Bytes;
 use http::Fields;
 use std::fmt;
 use std::future::poll_fn;
-use std::rc::Rc;
 
 /// A body as it arrives. What is not read lets the sender wait; dropping it tells the sender to stop.
 pub struct Body {
-    exchange: Rc<Exchange>,
+    exchange: Exchange,
     /// What is said to the sender if the rest is not wanted.
     stop_code: u32,
     length: Option<u64>,
@@ -20,7 +19,7 @@ pub struct Body {
 }
 
 impl Body {
-    pub(crate) fn new(exchange: Rc<Exchange>, fields: &Fields, stop_code: u32) -> Body {
+    pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_code: u32) -> Body {
         let length = fields.first_text("content-length").and_then(|text| text.parse().ok());
         Body { exchange, stop_code, length, received: 0, ended: false }
     }

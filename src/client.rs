@@ -5,7 +5,7 @@ use crate::connect::{Connected, Dialer};
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::link::Standing;
-use crate::pool::Pool;
+use crate::pool::{Origin, Pool};
 use crate::response::{PendingResponse, Response};
 use crate::roots::Roots;
 use crate::url::Url;
@@ -81,7 +81,7 @@ impl Client {
 
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        RequestBuilder { client: self.clone(), parts: Parts::new(method, url), body: Bytes::new() }
+        RequestBuilder { client: self.clone(), parts: Parts::new(method, url).map(Rc::new), body: Bytes::new() }
     }
 
     /// Closes all connections, and lets the servers know.
@@ -90,10 +90,10 @@ impl Client {
     }
 
     /// Opens a request's stream, on a connection that takes it.
-    async fn open(&self, parts: &Parts, end: bool) -> Result<(Rc<Exchange>, bool), Error> {
+    async fn open(&self, parts: &Parts, end: bool) -> Result<(Exchange, bool), Error> {
         let mut tries = 0;
         loop {
-            let (connected, reused) = self.pool.connection(parts.url.host(), parts.url.port()).await?;
+            let (connected, reused) = self.pool.connection(&parts.origin).await?;
             match open_on(&connected, &parts.head, end).await {
                 Err(error) if error.is_connection_lost() && tries < RETRIES => tries += 1,
                 Err(error) => return Err(error),
@@ -104,7 +104,7 @@ impl Client {
 }
 
 /// Opens a stream on this connection, once the server allows one and those who came before have theirs.
-async fn open_on(connected: &Connected, head: &RequestHead, end: bool) -> Result<Rc<Exchange>, Error> {
+async fn open_on(connected: &Connected, head: &RequestHead, end: bool) -> Result<Exchange, Error> {
     let Connected { link, handle, line, .. } = connected;
     let at_once = if line.is_empty() { try_open_on(connected, head, end) } else { None };
     if let Some(result) = at_once {
@@ -122,7 +122,7 @@ async fn open_on(connected: &Connected, head: &RequestHead, end: bool) -> Result
 }
 
 /// `None` if the server allows no stream for now.
-fn try_open_on(connected: &Connected, head: &RequestHead, end: bool) -> Option<Result<Rc<Exchange>, Error>> {
+fn try_open_on(connected: &Connected, head: &RequestHead, end: bool) -> Option<Result<Exchange, Error>> {
     let Connected { link, handle, remote, .. } = connected;
     Some(match link.with(*handle, |http, transport| http.send_request(transport, head, end)) {
         Some(Ok(id)) => {
@@ -179,13 +179,13 @@ impl ClientBuilder {
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
-    parts: Result<Parts, Error>,
+    parts: Result<Rc<Parts>, Error>,
     body: Bytes,
 }
 
 #[derive(Clone)]
 struct Parts {
-    url: Url,
+    origin: Origin,
     head: RequestHead,
 }
 
@@ -193,7 +193,7 @@ impl Parts {
     fn new(method: Method, url: &str) -> Result<Parts, Error> {
         let url = Url::parse(url)?;
         let head = RequestHead::new(method, &url.to_string()).map_err(Error::message)?;
-        Ok(Parts { url, head })
+        Ok(Parts { origin: Origin::new(&url), head })
     }
 }
 
@@ -201,7 +201,7 @@ impl RequestBuilder {
     /// One field more.
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
         self.parts = self.parts.and_then(|mut parts| {
-            parts.head.fields.push(name, value)?;
+            Rc::make_mut(&mut parts).head.fields.push(name, value)?;
             Ok(parts)
         });
         self
@@ -223,14 +223,14 @@ impl RequestBuilder {
     pub async fn send(self) -> Result<Response, Error> {
         let mut parts = self.parts?;
         if !self.body.is_empty() && !parts.head.fields.contains("content-length") {
-            parts.head.fields.push("content-length", self.body.len().to_string())?;
+            Rc::make_mut(&mut parts).head.fields.push_integer("content-length", self.body.len() as u64)?;
         }
         let mut tries = 0;
         loop {
             let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
             let pending = PendingResponse::new(exchange.clone());
             if !self.body.is_empty() {
-                self.client.pool.dialer().handle.spawn(write_all(exchange, self.body.clone()));
+                self.client.pool.dialer().handle.spawn_detached(write_all(exchange, self.body.clone()));
             }
             match pending.response().await {
                 Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, reused) => tries += 1,
@@ -250,7 +250,7 @@ impl RequestBuilder {
     }
 }
 
-async fn write_all(exchange: Rc<Exchange>, body: Bytes) {
+async fn write_all(exchange: Exchange, body: Bytes) {
     let mut writer = BodyWriter::new(exchange, codes::REQUEST_CANCELLED);
     // If it fails, the response says why, or its absence does.
     if writer.write(body).await.is_ok() {

@@ -1,7 +1,8 @@
 //! One request and its response on a connection, as both halves of the application side see them.
 //!
-//! The calls here translate between tasks that wait and a machine that does not: each registers who waits before it asks
-//! the machine, so that nothing that happens in between is missed.
+//! The calls here translate between tasks that wait and a machine that does not. What a call of the machine brings about
+//! is in the mailbox when it returns, so a task is kept for later only after a look at that: nothing is missed, and nobody
+//! is woken by what it does itself.
 
 use crate::error::Error;
 use crate::link::Link;
@@ -18,7 +19,8 @@ use std::task::{Context, Poll};
 /// The most that one read gives: large enough for few calls, small enough to be passed on at once.
 const MAX_READ: usize = 64 << 10;
 
-/// A request stream in use. When the last owner lets go it is forgotten.
+/// A request stream in use; clones are about the same one. When the last of them is gone the stream is forgotten.
+#[derive(Clone)]
 pub(crate) struct Exchange {
     link: Rc<Link>,
     handle: ConnectionHandle,
@@ -35,8 +37,8 @@ impl Exchange {
         id: StreamId,
         mailbox: Rc<Mailbox>,
         remote: SocketAddr,
-    ) -> Rc<Exchange> {
-        Rc::new(Exchange { link, handle, id, mailbox, remote })
+    ) -> Exchange {
+        Exchange { link, handle, id, mailbox, remote }
     }
 
     /// What has happened to it.
@@ -51,50 +53,65 @@ impl Exchange {
 
     /// The next part of the peer's body.
     pub(crate) fn poll_body(&self, context: &Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        self.mailbox.set_reader(context);
-        if let Some(ending) = self.mailbox.ending() {
-            return Poll::Ready(Err(self.error(&ending)));
-        }
-        match self.with(|http, transport, id| http.read_body(transport, id, MAX_READ)) {
-            Some(Body::Data(bytes)) => Poll::Ready(Ok(Some(bytes))),
-            Some(Body::End | Body::Gone) => match self.mailbox.ending() {
-                Some(ending) => Poll::Ready(Err(self.error(&ending))),
-                None if self.mailbox.is_finished() => Poll::Ready(Ok(None)),
-                // The end is always told before it is read; this stream is gone because this side let it go.
-                None => {
-                    Poll::Ready(Err(Error::message("the rest of the body was given up when the answer was complete")))
+        loop {
+            if let Some(ending) = self.mailbox.ending() {
+                return Poll::Ready(Err(self.error(&ending)));
+            }
+            if self.mailbox.is_finished() {
+                // That is told when all content was read.
+                return Poll::Ready(Ok(None));
+            }
+            self.mailbox.take_news();
+            let part = self.with(|http, transport, id| {
+                let part = http.read_body(transport, id, MAX_READ);
+                if matches!(part, Body::Data(_)) {
+                    http.look_for_end(transport, id);
                 }
-            },
-            Some(Body::Blocked) if self.mailbox.ending().is_none() => Poll::Pending,
-            Some(Body::Blocked) | None => Poll::Ready(Err(self.failure())),
+                part
+            });
+            match part {
+                Some(Body::Data(bytes)) => return Poll::Ready(Ok(Some(bytes))),
+                Some(_) if self.mailbox.take_news() => {}
+                Some(Body::Blocked) => {
+                    self.mailbox.set_reader(context);
+                    return Poll::Pending;
+                }
+                // The end is always told before it is read; this stream is gone because this side let it go.
+                Some(Body::End | Body::Gone) => {
+                    let reason = "the rest of the body was given up when the answer was complete";
+                    return Poll::Ready(Err(Error::message(reason)));
+                }
+                None => return Poll::Ready(Err(self.failure())),
+            }
         }
     }
 
     /// The fields after the body, once that has been read.
     pub(crate) fn poll_trailers(&self, context: &Context<'_>) -> Poll<Result<Option<Fields>, Error>> {
-        self.mailbox.set_reader(context);
         if let Some(fields) = self.mailbox.take_trailers() {
             return Poll::Ready(Ok(Some(fields)));
         }
         if self.mailbox.is_finished() {
             return Poll::Ready(Ok(None));
         }
-        match self.mailbox.ending() {
-            Some(ending) => Poll::Ready(Err(self.error(&ending))),
-            None => Poll::Pending,
-        }
+        self.wait(context)
     }
 
     /// The final response.
     pub(crate) fn poll_response(&self, context: &Context<'_>) -> Poll<Result<ResponseHead, Error>> {
+        match self.mailbox.take_head() {
+            Some(head) => Poll::Ready(Ok(head)),
+            None => self.wait(context),
+        }
+    }
+
+    /// Waits for more of the peer's message.
+    fn wait<T>(&self, context: &Context<'_>) -> Poll<Result<T, Error>> {
+        if let Some(ending) = self.mailbox.ending() {
+            return Poll::Ready(Err(self.error(&ending)));
+        }
         self.mailbox.set_reader(context);
-        if let Some(head) = self.mailbox.take_head() {
-            return Poll::Ready(Ok(head));
-        }
-        match self.mailbox.ending() {
-            Some(ending) => Poll::Ready(Err(self.error(&ending))),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     }
 
     /// Hands over all of `data`; waits where the connection takes no more for now.
@@ -109,6 +126,21 @@ impl Exchange {
             Some(Err(error)) => Poll::Ready(Err(self.send_error(error))),
             None => Poll::Ready(Err(self.failure())),
         }
+    }
+
+    /// Sends a final response and as much of its body as fits. If that is all, ends the message and gives true. `answered`
+    /// becomes true with the head, whatever comes of the rest.
+    pub(crate) fn send_whole(&self, head: &ResponseHead, body: &mut Bytes, answered: &mut bool) -> Result<bool, Error> {
+        self.send(|http, transport, id| {
+            http.send_response(transport, id, head, false)?;
+            *answered = true;
+            http.send_body(transport, id, body)?;
+            let complete = body.is_empty();
+            if complete {
+                http.finish(transport, id)?;
+            }
+            Ok(complete)
+        })
     }
 
     /// Sends a final response; `end` if nothing follows it.
@@ -153,12 +185,12 @@ impl Exchange {
         }
     }
 
-    fn send(
+    fn send<T>(
         &self,
-        call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>, StreamId) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+        call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>, StreamId) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
         match self.with(call) {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(sent)) => Ok(sent),
             Some(Err(error)) => Err(self.send_error(error)),
             None => Err(self.failure()),
         }
@@ -197,6 +229,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.link.forget(self.handle, self.id);
+        // One is this one's, one the link's as long as it knows the stream.
+        if Rc::strong_count(&self.mailbox) <= 2 {
+            self.link.forget(self.handle, self.id);
+        }
     }
 }

@@ -5,23 +5,37 @@ use crate::exchange::Exchange;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// A handler's future. Ready when the handler is, when it panicked, or when the client does not want the answer.
-pub(crate) struct Handling<F> {
-    future: Pin<Box<F>>,
-    exchange: Rc<Exchange>,
+///
+/// The handler is called when this is polled first, not before: what it does at once may need the machine, and a panic of
+/// it stays here.
+pub(crate) struct Handling<B, F> {
+    begin: Option<B>,
+    /// In a place of its own: it is as large as the application makes it, and this is moved.
+    future: Option<Pin<Box<F>>>,
+    exchange: Exchange,
 }
 
-impl<F: Future> Handling<F> {
-    /// `future` answers `exchange`.
-    pub(crate) fn new(future: F, exchange: Rc<Exchange>) -> Handling<F> {
-        Handling { future: Box::pin(future), exchange }
+impl<B: FnOnce() -> F, F: Future> Handling<B, F> {
+    /// The future that `begin` gives answers `exchange`.
+    pub(crate) fn new(begin: B, exchange: Exchange) -> Handling<B, F> {
+        Handling { begin: Some(begin), future: None, exchange }
+    }
+
+    fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(begin) = self.begin.take() {
+            self.future = Some(Box::pin(begin()));
+        }
+        self.future.as_mut().map_or(Poll::Ready(()), |future| future.as_mut().poll(context).map(drop))
     }
 }
 
-impl<F: Future> Future for Handling<F> {
+/// Nothing in it but what is boxed is ever pinned.
+impl<B, F> Unpin for Handling<B, F> {}
+
+impl<B: FnOnce() -> F, F: Future> Future for Handling<B, F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -29,11 +43,14 @@ impl<F: Future> Future for Handling<F> {
         if self.exchange.mailbox().is_given_up() {
             return Poll::Ready(());
         }
-        self.exchange.mailbox().set_task(context);
-        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
+        match catch_unwind(AssertUnwindSafe(|| self.poll_handler(context))) {
+            Ok(Poll::Pending) => {
+                self.exchange.mailbox().set_task(context);
+                // It may have learnt just now that the client is gone.
+                if self.exchange.mailbox().is_given_up() { Poll::Ready(()) } else { Poll::Pending }
+            }
             // The panic has been reported by the hook of the standard library; the reply answers 500.
-            Ok(Poll::Ready(_)) | Err(_) => Poll::Ready(()),
+            Ok(Poll::Ready(())) | Err(_) => Poll::Ready(()),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::codes;
 use crate::mailbox::{Ending, Mailbox};
-use base::{StreamId, VarInt};
+use base::{StreamId, StreamMap, VarInt};
 use h3::Event;
 use h3::machine::{Endpoint, EndpointEvent};
 use h3::over_quic::OverQuic;
@@ -15,7 +15,6 @@ use quic::{CloseReason, ConnectionHandle};
 use runtime::executor::yield_now;
 use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket, clock};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
@@ -56,7 +55,7 @@ pub(crate) struct Link {
 struct Connection {
     handle: ConnectionHandle,
     remote: SocketAddr,
-    exchanges: HashMap<StreamId, Rc<Mailbox>>,
+    exchanges: StreamMap<Rc<Mailbox>>,
     state: State,
     /// Who waits for the handshake, for the end, or for streams.
     waiting: Vec<Waker>,
@@ -111,7 +110,7 @@ impl Link {
             }
         })?;
         let _ = link.driver.set(notice);
-        let task = handle.spawn(async move {
+        let task = handle.spawn_driver(async move {
             let result = driver.await;
             if let (Some(link), Err(error)) = (weak.upgrade(), result) {
                 link.on_broken(error);
@@ -141,7 +140,7 @@ impl Link {
     /// Works with the endpoint as a whole.
     pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, base::Instant) -> R) -> Option<R> {
         let mut endpoint = self.machine.try_borrow_mut().ok()?;
-        let now = clock::now();
+        let now = self.handle.now();
         let result = call(&mut endpoint, now);
         self.deliver_all(&mut endpoint, now);
         drop(endpoint);
@@ -166,7 +165,7 @@ impl Link {
         }
         let Some(place) = connections.get_mut(handle.index()) else { return };
         if place.as_ref().is_none_or(|connection| connection.handle != handle) {
-            let (exchanges, state, waiting) = (HashMap::new(), State::default(), Vec::new());
+            let (exchanges, state, waiting) = (StreamMap::default(), State::default(), Vec::new());
             *place = Some(Connection { handle, remote, exchanges, state, waiting });
         }
     }
@@ -218,7 +217,7 @@ impl Link {
 
     /// Nobody works on the stream any more.
     pub(crate) fn forget(&self, handle: ConnectionHandle, id: StreamId) {
-        let removed = self.connection(handle, |connection| connection.exchanges.remove(&id).is_some());
+        let removed = self.connection(handle, |connection| connection.exchanges.remove(id).is_some());
         if removed == Some(true) {
             self.exchanges.set(self.exchanges.get() - 1);
             if self.exchanges.get() == 0 {
@@ -335,7 +334,7 @@ impl Link {
             Event::Settings(_) | Event::Closed { .. } => {}
             event => {
                 let mailbox = event.stream().and_then(|id| {
-                    self.connection(handle, |connection| connection.exchanges.get(&id).cloned()).flatten()
+                    self.connection(handle, |connection| connection.exchanges.get(id).cloned()).flatten()
                 });
                 if let Some(mailbox) = mailbox {
                     post(&mailbox, event);

@@ -43,6 +43,8 @@ struct State {
     finished: bool,
     stopped: Option<u64>,
     ending: Option<Ending>,
+    /// Something came for the reader since it last said that it knows all.
+    news: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
     task: Option<Waker>,
@@ -144,6 +146,11 @@ impl Mailbox {
         state.ending.is_some() || state.stopped.is_some()
     }
 
+    /// Whether anything of the peer's message came since this was asked last.
+    pub(crate) fn take_news(&self) -> bool {
+        std::mem::take(&mut self.state.borrow_mut().news)
+    }
+
     /// Who waits for the peer's message.
     pub(crate) fn set_reader(&self, context: &Context<'_>) {
         keep(&mut self.state.borrow_mut().reader, context);
@@ -160,7 +167,11 @@ impl Mailbox {
     }
 
     fn wake_reader(&self) {
-        wake(self.state.borrow_mut().reader.take());
+        let mut state = self.state.borrow_mut();
+        state.news = true;
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
     }
 
     fn wake_writer(&self) {

@@ -4,6 +4,7 @@
 use crate::connect::{Connected, Dialer};
 use crate::error::Error;
 use crate::link::{FAREWELL_TURNS, close_all};
+use crate::url::Url;
 use runtime::executor::yield_now;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,7 +15,23 @@ use std::task::{Poll, Waker};
 /// Connections by host and port.
 pub(crate) struct Pool {
     dialer: Dialer,
-    slots: RefCell<HashMap<(String, u16), Slot>>,
+    /// By authority.
+    slots: RefCell<HashMap<Rc<str>, Slot>>,
+}
+
+/// Which server.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    authority: Rc<str>,
+    host: Rc<str>,
+    port: u16,
+}
+
+impl Origin {
+    /// The one that a URL names.
+    pub(crate) fn new(url: &Url) -> Origin {
+        Origin { authority: url.authority().into(), host: url.host().into(), port: url.port() }
+    }
 }
 
 enum Slot {
@@ -41,17 +58,16 @@ impl Pool {
     }
 
     /// A connection to a server, and whether it was there before.
-    pub(crate) async fn connection(self: &Rc<Pool>, host: &str, port: u16) -> Result<(Rc<Connected>, bool), Error> {
+    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin) -> Result<(Rc<Connected>, bool), Error> {
         let opening = {
             let mut slots = self.slots.borrow_mut();
-            let key = (host.to_owned(), port);
-            match slots.get(&key) {
+            match slots.get(&*origin.authority) {
                 Some(Slot::Open(connected)) if connected.is_open() => return Ok((connected.clone(), true)),
                 Some(Slot::Opening(opening)) => opening.clone(),
                 _ => {
                     let opening = Rc::new(Opening::default());
-                    slots.insert(key.clone(), Slot::Opening(opening.clone()));
-                    self.dialer.handle.spawn(open(self.clone(), key, opening.clone()));
+                    slots.insert(origin.authority.clone(), Slot::Opening(opening.clone()));
+                    self.dialer.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
                     opening
                 }
             }
@@ -79,13 +95,13 @@ impl Pool {
     }
 }
 
-async fn open(pool: Rc<Pool>, key: (String, u16), opening: Rc<Opening>) {
-    let result = pool.dialer.connect(&key.0, key.1).await.map(Rc::new);
+async fn open(pool: Rc<Pool>, origin: Origin, opening: Rc<Opening>) {
+    let result = pool.dialer.connect(&origin.host, origin.port).await.map(Rc::new);
     {
         let mut slots = pool.slots.borrow_mut();
         match &result {
-            Ok(connected) => slots.insert(key, Slot::Open(connected.clone())),
-            Err(_) => slots.remove(&key),
+            Ok(connected) => slots.insert(origin.authority, Slot::Open(connected.clone())),
+            Err(_) => slots.remove(&*origin.authority),
         };
     }
     *opening.result.borrow_mut() = Some(result);

@@ -8,18 +8,17 @@ use base::Bytes;
 use http::{Fields, Method, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
-use std::rc::Rc;
 
 /// The answer that is to be given. Dropping it without an answer answers 500, so that no client waits for nothing.
 pub struct Reply {
-    exchange: Rc<Exchange>,
+    exchange: Exchange,
     /// A request by HEAD gets all but the body.
     is_head: bool,
     answered: bool,
 }
 
 impl Reply {
-    pub(crate) fn new(exchange: Rc<Exchange>, method: &Method) -> Reply {
+    pub(crate) fn new(exchange: Exchange, method: &Method) -> Reply {
         Reply { exchange, is_head: *method == Method::Head, answered: false }
     }
 
@@ -32,17 +31,27 @@ impl Reply {
         let (mut head, mut body) = (head.into_response_head()?, body.into());
         let may_have_body = !matches!(head.status.code(), 100..=199 | 204 | 304);
         if may_have_body && !head.fields.contains("content-length") {
-            head.fields.push("content-length", body.len().to_string())?;
+            head.fields.push_integer("content-length", body.len() as u64)?;
         }
         if self.is_head || body.is_empty() {
             return self.respond(&head, true);
         }
-        self.respond(&head, false)?;
-        // Small bodies go out whole at once; a larger one waits for room.
-        poll_fn(|context| self.exchange.poll_write(&mut body, context))
-            .await
-            .and_then(|()| self.exchange.finish())
-            .inspect_err(|_| self.exchange.abandon(codes::INTERNAL_ERROR))
+        // A head that cannot be sent leaves the request unanswered; a body that cannot, the answer incomplete.
+        let complete = self.exchange.send_whole(&head, &mut body, &mut self.answered);
+        if let Ok(true) = complete {
+            return Ok(());
+        }
+        // A larger body waits for room.
+        let rest = async {
+            complete?;
+            poll_fn(|context| self.exchange.poll_write(&mut body, context)).await?;
+            self.exchange.finish()
+        };
+        rest.await.inspect_err(|_| {
+            if self.answered {
+                self.exchange.abandon(codes::INTERNAL_ERROR)
+            }
+        })
     }
 
     /// Begins an answer whose body is written part by part.

@@ -5,7 +5,6 @@ use crate::codes;
 use crate::exchange::Exchange;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 /// A request: its head, and its body as it arrives.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(exchange: Rc<Exchange>, head: RequestHead) -> Request {
+    pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
         let remote = exchange.remote();
         // RFC 9114 s4.1: a server that does not need the rest of a request says so with this code.
         let body = Body::new(exchange, &head.fields, codes::NO_ERROR);

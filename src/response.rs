@@ -7,7 +7,6 @@ use crate::exchange::Exchange;
 use http::{Fields, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
-use std::rc::Rc;
 
 /// A response: its head, and its body as it arrives.
 #[derive(Debug)]
@@ -51,12 +50,12 @@ impl Response {
 
 /// A response that is waited for. Dropping it cancels the request.
 pub struct PendingResponse {
-    exchange: Rc<Exchange>,
+    exchange: Exchange,
     done: bool,
 }
 
 impl PendingResponse {
-    pub(crate) fn new(exchange: Rc<Exchange>) -> PendingResponse {
+    pub(crate) fn new(exchange: Exchange) -> PendingResponse {
         PendingResponse { exchange, done: false }
     }
 

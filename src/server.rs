@@ -198,10 +198,8 @@ impl ServerBuilder {
         let (executor, handler) = (handle.clone(), Rc::new(handler));
         link.on_request(Box::new(move |link, arrival| {
             let Some((exchange, request, reply)) = take(link, arrival) else { return };
-            // The handler itself is called within the task, where a panic of it stays.
             let handler = handler.clone();
-            let answer = async move { handler(request, reply).await };
-            executor.spawn(Handling::new(answer, exchange));
+            executor.spawn_detached(Handling::new(move || handler(request, reply), exchange));
         }));
         Ok(Server { link, handle: handle.clone() })
     }
@@ -266,7 +264,7 @@ impl Server {
 }
 
 /// A new request for the handler.
-fn take(link: &Rc<Link>, arrival: Arrival) -> Option<(Rc<Exchange>, Request, Reply)> {
+fn take(link: &Rc<Link>, arrival: Arrival) -> Option<(Exchange, Request, Reply)> {
     let Arrival { handle, id, head, mailbox } = arrival;
     let remote = link.remote(handle)?;
     let exchange = Exchange::new(link.clone(), handle, id, mailbox, remote);

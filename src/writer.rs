@@ -7,12 +7,11 @@ use base::Bytes;
 use http::Fields;
 use std::fmt;
 use std::future::poll_fn;
-use std::rc::Rc;
 
 /// Writes a body. It is complete after [`BodyWriter::finish`] or [`BodyWriter::finish_with_trailers`]; dropping it before
 /// breaks the message off, so that nobody takes a part for the whole.
 pub struct BodyWriter {
-    exchange: Rc<Exchange>,
+    exchange: Exchange,
     /// An answer to HEAD: all but the body.
     discard: bool,
     code: u32,
@@ -21,12 +20,12 @@ pub struct BodyWriter {
 
 impl BodyWriter {
     /// `code` is told if it is dropped before the end.
-    pub(crate) fn new(exchange: Rc<Exchange>, code: u32) -> BodyWriter {
+    pub(crate) fn new(exchange: Exchange, code: u32) -> BodyWriter {
         BodyWriter { exchange, discard: false, code, done: false }
     }
 
     /// Whatever is written is dropped.
-    pub(crate) fn discarding(exchange: Rc<Exchange>) -> BodyWriter {
+    pub(crate) fn discarding(exchange: Exchange) -> BodyWriter {
         BodyWriter { exchange, discard: true, code: codes::INTERNAL_ERROR, done: false }
     }
 

@@ -5,7 +5,7 @@ use crate::error_code;
 use crate::event::{Body, SendError};
 use crate::exchange::{Progress, Rest, advance, read_rest};
 use crate::message::headers_frame;
-use crate::request_stream::{Phase, SendPhase};
+use crate::request_stream::{Phase, RequestStream, SendPhase};
 use crate::transport::{Read, Transport};
 use crate::violation::{Scope, Violation};
 use base::{Bytes, Side, StreamId, VarInt};
@@ -22,7 +22,7 @@ impl Connection {
         id: StreamId,
         data: &mut Bytes,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
         check_sending(stream.send.phase)?;
         stream.send.check_length(data.len() as u64)?;
         let before = data.len();
@@ -38,7 +38,7 @@ impl Connection {
         id: StreamId,
         fields: &Fields,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
         check_sending(stream.send.phase)?;
         // RFC 9114 s4.4: a tunnel has only DATA.
         if stream.method == Method::Connect {
@@ -55,7 +55,7 @@ impl Connection {
     ///
     /// A server that has not read all of the request tells the client that the rest is not needed, if there is any.
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
         match stream.send.phase {
             SendPhase::Stopped(_) => stream.send.abandon(None),
             phase => {
@@ -74,7 +74,7 @@ impl Connection {
     /// The response is complete, so what may still come of the request is not wanted. Most often that is nothing but the
     /// end of the stream, in a packet of its own; a client that has nothing more to send is not told to stop.
     fn leave_rest(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.receive.has_ended() {
             return;
         }
@@ -86,7 +86,7 @@ impl Connection {
 
     /// Something came on a stream whose rest is not wanted: its end is fine, content and trailers are stopped.
     pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         match read_rest(&mut self.shared, stream, id, transport) {
             Ok(Rest::Waiting) => return,
             Ok(Rest::Over) => stream.receive.abandon(),
@@ -104,7 +104,7 @@ impl Connection {
     pub fn reset(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
         let code = self.allowed_code(code);
         self.forget_events(id);
-        let Some(stream) = self.streams.get(&id) else { return };
+        let Some(stream) = self.streams.get(id) else { return };
         if !stream.send.has_ended() {
             transport.reset(id, code);
         }
@@ -134,7 +134,7 @@ impl Connection {
     /// The next content, at most `max` bytes. The peer gets credit for what is read here.
     pub fn read_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
         loop {
-            let Some(stream) = self.streams.get_mut(&id) else {
+            let Some(stream) = self.streams.get_mut(id) else {
                 return if self.is_closed { Body::Blocked } else { Body::Gone };
             };
             if stream.receive.body_left() > 0 {
@@ -152,31 +152,50 @@ impl Connection {
                 Phase::Abandoned => return Body::Gone,
                 _ => {}
             }
-            // The end of a DATA frame: another one, trailers or the end may follow. The application is reading, so
-            // content that follows needs no announcement.
-            stream.receive.is_announced = true;
-            let progress = advance(&mut self.shared, stream, id, transport);
-            let has_content = stream.receive.body_left() > 0;
-            if !has_content {
-                stream.receive.is_announced = false;
+            match self.read_past_frame(transport, id) {
+                Past::Content => {}
+                Past::End => return Body::End,
+                Past::Nothing => return Body::Blocked,
             }
-            match progress {
-                Ok(Progress::Waiting) if has_content => {}
-                Ok(Progress::Finished) => {
-                    self.remove_if_over(id);
-                    return Body::End;
-                }
-                progress => {
-                    self.on_progress(transport, id, progress);
-                    return Body::Blocked;
-                }
+        }
+    }
+
+    /// To be called after `read_body` gave content: if that was the last, the events that end the message come now, and
+    /// `read_body` need not be called again. A whole response is so received with one visit.
+    pub fn look_for_end(&mut self, transport: &mut impl Transport, id: StreamId) {
+        let ends_frame =
+            |stream: &RequestStream| stream.receive.phase == Phase::Body && stream.receive.body_left() == 0;
+        if self.streams.get(id).is_some_and(|stream| ends_frame(stream)) {
+            self.read_past_frame(transport, id);
+        }
+    }
+
+    /// At the end of a DATA frame: another one, trailers or the end may follow. The application is reading, so content
+    /// that follows needs no announcement.
+    fn read_past_frame(&mut self, transport: &mut impl Transport, id: StreamId) -> Past {
+        let Some(stream) = self.streams.get_mut(id) else { return Past::Nothing };
+        stream.receive.is_announced = true;
+        let progress = advance(&mut self.shared, stream, id, transport);
+        let has_content = stream.receive.body_left() > 0;
+        if !has_content {
+            stream.receive.is_announced = false;
+        }
+        match progress {
+            Ok(Progress::Waiting) if has_content => Past::Content,
+            Ok(Progress::Finished) => {
+                self.remove_if_over(id);
+                Past::End
+            }
+            progress => {
+                self.on_progress(transport, id, progress);
+                Past::Nothing
             }
         }
     }
 
     /// Content of the DATA frame that is being received.
     fn read_frame(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Result<Body, Violation> {
-        let Some(stream) = self.streams.get_mut(&id) else { return Ok(Body::Blocked) };
+        let Some(stream) = self.streams.get_mut(id) else { return Ok(Body::Blocked) };
         let mut piece = stream.receive.take_ahead(max);
         if piece.is_empty() {
             let left = usize::try_from(stream.receive.body_left()).unwrap_or(usize::MAX);
@@ -196,6 +215,17 @@ impl Connection {
         stream.receive.on_body(piece.len())?;
         Ok(Body::Data(piece))
     }
+}
+
+/// What came after the end of a DATA frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    /// More content.
+    Content,
+    /// The end of the message.
+    End,
+    /// Nothing that can be read, so far.
+    Nothing,
 }
 
 /// Whether content, trailers or the end may be sent.

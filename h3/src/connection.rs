@@ -23,7 +23,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::writer::push_varint;
-use base::{Bytes, Direction, Side, StreamId, VarInt};
+use base::{Bytes, Direction, Side, StreamId, StreamMap, VarInt};
 use http::{ResponseHead, Status};
 use qpack::{DecoderStream, EncoderStream};
 
@@ -36,7 +36,7 @@ pub struct Connection {
     pub(crate) is_closed: bool,
     pub(crate) shared: Shared,
     /// Request streams that have not ended in both directions.
-    pub(crate) streams: BTreeMap<StreamId, Box<RequestStream>>,
+    pub(crate) streams: StreamMap<Box<RequestStream>>,
     /// The peer's unidirectional streams, as far as we read them. QUIC limits how many there can be.
     incoming: BTreeMap<StreamId, Incoming>,
     seen: Seen,
@@ -106,7 +106,7 @@ impl Connection {
         Connection {
             is_closed: false,
             shared: Shared::new(side, config),
-            streams: BTreeMap::new(),
+            streams: StreamMap::new(),
             incoming: BTreeMap::new(),
             seen: Seen::default(),
             outgoing,
@@ -189,7 +189,7 @@ impl Connection {
             }
             return;
         }
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.receive.is_unwanted && !stream.receive.has_ended() {
             return self.read_unwanted(transport, id);
         }
@@ -208,7 +208,7 @@ impl Connection {
         if id.direction() == Direction::Unidirectional {
             return self.flush_outgoing(transport);
         }
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         match stream.send.flush(transport, id) {
             Ok(true) => self.shared.events.push_back(Event::Writable { id }),
             Ok(false) => {}
@@ -245,7 +245,7 @@ impl Connection {
             }
             return;
         }
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.send.has_ended() {
             return;
         }
@@ -279,9 +279,7 @@ impl Connection {
     /// ends as if the peer had given it up with `code`, and no request can be made.
     pub(crate) fn on_transport_over(&mut self, code: VarInt) {
         self.shared.goaway.received = Some(0);
-        let silent: Vec<StreamId> =
-            self.streams.iter().filter(|(_, stream)| !stream.receive.is_announced).map(|(id, _)| *id).collect();
-        for id in silent {
+        for id in self.select(|_, stream| !stream.receive.is_announced) {
             self.shared.events.push_back(Event::Reset { id, code });
             self.remove(id);
         }
@@ -436,10 +434,10 @@ impl Connection {
         let first = VarInt::new(identifier).map(StreamId::from_varint);
         let (Side::Client, Some(first)) = (self.shared.side, first) else { return Ok(()) };
         // RFC 9114 s5.2: these were not processed, and what they hold in the transport is ours to release.
-        for (id, stream) in self.streams.split_off(&first) {
+        for id in self.select(|id, _| id >= first) {
             transport.reset(id, error_code::H3_REQUEST_CANCELLED);
             transport.stop_sending(id, error_code::H3_REQUEST_CANCELLED);
-            self.shared.on_gone(&stream);
+            self.remove(id);
             self.forget_events(id);
             self.shared.events.push_back(Event::Reset { id, code: error_code::H3_REQUEST_REJECTED });
         }
@@ -464,7 +462,7 @@ impl Connection {
 
     /// The peer gave up its message.
     fn on_message_reset(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.receive.has_ended() {
             return;
         }
@@ -495,7 +493,7 @@ impl Connection {
         if violation.scope() == Scope::Connection {
             return self.close_for(transport, violation);
         }
-        let Some(stream) = self.streams.get(&id) else { return };
+        let Some(stream) = self.streams.get(id) else { return };
         let is_known = stream.is_known;
         if is_known || violation != Violation::FieldSectionTooLarge || !self.answer_too_large(transport, id) {
             transport.reset(id, violation.code());
@@ -516,7 +514,7 @@ impl Connection {
     fn answer_too_large(&mut self, transport: &mut impl Transport, id: StreamId) -> bool {
         let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
         let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size);
-        let (Some(frame), Some(stream)) = (frame, self.streams.get_mut(&id)) else { return false };
+        let (Some(frame), Some(stream)) = (frame, self.streams.get_mut(id)) else { return false };
         let is_sent = stream.send.phase == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
         if is_sent {
             stream.send.finish(transport, id);
@@ -528,7 +526,7 @@ impl Connection {
 
     /// Asks the peer to send no more on a stream, unless all has come.
     pub(crate) fn give_up_reading(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         if !stream.receive.has_ended() {
             self.shared.header_buffered -= stream.receive.buffered();
             stream.receive.abandon();
@@ -536,9 +534,17 @@ impl Connection {
         }
     }
 
+    /// The streams of which `which` is true, in their order.
+    fn select(&self, which: impl Fn(StreamId, &RequestStream) -> bool) -> Vec<StreamId> {
+        let chosen = self.streams.iter().filter(|(id, stream)| which(*id, stream));
+        let mut chosen: Vec<StreamId> = chosen.map(|(id, _)| id).collect();
+        chosen.sort_unstable();
+        chosen
+    }
+
     /// Takes a stream out if both directions have ended.
     pub(crate) fn remove_if_over(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_over()) else { return };
+        let Some(stream) = self.streams.get(id).filter(|stream| stream.is_over()) else { return };
         if stream.is_known {
             self.shared.budget.earn();
         }
@@ -547,7 +553,7 @@ impl Connection {
 
     /// Takes a stream out.
     pub(crate) fn remove(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.remove(&id) {
+        if let Some(stream) = self.streams.remove(id) {
             self.shared.on_gone(&stream);
         }
     }

@@ -14,11 +14,13 @@ use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
-use http::{ContentLengthCheck, Method};
+use http::{Authority, ContentLengthCheck, Method};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
 const READ_AHEAD: usize = 2048;
+/// The longest authority that is kept for later requests: an idle connection must not hold what one request brought.
+const MAX_KEPT_AUTHORITY: usize = 128;
 
 /// The state that exchanges share.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) in_hand: usize,
     pub(crate) decoder: qpack::Decoder,
     pub(crate) data_headers: DataHeaders,
+    /// What the last request named, for the next one to share.
+    authority: Option<Authority>,
 }
 
 impl Shared {
@@ -51,6 +55,7 @@ impl Shared {
             in_hand: 0,
             decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
+            authority: None,
         }
     }
 
@@ -168,7 +173,9 @@ fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
 fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
     let max_size = shared.config.limits.max_field_section_size;
     let extended_connect = shared.config.extended_connect;
-    let head = message::decode_request(&mut shared.decoder, section, max_size, extended_connect)?;
+    let known = shared.authority.take();
+    let head = message::decode_request(&mut shared.decoder, section, max_size, extended_connect, known)?;
+    shared.authority = head.authority.clone().filter(|authority| authority.as_str().len() <= MAX_KEPT_AUTHORITY);
     if shared.in_hand >= shared.config.limits.max_concurrent_requests {
         return Err(Violation::RequestsInHand);
     }

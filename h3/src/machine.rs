@@ -46,6 +46,15 @@ struct Slot {
     closed: Option<CloseReason>,
 }
 
+impl Slot {
+    /// Moves what happened to the endpoint's events.
+    fn take_events(&mut self, events: &mut VecDeque<EndpointEvent>) {
+        while let Some(event) = self.http.poll_event() {
+            events.push_back(EndpointEvent::Http(self.handle, event));
+        }
+    }
+}
+
 impl Endpoint {
     /// On top of `quic`, whose TLS configurations offer `h3` as their protocol.
     pub fn new(quic: quic::Endpoint, config: Config) -> Endpoint {
@@ -93,31 +102,46 @@ impl Endpoint {
         let slot = self.connections.get_mut(handle.index())?.as_mut().filter(|slot| slot.handle == handle)?;
         let connection = self.quic.connection_mut(handle)?;
         let result = call(&mut slot.http, &mut OverQuic::new(connection, now));
-        while let Some(event) = slot.http.poll_event() {
-            self.events.push_back(EndpointEvent::Http(handle, event));
-        }
-        if !slot.http.has_unread()
-            && let Some(reason) = slot.closed.take()
-        {
-            connection.hold(false);
-            self.forget(handle, reason);
-        }
+        slot.take_events(&mut self.events);
+        self.forget_if_read(handle);
         Some(result)
     }
 
     /// Brings the events of one QUIC connection to its HTTP/3 connection.
     fn advance(&mut self, now: Instant, handle: ConnectionHandle) {
-        while let Some(event) = self.quic.connection_mut(handle).and_then(quic::Connection::poll_event) {
-            match event {
-                quic::Event::Established => self.establish(now, handle),
-                quic::Event::Confirmed => {}
-                quic::Event::Migrated(_) => self.events.push_back(EndpointEvent::Migrated(handle)),
-                quic::Event::MigrationFailed(_) => self.events.push_back(EndpointEvent::MigrationFailed(handle)),
-                quic::Event::Stream(event) => {
-                    self.with(now, handle, |http, transport| deliver(http, transport, event));
+        while let Some(connection) = self.quic.connection_mut(handle) {
+            let slot = self.connections.get_mut(handle.index()).and_then(Option::as_mut);
+            let event = match slot.filter(|slot| slot.handle == handle) {
+                Some(slot) => {
+                    let event = deliver_streams(&mut slot.http, connection, now);
+                    slot.take_events(&mut self.events);
+                    event
                 }
-                quic::Event::Closed(reason) => self.closed(now, handle, reason),
+                None => connection.poll_event(),
+            };
+            match event {
+                Some(quic::Event::Established) => self.establish(now, handle),
+                Some(quic::Event::Closed(reason)) => self.closed(now, handle, reason),
+                Some(quic::Event::Migrated(_)) => self.events.push_back(EndpointEvent::Migrated(handle)),
+                Some(quic::Event::MigrationFailed(_)) => self.events.push_back(EndpointEvent::MigrationFailed(handle)),
+                Some(quic::Event::Confirmed | quic::Event::Stream(_)) => {}
+                None => break,
             }
+        }
+        self.forget_if_read(handle);
+    }
+
+    /// The connection was over before, and all that had come has been read since.
+    fn forget_if_read(&mut self, handle: ConnectionHandle) {
+        let slot = self.connections.get_mut(handle.index()).and_then(Option::as_mut);
+        if let Some(slot) =
+            slot.filter(|slot| slot.handle == handle && slot.closed.is_some() && !slot.http.has_unread())
+            && let Some(reason) = slot.closed.take()
+        {
+            if let Some(connection) = self.quic.connection_mut(handle) {
+                connection.hold(false);
+            }
+            self.forget(handle, reason);
         }
     }
 
@@ -164,6 +188,16 @@ impl Endpoint {
             *place = None;
         }
         self.events.push_back(EndpointEvent::Closed(handle, reason));
+    }
+}
+
+/// Brings the events of streams to `http`, up to one that is about the connection.
+fn deliver_streams(http: &mut Connection, connection: &mut quic::Connection, now: Instant) -> Option<quic::Event> {
+    loop {
+        match connection.poll_event()? {
+            quic::Event::Stream(event) => deliver(http, &mut OverQuic::new(connection, now), event),
+            event => return Some(event),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::frame;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::{Bytes, VarInt, Writer};
-use http::{Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
+use http::{Authority, Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
 use qpack::{DecodeError, Decoder};
 
 /// Room in front of a section for its frame header: one byte of type, at most eight of length.
@@ -26,8 +26,9 @@ pub(crate) fn decode_request(
     section: &[u8],
     max_size: u64,
     extended_connect: bool,
+    known: Option<Authority>,
 ) -> Result<RequestHead, Violation> {
-    let mut request = RequestDecoder::new(extended_connect);
+    let mut request = RequestDecoder::new(extended_connect).with_known(known);
     decoder.decode(section, max_size, |name, value| request.push(name, value))?;
     request.finish().map_err(Violation::Malformed)
 }
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!((frame[0], frame[1] >> 6), (1, 1));
         assert_eq!(usize::from(frame[1] & 0x3f) << 8 | usize::from(frame[2]), frame.len() - 3);
         let mut decoder = Decoder::new();
-        assert_eq!(decode_request(&mut decoder, &frame[3..], 1000, false), Ok(head));
+        assert_eq!(decode_request(&mut decoder, &frame[3..], 1000, false, None), Ok(head));
         let head = ResponseHead::new(Status::OK);
         let frame = headers_frame(head.lines(), None).unwrap();
         assert_eq!(*frame, [1, 3, 0, 0, 0xc0 | 25]);

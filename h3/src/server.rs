@@ -44,7 +44,7 @@ impl Connection {
         head: &ResponseHead,
         end: bool,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(&id).ok_or(SendError::NoStream)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
         match stream.send.phase {
             SendPhase::Head if self.shared.side == Side::Server && stream.is_known => {}
             SendPhase::Stopped(code) => return Err(SendError::Stopped(code)),
@@ -65,6 +65,6 @@ impl Connection {
 
     /// The method of a request that is in hand: it decides what the response may hold.
     pub fn request_method(&self, id: StreamId) -> Option<&Method> {
-        self.streams.get(&id).map(|stream| &stream.method)
+        self.streams.get(id).map(|stream| &stream.method)
     }
 }

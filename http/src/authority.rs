@@ -1,13 +1,14 @@
 //! The authority of a request: `host` or `host:port` (RFC 3986 section 3.2, RFC 9110 section 4.2).
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 use core::net::Ipv6Addr;
 
 /// A host and perhaps a port, as they were written. User information is refused.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
-    text: Box<str>,
+    /// Shared: one name stands in request after request.
+    text: Arc<str>,
     /// Bytes of the host, brackets included.
     host_len: usize,
     port: Option<u16>,

@@ -88,6 +88,22 @@ impl Fields {
         }
     }
 
+    /// Appends a line whose value is a number in decimal digits.
+    pub fn push_integer(&mut self, name: impl AsRef<[u8]>, value: u64) -> Result<(), InvalidField> {
+        // 2^64 has twenty digits.
+        let mut digits = [0; 20];
+        let (mut rest, mut used) = (value, 0);
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            used += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.push(name, digits.get(digits.len() - used..).unwrap_or(&[]))
+    }
+
     /// Appends a line in place of all lines of that name.
     pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
         check(name.as_ref(), value.as_ref())?;
@@ -229,6 +245,15 @@ mod tests {
         assert_eq!(fields.all("accept").collect::<Vec<_>>(), [b"a", b"c"]);
         assert_eq!(fields.first("X-Own"), Some(&b"b"[..]));
         assert_eq!(fields.section_size(), 6 + 5 + 6 + 3 + 3 * 32);
+    }
+
+    #[test]
+    fn integers_are_written_in_decimal() {
+        for value in [0, 1, 9, 10, 1000, 99_999, u64::MAX] {
+            let mut fields = Fields::new();
+            fields.push_integer("content-length", value).unwrap();
+            assert_eq!(fields.first_text("content-length"), Some(alloc::format!("{value}").as_str()));
+        }
     }
 
     #[test]

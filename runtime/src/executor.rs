@@ -7,6 +7,7 @@
 
 mod core;
 mod join;
+mod options;
 mod patience;
 mod ready;
 mod sleep;
@@ -28,10 +29,11 @@ use base::{Duration, Instant};
 
 use crate::clock;
 use crate::executor::core::Core;
-use crate::executor::ready::{TaskId, TaskWaker};
+use crate::executor::ready::{Kind, TaskId, TaskWaker};
 
 pub use crate::executor::core::Stats;
 pub use crate::executor::join::{Aborted, JoinHandle};
+pub use crate::executor::options::ExecutorOptions;
 pub use crate::executor::sleep::{Elapsed, Interval, Sleep, Timeout};
 pub use crate::executor::watched::Watched;
 
@@ -40,6 +42,11 @@ const MAIN: TaskId = TaskId { index: u32::MAX, generation: 0 };
 /// How often woken tasks are polled before events are taken in again. More than once, so that a task, the driver it
 /// notifies and the task that this wakes do not pay for a system call at each step.
 const ROUNDS: usize = 4;
+/// In how many parts a round goes: after each of them the drivers have a turn. The peer works on the first answers while the
+/// others are still being made, rather than both ends waiting for each other by turns.
+const PARTS: usize = 2;
+/// The fewest tasks of such a part: each turn of a driver costs a system call or two.
+const SMALLEST_PART: usize = 8;
 
 /// An executor. Dropping it drops its tasks.
 pub struct Executor {
@@ -52,7 +59,15 @@ impl Executor {
     /// # Errors
     /// The process has no descriptor left.
     pub fn new() -> io::Result<Executor> {
-        Ok(Executor { handle: Handle { core: Rc::new(Core::new()?) } })
+        Executor::with_options(&ExecutorOptions::default())
+    }
+
+    /// No tasks yet.
+    ///
+    /// # Errors
+    /// As for [`Executor::new`].
+    pub fn with_options(options: &ExecutorOptions) -> io::Result<Executor> {
+        Ok(Executor { handle: Handle { core: Rc::new(Core::new(options)?) } })
     }
 
     /// To spawn, sleep and watch with.
@@ -68,18 +83,26 @@ impl Executor {
     pub fn block_on<F: Future>(&self, main: F) -> F::Output {
         let core = &self.handle.core;
         let mut main = pin!(main);
-        let main_waker = TaskWaker::new(MAIN, core.ready.clone());
+        let main_waker = TaskWaker::new(MAIN, Kind::Ordinary, core.ready.clone());
         let waker = Waker::from(main_waker.clone());
         waker.wake_by_ref();
-        let mut woken = VecDeque::new();
+        let (mut woken, mut drivers) = (VecDeque::new(), VecDeque::new());
         loop {
             core.fire_timers();
             for _ in 0..ROUNDS {
+                core.poll_drivers(&mut drivers);
                 core.ready.take(&mut woken);
                 if woken.is_empty() {
                     break;
                 }
+                let part = (woken.len() / PARTS).max(SMALLEST_PART);
+                let mut left = part;
                 while let Some(task) = woken.pop_front() {
+                    if left == 0 {
+                        core.poll_drivers(&mut drivers);
+                        left = part;
+                    }
+                    left -= 1;
                     if task != MAIN {
                         core.poll_task(task);
                         continue;
@@ -92,6 +115,7 @@ impl Executor {
                     }
                 }
             }
+            core.poll_drivers(&mut drivers);
             if let Err(error) = core.wait_for_events() {
                 panic!("waiting for events failed: {error}");
             }
@@ -121,7 +145,18 @@ pub struct Handle {
 impl Handle {
     /// Starts a task. Once the executor is gone the future is dropped instead.
     pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
-        JoinHandle::spawn(&self.core, future)
+        JoinHandle::spawn(&self.core, Kind::Ordinary, future)
+    }
+
+    /// Starts a task that nobody waits for: it costs a little less.
+    pub fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
+        let _ = self.core.spawn(Kind::Ordinary, future);
+    }
+
+    /// Starts a task that carries what others make to the outside world, such as a [`Driver`](crate::Driver). When many
+    /// tasks are ready it is polled several times among them, not only after the last.
+    pub fn spawn_driver<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        JoinHandle::spawn(&self.core, Kind::Driver, future)
     }
 
     /// Watches a descriptor.
@@ -130,6 +165,11 @@ impl Handle {
     /// It is watched already, or cannot be (a file).
     pub fn watch<T: AsFd>(&self, inner: T) -> io::Result<Watched<T>> {
         Watched::new(self.core.clone(), inner)
+    }
+
+    /// The time when this turn of the executor began: no clock is read.
+    pub fn now(&self) -> Instant {
+        self.core.now()
     }
 
     /// Waits until `deadline`.

@@ -72,7 +72,7 @@ pub mod waker;
 pub mod worker;
 
 pub use driver::{Driver, DriverHandle};
-pub use executor::{Executor, Handle, JoinHandle};
+pub use executor::{Executor, ExecutorOptions, Handle, JoinHandle};
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller};
 pub use signal::{Signal, Signals};

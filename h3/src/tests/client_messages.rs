@@ -198,6 +198,28 @@ fn a_reset_response_ends_the_exchange() {
 }
 
 #[test]
+fn the_end_is_told_with_the_last_content_to_those_who_look() {
+    let response = [headers(&[(":status", "200")]), frame(0, b"one"), frame(0, b"two")].concat();
+    let mut script = asked();
+    script.feed_and_end(0, &response);
+    script.events();
+    for (max, expected, is_last) in [(2, &b"on"[..], false), (9, b"e", false), (9, b"two", true)] {
+        let part = script.connection.read_body(&mut script.transport, id(0), max);
+        assert_eq!(part, Body::Data(Bytes::copy_from_slice(expected)));
+        script.connection.look_for_end(&mut script.transport, id(0));
+        let events: &[Event] = if is_last { &[Event::Finished { id: id(0) }] } else { &[] };
+        assert_eq!(script.events(), events);
+    }
+    assert!(script.connection.streams.is_empty());
+    // Before a response has come there is nothing to look at.
+    let mut script = asked();
+    script.connection.look_for_end(&mut script.transport, id(0));
+    assert_eq!(script.events(), []);
+    script.feed(0, &response);
+    assert!(matches!(script.events()[..], [Event::Response { .. }, Event::Body { .. }]));
+}
+
+#[test]
 fn a_failed_response_never_reads_as_complete() {
     let mut script = asked();
     script.feed_and_end(0, &[with(&[(":status", "200")], &[("content-length", "5")]), frame(0, b"abc")].concat());

@@ -250,7 +250,7 @@ impl Script {
         assert_eq!(violation.scope(), Scope::Stream);
         let code = violation.code().value();
         self.expect(&[Reset(stream, code), StopSending(stream, code)]);
-        assert!(!self.connection.streams.contains_key(&id(stream)));
+        assert!(!self.connection.streams.contains(id(stream)));
     }
 
     /// A message failed for exactly this breach, and that is the last the application hears. Gives what it heard before.

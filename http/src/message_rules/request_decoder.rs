@@ -16,6 +16,8 @@ use alloc::vec::Vec;
 pub struct RequestDecoder {
     /// Whether this side offered extended CONNECT.
     extended_connect: bool,
+    /// What the request before this one named: most of a connection's requests name the same.
+    known: Option<Authority>,
     method: Option<Method>,
     scheme: Option<Scheme>,
     authority: Option<Authority>,
@@ -32,6 +34,13 @@ impl RequestDecoder {
     /// `extended_connect`: whether this side announced that it takes `:protocol` (RFC 9220 section 3).
     pub fn new(extended_connect: bool) -> RequestDecoder {
         RequestDecoder { extended_connect, ..RequestDecoder::default() }
+    }
+
+    /// If the request names the same authority as one before it, the two share its text.
+    #[must_use]
+    pub fn with_known(mut self, known: Option<Authority>) -> RequestDecoder {
+        self.known = known;
+        self
     }
 
     /// The next line.
@@ -78,7 +87,7 @@ impl RequestDecoder {
         match name {
             b":method" => once(&mut self.method, || Method::from_bytes(value).map_err(|_| Malformed::Method)),
             b":scheme" => once(&mut self.scheme, || Scheme::from_bytes(value).map_err(|_| Malformed::Scheme)),
-            b":authority" => once(&mut self.authority, || authority(value)),
+            b":authority" => once(&mut self.authority, || authority(value, self.known.as_ref())),
             b":path" => once(&mut self.path, || Ok(value.into())),
             b":protocol" => once(&mut self.protocol, || Protocol::from_bytes(value).map_err(|_| Malformed::Protocol)),
             _ => Err(Malformed::UnknownPseudoField),
@@ -89,7 +98,7 @@ impl RequestDecoder {
         if self.host.is_some() {
             return Err(Malformed::DuplicateHost);
         }
-        self.host = Some(authority(value)?);
+        self.host = Some(authority(value, self.known.as_ref())?);
         Ok(())
     }
 
@@ -125,7 +134,10 @@ impl RequestDecoder {
     }
 }
 
-fn authority(value: &[u8]) -> Result<Authority, Malformed> {
+fn authority(value: &[u8], known: Option<&Authority>) -> Result<Authority, Malformed> {
+    if let Some(known) = known.filter(|known| known.as_str().as_bytes() == value) {
+        return Ok(known.clone());
+    }
     Authority::from_bytes(value).map_err(|_| Malformed::Authority)
 }
 

@@ -18,8 +18,8 @@ use crate::violation::Violation;
 use crate::wire::frame::{Frame, StreamFrame};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
-use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, VarInt};
+use alloc::collections::VecDeque;
+use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
 const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidirectional];
 
@@ -30,7 +30,7 @@ pub struct Streams {
     config: StreamsConfig,
     peer_limits: PeerLimits,
     // `None` for a stream on which nothing happened yet.
-    map: BTreeMap<StreamId, Option<Box<Stream>>>,
+    map: StreamMap<Option<Box<Stream>>>,
     bidirectional: StreamCounts,
     unidirectional: StreamCounts,
     send_credit: SendCredit,
@@ -54,7 +54,7 @@ impl Streams {
         Streams {
             side,
             peer_limits: PeerLimits::default(),
-            map: BTreeMap::new(),
+            map: StreamMap::new(),
             bidirectional: StreamCounts::new(config.max_streams_bidi),
             unidirectional: StreamCounts::new(config.max_streams_uni),
             send_credit: SendCredit::default(),
@@ -82,13 +82,13 @@ impl Streams {
         self.on_max_data(parameters.initial_max_data);
         self.on_max_streams(Direction::Bidirectional, parameters.initial_max_streams_bidi);
         self.on_max_streams(Direction::Unidirectional, parameters.initial_max_streams_uni);
-        for (id, slot) in &mut self.map {
+        for (id, slot) in self.map.iter_mut() {
             if let Some(stream) = slot
                 && let Some(send) = &mut stream.send
             {
-                send.on_limit(self.peer_limits.of_stream(self.side, *id));
+                send.on_limit(self.peer_limits.of_stream(self.side, id));
                 let wants = stream.wants();
-                self.schedule.update(*id, &mut stream.membership, wants);
+                self.schedule.update(id, &mut stream.membership, wants);
             }
         }
     }
@@ -98,9 +98,9 @@ impl Streams {
         self.schedule.release_memory();
         self.events.release_memory();
         self.waiting.shrink_to_fit();
-        // An empty map may keep its last node.
+        // An empty map keeps its table.
         if self.map.is_empty() {
-            self.map = BTreeMap::new();
+            self.map.clear();
         }
     }
 
@@ -222,7 +222,7 @@ impl Streams {
             SentFrame::MaxStreams(direction, value) => self.counts(direction).remote.announced().on_acked(value),
             SentFrame::StreamsBlocked(direction, limit) => self.counts(direction).local.blocked().on_acked(limit),
             SentFrame::Stream { id, offset, len, fin } => {
-                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 let Some(send) = &mut stream.send else { return };
                 let (freed, all) = send.on_acked(offset..offset.saturating_add(u64::from(len)), fin);
                 self.send_held -= freed;
@@ -239,7 +239,7 @@ impl Streams {
             | SentFrame::StopSending(id)
             | SentFrame::MaxStreamData(id, _)
             | SentFrame::StreamDataBlocked(id, _) => {
-                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 match (*frame, &mut stream.send, &mut stream.receive) {
                     (SentFrame::ResetStream(_), Some(send), _) => send.on_reset_acked(),
                     (SentFrame::StreamDataBlocked(_, limit), Some(send), _) => send.credit().blocked().on_acked(limit),
@@ -267,7 +267,7 @@ impl Streams {
             | SentFrame::StopSending(id)
             | SentFrame::MaxStreamData(id, _)
             | SentFrame::StreamDataBlocked(id, _) => {
-                let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+                let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 match (*frame, &mut stream.send, &mut stream.receive) {
                     (SentFrame::Stream { offset, len, fin, .. }, Some(send), _) => {
                         send.on_lost(offset..offset.saturating_add(u64::from(len)), fin);
@@ -355,7 +355,7 @@ impl Streams {
                 if packet.remaining() == 0 {
                     return Err(Full);
                 }
-                let Some(Some(stream)) = self.map.get_mut(&id) else {
+                let Some(Some(stream)) = self.map.get_mut(id) else {
                     debug_assert!(false, "a stream leaves the queues before it is forgotten");
                     return Ok(());
                 };
@@ -580,7 +580,7 @@ impl Streams {
             return;
         }
         self.send_held += count as u64;
-        if let Some(Some(stream)) = self.map.get_mut(&id)
+        if let Some(Some(stream)) = self.map.get_mut(id)
             && let Some(send) = &mut stream.send
         {
             push(send);
@@ -600,7 +600,7 @@ impl Streams {
 
     /// The event that left the queue, unless it means nothing any more.
     fn tell(&mut self, id: StreamId, kind: EventKind) -> Option<StreamEvent> {
-        let Some(Some(stream)) = self.map.get_mut(&id) else { return None };
+        let Some(Some(stream)) = self.map.get_mut(id) else { return None };
         let told = stream.pending.take(kind);
         let event = match kind {
             EventKind::Readable => StreamEvent::Readable(id),
@@ -625,7 +625,7 @@ impl Streams {
     /// Bytes of this stream were acknowledged: its writer may go on once half its buffer is free, so that it is not woken
     /// for every packet.
     fn wake(&mut self, id: StreamId) {
-        let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+        let Some(Some(stream)) = self.map.get_mut(id) else { return };
         let held = stream.send.as_ref().map_or(0, SendHalf::held);
         if !stream.waiting || held > self.config.stream_send_buffer / 2 {
             return;
@@ -644,7 +644,7 @@ impl Streams {
             return;
         }
         while let Some(id) = self.waiting.pop_front() {
-            if let Some(Some(stream)) = self.map.get_mut(&id) {
+            if let Some(Some(stream)) = self.map.get_mut(id) {
                 stream.enlisted = false;
             }
             self.wake(id);
@@ -653,14 +653,14 @@ impl Streams {
 
     /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
     fn settle(&mut self, id: StreamId) {
-        let Some(Some(stream)) = self.map.get_mut(&id) else { return };
+        let Some(Some(stream)) = self.map.get_mut(id) else { return };
         if follow(&mut self.schedule, &mut self.send_credit, stream, id) {
             self.forget(id);
         }
     }
 
     fn forget(&mut self, id: StreamId) {
-        let Some(Some(mut stream)) = self.map.remove(&id) else { return };
+        let Some(Some(mut stream)) = self.map.remove(id) else { return };
         self.events.forget(stream.pending, id);
         if stream.enlisted {
             self.waiting.retain(|waiting| *waiting != id);
@@ -700,7 +700,7 @@ fn enlist(waiting: &mut VecDeque<StreamId>, stream: &mut Stream, id: StreamId) {
 /// The stream `id`, with its halves made if this is the first time that they matter. `None` if it was never created or is
 /// gone.
 fn touch<'a>(
-    map: &'a mut BTreeMap<StreamId, Option<Box<Stream>>>,
+    map: &'a mut StreamMap<Option<Box<Stream>>>,
     side: Side,
     config: &StreamsConfig,
     peer_limits: &PeerLimits,
@@ -716,7 +716,7 @@ fn touch<'a>(
             enlisted: false,
         })
     };
-    map.get_mut(&id).map(|slot| &mut **slot.get_or_insert_with(make))
+    map.get_mut(id).map(|slot| &mut **slot.get_or_insert_with(make))
 }
 
 #[cfg(test)]

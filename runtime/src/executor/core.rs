@@ -3,6 +3,7 @@
 //! No callback runs while a part is borrowed: wakers are called, and futures dropped, after the borrow has ended.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -12,8 +13,9 @@ use std::task::{Context, Poll, Waker};
 use base::{Duration, Instant};
 
 use crate::clock;
-use crate::executor::patience::{LONGEST, Patience};
-use crate::executor::ready::{ReadyQueue, TaskId};
+use crate::executor::options::ExecutorOptions;
+use crate::executor::patience::Patience;
+use crate::executor::ready::{Kind, ReadyQueue, TaskId};
 use crate::executor::sources::{Side, Sources};
 use crate::executor::tasks::Tasks;
 use crate::executor::timers::{Armed, Timers};
@@ -39,28 +41,29 @@ pub(crate) struct Core {
     poller: RefCell<Poller>,
     alarm: Token,
     patience: Cell<Patience>,
-    /// With one processor, looking for a packet keeps from running who would send it.
-    may_look: bool,
     stats: Cell<Stats>,
     closed: Cell<bool>,
+    /// When this turn began.
+    now: Cell<Instant>,
 }
 
 impl Core {
-    pub(crate) fn new() -> io::Result<Core> {
+    pub(crate) fn new(options: &ExecutorOptions) -> io::Result<Core> {
         let ready = Arc::new(ReadyQueue::new()?);
         let mut poller = Poller::new()?;
+        let now = clock::now();
         let alarm = poller.register(ready.alarm(), Interest::READABLE_EDGES)?;
         Ok(Core {
             ready,
             tasks: RefCell::default(),
-            timers: RefCell::new(Timers::new(clock::now())),
+            timers: RefCell::new(Timers::new(now)),
             sources: RefCell::default(),
             poller: RefCell::new(poller),
             alarm,
-            patience: Cell::default(),
-            may_look: std::thread::available_parallelism().is_ok_and(|count| count.get() > 1),
+            patience: Cell::new(Patience::new(options.look)),
             stats: Cell::default(),
             closed: Cell::new(false),
+            now: Cell::new(now),
         })
     }
 
@@ -80,11 +83,11 @@ impl Core {
     // Tasks.
 
     /// `None`, and the future dropped, if the executor is gone.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
+    pub(crate) fn spawn(&self, kind: Kind, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
         if self.closed.get() {
             return None;
         }
-        let (task, waker) = self.tasks.borrow_mut().insert(Box::pin(future), &self.ready);
+        let (task, waker) = self.tasks.borrow_mut().insert(Box::pin(future), kind, &self.ready);
         waker.wake();
         Some(task)
     }
@@ -115,6 +118,14 @@ impl Core {
         drop(over);
     }
 
+    /// Polls the drivers that are ready. `drivers` is room for their names.
+    pub(crate) fn poll_drivers(&self, drivers: &mut VecDeque<TaskId>) {
+        self.ready.take_drivers(drivers);
+        while let Some(driver) = drivers.pop_front() {
+            self.poll_task(driver);
+        }
+    }
+
     pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
         let mut stats = self.stats.get();
         change(&mut stats);
@@ -122,6 +133,10 @@ impl Core {
     }
 
     // Timers.
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
 
     pub(crate) fn arm(&self, deadline: Instant, waker: Waker) -> Armed {
         self.timers.borrow_mut().arm(deadline, waker)
@@ -138,10 +153,11 @@ impl Core {
 
     /// Wakes all whose deadline has come.
     pub(crate) fn fire_timers(&self) {
-        if self.timers.borrow().next_deadline().is_none() {
+        let now = clock::now();
+        self.now.set(now);
+        if self.timers.borrow().next_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
-        let now = clock::now();
         loop {
             let expired = self.timers.borrow_mut().pop_expired(now);
             match expired {
@@ -209,9 +225,10 @@ impl Core {
     /// Asks for events without sleeping, for as long as it seems to pay; true if the turn is to go on.
     fn look_for_events(&self, start: Instant, until_timer: Option<Duration>) -> io::Result<bool> {
         // A sleep this short would be several times too long.
-        let to_timer = until_timer.filter(|left| *left <= LONGEST);
-        let budget = to_timer.unwrap_or(self.patience.get().budget());
-        if budget.is_zero() || !self.may_look {
+        let patience = self.patience.get();
+        let to_timer = until_timer.filter(|left| *left <= patience.longest());
+        let budget = to_timer.unwrap_or(patience.budget());
+        if budget.is_zero() {
             return Ok(to_timer.is_some_and(|left| left.is_zero()));
         }
         loop {

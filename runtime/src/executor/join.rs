@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::executor::core::Core;
-use crate::executor::ready::TaskId;
+use crate::executor::ready::{Kind, TaskId};
 
 /// The task was stopped before it had a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,10 @@ struct Slot<T> {
 }
 
 impl<T: 'static> JoinHandle<T> {
-    pub(crate) fn spawn(core: &Rc<Core>, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+    pub(crate) fn spawn(core: &Rc<Core>, kind: Kind, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
         let slot = Rc::new(RefCell::new(Slot { result: None, over: false, waker: None }));
         let end = End(slot.clone());
-        let task = core.spawn(async move {
+        let task = core.spawn(kind, async move {
             let result = future.await;
             end.0.borrow_mut().result = Some(result);
             drop(end);

@@ -6,20 +6,29 @@
 
 use base::Duration;
 
-/// The longest time to look for: a little more than a sleep costs.
-pub(crate) const LONGEST: Duration = Duration::from_micros(50);
-/// An idle time from which to conclude that looking would have found it: the wake's own delay is contained in it.
-const SHORT_SLEEP: Duration = Duration::from_micros(70);
+/// How much of an idle time that ended in sleep is the wake's own delay, roughly.
+const WAKE: Duration = Duration::from_micros(20);
 /// Below this, looking is not worth beginning.
 const SHORTEST: Duration = Duration::from_micros(5);
 
 /// What was learnt from the last idle times.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
+    longest: Duration,
     budget: Duration,
 }
 
 impl Patience {
+    /// To look for at most `longest`; nothing was learnt yet.
+    pub(crate) fn new(longest: Duration) -> Patience {
+        Patience { longest, budget: Duration::ZERO }
+    }
+
+    /// The longest time to look for.
+    pub(crate) fn longest(self) -> Duration {
+        self.longest
+    }
+
     /// How long to look now.
     pub(crate) fn budget(self) -> Duration {
         self.budget
@@ -27,7 +36,7 @@ impl Patience {
 
     /// Looking found something.
     pub(crate) fn on_found(&mut self) {
-        self.budget = LONGEST;
+        self.budget = self.longest;
     }
 
     /// Looking found nothing.
@@ -40,8 +49,8 @@ impl Patience {
 
     /// Something came after an idle time that ended in sleep.
     pub(crate) fn on_woken(&mut self, idle: Duration) {
-        if idle <= SHORT_SLEEP {
-            self.budget = LONGEST;
+        if idle <= self.longest + WAKE {
+            self.budget = self.longest;
         }
     }
 }
@@ -52,7 +61,8 @@ mod tests {
 
     #[test]
     fn looking_ends_when_it_finds_nothing_and_begins_when_it_would_have() {
-        let mut patience = Patience::default();
+        const LONGEST: Duration = Duration::from_micros(50);
+        let mut patience = Patience::new(LONGEST);
         assert_eq!(patience.budget(), Duration::ZERO);
         patience.on_woken(Duration::from_millis(1));
         assert_eq!(patience.budget(), Duration::ZERO);
@@ -64,5 +74,13 @@ mod tests {
             patience.on_missed();
         }
         assert!(spent < 2 * LONGEST);
+    }
+
+    #[test]
+    fn who_may_not_look_never_learns_to() {
+        let mut patience = Patience::new(Duration::ZERO);
+        patience.on_found();
+        patience.on_woken(Duration::from_micros(1));
+        assert_eq!(patience.budget(), Duration::ZERO);
     }
 }

@@ -1,4 +1,6 @@
 //! Which tasks are to be polled. The only part of an executor that other threads touch.
+//!
+//! There are two queues: drivers stand in one of their own, so that they need not wait for every task that is ready.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +18,15 @@ pub(crate) struct TaskId {
     pub(crate) generation: u32,
 }
 
+/// What a task is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One of many.
+    Ordinary,
+    /// It brings what the others made to the outside world, and is polled while some of them still wait.
+    Driver,
+}
+
 /// Tasks in the order in which they were woken.
 #[derive(Debug)]
 pub(crate) struct ReadyQueue {
@@ -25,15 +36,22 @@ pub(crate) struct ReadyQueue {
 
 #[derive(Debug)]
 struct State {
-    queue: VecDeque<TaskId>,
+    ordinary: VecDeque<TaskId>,
+    drivers: VecDeque<TaskId>,
     /// The executor sleeps, or is about to without looking here again: who adds a task must wake the thread.
     asleep: bool,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.ordinary.is_empty() && self.drivers.is_empty()
+    }
 }
 
 impl ReadyQueue {
     pub(crate) fn new() -> io::Result<ReadyQueue> {
         Ok(ReadyQueue {
-            state: Mutex::new(State { queue: VecDeque::new(), asleep: false }),
+            state: Mutex::new(State { ordinary: VecDeque::new(), drivers: VecDeque::new(), asleep: false }),
             thread: ThreadWaker::new()?,
         })
     }
@@ -43,9 +61,12 @@ impl ReadyQueue {
         self.thread.as_fd()
     }
 
-    pub(crate) fn push(&self, task: TaskId) {
+    pub(crate) fn push(&self, task: TaskId, kind: Kind) {
         let mut state = self.lock();
-        state.queue.push_back(task);
+        match kind {
+            Kind::Ordinary => state.ordinary.push_back(task),
+            Kind::Driver => state.drivers.push_back(task),
+        }
         let was_asleep = core::mem::take(&mut state.asleep);
         drop(state);
         if was_asleep {
@@ -53,28 +74,34 @@ impl ReadyQueue {
         }
     }
 
-    /// Moves what is ready now to `out`, which is empty: tasks woken meanwhile wait for the next round.
+    /// Moves the ordinary tasks that are ready now to `out`, which is empty: those woken meanwhile wait for the next round.
     pub(crate) fn take(&self, out: &mut VecDeque<TaskId>) {
         debug_assert!(out.is_empty());
-        core::mem::swap(&mut self.lock().queue, out);
+        core::mem::swap(&mut self.lock().ordinary, out);
+    }
+
+    /// The same for drivers.
+    pub(crate) fn take_drivers(&self, out: &mut VecDeque<TaskId>) {
+        debug_assert!(out.is_empty());
+        core::mem::swap(&mut self.lock().drivers, out);
     }
 
     /// Puts back what was taken and not polled.
     pub(crate) fn put_back(&self, tasks: &mut VecDeque<TaskId>) {
         let mut state = self.lock();
         for task in tasks.drain(..).rev() {
-            state.queue.push_front(task);
+            state.ordinary.push_front(task);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().queue.is_empty()
+        self.lock().is_empty()
     }
 
     /// True if nothing is ready; from then on a new task wakes the thread, until [`ReadyQueue::awake`].
     pub(crate) fn try_sleep(&self) -> bool {
         let mut state = self.lock();
-        state.asleep = state.queue.is_empty();
+        state.asleep = state.is_empty();
         state.asleep
     }
 
@@ -92,14 +119,22 @@ impl ReadyQueue {
 #[derive(Debug)]
 pub(crate) struct TaskWaker {
     task: TaskId,
+    kind: Kind,
     /// In the queue already: waking a task twice polls it once.
     queued: AtomicBool,
     ready: Arc<ReadyQueue>,
 }
 
 impl TaskWaker {
-    pub(crate) fn new(task: TaskId, ready: Arc<ReadyQueue>) -> Arc<TaskWaker> {
-        Arc::new(TaskWaker { task, queued: AtomicBool::new(false), ready })
+    pub(crate) fn new(task: TaskId, kind: Kind, ready: Arc<ReadyQueue>) -> Arc<TaskWaker> {
+        Arc::new(TaskWaker { task, kind, queued: AtomicBool::new(false), ready })
+    }
+
+    /// From now on it wakes another task. Nobody else may hold it.
+    pub(crate) fn rename(&mut self, task: TaskId, kind: Kind) {
+        self.task = task;
+        self.kind = kind;
+        self.queued = AtomicBool::new(false);
     }
 
     /// The task is about to be polled: what wakes it from now on counts anew.
@@ -115,7 +150,7 @@ impl Wake for TaskWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.ready.push(self.task);
+            self.ready.push(self.task, self.kind);
         }
     }
 }

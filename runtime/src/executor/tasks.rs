@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::executor::ready::{ReadyQueue, TaskId, TaskWaker};
+use crate::executor::ready::{Kind, ReadyQueue, TaskId, TaskWaker};
 
 pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -26,7 +26,7 @@ enum State {
 struct Place {
     generation: u32,
     state: State,
-    /// Kept beside the waker made of it, to rearm it.
+    /// Kept beside the waker made of it, to rearm it; after the task has ended, for the next one in this place.
     waker: Option<Arc<TaskWaker>>,
 }
 
@@ -38,16 +38,20 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn insert(&mut self, future: BoxFuture, ready: &Arc<ReadyQueue>) -> (TaskId, Waker) {
+    pub(crate) fn insert(&mut self, future: BoxFuture, kind: Kind, ready: &Arc<ReadyQueue>) -> (TaskId, Waker) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place { generation: 0, state: State::Free, waker: None });
             (self.places.len() - 1) as u32
         });
         let place = &mut self.places[index as usize];
         let task = TaskId { index, generation: place.generation };
-        let waker = TaskWaker::new(task, ready.clone());
-        place.waker = Some(waker.clone());
-        let waker = Waker::from(waker);
+        // The waker of the last task in this place serves again, unless somebody still holds it.
+        let reused = place.waker.as_mut().and_then(Arc::get_mut).map(|waker| waker.rename(task, kind)).is_some();
+        if !reused {
+            place.waker = None;
+        }
+        let waker = place.waker.get_or_insert_with(|| TaskWaker::new(task, kind, ready.clone()));
+        let waker = Waker::from(waker.clone());
         place.state = State::Waiting(Runnable { future, waker: waker.clone() });
         (task, waker)
     }
@@ -83,7 +87,6 @@ impl Tasks {
         if let Some(place) = self.place(task) {
             place.generation = place.generation.wrapping_add(1);
             place.state = State::Free;
-            place.waker = None;
             self.free.push(task.index);
         }
     }

@@ -35,6 +35,44 @@ fn tasks_run_beside_each_other_and_give_their_results() {
 }
 
 #[test]
+fn a_driver_has_its_turn_among_many_tasks_that_wake_it() {
+    let (executor, handle) = executor();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let waker = Rc::new(RefCell::new(None::<Waker>));
+    let driver = {
+        let (order, waker) = (order.clone(), waker.clone());
+        handle.spawn_driver(std::future::poll_fn(move |context| {
+            order.borrow_mut().push("driver");
+            *waker.borrow_mut() = Some(context.waker().clone());
+            Poll::<()>::Pending
+        }))
+    };
+    let count = 4 * SMALLEST_PART;
+    let tasks: Vec<_> = (0..count)
+        .map(|_| {
+            let (order, waker) = (order.clone(), waker.clone());
+            handle.spawn(async move {
+                order.borrow_mut().push("task");
+                waker.borrow().as_ref().unwrap().wake_by_ref();
+            })
+        })
+        .collect();
+    executor.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+        yield_now().await;
+    });
+    driver.abort();
+    let order = order.borrow();
+    let turns: Vec<_> = (0..order.len()).filter(|at| order[*at] == "driver").collect();
+    assert_eq!(turns[0], 0, "it goes first");
+    assert!(turns.len() > PARTS, "after each part of the round, and after the last: {turns:?}");
+    assert_eq!(order.len() - turns.len(), count);
+    assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= count.div_ceil(PARTS) + 1), "{turns:?}");
+}
+
+#[test]
 fn a_task_that_waits_for_a_descriptor_goes_on_when_something_comes() {
     let (executor, handle) = executor();
     let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::wire::packet_number::PacketNumberSpace;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::Reader;
 

@@ -1,0 +1,243 @@
+//! Something for each stream of a connection, found in constant time.
+//!
+//! Streams of a kind are numbered one after the other, and those that live at the same time mostly have neighbouring
+//! numbers. So the low bits of the number are the place in a table, and nearly every look-up hits at once. Where two meet,
+//! the later one stands behind the earlier (linear probing); a peer that keeps chosen streams open to bring that about
+//! makes a look-up walk past at most the streams it has open. The table is in proportion to the streams that live, whatever
+//! their numbers are.
+//!
+//! Invariants: at most three quarters of the places are taken; from a stream's home to its place no place is free.
+
+use crate::StreamId;
+use alloc::vec::Vec;
+
+/// The fewest places of a table that has any.
+const FEWEST: usize = 8;
+
+/// A map by stream. Allocates nothing while it is empty and new.
+#[derive(Clone, Debug)]
+pub struct StreamMap<T> {
+    /// None at all, or a power of two of them.
+    places: Vec<Option<(StreamId, T)>>,
+    len: usize,
+}
+
+impl<T> Default for StreamMap<T> {
+    fn default() -> StreamMap<T> {
+        StreamMap::new()
+    }
+}
+
+impl<T> StreamMap<T> {
+    /// Without streams.
+    pub const fn new() -> StreamMap<T> {
+        StreamMap { places: Vec::new(), len: 0 }
+    }
+
+    /// How many streams there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is known of `id`.
+    #[inline]
+    pub fn get(&self, id: StreamId) -> Option<&T> {
+        self.places.get(self.find(id)?)?.as_ref().map(|(_, value)| value)
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, id: StreamId) -> Option<&mut T> {
+        let place = self.find(id)?;
+        self.places.get_mut(place)?.as_mut().map(|(_, value)| value)
+    }
+
+    /// Whether `id` is known.
+    pub fn contains(&self, id: StreamId) -> bool {
+        self.find(id).is_some()
+    }
+
+    /// Keeps `value` for `id`; gives what was kept before.
+    pub fn insert(&mut self, id: StreamId, value: T) -> Option<T> {
+        if let Some(known) = self.get_mut(id) {
+            return Some(core::mem::replace(known, value));
+        }
+        if (self.len + 1) * 4 > self.places.len() * 3 {
+            self.resize((self.places.len() * 2).max(FEWEST));
+        }
+        self.put(id, value);
+        self.len += 1;
+        None
+    }
+
+    /// Forgets `id`; gives what was kept for it.
+    pub fn remove(&mut self, id: StreamId) -> Option<T> {
+        let place = self.find(id)?;
+        let (_, value) = self.places.get_mut(place)?.take()?;
+        self.len -= 1;
+        self.close_gap(place);
+        // Far below what would make it grow again.
+        if self.places.len() > FEWEST && self.len * 8 < self.places.len() {
+            self.resize(self.places.len() / 2);
+        }
+        Some(value)
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        *self = StreamMap::new();
+    }
+
+    /// All streams, in no order that means anything, though the same in every run.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, &T)> {
+        self.places.iter().flatten().map(|(id, value)| (*id, value))
+    }
+
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (StreamId, &mut T)> {
+        self.places.iter_mut().flatten().map(|(id, value)| (*id, value))
+    }
+
+    /// What is known of all streams.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
+    fn home(&self, id: StreamId) -> usize {
+        let kind = (id.value() & 3) as usize * (self.places.len() / 4);
+        ((id.index() as usize & self.mask()) + kind) & self.mask()
+    }
+
+    const fn mask(&self) -> usize {
+        self.places.len().saturating_sub(1)
+    }
+
+    #[inline]
+    fn find(&self, id: StreamId) -> Option<usize> {
+        let mut place = self.home(id);
+        // It ends: there are free places. Without any place at all it ends at once.
+        while let Some((known, _)) = self.places.get(place)? {
+            if *known == id {
+                return Some(place);
+            }
+            place = (place + 1) & self.mask();
+        }
+        None
+    }
+
+    /// Puts a stream that is not there at the first free place from its home on.
+    fn put(&mut self, id: StreamId, value: T) {
+        let mut place = self.home(id);
+        while let Some(Some(_)) = self.places.get(place) {
+            place = (place + 1) & self.mask();
+        }
+        if let Some(free) = self.places.get_mut(place) {
+            *free = Some((id, value));
+        }
+    }
+
+    /// `gap` is free now: those behind it that could not have it before move up.
+    fn close_gap(&mut self, mut gap: usize) {
+        let mask = self.mask();
+        let distance = |from: usize, to: usize| (to + mask + 1 - from) & mask;
+        let mut place = (gap + 1) & mask;
+        while let Some(Some((id, _))) = self.places.get(place) {
+            // It may stand anywhere from its home on, so it moves only if the gap is not before its home.
+            if distance(gap, place) <= distance(self.home(*id), place) {
+                self.places.swap(gap, place);
+                gap = place;
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    fn resize(&mut self, count: usize) {
+        let mut places = Vec::with_capacity(count);
+        places.resize_with(count, || None);
+        let old = core::mem::replace(&mut self.places, places);
+        for (id, value) in old.into_iter().flatten() {
+            self.put(id, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Direction, Side};
+    use alloc::collections::BTreeMap;
+
+    fn id(value: u64) -> StreamId {
+        let side = if value & 1 == 0 { Side::Client } else { Side::Server };
+        let direction = if value & 2 == 0 { Direction::Bidirectional } else { Direction::Unidirectional };
+        StreamId::new(side, direction, value >> 2).unwrap()
+    }
+
+    fn assert_same(map: &StreamMap<u64>, model: &BTreeMap<u64, u64>) {
+        assert_eq!(map.len(), model.len());
+        assert_eq!(map.is_empty(), model.is_empty());
+        let mut all: Vec<_> = map.iter().map(|(id, value)| (id.value(), *value)).collect();
+        all.sort_unstable();
+        assert!(all.iter().copied().eq(model.iter().map(|(id, value)| (*id, *value))));
+        for (key, value) in model {
+            assert_eq!(map.get(id(*key)), Some(value));
+        }
+        assert!(map.len() * 4 <= map.places.len() * 3);
+    }
+
+    /// Numbers that collide in every way, inserted and removed as a generator says, beside a map that is known to be right.
+    #[test]
+    fn it_is_a_map() {
+        for spread in [1, 4, 64, 1 << 20] {
+            let (mut map, mut model) = (StreamMap::new(), BTreeMap::new());
+            let mut state = 1u64;
+            for step in 0..4_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let key = (state >> 33) % 97 * spread;
+                if (state >> 20) % 100 < if step / 500 % 2 == 0 { 70 } else { 30 } {
+                    assert_eq!(map.insert(id(key), step), model.insert(key, step));
+                } else {
+                    assert_eq!(map.remove(id(key)), model.remove(&key));
+                    assert!(!map.contains(id(key)));
+                }
+                if step % 16 == 0 {
+                    assert_same(&map, &model);
+                }
+            }
+            for (_, value) in map.iter_mut() {
+                *value += 1;
+            }
+            model.values_mut().for_each(|value| *value += 1);
+            assert_same(&map, &model);
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_streams_that_live_and_not_their_numbers() {
+        let mut map = StreamMap::new();
+        assert_eq!(map.get(id(0)), None);
+        assert_eq!(map.remove(id(0)), None);
+        map.insert(id(0), 0);
+        for key in 1..100_000 {
+            map.insert(id(4 * key), key);
+            assert_eq!(map.remove(id(4 * key)), Some(key));
+        }
+        assert_eq!((map.len(), map.places.len()), (1, FEWEST));
+        for key in 1..1000 {
+            map.insert(id(4 * key), key);
+        }
+        assert!(map.places.len() <= 2048);
+        for key in 1..1000 {
+            map.remove(id(4 * key));
+        }
+        assert_eq!((map.get(id(0)), map.places.len()), (Some(&0), FEWEST));
+        map.clear();
+        assert!(map.is_empty() && map.places.is_empty());
+    }
+}
