@@ -64,7 +64,7 @@ impl Application {
                     }
                     Event::Stream(StreamEvent::Readable(id)) => self.read(endpoint, handle, id),
                     Event::Stream(StreamEvent::Writable(id)) => self.write(endpoint, handle, id),
-                    Event::Stream(_) => {}
+                    Event::Stream(_) | Event::Migrated(_) | Event::MigrationFailed(_) => {}
                 }
                 if let Some(waker) = self.waker.take() {
                     waker.wake();

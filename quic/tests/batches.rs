@@ -1,0 +1,105 @@
+//! Datagrams of several connections that arrive in one batch, before anything is asked of the endpoint: each finds its
+//! connection, whatever came before it.
+#![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
+
+use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine};
+use quic::stream::Read;
+use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use sim::SeededRandom;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Packet = (FourTuple, Vec<u8>);
+
+/// All that an endpoint wants to send, as its peer receives it.
+fn drain(endpoint: &mut Endpoint, now: Instant) -> Vec<Packet> {
+    let (mut buffer, mut packets) = (vec![0; 65_000], Vec::new());
+    while let Some(transmit) = endpoint.transmit(now, &mut buffer) {
+        let FourTuple { local, remote } = transmit.four_tuple;
+        let path = FourTuple { local: remote, remote: local };
+        let datagrams = buffer[..transmit.len].chunks(transmit.segment_size);
+        packets.extend(datagrams.map(|datagram| (path, datagram.to_vec())));
+    }
+    packets
+}
+
+fn deliver(endpoint: &mut Endpoint, now: Instant, packets: Vec<Packet>) {
+    for (four_tuple, mut payload) in packets {
+        endpoint.receive(now, Datagram { four_tuple, ecn: base::Ecn::NotEct, payload: &mut payload });
+    }
+}
+
+fn settle(client: &mut Endpoint, server: &mut Endpoint, now: Instant) {
+    loop {
+        let (up, down) = (drain(client, now), drain(server, now));
+        if up.is_empty() && down.is_empty() {
+            break;
+        }
+        deliver(server, now, up);
+        deliver(client, now, down);
+    }
+}
+
+/// What the server's connections have received, by connection.
+fn received(server: &mut Endpoint, into: &mut BTreeMap<ConnectionHandle, Vec<u8>>) {
+    while let Some(handle) = server.poll_ready() {
+        while let Some(event) = server.connection_mut(handle).unwrap().poll_event() {
+            let Event::Stream(StreamEvent::Readable(id)) = event else { continue };
+            while let Ok(Read::Data(bytes)) = server.connection_mut(handle).unwrap().read(id, usize::MAX) {
+                into.entry(handle).or_default().extend(bytes.iter());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_several_connections_in_any_order() {
+    let (client_tls, server_tls) = adversary::identity::pair().clone();
+    let endpoint = |tls, seed| {
+        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(Config::default()), tls);
+        Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(seed)))
+    };
+    let (mut client, mut server) = (endpoint(None, 1), endpoint(Some(server_tls), 2));
+    let now = Instant::ZERO + base::Duration::from_millis(1);
+    let connections: Vec<ConnectionHandle> = (0..3)
+        .map(|number| {
+            let path =
+                FourTuple { local: ([192, 0, 2, 1], 1000 + number).into(), remote: ([192, 0, 2, 2], 443).into() };
+            let name = adversary::identity::server_name();
+            client.connect(now, client_tls.clone(), name, path).unwrap()
+        })
+        .collect();
+    settle(&mut client, &mut server, now);
+    // Runs of one connection, then by turns, then from behind: every one of them in one batch.
+    for order in 0..3 {
+        let mut all = BTreeMap::new();
+        for (handle, letter) in connections.iter().zip(*b"abc") {
+            let connection = client.connection_mut(*handle).unwrap();
+            let id = connection.open(Direction::Bidirectional).expect("the handshake is complete");
+            assert_eq!(connection.write(id, &mut Bytes::from(vec![letter; 5_000])), Ok(5_000));
+        }
+        let mut packets = drain(&mut client, now);
+        match order {
+            0 => {}
+            1 => {
+                let mut by_turns = Vec::new();
+                for offset in 0..5 {
+                    by_turns.extend(packets.iter().skip(offset).step_by(5).cloned());
+                }
+                packets = by_turns;
+            }
+            _ => packets.reverse(),
+        }
+        let dropped = |server: &Endpoint, all: &BTreeMap<ConnectionHandle, Vec<u8>>| {
+            all.keys().map(|handle| server.connection(*handle).unwrap().stats().packets_dropped).sum::<u64>()
+        };
+        assert!(packets.len() >= 12);
+        deliver(&mut server, now, packets);
+        received(&mut server, &mut all);
+        assert_eq!(dropped(&server, &all), 0, "every packet is for the connection that it was given to");
+        let mut texts: Vec<Vec<u8>> = all.into_values().collect();
+        texts.sort();
+        assert_eq!(texts, [vec![b'a'; 5_000], vec![b'b'; 5_000], vec![b'c'; 5_000]], "order {order}");
+        settle(&mut client, &mut server, now);
+    }
+}
