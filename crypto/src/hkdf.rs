@@ -1,9 +1,12 @@
 //! HKDF (RFC 5869) and its labelled form of TLS 1.3 (RFC 9846 section 7.1), on top of a provider's HMAC.
 
 use crate::{Hash, Secret};
+use base::Writer;
 
 /// What every label of TLS 1.3 begins with.
 const PREFIX: &[u8] = b"tls13 ";
+/// A labelled info at its longest: the length of the output, a label and a context with a byte of length each.
+const MAX_INFO: usize = 2 + 2 * 256;
 
 /// HKDF-Extract: a pseudorandom key of the hash's length.
 pub fn extract(hash: &dyn Hash, salt: &[u8], input_keying_material: &[u8]) -> Secret {
@@ -41,7 +44,19 @@ pub fn expand_label(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u
     let out_len = u16::try_from(out.len()).expect("labelled output fits 16 bits").to_be_bytes();
     let label_len = u8::try_from(PREFIX.len() + label.len()).expect("a label fits 8 bits");
     let context_len = u8::try_from(context.len()).expect("a context fits 8 bits");
-    expand(hash, secret, &[&out_len, &[label_len], PREFIX, label, &[context_len], context], out);
+    let parts: [&[u8]; 6] = [&out_len, &[label_len], PREFIX, label, &[context_len], context];
+    if out.len() > hash.output_len() {
+        return expand(hash, secret, &parts, out);
+    }
+    // A handshake expands some thirty times, and what is hashed in one piece costs less than in seven: the only block is the
+    // HMAC of the parts and its number.
+    let mut place = [0; MAX_INFO + 1];
+    let mut info = Writer::new(&mut place);
+    let written = parts.iter().try_for_each(|part| info.bytes(part)).and_then(|()| info.u8(1));
+    written.expect("there is room for the longest label and the longest context");
+    let digest = hash.hmac(secret.as_bytes(), &[info.written()]);
+    let (block, _) = digest.split_at(out.len());
+    out.copy_from_slice(block);
 }
 
 /// HKDF-Expand-Label to a secret of the hash's length, as the key schedule needs it.
