@@ -77,19 +77,20 @@ fn below(seed: u64, target_side: Side, is_hostile: bool) {
     let asks = draw_asks(&mut random);
     let (count, words) = (asks.len(), format!("{habits:?}"));
     let secrets = SecretLog::new();
+    let config = quic::Config { max_idle_timeout: patience(is_hostile), ..quic::Config::default() };
     let (client_tls, server_tls) = shared_tls().clone();
     let mut cast = Cast::new(seed, target_side, is_hostile, &mut random, asks.clone(), |random| {
         let mut inner = match target_side {
             Side::Server => {
                 let tls = tls::ClientConfig { key_log: Some(secrets.clone()), ..(*client_tls).clone() };
-                let mut inner = Host::new(random.fork(), quic::Config::default(), None);
+                let mut inner = Host::new(random.fork(), config, None);
                 let path = FourTuple { local: address(CLIENT), remote: address(SERVER) };
                 inner.connect(Instant::ZERO, Arc::new(tls), path, asks);
                 inner
             }
             Side::Client => {
                 let tls = tls::ServerConfig { key_log: Some(secrets.clone()), ..(*server_tls).clone() };
-                Host::new(random.fork(), quic::Config::default(), Some(Arc::new(tls)))
+                Host::new(random.fork(), config, Some(Arc::new(tls)))
             }
         };
         inner.rogue = is_hostile.then(|| address(SERVER));
@@ -154,8 +155,13 @@ fn is_named(code: u64, is_application: bool) -> bool {
     }
 }
 
-fn small() -> quic::Config {
-    let mut config = quic::Config { max_idle_timeout: Duration::from_secs(60), ..quic::Config::default() };
+/// How long a peer may be silent that keeps the rules: on a bad link, many doubled timers in a row.
+fn patience(is_hostile: bool) -> Duration {
+    Duration::from_secs(if is_hostile { 30 } else { 300 })
+}
+
+fn small(is_hostile: bool) -> quic::Config {
+    let mut config = quic::Config { max_idle_timeout: patience(is_hostile), ..quic::Config::default() };
     config.streams = StreamsConfig {
         max_data: 64 << 10,
         max_stream_data_bidi_local: 64 << 10,
@@ -214,14 +220,14 @@ impl<M: Machine + 'static> Cast<M> {
         let (mut target, neighbour);
         match target_side {
             Side::Server => {
-                target = Metered::new(|| Host::new(target_random, small(), Some(server_tls)));
+                target = Metered::new(|| Host::new(target_random, small(is_hostile), Some(server_tls)));
                 let mut host = Host::new(neighbour_random, patient, None);
                 host.connect(Instant::ZERO, client_tls, path(NEIGHBOUR, SERVER), neighbours);
                 neighbour = host;
             }
             Side::Client => {
                 target = Metered::new(|| {
-                    let mut target = Host::new(target_random, small(), None);
+                    let mut target = Host::new(target_random, small(is_hostile), None);
                     target.connect(Instant::ZERO, client_tls.clone(), path(SERVER, CLIENT), asks);
                     target.connect(Instant::ZERO, client_tls, path(SERVER, NEIGHBOUR), neighbours);
                     target
@@ -240,7 +246,7 @@ impl<M: Machine + 'static> Cast<M> {
     /// Until the neighbour is served and the rogue `is_done`, within all bounds.
     fn run(&mut self, words: &str, is_done: impl Fn(&M) -> bool) {
         let (target, rogue, neighbour) = (self.target, self.rogue, self.neighbour);
-        self.world.run_until(Instant::ZERO + Duration::from_secs(200), |world| {
+        self.world.run_until(Instant::ZERO + Duration::from_secs(2000), |world| {
             let held = world.machine(target).held();
             assert!(held <= MOST_HELD, "{held} bytes are held at {:?}, against {words}", world.now());
             world.machine(neighbour).completed == NEIGHBOURS && is_done(world.machine(rogue))

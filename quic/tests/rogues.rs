@@ -61,8 +61,13 @@ fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
-fn small() -> Config {
-    let mut config = Config { max_idle_timeout: Duration::from_secs(60), ..Config::default() };
+/// How long a peer may be silent that keeps the rules: on a bad link, many doubled timers in a row.
+fn patience(is_hostile: bool) -> Duration {
+    Duration::from_secs(if is_hostile { 30 } else { 300 })
+}
+
+fn small(is_hostile: bool) -> Config {
+    let mut config = Config { max_idle_timeout: patience(is_hostile), ..Config::default() };
     config.streams = StreamsConfig {
         max_data: 64 << 10,
         max_stream_data_bidi_local: 64 << 10,
@@ -125,7 +130,7 @@ impl Run {
         let mut cast = self.cast();
         let (target, rogue, neighbour) = (cast.target, cast.rogue, cast.neighbour);
         let habits = self.habits.clone();
-        cast.world.run_until(Instant::ZERO + Duration::from_secs(200), |world| {
+        cast.world.run_until(Instant::ZERO + Duration::from_secs(2000), |world| {
             let held = world.machine(target).held();
             assert!(held <= MOST_HELD, "{held} bytes are held at {:?}, against {habits:?}", world.now());
             let rogue = world.machine(rogue);
@@ -217,11 +222,12 @@ impl Run {
         let server = |random, config, tls| Host::server(Instant::ZERO, random, config, tls);
         // The neighbour outlives the rogue, however long that takes.
         let patient = Config { keep_alive: Some(Duration::from_secs(10)), ..Config::default() };
+        let own = Config { max_idle_timeout: patience(self.is_hostile), ..Config::default() };
         let (target, rogue, neighbour);
         match self.target_side {
             Side::Server => {
-                target = Metered::new(|| server(target_random, small(), server_tls));
-                let mut inner = client(rogue_random, Config::default());
+                target = Metered::new(|| server(target_random, small(self.is_hostile), server_tls));
+                let mut inner = client(rogue_random, own);
                 inner.connect(Instant::ZERO, Arc::new(rogue_client), path(rogue_address, target_address), exchanges);
                 inner.rogue = self.is_hostile.then_some(target_address);
                 rogue = Rogue::new(inner, side, secrets, habits, own_random);
@@ -231,13 +237,13 @@ impl Run {
             }
             Side::Client => {
                 target = Metered::new(|| {
-                    let mut target = client(target_random, small());
+                    let mut target = client(target_random, small(self.is_hostile));
                     let to_rogue = path(target_address, rogue_address);
                     target.connect(Instant::ZERO, client_tls.clone(), to_rogue, exchanges);
                     target.connect(Instant::ZERO, client_tls, path(target_address, address(NEIGHBOUR)), neighbours());
                     target
                 });
-                let mut inner = server(rogue_random, Config::default(), Arc::new(rogue_server));
+                let mut inner = server(rogue_random, own, Arc::new(rogue_server));
                 inner.rogue = self.is_hostile.then_some(target_address);
                 rogue = Rogue::new(inner, side, secrets, habits, own_random);
                 neighbour = server(neighbour_random, patient, server_tls);

@@ -115,7 +115,7 @@ where
             for _ in 0..connections {
                 clients.push(connect().await?);
             }
-            many(&clients, work::WARM_REQUESTS * connections as u64, in_flight, body).await?;
+            many(&clients, work::warm_requests() * connections as u64, in_flight, body).await?;
             let measurement = Measurement::begin();
             let latencies = many(&clients, count, in_flight, body).await?;
             measurement.end(latencies);

@@ -1,4 +1,4 @@
-//! The server's certificate: one P-256 identity for all stacks, made by the parent as DER and as PEM.
+//! The server's certificate: one P-256 identity for all stacks, issued by an authority that clients trust; as DER and as PEM.
 
 use std::path::{Path, PathBuf};
 
@@ -14,4 +14,14 @@ pub fn load(folder: &Path) -> (Vec<u8>, Vec<u8>) {
 /// The same as PEM: where it is.
 pub fn pem(folder: &Path) -> (PathBuf, PathBuf) {
     (folder.join("certificate.pem"), folder.join("key.pem"))
+}
+
+/// What clients trust, as DER.
+pub fn authority(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("authority.der")).expect("the authority")
+}
+
+/// The same as PEM: where it is.
+pub fn authority_pem(folder: &Path) -> PathBuf {
+    folder.join("authority.pem")
 }

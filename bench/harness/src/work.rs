@@ -60,8 +60,8 @@ impl Work {
     /// The same kind of transfer, before the one that is measured.
     pub fn warm(self) -> Work {
         match self {
-            Work::Upload(_) => Work::Upload(WARM_BYTES),
-            Work::Download(_) | Work::Beside { .. } => Work::Download(WARM_BYTES),
+            Work::Upload(_) => Work::Upload(set("BENCH_WARM_BYTES", WARM_BYTES)),
+            Work::Download(_) | Work::Beside { .. } => Work::Download(set("BENCH_WARM_BYTES", WARM_BYTES)),
             other => other,
         }
     }
@@ -74,6 +74,16 @@ impl Work {
             _ => (0, 0),
         }
     }
+}
+
+/// Requests before a measurement, on each connection.
+pub fn warm_requests() -> u64 {
+    set("BENCH_WARM_REQUESTS", WARM_REQUESTS)
+}
+
+/// A number that the environment may set.
+fn set(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|word| word.parse().ok()).unwrap_or(default)
 }
 
 /// The share of `count` of one of `tasks`.
@@ -129,9 +139,9 @@ pub fn pattern() -> &'static [u8] {
 /// Bytes of it.
 pub const PATTERN_LEN: usize = 1 << 20;
 /// Bytes of the same kind before a measurement of bulk: windows have opened and pages are mapped.
-pub const WARM_BYTES: u64 = 64 << 20;
+const WARM_BYTES: u64 = 64 << 20;
 /// Requests before a measurement, on each connection.
-pub const WARM_REQUESTS: u64 = 2_000;
+const WARM_REQUESTS: u64 = 2_000;
 /// Handshakes before a measurement.
 pub const WARM_HANDSHAKES: u64 = 100;
 /// How many connections are begun at a time where many are to be held open.
@@ -148,14 +158,15 @@ pub const SOCKET_BUFFER: i32 = 4 << 20;
 pub const BULK: &[u8] = b"bulk";
 /// And of HTTP/3.
 pub const HTTP: &[u8] = b"h3";
-/// How long a client may take with everything.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
+/// Seconds that a client may take with everything.
+const PATIENCE: u64 = 90;
 
 /// A stack that stalls ends its client, and is told as a failure, rather than the whole table.
 pub fn set_patience() {
     std::thread::spawn(|| {
-        std::thread::sleep(PATIENCE);
-        eprintln!("no end after {PATIENCE:?}");
+        let seconds = set("BENCH_PATIENCE", PATIENCE);
+        std::thread::sleep(std::time::Duration::from_secs(seconds));
+        eprintln!("no end after {seconds} s");
         std::process::exit(1);
     });
 }

@@ -50,7 +50,6 @@ impl Application {
             while let Some(event) = endpoint.connection_mut(handle).and_then(quic::Connection::poll_event) {
                 match event {
                     Event::Established if self.is_client => self.established.push(handle),
-                    Event::Established => {}
                     Event::Confirmed => self.confirmed += 1,
                     Event::Closed(reason) => {
                         if std::env::var_os("BENCH_STATS").is_some() {
@@ -64,7 +63,7 @@ impl Application {
                     }
                     Event::Stream(StreamEvent::Readable(id)) => self.read(endpoint, handle, id),
                     Event::Stream(StreamEvent::Writable(id)) => self.write(endpoint, handle, id),
-                    Event::Stream(_) | Event::Migrated(_) | Event::MigrationFailed(_) => {}
+                    _ => {}
                 }
                 if let Some(waker) = self.waker.take() {
                     waker.wake();

@@ -49,7 +49,7 @@ pub fn client(remote: SocketAddr, what: Work) {
             Work::Requests { count, connections, in_flight, body } => {
                 // A client has one connection to each server.
                 let clients: Vec<Client> = (0..connections).map(|_| connect()).collect();
-                let warm = work::WARM_REQUESTS * connections as u64;
+                let warm = work::warm_requests() * connections as u64;
                 many(&handle, &clients, remote, warm, in_flight, body).await?;
                 let measurement = Measurement::begin();
                 let latencies = many(&handle, &clients, remote, count, in_flight, body).await?;

@@ -53,7 +53,7 @@ pub fn client() -> Endpoint {
 /// What a client trusts.
 pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
     let mut roots = x509::RootStore::new();
-    roots.add_der(&harness::identity::load(identity).0).expect("a root");
+    roots.add_der(&harness::identity::authority(identity)).expect("a root");
     let roots = tls::config::ServerVerification::Roots(Arc::new(roots));
     let clock = Arc::new(SystemClock);
     Arc::new(tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock))

@@ -111,7 +111,7 @@ fn client(identity: &Path, remote: SocketAddr, http: bool, what: Work) {
 
 fn dial(identity: &Path, http: bool) -> Result<Endpoint, Failure> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(identity::load(identity).0.into())?;
+    roots.add(identity::authority(identity).into())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?

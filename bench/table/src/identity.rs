@@ -1,14 +1,32 @@
-//! The server's certificate: one P-256 identity for all stacks, as DER and as PEM.
+//! The server's certificate: one P-256 identity for all stacks, issued by an authority that all clients trust, as DER and as PEM.
 
+use crypto::{KeyKind, PrivateKeyFormat};
 use std::path::Path;
+use x509::issue::{self, IssueRequest};
 
-/// Writes `certificate.der`, `key.der`, and both as `.pem`.
+/// Writes `authority`, `certificate` and `key`, each as `.der` and as `.pem`.
 pub fn issue(folder: &Path) {
-    let mut random = crypto_ring::SystemRandom::new();
-    let now = runtime::clock::unix_seconds();
-    let identity = x509::issue::development(&crypto_ring::provider(), &[], now, &mut random).expect("a certificate");
-    write(folder, "certificate", "CERTIFICATE", &identity.certificate);
-    write(folder, "key", "PRIVATE KEY", &identity.key_pkcs8);
+    let provider = crypto_ring::provider();
+    let generate = || (provider.generate_key)(KeyKind::EcP256).expect("a key");
+    let (authority_key, key) = (generate(), generate());
+    let authority = issue::self_signed(&provider, &authority_key, &request("bench", true)).expect("an authority");
+    let load = |key: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, key).expect("a key");
+    let (by, of) = (load(&authority_key), load(&key));
+    let request = request("localhost", false);
+    let certificate = issue::issued_by(&provider, &authority.certificate, &*by, &*of, &request).expect("a certificate");
+    write(folder, "authority", "CERTIFICATE", &authority.certificate);
+    write(folder, "certificate", "CERTIFICATE", &certificate);
+    write(folder, "key", "PRIVATE KEY", &key);
+}
+
+fn request(name: &str, is_authority: bool) -> IssueRequest {
+    IssueRequest {
+        names: vec![name.into()],
+        not_before_unix: runtime::clock::unix_seconds().saturating_sub(3_600),
+        lifetime_seconds: issue::DEFAULT_LIFETIME_SECONDS,
+        serial: [if is_authority { 1 } else { 2 }; 16],
+        is_authority,
+    }
 }
 
 fn write(folder: &Path, name: &str, label: &str, der: &[u8]) {

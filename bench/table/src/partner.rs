@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// Ended with us.
 pub struct Partner {
     child: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     errors: PathBuf,
 }
@@ -18,26 +18,43 @@ pub struct Partner {
 const REASON: usize = 200;
 
 impl Partner {
-    /// The program beside ours, with what it complains of in a file of the folder.
-    pub fn start(program: &str, folder: &Path, arguments: &[&str], census: bool) -> Result<Partner, String> {
+    /// The program beside ours, started by `wrapper` if that is not empty; what it complains of goes to a file of the folder.
+    pub fn start(
+        program: &str,
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        wrapper: &[String],
+    ) -> Result<Partner, String> {
         let path = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name(program);
         let errors = folder.join(format!("{}.errors", arguments[0]));
         let file = File::create(&errors).map_err(|error| error.to_string())?;
-        let mut command = Command::new(&path);
-        if census {
-            command.env("BENCH_CENSUS", "1");
-        }
-        let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
+        let mut command = match wrapper.split_first() {
+            Some((first, words)) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(&path);
+                command
+            }
+            None => Command::new(&path),
+        };
+        let command = command.env("RUST_BACKTRACE", "0").envs(environment.iter().copied()).args(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", path.display()))?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.expect("pipes that were asked for");
-        Ok(Partner { child, input, output: BufReader::new(output), errors })
+        Ok(Partner { child, input: Some(input), output: BufReader::new(output), errors })
+    }
+
+    /// Lets it end by itself.
+    pub fn finish(mut self) {
+        self.input = None;
+        let _ = self.child.wait();
     }
 
     /// A line to it.
     pub fn say(&mut self, line: &str) -> Result<(), String> {
-        let said = writeln!(self.input, "{line}").and_then(|()| self.input.flush());
-        said.map_err(|_| self.reason())
+        let said = self.input.as_mut().map(|input| writeln!(input, "{line}").and_then(|()| input.flush()));
+        if matches!(said, Some(Ok(()))) { Ok(()) } else { Err(self.reason()) }
     }
 
     /// The rest of its next line, which begins with `word`.

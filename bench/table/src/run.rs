@@ -6,7 +6,7 @@ use crate::result::{Measured, median};
 use crate::rows::{Row, rows};
 use crate::settings::Settings;
 use crate::stack::{self, Stack};
-use crate::{cells, identity, table};
+use crate::{cells, identity, sizes, table};
 use harness::work::Work;
 use std::path::Path;
 
@@ -18,6 +18,9 @@ pub fn run(settings: &Settings) {
     table::print_settings(settings);
     for row in rows(settings) {
         measure_row(&folder, settings, &row);
+    }
+    if settings.only.is_empty() || settings.only.iter().any(|word| "size".contains(word.as_str())) {
+        sizes::print(&folder, settings);
     }
     let _ = std::fs::remove_dir_all(&folder);
 }
@@ -85,10 +88,12 @@ fn measure(folder: &Path, settings: &Settings, line: &Line, row: &Row) -> Result
     let place = folder.to_str().ok_or("a folder with a name")?;
     let (client_core, server_core) = (settings.cores.0.to_string(), settings.cores.1.to_string());
     let census = settings.census && matches!(row.work, Work::Idle(_));
-    let mut server = Partner::start(line.server.program, folder, &["server", protocol, &server_core, place], census)?;
+    let environment = if census { &[("BENCH_CENSUS", "1")][..] } else { &[] };
+    let words = ["server", protocol, &server_core, place];
+    let mut server = Partner::start(line.server.program, folder, &words, environment, &[])?;
     let address = server.hear("listening")?;
     let arguments = ["client", protocol, &client_core, place, &address, &row.work.encode()];
-    let mut client = Partner::start(line.client.program, folder, &arguments, false)?;
+    let mut client = Partner::start(line.client.program, folder, &arguments, &[], &[])?;
     let ready = client.hear("ready");
     ready.map_err(|reason| with_server(reason, &server))?;
     let before = server.used()?;

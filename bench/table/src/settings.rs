@@ -24,15 +24,20 @@ pub struct Settings {
     pub stacks: Vec<&'static Stack>,
     /// Whether our server also tells who holds the memory of idle connections.
     pub census: bool,
+    /// Whether instructions are counted instead of all this.
+    pub instructions: bool,
 }
 
 impl Settings {
     /// Panics with what is wrong.
     pub fn parse(words: &[&str]) -> Settings {
         let short = words.contains(&"short");
-        for word in words.iter().filter(|word| **word != "short") {
+        for word in words.iter().filter(|word| !FLAGS.contains(word)) {
             let key = word.split_once('=').map(|(key, _)| key);
-            assert!(key.is_some_and(|key| KEYS.contains(&key)), "{word}: neither `short` nor KEY=VALUE with {KEYS:?}");
+            assert!(
+                key.is_some_and(|key| KEYS.contains(&key)),
+                "{word}: not one of {FLAGS:?}, nor KEY=VALUE of {KEYS:?}"
+            );
         }
         let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         let number = |key: &str, (full, quick): (u64, u64)| {
@@ -52,15 +57,17 @@ impl Settings {
             handshakes: number("handshakes", (2_000, 500)),
             idle: number("idle", (10_000, 1_000)),
             cores: (number("client-core", (0, 0)) as usize, number("server-core", (1, 1)) as usize),
-            crossed: number("crossed", (0, 0)) > 0,
+            crossed: words.contains(&"crossed") || value("crossed") == Some("1"),
             only: list("only").unwrap_or_default(),
             stacks,
-            census: number("census", (0, 0)) > 0,
+            census: words.contains(&"census"),
+            instructions: words.contains(&"instructions"),
         }
     }
 }
 
-const KEYS: [&str; 11] = [
+const FLAGS: [&str; 4] = ["short", "crossed", "census", "instructions"];
+const KEYS: [&str; 10] = [
     "rounds",
     "megabytes",
     "requests",
@@ -71,5 +78,4 @@ const KEYS: [&str; 11] = [
     "crossed",
     "only",
     "stacks",
-    "census",
 ];
