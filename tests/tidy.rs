@@ -116,6 +116,25 @@ fn c2_no_table_hashes_what_a_peer_chose() {
     }
 }
 
+/// T16: what tells whether a guess at a secret was close is never compared byte by byte.
+#[test]
+fn t16_secrets_are_compared_in_constant_time() {
+    let text = |path: &str| std::fs::read_to_string(workspace().join(path)).expect(path);
+    for path in ["tls/src/proof.rs", "quic/src/protection/retry_integrity.rs", "quic/src/wire/connection_id.rs"] {
+        assert!(text(path).contains("constant_time::equal("), "{path} compares in constant time");
+    }
+    // Types that hold secrets have no comparison that could be used by mistake.
+    for (path, name) in
+        [("crypto/src/secret.rs", "pub struct Secret"), ("quic/src/wire/connection_id.rs", "pub struct ResetToken")]
+    {
+        let text = text(path);
+        let at = text.find(name).expect(name);
+        let derives = text[..at].rsplit("\n\n").next().unwrap_or("");
+        let compares = derives.lines().any(|line| line.starts_with("#[derive") && line.contains("PartialEq"));
+        assert!(!compares, "{name} derives a comparison");
+    }
+}
+
 #[test]
 fn protocol_crates_are_no_std_safe_and_without_features() {
     for name in PROTOCOL_CRATES {

@@ -10,10 +10,14 @@
 #[global_allocator]
 static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
+mod a;
 mod c;
+mod defaults;
 mod m;
 mod p;
 mod q;
 mod s;
 mod support;
+mod t;
+mod table;
 mod x;

@@ -1,7 +1,7 @@
 //! What several letters need: frames by hand, and connections of different configurations.
 
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, push};
-use base::{Side, StreamId, VarInt};
+use base::{Reader, Side, StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::{Frame, PacketKind, StreamFrame};
 use quic::wire::transport_parameters::TransportParameters;
@@ -90,6 +90,34 @@ pub(crate) fn first_packet(peer: &mut Peer, number: u64, payload: &[u8]) -> Vec<
     let mut payload = payload.to_vec();
     payload.resize(1200, 0);
     peer.packet(PacketKind::Initial, &payload, Tweak { destination: Some(id), ..PLAIN })
+}
+
+/// A handshake message.
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(body.len() as u32).to_be_bytes()[1..], body].concat()
+}
+
+/// Changes the server's messages under Handshake keys, each a type and a body: the code that the client closes with, or
+/// `None` if it is established.
+#[track_caller]
+pub(crate) fn client_verdict(change: impl FnOnce(&mut Vec<(u8, Vec<u8>)>)) -> Option<u64> {
+    let mut peer = Peer::against(Side::Client, Stage::Keys);
+    let bytes = peer.take_crypto(Level::Handshake);
+    let mut messages = Vec::new();
+    let mut reader = Reader::new(&bytes);
+    while !reader.is_empty() {
+        messages.push((reader.u8().unwrap(), reader.u24_prefixed().unwrap().to_vec()));
+    }
+    change(&mut messages);
+    let flight: Vec<u8> = messages.iter().flat_map(|(kind, body)| message(*kind, body)).collect();
+    for (number, piece) in flight.chunks(1100).enumerate() {
+        peer.send(PacketKind::Handshake, &crypto(1100 * number as u64, piece));
+    }
+    let code = peer.closes().first().map(|close| close.1);
+    let is_established = peer.events.contains(&quic::Event::Established);
+    assert!(code.is_some() != is_established, "{code:x?}: {:?}", peer.events);
+    assert!(code.is_none_or(|code| (0x100..0x200).contains(&code) || code == 0x08), "{code:x?}");
+    code
 }
 
 /// One element of DER: its tag and its contents.

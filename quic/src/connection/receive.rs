@@ -48,7 +48,6 @@ impl Connection {
         let Datagram { four_tuple, ecn, payload } = datagram;
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += payload.len() as u64;
-        self.rest.on_activity(turn.now);
         let elsewhere = if self.path.is_at(&four_tuple) {
             // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
             self.path.amplification.on_datagram_received(payload.len());

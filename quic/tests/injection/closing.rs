@@ -93,49 +93,6 @@ fn a_close_keeps_to_the_amplification_limit() {
     }
 }
 
-/// A6, A7: the peer has lost the connection.
-#[test]
-fn a_stateless_reset_ends_the_connection_at_once() {
-    for long_form in [false, true] {
-        let mut peer = Peer::against(Client, Stage::Established);
-        let mut reset = vec![0x5b; 60];
-        if long_form {
-            reset[0] = 0xdb;
-        }
-        let len = reset.len();
-        reset[len - 16..].copy_from_slice(&[0x5a; 16]);
-        for cut in 1..16 {
-            // Another token is none.
-            let mut other = reset.clone();
-            other[len - cut] ^= 1;
-            peer.deliver(other);
-        }
-        peer.deliver(vec![0x5a; 20]);
-        assert!(peer.is_open());
-        peer.deliver(vec![0; 50]);
-        assert!(peer.is_open());
-        peer.datagrams.clear();
-        peer.deliver(reset);
-        assert_eq!(peer.reason(), Some(&CloseReason::StatelessReset));
-        peer.send(OneRtt, &[1]);
-        assert!(peer.datagrams.is_empty(), "a reset is not answered");
-        peer.wait(Duration::from_secs(20));
-        assert!(peer.target.is_empty());
-    }
-}
-
-/// A reset that carries the connection's own ID looks like a packet that cannot be opened.
-#[test]
-fn a_stateless_reset_to_our_own_id_is_recognised() {
-    let mut peer = Peer::against(Client, Stage::Established);
-    let mut reset = vec![0x41];
-    reset.extend(peer.destination.as_slice());
-    reset.resize(60, 0x33);
-    reset[44..].copy_from_slice(&[0x5a; 16]);
-    peer.deliver(reset);
-    assert_eq!(peer.reason(), Some(&CloseReason::StatelessReset));
-}
-
 /// Client and server each give up a handshake that does not go on, and forget it.
 #[test]
 fn a_handshake_that_stops_is_given_up() {

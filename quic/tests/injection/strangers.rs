@@ -1,7 +1,6 @@
 //! Datagrams of no connection: stateless resets sent (A8), Version Negotiation sent and received (S10, S11).
 
 use adversary::{Options, PLAIN, Peer, Stage, Tweak};
-use base::Duration;
 use base::Random;
 use base::Side::Server;
 use quic::wire::frame::Frame;
@@ -17,69 +16,6 @@ fn short(len: usize, seed: u64) -> Vec<u8> {
         *first = *first & 0x3f | 0x40;
     }
     bytes
-}
-
-#[test]
-fn a8_resets_are_one_byte_shorter_than_their_trigger_and_none_for_small_ones() {
-    let mut peer = Peer::against(Server, Stage::Begun);
-    for len in 0..=1500usize {
-        peer.datagrams.clear();
-        peer.deliver(short(len, len as u64));
-        // Not so many in a second that the limit counts.
-        peer.wait(Duration::from_millis(20));
-        if len <= 21 {
-            assert!(peer.datagrams.is_empty(), "{len}");
-            continue;
-        }
-        let [(_, reset)] = &peer.datagrams[..] else { panic!("{len}: {:?}", peer.datagrams.len()) };
-        assert!(reset.len() == len - 1 || (len > 43 && reset.len() == 42), "{} for {len}", reset.len());
-        assert_eq!(reset[0] & 0xc0, 0x40);
-    }
-}
-
-#[test]
-fn a8_resets_are_limited_in_rate() {
-    let mut peer = Peer::against(Server, Stage::Begun);
-    for number in 0..900 {
-        peer.deliver(short(100, number));
-    }
-    assert!((50..=100).contains(&peer.datagrams.len()), "{} in a second", peer.datagrams.len());
-    peer.wait(Duration::from_secs(1));
-    peer.deliver(short(100, 1));
-    assert!(peer.datagrams.len() <= 101);
-}
-
-#[test]
-fn a8_two_endpoints_that_do_not_know_each_other_fall_silent() {
-    let mut one = Peer::against(Server, Stage::Begun);
-    let mut other = Peer::with(Server, Stage::Begun, Options { seed: 5, ..Options::default() });
-    let mut datagram = short(1400, 3);
-    let mut exchanged = 0;
-    loop {
-        one.deliver(datagram);
-        let Some((_, answer)) = one.datagrams.pop() else { break };
-        other.deliver(answer);
-        let Some((_, answer)) = other.datagrams.pop() else { break };
-        datagram = answer;
-        exchanged += 1;
-        assert!(exchanged < 30);
-    }
-}
-
-/// A7: the token belongs to the ID, and another endpoint with other secrets gives another.
-#[test]
-fn a7_tokens_come_from_the_id_and_a_secret() {
-    let reset = |seed, packet: &[u8]| {
-        let mut peer = Peer::with(Server, Stage::Begun, Options { seed, ..Options::default() });
-        peer.deliver(packet.to_vec());
-        peer.datagrams.pop().unwrap().1.last_chunk::<16>().copied().unwrap()
-    };
-    let packet = short(100, 1);
-    let mut same_id = short(100, 2);
-    same_id[1..9].copy_from_slice(&packet[1..9]);
-    assert_eq!(reset(1, &packet), reset(1, &same_id));
-    assert_ne!(reset(1, &packet), reset(1, &short(100, 2)));
-    assert_ne!(reset(1, &packet), reset(2, &packet));
 }
 
 /// RFC 9000 section 10.3: a server that has lost everything but its secret resets the connections of its former life with
@@ -106,20 +42,6 @@ fn a_server_with_the_same_secret_resets_connections_of_its_former_life() {
         peer.deliver(packet);
         let [(_, reset)] = &peer.datagrams[..] else { panic!("one answer") };
         assert_eq!(reset.last_chunk::<16>(), Some(&token.0));
-    }
-}
-
-/// Long headers of nobody are neither reset nor answered, and IDs of more than 20 bytes begin nothing.
-#[test]
-fn a5_long_packets_of_no_connection_are_dropped() {
-    let mut peer = Peer::against(Server, Stage::Begun);
-    for first in [0xc0, 0xd0, 0xe0, 0xf0, 0x80] {
-        for len in [8, 20, 21, 255] {
-            let mut packet = of_version(1, &vec![1; len], &[2; 8], 1400);
-            packet[0] = first;
-            peer.deliver(packet);
-            assert!(peer.target.is_empty() && peer.datagrams.is_empty(), "{first:#x} {len}");
-        }
     }
 }
 

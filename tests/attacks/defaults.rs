@@ -1,0 +1,135 @@
+//! docs/defaults.md: every number that bounds a peer, read from where it is enforced.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// Where a configuration has its fields and their defaults.
+const CONFIGURATIONS: &[(&str, &str, &str)] = &[
+    ("An endpoint", "quic/src/endpoint/accept.rs", "EndpointConfig"),
+    ("A connection", "quic/src/config.rs", "Config"),
+    ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
+    ("HTTP/3", "h3/src/config.rs", "Limits"),
+    ("Chains of certificates", "x509/src/chain.rs", "Policy"),
+];
+
+/// Constants that bound what a peer can make us hold or do, by file.
+const CONSTANTS: &[(&str, &[&str])] = &[
+    ("quic/src/connection/receive.rs", &["MAX_COALESCED"]),
+    ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
+    ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
+    ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),
+    ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
+    ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
+    ("quic/src/connection_ids/local.rs", &["MAX_ACTIVE"]),
+    ("quic/src/connection_ids/peer.rs", &["MAX_LIMIT"]),
+    ("quic/src/path/validation.rs", &["MAX_RESPONSES", "MAX_CHALLENGES"]),
+    ("quic/src/path/amplification.rs", &["FACTOR"]),
+    ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND"]),
+    ("quic/src/lifecycle.rs", &["CLOSE_PTOS"]),
+    ("quic/src/error.rs", &["MAX_REASON"]),
+    ("quic/src/wire/transport_parameters.rs", &["MAX_UNKNOWN_REMEMBERED"]),
+    ("tls/src/inbox.rs", &["MAX_MESSAGE_LEN"]),
+    ("tls/src/client/wait_server_hello.rs", &["MAX_COOKIE_LEN"]),
+    ("x509/src/budget.rs", &["SIGNATURES", "COMPARISONS"]),
+    ("x509/src/chain.rs", &["MAX_CERTIFICATES", "MAX_PATH", "MAX_LISTED_NAMES"]),
+    ("x509/src/extensions.rs", &["MAX_EXTENSIONS"]),
+    ("x509/src/name.rs", &["MAX_ATTRIBUTES"]),
+    ("x509/src/algorithm.rs", &["MIN_RSA_BITS", "MAX_RSA_BITS"]),
+    ("x509/src/text.rs", &["MAX_TEXT"]),
+    ("qpack/src/prefix_integer.rs", &["MAX_LEN"]),
+    ("h3/src/settings.rs", &["MAX_LEN"]),
+    ("h3/src/priority.rs", &["MAX_LEN"]),
+    ("runtime/src/driver.rs", &["RECEIVE_CALLS", "RECEIVE_DATAGRAMS", "ERRORS_TOLERATED"]),
+    ("src/mailbox.rs", &["MAX_INFORMATIONAL"]),
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The documentation above the line that begins at `at`.
+fn documentation(text: &str, at: usize) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text[..at].lines().rev() {
+        let line = line.trim();
+        if let Some(doc) = line.strip_prefix("///") {
+            lines.push(doc.trim());
+        } else if !line.is_empty() && !line.starts_with("#[") {
+            break;
+        }
+    }
+    lines.reverse();
+    lines.join(" ").replace('|', "\\|")
+}
+
+/// Each field of a configuration with its default and what it says of itself.
+fn fields(path: &str, name: &str) -> Vec<(String, String, String)> {
+    let text = read(path);
+    let begin = text.find(&format!("pub struct {name} {{")).unwrap_or_else(|| panic!("{name} in {path}"));
+    let end = begin + text[begin..].find("\n}").unwrap();
+    let mut out = Vec::new();
+    let mut at = begin;
+    for line in text[begin..end].lines() {
+        if let Some(rest) = line.trim().strip_prefix("pub ")
+            && let Some((field, kind)) = rest.split_once(':')
+            && !field.contains(' ')
+        {
+            let after = &text[end..];
+            let default = after.lines().find_map(|line| line.trim().strip_prefix(&format!("{field}:")));
+            // What is given by the caller has no default.
+            let default = default.map_or("given", |value| value.trim().trim_end_matches(','));
+            let default = if default == kind.trim().trim_end_matches(',') { "given" } else { default };
+            out.push((field.to_owned(), default.to_owned(), documentation(&text, at)));
+        }
+        at += line.len() + 1;
+    }
+    assert!(!out.is_empty(), "{name} in {path} has fields");
+    out
+}
+
+/// A constant's value and what it says of itself.
+fn constant(path: &str, name: &str) -> (String, String) {
+    let text = read(path);
+    let at = text.find(&format!("const {name}: ")).unwrap_or_else(|| panic!("{name} in {path}"));
+    let (_, value) = text[at..].split_once(" = ").unwrap();
+    let (value, _) = value.split_once(';').unwrap();
+    let line = text[..at].rfind('\n').unwrap();
+    (value.to_owned(), documentation(&text, line + 1))
+}
+
+#[test]
+fn the_page_of_defaults_is_what_is_enforced() {
+    let mut page = String::from(
+        "# Every limit, and why\n\nWhat a peer can make us hold or do has a number. Those of the first part can be chosen; what \
+         is advertised to the\npeer is read from the same fields that are enforced. Those of the second part are constants. This \
+         page is written by\n`tests/attacks/defaults.rs` from the sources.\n",
+    );
+    for (title, path, name) in CONFIGURATIONS {
+        write!(page, "\n## {title}: `{name}`\n\nIn [`{path}`](../{path}).\n\n| field | default | what and why |\n|----|----|----|\n")
+            .unwrap();
+        for (field, default, why) in fields(path, name) {
+            assert!(!why.is_empty(), "{name}.{field} says why");
+            writeln!(page, "| `{field}` | `{default}` | {why} |").unwrap();
+        }
+    }
+    page += "\n## Constants\n\n| constant | value | what and why |\n|----|----|----|\n";
+    for (path, names) in CONSTANTS {
+        for name in *names {
+            let (value, why) = constant(path, name);
+            assert!(!why.is_empty(), "{name} in {path} says why");
+            writeln!(page, "| [`{path}`](../{path}) `{name}` | `{value}` | {why} |").unwrap();
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/defaults.md");
+    if std::env::var_os("POSTHASTE_WRITE_DEFAULTS").is_some() {
+        fs::write(&path, page).unwrap();
+    } else {
+        let advice = "run: POSTHASTE_WRITE_DEFAULTS=1 cargo test --test attacks defaults";
+        assert!(
+            fs::read_to_string(&path).unwrap_or_default() == page,
+            "docs/defaults.md is not what is enforced; {advice}"
+        );
+    }
+}

@@ -1,0 +1,469 @@
+//! Every row of the catalogue: what guards against it, and where that is shown. From it docs/threat-model.md gets its table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// How many rows each letter has.
+const LETTERS: [(char, u8); 8] =
+    [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 15), ('a', 15), ('t', 19)];
+
+/// A row: its id, what is tried, the file that guards, and tests outside of this folder or beside those in it.
+type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+const ROWS: &[Row] = &[
+    ("p1", "frames of unknown types", "quic/src/wire/frame/decode.rs", &[]),
+    ("p2", "transport parameters cut, repeated, out of range", "quic/src/wire/transport_parameters.rs", &[]),
+    ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
+    ("p4", "tokens of nobody", "quic/src/wire/header.rs", &[]),
+    ("p5", "Retry packets of every length", "quic/src/wire/header.rs", &[]),
+    ("p6", "a datagram of thousands of packets", "quic/src/connection/receive.rs", &[]),
+    ("p7", "ACK ranges below zero", "quic/src/wire/frame/ack.rs", &[]),
+    (
+        "p8",
+        "segments and datagrams of no bytes",
+        "runtime/src/udp.rs",
+        &[
+            "runtime/src/sys/linux/message.rs::a_segment_size_that_cannot_be_used_means_one_datagram",
+            "runtime/src/udp/tests.rs::empty_datagrams_are_taken_in_but_not_given_out",
+        ],
+    ),
+    ("p9", "more padding than a counter holds", "quic/src/wire/frame/decode.rs", &[]),
+    ("p10", "parameters larger than a log's buffer", "", &[]),
+    ("p11", "codes beyond 62 bits", "base/src/varint.rs", &[]),
+    (
+        "p12",
+        "header-protection samples of ones",
+        "crypto-ring/src/header_protection.rs",
+        &["crypto-ring/src/header_protection.rs::a_sample_of_all_ones_is_like_any_other"],
+    ),
+    ("p13", "huge indices and lengths of QPACK", "qpack/src/prefix_integer.rs", &[]),
+    ("p14", "every short input to QPACK", "qpack/src/decoder.rs", &[]),
+    ("p15", "literals longer than what is left", "qpack/src/string.rs", &[]),
+    ("p16", "frame headers cut at every byte", "h3/src/frame_reader.rs", &[]),
+    ("p17", "tickets in pieces", "tls/src/inbox.rs", &[]),
+    ("p18", "a ClientHello in pieces and out of order", "quic/src/crypto_stream.rs", &[]),
+    ("p19", "handshake messages as large as can be", "tls/src/inbox.rs", &[]),
+    ("p20", "certificates with empty, absent, unknown fields", "x509/src/der.rs", &[]),
+    ("p21", "reserved and unknown types of HTTP/3", "h3/src/frame.rs", &[]),
+    (
+        "p22",
+        "addresses cast by their layout",
+        "runtime/src/sys/linux/address.rs",
+        &["tests/tidy.rs::p22_addresses_are_never_cast"],
+    ),
+    (
+        "p23",
+        "sizes whose sum wraps",
+        "base/src/writer.rs",
+        &["tests/tidy.rs::p23_arithmetic_is_checked_in_every_build"],
+    ),
+    ("p24", "growth across 2^31 and 2^32", "quic/src/crypto_stream.rs", &[]),
+    ("s1", "frames of a space that is gone", "quic/src/connection/dispatch.rs", &[]),
+    ("s2", "HANDSHAKE_DONE too early", "quic/src/wire/frame/allowed.rs", &[]),
+    (
+        "s3",
+        "path probes lost, acknowledged, retired",
+        "quic/src/recovery.rs",
+        &["quic/tests/migration/scripted.rs::s3_probes_are_lost_acknowledged_and_retired_in_every_order"],
+    ),
+    ("s4", "a Retry that is refused or ignored", "", &[]),
+    (
+        "s5",
+        "migration without an ID to spare",
+        "quic/src/connection_ids/peer.rs",
+        &["quic/tests/migration/scripted.rs::s5_a_move_without_a_spare_id_waits_for_one"],
+    ),
+    (
+        "s6",
+        "IDs of all paths asked back at once",
+        "quic/src/connection_ids/peer.rs",
+        &["quic/tests/migration/scripted.rs::s6_ids_asked_back_on_the_way"],
+    ),
+    (
+        "s7",
+        "a stream that ends while it is answered",
+        "src/exchange.rs",
+        &["tests/library.rs::a_handler_ends_when_its_client_gives_up"],
+    ),
+    (
+        "s8",
+        "NEW_TOKEN to a server, or empty",
+        "quic/src/connection/dispatch.rs",
+        &["quic/tests/injection/violations.rs::every_violation_closes_with_its_code_and_frame_type"],
+    ),
+    ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
+    ("s10", "Version Negotiation to a server", "quic/src/endpoint/table.rs", &[]),
+    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
+    ("s12", "critical streams opened twice or closed", "h3/src/connection.rs", &[]),
+    ("s13", "events after the end of a stream", "h3/src/connection.rs", &[]),
+    ("s14", "first packets that fail at each step", "quic/src/endpoint/table.rs", &[]),
+    ("s15", "a key update delivered again", "quic/src/protection/keys.rs", &[]),
+    (
+        "s16",
+        "an alert at each step",
+        "quic/src/lifecycle.rs",
+        &["tls/src/session/tests.rs::an_alert_record_ends_the_handshake_at_once"],
+    ),
+    ("s17", "packets after the close", "quic/src/lifecycle.rs", &[]),
+    (
+        "s18",
+        "retirement of all IDs",
+        "quic/src/connection_ids/local.rs",
+        &["quic/tests/injection/ids.rs::retired_ids_are_replaced"],
+    ),
+    (
+        "s19",
+        "packets of discarded spaces",
+        "quic/src/space.rs",
+        &["tls/src/session/tests.rs::every_message_in_every_state_at_every_level"],
+    ),
+    ("s20", "messages behind a change of keys", "tls/src/session.rs", &[]),
+    ("m1", "retirements never acknowledged", "quic/src/connection_ids/peer.rs", &[]),
+    ("m2", "path challenges without end", "quic/src/path/validation.rs", &[]),
+    ("m3", "CRYPTO far ahead or without end", "quic/src/crypto_stream.rs", &[]),
+    ("m4", "a byte at every other offset", "quic/src/stream/reassembly.rs", &[]),
+    ("m5", "pieces in the worst order", "quic/src/stream/reassembly.rs", &[]),
+    ("m6", "credit for what arrived", "quic/src/credit.rs", &[]),
+    ("m7", "streams nobody reads", "quic/src/credit.rs", &[]),
+    ("m8", "the connection's limit", "quic/src/stream/streams.rs", &[]),
+    ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
+    ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
+    ("m11", "first packets of nobody", "quic/src/endpoint/table.rs", &[]),
+    ("m12", "coalesced garbage", "quic/src/connection/receive.rs", &[]),
+    ("m13", "a new port for every packet", "quic/src/path/others.rs", &[]),
+    ("m14", "an hour at a fixed load", "", &[]),
+    ("m15", "streams over the limit", "quic/src/stream/limits.rs", &[]),
+    ("m16", "streams that promise and do not send", "quic/src/stream/reassembly.rs", &[]),
+    ("m17", "declared lengths of HTTP/3", "h3/src/frame_reader.rs", &[]),
+    ("m18", "capsules of declared length", "", &[]),
+    ("m19", "sessions that stay in a map", "", &[]),
+    ("m20", "closing without credit", "", &[]),
+    ("m21", "empty frames without end", "h3/src/budget.rs", &[]),
+    ("q1", "sections that unfold", "qpack/src/decoder.rs", &[]),
+    ("q2", "insertions that never come", "qpack/src/instruction.rs", &[]),
+    ("q3", "continuation bytes without end", "qpack/src/prefix_integer.rs", &[]),
+    ("q4", "sections never acknowledged", "", &[]),
+    ("q5", "sections that wait for insertions", "", &[]),
+    (
+        "q6",
+        "interim responses nobody reads",
+        "src/mailbox.rs",
+        &["tests/attacks/c.rs::c6_messages_and_frames_without_end"],
+    ),
+    ("q7", "the dynamic table at its seams", "", &[]),
+    ("q8", "a decoder stream nobody reads", "", &[]),
+    ("q9", "high bytes in names", "http/src/characters.rs", &[]),
+    ("x1", "invalid field names", "http/src/message_rules.rs", &[]),
+    ("x2", "control bytes in values", "http/src/characters.rs", &[]),
+    ("x3", "content-length on every way to end", "http/src/message_rules.rs", &[]),
+    ("x4", "declared content", "h3/src/frame_reader.rs", &[]),
+    ("x5", ":authority and Host", "http/src/message_rules.rs", &[]),
+    ("x6", "fields of HTTP/1 connections", "http/src/message_rules.rs", &[]),
+    ("x7", "content-length of several readings", "http/src/message_rules.rs", &[]),
+    ("x8", "bytes forwarded before the final response", "", &[]),
+    ("x9", "paths out of the folder", "src/files/path.rs", &["src/files/path.rs::all_else_is_nothing"]),
+    (
+        "x10",
+        "addresses that are not proved",
+        "quic/src/path/validation.rs",
+        &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
+    ),
+    ("c1", "range counts of ACK", "quic/src/wire/frame/ack.rs", &[]),
+    ("c2", "IDs that collide", "quic/src/endpoint/table.rs", &["tests/tidy.rs::c2_no_table_hashes_what_a_peer_chose"]),
+    ("c3", "floods at a full table", "quic/src/endpoint/table.rs", &[]),
+    ("c4", "requests cancelled at once", "h3/src/budget.rs", &[]),
+    ("c5", "resets that are provoked", "h3/src/budget.rs", &[]),
+    ("c6", "messages without end", "h3/src/budget.rs", &[]),
+    (
+        "c7",
+        "key updates without end",
+        "quic/src/space.rs",
+        &[
+            "quic/tests/injection/violations.rs::every_violation_closes_with_its_code_and_frame_type",
+            "quic/tests/injection/violations.rs::what_tls_refuses_closes_with_its_alert",
+        ],
+    ),
+    ("c8", "parameters of 0, 1 and the most", "quic/src/credit.rs", &[]),
+    (
+        "c9",
+        "look-alike authorities",
+        "x509/src/budget.rs",
+        &["x509/src/chain/tests.rs::look_alike_authorities_end_in_an_error_soon"],
+    ),
+    (
+        "c10",
+        "giant RSA keys",
+        "x509/src/algorithm.rs",
+        &[
+            "x509/src/algorithm/tests.rs::rsa_keys_of_accepted_lengths_only",
+            "crypto-ring/src/signature/tests.rs::rsa_sizes_are_counted_in_bits",
+        ],
+    ),
+    (
+        "c11",
+        "ten thousand names",
+        "x509/src/budget.rs",
+        &["x509/src/chain/tests.rs::comparing_names_with_constraints_has_a_limit"],
+    ),
+    (
+        "c12",
+        "endless empty datagrams",
+        "runtime/src/driver.rs",
+        &["runtime/src/driver/tests.rs::empty_datagrams_starve_nobody"],
+    ),
+    (
+        "c13",
+        "ACKs of a long history",
+        "quic/src/recovery/sent_packets.rs",
+        &["quic/src/recovery/tests.rs::a_long_history_costs_nothing"],
+    ),
+    ("c14", "slow handshakes", "quic/src/endpoint/networks.rs", &[]),
+    (
+        "c15",
+        "timers under load",
+        "runtime/src/driver.rs",
+        &["runtime/src/driver/tests.rs::a_deadline_comes_while_datagrams_never_stop"],
+    ),
+    (
+        "a1",
+        "random tokens from forged addresses",
+        "quic/src/path/amplification.rs",
+        &["tests/attacks/p.rs::p4_a_token_nobody_gave_is_none"],
+    ),
+    ("a2", "three times, by datagrams", "quic/src/path/amplification.rs", &[]),
+    (
+        "a3",
+        "migration to a forged address",
+        "quic/src/path/amplification.rs",
+        &["quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it"],
+    ),
+    (
+        "a4",
+        "packets to everybody",
+        "runtime/src/udp.rs",
+        &["runtime/src/udp/tests.rs::what_was_sent_to_everybody_is_never_given_out"],
+    ),
+    (
+        "a5",
+        "IDs too short or too long",
+        "quic/src/endpoint/table.rs",
+        &["quic/src/wire/header/tests.rs::a5_ids_longer_than_20_bytes_are_not_of_version_1"],
+    ),
+    (
+        "a6",
+        "tokens that are stale or empty",
+        "quic/src/connection_ids/peer.rs",
+        &["quic/src/connection_ids/peer/tests.rs::a6_only_tokens_of_ids_in_use_reset"],
+    ),
+    ("a7", "tokens made of what everybody sees", "quic/src/connection_ids/stateless_reset.rs", &[]),
+    ("a8", "resets without limit", "quic/src/endpoint/reply.rs", &[]),
+    (
+        "a9",
+        "forged news of a small MTU",
+        "quic/src/path/mtu.rs",
+        &["quic/src/path/mtu.rs::a9_hints_never_shrink_what_is_known_to_arrive"],
+    ),
+    (
+        "a10",
+        "requests from a new address",
+        "quic/src/path/validation.rs",
+        &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
+    ),
+    ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
+    ("a12", "connection IDs of the handshake", "quic/src/handshake.rs", &[]),
+    ("a13", "tokens used again", "", &[]),
+    (
+        "a14",
+        "limits of the AEAD",
+        "quic/src/protection/limits.rs",
+        &["quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit"],
+    ),
+    (
+        "a15",
+        "downgrades",
+        "tls/src/message/server_hello.rs",
+        &[
+            "tls/src/message/server_hello/tests.rs::older_versions_and_their_disguises",
+            "tls/src/session/tests/client_refuses.rs::retries",
+        ],
+    ),
+    (
+        "t1",
+        "servers that are somebody else",
+        "x509/src/chain.rs",
+        &["x509/src/chain/tests.rs::the_table_of_rules_for_a_server"],
+    ),
+    (
+        "t2",
+        "no certificate or no signature",
+        "tls/src/proof.rs",
+        &["tls/src/session/tests/client_refuses.rs::no_message_can_be_left_out"],
+    ),
+    ("t3", "checks that one transport forgets", "", &[]),
+    ("t4", "client policies by name", "", &[]),
+    ("t5", "tickets of another host", "", &[]),
+    ("t6", "early requests from anywhere", "", &[]),
+    ("t7", "early data to an impostor", "", &[]),
+    ("t8", "a first flight sent again", "", &[]),
+    ("t9", "identities beside an encrypted hello", "", &[]),
+    ("t10", "control bytes in text", "quic/src/error.rs", &["x509/src/text.rs::peer_text_is_escaped_and_bounded"]),
+    ("t11", "name constraints", "x509/src/constraints.rs", &["x509/src/chain/tests.rs::the_table_of_name_constraints"]),
+    ("t12", "revocation lists out of scope", "", &[]),
+    (
+        "t13",
+        "Finished and binders of every length",
+        "tls/src/proof.rs",
+        &[
+            "tls/src/session/tests/client_refuses.rs::a_finished_of_every_length_for_every_suite",
+            "tls/src/session/tests/server_refuses.rs::a_finished_of_every_length_for_every_suite",
+            "tls/src/message/client_hello/tests.rs::binders_of_every_length",
+        ],
+    ),
+    ("t14", "NUL in names", "x509/src/dns.rs", &["x509/src/dns.rs::the_table_of_matches"]),
+    (
+        "t15",
+        "forgeries left in a buffer",
+        "crypto-ring/src/aead.rs",
+        &["crypto-ring/src/aead/tests.rs::whatever_is_changed_is_refused_and_wiped"],
+    ),
+    (
+        "t16",
+        "tags of nothing, and their comparison",
+        "crypto/src/constant_time.rs",
+        &["tests/tidy.rs::t16_secrets_are_compared_in_constant_time"],
+    ),
+    ("t17", "primitives in constant time", "", &[]),
+    (
+        "t18",
+        "a public key beside its pair",
+        "crypto/src/signature.rs",
+        &["crypto-ring/src/signing_key/tests.rs::every_format_loads_and_signs"],
+    ),
+    ("t19", "hybrid key shares of every length", "", &[]),
+];
+
+/// What rows wait for: the feature, how its files would be called, the rows.
+const WAITING: &[(&str, &[&str], &[&str])] = &[
+    ("qlog", &["src/qlog"], &["p10"]),
+    (
+        "Retry and address tokens",
+        &["quic/src/endpoint/retry", "quic/src/endpoint/token", "quic/src/token"],
+        &["s4", "a13"],
+    ),
+    ("the soak command", &["bench/soak", "tests/soak", "bench/src/soak"], &["m14"]),
+    ("capsules", &["capsule"], &["m18"]),
+    ("WebTransport", &["webtransport"], &["m19", "m20"]),
+    ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
+    ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
+    ("TLS over TCP", &["src/tcp", "src/record"], &["t3"]),
+    ("client certificates", &["client_auth", "client_certificate"], &["t4"]),
+    ("session tickets", &["tls/src/resumption", "tls/src/ticket", "tls/src/server/ticket"], &["t5"]),
+    ("early data", &["src/early_data", "zero_rtt.rs"], &["t6", "t7", "t8"]),
+    ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
+    ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
+    ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
+    ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The tests of this folder by the row they are named after.
+fn named() -> BTreeMap<String, Vec<String>> {
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (letter, _) in LETTERS {
+        let path = format!("tests/attacks/{letter}.rs");
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        for (at, _) in text.match_indices("#[test]\nfn ") {
+            let name: String = text[at + 11..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let row = name.split('_').next().unwrap().to_owned();
+            assert!(row.starts_with(letter) && row[1..].parse::<u8>().is_ok(), "{name} in {path} is of no row");
+            out.entry(row).or_default().push(format!("{path}::{name}"));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_row_is_shown_or_waits_for_what_is_not_there() {
+    let named = named();
+    let ids: Vec<String> =
+        LETTERS.iter().flat_map(|(letter, count)| (1..=*count).map(move |n| format!("{letter}{n}"))).collect();
+    assert_eq!(ROWS.iter().map(|row| row.0).collect::<Vec<_>>(), ids);
+    assert!(named.keys().all(|row| ids.contains(row)), "{named:?}");
+    for (id, what, guard, tests) in ROWS {
+        let waits = WAITING.iter().find(|(.., rows)| rows.contains(id));
+        let is_shown = named.contains_key(*id) || !tests.is_empty();
+        assert!(is_shown != waits.is_some(), "{id}, {what}: shown {is_shown}, waits {waits:?}");
+        assert_eq!(guard.is_empty(), waits.is_some(), "{id} has a guard");
+        assert!(guard.is_empty() || root().join(guard).is_file(), "{id}: {guard} is not there");
+        for test in *tests {
+            let (path, name) = test.split_once("::").unwrap();
+            let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{id}: {path}: {error}"));
+            let at = text.find(&format!("fn {name}()")).unwrap_or_else(|| panic!("{id}: {test} is not there"));
+            assert!(text[..at].trim_end().ends_with(']'), "{id}: {test} is no test");
+        }
+    }
+}
+
+#[test]
+fn no_row_waits_for_a_feature_that_is_there() {
+    let mut files = Vec::new();
+    collect(root(), &mut files);
+    assert!(files.len() > 300, "{}", files.len());
+    for (feature, marks, rows) in WAITING {
+        let found = files.iter().find(|file| marks.iter().any(|mark| file.contains(mark)));
+        assert!(found.is_none(), "{feature} is there ({}): {rows:?} can be shown", found.unwrap());
+    }
+}
+
+/// Rust files from the root on, with slashes.
+fn collect(folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if !name.starts_with('.') && name != "target" {
+                collect(&path, files);
+            }
+        } else if name.ends_with(".rs") {
+            files.push(path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/"));
+        }
+    }
+}
+
+/// What stands before the table in docs/threat-model.md.
+const MARK: &str = "<!-- The rest of this page is written by tests/attacks/table.rs. -->";
+
+#[test]
+fn the_threat_model_has_this_table() {
+    let named = named();
+    let mut table = String::from("\n| row | what is tried | guard | shown by |\n|----|----|----|----|\n");
+    for (id, what, guard, tests) in ROWS {
+        let own = named.get(*id).into_iter().flatten().map(String::as_str);
+        let shown: Vec<String> = own
+            .chain(tests.iter().copied())
+            .map(|test| {
+                let (path, name) = test.split_once("::").unwrap();
+                format!("[`{name}`](../{path})")
+            })
+            .collect();
+        let waits = WAITING.iter().find(|(.., rows)| rows.contains(id));
+        let shown = waits.map_or_else(|| shown.join("<br>"), |(feature, ..)| format!("waits for {feature}"));
+        let guard = if guard.is_empty() { String::new() } else { format!("[`{guard}`](../{guard})") };
+        writeln!(table, "| {} | {what} | {guard} | {shown} |", id.to_uppercase()).unwrap();
+    }
+    let path = root().join("docs/threat-model.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (head, _) = page.split_once(MARK).expect("the mark of the table");
+    let expected = format!("{head}{MARK}\n{table}");
+    if std::env::var_os("POSTHASTE_WRITE_THREAT_MODEL").is_some() {
+        fs::write(&path, expected).unwrap();
+    } else {
+        let advice = "run: POSTHASTE_WRITE_THREAT_MODEL=1 cargo test --test attacks table";
+        assert!(page == expected, "docs/threat-model.md does not say what is tested; {advice}");
+    }
+}
