@@ -84,6 +84,20 @@ impl Client {
         RequestBuilder { client: self.clone(), parts: Parts::new(method, url).map(Rc::new), body: Bytes::new() }
     }
 
+    /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
+    /// its network has changed, or to be harder to follow. Requests go on meanwhile.
+    ///
+    /// # Errors
+    /// A server asks its clients to stay where they are, has given no connection ID to move with (it gives another soon after
+    /// each move), or cannot be reached from there. The connection is then still where it was.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let mut result = Ok(());
+        for connected in self.pool.open() {
+            result = result.and(connected.migrate().await);
+        }
+        result
+    }
+
     /// Closes all connections, and lets the servers know.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -49,6 +49,13 @@ impl Connected {
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.link.standing(self.handle), Standing::Open)
     }
+
+    /// Moves it to another port of this host, or to another address if that is where the way to the server begins now.
+    pub(crate) async fn migrate(&self) -> Result<(), Error> {
+        let socket = open_socket(self.remote)
+            .map_err(|error| Error::NoRoute { address: self.remote, error: Arc::new(error) })?;
+        self.link.migrate(self.handle, socket).await
+    }
 }
 
 impl Dialer {

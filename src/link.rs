@@ -5,6 +5,7 @@
 //! borrowed, except to be given a new request.
 
 use crate::codes;
+use crate::error::Error;
 use crate::mailbox::{Ending, Mailbox};
 use base::{StreamId, StreamMap, VarInt};
 use h3::Event;
@@ -15,6 +16,7 @@ use quic::{CloseReason, ConnectionHandle};
 use runtime::executor::yield_now;
 use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket, clock};
 use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
@@ -50,6 +52,8 @@ pub(crate) struct Link {
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
     addresses: Vec<SocketAddr>,
+    /// Where a client's connection was before it moved.
+    previous: Cell<Option<SocketAddr>>,
 }
 
 struct Connection {
@@ -100,6 +104,7 @@ impl Link {
             on_request: OnceCell::new(),
             idle: RefCell::default(),
             broken: RefCell::default(),
+            previous: Cell::default(),
             addresses: sockets.iter().map(UdpSocket::local_address).collect(),
         });
         let weak = Rc::downgrade(&link);
@@ -128,6 +133,44 @@ impl Link {
     /// Where the sockets are bound.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Moves a connection to `socket` (RFC 9000 section 9). The socket before stays until the next move, for what the other
+    /// end has sent there; with it goes the one before that.
+    pub(crate) async fn migrate(&self, handle: ConnectionHandle, socket: UdpSocket) -> Result<(), Error> {
+        let Some(driver) = self.driver.get() else { return Err(Error::ShutDown) };
+        let local = socket.local_address();
+        driver.add_socket(socket);
+        self.connection(handle, |known| known.state.migrated = None);
+        let begun = self.with_endpoint(|endpoint, now| {
+            let connection = endpoint.quic_mut().connection_mut(handle);
+            let before = connection.as_ref().map(|connection| connection.four_tuple().local);
+            connection.map(|connection| connection.migrate(now, local).map(|()| before))
+        });
+        let before = match begun.flatten() {
+            Some(Ok(before)) => before,
+            refused => {
+                driver.remove_socket(local);
+                return Err(refused.and_then(Result::err).map_or(Error::GoingAway, Error::message));
+            }
+        };
+        let moved = poll_fn(|context| self.poll_migrated(handle, context)).await;
+        let unused = if moved { self.previous.replace(before) } else { Some(local) };
+        if let Some(unused) = unused {
+            driver.remove_socket(unused);
+        }
+        if moved { Ok(()) } else { Err(Error::Message("the server does not answer at the new address".into())) }
+    }
+
+    /// Waits for the end of a migration: whether it succeeded.
+    fn poll_migrated(&self, handle: ConnectionHandle, context: &Context<'_>) -> Poll<bool> {
+        let end = self.connection(handle, |known| {
+            if !known.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                known.waiting.push(context.waker().clone());
+            }
+            if known.state.ending.is_some() { Some(false) } else { known.state.migrated }
+        });
+        end.unwrap_or(Some(false)).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Has the driver send what there is to send.

@@ -82,6 +82,16 @@ impl Pool {
         Ok((result.await?, false))
     }
 
+    /// The connections that are open.
+    pub(crate) fn open(&self) -> Vec<Rc<Connected>> {
+        let slots = self.slots.borrow();
+        let open = slots.values().filter_map(|slot| match slot {
+            Slot::Open(connected) if connected.is_open() => Some(connected.clone()),
+            Slot::Open(_) | Slot::Opening(_) => None,
+        });
+        open.collect()
+    }
+
     /// Closes all connections, and lets the servers know.
     pub(crate) async fn close(&self) {
         for (_, slot) in self.slots.borrow_mut().drain() {

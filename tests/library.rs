@@ -463,3 +463,32 @@ fn what_breaks_the_rules_is_not_sent() -> Result<(), Error> {
         },
     )
 }
+
+#[test]
+fn a_client_moves_to_another_port_between_and_during_requests() {
+    with_server(
+        async |request, reply| {
+            let _ = reply.send(200, request.remote().to_string()).await;
+        },
+        async |client, base, handle| {
+            let ask = async || {
+                let mut response = client.get(&base).send().await.unwrap();
+                String::from_utf8(response.body().read_to_end(100).await.unwrap()).unwrap()
+            };
+            let mut seen = vec![ask().await];
+            for _ in 0..3 {
+                client.migrate().await.unwrap();
+                // The server has moved when it has heard the client from there and proved it.
+                let before = seen.last().unwrap().clone();
+                let mut now = ask().await;
+                while now == before {
+                    handle.sleep(Duration::from_millis(5)).await;
+                    now = ask().await;
+                }
+                assert!(!seen.contains(&now));
+                seen.push(now);
+            }
+            client.close().await;
+        },
+    );
+}

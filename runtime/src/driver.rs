@@ -41,6 +41,7 @@ const OVERDUE_TURNS: u32 = 16;
 
 /// A future that runs a machine; to be spawned. It only ends with an error of a socket.
 pub struct Driver<M, F> {
+    handle: Handle,
     machine: Rc<RefCell<M>>,
     on_progress: F,
     sockets: Vec<Watched<UdpSocket>>,
@@ -82,6 +83,13 @@ struct Notice {
     notified: Cell<bool>,
     last_error: Cell<Option<io::ErrorKind>>,
     waker: RefCell<Option<Waker>>,
+    changes: RefCell<Vec<Change>>,
+}
+
+/// What is to happen to the sockets at the next turn.
+enum Change {
+    Add(UdpSocket),
+    Remove(SocketAddr),
 }
 
 impl DriverHandle {
@@ -94,6 +102,18 @@ impl DriverHandle {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Runs the machine on one socket more: a connection is about to move there.
+    pub fn add_socket(&self, socket: UdpSocket) {
+        self.notice.changes.borrow_mut().push(Change::Add(socket));
+        self.notify();
+    }
+
+    /// Closes the socket that is bound there. What was still to be sent or received by it is lost.
+    pub fn remove_socket(&self, local: SocketAddr) {
+        self.notice.changes.borrow_mut().push(Change::Remove(local));
+        self.notify();
     }
 
     /// What a socket last reported instead of a datagram, such as that the peer's host refuses them.
@@ -123,6 +143,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         let sockets = sockets.into_iter().map(|socket| handle.watch(socket)).collect::<io::Result<Vec<_>>>()?;
         let notice = Rc::new(Notice::default());
         let driver = Driver {
+            handle: handle.clone(),
             machine,
             on_progress,
             sockets,
@@ -147,6 +168,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         // Until just before transmitting, a notification has nothing to add to this turn.
         self.notice.notified.set(true);
         let now = clock::now();
+        self.change_sockets()?;
         let mut progress = self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         if progress {
@@ -157,6 +179,23 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         let unsent = self.transmit(now, context);
         let more = left == Left::Something || unsent == Left::Something;
         Ok(if more { Left::Something } else { self.set_timer(now, context) })
+    }
+
+    fn change_sockets(&mut self) -> io::Result<()> {
+        for change in self.notice.changes.take() {
+            match change {
+                Change::Add(socket) => self.sockets.push(self.handle.watch(socket)?),
+                Change::Remove(local) => {
+                    let Some(place) = self.local_addresses().position(|bound| bound == local) else { continue };
+                    self.sockets.remove(place);
+                    self.held = self.held.filter(|held| held.socket != place).map(|held| {
+                        let socket = held.socket - usize::from(held.socket > place);
+                        Held { socket, ..held }
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_deadline(&mut self, now: Instant) -> bool {

@@ -86,6 +86,8 @@ pub struct Load {
     pub concurrency: usize,
     /// Connections.
     pub connections: usize,
+    /// After how many requests of each worker its connection moves to another port; 0 for never.
+    pub migrate: u64,
 }
 
 /// What is wrong with a command line.
@@ -148,6 +150,7 @@ posthaste load URL: asks for URL again and again, and says how fast the answers 
   --requests N     requests in all (default: 10000)
   --concurrency C  requests under way at a time, over all connections (default: 32)
   --connections K  connections (default: 1)
+  --migrate N      move a connection to another port after every N requests of a worker (default: never)
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
 ";
@@ -274,7 +277,7 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
 fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
-    let (mut requests, mut concurrency, mut connections) = (10_000, 32, 1);
+    let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -286,6 +289,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--requests", inline) => requests = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--concurrency", inline) => concurrency = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
+            Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -306,7 +310,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     };
     let concurrency = small(concurrency, "--concurrency")?;
     let connections = small(connections, "--connections")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections }))
+    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -372,13 +376,13 @@ mod tests {
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections| {
+        let load = |requests, concurrency, connections, migrate| {
             let trust = Trust { roots: None, insecure: true };
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections })
+            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate })
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1)));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3)));
+        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0)));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2)));
     }
 
     #[test]

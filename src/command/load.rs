@@ -22,6 +22,7 @@ struct Tally {
     /// Microseconds of each answer that was complete.
     latencies: RefCell<Vec<u32>>,
     errors: Cell<u64>,
+    moves: Cell<u64>,
     not_successful: Cell<u64>,
     first_error: RefCell<Option<String>>,
 }
@@ -49,7 +50,7 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
             let began = Instant::now();
             let workers: Vec<_> = (0..arguments.concurrency)
                 .filter_map(|number| clients.get(number % clients.len()))
-                .map(|client| handle.spawn(work(client.get(&arguments.url), tally.clone())))
+                .map(|client| handle.spawn(work(client.clone(), arguments.clone(), tally.clone())))
                 .collect();
             for worker in workers {
                 let _ = worker.await;
@@ -65,9 +66,17 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
     if tally.errors.get() + tally.not_successful.get() > 0 { Err(Failure::Quiet) } else { Ok(()) }
 }
 
-async fn work(request: RequestBuilder, tally: Rc<Tally>) {
+async fn work(client: Client, arguments: Load, tally: Rc<Tally>) {
+    let request = client.get(&arguments.url);
+    let mut asked = 0u64;
     while let Some(left) = tally.left.get().checked_sub(1) {
         tally.left.set(left);
+        asked += 1;
+        if asked.checked_rem(arguments.migrate) == Some(0) {
+            // A server that has no connection ID for it yet, or has been left by another worker just now, has given no
+            // wrong answer.
+            tally.moves.set(tally.moves.get() + u64::from(client.migrate().await.is_ok()));
+        }
         let began = Instant::now();
         match ask(&request).await {
             Ok((count, successful)) => {
@@ -115,6 +124,9 @@ impl Tally {
             );
         }
         let _ = writeln!(text, "errors {}, not 2xx {}", self.errors.get(), self.not_successful.get());
+        if self.moves.get() > 0 {
+            let _ = writeln!(text, "moves to another port {}", self.moves.get());
+        }
         if let Some(error) = &*self.first_error.borrow() {
             let _ = writeln!(text, "first error: {error}");
         }

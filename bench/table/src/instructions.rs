@@ -72,7 +72,7 @@ impl Case<'_> {
             Unit::Request => Work::Requests { count: REQUESTS[length], connections: 1, in_flight: 32, body: 1_000 },
         };
         let output = self.folder.join("callgrind.out");
-        let wrapper = vec![
+        let wrapper = [
             "valgrind".to_owned(),
             "--tool=callgrind".to_owned(),
             format!("--callgrind-out-file={}", output.display()),

@@ -279,3 +279,32 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
     let bytes: Vec<u8> = batch.datagrams().map(|datagram| datagram.payload[0]).collect();
     assert_eq!(bytes, [1, 2, 9]);
 }
+
+#[test]
+fn sockets_come_and_go_while_it_runs() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let first = loopback();
+    let (old, second) = (first.local_address(), loopback());
+    let added = second.local_address();
+    let mut new = Some(second);
+    let (machine, notify, _) = echo(handle, vec![first]);
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_nonblocking(true).unwrap();
+    executor.block_on(async {
+        for to in [old, added] {
+            peer.send_to(b"?", to).unwrap();
+            let mut buffer = [0; 4];
+            until(|| peer.recv_from(&mut buffer).is_ok_and(|(_, from)| from == to)).await;
+            // The next one has been bound all the time, and is run from now on.
+            if let Some(socket) = new.take() {
+                notify.add_socket(socket);
+                notify.remove_socket(old);
+                yield_now().await;
+                yield_now().await;
+            }
+        }
+    });
+    assert_eq!(machine.borrow().received, 2);
+    assert!(UdpSocket::bind(old).is_ok(), "the first is closed");
+}
