@@ -51,7 +51,7 @@ mod writer;
 
 pub use ::base::Bytes;
 pub use ::http::{Fields, Method, RequestHead, ResponseHead, Status};
-pub use ::runtime::{Executor, Handle};
+pub use ::runtime::{Executor, ExecutorOptions, Handle};
 pub use body::Body;
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;

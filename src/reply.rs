@@ -49,7 +49,7 @@ impl Reply {
         };
         rest.await.inspect_err(|_| {
             if self.answered {
-                self.exchange.abandon(codes::INTERNAL_ERROR)
+                self.exchange.abandon(codes::INTERNAL_ERROR);
             }
         })
     }

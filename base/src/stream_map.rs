@@ -2,11 +2,13 @@
 //!
 //! Streams of a kind are numbered one after the other, and those that live at the same time mostly have neighbouring
 //! numbers. So the low bits of the number are the place in a table, and nearly every look-up hits at once. Where two meet,
-//! the later one stands behind the earlier (linear probing); a peer that keeps chosen streams open to bring that about
-//! makes a look-up walk past at most the streams it has open. The table is in proportion to the streams that live, whatever
-//! their numbers are.
+//! one stands behind the other (linear probing, and who is farther from home goes first); a peer that keeps chosen streams
+//! open to bring that about makes a look-up walk past at most the streams it has open. The table is in proportion to the
+//! streams that live, whatever their numbers are.
 //!
-//! Invariants: at most three quarters of the places are taken; from a stream's home to its place no place is free.
+//! Invariants: at most three quarters of the places are taken; from a stream's home to its place no place is free, and
+//! nobody on the way is nearer to its own home than the stream was there. So a search may end at the first who is, and
+//! removing never walks through a long row of streams that all stand at home.
 
 use crate::StreamId;
 use alloc::vec::Vec;
@@ -108,52 +110,65 @@ impl<T> StreamMap<T> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
-    fn home(&self, id: StreamId) -> usize {
-        let kind = (id.value() & 3) as usize * (self.places.len() / 4);
-        ((id.index() as usize & self.mask()) + kind) & self.mask()
-    }
-
     const fn mask(&self) -> usize {
         self.places.len().saturating_sub(1)
     }
 
+    /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
+    const fn home(&self, id: StreamId) -> usize {
+        let kind = (id.value() & 3) as usize * (self.places.len() / 4);
+        ((id.index() as usize & self.mask()) + kind) & self.mask()
+    }
+
+    /// How far `place` is from the home of `id`, which stands there.
+    const fn distance(&self, id: StreamId, place: usize) -> usize {
+        (place + self.places.len() - self.home(id)) & self.mask()
+    }
+
     #[inline]
     fn find(&self, id: StreamId) -> Option<usize> {
-        let mut place = self.home(id);
-        // It ends: there are free places. Without any place at all it ends at once.
+        let (mut place, mut distance) = (self.home(id), 0);
+        // It ends: some place is free. Without any place at all it ends at once.
         while let Some((known, _)) = self.places.get(place)? {
             if *known == id {
                 return Some(place);
             }
-            place = (place + 1) & self.mask();
+            if self.distance(*known, place) < distance {
+                return None;
+            }
+            (place, distance) = ((place + 1) & self.mask(), distance + 1);
         }
         None
     }
 
-    /// Puts a stream that is not there at the first free place from its home on.
+    /// Puts a stream that is not there at its home, or behind it: whoever is farther from home has the place.
     fn put(&mut self, id: StreamId, value: T) {
-        let mut place = self.home(id);
-        while let Some(Some(_)) = self.places.get(place) {
-            place = (place + 1) & self.mask();
+        let (mut place, mut distance) = (self.home(id), 0);
+        let mut homeless = (id, value);
+        while let Some(Some((known, _))) = self.places.get(place) {
+            let known = self.distance(*known, place);
+            if known < distance
+                && let Some(Some(entry)) = self.places.get_mut(place)
+            {
+                core::mem::swap(entry, &mut homeless);
+                distance = known;
+            }
+            (place, distance) = ((place + 1) & self.mask(), distance + 1);
         }
         if let Some(free) = self.places.get_mut(place) {
-            *free = Some((id, value));
+            *free = Some(homeless);
         }
     }
 
-    /// `gap` is free now: those behind it that could not have it before move up.
+    /// `gap` is free now: those behind it that are away from home move up, as far as they stand in a row.
     fn close_gap(&mut self, mut gap: usize) {
-        let mask = self.mask();
-        let distance = |from: usize, to: usize| (to + mask + 1 - from) & mask;
-        let mut place = (gap + 1) & mask;
-        while let Some(Some((id, _))) = self.places.get(place) {
-            // It may stand anywhere from its home on, so it moves only if the gap is not before its home.
-            if distance(gap, place) <= distance(self.home(*id), place) {
-                self.places.swap(gap, place);
-                gap = place;
+        loop {
+            let next = (gap + 1) & self.mask();
+            match self.places.get(next) {
+                Some(Some((id, _))) if self.distance(*id, next) > 0 => self.places.swap(gap, next),
+                _ => return,
             }
-            place = (place + 1) & mask;
+            gap = next;
         }
     }
 
@@ -189,6 +204,14 @@ mod tests {
             assert_eq!(map.get(id(*key)), Some(value));
         }
         assert!(map.len() * 4 <= map.places.len() * 3);
+        for (place, entry) in map.places.iter().enumerate() {
+            let Some((id, _)) = entry else { continue };
+            for back in 1..=map.distance(*id, place) {
+                let before = (place + map.places.len() - back) & map.mask();
+                let (known, _) = map.places[before].as_ref().expect("no free place on the way");
+                assert!(map.distance(*known, before) >= map.distance(*id, place) - back);
+            }
+        }
     }
 
     /// Numbers that collide in every way, inserted and removed as a generator says, beside a map that is known to be right.

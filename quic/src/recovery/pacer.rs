@@ -187,6 +187,59 @@ mod tests {
         }
     }
 
+    /// Whoever waits wakes up for a millisecond's worth, or half a bucket, less what is there already.
+    #[test]
+    fn a_wait_is_for_a_burst() {
+        let wait = |window: u64, slow_start: bool| {
+            let pace = pace(window, 100, slow_start);
+            let mut pacer = Pacer::new();
+            while pacer.deadline(at(7), 1200, &pace).is_none() {
+                pacer.on_sent(1200);
+            }
+            pacer.deadline(at(7), 1200, &pace).unwrap() - at(7)
+        };
+        // 100 bytes a microsecond; of the bucket of 100,000 are 400 left, and half of it is wanted.
+        assert_eq!(wait(8_000_000, false), Duration::from_micros(496));
+        // 20 bytes a microsecond; of 40,000 are 400 left, and a millisecond brings as much as half the bucket.
+        assert_eq!(wait(1_600_000, false), Duration::from_micros(980));
+        // 2 bytes a microsecond; nothing is left of 12,000, and a millisecond brings 2,000.
+        assert_eq!(wait(160_000, false), Duration::from_micros(1000));
+        // 8/5 of the rate.
+        assert_eq!(wait(160_000, true), Duration::from_micros(1000));
+        // A packet is more than a millisecond's worth.
+        assert_eq!(wait(16_000, false), Duration::from_micros(6000));
+        assert_eq!(wait(16_000, true), Duration::from_micros(3750));
+    }
+
+    /// Asked more often than a byte takes, the bucket fills all the same.
+    #[test]
+    fn parts_of_a_byte_are_not_lost() {
+        // 16,250 bytes in a second: one in 61.5 us.
+        let pace = pace(13_000, 1000, false);
+        let mut pacer = Pacer::new();
+        for _ in 0..10 {
+            assert_eq!(pacer.deadline(at(0), 1200, &pace), None);
+            pacer.on_sent(1200);
+        }
+        let ready = (1..).find(|step| pacer.deadline(at(step * 10), 1200, &pace).is_none()).unwrap();
+        // Each byte waits for the next question: 70 us.
+        assert!((7_380..=8_400).contains(&ready), "{ready}");
+    }
+
+    #[test]
+    fn a_window_of_more_than_a_burst_is_paced() {
+        let paced = pace(12_001, 333, true);
+        let mut pacer = Pacer::new();
+        (0..10).for_each(|_| {
+            assert_eq!(pacer.deadline(at(0), 1200, &paced), None);
+            pacer.on_sent(1200);
+        });
+        assert!(pacer.deadline(at(0), 1200, &paced).is_some());
+        // A while without pacing begins anew with a full bucket.
+        assert_eq!(pacer.deadline(at(0), 1200, &pace(12_000, 333, true)), None);
+        assert_eq!(pacer.deadline(at(0), 1200, &paced), None);
+    }
+
     #[test]
     fn an_idle_bucket_does_not_overflow() {
         let pace = pace(u64::MAX, 50, false);

@@ -58,11 +58,10 @@ fn from_std(replacement: &str) -> String {
         ("Box::", "::active::Box::"),
         ("Arc::", "::active::Arc::"),
         ("String::", "::active::String::"),
-        ("::std::", "::active::std::"),
     ] {
         text = text.replace(name, full);
     }
-    text.replace("::active::::active::", "::active::")
+    text
 }
 
 fn has_let(expression: &syn::Expr) -> bool {
