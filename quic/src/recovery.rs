@@ -430,6 +430,22 @@ impl Recovery {
         left
     }
 
+    /// A path that was left is forgotten: what was sent on it and is open comes out as lost, without a word to congestion
+    /// control. Else a peer that never acknowledges could have a window's worth remembered for each of its addresses.
+    pub fn on_path_forgotten(&mut self, left: &LeftPath, out: &mut Outcome) {
+        let sent = &mut self.spaces[PacketNumberSpace::ApplicationData].sent;
+        let count = sent.give_up(left.number, &mut out.lost);
+        sent.settle(|_| {});
+        out.lost_packets += count;
+        self.stats.lost_packets += count;
+    }
+
+    /// Whether a challenge may go although the window is full. There are few, at times of our own choice; but a peer whose
+    /// address changes with every packet asks for one each time, so they end at twice the window.
+    pub fn may_exceed_window(&self) -> bool {
+        self.bytes_in_flight() < self.congestion_window().saturating_mul(2)
+    }
+
     /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
     /// window stay (RFC 9000 section 9.4), what is known of the size does not.
     pub fn on_rebound(&mut self, max_datagram_size: usize) {

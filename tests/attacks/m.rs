@@ -461,7 +461,6 @@ fn m12_what_is_coalesced_with_garbage_is_skipped_and_leaves_nothing() {
 
 /// Good packets of one connection, each from another place.
 #[test]
-#[ignore = "fails: what was sent on paths that were left again is remembered without bound, 64 bytes a packet"]
 fn m13_packets_from_a_million_ports() {
     let mut peer = flooded(Server, Config::default());
     let mut meter = Meter::start();

@@ -18,6 +18,7 @@ use crate::path::others::OtherPath;
 use crate::path::path::Path;
 use crate::path::validation::Proof;
 use crate::trace::Trace;
+use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header;
 use crate::wire::packet_number::PacketNumberSpace;
@@ -194,6 +195,15 @@ impl Connection {
         self.drop_other(now, 0);
     }
 
+    /// What was sent on paths that are forgotten is sent again on the one in use.
+    pub(super) fn settle_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
+        for left in core::mem::take(&mut self.others.forgotten) {
+            turn.scratch.outcome.clear();
+            self.recovery.on_path_forgotten(&left, &mut turn.scratch.outcome);
+            self.recovered(turn, PacketNumberSpace::ApplicationData);
+        }
+    }
+
     /// The place of a path that the peer has used, as an authenticated packet shows. Only a server makes new ones: a client
     /// knows its own addresses.
     fn path_of(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) -> Option<&mut OtherPath> {
@@ -257,6 +267,7 @@ impl Connection {
         // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
         let congestion = if self.side == Side::Server && path.differs_by_port_only(&self.path) {
             self.recovery.on_rebound(mtu);
+            self.others.forgotten.extend(congestion);
             None
         } else {
             Some(self.recovery.on_path_changed(congestion, mtu))
@@ -274,18 +285,19 @@ impl Connection {
 
     fn push_other(&mut self, now: Instant, other: OtherPath) {
         if let Some(gone) = self.others.push(other) {
-            self.forget(now, &gone);
+            self.forget(now, gone);
         }
     }
 
     fn drop_other(&mut self, now: Instant, index: usize) {
         if let Some(gone) = self.others.remove(index) {
-            self.forget(now, &gone);
+            self.forget(now, gone);
         }
     }
 
     /// RFC 9000 s5.1.2: an ID that no path uses any more is retired.
-    fn forget(&mut self, now: Instant, gone: &OtherPath) {
+    fn forget(&mut self, now: Instant, gone: OtherPath) {
+        self.others.forgotten.extend(gone.congestion);
         if gone.is_goal {
             self.events.push_back(Event::MigrationFailed(gone.path.four_tuple));
         }

@@ -273,7 +273,7 @@ impl Connection {
     }
 
     /// RFC 9000 s9.3: the newest packet that is more than a probe says where the peer is, and to which ID it sends.
-    fn follow_peer(&mut self, turn: &Turn<'_>, arrival: Arrival<'_>) {
+    fn follow_peer(&mut self, turn: &mut Turn<'_>, arrival: Arrival<'_>) {
         if !self.lifecycle.is_open() {
             return;
         }
@@ -282,6 +282,7 @@ impl Connection {
             None => self.path.local_id = arrival.destination(),
             Some(elsewhere) if self.side == Side::Server => {
                 self.on_peer_moved(turn.now, elsewhere, arrival.destination());
+                self.settle_forgotten_paths(turn);
             }
             Some(_) => {}
         }

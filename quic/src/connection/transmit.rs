@@ -36,6 +36,7 @@ impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
+        self.settle_forgotten_paths(turn);
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
             Lifecycle::Closing(closing) if closing.is_pending() => return self.transmit_close(turn, buffer),
@@ -117,7 +118,9 @@ impl Connection {
                     || self.path.validation.wants_to_send()
                     || self.local_ids.wants_to_send()
                     || self.peer_ids.wants_to_send()));
-        let challenge = id == PacketNumberSpace::ApplicationData && self.path.validation.wants_challenge();
+        let challenge = id == PacketNumberSpace::ApplicationData
+            && self.path.validation.wants_challenge()
+            && self.recovery.may_exceed_window();
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
 

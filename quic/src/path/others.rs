@@ -34,6 +34,9 @@ pub struct OtherPath {
 #[derive(Default)]
 pub struct OtherPaths {
     list: Vec<OtherPath>,
+    /// The congestion control of paths that have gone, until what was sent on them is given up: at once, or with the next
+    /// transmission.
+    pub forgotten: Vec<LeftPath>,
 }
 
 impl OtherPaths {

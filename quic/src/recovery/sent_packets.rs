@@ -252,16 +252,38 @@ impl SentPackets {
         (self.packets.len(), self.frames.len())
     }
 
-    /// Takes out what is settled behind an open packet, and the older half of what is not in flight. Copies what remains:
-    /// as this is done once in many packets, the cost for each is small.
+    /// Takes out what was sent on `path` and is open, wherever it stands; its frames are appended to `lost`. Gives how many
+    /// packets that are. Copies what remains.
+    pub fn give_up(&mut self, path: u16, lost: &mut Vec<SentFrame>) -> u64 {
+        let (frames, frames_start) = (&self.frames, self.frames_start);
+        let is_given_up = |packet: &Entry| packet.fate == Fate::Open && packet.path == path;
+        for packet in self.packets.iter().filter(|packet| is_given_up(packet)) {
+            extend(lost, frames, frames_start, packet.frames..packet.frames + u64::from(packet.frame_count));
+        }
+        let before = self.packets.len();
+        self.take_out(is_given_up);
+        (before - self.packets.len()) as u64
+    }
+
+    /// Takes out the older half of what is not in flight. As this is done once in many packets, the cost for each is small.
     fn forget_not_in_flight(&mut self) {
         let mut forget = MAX_NOT_IN_FLIGHT / 2;
+        self.take_out(|packet| {
+            let goes = packet.fate == Fate::Open && !packet.in_flight && forget > 0;
+            forget -= usize::from(goes);
+            goes
+        });
+    }
+
+    /// Takes out the open packets that `goes` names, and copies what remains.
+    fn take_out(&mut self, mut goes: impl FnMut(&Entry) -> bool) {
         let mut write = 0;
-        let (frames, frames_start, not_in_flight) = (&mut self.frames, self.frames_start, &mut self.not_in_flight);
+        let (frames, frames_start) = (&mut self.frames, self.frames_start);
+        let (not_in_flight, ack_eliciting) = (&mut self.not_in_flight, &mut self.ack_eliciting);
         self.packets.retain_mut(|packet| {
-            if packet.fate == Fate::Open && !packet.in_flight && forget > 0 {
-                forget -= 1;
-                *not_in_flight -= 1;
+            if goes(packet) {
+                *not_in_flight -= usize::from(!packet.in_flight);
+                *ack_eliciting -= usize::from(packet.ack_eliciting);
                 return false;
             }
             let read = (packet.frames - frames_start) as usize;

@@ -1,22 +1,11 @@
 //! Datagrams of no connection: stateless resets sent (A8), Version Negotiation sent and received (S10, S11).
 
 use adversary::{Options, PLAIN, Peer, Stage, Tweak};
-use base::Random;
 use base::Side::Server;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::OneRtt;
 use quic::wire::transport_parameters::TransportParameters;
-use sim::SeededRandom;
 use std::rc::Rc;
-
-fn short(len: usize, seed: u64) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    SeededRandom::new(seed).fill(&mut bytes);
-    if let Some(first) = bytes.first_mut() {
-        *first = *first & 0x3f | 0x40;
-    }
-    bytes
-}
 
 /// RFC 9000 section 10.3: a server that has lost everything but its secret resets the connections of its former life with
 /// the tokens that it gave then.
