@@ -14,7 +14,7 @@ use h3::over_quic::OverQuic;
 use http::RequestHead;
 use quic::{CloseReason, ConnectionHandle};
 use runtime::executor::yield_now;
-use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket, clock};
+use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -180,10 +180,17 @@ impl Link {
         }
     }
 
-    /// Works with the endpoint as a whole.
+    /// Works with the endpoint as a whole. Here connections begin and end, so the time is the true one.
     pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, base::Instant) -> R) -> Option<R> {
+        self.with_endpoint_at(self.handle.read_clock(), call)
+    }
+
+    fn with_endpoint_at<R>(
+        &self,
+        now: base::Instant,
+        call: impl FnOnce(&mut Endpoint, base::Instant) -> R,
+    ) -> Option<R> {
         let mut endpoint = self.machine.try_borrow_mut().ok()?;
-        let now = self.handle.now();
         let result = call(&mut endpoint, now);
         self.deliver_all(&mut endpoint, now);
         drop(endpoint);
@@ -191,13 +198,13 @@ impl Link {
         Some(result)
     }
 
-    /// Works with one connection; `None` if it is over.
+    /// Works with one connection; `None` if it is over. The clock is not read: this is done several times for each request.
     pub(crate) fn with<R>(
         &self,
         handle: ConnectionHandle,
         call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
-        self.with_endpoint(|endpoint, now| endpoint.with(now, handle, call)).flatten()
+        self.with_endpoint_at(self.handle.now(), |endpoint, now| endpoint.with(now, handle, call)).flatten()
     }
 
     /// Keeps account of a connection that this side began.
@@ -444,7 +451,7 @@ impl Drop for Link {
     /// Peers are told, if the executor goes on for long enough.
     fn drop(&mut self) {
         if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
-            close_all(&mut endpoint, &self.handles());
+            close_all(&mut endpoint, self.handle.read_clock(), &self.handles());
         }
         self.end_all();
         self.notify();
@@ -463,8 +470,7 @@ impl Drop for Link {
 pub(crate) const FAREWELL_TURNS: usize = 4;
 
 /// Closes connections without a complaint.
-pub(crate) fn close_all(endpoint: &mut Endpoint, handles: &[ConnectionHandle]) {
-    let now = clock::now();
+pub(crate) fn close_all(endpoint: &mut Endpoint, now: base::Instant, handles: &[ConnectionHandle]) {
     for handle in handles {
         if let Some(connection) = endpoint.quic_mut().connection_mut(*handle) {
             connection.close(now, VarInt::from_u32(codes::NO_ERROR), b"");

@@ -96,7 +96,7 @@ impl Pool {
     pub(crate) async fn close(&self) {
         for (_, slot) in self.slots.borrow_mut().drain() {
             if let Slot::Open(connected) = slot {
-                connected.link.with_endpoint(|endpoint, _| close_all(endpoint, &[connected.handle]));
+                connected.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &[connected.handle]));
             }
         }
         for _ in 0..FAREWELL_TURNS {

@@ -142,7 +142,7 @@ impl Server {
     /// Closes what is open, and lets the driver say so.
     async fn close(&self) {
         let handles = self.link.handles();
-        self.link.with_endpoint(|endpoint, _| close_all(endpoint, &handles));
+        self.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &handles));
         self.link.farewell().await;
         self.link.stop();
     }

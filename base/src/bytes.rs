@@ -84,6 +84,15 @@ impl Bytes {
         front
     }
 
+    /// The capacity of the memory if this goes to the end of what was written there: of the parts that a value was split
+    /// into, that is the last one only.
+    pub fn capacity_of_last_part(&self) -> Option<usize> {
+        match &self.storage {
+            Storage::Shared(home) if self.range.end == home.len() => Some(home.capacity()),
+            Storage::Shared(_) | Storage::Static(_) => None,
+        }
+    }
+
     /// Whether nobody else refers to this memory, so that [`reclaim`](Bytes::reclaim) would give it.
     pub fn is_unique(&self) -> bool {
         matches!(&self.storage, Storage::Shared(home) if Arc::strong_count(home) == 1)
@@ -277,6 +286,19 @@ mod tests {
         assert_eq!(*again.freeze(), *b"defg");
         assert!(Bytes::from_static(b"x").reclaim().is_err());
         assert!(Buffer::default().freeze().is_empty());
+    }
+
+    #[test]
+    fn one_part_is_the_last() {
+        let mut buffer = Buffer::with_capacity(100);
+        buffer.extend_from_slice(b"abcdef");
+        let mut rest = buffer.freeze();
+        assert!(rest.capacity_of_last_part().is_some_and(|capacity| capacity >= 100));
+        let first = rest.split_to(2);
+        let second = rest.split_to(2);
+        let parts = [first, second, rest].map(|part| part.capacity_of_last_part().is_some());
+        assert_eq!(parts, [false, false, true]);
+        assert_eq!(Bytes::from_static(b"x").capacity_of_last_part(), None);
     }
 
     #[test]

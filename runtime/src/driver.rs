@@ -18,7 +18,6 @@ use std::task::{Context, Poll, Waker};
 
 use base::{Duration, FourTuple, Instant, Machine, Transmit};
 
-use crate::clock;
 use crate::executor::{Handle, Sleep, Watched};
 use crate::offload::MAX_SEND;
 use crate::udp::{ReceiveBatch, UdpSocket};
@@ -31,8 +30,8 @@ const RECEIVE_DATAGRAMS: usize = 64;
 const TRANSMIT_CALLS: usize = 64;
 /// Bytes after which a turn sends no more.
 const TRANSMIT_BYTES: usize = 256 << 10;
-/// For so long a socket may report nothing but errors until it counts as broken. A report about an earlier datagram is no
-/// error of the socket, and the next datagram ends them; a system short of memory gets over it.
+/// For so long a socket may report nothing but errors until it counts as broken. A report about an earlier datagram comes
+/// once, and then that there is nothing; a system short of memory gets over it.
 const ERRORS_TOLERATED: Duration = Duration::from_secs(5);
 /// A machine whose deadline lies in the past, turn after turn, is called this seldom, rather than taking a whole processor.
 const OVERDUE_PAUSE: Duration = Duration::from_millis(1);
@@ -167,7 +166,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     fn turn(&mut self, context: &mut Context<'_>) -> io::Result<Left> {
         // Until just before transmitting, a notification has nothing to add to this turn.
         self.notice.notified.set(true);
-        let now = clock::now();
+        let now = self.handle.read_clock();
         self.change_sockets()?;
         let mut progress = self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
@@ -177,7 +176,9 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         *self.notice.waker.borrow_mut() = Some(context.waker().clone());
         self.notice.notified.set(false);
         let unsent = self.transmit(now, context);
-        let more = left == Left::Something || unsent == Left::Something;
+        // Asked for during this turn: nobody will wake this task for it.
+        let changes = !self.notice.changes.borrow().is_empty();
+        let more = changes || left == Left::Something || unsent == Left::Something;
         Ok(if more { Left::Something } else { self.set_timer(now, context) })
     }
 
@@ -227,7 +228,10 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                             socket.clear_readable();
                         }
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.clear_readable(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.errors_since = None;
+                        socket.clear_readable();
+                    }
                     Err(error) => {
                         let since = *self.errors_since.get_or_insert(now);
                         self.notice.last_error.set(Some(error.kind()));

@@ -167,9 +167,15 @@ impl Handle {
         Watched::new(self.core.clone(), inner)
     }
 
-    /// The time when this turn of the executor began: no clock is read.
+    /// The time as it was read last, by the executor when its turn began or by somebody since: no clock is read. It lies
+    /// back as far as tasks have worked since, and never before what a machine was told.
     pub fn now(&self) -> Instant {
         self.core.now()
+    }
+
+    /// Reads the clock, for everybody.
+    pub fn read_clock(&self) -> Instant {
+        self.core.read_clock()
     }
 
     /// Waits until `deadline`.

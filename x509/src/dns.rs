@@ -81,6 +81,16 @@ fn is_number(label: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// RFC 1035 section 2.3.4, as text: 253 bytes, of 63 at most between dots.
+    #[test]
+    fn names_have_a_length() {
+        let label = |length: usize| "a".repeat(length);
+        let name = |last: usize| alloc::format!("{0}.{0}.{0}.{1}", label(63), label(last));
+        for (name, want) in [(name(61), true), (name(62), false), (label(63), true), (label(64), false)] {
+            assert_eq!(matches(name.as_bytes(), name.as_bytes()), want, "{} bytes", name.len());
+        }
+    }
+
     #[test]
     fn the_table_of_matches() {
         for (presented, wanted, want) in [

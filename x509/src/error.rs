@@ -192,3 +192,30 @@ impl fmt::Display for Rule {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn only_the_clock_is_about_time() {
+        let subject = || String::from("somebody");
+        assert!(Error::Expired { subject: subject(), not_after: 0 }.is_about_time());
+        assert!(Error::NotYetValid { subject: subject(), not_before: 0 }.is_about_time());
+        assert!(!Error::BadSignature { subject: subject() }.is_about_time());
+        assert!(!Error::NoCertificate.is_about_time());
+    }
+
+    #[test]
+    fn errors_tell_a_person_what_to_look_at() {
+        let mismatch =
+            |presented, more| Error::NameMismatch { expected: String::from("a"), presented, more }.to_string();
+        assert_eq!(mismatch(vec![], 0), "certificate is for no name that can be checked, not a");
+        assert_eq!(mismatch(vec!["b".into(), "c".into()], 0), "certificate is for b, c, not a");
+        assert_eq!(mismatch(vec!["b".into()], 7), "certificate is for b and 7 more, not a");
+        let rule = Error::Rule { subject: String::from("a"), rule: Rule::Version };
+        assert_eq!(rule.to_string(), "certificate of a: it is not of version 3");
+    }
+}

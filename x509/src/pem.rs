@@ -39,6 +39,8 @@ mod tests {
         assert_eq!(load_private_key_pem(pem), Ok((PrivateKeyFormat::Pkcs8, [1, 2].to_vec())));
         let pem = b"-----BEGIN EC PRIVATE KEY-----\nAQI=\n-----END EC PRIVATE KEY-----\n";
         assert_eq!(load_private_key_pem(pem), Ok((PrivateKeyFormat::Sec1, [1, 2].to_vec())));
+        let pem = b"-----BEGIN RSA PRIVATE KEY-----\nAQI=\n-----END RSA PRIVATE KEY-----\n";
+        assert_eq!(load_private_key_pem(pem), Ok((PrivateKeyFormat::Pkcs1, [1, 2].to_vec())));
     }
 
     #[test]

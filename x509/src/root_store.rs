@@ -80,3 +80,65 @@ impl RootStore {
         self.by_subject.get(subject).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::{IssueRequest, self_signed};
+    use alloc::string::String;
+    use alloc::{format, vec};
+
+    fn certificate(name: &str, serial: u8) -> CertificateDer<'static> {
+        let key = crypto_ring::generate_key(crypto::KeyKind::Ed25519).expect("a key");
+        let request = IssueRequest {
+            names: vec![String::from(name)],
+            not_before_unix: 1_795_000_000,
+            lifetime_seconds: 1000,
+            serial: [serial; 16],
+            is_authority: true,
+        };
+        self_signed(&crypto_ring::PROVIDER, &key, &request).expect("a certificate").certificate
+    }
+
+    fn pem(der: &[u8]) -> String {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for chunk in der.chunks(3) {
+            let bits = (0..3).fold(0, |bits, index| bits << 8 | u32::from(chunk.get(index).copied().unwrap_or(0)));
+            for index in 0..4 {
+                let digit = ALPHABET[(bits >> (18 - 6 * index) & 63) as usize];
+                text.push(if index > chunk.len() { '=' } else { char::from(digit) });
+            }
+        }
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
+    #[test]
+    fn each_anchor_counts_once() {
+        let mut roots = RootStore::new();
+        assert_eq!((roots.len(), roots.is_empty()), (0, true));
+        let (one, other, namesake) = (certificate("One", 1), certificate("Other", 2), certificate("One", 3));
+        for (der, len) in [(&one, 1), (&one, 1), (&other, 2), (&namesake, 3), (&namesake, 3), (&one, 3)] {
+            roots.add_der(der).expect("a certificate");
+            assert_eq!((roots.len(), roots.is_empty()), (len, false));
+        }
+        let subject = Certificate::parse(&one).expect("a certificate").subject().canonical();
+        assert_eq!(roots.of_subject(&subject), [one, namesake]);
+        assert!(roots.add_der(b"none").is_err() && roots.len() == 3);
+    }
+
+    #[test]
+    fn a_text_is_taken_whole_or_not_at_all_and_a_bundle_as_far_as_it_goes() {
+        let (one, other) = (pem(&certificate("One", 1)), pem(&certificate("Other", 2)));
+        let mut roots = RootStore::new();
+        assert_eq!(roots.add_pem(format!("{one}{other}").as_bytes()), Ok(2));
+        assert_eq!(roots.len(), 2);
+        // The first is new and good, the second is no certificate.
+        let mixed = format!("{}{}{one}", pem(&certificate("Third", 3)), pem(&[1, 2, 3, 4]));
+        assert!(roots.add_pem(mixed.as_bytes()).is_err() && roots.len() == 2);
+        assert!(roots.add_pem(b"nothing").is_err());
+        assert_eq!(roots.add_bundle(mixed.as_bytes()), Bundle { added: 2, skipped: 1 });
+        assert_eq!(roots.len(), 3, "one of them was known");
+        assert_eq!(roots.add_bundle(b"nothing"), Bundle { added: 0, skipped: 0 });
+    }
+}

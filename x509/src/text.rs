@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn peer_text_is_escaped_and_bounded() {
         assert_eq!(escaped("a\0b\u{1b}[31m\n\u{202e}"), "a\\0b\\u{1b}[31m\\n\\u{202e}");
+        assert_eq!(escaped("it's \"so\""), "it's \"so\"", "quotes harm nobody");
         assert_eq!(escaped_bytes(&[b'a', 0xff]), "a\u{fffd}");
+        // Characters of four bytes, one more than are kept: the cut is seen.
+        assert_eq!(escaped_bytes("\u{1f600}".repeat(256).as_bytes()), format!("{}...", "\u{1f600}".repeat(255)));
         assert_eq!(escaped_bytes(&[b'a'; 100_000]), format!("{}...", "a".repeat(255)));
     }
 }

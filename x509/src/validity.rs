@@ -90,6 +90,13 @@ mod tests {
         assert_eq!(parse(tag::GENERALIZED_TIME, "20500101000000Z"), Some(2_524_608_000));
         assert_eq!(parse(tag::GENERALIZED_TIME, "99991231235959Z"), Some(253_402_300_799));
         assert_eq!(parse(tag::UTC_TIME, "240229000000Z"), Some(1_709_164_800));
+        // Every fourth year is longer, but of the last years of centuries only every fourth.
+        assert_eq!(parse(tag::GENERALIZED_TIME, "20000229000000Z"), Some(951_782_400));
+        assert_eq!(parse(tag::UTC_TIME, "960229000000Z"), Some(825_552_000));
+        for year in ["1900", "2100", "2200", "2023", "2026"] {
+            assert_eq!(parse(tag::GENERALIZED_TIME, &alloc::format!("{year}0229000000Z")), None, "{year}");
+            assert!(parse(tag::GENERALIZED_TIME, &alloc::format!("{year}0228000000Z")).is_some(), "{year}");
+        }
         for text in [
             "",
             "Z",

@@ -563,3 +563,142 @@ fn a_steady_transfer_keeps_its_memory() {
     }
     assert!(held.iter().all(|held| *held == (0, 0)));
 }
+
+#[test]
+fn totals_are_counted() {
+    let mut recovery = confirmed();
+    (0..6).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    // On another path, where nothing is in flight: it can be acknowledged, and counts for nothing else.
+    recovery.on_sent_elsewhere(ApplicationData, SentPacket { in_flight: false, ..packet(6, at(0)) });
+    assert_eq!((recovery.stats().sent_packets, recovery.bytes_in_flight()), (7, 6 * 1200));
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(4, 4)], ms(0)).unwrap();
+    assert!(out.newly_acked_ack_eliciting);
+    assert_eq!(recovery.largest_acked(ApplicationData), Some(number(4)));
+    assert_eq!(recovery.largest_acked(Handshake), None);
+    let stats = recovery.stats();
+    assert_eq!((stats.acked_packets, stats.lost_packets, stats.lost_bytes), (1, 2, 2400));
+    assert!(ack(&mut recovery, at(10), ApplicationData, &[(6, 6)], ms(0)).is_ok());
+    let deadline = recovery.deadline().unwrap();
+    recovery.on_timeout(deadline, &mut Outcome::new());
+    assert_eq!((recovery.stats().lost_packets, recovery.stats().probe_timeouts), (5, 0));
+    send(&mut recovery, at(100), ApplicationData, 7);
+    // RFC 9002 s6.2: a timer that fires too early asks for nothing.
+    assert_eq!(recovery.on_timeout(at(101), &mut Outcome::new()), Timeout::Nothing);
+    let deadline = recovery.deadline().unwrap();
+    assert!(matches!(recovery.on_timeout(deadline, &mut Outcome::new()), Timeout::Probe { .. }));
+    assert_eq!(recovery.stats().probe_timeouts, 1);
+}
+
+/// RFC 9000 section 21.4: the newest few are remembered, and no more.
+#[test]
+fn skipped_numbers_are_remembered() {
+    let mut recovery = confirmed();
+    for value in 0..40 {
+        if value % 2 == 0 {
+            recovery.on_skipped(ApplicationData, number(value));
+        } else {
+            send(&mut recovery, at(0), ApplicationData, value);
+        }
+    }
+    assert_eq!(recovery.spaces[ApplicationData].skipped.len(), MAX_SKIPPED);
+    for value in (24..40).step_by(2) {
+        let result = ack(&mut recovery, at(1), ApplicationData, &[(value, value)], ms(0));
+        assert_eq!(result, Err(Violation::AckOfSkippedPacket), "{value}");
+    }
+    assert!(ack(&mut recovery, at(1), ApplicationData, &[(39, 39)], ms(0)).is_ok());
+}
+
+/// RFC 9002 section 7.3.2: only what was sent after the recovery period began lets the window grow again.
+#[test]
+fn what_was_sent_when_recovery_began_earns_nothing() {
+    let mut recovery = confirmed();
+    (0..5).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(10), ApplicationData, &[(3, 3)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 6000);
+    // Whole windows of bytes, at the very moment and a moment later.
+    (5..11).for_each(|value| send(&mut recovery, at(10), ApplicationData, value));
+    ack(&mut recovery, at(20), ApplicationData, &[(5, 10)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 6000);
+    (11..17).for_each(|value| send(&mut recovery, at(21), ApplicationData, value));
+    ack(&mut recovery, at(30), ApplicationData, &[(11, 16)], ms(0)).unwrap();
+    assert!(recovery.congestion_window() > 6000);
+}
+
+#[test]
+fn timeouts_before_any_sample() {
+    // RFC 9002 s6.2.2: 333 + 4 * 166.5 ms, and the delay that the peer may add.
+    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    assert_eq!(recovery.initial_pto(), ms(999 + 25));
+    recovery.set_max_ack_delay(ms(100));
+    assert_eq!(recovery.initial_pto(), ms(999 + 100));
+    // s6.2.2.1: a client waits for a server that may not send, until it knows that the server may.
+    assert!(recovery.deadline().is_some());
+    recovery.set_peer_completed_address_validation();
+    assert_eq!(recovery.deadline(), None);
+}
+
+/// RFC 9002 section 7.7: a window larger than a burst is spread over the round trip.
+#[test]
+fn a_grown_window_is_paced() {
+    let mut recovery = confirmed();
+    (0..10).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    assert_eq!(recovery.pacing_deadline(at(0), 1200), None);
+    ack(&mut recovery, at(100), ApplicationData, &[(0, 9)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 24_000);
+    for value in 10..20 {
+        assert_eq!(recovery.pacing_deadline(at(100), 1200), None);
+        send(&mut recovery, at(100), ApplicationData, value);
+    }
+    // In slow start twice the window in a round trip: 480 bytes a millisecond, 1200 of them in 2.5.
+    assert_eq!(recovery.pacing_deadline(at(100), 1200), Some(Instant::from_nanos(102_500_000)));
+    // Without it 5/4 of half the window: 150 bytes a millisecond; the whole window is a burst then.
+    ack(&mut recovery, at(200), ApplicationData, &[(15, 15)], ms(0)).unwrap();
+    assert_eq!((recovery.congestion_window(), recovery.pacing_deadline(at(200), 1200)), (12_000, None));
+}
+
+/// RFC 9002 section 7.6.2: a period of persistent congestion begins and ends with packets that ask for acknowledgment; a
+/// probe of the path's size is lost for reasons of its own (RFC 9000 section 14.4).
+#[test]
+fn probes_of_the_size_do_not_establish_persistent_congestion() {
+    for (probes, persistent) in [(0, true), (1, true), (2, false)] {
+        let mut recovery = confirmed();
+        recovery.set_max_ack_delay(ms(1400));
+        recovery.set_max_datagram_size(1400);
+        send(&mut recovery, at(0), ApplicationData, 1);
+        ack(&mut recovery, at(200), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+        for (value, time) in [(2, 999), (3, 1999), (4, 3000), (5, 4000), (6, 5000), (7, 6000), (8, 8000), (9, 12_000)] {
+            let packet = SentPacket { mtu_probe: value < 2 + probes, ..packet(value, at(time)) };
+            recovery.on_sent(at(time), ApplicationData, packet, &[SentFrame::MaxData(value)]);
+        }
+        // Of 8 and 3 are six seconds and a millisecond, of 8 and 4 five.
+        let out = ack(&mut recovery, at(12_200), ApplicationData, &[(9, 9), (1, 1)], ms(0)).unwrap();
+        assert_eq!(out.persistent_congestion, persistent, "{probes}");
+        assert_eq!(recovery.stats().persistent_congestions, u64::from(persistent));
+        // Two packets of the size that the path has now.
+        assert_eq!(recovery.congestion_window() == 2800, persistent);
+    }
+}
+
+#[test]
+fn what_a_probe_carries_is_that_of_usual_packets() {
+    let mut recovery = confirmed();
+    let sent = [(0, true, true), (1, false, false), (2, true, false), (3, true, false)];
+    for (value, ack_eliciting, mtu_probe) in sent {
+        let packet = SentPacket { ack_eliciting, mtu_probe, ..packet(value, at(0)) };
+        recovery.on_sent(at(0), ApplicationData, packet, &[SentFrame::MaxData(value)]);
+    }
+    let frames = |older| data(&recovery.unacked_frames(ApplicationData, older).collect::<Vec<_>>());
+    assert_eq!((frames(0), frames(1), frames(2)), (vec_of(2..3), vec_of(3..4), vec_of(0..0)));
+}
+
+#[test]
+fn a_cleared_outcome_keeps_its_memory_alone() {
+    let mut out = Outcome::new();
+    out.acked.extend([SentFrame::MaxData(1); 10]);
+    out.lost.extend([SentFrame::MaxData(2); 20]);
+    (out.lost_packets, out.persistent_congestion, out.acked_mtu_probe) = (3, true, Some(1400));
+    let capacity = (out.acked.capacity(), out.lost.capacity());
+    out.clear();
+    assert_eq!(out, Outcome::new());
+    assert_eq!((out.acked.capacity(), out.lost.capacity()), capacity);
+}

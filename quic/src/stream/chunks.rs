@@ -27,12 +27,13 @@ impl Chunks {
         }
         let unused = self.lent.iter().rposition(Bytes::is_unique);
         let reclaimed = unused.and_then(|index| self.lent.swap_remove(index).reclaim().ok());
-        reclaimed.filter(|buffer| buffer.capacity() == CHUNK).unwrap_or_else(|| Buffer::with_capacity(CHUNK))
+        reclaimed.unwrap_or_else(|| Buffer::with_capacity(CHUNK))
     }
 
-    /// The application was handed `bytes`. Small pieces are not worth remembering.
+    /// The application was handed `bytes`. Of a chunk that is handed out in parts the last part is remembered, and no other:
+    /// two views of one chunk here would each keep the other from ever being the only one.
     pub fn lend(&mut self, bytes: &Bytes) {
-        if bytes.len() > CHUNK / 4 && self.lent.len() < MAX_LENT {
+        if bytes.capacity_of_last_part() == Some(CHUNK) && self.lent.len() < MAX_LENT {
             self.lent.push(bytes.clone());
         }
     }
@@ -66,6 +67,38 @@ mod tests {
         drop(bytes);
         assert!(core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place));
         assert!(pool.lent.is_empty() && connection.lent.is_empty());
+    }
+
+    /// Frames of HTTP/3 end anywhere in a chunk, so it is mostly read in parts.
+    #[test]
+    fn a_chunk_that_is_read_in_parts_comes_back_after_the_last() {
+        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        for parts in [1, 2, 3, 5, 64] {
+            let mut rest = filled(pool.take(CHUNK));
+            let place = rest.as_slice().as_ptr();
+            for _ in 0..parts {
+                let part = rest.split_to(CHUNK.div_ceil(parts));
+                connection.lend(&part);
+                pool.gather(&mut connection);
+            }
+            assert!(rest.is_empty() && pool.lent.len() == 1);
+            let again = filled(pool.take(CHUNK));
+            assert!(core::ptr::eq(again.as_slice().as_ptr(), place), "in {parts} parts");
+            connection.lend(&again);
+            pool.gather(&mut connection);
+        }
+    }
+
+    /// Pieces that came out of order are handed out in memory of any size.
+    #[test]
+    fn only_memory_of_a_chunk_is_kept() {
+        let mut pool = Chunks::default();
+        for capacity in [100, CHUNK - 1, CHUNK + 1, 4 * CHUNK] {
+            let mut buffer = Buffer::with_capacity(capacity);
+            buffer.extend_from_slice(&alloc::vec![7; capacity]);
+            pool.lend(&buffer.freeze());
+        }
+        assert!(pool.lent.is_empty());
     }
 
     #[test]

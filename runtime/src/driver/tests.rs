@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock;
 use crate::executor::{Executor, yield_now};
 use base::{Datagram, Ecn};
 use std::collections::VecDeque;
@@ -307,4 +308,68 @@ fn sockets_come_and_go_while_it_runs() {
     });
     assert_eq!(machine.borrow().received, 2);
     assert!(UdpSocket::bind(old).is_ok(), "the first is closed");
+}
+
+#[test]
+fn a_socket_that_is_added_during_a_turn_is_run_without_another_notice() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (first, second) = (loopback(), loopback());
+    let (old, added) = (first.local_address(), second.local_address());
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let notify = Rc::new(RefCell::new(None::<DriverHandle>));
+    let (mut new, noted) = (Some(second), notify.clone());
+    let (driver, driver_handle) = Driver::new(handle, vec![first], machine.clone(), move |_, _| {
+        if let (Some(socket), Some(notify)) = (new.take(), &*noted.borrow()) {
+            notify.add_socket(socket);
+        }
+    })
+    .unwrap();
+    *notify.borrow_mut() = Some(driver_handle);
+    handle.spawn(driver);
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for to in [added, old] {
+        peer.send_to(b"?", to).unwrap();
+    }
+    executor.block_on(async { until(|| machine.borrow().received == 2).await });
+}
+
+#[test]
+fn reports_about_earlier_datagrams_never_break_a_socket_and_lasting_errors_do() {
+    use crate::sys::errno;
+    use crate::sys::refusal::{Call, refuse};
+    let executor = Executor::new().unwrap();
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (mut driver, _notify) = Driver::new(executor.handle(), vec![loopback()], machine, |_, _| ()).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut receive = |seconds: u64| {
+        driver.sockets = vec![executor.handle().watch(loopback()).unwrap()];
+        driver.receive(Instant::ZERO + Duration::from_secs(seconds), &mut context, &mut false)
+    };
+    for seconds in 1..100 {
+        // A report, and then that there is nothing.
+        refuse(Call::ReceiveMany, errno::ECONNREFUSED, 1);
+        assert!(receive(10 * seconds).is_ok() && receive(10 * seconds).is_ok());
+    }
+    refuse(Call::ReceiveMany, errno::ECONNREFUSED, u32::MAX);
+    assert!((2000..2005).all(|seconds| receive(seconds).is_ok()));
+    assert_eq!(receive(2005).err().map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
+}
+
+/// A machine is never told a time before one that it was told already, by whomever.
+#[test]
+fn the_time_of_tasks_is_not_before_that_of_the_machine() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (machine, notify, _) = echo(handle, vec![loopback()]);
+    executor.block_on(async {
+        for _ in 0..10 {
+            // Due at the driver's next turn.
+            machine.borrow_mut().deadline = Some(Instant::ZERO);
+            notify.notify();
+            yield_now().await;
+            assert!(machine.borrow().timeouts.last().is_none_or(|told| *told <= handle.now()));
+        }
+    });
+    assert!(!machine.borrow().timeouts.is_empty());
 }

@@ -43,7 +43,7 @@ pub(crate) struct Core {
     patience: Cell<Patience>,
     stats: Cell<Stats>,
     closed: Cell<bool>,
-    /// When this turn began.
+    /// When the clock was read last: not before this turn began.
     now: Cell<Instant>,
 }
 
@@ -138,6 +138,13 @@ impl Core {
         self.now.get()
     }
 
+    /// Reads the clock: from now on this is the time.
+    pub(crate) fn read_clock(&self) -> Instant {
+        let now = clock::now();
+        self.now.set(now);
+        now
+    }
+
     pub(crate) fn arm(&self, deadline: Instant, waker: Waker) -> Armed {
         self.timers.borrow_mut().arm(deadline, waker)
     }
@@ -153,8 +160,7 @@ impl Core {
 
     /// Wakes all whose deadline has come.
     pub(crate) fn fire_timers(&self) {
-        let now = clock::now();
-        self.now.set(now);
+        let now = self.read_clock();
         if self.timers.borrow().next_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
@@ -228,9 +234,10 @@ impl Core {
         let patience = self.patience.get();
         let to_timer = until_timer.filter(|left| *left <= patience.longest());
         let budget = to_timer.unwrap_or(patience.budget());
-        if budget.is_zero() {
-            return Ok(to_timer.is_some_and(|left| left.is_zero()));
+        if budget.is_zero() && to_timer.is_none() {
+            return Ok(false);
         }
+        // Once at least, though a timer be due already: one that always is must not keep descriptors from being heard.
         loop {
             if self.take_events(Some(Duration::ZERO))? {
                 self.learn(Patience::on_found);

@@ -72,6 +72,59 @@ fn a_driver_has_its_turn_among_many_tasks_that_wake_it() {
     assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= count.div_ceil(PARTS) + 1), "{turns:?}");
 }
 
+/// Two tasks work so long that the timer of one is due again at the end of every turn.
+#[test]
+fn a_timer_that_is_always_due_does_not_keep_descriptors_from_being_heard() {
+    const STEP: Duration = Duration::from_micros(20);
+    let (executor, handle) = executor();
+    let work = |until: Instant| while clock::now() <= until {};
+    let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+    here.set_nonblocking(true).unwrap();
+    let heard = Rc::new(Cell::new(false));
+    let reader = {
+        let (here, heard) = (handle.watch(here).unwrap(), heard.clone());
+        handle.spawn(async move {
+            let mut byte = [0];
+            here.read_with(|mut stream| io::Read::read(&mut stream, &mut byte)).await.unwrap();
+            heard.set(true);
+        })
+    };
+    executor.block_on(async {
+        for turn in 0..100 {
+            if turn == 1 {
+                io::Write::write_all(&mut &there, &[1]).unwrap();
+            }
+            let due = clock::now() + STEP;
+            handle.spawn_detached(async move { work(due) });
+            handle.sleep_until(due).await;
+        }
+        assert!(heard.get(), "in a hundred turns");
+        reader.await.unwrap();
+    });
+}
+
+/// Nothing to do is nothing done: no wait that ends for nothing, and no looking.
+#[test]
+fn an_idle_executor_makes_one_system_call_for_each_sleep() {
+    let (executor, handle) = executor();
+    let (here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
+    here.set_nonblocking(true).unwrap();
+    let here = handle.watch(here).unwrap();
+    handle.spawn_detached(async move {
+        let mut byte = [0];
+        let _ = here.read_with(|mut stream| io::Read::read(&mut stream, &mut byte)).await;
+    });
+    executor.block_on(async {
+        handle.sleep(Duration::from_millis(5)).await;
+        let before = handle.stats();
+        for _ in 0..5 {
+            handle.sleep(Duration::from_millis(20)).await;
+        }
+        let after = handle.stats();
+        assert_eq!((after.waits - before.waits, after.sleeps - before.sleeps, after.polls - before.polls), (5, 5, 5));
+    });
+}
+
 #[test]
 fn a_task_that_waits_for_a_descriptor_goes_on_when_something_comes() {
     let (executor, handle) = executor();

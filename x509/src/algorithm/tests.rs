@@ -48,6 +48,8 @@ fn algorithm_identifiers_with_their_parameters() {
     assert_eq!(signature(oid::ECDSA_SHA256, &[5, 0]), None);
     assert_eq!(signature(oid::RSA_SHA256, &[5, 0]), Some(SignatureAlgorithm::RsaPkcs1Sha256));
     assert_eq!(signature(oid::RSA_SHA256, &[]), Some(SignatureAlgorithm::RsaPkcs1Sha256));
+    assert_eq!(signature(oid::RSA_SHA384, &[5, 0]), Some(SignatureAlgorithm::RsaPkcs1Sha384));
+    assert_eq!(signature(oid::RSA_SHA512, &[5, 0]), Some(SignatureAlgorithm::RsaPkcs1Sha512));
     assert_eq!(signature(oid::RSA_SHA256, &[4, 0]), None);
     assert_eq!(signature(oid::ED25519, &[]), Some(SignatureAlgorithm::Ed25519));
     assert_eq!(signature(oid::SHA256, &[]), None);
@@ -60,7 +62,19 @@ fn algorithm_identifiers_with_their_parameters() {
         signature(oid::RSA_PSS, &[&[0x30, parameters.len() as u8][..], &parameters].concat())
     };
     assert_eq!(pss(oid::SHA256, oid::SHA256, 32), Some(SignatureAlgorithm::RsaPssSha256));
+    assert_eq!(pss(oid::SHA384, oid::SHA384, 48), Some(SignatureAlgorithm::RsaPssSha384));
     assert_eq!(pss(oid::SHA512, oid::SHA512, 64), Some(SignatureAlgorithm::RsaPssSha512));
+    // A hash may come with NULL or without anything, not with a NULL that holds something nor with more behind it.
+    let hash_with = |rest: &[u8]| {
+        let contents = identifier(oid::SHA256, rest);
+        let sequence = [&[0x30, contents.len() as u8][..], &contents].concat();
+        hash_of(&mut Elements::new(&sequence)).map(<[u8]>::to_vec)
+    };
+    assert_eq!(hash_with(&[]).as_deref(), Some(oid::SHA256));
+    assert_eq!(hash_with(&[5, 0]).as_deref(), Some(oid::SHA256));
+    for rest in [&[5, 1, 0][..], &[5, 0, 5, 0], &[4, 0]] {
+        assert_eq!(hash_with(rest), None, "{rest:?}");
+    }
     assert_eq!(pss(oid::SHA256, oid::SHA384, 32), None);
     assert_eq!(pss(oid::SHA256, oid::SHA256, 20), None);
     assert_eq!(signature(oid::RSA_PSS, &[]), None);
@@ -71,5 +85,19 @@ fn algorithm_identifiers_with_their_parameters() {
     assert_eq!(key(oid::EC_PUBLIC_KEY, &[0x30, 0]), None, "explicit parameters");
     assert_eq!(key(oid::EC_PUBLIC_KEY, &[]), None);
     assert_eq!(public_key(&identifier(oid::ED25519, &[]), &[0; 31]), Err(BadKey::Unacceptable));
+    // RFC 5480 s2.2: a point is written in full, and as long as its curve has it.
+    for (curve, length, kind) in
+        [(oid::P256, 65, PublicKeyAlgorithm::EcP256), (oid::P384, 97, PublicKeyAlgorithm::EcP384)]
+    {
+        let point = |first: u8, length: usize| {
+            let mut key = alloc::vec![7; length];
+            key[0] = first;
+            public_key(&identifier(oid::EC_PUBLIC_KEY, &identifier(curve, &[])), &key)
+        };
+        assert_eq!(point(4, length), Ok(kind));
+        for (first, length) in [(4, length - 1), (4, length + 1), (2, length), (3, length / 2 + 1), (6, length)] {
+            assert_eq!(point(first, length), Err(BadKey::Unacceptable), "{first}, {length}");
+        }
+    }
     assert_eq!(public_key(&identifier(oid::SHA256, &[]), &[0; 31]), Err(BadKey::Unsupported));
 }

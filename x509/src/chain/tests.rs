@@ -16,6 +16,9 @@ struct Draft {
     not_before: i64,
     not_after: i64,
     serial: Vec<u8>,
+    /// As elements: the version, and what comes between the key and the extensions.
+    version: Vec<u8>,
+    identifiers: Vec<u8>,
     extensions: Vec<(&'static [u8], bool, Vec<u8>)>,
 }
 
@@ -42,7 +45,9 @@ impl Draft {
         let subject = String::from(subject);
         let identifier = || element(tag::OCTET_STRING, &[subject.as_bytes()]);
         let extensions = vec![(oid::SUBJECT_KEY_IDENTIFIER, false, identifier())];
-        Draft { extensions, subject, not_before: now - 10, not_after: now + 10, serial: vec![1] }
+        let version = element(tag::context_constructed(0), &[&unsigned(&[2])]);
+        let (not_before, not_after) = (now - 10, now + 10);
+        Draft { extensions, subject, not_before, not_after, serial: vec![1], version, identifiers: vec![] }
     }
 
     fn authority(subject: &str) -> Draft {
@@ -79,14 +84,19 @@ impl Draft {
             extensions.extend(sequence(&[&object_identifier(id), flag, &element(tag::OCTET_STRING, &[value])]));
         }
         let to_be_signed = sequence(&[
-            &element(tag::context_constructed(0), &[&unsigned(&[2])]),
+            &self.version,
             &element(tag::INTEGER, &[&self.serial]),
             &algorithm,
             &name(issuer),
             &sequence(&[&time(self.not_before), &time(self.not_after)]),
             &name(&self.subject),
             &sequence(&[&algorithm, &bit_string(own_key.public_key())]),
-            &element(tag::context_constructed(3), &[&sequence(&[&extensions])]),
+            &self.identifiers,
+            &if extensions.is_empty() {
+                vec![]
+            } else {
+                element(tag::context_constructed(3), &[&sequence(&[&extensions])])
+            },
         ]);
         let signature = issuer_key.sign(SignatureScheme::ED25519, &to_be_signed).expect("a signature");
         CertificateDer::from(sequence(&[&to_be_signed, &algorithm, &bit_string(&signature)]))
@@ -300,6 +310,13 @@ fn the_table_of_name_constraints() {
     let ip = |bytes: &[u8]| element(tag::context(7), &[bytes]);
     let directory = |text: &str| element(tag::context_constructed(4), &[&name(text)]);
     let uri = |text: &str| element(tag::context(6), &[text.as_bytes()]);
+    let email = |text: &str| element(tag::context(1), &[text.as_bytes()]);
+    // All addresses that begin with so many bits of 0x20 after 0x20.
+    let long_net = |bits: usize| {
+        let byte = |index: usize, value: u8| if index * 8 < bits { value } else { 0 };
+        let bytes = (0..16).map(|index| byte(index, 0x20)).chain((0..16).map(|index| byte(index, 0xff)));
+        ip(&bytes.collect::<Vec<u8>>())
+    };
     let leaf = |names: &[Vec<u8>]| {
         let names = [&dns("www.example.com")[..], &names.concat()].concat();
         Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, sequence(&[&names]))
@@ -330,7 +347,18 @@ fn the_table_of_name_constraints() {
         (directory("LEAF"), vec![], None, outside),
         (directory("other"), vec![], outside, None),
         (directory("leaf"), vec![directory("other")], outside, outside),
+        (ip(&[192, 0, 0, 0, 255, 255, 0, 0]), vec![ip(&[192, 0, 3, 7])], None, outside),
+        (ip(&[192, 0, 2, 0, 255, 255, 0, 255]), vec![], refused, refused),
+        (long_net(32), vec![ip(&[0x20; 16])], None, outside),
+        (long_net(32), vec![ip(&[0x21; 16])], outside, None),
+        (long_net(32), vec![ip(&[0x20, 0x20, 0x20, 0x20])], outside, None),
+        (ip(&[0x20; 31]), vec![], refused, refused),
+        (email("example.com"), vec![], None, None),
+        (email("example.com"), vec![email("a@example.com")], refused, refused),
+        (email("example.com"), vec![uri("https://example.com/")], None, None),
+        (uri("example.com"), vec![email("a@example.com")], None, None),
         (uri("example.com"), vec![], None, None),
+        (uri("example.com"), vec![element(tag::context(8), &[&[0x2a, 3]])], None, None),
         (uri("example.com"), vec![uri("https://example.com/")], refused, refused),
     ] {
         assert_eq!(permitted(subtree.clone(), &names), when_permitted, "{subtree:x?} permitted, {names:x?}");
@@ -339,10 +367,259 @@ fn the_table_of_name_constraints() {
     assert_eq!(rule(pair(constrained(&[dns("example.com")], &[dns("www.example.com")]), leaf(&[]))), outside);
 }
 
+/// RFC 5280 section 4.2.1.10: an e-mail address in the subject is a name like those of subjectAltName.
+#[test]
+fn an_email_address_in_the_subject_is_constrained() {
+    let address = element(0x16, &[b"a@example.com"]);
+    let attribute = |kind: &[u8], text: &[u8]| sequence(&[&object_identifier(kind), text]);
+    let subject = |kind: &[u8]| sequence(&[&element(tag::SET, &[&attribute(kind, &address)])]);
+    let check = |kind: &[u8]| crate::name::Name::new(&subject(kind)[2..]).expect("a name").has_email_address();
+    assert!(check(oid::EMAIL_ADDRESS));
+    assert!(!check(oid::COMMON_NAME));
+}
+
+#[test]
+fn names_are_ascii_where_they_must_be() {
+    for kind in [1, 2, 6] {
+        let names = sequence(&[&dns("www.example.com"), &element(tag::context(kind), &["b\u{fc}".as_bytes()])]);
+        let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
+        assert_eq!(pair(Draft::authority("root"), leaf), Err(Error::Malformed("general name")), "{kind}");
+    }
+}
+
 #[test]
 fn comparing_names_with_constraints_has_a_limit() {
     let many = |suffix: &str| (0..1000).map(|index| dns(&format!("n{index}.{suffix}"))).collect::<Vec<_>>();
     let names = [dns("www.example.com"), many("example.org").concat()].concat();
     let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, sequence(&[&names]));
     assert_eq!(pair(constrained(&[], &many("example.net")), leaf), Err(Error::TooMuchWork));
+}
+
+/// RFC 5280 section 4.1: unique identifiers come with version 2, extensions with version 3, and version 1 is not written.
+#[test]
+fn what_each_version_may_have() {
+    let own = key();
+    let version = |number: u8| element(tag::context_constructed(0), &[&unsigned(&[number])]);
+    let identifier = |number: u8| element(tag::context(number), &[&[0, 1]]);
+    let build = |version: Vec<u8>, identifiers: Vec<u8>, extended: bool| {
+        let draft = Draft { version, identifiers, ..Draft::new("one") };
+        let draft = if extended { draft } else { draft.without(oid::SUBJECT_KEY_IDENTIFIER) };
+        let der = draft.sign("one", &*own, &*own);
+        Certificate::parse(&der).map(|certificate| certificate.version())
+    };
+    assert_eq!(build(vec![], vec![], false), Ok(1));
+    assert_eq!(build(version(1), vec![], false), Ok(2));
+    assert_eq!(build(version(2), vec![], true), Ok(3));
+    for number in [1, 2] {
+        assert_eq!(build(vec![], identifier(number), false), Err(Error::Malformed("unique identifier")));
+        assert_eq!(build(version(1), identifier(number), false), Ok(2));
+        assert_eq!(build(version(2), identifier(number), true), Ok(3));
+    }
+    assert_eq!(build(vec![], vec![], true), Err(Error::Malformed("extensions")));
+    assert_eq!(build(version(1), vec![], true), Err(Error::Malformed("extensions")));
+    assert_eq!(build(version(0), vec![], false), Err(Error::Malformed("version")));
+    assert_eq!(build(version(3), vec![], true), Err(Error::Malformed("version")));
+}
+
+#[test]
+fn who_issued_itself() {
+    let own = key();
+    let parse = |subject: &str, issuer: &str| {
+        let der = Draft::new(subject).sign(issuer, &*own, &*own);
+        Certificate::parse(&der).expect("a certificate").is_self_issued()
+    };
+    assert!(parse("one", "one"));
+    // RFC 5280 s7.1: case does not count.
+    assert!(parse("one", "ONE"));
+    assert!(!parse("one", "other"));
+}
+
+/// RFC 5280 section 4.2.1.1: who is not its own issuer names the key that signed.
+#[test]
+fn the_key_that_signed_is_named() {
+    let (root_key, leaf_key) = (key(), key());
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let mut leaf = good_leaf();
+    // `sign` adds it for another issuer's name: as a second one of its kind it would be malformed, so it is made unknown.
+    leaf.extensions.push((&[0x2a, 3], false, vec![]));
+    let signed = leaf.sign("root", &*root_key, &*leaf_key);
+    assert_eq!(verify(&[&root], core::slice::from_ref(&signed), "www.example.com"), Ok(()));
+    // The last byte of the extension's identifier 2.5.29.35 is changed to that of an extension nobody knows.
+    let identifier = object_identifier(oid::AUTHORITY_KEY_IDENTIFIER);
+    let at = signed.windows(identifier.len()).position(|window| *window == identifier[..]).expect("it is there");
+    let mut changed = signed.to_vec();
+    changed[at + identifier.len() - 1] = 99;
+    let certificate = Certificate::parse(&changed).expect("a certificate");
+    assert_eq!(rule(profile::check_server(&certificate)), Some(Rule::KeyIdentifier));
+}
+
+#[test]
+fn the_table_of_other_extensions() {
+    let check = |id: &'static [u8], critical: bool, value: Vec<u8>| {
+        pair(Draft::authority("root"), good_leaf().with(id, critical, value))
+    };
+    let malformed = |result: Result<(), Error>| matches!(result, Err(Error::Malformed(_)));
+    let criticality = |result| rule(result) == Some(Rule::Criticality);
+    let identifier = || element(tag::OCTET_STRING, &[b"leaf"]);
+    assert_eq!(check(oid::SUBJECT_KEY_IDENTIFIER, false, identifier()), Ok(()));
+    assert!(criticality(check(oid::SUBJECT_KEY_IDENTIFIER, true, identifier())));
+    // RFC 5280 s4.2.2.1: where and how, at least once.
+    let location = || element(tag::context(6), &[b"http://a.example/"]);
+    let description = || sequence(&[&object_identifier(&[0x2b, 6, 1, 5, 5, 7, 48, 2]), &location()]);
+    let access = |critical, value| check(oid::AUTHORITY_INFORMATION_ACCESS, critical, value);
+    assert_eq!(access(false, sequence(&[&description(), &description()])), Ok(()));
+    assert!(criticality(access(true, sequence(&[&description()]))));
+    for value in [sequence(&[]), sequence(&[&sequence(&[])]), sequence(&[&description(), &[5, 0]]), vec![]] {
+        assert!(malformed(access(false, value.clone())), "{value:x?}");
+    }
+    for id in [oid::CERTIFICATE_POLICIES, oid::POLICY_MAPPINGS] {
+        let policy = || sequence(&[&object_identifier(&[0x2a, 3])]);
+        for critical in [false, true] {
+            assert_eq!(check(id, critical, sequence(&[&policy(), &policy()])), Ok(()));
+        }
+        for value in [sequence(&[]), sequence(&[&policy(), &[5, 0]]), vec![], [5, 0].to_vec()] {
+            assert!(malformed(check(id, false, value.clone())), "{value:x?}");
+        }
+    }
+    assert_eq!(check(oid::INHIBIT_ANY_POLICY, true, unsigned(&[0])), Ok(()));
+    assert!(malformed(check(oid::INHIBIT_ANY_POLICY, true, sequence(&[]))));
+    // RFC 5280 s4.2.1.10: something is permitted or excluded, and no list is empty.
+    let own = key();
+    let constrain = |value| {
+        let root = Draft::authority("root").with(oid::NAME_CONSTRAINTS, true, value).sign("root", &*own, &*own);
+        Certificate::parse(&root).map(drop)
+    };
+    let list = |number, names: &[u8]| element(tag::context_constructed(number), &[names]);
+    let subtree = || sequence(&[&dns("example.com")]);
+    assert_eq!(constrain(sequence(&[&list(0, &subtree())])), Ok(()));
+    for value in [
+        sequence(&[]),
+        sequence(&[&list(0, &[])]),
+        sequence(&[&list(1, &[])]),
+        sequence(&[&list(0, &subtree()), &list(1, &[])]),
+        sequence(&[&list(0, &[]), &list(1, &subtree())]),
+    ] {
+        assert!(malformed(constrain(value.clone())), "{value:x?}");
+    }
+}
+
+#[test]
+fn the_number_of_extensions_has_a_limit() {
+    const IDS: [[u8; 2]; 100] = {
+        let mut ids = [[0x2a, 0]; 100];
+        let mut index = 0;
+        while index < 100 {
+            ids[index][1] = index as u8;
+            index += 1;
+        }
+        ids
+    };
+    let with = |count: usize| {
+        let mut leaf = good_leaf();
+        leaf.extensions.extend(IDS[..count].iter().map(|id| (&id[..], false, vec![])));
+        pair(Draft::authority("root"), leaf)
+    };
+    let most = (0..100).rev().find(|count| with(*count).is_ok()).expect("some are taken");
+    // Beside the names and the two key identifiers.
+    assert_eq!(most + 3, 64);
+    assert_eq!(with(most + 1), Err(Error::Malformed("repeated extension")));
+    let twice = good_leaf().with(&[0x2a, 3], false, vec![]);
+    let twice = Draft { extensions: [twice.extensions.clone(), vec![(&[0x2a, 3], false, vec![])]].concat(), ..twice };
+    assert_eq!(pair(Draft::authority("root"), twice), Err(Error::Malformed("repeated extension")));
+}
+
+#[test]
+fn addresses_are_named_too_when_they_are_others() {
+    let names = sequence(&[&element(tag::context(7), &[&[192, 0, 2, 1]]), &dns("a.example")]);
+    let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
+    let error = pair(Draft::authority("root"), leaf).expect_err("another name");
+    assert_eq!(format!("{error}"), "certificate is for 192.0.2.1, a.example, not www.example.com");
+}
+
+/// Of all that went wrong on the ways that were tried, that is told which says most, in whatever order they come.
+#[test]
+fn the_reason_that_says_most_is_told() {
+    let (good, bad, leaf_key, nobody) = (key(), key(), key(), key());
+    let leaf = good_leaf().sign("one", &*good, &*leaf_key);
+    let look_alike = Draft::authority("one").sign("root", &*nobody, &*bad);
+    let lost = Draft::authority("one").sign("nobody", &*nobody, &*good);
+    let old = Draft { not_after: NOW as i64 - 1, ..Draft::authority("one") }.sign("root", &*nobody, &*good);
+    let root = Draft::authority("root").sign("root", &*nobody, &*nobody);
+    let reason = |others: &[&CertificateDer<'static>]| {
+        let chain: Vec<_> = core::iter::once(&leaf).chain(others.iter().copied()).cloned().collect();
+        verify(&[&root], &chain, "www.example.com").expect_err("no way leads to the root")
+    };
+    let unknown = Error::UnknownIssuer { issuer: String::from("nobody") };
+    assert!(matches!(reason(&[&look_alike]), Error::BadSignature { .. }));
+    for others in [[&look_alike, &lost], [&lost, &look_alike]] {
+        assert_eq!(reason(&others), unknown);
+    }
+    for others in [[&look_alike, &old], [&old, &look_alike], [&lost, &old], [&old, &lost]] {
+        assert!(matches!(reason(&others), Error::Expired { .. }));
+    }
+    // Of two that say as much, the first.
+    let older = Draft { not_after: NOW as i64 - 2, ..Draft::authority("one") }.sign("root", &*nobody, &*good);
+    for (others, first) in [([&old, &older], NOW as i64 - 1), ([&older, &old], NOW as i64 - 2)] {
+        assert!(matches!(reason(&others), Error::Expired { not_after, .. } if not_after == first));
+    }
+}
+
+/// Only who has the name of the issuer is asked, and nobody twice on one way.
+#[test]
+fn strangers_are_not_asked_and_circles_end() {
+    let (root_key, one, two) = (key(), key(), key());
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let stranger = Draft::authority("stranger").sign("root", &*root_key, &*one);
+    let leaf = good_leaf().sign("nobody", &*two, &*two);
+    let unknown = |name: &str| Err(Error::UnknownIssuer { issuer: String::from(name) });
+    assert_eq!(verify(&[&root], &[leaf, stranger], "www.example.com"), unknown("nobody"));
+    let circle = [
+        good_leaf().sign("one", &*one, &*two),
+        Draft::authority("one").sign("two", &*two, &*one),
+        Draft::authority("two").sign("one", &*one, &*two),
+    ];
+    assert_eq!(verify(&[&root], &circle, "www.example.com"), unknown("one"));
+}
+
+/// RFC 4158 section 3.2: the authority whose key identifier fits is asked first, wherever it stands among its namesakes.
+#[test]
+fn key_identifiers_order_the_ways() {
+    let keys: Vec<_> = (0..14).map(|_| key()).collect();
+    let root_key = key();
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let other = || {
+        let identifier = element(tag::OCTET_STRING, &[b"other"]);
+        Draft::authority("twin").with(oid::SUBJECT_KEY_IDENTIFIER, false, identifier)
+    };
+    // Ways without number that lead nowhere, and one to the root by the same first key.
+    let mut astray = Vec::new();
+    for (index, own) in keys.iter().enumerate() {
+        for issuer in keys.iter().skip(index + 1) {
+            astray.push(other().sign("twin", &**issuer, &**own));
+        }
+    }
+    let leaf = good_leaf().sign("twin", &*keys[0], &*key());
+    let fitting = Draft::authority("twin").sign("root", &*root_key, &*keys[0]);
+    let first = [vec![leaf.clone(), fitting.clone()], astray.clone()].concat();
+    let last = [vec![leaf], astray, vec![fitting]].concat();
+    assert_eq!(verify(&[&root], &first, "www.example.com"), Ok(()));
+    assert_eq!(verify(&[&root], &last, "www.example.com"), Ok(()));
+}
+
+/// Self-issued authorities do not count for the length of a path (RFC 5280 section 6.1.4), but a path has an end all the
+/// same.
+#[test]
+fn paths_of_self_issued_authorities_have_an_end() {
+    let build = |count: usize| {
+        let keys: Vec<_> = (0..=count).map(|_| key()).collect();
+        let root = Draft::authority("root").sign("root", &*keys[0], &*keys[0]);
+        let mut chain = vec![good_leaf().sign("root", &*keys[count], &*key())];
+        chain.extend(
+            (1..=count).rev().map(|place| Draft::authority("root").sign("root", &*keys[place - 1], &*keys[place])),
+        );
+        verify(&[&root], &chain, "www.example.com")
+    };
+    // The leaf, so many of them, and the anchor.
+    assert_eq!(build(MAX_PATH - 2), Ok(()));
+    assert!(build(MAX_PATH - 1).is_err());
 }

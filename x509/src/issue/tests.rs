@@ -66,6 +66,18 @@ fn an_authority_issues_for_both_kinds_of_key() {
     }
 }
 
+/// RFC 5280 section 4.1.2.2: positive, and what was drawn but for two bits that keep it so and of one length.
+#[test]
+fn serial_numbers_are_what_was_drawn() {
+    let key = key(KeyKind::Ed25519);
+    for (drawn, issued) in [(0x00, 0x40), (0x15, 0x55), (0x40, 0x40), (0x80, 0x40), (0xff, 0x7f)] {
+        let request = IssueRequest { serial: [drawn; 16], ..request(&["localhost"], false) };
+        let identity = self_signed(&crypto_ring::PROVIDER, &key, &request).expect("a certificate");
+        let certificate = Certificate::parse(&identity.certificate).expect("it can be read");
+        assert_eq!(*certificate.serial_number(), [&[issued][..], &[drawn; 15]].concat()[..], "{drawn:x}");
+    }
+}
+
 #[test]
 fn what_could_not_be_verified_is_not_issued() {
     let provider = &crypto_ring::PROVIDER;
@@ -86,4 +98,7 @@ fn times_and_integers_have_the_form_that_is_read() {
     assert_eq!(unsigned(&[0, 0x80]), [2, 2, 0, 0x80]);
     let long = vec![7; 300];
     assert_eq!(element(4, &[&long]).get(..4), Some(&[4, 0x82, 1, 0x2c][..]));
+    // X.690 s8.1.3.4: up to 127, the length is one byte.
+    assert_eq!(element(4, &[&long[..127]]).get(..3), Some(&[4, 127, 7][..]));
+    assert_eq!(element(4, &[&long[..128]]).get(..3), Some(&[4, 0x81, 128][..]));
 }
