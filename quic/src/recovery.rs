@@ -456,6 +456,12 @@ impl Recovery {
         self.pto_count = 0;
     }
 
+    /// Whether the peer has acknowledged a packet that was sent since the last move. Everything older counts as acknowledged
+    /// or lost soon after.
+    pub fn is_answered_since_move(&self) -> bool {
+        self.spaces[PacketNumberSpace::ApplicationData].largest_acked.is_some_and(|largest| largest >= self.path_start)
+    }
+
     /// The probe timeout of a path that nothing is known of.
     pub fn initial_pto(&self) -> Duration {
         pto::period(&RttEstimator::new(self.config.initial_rtt), self.config.granularity, self.max_ack_delay)

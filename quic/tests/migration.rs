@@ -3,6 +3,9 @@
 
 mod support;
 
+#[global_allocator]
+static HEAP: adversary::heap::Counting = adversary::heap::Counting;
+
 #[path = "migration/network.rs"]
 mod network;
 #[path = "migration/scripted.rs"]

@@ -24,6 +24,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/connection_ids/local.rs", &["MAX_ACTIVE"]),
     ("quic/src/connection_ids/peer.rs", &["MAX_LIMIT"]),
     ("quic/src/path/validation.rs", &["MAX_RESPONSES", "MAX_CHALLENGES"]),
+    ("quic/src/path/moves.rs", &["MAX_UNANSWERED_MOVES"]),
     ("quic/src/path/amplification.rs", &["FACTOR"]),
     ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND"]),
     ("quic/src/lifecycle.rs", &["CLOSE_PTOS"]),

@@ -79,9 +79,9 @@ impl Connection {
         if self.path.is_at(&four_tuple) || self.others.position(&four_tuple).is_some() {
             return Err(MigrateError::InUse);
         }
-        self.others.iter_mut().for_each(|other| other.is_goal = false);
         // RFC 9000 s9.5: an ID that was never used elsewhere. Who uses empty ones would be recognized on both paths.
         let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
+        self.others.iter_mut().for_each(|other| other.is_goal = false);
         let local_id = self.path.local_id;
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
         other.is_goal = true;
@@ -155,8 +155,11 @@ impl Connection {
     pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
         let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
-        let index = self.others.position(&elsewhere.four_tuple).filter(|_| can_send);
-        let Some(other) = index.and_then(|index| self.others.remove(index)) else { return };
+        let Some(index) = self.others.position(&elsewhere.four_tuple).filter(|_| can_send) else { return };
+        if !self.permits_move(now, index) {
+            return;
+        }
+        let Some(other) = self.others.remove(index) else { return };
         self.go_to(now, other);
         // RFC 9000 s9.3.3: somebody may have copied the packet. A challenge to the path before makes a peer that is still
         // there speak up.
@@ -164,6 +167,20 @@ impl Connection {
         if let Some(before) = self.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
+    }
+
+    /// Whether this end goes to the other path at `index`. It may have moved too often without an answer to be followed for
+    /// now; but from where nothing is proved back to where everything is, the way is always free.
+    fn permits_move(&mut self, now: Instant, index: usize) -> bool {
+        let is_proven = self.others.get(index).is_some_and(|other| other.path.is_proven());
+        if is_proven && self.needs_fallback() {
+            return true;
+        }
+        if self.recovery.is_answered_since_move() {
+            self.moves.on_answer();
+        }
+        let (_, patience) = self.validation_times();
+        self.moves.on_move(now, patience)
     }
 
     /// Whether the path in use needs another one to return to.
@@ -263,6 +280,7 @@ impl Connection {
         } else if !path.validation.is_validating() {
             path.validation.start(now, interval, timeout);
         }
+        path.mtu.on_path_taken_up();
         let mtu = path.mtu.current();
         // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
         let congestion = if self.side == Side::Server && path.differs_by_port_only(&self.path) {

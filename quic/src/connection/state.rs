@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::handshake::{Handshake, HandshakeIds};
 use crate::idle::Idle;
 use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
+use crate::path::moves::Moves;
 use crate::path::mtu::MtuDiscovery;
 use crate::path::others::OtherPaths;
 use crate::path::path::Path;
@@ -45,6 +46,8 @@ pub struct Connection {
     pub(super) path: Path,
     /// Where the connection came from, and where it may go.
     pub(super) others: OtherPaths,
+    /// Moves without an answer.
+    pub(super) moves: Moves,
     /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
     pub(super) peer_disables_migration: bool,
     pub(super) local_ids: LocalIds,
@@ -107,6 +110,7 @@ impl Connection {
             streams: Streams::new(side, config.streams.clone()),
             path: Path::first(four_tuple, local_id, side == Side::Client, mtu),
             others: OtherPaths::default(),
+            moves: Moves::default(),
             peer_disables_migration: false,
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),

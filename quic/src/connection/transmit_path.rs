@@ -55,6 +55,7 @@ impl Connection {
         let sent =
             SentPacket { number, time_sent: turn.now, size, ack_eliciting: false, in_flight: false, mtu_probe: false };
         self.recovery.on_sent_elsewhere(id, sent);
+        self.rest.on_activity(turn.now);
         self.stats.packets_sent += 1;
         self.stats.datagrams_sent += 1;
         self.stats.bytes_sent += size as u64;

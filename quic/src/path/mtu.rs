@@ -116,6 +116,12 @@ impl MtuDiscovery {
         self.probe_in_flight = true;
     }
 
+    /// The path is in use again. What became of a probe that was under way when it was left was not told, so the same size
+    /// is probed again.
+    pub const fn on_path_taken_up(&mut self) {
+        self.probe_in_flight = false;
+    }
+
     /// A probe of `size` bytes arrived.
     pub fn on_probe_acked(&mut self, now: Instant, size: usize) {
         if size > self.ceiling {

@@ -130,6 +130,24 @@ fn the_size_of_datagrams_is_found_anew_on_another_path() {
     assert!((1280..=1300).contains(&mtu), "{mtu}");
 }
 
+/// Whenever the path is left, also while it is being asked for its size: the search goes on when it is taken up again.
+#[test]
+fn the_size_of_datagrams_is_still_found_after_a_return() {
+    for moment in (40..80).step_by(4) {
+        let mut pair = Pair::new(6, link(0.0), vec![Exchange { upload: 1_000_000, download: 1_000_000 }]);
+        let mut nat = Nat::new(address(CLIENT), outside(0, false));
+        nat.rebind(at(moment), outside(1, false));
+        nat.rebind(at(moment + 100), outside(0, false));
+        for number in 0..2 {
+            pair.world.network().set_both(outside(number, false), address(SERVER), link(0.0));
+        }
+        pair.world.network().add_nat(nat);
+        pair.complete(1, Duration::from_secs(60));
+        let stats = pair.world.machine(pair.server).stats();
+        assert_eq!(stats.mtu, 1452, "{moment}: {stats:?}");
+    }
+}
+
 /// RFC 9000 section 9.3.2: copies that arrive before the originals, from addresses where nobody can answer. No such address
 /// is sent more than three times what came from it, and the transfer goes on.
 #[test]
@@ -180,17 +198,23 @@ fn a_single_copied_packet_costs_a_timeout_at_most() {
 }
 
 fn two_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, second: SocketAddr) -> Pair {
+    many_homed(seed, link, exchanges, &[second])
+}
+
+/// A client with other addresses beside its first.
+fn many_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, others: &[SocketAddr]) -> Pair {
     let mut world = World::new(seed);
     world.set_step_limit(10_000_000);
-    for client in [address(CLIENT), second] {
-        world.network().set_both(client, address(SERVER), link);
+    let addresses = [&[address(CLIENT)], others].concat();
+    for client in &addresses {
+        world.network().set_both(*client, address(SERVER), link);
     }
     let (client_tls, server_tls) = identity::pair().clone();
     let (client_random, server_random) = (world.fork_random(), world.fork_random());
     let server = Host::server(Instant::ZERO, server_random, Config::default(), server_tls);
     let client = Host::client(Instant::ZERO, client_random, Config::default(), client_tls, exchanges);
     let server = world.add(&[address(SERVER)], server);
-    let client = world.add(&[address(CLIENT), second], client);
+    let client = world.add(&addresses, client);
     Pair { world, client, server }
 }
 
@@ -279,7 +303,8 @@ fn a_way_that_does_not_work_is_not_taken() {
 #[test]
 fn who_may_migrate_and_when() {
     let second = address("203.0.113.7:1234");
-    let mut pair = two_homed(5, link(0.0), vec![], second);
+    let at_port = |port| SocketAddr::new(second.ip(), port);
+    let mut pair = many_homed(5, link(0.0), vec![], &[at_port(1), at_port(2), second]);
     assert_eq!(migrate(&mut pair, second), Err(MigrateError::NotConfirmed));
     pair.world.run_until(at(300), |_| false);
     assert_eq!(migrate(&mut pair, address(CLIENT)), Err(MigrateError::InUse));
@@ -288,10 +313,14 @@ fn who_may_migrate_and_when() {
     let server = host.endpoint.connection_mut(host.handle.unwrap()).unwrap();
     assert_eq!(server.migrate(now, address(SERVER)), Err(MigrateError::Server));
     // The server gave four IDs, of which one is in use.
-    for port in [1, 2, 3] {
-        assert_eq!(migrate(&mut pair, SocketAddr::new(second.ip(), port)), Ok(()));
+    for port in [1, 2, second.port()] {
+        assert_eq!(migrate(&mut pair, at_port(port)), Ok(()));
     }
-    assert_eq!(migrate(&mut pair, second), Err(MigrateError::NoConnectionId));
+    assert_eq!(migrate(&mut pair, at_port(4)), Err(MigrateError::NoConnectionId));
+    // What is refused takes nothing back.
+    pair.world.run_for(Duration::from_secs(5));
+    let four_tuple = FourTuple { local: second, remote: address(SERVER) };
+    assert_eq!(pair.world.machine(pair.client).migrations, [Event::Migrated(four_tuple)]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A client by hand, which sends what it likes from where it likes, against a real server.
 
+use adversary::heap::Meter;
 use adversary::{Options, PLAIN, Peer, Stage, THERE, Tweak, encode, push};
 use base::Side::{Client, Server};
 use base::{Duration, FourTuple};
@@ -215,6 +216,20 @@ fn a3_an_address_without_proof_gets_three_times_what_came_from_it() {
     assert!(sent.iter().any(|one| one.to == away && one.challenges.len() == 1 && one.len < 120));
 }
 
+/// The smallest packet there is buys a challenge, even to the longest connection ID.
+#[test]
+fn a_single_packet_is_enough_for_a_challenge() {
+    for len in [1, 8, 17, 20] {
+        let source = ConnectionId::new(&[0x77; 20][..len]).unwrap();
+        let mut script = Script::with(Options { source, ..Options::default() });
+        let away = host(1);
+        let sent = script.send(away, PING);
+        let bytes: usize = sent.iter().filter(|one| one.to == away).map(|one| one.len).sum();
+        assert!(bytes <= 3 * 40, "{bytes}");
+        challenge_to(&sent, away);
+    }
+}
+
 #[test]
 fn what_is_not_proved_in_time_is_left_again() {
     let mut script = Script::new();
@@ -277,6 +292,36 @@ fn m13_a_new_address_with_every_packet_costs_a_few_places() {
     }
 }
 
+/// A peer that moves with every packet and acknowledges nothing holds no more memory than one that stays, and is soon not
+/// followed any more: each move walks over all that is open.
+#[test]
+fn m13_a_peer_that_moves_and_never_acknowledges_costs_little() {
+    for same_host in [true, false] {
+        let mut script = Script::with(Options { keeps: false, ..Options::default() });
+        let (mut first, meter) = (0, Meter::start());
+        for number in 0..20_000u32 {
+            let away = if same_host {
+                port(number as u16 + 1)
+            } else {
+                from(SocketAddr::from(((number + 0x0a00_0000u32).to_be_bytes(), 1000)))
+            };
+            let packet = script.peer.packet(OneRtt, PING, PLAIN);
+            script.peer.deliver_from(away, packet);
+            script.peer.forget();
+            if number == 1000 {
+                first = meter.held();
+            }
+            let stats = script.peer.connection().stats();
+            assert!(stats.bytes_in_flight <= stats.congestion_window + 20_000, "{number}: {stats:?}");
+        }
+        let grown = meter.held() - first;
+        assert!(grown < 20_000, "{grown} bytes more, same host: {same_host}");
+        // Nor does it make us work: in twenty seconds it is followed a few times, not twenty thousand.
+        let migrations = script.migrations();
+        assert!((16..300).contains(&migrations), "{migrations}");
+    }
+}
+
 /// S3: a challenge is lost, acknowledged all the same, and its path is gone, in every order.
 #[test]
 fn s3_probes_are_lost_acknowledged_and_retired_in_every_order() {
@@ -335,6 +380,13 @@ fn s5_a_move_without_a_spare_id_waits_for_one() {
     *lie.last_mut().unwrap() ^= 1;
     script.send_to(away, &lie, id);
     assert_eq!(script.peer.violation(), Some((Violation::ConnectionIdReused, 0x18)));
+    // The endpoint itself goes on: it takes the next client, and keeps it when the closed one is forgotten.
+    let mut next = Peer::with(Server, Stage::Begun, Options { seed: 2, ..Options::default() });
+    core::mem::swap(&mut next.target, &mut script.peer.target);
+    next.now = script.peer.now;
+    next.advance_to(Stage::Established);
+    next.wait(Duration::from_secs(10));
+    assert!(next.is_open() && next.target.len() == 1);
 }
 
 /// S6: in one packet from a new path all IDs are asked back, those of both paths among them.

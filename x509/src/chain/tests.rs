@@ -175,6 +175,8 @@ fn the_table_of_rules_for_a_server() {
     assert_eq!(check(good_leaf().with(oid::KEY_USAGE, true, usage(&[2, 0x84]))), Some(Rule::AuthorityAsServer));
     assert_eq!(check(good_leaf().with(oid::KEY_USAGE, true, usage(&[5, 0x20]))), Some(Rule::KeyUsage));
     assert_eq!(check(good_leaf().with(oid::KEY_USAGE, true, usage(&[7, 0x80]))), None);
+    // Nine usages have a name, and the last is in a byte of its own.
+    assert_eq!(check(good_leaf().with(oid::KEY_USAGE, true, usage(&[7, 0x80, 0x80]))), None);
     assert_eq!(check(good_leaf().with(oid::KEY_USAGE, true, usage(&[0, 0x80]))), Some(Rule::Encoding));
     for bits in [&[][..], &[0], &[0, 0], &[8, 0x80], &[7, 0xc0], &[0, 0, 0, 1]] {
         let result = pair(Draft::authority("root"), good_leaf().with(oid::KEY_USAGE, true, usage(bits)));
@@ -194,6 +196,16 @@ fn the_table_of_rules_for_a_server() {
     assert_eq!(check(empty()), Some(Rule::Criticality));
     assert_eq!(pair(Draft::authority("root"), empty().with(oid::SUBJECT_ALTERNATIVE_NAME, true, names())), Ok(()));
     assert_eq!(check(Draft { subject: String::from("WWW.example.com"), ..good_leaf() }), Some(Rule::CommonName));
+    // Baseline Requirements s7.1.4.3: a host in another script; but what is no host may be in any.
+    for (subject, broken) in [
+        ("m\u{fc}nchen.example", Some(Rule::CommonName)),
+        ("M\u{fc}nchen", None),
+        ("Stadt M\u{fc}nchen a.d. Isar", None),
+        ("other.example", None),
+        ("a host", None),
+    ] {
+        assert_eq!(check(Draft { subject: String::from(subject), ..good_leaf() }), broken, "{subject}");
+    }
     for serial in [&[0][..], &[0x80], &[1; 21]] {
         assert_eq!(check(Draft { serial: serial.to_vec(), ..good_leaf() }), Some(Rule::SerialNumber), "{serial:?}");
     }
