@@ -19,6 +19,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
     ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),
+    ("quic/src/stream/chunks.rs", &["MAX_LENT"]),
     ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
     ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
     ("quic/src/connection_ids/local.rs", &["MAX_ACTIVE"]),

@@ -9,7 +9,8 @@ use base::{Buffer, Bytes};
 
 /// The largest chunk handed to a reader at once. Only chunks of this size are kept: smaller ones an allocator keeps itself.
 pub const CHUNK: usize = 64 * 1024;
-/// Chunks remembered: a mebibyte, two turns of a driver that receives as fast as it can.
+/// Chunks remembered for all connections of an endpoint together: a mebibyte, two turns of a driver that receives as fast as
+/// it can.
 const MAX_LENT: usize = 16;
 
 /// The pool.
