@@ -351,6 +351,72 @@ mod tests {
         assert_eq!((sent.held(), acked[0]), ((0, 0), SentFrame::HandshakeDone));
     }
 
+    /// As many as are promised are remembered, and what is acknowledged or lost makes room for others.
+    #[test]
+    fn so_many_acknowledgment_only_packets_are_noticed() {
+        let ack = |number: u64| SentFrame::Ack { largest: PacketNumber::new(number).unwrap() };
+        let mut sent = SentPackets::new();
+        // The rings do not begin at their beginning, and one packet at the front stays open.
+        sent.on_sent(&packet(0, true), 0, &[SentFrame::MaxData(0), SentFrame::MaxData(1)]);
+        sent.on_acked(0..=0, &mut Vec::new(), |_| {});
+        sent.settle(|_| {});
+        sent.on_sent(&packet(1, true), 0, &[SentFrame::HandshakeDone]);
+        let most = MAX_NOT_IN_FLIGHT as u64;
+        let send = |sent: &mut SentPackets, range: Range<u64>| {
+            range
+                .for_each(|number| sent.on_sent(&packet(number, false), 0, &[ack(number), SentFrame::MaxData(number)]));
+        };
+        let numbers = |sent: &SentPackets| sent.open().map(|entry| entry.number).collect::<Vec<_>>();
+        send(&mut sent, 2..2 + most);
+        assert_eq!(sent.held(), (MAX_NOT_IN_FLIGHT + 1, 2 * MAX_NOT_IN_FLIGHT + 1));
+        // One more: the older half is forgotten, and the frames of the others are where they belong.
+        send(&mut sent, 66..67);
+        assert_eq!(sent.held(), (34, 67));
+        assert_eq!(numbers(&sent), [1].into_iter().chain(34..67).collect::<Vec<_>>());
+        for entry in sent.open().skip(1) {
+            let frames: Vec<SentFrame> = sent.frames_of(entry).collect();
+            assert_eq!(frames, [ack(entry.number), SentFrame::MaxData(entry.number)]);
+        }
+        // Of 33, 30 are acknowledged: 61 more fit.
+        let (mut acked, mut lost, mut count) = (Vec::new(), Vec::new(), 0);
+        sent.on_acked(34..=63, &mut acked, |_| count += 1);
+        assert_eq!((count, acked.len()), (30, 60));
+        send(&mut sent, 67..128);
+        assert_eq!(numbers(&sent).len(), 1 + MAX_NOT_IN_FLIGHT);
+        send(&mut sent, 128..129);
+        assert_eq!(numbers(&sent).len(), 1 + MAX_NOT_IN_FLIGHT / 2 + 1);
+        // What was not in flight is lost without anybody being told.
+        sent.on_lost(128, &mut lost, |_| true, |_| {});
+        let mut settled = Vec::new();
+        sent.settle(|packet| settled.push(packet));
+        let in_flight = |settled: &Settled| matches!(settled, Settled::Lost(entry) if entry.number == 1);
+        let told: Vec<_> = settled.iter().filter(|settled| **settled != Settled::Acked).collect();
+        assert!(told.len() == 1 && in_flight(told[0]), "{told:?}");
+        assert_eq!(sent.held(), (0, 0));
+        // The lost ones made room as well.
+        send(&mut sent, 129..129 + most);
+        assert_eq!(sent.held(), (MAX_NOT_IN_FLIGHT, 2 * MAX_NOT_IN_FLIGHT));
+    }
+
+    /// RFC 9002 section 6.1: a loss may be none. The newest ranges are remembered.
+    #[test]
+    fn so_many_lost_ranges_are_noticed() {
+        let mut sent = SentPackets::new();
+        for number in 0..2 * (MAX_LOST_RANGES as u64 + 1) {
+            sent.on_sent(&packet(number, true), 0, &[]);
+            if number % 2 == 1 {
+                sent.on_acked(number..=number, &mut Vec::new(), |_| {});
+                sent.on_lost(number, &mut Vec::new(), |_| true, |_| {});
+            }
+            if number == 2 * MAX_LOST_RANGES as u64 - 1 {
+                assert_eq!(sent.lost.len(), MAX_LOST_RANGES);
+                assert!(sent.lost.contains(0));
+            }
+        }
+        assert_eq!(sent.lost.len(), MAX_LOST_RANGES);
+        assert!(!sent.lost.contains(0) && sent.lost.contains(2));
+    }
+
     #[test]
     fn frames_stay_with_their_packets() {
         let mut sent = SentPackets::new();

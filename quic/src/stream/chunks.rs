@@ -103,6 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn only_whole_chunks_are_remembered() {
+        let mut connection = Chunks::default();
+        for capacity in [1, CHUNK / 4 + 1, CHUNK / 2, CHUNK - 1] {
+            let mut buffer = Buffer::with_capacity(capacity);
+            buffer.extend_from_slice(&[7; CHUNK][..capacity]);
+            connection.lend(&buffer.freeze());
+            assert!(connection.lent.is_empty(), "{capacity}");
+        }
+        connection.lend(&filled(Buffer::with_capacity(CHUNK)));
+        assert_eq!(connection.lent.len(), 1);
+    }
+
+    #[test]
     fn what_is_kept_is_bounded() {
         let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
         for _ in 0..3 * MAX_LENT {

@@ -118,3 +118,72 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use EventKind::{Finished, Readable, Reset, Stopped, Writable};
+    use alloc::vec::Vec;
+
+    fn stream(index: u32) -> StreamId {
+        StreamId::from_varint(VarInt::from_u32(4 * index))
+    }
+
+    #[test]
+    fn each_kind_waits_once_and_again_when_it_was_told() {
+        let (mut events, mut pending) = (Events::default(), Pending::default());
+        assert!(events.is_empty());
+        for kind in [Readable, Writable, Readable, Finished, Writable] {
+            events.push(&mut pending, stream(1), kind);
+        }
+        assert!(!events.is_empty() && pending.has(Readable) && !pending.has(Reset));
+        assert_eq!(events.pop(), Some((stream(1), Readable)));
+        assert!(pending.take(Readable) && !pending.has(Readable));
+        // What was told may happen again; what waits does not enter the queue twice.
+        events.push(&mut pending, stream(1), Readable);
+        events.push(&mut pending, stream(1), Writable);
+        let rest: Vec<_> = core::iter::from_fn(|| events.pop()).map(|(_, kind)| kind).collect();
+        assert_eq!(rest, [Writable, Finished, Readable]);
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn a_withdrawn_event_is_not_told_and_keeps_its_place() {
+        let (mut events, mut pending) = (Events::default(), Pending::default());
+        events.push(&mut pending, stream(1), Readable);
+        events.push(&mut pending, stream(1), Stopped);
+        pending.withdraw(Readable);
+        assert!(!pending.has(Readable) && pending.has(Stopped));
+        // Wanted again before it left the queue: still once.
+        events.push(&mut pending, stream(1), Readable);
+        pending.withdraw(Readable);
+        assert_eq!(events.pop(), Some((stream(1), Readable)));
+        assert!(!pending.take(Readable));
+        assert_eq!(events.pop(), Some((stream(1), Stopped)));
+        assert!(pending.take(Stopped) && events.pop().is_none());
+    }
+
+    #[test]
+    fn only_ends_hold_a_stream() {
+        for (kind, holds) in [(Readable, false), (Writable, false), (Finished, true), (Stopped, true), (Reset, true)] {
+            let (mut events, mut pending) = (Events::default(), Pending::default());
+            events.push(&mut pending, stream(1), kind);
+            assert_eq!(pending.holds_stream(), holds, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_stream_that_is_gone() {
+        let mut events = Events::default();
+        let (mut one, mut two) = (Pending::default(), Pending::default());
+        events.push(&mut one, stream(1), Readable);
+        events.push(&mut two, stream(2), Readable);
+        events.push(&mut one, stream(1), Reset);
+        // Even what was withdrawn leaves the queue with its stream.
+        one.withdraw(Readable);
+        one.withdraw(Reset);
+        events.forget(one, stream(1));
+        events.forget(Pending::default(), stream(2));
+        assert_eq!((events.pop(), events.pop()), (Some((stream(2), Readable)), None));
+    }
+}

@@ -181,3 +181,24 @@ impl StreamCounts {
         self.remote.on_consumed(now, Duration::ZERO, 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9000 sections 4.6 and 19.8: what a frame may name.
+    #[test]
+    fn streams_up_to_the_limit_exist_or_come_to_be() {
+        let mut counts = StreamCounts::new(3);
+        let id = |side, index| StreamId::new(side, Direction::Bidirectional, index).unwrap();
+        let theirs = |counts: &StreamCounts, index| counts.standing(Side::Server, id(Side::Client, index));
+        assert_eq!(theirs(&counts, 0), Ok(Standing::New { from: 0, to: 0 }));
+        assert_eq!(theirs(&counts, 2), Ok(Standing::New { from: 0, to: 2 }));
+        assert_eq!(theirs(&counts, 3), Err(Violation::StreamLimit));
+        counts.remote.on_received(2).unwrap();
+        assert_eq!(theirs(&counts, 1), Ok(Standing::Created));
+        assert_eq!(theirs(&counts, 2), Ok(Standing::New { from: 2, to: 2 }));
+        // Ours: none was opened.
+        assert_eq!(counts.standing(Side::Server, id(Side::Server, 0)), Err(Violation::StreamNotOpened));
+    }
+}

@@ -290,6 +290,7 @@ mod tests {
     fn in_order_data_is_handed_out_in_whole_chunks() {
         let mut buffer = Reassembly::new();
         buffer.insert(0, b"abc", &mut Chunks::default()).unwrap();
+        assert_eq!(buffer.read(0), None);
         assert_eq!(*buffer.read(usize::MAX).unwrap(), *b"abc");
         buffer.insert(3, b"defg", &mut Chunks::default()).unwrap();
         assert_eq!(*buffer.read(2).unwrap(), *b"de");
@@ -385,6 +386,12 @@ mod tests {
         assert!(buffer.segments.values().all(|segment| segment.capacity() <= 8));
         buffer.clear();
         assert_eq!((buffer.held(), buffer.is_readable(), buffer.open.capacity()), (0, false, 0));
+        // What was never read is no hint of how much comes at once.
+        for _ in 0..3 {
+            buffer.insert(buffer.contiguous_end(), &[1], &mut Chunks::default()).unwrap();
+            assert!(buffer.open.capacity() <= 8);
+            assert_eq!(buffer.read(9).map(|bytes| bytes.len()), Some(1));
+        }
     }
 
     #[test]
