@@ -54,6 +54,18 @@ pub(crate) struct Link {
     addresses: Vec<SocketAddr>,
     /// Where a client's connection was before it moved.
     previous: Cell<Option<SocketAddr>>,
+    /// The move of a client's connection that is under way. It belongs to the link and not to who waits for it, because the
+    /// connection goes on with it whoever waits.
+    moving: RefCell<Option<Moving>>,
+}
+
+/// A connection on its way to another socket.
+struct Moving {
+    handle: ConnectionHandle,
+    from: SocketAddr,
+    to: SocketAddr,
+    /// For who waits: whether it arrived.
+    arrived: Rc<Cell<Option<bool>>>,
 }
 
 struct Connection {
@@ -72,8 +84,6 @@ struct State {
     ending: Option<Ending>,
     /// Counts up whenever streams become available.
     streams_available: u64,
-    /// How the migration that was asked for ended.
-    migrated: Option<bool>,
 }
 
 /// What became of a connection.
@@ -105,6 +115,7 @@ impl Link {
             idle: RefCell::default(),
             broken: RefCell::default(),
             previous: Cell::default(),
+            moving: RefCell::default(),
             addresses: sockets.iter().map(UdpSocket::local_address).collect(),
         });
         let weak = Rc::downgrade(&link);
@@ -136,41 +147,57 @@ impl Link {
     }
 
     /// Moves a connection to `socket` (RFC 9000 section 9). The socket before stays until the next move, for what the other
-    /// end has sent there; with it goes the one before that.
+    /// end has sent there; with it goes the one before that. One move at a time; it goes on if nobody waits for it.
     pub(crate) async fn migrate(&self, handle: ConnectionHandle, socket: UdpSocket) -> Result<(), Error> {
-        let Some(driver) = self.driver.get() else { return Err(Error::ShutDown) };
-        let local = socket.local_address();
-        driver.add_socket(socket);
-        self.connection(handle, |known| known.state.migrated = None);
-        let begun = self.with_endpoint(|endpoint, now| {
-            let connection = endpoint.quic_mut().connection_mut(handle);
-            let before = connection.as_ref().map(|connection| connection.four_tuple().local);
-            connection.map(|connection| connection.migrate(now, local).map(|()| before))
-        });
-        let before = match begun.flatten() {
-            Some(Ok(before)) => before,
-            refused => {
-                driver.remove_socket(local);
-                return Err(refused.and_then(Result::err).map_or(Error::GoingAway, Error::message));
-            }
-        };
-        let moved = poll_fn(|context| self.poll_migrated(handle, context)).await;
-        let unused = if moved { self.previous.replace(before) } else { Some(local) };
-        if let Some(unused) = unused {
-            driver.remove_socket(unused);
+        let driver = self.driver.get().ok_or(Error::ShutDown)?;
+        if self.moving.borrow().is_some() {
+            return Err(Error::Message("the connection is moving already; wait until it has arrived".into()));
         }
-        if moved { Ok(()) } else { Err(Error::Message("the server does not answer at the new address".into())) }
+        let to = socket.local_address();
+        driver.add_socket(socket).map_err(Error::system)?;
+        let begun = self.with_endpoint(|endpoint, now| {
+            let connection = endpoint.quic_mut().connection_mut(handle)?;
+            let from = connection.four_tuple().local;
+            Some(connection.migrate(now, to).map(|()| from))
+        });
+        let begun = begun.flatten().ok_or(Error::GoingAway).and_then(|begun| begun.map_err(Error::message));
+        let from = begun.inspect_err(|_| driver.remove_socket(to))?;
+        let arrived = Rc::new(Cell::new(None));
+        *self.moving.borrow_mut() = Some(Moving { handle, from, to, arrived: arrived.clone() });
+        if poll_fn(|context| self.poll_arrived(handle, &arrived, context)).await {
+            Ok(())
+        } else {
+            Err(Error::Message("the server does not answer at the new address".into()))
+        }
     }
 
-    /// Waits for the end of a migration: whether it succeeded.
-    fn poll_migrated(&self, handle: ConnectionHandle, context: &Context<'_>) -> Poll<bool> {
-        let end = self.connection(handle, |known| {
+    /// Waits for the end of a move: whether it succeeded.
+    fn poll_arrived(
+        &self,
+        handle: ConnectionHandle,
+        arrived: &Cell<Option<bool>>,
+        context: &Context<'_>,
+    ) -> Poll<bool> {
+        if let Some(arrived) = arrived.get() {
+            return Poll::Ready(arrived);
+        }
+        let known = self.connection(handle, |known| {
             if !known.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
                 known.waiting.push(context.waker().clone());
             }
-            if known.state.ending.is_some() { Some(false) } else { known.state.migrated }
         });
-        end.unwrap_or(Some(false)).map_or(Poll::Pending, Poll::Ready)
+        if known.is_some() { Poll::Pending } else { Poll::Ready(false) }
+    }
+
+    /// The move of a connection has ended: the socket that has lost its use by that is closed.
+    fn on_move_end(&self, handle: ConnectionHandle, arrived: bool) {
+        let Some(moving) = self.moving.borrow_mut().take_if(|moving| moving.handle == handle) else { return };
+        let unused = if arrived { self.previous.replace(Some(moving.from)) } else { Some(moving.to) };
+        if let (Some(unused), Some(driver)) = (unused, self.driver.get()) {
+            driver.remove_socket(unused);
+        }
+        moving.arrived.set(Some(arrived));
+        self.change(handle, |_| {});
     }
 
     /// Has the driver send what there is to send.
@@ -341,8 +368,8 @@ impl Link {
                     }
                     self.on_http(handle, event);
                 }
-                EndpointEvent::Migrated(handle) => self.change(handle, |state| state.migrated = Some(true)),
-                EndpointEvent::MigrationFailed(handle) => self.change(handle, |state| state.migrated = Some(false)),
+                EndpointEvent::Migrated(handle) => self.on_move_end(handle, true),
+                EndpointEvent::MigrationFailed(handle) => self.on_move_end(handle, false),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(handle, reason),
             }
         }
@@ -413,6 +440,7 @@ impl Link {
         for mailbox in exchanges.values() {
             mailbox.on_ending(ending.clone());
         }
+        self.on_move_end(handle, false);
         self.change(handle, |state| {
             state.ending.get_or_insert(ending);
         });

@@ -3,9 +3,11 @@
 
 mod support;
 
-use posthaste::{Body, BodyWriter, Bytes, Client, Error, Fields, Identity, Method, Reply, Request, Roots, Server};
+use posthaste::{
+    Body, BodyWriter, Bytes, Client, Error, Fields, Handle, Identity, Method, Reply, Request, Roots, Server,
+};
 use std::cell::{Cell, RefCell};
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::net::UdpSocket;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -488,6 +490,63 @@ fn a_client_moves_to_another_port_between_and_during_requests() {
                 assert!(!seen.contains(&now));
                 seen.push(now);
             }
+            client.close().await;
+        },
+    );
+}
+
+/// Whether no socket is bound there; waits for that.
+async fn is_closed(handle: &Handle, address: &str) -> bool {
+    for _ in 0..1000 {
+        if UdpSocket::bind(address).is_ok() {
+            return true;
+        }
+        handle.sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+/// Two at once, and one that nobody waits for: no socket stays but the one in use and the one before.
+#[test]
+fn a_client_is_moved_by_one_call_at_a_time_and_none_leaves_a_socket_behind() {
+    with_server(
+        async |request, reply| {
+            let _ = reply.send(200, request.remote().to_string()).await;
+        },
+        async |client, base, handle| {
+            let moved_from = async |before: &str| loop {
+                let mut response = client.get(&base).send().await.unwrap();
+                let now = String::from_utf8(response.body().read_to_end(100).await.unwrap()).unwrap();
+                if now != before {
+                    break now;
+                }
+                handle.sleep(Duration::from_millis(5)).await;
+            };
+            let first = moved_from("").await;
+            {
+                let (mut one, mut other) = (Box::pin(client.migrate()), Box::pin(client.migrate()));
+                poll_fn(|context| {
+                    assert!(one.as_mut().poll(context).is_pending());
+                    let Poll::Ready(Err(refused)) = other.as_mut().poll(context) else { panic!("both are moving") };
+                    assert!(refused.to_string().contains("is moving already"), "{refused}");
+                    Poll::Ready(())
+                })
+                .await;
+                one.await.unwrap();
+            }
+            let second = moved_from(&first).await;
+            assert!(UdpSocket::bind(&first).is_err(), "the one before stays");
+            // Nobody waits for this one.
+            let mut forgotten = Box::pin(client.migrate());
+            let is_pending = poll_fn(|context| Poll::Ready(forgotten.as_mut().poll(context).is_pending())).await;
+            assert!(is_pending);
+            drop(forgotten);
+            let third = moved_from(&second).await;
+            assert!(is_closed(&handle, &first).await);
+            client.migrate().await.unwrap();
+            let fourth = moved_from(&third).await;
+            assert!(is_closed(&handle, &second).await);
+            assert!(UdpSocket::bind(&third).is_err() && UdpSocket::bind(&fourth).is_err());
             client.close().await;
         },
     );

@@ -59,8 +59,10 @@ impl CloseFrame {
 pub struct Closing {
     frame: CloseFrame,
     until: Instant,
-    /// A CONNECTION_CLOSE is to be sent now.
+    /// A CONNECTION_CLOSE is to be sent now,
     pending: bool,
+    /// and on the path to return to as well, if there is one.
+    pending_fallback: bool,
     /// Packets that arrived since the last one was sent.
     received: u32,
     /// How many must arrive before it is sent again; doubled each time.
@@ -70,7 +72,7 @@ pub struct Closing {
 impl Closing {
     /// The first CONNECTION_CLOSE is due; state is kept until `until`.
     pub const fn new(frame: CloseFrame, until: Instant) -> Closing {
-        Closing { frame, until, pending: true, received: 0, threshold: 1 }
+        Closing { frame, until, pending: true, pending_fallback: true, received: 0, threshold: 1 }
     }
 
     /// What is said.
@@ -85,6 +87,7 @@ impl Closing {
         self.received = self.received.saturating_add(1);
         if self.received >= self.threshold {
             self.pending = true;
+            self.pending_fallback = true;
         }
     }
 
@@ -93,9 +96,24 @@ impl Closing {
         self.pending
     }
 
-    /// One was sent, or could not be.
+    /// Whether one is to be sent now on the path to return to.
+    pub const fn is_fallback_pending(&self) -> bool {
+        self.pending_fallback
+    }
+
+    /// One was sent.
     pub const fn on_sent(&mut self) {
         self.pending = false;
+        self.on_repeated();
+    }
+
+    /// One was sent on the path to return to.
+    pub const fn on_sent_to_fallback(&mut self) {
+        self.pending_fallback = false;
+        self.on_repeated();
+    }
+
+    const fn on_repeated(&mut self) {
         self.received = 0;
         self.threshold = self.threshold.saturating_mul(2);
     }

@@ -52,7 +52,7 @@ pub struct Recovery {
     // The number of the path in use, and of the last one that was begun: what was sent on another counts for no window.
     path_number: u16,
     last_path_number: u16,
-    // The first number sent on the path: MTU probes before it say nothing about its size.
+    // The first number sent on the path: packets before it say nothing about the size it carries.
     path_start: u64,
     max_ack_delay: Duration,
     pto_count: u32,
@@ -216,10 +216,12 @@ impl Recovery {
             state.sent.on_acked(range, &mut out.acked, |packet| {
                 newly.packets += 1;
                 newly.ack_eliciting |= packet.ack_eliciting;
-                out.largest_acked_size = out.largest_acked_size.max(usize::from(packet.size));
                 newest = Some((packet.number, packet.time_sent, packet.path == path));
                 if packet.in_flight && packet.path == path {
                     newly.bytes += u64::from(packet.size);
+                    if packet.number >= path_start {
+                        out.largest_acked_size = out.largest_acked_size.max(usize::from(packet.size));
+                    }
                     if recovery_start.is_none_or(|start| packet.time_sent > start) {
                         newly.growing_bytes += u64::from(packet.size);
                     }

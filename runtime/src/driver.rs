@@ -30,28 +30,41 @@ const RECEIVE_DATAGRAMS: usize = 64;
 const TRANSMIT_CALLS: usize = 64;
 /// Bytes after which a turn sends no more.
 const TRANSMIT_BYTES: usize = 256 << 10;
-/// For so long a socket may report nothing but errors until it counts as broken. A report about an earlier datagram comes
-/// once, and then that there is nothing; a system short of memory gets over it.
+/// For so long a socket may report nothing but errors until it counts as broken and is closed. A report about an earlier
+/// datagram comes once, and then that there is nothing; a system short of memory gets over it.
 const ERRORS_TOLERATED: Duration = Duration::from_secs(5);
 /// A machine whose deadline lies in the past, turn after turn, is called this seldom, rather than taking a whole processor.
 const OVERDUE_PAUSE: Duration = Duration::from_millis(1);
 /// Turns of that kind which are not slowed down.
 const OVERDUE_TURNS: u32 = 16;
 
-/// A future that runs a machine; to be spawned. It only ends with an error of a socket.
+/// A future that runs a machine; to be spawned. It only ends with an error of its last socket.
 pub struct Driver<M, F> {
     handle: Handle,
     machine: Rc<RefCell<M>>,
     on_progress: F,
-    sockets: Vec<Watched<UdpSocket>>,
+    sockets: Vec<Bound>,
     notice: Rc<Notice>,
     sleep: Sleep,
     batch: ReceiveBatch,
     buffer: Box<[u8]>,
     held: Option<Held>,
-    /// When the errors began that nothing has come between.
-    errors_since: Option<Instant>,
     overdue: u32,
+}
+
+/// A socket in use.
+#[derive(Debug)]
+struct Bound {
+    socket: Watched<UdpSocket>,
+    /// When its errors began that nothing has come between. Each has its own: one of several may be on an interface that is
+    /// gone, and the others neither excuse it nor suffer for it.
+    errors_since: Option<Instant>,
+}
+
+impl Bound {
+    fn new(socket: Watched<UdpSocket>) -> Bound {
+        Bound { socket, errors_since: None }
+    }
 }
 
 /// What met a full socket: it stays in the buffer and is sent before anything else.
@@ -74,6 +87,7 @@ enum Left {
 /// Tells a driver that its machine was changed from outside.
 #[derive(Clone)]
 pub struct DriverHandle {
+    handle: Handle,
     notice: Rc<Notice>,
 }
 
@@ -87,7 +101,7 @@ struct Notice {
 
 /// What is to happen to the sockets at the next turn.
 enum Change {
-    Add(UdpSocket),
+    Add(Bound),
     Remove(SocketAddr),
 }
 
@@ -104,9 +118,14 @@ impl DriverHandle {
     }
 
     /// Runs the machine on one socket more: a connection is about to move there.
-    pub fn add_socket(&self, socket: UdpSocket) {
-        self.notice.changes.borrow_mut().push(Change::Add(socket));
+    ///
+    /// # Errors
+    /// The socket cannot be watched. The driver goes on with those it has.
+    pub fn add_socket(&self, socket: UdpSocket) -> io::Result<()> {
+        let bound = Bound::new(self.handle.watch(socket)?);
+        self.notice.changes.borrow_mut().push(Change::Add(bound));
         self.notify();
+        Ok(())
     }
 
     /// Closes the socket that is bound there. What was still to be sent or received by it is lost.
@@ -139,7 +158,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         machine: Rc<RefCell<M>>,
         on_progress: F,
     ) -> io::Result<(Driver<M, F>, DriverHandle)> {
-        let sockets = sockets.into_iter().map(|socket| handle.watch(socket)).collect::<io::Result<Vec<_>>>()?;
+        let watch = |socket| handle.watch(socket).map(Bound::new);
+        let sockets = sockets.into_iter().map(watch).collect::<io::Result<Vec<_>>>()?;
         let notice = Rc::new(Notice::default());
         let driver = Driver {
             handle: handle.clone(),
@@ -151,15 +171,14 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             batch: ReceiveBatch::new(),
             buffer: vec![0; MAX_SEND].into(),
             held: None,
-            errors_since: None,
             overdue: 0,
         };
-        Ok((driver, DriverHandle { notice }))
+        Ok((driver, DriverHandle { handle: handle.clone(), notice }))
     }
 
     /// Where its sockets are bound, in the order they were given.
     pub fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().map(|socket| socket.inner().local_address())
+        self.sockets.iter().map(|bound| bound.socket.inner().local_address())
     }
 
     /// One turn; says whether another should follow at once.
@@ -167,7 +186,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         // Until just before transmitting, a notification has nothing to add to this turn.
         self.notice.notified.set(true);
         let now = self.handle.read_clock();
-        self.change_sockets()?;
+        self.change_sockets();
         let mut progress = self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         if progress {
@@ -182,21 +201,27 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         Ok(if more { Left::Something } else { self.set_timer(now, context) })
     }
 
-    fn change_sockets(&mut self) -> io::Result<()> {
+    fn change_sockets(&mut self) {
         for change in self.notice.changes.take() {
             match change {
-                Change::Add(socket) => self.sockets.push(self.handle.watch(socket)?),
+                Change::Add(bound) => self.sockets.push(bound),
                 Change::Remove(local) => {
-                    let Some(place) = self.local_addresses().position(|bound| bound == local) else { continue };
-                    self.sockets.remove(place);
-                    self.held = self.held.filter(|held| held.socket != place).map(|held| {
-                        let socket = held.socket - usize::from(held.socket > place);
-                        Held { socket, ..held }
-                    });
+                    let place = self.local_addresses().position(|bound| bound == local);
+                    if let Some(place) = place {
+                        self.close_socket(place);
+                    }
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What waits for it is lost with it.
+    fn close_socket(&mut self, place: usize) {
+        self.sockets.remove(place);
+        self.held = self.held.filter(|held| held.socket != place).map(|held| {
+            let socket = held.socket - usize::from(held.socket > place);
+            Held { socket, ..held }
+        });
     }
 
     fn check_deadline(&mut self, now: Instant) -> bool {
@@ -210,7 +235,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {
         let mut left = Left::Nothing;
-        for socket in &self.sockets {
+        let mut broken = None;
+        for (place, Bound { socket, errors_since }) in self.sockets.iter_mut().enumerate() {
             let mut datagrams = 0;
             for _ in 0..RECEIVE_CALLS {
                 if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
@@ -218,7 +244,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 }
                 match socket.inner().receive(&mut self.batch) {
                     Ok(()) => {
-                        self.errors_since = None;
+                        *errors_since = None;
                         let mut machine = self.machine.borrow_mut();
                         for datagram in self.batch.datagrams() {
                             machine.receive(now, datagram);
@@ -229,15 +255,15 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.errors_since = None;
+                        *errors_since = None;
                         socket.clear_readable();
                     }
                     Err(error) => {
-                        let since = *self.errors_since.get_or_insert(now);
+                        let since = *errors_since.get_or_insert(now);
                         self.notice.last_error.set(Some(error.kind()));
                         *progress = true;
                         if now - since >= ERRORS_TOLERATED {
-                            return Err(error);
+                            broken = Some((place, error));
                         }
                         break;
                     }
@@ -249,7 +275,15 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 left = Left::Something;
             }
         }
-        Ok(left)
+        // One a turn is soon enough.
+        match broken {
+            Some((_, error)) if self.sockets.len() == 1 => Err(error),
+            Some((place, _)) => {
+                self.close_socket(place);
+                Ok(Left::Something)
+            }
+            None => Ok(left),
+        }
     }
 
     fn transmit(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
@@ -261,7 +295,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             let Some(held) = self.held.take().or_else(|| self.next_transmit(now)) else {
                 return Left::Nothing;
             };
-            let Some(socket) = self.sockets.get(held.socket) else { continue };
+            let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else { continue };
             if socket.poll_writable(context).is_pending() {
                 self.held = Some(held);
                 return Left::Nothing;

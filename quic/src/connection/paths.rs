@@ -103,8 +103,15 @@ impl Connection {
     /// nothing is kept; only what is known already is counted.
     pub(super) fn on_elsewhere(&mut self, four_tuple: FourTuple, len: usize) -> Result<Elsewhere, Discard> {
         // RFC 9000 s9: the addresses of the handshake do not change, and a client's server never does.
-        let is_possible = self.lifecycle == Lifecycle::Established
-            && (self.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote);
+        let is_possible = match &self.lifecycle {
+            Lifecycle::Established => self.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote,
+            // Who is still where it was before is answered there.
+            Lifecycle::Closing(_) => {
+                let fallback = self.others.fallback().and_then(|index| self.others.get(index));
+                self.needs_fallback() && fallback.is_some_and(|fallback| fallback.path.is_at(&four_tuple))
+            }
+            Lifecycle::Handshaking { .. } | Lifecycle::Draining { .. } | Lifecycle::Drained => false,
+        };
         if !is_possible {
             return Err(Discard::OtherAddress);
         }

@@ -39,8 +39,10 @@ impl Connection {
         self.settle_forgotten_paths(turn);
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
-            Lifecycle::Closing(closing) if closing.is_pending() => return self.transmit_close(turn, buffer),
-            Lifecycle::Closing(_) | Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
+            Lifecycle::Closing(_) => {
+                return self.transmit_close(turn, buffer).or_else(|| self.transmit_close_to_fallback(turn, buffer));
+            }
+            Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
         }
         if let Some(transmit) = self.transmit_other_path(turn, buffer).or_else(|| self.transmit_mtu_probe(turn, buffer))
         {
@@ -390,10 +392,48 @@ impl Connection {
 
     /// RFC 9000 section 10.2.3: the close goes out under every key the peer may have.
     fn transmit_close(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
-        let Lifecycle::Closing(closing) = &mut self.lifecycle else { return None };
-        closing.on_sent();
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
+        if !closing.is_pending() {
+            return None;
+        }
+        let limit = buffer.len().min(self.path.amplification.available());
+        let len = self.fill_closes(turn, buffer.get_mut(..limit)?, self.peer_ids.active());
+        // One that the amplification limit holds back stays to be sent.
+        if len == 0 {
+            return None;
+        }
+        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
+            closing.on_sent();
+        }
+        self.path.amplification.on_datagram_sent(len);
+        Some(self.sent(turn.now, len, len))
+    }
+
+    /// While nobody has proved to be at the address in use, the peer may as well be where it was before, and would wait there
+    /// for the end of a connection that is over.
+    fn transmit_close_to_fallback(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
+        if !closing.is_fallback_pending() || !self.needs_fallback() {
+            return None;
+        }
+        let fallback = self.others.fallback().and_then(|index| self.others.get(index))?;
+        let four_tuple = fallback.path.four_tuple;
+        let destination = fallback.peer_id.filter(|id| self.peer_ids.contains(*id))?;
+        let len = self.fill_closes(turn, buffer, destination);
+        if len == 0 {
+            return None;
+        }
+        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
+            closing.on_sent_to_fallback();
+        }
+        Some(Transmit { four_tuple, ..self.sent(turn.now, len, len) })
+    }
+
+    /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.
+    fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId) -> usize {
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
         let frame = closing.frame().clone();
-        let limit = MIN_DATAGRAM_SIZE.min(buffer.len()).min(self.path.amplification.available());
+        let limit = MIN_DATAGRAM_SIZE.min(buffer.len());
         let last = PacketNumberSpace::ALL.into_iter().rfind(|id| self.spaces.get(*id).is_some());
         // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
         let is_full = self.side == Side::Client && self.spaces.get(PacketNumberSpace::Initial).is_some();
@@ -402,14 +442,10 @@ impl Connection {
             let Some(place) = buffer.get_mut(len..limit) else { break };
             if place.len() >= MIN_PACKET_ROOM {
                 let target = if is_full && last == Some(id) { place.len() } else { 0 };
-                len += self.fill_close(turn, place, id, &frame, target);
+                len += self.fill_close(turn, place, id, destination, &frame, target);
             }
         }
-        if len == 0 {
-            return None;
-        }
-        self.path.amplification.on_datagram_sent(len);
-        Some(self.sent(turn.now, len, len))
+        len
     }
 
     fn fill_close(
@@ -417,10 +453,10 @@ impl Connection {
         turn: &mut Turn<'_>,
         place: &mut [u8],
         id: PacketNumberSpace,
+        destination: ConnectionId,
         frame: &CloseFrame,
         target: usize,
     ) -> usize {
-        let destination = self.peer_ids.active();
         let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
         let end = place.len() - TAG_LEN;
         let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };

@@ -23,7 +23,7 @@ pub struct Outcome {
     pub acked_packets: u64,
     /// How many in flight are lost.
     pub lost_packets: u64,
-    /// The largest packet newly acknowledged, in bytes, and
+    /// The largest packet newly acknowledged that was sent on the path in use since it was taken up, in bytes, and
     pub largest_acked_size: usize,
     /// the largest lost one that was no MTU probe: full-size packets that keep vanishing say that the path has shrunk.
     pub largest_lost_size: usize,

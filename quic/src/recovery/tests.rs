@@ -320,8 +320,9 @@ fn another_path_begins_anew() {
     let out = ack(&mut recovery, at(10), ApplicationData, &[(3, 3)], ms(0)).unwrap();
     assert_eq!((out.acked_packets, out.lost_packets), (1, 1));
     assert_eq!((recovery.bytes_in_flight(), recovery.congestion_window()), (1200, 12_000));
-    assert_eq!(recovery.rtt().first_sample(), None);
-    ack(&mut recovery, at(25), ApplicationData, &[(3, 4)], ms(0)).unwrap();
+    assert_eq!((recovery.rtt().first_sample(), out.largest_acked_size), (None, 0));
+    let out = ack(&mut recovery, at(25), ApplicationData, &[(3, 4)], ms(0)).unwrap();
+    assert_eq!(out.largest_acked_size, 1200);
     assert_eq!(recovery.rtt().latest(), ms(20));
 }
 
@@ -701,4 +702,20 @@ fn a_cleared_outcome_keeps_its_memory_alone() {
     out.clear();
     assert_eq!(out, Outcome::new());
     assert_eq!((out.acked.capacity(), out.lost.capacity()), capacity);
+}
+
+/// RFC 9002 section 7.3.2: an acknowledgment that tells of a loss lets nothing grow, however much it acknowledges.
+#[test]
+fn the_acknowledgment_that_begins_a_recovery_period_earns_nothing() {
+    let mut recovery = confirmed();
+    (0..10).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    // 8400 bytes, more than the window that is left.
+    let out = ack(&mut recovery, at(10), ApplicationData, &[(3, 9)], ms(0)).unwrap();
+    assert_eq!((out.lost_packets, recovery.congestion_window()), (3, 6000));
+    // Nor is it remembered: what is sent from then on earns a datagram when the whole window is acknowledged.
+    (10..15).for_each(|value| send(&mut recovery, at(11), ApplicationData, value));
+    ack(&mut recovery, at(20), ApplicationData, &[(10, 13)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 6000);
+    ack(&mut recovery, at(20), ApplicationData, &[(10, 14)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 7200);
 }

@@ -190,6 +190,38 @@ fn a10_the_application_sees_an_address_only_when_it_is_proved() {
     assert_eq!(sent.iter().find(|one| one.to == away && !one.challenges.is_empty()).map(|one| one.len), Some(1200));
 }
 
+/// The peer may not have moved at all: it is told at the address that is proved as well, and answered there.
+#[test]
+fn a_close_at_an_address_without_proof_goes_home_as_well() {
+    let to = |sent: &[Sent]| sent.iter().map(|one| one.to).collect::<Vec<_>>();
+    let close = |script: &mut Script| {
+        let now = script.peer.now;
+        script.answers(|peer| {
+            peer.connection().close(now, base::VarInt::from_u32(7), b"");
+            peer.pump();
+        })
+    };
+    let large = [PING, &[0; 1100]].concat();
+    let mut script = Script::new();
+    let (home, away) = (script.home(), host(1));
+    script.send(away, &large);
+    assert_eq!(script.migrations(), 1);
+    let sent = close(&mut script);
+    assert_eq!(to(&sent), [away, home]);
+    assert_eq!(script.peer.closes().len(), 2);
+    // Each close doubles how many packets it takes to hear another one, wherever they come from.
+    let answers: Vec<_> = (0..4).map(|_| to(&script.send(home, PING))).collect();
+    assert_eq!(answers, [vec![], vec![], vec![], vec![away, home]]);
+    assert_eq!(to(&script.send(host(2), PING)), [], "nobody else is heard");
+
+    // The address has no budget for a close. It goes home at once, and there when it may.
+    let mut script = Script::new();
+    script.send(away, &[1, 0, 0, 0]);
+    assert_eq!(script.migrations(), 1);
+    assert_eq!(to(&close(&mut script)), [home]);
+    assert_eq!(to(&script.send(away, &large)), [away]);
+}
+
 #[test]
 fn a3_an_address_without_proof_gets_three_times_what_came_from_it() {
     let mut script = Script::new();

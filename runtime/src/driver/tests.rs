@@ -266,7 +266,7 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
         // As after a send that was cut off behind the first byte's datagram.
         let transmit = machine.borrow_mut().transmit(clock::now(), &mut driver.buffer).unwrap();
         driver.held = Some(Held { transmit, done: 3, socket: 0 });
-        driver.sockets[0].clear_writable();
+        driver.sockets[0].socket.clear_writable();
         machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![9; 3]));
         assert!(driver.transmit(clock::now(), context) == Left::Nothing);
         assert!(driver.held.is_some());
@@ -299,7 +299,7 @@ fn sockets_come_and_go_while_it_runs() {
             until(|| peer.recv_from(&mut buffer).is_ok_and(|(_, from)| from == to)).await;
             // The next one has been bound all the time, and is run from now on.
             if let Some(socket) = new.take() {
-                notify.add_socket(socket);
+                notify.add_socket(socket).unwrap();
                 notify.remove_socket(old);
                 yield_now().await;
                 yield_now().await;
@@ -321,7 +321,7 @@ fn a_socket_that_is_added_during_a_turn_is_run_without_another_notice() {
     let (mut new, noted) = (Some(second), notify.clone());
     let (driver, driver_handle) = Driver::new(handle, vec![first], machine.clone(), move |_, _| {
         if let (Some(socket), Some(notify)) = (new.take(), &*noted.borrow()) {
-            notify.add_socket(socket);
+            notify.add_socket(socket).unwrap();
         }
     })
     .unwrap();
@@ -343,7 +343,8 @@ fn reports_about_earlier_datagrams_never_break_a_socket_and_lasting_errors_do() 
     let (mut driver, _notify) = Driver::new(executor.handle(), vec![loopback()], machine, |_, _| ()).unwrap();
     let mut context = Context::from_waker(Waker::noop());
     let mut receive = |seconds: u64| {
-        driver.sockets = vec![executor.handle().watch(loopback()).unwrap()];
+        let errors_since = driver.sockets[0].errors_since;
+        driver.sockets = vec![Bound { socket: executor.handle().watch(loopback()).unwrap(), errors_since }];
         driver.receive(Instant::ZERO + Duration::from_secs(seconds), &mut context, &mut false)
     };
     for seconds in 1..100 {
@@ -354,6 +355,52 @@ fn reports_about_earlier_datagrams_never_break_a_socket_and_lasting_errors_do() 
     refuse(Call::ReceiveMany, errno::ECONNREFUSED, u32::MAX);
     assert!((2000..2005).all(|seconds| receive(seconds).is_ok()));
     assert_eq!(receive(2005).err().map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
+}
+
+#[test]
+fn a_broken_socket_is_closed_and_does_not_break_the_others() {
+    use crate::sys::errno;
+    use crate::sys::refusal::{Call, refuse};
+    let executor = Executor::new().unwrap();
+    let (first, idle) = (loopback(), loopback());
+    let stays = idle.local_address();
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (mut driver, notify) = Driver::new(executor.handle(), vec![first, idle], machine, |_, _| ()).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    // Both have nothing; another takes the place of the first, and from then on it alone is asked.
+    assert!(driver.receive(Instant::ZERO, &mut context, &mut false).is_ok());
+    driver.sockets[0].socket = executor.handle().watch(loopback()).unwrap();
+    let mut receive = |driver: &mut Driver<_, _>, seconds| {
+        refuse(Call::ReceiveMany, errno::ECONNREFUSED, 1);
+        assert!(driver.receive(Instant::ZERO + Duration::from_secs(seconds), &mut context, &mut false).is_ok());
+    };
+    for seconds in 1..=6 {
+        assert_eq!(driver.sockets.len(), 2, "after {seconds} s");
+        receive(&mut driver, seconds);
+    }
+    assert_eq!(driver.local_addresses().collect::<Vec<_>>(), [stays]);
+    assert_eq!(notify.last_error(), Some(io::ErrorKind::ConnectionRefused));
+    // The last one is given its own five seconds.
+    driver.sockets[0].socket = executor.handle().watch(loopback()).unwrap();
+    (7..12).for_each(|seconds| receive(&mut driver, seconds));
+    refuse(Call::ReceiveMany, errno::ECONNREFUSED, 1);
+    assert!(driver.receive(Instant::ZERO + Duration::from_secs(12), &mut context, &mut false).is_err());
+}
+
+#[test]
+fn a_socket_that_cannot_be_watched_is_refused_and_the_others_go_on() {
+    use crate::sys::errno;
+    use crate::sys::refusal::{Call, refuse};
+    let executor = Executor::new().unwrap();
+    let first = loopback();
+    let address = first.local_address();
+    let (machine, notify, _) = echo(executor.handle(), vec![first]);
+    refuse(Call::Watch, errno::ENOMEM, 1);
+    let refused = notify.add_socket(loopback());
+    assert_eq!(refused.map_err(|error| error.kind()), Err(io::ErrorKind::OutOfMemory));
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.send_to(b"?", address).unwrap();
+    executor.block_on(async { until(|| machine.borrow().received == 1).await });
 }
 
 /// A machine is never told a time before one that it was told already, by whomever.

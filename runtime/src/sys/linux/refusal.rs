@@ -17,6 +17,8 @@ pub(crate) enum Call {
     ReceiveOne,
     /// `setsockopt` of what only makes things better: buffers, GRO, marks, destination addresses, don't-fragment.
     Option,
+    /// `epoll_ctl` of a descriptor more.
+    Watch,
 }
 
 /// What is refused, how, and how often yet.

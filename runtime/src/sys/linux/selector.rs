@@ -40,6 +40,8 @@ impl Selector {
         writable: bool,
         edge: bool,
     ) -> io::Result<()> {
+        #[cfg(test)]
+        crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Watch)?;
         calls::epoll_control(self.epoll.as_fd(), EPOLL_CTL_ADD, fd, interest(readable, writable, edge), key)
     }
 
