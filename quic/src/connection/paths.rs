@@ -275,7 +275,10 @@ impl Connection {
     /// After how long a challenge is repeated, and after how long validation fails (RFC 9000 section 8.2.4).
     fn validation_times(&self) -> (Duration, Duration) {
         let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-        (pto, pto.max(self.recovery.initial_pto()).saturating_mul(3))
+        // RFC 9000 s8.2.1: what is known of the path in use says nothing of another, which is asked no more often than a
+        // server that has not answered yet.
+        let interval = pto.max(self.recovery.initial_pto());
+        (interval, interval.saturating_mul(3))
     }
 
     /// The path in use changes places with `other`, which has been taken from the others.

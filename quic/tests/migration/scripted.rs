@@ -190,6 +190,18 @@ fn a10_the_application_sees_an_address_only_when_it_is_proved() {
     assert_eq!(sent.iter().find(|one| one.to == away && !one.challenges.is_empty()).map(|one| one.len), Some(1200));
 }
 
+/// RFC 9000 section 8.2.1: as seldom as an Initial, although the estimate of the path before, by which a challenge would come
+/// again much sooner, stays when only the port changes.
+#[test]
+fn a_new_path_is_asked_as_seldom_as_a_new_connection() {
+    let mut script = Script::new();
+    let away = port(1);
+    let challenges = |sent: &[Sent]| sent.iter().filter(|one| one.to == away).map(|one| one.challenges.len()).sum();
+    let sent = script.send(away, &[PING, &[0; 1100]].concat());
+    let counts: [usize; 3] = [challenges(&sent), challenges(&script.wait(990)), challenges(&script.wait(60))];
+    assert_eq!(counts, [1, 0, 1]);
+}
+
 /// The peer may not have moved at all: it is told at the address that is proved as well, and answered there.
 #[test]
 fn a_close_at_an_address_without_proof_goes_home_as_well() {
