@@ -23,6 +23,7 @@ use quic::wire::frame::{Frame, PacketKind};
 use quic::wire::header::Header;
 use sim::SeededRandom;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Bytes of all connection IDs here.
@@ -41,6 +42,10 @@ pub struct Rogue<M> {
     pub extra_packets: u64,
     /// The CONNECTION_CLOSE frames of the target: the code, and the frame type of those of type 0x1c.
     pub closes: Vec<(u64, Option<u64>)>,
+    /// Addresses it has beside that of its endpoint, for those that wander.
+    pub others: Vec<SocketAddr>,
+    /// How often it chose another of them.
+    pub moves: u64,
     /// Datagrams as they left, if they are kept.
     pub captured: Option<Vec<Vec<u8>>>,
     side: Side,
@@ -50,6 +55,8 @@ pub struct Rogue<M> {
     change: Option<Change>,
     random: SeededRandom,
     four_tuple: Option<FourTuple>,
+    /// Which of the other addresses it sends from.
+    is_at: Option<SocketAddr>,
     outbox: VecDeque<Vec<u8>>,
     /// Packets of its endpoint so far.
     packets: u64,
@@ -76,6 +83,8 @@ impl<M: Machine> Rogue<M> {
             knowledge: Knowledge::new(side),
             extra_packets: 0,
             closes: Vec::new(),
+            others: Vec::new(),
+            moves: 0,
             captured: None,
             side,
             secrets,
@@ -84,6 +93,7 @@ impl<M: Machine> Rogue<M> {
             change: None,
             random,
             four_tuple: None,
+            is_at: None,
             outbox: VecDeque::new(),
             packets: 0,
             next_tick: Some(Instant::ZERO),
@@ -250,6 +260,23 @@ impl<M: Machine> Rogue<M> {
         self.outbox.extend(datagrams);
     }
 
+    /// The addresses of the next datagram. They may change when the handshake is behind it (RFC 9000 section 9).
+    fn next_four_tuple(&mut self) -> Option<FourTuple> {
+        let four_tuple = self.four_tuple?;
+        let (is_confirmed, random) = (self.knowledge.is_confirmed, &mut self.random);
+        let changes = |habit: &Habit| match habit {
+            Habit::Wanders(often) => is_confirmed && random.chance(*often),
+            Habit::Strays(often) => random.chance(*often),
+            _ => false,
+        };
+        if !self.others.is_empty() && self.habits.iter().any(changes) {
+            let index = self.random.below(self.others.len() as u64 + 1) as usize;
+            self.is_at = self.others.get(index).copied();
+            self.moves += 1;
+        }
+        Some(FourTuple { local: self.is_at.unwrap_or(four_tuple.local), ..four_tuple })
+    }
+
     /// The rogue acts although its endpoint has nothing to say.
     fn tick(&mut self, now: Instant) {
         self.next_tick = None;
@@ -303,7 +330,9 @@ impl<M: Machine> Machine for Rogue<M> {
             return;
         }
         let mut translated = self.take(datagram.payload);
-        self.inner.receive(now, Datagram { payload: &mut translated, ..datagram });
+        // Its endpoint knows nothing of other addresses.
+        let four_tuple = self.four_tuple.unwrap_or(datagram.four_tuple);
+        self.inner.receive(now, Datagram { payload: &mut translated, four_tuple, ..datagram });
         self.learn_keys();
     }
 
@@ -315,7 +344,7 @@ impl<M: Machine> Machine for Rogue<M> {
         let datagram = self.outbox.pop_front()?;
         let len = datagram.len().min(buffer.len());
         buffer[..len].copy_from_slice(&datagram[..len]);
-        Some(Transmit { four_tuple: self.four_tuple?, ecn: Ecn::NotEct, len, segment_size: len.max(1) })
+        Some(Transmit { four_tuple: self.next_four_tuple()?, ecn: Ecn::NotEct, len, segment_size: len.max(1) })
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -174,4 +174,9 @@ impl Spaces {
     pub fn iter(&self) -> impl Iterator<Item = &Space> {
         self.spaces.iter().flatten().map(|space| &**space)
     }
+
+    /// Every space that has keys.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
+        self.spaces.iter_mut().flatten().map(|space| &mut **space)
+    }
 }

@@ -1,5 +1,5 @@
-//! Many seeds of mixed faults in both directions, of mixed settings on both sides: every exchange completes, every byte
-//! arrives, nothing is held or sent beyond its limit, and in the end nothing is left.
+//! Many seeds of mixed faults in both directions, of mixed settings on both sides, some with a client whose address changes:
+//! every exchange completes, every byte arrives, nothing is held or sent beyond its limit, and in the end nothing is left.
 //!
 //! `POSTHASTE_SEEDS=100000 cargo test --release -p posthaste-quic --test faults` runs that many; see `sim::seeds`.
 
@@ -7,13 +7,13 @@ mod support;
 
 use base::{Duration, Instant, VarInt};
 use quic::stream::StreamsConfig;
-use quic::{CloseReason, Config};
+use quic::{CloseReason, Config, MigrateError};
 use sim::oracle::Traffic;
-use sim::{AmplificationChecker, LinkConfig, SeededRandom, Stop, TrafficChecker, draw_faults};
+use sim::{AmplificationChecker, LinkConfig, Nat, SeededRandom, Stop, TrafficChecker, World, draw_faults};
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use support::{CLIENT, Exchange, Host, Pair, SERVER};
+use support::{CLIENT, Exchange, Host, Pair, SECOND, SERVER};
 
 const COMMAND: &str = "cargo test --release -p posthaste-quic --test faults";
 
@@ -29,7 +29,32 @@ fn run(seed: u64) {
         .map(|_| Exchange { upload: random.below(300_001), download: random.below(300_001) })
         .collect();
     let (client, server) = (draw_config(&mut random), draw_config(&mut random));
-    Run { seed, there, back, exchanges, client, server, client_closes: random.chance(0.5) }.check();
+    let client_closes = random.chance(0.5);
+    let moves = if random.chance(0.3) { draw_moves(&mut random) } else { Vec::new() };
+    Run { seed, there, back, exchanges, client, server, client_closes, moves }.check();
+}
+
+/// The client appears under another address.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Move {
+    /// A translator before it forgets it, and it does not know.
+    Rebound(SocketAddr),
+    /// It migrates to its other address, or back.
+    Own,
+}
+
+/// Changes of address, and how long after the one before, the first after the handshake is confirmed (RFC 9000 section 9).
+fn draw_moves(random: &mut SeededRandom) -> Vec<(Duration, Move)> {
+    let within = Duration::from_millis(1 << random.below(13));
+    let is_translated = random.chance(0.7);
+    let count = 1 + random.below(if is_translated { 12 } else { 3 });
+    let draw = |number| {
+        // Another port, or another host.
+        let host = if random.chance(0.5) { 1 } else { number as u8 };
+        let outside = SocketAddr::from(([198, 51, 100, host], 10_000 + number as u16));
+        (random.duration(within), if is_translated { Move::Rebound(outside) } else { Move::Own })
+    };
+    (1..=count).map(draw).collect()
 }
 
 /// Settings of one side, of which each is the default for half of all seeds.
@@ -78,22 +103,31 @@ struct Run {
     client: Config,
     server: Config,
     client_closes: bool,
+    moves: Vec<(Duration, Move)>,
 }
 
 impl Run {
-    fn check(self) {
+    fn check(mut self) {
         let count = self.exchanges.len();
         let (client_address, server_address) = (address(CLIENT), address(SERVER));
         let sent_by_client: u64 = self.exchanges.iter().map(|exchange| exchange.upload + 16).sum();
         let sent_by_server: u64 = self.exchanges.iter().map(|exchange| exchange.download).sum();
         let most = [most_buffered(&self.client), most_buffered(&self.server)];
+        if !self.moves.is_empty() {
+            // A client that says nothing cannot be found again: only its packets open the translator.
+            self.client.keep_alive = Some(Duration::from_secs(1));
+        }
         let mut pair = Pair::with(self.seed, self.there, self.exchanges, self.client, self.server);
-        pair.world.network().set_link(client_address, server_address, self.there);
-        pair.world.network().set_link(server_address, client_address, self.back);
+        for client in [client_address, address(SECOND)] {
+            pair.world.network().set_link(client, server_address, self.there);
+            pair.world.network().set_link(server_address, client, self.back);
+        }
         let traffic = watch(&mut pair);
         let hosts = [pair.client, pair.server];
         let limit = Instant::ZERO + Duration::from_secs(3000);
+        let mut moves = Moves { client: pair.client, left: self.moves.clone(), last: None };
         pair.world.run_until(limit, |world| {
+            moves.make(world);
             for (host, most) in hosts.into_iter().zip(most) {
                 let host = world.machine(host);
                 if let Some(connection) = host.handle.and_then(|handle| host.endpoint.connection(handle)) {
@@ -108,8 +142,9 @@ impl Run {
         let took = pair.world.now() - Instant::ZERO;
         end(&mut pair, self.client_closes);
         let traffic = traffic.borrow();
-        traffic.check(client_address, enough(sent_by_client, sent_by_server, took));
-        traffic.check(server_address, enough(sent_by_server, sent_by_client, took));
+        let moves = self.moves.len() as u64;
+        traffic.check(client_address, enough(sent_by_client, sent_by_server, took, moves));
+        traffic.check(server_address, enough(sent_by_server, sent_by_client, took, moves));
     }
 }
 
@@ -119,10 +154,65 @@ fn address(text: &str) -> SocketAddr {
 
 /// How much an end may send that has `own` bytes to bring over and takes `peers` bytes: with up to a fifth of it lost one
 /// way or another, acknowledgments for what comes, credit in small windows, and probes as long as nothing gets through.
-fn enough(own: u64, peers: u64, took: Duration) -> Traffic {
+/// With each move what was under way may be lost, and other paths are asked.
+fn enough(own: u64, peers: u64, took: Duration, moves: u64) -> Traffic {
     let seconds = took.as_nanos() as u64 / 1_000_000_000;
-    let datagrams = 120 + own / 400 + peers / 800 + 3 * seconds;
-    Traffic { datagrams, bytes: 30_000 + own * 2 + peers / 8 + 1_000 * seconds }
+    let datagrams = 120 + own / 400 + peers / 800 + 3 * seconds + 60 * moves;
+    Traffic { datagrams, bytes: 30_000 + own * 2 + peers / 8 + 1_000 * seconds + 60_000 * moves }
+}
+
+/// Moves that are still to come.
+struct Moves {
+    client: sim::Handle<Host>,
+    left: Vec<(Duration, Move)>,
+    /// When the one before was made.
+    last: Option<Instant>,
+}
+
+impl Moves {
+    /// Those that are due.
+    fn make(&mut self, world: &mut World) {
+        let now = world.now();
+        if self.last.is_none() {
+            if !world.machine(self.client).confirmed {
+                return;
+            }
+            self.last = Some(now);
+            self.translate(world, now);
+        }
+        while let (Some(last), Some((after, Move::Own))) = (self.last, self.left.first().copied())
+            && last + after <= now
+        {
+            self.left.remove(0);
+            self.last = Some(now);
+            migrate(world.machine_mut(self.client), now);
+        }
+    }
+
+    /// A translator that shows the client under its own address so far.
+    fn translate(&mut self, world: &mut World, now: Instant) {
+        let client = address(CLIENT);
+        let (mut nat, mut at) = (Nat::new(client, client), now);
+        while let Some((after, Move::Rebound(outside))) = self.left.first().copied() {
+            self.left.remove(0);
+            at += after;
+            nat.rebind(at, outside);
+        }
+        world.network().add_nat(nat);
+    }
+}
+
+/// To where it is not.
+fn migrate(client: &mut Host, now: Instant) {
+    let Some(connection) = client.handle.and_then(|handle| client.endpoint.connection_mut(handle)) else { return };
+    let here = connection.four_tuple().local;
+    let [first, second] = [address(CLIENT), address(SECOND)];
+    let result = connection.migrate(now, if here == first { second } else { first });
+    // The move before may still be under way, or have taken the last connection ID.
+    assert!(
+        matches!(result, Ok(()) | Err(MigrateError::InUse | MigrateError::NoConnectionId | MigrateError::NotConfirmed)),
+        "{result:?}"
+    );
 }
 
 /// Watches what is on the wire: amplification, sizes, amounts.
@@ -134,6 +224,7 @@ fn watch(pair: &mut Pair) -> Rc<RefCell<TrafficChecker>> {
         let (local, remote) = (seen.four_tuple.local, seen.four_tuple.remote);
         let first = seen.payload.first().copied().unwrap_or(0);
         if seen.is_sent {
+            let local = if local == address(SECOND) { address(CLIENT) } else { local };
             counted.borrow_mut().on_sent(local, seen.payload.len());
         }
         if seen.is_sent && local == server_address {

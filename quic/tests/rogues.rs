@@ -113,6 +113,10 @@ impl Run {
                 },
             ),
         );
+        if !is_hostile && target_side == Side::Client {
+            // RFC 9000 s9: a server stays where it is.
+            habits.retain(|habit| !matches!(habit, Habit::Wanders(_)));
+        }
         let mut link = LinkConfig::new(Duration::from_millis(10));
         if random.chance(0.3) {
             link = draw_faults(&mut random);
@@ -170,9 +174,12 @@ impl Run {
         let (traffic, habits) = (cast.traffic.borrow(), &self.habits);
         let (received, sent) = (traffic.sent(address(ROGUE)), traffic.sent(address(TARGET_TO_ROGUE)));
         let seconds = (cast.world.now() - Instant::ZERO).as_nanos() as u64 / 1_000_000_000;
+        // Where it has moved to it gets what was under way again, ten datagrams if it never acknowledges any (RFC 9002
+        // section 7.2), twice as many probes until their timer is a long one again, and challenges.
+        let moves = cast.world.machine(cast.rogue).moves;
         let bound = Traffic {
-            datagrams: 150 + received.datagrams + wanted / 400 + 3 * seconds,
-            bytes: 60_000 + received.bytes + wanted * 2 + 2000 * seconds,
+            datagrams: 150 + received.datagrams + wanted / 400 + 3 * seconds + 30 * moves,
+            bytes: 60_000 + received.bytes + wanted * 2 + 2000 * seconds + 36_000 * moves,
         };
         let is_within = sent.datagrams <= bound.datagrams && sent.bytes <= bound.bytes;
         assert!(is_within, "{habits:?}: sent {sent:?} for {received:?}, and {bound:?} would be enough");
@@ -198,13 +205,17 @@ impl Run {
     fn cast(&mut self) -> Cast {
         let mut world = World::new(self.seed);
         let (target_address, rogue_address) = (address(TARGET_TO_ROGUE), address(ROGUE));
-        world.network().set_both(target_address, rogue_address, self.link);
+        for rogue_address in rogue_addresses() {
+            world.network().set_both(target_address, rogue_address, self.link);
+        }
         let traffic = Rc::new(RefCell::new(TrafficChecker::new()));
         let counted = traffic.clone();
         world.observe(move |seen| {
-            let is_between = [seen.four_tuple.local, seen.four_tuple.remote].contains(&address(ROGUE));
-            if seen.is_sent && is_between {
-                counted.borrow_mut().on_sent(seen.four_tuple.local, seen.payload.len());
+            let FourTuple { local, remote } = seen.four_tuple;
+            if seen.is_sent && is_rogue(&local) {
+                counted.borrow_mut().on_sent(address(ROGUE), seen.payload.len());
+            } else if seen.is_sent && is_rogue(&remote) {
+                counted.borrow_mut().on_sent(local, seen.payload.len());
             }
         });
         let secrets = SecretLog::new();
@@ -223,13 +234,13 @@ impl Run {
         // The neighbour outlives the rogue, however long that takes.
         let patient = Config { keep_alive: Some(Duration::from_secs(10)), ..Config::default() };
         let own = Config { max_idle_timeout: patience(self.is_hostile), ..Config::default() };
-        let (target, rogue, neighbour);
+        let (target, mut rogue, neighbour);
         match self.target_side {
             Side::Server => {
                 target = Metered::new(|| server(target_random, small(self.is_hostile), server_tls));
                 let mut inner = client(rogue_random, own);
                 inner.connect(Instant::ZERO, Arc::new(rogue_client), path(rogue_address, target_address), exchanges);
-                inner.rogue = self.is_hostile.then_some(target_address);
+                inner.rogue = self.is_hostile.then_some(target_address.ip());
                 rogue = Rogue::new(inner, side, secrets, habits, own_random);
                 let mut host = client(neighbour_random, patient);
                 host.connect(Instant::ZERO, client_tls, path(address(NEIGHBOUR), target_address), neighbours());
@@ -244,15 +255,16 @@ impl Run {
                     target
                 });
                 let mut inner = server(rogue_random, own, Arc::new(rogue_server));
-                inner.rogue = self.is_hostile.then_some(target_address);
+                inner.rogue = self.is_hostile.then_some(target_address.ip());
                 rogue = Rogue::new(inner, side, secrets, habits, own_random);
                 neighbour = server(neighbour_random, patient, server_tls);
             }
         }
         let mut target = target;
-        target.machine.rogue = self.is_hostile.then_some(rogue_address);
+        target.machine.rogue = self.is_hostile.then_some(rogue_address.ip());
+        rogue.others = rogue_addresses().into_iter().skip(1).collect();
         let target = world.add(&[target_address], target);
-        let rogue = world.add(&[rogue_address], rogue);
+        let rogue = world.add(&rogue_addresses(), rogue);
         let neighbour = world.add(&[address(NEIGHBOUR)], neighbour);
         Cast { world, target, rogue, neighbour, traffic }
     }
@@ -260,5 +272,16 @@ impl Run {
 
 const ROGUE: &str = CLIENT;
 const TARGET_TO_ROGUE: &str = SERVER;
+
+/// Where the rogue is, and where it may appear as well.
+fn rogue_addresses() -> Vec<SocketAddr> {
+    let first = address(ROGUE);
+    (0..40).map(|number| SocketAddr::new(first.ip(), first.port() + number)).collect()
+}
+
+fn is_rogue(other: &SocketAddr) -> bool {
+    other.ip() == address(ROGUE).ip()
+}
+
 /// Exchanges of the neighbour.
 const NEIGHBOURS: usize = 3;

@@ -38,7 +38,11 @@ pub enum Habit {
     Noise(f64),
     /// Fills packets with PADDING.
     Padding(u32),
+    /// Sends from another of its addresses, as if a translator had forgotten it.
+    Wanders(f64),
     // Against them.
+    /// Sends from any of its addresses, and does not wait for the end of the handshake.
+    Strays(f64),
     /// Acknowledges nothing at all.
     NoAcknowledgment,
     /// Grants nothing at all beyond the transport parameters.
@@ -78,7 +82,7 @@ impl Habit {
         let until = Instant::ZERO + random.duration(Duration::from_secs(5));
         let often = 0.01 + random.below(500) as f64 / 1000.0;
         let count = 1 + random.below(60) as u32;
-        match random.below(13) {
+        match random.below(14) {
             0 => Habit::LateAcknowledgment(until),
             1 => Habit::LateCredit(until),
             2 => Habit::Pings(count),
@@ -91,6 +95,7 @@ impl Habit {
             9 => Habit::Replays(often),
             10 => Habit::Forgeries(often),
             11 => Habit::Noise(often),
+            12 => Habit::Wanders(often / 10.0),
             _ => Habit::Padding(count * 20),
         }
     }
@@ -100,7 +105,7 @@ impl Habit {
         // Most are rare, so that a connection gets somewhere before it is closed for them.
         let rarely = 0.002 + random.below(100) as f64 / 1000.0;
         let count = 1 + random.below(60) as u32;
-        match random.below(16) {
+        match random.below(17) {
             0 => Habit::NoAcknowledgment,
             1 => Habit::NoCredit,
             2 => Habit::Lies(rarely),
@@ -112,6 +117,7 @@ impl Habit {
             9 => Habit::Cuts(rarely),
             10 => Habit::WrongPackets(rarely),
             11 => Habit::ConnectionIds(count, if random.chance(0.5) { u64::MAX } else { random.below(6) }),
+            16 => Habit::Strays(rarely * 10.0),
             14..=15 => Habit::Overflow(1 + random.below(1300) as u32, random.below(3)),
             12 => Habit::RapidReset(count),
             _ => Habit::EmptyStreams(count),

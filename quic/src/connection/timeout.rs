@@ -24,7 +24,8 @@ impl Connection {
             self.recovery.deadline(),
             acknowledgments,
             self.path.paced_until,
-            self.path.mtu.deadline(),
+            // Nothing larger is tried on a path that is not known to work.
+            self.path.mtu.deadline().filter(|_| self.path.is_proven()),
             self.path.validation.deadline(),
             self.others.deadline(self.needs_fallback()),
         ]
@@ -50,6 +51,8 @@ impl Connection {
                 return self.end_silently(now, CloseReason::IdleTimeout(after));
             }
         }
+        // Due from now on, even if the path does not let it be sent yet: a deadline in the past would come again and again.
+        self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);

@@ -3,7 +3,7 @@
 use adversary::heap::Meter;
 use adversary::{Options, PLAIN, Peer, Stage, THERE, Tweak, encode, push};
 use base::Side::{Client, Server};
-use base::{Duration, FourTuple};
+use base::{Bytes, Direction, Duration, FourTuple, StreamId};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::OneRtt;
@@ -119,6 +119,15 @@ impl Script {
     /// Where the application is told that its peer is.
     fn remote(&mut self) -> SocketAddr {
         self.peer.connection().four_tuple().remote
+    }
+
+    /// The largest of this side's packet numbers that the server has acknowledged.
+    fn acknowledged(&self) -> u64 {
+        let all = self.peer.frames(|kind, frame| match frame {
+            Frame::Ack(ack) if kind == OneRtt => Some(ack.largest.value()),
+            _ => None,
+        });
+        all.into_iter().max().unwrap_or(0)
     }
 
     fn home(&self) -> FourTuple {
@@ -272,6 +281,28 @@ fn a_single_packet_is_enough_for_a_challenge() {
         assert!(bytes <= 3 * 40, "{bytes}");
         challenge_to(&sent, away);
     }
+}
+
+/// An acknowledgment that is due where nothing may be sent any more does not keep the timer busy, and goes out with the next
+/// packet that may be sent.
+#[test]
+fn an_acknowledgment_waits_for_the_limit_of_an_address_without_proof() {
+    let mut script = Script::new();
+    let (home, away) = (script.home(), host(1));
+    // The application has more to say than is allowed.
+    script.send(home, &[0x0a, 0, 1, 0]);
+    let stream = StreamId::new(Client, Direction::Bidirectional, 0).unwrap();
+    script.peer.connection().write(stream, &mut Bytes::from(vec![0; 50_000])).unwrap();
+    script.wait(1);
+    let question = challenge_to(&script.send(away, PING), away);
+    // A probe from where it was before adds nothing to what may be sent.
+    script.send(home, &challenge([7; 8]));
+    let largest = script.peer.next_number(OneRtt) - 1;
+    // Fails if a deadline in the past comes again and again.
+    script.wait(100);
+    assert!(script.migrations() == 1 && script.acknowledged() < largest);
+    script.send(away, &response(question));
+    assert!(script.acknowledged() >= largest);
 }
 
 #[test]

@@ -12,10 +12,12 @@ use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, Even
 use sim::oracle::fill_pattern;
 use sim::{ByteStreamChecker, Handle, LinkConfig, SeededRandom, World};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub const CLIENT: &str = "192.0.2.1:50000";
+/// The client's other address.
+pub const SECOND: &str = "203.0.113.1:60000";
 pub const SERVER: &str = "192.0.2.2:443";
 const HEADER: usize = 16;
 /// What a rogue gets at most on one stream, whatever it asks for.
@@ -54,8 +56,8 @@ pub struct Host {
     pub migrations: Vec<Event>,
     /// Streams whose whole exchange is done.
     pub completed: usize,
-    /// A peer at this address need not keep any rule.
-    pub rogue: Option<SocketAddr>,
+    /// A peer on this host need not keep any rule.
+    pub rogue: Option<IpAddr>,
     waiting: BTreeMap<ConnectionHandle, Vec<Exchange>>,
     streams: BTreeMap<(ConnectionHandle, StreamId), Stream>,
     is_client: bool,
@@ -167,7 +169,7 @@ impl Host {
 
     /// Whether the peer of this connection keeps the rules.
     fn is_strict(&self, handle: ConnectionHandle) -> bool {
-        let remote = self.endpoint.connection(handle).map(|connection| connection.four_tuple().remote);
+        let remote = self.endpoint.connection(handle).map(|connection| connection.four_tuple().remote.ip());
         self.rogue.is_none() || remote != self.rogue
     }
 
@@ -341,7 +343,7 @@ impl Pair {
         let server = Host::server(Instant::ZERO, server_random, server, server_tls);
         let client = Host::client(Instant::ZERO, client_random, client, client_tls, exchanges);
         let server = world.add(&[server_address], server);
-        let client = world.add(&[client_address], client);
+        let client = world.add(&[client_address, SECOND.parse().unwrap()], client);
         Pair { world, client, server }
     }
 
