@@ -123,7 +123,7 @@ fn pair(root: Draft, leaf: Draft) -> Result<(), Error> {
 fn rule(result: Result<(), Error>) -> Option<Rule> {
     match result.err()? {
         Error::Rule { rule, .. } => Some(rule),
-        _ => None,
+        other => panic!("no rule is broken: {other:?}"),
     }
 }
 
