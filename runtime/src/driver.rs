@@ -1,8 +1,10 @@
 //! Runs a [`Machine`] over UDP sockets.
 //!
-//! One turn: the deadline first (so that no flood can starve a timer), then a bounded number of datagrams, then the
-//! hook of the layer above, then what the machine wants to send, up to a bound, and last the timer. A turn that left
-//! something undone is followed by another after the other tasks had theirs.
+//! One turn: first what the machine wants to send, up to a bound, then the deadline (so that no flood can starve a timer),
+//! then datagrams, bounded in number and in time, and then the hook of the layer above. A turn that took something in or
+//! left something undone is followed by another after the other tasks had theirs. So what follows from a datagram (an
+//! acknowledgment, say) leaves together with what the tasks make of it, in one datagram and one system call. A turn that
+//! did neither ends with the timer.
 //!
 //! The machine is shared with the application by `Rc<RefCell>`: both live in one thread and take turns. Whoever changes
 //! the machine from outside calls [`DriverHandle::notify`] afterwards.
@@ -26,6 +28,10 @@ use crate::udp::{ReceiveBatch, UdpSocket};
 const RECEIVE_CALLS: usize = 8;
 /// Datagrams after which a turn receives no more. Acknowledgments and timers have to get their say.
 const RECEIVE_DATAGRAMS: usize = 64;
+/// After so long a turn takes in no more, too. Datagrams take a third of a microsecond each; but those of a handshake, with
+/// its signatures, a hundred and more: what follows from the first leaves before the next is taken in, so that the peer works
+/// on it meanwhile, and nobody waits for all who came with him.
+const RECEIVE_TIME: Duration = Duration::from_micros(50);
 /// Sends of a turn.
 const TRANSMIT_CALLS: usize = 64;
 /// Bytes after which a turn sends no more.
@@ -49,6 +55,11 @@ pub struct Driver<M, F> {
     batch: ReceiveBatch,
     buffer: Box<[u8]>,
     held: Option<Held>,
+    /// The socket that is the first to be asked.
+    first: usize,
+    /// When the machine was last told that its deadline has come.
+    told: Instant,
+    /// Turns in a row in which its deadline was still one that it had been told of.
     overdue: u32,
 }
 
@@ -171,6 +182,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             batch: ReceiveBatch::new(),
             buffer: vec![0; MAX_SEND].into(),
             held: None,
+            first: 0,
+            told: Instant::ZERO,
             overdue: 0,
         };
         Ok((driver, DriverHandle { handle: handle.clone(), notice }))
@@ -183,22 +196,22 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
 
     /// One turn; says whether another should follow at once.
     fn turn(&mut self, context: &mut Context<'_>) -> io::Result<Left> {
-        // Until just before transmitting, a notification has nothing to add to this turn.
+        // Until it is known that no other turn follows at once, a notification has nothing to add.
         self.notice.notified.set(true);
-        let now = self.handle.read_clock();
         self.change_sockets();
+        let unsent = self.transmit(self.handle.read_clock(), context);
+        let now = self.handle.read_clock();
         let mut progress = self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         if progress {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
+        if progress || left == Left::Something || unsent == Left::Something {
+            return Ok(Left::Something);
+        }
         *self.notice.waker.borrow_mut() = Some(context.waker().clone());
         self.notice.notified.set(false);
-        let unsent = self.transmit(now, context);
-        // Asked for during this turn: nobody will wake this task for it.
-        let changes = !self.notice.changes.borrow().is_empty();
-        let more = changes || left == Left::Something || unsent == Left::Something;
-        Ok(if more { Left::Something } else { self.set_timer(now, context) })
+        Ok(self.set_timer(context))
     }
 
     fn change_sockets(&mut self) {
@@ -224,66 +237,106 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         });
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        let deadline = self.machine.borrow().deadline();
+        deadline.map(|deadline| if self.overdue > OVERDUE_TURNS { self.told + OVERDUE_PAUSE } else { deadline })
+    }
+
     fn check_deadline(&mut self, now: Instant) -> bool {
-        let mut machine = self.machine.borrow_mut();
-        let due = machine.deadline().is_some_and(|deadline| deadline <= now);
+        let again = self.machine.borrow().deadline().is_some_and(|deadline| deadline <= self.told);
+        self.overdue = if again { self.overdue.saturating_add(1) } else { 0 };
+        let due = self.deadline().is_some_and(|deadline| deadline <= now);
         if due {
-            machine.on_timeout(now);
+            self.machine.borrow_mut().on_timeout(now);
+            self.told = now;
         }
         due
     }
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {
-        let mut left = Left::Nothing;
-        let mut broken = None;
-        for (place, Bound { socket, errors_since }) in self.sockets.iter_mut().enumerate() {
-            let mut datagrams = 0;
-            for _ in 0..RECEIVE_CALLS {
-                if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
-                    break;
+        // What the turn before had no time for.
+        let (datagrams, mut left) = self.take_in(now);
+        *progress |= datagrams > 0;
+        for _ in 0..self.sockets.len() {
+            if left == Left::Something {
+                break;
+            }
+            // Where one of them ends the turn, the next turn begins with the one after it.
+            let place = self.first % self.sockets.len();
+            self.first = place + 1;
+            left = match self.receive_from(place, now, context, progress) {
+                Ok(left) => left,
+                Err(error) if self.sockets.len() == 1 => return Err(error),
+                Err(_) => {
+                    self.close_socket(place);
+                    Left::Something
                 }
-                match socket.inner().receive(&mut self.batch) {
-                    Ok(()) => {
-                        *errors_since = None;
-                        let mut machine = self.machine.borrow_mut();
-                        for datagram in self.batch.datagrams() {
-                            machine.receive(now, datagram);
-                            datagrams += 1;
-                        }
-                        if self.batch.is_last() {
-                            socket.clear_readable();
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        *errors_since = None;
+            };
+        }
+        Ok(left)
+    }
+
+    /// Takes in what waits at one socket. Its error ends it.
+    fn receive_from(
+        &mut self,
+        place: usize,
+        now: Instant,
+        context: &mut Context<'_>,
+        progress: &mut bool,
+    ) -> io::Result<Left> {
+        let mut datagrams = 0;
+        for _ in 0..RECEIVE_CALLS {
+            let Bound { socket, errors_since } = &mut self.sockets[place];
+            if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
+                break;
+            }
+            match socket.inner().receive(&mut self.batch) {
+                Ok(()) => {
+                    *errors_since = None;
+                    if self.batch.is_last() {
                         socket.clear_readable();
                     }
-                    Err(error) => {
-                        let since = *errors_since.get_or_insert(now);
-                        self.notice.last_error.set(Some(error.kind()));
-                        *progress = true;
-                        if now - since >= ERRORS_TOLERATED {
-                            broken = Some((place, error));
-                        }
-                        break;
+                    let (taken, left) = self.take_in(now);
+                    datagrams += taken;
+                    *progress |= taken > 0;
+                    if left == Left::Something {
+                        return Ok(left);
                     }
                 }
-            }
-            *progress |= datagrams > 0;
-            // Asked again even after the last batch: it also leaves the waker for what comes next.
-            if socket.poll_readable(context).is_ready() {
-                left = Left::Something;
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    *errors_since = None;
+                    socket.clear_readable();
+                }
+                Err(error) => {
+                    let since = *errors_since.get_or_insert(now);
+                    self.notice.last_error.set(Some(error.kind()));
+                    *progress = true;
+                    if now - since >= ERRORS_TOLERATED {
+                        return Err(error);
+                    }
+                    break;
+                }
             }
         }
-        // One a turn is soon enough.
-        match broken {
-            Some((_, error)) if self.sockets.len() == 1 => Err(error),
-            Some((place, _)) => {
-                self.close_socket(place);
-                Ok(Left::Something)
+        // Asked again even after the last batch: it also leaves the waker for what comes next.
+        let readable = self.sockets[place].socket.poll_readable(context).is_ready();
+        Ok(if readable { Left::Something } else { Left::Nothing })
+    }
+
+    /// Takes in what was received, as long as there is time: how many datagrams, and whether the time was over.
+    fn take_in(&mut self, now: Instant) -> (usize, Left) {
+        let mut datagrams = 0;
+        while let Some(message) = self.batch.next_message() {
+            let mut machine = self.machine.borrow_mut();
+            for datagram in message.datagrams() {
+                machine.receive(now, datagram);
+                datagrams += 1;
             }
-            None => Ok(left),
+            if self.handle.read_clock() - now >= RECEIVE_TIME {
+                return (datagrams, Left::Something);
+            }
         }
+        (datagrams, Left::Nothing)
     }
 
     fn transmit(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
@@ -346,13 +399,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         best.1
     }
 
-    fn set_timer(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
-        let mut deadline = self.machine.borrow().deadline().unwrap_or(Instant::MAX);
-        self.overdue = if deadline <= now { self.overdue.saturating_add(1) } else { 0 };
-        if self.overdue > OVERDUE_TURNS {
-            deadline = now + OVERDUE_PAUSE;
-        }
-        self.sleep.reset(deadline);
+    fn set_timer(&mut self, context: &mut Context<'_>) -> Left {
+        self.sleep.reset(self.deadline().unwrap_or(Instant::MAX));
         if Pin::new(&mut self.sleep).poll(context).is_ready() { Left::Something } else { Left::Nothing }
     }
 }

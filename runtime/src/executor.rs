@@ -42,11 +42,14 @@ const MAIN: TaskId = TaskId { index: u32::MAX, generation: 0 };
 /// How often woken tasks are polled before events are taken in again. More than once, so that a task, the driver it
 /// notifies and the task that this wakes do not pay for a system call at each step.
 const ROUNDS: usize = 4;
-/// In how many parts a round goes: after each of them the drivers have a turn. The peer works on the first answers while the
-/// others are still being made, rather than both ends waiting for each other by turns.
+/// In how many parts a round goes if this thread had to wait before it; after each of them the drivers have a turn. The peer
+/// works on the first answers while the others are still being made, rather than both ends waiting for each other by turns.
+/// Who did not have to wait has nothing to gain by that: its answers leave in fewer, fuller sends.
 const PARTS: usize = 2;
 /// The fewest tasks of such a part: each turn of a driver costs a system call or two.
-const SMALLEST_PART: usize = 8;
+const SMALLEST_PART: usize = 4;
+/// The most, in any round: acknowledgments and timers have to get their say however many tasks are ready.
+const LARGEST_PART: usize = 64;
 
 /// An executor. Dropping it drops its tasks.
 pub struct Executor {
@@ -95,7 +98,8 @@ impl Executor {
                 if woken.is_empty() {
                     break;
                 }
-                let part = (woken.len() / PARTS).max(SMALLEST_PART);
+                let parts = if core.was_starved() { PARTS } else { 1 };
+                let part = (woken.len() / parts).clamp(SMALLEST_PART, LARGEST_PART);
                 let mut left = part;
                 while let Some(task) = woken.pop_front() {
                     if left == 0 {
@@ -154,7 +158,7 @@ impl Handle {
     }
 
     /// Starts a task that carries what others make to the outside world, such as a [`Driver`](crate::Driver). When many
-    /// tasks are ready it is polled several times among them, not only after the last.
+    /// tasks are ready it may be polled among them as well, not only before the first and after the last.
     pub fn spawn_driver<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
         JoinHandle::spawn(&self.core, Kind::Driver, future)
     }

@@ -115,13 +115,14 @@ impl UdpSocket {
         Outgoing { ipv6_socket: self.local.is_ipv6(), remote, source, ecn: transmit.ecn }
     }
 
-    /// Receives a batch of datagrams without waiting; [`ReceiveBatch::datagrams`] gives them out. What was in the batch
-    /// before is gone.
+    /// Receives a batch of datagrams without waiting; [`ReceiveBatch::next_message`] gives them out. What was in the
+    /// batch before is gone.
     ///
     /// # Errors
     /// `WouldBlock` if there is nothing. Others are reports about earlier datagrams and do not end the socket.
     pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
         batch.arrivals.clear();
+        batch.next = 0;
         batch.local = self.local;
         batch.last = false;
         let mut intake = self.intake.get();
@@ -209,6 +210,8 @@ const MESSAGES: usize = 8;
 pub struct ReceiveBatch {
     buffers: Vec<u8>,
     arrivals: Vec<Option<Arrival>>,
+    /// The first message that was not given out.
+    next: usize,
     local: SocketAddr,
     last: bool,
 }
@@ -219,6 +222,7 @@ impl ReceiveBatch {
         ReceiveBatch {
             buffers: vec![0; MESSAGES * BUFFER_LEN],
             arrivals: Vec::with_capacity(MESSAGES),
+            next: 0,
             local: SocketAddr::from(([0; 4], 0)),
             last: false,
         }
@@ -229,28 +233,22 @@ impl ReceiveBatch {
         self.last
     }
 
-    /// The datagrams received last, each joined one taken apart again. Empty ones are left out: no QUIC packet is empty.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
-        self.messages().flat_map(|message| {
-            let (four_tuple, ecn) = (message.four_tuple, message.ecn);
-            message.payload.chunks_mut(message.segment_size).map(move |payload| Datagram { four_tuple, ecn, payload })
-        })
-    }
-
-    /// The messages received last, as they came.
-    pub fn messages(&mut self) -> impl Iterator<Item = Received<'_>> {
+    /// The next of the messages received last, in the order in which they came.
+    pub fn next_message(&mut self) -> Option<Received<'_>> {
         let local = self.local;
-        self.arrivals.iter().zip(self.buffers.chunks_exact_mut(BUFFER_LEN)).filter_map(move |(arrival, buffer)| {
-            let arrival = (*arrival)?;
-            let ip = arrival.destination.unwrap_or(local.ip());
-            // The scope of a link-local address is in what we are bound to, and else of no use to tell paths apart.
-            let ours = if ip == local.ip() { local } else { SocketAddr::new(ip, local.port()) };
-            Some(Received {
-                four_tuple: FourTuple { local: ours, remote: arrival.remote },
-                ecn: arrival.ecn,
-                segment_size: arrival.segment_size,
-                payload: buffer.get_mut(..arrival.len)?,
-            })
+        let mut left = self.arrivals.iter().zip(self.buffers.chunks_exact_mut(BUFFER_LEN)).skip(self.next);
+        let (arrival, buffer) = left.find_map(|(arrival, buffer)| {
+            self.next += 1;
+            Some(((*arrival)?, buffer))
+        })?;
+        let ip = arrival.destination.unwrap_or(local.ip());
+        // The scope of a link-local address is in what we are bound to, and else of no use to tell paths apart.
+        let ours = if ip == local.ip() { local } else { SocketAddr::new(ip, local.port()) };
+        Some(Received {
+            four_tuple: FourTuple { local: ours, remote: arrival.remote },
+            ecn: arrival.ecn,
+            segment_size: arrival.segment_size,
+            payload: buffer.get_mut(..arrival.len)?,
         })
     }
 }
@@ -272,6 +270,14 @@ pub struct Received<'a> {
     pub segment_size: usize,
     /// All datagrams, one after the other.
     pub payload: &'a mut [u8],
+}
+
+impl<'a> Received<'a> {
+    /// Taken apart again. Empty ones are left out: no QUIC packet is empty.
+    pub fn datagrams(self) -> impl Iterator<Item = Datagram<'a>> {
+        let Received { four_tuple, ecn, segment_size, payload } = self;
+        payload.chunks_mut(segment_size).map(move |payload| Datagram { four_tuple, ecn, payload })
+    }
 }
 
 #[cfg(test)]

@@ -128,6 +128,7 @@ impl Client {
         let mut latencies = Vec::with_capacity(count as usize);
         let mut under_way = HashMap::new();
         let mut to_begin = count;
+        let mut to_close = Vec::new();
         self.application.borrow_mut().established.clear();
         while (latencies.len() as u64) < count {
             while under_way.len() < in_flight && to_begin > 0 {
@@ -136,15 +137,25 @@ impl Client {
                 to_begin -= 1;
             }
             self.until(|application| !application.established.is_empty());
+            // What completes the handshake leaves with the driver's next turn, and has left by then.
+            self.close(&mut to_close);
             for handle in std::mem::take(&mut self.application.borrow_mut().established) {
                 let Some(began) = under_way.remove(&handle) else { continue };
                 latencies.push(began.elapsed().as_nanos() as u64);
-                if let Some(connection) = self.endpoint.borrow_mut().connection_mut(handle) {
-                    connection.close(setup::now(), base::VarInt::ZERO, b"");
-                }
+                to_close.push(handle);
             }
-            self.notify.notify();
         }
+        self.executor.block_on(runtime::executor::yield_now());
+        self.close(&mut to_close);
         latencies
+    }
+
+    fn close(&self, handles: &mut Vec<ConnectionHandle>) {
+        for handle in handles.drain(..) {
+            if let Some(connection) = self.endpoint.borrow_mut().connection_mut(handle) {
+                connection.close(setup::now(), base::VarInt::ZERO, b"");
+            }
+        }
+        self.notify.notify();
     }
 }

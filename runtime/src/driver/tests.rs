@@ -13,6 +13,7 @@ struct Echo {
     waiting: VecDeque<(FourTuple, Ecn, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
     received: usize,
+    transmits: usize,
     /// On the other end of a deadline: how often it came, and what to set it to then.
     deadline: Option<Instant>,
     period: Option<Duration>,
@@ -41,6 +42,7 @@ impl Machine for Echo {
             len += segment_size;
             self.spare.extend(self.waiting.pop_front().map(|(_, _, bytes)| bytes));
         }
+        self.transmits += 1;
         Some(Transmit { four_tuple, ecn, len, segment_size })
     }
 
@@ -206,6 +208,23 @@ fn a_deadline_that_stays_overdue_does_not_take_the_whole_processor() {
     assert!((1..200).contains(&machine.borrow().0));
 }
 
+/// As that of an endpoint with very many connections.
+#[test]
+fn a_deadline_that_comes_with_every_turn_is_not_taken_for_one_that_stays_overdue() {
+    let executor = Executor::new().unwrap();
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (mut driver, _) = Driver::new(executor.handle(), vec![loopback()], machine.clone(), |_, _| {}).unwrap();
+    machine.borrow_mut().deadline = Some(clock::now());
+    machine.borrow_mut().period = Some(Duration::from_nanos(1));
+    let mut context = Context::from_waker(Waker::noop());
+    for turn in 1..100 {
+        let told = machine.borrow().timeouts.last().copied();
+        while told.is_some_and(|told| clock::now() <= told) {}
+        assert!(driver.turn(&mut context).is_ok_and(|left| left == Left::Something));
+        assert_eq!(machine.borrow().timeouts.len(), turn);
+    }
+}
+
 #[test]
 fn empty_datagrams_starve_nobody() {
     let executor = Executor::new().unwrap();
@@ -277,7 +296,10 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
     executor.block_on(until(|| machine.borrow().waiting.is_empty()));
     let mut batch = ReceiveBatch::new();
     peer.receive(&mut batch).unwrap();
-    let bytes: Vec<u8> = batch.datagrams().map(|datagram| datagram.payload[0]).collect();
+    let mut bytes = Vec::new();
+    while let Some(message) = batch.next_message() {
+        bytes.extend(message.datagrams().map(|datagram| datagram.payload[0]));
+    }
     assert_eq!(bytes, [1, 2, 9]);
 }
 
@@ -419,4 +441,91 @@ fn the_time_of_tasks_is_not_before_that_of_the_machine() {
         }
     });
     assert!(!machine.borrow().timeouts.is_empty());
+}
+
+/// An acknowledgment, say, and the answer that a task gives.
+#[test]
+fn what_follows_from_a_datagram_leaves_together_with_what_tasks_make_of_it() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle().clone();
+    let (socket, peer) = (loopback(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = socket.local_address();
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (spawner, shared) = (handle.clone(), machine.clone());
+    let (driver, _notify) = Driver::new(&handle, vec![socket], machine.clone(), move |_, _| {
+        let shared = shared.clone();
+        spawner.spawn_detached(async move {
+            let mut machine = shared.borrow_mut();
+            assert_eq!(machine.transmits, 0, "not before the tasks had their turn");
+            let (four_tuple, ecn, bytes) = machine.waiting[0].clone();
+            machine.waiting.push_back((four_tuple, ecn, bytes));
+        });
+    })
+    .unwrap();
+    handle.spawn_driver(driver);
+    peer.send_to(b"?", address).unwrap();
+    executor.block_on(until(|| machine.borrow().transmits > 0));
+    assert!(machine.borrow().waiting.is_empty());
+    assert_eq!(machine.borrow().transmits, 1, "both in one");
+}
+
+/// Each datagram is as much work as one of a handshake.
+#[derive(Default)]
+struct Slow {
+    log: Vec<String>,
+    answers: VecDeque<FourTuple>,
+}
+
+impl Machine for Slow {
+    fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        while clock::now() - now < RECEIVE_TIME {}
+        self.log.push(format!("in {}", datagram.payload[0]));
+        self.answers.push_back(datagram.four_tuple);
+    }
+
+    fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        let four_tuple = self.answers.pop_front()?;
+        self.log.push("out".into());
+        buffer[0] = 0;
+        Some(Transmit { four_tuple, ecn: Ecn::NotEct, len: 1, segment_size: 1 })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_timeout(&mut self, _now: Instant) {}
+}
+
+/// Datagrams of each peer to one of two sockets, `count` to the first and one to the second, and what the machine did.
+fn slow(count: u8) -> Vec<String> {
+    let executor = Executor::new().unwrap();
+    let (first, second) = (loopback(), loopback());
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..count {
+        peer.send_to(&[number], first.local_address()).unwrap();
+    }
+    peer.send_to(&[count], second.local_address()).unwrap();
+    let machine = Rc::new(RefCell::new(Slow::default()));
+    let (driver, _notify) = Driver::new(executor.handle(), vec![first, second], machine.clone(), |_, _| {}).unwrap();
+    executor.handle().spawn(driver);
+    executor.block_on(until(|| machine.borrow().log.len() == 2 * (usize::from(count) + 1)));
+    machine.take().log
+}
+
+#[test]
+fn the_first_is_answered_before_the_next_is_taken_in_where_each_is_much_work() {
+    let log = slow(3);
+    assert!(log.iter().step_by(2).all(|entry| entry.starts_with("in")), "{log:?}");
+    assert!(log.iter().skip(1).step_by(2).all(|entry| entry == "out"), "{log:?}");
+}
+
+#[test]
+fn a_socket_with_much_work_does_not_keep_the_others_waiting() {
+    // More than one call receives.
+    let log = slow(50);
+    let second = log.iter().position(|entry| entry == "in 50").unwrap();
+    assert!(second < 50, "{log:?}");
+    let first: Vec<_> = log.iter().filter(|entry| *entry != "out" && *entry != "in 50").cloned().collect();
+    assert_eq!(first, (0..50).map(|number| format!("in {number}")).collect::<Vec<_>>(), "in order, each once");
 }

@@ -22,6 +22,10 @@ use crate::executor::timers::{Armed, Timers};
 use crate::poller::{Interest, Poller};
 use crate::token::Token;
 
+/// Who waits longer than this for others has kept them waiting before, and gives them something to do sooner. A send more
+/// costs both ends about as much together.
+const STARVED: Duration = Duration::from_micros(6);
+
 /// What an executor has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -43,6 +47,8 @@ pub(crate) struct Core {
     patience: Cell<Patience>,
     stats: Cell<Stats>,
     closed: Cell<bool>,
+    /// When no task was ready the last time, no event came for [`STARVED`].
+    starved: Cell<bool>,
     /// When the clock was read last: not before this turn began.
     now: Cell<Instant>,
 }
@@ -63,6 +69,7 @@ impl Core {
             patience: Cell::new(Patience::new(options.look)),
             stats: Cell::default(),
             closed: Cell::new(false),
+            starved: Cell::new(true),
             now: Cell::new(now),
         })
     }
@@ -206,14 +213,17 @@ impl Core {
 
     /// Takes in events; waits for one, or for a timer, or for another thread, if no task is ready.
     pub(crate) fn wait_for_events(&self) -> io::Result<()> {
+        self.starved.set(false);
         if !self.ready.is_empty() {
             return self.take_events(Some(Duration::ZERO)).map(drop);
         }
         let start = clock::now();
         let until_timer = self.until_timer(start);
         if self.look_for_events(start, until_timer)? {
+            self.starved.set(clock::now() - start >= STARVED);
             return Ok(());
         }
+        self.starved.set(true);
         if !self.ready.try_sleep() {
             return Ok(());
         }
@@ -222,6 +232,11 @@ impl Core {
             self.learn(|patience| patience.on_woken(clock::now() - start));
         }
         Ok(())
+    }
+
+    /// Whether this thread has just had to wait for others.
+    pub(crate) fn was_starved(&self) -> bool {
+        self.starved.get()
     }
 
     fn until_timer(&self, now: Instant) -> Option<Duration> {

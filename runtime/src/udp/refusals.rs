@@ -209,7 +209,9 @@ fn nothing_is_lost_by_a_system_that_says_too_soon_that_there_is_nothing() {
         a.send(&transmit, b"2");
         let mut seen = Vec::new();
         while b.receive(&mut batch).is_ok() {
-            seen.extend(batch.datagrams().map(|datagram| datagram.payload.to_vec()));
+            while let Some(message) = batch.next_message() {
+                seen.extend(message.datagrams().map(|datagram| datagram.payload.to_vec()));
+            }
         }
         assert_eq!(seen, [b"1", b"2"]);
     }
@@ -229,7 +231,10 @@ fn a_socket_without_any_of_its_options_carries_datagrams() {
         let mut batch = ReceiveBatch::new();
         let mut seen = Vec::new();
         while b.receive(&mut batch).is_ok() {
-            seen.extend(batch.datagrams().map(|datagram| (datagram.four_tuple.remote, datagram.payload.to_vec())));
+            while let Some(message) = batch.next_message() {
+                let remote = message.four_tuple.remote;
+                seen.extend(message.datagrams().map(|datagram| (remote, datagram.payload.to_vec())));
+            }
         }
         assert_eq!(seen.iter().map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>().concat(), b"0123456789");
         assert!(seen.iter().all(|(from, _)| *from == a.local_address()));
