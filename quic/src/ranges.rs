@@ -125,6 +125,12 @@ impl RangeSet {
         self.ranges.iter().cloned()
     }
 
+    /// The ranges that have numbers in common with `range`, ascending and whole. A binary search.
+    pub fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let from = self.ranges.partition_point(|held| held.end <= range.start);
+        self.ranges.range(from..).take_while(move |held| held.start < range.end).cloned()
+    }
+
     /// How many ranges there are.
     pub fn len(&self) -> usize {
         self.ranges.len()
@@ -206,6 +212,9 @@ mod tests {
                 let expected = ranges_of(&model);
                 assert!(set.iter().eq(expected.iter().cloned()));
                 assert!(set.iter().rev().eq(expected.iter().rev().cloned()));
+                let (from, to) = (next(&mut state) % 96, next(&mut state) % 96);
+                let common = expected.iter().filter(|held| held.start < to && from < held.end);
+                assert!(from >= to || set.overlapping(from..to).eq(common.cloned()));
                 assert_eq!((set.len(), set.is_empty()), (expected.len(), expected.is_empty()));
                 assert_eq!((set.min(), set.max()), (model.first().copied(), model.last().copied()));
                 (0..110).for_each(|number| assert_eq!(set.contains(number), model.contains(&number)));

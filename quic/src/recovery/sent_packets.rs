@@ -252,6 +252,12 @@ impl SentPackets {
         (self.packets.len(), self.frames.len())
     }
 
+    /// For how many packets and frames there is memory.
+    #[cfg(test)]
+    pub fn capacity(&self) -> (usize, usize) {
+        (self.packets.capacity(), self.frames.capacity())
+    }
+
     /// Takes out what was sent on `path` and is open, wherever it stands; its frames are appended to `lost`. Gives how many
     /// packets that are. Copies what remains.
     pub fn give_up(&mut self, path: u16, lost: &mut Vec<SentFrame>) -> u64 {
@@ -396,6 +402,16 @@ mod tests {
         // The lost ones made room as well.
         send(&mut sent, 129..129 + most);
         assert_eq!(sent.held(), (MAX_NOT_IN_FLIGHT, 2 * MAX_NOT_IN_FLIGHT));
+    }
+
+    #[test]
+    fn rings_that_are_empty_again_keep_nothing() {
+        let mut sent = SentPackets::new();
+        (0..100).for_each(|number| sent.on_sent(&packet(number, true), 0, &[SentFrame::HandshakeDone]));
+        sent.on_acked(0..=99, &mut Vec::new(), |_| {});
+        sent.settle(|_| {});
+        sent.release_memory();
+        assert_eq!(sent.capacity(), (0, 0));
     }
 
     /// RFC 9002 section 6.1: a loss may be none. The newest ranges are remembered.

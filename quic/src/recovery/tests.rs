@@ -657,6 +657,68 @@ fn a_grown_window_is_paced() {
     assert_eq!((recovery.congestion_window(), recovery.pacing_deadline(at(200), 1200)), (12_000, None));
 }
 
+/// A connection that rests costs no more for what it sent before.
+#[test]
+fn memory_of_settled_packets_is_given_back() {
+    let mut recovery = confirmed();
+    for space in [Initial, Handshake, ApplicationData] {
+        (0..10).for_each(|value| send(&mut recovery, at(0), space, value));
+        ack(&mut recovery, at(10), space, &[(0, 9)], ms(0)).unwrap();
+    }
+    recovery.release_memory();
+    assert!(recovery.spaces.iter().all(|space| space.sent.capacity() == (0, 0)));
+}
+
+/// What went on a path that is forgotten is sent again on another, and its loss is not held against that one.
+#[test]
+fn what_a_forgotten_path_carried_comes_back() {
+    let mut recovery = confirmed();
+    (0..3).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(10), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+    let left = recovery.on_path_changed(None, 1200);
+    (3..5).for_each(|value| send(&mut recovery, at(20), ApplicationData, value));
+    let mut out = Outcome::new();
+    recovery.on_path_forgotten(&left, &mut out);
+    assert_eq!((data(&out.lost), out.lost_packets, recovery.stats().lost_packets), (alloc::vec![0, 2], 2, 2));
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (12_000, 2 * 1200));
+    // What went on the path in use is as it was.
+    let out = ack(&mut recovery, at(30), ApplicationData, &[(0, 4)], ms(0)).unwrap();
+    assert_eq!((data(&out.acked), out.lost, recovery.bytes_in_flight()), (alloc::vec![3, 4], Vec::new(), 0));
+    assert!(!recovery.has_ack_eliciting(ApplicationData));
+}
+
+/// Whoever makes us challenge one address after another gets no more out of us than twice the window.
+#[test]
+fn challenges_end_at_twice_the_window() {
+    let mut recovery = confirmed();
+    for value in 0..20 {
+        assert!(recovery.may_exceed_window(), "{value}");
+        send(&mut recovery, at(0), ApplicationData, value);
+    }
+    assert_eq!((recovery.may_exceed_window(), recovery.bytes_in_flight()), (false, 2 * recovery.congestion_window()));
+    send(&mut recovery, at(0), ApplicationData, 20);
+    assert!(!recovery.may_exceed_window());
+}
+
+/// RFC 9002 section 7.7: out of slow start, 5/4 of the window in a round trip, and no more than that.
+#[test]
+fn congestion_avoidance_is_paced_slower_than_slow_start() {
+    let mut recovery = confirmed();
+    (0..10).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(100), ApplicationData, &[(0, 9)], ms(0)).unwrap();
+    (10..30).for_each(|value| send(&mut recovery, at(100), ApplicationData, value));
+    ack(&mut recovery, at(200), ApplicationData, &[(10, 29)], ms(0)).unwrap();
+    (30..34).for_each(|value| send(&mut recovery, at(200), ApplicationData, value));
+    ack(&mut recovery, at(300), ApplicationData, &[(33, 33)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 24_000);
+    for value in 34..44 {
+        assert_eq!(recovery.pacing_deadline(at(300), 1200), None);
+        send(&mut recovery, at(300), ApplicationData, value);
+    }
+    // 300 bytes a millisecond.
+    assert_eq!(recovery.pacing_deadline(at(300), 1200), Some(at(304)));
+}
+
 /// RFC 9002 section 7.6.2: a period of persistent congestion begins and ends with packets that ask for acknowledgment; a
 /// probe of the path's size is lost for reasons of its own (RFC 9000 section 14.4).
 #[test]

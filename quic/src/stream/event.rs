@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_is_empty_again_keeps_nothing() {
+        let mut events = Events::default();
+        (0..100).for_each(|index| events.push(&mut Pending::default(), stream(index), Readable));
+        while events.pop().is_some() {}
+        events.release_memory();
+        assert_eq!(events.queue.capacity(), 0);
+    }
+
+    #[test]
     fn only_ends_hold_a_stream() {
         for (kind, holds) in [(Readable, false), (Writable, false), (Finished, true), (Stopped, true), (Reset, true)] {
             let (mut events, mut pending) = (Events::default(), Pending::default());

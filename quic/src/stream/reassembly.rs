@@ -194,9 +194,7 @@ impl Reassembly {
             let (start, segment) = entry.remove_entry();
             self.waiting -= segment.len();
             let known = usize::try_from(self.contiguous - start).unwrap_or(usize::MAX);
-            let Some(fresh) = segment.len().checked_sub(known).filter(|fresh| *fresh > 0) else {
-                continue;
-            };
+            let Some(fresh) = segment.len().checked_sub(known) else { continue };
             if fresh <= MERGE {
                 self.append(segment.get(known..).unwrap_or(&[]), memory);
             } else {
@@ -351,6 +349,45 @@ mod tests {
             }
             assert_eq!((buffer.held(), buffer.segments()), (0, 0));
         }
+    }
+
+    /// A path that loses one packet leaves one gap, and what waits behind it costs no more than its bytes.
+    #[test]
+    fn what_waits_behind_a_gap_is_one_piece_per_chunk() {
+        const PACKET: u64 = 1200;
+        let insert = |buffer: &mut Reassembly, index: u64| {
+            let range = index * PACKET..(index + 1) * PACKET;
+            buffer.insert(range.start, &data(range), &mut Chunks::default()).unwrap();
+        };
+        let whole = CHUNK / PACKET as usize;
+        let mut buffer = Reassembly::new();
+        (1..=whole as u64).for_each(|index| insert(&mut buffer, index));
+        assert_eq!(buffer.segments(), 1);
+        insert(&mut buffer, whole as u64 + 1);
+        assert_eq!(buffer.segments(), 2);
+        assert!(buffer.segments.values().all(|segment| segment.len() <= CHUNK));
+        // What joins its neighbours makes one piece of three.
+        let mut buffer = Reassembly::new();
+        [1, 3, 2].into_iter().for_each(|index| insert(&mut buffer, index));
+        assert_eq!((buffer.segments(), buffer.held()), (1, 3 * PACKET as usize));
+    }
+
+    /// Whoever reads gets many small pieces at once, and large ones without a copy.
+    #[test]
+    fn pieces_that_become_contiguous_are_gathered_if_they_are_small() {
+        // After a first run two pieces, each behind a gap, which is filled then.
+        let runs = |one: u64, two: u64| {
+            let mut buffer = Reassembly::new();
+            let pieces = [0..4000, 4010..4010 + one, 4011 + one..4011 + one + two, 4000..4010, 4010 + one..4011 + one];
+            for piece in pieces {
+                buffer.insert(piece.start, &data(piece), &mut Chunks::default()).unwrap();
+            }
+            let runs = core::iter::from_fn(|| buffer.read(usize::MAX)).map(|bytes| bytes.len());
+            runs.collect::<Vec<_>>()
+        };
+        assert_eq!(runs(100, 1200), [4000, 10 + 100 + 1 + 1200]);
+        assert_eq!(runs(100, 20_000), [4000, 10 + 100 + 1, 20_000]);
+        assert_eq!(runs(20_000, 20_000), [4000, 10, 20_000, 1, 20_000]);
     }
 
     /// M4, M5: one byte at every even offset ends in an error; packets in reverse do not.

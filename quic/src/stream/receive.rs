@@ -293,9 +293,7 @@ impl ReceiveHalf {
 
     fn give_back(&mut self, count: u64, account: &mut Account<'_>) {
         self.released += count;
-        if count > 0 {
-            account.connection.on_consumed(account.now, account.round_trip, count);
-        }
+        account.connection.on_consumed(account.now, account.round_trip, count);
     }
 
     fn step(&mut self, step: ReceiveStep) {

@@ -57,11 +57,6 @@ impl Schedule {
         self.queue(queue).is_empty()
     }
 
-    /// How many are in `queue`.
-    pub fn len(&self, queue: Queue) -> usize {
-        self.queue(queue).len()
-    }
-
     /// Who is next in `queue`.
     pub fn front(&self, queue: Queue) -> Option<StreamId> {
         self.queue(queue).front().copied()
@@ -70,9 +65,7 @@ impl Schedule {
     /// Who is first in `queue` goes to its end.
     pub fn rotate(&mut self, queue: Queue) {
         let queue = self.queue_mut(queue);
-        if queue.len() > 1
-            && let Some(front) = queue.pop_front()
-        {
+        if let Some(front) = queue.pop_front() {
             queue.push_back(front);
         }
     }
@@ -106,5 +99,24 @@ impl Schedule {
 
     const fn queue_mut(&mut self, queue: Queue) -> &mut VecDeque<StreamId> {
         &mut self.queues[queue as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::VarInt;
+
+    #[test]
+    fn queues_that_are_empty_again_keep_nothing() {
+        let mut schedule = Schedule::default();
+        let wanted = Queue::ALL.into_iter().fold(Membership::default(), |wanted, queue| wanted.with(queue, true));
+        for index in 0..100 {
+            let (id, mut membership) = (StreamId::from_varint(VarInt::from_u32(index)), Membership::default());
+            schedule.update(id, &mut membership, wanted);
+            schedule.update(id, &mut membership, Membership::default());
+        }
+        schedule.release_memory();
+        assert!(schedule.queues.iter().all(|queue| queue.capacity() == 0));
     }
 }

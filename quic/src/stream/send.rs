@@ -258,3 +258,36 @@ impl Shape {
         Some(Shape { len, padding: body - len, with_length: false })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet_number::PacketNumberSpace;
+    use alloc::vec::Vec;
+    use base::VarInt;
+
+    /// What one more packet carries of the stream, or `None`.
+    fn fill(half: &mut SendHalf) -> Option<SentFrame> {
+        let (mut bytes, mut sent) = ([0; 100], Vec::new());
+        let mut packet = OutgoingPacket::new(PacketNumberSpace::ApplicationData, &mut bytes, &mut sent);
+        let id = StreamId::from_varint(VarInt::from_u32(2));
+        let filled = half.fill_data(id, &mut packet, &mut SendCredit::new(1000));
+        assert_eq!((filled.is_ok(), !packet.is_empty()), (sent.len() == 1, sent.len() == 1));
+        sent.pop()
+    }
+
+    /// RFC 9000 section 4.5: the end is where all data ends, so it goes with the last byte or after it, and only once asked.
+    #[test]
+    fn the_end_is_told_only_when_all_before_it_was_sent() {
+        let mut half = SendHalf::new(3);
+        assert_eq!(fill(&mut half), None);
+        half.buffer().push_slice(b"1234");
+        let id = StreamId::from_varint(VarInt::from_u32(2));
+        assert_eq!(fill(&mut half), Some(SentFrame::Stream { id, offset: 0, len: 3, fin: false }));
+        half.finish().unwrap();
+        assert_eq!(fill(&mut half), None);
+        half.on_limit(4);
+        assert_eq!(fill(&mut half), Some(SentFrame::Stream { id, offset: 3, len: 1, fin: true }));
+        assert_eq!(fill(&mut half), None);
+    }
+}

@@ -22,6 +22,12 @@ struct Chunk {
     bytes: Bytes,
 }
 
+impl Chunk {
+    const fn range(&self) -> Range<u64> {
+        self.start..self.start + self.bytes.len() as u64
+    }
+}
+
 /// The buffer.
 #[derive(Debug, Default)]
 pub struct SendBuffer {
@@ -33,9 +39,7 @@ pub struct SendBuffer {
     end: u64,
     acked: RangeSet,
     lost: RangeSet,
-    // Nothing from here on was sent twice, so what is lost there cannot have arrived otherwise.
-    resent_end: u64,
-    // The chunk read last, where sequential reading finds its place without a search.
+    // Where reading goes on if it is sequential, without a search: a chunk, or the open one after them.
     cursor: usize,
 }
 
@@ -110,35 +114,29 @@ impl SendBuffer {
 
     /// Copies the bytes from `offset` on into `place`, all of which must be held.
     pub fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
-        let open_start = self.end - self.open.len() as u64;
         assert!(offset >= self.base && offset + place.len() as u64 <= self.end, "only what is held is read");
-        if offset < open_start && !place.is_empty() {
-            let mut index = self.find(offset);
-            while let Some(chunk) = self.chunks.get(index)
-                && !place.is_empty()
-            {
-                let skip = (offset - chunk.start) as usize;
-                let part = chunk.bytes.as_slice().get(skip..).unwrap_or(&[]);
-                let count = part.len().min(place.len());
-                let (now, later) = place.split_at_mut(count);
-                now.copy_from_slice(part.get(..count).unwrap_or(&[]));
-                place = later;
-                offset += count as u64;
-                self.cursor = index;
-                index += 1;
-            }
+        let mut index = self.find(offset);
+        while !place.is_empty() {
+            let (start, bytes) = match self.chunks.get(index) {
+                Some(chunk) => (chunk.start, chunk.bytes.as_slice()),
+                None => (self.open_start(), self.open.as_slice()),
+            };
+            let part = bytes.get((offset - start) as usize..).unwrap_or(&[]);
+            assert!(!part.is_empty(), "the chunk that was found holds the offset");
+            let count = part.len().min(place.len());
+            let (now, later) = place.split_at_mut(count);
+            now.copy_from_slice(part.get(..count).unwrap_or(&[]));
+            place = later;
+            offset += count as u64;
+            index += usize::from(count == part.len());
         }
-        if !place.is_empty() {
-            let skip = (offset - open_start) as usize;
-            place.copy_from_slice(self.open.get(skip..skip + place.len()).unwrap_or(&[]));
-        }
+        self.cursor = index;
     }
 
     /// `range` was written into a packet.
     pub fn on_sent(&mut self, range: Range<u64>) {
-        if range.start < self.next {
+        if self.has_lost() {
             self.lost.remove(range.clone());
-            self.resent_end = self.resent_end.max(range.end);
         }
         self.next = self.next.max(range.end);
     }
@@ -171,7 +169,6 @@ impl SendBuffer {
 
     /// All that is in flight goes again.
     pub fn on_all_lost(&mut self) {
-        self.resent_end = self.next;
         self.on_lost(self.base..self.next);
     }
 
@@ -182,14 +179,8 @@ impl SendBuffer {
             return;
         }
         self.lost.insert(range.clone());
-        if range.start >= self.resent_end {
-            return;
-        }
-        let mut arrived = self.acked.iter().skip_while(|acked| acked.end <= range.start);
-        while let Some(acked) = arrived.next()
-            && acked.start < range.end
-        {
-            self.lost.remove(acked);
+        for arrived in self.acked.overlapping(range) {
+            self.lost.remove(arrived);
         }
     }
 
@@ -200,36 +191,34 @@ impl SendBuffer {
         held
     }
 
+    /// The offset of the first byte of the open chunk.
+    const fn open_start(&self) -> u64 {
+        self.end - self.open.len() as u64
+    }
+
     /// Closes the open chunk.
     fn seal(&mut self) {
         if self.open.is_empty() {
             return;
         }
-        let start = self.end - self.open.len() as u64;
+        let start = self.open_start();
         let bytes = Bytes::from(core::mem::take(&mut self.open));
         self.chunks.push_back(Chunk { start, bytes });
     }
 
-    /// The chunk that holds `offset`.
+    /// The chunk that holds `offset`, or the number of chunks for the open one.
     fn find(&self, offset: u64) -> usize {
-        let holds = |index: usize| {
-            self.chunks
-                .get(index)
-                .is_some_and(|chunk| chunk.start <= offset && offset - chunk.start < chunk.bytes.len() as u64)
-        };
-        if holds(self.cursor) {
-            self.cursor
-        } else if holds(self.cursor + 1) {
-            self.cursor + 1
-        } else {
-            self.chunks.partition_point(|chunk| chunk.start <= offset).saturating_sub(1)
+        let next = self.chunks.get(self.cursor).map_or(self.open_start()..self.end, Chunk::range);
+        if next.contains(&offset) {
+            return self.cursor;
         }
+        self.chunks.partition_point(|chunk| chunk.range().end <= offset)
     }
 
     /// Drops chunks that are acknowledged whole.
     fn free(&mut self) {
         while let Some(front) = self.chunks.front()
-            && front.start + front.bytes.len() as u64 <= self.base
+            && front.range().end <= self.base
         {
             self.chunks.pop_front();
             self.cursor = self.cursor.saturating_sub(1);
@@ -300,6 +289,28 @@ mod tests {
         let all = read(&mut buffer, 0..25_603);
         assert!((0..=255_u8).all(|byte| all[usize::from(byte) * 100..][..100] == [byte; 100]));
         assert_eq!(all[25_600..], *b"end");
+    }
+
+    /// An allocation is used to its last byte.
+    #[test]
+    fn a_chunk_of_small_writes_is_filled() {
+        let mut buffer = SendBuffer::new();
+        for _ in 0..8 {
+            buffer.push_slice(&[1; OPEN_CHUNK / 4]);
+        }
+        buffer.push(Bytes::from_static(b"end"));
+        assert_eq!(buffer.chunks.len(), 3);
+    }
+
+    #[test]
+    fn what_is_abandoned_is_freed_and_what_was_sent_stays_counted() {
+        let mut buffer = SendBuffer::new();
+        buffer.push(Bytes::from_static(b"0123456789"));
+        buffer.push_slice(b"abc");
+        buffer.on_sent(0..6);
+        assert_eq!(buffer.on_acked(0..2), 2);
+        assert_eq!(buffer.clear(), 11);
+        assert_eq!((buffer.held(), buffer.sent_end(), buffer.unsent(), buffer.next_range(9)), (0, 6, 0, None));
     }
 
     /// Against a plain vector: random writes, sends, fates and reads.

@@ -63,11 +63,6 @@ impl SendState {
         self.next(SendStep::SentData).is_some()
     }
 
-    /// Whether the stream may still be abandoned.
-    pub const fn may_reset(self) -> bool {
-        self.next(SendStep::Reset).is_some()
-    }
-
     /// Whether nothing will be sent any more.
     pub const fn is_terminal(self) -> bool {
         matches!(self, SendState::DataReceived | SendState::ResetReceived)

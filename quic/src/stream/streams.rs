@@ -37,7 +37,7 @@ pub struct Streams {
     receive_credit: ReceiveCredit,
     schedule: Schedule,
     events: Events,
-    // Streams whose writers wait for room in the connection's send buffer.
+    // Streams whose writers were refused since room was last given to all.
     waiting: VecDeque<StreamId>,
     // Bytes held to send, and pieces held out of order, over all streams.
     send_held: u64,
@@ -69,11 +69,6 @@ impl Streams {
             round_trip: Duration::ZERO,
             config,
         }
-    }
-
-    /// The configuration, whose first limits are to be advertised.
-    pub const fn config(&self) -> &StreamsConfig {
-        &self.config
     }
 
     /// What the peer's transport parameters allow (section 18.2), or those remembered for 0-RTT. Limits never decrease.
@@ -149,10 +144,11 @@ impl Streams {
         self.admit(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let Some(receive) = &mut stream.receive else { return Ok(()) };
-        let before = receive.segments();
+        let pieces = receive.segments();
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
         let told = receive.on_reset(error_code, final_size, &mut account)?;
-        self.segments = self.segments - before + receive.segments();
+        // None is left, and complete data had none.
+        self.segments -= pieces;
         if told {
             stream.pending.withdraw(EventKind::Readable);
             self.events.push(&mut stream.pending, id, EventKind::Reset);
@@ -568,9 +564,13 @@ impl Streams {
         let on_connection = self.config.connection_send_buffer.saturating_sub(self.send_held);
         let room = self.config.stream_send_buffer.saturating_sub(send.held()).min(on_connection);
         let taken = count.min(usize::try_from(room).unwrap_or(usize::MAX));
-        stream.waiting |= taken < count;
-        if on_connection < count as u64 {
-            enlist(&mut self.waiting, stream, id);
+        if taken < count {
+            stream.waiting = true;
+            // Whichever buffer it is whose room is awaited: one more in the list costs less than to tell.
+            if !stream.enlisted {
+                stream.enlisted = true;
+                self.waiting.push_back(id);
+            }
         }
         Ok(taken)
     }
@@ -622,25 +622,22 @@ impl Streams {
         told.then_some(event)
     }
 
-    /// Bytes of this stream were acknowledged: its writer may go on once half its buffer is free, so that it is not woken
-    /// for every packet.
+    /// There is room for this stream: its writer may go on once half its buffer is free, so that it is not woken for every
+    /// packet.
     fn wake(&mut self, id: StreamId) {
         let Some(Some(stream)) = self.map.get_mut(id) else { return };
         let held = stream.send.as_ref().map_or(0, SendHalf::held);
-        if !stream.waiting || held > self.config.stream_send_buffer / 2 {
-            return;
-        }
-        if self.send_held < self.config.connection_send_buffer {
+        if stream.waiting && held <= self.config.stream_send_buffer / 2 {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
-        } else {
-            enlist(&mut self.waiting, stream, id);
         }
     }
 
-    /// The connection's send buffer has room: so may writers that wait for it.
+    /// Bytes of some stream are held no more: all writers that wait may go on once an eighth of the connection's buffer is
+    /// free. It is not half of it, which a stream alone can hold that the peer does not read: others would wait for it.
     fn wake_all(&mut self) {
-        if self.send_held > self.config.connection_send_buffer / 2 {
+        let room = self.config.connection_send_buffer.saturating_sub(self.send_held);
+        if room < (self.config.connection_send_buffer / 8).max(1) {
             return;
         }
         while let Some(id) = self.waiting.pop_front() {
@@ -666,12 +663,8 @@ impl Streams {
             self.waiting.retain(|waiting| *waiting != id);
         }
         self.schedule.update(id, &mut stream.membership, Membership::default());
-        if let Some(receive) = &stream.receive {
-            self.segments -= receive.segments();
-        }
-        if let Some(send) = &stream.send {
-            self.send_held -= send.held();
-        }
+        debug_assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
+        debug_assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
         if id.initiator() != self.side {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
@@ -683,18 +676,11 @@ impl Streams {
 fn follow(schedule: &mut Schedule, send_credit: &mut SendCredit, stream: &mut Stream, id: StreamId) -> bool {
     let wants = stream.wants();
     schedule.update(id, &mut stream.membership, wants);
-    if wants.has(Queue::Data) && send_credit.available() == 0 {
+    if wants.has(Queue::Data) {
+        // Which matters only if none is left.
         send_credit.on_blocked();
     }
     stream.is_done()
-}
-
-/// Puts a stream into the list of those that wait for the connection, once.
-fn enlist(waiting: &mut VecDeque<StreamId>, stream: &mut Stream, id: StreamId) {
-    if !stream.enlisted {
-        stream.enlisted = true;
-        waiting.push_back(id);
-    }
 }
 
 /// The stream `id`, with its halves made if this is the first time that they matter. `None` if it was never created or is

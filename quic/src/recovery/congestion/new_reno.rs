@@ -174,6 +174,21 @@ mod tests {
         assert_eq!(reno.window(), 6_800);
     }
 
+    /// RFC 3465 section 2.1: what is acknowledged beyond a window counts towards the next growth.
+    #[test]
+    fn what_is_over_after_a_growth_is_kept() {
+        let mut reno = NewReno::new(1200, 10);
+        reno.on_congestion_event(at(100), at(60));
+        assert_eq!(reno.window(), 6_000);
+        reno.on_acked(&acked(9_000, 6_000, false));
+        assert_eq!(reno.window(), 7_200);
+        // 3,000 were over.
+        reno.on_acked(&acked(4_199, 7_200, false));
+        assert_eq!(reno.window(), 7_200);
+        reno.on_acked(&acked(1, 7_200, false));
+        assert_eq!(reno.window(), 8_400);
+    }
+
     #[test]
     fn never_below_two_datagrams() {
         let mut reno = NewReno::new(1200, 10);

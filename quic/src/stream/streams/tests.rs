@@ -1,5 +1,8 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
+mod signals;
+mod writers;
+
 use super::*;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::collections::BTreeMap;
@@ -402,7 +405,7 @@ fn frames_for_the_wrong_kind_of_stream() {
     // M15: at the limit, and over it at no cost.
     for call in about_receiving.into_iter().chain(about_sending) {
         let mut streams = server();
-        let limit = streams.config().max_streams_bidi;
+        let limit = streams.config.max_streams_bidi;
         for over in [4 * limit, 4 * limit + 4, (1 << 62) - 4] {
             assert_eq!(call(&mut streams, id(over)), Err(Violation::StreamLimit));
         }
@@ -445,8 +448,9 @@ fn reading_after_a_reset() {
     assert_eq!(streams.receive_credit.consumed(), 60);
     assert_eq!(streams.read(id(0), 10), Err(ReadError::Reset(code(5))));
     assert_eq!(events(&mut streams), [StreamEvent::Opened(id(0))]);
+    // Nor is anything held that nobody will read.
     receive(&mut streams, 0, 0, &[1; 60], true).unwrap();
-    assert_eq!(streams.receive_credit.consumed(), 60);
+    assert_eq!((streams.receive_credit.consumed(), streams.buffered()), (60, 0));
     let mut streams = pair(&config).1;
     streams.on_reset_stream(id(2), code(5), 1).unwrap();
     assert_eq!(events(&mut streams), [StreamEvent::Opened(id(2)), StreamEvent::Reset { id: id(2), code: code(5) }]);
@@ -473,7 +477,7 @@ fn the_connection_limit_is_enforced() {
 #[test]
 fn what_arrives_earns_no_credit() {
     let mut streams = server();
-    let edge = streams.config().max_stream_data_bidi_remote - 1;
+    let edge = streams.config.max_stream_data_bidi_remote - 1;
     for _ in 0..100 {
         receive(&mut streams, 0, edge, &[1], false).unwrap();
         assert!(!streams.wants_to_send());
@@ -492,7 +496,7 @@ fn pieces_are_bounded_over_all_streams() {
         receive(&mut streams, index % 100 * 4, index / 100 * 2 + 1, &[1], false).err()
     });
     assert_eq!(failed, Some(Violation::StreamTooFragmented));
-    assert_eq!(count, streams.config().max_segments + 1);
+    assert_eq!(count, streams.config.max_segments + 1);
 }
 
 /// M21: empty frames leave nothing behind.
@@ -582,14 +586,31 @@ fn streams_take_turns_and_lost_data_goes_first() {
     assert!(!client.has_lost_data());
 }
 
+/// Section 2.3: who waited longest is first, for new data and for what was lost; small frames share a packet.
+#[test]
+fn streams_are_served_in_the_order_in_which_they_came() {
+    let (mut client, mut server) = pair(&StreamsConfig::default());
+    let streams = [client.open(UNI).unwrap(), client.open(UNI).unwrap(), client.open(UNI).unwrap()];
+    for stream in streams {
+        client.write_slice(stream, &[7; 390]).unwrap();
+    }
+    let expected = streams.map(|id| SentFrame::Stream { id, offset: 0, len: 390, fin: false });
+    assert_eq!(packet(&mut client, 1200).1, expected);
+    expected.iter().for_each(|frame| client.on_lost(frame));
+    let (bytes, sent) = packet(&mut client, 1200);
+    assert_eq!((sent.as_slice(), bytes.iter().filter(|byte| **byte == 7).count()), (&expected[..], 3 * 390));
+    deliver(&bytes, &mut server, Instant::ZERO).unwrap();
+    assert_eq!(server.buffered(), 3 * 390);
+}
+
 /// Every size of packet: each is decoded to just what was written, and a frame without a length ends with its packet.
 #[test]
 fn frames_fit_every_room() {
-    for len in [0, 1, 62, 63, 64, 65, 66, 200] {
-        for room in 0..90 {
+    for len in [0, 1, 62, 63, 64, 65, 66, 200, 16_383, 16_384] {
+        for room in (0..90).chain(len..len + 10) {
             let (mut client, mut server) = pair(&StreamsConfig::default());
             let stream = client.open(UNI).unwrap();
-            client.write_slice(stream, &[7; 200][..len]).unwrap();
+            client.write_slice(stream, &alloc::vec![7; len]).unwrap();
             client.finish(stream).unwrap();
             let (bytes, sent) = packet(&mut client, room);
             deliver(&bytes, &mut server, Instant::ZERO).unwrap();
@@ -599,6 +620,11 @@ fn frames_fit_every_room() {
             };
             assert_eq!(fin, carried as usize == len);
             assert!(fin || bytes.len() == room);
+            assert!(fin || carried > 0, "a frame that says nothing");
+            // Whenever the length fits it is there, so that other frames can follow.
+            let with_length = bytes.iter().find(|byte| **byte != 0).unwrap() & 2 != 0;
+            assert_eq!(with_length, fin && room >= 2 + base::varint::encoded_len(len as u64) + len);
+            assert!(with_length || bytes.len() == room, "what follows would be taken for data");
             assert_eq!(server.buffered(), u64::from(carried));
         }
     }
