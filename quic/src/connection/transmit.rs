@@ -433,6 +433,10 @@ impl Connection {
     fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId) -> usize {
         let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
         let frame = closing.frame().clone();
+        if self.completes_handshake(PacketNumberSpace::Handshake) {
+            // RFC 9001 s4.9.1: as for every first Handshake packet.
+            self.discard_space(turn.now, PacketNumberSpace::Initial);
+        }
         let limit = MIN_DATAGRAM_SIZE.min(buffer.len());
         let last = PacketNumberSpace::ALL.into_iter().rfind(|id| self.spaces.get(*id).is_some());
         // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
@@ -448,6 +452,18 @@ impl Connection {
         len
     }
 
+    /// Whether a client's last word of the handshake waits to be sent in this space, and the application closes. Without
+    /// it the server would see a handshake that failed, and could not read what the application says of the close (RFC 9000
+    /// section 10.2.3). So it comes first, in place of the close in Handshake packets.
+    fn completes_handshake(&self, id: PacketNumberSpace) -> bool {
+        let is_of_application = match &self.lifecycle {
+            Lifecycle::Closing(closing) => matches!(closing.frame(), CloseFrame::Application { .. }),
+            _ => false,
+        };
+        let is_last = self.side == Side::Client && id == PacketNumberSpace::Handshake;
+        is_last && is_of_application && self.handshake.wants_to_send(id)
+    }
+
     fn fill_close(
         &mut self,
         turn: &mut Turn<'_>,
@@ -457,6 +473,7 @@ impl Connection {
         frame: &CloseFrame,
         target: usize,
     ) -> usize {
+        let completes_handshake = self.completes_handshake(id);
         let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
         let end = place.len() - TAG_LEN;
         let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
@@ -467,7 +484,9 @@ impl Connection {
             (CloseFrame::Application { .. }, PacketNumberSpace::Initial | PacketNumberSpace::Handshake) => &hidden,
             _ => frame,
         };
-        if encode_close(said, &mut packet).is_err() {
+        if completes_handshake {
+            self.handshake.fill(&mut packet);
+        } else if encode_close(said, &mut packet).is_err() {
             return 0;
         }
         pad(&mut packet, &layout, target.saturating_sub(layout.header_len + TAG_LEN));

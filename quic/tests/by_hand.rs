@@ -1,15 +1,30 @@
-//! Datagrams of several connections that arrive in one batch, before anything is asked of the endpoint: each finds its
-//! connection, whatever came before it.
+//! Endpoints that are driven by hand. Datagrams of several connections that arrive in one batch, before anything is asked of
+//! the endpoint: each finds its connection, whatever came before it. And an application that acts before anything is sent.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
-use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine};
+use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine, VarInt};
 use quic::stream::Read;
-use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
 use sim::SeededRandom;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type Packet = (FourTuple, Vec<u8>);
+
+/// A client and a server.
+fn endpoints() -> (Endpoint, Endpoint) {
+    let endpoint = |tls, seed| {
+        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(Config::default()), tls);
+        Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(seed)))
+    };
+    (endpoint(None, 1), endpoint(Some(adversary::identity::pair().1.clone()), 2))
+}
+
+fn connect(client: &mut Endpoint, now: Instant, port: u16) -> ConnectionHandle {
+    let path = FourTuple { local: ([192, 0, 2, 1], port).into(), remote: ([192, 0, 2, 2], 443).into() };
+    let (tls, name) = (adversary::identity::pair().0.clone(), adversary::identity::server_name());
+    client.connect(now, tls, name, path).unwrap()
+}
 
 /// All that an endpoint wants to send, as its peer receives it.
 fn drain(endpoint: &mut Endpoint, now: Instant) -> Vec<Packet> {
@@ -54,21 +69,9 @@ fn received(server: &mut Endpoint, into: &mut BTreeMap<ConnectionHandle, Vec<u8>
 
 #[test]
 fn a_batch_of_several_connections_in_any_order() {
-    let (client_tls, server_tls) = adversary::identity::pair().clone();
-    let endpoint = |tls, seed| {
-        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(Config::default()), tls);
-        Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(seed)))
-    };
-    let (mut client, mut server) = (endpoint(None, 1), endpoint(Some(server_tls), 2));
+    let (mut client, mut server) = endpoints();
     let now = Instant::ZERO + base::Duration::from_millis(1);
-    let connections: Vec<ConnectionHandle> = (0..3)
-        .map(|number| {
-            let path =
-                FourTuple { local: ([192, 0, 2, 1], 1000 + number).into(), remote: ([192, 0, 2, 2], 443).into() };
-            let name = adversary::identity::server_name();
-            client.connect(now, client_tls.clone(), name, path).unwrap()
-        })
-        .collect();
+    let connections = [0, 1, 2].map(|number| connect(&mut client, now, 1000 + number));
     settle(&mut client, &mut server, now);
     // Runs of one connection, then by turns, then from behind: every one of them in one batch.
     for order in 0..3 {
@@ -102,4 +105,29 @@ fn a_batch_of_several_connections_in_any_order() {
         assert_eq!(texts, [vec![b'a'; 5_000], vec![b'b'; 5_000], vec![b'c'; 5_000]], "order {order}");
         settle(&mut client, &mut server, now);
     }
+}
+
+/// An application that only wanted to know whether somebody is there closes as soon as it is told so, before anything else is
+/// sent: the server has a complete handshake and the application's own words.
+#[test]
+fn a_client_that_closes_at_once_has_completed_its_handshake() {
+    let (mut client, mut server) = endpoints();
+    let now = Instant::ZERO + base::Duration::from_millis(1);
+    let handle = connect(&mut client, now, 1000);
+    let first = drain(&mut client, now);
+    deliver(&mut server, now, first);
+    let answer = drain(&mut server, now);
+    deliver(&mut client, now, answer);
+    let connection = client.connection_mut(handle).unwrap();
+    assert!(std::iter::from_fn(|| connection.poll_event()).any(|event| event == Event::Established));
+    connection.close(now, VarInt::from_u32(77), b"there");
+    let last = drain(&mut client, now);
+    assert_eq!(last.len(), 1, "one datagram is enough");
+    deliver(&mut server, now, last);
+    let handle = server.poll_ready().unwrap();
+    let connection = server.connection_mut(handle).unwrap();
+    let events: Vec<Event> = std::iter::from_fn(|| connection.poll_event()).collect();
+    assert!(events.contains(&Event::Established), "{events:?}");
+    let said = CloseReason::PeerApplication { code: VarInt::from_u32(77), reason: "there".into() };
+    assert_eq!(events.last(), Some(&Event::Closed(said)));
 }
