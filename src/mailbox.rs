@@ -194,3 +194,24 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Status;
+
+    #[test]
+    fn interim_responses_that_nobody_reads_are_few() {
+        let mailbox = Mailbox::default();
+        for number in 0..1000_u16 {
+            let mut head = ResponseHead::new(Status::EARLY_HINTS);
+            head.fields.push("x-number", number.to_string()).unwrap();
+            mailbox.on_informational(head);
+        }
+        // The newest, in their order.
+        let kept: Vec<String> = std::iter::from_fn(|| mailbox.take_informational())
+            .map(|head| head.fields.first_text("x-number").unwrap().to_owned())
+            .collect();
+        assert_eq!(kept, (992..1000).map(|number: u16| number.to_string()).collect::<Vec<_>>());
+    }
+}

@@ -13,6 +13,7 @@ static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 mod a;
 mod c;
 mod defaults;
+mod guards;
 mod m;
 mod p;
 mod q;

@@ -180,6 +180,8 @@ fn p4_a_token_nobody_gave_is_none() {
         packet.resize(1300, 0);
         peer.deliver(packet);
         assert_eq!(peer.target.len(), 1);
+        // Long enough to send everything again, and again.
+        peer.wait(base::Duration::from_secs(5));
         assert!(peer.sent_bytes() <= 3900, "a token nobody gave validates nothing");
     }
     // A length beyond the packet: dropped.
@@ -586,6 +588,7 @@ fn p19_handshake_messages_as_large_as_they_can_be() {
     assert!(!give(&mut peer, &hello));
     let mut peer = Peer::against(Server, Stage::Begun);
     assert!(!give(&mut peer, &[&[1, 0xff, 0xff, 0xff][..], &[3; 2000]].concat()));
+    assert!(!peer.closes().is_empty(), "a message that is too long is not waited for");
     // To a client: a Certificate of many small ones and of one large one, EncryptedExtensions, a ticket.
     let small = [&[0, 0, 5][..], &[0x30, 3, 2, 1, 1], &[0, 0]].concat().repeat(6000);
     let large = [&[0, 0xea, 0x60][..], &fill(60_000), &[0, 0]].concat();
@@ -710,6 +713,7 @@ fn p20_certificates_with_each_field_empty_absent_or_unknown() {
             change(&|node| node.inside = Err(Vec::new())),
             change(&|node| node.inside = Err(vec![0])),
             change(&|node| node.inside = Err(vec![0xff; 300])),
+            change(&|node| node.inside = Err(vec![0x30, 0x82, 0xff, 0xff])),
             change(&|node| node.tag ^= 0x01),
             change(&|node| node.tag = 0x05),
             change(&|node| node.inside = node.inside.clone().map(|nodes| [nodes.clone(), nodes].concat())),

@@ -3,7 +3,11 @@
 use crate::support::{client_verdict, crypto, der};
 use adversary::{Peer, Stage, identity};
 use base::Side::{Client, Server};
-use crypto::{Aead, KeyKind, OpenError, PrivateKeyFormat, Provider};
+use crypto::signature::BoxedSigningKey;
+use crypto::{
+    Aead, KeyKind, OpenError, PrivateKeyFormat, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed,
+    SigningKey,
+};
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, OneRtt};
 use quic::{CloseReason, Violation};
@@ -43,13 +47,21 @@ fn meet(
     chain: Vec<rustls_pki_types::CertificateDer<'static>>,
     key: &[u8],
 ) -> Result<(), tls::Error> {
+    meet_signer(roots, chain, (sim::seeded_provider().load_key)(PrivateKeyFormat::Pkcs8, key).unwrap())
+}
+
+/// The same with anything that signs.
+fn meet_signer(
+    roots: &[&Authority],
+    chain: Vec<rustls_pki_types::CertificateDer<'static>>,
+    key: BoxedSigningKey,
+) -> Result<(), tls::Error> {
     let provider = sim::seeded_provider();
     let mut store = x509::RootStore::new();
     roots.iter().for_each(|root| store.add_der(&root.certificate).unwrap());
     let protocols = vec![b"test".to_vec()];
     let verification = ServerVerification::Roots(Arc::new(store));
     let client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(Clock));
-    let key = (provider.load_key)(PrivateKeyFormat::Pkcs8, key).unwrap();
     let resolver = tls::resolver::Single(Arc::new(tls::CertifiedKey { chain, key }));
     let server = ServerConfig::new(provider, Arc::new(resolver), protocols, Arc::new(Clock));
     let random = &mut SeededRandom::new(1);
@@ -132,6 +144,58 @@ fn t2_no_handshake_without_a_certificate_and_its_signature() {
     let entry = [&(certificate.len() as u32).to_be_bytes()[1..], &certificate, &[0, 0]].concat();
     let list = [&[0][..], &(entry.len() as u32).to_be_bytes()[1..], &entry].concat();
     assert!(client_verdict(move |flight: &mut Flight| flight[1].1.clone_from(&list)).is_some());
+    // An impostor is consistent: all that follows a wrong signature fits it, and only the signature gives him away.
+    let provider = crypto_ring::provider();
+    let ours = authority(&provider);
+    let key = (provider.generate_key)(KeyKind::EcP256).unwrap();
+    let load = |key: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, key).unwrap();
+    let leaf = request("localhost", false, 1_000_000);
+    let leaf = x509::issue::issued_by(&provider, &ours.certificate, &*load(&ours.key), &*load(&key), &leaf).unwrap();
+    let meets = |lie: fn(&[u8]) -> Vec<u8>, slip: fn(&mut Vec<u8>)| {
+        meet_signer(&[&ours], vec![leaf.clone()], Box::new(Liar { key: load(&key), lie, slip }))
+    };
+    assert!(meets(<[u8]>::to_vec, |_| {}).is_ok());
+    let refused = |outcome: Result<(), tls::Error>| assert_eq!(outcome.unwrap_err().alert(), 51, "decrypt_error");
+    refused(meets(of_a_client, |_| {}));
+    refused(meets(|_| Vec::new(), |_| {}));
+    refused(meets(<[u8]>::to_vec, |signature| *signature.last_mut().unwrap() ^= 1));
+    refused(meets(<[u8]>::to_vec, Vec::clear));
+}
+
+/// Signs something else than it is asked to, or does not sign well.
+struct Liar {
+    key: BoxedSigningKey,
+    lie: fn(&[u8]) -> Vec<u8>,
+    slip: fn(&mut Vec<u8>),
+}
+
+impl SigningKey for Liar {
+    fn public_key_algorithm(&self) -> PublicKeyAlgorithm {
+        self.key.public_key_algorithm()
+    }
+
+    fn public_key(&self) -> &[u8] {
+        self.key.public_key()
+    }
+
+    fn schemes(&self) -> &[SignatureScheme] {
+        self.key.schemes()
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let mut signature = self.key.sign(scheme, &(self.lie)(message))?;
+        (self.slip)(&mut signature);
+        Ok(signature)
+    }
+}
+
+/// What a client would sign, in the place of what a server signs (RFC 9846 section 4.5.2).
+fn of_a_client(message: &[u8]) -> Vec<u8> {
+    let (server, client) = (b"TLS 1.3, server CertificateVerify", b"TLS 1.3, client CertificateVerify");
+    let at = message.windows(server.len()).position(|window| window == server).unwrap();
+    let mut changed = message.to_vec();
+    changed[at..at + client.len()].copy_from_slice(client);
+    changed
 }
 
 #[test]
@@ -160,12 +224,15 @@ fn t10_text_of_a_peer_is_escaped_and_cut() {
     let provider = crypto_ring::provider();
     let key = (provider.generate_key)(KeyKind::Ed25519).unwrap();
     let certificate = x509::issue::self_signed(&provider, &key, &request("aaaaaaaaaaaaaaaa.example", false, 1_000_000));
-    let certificate = certificate.unwrap().certificate.to_vec();
-    let at = certificate.windows(16).position(|window| window == b"aaaaaaaaaaaaaaaa").unwrap();
-    let mut changed = certificate.clone();
-    changed[at..at + 16].copy_from_slice(&evil[..16]);
+    let mut changed = certificate.unwrap().certificate.to_vec();
+    // Names are ASCII, or there is no certificate.
+    let ascii = b"\x1b[2J\r\n\0\"\\\x7f<scrip";
+    while let Some(at) = changed.windows(16).position(|window| window == b"aaaaaaaaaaaaaaaa") {
+        changed[at..at + 16].copy_from_slice(ascii);
+    }
     let name = x509::ServerName::parse("localhost").unwrap();
     let error = x509::verify_server(&provider, &x509::RootStore::new(), &[changed.into()], &name, NOW).unwrap_err();
+    assert!(matches!(&error, x509::Error::NameMismatch { presented, .. } if !presented.is_empty()), "{error:?}");
     assert!(is_plain(&error.to_string()), "{error}");
     // The server's name and protocol: what is not plain is refused, and no error repeats it.
     for (from, to) in [(&b"localhost"[..], &b"loc\x1b[2Jtt"[..]), (b"\x04test", b"\x04\x1b[2J")] {

@@ -1,6 +1,7 @@
 //! Every row of the catalogue: what guards against it, and where that is shown. From it docs/threat-model.md gets its table.
 
-use std::collections::BTreeMap;
+use crate::guards::entries;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -10,9 +11,9 @@ const LETTERS: [(char, u8); 8] =
     [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 15), ('a', 15), ('t', 19)];
 
 /// A row: its id, what is tried, the file that guards, and tests outside of this folder or beside those in it.
-type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
+pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     ("p1", "frames of unknown types", "quic/src/wire/frame/decode.rs", &[]),
     ("p2", "transport parameters cut, repeated, out of range", "quic/src/wire/transport_parameters.rs", &[]),
     ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
@@ -23,7 +24,7 @@ const ROWS: &[Row] = &[
     (
         "p8",
         "segments and datagrams of no bytes",
-        "runtime/src/udp.rs",
+        "runtime/src/sys/linux/message.rs",
         &[
             "runtime/src/sys/linux/message.rs::a_segment_size_that_cannot_be_used_means_one_datagram",
             "runtime/src/udp/tests.rs::empty_datagrams_are_taken_in_but_not_given_out",
@@ -43,10 +44,10 @@ const ROWS: &[Row] = &[
     ("p15", "literals longer than what is left", "qpack/src/string.rs", &[]),
     ("p16", "frame headers cut at every byte", "h3/src/frame_reader.rs", &[]),
     ("p17", "tickets in pieces", "tls/src/inbox.rs", &[]),
-    ("p18", "a ClientHello in pieces and out of order", "quic/src/crypto_stream.rs", &[]),
+    ("p18", "a ClientHello in pieces and out of order", "tls/src/inbox.rs", &[]),
     ("p19", "handshake messages as large as can be", "tls/src/inbox.rs", &[]),
     ("p20", "certificates with empty, absent, unknown fields", "x509/src/der.rs", &[]),
-    ("p21", "reserved and unknown types of HTTP/3", "h3/src/frame.rs", &[]),
+    ("p21", "reserved and unknown types of HTTP/3", "h3/src/control_stream.rs", &[]),
     (
         "p22",
         "addresses cast by their layout",
@@ -72,19 +73,19 @@ const ROWS: &[Row] = &[
     (
         "s5",
         "migration without an ID to spare",
-        "quic/src/connection_ids/peer.rs",
+        "quic/src/connection/paths.rs",
         &["quic/tests/migration/scripted.rs::s5_a_move_without_a_spare_id_waits_for_one"],
     ),
     (
         "s6",
         "IDs of all paths asked back at once",
-        "quic/src/connection_ids/peer.rs",
+        "quic/src/connection/paths.rs",
         &["quic/tests/migration/scripted.rs::s6_ids_asked_back_on_the_way"],
     ),
     (
         "s7",
         "a stream that ends while it is answered",
-        "src/exchange.rs",
+        "src/mailbox.rs",
         &["tests/library.rs::a_handler_ends_when_its_client_gives_up"],
     ),
     (
@@ -103,7 +104,7 @@ const ROWS: &[Row] = &[
     (
         "s16",
         "an alert at each step",
-        "quic/src/lifecycle.rs",
+        "quic/src/connection/dispatch.rs",
         &["tls/src/session/tests.rs::an_alert_record_ends_the_handshake_at_once"],
     ),
     ("s17", "packets after the close", "quic/src/lifecycle.rs", &[]),
@@ -127,7 +128,7 @@ const ROWS: &[Row] = &[
     ("m5", "pieces in the worst order", "quic/src/stream/reassembly.rs", &[]),
     ("m6", "credit for what arrived", "quic/src/credit.rs", &[]),
     ("m7", "streams nobody reads", "quic/src/credit.rs", &[]),
-    ("m8", "the connection's limit", "quic/src/stream/streams.rs", &[]),
+    ("m8", "the connection's limit", "quic/src/stream/receive.rs", &[]),
     ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
     ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
     ("m11", "first packets of nobody", "quic/src/endpoint/table.rs", &[]),
@@ -141,7 +142,7 @@ const ROWS: &[Row] = &[
     ("m14", "an hour at a fixed load", "quic/src/turn.rs", &["examples/soak/main.rs::main"]),
     ("m15", "streams over the limit", "quic/src/stream/limits.rs", &[]),
     ("m16", "streams that promise and do not send", "quic/src/stream/reassembly.rs", &[]),
-    ("m17", "declared lengths of HTTP/3", "h3/src/frame_reader.rs", &[]),
+    ("m17", "declared lengths of HTTP/3", "h3/src/request_stream.rs", &[]),
     ("m18", "capsules of declared length", "", &[]),
     ("m19", "sessions that stay in a map", "", &[]),
     ("m20", "closing without credit", "", &[]),
@@ -155,24 +156,27 @@ const ROWS: &[Row] = &[
         "q6",
         "interim responses nobody reads",
         "src/mailbox.rs",
-        &["tests/attacks/c.rs::c6_messages_and_frames_without_end"],
+        &[
+            "tests/attacks/c.rs::c6_messages_and_frames_without_end",
+            "src/mailbox.rs::interim_responses_that_nobody_reads_are_few",
+        ],
     ),
     ("q7", "the dynamic table at its seams", "", &[]),
     ("q8", "a decoder stream nobody reads", "", &[]),
     ("q9", "high bytes in names", "http/src/characters.rs", &[]),
-    ("x1", "invalid field names", "http/src/message_rules.rs", &[]),
+    ("x1", "invalid field names", "http/src/message_rules/rules.rs", &[]),
     ("x2", "control bytes in values", "http/src/characters.rs", &[]),
-    ("x3", "content-length on every way to end", "http/src/message_rules.rs", &[]),
-    ("x4", "declared content", "h3/src/frame_reader.rs", &[]),
-    ("x5", ":authority and Host", "http/src/message_rules.rs", &[]),
-    ("x6", "fields of HTTP/1 connections", "http/src/message_rules.rs", &[]),
-    ("x7", "content-length of several readings", "http/src/message_rules.rs", &[]),
+    ("x3", "content-length on every way to end", "http/src/message_rules/content_length.rs", &[]),
+    ("x4", "declared content", "h3/src/body.rs", &[]),
+    ("x5", ":authority and Host", "http/src/message_rules/request_decoder.rs", &[]),
+    ("x6", "fields of HTTP/1 connections", "http/src/message_rules/rules.rs", &[]),
+    ("x7", "content-length of several readings", "http/src/message_rules/rules.rs", &[]),
     ("x8", "bytes forwarded before the final response", "", &[]),
     ("x9", "paths out of the folder", "src/files/path.rs", &["src/files/path.rs::all_else_is_nothing"]),
     (
         "x10",
         "addresses that are not proved",
-        "quic/src/path/validation.rs",
+        "quic/src/connection/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("c1", "range counts of ACK", "quic/src/wire/frame/ack.rs", &[]),
@@ -190,7 +194,7 @@ const ROWS: &[Row] = &[
             "quic/tests/injection/violations.rs::what_tls_refuses_closes_with_its_alert",
         ],
     ),
-    ("c8", "parameters of 0, 1 and the most", "quic/src/credit.rs", &[]),
+    ("c8", "parameters of 0, 1 and the most", "quic/src/connection_ids/local.rs", &[]),
     (
         "c9",
         "look-alike authorities",
@@ -224,12 +228,15 @@ const ROWS: &[Row] = &[
         "quic/src/recovery/sent_packets.rs",
         &["quic/src/recovery/tests.rs::a_long_history_costs_nothing"],
     ),
-    ("c14", "slow handshakes", "quic/src/endpoint/networks.rs", &[]),
+    ("c14", "slow handshakes", "quic/src/endpoint/table.rs", &[]),
     (
         "c15",
         "timers under load",
         "runtime/src/driver.rs",
-        &["runtime/src/driver/tests.rs::a_deadline_comes_while_datagrams_never_stop"],
+        &[
+            "runtime/src/driver/tests.rs::a_deadline_comes_while_datagrams_never_stop",
+            "runtime/src/driver/tests.rs::a_deadline_comes_before_the_datagrams_that_wait",
+        ],
     ),
     (
         "a1",
@@ -247,7 +254,7 @@ const ROWS: &[Row] = &[
     (
         "a4",
         "packets to everybody",
-        "runtime/src/udp.rs",
+        "runtime/src/sys/linux/message.rs",
         &["runtime/src/udp/tests.rs::what_was_sent_to_everybody_is_never_given_out"],
     ),
     (
@@ -273,7 +280,7 @@ const ROWS: &[Row] = &[
     (
         "a10",
         "requests from a new address",
-        "quic/src/path/validation.rs",
+        "quic/src/connection/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
@@ -282,7 +289,7 @@ const ROWS: &[Row] = &[
     (
         "a14",
         "limits of the AEAD",
-        "quic/src/protection/limits.rs",
+        "quic/src/protection/keys.rs",
         &["quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit"],
     ),
     (
@@ -292,6 +299,7 @@ const ROWS: &[Row] = &[
         &[
             "tls/src/message/server_hello/tests.rs::older_versions_and_their_disguises",
             "tls/src/session/tests/client_refuses.rs::retries",
+            "tls/src/session/tests/client_refuses.rs::after_a_retry",
         ],
     ),
     (
@@ -336,7 +344,7 @@ const ROWS: &[Row] = &[
     (
         "t16",
         "tags of nothing, and their comparison",
-        "crypto/src/constant_time.rs",
+        "crypto-ring/src/aead.rs",
         &["tests/tidy.rs::t16_secrets_are_compared_in_constant_time"],
     ),
     ("t17", "primitives in constant time", "", &[]),
@@ -350,7 +358,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// What rows wait for: the feature, how its files would be called, the rows.
-const WAITING: &[(&str, &[&str], &[&str])] = &[
+pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("qlog", &["src/qlog"], &["p10"]),
     (
         "Retry and address tokens",
@@ -371,7 +379,7 @@ const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
 ];
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -390,6 +398,13 @@ fn named() -> BTreeMap<String, Vec<String>> {
         }
     }
     out
+}
+
+/// The tests of a row: those of this folder, and those of other places.
+pub(crate) fn tests_of(id: &str) -> Vec<String> {
+    let row = ROWS.iter().find(|row| row.0 == id).unwrap();
+    let own = named().remove(id).unwrap_or_default();
+    own.into_iter().chain(row.3.iter().map(|test| (*test).to_owned())).collect()
 }
 
 #[test]
@@ -442,17 +457,33 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
     }
 }
 
+/// What is said of all guards, before the table.
+fn what_was_taken_out() -> String {
+    let entries = entries();
+    let rows: BTreeSet<&str> = entries.iter().filter(|entry| !entry.edits.is_empty()).map(|e| e.row.as_str()).collect();
+    let (count, waiting) = (rows.len(), WAITING.iter().map(|(.., rows)| rows.len()).sum::<usize>());
+    let mut text = format!(
+        "\nFor {count} rows the guards are taken out of the product, one after the other, by\n\
+         [`tests/mutants/guards`](../tests/mutants/guards), which sees the tests of the row fail without them; what is taken out\n\
+         is in [`guards.txt`](../tests/mutants/guards.txt). {waiting} rows wait for a feature. What else a test of a row shows\n\
+         has no guard that could be taken out:\n\n"
+    );
+    for entry in entries.iter().filter(|entry| !entry.reason.is_empty()) {
+        writeln!(text, "- {}: {}", entry.row.to_uppercase(), entry.reason.join(" ")).unwrap();
+    }
+    text
+}
+
 /// What stands before the table in docs/threat-model.md.
 const MARK: &str = "<!-- The rest of this page is written by tests/attacks/table.rs. -->";
 
 #[test]
 fn the_threat_model_has_this_table() {
-    let named = named();
-    let mut table = String::from("\n| row | what is tried | guard | shown by |\n|----|----|----|----|\n");
-    for (id, what, guard, tests) in ROWS {
-        let own = named.get(*id).into_iter().flatten().map(String::as_str);
-        let shown: Vec<String> = own
-            .chain(tests.iter().copied())
+    let mut table = what_was_taken_out();
+    table += "\n| row | what is tried | guard | shown by |\n|----|----|----|----|\n";
+    for (id, what, guard, _) in ROWS {
+        let shown: Vec<String> = tests_of(id)
+            .iter()
             .map(|test| {
                 let (path, name) = test.split_once("::").unwrap();
                 format!("[`{name}`](../{path})")

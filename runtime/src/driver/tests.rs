@@ -18,6 +18,11 @@ struct Echo {
     deadline: Option<Instant>,
     period: Option<Duration>,
     timeouts: Vec<Instant>,
+    /// How many datagrams had come before the last timeout.
+    received_before: Option<usize>,
+    /// How many turns there were, and how many before the first datagram: each asks once more than there is to send.
+    turns: usize,
+    turns_before: Option<usize>,
 }
 
 impl Machine for Echo {
@@ -26,10 +31,12 @@ impl Machine for Echo {
         bytes.clear();
         bytes.extend_from_slice(datagram.payload);
         self.received += 1;
+        self.turns_before.get_or_insert(self.turns);
         self.waiting.push_back((datagram.four_tuple, datagram.ecn, bytes));
     }
 
     fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        self.turns += usize::from(self.waiting.is_empty());
         let (four_tuple, ecn, bytes) = self.waiting.front()?;
         let (four_tuple, ecn, segment_size) = (*four_tuple, *ecn, bytes.len());
         let mut len = 0;
@@ -53,6 +60,7 @@ impl Machine for Echo {
     fn on_timeout(&mut self, now: Instant) {
         assert!(self.deadline.is_some_and(|deadline| deadline <= now));
         self.timeouts.push(now);
+        self.received_before = Some(self.received);
         self.deadline = self.period.map(|period| now + period);
     }
 }
@@ -226,6 +234,24 @@ fn a_deadline_that_comes_with_every_turn_is_not_taken_for_one_that_stays_overdue
 }
 
 #[test]
+fn a_deadline_comes_before_the_datagrams_that_wait() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let server = loopback();
+    let address = server.local_address();
+    let (machine, _, _) = echo(handle, vec![server]);
+    let flood = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    executor.block_on(async {
+        for _ in 0..320 {
+            flood.send_to(b"x", address).unwrap();
+        }
+        machine.borrow_mut().deadline = Some(clock::now());
+        until(|| machine.borrow().received == 320).await;
+    });
+    assert_eq!(machine.borrow().received_before, Some(0));
+}
+
+#[test]
 fn empty_datagrams_starve_nobody() {
     let executor = Executor::new().unwrap();
     let handle = executor.handle();
@@ -234,17 +260,18 @@ fn empty_datagrams_starve_nobody() {
     let (machine, _, progress) = echo(handle, vec![server]);
     let flood = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     executor.block_on(async {
-        for _ in 0..300 {
+        for _ in 0..320 {
             flood.send_to(&[], address).unwrap();
         }
+        flood.send_to(b"x", address).unwrap();
         // However many wait, a turn takes in no more than so many calls hold, and others have theirs.
         let before = handle.stats().polls;
         yield_now().await;
         assert!(handle.stats().polls - before <= 3);
-        flood.send_to(b"x", address).unwrap();
         until(|| machine.borrow().received == 1).await;
     });
     assert_eq!(progress.get(), 1);
+    assert!(machine.borrow().turns_before >= Some(5), "{:?}", machine.borrow().turns_before);
 }
 
 #[test]

@@ -349,6 +349,7 @@ fn the_table_of_name_constraints() {
         (dns("*.example.com"), vec![], refused, refused),
         (dns("example.com"), vec![dns("*.example.com")], None, outside),
         (dns("www.example.com"), vec![dns("*.example.com")], outside, outside),
+        (dns("a.example.com"), vec![dns("*.example.com")], outside, outside),
         (dns("example.com"), vec![dns("a b")], outside, outside),
         (net(), vec![], None, None),
         (net(), vec![ip(&[192, 0, 2, 7])], None, outside),

@@ -16,18 +16,20 @@ use std::sync::atomic::{AtomicU8, Ordering};
 const MOST: usize = 1 << 14;
 
 struct Settings {
-    active: usize,
+    active: Vec<usize>,
     trace: Option<File>,
 }
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static REACHED: [AtomicU8; MOST] = [const { AtomicU8::new(0) }; MOST];
 
-/// Whether the program runs as this mutant: the number in `MUTANT`. With `MUTANT_TRACE`, the number of every mutant whose
+/// Whether the program runs as this mutant: one of the numbers in `MUTANT`, with commas between them. With `MUTANT_TRACE`, the number of every mutant whose
 /// place is reached is appended to that file, once.
 pub fn is(number: usize) -> bool {
     let settings = SETTINGS.get_or_init(|| Settings {
-        active: std::env::var("MUTANT").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX),
+        active: std::env::var("MUTANT")
+            .map(|text| text.split(',').filter_map(|number| number.parse().ok()).collect())
+            .unwrap_or_default(),
         trace: std::env::var("MUTANT_TRACE")
             .ok()
             .map(|path| File::options().create(true).append(true).open(path).expect("a trace can be written")),
@@ -37,5 +39,5 @@ pub fn is(number: usize) -> bool {
             trace.write_all(&(number as u32).to_le_bytes()).expect("a trace can be written");
         }
     }
-    settings.active == number
+    settings.active.contains(&number)
 }
