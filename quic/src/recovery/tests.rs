@@ -687,6 +687,28 @@ fn what_a_forgotten_path_carried_comes_back() {
     assert!(!recovery.has_ack_eliciting(ApplicationData));
 }
 
+/// Acknowledgments of what was sent before a move say nothing about where the peer is now.
+#[test]
+fn a_move_is_answered_by_what_was_sent_since() {
+    for rebound in [true, false] {
+        let mut recovery = confirmed();
+        (0..3).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+        assert!(!recovery.is_answered_since_move());
+        ack(&mut recovery, at(10), ApplicationData, &[(0, 1)], ms(0)).unwrap();
+        assert!(recovery.is_answered_since_move());
+        if rebound {
+            recovery.on_rebound(1200);
+        } else {
+            recovery.on_path_changed(None, 1200);
+        }
+        send(&mut recovery, at(10), ApplicationData, 3);
+        ack(&mut recovery, at(20), ApplicationData, &[(2, 2)], ms(0)).unwrap();
+        assert!(!recovery.is_answered_since_move());
+        ack(&mut recovery, at(20), ApplicationData, &[(3, 3)], ms(0)).unwrap();
+        assert!(recovery.is_answered_since_move());
+    }
+}
+
 /// Whoever makes us challenge one address after another gets no more out of us than twice the window.
 #[test]
 fn challenges_end_at_twice_the_window() {
