@@ -451,7 +451,7 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if !name.starts_with('.') && !["target", "bench", "fuzz", "peers"].contains(&name) {
+            if !name.starts_with('.') && !["target", "state", "bench", "fuzz", "peers"].contains(&name) {
                 collect(&path, files);
             }
         } else if name.ends_with(".rs") {

@@ -67,7 +67,10 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in entries {
         let path = entry.expect("a folder can be listed").path();
         if path.is_dir() {
-            collect(&path, paths);
+            // What builds and the search for mutants leave behind is no source.
+            if !["target", "state"].iter().any(|name| path.ends_with(name)) {
+                collect(&path, paths);
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             paths.push(path);
         }
