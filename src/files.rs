@@ -124,7 +124,7 @@ async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata
         return reply.send(ResponseHead { status: Status::NOT_MODIFIED, fields }, "").await;
     }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-    let (status, range) = match part(request, len, &etag, &last_modified) {
+    let (status, range) = match part(request.method(), request.fields(), len, &etag, &last_modified) {
         Part::All => (Status::OK, 0..len),
         Part::Range(range) => {
             fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;

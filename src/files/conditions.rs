@@ -1,6 +1,5 @@
 //! Whether the client has the file already, and which part of it is asked for (RFC 9110 sections 13.1 and 14).
 
-use crate::request::Request;
 use http::{Fields, Method};
 use std::ops::Range;
 
@@ -21,7 +20,7 @@ pub(super) fn is_unchanged(fields: &Fields, etag: &str, last_modified: &str) -> 
         let values = fields.all("if-none-match").filter_map(|value| std::str::from_utf8(value).ok());
         return values.flat_map(|value| value.split(',')).any(|known| {
             let known = known.trim();
-            known == "*" || known.trim_start_matches("W/") == etag
+            known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
         });
     }
     // A date other than the one we gave would have to be compared; clients send back the one they got.
@@ -30,11 +29,10 @@ pub(super) fn is_unchanged(fields: &Fields, etag: &str, last_modified: &str) -> 
 
 /// Which part a request asks for. One range is served; several are answered with all (RFC 9110 section 14.2 leaves that to
 /// the server).
-pub(super) fn part(request: &Request, len: u64, etag: &str, last_modified: &str) -> Part {
-    if *request.method() != Method::Get {
+pub(super) fn part(method: &Method, fields: &Fields, len: u64, etag: &str, last_modified: &str) -> Part {
+    if *method != Method::Get {
         return Part::All;
     }
-    let fields = request.fields();
     let still_the_same = fields.first_text("if-range").is_none_or(|known| known == etag || known == last_modified);
     match fields.first_text("range") {
         Some(range) if still_the_same => parse(range, len),

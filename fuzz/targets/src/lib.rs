@@ -25,6 +25,9 @@ mod x509_single;
 #[path = "../../../src/command/arguments.rs"]
 mod arguments;
 #[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/files/conditions.rs"]
+mod conditions;
+#[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/files/path.rs"]
 mod file_path;
 #[allow(dead_code, unreachable_pub)]
@@ -55,6 +58,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("server_name", names::server_name),
     ("url", names::url),
     ("path", names::path),
+    ("conditions", names::conditions),
     ("arguments", names::arguments),
     ("huffman", huffman::run),
     ("qpack_section", qpack_wire::section),

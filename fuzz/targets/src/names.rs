@@ -1,7 +1,8 @@
-//! What people type: server names, URLs, command lines; and the names of files that strangers ask for.
+//! What people type: server names, URLs, command lines; and what strangers ask for: names of files, and parts of them.
 
+use super::conditions::{Part, is_unchanged, part};
 use super::{arguments, file_path, url::Url};
-use http::{Method, RequestHead};
+use http::{Fields, Method, RequestHead};
 use x509::ServerName;
 
 pub fn server_name(data: &[u8]) {
@@ -55,4 +56,39 @@ pub fn path(data: &[u8]) {
     assert!(location.starts_with('/') && !location.starts_with("//") && location.ends_with('/'));
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));
     assert_eq!(file_path::segments(&location), Some(segments), "where we send people is where they were");
+}
+
+/// A length of the file, then a field a line: which part of it is asked for, and whether the client has it already.
+pub fn conditions(data: &[u8]) {
+    const ETAG: &str = "\"5-1994\"";
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let Some((len, lines)) = data.split_first_chunk().map(|(len, lines)| (u64::from_be_bytes(*len), lines)) else {
+        return;
+    };
+    let names = ["range", "if-range", "if-none-match", "if-modified-since"];
+    let mut fields = Fields::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        let Some((number, value)) = line.split_first() else { continue };
+        // What the fields refuse does not reach the files.
+        let _ = fields.push(names[usize::from(*number) % names.len()], value);
+    }
+    let asked = part(&Method::Get, &fields, len, ETAG, DATE);
+    if let Part::Range(range) = &asked {
+        assert!(range.start < range.end && range.end <= len, "{range:?} is a part of {len} bytes");
+        // Said plainly it is the same part, whatever else was said; and of another file it is none.
+        let mut plain = Fields::new();
+        plain.push("range", format!("bytes={}-{}", range.start, range.end - 1)).expect("a field");
+        assert_eq!(part(&Method::Get, &plain, len, ETAG, DATE), asked);
+        plain.push("if-range", "\"other\"").expect("a field");
+        assert_eq!(part(&Method::Get, &plain, len, ETAG, DATE), Part::All);
+    }
+    assert!(asked == Part::All || fields.contains("range"));
+    assert_eq!(part(&Method::Head, &fields, len, ETAG, DATE), Part::All);
+    let says = |name: &str, text: &str| {
+        fields.all(name).any(|value| value.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    if is_unchanged(&fields, ETAG, DATE) {
+        let by_tag = says("if-none-match", ETAG) || says("if-none-match", "*");
+        assert!(by_tag || says("if-modified-since", DATE), "who has it said so");
+    }
 }

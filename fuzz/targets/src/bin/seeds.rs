@@ -277,5 +277,16 @@ fn text() {
     for (number, path) in ["/", "/a/b.txt", "/%61%2eb/", "/..%2f", "/c:/x", "/a%20b/%C3%A4"].iter().enumerate() {
         put("path", &number.to_string(), path.as_bytes());
     }
+    let conditions: [(u64, &str); 6] = [
+        (10, "\0bytes=2-5"),
+        (10, "\0bytes=-3\n\u{1}\"5-1994\""),
+        (u64::MAX, "\0bytes=7-"),
+        (0, "\0bytes=0-99999999999999999999"),
+        (10, "\u{2}\"x\", W/\"5-1994\"\n\u{2}*"),
+        (10, "\u{3}Sun, 06 Nov 1994 08:49:37 GMT\n\0bytes=0-1,3-4"),
+    ];
+    for (number, (len, lines)) in conditions.iter().enumerate() {
+        put("conditions", &number.to_string(), &[&len.to_be_bytes()[..], lines.as_bytes()].concat());
+    }
     put("varint", "four", &[0x25, 0x40, 0x25, 0x9d, 0x7f, 0x3e, 0x7d, 0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c]);
 }
