@@ -20,7 +20,7 @@ pub struct Stream {
     pub membership: Membership,
     /// Whether a write did not take everything since the last [`Writable`](super::event::StreamEvent::Writable).
     pub waiting: bool,
-    /// Whether it is in the list of those whose writers wait for room.
+    /// Whether it is in the list of those for which there was no room at all.
     pub enlisted: bool,
 }
 

@@ -30,7 +30,8 @@ pub struct StreamsConfig {
     /// Bytes a stream takes from the application before they are acknowledged. 16 MiB, or the send buffer is what limits
     /// a fast path; they are referred to, not copied.
     pub stream_send_buffer: u64,
-    /// Bytes all streams together take before they are acknowledged. 24 MiB.
+    /// Bytes all streams together take before they are acknowledged. 32 MiB: a stream never takes more than it leaves for
+    /// others, so that one more can be served however many the peer has stopped reading, and one alone may take 16 MiB.
     pub connection_send_buffer: u64,
     /// Pieces out of order over all streams. 4096: at about 100 bytes of overhead each, 400 KiB.
     pub max_segments: usize,
@@ -48,7 +49,7 @@ impl Default for StreamsConfig {
             max_stream_window: 16 << 20,
             max_connection_window: 24 << 20,
             stream_send_buffer: 16 << 20,
-            connection_send_buffer: 24 << 20,
+            connection_send_buffer: 32 << 20,
             max_segments: 4096,
         }
     }

@@ -37,7 +37,7 @@ pub struct Streams {
     receive_credit: ReceiveCredit,
     schedule: Schedule,
     events: Events,
-    // Streams whose writers were refused since room was last given to all.
+    // Streams whose writers were refused when nothing of theirs was held, so that nothing of theirs can be acknowledged.
     waiting: VecDeque<StreamId>,
     // Bytes held to send, and pieces held out of order, over all streams.
     send_held: u64,
@@ -225,10 +225,8 @@ impl Streams {
                 if all {
                     self.events.push(&mut stream.pending, id, EventKind::Finished);
                 }
-                if freed > 0 {
-                    self.wake(id);
-                    self.wake_all();
-                }
+                self.wake(id);
+                self.wake_all();
                 self.settle(id);
             }
             SentFrame::ResetStream(id)
@@ -561,13 +559,11 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let on_connection = self.config.connection_send_buffer.saturating_sub(self.send_held);
-        let room = self.config.stream_send_buffer.saturating_sub(send.held()).min(on_connection);
+        let room = share(&self.config, self.send_held, send.held()).saturating_sub(send.held());
         let taken = count.min(usize::try_from(room).unwrap_or(usize::MAX));
         if taken < count {
             stream.waiting = true;
-            // Whichever buffer it is whose room is awaited: one more in the list costs less than to tell.
-            if !stream.enlisted {
+            if taken == 0 && send.held() == 0 && !stream.enlisted {
                 stream.enlisted = true;
                 self.waiting.push_back(id);
             }
@@ -622,22 +618,21 @@ impl Streams {
         told.then_some(event)
     }
 
-    /// There is room for this stream: its writer may go on once half its buffer is free, so that it is not woken for every
+    /// There is room for this stream: its writer may go on once half its share is free, so that it is not woken for every
     /// packet.
     fn wake(&mut self, id: StreamId) {
         let Some(Some(stream)) = self.map.get_mut(id) else { return };
         let held = stream.send.as_ref().map_or(0, SendHalf::held);
-        if stream.waiting && held <= self.config.stream_send_buffer / 2 {
+        let share = share(&self.config, self.send_held, held);
+        if stream.waiting && share > 0 && held <= share / 2 {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
         }
     }
 
-    /// Bytes of some stream are held no more: all writers that wait may go on once an eighth of the connection's buffer is
-    /// free. It is not half of it, which a stream alone can hold that the peer does not read: others would wait for it.
+    /// Bytes of some stream are held no more: those may go on for whom there was no room at all.
     fn wake_all(&mut self) {
-        let room = self.config.connection_send_buffer.saturating_sub(self.send_held);
-        if room < (self.config.connection_send_buffer / 8).max(1) {
+        if self.send_held >= self.config.connection_send_buffer {
             return;
         }
         while let Some(id) = self.waiting.pop_front() {
@@ -681,6 +676,13 @@ fn follow(schedule: &mut Schedule, send_credit: &mut SendCredit, stream: &mut St
         send_credit.on_blocked();
     }
     stream.is_done()
+}
+
+/// How many bytes a stream may hold to send that holds `held` of the `all` that the connection holds: as many as then stay
+/// free for others, so that there is room for one more stream however many the peer leaves unread.
+fn share(config: &StreamsConfig, all: u64, held: u64) -> u64 {
+    let without_it = config.connection_send_buffer.saturating_sub(all) + held;
+    config.stream_send_buffer.min(without_it.div_ceil(2))
 }
 
 /// The stream `id`, with its halves made if this is the first time that they matter. `None` if it was never created or is

@@ -632,7 +632,7 @@ fn frames_fit_every_room() {
 
 #[test]
 fn writers_wait_for_room_and_are_woken() {
-    let config = StreamsConfig { stream_send_buffer: 100, connection_send_buffer: 150, ..StreamsConfig::default() };
+    let config = StreamsConfig { stream_send_buffer: 100, connection_send_buffer: 200, ..StreamsConfig::default() };
     let (mut client, mut server) = pair(&config);
     let (one, two) = (client.open(UNI).unwrap(), client.open(UNI).unwrap());
     let mut data = Bytes::from(alloc::vec![1; 120]);
@@ -640,6 +640,8 @@ fn writers_wait_for_room_and_are_woken() {
     assert_eq!(data.len(), 20);
     assert_eq!(client.write_slice(two, &[1; 120]), Ok(50));
     assert_eq!(client.write_slice(two, &[1; 120]), Ok(0));
+    let three = client.open(UNI).unwrap();
+    assert_eq!(client.write_slice(three, &[1; 10]), Ok(10));
     assert_eq!(events(&mut client), []);
     flush(&mut client, &mut server);
     let mut woken = events(&mut client);

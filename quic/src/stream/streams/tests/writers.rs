@@ -36,7 +36,7 @@ fn a_full_stream_takes_more_when_half_of_it_is_free() {
 
 #[test]
 fn who_was_never_refused_is_not_woken() {
-    let mut client = client(100, 100);
+    let mut client = client(100, 200);
     let one = stream(&mut client, 100, 100);
     assert_eq!(acked(&mut client, one, 0..100), []);
     // Nor is who has nothing more to write.
@@ -49,44 +49,62 @@ fn who_was_never_refused_is_not_woken() {
 /// What arrives behind a gap is held as before: there is no room to tell of.
 #[test]
 fn only_room_wakes() {
-    let mut client = client(100, 150);
-    stream(&mut client, 100, 100);
-    let two = stream(&mut client, 60, 50);
-    assert_eq!(acked(&mut client, two, 25..50), []);
-    assert_eq!(acked(&mut client, two, 0..25), [StreamEvent::Writable(two)]);
+    let mut client = client(100, 200);
+    let one = stream(&mut client, 101, 100);
+    assert_eq!(acked(&mut client, one, 50..100), []);
+    assert_eq!(acked(&mut client, one, 0..50), [StreamEvent::Writable(one)]);
 }
 
-/// Who has nothing that could be acknowledged waits for others.
+/// In the proportions of the defaults: one stream alone has all of its buffer, and however many the peer does not read,
+/// they leave as much as the last of them took. Who writes there goes on when half of his share is free.
 #[test]
-fn a_full_connection_takes_more_when_an_eighth_of_it_is_free() {
-    let mut client = client(800, 800);
-    let one = stream(&mut client, 800, 800);
-    let two = stream(&mut client, 1, 0);
-    assert_eq!(acked(&mut client, one, 0..99), []);
-    assert_eq!(acked(&mut client, one, 99..100), [StreamEvent::Writable(two)]);
-    assert_eq!(acked(&mut client, one, 100..800), []);
+fn streams_that_stand_still_keep_no_other_waiting() {
+    let mut client = client(160, 320);
+    for held in [160, 80, 40, 20] {
+        stream(&mut client, 500, held);
+    }
+    let one = stream(&mut client, 500, 10);
+    for round in 0..10 {
+        let start = round * 10;
+        assert_eq!(acked(&mut client, one, start..start + 4), []);
+        assert_eq!(acked(&mut client, one, start + 4..start + 5), [StreamEvent::Writable(one)]);
+        // Half of it was acknowledged; it has no right to more than before.
+        assert_eq!(client.write_slice(one, &[1; 500]), Ok(5));
+        packet(&mut client, 1200);
+        assert_eq!(acked(&mut client, one, start + 5..start + 10), [StreamEvent::Writable(one)]);
+        assert_eq!(client.write_slice(one, &[1; 500]), Ok(5));
+        packet(&mut client, 1200);
+    }
 }
 
-/// In the proportions of the defaults: a stream that the peer does not read holds two thirds of all.
+/// Who has nothing that could be acknowledged waits for others: for the first byte of room.
 #[test]
-fn a_stream_that_stands_still_keeps_no_other_waiting() {
-    let mut client = client(160, 240);
-    stream(&mut client, 160, 160);
-    let two = stream(&mut client, 80, 80);
-    let three = stream(&mut client, 1, 0);
-    assert_eq!(acked(&mut client, two, 0..80), [StreamEvent::Writable(three)]);
+fn for_whom_there_is_no_room_at_all_goes_on_when_there_is_any() {
+    let mut client = client(100, 4);
+    let [one, _] = [2, 1].map(|taken| stream(&mut client, 10, taken));
+    let last = stream(&mut client, 10, 1);
+    let [three, four, five] = [(); 3].map(|()| stream(&mut client, 10, 0));
+    assert_eq!(client.write_slice(one, b"x"), Ok(0));
+    assert_eq!(client.waiting, [three, four, five]);
+    // No room is made.
+    client.reset(four, code(1));
+    assert_eq!(events(&mut client), []);
+    assert_eq!(acked(&mut client, last, 0..1), [last, three, five].map(StreamEvent::Writable));
+    // Told once.
+    assert_eq!(acked(&mut client, one, 0..1), [StreamEvent::Writable(one)]);
+    assert!(client.waiting.is_empty());
 }
 
 /// What is abandoned, by either side, is free at once, and so are its place in the queue and that alone.
 #[test]
 fn an_end_makes_room() {
     for by_peer in [false, true] {
-        let mut client = client(800, 800);
-        let one = stream(&mut client, 800, 800);
+        let mut client = client(800, 1);
+        let one = stream(&mut client, 1, 1);
         let [two, three] = [(); 2].map(|()| stream(&mut client, 1, 0));
         client.reset(two, code(1));
         flush(&mut client, &mut server());
-        assert_eq!((client.open_count(), client.buffered(), events(&mut client)), (2, 800, Vec::new()));
+        assert_eq!((client.open_count(), client.buffered(), events(&mut client)), (2, 1, Vec::new()));
         assert_eq!(client.waiting, [three]);
         if by_peer {
             client.on_stop_sending(one, code(1)).unwrap();
@@ -115,8 +133,10 @@ fn memory_of_streams_that_are_gone_is_given_back() {
 /// A buffer of nothing is of no use, but does no harm.
 #[test]
 fn without_a_buffer_nobody_is_woken() {
-    let mut client = client(0, 0);
-    let [one, two] = [(); 2].map(|()| stream(&mut client, 1, 0));
-    client.reset(one, code(1));
-    assert_eq!((client.write_slice(two, b"x"), events(&mut client)), (Ok(0), Vec::new()));
+    for of_all in [0, 100] {
+        let mut client = client(0, of_all);
+        let [one, two] = [(); 2].map(|()| stream(&mut client, 1, 0));
+        client.reset(one, code(1));
+        assert_eq!((client.write_slice(two, b"x"), events(&mut client)), (Ok(0), Vec::new()));
+    }
 }
