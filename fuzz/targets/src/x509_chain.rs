@@ -144,7 +144,9 @@ fn certificate(input: &mut Input<'_>, is_authority: bool, name: &str, plain: boo
     let mut body = der(0xa0, &der(2, &[2]));
     body.extend(der(2, &[1 + (subject >> 4)]));
     body.extend(algorithm());
-    body.extend(distinguished_name(issuer_name, issuer >> 2 & spelling));
+    let issuer = distinguished_name(issuer_name, issuer >> 2 & spelling);
+    let issuer_at = body.len()..body.len() + issuer.len();
+    body.extend(issuer);
     let life: [&[u8]; 2] = match flags >> 5 {
         1 => [b"200101000000Z", b"210101000000Z"],
         2 => [b"300101000000Z", b"400101000000Z"],
@@ -152,7 +154,9 @@ fn certificate(input: &mut Input<'_>, is_authority: bool, name: &str, plain: boo
         _ => [b"200101000000Z", b"400101000000Z"],
     };
     body.extend(der(0x30, &[der(0x17, life[0]), der(0x17, life[1])].concat()));
-    body.extend(distinguished_name(subject_name, subject >> 2 & spelling));
+    let subject_name = distinguished_name(subject_name, subject >> 2 & spelling);
+    let subject_at = body.len()..body.len() + subject_name.len();
+    body.extend(subject_name);
     let key = [subject >> 2 & 3; 33];
     let mut key_bits = key.to_vec();
     key_bits[0] = 0;
@@ -160,12 +164,17 @@ fn certificate(input: &mut Input<'_>, is_authority: bool, name: &str, plain: boo
     body.extend(der(0xa3, &der(0x30, &extensions)));
     let mut signature = vec![0];
     signature.extend([7; 64]);
-    let mut out = der(0x30, &[der(0x30, &body), algorithm(), der(3, &signature)].concat());
+    let tail = [algorithm(), der(3, &signature)].concat();
+    let mut out = der(0x30, &[&der(0x30, &body)[..], &tail].concat());
     if flags >> 5 == 7 {
-        // And one byte of it changed.
+        // And one byte of it changed, but for names that are to stay as they are.
         let (at, value) = (usize::from(input.u16()), input.u8());
         let at = at % out.len();
-        out[at] = value;
+        let in_body = at.checked_sub(out.len() - tail.len() - body.len());
+        let in_name = in_body.is_some_and(|at| issuer_at.contains(&at) || subject_at.contains(&at));
+        if !(plain && in_name) {
+            out[at] = value;
+        }
     }
     out
 }
