@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `posthaste serve` runs under several `posthaste load`, through a relay in this process that loses datagrams and gives each
-//! client another source port every few seconds, so that the server sees its clients migrate. Clients are killed without
+//! client another source port every second, so that the server sees its clients migrate. Clients are killed without
 //! warning and started again. It fails on
 //!
 //! - an answer that was not complete, or any other failure of a client that was not killed;
@@ -14,7 +14,7 @@
 //! - memory that is not flat after the first minute (the rule is at `Memory::verdict`).
 //!
 //! Further settings, with their defaults: `clients=4 loss=10` (of a thousand) `delay=0` (milliseconds, each way)
-//! `rebind=7` `kill=5` (seconds between) `requests=2000` (of each run of a client).
+//! `rebind=1000` (milliseconds between) `kill=5` (seconds between) `requests=10000` (of each run of a client).
 #![allow(unreachable_pub, reason = "an example has no other crates to be reached from")]
 
 mod memory;
@@ -84,8 +84,10 @@ fn soak(settings: &Settings, command: &Path, folder: &Path) -> Result<(), Failur
         }
         std::thread::sleep(Duration::from_secs(1));
     }
-    if counts.rebound.load(Ordering::Relaxed) == 0 || clients.iter().all(|client| client.completed == 0) {
-        return Err("nothing was tried: no client was moved, or none came to an end".into());
+    if counts.rebound.load(Ordering::Relaxed) < settings.span.as_secs() / 10
+        || clients.iter().all(|client| client.completed == 0)
+    {
+        return Err("little was tried: clients were hardly moved, or none came to an end".into());
     }
     for client in &mut clients {
         client.kill()?;
@@ -119,8 +121,8 @@ impl Settings {
             span: Duration::from_secs(30 * 60),
             clients: 4,
             kill_every: Duration::from_secs(5),
-            requests: 2000,
-            faults: Faults { loss_per_mille: 10, delay: Duration::ZERO, rebind_every: Duration::from_secs(7) },
+            requests: 10_000,
+            faults: Faults { loss_per_mille: 10, delay: Duration::ZERO, rebind_every: Duration::from_secs(1) },
         };
         for argument in arguments {
             let (name, value) = argument.split_once('=').ok_or("settings are name=number")?;
@@ -131,7 +133,7 @@ impl Settings {
                 "clients" => settings.clients = value.max(1),
                 "loss" => settings.faults.loss_per_mille = value,
                 "delay" => settings.faults.delay = Duration::from_millis(value),
-                "rebind" => settings.faults.rebind_every = Duration::from_secs(value),
+                "rebind" => settings.faults.rebind_every = Duration::from_millis(value),
                 "kill" => settings.kill_every = Duration::from_secs(value.max(1)),
                 "requests" => settings.requests = value,
                 other => return Err(format!("no setting is called {other}").into()),

@@ -32,6 +32,9 @@ pub struct Counts {
     pub rebound: AtomicU64,
 }
 
+/// So many datagrams of a client come before it is given another port: its handshake is over by then, during which no
+/// address may change (RFC 9000 section 9).
+const KEPT_FOR: u32 = 100;
 /// A client is forgotten after so long without a word of its own.
 const FORGET_AFTER: Duration = Duration::from_secs(40);
 /// How long a thread that waits for the server's datagrams may not notice that its socket has been replaced.
@@ -62,6 +65,8 @@ struct Binding {
     in_use: Arc<Mutex<bool>>,
     began: Instant,
     heard: Instant,
+    /// Datagrams of the client.
+    count: u32,
 }
 
 impl Relay {
@@ -75,7 +80,9 @@ impl Relay {
             if !bindings.contains_key(&client) {
                 bindings.retain(|_, known| now - known.heard < FORGET_AFTER || known.release());
             }
-            let is_old = bindings.get(&client).is_some_and(|known| now - known.began >= self.faults.rebind_every);
+            let is_old = bindings
+                .get(&client)
+                .is_some_and(|known| known.count >= KEPT_FOR && now - known.began >= self.faults.rebind_every);
             if is_old && let Some(known) = bindings.remove(&client) {
                 known.release();
                 self.counts.rebound.fetch_add(1, Ordering::Relaxed);
@@ -85,6 +92,7 @@ impl Relay {
                 std::collections::hash_map::Entry::Vacant(place) => place.insert(self.bind(client, now)?),
             };
             binding.heard = now;
+            binding.count = binding.count.saturating_add(1);
             if is_lost(&mut self.chance, &self.faults, &self.counts) {
                 continue;
             }
@@ -116,7 +124,7 @@ impl Relay {
                 }
             }
         });
-        Ok(Binding { outside, in_use, began: now, heard: now })
+        Ok(Binding { outside, in_use, began: now, heard: now, count: 0 })
     }
 }
 
