@@ -84,10 +84,13 @@ fn soak(settings: &Settings, command: &Path, folder: &Path) -> Result<(), Failur
         }
         std::thread::sleep(Duration::from_secs(1));
     }
-    if counts.rebound.load(Ordering::Relaxed) < settings.span.as_secs() / 10
-        || clients.iter().all(|client| client.completed == 0)
-    {
-        return Err("little was tried: clients were hardly moved, or none came to an end".into());
+    // One client that lives for a tenth of the time is moved so often.
+    let least = settings.span.as_millis() / settings.faults.rebind_every.as_millis().max(1) / 10;
+    if u128::from(counts.rebound.load(Ordering::Relaxed)) < least.max(1) {
+        return Err("clients were hardly moved: give them more requests, or a smaller interval in rebind=".into());
+    }
+    if clients.iter().all(|client| client.completed == 0) {
+        return Err("no client came to an end: give them fewer requests, or a larger interval in kill=".into());
     }
     for client in &mut clients {
         client.kill()?;

@@ -34,7 +34,7 @@ pub struct Counts {
 
 /// So many datagrams of a client come before it is given another port: its handshake is over by then, during which no
 /// address may change (RFC 9000 section 9).
-const KEPT_FOR: u32 = 100;
+const LEAST_DATAGRAMS: u32 = 100;
 /// A client is forgotten after so long without a word of its own.
 const FORGET_AFTER: Duration = Duration::from_secs(40);
 /// How long a thread that waits for the server's datagrams may not notice that its socket has been replaced.
@@ -82,7 +82,7 @@ impl Relay {
             }
             let is_old = bindings
                 .get(&client)
-                .is_some_and(|known| known.count >= KEPT_FOR && now - known.began >= self.faults.rebind_every);
+                .is_some_and(|known| known.count >= LEAST_DATAGRAMS && now - known.began >= self.faults.rebind_every);
             if is_old && let Some(known) = bindings.remove(&client) {
                 known.release();
                 self.counts.rebound.fetch_add(1, Ordering::Relaxed);

@@ -96,6 +96,7 @@ mod tests {
         assert!(is_unchanged(&with("if-none-match", "\"x\", W/\"e\""), "\"e\"", "date"));
         assert!(is_unchanged(&with("if-none-match", "*"), "\"e\"", "date"));
         assert!(!is_unchanged(&with("if-none-match", "\"x\""), "\"e\"", "date"));
+        assert!(!is_unchanged(&with("if-none-match", "W/W/\"e\""), "\"e\"", "date"), "no tag at all");
         assert!(is_unchanged(&with("if-modified-since", "date"), "\"e\"", "date"));
         assert!(!is_unchanged(&with("if-modified-since", "other"), "\"e\"", "date"));
         let mut both = with("if-modified-since", "date");
