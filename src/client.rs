@@ -1,16 +1,22 @@
 //! A client: requests to any server, over one connection to each.
 
+mod connect;
+mod line;
+mod pool;
+mod resolve;
+pub(crate) mod roots;
+
+use crate::client::connect::{Connected, Dialer};
+use crate::client::pool::{Origin, Pool};
+use crate::client::roots::Roots;
 use crate::codes;
-use crate::connect::{Connected, Dialer};
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::exchange::calls::Exchange;
+use crate::exchange::response::{PendingResponse, Response};
+use crate::exchange::writer::BodyWriter;
 use crate::link::Standing;
-use crate::pool::{Origin, Pool};
-use crate::response::{PendingResponse, Response};
-use crate::roots::Roots;
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
-use crate::writer::BodyWriter;
 use base::Bytes;
 use h3::SendError;
 use http::{Method, RequestHead};

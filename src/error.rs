@@ -1,7 +1,7 @@
 //! What can go wrong, in words that say what failed, where, and what to do about it.
 
 use crate::codes;
-use crate::mailbox::Ending;
+use crate::exchange::mailbox::Ending;
 use crate::url::BadUrl;
 use quic::CloseReason;
 use std::fmt;

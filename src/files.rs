@@ -4,15 +4,17 @@
 //! links are followed. Files are read in pieces as the client takes them; nothing is listed.
 
 mod conditions;
+pub mod content_type;
+pub mod date;
 mod path;
 
-use crate::content_type;
-use crate::date::http_date;
 use crate::error::Error;
+use crate::exchange::reply::Reply;
+use crate::exchange::request::Request;
 use crate::files::conditions::{Part, is_unchanged, part};
+use crate::files::content_type::of as media_type;
+use crate::files::date::http_date;
 use crate::files::path::{canonical_location, segments};
-use crate::reply::Reply;
-use crate::request::Request;
 use http::{Fields, Method, ResponseHead, Status};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::FileExt;
@@ -135,7 +137,7 @@ async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata
             return reply.send(ResponseHead { status: Status::RANGE_NOT_SATISFIABLE, fields }, "").await;
         }
     };
-    fields.push("content-type", content_type::of(name))?;
+    fields.push("content-type", media_type(name))?;
     fields.push("content-length", (range.end - range.start).to_string())?;
     let head = ResponseHead { status, fields };
     if *request.method() == Method::Head {

@@ -21,50 +21,34 @@
 //! several threads starts one server on each, on sockets that share their port (`ServerBuilder::sockets`).
 #![forbid(unsafe_code)]
 
-mod base64;
-mod body;
 mod client;
 mod codes;
-mod connect;
-pub mod content_type;
-pub mod date;
 mod error;
 mod exchange;
 pub mod files;
-mod handler;
-mod identity;
 mod key_log;
-mod line;
 mod link;
-mod mailbox;
-mod pool;
-mod reply;
-mod request;
-mod resolve;
-mod response;
-mod roots;
 mod run;
 mod server;
 pub mod url;
 mod wall_clock;
-mod writer;
 
 pub use ::base::Bytes;
 pub use ::http::{Fields, Method, RequestHead, ResponseHead, Status};
 pub use ::runtime::{Executor, ExecutorOptions, Handle};
-pub use body::Body;
+pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;
-pub use files::Files;
-pub use identity::Identity;
+pub use exchange::body::Body;
+pub use exchange::reply::{IntoResponseHead, Reply};
+pub use exchange::request::Request;
+pub use exchange::response::{PendingResponse, Response};
+pub use exchange::writer::BodyWriter;
+pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
-pub use reply::{IntoResponseHead, Reply};
-pub use request::Request;
-pub use response::{PendingResponse, Response};
-pub use roots::Roots;
 pub use run::run;
+pub use server::identity::Identity;
 pub use server::{Server, ServerBuilder};
-pub use writer::BodyWriter;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,7 +6,7 @@
 
 use crate::codes;
 use crate::error::Error;
-use crate::mailbox::{Ending, Mailbox};
+use crate::exchange::mailbox::{Ending, Mailbox};
 use base::{StreamId, StreamMap, VarInt};
 use h3::Event;
 use h3::machine::{Endpoint, EndpointEvent};

@@ -1,12 +1,16 @@
 //! A server: sockets, an identity, and one function that answers requests.
 
+mod base64;
+mod handler;
+pub(crate) mod identity;
+
 use crate::error::Error;
-use crate::exchange::Exchange;
-use crate::handler::Handling;
-use crate::identity::Identity;
+use crate::exchange::calls::Exchange;
+use crate::exchange::reply::Reply;
+use crate::exchange::request::Request;
 use crate::link::{Arrival, Link, close_all};
-use crate::reply::Reply;
-use crate::request::Request;
+use crate::server::handler::Handling;
+use crate::server::identity::Identity;
 use crate::wall_clock::SystemClock;
 use h3::machine::Endpoint;
 use quic::ConnectionHandle;

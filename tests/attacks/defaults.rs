@@ -43,7 +43,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("h3/src/settings.rs", &["MAX_LEN"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),
     ("runtime/src/driver.rs", &["RECEIVE_CALLS", "RECEIVE_DATAGRAMS", "ERRORS_TOLERATED"]),
-    ("src/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
 ];
 
 fn read(path: &str) -> String {

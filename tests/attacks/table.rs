@@ -85,7 +85,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "s7",
         "a stream that ends while it is answered",
-        "src/mailbox.rs",
+        "src/exchange/mailbox.rs",
         &["tests/library.rs::a_handler_ends_when_its_client_gives_up"],
     ),
     (
@@ -158,10 +158,10 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "q6",
         "interim responses nobody reads",
-        "src/mailbox.rs",
+        "src/exchange/mailbox.rs",
         &[
             "tests/attacks/c.rs::c6_messages_and_frames_without_end",
-            "src/mailbox.rs::interim_responses_that_nobody_reads_are_few",
+            "src/exchange/mailbox.rs::interim_responses_that_nobody_reads_are_few",
         ],
     ),
     ("q7", "the dynamic table at its seams", "", &[]),

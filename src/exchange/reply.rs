@@ -2,8 +2,8 @@
 
 use crate::codes;
 use crate::error::Error;
-use crate::exchange::Exchange;
-use crate::writer::BodyWriter;
+use crate::exchange::calls::Exchange;
+use crate::exchange::writer::BodyWriter;
 use base::Bytes;
 use http::{Fields, Method, ResponseHead, Status};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! One connection for each server, opened when it is first needed and again when it is gone. Whoever asks while it is
 //! being opened waits for the same one.
 
-use crate::connect::{Connected, Dialer};
+use crate::client::connect::{Connected, Dialer};
 use crate::error::Error;
 use crate::link::{FAREWELL_TURNS, close_all};
 use crate::url::Url;

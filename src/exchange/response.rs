@@ -1,9 +1,9 @@
 //! A response as a client gets it.
 
-use crate::body::Body;
 use crate::codes;
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::exchange::body::Body;
+use crate::exchange::calls::Exchange;
 use http::{Fields, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;

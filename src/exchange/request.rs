@@ -1,8 +1,8 @@
 //! A request as a server's handler gets it.
 
-use crate::body::Body;
 use crate::codes;
-use crate::exchange::Exchange;
+use crate::exchange::body::Body;
+use crate::exchange::calls::Exchange;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
 

@@ -93,7 +93,7 @@ mod tests {
     fn what_cannot_be_trusted_is_said() {
         assert!(Roots::from_pem_file("/nowhere").unwrap_err().to_string().contains("/nowhere could not be read"));
         assert!(Roots::from_pem(b"").unwrap_err().to_string().contains("no certificate"));
-        let identity = crate::identity::Identity::development(&[]).unwrap();
+        let identity = crate::server::identity::Identity::development(&[]).unwrap();
         assert!(Roots::from_pem(identity.certificate_pem().as_bytes()).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Runs the application's future for one request: stopped when the client gives up, and kept from taking the others with
 //! it when it panics.
 
-use crate::exchange::Exchange;
+use crate::exchange::calls::Exchange;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -3,10 +3,10 @@
 //! The socket is connected, so that the system tells us when the host says that nobody listens. That word counts only
 //! until the handshake is complete: later it might be anybody's (RFC 9000 section 14.2.1 treats such messages alike).
 
+use crate::client::line::Line;
+use crate::client::resolve::resolve;
 use crate::error::Error;
-use crate::line::Line;
 use crate::link::{Link, Standing};
-use crate::resolve::resolve;
 use base::FourTuple;
 use h3::machine::Endpoint;
 use quic::ConnectionHandle;

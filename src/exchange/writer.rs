@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::exchange::calls::Exchange;
 use base::Bytes;
 use http::Fields;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Who a server is: a certificate chain and the key of its first certificate.
 
-use crate::base64;
 use crate::error::Error;
+use crate::server::base64;
 use crypto_ring::PROVIDER;
 use rustls_pki_types::CertificateDer;
 use std::fmt;

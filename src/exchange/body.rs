@@ -1,7 +1,7 @@
 //! The body that the other end sends: read part by part, as fast as the reader wants and no faster.
 
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::exchange::calls::Exchange;
 use base::Bytes;
 use http::Fields;
 use std::fmt;
