@@ -1,5 +1,5 @@
 //! What every other crate of Posthaste stands on: integers as QUIC writes them, checked cursors, shared bytes, time that
-//! is handed in, datagrams, the [`Machine`] contract and the timer wheel.
+//! is handed in, datagrams, the contracts of a [`Machine`] and of a [`StreamMachine`], and the timer wheel.
 //!
 //! Nothing here knows a protocol beyond RFC 9000 section 16 (variable-length integers) and section 2.1 (stream numbers).
 //! Nothing here reads a clock, opens a socket or starts a thread.
@@ -10,10 +10,12 @@ extern crate alloc;
 
 pub mod bytes;
 pub mod datagram;
+pub mod duplex;
 pub mod machine;
 pub mod random;
 pub mod reader;
 pub mod stream_id;
+pub mod stream_machine;
 pub mod stream_map;
 pub mod time;
 pub mod varint;
@@ -22,10 +24,12 @@ pub mod writer;
 
 pub use bytes::{Buffer, Bytes};
 pub use datagram::{Datagram, Ecn, FourTuple, Transmit};
+pub use duplex::{Duplex, DuplexEnd, StreamMemory};
 pub use machine::Machine;
 pub use random::Random;
 pub use reader::{Reader, Truncated};
 pub use stream_id::{Direction, Side, StreamId};
+pub use stream_machine::{Demand, Outgoing, STREAM_UNIT, StreamMachine};
 pub use stream_map::StreamMap;
 pub use time::{Duration, Instant};
 pub use varint::VarInt;

@@ -1,4 +1,4 @@
-//! A virtual network on virtual time, for anything that is a [`base::Machine`].
+//! A virtual network on virtual time, for anything that is a [`base::Machine`] or a [`base::StreamMachine`].
 //!
 //! A [`World`] holds machines by their addresses, carries their datagrams over links with faults, and jumps from event to
 //! event. Nothing waits and nothing is left to chance but the seed: the same seed gives the same bytes at the same
@@ -46,12 +46,17 @@
 //! assert_eq!((when.as_nanos(), &what[..]), (40_000_000, &b"hello"[..]));
 //! ```
 //!
+//! Machines on byte streams are joined in pairs by [`World::streams`], over links that cut the bytes into pieces of any size.
+//!
 //! For machines that speak TLS there are [`seeded_provider`], whose key exchange is **no security at all** but the same
 //! in every run, [`SIGNING_KEY`] and [`fixed_clock`].
 #![forbid(unsafe_code)]
 
+pub mod byte_link;
+pub mod byte_network;
 pub mod clock;
 pub mod echo;
+pub mod echo_stream;
 pub mod faults;
 pub mod link;
 pub mod loss_mask;
@@ -64,8 +69,11 @@ pub mod seeds;
 pub mod trace;
 pub mod world;
 
+pub use byte_link::{ByteLink, ByteLinkConfig};
+pub use byte_network::{ByteNetwork, StreamHandle};
 pub use clock::fixed_clock;
 pub use echo::Echo;
+pub use echo_stream::EchoStream;
 pub use faults::draw_faults;
 pub use link::{Link, LinkConfig, LinkStats};
 pub use loss_mask::LossMask;
@@ -75,5 +83,5 @@ pub use oracle::{AmplificationChecker, ByteStreamChecker, TrafficChecker, patter
 pub use provider::{SIGNING_KEY, seeded_provider};
 pub use random::SeededRandom;
 pub use seeds::check_seeds;
-pub use trace::{Observation, Trace};
+pub use trace::{Observation, StreamObservation, StreamStep, Trace};
 pub use world::{Handle, Stop, World};

@@ -1,6 +1,6 @@
 //! What happened, as a running hash and, if wanted, as text.
 
-use base::{Ecn, FourTuple, Instant};
+use base::{DuplexEnd, Ecn, FourTuple, Instant};
 use std::fmt::Write;
 
 /// A datagram that leaves a machine or reaches one.
@@ -16,6 +16,34 @@ pub struct Observation<'a> {
     pub ecn: Ecn,
     /// The UDP payload.
     pub payload: &'a [u8],
+}
+
+/// What happens at one end of a byte stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamObservation<'a> {
+    /// When.
+    pub now: Instant,
+    /// Which connection of the world.
+    pub connection: usize,
+    /// Which of its two ends.
+    pub side: usize,
+    /// What.
+    pub step: StreamStep<'a>,
+}
+
+/// A step of one end of a byte stream.
+#[derive(Clone, Copy, Debug)]
+pub enum StreamStep<'a> {
+    /// The link takes these bytes.
+    Writes(&'a [u8]),
+    /// The link takes the end of output.
+    WritesEnd,
+    /// The link gives these bytes.
+    Reads(&'a [u8]),
+    /// The link gives the end of input.
+    ReadsEnd,
+    /// The connection is over for this end.
+    Over(DuplexEnd),
 }
 
 /// FNV-1a over all observations: two runs with the same hash did the same.
@@ -62,6 +90,28 @@ impl Trace {
             debug_assert!(result.is_ok(), "a string takes everything");
             payload.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
             text.push('\n');
+        }
+    }
+
+    /// Adds a step of a byte stream.
+    pub fn record_stream(&mut self, observation: &StreamObservation<'_>) {
+        let StreamObservation { now, connection, side, step } = *observation;
+        let (number, bytes): (u8, &[u8]) = match step {
+            StreamStep::Writes(bytes) => (2, bytes),
+            StreamStep::WritesEnd => (3, &[]),
+            StreamStep::Reads(bytes) => (4, bytes),
+            StreamStep::ReadsEnd => (5, &[]),
+            StreamStep::Over(end) => (6 + end as u8, &[]),
+        };
+        self.update(&now.as_nanos().to_be_bytes());
+        self.update(&(connection as u64).to_be_bytes());
+        self.update(&[side as u8, number]);
+        self.update(&(bytes.len() as u64).to_be_bytes());
+        self.update(bytes);
+        if let Some(text) = &mut self.text {
+            let at = now.as_nanos();
+            let result = writeln!(text, "{at:>15} connection {connection}, side {side}: {step:02x?}");
+            debug_assert!(result.is_ok(), "a string takes everything");
         }
     }
 

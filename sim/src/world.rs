@@ -1,5 +1,6 @@
 //! The driver of a simulation: the one loop, on virtual time.
 
+use crate::byte_network::ByteNetwork;
 use crate::network::Network;
 use crate::random::SeededRandom;
 use crate::trace::{Observation, Trace};
@@ -47,7 +48,7 @@ pub enum Stop {
     Condition,
     /// The time came.
     Time,
-    /// Nothing will ever happen again: no datagram is under way, and no machine has a deadline.
+    /// Nothing will ever happen again: nothing is under way, and no machine has a deadline.
     Idle,
 }
 
@@ -57,6 +58,7 @@ pub struct World {
     random: SeededRandom,
     now: Instant,
     network: Network,
+    streams: ByteNetwork,
     places: Vec<Place>,
     trace: Trace,
     observer: Option<Observer>,
@@ -103,6 +105,8 @@ impl World {
             random,
             now: Instant::ZERO,
             network,
+            // Of a seed of its own, so that datagrams are drawn the same with byte streams as without.
+            streams: ByteNetwork::new(SeededRandom::new(!seed)),
             places: Vec::new(),
             trace: Trace::new(false),
             observer: None,
@@ -158,6 +162,11 @@ impl World {
     /// The network, to set up links and faults or to read counts.
     pub fn network(&mut self) -> &mut Network {
         &mut self.network
+    }
+
+    /// Connections of stream machines, to make them and to look at them.
+    pub fn streams(&mut self) -> &mut ByteNetwork {
+        &mut self.streams
     }
 
     /// Of everything sent and received so far.
@@ -231,7 +240,7 @@ impl World {
 
     fn next_event(&self) -> Option<Instant> {
         let deadlines = self.places.iter().filter_map(|place| place.machine.deadline());
-        deadlines.chain(self.network.next_arrival()).min()
+        deadlines.chain(self.network.next_arrival()).chain(self.streams.next_event()).min()
     }
 
     fn deliver(&mut self) {
@@ -248,8 +257,9 @@ impl World {
         }
     }
 
-    /// Lets every machine that had an input send.
+    /// Lets every machine that had an input send, and every stream machine do what it can.
     fn flush(&mut self) {
+        self.streams.step(self.now, &mut self.trace);
         for index in 0..self.places.len() {
             if !std::mem::take(&mut self.places[index].is_stirred) {
                 continue;
