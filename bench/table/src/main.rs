@@ -5,6 +5,7 @@ mod cells;
 mod identity;
 mod instructions;
 mod limit;
+mod pair;
 mod partner;
 mod result;
 mod rows;

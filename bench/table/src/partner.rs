@@ -1,5 +1,6 @@
 //! A process that is measured, and the conversation with it.
 
+use crate::stack::Stack;
 use harness::measure::Usage;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -18,15 +19,15 @@ pub struct Partner {
 const REASON: usize = 200;
 
 impl Partner {
-    /// The program beside ours, started by `wrapper` if that is not empty; what it complains of goes to a file of the folder.
+    /// The program of a stack, started by `wrapper` if that is not empty; what it complains of goes to a file of the folder.
     pub fn start(
-        program: &str,
+        stack: &Stack,
         folder: &Path,
         arguments: &[&str],
         environment: &[(&str, &str)],
         wrapper: &[String],
     ) -> Result<Partner, String> {
-        let path = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name(program);
+        let path = stack.path()?;
         let errors = folder.join(format!("{}.errors", arguments[0]));
         let file = File::create(&errors).map_err(|error| error.to_string())?;
         let mut command = match wrapper.split_first() {

@@ -38,12 +38,17 @@ pub fn rows(settings: &Settings) -> Vec<Row> {
     let work = Work::Handshakes { count: settings.handshakes, in_flight: HANDSHAKES_IN_FLIGHT };
     rows.push(row(format!("handshakes, {HANDSHAKES_IN_FLIGHT} in flight"), false, work));
     for idle in [1_000.min(settings.idle), settings.idle] {
-        let rounds = 1;
+        let rounds = if settings.is_pair { rounds } else { 1 };
         rows.push(Row { name: format!("idle connections, {idle}"), http: false, work: Work::Idle(idle), rounds });
     }
     for idle in [1, settings.idle] {
         let name = format!("download beside {idle} idle connections");
-        rows.push(Row { name, http: false, work: Work::Beside { idle, bytes }, rounds: rounds.min(3) });
+        rows.push(Row {
+            name,
+            http: false,
+            work: Work::Beside { idle, bytes },
+            rounds: if settings.is_pair { rounds } else { rounds.min(3) },
+        });
     }
     rows.dedup_by(|one, other| one.name == other.name);
     rows.retain(|row| settings.only.is_empty() || settings.only.iter().any(|word| row.name.contains(word)));

@@ -6,7 +6,7 @@ use crate::result::{Measured, median};
 use crate::rows::{Row, rows};
 use crate::settings::Settings;
 use crate::stack::{self, Stack};
-use crate::{cells, identity, sizes, table};
+use crate::{cells, identity, pair, sizes, table};
 use harness::work::Work;
 use std::path::Path;
 
@@ -17,7 +17,11 @@ pub fn run(settings: &Settings) {
     identity::issue(&folder);
     table::print_settings(settings);
     for row in rows(settings) {
-        measure_row(&folder, settings, &row);
+        if settings.is_pair {
+            pair::measure_row(&folder, settings, &row);
+        } else {
+            measure_row(&folder, settings, &row);
+        }
     }
     if settings.only.is_empty() || settings.only.iter().any(|word| "size".contains(word.as_str())) {
         sizes::print(&folder, settings);
@@ -26,15 +30,15 @@ pub fn run(settings: &Settings) {
 }
 
 /// A client's and a server's stack, and what came of them.
-struct Line {
-    client: &'static Stack,
-    server: &'static Stack,
+struct Line<'a> {
+    client: &'a Stack,
+    server: &'a Stack,
     results: Vec<Measured>,
     failure: Option<String>,
 }
 
 fn measure_row(folder: &Path, settings: &Settings, row: &Row) {
-    let mut lines: Vec<Line> = pairs(settings, row)
+    let mut lines: Vec<Line<'_>> = pairs(settings, row)
         .into_iter()
         .map(|(client, server)| Line { client, server, results: Vec::new(), failure: None })
         .collect();
@@ -42,7 +46,7 @@ fn measure_row(folder: &Path, settings: &Settings, row: &Row) {
     let mut limits = Vec::new();
     for _ in 0..row.rounds {
         for line in lines.iter_mut().filter(|line| line.failure.is_none()) {
-            match measure(folder, settings, line, row) {
+            match measure(folder, settings, (line.client, line.server), row) {
                 Ok(result) => line.results.push(result),
                 Err(reason) => line.failure = Some(reason),
             }
@@ -72,28 +76,34 @@ fn measure_row(folder: &Path, settings: &Settings, row: &Row) {
 }
 
 /// Each stack with itself; and ours with each other one, on bare streams in bulk.
-fn pairs(settings: &Settings, row: &Row) -> Vec<(&'static Stack, &'static Stack)> {
-    let mut pairs: Vec<_> = settings.stacks.iter().map(|stack| (*stack, *stack)).collect();
+fn pairs<'a>(settings: &'a Settings, row: &Row) -> Vec<(&'a Stack, &'a Stack)> {
+    let mut pairs: Vec<_> = settings.stacks.iter().map(|stack| (stack, stack)).collect();
     if settings.crossed && !row.http && matches!(row.work, Work::Download(_) | Work::Upload(_)) {
         let ours = &stack::ALL[0];
         for other in settings.stacks.iter().filter(|stack| stack.name != ours.name) {
-            pairs.extend([(ours, *other), (*other, ours)]);
+            pairs.extend([(ours, other), (other, ours)]);
         }
     }
     pairs
 }
 
-fn measure(folder: &Path, settings: &Settings, line: &Line, row: &Row) -> Result<Measured, String> {
+/// One run of a client against a server.
+pub fn measure(
+    folder: &Path,
+    settings: &Settings,
+    (client_stack, server_stack): (&Stack, &Stack),
+    row: &Row,
+) -> Result<Measured, String> {
     let protocol = if row.http { "h3" } else { "quic" };
     let place = folder.to_str().ok_or("a folder with a name")?;
     let (client_core, server_core) = (settings.cores.0.to_string(), settings.cores.1.to_string());
     let census = settings.census && matches!(row.work, Work::Idle(_));
     let environment = if census { &[("BENCH_CENSUS", "1")][..] } else { &[] };
     let words = ["server", protocol, &server_core, place];
-    let mut server = Partner::start(line.server.program, folder, &words, environment, &[])?;
+    let mut server = Partner::start(server_stack, folder, &words, environment, &[])?;
     let address = server.hear("listening")?;
     let arguments = ["client", protocol, &client_core, place, &address, &row.work.encode()];
-    let mut client = Partner::start(line.client.program, folder, &arguments, &[], &[])?;
+    let mut client = Partner::start(client_stack, folder, &arguments, &[], &[])?;
     let ready = client.hear("ready");
     ready.map_err(|reason| with_server(reason, &server))?;
     let before = server.used()?;
@@ -105,7 +115,7 @@ fn measure(folder: &Path, settings: &Settings, line: &Line, row: &Row) -> Result
         server.hear("census")?;
     }
     if census || std::env::var_os("BENCH_STATS").is_some() {
-        eprintln!("{} at {}:\n{}{}", line.server.name, row.name, client.complaints(), server.complaints());
+        eprintln!("{} at {}:\n{}{}", server_stack.name, row.name, client.complaints(), server.complaints());
     }
     Measured::new(&done, after.since(before)).ok_or_else(|| format!("not a result: {done}"))
 }

@@ -20,8 +20,10 @@ pub struct Settings {
     pub crossed: bool,
     /// Rows whose name contains one of these; all if there is none.
     pub only: Vec<String>,
-    /// Columns.
-    pub stacks: Vec<&'static Stack>,
+    /// Lines.
+    pub stacks: Vec<Stack>,
+    /// Whether the lines are two builds of ours, before and after a change, and what counts is how they differ.
+    pub is_pair: bool,
     /// Whether our server also tells who holds the memory of idle connections.
     pub census: bool,
     /// Whether instructions are counted instead of all this.
@@ -44,14 +46,19 @@ impl Settings {
             value(key).map_or(if short { quick } else { full }, |word| word.parse().expect("a number"))
         };
         let list = |key: &str| value(key).map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
-        let stacks = list("stacks").map_or_else(
-            || stack::ALL.iter().collect(),
-            |names| {
-                names.iter().map(|name| stack::by_name(name).unwrap_or_else(|| panic!("no stack {name}"))).collect()
-            },
-        );
+        let builds = value("before").zip(value("after"));
+        let is_pair = value("before").is_some() || value("after").is_some();
+        assert!(builds.is_some() == is_pair, "before= and after= belong together");
+        let stacks = match (builds, list("stacks")) {
+            (Some((before, after)), _) => vec![Stack::build("before", before), Stack::build("after", after)],
+            (None, None) => stack::ALL.to_vec(),
+            (None, Some(names)) => {
+                let of = |name: &String| stack::by_name(name).unwrap_or_else(|| panic!("no stack {name}"));
+                names.iter().map(of).cloned().collect()
+            }
+        };
         Settings {
-            rounds: number("rounds", (5, 3)) as usize,
+            rounds: number("rounds", (if is_pair && !words.contains(&"instructions") { 7 } else { 5 }, 3)) as usize,
             bytes: number("megabytes", (1000, 300)) * 1_000_000,
             requests: number("requests", (20_000, 4_000)),
             handshakes: number("handshakes", (2_000, 500)),
@@ -60,6 +67,7 @@ impl Settings {
             crossed: words.contains(&"crossed") || value("crossed") == Some("1"),
             only: list("only").unwrap_or_default(),
             stacks,
+            is_pair,
             census: words.contains(&"census"),
             instructions: words.contains(&"instructions"),
         }
@@ -67,7 +75,9 @@ impl Settings {
 }
 
 const FLAGS: [&str; 4] = ["short", "crossed", "census", "instructions"];
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
+    "before",
+    "after",
     "rounds",
     "megabytes",
     "requests",

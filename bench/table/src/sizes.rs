@@ -8,12 +8,13 @@ use std::process::Command;
 /// A line for each stack: server and client in one program, with the little that the bench adds to all alike; and the
 /// command `posthaste`, if it has been built into the same target folder.
 pub fn print(folder: &Path, settings: &Settings) {
-    let Ok(here) = std::env::current_exe() else { return };
-    let programs = settings.stacks.iter().map(|stack| (stack.name.to_owned(), stack.program));
+    let programs = settings.stacks.iter().filter_map(|stack| Some((stack.name.to_owned(), stack.path().ok()?)));
+    let command = std::env::current_exe().ok().filter(|_| !settings.is_pair);
+    let command = command.map(|here| ("the command posthaste".to_owned(), here.with_file_name("posthaste")));
     let lines: Vec<_> = programs
-        .chain([("the command posthaste".to_owned(), "posthaste")])
-        .filter(|(_, program)| here.with_file_name(program).exists())
-        .map(|(name, program)| (name, stripped(folder, &here.with_file_name(program))))
+        .chain(command)
+        .filter(|(_, program)| program.exists())
+        .map(|(name, program)| (name, stripped(folder, &program)))
         .map(|(name, size)| (name, size.map(|bytes| vec![format!("{:.2}", bytes as f64 / f64::from(1 << 20))])))
         .collect();
     table::print_part("size of a stripped program: server and client in one", &["MiB"], &lines);

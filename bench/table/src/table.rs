@@ -6,8 +6,9 @@ use std::io::Write;
 /// Says how it is measured.
 pub fn print_settings(settings: &Settings) {
     println!("Settings");
+    let what = if settings.is_pair { "builds" } else { "stacks" };
     println!(
-        "- medians of {} rounds, stacks in turn within each; loopback; client on core {}, server on core {}",
+        "- medians of {} rounds, {what} in turn within each; loopback; client on core {}, server on core {}",
         settings.rounds, settings.cores.0, settings.cores.1
     );
     println!(
@@ -25,7 +26,8 @@ pub fn print_settings(settings: &Settings) {
     );
     println!("- a pair in a cell is client / server; see docs/performance.md for what each column means");
     for stack in &settings.stacks {
-        println!("- {}: {}", stack.name, stack.settings);
+        let of = if settings.is_pair { &*stack.program } else { stack.settings };
+        println!("- {}: {of}", stack.name);
     }
 }
 
