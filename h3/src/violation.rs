@@ -2,7 +2,6 @@
 
 use crate::error_code;
 use base::VarInt;
-use core::fmt;
 use http::Malformed;
 use qpack::{DecoderStreamError, DecompressionError, EncoderStreamError};
 
@@ -15,69 +14,23 @@ pub enum Scope {
     Stream,
 }
 
-macro_rules! violations {
-    ($($variant:ident, $scope:ident, $code:ident, $section:literal, $text:literal;)*) => {
-        /// A breach of the protocol by the peer.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Violation {
-            $(#[doc = $text] $variant,)*
-            /// A malformed message (RFC 9114 section 4.1.2).
-            Malformed(Malformed),
-            /// A field section that cannot be decoded (RFC 9204 section 2.2.3).
-            Decompression(DecompressionError),
-            /// A bad instruction on the peer's encoder stream (RFC 9204 section 4.3).
-            EncoderStream(EncoderStreamError),
-            /// A bad instruction on the peer's decoder stream (RFC 9204 section 4.4).
-            DecoderStream(DecoderStreamError),
-        }
-
-        impl Violation {
-            /// What it brings down.
-            pub const fn scope(self) -> Scope {
-                match self {
-                    $(Violation::$variant => Scope::$scope,)*
-                    Violation::Malformed(_) => Scope::Stream,
-                    _ => Scope::Connection,
-                }
-            }
-
-            /// The code the peer is told.
-            pub const fn code(self) -> VarInt {
-                match self {
-                    $(Violation::$variant => error_code::$code,)*
-                    Violation::Malformed(_) => error_code::H3_MESSAGE_ERROR,
-                    Violation::Decompression(_) => error_code::QPACK_DECOMPRESSION_FAILED,
-                    Violation::EncoderStream(_) => error_code::QPACK_ENCODER_STREAM_ERROR,
-                    Violation::DecoderStream(_) => error_code::QPACK_DECODER_STREAM_ERROR,
-                }
-            }
-
-            /// The section of the standard that says so.
-            pub const fn section(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $section,)*
-                    Violation::Malformed(malformed) => malformed.section(),
-                    Violation::Decompression(_) => "RFC 9204 2.2.3",
-                    Violation::EncoderStream(_) => "RFC 9204 4.3",
-                    Violation::DecoderStream(_) => "RFC 9204 4.4",
-                }
-            }
-
-            /// What happened, for humans: the reason phrase.
-            pub const fn reason(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $text,)*
-                    Violation::Malformed(malformed) => malformed.reason(),
-                    Violation::Decompression(_) => "a field section that cannot be decoded",
-                    Violation::EncoderStream(_) => "a bad instruction on the QPACK encoder stream",
-                    Violation::DecoderStream(_) => "a bad instruction on the QPACK decoder stream",
-                }
-            }
-        }
-    };
-}
-
-violations! {
+base::violations! {
+    /// A breach of the protocol by the peer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Violation (scope: Scope = Scope, code: VarInt = error_code)
+    [
+        /// A malformed message (RFC 9114 section 4.1.2).
+        Malformed(malformed: Malformed), Stream, H3_MESSAGE_ERROR => malformed.section(), malformed.reason();
+        /// A field section that cannot be decoded (RFC 9204 section 2.2.3).
+        Decompression(error: DecompressionError), Connection, QPACK_DECOMPRESSION_FAILED =>
+            "RFC 9204 2.2.3", "a field section that cannot be decoded";
+        /// A bad instruction on the peer's encoder stream (RFC 9204 section 4.3).
+        EncoderStream(error: EncoderStreamError), Connection, QPACK_ENCODER_STREAM_ERROR =>
+            "RFC 9204 4.3", "a bad instruction on the QPACK encoder stream";
+        /// A bad instruction on the peer's decoder stream (RFC 9204 section 4.4).
+        DecoderStream(error: DecoderStreamError), Connection, QPACK_DECODER_STREAM_ERROR =>
+            "RFC 9204 4.4", "a bad instruction on the QPACK decoder stream";
+    ]
     // Streams.
     ServerBidirectionalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.1", "a bidirectional stream opened by the server";
     DuplicateCriticalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.1", "a second control, encoder or decoder stream";
@@ -115,11 +68,3 @@ violations! {
     Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much that is allowed but useless";
     HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
 }
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.reason(), self.section())
-    }
-}
-
-impl core::error::Error for Violation {}

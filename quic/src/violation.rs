@@ -2,8 +2,6 @@
 //!
 //! A violation closes the connection. What is merely dropped is a different type, `discard::Discard`.
 
-use core::fmt;
-
 /// A code of RFC 9000 section 20.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TransportErrorCode(pub u64);
@@ -45,44 +43,10 @@ impl TransportErrorCode {
     pub const NO_VIABLE_PATH: TransportErrorCode = TransportErrorCode(0x10);
 }
 
-/// The table: each row is a variant, its code, the section that forbids it, and what is said to humans.
-macro_rules! violations {
-    ($($variant:ident, $code:ident, $section:literal, $text:literal;)*) => {
-        /// A breach of the protocol by the peer.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Violation {
-            $(#[doc = $text] $variant,)*
-        }
-
-        impl Violation {
-            /// Every row of the table.
-            pub const ALL: &[Violation] = &[$(Violation::$variant,)*];
-
-            /// What is written in the CONNECTION_CLOSE frame.
-            pub const fn code(self) -> TransportErrorCode {
-                match self {
-                    $(Violation::$variant => TransportErrorCode::$code,)*
-                }
-            }
-
-            /// The section of the standard that says so.
-            pub const fn section(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $section,)*
-                }
-            }
-
-            /// What happened, for humans: the reason phrase.
-            pub const fn reason(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $text,)*
-                }
-            }
-        }
-    };
-}
-
-violations! {
+base::violations! {
+    /// A breach of the protocol by the peer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Violation (code: TransportErrorCode = TransportErrorCode)
     // Parsing.
     FrameTruncated, FRAME_ENCODING_ERROR, "RFC 9000 12.4", "a frame ends too early";
     UnknownFrameType, FRAME_ENCODING_ERROR, "RFC 9000 12.4", "a frame of unknown type";
@@ -131,11 +95,3 @@ violations! {
     CryptoAtOldLevel, PROTOCOL_VIOLATION, "RFC 9001 4.1.3", "handshake bytes of a level that TLS has left behind";
     CryptoAfterHandshakeFlood, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "endless CRYPTO data after the handshake";
 }
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.reason(), self.section())
-    }
-}
-
-impl core::error::Error for Violation {}
