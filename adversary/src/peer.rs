@@ -79,7 +79,7 @@ impl Peer {
         let target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
         let mut random = SeededRandom::new(options.seed + 1000);
         let bytes = (options.parameters)(options.generous_parameters(), Side::Client);
-        let session = Session::client(client, identity::server_name(), bytes, &mut random).unwrap();
+        let session = tls::quic::client(client, identity::server_name(), bytes, &mut random).unwrap();
         let original = ConnectionId::new(&base::random::array::<8>(&mut random)).unwrap();
         let mut peer = Peer::new(target, Side::Client, original, session, random, options);
         peer.take_output();
@@ -99,7 +99,7 @@ impl Peer {
         let mut parameters = options.generous_parameters();
         parameters.original_destination_connection_id = Some(long.destination);
         parameters.stateless_reset_token = Some(ResetToken([0x5a; 16]));
-        let session = Session::server(server, (options.parameters)(parameters, Side::Server));
+        let session = tls::quic::server(server, (options.parameters)(parameters, Side::Server));
         let random = SeededRandom::new(options.seed + 1000);
         let mut peer = Peer::new(target, Side::Server, long.destination, session, random, options);
         peer.destination = long.source;
@@ -242,7 +242,7 @@ impl Peer {
 
     /// The target's transport parameters.
     pub fn peer_parameters(&self) -> Vec<u8> {
-        self.session.peer_transport_parameters().unwrap().to_vec()
+        self.session.peer_parameters().unwrap().to_vec()
     }
 
     /// Gives the target a datagram from this peer's address, and takes what it answers.

@@ -63,8 +63,11 @@ impl Peer {
         let Some(CloseReason::Tls(error)) = self.reason() else { return None };
         let closes = self.closes();
         assert!(!closes.is_empty(), "{error:?} without a close");
-        assert!(closes.iter().all(|close| (close.1, close.2) == (error.quic_code(), Some(0x06))), "{closes:?}");
-        Some(error.quic_code())
+        assert!(
+            closes.iter().all(|close| (close.1, close.2) == (tls::quic::error_code(error), Some(0x06))),
+            "{closes:?}"
+        );
+        Some(tls::quic::error_code(error))
     }
 
     /// The numbers the target sent in a space.

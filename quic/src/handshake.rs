@@ -56,7 +56,7 @@ impl Handshake {
 
     /// The peer's transport parameters, as soon as TLS has them, and once.
     pub fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
-        self.session.take_peer_transport_parameters()
+        self.session.take_peer_parameters()
     }
 
     /// A CRYPTO frame arrived in `space`.

@@ -13,7 +13,7 @@ use quic::wire::frame::PacketKind::{Handshake, OneRtt};
 use quic::{CloseReason, Violation};
 use sim::SeededRandom;
 use std::sync::Arc;
-use tls::{ClientConfig, Level, ServerConfig, ServerVerification, Session, WallClock};
+use tls::{ClientConfig, Level, ServerConfig, ServerVerification, WallClock};
 
 const NOW: u64 = 1_500_000;
 
@@ -65,8 +65,8 @@ fn meet_signer(
     let resolver = tls::resolver::Single(Arc::new(tls::CertifiedKey { chain, key }));
     let server = ServerConfig::new(provider, Arc::new(resolver), protocols, Arc::new(Clock));
     let random = &mut SeededRandom::new(1);
-    let mut client = Session::client(Arc::new(client), identity::server_name(), vec![0; 4], random).unwrap();
-    let mut server = Session::server(Arc::new(server), vec![0; 4]);
+    let mut client = tls::quic::client(Arc::new(client), identity::server_name(), vec![0; 4], random).unwrap();
+    let mut server = tls::quic::server(Arc::new(server), vec![0; 4]);
     while let Some((level, bytes)) = client.poll_output() {
         server.read(level, &bytes, random).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Alert descriptions (RFC 9846 section 6). In QUIC an alert is never a TLS record: its number closes the connection as
-//! CRYPTO_ERROR (RFC 9001 section 4.8).
+//! Alert descriptions (RFC 9846 section 6): what this side tells the peer when it ends a handshake. Over records an alert is
+//! a message; over QUIC its number closes the connection as CRYPTO_ERROR (RFC 9001 section 4.8).
 
 /// Why a handshake was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
-//! The client's side: one file per state of RFC 9846 appendix A.1, each knowing only the states that follow it.
+//! The client's side: one file per state of RFC 9846 appendix A.1, in the order of the handshake. Each state is made of the
+//! state before it and of the message that leads on, and in no other way.
 
 pub mod connected;
-pub mod handshaking;
 pub mod start;
 pub mod state;
 pub mod wait_certificate;

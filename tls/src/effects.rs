@@ -1,24 +1,28 @@
-//! What a state gives back besides the next state: messages to send, keys, and what was learned about the peer.
+//! What a state gives back besides the next state: messages to send, keys, and what was agreed on.
 
 use crate::config::KeyLog;
 use crate::key_change::KeyChange;
 use crate::level::Level;
+use crate::message::key_update::KeyUpdate;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use crypto::{CipherSuite, Secret};
+use base::Side;
+use crypto::{CipherSuite, NamedGroup, Secret, SignatureScheme};
 use rustls_pki_types::CertificateDer;
 
-/// Collected while a message is read; the transport polls it.
+/// Collected while a message is read; the carrier polls it.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Handshake bytes to send, in order.
     pub output: VecDeque<(Level, Vec<u8>)>,
     /// Keys that became available, in order.
     pub keys: VecDeque<KeyChange>,
-    /// The peer's transport parameters.
-    pub peer_transport_parameters: Option<Vec<u8>>,
+    /// The peer has announced new keys in a KeyUpdate, and nobody was told yet.
+    pub key_update: Option<KeyUpdate>,
+    /// What the peer says in the carrier's own extension.
+    pub peer_parameters: Option<Vec<u8>>,
     /// The application protocol.
     pub application_protocol: Option<Vec<u8>>,
     /// The name the client asked for.
@@ -27,8 +31,25 @@ pub struct Effects {
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The suite.
     pub suite: Option<&'static CipherSuite>,
+    /// The group of the key exchange.
+    pub group: Option<NamedGroup>,
+    /// How the server signed.
+    pub signature_scheme: Option<SignatureScheme>,
+    /// Whether the server asked for a second ClientHello.
+    pub is_retried: bool,
+    /// Whether the client sent a session ID.
+    pub is_in_compatibility_mode: bool,
     /// What exporters start from.
     pub exporter: Option<Secret>,
+}
+
+/// Whom to tell the secrets of a connection, and how to name it there.
+#[derive(Clone, Copy)]
+pub struct KeyLogEntry<'a> {
+    /// Gets the secrets, if anybody does.
+    pub key_log: Option<&'a Arc<dyn KeyLog>>,
+    /// The client's random names the connection.
+    pub client_random: &'a [u8; 32],
 }
 
 impl Effects {
@@ -36,13 +57,26 @@ impl Effects {
     pub fn send(&mut self, level: Level, bytes: Vec<u8>) {
         self.output.push_back((level, bytes));
     }
-}
 
-/// Tells a key log about two secrets of one stage.
-pub fn log_secrets(key_log: Option<&Arc<dyn KeyLog>>, client_random: &[u8; 32], secrets: [(&'static str, &Secret); 2]) {
-    if let Some(key_log) = key_log {
-        for (label, secret) in secrets {
-            key_log.log(label, client_random, secret.as_bytes());
+    /// Gives out the keys that `side` has made, after the key log was told.
+    pub fn give_keys(&mut self, side: Side, change: KeyChange, entry: KeyLogEntry<'_>) {
+        let (labels, local, remote) = match &change {
+            KeyChange::Handshake { local, remote, .. } => {
+                (["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"], local, remote)
+            }
+            KeyChange::OneRtt { local, remote, .. } => {
+                (["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"], local, remote)
+            }
+        };
+        let secrets = match side {
+            Side::Client => [local, remote],
+            Side::Server => [remote, local],
+        };
+        if let Some(key_log) = entry.key_log {
+            for (label, secret) in labels.into_iter().zip(secrets) {
+                key_log.log(label, entry.client_random, secret.as_bytes());
+            }
         }
+        self.keys.push_back(change);
     }
 }

@@ -27,8 +27,8 @@ pub enum Error {
 pub enum LocalError {
     /// The provider has no cipher suite or no key exchange.
     EmptyProvider,
-    /// No application protocol is configured, or one is empty or longer than 255 bytes. QUIC cannot do without one
-    /// (RFC 9001 section 8.1).
+    /// No application protocol is configured although the carrier demands one, as QUIC does (RFC 9001 section 8.1), or one
+    /// is empty or longer than 255 bytes.
     ApplicationProtocols,
     /// What is configured does not fit into a handshake message.
     TooLong,
@@ -51,15 +51,6 @@ impl Error {
             Error::Local(_) => Alert::INTERNAL_ERROR,
         }
         .0
-    }
-
-    /// The code of the CONNECTION_CLOSE frame that says it: almost always 0x0100 plus the alert (RFC 9001 section 4.8), but
-    /// PROTOCOL_VIOLATION for the few things that RFC 9001 itself forbids.
-    pub fn quic_code(&self) -> u64 {
-        match self {
-            Error::Peer { violation, .. } => violation.quic_code(),
-            _ => 0x0100 + u64::from(self.alert()),
-        }
     }
 
     /// What the peer violated, if it did.
@@ -136,7 +127,9 @@ impl fmt::Display for LocalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LocalError::EmptyProvider => "the provider has no cipher suite or no key exchange",
-            LocalError::ApplicationProtocols => "application protocols: at least one is needed, of 1 to 255 bytes",
+            LocalError::ApplicationProtocols => {
+                "each application protocol needs 1 to 255 bytes, and QUIC needs at least one protocol"
+            }
             LocalError::TooLong => "what is configured does not fit into a handshake message",
             LocalError::KeyExchange => "the key exchange failed on this side",
             LocalError::Signing => "the private key could not sign the handshake",
@@ -149,6 +142,7 @@ impl fmt::Display for LocalError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quic::error_code;
     use alloc::string::{String, ToString};
 
     /// RFC 9846 section 6.2: each certificate alert says what kind of wrong it is.
@@ -168,7 +162,7 @@ mod tests {
         ] {
             let error = Error::Certificate(error);
             // RFC 9001 s4.8: an alert is an error of QUIC with this offset.
-            assert_eq!((error.alert(), error.quic_code()), (alert, 0x0100 + u64::from(alert)), "{error}");
+            assert_eq!((error.alert(), error_code(&error)), (alert, 0x0100 + u64::from(alert)), "{error}");
             assert_eq!(error.violation(), None);
         }
     }

@@ -1,8 +1,10 @@
-//! Keys as values: what the handshake hands to the transport when a level becomes usable.
+//! Keys as values: what the handshake hands to its carrier when a level becomes usable.
 
+use crate::level::Level;
 use crypto::{CipherSuite, Secret};
 
-/// Traffic secrets of a level (RFC 9846 section 7.1). The transport derives its keys from them (RFC 9001 section 5.1).
+/// Traffic secrets of a level (RFC 9846 section 7.1). The carrier derives its keys from them (RFC 9001 section 5.1,
+/// RFC 9846 section 7.3).
 #[derive(Clone, Debug)]
 pub enum KeyChange {
     /// The Handshake level: client_handshake_traffic_secret and server_handshake_traffic_secret.
@@ -17,7 +19,7 @@ pub enum KeyChange {
     /// The 1-RTT level: client_application_traffic_secret_0 and server_application_traffic_secret_0.
     ///
     /// A server has them before the client's Finished has arrived: until `Session::is_complete` it may send with `local`,
-    /// but must not yet open packets with `remote` (RFC 9001 section 5.7).
+    /// but must not yet open anything with `remote` (RFC 9001 section 5.7).
     OneRtt {
         /// The suite that was agreed on.
         suite: &'static CipherSuite,
@@ -26,4 +28,14 @@ pub enum KeyChange {
         /// What the peer seals with.
         remote: Secret,
     },
+}
+
+impl KeyChange {
+    /// The level whose keys these are.
+    pub const fn level(&self) -> Level {
+        match self {
+            KeyChange::Handshake { .. } => Level::Handshake,
+            KeyChange::OneRtt { .. } => Level::OneRtt,
+        }
+    }
 }

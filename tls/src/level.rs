@@ -1,13 +1,13 @@
-//! Encryption levels (RFC 9001 section 2.1): which keys carry a piece of the handshake.
+//! Encryption levels (RFC 9001 section 2.1): which keys protect a piece of the handshake, over any carrier.
 
 use core::fmt;
 
 /// An encryption level, in the order in which they are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Keys made of the client's first destination connection ID.
+    /// No keys, or keys that everybody can make, as QUIC's from the client's first destination connection ID.
     Initial,
-    /// 0-RTT keys. QUIC carries no handshake messages here.
+    /// 0-RTT keys.
     EarlyData,
     /// Keys of the handshake.
     Handshake,

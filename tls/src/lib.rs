@@ -1,7 +1,9 @@
-//! TLS 1.3 for QUIC (RFC 9846, RFC 9001): the handshake as a state machine without records, sockets or clocks.
+//! TLS 1.3 (RFC 9846): the handshake as a state machine without sockets or clocks, under whatever carries it.
 //!
-//! The transport sees [`Session`] only. Inside, every state of RFC 9846 appendix A is a type of its own that is consumed by
-//! the message it expects, and the states after authentication ask for proofs that only a successful check can make.
+//! [`Session`] is the handshake. A carrier makes it and moves its bytes: [`quic`], by encryption level in CRYPTO frames
+//! (RFC 9001), or [`records`], over a byte stream. Where the two differ, the states ask the carrier's table of rules
+//! ([`carrier`]). Inside, every state of RFC 9846 appendix A is a type of its own that is made of the state before it and the
+//! message it expected, and the states after authentication ask for proofs that only a successful check can make.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -10,6 +12,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod alert;
+pub mod carrier;
 pub mod client;
 pub mod config;
 pub mod effects;
@@ -19,6 +22,8 @@ pub mod key_change;
 pub mod level;
 pub mod message;
 pub mod proof;
+pub mod quic;
+pub mod records;
 pub mod resolver;
 pub mod schedule;
 pub mod server;

@@ -20,6 +20,17 @@ pub struct ChainAccepted {
 #[derive(Debug)]
 pub struct CertificateVerified(());
 
+/// The server is who it says, shown in one of the ways that TLS has (RFC 9846 section 2). Whoever can name a way has its
+/// proof, so a client that has one of these has authenticated its server.
+///
+/// A ticket is the other way: its proof, of a pre-shared key that the server selected and that the ClientHello offered,
+/// becomes a variant here, made where the ServerHello is read, and leads from WAIT_EE to WAIT_FINISHED.
+#[derive(Debug)]
+pub enum Authenticated {
+    /// By an accepted chain, and the signature of its first key.
+    Certificate(CertificateVerified),
+}
+
 /// The peer knows the keys and saw the same messages.
 #[derive(Debug)]
 pub struct FinishedVerified(());
@@ -31,7 +42,7 @@ impl ChainAccepted {
         chain: &[CertificateDer<'_>],
         name: &x509::ServerName,
     ) -> Result<ChainAccepted, Error> {
-        // RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
+        // RFC 9001 section 4.4-1, and RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
         let leaf = chain.first().ok_or(Violation::EmptyCertificate)?;
         if let ServerVerification::Roots(roots) = &config.roots {
             x509::verify_server(&config.provider, roots, chain, name, config.wall_clock.unix_seconds())?;

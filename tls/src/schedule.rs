@@ -80,6 +80,11 @@ fn next(suite: &CipherSuite, secret: &Secret, input: &Secret) -> Secret {
     extract(suite.hash, salt.as_bytes(), input.as_bytes())
 }
 
+/// application_traffic_secret_N+1 (RFC 9846 section 7.2), for a carrier that updates keys by KeyUpdate.
+pub fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secret {
+    expand_label_secret(suite.hash, secret, b"traffic upd", &[])
+}
+
 /// The verify_data of a Finished (RFC 9846 section 4.5.3): the transcript before it, keyed by its sender's traffic secret.
 pub fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
     let finished_key = expand_label_secret(suite.hash, sender_handshake_traffic, b"finished", &[]);

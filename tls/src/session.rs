@@ -1,45 +1,52 @@
-//! All that the transport sees of TLS: handshake bytes go in and out by encryption level, keys come out as values, the
-//! transport parameters of both sides pass through unread (RFC 9001 section 4).
+//! A TLS 1.3 handshake of either side, and what may follow it, for any carrier: handshake bytes go in and out by encryption
+//! level, keys come out as values (RFC 9001 section 4, RFC 9846 section 5.1).
 //!
-//! The transport gives the bytes of each level in order and once. What it does not know: messages, states, certificates.
+//! A carrier, [`quic`](crate::quic) or [`records`](crate::records), makes the session with its rules, and then gives it the
+//! bytes of each level in order and once. What a carrier does not know: messages, states, certificates.
 
-use crate::client;
+use crate::carrier::{Carrier, Rules};
+use crate::client::start::Start as ClientStart;
+use crate::client::state::State as ClientState;
+use crate::client::wait_server_hello::WaitServerHello;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::effects::Effects;
 use crate::error::{Error, LocalError};
 use crate::inbox::{Inbox, message};
 use crate::key_change::KeyChange;
 use crate::level::Level;
-use crate::message::framing::HandshakeType;
+use crate::message::key_update::KeyUpdate;
 use crate::schedule;
-use crate::server;
+use crate::server::start::Start as ServerStart;
+use crate::server::state::State as ServerState;
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
-use crypto::CipherSuite;
+use crypto::{CipherSuite, NamedGroup, SignatureScheme};
 use rustls_pki_types::CertificateDer;
 
 /// The longest label that an exporter takes: HKDF's label has 255 bytes, six of them "tls13 ".
 const MAX_EXPORTER_LABEL: usize = 249;
 
-/// One TLS 1.3 handshake over QUIC, of either side, and what may follow it.
+/// One TLS 1.3 handshake, of either side, and what may follow it.
 ///
-/// After each `read`, and after `client`, poll keys and output until there are none. Output of a level is sent under the
-/// keys of that level, which were given out before or together with it.
+/// After each `read`, and once at the beginning, poll keys and output until there are none. Output of a level is sent under
+/// the keys of that level, which were given out before or together with it.
 #[derive(Debug)]
 pub struct Session {
-    state: State,
+    rules: &'static Rules,
+    /// None only while a message is read, which consumes the state.
+    state: Option<State>,
     inbox: Inbox,
     effects: Effects,
 }
 
 #[derive(Debug)]
 enum State {
-    Client(client::state::State),
-    Server(server::state::State),
+    Client(ClientState),
+    Server(ServerState),
     Failed(Box<Error>),
 }
 
@@ -50,31 +57,34 @@ impl Session {
     /// [`Error::Local`] if the configuration cannot work.
     pub fn client(
         config: Arc<ClientConfig>,
+        carrier: Carrier,
         name: x509::ServerName,
-        transport_parameters: Vec<u8>,
         random: &mut dyn Random,
     ) -> Result<Session, Error> {
         let mut effects = Effects::default();
-        let state = client::start::start(config, name, transport_parameters, random, &mut effects)?;
-        let state = State::Client(client::state::State::WaitServerHello(Box::new(state)));
-        Ok(Session { state, inbox: Inbox::new(), effects })
+        let rules = carrier.rules;
+        let start = ClientStart::new(config, carrier, name, random)?;
+        let state = WaitServerHello::on_start(start, random, &mut effects)?;
+        let state = State::Client(ClientState::WaitServerHello(Box::new(state)));
+        Ok(Session { rules, state: Some(state), inbox: Inbox::new(), effects })
     }
 
     /// A server that waits for a ClientHello.
-    pub fn server(config: Arc<ServerConfig>, transport_parameters: Vec<u8>) -> Session {
-        let start = server::start::Start::new(config, transport_parameters);
-        let state = State::Server(server::state::State::Start(Box::new(start)));
-        Session { state, inbox: Inbox::new(), effects: Effects::default() }
+    pub fn server(config: Arc<ServerConfig>, carrier: Carrier) -> Session {
+        let rules = carrier.rules;
+        let start = ServerStart::new(config, carrier);
+        let state = State::Server(ServerState::Start(Box::new(start)));
+        Session { rules, state: Some(state), inbox: Inbox::new(), effects: Effects::default() }
     }
 
-    /// Reads handshake bytes of `level`, in order, in any pieces.
+    /// Reads handshake bytes of `level`, in order, in any pieces. Over records each piece is one record.
     ///
     /// # Errors
     /// Whatever ends the handshake. Every later call gives the same error again.
     pub fn read(&mut self, level: Level, bytes: &[u8], random: &mut dyn Random) -> Result<(), Error> {
         let result = self.try_read(level, bytes, random);
         if let Err(error) = &result
-            && !matches!(self.state, State::Failed(_))
+            && !matches!(self.state(), State::Failed(_))
         {
             self.fail(error.clone());
         }
@@ -91,23 +101,28 @@ impl Session {
         pop(&mut self.effects.keys)
     }
 
+    /// Whether the peer has announced new keys since this was last asked: what it sends from now on is sealed under its
+    /// next traffic secret, which the carrier derives. At most one in each `read`, because a KeyUpdate ends its record
+    /// (RFC 9846 section 5.1). Never over QUIC.
+    pub fn poll_key_update(&mut self) -> Option<KeyUpdate> {
+        self.effects.key_update.take()
+    }
+
     /// Whether the handshake is complete (RFC 9001 section 4.1.1): Finished was sent, and the peer's was verified.
     pub fn is_complete(&self) -> bool {
-        matches!(
-            self.state,
-            State::Client(client::state::State::Connected(_)) | State::Server(server::state::State::Connected(_))
-        )
+        matches!(self.state(), State::Client(ClientState::Connected(_)) | State::Server(ServerState::Connected(_)))
     }
 
-    /// The peer's transport parameters: a server has them as soon as the ClientHello is read, a client as soon as
-    /// EncryptedExtensions are. Until the handshake is complete nobody vouches for them.
-    pub fn peer_transport_parameters(&self) -> Option<&[u8]> {
-        self.effects.peer_transport_parameters.as_deref()
+    /// What the peer says in the carrier's own extension, over QUIC its transport parameters: a server has it as soon as
+    /// the ClientHello is read, a client as soon as EncryptedExtensions are. Until the handshake is complete nobody vouches
+    /// for it.
+    pub fn peer_parameters(&self) -> Option<&[u8]> {
+        self.effects.peer_parameters.as_deref()
     }
 
-    /// Gives the peer's transport parameters away, so that an idle connection need not keep them.
-    pub fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
-        self.effects.peer_transport_parameters.take()
+    /// Gives the peer's parameters away, so that an idle connection need not keep them.
+    pub fn take_peer_parameters(&mut self) -> Option<Vec<u8>> {
+        self.effects.peer_parameters.take()
     }
 
     /// The application protocol that was agreed on.
@@ -130,6 +145,28 @@ impl Session {
         self.effects.suite
     }
 
+    /// The group of the key exchange, once both shares are known.
+    pub fn key_exchange_group(&self) -> Option<NamedGroup> {
+        self.effects.group
+    }
+
+    /// How the server signed the handshake: a server knows when it has chosen, a client when it has verified.
+    pub fn signature_scheme(&self) -> Option<SignatureScheme> {
+        self.effects.signature_scheme
+    }
+
+    /// Whether a HelloRetryRequest cost a round trip.
+    pub fn is_retried(&self) -> bool {
+        self.effects.is_retried
+    }
+
+    /// Whether the client wants middlebox compatibility mode, which only records have: then each side sends one
+    /// change_cipher_spec record, a server after its first message and a client before its second flight
+    /// (RFC 9846 appendix E.4).
+    pub fn is_in_compatibility_mode(&self) -> bool {
+        self.effects.is_in_compatibility_mode
+    }
+
     /// Fills `out` with keying material for other uses (RFC 9846 section 7.5): the same on both sides, for the same label
     /// and context.
     ///
@@ -137,10 +174,11 @@ impl Session {
     /// [`LocalError::NotComplete`] before the handshake is complete; [`LocalError::ExporterArguments`] if `label` is longer
     /// than 249 bytes or `out` than 255 digests.
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let (Some(suite), Some(exporter), true) = (self.effects.suite, &self.effects.exporter, self.is_complete())
-        else {
+        if !self.is_complete() {
             return Err(LocalError::NotComplete.into());
-        };
+        }
+        let suite = self.effects.suite.expect("a complete handshake has agreed on a suite");
+        let exporter = self.effects.exporter.as_ref().expect("a complete handshake has made the exporter's secret");
         if label.len() > MAX_EXPORTER_LABEL || out.len() > 255 * suite.hash.output_len() {
             return Err(LocalError::ExporterArguments.into());
         }
@@ -158,42 +196,47 @@ impl Session {
             if whole {
                 self.on_message(random)?;
             }
+            // RFC 9846 section 5.1-6: what follows a KeyUpdate is under new keys, so nothing does in the same record.
+            if self.effects.key_update.is_some() && !bytes.is_empty() {
+                return Err(self.violated(Violation::MessageAcrossKeyChange));
+            }
         }
         // A failed session gives its error even for no bytes.
-        if let State::Failed(error) = &self.state { Err((**error).clone()) } else { Ok(()) }
+        if let State::Failed(error) = self.state() { Err((**error).clone()) } else { Ok(()) }
     }
 
     /// Messages belong to the level of the state: a message that should be under new keys but comes under the old ones was
     /// perhaps injected by somebody who has only the old ones.
     fn check_level(&self, level: Level, began_at_this_level: bool) -> Result<(), Error> {
-        let expected = match &self.state {
+        let expected = match self.state() {
             State::Client(state) => state.level(),
             State::Server(state) => state.level(),
             State::Failed(error) => return Err((**error).clone()),
         };
-        match level {
-            Level::EarlyData => Err(self.violated(Violation::CryptoInEarlyData)),
+        let verdict = match level {
+            Level::EarlyData => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
-            _ if began_at_this_level => Err(self.violated(Violation::MessageAcrossKeyChange)),
-            _ => Err(self.violated(Violation::WrongLevel)),
-        }
+            // RFC 9846 section 5.1-6: messages do not span a change of keys.
+            _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),
+            _ => Err(Violation::WrongLevel),
+        };
+        verdict.map_err(|violation| self.violated(violation))
     }
 
     /// Refuses a message by its first byte, before its body is gathered.
     fn check_kind(&self) -> Result<(), Error> {
         let Some(kind) = self.inbox.kind() else { return Ok(()) };
-        let expected = match &self.state {
+        let expected = match self.state() {
             State::Client(state) => state.expects(kind),
             State::Server(state) => state.expects(kind),
             State::Failed(error) => return Err((**error).clone()),
         };
-        match kind {
-            _ if expected => Ok(()),
-            // RFC 9001 s6: QUIC updates keys by its own packets; s8.3: and ends early data without a message.
-            HandshakeType::KEY_UPDATE => Err(self.violated(Violation::KeyUpdate)),
-            HandshakeType::END_OF_EARLY_DATA => Err(self.violated(Violation::EndOfEarlyData)),
-            _ => Err(self.violated(Violation::UnexpectedMessage)),
-        }
+        let verdict = match self.rules.check_message(kind, self.is_complete()) {
+            Ok(()) if expected => Ok(()),
+            Ok(()) => Err(Violation::UnexpectedMessage),
+            Err(violation) => Err(violation),
+        };
+        verdict.map_err(|violation| self.violated(violation))
     }
 
     fn on_message(&mut self, random: &mut dyn Random) -> Result<(), Error> {
@@ -201,16 +244,14 @@ impl Session {
         let message = message(&bytes);
         let name = self.state_name();
         let effects = &mut self.effects;
-        // While a state is consumed there is none; what is put in its place is gone again before anybody can see it.
-        let placeholder = State::Failed(Box::new(Error::Local(LocalError::NotComplete)));
-        let next = match core::mem::replace(&mut self.state, placeholder) {
+        let next = match self.state.take().expect("a session that reads has a state") {
             State::Client(state) => state.on_message(&message, random, effects).map(State::Client),
             State::Server(state) => state.on_message(&message, random, effects).map(State::Server),
             State::Failed(error) => Err(*error),
         };
         match next {
             Ok(next) => {
-                self.state = next;
+                self.state = Some(next);
                 Ok(())
             }
             Err(error) => {
@@ -221,9 +262,13 @@ impl Session {
         }
     }
 
+    fn state(&self) -> &State {
+        self.state.as_ref().expect("a session has a state between two messages")
+    }
+
     /// Forgets all secrets: nothing of a failed handshake is of use.
     fn fail(&mut self, error: Error) {
-        self.state = State::Failed(Box::new(error));
+        self.state = Some(State::Failed(Box::new(error)));
         self.inbox = Inbox::new();
         self.effects = Effects::default();
     }
@@ -233,7 +278,7 @@ impl Session {
     }
 
     fn state_name(&self) -> &'static str {
-        match &self.state {
+        match self.state() {
             State::Client(state) => state.name(),
             State::Server(state) => state.name(),
             State::Failed(_) => "failed",

@@ -8,6 +8,7 @@ use crate::config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, Wall
 use crate::error::Error;
 use crate::key_change::KeyChange;
 use crate::level::Level;
+use crate::quic;
 use crate::resolver::{CertifiedKey, Single};
 use crate::session::Session;
 use alloc::boxed::Box;
@@ -140,8 +141,13 @@ impl Pair {
     pub(crate) fn new(client: ClientConfig, server: ServerConfig) -> Pair {
         let mut random = Counting(7);
         let client =
-            Session::client(Arc::new(client), name("server.example"), CLIENT_PARAMETERS.to_vec(), &mut random).unwrap();
-        let server = Session::server(Arc::new(server), SERVER_PARAMETERS.to_vec());
+            quic::client(Arc::new(client), name("server.example"), CLIENT_PARAMETERS.to_vec(), &mut random).unwrap();
+        let server = quic::server(Arc::new(server), SERVER_PARAMETERS.to_vec());
+        Pair::of(client, server)
+    }
+
+    /// Of two sessions over the same carrier.
+    pub(crate) fn of(client: Session, server: Session) -> Pair {
         Pair { client, server, client_keys: Vec::new(), server_keys: Vec::new(), said: Vec::new() }
     }
 
@@ -179,6 +185,8 @@ impl Pair {
         let mut pair = Pair::new(client, server);
         pair.run(usize::MAX, |_, _, _, _| {}).unwrap();
         pair.assert_complete();
+        assert_eq!(pair.client.peer_parameters(), Some(SERVER_PARAMETERS));
+        assert_eq!(pair.server.peer_parameters(), Some(CLIENT_PARAMETERS));
         pair
     }
 
@@ -186,9 +194,14 @@ impl Pair {
     pub(crate) fn assert_complete(&self) {
         assert!(self.client.is_complete() && self.server.is_complete());
         assert_eq!(self.client.alpn(), self.server.alpn());
-        assert_eq!(self.client.peer_transport_parameters(), Some(SERVER_PARAMETERS));
-        assert_eq!(self.server.peer_transport_parameters(), Some(CLIENT_PARAMETERS));
         assert_eq!(self.client.cipher_suite().unwrap().id, self.server.cipher_suite().unwrap().id);
+        assert_eq!(self.client.key_exchange_group().unwrap(), self.server.key_exchange_group().unwrap());
+        assert_eq!(self.client.signature_scheme().unwrap(), self.server.signature_scheme().unwrap());
+        assert_eq!(self.client.is_retried(), self.server.is_retried());
+        assert_eq!(self.client.is_in_compatibility_mode(), self.server.is_in_compatibility_mode());
+        for keys in [&self.client_keys, &self.server_keys] {
+            assert_eq!(keys.iter().map(KeyChange::level).collect::<Vec<_>>(), [Level::Handshake, Level::OneRtt]);
+        }
         assert_eq!(self.client_keys.len(), 2);
         assert_eq!(self.server_keys.len(), 2);
         for (client, server) in self.client_keys.iter().zip(&self.server_keys) {

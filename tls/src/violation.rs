@@ -1,52 +1,19 @@
-//! What a peer can do wrong in a handshake, one variant each, in one table: variant, alert, section, words.
+//! What a peer can do wrong in a handshake, over any carrier, one variant each, in one table: variant, alert, section,
+//! words.
 
 use crate::alert::Alert;
-use core::fmt;
 
-/// The table: each row is a variant, its alert, the section that forbids it, and what is said to humans.
-macro_rules! violations {
-    ($($variant:ident, $alert:ident, $section:literal, $text:literal;)*) => {
-        /// A breach of TLS by the peer.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Violation {
-            $(#[doc = $text] $variant,)*
-        }
-
-        impl Violation {
-            /// Every row, for tests and documentation.
-            pub const ALL: &'static [Violation] = &[$(Violation::$variant,)*];
-
-            /// The alert that answers it.
-            pub const fn alert(self) -> Alert {
-                match self {
-                    $(Violation::$variant => Alert::$alert,)*
-                }
-            }
-
-            /// The section of the standard that says so.
-            pub const fn section(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $section,)*
-                }
-            }
-
-            /// What happened, for humans.
-            pub const fn reason(self) -> &'static str {
-                match self {
-                    $(Violation::$variant => $text,)*
-                }
-            }
-        }
-    };
-}
-
-violations! {
+base::violations! {
+    /// A breach of TLS by the peer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Violation (alert: Alert = Alert)
     // Framing and order.
     Malformed, DECODE_ERROR, "RFC 9846 4", "a message or extension does not parse";
     MessageTooLong, DECODE_ERROR, "RFC 9846 4", "a handshake message longer than is accepted";
     UnexpectedMessage, UNEXPECTED_MESSAGE, "RFC 9846 4", "a handshake message that has no place in this state";
     WrongLevel, UNEXPECTED_MESSAGE, "RFC 9001 4.1.3", "handshake data at the wrong encryption level";
     MessageAcrossKeyChange, UNEXPECTED_MESSAGE, "RFC 9846 5.1", "handshake data goes on at a level whose keys were replaced";
+    KeyUpdateRequest, ILLEGAL_PARAMETER, "RFC 9846 4.7.3", "a KeyUpdate message with a request that has no meaning";
     CryptoInEarlyData, UNEXPECTED_MESSAGE, "RFC 9001 8.3", "handshake data at the 0-RTT level";
     KeyUpdate, UNEXPECTED_MESSAGE, "RFC 9001 6", "a TLS KeyUpdate message, which QUIC replaces";
     EndOfEarlyData, UNEXPECTED_MESSAGE, "RFC 9001 8.3", "an EndOfEarlyData message, which QUIC leaves out";
@@ -59,6 +26,7 @@ violations! {
     MissingKeyShare, MISSING_EXTENSION, "RFC 9846 9.2", "no key_share";
     MissingSignatureAlgorithms, MISSING_EXTENSION, "RFC 9846 9.2", "no signature_algorithms";
     MissingTransportParameters, MISSING_EXTENSION, "RFC 9001 8.2", "no quic_transport_parameters";
+    TransportParametersOutsideQuic, UNSUPPORTED_EXTENSION, "RFC 9001 8.2", "quic_transport_parameters, but the transport is not QUIC";
     MissingPskKeyExchangeModes, MISSING_EXTENSION, "RFC 9846 4.3.9", "pre_shared_key without psk_key_exchange_modes";
     PreSharedKeyNotLast, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "pre_shared_key is not the last extension";
     PreSharedKeyBinders, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "not one binder for each pre-shared key";
@@ -106,29 +74,8 @@ violations! {
     TicketEarlyData, ILLEGAL_PARAMETER, "RFC 9001 4.6.1", "a ticket that limits early data by a number of bytes";
 }
 
-impl Violation {
-    /// The code of the CONNECTION_CLOSE frame: CRYPTO_ERROR with the alert, except where RFC 9001 names QUIC's own
-    /// PROTOCOL_VIOLATION instead.
-    pub const fn quic_code(self) -> u64 {
-        const PROTOCOL_VIOLATION: u64 = 0x0a;
-        match self {
-            Violation::CryptoInEarlyData
-            | Violation::PostHandshakeCertificateRequest
-            | Violation::CompatibilityMode
-            | Violation::TicketEarlyData => PROTOCOL_VIOLATION,
-            _ => 0x0100 + self.alert().0 as u64,
-        }
-    }
-}
-
 impl From<base::Truncated> for Violation {
     fn from(_: base::Truncated) -> Violation {
         Violation::Malformed
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.reason(), self.section())
     }
 }

@@ -3,7 +3,8 @@
 use tls::message::certificate_request::CertificateRequest;
 use tls::message::certificate_verify::CertificateVerify;
 use tls::message::client_hello::ClientHello;
-use tls::message::encrypted_extensions::EncryptedExtensions;
+use tls::message::encrypted_extensions::{EncryptedExtensions, EncryptedExtensionsFields};
+use tls::message::extension::{ExtensionType, Offered};
 use tls::message::framing::HEADER_LEN;
 use tls::message::new_session_ticket::NewSessionTicket;
 use tls::message::server_hello::ServerHelloOrRetry;
@@ -12,6 +13,11 @@ use tls::message::server_hello::ServerHelloOrRetry;
 fn is_inside(part: &[u8], whole: &[u8]) {
     let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
     assert!(part.is_empty() || whole.start <= part.start && part.end <= whole.end);
+}
+
+/// What a client of ours asks for over QUIC.
+fn offered() -> Offered {
+    [0, 10, 13, 16, 43, 51, 57].map(ExtensionType).into()
 }
 
 pub fn client_hello(data: &[u8]) {
@@ -36,13 +42,16 @@ pub fn client_hello(data: &[u8]) {
     for (_, extension) in hello.extensions.iter() {
         is_inside(extension, data);
     }
-    for part in [hello.server_name, hello.transport_parameters, hello.cookie].into_iter().flatten() {
+    for part in [hello.server_name, hello.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS), hello.cookie]
+        .into_iter()
+        .flatten()
+    {
         is_inside(part, data);
     }
 }
 
 pub fn server_hello(data: &[u8]) {
-    match ServerHelloOrRetry::decode(data) {
+    match ServerHelloOrRetry::decode(data, &[], &offered()) {
         Ok(ServerHelloOrRetry::Hello(hello)) => {
             if let Some((_, share)) = hello.key_share {
                 is_inside(share, data);
@@ -58,22 +67,31 @@ pub fn server_hello(data: &[u8]) {
 }
 
 pub fn encrypted_extensions(data: &[u8]) {
-    let Ok(extensions) = EncryptedExtensions::decode(data) else { return };
+    let Ok(extensions) = EncryptedExtensions::decode(data, &offered()) else { return };
+    let parameters = |extensions: &EncryptedExtensions<'_>| {
+        extensions.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS).map(<[u8]>::to_vec)
+    };
+    let carried = parameters(&extensions);
+    let fields = EncryptedExtensionsFields {
+        application_protocol: extensions.application_protocol,
+        acknowledges_server_name: extensions.acknowledges_server_name,
+        carrier_extension: carried.as_deref().map(|data| (ExtensionType::QUIC_TRANSPORT_PARAMETERS, data)),
+    };
     let mut out = Vec::new();
     // A protocol's name may be empty or too long here only if the reader let it be.
-    extensions.encode(&mut out).expect("what was read can be written");
-    let again = EncryptedExtensions::decode(&out[HEADER_LEN..]).expect("what was written can be read");
+    fields.encode(&mut out).expect("what was read can be written");
+    let again = EncryptedExtensions::decode(&out[HEADER_LEN..], &offered()).expect("what was written can be read");
     assert_eq!(again.application_protocol, extensions.application_protocol);
-    assert_eq!(again.transport_parameters, extensions.transport_parameters);
+    assert_eq!(parameters(&again), carried);
     assert_eq!(again.acknowledges_server_name, extensions.acknowledges_server_name);
 }
 
 pub fn certificate(data: &[u8]) {
-    let Ok(chain) = tls::message::certificate::decode_chain(data) else { return };
+    let Ok(chain) = tls::message::certificate::decode_chain(data, &offered()) else { return };
     chain.iter().for_each(|certificate| is_inside(certificate, data));
     let mut out = Vec::new();
     tls::message::certificate::encode(&mut out, &chain).expect("what was read can be written");
-    assert_eq!(tls::message::certificate::decode_chain(&out[HEADER_LEN..]).as_ref(), Ok(&chain));
+    assert_eq!(tls::message::certificate::decode_chain(&out[HEADER_LEN..], &offered()).as_ref(), Ok(&chain));
 }
 
 pub fn certificate_request(data: &[u8]) {

@@ -6,7 +6,7 @@
 use super::input::Input;
 use adversary::identity;
 use sim::SeededRandom;
-use tls::{KeyChange, Level, Session};
+use tls::{KeyChange, Level};
 
 /// One change to one of the messages that go over.
 struct Edit {
@@ -37,8 +37,8 @@ fn converse(piece: usize, edits: &[Edit]) {
     let (client_config, server_config) = identity::pair().clone();
     let random = &mut SeededRandom::new(7);
     let name = identity::server_name();
-    let mut client = Session::client(client_config, name, b"client".to_vec(), random).expect("a client");
-    let mut server = Session::server(server_config, b"server".to_vec());
+    let mut client = tls::quic::client(client_config, name, b"client".to_vec(), random).expect("a client");
+    let mut server = tls::quic::server(server_config, b"server".to_vec());
     let mut changed = false;
     let (mut client_keys, mut server_keys) = (Vec::new(), Vec::new());
     for number in 0.. {
@@ -71,8 +71,8 @@ fn converse(piece: usize, edits: &[Edit]) {
     assert!(changed || both);
     if both {
         assert!(!changed, "a handshake ended well although it was tampered with");
-        assert_eq!(client.peer_transport_parameters(), Some(&b"server"[..]));
-        assert_eq!(server.peer_transport_parameters(), Some(&b"client"[..]));
+        assert_eq!(client.peer_parameters(), Some(&b"server"[..]));
+        assert_eq!(server.peer_parameters(), Some(&b"client"[..]));
         assert_eq!(client_keys.len(), server_keys.len());
         for (ours, theirs) in client_keys.iter().zip(&server_keys) {
             let ((a, b), (c, d)) = (secrets(ours), secrets(theirs));

@@ -123,7 +123,7 @@ impl Connection {
             Err(HandshakeError::Violation(violation)) => Err(violation),
             Err(HandshakeError::Tls(error)) => {
                 // RFC 9001 s4.8: an alert becomes a code of its own range.
-                let code = TransportErrorCode(error.quic_code());
+                let code = TransportErrorCode(tls::quic::error_code(&error));
                 let frame = CloseFrame::Transport { code, frame_type: 0x06, reason: "the TLS handshake failed" };
                 // Keys that came before the failure let the peer read why.
                 let keys = self.advance_handshake(turn.now);

@@ -18,7 +18,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Datagram, Ecn, FourTuple, Instant, Machine, Random, Side, TimerKey, Transmit, Wheel, Writer};
 use crypto::Secret;
-use tls::Session;
 
 /// Which connection. A handle of a connection that is gone stays invalid, even when its place is taken again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,7 +123,7 @@ impl Endpoint {
         let config = self.config.connection.clone();
         let parameters = transport_parameters(&config, Side::Client, original_destination, local_id, None);
         let parameters = parameters.encode(Side::Client, self.grease());
-        let session = match Session::client(tls, name, parameters, &mut *self.random) {
+        let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
             Ok(session) => session,
             Err(error) => {
                 self.free.push(index);
@@ -288,7 +287,7 @@ impl Endpoint {
         let reset_token = self.reset_token(&local_id);
         let config = self.config.connection.clone();
         let parameters = transport_parameters(&config, Side::Server, destination, local_id, Some(reset_token));
-        let session = Session::server(tls, parameters.encode(Side::Server, self.grease()));
+        let session = tls::quic::server(tls, parameters.encode(Side::Server, self.grease()));
         let mut connection = Connection::new(
             now,
             NewConnection {

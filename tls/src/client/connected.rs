@@ -1,32 +1,96 @@
-//! CONNECTED: the handshake is complete. Only tickets may follow.
+//! CONNECTED: the handshake is complete. Only tickets may follow, and over records announcements of new keys.
 
-use crate::error::Error;
-use crate::message::framing::{HandshakeType, Message};
+use crate::carrier::Rules;
+use crate::client::wait_encrypted_extensions::Handshaking;
+use crate::client::wait_finished::WaitFinished;
+use crate::effects::{Effects, KeyLogEntry};
+use crate::error::{Error, LocalError};
+use crate::key_change::KeyChange;
+use crate::level::Level;
+use crate::message::certificate;
+use crate::message::framing::{HandshakeType, Message, push_message};
+use crate::message::key_update::KeyUpdate;
 use crate::message::new_session_ticket::NewSessionTicket;
-use crate::proof::{CertificateVerified, FinishedVerified};
+use crate::proof::{Authenticated, FinishedVerified};
+use crate::schedule::verify_data;
+use crate::transcript::Transcript;
 use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::Side;
+use crypto::{CipherSuite, Secret};
 
 /// Nothing but the proofs that it was reached rightly: an idle connection keeps no handshake.
 #[derive(Debug)]
 pub struct Connected {
-    _server: CertificateVerified,
+    rules: &'static Rules,
+    _server: Authenticated,
     _finished: FinishedVerified,
 }
 
 impl Connected {
-    /// The server is who it says, and saw the same handshake.
-    pub fn new(server: CertificateVerified, finished: FinishedVerified) -> Connected {
-        Connected { _server: server, _finished: finished }
+    /// Reads the server's Finished, answers with the client's second flight, and is done.
+    pub fn on_finished(state: WaitFinished, message: &Message<'_>, effects: &mut Effects) -> Result<Connected, Error> {
+        let WaitFinished { handshaking, certificate_requested, server } = state;
+        let Handshaking {
+            config,
+            rules,
+            client_random,
+            suite,
+            mut transcript,
+            schedule,
+            client_traffic,
+            server_traffic,
+            ..
+        } = *handshaking;
+        let finished = FinishedVerified::check(suite, &server_traffic, &transcript.current(), message.body)?;
+        transcript.add(message.bytes);
+
+        let main = schedule.into_main();
+        let digest = transcript.current();
+        effects.exporter = Some(main.exporter(&digest));
+        let keys =
+            KeyChange::OneRtt { suite, local: main.client_traffic(&digest), remote: main.server_traffic(&digest) };
+        let entry = KeyLogEntry { key_log: config.key_log.as_ref(), client_random: &client_random };
+        let flight = second_flight(suite, &client_traffic, transcript, certificate_requested)?;
+        effects.send(Level::Handshake, flight);
+        effects.give_keys(Side::Client, keys, entry);
+        Ok(Connected { rules, _server: server, _finished: finished })
     }
 
-    /// Reads a message after the handshake. Tickets are checked and dropped: resumption would keep them here.
-    pub fn on_message(&self, message: &Message<'_>) -> Result<(), Error> {
+    /// Reads a message after the handshake.
+    pub fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
-            HandshakeType::NEW_SESSION_TICKET => NewSessionTicket::decode(message.body).map(drop)?,
-            // RFC 9001 s4.4: requests and streams cannot be told together, so QUIC has no authentication after the fact.
-            HandshakeType::CERTIFICATE_REQUEST => return Err(Violation::PostHandshakeCertificateRequest.into()),
+            // RFC 9846 section 4.7.1-3: without resumption, tickets are ignored; resumption would keep them here.
+            HandshakeType::NEW_SESSION_TICKET => {
+                let ticket = NewSessionTicket::decode(message.body)?;
+                if ticket.max_early_data_size.is_some_and(|size| size != u32::MAX) {
+                    self.rules.limited_early_data?;
+                }
+            }
+            HandshakeType::KEY_UPDATE => effects.key_update = Some(KeyUpdate::decode(message.body)?),
             _ => return Err(Violation::UnexpectedMessage.into()),
         }
         Ok(())
     }
+}
+
+/// Finished, and before it the Certificate that the server may have asked for.
+fn second_flight(
+    suite: &CipherSuite,
+    client_traffic: &Secret,
+    mut transcript: Transcript,
+    certificate_requested: bool,
+) -> Result<Vec<u8>, LocalError> {
+    let mut flight = Vec::with_capacity(64);
+    if certificate_requested {
+        // RFC 9846 s4.5.1: there is no certificate to show, and an empty one says so.
+        certificate::encode(&mut flight, &[])?;
+        transcript.add(&flight);
+    }
+    let data = verify_data(suite, client_traffic, &transcript.current());
+    push_message(&mut flight, HandshakeType::FINISHED, |out| {
+        out.extend_from_slice(&data);
+        Ok(())
+    })?;
+    Ok(flight)
 }

@@ -1,30 +1,91 @@
-//! START: nothing is sent. A client leaves this state at once.
+//! START: nothing is sent. Here is what a client says in its first ClientHello, and again in the second.
 
-use crate::client::wait_server_hello::{Parameters, WaitServerHello};
+use crate::carrier::Carrier;
 use crate::config::ClientConfig;
-use crate::effects::Effects;
-use crate::error::{Error, LocalError};
+use crate::error::LocalError;
+use crate::message::client_hello::ClientHelloFields;
+use crate::message::extension::Offered;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
+use crypto::{KeyExchange, NamedGroup};
 
-/// Sends the ClientHello, with one share: for the provider's first key exchange.
-pub fn start(
-    config: Arc<ClientConfig>,
-    name: x509::ServerName,
-    transport_parameters: Vec<u8>,
-    random: &mut dyn Random,
-    effects: &mut Effects,
-) -> Result<WaitServerHello, Error> {
-    let provider = config.provider;
-    let exchange = *provider.key_exchanges.first().ok_or(LocalError::EmptyProvider)?;
-    if provider.cipher_suites.is_empty() {
-        return Err(LocalError::EmptyProvider.into());
+/// What both ClientHellos are made of.
+pub struct Start {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) carrier: Carrier,
+    /// Whom the client wants to reach.
+    pub(super) name: x509::ServerName,
+    /// The client's random.
+    pub(super) client_random: [u8; 32],
+    /// The provider's first: the one whose share the first ClientHello holds.
+    pub(super) exchange: &'static dyn KeyExchange,
+}
+
+impl Start {
+    /// A client that wants to reach `name`, if its configuration can work.
+    pub fn new(
+        config: Arc<ClientConfig>,
+        carrier: Carrier,
+        name: x509::ServerName,
+        random: &mut dyn Random,
+    ) -> Result<Start, LocalError> {
+        let exchange = *config.provider.key_exchanges.first().ok_or(LocalError::EmptyProvider)?;
+        if config.provider.cipher_suites.is_empty() {
+            return Err(LocalError::EmptyProvider);
+        }
+        // RFC 9001 section 8.1-1: QUIC agrees on a protocol by ALPN.
+        let lacks_protocol = config.alpn.is_empty() && carrier.rules.without_application_protocol.is_err();
+        if lacks_protocol || config.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
+            return Err(LocalError::ApplicationProtocols);
+        }
+        let client_random = base::random::array(random);
+        Ok(Start { config, carrier, name, client_random, exchange })
     }
-    if config.alpn.is_empty() || config.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
-        return Err(LocalError::ApplicationProtocols.into());
+
+    /// A ClientHello with this share, and which extensions it offers.
+    pub(super) fn client_hello(
+        &self,
+        share: (NamedGroup, &[u8]),
+        cookie: Option<&[u8]>,
+    ) -> Result<(Vec<u8>, Offered), LocalError> {
+        let provider = &self.config.provider;
+        let cipher_suites: Vec<u16> = provider.cipher_suites.iter().map(|suite| suite.id).collect();
+        let groups: Vec<u16> = provider.key_exchanges.iter().map(|exchange| exchange.group().0).collect();
+        let hello = ClientHelloFields {
+            random: &self.client_random,
+            session_id: &self.carrier.session_id,
+            cipher_suites: &cipher_suites,
+            // RFC 6066 s3: a name is sent, an address is not.
+            server_name: match &self.name {
+                x509::ServerName::Dns(name) => Some(name),
+                x509::ServerName::Ip(_) => None,
+            },
+            supported_groups: &groups,
+            signature_algorithms: &signature_algorithms(provider),
+            key_share: share,
+            application_protocols: &self.config.alpn,
+            carrier_extension: self.carrier.extension(),
+            cookie,
+        };
+        hello.encode()
     }
-    let client_random = base::random::array(random);
-    let parameters = Parameters { config, name, transport_parameters, client_random };
-    WaitServerHello::send_client_hello(parameters, exchange, random, effects)
+}
+
+/// The schemes for CertificateVerify, then those of PKCS #1 v1.5, which stand for signatures in certificates only
+/// (RFC 9846 section 4.3.3).
+fn signature_algorithms(provider: &crypto::Provider) -> Vec<u16> {
+    use crypto::{SignatureAlgorithm, SignatureScheme};
+    let mut schemes: Vec<u16> =
+        provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0).collect();
+    for row in provider.verifiers {
+        let scheme = match row.signature_algorithm() {
+            SignatureAlgorithm::RsaPkcs1Sha256 => SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureAlgorithm::RsaPkcs1Sha384 => SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureAlgorithm::RsaPkcs1Sha512 => SignatureScheme::RSA_PKCS1_SHA512,
+            _ => continue,
+        };
+        schemes.push(scheme.0);
+    }
+    schemes
 }

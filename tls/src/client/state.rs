@@ -1,4 +1,4 @@
-//! The client's states in one type, and which message each expects at which level.
+//! The client's states in one type: which message each expects at which level, and where that leads.
 
 use crate::client::connected::Connected;
 use crate::client::wait_certificate::WaitCertificate;
@@ -6,11 +6,12 @@ use crate::client::wait_certificate_or_request::WaitCertificateOrRequest;
 use crate::client::wait_certificate_verify::WaitCertificateVerify;
 use crate::client::wait_encrypted_extensions::WaitEncryptedExtensions;
 use crate::client::wait_finished::WaitFinished;
-use crate::client::wait_server_hello::{Next, WaitServerHello};
+use crate::client::wait_server_hello::WaitServerHello;
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::framing::{HandshakeType, Message};
+use crate::message::server_hello::ServerHelloOrRetry;
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use base::Random;
@@ -57,8 +58,7 @@ impl State {
         }
     }
 
-    /// Whether a message of this type has a place here, so that others are refused before they are gathered. Once
-    /// connected, the state itself says why not.
+    /// Whether a message of this type has a place here, so that others are refused before they are gathered.
     pub fn expects(&self, kind: HandshakeType) -> bool {
         match self {
             State::WaitServerHello(_) => kind == HandshakeType::SERVER_HELLO,
@@ -69,13 +69,11 @@ impl State {
             State::WaitCertificate(_) => kind == HandshakeType::CERTIFICATE,
             State::WaitCertificateVerify(_) => kind == HandshakeType::CERTIFICATE_VERIFY,
             State::WaitFinished(_) => kind == HandshakeType::FINISHED,
-            State::Connected(_) => {
-                kind == HandshakeType::NEW_SESSION_TICKET || kind == HandshakeType::CERTIFICATE_REQUEST
-            }
+            State::Connected(_) => kind == HandshakeType::NEW_SESSION_TICKET || kind == HandshakeType::KEY_UPDATE,
         }
     }
 
-    /// Reads a whole message.
+    /// The arrows of RFC 9846 appendix A.1: reads a whole message, and goes on to the next state.
     pub fn on_message(
         self,
         message: &Message<'_>,
@@ -83,32 +81,36 @@ impl State {
         effects: &mut Effects,
     ) -> Result<State, Error> {
         Ok(match (self, message.kind) {
-            (State::WaitServerHello(state), HandshakeType::SERVER_HELLO) => {
-                match state.on_server_hello(message, random, effects)? {
-                    Next::Proceed(next) => State::WaitEncryptedExtensions(next),
-                    Next::Retry(next) => State::WaitServerHello(next),
+            (State::WaitServerHello(state), HandshakeType::SERVER_HELLO) => match state.decode(message)? {
+                ServerHelloOrRetry::Hello(hello) => State::WaitEncryptedExtensions(
+                    WaitEncryptedExtensions::on_server_hello(*state, message, &hello, effects)?,
+                ),
+                ServerHelloOrRetry::Retry(retry) => {
+                    State::WaitServerHello(Box::new(state.on_hello_retry_request(message, &retry, random, effects)?))
                 }
-            }
+            },
             (State::WaitEncryptedExtensions(state), HandshakeType::ENCRYPTED_EXTENSIONS) => {
-                State::WaitCertificateOrRequest(state.on_encrypted_extensions(message, effects)?)
+                let next = WaitCertificateOrRequest::on_encrypted_extensions(state, message, effects)?;
+                State::WaitCertificateOrRequest(next)
             }
             (State::WaitCertificateOrRequest(state), HandshakeType::CERTIFICATE_REQUEST) => {
-                State::WaitCertificate(state.on_certificate_request(message)?)
+                State::WaitCertificate(WaitCertificate::on_certificate_request(state, message)?)
             }
             (State::WaitCertificateOrRequest(state), HandshakeType::CERTIFICATE) => {
-                State::WaitCertificateVerify(state.on_certificate(message, effects)?)
+                let state = WaitCertificate::without_request(state);
+                State::WaitCertificateVerify(WaitCertificateVerify::on_certificate(state, message, effects)?)
             }
             (State::WaitCertificate(state), HandshakeType::CERTIFICATE) => {
-                State::WaitCertificateVerify(state.on_certificate(message, effects)?)
+                State::WaitCertificateVerify(WaitCertificateVerify::on_certificate(state, message, effects)?)
             }
             (State::WaitCertificateVerify(state), HandshakeType::CERTIFICATE_VERIFY) => {
-                State::WaitFinished(state.on_certificate_verify(message)?)
+                State::WaitFinished(WaitFinished::on_certificate_verify(state, message, effects)?)
             }
             (State::WaitFinished(state), HandshakeType::FINISHED) => {
-                State::Connected(state.on_finished(message, effects)?)
+                State::Connected(Connected::on_finished(state, message, effects)?)
             }
             (State::Connected(state), _) => {
-                state.on_message(message)?;
+                state.on_message(message, effects)?;
                 State::Connected(state)
             }
             _ => return Err(Violation::UnexpectedMessage.into()),

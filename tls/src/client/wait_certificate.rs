@@ -1,34 +1,34 @@
-//! WAIT_CERT: the server's chain.
+//! WAIT_CERT: the server's chain follows, and whether ours is wanted is known.
 
-use crate::client::handshaking::Handshaking;
-use crate::client::wait_certificate_verify::WaitCertificateVerify;
-use crate::effects::Effects;
+use crate::client::wait_certificate_or_request::WaitCertificateOrRequest;
+use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::error::Error;
-use crate::message::certificate::decode_chain;
+use crate::message::certificate_request::CertificateRequest;
 use crate::message::framing::Message;
-use crate::proof::ChainAccepted;
 use alloc::boxed::Box;
 
 /// Expects Certificate.
 #[derive(Debug)]
 pub struct WaitCertificate {
-    /// The handshake.
-    pub handshaking: Box<Handshaking>,
+    pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
-    pub certificate_requested: bool,
+    pub(super) certificate_requested: bool,
 }
 
 impl WaitCertificate {
-    /// Reads the chain and checks whom it names.
-    pub fn on_certificate(self, message: &Message<'_>, effects: &mut Effects) -> Result<WaitCertificateVerify, Error> {
-        let WaitCertificate { mut handshaking, certificate_requested } = self;
-        let certificates = decode_chain(message.body)?;
-        let chain = ChainAccepted::by_client(&handshaking.config, &certificates, &handshaking.name)?;
+    /// Reads the request. There is no certificate to choose yet, so only its form matters.
+    pub fn on_certificate_request(
+        state: WaitCertificateOrRequest,
+        message: &Message<'_>,
+    ) -> Result<WaitCertificate, Error> {
+        let WaitCertificateOrRequest { mut handshaking } = state;
+        CertificateRequest::decode(message.body)?;
         handshaking.transcript.add(message.bytes);
-        if handshaking.config.keep_peer_certificates {
-            effects.peer_certificates =
-                certificates.into_iter().map(rustls_pki_types::CertificateDer::into_owned).collect();
-        }
-        Ok(WaitCertificateVerify { handshaking, certificate_requested, chain })
+        Ok(WaitCertificate { handshaking, certificate_requested: true })
+    }
+
+    /// The server goes on without a request.
+    pub fn without_request(state: WaitCertificateOrRequest) -> WaitCertificate {
+        WaitCertificate { handshaking: state.handshaking, certificate_requested: false }
     }
 }

@@ -1,32 +1,42 @@
-//! WAIT_CERT_CR: the server's chain, or first its wish to see ours.
+//! WAIT_CERT_CR: the server has said what it agrees to. Its chain follows, or first its wish to see ours.
 
-use crate::client::handshaking::Handshaking;
-use crate::client::wait_certificate::WaitCertificate;
-use crate::client::wait_certificate_verify::WaitCertificateVerify;
+use crate::client::wait_encrypted_extensions::{Handshaking, WaitEncryptedExtensions};
 use crate::effects::Effects;
 use crate::error::Error;
-use crate::message::certificate_request::CertificateRequest;
+use crate::message::encrypted_extensions::EncryptedExtensions;
 use crate::message::framing::Message;
+use crate::violation::Violation;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Expects Certificate or CertificateRequest.
 #[derive(Debug)]
 pub struct WaitCertificateOrRequest {
-    /// The handshake.
-    pub handshaking: Box<Handshaking>,
+    pub(super) handshaking: Box<Handshaking>,
 }
 
 impl WaitCertificateOrRequest {
-    /// Reads the request. There is no certificate to choose yet, so only its form matters.
-    pub fn on_certificate_request(self, message: &Message<'_>) -> Result<WaitCertificate, Error> {
-        let mut handshaking = self.handshaking;
-        CertificateRequest::decode(message.body)?;
+    /// Reads what the server agrees to.
+    pub fn on_encrypted_extensions(
+        state: WaitEncryptedExtensions,
+        message: &Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<WaitCertificateOrRequest, Error> {
+        let WaitEncryptedExtensions { mut handshaking } = state;
+        let answer = EncryptedExtensions::decode(message.body, &handshaking.offered)?;
+        // RFC 9001 section 8.2-1: over QUIC the parameters are demanded.
+        let parameters = handshaking.rules.peer_parameters(&answer.extensions)?;
+        match answer.application_protocol {
+            // RFC 9001 section 8.1-3: over QUIC a client ends the connection if no protocol was chosen.
+            None => handshaking.rules.without_application_protocol?,
+            Some(protocol) if !handshaking.config.alpn.iter().any(|offered| offered == protocol) => {
+                return Err(Violation::ProtocolNotOffered.into());
+            }
+            Some(_) => {}
+        }
         handshaking.transcript.add(message.bytes);
-        Ok(WaitCertificate { handshaking, certificate_requested: true })
-    }
-
-    /// Reads the chain.
-    pub fn on_certificate(self, message: &Message<'_>, effects: &mut Effects) -> Result<WaitCertificateVerify, Error> {
-        WaitCertificate { handshaking: self.handshaking, certificate_requested: false }.on_certificate(message, effects)
+        effects.peer_parameters = parameters.map(<[u8]>::to_vec);
+        effects.application_protocol = answer.application_protocol.map(Vec::from);
+        Ok(WaitCertificateOrRequest { handshaking })
     }
 }

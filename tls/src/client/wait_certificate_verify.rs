@@ -1,32 +1,39 @@
 //! WAIT_CV: the chain is accepted; now the server has to show that it holds the key.
 
-use crate::client::handshaking::Handshaking;
-use crate::client::wait_finished::WaitFinished;
+use crate::client::wait_certificate::WaitCertificate;
+use crate::client::wait_encrypted_extensions::Handshaking;
+use crate::effects::Effects;
 use crate::error::Error;
-use crate::message::certificate_verify::CertificateVerify;
+use crate::message::certificate::decode_chain;
 use crate::message::framing::Message;
-use crate::proof::{CertificateVerified, ChainAccepted};
+use crate::proof::ChainAccepted;
 use alloc::boxed::Box;
+use rustls_pki_types::CertificateDer;
 
 /// Expects CertificateVerify.
 #[derive(Debug)]
 pub struct WaitCertificateVerify {
-    /// The handshake.
-    pub handshaking: Box<Handshaking>,
+    pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
-    pub certificate_requested: bool,
+    pub(super) certificate_requested: bool,
     /// That the chain is trusted.
-    pub chain: ChainAccepted,
+    pub(super) chain: ChainAccepted,
 }
 
 impl WaitCertificateVerify {
-    /// Reads the server's signature.
-    pub fn on_certificate_verify(self, message: &Message<'_>) -> Result<WaitFinished, Error> {
-        let WaitCertificateVerify { mut handshaking, certificate_requested, chain } = self;
-        let verify = CertificateVerify::decode(message.body)?;
-        let digest = handshaking.transcript.current();
-        let server = CertificateVerified::by_client(&handshaking.config, &chain, &verify, &digest)?;
+    /// Reads the chain and checks whom it names.
+    pub fn on_certificate(
+        state: WaitCertificate,
+        message: &Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<WaitCertificateVerify, Error> {
+        let WaitCertificate { mut handshaking, certificate_requested } = state;
+        let certificates = decode_chain(message.body, &handshaking.offered)?;
+        let chain = ChainAccepted::by_client(&handshaking.config, &certificates, &handshaking.name)?;
         handshaking.transcript.add(message.bytes);
-        Ok(WaitFinished { handshaking, certificate_requested, server })
+        if handshaking.config.keep_peer_certificates {
+            effects.peer_certificates = certificates.into_iter().map(CertificateDer::into_owned).collect();
+        }
+        Ok(WaitCertificateVerify { handshaking, certificate_requested, chain })
     }
 }

@@ -1,7 +1,7 @@
 //! Certificate (RFC 9846 section 4.5.1).
 
 use crate::error::LocalError;
-use crate::message::extension::{Extensions, Place, whole};
+use crate::message::extension::{Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message};
 use crate::violation::Violation;
 use alloc::vec::Vec;
@@ -9,8 +9,9 @@ use base::writer::push_u24_prefixed;
 use base::{Full, Reader};
 use rustls_pki_types::CertificateDer;
 
-/// The chain in the body of a server's Certificate message, the server's own certificate first. Perhaps empty.
-pub fn decode_chain(body: &[u8]) -> Result<Vec<CertificateDer<'_>>, Violation> {
+/// The chain in the body of a server's Certificate message, the server's own certificate first. Perhaps empty. `offered` is
+/// what its extensions may answer.
+pub fn decode_chain<'a>(body: &'a [u8], offered: &Offered) -> Result<Vec<CertificateDer<'a>>, Violation> {
     let (context, list) = whole(body, |reader| Ok((reader.u8_prefixed()?, reader.u24_prefixed()?)))?;
     // RFC 9846 s4.5.1: a context answers a request; a server is not asked.
     if !context.is_empty() {
@@ -23,7 +24,7 @@ pub fn decode_chain(body: &[u8]) -> Result<Vec<CertificateDer<'_>>, Violation> {
         if certificate.is_empty() {
             return Err(Violation::Malformed);
         }
-        Extensions::decode(reader.u16_prefixed()?, Place::Certificate)?;
+        Extensions::decode(reader.u16_prefixed()?, Place::Certificate, offered)?;
         chain.push(CertificateDer::from(certificate));
     }
     Ok(chain)

@@ -1,7 +1,7 @@
 //! ClientHello (RFC 9846 section 4.2.2) and what is in its extensions.
 
 use crate::error::LocalError;
-use crate::message::extension::{ExtensionType, Extensions, Place, push_extension, whole};
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::message::list::Numbers;
 use crate::violation::Violation;
@@ -22,7 +22,7 @@ pub struct ClientHello<'a> {
     pub legacy_version: u16,
     /// The client's random.
     pub random: [u8; 32],
-    /// Empty in QUIC.
+    /// Empty unless the client wants middlebox compatibility mode; at most 32 bytes.
     pub legacy_session_id: &'a [u8],
     /// Offered cipher suites, best first.
     pub cipher_suites: Numbers<'a>,
@@ -40,8 +40,6 @@ pub struct ClientHello<'a> {
     pub key_shares: Option<KeyShares<'a>>,
     /// Application protocols, best first.
     pub application_protocols: Option<Protocols<'a>>,
-    /// QUIC's transport parameters, opaque here.
-    pub transport_parameters: Option<&'a [u8]>,
     /// The cookie of a HelloRetryRequest.
     pub cookie: Option<&'a [u8]>,
     /// Modes in which pre-shared keys may be used.
@@ -50,7 +48,7 @@ pub struct ClientHello<'a> {
     pub offers_pre_shared_key: bool,
     /// Whether 0-RTT data follows.
     pub offers_early_data: bool,
-    /// All extensions, for the comparison of a second hello with the first.
+    /// All extensions, for the comparison of a second hello with the first, and for the one that the carrier reads.
     pub extensions: Extensions<'a>,
 }
 
@@ -71,7 +69,7 @@ impl<'a> ClientHello<'a> {
         if !reader.is_empty() {
             return Err(Violation::Malformed);
         }
-        let extensions = Extensions::decode(block, Place::ClientHello)?;
+        let extensions = Extensions::decode(block, Place::ClientHello, &Offered::nothing())?;
         let mut hello = ClientHello {
             legacy_version,
             random,
@@ -84,7 +82,6 @@ impl<'a> ClientHello<'a> {
             supported_versions: None,
             key_shares: None,
             application_protocols: None,
-            transport_parameters: None,
             cookie: None,
             psk_key_exchange_modes: None,
             offers_pre_shared_key: false,
@@ -113,7 +110,6 @@ impl<'a> ClientHello<'a> {
             }
             ExtensionType::KEY_SHARE => self.key_shares = Some(KeyShares::decode(data)?),
             ExtensionType::ALPN => self.application_protocols = Some(Protocols::decode(data)?),
-            ExtensionType::QUIC_TRANSPORT_PARAMETERS => self.transport_parameters = Some(data),
             ExtensionType::COOKIE => {
                 let cookie = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
                 self.cookie = Some(not_empty(cookie)?);
@@ -236,6 +232,8 @@ impl<'a> Protocols<'a> {
 pub struct ClientHelloFields<'a> {
     /// The client's random.
     pub random: &'a [u8; 32],
+    /// The legacy_session_id, at most 32 bytes.
+    pub session_id: &'a [u8],
     /// Cipher suites, best first.
     pub cipher_suites: &'a [u16],
     /// The host name; `None` if the server is known by its address (RFC 6066 section 3).
@@ -246,33 +244,32 @@ pub struct ClientHelloFields<'a> {
     pub signature_algorithms: &'a [u16],
     /// The one key share.
     pub key_share: (NamedGroup, &'a [u8]),
-    /// Application protocols, best first.
+    /// Application protocols, best first; none leaves the extension out.
     pub application_protocols: &'a [Vec<u8>],
-    /// QUIC's transport parameters.
-    pub transport_parameters: &'a [u8],
+    /// The carrier's own extension, opaque here.
+    pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
     /// The cookie to give back.
     pub cookie: Option<&'a [u8]>,
 }
 
 impl ClientHelloFields<'_> {
-    /// The whole message.
-    pub fn encode(&self) -> Result<Vec<u8>, LocalError> {
-        let mut out = Vec::with_capacity(512);
+    /// The whole message, and which extensions it offers.
+    pub fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
+        let (mut out, mut offered) = (Vec::with_capacity(512), Offered::nothing());
         push_message(&mut out, HandshakeType::CLIENT_HELLO, |out| {
             out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
             out.extend_from_slice(self.random);
-            // RFC 9001 s8.4: compatibility mode is for TCP, so the session ID stays empty.
-            out.push(0);
+            push_u8_prefixed(out, |out| out.extend_from_slice(self.session_id))?;
             push_numbers(out, self.cipher_suites)?;
             out.extend_from_slice(&[1, 0]);
-            push_u16_block(out, |out| self.push_extensions(out))
+            push_u16_block(out, |out| self.push_extensions(out, &mut offered))
         })?;
-        Ok(out)
+        Ok((out, offered))
     }
 
-    fn push_extensions(&self, out: &mut Vec<u8>) -> Result<(), Full> {
+    fn push_extensions(&self, out: &mut Vec<u8>, offered: &mut Offered) -> Result<(), Full> {
         if let Some(name) = self.server_name {
-            push_extension(out, ExtensionType::SERVER_NAME, |out| {
+            offered.push(out, ExtensionType::SERVER_NAME, |out| {
                 push_u16_block(out, |out| {
                     out.push(0);
                     push_u16_block(out, |out| {
@@ -282,31 +279,37 @@ impl ClientHelloFields<'_> {
                 })
             })?;
         }
-        push_extension(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
+        offered.push(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
             out.push(2);
             out.extend_from_slice(&TLS13.to_be_bytes());
             Ok(())
         })?;
-        push_extension(out, ExtensionType::SUPPORTED_GROUPS, |out| push_numbers(out, self.supported_groups))?;
-        push_extension(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| push_numbers(out, self.signature_algorithms))?;
-        push_extension(out, ExtensionType::KEY_SHARE, |out| {
+        offered.push(out, ExtensionType::SUPPORTED_GROUPS, |out| push_numbers(out, self.supported_groups))?;
+        offered.push(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| push_numbers(out, self.signature_algorithms))?;
+        offered.push(out, ExtensionType::KEY_SHARE, |out| {
             push_u16_block(out, |out| push_key_share(out, self.key_share.0, self.key_share.1))
         })?;
-        push_extension(out, ExtensionType::ALPN, |out| {
-            push_u16_block(out, |out| self.application_protocols.iter().try_for_each(|name| push_protocol(out, name)))
-        })?;
+        if !self.application_protocols.is_empty() {
+            offered.push(out, ExtensionType::ALPN, |out| {
+                let mut names = self.application_protocols.iter();
+                push_u16_block(out, |out| names.try_for_each(|name| push_protocol(out, name)))
+            })?;
+        }
         if let Some(cookie) = self.cookie {
-            push_extension(out, ExtensionType::COOKIE, |out| {
+            offered.push(out, ExtensionType::COOKIE, |out| {
                 push_u16_block(out, |out| {
                     out.extend_from_slice(cookie);
                     Ok(())
                 })
             })?;
         }
-        push_extension(out, ExtensionType::QUIC_TRANSPORT_PARAMETERS, |out| {
-            out.extend_from_slice(self.transport_parameters);
-            Ok(())
-        })
+        if let Some((kind, data)) = self.carrier_extension {
+            offered.push(out, kind, |out| {
+                out.extend_from_slice(data);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }
 

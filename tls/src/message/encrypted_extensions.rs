@@ -2,7 +2,7 @@
 
 use crate::error::LocalError;
 use crate::message::client_hello::{Protocols, push_protocol};
-use crate::message::extension::{ExtensionType, Extensions, Place, push_extension, whole};
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, push_extension, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::message::list::Numbers;
 use crate::violation::Violation;
@@ -13,22 +13,30 @@ use alloc::vec::Vec;
 pub struct EncryptedExtensions<'a> {
     /// The application protocol it chose.
     pub application_protocol: Option<&'a [u8]>,
-    /// QUIC's transport parameters, opaque here.
-    pub transport_parameters: Option<&'a [u8]>,
     /// Whether the server says that it used the name.
     pub acknowledges_server_name: bool,
+    /// All extensions, among them the one that the carrier reads.
+    pub extensions: Extensions<'a>,
+}
+
+/// What an EncryptedExtensions of ours says.
+#[derive(Clone, Copy, Debug)]
+pub struct EncryptedExtensionsFields<'a> {
+    /// The application protocol that was chosen.
+    pub application_protocol: Option<&'a [u8]>,
+    /// Whether the client's name was used.
+    pub acknowledges_server_name: bool,
+    /// The carrier's own extension, opaque here.
+    pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
 }
 
 impl<'a> EncryptedExtensions<'a> {
-    /// Reads the body.
-    pub fn decode(body: &'a [u8]) -> Result<EncryptedExtensions<'a>, Violation> {
+    /// Reads the body. `offered` is what it may answer.
+    pub fn decode(body: &'a [u8], offered: &Offered) -> Result<EncryptedExtensions<'a>, Violation> {
         let block = whole(body, |reader| Ok(reader.u16_prefixed()?))?;
-        let extensions = Extensions::decode(block, Place::EncryptedExtensions)?;
-        let mut answer = EncryptedExtensions {
-            application_protocol: None,
-            transport_parameters: None,
-            acknowledges_server_name: false,
-        };
+        let extensions = Extensions::decode(block, Place::EncryptedExtensions, offered)?;
+        let mut answer =
+            EncryptedExtensions { application_protocol: None, acknowledges_server_name: false, extensions };
         for (kind, data) in extensions.iter() {
             match kind {
                 ExtensionType::ALPN => {
@@ -39,7 +47,6 @@ impl<'a> EncryptedExtensions<'a> {
                         return Err(Violation::Malformed);
                     }
                 }
-                ExtensionType::QUIC_TRANSPORT_PARAMETERS => answer.transport_parameters = Some(data),
                 // RFC 6066 s3: an empty answer says that the name was used.
                 ExtensionType::SERVER_NAME => {
                     whole(data, |_| Ok(()))?;
@@ -52,7 +59,9 @@ impl<'a> EncryptedExtensions<'a> {
         }
         Ok(answer)
     }
+}
 
+impl EncryptedExtensionsFields<'_> {
     /// Appends the whole message.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), LocalError> {
         push_message(out, HandshakeType::ENCRYPTED_EXTENSIONS, |out| {
@@ -65,9 +74,9 @@ impl<'a> EncryptedExtensions<'a> {
                         push_u16_block(out, |out| push_protocol(out, name))
                     })?;
                 }
-                if let Some(parameters) = self.transport_parameters {
-                    push_extension(out, ExtensionType::QUIC_TRANSPORT_PARAMETERS, |out| {
-                        out.extend_from_slice(parameters);
+                if let Some((kind, data)) = self.carrier_extension {
+                    push_extension(out, kind, |out| {
+                        out.extend_from_slice(data);
                         Ok(())
                     })?;
                 }

@@ -88,16 +88,33 @@ pub enum Place {
     NewSessionTicket,
 }
 
-/// What a client's ClientHello asked for, so that only that may be answered.
-pub const OFFERED: &[ExtensionType] = &[
-    ExtensionType::SERVER_NAME,
-    ExtensionType::SUPPORTED_GROUPS,
-    ExtensionType::SIGNATURE_ALGORITHMS,
-    ExtensionType::ALPN,
-    ExtensionType::SUPPORTED_VERSIONS,
-    ExtensionType::KEY_SHARE,
-    ExtensionType::QUIC_TRANSPORT_PARAMETERS,
-];
+/// The types of the extensions that a request held, so that only those are answered.
+#[derive(Clone, Debug, Default)]
+pub struct Offered(Vec<ExtensionType>);
+
+impl Offered {
+    /// Nothing was offered.
+    pub fn nothing() -> Offered {
+        Offered::default()
+    }
+
+    /// Appends an extension to a request, and remembers its type.
+    pub fn push(
+        &mut self,
+        out: &mut Vec<u8>,
+        kind: ExtensionType,
+        data: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        self.0.push(kind);
+        push_extension(out, kind, data)
+    }
+}
+
+impl<const N: usize> From<[ExtensionType; N]> for Offered {
+    fn from(kinds: [ExtensionType; N]) -> Offered {
+        Offered(kinds.to_vec())
+    }
+}
 
 /// An extension block that is well formed and fits its message.
 #[derive(Clone, Copy, Debug)]
@@ -105,22 +122,27 @@ pub struct Extensions<'a>(&'a [u8]);
 
 impl<'a> Extensions<'a> {
     /// Reads the inside of a block: whole extensions, no type twice, none in the wrong message, and in a response none that
-    /// was not asked for.
-    pub fn decode(block: &'a [u8], place: Place) -> Result<Extensions<'a>, Violation> {
+    /// was not offered.
+    pub fn decode(block: &'a [u8], place: Place, offered: &Offered) -> Result<Extensions<'a>, Violation> {
         let mut reader = Reader::new(block);
         let mut seen = Vec::new();
         while !reader.is_empty() {
             let kind = ExtensionType(reader.u16()?);
             reader.u16_prefixed()?;
-            check_place(kind, place)?;
+            check_place(kind, place, offered)?;
             seen.push(kind);
         }
-        // Sorted, because a peer can send sixteen thousand empty extensions in one message.
+        // RFC 9846 section 4.3-9: no type twice. Sorted, because a peer can send sixteen thousand empty extensions in one message.
         seen.sort_unstable();
         if seen.iter().zip(seen.iter().skip(1)).any(|(one, next)| one == next) {
             return Err(Violation::DuplicateExtension);
         }
         Ok(Extensions(block))
+    }
+
+    /// The data of the extension of this type.
+    pub fn find(&self, kind: ExtensionType) -> Option<&'a [u8]> {
+        self.iter().find(|(other, _)| *other == kind).map(|(_, data)| data)
     }
 
     /// The extensions in order.
@@ -131,22 +153,23 @@ impl<'a> Extensions<'a> {
     }
 }
 
-fn check_place(kind: ExtensionType, place: Place) -> Result<(), Violation> {
-    // RFC 9846 s4.3: what is known but stands in the wrong message is illegal, wherever that is.
+fn check_place(kind: ExtensionType, place: Place, offered: &Offered) -> Result<(), Violation> {
+    // RFC 9846 section 4.3-7: what is known but stands in the wrong message is illegal, wherever that is.
     if kind.places().is_some_and(|places| !places.contains(&place)) {
         return Err(Violation::ExtensionNotAllowed);
     }
     match place {
         // Requests and tickets may hold what is unknown: it is ignored (RFC 9846 s4.2.2, s4.4.2, s4.7.1; RFC 8701).
         Place::ClientHello | Place::CertificateRequest | Place::NewSessionTicket => Ok(()),
-        // RFC 9846 s4.3: the cookie is the one response that nobody asks for.
+        // RFC 9846 section 4.3-5: the cookie is the one response that nobody asks for.
         Place::HelloRetryRequest if kind == ExtensionType::COOKIE => Ok(()),
-        _ if OFFERED.contains(&kind) => Ok(()),
+        _ if offered.0.contains(&kind) => Ok(()),
+        // RFC 9846 section 4.3-6: the alert is unsupported_extension.
         _ => Err(Violation::ExtensionNotOffered),
     }
 }
 
-/// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 section 4.3).
+/// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 section 4.3-2).
 pub fn whole<'a, T>(
     data: &'a [u8],
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, Violation>,
@@ -182,6 +205,11 @@ mod tests {
         out
     }
 
+    /// What a client of ours asks for.
+    fn offered() -> Offered {
+        [0, 10, 13, 16, 43, 51, 57].map(ExtensionType).into()
+    }
+
     #[test]
     fn every_known_extension_in_every_message() {
         let known = [0u16, 5, 10, 13, 16, 21, 41, 42, 43, 44, 45, 47, 48, 49, 50, 51, 57];
@@ -206,28 +234,32 @@ mod tests {
                 } else {
                     None
                 };
-                assert_eq!(Extensions::decode(&block(&[kind]), place).err(), expected, "{kind} in {place:?}");
+                assert_eq!(
+                    Extensions::decode(&block(&[kind]), place, &offered()).err(),
+                    expected,
+                    "{kind} in {place:?}"
+                );
             }
             // GREASE (RFC 8701) is ignored in requests and refused in responses.
             let expected = response.then_some(Violation::ExtensionNotOffered);
-            assert_eq!(Extensions::decode(&block(&[0x3a3a]), place).err(), expected, "GREASE in {place:?}");
+            assert_eq!(Extensions::decode(&block(&[0x3a3a]), place, &offered()).err(), expected, "GREASE in {place:?}");
         }
     }
 
     #[test]
     fn no_type_twice_and_nothing_cut() {
         assert_eq!(
-            Extensions::decode(&block(&[0x1a1a, 10, 0x1a1a]), Place::ClientHello).err(),
+            Extensions::decode(&block(&[0x1a1a, 10, 0x1a1a]), Place::ClientHello, &offered()).err(),
             Some(Violation::DuplicateExtension)
         );
         let whole = block(&[10, 13, 0x1a1a]);
-        let extensions = Extensions::decode(&whole, Place::ClientHello).unwrap();
+        let extensions = Extensions::decode(&whole, Place::ClientHello, &offered()).unwrap();
         assert_eq!(
             extensions.iter().map(|(kind, data)| (kind.0, data.len())).collect::<Vec<_>>(),
             [(10, 1), (13, 1), (0x1a1a, 1)]
         );
         for end in 0..whole.len() {
-            let result = Extensions::decode(&whole[..end], Place::ClientHello);
+            let result = Extensions::decode(&whole[..end], Place::ClientHello, &offered());
             assert_eq!(result.is_ok(), end % 5 == 0, "{end}");
         }
     }

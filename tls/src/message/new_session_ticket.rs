@@ -1,6 +1,6 @@
-//! NewSessionTicket (RFC 9846 section 4.7.1). It is checked and thrown away: resumption is not built yet.
+//! NewSessionTicket (RFC 9846 section 4.7.1).
 
-use crate::message::extension::{ExtensionType, Extensions, Place, whole};
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::violation::Violation;
 use base::Reader;
 
@@ -15,8 +15,8 @@ pub struct NewSessionTicket<'a> {
     pub nonce: &'a [u8],
     /// The ticket itself.
     pub ticket: &'a [u8],
-    /// Whether 0-RTT data may be sent with it.
-    pub allows_early_data: bool,
+    /// How many bytes of 0-RTT data may be sent with it, if any may. Over QUIC the number says only that some may.
+    pub max_early_data_size: Option<u32>,
 }
 
 impl<'a> NewSessionTicket<'a> {
@@ -28,20 +28,16 @@ impl<'a> NewSessionTicket<'a> {
                 age_add: reader.u32()?,
                 nonce: reader.u8_prefixed()?,
                 ticket: reader.u16_prefixed()?,
-                allows_early_data: false,
+                max_early_data_size: None,
             };
             Ok((ticket, reader.u16_prefixed()?))
         })?;
         if ticket.ticket.is_empty() {
             return Err(Violation::Malformed);
         }
-        for (kind, data) in Extensions::decode(block, Place::NewSessionTicket)?.iter() {
+        for (kind, data) in Extensions::decode(block, Place::NewSessionTicket, &Offered::nothing())?.iter() {
             if kind == ExtensionType::EARLY_DATA {
-                // RFC 9001 s4.6.1: QUIC limits early data by its own flow control, so the number here says only yes.
-                if whole(data, |reader| Ok(reader.u32()?))? != u32::MAX {
-                    return Err(Violation::TicketEarlyData);
-                }
-                ticket.allows_early_data = true;
+                ticket.max_early_data_size = Some(whole(data, |reader| Ok(reader.u32()?))?);
             }
         }
         Ok(ticket)

@@ -2,11 +2,12 @@
 
 use crate::error::LocalError;
 use crate::message::client_hello::{LEGACY_VERSION, TLS13, push_key_share};
-use crate::message::extension::{ExtensionType, Extensions, Place, push_extension, whole};
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, push_extension, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::Reader;
+use base::writer::push_u8_prefixed;
 use crypto::NamedGroup;
 
 /// The random that makes a ServerHello a HelloRetryRequest: SHA-256 of that word.
@@ -48,7 +49,8 @@ pub struct HelloRetryRequest<'a> {
 
 impl<'a> ServerHelloOrRetry<'a> {
     /// Reads the body of a ServerHello, and checks the version and the legacy fields, which are the same for both.
-    pub fn decode(body: &'a [u8]) -> Result<ServerHelloOrRetry<'a>, Violation> {
+    /// `session_id` and `offered` are what the ClientHello said that it answers.
+    pub fn decode(body: &'a [u8], session_id: &[u8], offered: &Offered) -> Result<ServerHelloOrRetry<'a>, Violation> {
         let mut reader = Reader::new(body);
         let legacy_version = reader.u16()?;
         let random: [u8; 32] = reader.array()?;
@@ -63,8 +65,9 @@ impl<'a> ServerHelloOrRetry<'a> {
         // The version comes first: an older ServerHello may hold extensions that mean something else there.
         check_version(block, legacy_version, &random)?;
         let place = if retry { Place::HelloRetryRequest } else { Place::ServerHello };
-        let extensions = Extensions::decode(block, place)?;
-        if !legacy_session_id_echo.is_empty() {
+        let extensions = Extensions::decode(block, place, offered)?;
+        // RFC 9846 section 4.2.3-5: the echo shows that the server reads TLS 1.3 and not something older.
+        if legacy_session_id_echo != session_id {
             return Err(Violation::SessionIdEcho);
         }
         if legacy_compression_method != 0 {
@@ -133,19 +136,24 @@ fn decode_retry<'a>(cipher_suite: u16, extensions: Extensions<'a>) -> Result<Hel
     Ok(retry)
 }
 
-/// A whole ServerHello.
+/// A whole ServerHello. The session ID is the client's.
 pub fn encode_server_hello(
     random: &[u8; 32],
+    session_id: &[u8],
     cipher_suite: u16,
     group: NamedGroup,
     share: &[u8],
 ) -> Result<Vec<u8>, LocalError> {
-    encode(random, cipher_suite, |out| push_key_share(out, group, share))
+    encode(random, session_id, cipher_suite, |out| push_key_share(out, group, share))
 }
 
-/// A whole HelloRetryRequest that asks for a share of `group`.
-pub fn encode_hello_retry_request(cipher_suite: u16, group: NamedGroup) -> Result<Vec<u8>, LocalError> {
-    encode(&RETRY_RANDOM, cipher_suite, |out| {
+/// A whole HelloRetryRequest that asks for a share of `group`. The session ID is the client's.
+pub fn encode_hello_retry_request(
+    session_id: &[u8],
+    cipher_suite: u16,
+    group: NamedGroup,
+) -> Result<Vec<u8>, LocalError> {
+    encode(&RETRY_RANDOM, session_id, cipher_suite, |out| {
         out.extend_from_slice(&group.0.to_be_bytes());
         Ok(())
     })
@@ -153,6 +161,7 @@ pub fn encode_hello_retry_request(cipher_suite: u16, group: NamedGroup) -> Resul
 
 fn encode(
     random: &[u8; 32],
+    session_id: &[u8],
     cipher_suite: u16,
     key_share: impl FnOnce(&mut Vec<u8>) -> Result<(), base::Full>,
 ) -> Result<Vec<u8>, LocalError> {
@@ -160,7 +169,7 @@ fn encode(
     push_message(&mut out, HandshakeType::SERVER_HELLO, |out| {
         out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
         out.extend_from_slice(random);
-        out.push(0);
+        push_u8_prefixed(out, |out| out.extend_from_slice(session_id))?;
         out.extend_from_slice(&cipher_suite.to_be_bytes());
         out.push(0);
         push_u16_block(out, |out| {

@@ -3,13 +3,13 @@
 use super::*;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::message::client_hello::ClientHello;
+use crate::message::extension::ExtensionType;
 use crate::message::framing::HEADER_LEN;
 use crate::message::new_session_ticket::NewSessionTicket;
 use crate::message::server_hello::ServerHelloOrRetry;
 use crate::proof::FinishedVerified;
 use crate::testing::hex;
 use crate::transcript::Transcript;
-use crate::violation::Violation;
 
 /// ClientHello.
 const PLAIN_CLIENT_HELLO: &str = "\
@@ -260,16 +260,17 @@ fn published_messages_parse() {
     assert_eq!(hello.key_shares.unwrap().find(crypto::NamedGroup::X25519).unwrap().len(), 32);
     // The retry came with a cookie, which the second hello returns.
     let request = hex(RETRY_REQUEST);
-    let Ok(ServerHelloOrRetry::Retry(retry)) = ServerHelloOrRetry::decode(&request[HEADER_LEN..]) else {
+    let offered = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE].into();
+    let Ok(ServerHelloOrRetry::Retry(retry)) = ServerHelloOrRetry::decode(&request[HEADER_LEN..], &[], &offered) else {
         panic!("a HelloRetryRequest is not taken for one");
     };
     assert_eq!(retry.selected_group, Some(crypto::NamedGroup::SECP256R1));
     let second = hex(RETRY_SECOND_CLIENT_HELLO);
     assert_eq!(ClientHello::decode(&second[HEADER_LEN..]).unwrap().cookie, retry.cookie);
     assert!(retry.cookie.is_some());
-    // This ticket allows a number of bytes of early data, which QUIC has no use for.
     let ticket = hex(PLAIN_TICKET);
-    assert_eq!(NewSessionTicket::decode(&ticket[HEADER_LEN..]).err(), Some(Violation::TicketEarlyData));
+    let ticket = NewSessionTicket::decode(&ticket[HEADER_LEN..]).unwrap();
+    assert_eq!((ticket.lifetime_seconds, ticket.max_early_data_size), (30, Some(1024)));
 }
 
 #[test]

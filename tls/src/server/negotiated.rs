@@ -1,77 +1,104 @@
 //! NEGOTIATED: the parameters are chosen. The server sends all of its flight at once.
 
-use crate::config::ServerConfig;
-use crate::effects::{Effects, log_secrets};
+use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
-use crate::message::encrypted_extensions::EncryptedExtensions;
+use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::encode_server_hello;
 use crate::resolver::CertifiedKey;
 use crate::schedule::{Early, Handshake, verify_data};
-use crate::server::wait_finished::WaitFinished;
+use crate::server::choice::{choose_certificate, choose_protocol, server_name};
+use crate::server::received_client_hello::ReceivedClientHello;
+use crate::server::start::Start;
 use crate::transcript::Transcript;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use base::Random;
+use base::{Random, Side};
 use crypto::{CipherSuite, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
 
 /// Everything that was chosen for a client.
 pub struct Negotiated<'a> {
-    /// The configuration.
-    pub config: &'a ServerConfig,
-    /// This side's transport parameters.
-    pub transport_parameters: &'a [u8],
-    /// The client's random.
-    pub client_random: [u8; 32],
-    /// The suite.
-    pub suite: &'static CipherSuite,
-    /// The key exchange.
-    pub exchange: &'static dyn KeyExchange,
+    start: &'a Start,
+    client_random: [u8; 32],
+    session_id: &'a [u8],
+    suite: &'static CipherSuite,
+    exchange: &'static dyn KeyExchange,
     /// The client's share for it.
-    pub client_share: &'a [u8],
-    /// The application protocol.
-    pub application_protocol: &'a [u8],
+    client_share: &'a [u8],
+    application_protocol: Option<&'a [u8]>,
     /// Whether the client's name was used.
-    pub acknowledges_server_name: bool,
-    /// The certificate.
-    pub certified: Arc<CertifiedKey>,
-    /// How its key signs.
-    pub scheme: SignatureScheme,
-    /// All messages up to the client's last ClientHello.
-    pub transcript: Transcript,
+    acknowledges_server_name: bool,
+    authentication: Authentication,
+    /// All messages so far.
+    transcript: Transcript,
 }
 
-impl Negotiated<'_> {
-    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished.
-    pub fn send_flight(mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<WaitFinished, Error> {
+/// How the server shows who it is. A pre-shared key that the client offered and whose binder was verified (RFC 9846
+/// section 4.3.11) is the other way, and becomes a variant here: with it, neither message of the first way is sent.
+enum Authentication {
+    /// By Certificate and CertificateVerify.
+    Certificate {
+        /// The chain and its key.
+        certified: Arc<CertifiedKey>,
+        /// How the key signs.
+        scheme: SignatureScheme,
+    },
+}
+
+impl<'a> Negotiated<'a> {
+    /// Chooses what is left to choose: protocol, name and certificate.
+    pub fn select(received: ReceivedClientHello<'a>, effects: &mut Effects) -> Result<Negotiated<'a>, Error> {
+        let ReceivedClientHello { start, hello, suite, exchange, share, transcript } = received;
+        let application_protocol = choose_protocol(&start.config, start.carrier.rules, &hello)?;
+        let name = server_name(&hello)?;
+        let (certified, scheme) = choose_certificate(&start.config, &hello, name.as_deref())?;
+        effects.application_protocol = application_protocol.map(Vec::from);
+        effects.signature_scheme = Some(scheme);
+        let acknowledges_server_name = name.is_some();
+        effects.server_name = name;
+        Ok(Negotiated {
+            start,
+            client_random: hello.random,
+            session_id: hello.legacy_session_id,
+            suite,
+            exchange,
+            client_share: share,
+            application_protocol,
+            acknowledges_server_name,
+            authentication: Authentication::Certificate { certified, scheme },
+            transcript,
+        })
+    }
+
+    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished. Gives what the client's Finished
+    /// is checked with: suite, transcript and client_handshake_traffic_secret.
+    pub(super) fn send_flight(
+        mut self,
+        random: &mut dyn Random,
+        effects: &mut Effects,
+    ) -> Result<(&'static CipherSuite, Transcript, Secret), Error> {
         let schedule = self.send_server_hello(random, effects)?;
+        let suite = self.suite;
         let digest = self.transcript.current();
         let (client_traffic, server_traffic) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
-        self.log([
-            ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", &client_traffic),
-            ("SERVER_HANDSHAKE_TRAFFIC_SECRET", &server_traffic),
-        ]);
-        effects.keys.push_back(KeyChange::Handshake {
-            suite: self.suite,
-            local: server_traffic.clone(),
-            remote: client_traffic.clone(),
-        });
+        let keys = KeyChange::Handshake { suite, local: server_traffic.clone(), remote: client_traffic.clone() };
+        effects.give_keys(Side::Server, keys, self.key_log_entry());
 
-        let flight = self.handshake_flight(&server_traffic)?;
+        let flight = self.encrypted_flight(&server_traffic)?;
         effects.send(Level::Handshake, flight);
 
         let main = schedule.into_main();
         let digest = self.transcript.current();
-        let (local, remote) = (main.server_traffic(&digest), main.client_traffic(&digest));
-        self.log([("CLIENT_TRAFFIC_SECRET_0", &remote), ("SERVER_TRAFFIC_SECRET_0", &local)]);
         effects.exporter = Some(main.exporter(&digest));
-        effects.keys.push_back(KeyChange::OneRtt { suite: self.suite, local, remote });
-        Ok(WaitFinished { suite: self.suite, transcript: self.transcript, client_traffic })
+        let keys =
+            KeyChange::OneRtt { suite, local: main.server_traffic(&digest), remote: main.client_traffic(&digest) };
+        effects.give_keys(Side::Server, keys, self.key_log_entry());
+        Ok((suite, self.transcript, client_traffic))
     }
 
     fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Handshake, Error> {
@@ -80,42 +107,46 @@ impl Negotiated<'_> {
             KeyExchangeError::Internal => Error::from(LocalError::KeyExchange),
         })?;
         let server_random = base::random::array(random);
-        let hello = encode_server_hello(&server_random, self.suite.id, self.exchange.group(), &accepted.share)?;
+        let group = self.exchange.group();
+        let hello = encode_server_hello(&server_random, self.session_id, self.suite.id, group, &accepted.share)?;
         self.transcript.add(&hello);
         effects.send(Level::Initial, hello);
         Ok(Early::without_pre_shared_key(self.suite).into_handshake(&accepted.secret))
     }
 
     /// Each message is added to the transcript before the next, which signs or authenticates it, is made.
-    fn handshake_flight(&mut self, server_traffic: &Secret) -> Result<Vec<u8>, Error> {
+    fn encrypted_flight(&mut self, server_traffic: &Secret) -> Result<Vec<u8>, Error> {
         let mut flight = Vec::with_capacity(2048);
-        let answer = EncryptedExtensions {
-            application_protocol: Some(self.application_protocol),
-            transport_parameters: Some(self.transport_parameters),
+        let answer = EncryptedExtensionsFields {
+            application_protocol: self.application_protocol,
             acknowledges_server_name: self.acknowledges_server_name,
+            // RFC 9001 section 8.2-1: over QUIC it is always there.
+            carrier_extension: self.start.carrier.extension(),
         };
         answer.encode(&mut flight)?;
         // CertificateRequest would go here.
-        certificate::encode(&mut flight, &self.certified.chain)?;
-        self.transcript.add(&flight);
-
-        let before = flight.len();
-        let content = signed_by_server(&self.transcript.current());
-        let signature = self.certified.key.sign(self.scheme, &content).map_err(|_| LocalError::Signing)?;
-        CertificateVerify { scheme: self.scheme, signature: &signature }.encode(&mut flight)?;
-        self.transcript.add(flight.get(before..).unwrap_or(&[]));
-
+        match &self.authentication {
+            Authentication::Certificate { certified, scheme } => {
+                certificate::encode(&mut flight, &certified.chain)?;
+                self.transcript.add(&flight);
+                let content = signed_by_server(&self.transcript.current());
+                let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;
+                let before = flight.len();
+                CertificateVerify { scheme: *scheme, signature: &signature }.encode(&mut flight)?;
+                self.transcript.add(&flight[before..]);
+            }
+        }
         let before = flight.len();
         let data = verify_data(self.suite, server_traffic, &self.transcript.current());
         push_message(&mut flight, HandshakeType::FINISHED, |out| {
             out.extend_from_slice(&data);
             Ok(())
         })?;
-        self.transcript.add(flight.get(before..).unwrap_or(&[]));
+        self.transcript.add(&flight[before..]);
         Ok(flight)
     }
 
-    fn log(&self, secrets: [(&'static str, &Secret); 2]) {
-        log_secrets(self.config.key_log.as_ref(), &self.client_random, secrets);
+    fn key_log_entry(&self) -> KeyLogEntry<'_> {
+        KeyLogEntry { key_log: self.start.config.key_log.as_ref(), client_random: &self.client_random }
     }
 }

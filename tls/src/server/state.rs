@@ -1,11 +1,13 @@
-//! The server's states in one type, and which message each expects at which level.
+//! The server's states in one type: which message each expects at which level, and where that leads.
 
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::framing::{HandshakeType, Message};
 use crate::server::connected::Connected;
-use crate::server::start::{Next, Start};
+use crate::server::negotiated::Negotiated;
+use crate::server::received_client_hello::ReceivedClientHello;
+use crate::server::start::Start;
 use crate::server::wait_finished::WaitFinished;
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -46,11 +48,11 @@ impl State {
         match self {
             State::Start(_) => kind == HandshakeType::CLIENT_HELLO,
             State::WaitFinished(_) => kind == HandshakeType::FINISHED,
-            State::Connected(_) => false,
+            State::Connected(_) => kind == HandshakeType::KEY_UPDATE,
         }
     }
 
-    /// Reads a whole message.
+    /// The arrows of RFC 9846 appendix A.2: reads a whole message, and goes on to the next state.
     pub fn on_message(
         self,
         message: &Message<'_>,
@@ -58,13 +60,22 @@ impl State {
         effects: &mut Effects,
     ) -> Result<State, Error> {
         Ok(match (self, message.kind) {
-            (State::Start(state), HandshakeType::CLIENT_HELLO) => {
-                match state.on_client_hello(message, random, effects)? {
-                    Next::Proceed(next) => State::WaitFinished(Box::new(next)),
-                    Next::Retry(next) => State::Start(next),
+            (State::Start(mut start), HandshakeType::CLIENT_HELLO) => {
+                match ReceivedClientHello::on_client_hello(&mut start, message, effects)? {
+                    Some(received) => {
+                        let negotiated = Negotiated::select(received, effects)?;
+                        State::WaitFinished(Box::new(WaitFinished::on_negotiated(negotiated, random, effects)?))
+                    }
+                    None => State::Start(start),
                 }
             }
-            (State::WaitFinished(state), HandshakeType::FINISHED) => State::Connected(state.on_finished(message)?),
+            (State::WaitFinished(state), HandshakeType::FINISHED) => {
+                State::Connected(Connected::on_finished(*state, message)?)
+            }
+            (State::Connected(state), _) => {
+                state.on_message(message, effects)?;
+                State::Connected(state)
+            }
             _ => return Err(Violation::UnexpectedMessage.into()),
         })
     }

@@ -1,28 +1,30 @@
 //! WAIT_FINISHED: the server's flight is sent; the client's Finished ends the handshake.
 
+use crate::effects::Effects;
 use crate::error::Error;
-use crate::message::framing::Message;
-use crate::proof::FinishedVerified;
-use crate::server::connected::Connected;
+use crate::server::negotiated::Negotiated;
 use crate::transcript::Transcript;
+use base::Random;
 use crypto::{CipherSuite, Secret};
 
 /// Expects Finished.
 #[derive(Debug)]
 pub struct WaitFinished {
-    /// The chosen suite.
-    pub suite: &'static CipherSuite,
+    pub(super) suite: &'static CipherSuite,
     /// All messages up to the server's Finished.
-    pub transcript: Transcript,
+    pub(super) transcript: Transcript,
     /// client_handshake_traffic_secret.
-    pub client_traffic: Secret,
+    pub(super) client_traffic: Secret,
 }
 
 impl WaitFinished {
-    /// Reads the client's Finished. With it resumption_secret would be known, and tickets could be sent.
-    pub fn on_finished(self, message: &Message<'_>) -> Result<Connected, Error> {
-        let digest = self.transcript.current();
-        let finished = FinishedVerified::check(self.suite, &self.client_traffic, &digest, message.body)?;
-        Ok(Connected::new(finished))
+    /// Sends the server's flight.
+    pub fn on_negotiated(
+        negotiated: Negotiated<'_>,
+        random: &mut dyn Random,
+        effects: &mut Effects,
+    ) -> Result<WaitFinished, Error> {
+        let (suite, transcript, client_traffic) = negotiated.send_flight(random, effects)?;
+        Ok(WaitFinished { suite, transcript, client_traffic })
     }
 }

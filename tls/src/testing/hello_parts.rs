@@ -27,16 +27,17 @@ impl HelloParts {
         let offer = exchange.offer(&mut Counting(0)).unwrap();
         let fields = ClientHelloFields {
             random: &[9; 32],
+            session_id: &[],
             cipher_suites: &[0x1301],
             server_name: Some("server.example"),
             supported_groups: &[0x001d, 0x0017],
             signature_algorithms: &[0x0403],
             key_share: (NamedGroup::X25519, offer.share()),
             application_protocols: &[b"h3".to_vec()],
-            transport_parameters: CLIENT_PARAMETERS,
+            carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, CLIENT_PARAMETERS)),
             cookie: None,
         };
-        let bytes = fields.encode().unwrap();
+        let (bytes, _) = fields.encode().unwrap();
         // After version, random, session ID, one suite and compression.
         let mut reader = Reader::new(&bytes[HEADER_LEN + 2 + 32 + 1 + 4 + 2..]);
         let mut block = Reader::new(reader.u16_prefixed().unwrap());

@@ -6,7 +6,8 @@ use crate::level::Level;
 use crate::message::certificate;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::message::client_hello::ClientHello;
-use crate::message::encrypted_extensions::EncryptedExtensions;
+use crate::message::encrypted_extensions::EncryptedExtensionsFields;
+use crate::message::extension::ExtensionType;
 use crate::message::framing::{HEADER_LEN, HandshakeType, push_message};
 use crate::message::server_hello::encode_server_hello;
 use crate::schedule::{Early, verify_data};
@@ -31,7 +32,7 @@ impl ScriptedServer {
         let hello = ClientHello::decode(&bytes[HEADER_LEN..]).unwrap();
         let (group, share) = hello.key_shares.unwrap().iter().next().unwrap();
         let accepted = crypto_ring::PROVIDER.key_exchange(group).unwrap().accept(share, &mut Counting(1)).unwrap();
-        let server_hello = encode_server_hello(&[3; 32], suite.id, group, &accepted.share).unwrap();
+        let server_hello = encode_server_hello(&[3; 32], &[], suite.id, group, &accepted.share).unwrap();
         let mut transcript = Transcript::new(suite, &bytes);
         transcript.add(&server_hello);
         client.read(Level::Initial, &server_hello, &mut Counting(0)).unwrap();
@@ -97,10 +98,10 @@ pub(crate) fn framed(kind: HandshakeType, body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn good_extensions() -> Vec<u8> {
     let mut out = Vec::new();
-    let answer = EncryptedExtensions {
+    let answer = EncryptedExtensionsFields {
         application_protocol: Some(b"h3"),
-        transport_parameters: Some(SERVER_PARAMETERS),
         acknowledges_server_name: true,
+        carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, SERVER_PARAMETERS)),
     };
     answer.encode(&mut out).unwrap();
     out.split_off(HEADER_LEN)

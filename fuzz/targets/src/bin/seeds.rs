@@ -9,7 +9,6 @@ use quic::wire::transport_parameters::TransportParameters;
 use sim::SeededRandom;
 use std::fs;
 use std::path::Path;
-use tls::Session;
 
 fn put(target: &str, name: &str, bytes: &[u8]) {
     let directory = Path::new("corpus").join(target);
@@ -30,8 +29,8 @@ fn tls() {
     let (client_config, server_config) = pair().clone();
     let random = &mut SeededRandom::new(7);
     let name = x509::ServerName::parse("localhost").expect("a name");
-    let mut client = Session::client(client_config, name, b"client".to_vec(), random).expect("a client");
-    let mut server = Session::server(server_config, b"server".to_vec());
+    let mut client = tls::quic::client(client_config, name, b"client".to_vec(), random).expect("a client");
+    let mut server = tls::quic::server(server_config, b"server".to_vec());
     let mut messages = Vec::new();
     loop {
         let (to_server, (level, bytes)) = match (client.poll_output(), server.poll_output()) {

@@ -5,13 +5,14 @@ use alloc::vec;
 fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHelloFields<'a> {
     ClientHelloFields {
         random: &[9; 32],
+        session_id: &[],
         cipher_suites: &[0x1301, 0x1302],
         server_name: Some("server.example"),
         supported_groups: &[0x001d, 0x0017],
         signature_algorithms: &[0x0403],
         key_share: (NamedGroup::X25519, &[5; 32]),
         application_protocols: protocols,
-        transport_parameters: b"parameters",
+        carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, b"parameters")),
         cookie,
     }
 }
@@ -19,7 +20,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
 #[test]
 fn what_is_written_is_read() {
     let protocols = [b"h3".to_vec(), b"x".to_vec()];
-    let bytes = fields(&protocols, Some(b"cookie")).encode().unwrap();
+    let bytes = fields(&protocols, Some(b"cookie")).encode().unwrap().0;
     let hello = ClientHello::decode(&bytes[HEADER_LEN..]).unwrap();
     assert_eq!((hello.legacy_version, hello.random), (LEGACY_VERSION, [9; 32]));
     assert_eq!((hello.legacy_session_id, hello.legacy_compression_methods), (&[][..], &[0][..]));
@@ -28,14 +29,14 @@ fn what_is_written_is_read() {
     assert_eq!(hello.supported_versions.unwrap().iter().collect::<Vec<_>>(), [TLS13]);
     assert_eq!(hello.key_shares.unwrap().find(NamedGroup::X25519), Some(&[5; 32][..]));
     assert_eq!(hello.application_protocols.unwrap().iter().collect::<Vec<_>>(), [&b"h3"[..], b"x"]);
-    assert_eq!(hello.transport_parameters, Some(&b"parameters"[..]));
+    assert_eq!(hello.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS), Some(&b"parameters"[..]));
     assert_eq!(hello.cookie, Some(&b"cookie"[..]));
     assert!(!hello.offers_pre_shared_key && !hello.offers_early_data);
 }
 
 #[test]
 fn no_truncation_parses_and_no_change_panics() {
-    let bytes = fields(&[b"h3".to_vec()], Some(b"cookie")).encode().unwrap();
+    let bytes = fields(&[b"h3".to_vec()], Some(b"cookie")).encode().unwrap().0;
     let body = &bytes[HEADER_LEN..];
     // Up to the compression methods it is a whole hello of an older version.
     let without_extensions = 2 + 32 + 1 + 2 + 4 + 2;
@@ -71,7 +72,7 @@ fn decode_with(kind: ExtensionType, data: &[u8]) -> Option<Violation> {
     body.extend_from_slice(&[9; 32]);
     body.extend_from_slice(&[0, 0, 2, 0x13, 1, 1, 0]);
     push_u16_block(&mut body, |out| {
-        push_extension(out, kind, |out| {
+        crate::message::extension::push_extension(out, kind, |out| {
             out.extend_from_slice(data);
             Ok(())
         })

@@ -8,6 +8,7 @@ use crate::message::client_hello::ClientHello;
 use crate::message::extension::{ExtensionType as E, push_extension};
 use crate::message::framing::{HEADER_LEN, HandshakeType as H, push_u16_block};
 use crate::message::server_hello::{encode_hello_retry_request, encode_server_hello};
+use crate::quic;
 use crate::schedule::verify_data;
 use crate::session::Session;
 use crate::testing::scripted_server::{ScriptedServer, certificate_body, framed, good_extensions};
@@ -19,7 +20,7 @@ use alloc::vec::Vec;
 use crypto::{NamedGroup, SignatureScheme};
 
 fn client() -> Session {
-    Session::client(Arc::new(client_config()), name("server.example"), vec![], &mut Counting(0)).unwrap()
+    quic::client(Arc::new(client_config()), name("server.example"), vec![], &mut Counting(0)).unwrap()
 }
 
 fn violation(result: Result<(), Error>) -> Option<Violation> {
@@ -145,13 +146,13 @@ fn after_a_retry() {
     };
     assert_eq!(others(&first), others(&second));
 
-    let again = encode_hello_retry_request(0x1302, NamedGroup::SECP384R1).unwrap();
+    let again = encode_hello_retry_request(&[], 0x1302, NamedGroup::SECP384R1).unwrap();
     let error = client.read(Level::Initial, &again, &mut Counting(0)).unwrap_err();
     assert_eq!((error.violation(), error.alert()), (Some(Violation::SecondRetry), 10));
 
     let p256 = crypto_ring::PROVIDER.key_exchange(NamedGroup::SECP256R1).unwrap().offer(&mut Counting(0)).unwrap();
     let answer = |suite: u16, group: NamedGroup| {
-        let hello = encode_server_hello(&[3; 32], suite, group, p256.share()).unwrap();
+        let hello = encode_server_hello(&[3; 32], &[], suite, group, p256.share()).unwrap();
         violation(retried().0.read(Level::Initial, &hello, &mut Counting(0)))
     };
     assert_eq!(answer(0x1302, NamedGroup::SECP256R1), None);
@@ -162,7 +163,7 @@ fn after_a_retry() {
 #[test]
 fn encrypted_extensions() {
     let with = |asked: &str, body: &[u8]| {
-        let mut client = Session::client(Arc::new(client_config()), name(asked), vec![], &mut Counting(0)).unwrap();
+        let mut client = quic::client(Arc::new(client_config()), name(asked), vec![], &mut Counting(0)).unwrap();
         let mut server = ScriptedServer::answer(&mut client, SUITES[0]);
         violation(server.say(&mut client, H::ENCRYPTED_EXTENSIONS, body))
     };
@@ -304,8 +305,7 @@ fn a_finished_of_every_length_for_every_suite() {
         for len in 0..=64 {
             let mut config = client_config();
             config.provider = provider(&[suite], &GROUPS);
-            let mut client =
-                Session::client(Arc::new(config), name("server.example"), vec![], &mut Counting(0)).unwrap();
+            let mut client = quic::client(Arc::new(config), name("server.example"), vec![], &mut Counting(0)).unwrap();
             let mut server = ScriptedServer::answer(&mut client, suite);
             server.say_extensions(&mut client);
             server.say_certificate(&mut client, Kind::EcP256);
@@ -367,7 +367,7 @@ fn encrypted_messages_in_the_clear() {
         let hello = ClientHello::decode(&bytes[HEADER_LEN..]).unwrap();
         let (group, share) = hello.key_shares.unwrap().iter().next().unwrap();
         let accepted = crypto_ring::PROVIDER.key_exchange(group).unwrap().accept(share, &mut Counting(1)).unwrap();
-        let server_hello = encode_server_hello(&[3; 32], 0x1301, group, &accepted.share).unwrap();
+        let server_hello = encode_server_hello(&[3; 32], &[], 0x1301, group, &accepted.share).unwrap();
         let extensions = framed(H::ENCRYPTED_EXTENSIONS, &good_extensions());
         let error = if split {
             client.read(Level::Initial, &server_hello, &mut Counting(0)).unwrap();
@@ -378,6 +378,6 @@ fn encrypted_messages_in_the_clear() {
         };
         let expected = if split { Violation::WrongLevel } else { Violation::MessageAcrossKeyChange };
         assert_eq!((error.violation(), error.alert()), (Some(expected), 10));
-        assert!(client.peer_transport_parameters().is_none());
+        assert!(client.peer_parameters().is_none());
     }
 }

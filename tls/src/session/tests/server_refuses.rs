@@ -5,6 +5,7 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::extension::ExtensionType as E;
+use crate::quic;
 use crate::resolver::Single;
 use crate::session::Session;
 use crate::testing::hello_parts::HelloParts;
@@ -19,7 +20,7 @@ use crypto::NamedGroup;
 fn answer_with(config: ServerConfig, change: impl FnOnce(&mut HelloParts)) -> Result<Session, Error> {
     let mut parts = HelloParts::good();
     change(&mut parts);
-    let mut server = Session::server(Arc::new(config), vec![]);
+    let mut server = quic::server(Arc::new(config), vec![]);
     server.read(Level::Initial, &parts.encode(), &mut Counting(0))?;
     Ok(server)
 }
@@ -68,7 +69,7 @@ fn legacy_fields_and_versions() {
     assert_eq!(refused(|hello| hello.compression = vec![1]), Violation::CompressionMethod);
     assert_eq!(refused(|hello| hello.compression = vec![0, 1]), Violation::CompressionMethod);
     let error = answer(|hello| hello.session_id = vec![1]).map(drop).unwrap_err();
-    assert_eq!((error.alert(), error.quic_code()), (47, 0x0a), "RFC 9001 section 8.4 wants PROTOCOL_VIOLATION");
+    assert_eq!((error.alert(), quic::error_code(&error)), (47, 0x0a), "RFC 9001 section 8.4 wants PROTOCOL_VIOLATION");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn nothing_in_common() {
     let error = answer_with(config, |hello| hello.set(E::SIGNATURE_ALGORITHMS, &[0, 2, 4, 1])).map(drop).unwrap_err();
     assert_eq!(error.violation(), Some(Violation::NoCommonSignatureScheme));
     let error = answer(|hello| hello.set(E::ALPN, &[0, 3, 2, b'h', b'2'])).map(drop).unwrap_err();
-    assert_eq!((error.violation(), error.quic_code()), (Some(Violation::NoApplicationProtocol), 0x0178));
+    assert_eq!((error.violation(), quic::error_code(&error)), (Some(Violation::NoApplicationProtocol), 0x0178));
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn as_much_as_fits_into_a_message() {
 fn retried() -> (Session, HelloParts) {
     let mut config = server_config();
     config.provider = provider(&SUITES, &GROUPS[1..2]);
-    let mut server = Session::server(Arc::new(config), vec![]);
+    let mut server = quic::server(Arc::new(config), vec![]);
     let parts = HelloParts::good();
     server.read(Level::Initial, &parts.encode(), &mut Counting(0)).unwrap();
     assert_eq!(server.poll_output().unwrap().1[6..10], [0xcf, 0x21, 0xad, 0x74]);
@@ -276,7 +277,7 @@ fn a_finished_of_every_length_for_every_suite() {
 fn what_follows_a_hello_at_its_level_is_refused() {
     let mut bytes = HelloParts::good().encode();
     bytes.push(20);
-    let mut server = Session::server(Arc::new(server_config()), vec![]);
+    let mut server = quic::server(Arc::new(server_config()), vec![]);
     let error = server.read(Level::Initial, &bytes, &mut Counting(0)).unwrap_err();
     assert_eq!(error, Error::Peer { violation: Violation::MessageAcrossKeyChange, state: "WAIT_FINISHED" });
     assert!(server.poll_output().is_none());

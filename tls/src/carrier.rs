@@ -1,0 +1,91 @@
+//! What carries a handshake: the CRYPTO frames of QUIC (`quic`), or the records of TLS itself (`records`).
+//!
+//! The states of `client` and `server` know messages, transcript, keys and proofs, and no carrier. Wherever the two
+//! standards differ the states ask the table of this file, which each carrier fills once.
+
+use crate::message::extension::{ExtensionType, Extensions};
+use crate::message::framing::HandshakeType;
+use crate::violation::Violation;
+use alloc::vec::Vec;
+
+/// A carrier, as one side of one connection uses it.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// What holds for every connection over it.
+    pub rules: &'static Rules,
+    /// What this side says in the extension that [`Rules::parameters`] names; sent as it is. Unused if none is named.
+    pub parameters: Vec<u8>,
+    /// On a client, the legacy_session_id of its ClientHello, at most 32 bytes (RFC 9846 section 4.2.2). Empty unless the
+    /// client wants middlebox compatibility mode.
+    pub session_id: Vec<u8>,
+}
+
+/// Whether something is allowed, and which violation it is where it is not.
+pub type Verdict = Result<(), Violation>;
+
+/// What a carrier allows, demands and refuses.
+#[derive(Debug)]
+pub struct Rules {
+    /// The extension in which each side describes its end of the carrier. It is sent, and demanded of the peer.
+    pub parameters: Option<Parameters>,
+    /// Extensions that belong to other carriers: what a ClientHello that holds one is answered with.
+    pub foreign_extensions: &'static [(ExtensionType, Violation)],
+    /// A handshake in which no application protocol is agreed on.
+    pub without_application_protocol: Verdict,
+    /// A ClientHello with a legacy_session_id, which asks for middlebox compatibility mode (RFC 9846 appendix E.4).
+    pub session_id: Verdict,
+    /// Handshake messages under the keys of early data.
+    pub messages_in_early_data: Verdict,
+    /// The EndOfEarlyData message (RFC 9846 section 4.6).
+    pub end_of_early_data: Verdict,
+    /// The KeyUpdate message (RFC 9846 section 4.7.3).
+    pub key_update: Verdict,
+    /// A CertificateRequest once the handshake is complete (RFC 9846 section 4.7.2).
+    pub late_certificate_request: Verdict,
+    /// A ticket that limits early data by a number of bytes (RFC 9846 section 4.7.1).
+    pub limited_early_data: Verdict,
+}
+
+/// An extension that TLS carries for its carrier, unread.
+#[derive(Debug)]
+pub struct Parameters {
+    /// Its type.
+    pub extension: ExtensionType,
+    /// What a peer that leaves it out is answered with.
+    pub missing: Violation,
+}
+
+impl Carrier {
+    /// The extension to send, if there is one.
+    pub fn extension(&self) -> Option<(ExtensionType, &[u8])> {
+        self.rules.parameters.as_ref().map(|parameters| (parameters.extension, &self.parameters[..]))
+    }
+}
+
+impl Rules {
+    /// The peer's parameters, as far as this carrier has any.
+    pub fn peer_parameters<'a>(&self, extensions: &Extensions<'a>) -> Result<Option<&'a [u8]>, Violation> {
+        match &self.parameters {
+            Some(parameters) => extensions.find(parameters.extension).map(Some).ok_or(parameters.missing),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a ClientHello holds no extension of another carrier.
+    pub fn check_foreign_extensions(&self, extensions: &Extensions<'_>) -> Verdict {
+        match self.foreign_extensions.iter().find(|(kind, _)| extensions.find(*kind).is_some()) {
+            Some((_, violation)) => Err(*violation),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a message of this type may come over this carrier at all, whatever the state expects.
+    pub fn check_message(&self, kind: HandshakeType, is_complete: bool) -> Verdict {
+        match kind {
+            HandshakeType::KEY_UPDATE => self.key_update,
+            HandshakeType::END_OF_EARLY_DATA => self.end_of_early_data,
+            HandshakeType::CERTIFICATE_REQUEST if is_complete => self.late_certificate_request,
+            _ => Ok(()),
+        }
+    }
+}

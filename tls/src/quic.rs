@@ -1,0 +1,74 @@
+//! TLS over QUIC (RFC 9001 sections 4 and 8): handshake bytes travel in CRYPTO frames, by encryption level, and alerts
+//! become error codes of CONNECTION_CLOSE.
+
+use crate::carrier::{Carrier, Parameters, Rules};
+use crate::config::{ClientConfig, ServerConfig};
+use crate::error::Error;
+use crate::message::extension::ExtensionType;
+use crate::session::Session;
+use crate::violation::Violation;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use base::Random;
+
+/// What QUIC makes of the handshake.
+pub static RULES: Rules = Rules {
+    // RFC 9001 section 8.2-1: without transport parameters there is no connection; the alert is missing_extension.
+    parameters: Some(Parameters {
+        extension: ExtensionType::QUIC_TRANSPORT_PARAMETERS,
+        missing: Violation::MissingTransportParameters,
+    }),
+    foreign_extensions: &[],
+    // RFC 9001 section 8.1-2: an application protocol is agreed on by ALPN, or the connection is closed.
+    without_application_protocol: Err(Violation::NoApplicationProtocol),
+    // RFC 9001 section 8.4-2: compatibility mode hides TLS 1.3 from middleboxes on TCP; here it only costs memory.
+    session_id: Err(Violation::CompatibilityMode),
+    // RFC 9001 section 8.3-2: 0-RTT packets hold no CRYPTO frames.
+    messages_in_early_data: Err(Violation::CryptoInEarlyData),
+    // RFC 9001 section 8.3-1: QUIC's own packets show where early data ends.
+    end_of_early_data: Err(Violation::EndOfEarlyData),
+    // RFC 9001 section 6: a bit in QUIC's packets announces new keys.
+    key_update: Err(Violation::KeyUpdate),
+    // RFC 9001 section 4.4-5: a client could not tell which stream such a request is about.
+    late_certificate_request: Err(Violation::PostHandshakeCertificateRequest),
+    // RFC 9001 section 4.6.1-2: QUIC's flow control limits early data, so the number in a ticket says only yes.
+    limited_early_data: Err(Violation::TicketEarlyData),
+};
+
+/// A client that wants to reach `name` over QUIC. Its ClientHello is ready to be sent.
+///
+/// # Errors
+/// [`Error::Local`] if the configuration cannot work.
+pub fn client(
+    config: Arc<ClientConfig>,
+    name: x509::ServerName,
+    transport_parameters: Vec<u8>,
+    random: &mut dyn Random,
+) -> Result<Session, Error> {
+    Session::client(config, carrier(transport_parameters), name, random)
+}
+
+/// A server that waits for a ClientHello over QUIC.
+pub fn server(config: Arc<ServerConfig>, transport_parameters: Vec<u8>) -> Session {
+    Session::server(config, carrier(transport_parameters))
+}
+
+fn carrier(transport_parameters: Vec<u8>) -> Carrier {
+    // RFC 9001 section 8.4-1: a client of QUIC sends no session ID.
+    Carrier { rules: &RULES, parameters: transport_parameters, session_id: Vec::new() }
+}
+
+/// The code of the CONNECTION_CLOSE frame that tells the peer of `error`: CRYPTO_ERROR, which is 0x0100 plus the alert
+/// (RFC 9001 section 4.8), or PROTOCOL_VIOLATION for the few things that RFC 9001 itself forbids.
+pub fn error_code(error: &Error) -> u64 {
+    const PROTOCOL_VIOLATION: u64 = 0x0a;
+    match error.violation() {
+        Some(
+            Violation::CryptoInEarlyData
+            | Violation::PostHandshakeCertificateRequest
+            | Violation::CompatibilityMode
+            | Violation::TicketEarlyData,
+        ) => PROTOCOL_VIOLATION,
+        _ => 0x0100 + u64::from(error.alert()),
+    }
+}
