@@ -9,7 +9,7 @@ use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Reader, Side};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::{Frame, PacketKind};
 use quic::wire::header::Header;
-use quic::{ConnectionHandle, Endpoint, EndpointConfig, Event};
+use quic::{ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event};
 use sim::SeededRandom;
 use std::sync::Arc;
 use tls::{Level, Session};
@@ -291,7 +291,8 @@ impl Peer {
     }
 
     fn poll_events(&mut self) {
-        while let Some(handle) = self.target.poll_ready() {
+        while let Some(event) = self.target.poll_event() {
+            let EndpointEvent::Ready(handle) = event else { continue };
             let ours = *self.handle.get_or_insert(handle) == handle;
             while let Some(event) = self.target.connection_mut(handle).and_then(|connection| connection.poll_event()) {
                 if ours {

@@ -1,13 +1,31 @@
 //! Many connections behind one address: demultiplexing, accepting, connecting, and the answers to packets of no connection.
 //!
-//! The endpoint owns the connections, one timer each on the wheel, and two queues: connections that may have something to
-//! send, and connections that have events. A call costs what changed, whatever the number of connections.
+//! The endpoint owns the connections, one timer each on the wheel, what the layer above keeps for each, and two queues:
+//! connections that may have something to send, and connections that have something to tell. A call costs what changed,
+//! whatever the number of connections.
+//!
+//! | file | what |
+//! |---|---|
+//! | `slots` | the places of connections |
+//! | `table` | the state, and the tables by which a datagram finds its connection |
+//! | `settle` | what follows when something happened to a connection |
+//! | `strangers` | datagrams of no connection |
+//! | `machine` | the calls of the driver and of the layer above |
 
 pub mod accept;
+mod event;
 pub mod ids;
+mod machine;
 mod networks;
 pub mod reply;
+mod settle;
+mod slots;
+mod stats;
+mod strangers;
 mod table;
 
 pub use accept::EndpointConfig;
-pub use table::{ConnectionHandle, Endpoint};
+pub use event::EndpointEvent;
+pub use slots::ConnectionHandle;
+pub use stats::{EndpointStats, Held};
+pub use table::Endpoint;

@@ -61,8 +61,6 @@ pub struct Connection {
     /// How the peer scales the ACK Delay field; `None` until its transport parameters are known.
     pub(super) peer_ack_delay_exponent: Option<u8>,
     pub(super) events: VecDeque<Event>,
-    /// The application still reads what had arrived before the end.
-    pub(super) is_held: bool,
     /// The last event, told after everything else.
     pub(super) close_reason: Option<Box<CloseReason>>,
     pub(super) stats: Counters,
@@ -120,7 +118,6 @@ impl Connection {
             ping: Once::new(),
             peer_ack_delay_exponent: None,
             events: VecDeque::new(),
-            is_held: false,
             close_reason: None,
             stats: Counters::default(),
             config,
@@ -129,7 +126,7 @@ impl Connection {
 
     /// Whether the endpoint may forget the connection: its time is over and the application has been told why.
     pub fn is_over(&self) -> bool {
-        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty() && !self.is_held
+        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty()
     }
 
     /// Reports `record` to the sink, if there is one.

@@ -1,0 +1,29 @@
+//! Counters of an endpoint: what it holds, and what became of strangers.
+
+/// A snapshot. What an endpoint holds is as of now; counters only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndpointStats {
+    /// What it holds.
+    pub held: Held,
+}
+
+/// How many entries the tables of an endpoint have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Connections.
+    pub connections: usize,
+    /// Connections whose handshake is not complete.
+    pub handshaking: usize,
+    /// Connections that are over, whose value has not been given back yet.
+    pub drained: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Connection IDs that clients chose for their first packets.
+    pub chosen_by_clients: usize,
+    /// Tokens of stateless resets that would end a connection.
+    pub reset_tokens: usize,
+    /// Networks with handshakes under way.
+    pub networks: usize,
+    /// Entries of the queues: connections that may send, took input, or have something to tell, and answers to strangers.
+    pub queued: usize,
+}
