@@ -74,7 +74,7 @@ fn a_draining_server_is_told_and_never_looks() {
     let mut link = LinkConfig::new(Duration::from_millis(10));
     link.loss = 0.05;
     let (mut world, client, server) = pair(5, link, vec![Ask { upload: 1000, download: 1_000_000 }]);
-    world.run_for(Duration::from_millis(100));
+    world.run_until(Instant::ZERO + Duration::from_secs(60), |world| world.machine(server).under_way() == 1);
     let handle = world.machine(server).handle.unwrap();
     *world.machine_mut(server).endpoint.value_mut(handle).unwrap() = 77;
     for _ in 0..2 {

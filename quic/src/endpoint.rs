@@ -10,9 +10,13 @@
 //! | `table` | the state, and the tables by which a datagram finds its connection |
 //! | `settle` | what follows when something happened to a connection |
 //! | `strangers` | datagrams of no connection |
+//! | `admit` | first packets: what is decided about them, and how a server's connections begin |
 //! | `machine` | the calls of the driver and of the layer above |
 
 pub mod accept;
+mod admission;
+mod admit;
+mod answers;
 mod event;
 pub mod ids;
 mod machine;
@@ -23,9 +27,11 @@ mod slots;
 mod stats;
 mod strangers;
 mod table;
+mod token;
 
 pub use accept::EndpointConfig;
+pub use admission::{Admission, Incoming, OnIncoming};
 pub use event::EndpointEvent;
 pub use slots::ConnectionHandle;
-pub use stats::{EndpointStats, Held};
+pub use stats::{EndpointStats, Held, Strangers};
 pub use table::Endpoint;

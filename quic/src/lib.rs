@@ -35,7 +35,7 @@ pub mod wire;
 
 pub use config::Config;
 pub use connection::Connection;
-pub use endpoint::{ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats};
+pub use endpoint::{Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Incoming};
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use stats::Stats;

@@ -142,6 +142,11 @@ impl Host {
         self.rogue.is_none() || remote != self.rogue
     }
 
+    /// Exchanges that are not done.
+    pub fn under_way(&self) -> usize {
+        self.exchanges.len()
+    }
+
     fn run(&mut self, now: Instant) {
         self.now = now;
         while let Some(event) = self.endpoint.poll_event(now) {

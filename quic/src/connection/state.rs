@@ -76,7 +76,7 @@ pub struct NewConnection {
     pub session: Session,
     /// The suite of Initial packets.
     pub initial_suite: &'static CipherSuite,
-    /// What the client's first Initial is sent to.
+    /// What the client's first Initial is sent to; after a Retry packet, the ID that it gave.
     pub original_destination: ConnectionId,
     /// Our own first connection ID.
     pub local_id: ConnectionId,
@@ -84,6 +84,9 @@ pub struct NewConnection {
     pub peer_id: ConnectionId,
     /// The path.
     pub four_tuple: FourTuple,
+    /// Whether the peer is known to receive what is sent to its address (RFC 9000 section 8.1): a client has chosen its
+    /// server's, and a client may have shown its own with a token.
+    pub is_validated: bool,
 }
 
 impl Connection {
@@ -106,7 +109,7 @@ impl Connection {
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone()),
-            path: Path::first(four_tuple, local_id, side == Side::Client, mtu),
+            path: Path::first(four_tuple, local_id, new.is_validated, mtu),
             others: OtherPaths::default(),
             moves: Moves::default(),
             peer_disables_migration: false,

@@ -1,6 +1,6 @@
 //! What the layer above and the driver call: connections begin, tell what happened, and take and give datagrams.
 
-use super::accept::transport_parameters;
+use super::accept::{HandshakeIds, transport_parameters};
 use super::event::EndpointEvent;
 use super::ids::ID_LEN;
 use super::slots::ConnectionHandle;
@@ -26,7 +26,8 @@ impl<T: Default> Endpoint<T> {
             .expect("our IDs are no longer than IDs may be");
         let local_id = self.ids.issue(index, &mut *self.random);
         let config = self.config.connection.clone();
-        let parameters = transport_parameters(&config, Side::Client, original_destination, local_id, None);
+        let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
+        let parameters = transport_parameters(&config, Side::Client, &ids);
         let parameters = parameters.encode(Side::Client, self.grease());
         let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
             Ok(session) => session,
@@ -46,6 +47,7 @@ impl<T: Default> Endpoint<T> {
                 local_id,
                 peer_id: original_destination,
                 four_tuple,
+                is_validated: true,
             },
         );
         Ok(self.begin(index, connection, None))

@@ -5,6 +5,27 @@
 pub struct EndpointStats {
     /// What it holds.
     pub held: Held,
+    /// What became of first packets.
+    pub strangers: Strangers,
+}
+
+/// What became of clients' first packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    /// A connection began.
+    pub accepted: u64,
+    /// The client was asked to show its address first.
+    pub retried: u64,
+    /// The client was told that no connection begins.
+    pub refused: u64,
+    /// Dropped because it was decided so.
+    pub ignored: u64,
+    /// Dropped because the limits allowed no further connection.
+    pub at_limits: u64,
+    /// The client was told that the token of a Retry packet is not valid, or not any more.
+    pub invalid_tokens: u64,
+    /// Dropped because too many answers to others were waiting to be sent.
+    pub unanswered: u64,
 }
 
 /// How many entries the tables of an endpoint have.

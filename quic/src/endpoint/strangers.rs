@@ -1,17 +1,15 @@
-//! Datagrams of no connection: first packets, other versions, stateless resets, packets of connections that are lost.
+//! Datagrams of no connection: other versions, stateless resets, packets of connections that are lost. First packets go on
+//! to be admitted.
 
-use super::accept::transport_parameters;
+use super::answers;
 use super::ids::ID_LEN;
-use super::networks::Network;
 use super::table::Endpoint;
 use crate::config::MIN_DATAGRAM_SIZE;
-use crate::connection::{Connection, NewConnection};
 use crate::connection_ids::stateless_reset;
-use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::header::{self, Header};
+use crate::wire::header::Header;
 use crate::wire::version::Version;
-use base::{Datagram, Instant, Side, Writer};
+use base::{Datagram, Instant};
 
 impl<T: Default> Endpoint<T> {
     /// A datagram of no connection: a first packet, something of another version, a reset, or nothing.
@@ -22,57 +20,13 @@ impl<T: Default> Endpoint<T> {
             return;
         }
         match Header::decode(datagram.payload, ID_LEN) {
-            Ok(Header::Initial(long)) => self.accept(now, datagram, long.destination, long.source),
+            Ok(Header::Initial(long)) => self.admit(now, datagram, &long),
             Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
                 self.negotiate_version(&datagram, destination, source);
             }
             Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
             _ => {}
         }
-    }
-
-    /// RFC 9000 section 7: a client's first packet.
-    fn accept(&mut self, now: Instant, datagram: Datagram<'_>, destination: ConnectionId, source: ConnectionId) {
-        let Some(tls) = self.config.server.clone() else { return };
-        // RFC 9000 s14.1 and s7.2: too small a datagram or too short an ID is no first packet. A full table drops before
-        // any key is derived.
-        if datagram.payload.len() < MIN_DATAGRAM_SIZE
-            || destination.len() < 8
-            || self.handshaking >= self.config.max_handshaking
-        {
-            return;
-        }
-        let network = Network::of(datagram.four_tuple.remote.ip());
-        if self.networks.count(network) >= self.config.max_handshaking_per_network {
-            return;
-        }
-        let Some(index) = self.reserve() else { return };
-        let local_id = self.ids.issue(index, &mut *self.random);
-        let reset_token = self.reset_token(&local_id);
-        let config = self.config.connection.clone();
-        let parameters = transport_parameters(&config, Side::Server, destination, local_id, Some(reset_token));
-        let session = tls::quic::server(tls, parameters.encode(Side::Server, self.grease()));
-        let mut connection = Connection::new(
-            now,
-            NewConnection {
-                side: Side::Server,
-                config,
-                session,
-                initial_suite: self.config.provider.initial,
-                original_destination: destination,
-                local_id,
-                peer_id: source,
-                four_tuple: datagram.four_tuple,
-            },
-        );
-        let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
-        connection.receive(&mut turn, datagram);
-        if connection.stats().packets_received == 0 {
-            // Nothing in it could be opened: no connection has begun, and nothing is kept.
-            self.slots.give_back(index);
-            return;
-        }
-        self.begin(index, connection, Some((destination, network)));
     }
 
     /// RFC 9000 section 6.1. Only a datagram as large as a first one is answered, so the answer is never larger.
@@ -82,18 +36,14 @@ impl<T: Default> Endpoint<T> {
         destination: core::ops::Range<usize>,
         source: core::ops::Range<usize>,
     ) {
-        if self.config.server.is_none() || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
+        let is_answered = self.config.server.is_some() && self.is_accepting;
+        if !is_answered || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
             return;
         }
         let destination = datagram.payload.get(destination).unwrap_or(&[]);
         let source = datagram.payload.get(source).unwrap_or(&[]);
         let [random] = base::random::array(&mut *self.random);
-        let mut answer = alloc::vec![0; MIN_DATAGRAM_SIZE];
-        let mut writer = Writer::new(&mut answer);
-        // RFC 9000 s17.2.1: the answer goes to whoever the packet was from, so its IDs change places.
-        if header::encode_version_negotiation(&mut writer, random, source, destination, &[Version::V1]).is_ok() {
-            let len = writer.position();
-            answer.truncate(len);
+        if let Some(answer) = answers::version_negotiation(random, destination, source) {
             self.replies.push(datagram.four_tuple, answer);
         }
     }

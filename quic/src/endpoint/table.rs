@@ -5,7 +5,8 @@ use super::ids::{ID_LEN, IdCodec, MAX_INDEX};
 use super::networks::Networks;
 use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
-use super::stats::{EndpointStats, Held};
+use super::stats::{EndpointStats, Held, Strangers};
+use super::token::Tokens;
 use crate::connection::Connection;
 use crate::connection_ids::stateless_reset;
 use crate::turn::{Scratch, Turn};
@@ -23,6 +24,9 @@ pub struct Endpoint<T = ()> {
     pub(super) random: Box<dyn Random + Send>,
     pub(super) ids: IdCodec,
     reset_secret: Secret,
+    pub(super) tokens: Tokens,
+    /// A server takes new connections.
+    pub(super) is_accepting: bool,
     pub(super) slots: Slots<T>,
     pub(super) handshaking: usize,
     pub(super) networks: Networks,
@@ -42,6 +46,7 @@ pub struct Endpoint<T = ()> {
     /// The connection that was told to be ready last: once its events were polled, it may be over.
     pub(super) told: Option<u32>,
     pub(super) replies: Replies,
+    pub(super) strangers: Strangers,
     pub(super) scratch: Scratch,
 }
 
@@ -53,11 +58,17 @@ impl<T: Default> Endpoint<T> {
             let drawn: [u8; 32] = base::random::array(&mut *random);
             Secret::new(&drawn)
         });
+        let token_secret = config.token_secret.clone().unwrap_or_else(|| {
+            crypto::hkdf::expand_label_secret(config.provider.initial.hash, &reset_secret, b"retry tokens", &[])
+        });
+        let tokens = Tokens::new(config.provider.initial, token_secret, config.retry_token_lifetime);
         Endpoint {
             config,
             random,
             ids,
             reset_secret,
+            tokens,
+            is_accepting: true,
             slots: Slots::new(),
             handshaking: 0,
             networks: Networks::default(),
@@ -70,6 +81,7 @@ impl<T: Default> Endpoint<T> {
             have_events: VecDeque::new(),
             told: None,
             replies: Replies::default(),
+            strangers: Strangers::default(),
             scratch: Scratch::default(),
         }
     }
@@ -113,12 +125,13 @@ impl<T> Endpoint<T> {
             networks: self.networks.len(),
             queued: self.touched.len() + self.may_transmit.len() + self.have_events.len() + self.replies.len(),
         };
-        EndpointStats { held }
+        EndpointStats { held, strangers: self.strangers }
     }
 
-    /// Stops accepting connections; those there are go on.
-    pub fn stop_accepting(&mut self) {
-        self.config.server = None;
+    /// Stops accepting connections; those there are go on. A client that comes now is told so at once (RFC 9000 section
+    /// 5.2.2).
+    pub const fn stop_accepting(&mut self) {
+        self.is_accepting = false;
     }
 
     /// Chance for what keeps peers used to the unknown.
