@@ -1,6 +1,7 @@
 //! How an endpoint's connections begin.
 
 use super::admission::OnIncoming;
+use super::id_layout::{IdLayout, IdLayoutError};
 use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::transport_parameters::TransportParameters;
@@ -26,6 +27,8 @@ pub struct EndpointConfig {
     /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
     /// from behind one NAT at 100 ms.
     pub max_handshaking_per_network: usize,
+    /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
+    pub ids: IdLayout,
     /// What stateless reset tokens are made of (RFC 9000 section 10.3.2). An endpoint that is to reset connections of its
     /// own former life is given the same secret again; `None` draws one.
     pub reset_secret: Option<Secret>,
@@ -41,11 +44,7 @@ pub struct EndpointConfig {
 
 impl EndpointConfig {
     /// An endpoint that accepts connections if `server` is given.
-    pub const fn new(
-        provider: Provider,
-        connection: Arc<Config>,
-        server: Option<Arc<tls::ServerConfig>>,
-    ) -> EndpointConfig {
+    pub fn new(provider: Provider, connection: Arc<Config>, server: Option<Arc<tls::ServerConfig>>) -> EndpointConfig {
         EndpointConfig {
             provider,
             connection,
@@ -53,11 +52,20 @@ impl EndpointConfig {
             max_connections: 100_000,
             max_handshaking: 4_096,
             max_handshaking_per_network: 1_024,
+            ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,
             token_secret: None,
             retry_token_lifetime: Duration::from_secs(10),
         }
+    }
+
+    /// Whether an endpoint can be made of this.
+    ///
+    /// # Errors
+    /// `ids` cannot tell `max_connections` apart.
+    pub fn check(&self) -> Result<(), IdLayoutError> {
+        self.ids.check_capacity(self.max_connections)
     }
 }
 

@@ -50,7 +50,7 @@ impl<T: Default> Endpoint<T> {
             Shown::Nothing | Shown::Invalid => None,
         };
         // RFC 9000 s7.2: too short an ID is not a client's own choice.
-        if original_destination.is_none() && long.destination.len() < 8 {
+        if shown == Shown::Nothing && long.destination.len() < 8 {
             return;
         }
         let incoming = Incoming {

@@ -2,7 +2,6 @@
 
 use super::accept::{HandshakeIds, transport_parameters};
 use super::event::EndpointEvent;
-use super::ids::ID_LEN;
 use super::slots::ConnectionHandle;
 use super::table::Endpoint;
 use crate::connection::{Connection, NewConnection};
@@ -10,7 +9,7 @@ use crate::error::ConnectError;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header;
 use alloc::sync::Arc;
-use base::{Datagram, Ecn, FourTuple, Instant, Machine, Side, Transmit};
+use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
 
 impl<T: Default> Endpoint<T> {
     /// Begins a connection to a server. Its fate is told by its events.
@@ -22,8 +21,9 @@ impl<T: Default> Endpoint<T> {
         four_tuple: FourTuple,
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
-        let original_destination = ConnectionId::new(&base::random::array::<ID_LEN>(&mut *self.random))
-            .expect("our IDs are no longer than IDs may be");
+        // RFC 9000 s7.2: at least eight bytes that nobody can predict.
+        let original_destination =
+            ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");
         let local_id = self.ids.issue(index, &mut *self.random);
         let config = self.config.connection.clone();
         let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
@@ -106,22 +106,21 @@ impl<T> Endpoint<T> {
 
     /// The connection a datagram is for. Datagrams come in runs to the same connection, and only the first one's ID is read.
     fn route(&mut self, payload: &[u8]) -> Option<u32> {
-        let short = header::short_destination::<ID_LEN>(payload);
+        let short = header::short_destination(payload, self.ids.len());
         if let (Some(id), Some((last, index))) = (short, self.last_route)
-            && id == last
+            && last.is(id)
         {
             return Some(index);
         }
         let index = self.find(payload)?;
-        self.last_route = short.map(|id| (id, index));
+        self.last_route = short.and_then(ConnectionId::new).map(|id| (id, index));
         Some(index)
     }
 
     fn find(&self, payload: &[u8]) -> Option<u32> {
-        let id = header::destination_connection_id(payload, ID_LEN)?;
-        let by_index = self
-            .ids
-            .index(id)
+        let id = header::destination_connection_id(payload, self.ids.len())?;
+        let by_index = self.ids.read(id).filter(|named| named.worker == self.ids.worker()).map(|named| named.index);
+        let by_index = by_index
             .filter(|index| self.slots.connection(*index).is_some_and(|connection| connection.has_local_id(id)));
         by_index.or_else(|| self.chosen_by_clients.get(&ConnectionId::new(id)?).copied())
     }
@@ -157,6 +156,10 @@ impl<T: Default> Machine for Endpoint<T> {
             }
         }
         None
+    }
+
+    fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
+        self.handover.pop()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -91,10 +91,20 @@ impl<T> Endpoint<T> {
 
     fn issue_ids(&mut self, index: u32) {
         while self.connection_at(index).is_some_and(Connection::wants_local_id) {
-            let id = self.ids.issue(index, &mut *self.random);
+            let id = self.fresh_id(index);
             let token = self.reset_token(&id);
             if let Some(connection) = &mut self.slots.get_mut(index).connection {
                 connection.issue_local_id(id, token);
+            }
+        }
+    }
+
+    /// An ID that the connection does not have. With short ones, chance may draw one again.
+    fn fresh_id(&mut self, index: u32) -> ConnectionId {
+        loop {
+            let id = self.ids.issue(index, &mut *self.random);
+            if !self.connection_at(index).is_some_and(|connection| connection.has_local_id(id.as_slice())) {
+                return id;
             }
         }
     }

@@ -7,6 +7,10 @@ pub struct EndpointStats {
     pub held: Held,
     /// What became of first packets.
     pub strangers: Strangers,
+    /// Datagrams of other workers' connections that the driver took.
+    pub handed_over: u64,
+    /// Those that were dropped because too many waited.
+    pub handover_dropped: u64,
 }
 
 /// What became of clients' first packets.

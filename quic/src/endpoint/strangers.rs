@@ -2,7 +2,7 @@
 //! to be admitted.
 
 use super::answers;
-use super::ids::ID_LEN;
+use super::ids::Named;
 use super::table::Endpoint;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
@@ -19,7 +19,7 @@ impl<T: Default> Endpoint<T> {
         if self.is_reset(now, datagram.payload) {
             return;
         }
-        match Header::decode(datagram.payload, ID_LEN) {
+        match Header::decode(datagram.payload, self.ids.len()) {
             Ok(Header::Initial(long)) => self.admit(now, datagram, &long),
             Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
                 self.negotiate_version(&datagram, destination, source);
@@ -63,8 +63,12 @@ impl<T: Default> Endpoint<T> {
         true
     }
 
-    /// A packet of a connection we do not have: the peer is told.
+    /// A packet of a connection we do not have: it is another worker's, or the peer is told.
     fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
+        let named = self.ids.read(destination.as_slice());
+        if let Some(Named { worker, .. }) = named.filter(|named| named.worker != self.ids.worker()) {
+            return self.handover.push(worker, datagram);
+        }
         if self.replies.may_reset(now) {
             let token = self.reset_token(&destination);
             if let Some(answer) = stateless_reset::encode_reset(datagram.payload.len(), &mut *self.random, token) {

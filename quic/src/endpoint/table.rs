@@ -1,7 +1,8 @@
 //! The state of an endpoint: its connections, and the tables by which a datagram finds one of them.
 
 use super::accept::EndpointConfig;
-use super::ids::{ID_LEN, IdCodec, MAX_INDEX};
+use super::handover::Handover;
+use super::ids::IdCodec;
 use super::networks::Networks;
 use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
@@ -39,21 +40,28 @@ pub struct Endpoint<T = ()> {
     /// Connections that took input since they were settled.
     pub(super) touched: Vec<u32>,
     /// The destination of the datagram before, if it had a short header, and whose it is. Good until connections are settled.
-    pub(super) last_route: Option<([u8; ID_LEN], u32)>,
+    pub(super) last_route: Option<(ConnectionId, u32)>,
     pub(super) may_transmit: VecDeque<u32>,
     /// Connections that have events, and places whose value is to be given back.
     pub(super) have_events: VecDeque<u32>,
     /// The connection that was told to be ready last: once its events were polled, it may be over.
     pub(super) told: Option<u32>,
     pub(super) replies: Replies,
+    pub(super) handover: Handover,
     pub(super) strangers: Strangers,
     pub(super) scratch: Scratch,
 }
 
 impl<T: Default> Endpoint<T> {
     /// An endpoint without connections. `now` begins its time.
+    ///
+    /// # Panics
+    /// If [`EndpointConfig::check`] has something against the configuration.
     pub fn new(now: Instant, config: EndpointConfig, mut random: Box<dyn Random + Send>) -> Endpoint<T> {
-        let ids = IdCodec::new(config.provider.initial, &mut *random);
+        if let Err(error) = config.check() {
+            panic!("{error}");
+        }
+        let ids = IdCodec::new(&config.ids, config.provider.initial, &mut *random);
         let reset_secret = config.reset_secret.clone().unwrap_or_else(|| {
             let drawn: [u8; 32] = base::random::array(&mut *random);
             Secret::new(&drawn)
@@ -81,6 +89,7 @@ impl<T: Default> Endpoint<T> {
             have_events: VecDeque::new(),
             told: None,
             replies: Replies::default(),
+            handover: Handover::default(),
             strangers: Strangers::default(),
             scratch: Scratch::default(),
         }
@@ -123,9 +132,14 @@ impl<T> Endpoint<T> {
             chosen_by_clients: self.chosen_by_clients.len(),
             reset_tokens: self.reset_tokens.len(),
             networks: self.networks.len(),
-            queued: self.touched.len() + self.may_transmit.len() + self.have_events.len() + self.replies.len(),
+            queued: self.touched.len()
+                + self.may_transmit.len()
+                + self.have_events.len()
+                + self.replies.len()
+                + self.handover.len(),
         };
-        EndpointStats { held, strangers: self.strangers }
+        let (handed_over, handover_dropped) = self.handover.counts();
+        EndpointStats { held, strangers: self.strangers, handed_over, handover_dropped }
     }
 
     /// Stops accepting connections; those there are go on. A client that comes now is told so at once (RFC 9000 section
@@ -144,7 +158,7 @@ impl<T> Endpoint<T> {
         if self.slots.occupied() >= self.config.max_connections {
             return None;
         }
-        self.slots.reserve(MAX_INDEX)
+        self.slots.reserve(self.ids.capacity())
     }
 
     /// The token with which this endpoint resets whoever sends to `id` when its connection is lost.
