@@ -81,6 +81,8 @@ struct Connection {
 struct State {
     established: bool,
     going_away: bool,
+    /// Nothing more is asked on it, and all that was answered has arrived.
+    flushed: bool,
     ending: Option<Ending>,
     /// Counts up whenever streams become available.
     streams_available: u64,
@@ -319,7 +321,14 @@ impl Link {
         connections.iter().flatten().filter(|known| known.state.ending.is_none()).map(|known| known.handle).collect()
     }
 
-    /// Wakes the caller when the last exchange, or the last connection, has ended.
+    /// Whether every connection that is open was told to end, and has delivered all that it had.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let connections = self.connections.borrow();
+        let mut open = connections.iter().flatten().filter(|known| known.state.ending.is_none());
+        open.all(|known| known.state.flushed)
+    }
+
+    /// Wakes the caller when the last exchange, or a connection, has ended, or when one is flushed.
     pub(crate) fn wait_idle(&self, context: &Context<'_>) {
         let mut idle = self.idle.borrow_mut();
         if !idle.iter().any(|waker| waker.will_wake(context.waker())) {
@@ -370,7 +379,9 @@ impl Link {
                 }
                 EndpointEvent::Migrated(handle) => self.on_move_end(handle, true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(handle, false),
+                EndpointEvent::Flushed(handle) => self.on_flushed(handle),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(handle, reason),
+                EndpointEvent::Drained(..) => {}
             }
         }
         if self.is_refused() {
@@ -400,6 +411,11 @@ impl Link {
             let remote = connection.four_tuple().remote;
             self.connection(handle, |known| known.remote = remote);
         }
+    }
+
+    fn on_flushed(&self, handle: ConnectionHandle) {
+        self.connection(handle, |connection| connection.state.flushed = true);
+        self.wake_idle();
     }
 
     fn on_http(&self, handle: ConnectionHandle, event: Event) {

@@ -432,7 +432,8 @@ fn a_server_of_another_protocol() -> Result<(), Error> {
         let config =
             quic::EndpointConfig::new(crypto_ring::PROVIDER, Default::default(), Some(std::sync::Arc::new(tls)));
         let random = Box::new(crypto_ring::SystemRandom::new());
-        let endpoint = Rc::new(RefCell::new(quic::Endpoint::new(runtime::clock::now(), config, random)));
+        let endpoint: quic::Endpoint = quic::Endpoint::new(runtime::clock::now(), config, random);
+        let endpoint = Rc::new(RefCell::new(endpoint));
         let socket = runtime::UdpSocket::bind("127.0.0.1:0".parse().expect("an address")).expect("a socket");
         let address = socket.local_address();
         let (driver, _notice) = runtime::Driver::new(&handle, vec![socket], endpoint, |_, _| {}).expect("a driver");

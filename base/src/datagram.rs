@@ -1,5 +1,6 @@
 //! UDP datagrams as they enter and leave a [`Machine`](crate::Machine).
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 /// The two addresses of a path (RFC 9000 section 9: a path is a pair of addresses as seen by one endpoint).
@@ -47,6 +48,31 @@ pub struct Datagram<'a> {
     pub ecn: Ecn,
     /// The UDP payload.
     pub payload: &'a mut [u8],
+}
+
+/// A datagram that owns its payload: one that goes to another thread, or waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedDatagram {
+    /// As in [`Datagram`].
+    pub four_tuple: FourTuple,
+    /// As in [`Datagram`].
+    pub ecn: Ecn,
+    /// The UDP payload.
+    pub payload: Vec<u8>,
+}
+
+impl OwnedDatagram {
+    /// The datagram, to be received.
+    pub fn borrow(&mut self) -> Datagram<'_> {
+        Datagram { four_tuple: self.four_tuple, ecn: self.ecn, payload: &mut self.payload }
+    }
+}
+
+impl From<&Datagram<'_>> for OwnedDatagram {
+    fn from(datagram: &Datagram<'_>) -> OwnedDatagram {
+        let Datagram { four_tuple, ecn, payload } = datagram;
+        OwnedDatagram { four_tuple: *four_tuple, ecn: *ecn, payload: payload.to_vec() }
+    }
 }
 
 /// What `transmit` wrote to the buffer: one datagram, or several of equal size to be sent in one system call (GSO).

@@ -25,7 +25,7 @@ pub mod wheel;
 pub mod writer;
 
 pub use bytes::{Buffer, Bytes};
-pub use datagram::{Datagram, Ecn, FourTuple, Transmit};
+pub use datagram::{Datagram, Ecn, FourTuple, OwnedDatagram, Transmit};
 pub use duplex::{Duplex, DuplexEnd, StreamMemory};
 pub use machine::Machine;
 pub use random::Random;

@@ -11,7 +11,7 @@
 //! - Each call does bounded work.
 //! - The same calls with the same arguments give the same bytes.
 
-use crate::{Datagram, Instant, Transmit};
+use crate::{Datagram, Instant, OwnedDatagram, Transmit};
 
 /// A protocol endpoint, driven from outside.
 pub trait Machine {
@@ -26,4 +26,10 @@ pub trait Machine {
 
     /// The deadline has come.
     fn on_timeout(&mut self, now: Instant);
+
+    /// The next datagram that is not for this machine but for that of another worker, and its number. Machines that have no
+    /// others beside them never have one.
+    fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
+        None
+    }
 }

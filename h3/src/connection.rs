@@ -121,6 +121,11 @@ impl Connection {
         self.shared.events.pop_front()
     }
 
+    /// Whether `poll_event` has something.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.shared.events.is_empty()
+    }
+
     /// The last request that was refused before the application heard of it, and why: for logs.
     pub const fn last_refused(&self) -> Option<(StreamId, Violation)> {
         self.last_refused

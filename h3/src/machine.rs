@@ -1,7 +1,9 @@
 //! HTTP/3 endpoints as one machine: a QUIC endpoint, and an HTTP/3 connection on each of its connections.
 //!
 //! A driver runs it like any [`base::Machine`]. The application asks [`Endpoint::poll_event`] what happened and works with
-//! a connection through [`Endpoint::with`].
+//! a connection through [`Endpoint::with`]. Everything about a connection stands in one place, the QUIC endpoint's: the
+//! transport's connection, HTTP/3's, and the value that the application keeps for it. Events wait where they came to be; the
+//! one queue here names the connections that have some.
 
 use crate::config::Config;
 use crate::connection::Connection;
@@ -9,15 +11,13 @@ use crate::error_code;
 use crate::event::Event;
 use crate::over_quic::OverQuic;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use base::{Datagram, FourTuple, Instant, Machine, Side, Transmit};
 use quic::{CloseReason, ConnectError, ConnectionHandle};
 
 /// What happened on one of the connections.
 #[derive(Debug)]
-pub enum EndpointEvent {
+pub enum EndpointEvent<U = ()> {
     /// The handshake is complete: requests can be made.
     Established(ConnectionHandle),
     /// A migration that was asked for is done: all is sent from the new address.
@@ -26,39 +26,41 @@ pub enum EndpointEvent {
     MigrationFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
-    /// The connection is over; nothing of it follows.
+    /// After GOAWAY (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been acknowledged: the
+    /// connection can be closed without loss. Told once.
+    Flushed(ConnectionHandle),
+    /// The connection is over; nothing of it follows but `Drained`.
     Closed(ConnectionHandle, CloseReason),
+    /// The connection is forgotten, and its handle means nothing any more. Told once for every connection, with what the
+    /// application kept for it.
+    Drained(ConnectionHandle, U),
 }
 
-/// A QUIC endpoint that speaks HTTP/3 on every connection.
-pub struct Endpoint {
-    quic: quic::Endpoint,
+/// A QUIC endpoint that speaks HTTP/3 on every connection. `U` is what the application keeps for each: made by
+/// `U::default()` when a connection begins, and given back with [`EndpointEvent::Drained`].
+pub struct Endpoint<U = ()> {
+    quic: quic::Endpoint<Kept<U>>,
     config: Config,
-    /// By index of the handle; with it, whose it is.
-    connections: Vec<Option<Slot>>,
-    events: VecDeque<EndpointEvent>,
+    /// The connection whose events are being told, and an event of its transport that comes after those of HTTP/3.
+    current: Option<(ConnectionHandle, Option<quic::Event>)>,
 }
 
-struct Slot {
-    handle: ConnectionHandle,
-    http: Box<Connection>,
+/// What the QUIC endpoint keeps for each of its connections.
+#[derive(Debug, Default)]
+pub struct Kept<U> {
+    /// From the moment at which the handshake is complete.
+    http: Option<Box<Connection>>,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<CloseReason>,
+    /// The transport was asked to tell when all is acknowledged.
+    asked_for_flushed: bool,
+    value: U,
 }
 
-impl Slot {
-    /// Moves what happened to the endpoint's events.
-    fn take_events(&mut self, events: &mut VecDeque<EndpointEvent>) {
-        while let Some(event) = self.http.poll_event() {
-            events.push_back(EndpointEvent::Http(self.handle, event));
-        }
-    }
-}
-
-impl Endpoint {
+impl<U: Default> Endpoint<U> {
     /// On top of `quic`, whose TLS configurations offer `h3` as their protocol.
-    pub fn new(quic: quic::Endpoint, config: Config) -> Endpoint {
-        Endpoint { quic, config, connections: Vec::new(), events: VecDeque::new() }
+    pub const fn new(quic: quic::Endpoint<Kept<U>>, config: Config) -> Endpoint<U> {
+        Endpoint { quic, config, current: None }
     }
 
     /// Begins a connection to a server.
@@ -73,22 +75,43 @@ impl Endpoint {
     }
 
     /// The QUIC endpoint below.
-    pub const fn quic(&self) -> &quic::Endpoint {
+    pub const fn quic(&self) -> &quic::Endpoint<Kept<U>> {
         &self.quic
     }
 
     /// The QUIC endpoint below, to be worked with.
-    pub const fn quic_mut(&mut self) -> &mut quic::Endpoint {
+    pub const fn quic_mut(&mut self) -> &mut quic::Endpoint<Kept<U>> {
         &mut self.quic
     }
 
-    /// What happened, oldest first.
-    pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent> {
-        while self.events.is_empty() {
-            let handle = self.quic.poll_ready()?;
-            self.advance(now, handle);
+    /// What the application keeps for a connection, until it was given back.
+    pub fn value(&self, handle: ConnectionHandle) -> Option<&U> {
+        self.quic.value(handle).map(|kept| &kept.value)
+    }
+
+    /// The same, to be changed.
+    pub fn value_mut(&mut self, handle: ConnectionHandle) -> Option<&mut U> {
+        self.quic.value_mut(handle).map(|kept| &mut kept.value)
+    }
+
+    /// What happened: of one connection in order, and connections by turns.
+    pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent<U>> {
+        loop {
+            while let Some((handle, waiting)) = self.current.take() {
+                match self.advance(now, handle, waiting) {
+                    Advance::Told(event, waiting) => {
+                        self.current = Some((handle, waiting));
+                        return Some(event);
+                    }
+                    Advance::Waiting(waiting) => self.current = Some((handle, waiting)),
+                    Advance::Done => {}
+                }
+            }
+            match self.quic.poll_event()? {
+                quic::EndpointEvent::Ready(handle) => self.current = Some((handle, None)),
+                quic::EndpointEvent::Drained(handle, kept) => return Some(EndpointEvent::Drained(handle, kept.value)),
+            }
         }
-        self.events.pop_front()
     }
 
     /// Works with one connection: `call` gets its HTTP/3 side and the transport to pass to it. `None` if the connection is
@@ -99,105 +122,125 @@ impl Endpoint {
         handle: ConnectionHandle,
         call: impl FnOnce(&mut Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
-        let slot = self.connections.get_mut(handle.index())?.as_mut().filter(|slot| slot.handle == handle)?;
-        let connection = self.quic.connection_mut(handle)?;
-        let result = call(&mut slot.http, &mut OverQuic::new(connection, now));
-        slot.take_events(&mut self.events);
-        self.forget_if_read(handle);
+        let (connection, kept) = self.quic.parts_mut(handle)?;
+        let result = call(kept.http.as_deref_mut()?, &mut OverQuic::new(connection, now));
+        kept.look_for_shutdown(connection);
+        if kept.has_events() || connection.has_events() {
+            self.quic.mark_ready(handle);
+        }
         Some(result)
     }
 
-    /// Brings the events of one QUIC connection to its HTTP/3 connection.
-    fn advance(&mut self, now: Instant, handle: ConnectionHandle) {
-        while let Some(connection) = self.quic.connection_mut(handle) {
-            let slot = self.connections.get_mut(handle.index()).and_then(Option::as_mut);
-            let event = match slot.filter(|slot| slot.handle == handle) {
-                Some(slot) => {
-                    let event = deliver_streams(&mut slot.http, connection, now);
-                    slot.take_events(&mut self.events);
-                    event
-                }
-                None => connection.poll_event(),
-            };
-            match event {
-                Some(quic::Event::Established) => self.establish(now, handle),
-                Some(quic::Event::Closed(reason)) => self.closed(now, handle, reason),
-                Some(quic::Event::Migrated(_)) => self.events.push_back(EndpointEvent::Migrated(handle)),
-                Some(quic::Event::MigrationFailed(_)) => self.events.push_back(EndpointEvent::MigrationFailed(handle)),
-                Some(quic::Event::Confirmed | quic::Event::Stream(_)) => {}
-                None => break,
-            }
+    /// One step of telling what happened on a connection. What HTTP/3 has made of the streams is told before what the
+    /// transport told after it.
+    fn advance(&mut self, now: Instant, handle: ConnectionHandle, waiting: Option<quic::Event>) -> Advance<U> {
+        let Some((connection, kept)) = self.quic.parts_mut(handle) else { return Advance::Done };
+        if let Some(event) = kept.http.as_deref_mut().and_then(Connection::poll_event) {
+            return Advance::Told(EndpointEvent::Http(handle, event), waiting);
         }
-        self.forget_if_read(handle);
-    }
-
-    /// The connection was over before, and all that had come has been read since.
-    fn forget_if_read(&mut self, handle: ConnectionHandle) {
-        let slot = self.connections.get_mut(handle.index()).and_then(Option::as_mut);
-        if let Some(slot) =
-            slot.filter(|slot| slot.handle == handle && slot.closed.is_some() && !slot.http.has_unread())
-            && let Some(reason) = slot.closed.take()
-        {
-            if let Some(connection) = self.quic.connection_mut(handle) {
-                connection.hold(false);
-            }
-            self.forget(handle, reason);
+        if let Some(reason) = kept.take_closed() {
+            self.quic.hold(handle, false);
+            return Advance::Told(EndpointEvent::Closed(handle, reason), waiting);
         }
-    }
-
-    fn establish(&mut self, now: Instant, handle: ConnectionHandle) {
-        let Some(side) = self.quic.connection(handle).map(quic::Connection::side) else { return };
-        let http = match side {
-            Side::Client => Connection::client(self.config.clone()),
-            Side::Server => Connection::server(self.config.clone()),
+        let event = match waiting {
+            None => return kept.advance(connection, now),
+            Some(quic::Event::Established) => {
+                kept.establish(connection, self.config.clone(), now);
+                EndpointEvent::Established(handle)
+            }
+            Some(quic::Event::Closed(reason)) => {
+                kept.on_closed(connection.side(), reason);
+                // Until it is read, what arrived stays.
+                self.quic.hold(handle, true);
+                return Advance::Waiting(None);
+            }
+            Some(quic::Event::Flushed) => EndpointEvent::Flushed(handle),
+            Some(quic::Event::Migrated(_)) => EndpointEvent::Migrated(handle),
+            Some(quic::Event::MigrationFailed(_)) => EndpointEvent::MigrationFailed(handle),
+            Some(quic::Event::Confirmed | quic::Event::Stream(..)) => return Advance::Waiting(None),
         };
-        if self.connections.len() <= handle.index() {
-            self.connections.resize_with(handle.index() + 1, || None);
+        Advance::Told(event, None)
+    }
+}
+
+/// One step of telling what happened on a connection.
+enum Advance<U> {
+    /// This is told; then comes an event of the transport, if there is one.
+    Told(EndpointEvent<U>, Option<quic::Event>),
+    /// There may be more: what HTTP/3 has to tell, then this.
+    Waiting(Option<quic::Event>),
+    /// There is no more for now.
+    Done,
+}
+
+impl<U> Kept<U> {
+    /// Whether there is something to tell that the transport does not know of.
+    fn has_events(&self) -> bool {
+        self.is_read_to_the_end() || self.http.as_ref().is_some_and(|http| http.has_events())
+    }
+
+    /// Brings the events of streams to HTTP/3, up to one that is about the connection.
+    fn advance<V>(&mut self, connection: &mut quic::Connection, now: Instant) -> Advance<V> {
+        let event = loop {
+            match connection.poll_event() {
+                Some(quic::Event::Stream(event, _)) => {
+                    // Before HTTP/3 is there, the application has no streams.
+                    if let Some(http) = &mut self.http {
+                        deliver(http, &mut OverQuic::new(connection, now), event);
+                    }
+                }
+                event => break event,
+            }
+        };
+        self.look_for_shutdown(connection);
+        let is_more = event.is_some() || self.has_events() || connection.has_events();
+        if is_more { Advance::Waiting(event) } else { Advance::Done }
+    }
+
+    fn establish(&mut self, connection: &mut quic::Connection, config: Config, now: Instant) {
+        let mut http = Box::new(match connection.side() {
+            Side::Client => Connection::client(config),
+            Side::Server => Connection::server(config),
+        });
+        http.on_connected(&mut OverQuic::new(connection, now));
+        self.http = Some(http);
+    }
+
+    /// RFC 9114 section 5.2: both sides know that no request follows, and the last exchange has ended. What is left is that
+    /// the peer has it all.
+    fn look_for_shutdown(&mut self, connection: &mut quic::Connection) {
+        if !self.asked_for_flushed && self.http.as_ref().is_some_and(|http| http.is_drained()) {
+            self.asked_for_flushed = true;
+            connection.request_flushed();
         }
-        if let Some(place) = self.connections.get_mut(handle.index()) {
-            *place = Some(Slot { handle, http: Box::new(http), closed: None });
-        }
-        self.events.push_back(EndpointEvent::Established(handle));
-        self.with(now, handle, |http, transport| http.on_connected(transport));
     }
 
     /// The connection is over. A client still reads what arrived before: a server may close as soon as the last byte of its
     /// response is acknowledged. A server has nobody left to answer.
-    fn closed(&mut self, now: Instant, handle: ConnectionHandle, reason: CloseReason) {
-        let slot = self.connections.get_mut(handle.index()).and_then(Option::as_mut);
-        if let Some(slot) = slot.filter(|slot| slot.handle == handle && slot.http.has_unread())
-            && let Some(connection) = self.quic.connection_mut(handle).filter(|one| one.side() == Side::Client)
-        {
-            connection.hold(true);
-            let code = match &reason {
-                CloseReason::PeerApplication { code, .. } => *code,
-                _ => error_code::H3_REQUEST_CANCELLED,
-            };
-            slot.http.on_transport_over(code);
-            slot.closed = Some(reason);
-            self.with(now, handle, |_, _| ());
-            return;
+    fn on_closed(&mut self, side: Side, reason: CloseReason) {
+        let code = match &reason {
+            CloseReason::PeerApplication { code, .. } => *code,
+            _ => error_code::H3_REQUEST_CANCELLED,
+        };
+        match &mut self.http {
+            Some(http) if side == Side::Client && http.has_unread() => http.on_transport_over(code),
+            _ => self.http = None,
         }
-        self.forget(handle, reason);
+        self.closed = Some(reason);
     }
 
-    fn forget(&mut self, handle: ConnectionHandle, reason: CloseReason) {
-        if let Some(place) = self.connections.get_mut(handle.index())
-            && place.as_ref().is_some_and(|slot| slot.handle == handle)
-        {
-            *place = None;
-        }
-        self.events.push_back(EndpointEvent::Closed(handle, reason));
+    /// Whether the connection was over before, and all that had come has been read since.
+    fn is_read_to_the_end(&self) -> bool {
+        self.closed.is_some() && !self.http.as_ref().is_some_and(|http| http.has_unread())
     }
-}
 
-/// Brings the events of streams to `http`, up to one that is about the connection.
-fn deliver_streams(http: &mut Connection, connection: &mut quic::Connection, now: Instant) -> Option<quic::Event> {
-    loop {
-        match connection.poll_event()? {
-            quic::Event::Stream(event) => deliver(http, &mut OverQuic::new(connection, now), event),
-            event => return Some(event),
+    /// Why the connection is over, once all that had come has been read.
+    fn take_closed(&mut self) -> Option<CloseReason> {
+        if !self.is_read_to_the_end() {
+            return None;
         }
+        self.http = None;
+        self.closed.take()
     }
 }
 
@@ -214,7 +257,7 @@ fn deliver(http: &mut Connection, transport: &mut OverQuic<'_>, event: quic::Str
     }
 }
 
-impl Machine for Endpoint {
+impl<U: Default> Machine for Endpoint<U> {
     fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.quic.receive(now, datagram);
     }

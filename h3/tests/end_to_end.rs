@@ -3,9 +3,9 @@
 
 mod support;
 
-use base::{Duration, Machine, VarInt};
+use base::{Duration, Instant, Machine, VarInt};
 use quic::CloseReason;
-use sim::LinkConfig;
+use sim::{LinkConfig, Stop, World};
 use support::{Ask, complete, pair};
 
 #[test]
@@ -64,7 +64,53 @@ fn what_arrived_before_a_close_can_still_be_read() {
     host.on_timeout(now);
     assert_eq!(host.completed, 1);
     assert!(matches!(host.closed[..], [CloseReason::PeerApplication { .. }]));
-    // The endpoint lets go of the connection with the next turn of its driver.
-    host.endpoint.transmit(now, &mut [0; 1500]);
-    assert!(host.endpoint.quic().is_empty());
+    assert!(host.endpoint.quic().is_empty(), "what is over and read is forgotten at once");
+    assert_eq!(host.drained.len(), 1);
+}
+
+/// A server that ends is told when its last exchange has arrived, and when its connections are forgotten: it need not look.
+#[test]
+fn a_draining_server_is_told_and_never_looks() {
+    let mut link = LinkConfig::new(Duration::from_millis(10));
+    link.loss = 0.05;
+    let (mut world, client, server) = pair(5, link, vec![Ask { upload: 1000, download: 1_000_000 }]);
+    world.run_until(Instant::ZERO + Duration::from_secs(60), |world| world.machine(server).under_way() == 1);
+    let handle = world.machine(server).handle.unwrap();
+    *world.machine_mut(server).endpoint.value_mut(handle).unwrap() = 77;
+    for _ in 0..2 {
+        assert!(world.machine(server).flushed.is_empty());
+        world.machine_mut(server).with_latest(|http, transport| http.shutdown(transport));
+        world.run_for(Duration::from_millis(50));
+    }
+    let is_flushed = |world: &mut World| !world.machine(server).flushed.is_empty();
+    assert_eq!(world.run_until(Instant::ZERO + Duration::from_secs(60), is_flushed), Stop::Condition);
+    assert_eq!((world.machine(server).completed, &world.machine(server).flushed[..]), (1, &[handle][..]));
+    // All of it is there: what the client still does after this needs nothing of the server.
+    let buffered = world.machine(server).endpoint.quic().connection(handle).unwrap().stats().buffered;
+    assert_eq!(buffered, 0);
+    let events = world.machine(server).events;
+    world.machine_mut(server).with_latest(|http, transport| http.close(transport, VarInt::from_u32(0x100), "done"));
+    world.run_for(Duration::from_secs(60));
+    let host = world.machine(server);
+    assert_eq!((&host.flushed[..], &host.drained[..]), (&[handle][..], &[(handle, 77)][..]));
+    // HTTP's end, the connection's, and that it is forgotten.
+    assert_eq!(host.events - events, 3);
+    assert_eq!((world.machine(client).completed, world.machine(client).drained.len()), (1, 1));
+}
+
+/// A connection without exchanges is flushed as soon as the peer has the notice.
+#[test]
+fn an_idle_connection_is_flushed_when_the_notice_has_arrived() {
+    let link = LinkConfig::new(Duration::from_millis(10));
+    let (mut world, client, server) = pair(6, link, vec![]);
+    world.run_for(Duration::from_secs(1));
+    for host in [client, server] {
+        world.machine_mut(host).with_latest(|http, transport| {
+            http.shutdown(transport);
+            http.shutdown(transport);
+        });
+        assert!(world.machine(host).flushed.is_empty());
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.machine(host).flushed.len(), 1);
+    }
 }

@@ -9,7 +9,7 @@
 
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId};
 use quic::stream::Read;
-use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::SeededRandom;
 use std::sync::Arc;
 
@@ -134,10 +134,10 @@ impl Pair {
             self.server.on_timeout(self.now);
             self.settle();
         }
-        while let Some(ready) = self.client.poll_ready() {
+        while let Some(EndpointEvent::Ready(ready)) = self.client.poll_event() {
             while self.client.connection_mut(ready).unwrap().poll_event().is_some() {}
         }
-        while let Some(ready) = self.server.poll_ready() {
+        while let Some(EndpointEvent::Ready(ready)) = self.server.poll_event() {
             while self.server.connection_mut(ready).unwrap().poll_event().is_some() {}
         }
         handle
@@ -149,9 +149,9 @@ impl Pair {
         let (mut pending, mut left, mut wants) = (Bytes::new(), bytes, true);
         while bytes > 0 {
             timed(&mut self.spent.writing, || {
-                while let Some(ready) = self.client.poll_ready() {
+                while let Some(EndpointEvent::Ready(ready)) = self.client.poll_event() {
                     while let Some(event) = self.client.connection_mut(ready).unwrap().poll_event() {
-                        wants |= matches!(event, Event::Stream(StreamEvent::Writable(_)));
+                        wants |= matches!(event, Event::Stream(StreamEvent::Writable(_), _));
                     }
                 }
                 while std::mem::take(&mut wants) && left > 0 {
@@ -171,10 +171,10 @@ impl Pair {
             }
             self.now += TRAVEL;
             timed(&mut spent.reading, || {
-                while let Some(ready) = self.server.poll_ready() {
+                while let Some(EndpointEvent::Ready(ready)) = self.server.poll_event() {
                     let connection = self.server.connection_mut(ready).unwrap();
                     while let Some(event) = connection.poll_event() {
-                        let Event::Stream(StreamEvent::Readable(id)) = event else { continue };
+                        let Event::Stream(StreamEvent::Readable(id), _) = event else { continue };
                         while let Ok(Read::Data(data)) = connection.read(id, 1 << 20) {
                             bytes -= data.len() as u64;
                         }

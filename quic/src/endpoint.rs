@@ -1,13 +1,40 @@
 //! Many connections behind one address: demultiplexing, accepting, connecting, and the answers to packets of no connection.
 //!
-//! The endpoint owns the connections, one timer each on the wheel, and two queues: connections that may have something to
-//! send, and connections that have events. A call costs what changed, whatever the number of connections.
+//! The endpoint owns the connections, one timer each on the wheel, what the layer above keeps for each, and two queues:
+//! connections that may have something to send, and connections that have something to tell. A call costs what changed,
+//! whatever the number of connections.
+//!
+//! | file | what |
+//! |---|---|
+//! | `slots` | the places of connections |
+//! | `table` | the state, and the tables by which a datagram finds its connection |
+//! | `settle` | what follows when something happened to a connection |
+//! | `strangers` | datagrams of no connection |
+//! | `admit` | first packets: what is decided about them, and how a server's connections begin |
+//! | `machine` | the calls of the driver and of the layer above |
 
 pub mod accept;
+mod admission;
+mod admit;
+mod answers;
+mod event;
+mod handover;
+pub mod id_layout;
 pub mod ids;
+mod machine;
 mod networks;
 pub mod reply;
+mod settle;
+mod slots;
+mod stats;
+mod strangers;
 mod table;
+mod token;
 
 pub use accept::EndpointConfig;
-pub use table::{ConnectionHandle, Endpoint};
+pub use admission::{Admission, Incoming, OnIncoming};
+pub use event::EndpointEvent;
+pub use id_layout::{IdLayout, IdLayoutError};
+pub use slots::ConnectionHandle;
+pub use stats::{EndpointStats, Held, Strangers};
+pub use table::Endpoint;

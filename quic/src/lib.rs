@@ -35,7 +35,10 @@ pub mod wire;
 
 pub use config::Config;
 pub use connection::Connection;
-pub use endpoint::{ConnectionHandle, Endpoint, EndpointConfig};
+pub use endpoint::{
+    Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, IdLayout, IdLayoutError,
+    Incoming,
+};
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use stats::Stats;

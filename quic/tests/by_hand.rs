@@ -4,7 +4,7 @@
 
 use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine, VarInt};
 use quic::stream::Read;
-use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::SeededRandom;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,9 +57,10 @@ fn settle(client: &mut Endpoint, server: &mut Endpoint, now: Instant) {
 
 /// What the server's connections have received, by connection.
 fn received(server: &mut Endpoint, into: &mut BTreeMap<ConnectionHandle, Vec<u8>>) {
-    while let Some(handle) = server.poll_ready() {
+    while let Some(event) = server.poll_event() {
+        let EndpointEvent::Ready(handle) = event else { continue };
         while let Some(event) = server.connection_mut(handle).unwrap().poll_event() {
-            let Event::Stream(StreamEvent::Readable(id)) = event else { continue };
+            let Event::Stream(StreamEvent::Readable(id), _) = event else { continue };
             while let Ok(Read::Data(bytes)) = server.connection_mut(handle).unwrap().read(id, usize::MAX) {
                 into.entry(handle).or_default().extend(bytes.iter());
             }
@@ -124,7 +125,7 @@ fn a_client_that_closes_at_once_has_completed_its_handshake() {
     let last = drain(&mut client, now);
     assert_eq!(last.len(), 1, "one datagram is enough");
     deliver(&mut server, now, last);
-    let handle = server.poll_ready().unwrap();
+    let Some(EndpointEvent::Ready(handle)) = server.poll_event() else { panic!("it has events") };
     let connection = server.connection_mut(handle).unwrap();
     let events: Vec<Event> = std::iter::from_fn(|| connection.poll_event()).collect();
     assert!(events.contains(&Event::Established), "{events:?}");

@@ -10,6 +10,7 @@
 //! the machine from outside calls [`DriverHandle::notify`] afterwards.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -18,9 +19,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use base::{Duration, FourTuple, Instant, Machine, Transmit};
+use base::{Duration, FourTuple, Instant, Machine, OwnedDatagram, Transmit};
 
 use crate::executor::{Handle, Sleep, Watched};
+use crate::handover::Handover;
 use crate::offload::MAX_SEND;
 use crate::udp::{ReceiveBatch, UdpSocket};
 
@@ -50,6 +52,9 @@ pub struct Driver<M, F> {
     machine: Rc<RefCell<M>>,
     on_progress: F,
     sockets: Vec<Bound>,
+    /// To and from the other workers, if there are any, and what has come from them and is not taken in.
+    handover: Option<Handover>,
+    handed_over: VecDeque<OwnedDatagram>,
     notice: Rc<Notice>,
     sleep: Sleep,
     batch: ReceiveBatch,
@@ -177,6 +182,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             machine,
             on_progress,
             sockets,
+            handover: None,
+            handed_over: VecDeque::new(),
             notice: notice.clone(),
             sleep: handle.sleep_until(Instant::MAX),
             batch: ReceiveBatch::new(),
@@ -187,6 +194,11 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             overdue: 0,
         };
         Ok((driver, DriverHandle { handle: handle.clone(), notice }))
+    }
+
+    /// Has the driver exchange datagrams with those of other workers: to be called before it is spawned.
+    pub fn set_handover(&mut self, handover: Handover) {
+        self.handover = Some(handover);
     }
 
     /// Where its sockets are bound, in the order they were given.
@@ -202,11 +214,13 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         let unsent = self.transmit(self.handle.read_clock(), context);
         let now = self.handle.read_clock();
         let mut progress = self.check_deadline(now);
+        let brought = self.exchange(now, context, &mut progress);
         let left = self.receive(now, context, &mut progress)?;
+        self.hand_over();
         if progress {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
-        if progress || left == Left::Something || unsent == Left::Something {
+        if progress || [left, unsent, brought].contains(&Left::Something) {
             return Ok(Left::Something);
         }
         *self.notice.waker.borrow_mut() = Some(context.waker().clone());
@@ -251,6 +265,29 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             self.told = now;
         }
         due
+    }
+
+    /// Takes in what other workers have brought, as much as a turn may take.
+    fn exchange(&mut self, now: Instant, context: &Context<'_>, progress: &mut bool) -> Left {
+        let Some(handover) = &self.handover else { return Left::Nothing };
+        if self.handed_over.is_empty() {
+            handover.poll_receive(context, &mut self.handed_over);
+        }
+        for _ in 0..RECEIVE_DATAGRAMS {
+            let Some(mut datagram) = self.handed_over.pop_front() else { return Left::Nothing };
+            self.machine.borrow_mut().receive(now, datagram.borrow());
+            *progress = true;
+        }
+        Left::Something
+    }
+
+    /// Brings other workers what is theirs.
+    fn hand_over(&mut self) {
+        let Some(handover) = &self.handover else { return };
+        let mut machine = self.machine.borrow_mut();
+        while let Some((worker, datagram)) = machine.poll_handover() {
+            handover.send(worker, datagram);
+        }
     }
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {

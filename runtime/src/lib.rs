@@ -60,6 +60,7 @@
 pub mod clock;
 pub mod driver;
 pub mod executor;
+pub mod handover;
 mod intake;
 pub mod offload;
 pub mod poller;
@@ -73,6 +74,7 @@ pub mod worker;
 
 pub use driver::{Driver, DriverHandle};
 pub use executor::{Executor, ExecutorOptions, Handle, JoinHandle};
+pub use handover::{Handover, HandoverStats};
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller};
 pub use signal::{Signal, Signals};

@@ -7,8 +7,11 @@ use base::{Duration, Random};
 use quic::violation::TransportErrorCode;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
-use quic::{CloseReason, Config, Violation};
+use quic::wire::header::Header;
+use quic::{Admission, CloseReason, Config, EndpointConfig, Incoming, Violation};
 use sim::SeededRandom;
+use std::rc::Rc;
+use std::sync::Arc;
 use tls::Level;
 
 fn opened(peer: &mut Peer) -> u64 {
@@ -339,4 +342,50 @@ fn a14_limits_of_the_aead_are_kept_exactly() {
         peer.deliver(packet);
     }
     assert!(peer.is_open());
+}
+
+/// A13: the token of a Retry packet is good for the client that got it, for its attempt, at the servers that share a key, for a
+/// short time; used again in that time it leads to the connection that it began.
+#[test]
+fn a13_a_token_is_of_use_to_nobody_else_and_not_for_long() {
+    let asks_back = |secret: u8| {
+        let endpoint = Rc::new(move |config: &mut EndpointConfig| {
+            config.on_incoming = Some(Arc::new(|_: &Incoming| Admission::Retry));
+            config.token_secret = Some(crypto::Secret::new(&[secret; 32]));
+        });
+        Peer::with(Server, Stage::Begun, Options { endpoint, ..Options::default() })
+    };
+    for (port, address, seconds, secret, is_good) in [
+        (40_000, 9, 0, 1, true),
+        (40_000, 9, 9, 1, true),
+        (40_001, 9, 0, 1, false),
+        (40_000, 8, 0, 1, false),
+        (40_000, 9, 11, 1, false),
+        (40_000, 9, 0, 2, false),
+    ] {
+        let mut peer = asks_back(1);
+        let payload = crypto(0, &peer.take_crypto(Level::Initial));
+        let first = peer.padded_packet(Initial, &payload);
+        peer.deliver(first);
+        let (_, retry) = peer.datagrams.pop().expect("an answer");
+        let Ok(Header::Retry { source, token, .. }) = Header::decode(&retry, 8) else { panic!("no Retry packet") };
+        peer.rekey_initial(source);
+        peer.destination = source;
+        let mut padded = payload.clone();
+        padded.resize(1200, 0);
+        let second = peer.packet(Initial, &padded, Tweak { token: retry[token].to_vec().leak(), ..PLAIN });
+        if secret != 1 {
+            peer.target = asks_back(secret).target;
+        }
+        peer.wait(Duration::from_secs(seconds));
+        let mut four_tuple = peer.four_tuple;
+        four_tuple.remote = ([192, 0, 2, address], port).into();
+        // Three times the same.
+        for _ in 0..3 {
+            peer.deliver_from(four_tuple, second.clone());
+        }
+        assert_eq!(peer.target.len(), usize::from(is_good), "{four_tuple:?} {seconds} {secret}");
+        let refused = peer.target.stats().strangers.invalid_tokens;
+        assert_eq!(refused, if is_good { 0 } else { 3 });
+    }
 }

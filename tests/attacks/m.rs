@@ -613,7 +613,7 @@ fn m21_empty_frames_without_end() {
     // STREAM frames of no bytes: nothing of them is kept, and the application is not woken.
     let mut peer = flooded(Server, Config::default());
     peer.send_frame(OneRtt, &stream(0, 0, b"", false));
-    assert!(peer.events.contains(&Event::Stream(StreamEvent::Opened(id(0)))));
+    assert!(peer.events.contains(&Event::Stream(StreamEvent::Opened(id(0)), 0)));
     peer.events.clear();
     let meter = Meter::start();
     let mut payload = Vec::new();

@@ -2,18 +2,22 @@
 
 use crate::support::{crypto, id, stream};
 use adversary::http::{GET, POST, Script, headers};
-use adversary::{Options, PLAIN, Peer, Stage, encode};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Side::{Client, Server};
 use base::{Direction, Duration, VarInt};
 use h3::Event as HttpEvent;
 use http::{ResponseHead, Status};
+use quic::endpoint::Held;
 use quic::stream::{ReadError, WriteError};
 use quic::violation::TransportErrorCode;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
-use quic::{CloseReason, Event, Violation};
+use quic::wire::header::Header;
+use quic::{Admission, CloseReason, EndpointConfig, Event, Incoming, Violation};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tls::Level;
 
 /// What follows the bytes that end the handshake speaks of a space that is gone.
@@ -333,6 +337,45 @@ fn permutations(items: &mut Vec<u8>, at: usize, out: &mut Vec<Vec<u8>>) {
         items.swap(at, other);
         permutations(items, at + 1, out);
         items.swap(at, other);
+    }
+}
+
+/// S4: a client is asked back, and shows its token in two packets that are the same; whatever is decided then, nothing stays of
+/// it when it is over.
+#[test]
+fn s4_whatever_follows_a_retry_leaves_nothing_behind() {
+    let last =
+        [Some(Admission::Accept), Some(Admission::Refuse), Some(Admission::Ignore), Some(Admission::Retry), None];
+    for decision in last {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let decide = move |_: &Incoming| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Admission::Retry,
+            _ => decision.unwrap_or(Admission::Accept),
+        };
+        let decide = Arc::new(decide);
+        let endpoint = Rc::new(move |config: &mut EndpointConfig| config.on_incoming = Some(decide.clone()));
+        let mut peer = Peer::with(Server, Stage::Begun, Options { endpoint, ..Options::default() });
+        let payload = crypto(0, &peer.take_crypto(Level::Initial));
+        let first = peer.padded_packet(Initial, &payload);
+        peer.deliver(first);
+        let (_, retry) = peer.datagrams.pop().expect("an answer");
+        let Ok(Header::Retry { source, token, .. }) = Header::decode(&retry, 8) else { panic!("no Retry packet") };
+        peer.rekey_initial(source);
+        peer.destination = source;
+        let mut padded = payload.clone();
+        padded.resize(1200, 0);
+        let tweak = Tweak { token: retry[token].to_vec().leak(), ..PLAIN };
+        let mut second = peer.packet(Initial, &padded, tweak);
+        if decision.is_none() {
+            // Not decryptable.
+            *second.last_mut().unwrap() ^= 1;
+        }
+        peer.deliver(second.clone());
+        peer.deliver(second);
+        let begins = matches!(decision, Some(Admission::Accept | Admission::Retry));
+        assert_eq!(peer.target.len(), usize::from(begins), "{decision:?}");
+        peer.wait(Duration::from_secs(60));
+        assert_eq!(peer.target.stats().held, Held::default(), "{decision:?}");
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/recovery.rs",
         &["quic/tests/migration/scripted.rs::s3_probes_are_lost_acknowledged_and_retired_in_every_order"],
     ),
-    ("s4", "a Retry that is refused or ignored", "", &[]),
+    ("s4", "a Retry, its answer twice, then any decision", "quic/src/endpoint/settle.rs", &[]),
     (
         "s5",
         "migration without an ID to spare",
@@ -95,11 +95,11 @@ pub(crate) const ROWS: &[Row] = &[
         &["quic/tests/injection/violations.rs::every_violation_closes_with_its_code_and_frame_type"],
     ),
     ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
-    ("s10", "Version Negotiation to a server", "quic/src/endpoint/table.rs", &[]),
+    ("s10", "Version Negotiation to a server", "quic/src/endpoint/strangers.rs", &[]),
     ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
     ("s12", "critical streams opened twice or closed", "h3/src/connection.rs", &[]),
     ("s13", "events after the end of a stream", "h3/src/connection.rs", &[]),
-    ("s14", "first packets that fail at each step", "quic/src/endpoint/table.rs", &[]),
+    ("s14", "first packets that fail at each step", "quic/src/endpoint/admit.rs", &[]),
     ("s15", "a key update delivered again", "quic/src/protection/keys.rs", &[]),
     (
         "s16",
@@ -131,7 +131,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("m8", "the connection's limit", "quic/src/stream/receive.rs", &[]),
     ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
     ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
-    ("m11", "first packets of nobody", "quic/src/endpoint/table.rs", &[]),
+    ("m11", "first packets of nobody", "quic/src/endpoint/admit.rs", &[]),
     ("m12", "coalesced garbage", "quic/src/connection/receive.rs", &[]),
     (
         "m13",
@@ -183,8 +183,8 @@ pub(crate) const ROWS: &[Row] = &[
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("c1", "range counts of ACK", "quic/src/wire/frame/ack.rs", &[]),
-    ("c2", "IDs that collide", "quic/src/endpoint/table.rs", &["tests/tidy.rs::c2_no_table_hashes_what_a_peer_chose"]),
-    ("c3", "floods at a full table", "quic/src/endpoint/table.rs", &[]),
+    ("c2", "IDs that collide", "quic/src/endpoint/admit.rs", &["tests/tidy.rs::c2_no_table_hashes_what_a_peer_chose"]),
+    ("c3", "floods at a full table", "quic/src/endpoint/admit.rs", &[]),
     ("c4", "requests cancelled at once", "h3/src/budget.rs", &[]),
     ("c5", "resets that are provoked", "h3/src/budget.rs", &[]),
     ("c6", "messages without end", "h3/src/budget.rs", &[]),
@@ -231,7 +231,7 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/recovery/sent_packets.rs",
         &["quic/src/recovery/tests.rs::a_long_history_costs_nothing"],
     ),
-    ("c14", "slow handshakes", "quic/src/endpoint/table.rs", &[]),
+    ("c14", "slow handshakes", "quic/src/endpoint/admit.rs", &[]),
     (
         "c15",
         "timers under load",
@@ -263,7 +263,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "a5",
         "IDs too short or too long",
-        "quic/src/endpoint/table.rs",
+        "quic/src/endpoint/admit.rs",
         &["quic/src/wire/header/tests.rs::a5_ids_longer_than_20_bytes_are_not_of_version_1"],
     ),
     (
@@ -288,7 +288,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
     ("a12", "connection IDs of the handshake", "quic/src/handshake.rs", &[]),
-    ("a13", "tokens used again", "", &[]),
+    ("a13", "tokens used again", "quic/src/endpoint/token.rs", &[]),
     (
         "a14",
         "limits of the AEAD",
@@ -363,11 +363,6 @@ pub(crate) const ROWS: &[Row] = &[
 /// What rows wait for: the feature, how its files would be called, the rows.
 pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("qlog", &["src/qlog"], &["p10"]),
-    (
-        "Retry and address tokens",
-        &["quic/src/endpoint/retry", "quic/src/endpoint/token", "quic/src/token"],
-        &["s4", "a13"],
-    ),
     ("capsules", &["capsule"], &["m18"]),
     ("WebTransport", &["webtransport"], &["m19", "m20"]),
     ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),

@@ -4,7 +4,7 @@ use crate::setup;
 use base::{Bytes, Instant, StreamId};
 use harness::work;
 use quic::stream::Read;
-use quic::{ConnectionHandle, Endpoint, Event, StreamEvent};
+use quic::{ConnectionHandle, Endpoint, EndpointEvent, Event, StreamEvent};
 use runtime::{Driver, Executor, UdpSocket};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -45,7 +45,8 @@ pub struct Application {
 
 impl Application {
     pub fn run(&mut self, endpoint: &mut Endpoint) {
-        while let Some(handle) = endpoint.poll_ready() {
+        while let Some(event) = endpoint.poll_event() {
+            let EndpointEvent::Ready(handle) = event else { continue };
             self.last.set(Some(handle));
             while let Some(event) = endpoint.connection_mut(handle).and_then(quic::Connection::poll_event) {
                 match event {
@@ -58,11 +59,11 @@ impl Application {
                         self.closed += 1;
                         self.streams.retain(|(owner, _), _| *owner != handle);
                     }
-                    Event::Stream(StreamEvent::Opened(id)) => {
+                    Event::Stream(StreamEvent::Opened(id), _) => {
                         self.streams.insert((handle, id), Stream::default());
                     }
-                    Event::Stream(StreamEvent::Readable(id)) => self.read(endpoint, handle, id),
-                    Event::Stream(StreamEvent::Writable(id)) => self.write(endpoint, handle, id),
+                    Event::Stream(StreamEvent::Readable(id), _) => self.read(endpoint, handle, id),
+                    Event::Stream(StreamEvent::Writable(id), _) => self.write(endpoint, handle, id),
                     _ => {}
                 }
                 if let Some(waker) = self.waker.take() {

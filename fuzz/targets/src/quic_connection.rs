@@ -164,7 +164,7 @@ fn application(peer: &mut Peer, streams: &mut BTreeSet<StreamId>, input: &mut In
     }
     let now = peer.now;
     streams.extend(peer.events.iter().filter_map(|event| match event {
-        Event::Stream(StreamEvent::Opened(id) | StreamEvent::Readable(id)) => Some(*id),
+        Event::Stream(StreamEvent::Opened(id) | StreamEvent::Readable(id), _) => Some(*id),
         _ => None,
     }));
     let known: Vec<StreamId> = streams.iter().copied().collect();

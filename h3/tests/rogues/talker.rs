@@ -83,7 +83,8 @@ impl Talker {
     }
 
     fn run(&mut self, now: Instant) {
-        while let Some(handle) = self.endpoint.poll_ready() {
+        while let Some(event) = self.endpoint.poll_event() {
+            let quic::EndpointEvent::Ready(handle) = event else { continue };
             self.handle = Some(handle);
             while let Some(event) = self.endpoint.connection_mut(handle).and_then(quic::Connection::poll_event) {
                 self.on_event(now, event);
@@ -99,14 +100,14 @@ impl Talker {
                 self.next_tick = Some(now);
             }
             Event::Closed(reason) => self.closed = Some(reason),
-            Event::Stream(StreamEvent::Opened(id)) => {
+            Event::Stream(StreamEvent::Opened(id), _) => {
                 self.readable.push(id);
                 if id.direction() == Direction::Bidirectional {
                     self.writable.push(id);
                 }
             }
-            Event::Stream(StreamEvent::Readable(id)) if self.random.chance(self.reads) => self.read(id),
-            Event::Confirmed | Event::Migrated(_) | Event::MigrationFailed(_) | Event::Stream(_) => {}
+            Event::Stream(StreamEvent::Readable(id), _) if self.random.chance(self.reads) => self.read(id),
+            Event::Confirmed | Event::Flushed | Event::Migrated(_) | Event::MigrationFailed(_) | Event::Stream(..) => {}
         }
     }
 

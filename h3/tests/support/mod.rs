@@ -79,7 +79,8 @@ type Place = (ConnectionHandle, StreamId);
 
 /// An endpoint and its application.
 pub struct Host {
-    pub endpoint: Endpoint,
+    /// Each connection is given a mark.
+    pub endpoint: Endpoint<u32>,
     /// Of the connection that was made or accepted last.
     pub handle: Option<ConnectionHandle>,
     /// What the client still asks for, on each connection.
@@ -90,6 +91,10 @@ pub struct Host {
     /// Requests that could not be made because the server goes away.
     pub refused: usize,
     pub closed: Vec<CloseReason>,
+    pub flushed: Vec<ConnectionHandle>,
+    pub drained: Vec<(ConnectionHandle, u32)>,
+    /// How often it was asked what happened, and something had.
+    pub events: usize,
     pub now: Instant,
     is_client: bool,
     pub going_away: bool,
@@ -112,6 +117,9 @@ impl Host {
             completed: 0,
             refused: 0,
             closed: Vec::new(),
+            flushed: Vec::new(),
+            drained: Vec::new(),
+            events: 0,
             now: Instant::ZERO,
             is_client,
             going_away: false,
@@ -134,9 +142,15 @@ impl Host {
         self.rogue.is_none() || remote != self.rogue
     }
 
+    /// Exchanges that are not done.
+    pub fn under_way(&self) -> usize {
+        self.exchanges.len()
+    }
+
     fn run(&mut self, now: Instant) {
         self.now = now;
         while let Some(event) = self.endpoint.poll_event(now) {
+            self.events += 1;
             match event {
                 EndpointEvent::Established(handle) => {
                     self.handle = Some(handle);
@@ -147,6 +161,8 @@ impl Host {
                     self.exchanges.retain(|(of, _), _| *of != handle);
                 }
                 EndpointEvent::Http(handle, event) => self.on_event(handle, event),
+                EndpointEvent::Flushed(handle) => self.flushed.push(handle),
+                EndpointEvent::Drained(handle, mark) => self.drained.push((handle, mark)),
                 EndpointEvent::Migrated(handle) | EndpointEvent::MigrationFailed(handle) => {
                     assert!(!self.is_strict(handle), "nobody migrates");
                 }

@@ -18,8 +18,11 @@ impl Connection {
             self.events.shrink_to_fit();
             return Some(event);
         }
-        if let Some(event) = self.streams.poll_event() {
-            return Some(Event::Stream(event));
+        if let Some((event, word)) = self.streams.poll_event() {
+            return Some(Event::Stream(event, word));
+        }
+        if self.close_reason.is_none() && self.streams.poll_flushed() {
+            return Some(Event::Flushed);
         }
         self.close_reason.take().map(|reason| Event::Closed(*reason))
     }
@@ -64,16 +67,22 @@ impl Connection {
         self.streams.stop_sending(id, code);
     }
 
+    /// Has `word` come with each further event of a stream, so that the application finds what it keeps for the stream
+    /// without a look-up. Nothing happens if there is no such stream.
+    pub fn set_stream_word(&mut self, id: StreamId, word: u32) {
+        self.streams.set_word(id, word);
+    }
+
+    /// Asks for [`Event::Flushed`], once: it comes when all that was written, and every end and reset of a stream, has been
+    /// acknowledged, which may be at once.
+    pub const fn request_flushed(&mut self) {
+        self.streams.request_flushed();
+    }
+
     /// Closes the connection. What was not yet acknowledged may be lost; `reason` is for humans.
     pub fn close(&mut self, now: Instant, code: VarInt, reason: &[u8]) {
         let frame = CloseFrame::Application { code, reason: Vec::from(reason) };
         self.close_with(now, frame, CloseReason::Local { code });
-    }
-
-    /// Whether the endpoint keeps the connection after [`Event::Closed`], so that what arrived before can still be read. Who
-    /// sets this takes it back.
-    pub const fn hold(&mut self, is_held: bool) {
-        self.is_held = is_held;
     }
 
     /// Whether the connection is neither closing nor closed.

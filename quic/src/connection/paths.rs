@@ -10,7 +10,6 @@
 
 use super::state::Connection;
 use crate::discard::Discard;
-use crate::endpoint::ids::ID_LEN;
 use crate::error::MigrateError;
 use crate::event::Event;
 use crate::lifecycle::Lifecycle;
@@ -39,6 +38,8 @@ pub(super) struct Elsewhere {
 pub(super) struct Arrival<'a> {
     /// Its header. Few packets have frames that ask for the ID in it, so it is read when one does.
     pub(super) header: &'a [u8],
+    /// Bytes of that ID in a short header.
+    pub(super) id_len: usize,
     /// If it did not come on the path in use.
     pub(super) elsewhere: Option<Elsewhere>,
 }
@@ -46,13 +47,13 @@ pub(super) struct Arrival<'a> {
 impl Arrival<'_> {
     /// The ID of ours that it was sent to.
     pub(super) fn destination(&self) -> ConnectionId {
-        let destination = header::destination_connection_id(self.header, ID_LEN).and_then(ConnectionId::new);
+        let destination = header::destination_connection_id(self.header, self.id_len).and_then(ConnectionId::new);
         destination.unwrap_or(ConnectionId::EMPTY)
     }
 
     /// Whether that is `local_id`.
     pub(super) fn is_to(&self, local_id: &ConnectionId) -> bool {
-        header::destination_connection_id(self.header, ID_LEN) == Some(local_id.as_slice())
+        header::destination_connection_id(self.header, self.id_len) == Some(local_id.as_slice())
     }
 }
 

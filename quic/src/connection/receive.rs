@@ -5,7 +5,6 @@ use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
-use crate::endpoint::ids::ID_LEN;
 use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::trace::Trace;
@@ -88,13 +87,13 @@ impl Connection {
         elsewhere: Option<Elsewhere>,
     ) -> Result<usize, Discard> {
         let len = bytes.len();
-        if let Some(packet_number_offset) = header::decode_short(bytes, ID_LEN)? {
+        if let Some(packet_number_offset) = header::decode_short(bytes, self.local_ids.id_len())? {
             let kind = PacketKind::OneRtt;
             let protected = Protected { kind, source: None, packet_number_offset, has_token: false, elsewhere };
             self.receive_expected(turn, ecn, &protected, bytes, is_small);
             return Ok(len);
         }
-        let (mut protected, end) = match Header::decode(bytes, ID_LEN)? {
+        let (mut protected, end) = match Header::decode(bytes, self.local_ids.id_len())? {
             Header::Initial(long) => Self::long(PacketKind::Initial, &long),
             Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
@@ -144,7 +143,9 @@ impl Connection {
 
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
     fn accepts_destination(&self, packet: &[u8]) -> bool {
-        let Some(destination) = header::destination_connection_id(packet, ID_LEN) else { return false };
+        let Some(destination) = header::destination_connection_id(packet, self.local_ids.id_len()) else {
+            return false;
+        };
         self.local_ids.contains(destination)
             || (self.side == Side::Server && destination == self.handshake_ids.original_destination.as_slice())
     }
@@ -212,7 +213,7 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        let arrival = Arrival { header, elsewhere: protected.elsewhere };
+        let arrival = Arrival { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
         match self.on_payload(turn, protected.kind, arrival, payload) {
             Ok(payload) => {
                 let mut is_newest = false;

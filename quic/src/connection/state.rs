@@ -61,8 +61,6 @@ pub struct Connection {
     /// How the peer scales the ACK Delay field; `None` until its transport parameters are known.
     pub(super) peer_ack_delay_exponent: Option<u8>,
     pub(super) events: VecDeque<Event>,
-    /// The application still reads what had arrived before the end.
-    pub(super) is_held: bool,
     /// The last event, told after everything else.
     pub(super) close_reason: Option<Box<CloseReason>>,
     pub(super) stats: Counters,
@@ -78,7 +76,7 @@ pub struct NewConnection {
     pub session: Session,
     /// The suite of Initial packets.
     pub initial_suite: &'static CipherSuite,
-    /// What the client's first Initial is sent to.
+    /// What the client's first Initial is sent to; after a Retry packet, the ID that it gave.
     pub original_destination: ConnectionId,
     /// Our own first connection ID.
     pub local_id: ConnectionId,
@@ -86,6 +84,9 @@ pub struct NewConnection {
     pub peer_id: ConnectionId,
     /// The path.
     pub four_tuple: FourTuple,
+    /// Whether the peer is known to receive what is sent to its address (RFC 9000 section 8.1): a client has chosen its
+    /// server's, and a client may have shown its own with a token.
+    pub is_validated: bool,
 }
 
 impl Connection {
@@ -108,7 +109,7 @@ impl Connection {
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone()),
-            path: Path::first(four_tuple, local_id, side == Side::Client, mtu),
+            path: Path::first(four_tuple, local_id, new.is_validated, mtu),
             others: OtherPaths::default(),
             moves: Moves::default(),
             peer_disables_migration: false,
@@ -120,7 +121,6 @@ impl Connection {
             ping: Once::new(),
             peer_ack_delay_exponent: None,
             events: VecDeque::new(),
-            is_held: false,
             close_reason: None,
             stats: Counters::default(),
             config,
@@ -129,7 +129,7 @@ impl Connection {
 
     /// Whether the endpoint may forget the connection: its time is over and the application has been told why.
     pub fn is_over(&self) -> bool {
-        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty() && !self.is_held
+        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty()
     }
 
     /// Reports `record` to the sink, if there is one.

@@ -16,6 +16,8 @@ pub struct LocalIds {
     next_sequence_number: u64,
     /// How many may be active at once: 1 until the peer's transport parameters are known.
     limit: usize,
+    /// Bytes of each.
+    id_len: usize,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,13 @@ impl LocalIds {
     /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.
     pub fn new(handshake_id: ConnectionId) -> LocalIds {
         let first = LocalId { sequence_number: 0, id: handshake_id, token: None, announcement: Announcement::Done };
-        LocalIds { active: alloc::vec![first], next_sequence_number: 1, limit: 1 }
+        LocalIds { active: alloc::vec![first], next_sequence_number: 1, limit: 1, id_len: handshake_id.len() }
+    }
+
+    /// Bytes of each: all are as long as the first, so that a short header need not say it (RFC 9000 section 17.3.1).
+    #[inline]
+    pub const fn id_len(&self) -> usize {
+        self.id_len
     }
 
     /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
@@ -64,6 +72,7 @@ impl LocalIds {
     /// If none is wanted.
     pub fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
         assert!(self.wanted() > 0, "the peer takes no further connection ID");
+        assert_eq!(id.len(), self.id_len, "all our IDs are of one length");
         let sequence_number = self.next_sequence_number;
         self.next_sequence_number += 1;
         self.active.push(LocalId { sequence_number, id, token: Some(token), announcement: Announcement::Wanted });
@@ -78,7 +87,7 @@ impl LocalIds {
     /// Whether the peer may send to this one.
     #[inline]
     pub fn contains(&self, id: &[u8]) -> bool {
-        self.active.iter().any(|entry| entry.id.as_slice() == id)
+        self.active.iter().any(|entry| entry.id.is(id))
     }
 
     /// Whether something waits to be sent.

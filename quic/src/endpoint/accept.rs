@@ -1,10 +1,12 @@
 //! How an endpoint's connections begin.
 
+use super::admission::OnIncoming;
+use super::id_layout::{IdLayout, IdLayoutError};
 use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::sync::Arc;
-use base::Side;
+use base::{Duration, Side};
 use crypto::{Provider, Secret};
 
 /// Settings of an endpoint.
@@ -25,18 +27,24 @@ pub struct EndpointConfig {
     /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
     /// from behind one NAT at 100 ms.
     pub max_handshaking_per_network: usize,
+    /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
+    pub ids: IdLayout,
     /// What stateless reset tokens are made of (RFC 9000 section 10.3.2). An endpoint that is to reset connections of its
     /// own former life is given the same secret again; `None` draws one.
     pub reset_secret: Option<Secret>,
+    /// Decides about the first packet of each connection. Default `None`: all are accepted, as far as the limits go.
+    pub on_incoming: Option<OnIncoming>,
+    /// What the tokens of Retry packets are sealed under (RFC 9000 section 8.1.2). Servers of one host that may get each
+    /// other's clients are given the same; they count time from the same moment. `None` makes one of the secret of resets.
+    pub token_secret: Option<Secret>,
+    /// How long the token of a Retry packet is good for. Default 10 s, as long as a handshake may take: a client comes back
+    /// after a round trip, or a few if packets get lost.
+    pub retry_token_lifetime: Duration,
 }
 
 impl EndpointConfig {
     /// An endpoint that accepts connections if `server` is given.
-    pub const fn new(
-        provider: Provider,
-        connection: Arc<Config>,
-        server: Option<Arc<tls::ServerConfig>>,
-    ) -> EndpointConfig {
+    pub fn new(provider: Provider, connection: Arc<Config>, server: Option<Arc<tls::ServerConfig>>) -> EndpointConfig {
         EndpointConfig {
             provider,
             connection,
@@ -44,19 +52,38 @@ impl EndpointConfig {
             max_connections: 100_000,
             max_handshaking: 4_096,
             max_handshaking_per_network: 1_024,
+            ids: IdLayout::default(),
             reset_secret: None,
+            on_incoming: None,
+            token_secret: None,
+            retry_token_lifetime: Duration::from_secs(10),
         }
+    }
+
+    /// Whether an endpoint can be made of this.
+    ///
+    /// # Errors
+    /// `ids` cannot tell `max_connections` apart.
+    pub fn check(&self) -> Result<(), IdLayoutError> {
+        self.ids.check_capacity(self.max_connections)
     }
 }
 
+/// The connection IDs of a handshake that transport parameters repeat (RFC 9000 section 7.3).
+#[derive(Clone, Copy, Debug)]
+pub struct HandshakeIds {
+    /// What the client's very first packet was sent to, before any Retry packet.
+    pub original_destination: ConnectionId,
+    /// Ours in the Retry packet, if there was one.
+    pub retry_source: Option<ConnectionId>,
+    /// Ours in the handshake.
+    pub local: ConnectionId,
+    /// The token that goes with it.
+    pub reset_token: Option<ResetToken>,
+}
+
 /// What we tell the peer of a new connection (RFC 9000 section 18.2): the very values that are enforced.
-pub fn transport_parameters(
-    config: &Config,
-    side: Side,
-    original_destination: ConnectionId,
-    local_id: ConnectionId,
-    reset_token: Option<ResetToken>,
-) -> TransportParameters {
+pub fn transport_parameters(config: &Config, side: Side, ids: &HandshakeIds) -> TransportParameters {
     let mut parameters = TransportParameters::default();
     config.streams.advertise(&mut parameters);
     parameters.max_idle_timeout = config.max_idle_timeout;
@@ -64,11 +91,12 @@ pub fn transport_parameters(
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
     parameters.max_ack_delay = config.max_ack_delay;
     parameters.active_connection_id_limit = config.active_connection_id_limit;
-    parameters.initial_source_connection_id = Some(local_id);
+    parameters.initial_source_connection_id = Some(ids.local);
     if side == Side::Server {
         parameters.disable_active_migration = config.disable_active_migration;
-        parameters.original_destination_connection_id = Some(original_destination);
-        parameters.stateless_reset_token = reset_token;
+        parameters.original_destination_connection_id = Some(ids.original_destination);
+        parameters.retry_source_connection_id = ids.retry_source;
+        parameters.stateless_reset_token = ids.reset_token;
     }
     parameters
 }

@@ -37,6 +37,11 @@ impl Networks {
         self.0.get(&network).copied().unwrap_or(0)
     }
 
+    /// How many have any.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// One more.
     pub(super) fn add(&mut self, network: Network) {
         *self.0.entry(network).or_default() += 1;
@@ -44,11 +49,10 @@ impl Networks {
 
     /// One less.
     pub(super) fn remove(&mut self, network: Network) {
-        if let Some(count) = self.0.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                self.0.remove(&network);
-            }
+        let count = self.0.get_mut(&network).expect("who leaves was counted");
+        *count -= 1;
+        if *count == 0 {
+            self.0.remove(&network);
         }
     }
 }
@@ -77,7 +81,6 @@ mod tests {
         assert_eq!(networks.count(network), 2);
         networks.remove(network);
         networks.remove(network);
-        networks.remove(network);
-        assert!(networks.count(network) == 0 && networks.0.is_empty());
+        assert!(networks.count(network) == 0 && networks.len() == 0);
     }
 }

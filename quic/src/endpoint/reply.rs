@@ -33,6 +33,16 @@ impl Replies {
         self.waiting.pop_front()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether there is room for another answer; asked before any work is done for it.
     pub fn has_room(&self) -> bool {
         self.waiting.len() < MAX_WAITING

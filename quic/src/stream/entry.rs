@@ -22,6 +22,10 @@ pub struct Stream {
     pub waiting: bool,
     /// Whether it is in the list of those for which there was no room at all.
     pub enlisted: bool,
+    /// Whether it is counted among those whose end was sent and is not acknowledged.
+    pub is_ending: bool,
+    /// What the layer above knows the stream by: told with each of its events.
+    pub word: u32,
 }
 
 impl Stream {
@@ -41,6 +45,11 @@ impl Stream {
             send.fill_control(id, packet)?;
         }
         Ok(())
+    }
+
+    /// Whether this side has ended what it sends and the peer has not acknowledged that.
+    pub fn awaits_end(&self) -> bool {
+        self.send.as_ref().is_some_and(SendHalf::awaits_end)
     }
 
     /// Whether both halves ended and the application knows how.

@@ -81,6 +81,11 @@ impl SendHalf {
         }
     }
 
+    /// Whether the end, or the reset, was asked for and is not acknowledged.
+    pub const fn awaits_end(&self) -> bool {
+        (self.fin.is_requested() || self.reset.is_requested()) && !self.state.is_terminal()
+    }
+
     /// Nothing more will be written.
     pub fn finish(&mut self) -> Result<(), WriteError> {
         self.check_writable()?;

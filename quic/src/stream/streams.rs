@@ -42,6 +42,10 @@ pub struct Streams {
     // Bytes held to send, and pieces held out of order, over all streams.
     send_held: u64,
     segments: usize,
+    // Streams whose sending side was ended or reset, and the peer has not acknowledged it.
+    ending: usize,
+    // The application asked to be told when nothing of what it wrote is left to be acknowledged.
+    wants_flushed: bool,
     // Chunks the application was handed since `give_chunks`.
     lent: Chunks,
     now: Instant,
@@ -64,6 +68,8 @@ impl Streams {
             waiting: VecDeque::new(),
             send_held: 0,
             segments: 0,
+            ending: 0,
+            wants_flushed: false,
             lent: Chunks::default(),
             now: Instant::ZERO,
             round_trip: Duration::ZERO,
@@ -130,7 +136,7 @@ impl Streams {
         if readable {
             self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
         }
-        if follow(&mut self.schedule, &mut self.send_credit, stream, frame.id) {
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.ending, stream, frame.id) {
             self.forget(frame.id);
         }
         Ok(())
@@ -477,8 +483,35 @@ impl Streams {
         self.settle(id);
     }
 
-    /// What happened, oldest first; a stream's opening before all else about it.
-    pub fn poll_event(&mut self) -> Option<StreamEvent> {
+    /// Has `word` told with each further event of the stream, so that the layer above finds what it keeps for it without
+    /// a look-up. Until then it is 0. Nothing happens if there is no such stream.
+    pub fn set_word(&mut self, id: StreamId, word: u32) {
+        if let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) {
+            stream.word = word;
+        }
+    }
+
+    /// Has [`poll_flushed`](Streams::poll_flushed) say once when all that was written, and every end and reset, has been
+    /// acknowledged. What is written until then counts, too.
+    pub const fn request_flushed(&mut self) {
+        self.wants_flushed = true;
+    }
+
+    /// Whether that is so and was asked for; true once for each request.
+    pub const fn poll_flushed(&mut self) -> bool {
+        let is_flushed = self.is_flushed_due();
+        if is_flushed {
+            self.wants_flushed = false;
+        }
+        is_flushed
+    }
+
+    const fn is_flushed_due(&self) -> bool {
+        self.wants_flushed && self.send_held == 0 && self.ending == 0
+    }
+
+    /// What happened, oldest first, and the word of the stream it happened to; a stream's opening before all else about it.
+    pub fn poll_event(&mut self) -> Option<(StreamEvent, u32)> {
         for direction in DIRECTIONS {
             let initiator = self.side.peer();
             let counts = self.counts(direction);
@@ -486,27 +519,28 @@ impl Streams {
                 && let Some(id) = StreamId::new(initiator, direction, counts.announced)
             {
                 counts.announced += 1;
-                return Some(StreamEvent::Opened(id));
+                return Some((StreamEvent::Opened(id), 0));
             }
         }
         while let Some((id, kind)) = self.events.pop() {
-            if let Some(event) = self.tell(id, kind) {
-                return Some(event);
+            if let Some(told) = self.tell(id, kind) {
+                return Some(told);
             }
         }
         for direction in DIRECTIONS {
             let counts = self.counts(direction);
             if counts.refused && counts.local.available() > 0 {
                 counts.refused = false;
-                return Some(StreamEvent::StreamsAvailable(direction));
+                return Some((StreamEvent::StreamsAvailable(direction), 0));
             }
         }
         None
     }
 
-    /// Whether [`poll_event`](Streams::poll_event) may have something.
+    /// Whether [`poll_event`](Streams::poll_event) or [`poll_flushed`](Streams::poll_flushed) may have something.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+            || self.is_flushed_due()
             || [&self.bidirectional, &self.unidirectional].iter().any(|counts| {
                 counts.announced < counts.remote.received() || counts.refused && counts.local.available() > 0
             })
@@ -595,8 +629,9 @@ impl Streams {
     }
 
     /// The event that left the queue, unless it means nothing any more.
-    fn tell(&mut self, id: StreamId, kind: EventKind) -> Option<StreamEvent> {
+    fn tell(&mut self, id: StreamId, kind: EventKind) -> Option<(StreamEvent, u32)> {
         let Some(Some(stream)) = self.map.get_mut(id) else { return None };
+        let word = stream.word;
         let told = stream.pending.take(kind);
         let event = match kind {
             EventKind::Readable => StreamEvent::Readable(id),
@@ -615,7 +650,7 @@ impl Streams {
             }
         };
         self.settle(id);
-        told.then_some(event)
+        told.then_some((event, word))
     }
 
     /// There is room for this stream: its writer may go on once half its share is free, so that it is not woken for every
@@ -646,7 +681,7 @@ impl Streams {
     /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
     fn settle(&mut self, id: StreamId) {
         let Some(Some(stream)) = self.map.get_mut(id) else { return };
-        if follow(&mut self.schedule, &mut self.send_credit, stream, id) {
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.ending, stream, id) {
             self.forget(id);
         }
     }
@@ -658,6 +693,7 @@ impl Streams {
             self.waiting.retain(|waiting| *waiting != id);
         }
         self.schedule.update(id, &mut stream.membership, Membership::default());
+        debug_assert!(!stream.is_ending, "what ended is counted no more");
         debug_assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
         debug_assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
         if id.initiator() != self.side {
@@ -668,9 +704,20 @@ impl Streams {
 }
 
 /// Makes the queues true after something happened to a stream. Whether that was its end.
-fn follow(schedule: &mut Schedule, send_credit: &mut SendCredit, stream: &mut Stream, id: StreamId) -> bool {
+fn follow(
+    schedule: &mut Schedule,
+    send_credit: &mut SendCredit,
+    ending: &mut usize,
+    stream: &mut Stream,
+    id: StreamId,
+) -> bool {
     let wants = stream.wants();
     schedule.update(id, &mut stream.membership, wants);
+    let awaits_end = stream.awaits_end();
+    if awaits_end != stream.is_ending {
+        stream.is_ending = awaits_end;
+        *ending = if awaits_end { *ending + 1 } else { *ending - 1 };
+    }
     if wants.has(Queue::Data) {
         // Which matters only if none is left.
         send_credit.on_blocked();
@@ -702,6 +749,8 @@ fn touch<'a>(
             membership: Membership::default(),
             waiting: false,
             enlisted: false,
+            is_ending: false,
+            word: 0,
         })
     };
     map.get_mut(id).map(|slot| &mut **slot.get_or_insert_with(make))

@@ -29,6 +29,15 @@ impl ConnectionId {
         self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
     }
 
+    /// Whether these are its bytes. For eight of them, as our own IDs have by default, it is one comparison.
+    #[inline]
+    pub fn is(&self, id: &[u8]) -> bool {
+        match <&[u8; 8]>::try_from(id) {
+            Ok(id) => self.len == 8 && self.bytes.first_chunk() == Some(id),
+            Err(_) => self.as_slice() == id,
+        }
+    }
+
     /// How many bytes.
     pub const fn len(&self) -> usize {
         self.len as usize

@@ -166,11 +166,11 @@ pub fn destination_connection_id(datagram: &[u8], local_connection_id_len: usize
     reader.u8_prefixed().ok()
 }
 
-/// The destination connection ID of a short header, if it is of the length that ours have.
+/// The destination connection ID of a short header, if the datagram has as many bytes.
 #[inline]
-pub fn short_destination<const LEN: usize>(datagram: &[u8]) -> Option<[u8; LEN]> {
+pub fn short_destination(datagram: &[u8], local_connection_id_len: usize) -> Option<&[u8]> {
     let (first_byte, rest) = datagram.split_first()?;
-    if first_byte & LONG_FORM == 0 { rest.first_chunk().copied() } else { None }
+    if first_byte & LONG_FORM == 0 { rest.get(..local_connection_id_len) } else { None }
 }
 
 fn check_fixed_bit(first_byte: u8) -> Result<(), Discard> {

@@ -16,7 +16,7 @@ fn an_application_that_closes_in_the_handshake_does_not_tell_why() {
             let mut peer = Peer::against(target, stage);
             if peer.handle.is_none() {
                 // A server's application has no event, and so no handle, before the connection is established.
-                assert!(target == Server && peer.target.poll_ready().is_none());
+                assert!(target == Server && peer.target.poll_event().is_none());
                 continue;
             }
             let now = peer.now;

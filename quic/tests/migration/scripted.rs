@@ -186,7 +186,7 @@ fn a10_the_application_sees_an_address_only_when_it_is_proved() {
     let mut request = vec![0x0a, 0, 5];
     request.extend(b"hello");
     let sent = script.send(away, &request);
-    let opened = |event: &Event| matches!(event, Event::Stream(StreamEvent::Opened(_)));
+    let opened = |event: &Event| matches!(event, Event::Stream(StreamEvent::Opened(_), _));
     assert!(script.peer.events.iter().any(opened));
     assert_eq!((script.migrations(), script.remote()), (1, home.remote));
     let asked = challenge_to(&sent, away);

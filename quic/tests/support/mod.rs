@@ -8,7 +8,7 @@
 
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, Transmit, VarInt};
 use quic::stream::Read;
-use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
+use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::oracle::fill_pattern;
 use sim::{ByteStreamChecker, Handle, LinkConfig, SeededRandom, World};
 use std::collections::BTreeMap;
@@ -129,7 +129,8 @@ impl Host {
     }
 
     fn run(&mut self) {
-        while let Some(handle) = self.endpoint.poll_ready() {
+        while let Some(event) = self.endpoint.poll_event() {
+            let EndpointEvent::Ready(handle) = event else { continue };
             self.handle = Some(handle);
             while let Some(event) = self.endpoint.connection_mut(handle).and_then(|connection| connection.poll_event())
             {
@@ -144,7 +145,8 @@ impl Host {
                         self.closed.push(reason);
                         self.streams.retain(|(of, _), _| *of != handle);
                     }
-                    Event::Stream(event) => self.on_stream_event(handle, event),
+                    Event::Flushed => panic!("nobody asked"),
+                    Event::Stream(event, _) => self.on_stream_event(handle, event),
                 }
             }
         }

@@ -73,6 +73,7 @@ impl Host {
                 }
                 EndpointEvent::Closed(_, reason) => self.closed = Some(reason),
                 EndpointEvent::Http(_, event) => self.on_event(now, event),
+                EndpointEvent::Flushed(_) | EndpointEvent::Drained(..) => {}
                 EndpointEvent::Migrated(_) | EndpointEvent::MigrationFailed(_) => panic!("nobody migrates"),
             }
         }

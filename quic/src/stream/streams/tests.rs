@@ -48,7 +48,7 @@ fn receive(streams: &mut Streams, stream: u64, offset: u64, data: &[u8], fin: bo
 }
 
 fn events(streams: &mut Streams) -> Vec<StreamEvent> {
-    core::iter::from_fn(|| streams.poll_event()).collect()
+    core::iter::from_fn(|| streams.poll_event()).map(|(event, _)| event).collect()
 }
 
 /// The next packet: its bytes and what it carries.
@@ -151,7 +151,7 @@ impl End {
 
     /// One turn of the application: events, then a little of everything on each stream.
     fn turn(&mut self, random: &mut Random, abort: bool) {
-        while let Some(event) = self.streams.poll_event() {
+        while let Some((event, _)) = self.streams.poll_event() {
             match event {
                 StreamEvent::Opened(id) => self.learn(id, random),
                 StreamEvent::Finished(_) => self.finished += 1,

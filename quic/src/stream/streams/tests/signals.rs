@@ -130,7 +130,7 @@ fn has_events_says_whether_there_are_any() {
     server.on_stream_data_blocked(id(4), 0).unwrap();
     for stream in [0, 4] {
         assert!(server.has_events());
-        assert_eq!(server.poll_event(), Some(StreamEvent::Opened(id(stream))));
+        assert_eq!(server.poll_event(), Some((StreamEvent::Opened(id(stream)), 0)));
     }
     assert!(!server.has_events());
     // Something about a stream that is known.

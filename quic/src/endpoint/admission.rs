@@ -1,0 +1,48 @@
+//! Who may begin a connection: what is known of a client's first packet, and what the server decides.
+
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::version::Version;
+use alloc::sync::Arc;
+use base::FourTuple;
+
+/// A first packet of a connection that does not exist yet (RFC 9000 section 7). Nothing in it was checked but its size, and
+/// its token if it has one: whoever sent it may have written any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Where it came from, and where it arrived.
+    pub four_tuple: FourTuple,
+    /// The version of QUIC that it speaks.
+    pub version: Version,
+    /// The connection ID it was sent to: the client's choice, or that of our Retry packet.
+    pub destination: ConnectionId,
+    /// What the client calls itself.
+    pub source: ConnectionId,
+    /// Whether the client has shown, by the token of a Retry packet, that it receives what is sent to its address.
+    pub is_validated: bool,
+    /// Bytes of its datagram.
+    pub size: usize,
+    /// Connections there are.
+    pub open: usize,
+    /// Those of them whose handshake is not complete.
+    pub handshaking: usize,
+    /// Those of them again that clients of the same network began.
+    pub handshaking_of_network: usize,
+}
+
+/// What becomes of a first packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Admission {
+    /// A connection begins, if the endpoint's limits allow one more; beyond them the packet is dropped.
+    Accept,
+    /// The client is to show first that it receives what is sent to its address (section 8.1.2). Nothing is kept of it
+    /// until it comes back with the token it is given. For a client that has shown it, this is the same as `Accept`: a
+    /// client follows one Retry packet and no more (section 17.2.5.2).
+    Retry,
+    /// The client is told that no connection begins: CONNECTION_REFUSED (section 5.2.2).
+    Refuse,
+    /// The packet is dropped without a word.
+    Ignore,
+}
+
+/// Decides about first packets. Called for each, also when the tables are full, so it has to be quick.
+pub type OnIncoming = Arc<dyn Fn(&Incoming) -> Admission + Send + Sync>;

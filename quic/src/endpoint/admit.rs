@@ -1,0 +1,184 @@
+//! A client's first packet: what is known of it, what is decided, and how a connection begins (RFC 9000 sections 5.2.2, 7,
+//! 8.1).
+
+use super::accept::{HandshakeIds, transport_parameters};
+use super::admission::{Admission, Incoming};
+use super::answers::{self, Answered};
+use super::networks::Network;
+use super::table::Endpoint;
+use super::token::Shown;
+use crate::config::MIN_DATAGRAM_SIZE;
+use crate::connection::{Connection, NewConnection};
+use crate::turn::Turn;
+use crate::violation::TransportErrorCode;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::header::Long;
+use base::{Datagram, Instant, Side};
+
+/// A first packet that may begin a connection.
+struct First {
+    incoming: Incoming,
+    network: Network,
+    /// What the client sent its very first packet to, if it comes back with the token of a Retry packet.
+    original_destination: Option<ConnectionId>,
+}
+
+impl First {
+    const fn answered(&self) -> Answered {
+        let Incoming { version, destination, source, .. } = self.incoming;
+        Answered { version, destination, source }
+    }
+}
+
+impl<T: Default> Endpoint<T> {
+    /// A client's first packet: decides what becomes of it.
+    pub(super) fn admit(&mut self, now: Instant, datagram: Datagram<'_>, long: &Long) {
+        // RFC 9000 s14.1: too small a datagram is no first packet.
+        if self.config.server.is_none() || datagram.payload.len() < MIN_DATAGRAM_SIZE {
+            return;
+        }
+        let network = Network::of(datagram.four_tuple.remote.ip());
+        // A full table drops before any key is derived, unless somebody asked to decide.
+        if self.is_accepting && self.config.on_incoming.is_none() && self.is_full(network) {
+            self.strangers.at_limits += 1;
+            return;
+        }
+        let token = datagram.payload.get(long.token.clone()).expect("a header ends in its datagram");
+        let shown = self.tokens.look_at(now, token, datagram.four_tuple.remote, long.destination);
+        let original_destination = match shown {
+            Shown::Retried { original_destination } => Some(original_destination),
+            Shown::Nothing | Shown::Invalid => None,
+        };
+        // RFC 9000 s7.2: too short an ID is not a client's own choice.
+        if shown == Shown::Nothing && long.destination.len() < 8 {
+            return;
+        }
+        let incoming = Incoming {
+            four_tuple: datagram.four_tuple,
+            version: long.version,
+            destination: long.destination,
+            source: long.source,
+            is_validated: original_destination.is_some(),
+            size: datagram.payload.len(),
+            open: self.slots.occupied(),
+            handshaking: self.handshaking,
+            handshaking_of_network: self.networks.count(network),
+        };
+        let first = First { incoming, network, original_destination };
+        if shown == Shown::Invalid {
+            return self.refuse_token(&first);
+        }
+        match self.decide(&incoming) {
+            Admission::Retry if original_destination.is_none() => self.retry(now, &first),
+            Admission::Accept | Admission::Retry => self.accept(now, datagram, &first),
+            Admission::Refuse => self.refuse(&first),
+            Admission::Ignore => self.strangers.ignored += 1,
+        }
+    }
+
+    fn decide(&self, incoming: &Incoming) -> Admission {
+        match &self.config.on_incoming {
+            // RFC 9000 s5.2.2: who takes no new connections says so, and the client need not wait for a timeout.
+            _ if !self.is_accepting => Admission::Refuse,
+            Some(on_incoming) => on_incoming(incoming),
+            None => Admission::Accept,
+        }
+    }
+
+    /// Whether the limits allow no further handshake.
+    fn is_full(&self, network: Network) -> bool {
+        self.handshaking >= self.config.max_handshaking
+            || self.networks.count(network) >= self.config.max_handshaking_per_network
+            || self.slots.occupied() >= self.config.max_connections
+    }
+
+    fn refuse(&mut self, first: &First) {
+        if self.may_answer() {
+            self.answer_with_close(first, TransportErrorCode::CONNECTION_REFUSED, "no new connections are accepted");
+            self.strangers.refused += 1;
+        }
+    }
+
+    /// RFC 9000 s8.1.2: a client takes no second Retry packet, so one with a bad token of a first one is told at once.
+    fn refuse_token(&mut self, first: &First) {
+        if self.may_answer() {
+            self.answer_with_close(first, TransportErrorCode::INVALID_TOKEN, "the token is not valid, or not any more");
+            self.strangers.invalid_tokens += 1;
+        }
+    }
+
+    /// Whether another answer may wait to be sent. Asked before any work is done for it.
+    fn may_answer(&mut self) -> bool {
+        let has_room = self.replies.has_room();
+        self.strangers.unanswered += u64::from(!has_room);
+        has_room
+    }
+
+    fn answer_with_close(&mut self, first: &First, code: TransportErrorCode, reason: &'static str) {
+        let answer = answers::close(self.config.provider.initial, &first.answered(), code, reason);
+        self.replies.push(first.incoming.four_tuple, answer);
+    }
+
+    /// RFC 9000 s8.1.2: the client is asked to come back. Nothing of it is kept.
+    fn retry(&mut self, now: Instant, first: &First) {
+        let Incoming { four_tuple, destination, .. } = first.incoming;
+        if !self.may_answer() {
+            return;
+        }
+        // RFC 9000 s17.2.5.1: another ID than the client's. It looks like any ID of ours, and belongs to nobody.
+        let retry_source = self.ids.issue(0, &mut *self.random);
+        let token = self.tokens.issue(now, &mut *self.random, four_tuple.remote, destination, retry_source);
+        let [random] = base::random::array(&mut *self.random);
+        let suite = self.config.provider.initial;
+        let answer = answers::retry(suite, &first.answered(), random, retry_source, &token);
+        self.replies.push(four_tuple, answer);
+        self.strangers.retried += 1;
+    }
+
+    /// RFC 9000 section 7: a connection begins, if the packet is what it seems to be.
+    fn accept(&mut self, now: Instant, datagram: Datagram<'_>, first: &First) {
+        let Incoming { destination, source, .. } = first.incoming;
+        if self.is_full(first.network) {
+            self.strangers.at_limits += 1;
+            return;
+        }
+        let Some(index) = self.reserve() else {
+            self.strangers.at_limits += 1;
+            return;
+        };
+        let tls = self.config.server.clone().expect("first packets come to servers only");
+        let local = self.ids.issue(index, &mut *self.random);
+        let ids = HandshakeIds {
+            original_destination: first.original_destination.unwrap_or(destination),
+            retry_source: first.original_destination.map(|_| destination),
+            local,
+            reset_token: Some(self.reset_token(&local)),
+        };
+        let config = self.config.connection.clone();
+        let parameters = transport_parameters(&config, Side::Server, &ids);
+        let session = tls::quic::server(tls, parameters.encode(Side::Server, self.grease()));
+        let mut connection = Connection::new(
+            now,
+            NewConnection {
+                side: Side::Server,
+                config,
+                session,
+                initial_suite: self.config.provider.initial,
+                original_destination: destination,
+                local_id: local,
+                peer_id: source,
+                four_tuple: datagram.four_tuple,
+                is_validated: first.incoming.is_validated,
+            },
+        );
+        let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
+        connection.receive(&mut turn, datagram);
+        if connection.stats().packets_received == 0 {
+            // Nothing in it could be opened: no connection has begun, and nothing is kept.
+            self.slots.give_back(index);
+            return;
+        }
+        self.strangers.accepted += 1;
+        self.begin(index, connection, Some((destination, first.network)));
+    }
+}

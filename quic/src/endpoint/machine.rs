@@ -1,0 +1,178 @@
+//! What the layer above and the driver call: connections begin, tell what happened, and take and give datagrams.
+
+use super::accept::{HandshakeIds, transport_parameters};
+use super::event::EndpointEvent;
+use super::slots::ConnectionHandle;
+use super::table::Endpoint;
+use crate::connection::{Connection, NewConnection};
+use crate::error::ConnectError;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::header;
+use alloc::sync::Arc;
+use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
+
+impl<T: Default> Endpoint<T> {
+    /// Begins a connection to a server. Its fate is told by its events.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        tls: Arc<tls::ClientConfig>,
+        name: x509::ServerName,
+        four_tuple: FourTuple,
+    ) -> Result<ConnectionHandle, ConnectError> {
+        let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
+        // RFC 9000 s7.2: at least eight bytes that nobody can predict.
+        let original_destination =
+            ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");
+        let local_id = self.ids.issue(index, &mut *self.random);
+        let config = self.config.connection.clone();
+        let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
+        let parameters = transport_parameters(&config, Side::Client, &ids);
+        let parameters = parameters.encode(Side::Client, self.grease());
+        let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
+            Ok(session) => session,
+            Err(error) => {
+                self.slots.give_back(index);
+                return Err(ConnectError::Tls(error));
+            }
+        };
+        let connection = Connection::new(
+            now,
+            NewConnection {
+                side: Side::Client,
+                config,
+                session,
+                initial_suite: self.config.provider.initial,
+                original_destination,
+                local_id,
+                peer_id: original_destination,
+                four_tuple,
+                is_validated: true,
+            },
+        );
+        Ok(self.begin(index, connection, None))
+    }
+}
+
+impl<T> Endpoint<T> {
+    /// What happened: a connection that has events, or one that is over for good. To be asked until it gives `None`,
+    /// whenever the machine had an input.
+    pub fn poll_event(&mut self) -> Option<EndpointEvent<T>> {
+        self.settle_touched();
+        if let Some(index) = self.told.take() {
+            self.retire_if_over(index);
+        }
+        while let Some(index) = self.have_events.pop_front() {
+            self.slots.get_mut(index).in_event_queue = false;
+            if self.slots.get(index).connection.is_some() {
+                self.told = Some(index);
+                return Some(EndpointEvent::Ready(self.slots.handle(index)));
+            }
+            if let Some((handle, value)) = self.slots.free(index) {
+                return Some(EndpointEvent::Drained(handle, value));
+            }
+        }
+        None
+    }
+
+    /// A connection, to be worked with: it will be asked for datagrams at the next `transmit`.
+    pub fn connection_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
+        self.parts_mut(handle).map(|(connection, _)| connection)
+    }
+
+    /// The same, with what the layer above keeps for it.
+    pub fn parts_mut(&mut self, handle: ConnectionHandle) -> Option<(&mut Connection, &mut T)> {
+        self.connection(handle)?;
+        self.queue_transmit(handle.index() as u32);
+        self.slots.find_mut(handle)?.parts()
+    }
+
+    /// Has [`poll_event`](Endpoint::poll_event) give a connection once more, whether or not it has events: for a layer above
+    /// that has something to tell about it.
+    pub fn mark_ready(&mut self, handle: ConnectionHandle) {
+        if self.connection(handle).is_some() {
+            self.queue_notice(handle.index() as u32);
+        }
+    }
+
+    /// Whether the endpoint keeps a connection after [`Event::Closed`](crate::Event::Closed), so that what arrived before can
+    /// still be read. Who sets this takes it back; until then the connection is not drained.
+    pub fn hold(&mut self, handle: ConnectionHandle, is_held: bool) {
+        if let Some(slot) = self.slots.find_mut(handle) {
+            slot.is_held = is_held;
+            self.retire_if_over(handle.index() as u32);
+        }
+    }
+
+    /// The connection a datagram is for. Datagrams come in runs to the same connection, and only the first one's ID is read.
+    fn route(&mut self, payload: &[u8]) -> Option<u32> {
+        let short = header::short_destination(payload, self.ids.len());
+        if let (Some(id), Some((last, index))) = (short, self.last_route)
+            && last.is(id)
+        {
+            return Some(index);
+        }
+        let index = self.find(payload)?;
+        self.last_route = short.and_then(ConnectionId::new).map(|id| (id, index));
+        Some(index)
+    }
+
+    fn find(&self, payload: &[u8]) -> Option<u32> {
+        let id = header::destination_connection_id(payload, self.ids.len())?;
+        let by_index = self.ids.read(id).filter(|named| named.worker == self.ids.worker()).map(|named| named.index);
+        let by_index = by_index
+            .filter(|index| self.slots.connection(*index).is_some_and(|connection| connection.has_local_id(id)));
+        by_index.or_else(|| self.chosen_by_clients.get(&ConnectionId::new(id)?).copied())
+    }
+}
+
+impl<T: Default> Machine for Endpoint<T> {
+    fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let Some(index) = self.route(datagram.payload) else {
+            return self.receive_stranger(now, datagram);
+        };
+        let (connection, mut turn) = self.lend(now, index).expect("a route leads to a connection that is there");
+        connection.receive(&mut turn, datagram);
+        self.touch(index);
+    }
+
+    fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        self.settle_touched();
+        if let Some((four_tuple, datagram)) = self.replies.pop() {
+            let len = datagram.len();
+            buffer.get_mut(..len)?.copy_from_slice(&datagram);
+            return Some(Transmit { four_tuple, ecn: Ecn::NotEct, len, segment_size: len });
+        }
+        while let Some(index) = self.may_transmit.pop_front() {
+            self.slots.get_mut(index).in_transmit_queue = false;
+            let Some((connection, mut turn)) = self.lend(now, index) else { continue };
+            match connection.transmit(&mut turn, buffer) {
+                Some(transmit) => {
+                    // To the end of the queue: one connection's batch, then the next one's.
+                    self.queue_transmit(index);
+                    return Some(transmit);
+                }
+                None => self.rest(index),
+            }
+        }
+        None
+    }
+
+    fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
+        self.handover.pop()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.wheel.next_deadline()
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        while let Some((_, token)) = self.wheel.pop_expired(now) {
+            let index = token as u32;
+            self.slots.get_mut(index).timer = None;
+            let (connection, mut turn) = self.lend(now, index).expect("a timer goes with its connection");
+            connection.on_timeout(&mut turn);
+            self.settle(index);
+        }
+    }
+}

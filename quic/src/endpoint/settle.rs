@@ -1,0 +1,208 @@
+//! What follows when something happened to a connection: the queues it belongs in, the IDs it needs, its timer, its end.
+
+use super::networks::Network;
+use super::slots::{ConnectionHandle, Slot};
+use super::table::Endpoint;
+use crate::connection::Connection;
+use crate::wire::connection_id::ConnectionId;
+
+impl<T: Default> Endpoint<T> {
+    /// A connection begins in a place that was reserved. Of a client's, the ID it chose and its network.
+    pub(super) fn begin(
+        &mut self,
+        index: u32,
+        connection: Connection,
+        of_client: Option<(ConnectionId, Network)>,
+    ) -> ConnectionHandle {
+        let handle = self.slots.occupy(index, connection, T::default());
+        self.handshaking += 1;
+        if let Some((id, network)) = of_client {
+            let known = self.chosen_by_clients.insert(id, index);
+            assert!(known.is_none(), "a packet to an ID that is known goes to its connection");
+            self.networks.add(network);
+        }
+        let slot = self.slots.get_mut(index);
+        slot.is_handshaking = true;
+        slot.chosen_by_client = of_client.map(|(id, _)| id);
+        slot.network = of_client.map(|(_, network)| network);
+        self.settle(index);
+        handle
+    }
+}
+
+impl<T> Endpoint<T> {
+    /// A connection took input. What follows from it is done once for all that arrives in a batch.
+    pub(super) fn touch(&mut self, index: u32) {
+        let slot = self.slots.get_mut(index);
+        if !slot.is_touched {
+            slot.is_touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    /// Settles all connections that took input.
+    pub(super) fn settle_touched(&mut self) {
+        self.last_route = None;
+        let mut touched = core::mem::take(&mut self.touched);
+        for index in touched.drain(..) {
+            self.slots.get_mut(index).is_touched = false;
+            self.settle(index);
+        }
+        self.touched = touched;
+    }
+
+    /// After a connection took input: what it needs of the endpoint, and the queues it belongs in.
+    pub(super) fn settle(&mut self, index: u32) {
+        if self.connection_at(index).is_none() {
+            return;
+        }
+        self.queue_transmit(index);
+        self.queue_events(index);
+        self.issue_ids(index);
+        self.follow_reset_token(index);
+        self.follow_handshake(index);
+        self.retire_if_over(index);
+    }
+
+    /// The connection is asked for datagrams with the next `transmit`.
+    pub(super) fn queue_transmit(&mut self, index: u32) {
+        let slot = self.slots.get_mut(index);
+        if !slot.in_transmit_queue && slot.connection.is_some() {
+            slot.in_transmit_queue = true;
+            self.may_transmit.push_back(index);
+        }
+    }
+
+    /// The connection is told to be ready, if it has events.
+    pub(super) fn queue_events(&mut self, index: u32) {
+        if self.connection_at(index).is_some_and(Connection::has_events) {
+            self.queue_notice(index);
+        }
+    }
+
+    /// Something about the place is to be told.
+    pub(super) fn queue_notice(&mut self, index: u32) {
+        let slot = self.slots.get_mut(index);
+        if !slot.in_event_queue {
+            slot.in_event_queue = true;
+            self.have_events.push_back(index);
+        }
+    }
+
+    fn issue_ids(&mut self, index: u32) {
+        while self.connection_at(index).is_some_and(Connection::wants_local_id) {
+            let id = self.fresh_id(index);
+            let token = self.reset_token(&id);
+            if let Some(connection) = &mut self.slots.get_mut(index).connection {
+                connection.issue_local_id(id, token);
+            }
+        }
+    }
+
+    /// An ID that the connection does not have. With short ones, chance may draw one again.
+    fn fresh_id(&mut self, index: u32) -> ConnectionId {
+        loop {
+            let id = self.ids.issue(index, &mut *self.random);
+            if !self.connection_at(index).is_some_and(|connection| connection.has_local_id(id.as_slice())) {
+                return id;
+            }
+        }
+    }
+
+    fn connection_at(&self, index: u32) -> Option<&Connection> {
+        self.slots.get(index).connection.as_deref()
+    }
+
+    /// Keeps the table of reset tokens at the one token that counts for each connection.
+    fn follow_reset_token(&mut self, index: u32) {
+        let token = self.connection_at(index).and_then(Connection::peer_reset_token);
+        let known = self.slots.get(index).reset_token;
+        // Both are our own copies, so this comparison, made for every batch, need not hide where they differ.
+        if known.map(|(token, _)| token.0) == token.map(|token| token.0) {
+            return;
+        }
+        if let Some((_, hash)) = known {
+            self.forget_reset_token(index, hash);
+        }
+        let entry = token.map(|token| (token, self.reset_hash(&token)));
+        if let Some((_, hash)) = entry {
+            self.reset_tokens.insert(hash, index);
+        }
+        self.slots.get_mut(index).reset_token = entry;
+    }
+
+    /// A server may give two connections the same token: then it counts for the later one.
+    fn forget_reset_token(&mut self, index: u32, hash: [u8; 16]) {
+        if self.reset_tokens.get(&hash) == Some(&index) {
+            self.reset_tokens.remove(&hash);
+        }
+    }
+
+    /// A connection whose handshake is complete no longer counts as one that is not. One that closes before still does,
+    /// and every connection is found by the ID its client chose as long as it lives: a late or repeated first packet must
+    /// not begin another one.
+    fn follow_handshake(&mut self, index: u32) {
+        let over = self.connection_at(index).is_some_and(|connection| !connection.is_handshaking());
+        let slot = self.slots.get_mut(index);
+        if slot.is_handshaking && over {
+            slot.is_handshaking = false;
+            self.handshaking -= 1;
+            if let Some(network) = slot.network.take() {
+                self.networks.remove(network);
+            }
+        }
+    }
+
+    /// After a connection has nothing more to send: its deadline goes on the wheel, or it goes away.
+    pub(super) fn rest(&mut self, index: u32) {
+        self.queue_events(index);
+        self.follow_handshake(index);
+        if self.retire_if_over(index) {
+            return;
+        }
+        let slot = self.slots.get_mut(index);
+        let deadline = slot.connection.as_ref().and_then(|connection| connection.deadline());
+        match (deadline, slot.timer) {
+            (Some(deadline), Some(key)) => {
+                self.wheel.reset(key, deadline);
+            }
+            (Some(deadline), None) => slot.timer = Some(self.wheel.insert(deadline, u64::from(index))),
+            (None, Some(key)) => {
+                self.wheel.cancel(key);
+                slot.timer = None;
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Forgets a connection whose time is over and whose last event was told, unless the layer above still reads from it.
+    pub(super) fn retire_if_over(&mut self, index: u32) -> bool {
+        let slot = self.slots.get(index);
+        let is_over = !slot.is_held && slot.connection.as_ref().is_some_and(|connection| connection.is_over());
+        if is_over {
+            self.retire(index);
+        }
+        is_over
+    }
+
+    fn retire(&mut self, index: u32) {
+        // It may name this place, and the next datagram must not.
+        self.last_route = None;
+        let Slot { is_handshaking, timer, chosen_by_client, network, reset_token, .. } = self.slots.vacate(index);
+        self.handshaking -= usize::from(is_handshaking);
+        if let Some(key) = timer {
+            self.wheel.cancel(key);
+        }
+        if let Some(id) = chosen_by_client {
+            let known = self.chosen_by_clients.remove(&id);
+            assert_eq!(known, Some(index), "the ID that a client chose is its connection's as long as that lives");
+        }
+        if let Some(network) = network {
+            self.networks.remove(network);
+        }
+        if let Some((_, hash)) = reset_token {
+            self.forget_reset_token(index, hash);
+        }
+        self.queue_notice(index);
+    }
+}

@@ -1,0 +1,201 @@
+//! The places of an endpoint's connections: each holds a connection, what the endpoint knows of it, and the value that the
+//! layer above keeps for it.
+//!
+//! A place is found by its index in constant time. It is reserved, occupied, vacated when its connection is over, and freed
+//! when the layer above has taken its value back; only then it can be reserved again.
+
+use super::networks::Network;
+use crate::connection::Connection;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use base::TimerKey;
+
+/// Which connection. A handle of a connection that is gone stays invalid, even when its place is taken again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionHandle {
+    index: u32,
+    generation: u32,
+}
+
+impl ConnectionHandle {
+    /// The connection's place among the endpoint's, small and dense: good for indexing a table of one's own.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// A keyed hash of a stateless reset token (RFC 9000 section 10.3.1: a lookup must not tell how much of a token was right).
+pub(super) type ResetHash = [u8; 16];
+
+/// A place.
+pub(super) struct Slot<T> {
+    generation: u32,
+    pub(super) connection: Option<Box<Connection>>,
+    /// From the beginning of the connection until the layer above has it back.
+    value: Option<T>,
+    pub(super) timer: Option<TimerKey>,
+    pub(super) is_touched: bool,
+    pub(super) in_transmit_queue: bool,
+    pub(super) in_event_queue: bool,
+    /// The layer above still reads what had arrived before the end.
+    pub(super) is_held: bool,
+    pub(super) is_handshaking: bool,
+    /// That of the client, while its handshake is not complete.
+    pub(super) network: Option<Network>,
+    pub(super) chosen_by_client: Option<ConnectionId>,
+    pub(super) reset_token: Option<(ResetToken, ResetHash)>,
+}
+
+impl<T> Slot<T> {
+    const fn empty(generation: u32) -> Slot<T> {
+        Slot {
+            generation,
+            connection: None,
+            value: None,
+            timer: None,
+            is_touched: false,
+            in_transmit_queue: false,
+            in_event_queue: false,
+            is_held: false,
+            is_handshaking: false,
+            network: None,
+            chosen_by_client: None,
+            reset_token: None,
+        }
+    }
+
+    /// The connection, and the value of the layer above.
+    pub(super) fn parts(&mut self) -> Option<(&mut Connection, &mut T)> {
+        self.connection.as_deref_mut().zip(self.value.as_mut())
+    }
+}
+
+/// All places.
+pub(super) struct Slots<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    occupied: usize,
+}
+
+impl<T> Slots<T> {
+    pub(super) const fn new() -> Slots<T> {
+        Slots { slots: Vec::new(), free: Vec::new(), occupied: 0 }
+    }
+
+    /// How many connections there are.
+    pub(super) const fn occupied(&self) -> usize {
+        self.occupied
+    }
+
+    /// How many places wait for their value to be taken back.
+    pub(super) const fn drained(&self) -> usize {
+        self.slots.len() - self.free.len() - self.occupied
+    }
+
+    /// A free place below `limit`; `None` if all are taken. It is to be occupied or given back.
+    pub(super) fn reserve(&mut self, limit: u32) -> Option<u32> {
+        if let Some(index) = self.free.pop() {
+            return Some(index);
+        }
+        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < limit)?;
+        self.slots.push(Slot::empty(0));
+        Some(index)
+    }
+
+    /// A place that was reserved is not needed.
+    pub(super) fn give_back(&mut self, index: u32) {
+        debug_assert!(self.get(index).value.is_none(), "who gives a place back has not occupied it");
+        self.free.push(index);
+    }
+
+    /// A connection begins in a place that was reserved.
+    pub(super) fn occupy(&mut self, index: u32, connection: Connection, value: T) -> ConnectionHandle {
+        let slot = self.get_mut(index);
+        assert!(slot.value.is_none(), "a place has one connection at a time");
+        slot.connection = Some(Box::new(connection));
+        slot.value = Some(value);
+        let generation = slot.generation;
+        self.occupied += 1;
+        ConnectionHandle { index, generation }
+    }
+
+    /// The connection is over. Its value stays until [`free`](Slots::free). What the endpoint knew of the connection, to be
+    /// taken out of its other tables.
+    pub(super) fn vacate(&mut self, index: u32) -> Slot<T> {
+        let slot = self.get_mut(index);
+        assert!(slot.connection.is_some(), "a connection is over once");
+        // The queues may still hold the index; they find an empty place or its next tenant, and both are harmless.
+        let rest = Slot {
+            value: slot.value.take(),
+            is_touched: slot.is_touched,
+            in_transmit_queue: slot.in_transmit_queue,
+            in_event_queue: slot.in_event_queue,
+            ..Slot::empty(slot.generation)
+        };
+        self.occupied -= 1;
+        core::mem::replace(self.get_mut(index), rest)
+    }
+
+    /// The value of a connection that is over, for the layer above to have back: the place is free then. `None` if the place
+    /// is not one of such a connection.
+    pub(super) fn free(&mut self, index: u32) -> Option<(ConnectionHandle, T)> {
+        let slot = self.get_mut(index);
+        if slot.connection.is_some() {
+            return None;
+        }
+        let value = slot.value.take()?;
+        let handle = ConnectionHandle { index, generation: slot.generation };
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(index);
+        Some((handle, value))
+    }
+
+    /// The place of an index that this table gave.
+    ///
+    /// # Panics
+    /// If it did not.
+    #[inline]
+    pub(super) fn get(&self, index: u32) -> &Slot<T> {
+        self.slots.get(index as usize).expect("queues, maps and timers name places that there are")
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u32) -> &mut Slot<T> {
+        self.slots.get_mut(index as usize).expect("queues, maps and timers name places that there are")
+    }
+
+    /// The connection at an index that anybody may have made up.
+    #[inline]
+    pub(super) fn connection(&self, index: u32) -> Option<&Connection> {
+        self.slots.get(index as usize)?.connection.as_deref()
+    }
+
+    /// The handle of the connection in a place.
+    pub(super) fn handle(&self, index: u32) -> ConnectionHandle {
+        ConnectionHandle { index, generation: self.get(index).generation }
+    }
+
+    /// The place that a handle means, if its connection is not gone.
+    #[inline]
+    pub(super) fn find(&self, handle: ConnectionHandle) -> Option<&Slot<T>> {
+        self.slots.get(handle.index()).filter(|slot| slot.generation == handle.generation)
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn find_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Slot<T>> {
+        self.slots.get_mut(handle.index()).filter(|slot| slot.generation == handle.generation)
+    }
+
+    /// What the layer above keeps for a connection.
+    pub(super) fn value(&self, handle: ConnectionHandle) -> Option<&T> {
+        self.find(handle)?.value.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn value_mut(&mut self, handle: ConnectionHandle) -> Option<&mut T> {
+        self.find_mut(handle)?.value.as_mut()
+    }
+}

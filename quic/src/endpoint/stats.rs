@@ -1,0 +1,54 @@
+//! Counters of an endpoint: what it holds, and what became of strangers.
+
+/// A snapshot. What an endpoint holds is as of now; counters only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndpointStats {
+    /// What it holds.
+    pub held: Held,
+    /// What became of first packets.
+    pub strangers: Strangers,
+    /// Datagrams of other workers' connections that the driver took.
+    pub handed_over: u64,
+    /// Those that were dropped because too many waited.
+    pub handover_dropped: u64,
+}
+
+/// What became of clients' first packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    /// A connection began.
+    pub accepted: u64,
+    /// The client was asked to show its address first.
+    pub retried: u64,
+    /// The client was told that no connection begins.
+    pub refused: u64,
+    /// Dropped because it was decided so.
+    pub ignored: u64,
+    /// Dropped because the limits allowed no further connection.
+    pub at_limits: u64,
+    /// The client was told that the token of a Retry packet is not valid, or not any more.
+    pub invalid_tokens: u64,
+    /// Dropped because too many answers to others were waiting to be sent.
+    pub unanswered: u64,
+}
+
+/// How many entries the tables of an endpoint have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Connections.
+    pub connections: usize,
+    /// Connections whose handshake is not complete.
+    pub handshaking: usize,
+    /// Connections that are over, whose value has not been given back yet.
+    pub drained: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Connection IDs that clients chose for their first packets.
+    pub chosen_by_clients: usize,
+    /// Tokens of stateless resets that would end a connection.
+    pub reset_tokens: usize,
+    /// Networks with handshakes under way.
+    pub networks: usize,
+    /// Entries of the queues: connections that may send, took input, or have something to tell, and answers to strangers.
+    pub queued: usize,
+}

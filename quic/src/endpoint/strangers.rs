@@ -1,0 +1,79 @@
+//! Datagrams of no connection: other versions, stateless resets, packets of connections that are lost. First packets go on
+//! to be admitted.
+
+use super::answers;
+use super::ids::Named;
+use super::table::Endpoint;
+use crate::config::MIN_DATAGRAM_SIZE;
+use crate::connection_ids::stateless_reset;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::header::Header;
+use crate::wire::version::Version;
+use base::{Datagram, Instant};
+
+impl<T: Default> Endpoint<T> {
+    /// A datagram of no connection: a first packet, something of another version, a reset, or nothing.
+    pub(super) fn receive_stranger(&mut self, now: Instant, datagram: Datagram<'_>) {
+        // What arrived before it may have brought the token of a reset, or have completed a handshake.
+        self.settle_touched();
+        if self.is_reset(now, datagram.payload) {
+            return;
+        }
+        match Header::decode(datagram.payload, self.ids.len()) {
+            Ok(Header::Initial(long)) => self.admit(now, datagram, &long),
+            Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
+                self.negotiate_version(&datagram, destination, source);
+            }
+            Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
+            _ => {}
+        }
+    }
+
+    /// RFC 9000 section 6.1. Only a datagram as large as a first one is answered, so the answer is never larger.
+    fn negotiate_version(
+        &mut self,
+        datagram: &Datagram<'_>,
+        destination: core::ops::Range<usize>,
+        source: core::ops::Range<usize>,
+    ) {
+        let is_answered = self.config.server.is_some() && self.is_accepting;
+        if !is_answered || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
+            return;
+        }
+        let destination = datagram.payload.get(destination).unwrap_or(&[]);
+        let source = datagram.payload.get(source).unwrap_or(&[]);
+        let [random] = base::random::array(&mut *self.random);
+        if let Some(answer) = answers::version_negotiation(random, destination, source) {
+            self.replies.push(datagram.four_tuple, answer);
+        }
+    }
+
+    /// Whether the datagram ends a connection of ours whose peer has lost it. RFC 9000 s10.3: whatever it looks like
+    /// otherwise, because a reset of another version may have a long header.
+    fn is_reset(&mut self, now: Instant, payload: &[u8]) -> bool {
+        if self.reset_tokens.is_empty() {
+            return false;
+        }
+        let Some(token) = stateless_reset::token_of(payload) else { return false };
+        let Some(index) = self.reset_tokens.get(&self.reset_hash(&token)).copied() else { return false };
+        if let Some(connection) = &mut self.slots.get_mut(index).connection {
+            connection.on_stateless_reset(now, &token);
+        }
+        self.settle(index);
+        true
+    }
+
+    /// A packet of a connection we do not have: it is another worker's, or the peer is told.
+    fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
+        let named = self.ids.read(destination.as_slice());
+        if let Some(Named { worker, .. }) = named.filter(|named| named.worker != self.ids.worker()) {
+            return self.handover.push(worker, datagram);
+        }
+        if self.replies.may_reset(now) {
+            let token = self.reset_token(&destination);
+            if let Some(answer) = stateless_reset::encode_reset(datagram.payload.len(), &mut *self.random, token) {
+                self.replies.push(datagram.four_tuple, answer);
+            }
+        }
+    }
+}
