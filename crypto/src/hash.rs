@@ -57,7 +57,7 @@ impl Deref for Digest {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+        &self.bytes[..usize::from(self.len)]
     }
 }
 

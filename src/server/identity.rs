@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use tls::CertifiedKey;
+use tls::{CertifiedKey, CertifiedKeyError};
 use x509::Certificate;
 
 /// A certificate chain, leaf first, and its private key. Cheap to clone.
@@ -57,16 +57,14 @@ impl Identity {
         let chain = x509::load_certificates_pem(chain).map_err(|error| refused(chain_name, &error))?;
         let (format, key) = x509::load_private_key_pem(key).map_err(|error| refused(key_name, &error))?;
         let key = (PROVIDER.load_key)(format, &key).map_err(|error| refused(key_name, &error))?;
-        let leaf = chain.first().map_or(&[][..], |der| der.as_ref());
-        let leaf = Certificate::parse(leaf).map_err(|error| refused(chain_name, &error))?;
-        let (kind, public_key) = leaf.subject_public_key().map_err(|error| refused(chain_name, &error))?;
-        if kind != key.public_key_algorithm() || public_key != key.public_key() {
-            return Err(Error::Identity(format!(
+        let certified = CertifiedKey::new(chain, key).map_err(|error| match error {
+            CertifiedKeyError::Certificate(error) => refused(chain_name, &error),
+            CertifiedKeyError::OtherKey => Error::Identity(format!(
                 "the key in {key_name} does not belong to the first certificate in {chain_name}: \
                  give the key it was made with, and the server's own certificate first"
-            )));
-        }
-        Ok(Identity { certified: Arc::new(CertifiedKey { chain, key }) })
+            )),
+        })?;
+        Ok(Identity { certified: Arc::new(certified) })
     }
 
     /// The chain, leaf first.

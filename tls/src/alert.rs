@@ -6,7 +6,7 @@
 pub struct Alert(pub u8);
 
 impl Alert {
-    /// A message that has no place here.
+    /// A message that is not expected in this state.
     pub const UNEXPECTED_MESSAGE: Alert = Alert(10);
     /// No acceptable set of parameters.
     pub const HANDSHAKE_FAILURE: Alert = Alert(40);
@@ -20,7 +20,7 @@ impl Alert {
     pub const CERTIFICATE_UNKNOWN: Alert = Alert(46);
     /// A field is wrong or contradicts another.
     pub const ILLEGAL_PARAMETER: Alert = Alert(47);
-    /// The chain leads to nobody who is trusted.
+    /// The chain ends at no trust anchor.
     pub const UNKNOWN_CA: Alert = Alert(48);
     /// A message does not parse.
     pub const DECODE_ERROR: Alert = Alert(50);
@@ -34,7 +34,7 @@ impl Alert {
     pub const MISSING_EXTENSION: Alert = Alert(109);
     /// An extension answers what was never asked.
     pub const UNSUPPORTED_EXTENSION: Alert = Alert(110);
-    /// No server of that name is here.
+    /// The server does not have the requested name.
     pub const UNRECOGNIZED_NAME: Alert = Alert(112);
     /// No application protocol in common (RFC 7301 section 3.2).
     pub const NO_APPLICATION_PROTOCOL: Alert = Alert(120);

@@ -1,7 +1,7 @@
 //! What carries a handshake: the CRYPTO frames of QUIC (`quic`), or the records of TLS itself (`records`).
 //!
-//! The states of `client` and `server` know messages, transcript, keys and proofs, and no carrier. Wherever the two
-//! standards differ the states ask the table of this file, which each carrier fills once.
+//! The states of `client` and `server` know messages, transcript, keys and proofs, but no carrier. Where RFC 9001 and
+//! RFC 9846 section 5 differ, the states consult the table of rules in this file, which each carrier fills.
 
 use crate::message::extension::{ExtensionType, Extensions};
 use crate::message::framing::HandshakeType;

@@ -1,5 +1,5 @@
-//! The client's side: one file per state of RFC 9846 appendix A.1, in the order of the handshake. Each state is made of the
-//! state before it and of the message that leads on, and in no other way.
+//! The client's side: one file per state of RFC 9846 appendix A.1, in the order of the handshake. A state can
+//! only be made from the state before it and the message that leads to it.
 
 pub mod connected;
 pub mod start;

@@ -1,4 +1,5 @@
-//! What a handshake needs to know beforehand. Nothing here is global: each value lives in a configuration.
+//! Configurations of clients and servers. Nothing is global: cryptography, trust, certificates and clock are values of a
+//! configuration.
 
 use crate::resolver::Resolver;
 use alloc::sync::Arc;
@@ -31,7 +32,7 @@ pub enum ServerVerification {
 pub struct ClientConfig {
     /// The cryptography, best first. The first key exchange is the one a share is sent for.
     pub provider: crypto::Provider,
-    /// Who is trusted.
+    /// How the server is verified.
     pub roots: ServerVerification,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
     pub alpn: Vec<Vec<u8>>,

@@ -19,7 +19,7 @@ pub struct Effects {
     pub output: VecDeque<(Level, Vec<u8>)>,
     /// Keys that became available, in order.
     pub keys: VecDeque<KeyChange>,
-    /// The peer has announced new keys in a KeyUpdate, and nobody was told yet.
+    /// The KeyUpdate that the peer sent, until it is polled.
     pub key_update: Option<KeyUpdate>,
     /// What the peer says in the carrier's own extension.
     pub peer_parameters: Option<Vec<u8>>,
@@ -43,7 +43,7 @@ pub struct Effects {
     pub exporter: Option<Secret>,
 }
 
-/// Whom to tell the secrets of a connection, and how to name it there.
+/// Where the secrets of a connection are logged, and under which name.
 #[derive(Clone, Copy)]
 pub struct KeyLogEntry<'a> {
     /// Gets the secrets, if anybody does.

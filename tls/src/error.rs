@@ -1,4 +1,4 @@
-//! How a handshake ends badly: by the peer's fault, by its certificate, or by ours.
+//! Why a handshake fails: the peer violated the protocol, its certificate was refused, or this side failed.
 
 use crate::alert::Alert;
 use crate::violation::Violation;
@@ -8,9 +8,9 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The peer broke the protocol, or wants what this side does not have.
+    /// The peer violated the protocol, or requires something that this side does not have.
     Peer {
-        /// What it did.
+        /// The violation.
         violation: Violation,
         /// In which state of RFC 9846 appendix A this side was.
         state: &'static str,
@@ -30,7 +30,7 @@ pub enum LocalError {
     /// No application protocol is configured although the carrier demands one, as QUIC does (RFC 9001 section 8.1), or one
     /// is empty or longer than 255 bytes.
     ApplicationProtocols,
-    /// What is configured does not fit into a handshake message.
+    /// The configured values do not fit into a handshake message.
     TooLong,
     /// The key exchange failed.
     KeyExchange,
@@ -130,7 +130,7 @@ impl fmt::Display for LocalError {
             LocalError::ApplicationProtocols => {
                 "each application protocol needs 1 to 255 bytes, and QUIC needs at least one protocol"
             }
-            LocalError::TooLong => "what is configured does not fit into a handshake message",
+            LocalError::TooLong => "the configured values do not fit into a handshake message",
             LocalError::KeyExchange => "the key exchange failed on this side",
             LocalError::Signing => "the private key could not sign the handshake",
             LocalError::NotComplete => "the handshake is not complete",

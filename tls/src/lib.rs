@@ -38,6 +38,6 @@ pub use config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClo
 pub use error::{Error, LocalError};
 pub use key_change::KeyChange;
 pub use level::Level;
-pub use resolver::{CertifiedKey, Resolver};
+pub use resolver::{CertifiedKey, CertifiedKeyError, Resolver};
 pub use session::Session;
 pub use violation::Violation;

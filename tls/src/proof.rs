@@ -1,5 +1,5 @@
-//! Proofs: values that only a successful check can make, and that later states ask for. A handshake cannot reach its end
-//! without them, whatever path its code takes.
+//! Proofs of authentication: values that only a successful check can make and that later states require. No path through
+//! the code completes a handshake without them.
 
 use crate::config::{ClientConfig, ServerVerification};
 use crate::error::Error;
@@ -10,28 +10,29 @@ use alloc::vec::Vec;
 use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
 use rustls_pki_types::CertificateDer;
 
-/// The chain leads to somebody who is trusted and is for the right name. Holds the key that must have signed.
+/// The server's chain ends at a trust anchor and its certificate is for the right name. Holds the public key that the
+/// CertificateVerify is checked with.
 #[derive(Debug)]
 pub struct ChainAccepted {
     key: (PublicKeyAlgorithm, Vec<u8>),
 }
 
-/// The holder of the certificate's key signed this very handshake.
+/// The holder of the certificate's private key signed the transcript of this handshake.
 #[derive(Debug)]
 pub struct CertificateVerified(());
 
-/// The server is who it says, shown in one of the ways that TLS has (RFC 9846 section 2). Whoever can name a way has its
-/// proof, so a client that has one of these has authenticated its server.
+/// The server is authenticated, in one of the ways of TLS (RFC 9846 section 2). Each variant holds the proof of its way, so
+/// a client that reaches WAIT_FINISHED has authenticated its server.
 ///
-/// A ticket is the other way: its proof, of a pre-shared key that the server selected and that the ClientHello offered,
-/// becomes a variant here, made where the ServerHello is read, and leads from WAIT_EE to WAIT_FINISHED.
+/// A ticket is the other way: the proof that the server selected a pre-shared key of the ClientHello becomes a variant here.
+/// It is made where the ServerHello is read, and leads from WAIT_EE to WAIT_FINISHED.
 #[derive(Debug)]
 pub enum Authenticated {
-    /// By an accepted chain, and the signature of its first key.
+    /// By an accepted chain and a verified CertificateVerify.
     Certificate(CertificateVerified),
 }
 
-/// The peer knows the keys and saw the same messages.
+/// The peer has the handshake keys and the same transcript.
 #[derive(Debug)]
 pub struct FinishedVerified(());
 

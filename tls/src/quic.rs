@@ -21,15 +21,15 @@ pub static RULES: Rules = Rules {
     foreign_extensions: &[],
     // RFC 9001 section 8.1-2: an application protocol is agreed on by ALPN, or the connection is closed.
     without_application_protocol: Err(Violation::NoApplicationProtocol),
-    // RFC 9001 section 8.4-2: compatibility mode hides TLS 1.3 from middleboxes on TCP; here it only costs memory.
+    // RFC 9001 s8.4: compatibility mode hides TLS 1.3 from middleboxes on TCP; here it only costs memory.
     session_id: Err(Violation::CompatibilityMode),
     // RFC 9001 section 8.3-2: 0-RTT packets hold no CRYPTO frames.
     messages_in_early_data: Err(Violation::CryptoInEarlyData),
-    // RFC 9001 section 8.3-1: QUIC's own packets show where early data ends.
+    // RFC 9001 s8.3: QUIC's own packets show where early data ends.
     end_of_early_data: Err(Violation::EndOfEarlyData),
     // RFC 9001 section 6: a bit in QUIC's packets announces new keys.
     key_update: Err(Violation::KeyUpdate),
-    // RFC 9001 section 4.4-5: a client could not tell which stream such a request is about.
+    // RFC 9001 section 4.4-4, 4.4-5: a client could not tell which stream such a request is about.
     late_certificate_request: Err(Violation::PostHandshakeCertificateRequest),
     // RFC 9001 section 4.6.1-2: QUIC's flow control limits early data, so the number in a ticket says only yes.
     limited_early_data: Err(Violation::TicketEarlyData),

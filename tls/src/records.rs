@@ -1,11 +1,11 @@
-//! TLS over a byte stream such as TCP (RFC 9846 section 5): what the handshake gives to a layer of records, and what it
-//! expects of it. The layer itself, which cuts, seals and opens records, stands above this file.
+//! TLS over a byte stream such as TCP (RFC 9846 section 5): what the handshake gives to a record layer, and what it expects
+//! of one. The record layer itself, which fragments, seals and opens records, is not part of this file.
 //!
-//! The layer gives the content of each handshake record to [`Session::read`], one call for each record, so that the end of
-//! the bytes is the end of a record and a message that goes on under replaced keys is found out. [`Level::Initial`] stands
-//! for records without protection, [`Level::OneRtt`] for those under application traffic secrets. After each call it polls
-//! output and keys as every carrier does, and then [`Session::poll_key_update`]. A change_cipher_spec record never reaches
-//! the handshake: the layer drops it, and sends one where [`Session::is_in_compatibility_mode`] says so.
+//! The record layer passes the content of each handshake record to [`Session::read`], one call per record, so that a message
+//! that continues after a change of keys is detected at the end of the record. [`Level::Initial`] stands for records without
+//! protection, [`Level::OneRtt`] for records under application traffic secrets. After each call it polls keys and output, as
+//! every carrier does, and [`Session::poll_key_update`]. A change_cipher_spec record never reaches the handshake: the record
+//! layer drops it, and sends one if [`Session::is_in_compatibility_mode`].
 //!
 //! [`Level::Initial`]: crate::Level::Initial
 //! [`Level::OneRtt`]: crate::Level::OneRtt

@@ -1,9 +1,8 @@
-//! The server's side: one file per state of RFC 9846 appendix A.2, in the order of the handshake. Each state is made of the
-//! state before it and of the message that leads on, and in no other way.
+//! The server's side: one file per state of RFC 9846 appendix A.2, in the order of the handshake. A state can
+//! only be made from the state before it and the message that leads to it.
 //!
-//! RECVD_CH and NEGOTIATED last as long as one call. WAIT_EOED comes with early data, over records only, because QUIC has no
-//! EndOfEarlyData (RFC 9001 section 8.3). WAIT_CERT and WAIT_CV would stand between NEGOTIATED and WAIT_FINISHED once
-//! clients can be asked for certificates.
+//! RECVD_CH and NEGOTIATED exist during one call only. WAIT_EOED belongs to early data over records; QUIC has no
+//! EndOfEarlyData (RFC 9001 section 8.3). WAIT_CERT and WAIT_CV belong to client certificates, which are not requested.
 
 pub mod choice;
 pub mod connected;

@@ -2,7 +2,7 @@
 //! level, keys come out as values (RFC 9001 section 4, RFC 9846 section 5.1).
 //!
 //! A carrier, [`quic`](crate::quic) or [`records`](crate::records), makes the session with its rules, and then gives it the
-//! bytes of each level in order and once. What a carrier does not know: messages, states, certificates.
+//! bytes of each level in order and once. A carrier knows no messages, states or certificates.
 
 use crate::carrier::{Carrier, Rules};
 use crate::client::start::Start as ClientStart;
@@ -114,8 +114,8 @@ impl Session {
     }
 
     /// What the peer says in the carrier's own extension, over QUIC its transport parameters: a server has it as soon as
-    /// the ClientHello is read, a client as soon as EncryptedExtensions are. Until the handshake is complete nobody vouches
-    /// for it.
+    /// the ClientHello is read, a client as soon as EncryptedExtensions are. Until the handshake is complete it is
+    /// not authenticated.
     pub fn peer_parameters(&self) -> Option<&[u8]> {
         self.effects.peer_parameters.as_deref()
     }
@@ -196,7 +196,7 @@ impl Session {
             if whole {
                 self.on_message(random)?;
             }
-            // RFC 9846 section 5.1-6: what follows a KeyUpdate is under new keys, so nothing does in the same record.
+            // RFC 9846 s5.1: what follows a KeyUpdate is under new keys, so nothing does in the same record.
             if self.effects.key_update.is_some() && !bytes.is_empty() {
                 return Err(self.violated(Violation::MessageAcrossKeyChange));
             }
@@ -205,8 +205,8 @@ impl Session {
         if let State::Failed(error) = self.state() { Err((**error).clone()) } else { Ok(()) }
     }
 
-    /// Messages belong to the level of the state: a message that should be under new keys but comes under the old ones was
-    /// perhaps injected by somebody who has only the old ones.
+    /// Messages belong to the level of the state: a message that should be under new keys but comes under the old ones may
+    /// be injected by an attacker who has only the old ones.
     fn check_level(&self, level: Level, began_at_this_level: bool) -> Result<(), Error> {
         let expected = match self.state() {
             State::Client(state) => state.level(),
@@ -216,7 +216,7 @@ impl Session {
         let verdict = match level {
             Level::EarlyData => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
-            // RFC 9846 section 5.1-6: messages do not span a change of keys.
+            // RFC 9846 s5.1: messages do not span a change of keys.
             _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),
             _ => Err(Violation::WrongLevel),
         };
@@ -266,7 +266,7 @@ impl Session {
         self.state.as_ref().expect("a session has a state between two messages")
     }
 
-    /// Forgets all secrets: nothing of a failed handshake is of use.
+    /// RFC 9001 section 4.8-1, RFC 9846 s6: every alert is fatal, and the secrets are forgotten.
     fn fail(&mut self, error: Error) {
         self.state = Some(State::Failed(Box::new(error)));
         self.inbox = Inbox::new();

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::oid;
 use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
 
-/// Below this an RSA key can be broken by somebody who cares to.
+/// An RSA key below this length can be broken with great effort.
 const MIN_RSA_BITS: usize = 2048;
 /// Above this a peer makes us do more arithmetic than any honest key needs.
 const MAX_RSA_BITS: usize = 8192;

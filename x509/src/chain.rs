@@ -68,6 +68,7 @@ pub fn verify_server_with(
         return Err(Error::TooMuchWork);
     }
     let leaf = Certificate::parse(leaf)?;
+    // A clock that is beyond all dates is after all of them.
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
     profile::check_time(&leaf, now)?;
     check_name(&leaf, name)?;

@@ -69,9 +69,9 @@ impl<'a> Elements<'a> {
         }
         let length = length(&mut reader).ok_or(Error::Malformed(what))?;
         let value = reader.bytes(length).map_err(|_| Error::Malformed(what))?;
-        let used = all.len() - reader.remaining();
+        let (encoded, _) = all.split_at(all.len() - reader.remaining());
         self.reader = reader;
-        Ok(Element { tag, value, encoded: all.get(..used).unwrap_or(all) })
+        Ok(Element { tag, value, encoded })
     }
 
     /// The next element, which has this tag.

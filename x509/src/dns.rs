@@ -14,7 +14,7 @@ pub(crate) fn is_reference_name(name: &[u8]) -> bool {
 /// Whether `name` is what a dNSName may hold: letters, digits and hyphens, possibly under a whole-label wildcard.
 pub(crate) fn is_presented_name(name: &[u8]) -> bool {
     match name.strip_prefix(b"*.") {
-        // One label below the root is somebody's registry: no authority may certify all of it.
+        // One label below the root is a registry: no authority may certify all of it.
         Some(base) => base.contains(&b'.') && has_name_syntax(base, false),
         None => has_name_syntax(name, false),
     }

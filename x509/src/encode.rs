@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let bytes = length.to_be_bytes();
-    let significant = bytes.get(bytes.iter().take_while(|byte| **byte == 0).count()..).unwrap_or(&[]);
+    let significant = without_leading_zeros(&bytes);
     let mut out = Vec::with_capacity(length + 6);
     out.push(tag);
     if length < 0x80 {
@@ -40,9 +40,13 @@ pub(crate) fn bit_string(bytes: &[u8]) -> Vec<u8> {
 
 /// An INTEGER of an unsigned big-endian number, in its shortest form.
 pub(crate) fn unsigned(number: &[u8]) -> Vec<u8> {
-    let digits = number.get(number.iter().take_while(|byte| **byte == 0).count()..).unwrap_or(&[]);
+    let digits = without_leading_zeros(number);
     let needs_zero = digits.first().is_none_or(|byte| byte & 0x80 != 0);
     element(tag::INTEGER, &[if needs_zero { &[0] } else { &[] }, digits])
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    &number[number.iter().take_while(|byte| **byte == 0).count()..]
 }
 
 /// A Time (RFC 5280 s4.1.2.5): the short form through 2049, the long one from then on.

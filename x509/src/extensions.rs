@@ -180,13 +180,13 @@ fn small_integer(value: &[u8]) -> Result<u32, Error> {
 fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
     let error = Error::Malformed("key usage");
     let [unused, bits @ ..] = inside.value(tag::BIT_STRING, "key usage")? else { return Err(error) };
-    let (unused, last) = (u32::from(*unused), bits.last().copied().unwrap_or(0));
+    let (Some(first), Some(last)) = (bits.first().copied(), bits.last().copied()) else { return Err(error) };
+    let unused = u32::from(*unused);
     // X.690 s11.2.1: unused bits are zero. RFC 5280 s4.2.1.3: some bit is set, and nine have a name.
     let has_bit = bits.iter().any(|byte| *byte != 0);
-    if bits.is_empty() || bits.len() > 2 || !has_bit || unused > 7 || last.trailing_zeros() < unused {
+    if bits.len() > 2 || !has_bit || unused > 7 || last.trailing_zeros() < unused {
         return Err(error);
     }
-    let first = bits.first().copied().unwrap_or(0);
     Ok(KeyUsage {
         digital_signature: first & 0x80 != 0,
         certificate_signing: first & 0x04 != 0,

@@ -116,7 +116,7 @@ fn build(
     let [first, rest @ ..] = request.serial;
     let serial = unsigned(&[&[first & 0x7f | 0x40][..], &rest].concat());
     let not_after = request.not_before_unix.saturating_add(request.lifetime_seconds).min(LAST_SECOND);
-    let seconds = |seconds: u64| time(i64::try_from(seconds.min(LAST_SECOND)).unwrap_or(0));
+    let seconds = |seconds: u64| time(i64::try_from(seconds.min(LAST_SECOND)).expect("the last second is a date"));
     let to_be_signed = sequence(&[
         &element(tag::context_constructed(0), &[&unsigned(&[2])]),
         &serial,
@@ -182,7 +182,7 @@ fn extensions(
     }
     // RFC 7093 s2: the first 160 bits of a hash of the key. It names the key and need not resist anything.
     let digest = provider.initial.hash.digest(&[key.public_key()]);
-    let identifier = digest.get(..20).unwrap_or(&digest);
+    let identifier = &digest[..20];
     add(oid::SUBJECT_KEY_IDENTIFIER, false, &element(tag::OCTET_STRING, &[identifier]));
     if let Some(issuer) = issuer_key_identifier {
         add(oid::AUTHORITY_KEY_IDENTIFIER, false, &sequence(&[&element(tag::context(0), &[issuer])]));

@@ -132,7 +132,7 @@ impl<'a> Attribute<'a> {
             Some(text) => (tag::UTF8_STRING, folded(text).into_bytes()),
             None => (self.tag, self.value.to_vec()),
         };
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
         [&length(self.kind)[..], self.kind, &[kind], &length(&value), &value].concat()
     }
 }

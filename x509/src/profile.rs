@@ -118,7 +118,7 @@ fn check_any(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
     check_authority_key(certificate)
 }
 
-/// RFC 5280 s4.2.1.1: who did not sign its own certificate says whose key did. Of an anchor nobody asks.
+/// RFC 5280 s4.2.1.1: a certificate that is not self-signed identifies the key that signed it. It is not demanded of an anchor.
 fn check_authority_key(certificate: &Certificate<'_>) -> Result<(), Error> {
     let authority = certificate.extensions().authority_key_identifier;
     let is_named = authority.is_some_and(|authority| authority.key_identifier.is_some());

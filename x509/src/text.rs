@@ -23,7 +23,7 @@ pub(crate) fn escaped(text: &str) -> String {
 /// As [`escaped`], for bytes that may not be UTF-8.
 pub(crate) fn escaped_bytes(bytes: &[u8]) -> String {
     // Four bytes per character at most: what is beyond would be cut anyway.
-    let bounded = bytes.get(..bytes.len().min(4 * (MAX_TEXT + 1))).unwrap_or(bytes);
+    let bounded = bytes.chunks(4 * (MAX_TEXT + 1)).next().unwrap_or_default();
     escaped(&String::from_utf8_lossy(bounded))
 }
 

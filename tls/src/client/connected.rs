@@ -1,4 +1,4 @@
-//! CONNECTED: the handshake is complete. Only tickets may follow, and over records announcements of new keys.
+//! CONNECTED: the handshake is complete. A server may send tickets, and over records KeyUpdate.
 
 use crate::carrier::Rules;
 use crate::client::wait_encrypted_extensions::Handshaking;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use base::Side;
 use crypto::{CipherSuite, Secret};
 
-/// Nothing but the proofs that it was reached rightly: an idle connection keeps no handshake.
+/// Holds only the proofs of the handshake, so that an idle connection keeps nothing else of it.
 #[derive(Debug)]
 pub struct Connected {
     rules: &'static Rules,
@@ -60,7 +60,7 @@ impl Connected {
     /// Reads a message after the handshake.
     pub fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
-            // RFC 9846 section 4.7.1-3: without resumption, tickets are ignored; resumption would keep them here.
+            // RFC 9846 s4.7.1: without resumption, tickets are ignored; resumption would keep them here.
             HandshakeType::NEW_SESSION_TICKET => {
                 let ticket = NewSessionTicket::decode(message.body)?;
                 if ticket.max_early_data_size.is_some_and(|size| size != u32::MAX) {

@@ -1,4 +1,4 @@
-//! START: nothing is sent. Here is what a client says in its first ClientHello, and again in the second.
+//! START: nothing is sent. The content of the first ClientHello, and of the second after a HelloRetryRequest.
 
 use crate::carrier::Carrier;
 use crate::config::ClientConfig;
@@ -14,7 +14,7 @@ use crypto::{KeyExchange, NamedGroup};
 pub struct Start {
     pub(super) config: Arc<ClientConfig>,
     pub(super) carrier: Carrier,
-    /// Whom the client wants to reach.
+    /// The server's name.
     pub(super) name: x509::ServerName,
     /// The client's random.
     pub(super) client_random: [u8; 32],
@@ -65,6 +65,7 @@ impl Start {
             signature_algorithms: &signature_algorithms(provider),
             key_share: share,
             application_protocols: &self.config.alpn,
+            // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),
             cookie,
         };

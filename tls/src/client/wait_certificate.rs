@@ -1,4 +1,4 @@
-//! WAIT_CERT: the server's chain follows, and whether ours is wanted is known.
+//! WAIT_CERT: the server's Certificate follows, and it is known whether a CertificateRequest came before it.
 
 use crate::client::wait_certificate_or_request::WaitCertificateOrRequest;
 use crate::client::wait_encrypted_extensions::Handshaking;
@@ -27,7 +27,7 @@ impl WaitCertificate {
         Ok(WaitCertificate { handshaking, certificate_requested: true })
     }
 
-    /// The server goes on without a request.
+    /// The server sent no request.
     pub fn without_request(state: WaitCertificateOrRequest) -> WaitCertificate {
         WaitCertificate { handshaking: state.handshaking, certificate_requested: false }
     }

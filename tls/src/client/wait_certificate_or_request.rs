@@ -1,4 +1,4 @@
-//! WAIT_CERT_CR: the server has said what it agrees to. Its chain follows, or first its wish to see ours.
+//! WAIT_CERT_CR: EncryptedExtensions is read. Certificate follows, or CertificateRequest before it.
 
 use crate::client::wait_encrypted_extensions::{Handshaking, WaitEncryptedExtensions};
 use crate::effects::Effects;
@@ -29,6 +29,7 @@ impl WaitCertificateOrRequest {
         match answer.application_protocol {
             // RFC 9001 section 8.1-3: over QUIC a client ends the connection if no protocol was chosen.
             None => handshaking.rules.without_application_protocol?,
+            // RFC 9001 section 8.1-7, RFC 7301 s3.1: the server chooses from what was offered.
             Some(protocol) if !handshaking.config.alpn.iter().any(|offered| offered == protocol) => {
                 return Err(Violation::ProtocolNotOffered.into());
             }

@@ -1,4 +1,4 @@
-//! WAIT_CV: the chain is accepted; now the server has to show that it holds the key.
+//! WAIT_CV: the chain is accepted. CertificateVerify has to prove that the server holds the private key.
 
 use crate::client::wait_certificate::WaitCertificate;
 use crate::client::wait_encrypted_extensions::Handshaking;
@@ -21,7 +21,7 @@ pub struct WaitCertificateVerify {
 }
 
 impl WaitCertificateVerify {
-    /// Reads the chain and checks whom it names.
+    /// Reads the chain and checks it for the server's name.
     pub fn on_certificate(
         state: WaitCertificate,
         message: &Message<'_>,

@@ -29,7 +29,7 @@ pub struct WaitEncryptedExtensions {
 pub struct Handshaking {
     pub(super) config: Arc<ClientConfig>,
     pub(super) rules: &'static Rules,
-    /// Whom the client wants to reach.
+    /// The server's name.
     pub(super) name: x509::ServerName,
     /// The client's random, which names the connection in key logs.
     pub(super) client_random: [u8; 32],
@@ -46,7 +46,7 @@ pub struct Handshaking {
 }
 
 impl WaitEncryptedExtensions {
-    /// Reads the ServerHello: from here on everything is encrypted.
+    /// Reads the ServerHello: everything after it is encrypted.
     pub fn on_server_hello(
         state: WaitServerHello,
         message: &Message<'_>,

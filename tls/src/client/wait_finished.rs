@@ -1,4 +1,4 @@
-//! WAIT_FINISHED: the server is authenticated; its Finished will show that nobody changed a message on the way.
+//! WAIT_FINISHED: the server is authenticated. Its Finished has to prove that no message was changed on the way.
 
 use crate::client::wait_certificate_verify::WaitCertificateVerify;
 use crate::client::wait_encrypted_extensions::Handshaking;
@@ -15,7 +15,7 @@ pub struct WaitFinished {
     pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
     pub(super) certificate_requested: bool,
-    /// That the server is who it says.
+    /// The proof of who the server is.
     pub(super) server: Authenticated,
 }
 

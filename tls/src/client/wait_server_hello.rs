@@ -1,4 +1,4 @@
-//! WAIT_SH: the ClientHello is sent. The server goes on, or asks for another one, once.
+//! WAIT_SH: the ClientHello is sent. The server answers with ServerHello, or once with HelloRetryRequest.
 
 use crate::client::start::Start;
 use crate::config::ClientConfig;
@@ -29,7 +29,7 @@ pub struct WaitServerHello {
     pub(super) hellos: Hellos,
 }
 
-/// What was said so far.
+/// The messages so far.
 pub(super) enum Hellos {
     /// One ClientHello. Its hash waits for the suite.
     First(Vec<u8>),
@@ -48,7 +48,7 @@ impl WaitServerHello {
         Ok(WaitServerHello { start, offer: (group, offer), offered, hellos: Hellos::First(hello) })
     }
 
-    /// Reads the server's answer as far as it can be judged without knowing which of the two it is.
+    /// Reads the server's answer, of either kind.
     pub fn decode<'a>(&self, message: &Message<'a>) -> Result<ServerHelloOrRetry<'a>, Violation> {
         ServerHelloOrRetry::decode(message.body, &self.start.carrier.session_id, &self.offered)
     }

@@ -279,6 +279,7 @@ impl ClientHelloFields<'_> {
                 })
             })?;
         }
+        // RFC 9001 section 4.2-1: TLS 1.3 and nothing older is offered.
         offered.push(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
             out.push(2);
             out.extend_from_slice(&TLS13.to_be_bytes());

@@ -132,7 +132,7 @@ impl<'a> Extensions<'a> {
             check_place(kind, place, offered)?;
             seen.push(kind);
         }
-        // RFC 9846 section 4.3-9: no type twice. Sorted, because a peer can send sixteen thousand empty extensions in one message.
+        // RFC 9846 s4.3: no type twice. Sorted, because a peer can send sixteen thousand empty extensions in one message.
         seen.sort_unstable();
         if seen.iter().zip(seen.iter().skip(1)).any(|(one, next)| one == next) {
             return Err(Violation::DuplicateExtension);
@@ -154,22 +154,22 @@ impl<'a> Extensions<'a> {
 }
 
 fn check_place(kind: ExtensionType, place: Place, offered: &Offered) -> Result<(), Violation> {
-    // RFC 9846 section 4.3-7: what is known but stands in the wrong message is illegal, wherever that is.
+    // RFC 9846 s4.3: what is known but stands in the wrong message is illegal, wherever that is.
     if kind.places().is_some_and(|places| !places.contains(&place)) {
         return Err(Violation::ExtensionNotAllowed);
     }
     match place {
         // Requests and tickets may hold what is unknown: it is ignored (RFC 9846 s4.2.2, s4.4.2, s4.7.1; RFC 8701).
         Place::ClientHello | Place::CertificateRequest | Place::NewSessionTicket => Ok(()),
-        // RFC 9846 section 4.3-5: the cookie is the one response that nobody asks for.
+        // RFC 9846 s4.3: the cookie is the one extension of a response that is not offered before.
         Place::HelloRetryRequest if kind == ExtensionType::COOKIE => Ok(()),
         _ if offered.0.contains(&kind) => Ok(()),
-        // RFC 9846 section 4.3-6: the alert is unsupported_extension.
+        // RFC 9846 s4.3: the alert is unsupported_extension.
         _ => Err(Violation::ExtensionNotOffered),
     }
 }
 
-/// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 section 4.3-2).
+/// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 s4.3).
 pub fn whole<'a, T>(
     data: &'a [u8],
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, Violation>,

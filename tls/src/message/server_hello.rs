@@ -66,7 +66,7 @@ impl<'a> ServerHelloOrRetry<'a> {
         check_version(block, legacy_version, &random)?;
         let place = if retry { Place::HelloRetryRequest } else { Place::ServerHello };
         let extensions = Extensions::decode(block, place, offered)?;
-        // RFC 9846 section 4.2.3-5: the echo shows that the server reads TLS 1.3 and not something older.
+        // RFC 9846 s4.2.3: the echo shows that the server reads TLS 1.3 and not something older.
         if legacy_session_id_echo != session_id {
             return Err(Violation::SessionIdEcho);
         }
@@ -81,8 +81,9 @@ impl<'a> ServerHelloOrRetry<'a> {
     }
 }
 
+/// RFC 9001 section 4.2-2: an older version ends the connection.
 /// RFC 9846 s4.2.3, s4.3.1: supported_versions alone decides; without it the server speaks TLS 1.2 or older, and then its
-/// random may betray that it knows better, so that somebody in between took the version out.
+/// random may signal that it supports TLS 1.3, so that an attacker must have removed the version.
 fn check_version(block: &[u8], legacy_version: u16, random: &[u8; 32]) -> Result<(), Violation> {
     let mut reader = Reader::new(block);
     let mut selected = None;

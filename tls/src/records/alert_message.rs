@@ -27,14 +27,14 @@ impl PeerAlert {
     /// does not parse.
     pub fn decode(content: &[u8]) -> Result<PeerAlert, Violation> {
         match content {
-            // RFC 9846 section 5.4-3: a record that holds no alert has no place anywhere.
+            // RFC 9846 s5.4: a record that holds no alert has no place anywhere.
             [] => Err(Violation::UnexpectedMessage),
-            // RFC 9846 section 6-4 and 6-5: the level that is written does not make an error of these two, nor a warning
+            // RFC 9846 s6: the level that is written does not make an error of these two, nor a warning
             // of all others, known or not.
             [_, 0] => Ok(PeerAlert::CloseNotify),
             [_, 90] => Ok(PeerAlert::UserCanceled),
             [_, description] => Ok(PeerAlert::Error(Alert(*description))),
-            // RFC 9846 section 5.1-10: a record holds one alert, and all of it.
+            // RFC 9846 s5.1: a record holds one alert, and all of it.
             _ => Err(Violation::Malformed),
         }
     }
@@ -47,7 +47,7 @@ pub const fn encode(alert: Alert) -> [u8; 2] {
 
 /// The content of the record that says that this side sends nothing more.
 pub const fn close_notify() -> [u8; 2] {
-    // RFC 9846 section 6.1-2: it is a warning.
+    // RFC 9846 s6.1: it is a warning.
     [WARNING, 0]
 }
 

@@ -103,7 +103,7 @@ fn transport_parameters_are_refused_on_both_sides() {
     assert_eq!((who, error.violation(), error.alert()), (Speaker::Client, Some(Violation::ExtensionNotOffered), 110));
 }
 
-/// RFC 9846 section 4.2.3-5.
+/// RFC 9846 s4.2.3.
 #[test]
 fn the_echo_of_the_session_id_is_compared() {
     for (compatibility_mode, echo, right) in
@@ -237,7 +237,7 @@ fn what_may_follow_a_handshake() {
     }
 }
 
-/// RFC 9846 section 4.7.3-1: before Finished there are no keys to update. And nobody has accepted early data.
+/// RFC 9846 s4.7.3: before Finished there are no keys to update. And nobody has accepted early data.
 #[test]
 fn no_key_update_before_finished() {
     let update = encode_key_update(KeyUpdate::NotRequested);

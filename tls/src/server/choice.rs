@@ -1,4 +1,4 @@
-//! What a server chooses for a client: always the first of its own list that the client can do too.
+//! What a server selects for a client: always the first of its own list that the client supports too.
 
 use crate::carrier::Rules;
 use crate::config::ServerConfig;

@@ -1,4 +1,4 @@
-//! CONNECTED: the handshake is complete. Over QUIC a client has nothing more to say, over records only that its keys change.
+//! CONNECTED: the handshake is complete. Over QUIC a client sends no further message, over records only KeyUpdate.
 
 use crate::effects::Effects;
 use crate::error::Error;
@@ -8,15 +8,15 @@ use crate::proof::FinishedVerified;
 use crate::server::wait_finished::WaitFinished;
 use crate::violation::Violation;
 
-/// Nothing but the proof that it was reached rightly: an idle connection keeps no handshake.
+/// Holds only the proof of the handshake, so that an idle connection keeps nothing else of it.
 #[derive(Debug)]
 pub struct Connected {
     _finished: FinishedVerified,
 }
 
 impl Connected {
-    /// Reads the client's Finished: the client saw the same handshake. Who it is nobody asked. With this message
-    /// resumption_secret would be known, and tickets could be sent.
+    /// Reads the client's Finished: the client has the same transcript. It is not authenticated further, because no
+    /// certificate was requested of it. From here on resumption_secret can be derived and tickets can be sent.
     pub fn on_finished(state: WaitFinished, message: &Message<'_>) -> Result<Connected, Error> {
         let WaitFinished { suite, transcript, client_traffic } = state;
         let finished = FinishedVerified::check(suite, &client_traffic, &transcript.current(), message.body)?;

@@ -1,5 +1,5 @@
-//! RECVD_CH: a ClientHello that keeps the rules, and the suite and key exchange that were chosen for it; or one that has no
-//! share for the key exchange, which sends it back to START with a HelloRetryRequest.
+//! RECVD_CH: the ClientHello is checked, and a cipher suite and a key exchange are selected. A ClientHello without a share for
+//! that key exchange is answered with a HelloRetryRequest, and the server returns to START.
 
 use crate::carrier::Rules;
 use crate::effects::Effects;
@@ -80,7 +80,7 @@ fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     if hello.legacy_version != LEGACY_VERSION {
         return Err(Violation::LegacyVersion);
     }
-    // RFC 9001 section 8.4-2: over QUIC a session ID makes no sense.
+    // RFC 9001 s8.4: over QUIC a session ID makes no sense.
     if !hello.legacy_session_id.is_empty() {
         rules.session_id?;
     }
@@ -94,7 +94,7 @@ fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     if hello.offers_early_data && !hello.offers_pre_shared_key {
         return Err(Violation::EarlyDataWithoutPreSharedKey);
     }
-    // RFC 9001 section 4.7-1 lets QUIC's own Retry do what cookies are for, and TCP needs none: none is ever given.
+    // RFC 9001 s4.7 lets QUIC's own Retry do what cookies are for, and TCP needs none: none is ever given.
     if hello.cookie.is_some() {
         return Err(Violation::CookieNotIssued);
     }

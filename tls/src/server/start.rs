@@ -27,7 +27,7 @@ pub(super) struct Retried {
 }
 
 impl Start {
-    /// A server that has heard nothing.
+    /// A server that has received nothing.
     pub fn new(config: Arc<ServerConfig>, carrier: Carrier) -> Start {
         Start { config, carrier, retried: None }
     }

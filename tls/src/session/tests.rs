@@ -235,7 +235,10 @@ fn accepting_any_certificate_still_wants_a_signature() {
     server.resolver = Arc::new(Single(Arc::new(stolen)));
     let (who, error) = Pair::new(config(), server).run(usize::MAX, |_, _, _, _| {}).unwrap_err();
     assert_eq!((who, error.violation()), (Speaker::Client, Some(Violation::BadSignature)));
-    assert_eq!(error.to_string(), "the signature of the CertificateVerify is wrong (RFC 9846 4.5.2) in state WAIT_CV");
+    assert_eq!(
+        error.to_string(),
+        "the signature in the CertificateVerify does not verify (RFC 9846 4.5.2) in state WAIT_CV"
+    );
 }
 
 #[test]
