@@ -28,6 +28,8 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/path/moves.rs", &["MAX_UNANSWERED_MOVES"]),
     ("quic/src/path/amplification.rs", &["FACTOR"]),
     ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND"]),
+    ("quic/src/endpoint/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
+    ("runtime/src/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
     ("quic/src/lifecycle.rs", &["CLOSE_PTOS"]),
     ("quic/src/error.rs", &["MAX_REASON"]),
     ("quic/src/wire/transport_parameters.rs", &["MAX_UNKNOWN_REMEMBERED"]),

@@ -98,7 +98,7 @@ impl LocalIds {
     /// Adds NEW_CONNECTION_ID frames.
     pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         for entry in self.active.iter_mut().filter(|entry| entry.announcement == Announcement::Wanted) {
-            let Some(reset_token) = entry.token else { continue };
+            let reset_token = entry.token.expect("an ID that is announced has its token");
             let frame = Frame::NewConnectionId {
                 sequence_number: entry.sequence_number,
                 retire_prior_to: 0,

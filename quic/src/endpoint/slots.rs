@@ -105,7 +105,7 @@ impl<T> Slots<T> {
 
     /// A place that was reserved is not needed.
     pub(super) fn give_back(&mut self, index: u32) {
-        debug_assert!(self.get(index).value.is_none(), "who gives a place back has not occupied it");
+        assert!(self.get(index).value.is_none(), "who gives a place back has not occupied it");
         self.free.push(index);
     }
 

@@ -40,8 +40,8 @@ impl<T: Default> Endpoint<T> {
         if !is_answered || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
             return;
         }
-        let destination = datagram.payload.get(destination).unwrap_or(&[]);
-        let source = datagram.payload.get(source).unwrap_or(&[]);
+        let destination = datagram.payload.get(destination).expect("a header is within its datagram");
+        let source = datagram.payload.get(source).expect("a header is within its datagram");
         let [random] = base::random::array(&mut *self.random);
         if let Some(answer) = answers::version_negotiation(random, destination, source) {
             self.replies.push(datagram.four_tuple, answer);

@@ -126,7 +126,7 @@ impl Reassembly {
                 filled += count;
                 self.on_read(count);
             } else {
-                let part = self.open.as_slice().get(self.open_read..).unwrap_or(&[]);
+                let part = self.open.as_slice().split_at(self.open_read).1;
                 let count = part.len().min(rest.len());
                 copy(rest, part, count);
                 self.open_read += count;
@@ -196,7 +196,7 @@ impl Reassembly {
             let known = usize::try_from(self.contiguous - start).unwrap_or(usize::MAX);
             let Some(fresh) = segment.len().checked_sub(known) else { continue };
             if fresh <= MERGE {
-                self.append(segment.get(known..).unwrap_or(&[]), memory);
+                self.append(segment.split_at(known).1, memory);
             } else {
                 self.seal();
                 let mut bytes = Bytes::from(segment);
@@ -215,7 +215,7 @@ impl Reassembly {
                 let known = (start + segment.len() as u64).saturating_sub(offset);
                 let known = usize::try_from(known).unwrap_or(usize::MAX).min(data.len());
                 offset += known as u64;
-                data = data.get(known..).unwrap_or(&[]);
+                (_, data) = data.split_at(known);
                 if data.is_empty() {
                     break;
                 }

@@ -121,11 +121,11 @@ impl SendBuffer {
                 Some(chunk) => (chunk.start, chunk.bytes.as_slice()),
                 None => (self.open_start(), self.open.as_slice()),
             };
-            let part = bytes.get((offset - start) as usize..).unwrap_or(&[]);
-            assert!(!part.is_empty(), "the chunk that was found holds the offset");
+            let part = bytes.get((offset - start) as usize..).filter(|part| !part.is_empty());
+            let part = part.expect("the chunk that was found holds the offset");
             let count = part.len().min(place.len());
             let (now, later) = place.split_at_mut(count);
-            now.copy_from_slice(part.get(..count).unwrap_or(&[]));
+            now.copy_from_slice(part.split_at(count).0);
             place = later;
             offset += count as u64;
             index += usize::from(count == part.len());

@@ -21,6 +21,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
+/// What stands in the queues, or is being worked on, is in the map: it leaves all of them when it is forgotten.
+const ALIVE: &str = "a stream leaves every queue before it is forgotten";
+/// A stream that was made has the halves of its kind.
+const SENDS: &str = "this side sends on the stream";
+const RECEIVES: &str = "this side receives on the stream";
+
 const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidirectional];
 
 /// The streams of one connection.
@@ -125,7 +131,7 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, frame.id) else {
             return Ok(());
         };
-        let Some(receive) = &mut stream.receive else { return Ok(()) };
+        let receive = stream.receive.as_mut().expect(RECEIVES);
         let before = receive.segments();
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
         let readable = receive.on_stream(frame, &mut account, memory)?;
@@ -149,7 +155,7 @@ impl Streams {
         }
         self.admit(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
-        let Some(receive) = &mut stream.receive else { return Ok(()) };
+        let receive = stream.receive.as_mut().expect(RECEIVES);
         let pieces = receive.segments();
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
         let told = receive.on_reset(error_code, final_size, &mut account)?;
@@ -167,7 +173,7 @@ impl Streams {
     pub fn on_stop_sending(&mut self, id: StreamId, error_code: VarInt) -> Result<(), Violation> {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
-        let Some(send) = &mut stream.send else { return Ok(()) };
+        let send = stream.send.as_mut().expect(SENDS);
         if let Some(freed) = send.on_stop_sending(error_code) {
             self.send_held -= freed;
             stream.waiting = false;
@@ -188,9 +194,7 @@ impl Streams {
     pub fn on_max_stream_data(&mut self, id: StreamId, maximum: u64) -> Result<(), Violation> {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
-        if let Some(send) = &mut stream.send {
-            send.on_limit(maximum);
-        }
+        stream.send.as_mut().expect(SENDS).on_limit(maximum);
         self.settle(id);
         Ok(())
     }
@@ -224,8 +228,9 @@ impl Streams {
             SentFrame::MaxStreams(direction, value) => self.counts(direction).remote.announced().on_acked(value),
             SentFrame::StreamsBlocked(direction, limit) => self.counts(direction).local.blocked().on_acked(limit),
             SentFrame::Stream { id, offset, len, fin } => {
+                // It may have been reset, and the reset been acknowledged, while this was under way.
                 let Some(Some(stream)) = self.map.get_mut(id) else { return };
-                let Some(send) = &mut stream.send else { return };
+                let send = stream.send.as_mut().expect(SENDS);
                 let (freed, all) = send.on_acked(offset..offset.saturating_add(u64::from(len)), fin);
                 self.send_held -= freed;
                 if all {
@@ -355,10 +360,7 @@ impl Streams {
                 if packet.remaining() == 0 {
                     return Err(Full);
                 }
-                let Some(Some(stream)) = self.map.get_mut(id) else {
-                    debug_assert!(false, "a stream leaves the queues before it is forgotten");
-                    return Ok(());
-                };
+                let stream = alive(&mut self.map, id);
                 let result = match (queue, &mut stream.send) {
                     (Queue::Control, _) => stream.fill_control(id, packet),
                     (_, Some(send)) => send.fill_data(id, packet, &mut self.send_credit),
@@ -395,7 +397,7 @@ impl Streams {
             counts.local.on_blocked();
             return None;
         }
-        let id = StreamId::new(side, direction, counts.local.used())?;
+        let id = StreamId::new(side, direction, counts.local.used()).expect("no limit allows more than there can be");
         counts.local.consume(1);
         self.map.insert(id, None);
         Some(id)
@@ -413,7 +415,7 @@ impl Streams {
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let count = self.room(id, data.len())?;
-        let part = data.get(..count).unwrap_or(&[]);
+        let (part, _) = data.split_at(count);
         self.written(id, count, |send| send.buffer().push_slice(part));
         Ok(count)
     }
@@ -610,11 +612,7 @@ impl Streams {
             return;
         }
         self.send_held += count as u64;
-        if let Some(Some(stream)) = self.map.get_mut(id)
-            && let Some(send) = &mut stream.send
-        {
-            push(send);
-        }
+        push(alive(&mut self.map, id).send.as_mut().expect(SENDS));
         self.settle(id);
     }
 
@@ -630,7 +628,7 @@ impl Streams {
 
     /// The event that left the queue, unless it means nothing any more.
     fn tell(&mut self, id: StreamId, kind: EventKind) -> Option<(StreamEvent, u32)> {
-        let Some(Some(stream)) = self.map.get_mut(id) else { return None };
+        let stream = alive(&mut self.map, id);
         let word = stream.word;
         let told = stream.pending.take(kind);
         let event = match kind {
@@ -638,11 +636,12 @@ impl Streams {
             EventKind::Writable => StreamEvent::Writable(id),
             EventKind::Finished => StreamEvent::Finished(id),
             EventKind::Stopped => {
-                let code = stream.send.as_ref()?.check_writable().err().and_then(WriteError::stopped)?;
+                let writable = stream.send.as_ref().expect(SENDS).check_writable();
+                let code = writable.err().and_then(WriteError::stopped).expect("what was stopped stays so");
                 StreamEvent::Stopped { id, code }
             }
             EventKind::Reset => {
-                let receive = stream.receive.as_mut()?;
+                let receive = stream.receive.as_mut().expect(RECEIVES);
                 if told {
                     receive.on_reset_told();
                 }
@@ -656,7 +655,7 @@ impl Streams {
     /// There is room for this stream: its writer may go on once half its share is free, so that it is not woken for every
     /// packet.
     fn wake(&mut self, id: StreamId) {
-        let Some(Some(stream)) = self.map.get_mut(id) else { return };
+        let stream = alive(&mut self.map, id);
         let held = stream.send.as_ref().map_or(0, SendHalf::held);
         let share = share(&self.config, self.send_held, held);
         if stream.waiting && share > 0 && held <= share / 2 {
@@ -671,36 +670,39 @@ impl Streams {
             return;
         }
         while let Some(id) = self.waiting.pop_front() {
-            if let Some(Some(stream)) = self.map.get_mut(id) {
-                stream.enlisted = false;
-            }
+            alive(&mut self.map, id).enlisted = false;
             self.wake(id);
         }
     }
 
     /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
     fn settle(&mut self, id: StreamId) {
-        let Some(Some(stream)) = self.map.get_mut(id) else { return };
+        let stream = alive(&mut self.map, id);
         if follow(&mut self.schedule, &mut self.send_credit, &mut self.ending, stream, id) {
             self.forget(id);
         }
     }
 
     fn forget(&mut self, id: StreamId) {
-        let Some(Some(mut stream)) = self.map.remove(id) else { return };
+        let mut stream = self.map.remove(id).flatten().expect(ALIVE);
         self.events.forget(stream.pending, id);
         if stream.enlisted {
             self.waiting.retain(|waiting| *waiting != id);
         }
         self.schedule.update(id, &mut stream.membership, Membership::default());
-        debug_assert!(!stream.is_ending, "what ended is counted no more");
-        debug_assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
-        debug_assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
+        assert!(!stream.is_ending, "what ended is counted no more");
+        assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
+        assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
         if id.initiator() != self.side {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
         }
     }
+}
+
+/// A stream that something has happened on and that is not forgotten.
+fn alive(map: &mut StreamMap<Option<Box<Stream>>>, id: StreamId) -> &mut Stream {
+    map.get_mut(id).and_then(Option::as_deref_mut).expect(ALIVE)
 }
 
 /// Makes the queues true after something happened to a stream. Whether that was its end.
