@@ -32,6 +32,7 @@ pub mod trace;
 pub mod turn;
 pub mod violation;
 pub mod wire;
+pub mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;

@@ -57,9 +57,9 @@ impl Connection {
                 Ok(())
             }
             // Tokens for a later connection: kept once there is address validation to use them for.
-            Frame::NewToken { .. } if self.side == Side::Server => Err(Violation::NewTokenByClient),
+            Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
             Frame::NewToken { .. } => Ok(()),
-            Frame::HandshakeDone if self.side == Side::Server => Err(Violation::HandshakeDoneByClient),
+            Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
             Frame::HandshakeDone => {
                 self.on_confirmed(turn.now);
                 Ok(())
@@ -99,7 +99,7 @@ impl Connection {
         outcome.clear();
         self.recovery.on_ack(turn.now, space, ack, delay, outcome)?;
         state.on_acknowledged(ack.largest);
-        if self.side == Side::Client && space == PacketNumberSpace::Handshake {
+        if self.wire.side == Side::Client && space == PacketNumberSpace::Handshake {
             // RFC 9002 s6.2.2.1: the server has our Handshake packet, so it has validated our address.
             self.recovery.set_peer_completed_address_validation();
         }
