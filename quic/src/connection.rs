@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `budget` | whether a packet may be sent |
 //! | `receive` | datagram -> packets -> frames |
+//! | `retry` | a server that wants our address proved first |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
 //! | `paths` | another address of the peer or of our own |
@@ -26,6 +27,7 @@ mod packet_writer;
 mod paths;
 mod receive;
 mod recovered;
+mod retry;
 mod state;
 mod timeout;
 mod transmit;

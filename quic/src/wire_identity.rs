@@ -64,6 +64,13 @@ impl WireIdentity {
         is_news
     }
 
+    /// A Retry was accepted (RFC 9000 section 17.2.5): Initial packets go to its source and carry its token. Our own source
+    /// stays, because it may be part of the token.
+    pub fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
+        self.retry_source = Some(source);
+        self.token = token.into();
+    }
+
     /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
     /// packet of the server none is believed; a Retry shows as well that the server speaks our version.
     pub fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {

@@ -1,6 +1,7 @@
 //! Datagram -> packets -> frames.
 
 use super::paths::{Arrival, Elsewhere};
+use super::retry::Retry;
 use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
@@ -99,8 +100,11 @@ impl Connection {
                 let versions = bytes.get(versions).unwrap_or(&[]);
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
-            // RFC 9000 s17.2.5.2: a client drops a Retry it has no use for. Answering one comes with address validation.
-            Header::OneRtt(_) | Header::Retry { .. } | Header::OtherVersion { .. } => {
+            Header::Retry { version, destination, source, token, integrity_tag } => {
+                let retry = Retry { version, destination, source, token, integrity_tag };
+                return self.on_retry(turn, retry, bytes).map(|()| len);
+            }
+            Header::OneRtt(_) | Header::OtherVersion { .. } => {
                 return Err(Discard::UnexpectedPacketType);
             }
         };

@@ -165,6 +165,11 @@ impl SealKeys {
         SealKeys { keys: KeySet::new(suite, version, secret), sealed }
     }
 
+    /// What the keys are of.
+    pub const fn suite(&self) -> &'static CipherSuite {
+        self.keys.generation.suite
+    }
+
     /// Gives back the memory of the keys; they are made again with the next packet. Not after an update, because nothing
     /// is left then to make the header-protection key of.
     pub fn rest(&mut self) {
