@@ -21,6 +21,7 @@ pub mod idle;
 pub mod lifecycle;
 pub mod packet;
 pub mod path;
+pub mod peer_parameters;
 pub mod protection;
 pub mod ranges;
 pub mod recovery;

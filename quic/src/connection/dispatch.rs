@@ -90,10 +90,7 @@ impl Connection {
         let delay = match space {
             // RFC 9000 s13.2.1: Initial and Handshake packets are acknowledged at once, so there is no delay to honour.
             PacketNumberSpace::Initial | PacketNumberSpace::Handshake => Duration::ZERO,
-            PacketNumberSpace::ApplicationData => {
-                let exponent = self.peer_ack_delay_exponent.unwrap_or(3);
-                Duration::from_micros(ack.ack_delay.saturating_mul(1 << exponent.min(20)))
-            }
+            PacketNumberSpace::ApplicationData => self.peer.ack_delay(ack.ack_delay),
         };
         let outcome = &mut turn.scratch.outcome;
         outcome.clear();

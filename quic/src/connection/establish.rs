@@ -14,7 +14,7 @@ use tls::KeyChange;
 impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
     pub(super) fn advance_handshake(&mut self, now: Instant) -> Result<(), Violation> {
-        if self.peer_ack_delay_exponent.is_none()
+        if !self.peer.is_known()
             && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
             let parameters = TransportParameters::decode(&bytes, self.wire.side.peer())?;
@@ -44,7 +44,7 @@ impl Connection {
 
     fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
         self.wire.authenticate(parameters)?;
-        self.peer_ack_delay_exponent = Some(parameters.ack_delay_exponent);
+        self.peer.learn(self.wire.side.peer(), parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
         self.idle.set_peer_timeout(parameters.max_idle_timeout);
         self.path.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
@@ -60,14 +60,13 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        self.peer_disables_migration = parameters.disable_active_migration;
         self.streams.set_peer_limits(parameters);
         Ok(())
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
     fn on_complete(&mut self, now: Instant) {
-        assert!(self.peer_ack_delay_exponent.is_some(), "TLS is not complete without transport parameters");
+        assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
         self.events.push_back(Event::Established);
         self.trace(now, Trace::HandshakeComplete);

@@ -73,7 +73,7 @@ impl Connection {
             // RFC 9000 s9: not before the handshake is confirmed.
             return Err(MigrateError::NotConfirmed);
         }
-        if self.peer_disables_migration {
+        if self.peer.disables_migration() {
             return Err(MigrateError::Disabled);
         }
         let four_tuple = FourTuple { local, ..self.path.four_tuple };

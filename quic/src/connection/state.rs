@@ -13,6 +13,7 @@ use crate::path::moves::Moves;
 use crate::path::mtu::MtuDiscovery;
 use crate::path::others::OtherPaths;
 use crate::path::path::Path;
+use crate::peer_parameters::PeerParameters;
 use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::recovery::{Recovery, RecoveryConfig};
@@ -50,8 +51,7 @@ pub struct Connection {
     pub(super) others: OtherPaths,
     /// Moves without an answer.
     pub(super) moves: Moves,
-    /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
-    pub(super) peer_disables_migration: bool,
+    pub(super) peer: PeerParameters,
     pub(super) local_ids: LocalIds,
     pub(super) peer_ids: PeerIds,
     pub(super) idle: Idle,
@@ -60,8 +60,6 @@ pub struct Connection {
     pub(super) handshake_done: Once,
     /// A PING that the keep-alive timer or a probe asks for.
     pub(super) ping: Once,
-    /// How the peer scales the ACK Delay field; `None` until its transport parameters are known.
-    pub(super) peer_ack_delay_exponent: Option<u8>,
     pub(super) events: VecDeque<Event>,
     /// The last event, told after everything else.
     pub(super) close_reason: Option<Box<CloseReason>>,
@@ -123,14 +121,13 @@ impl Connection {
             path: Path::first(four_tuple, local_id, new.is_validated, mtu),
             others: OtherPaths::default(),
             moves: Moves::default(),
-            peer_disables_migration: false,
+            peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),
             rest: Rest::default(),
             handshake_done: Once::new(),
             ping: Once::new(),
-            peer_ack_delay_exponent: None,
             events: VecDeque::new(),
             close_reason: None,
             stats: Counters::default(),
