@@ -5,10 +5,12 @@ use crate::identity;
 use crate::options::{HERE, Options, PLAIN, Stage, THERE, Tweak};
 use crate::spaces::{Received, Spaces};
 use crate::work;
-use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Reader, Side};
+use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Reader, Side, Writer};
+use quic::protection::retry_integrity;
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::{Frame, PacketKind};
-use quic::wire::header::Header;
+use quic::wire::header::{self, Header};
+use quic::wire::version::Version;
 use quic::{ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event};
 use sim::SeededRandom;
 use std::sync::Arc;
@@ -231,6 +233,26 @@ impl Peer {
     pub fn rekey_initial(&mut self, destination: ConnectionId) {
         self.spaces.rekey_initial(self.side, destination);
         self.original = destination;
+    }
+
+    /// A Retry packet that answers the target's first Initial, with the tag that belongs to it (RFC 9001 section 5.8).
+    pub fn retry_packet(&self, source: ConnectionId, token: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 100 + token.len()];
+        let mut writer = Writer::new(&mut packet);
+        header::encode_retry(&mut writer, Version::V1, 0x0f, self.destination, source, token)
+            .expect("room for a Retry");
+        let len = writer.position();
+        packet.truncate(len);
+        let tag = retry_integrity::tag(sim::seeded_provider().initial, Version::V1, self.original, &packet);
+        packet.extend(tag);
+        packet
+    }
+
+    /// Asks the target to begin again, with another ID of this peer and a token, and goes on with the keys of that ID.
+    pub fn retry(&mut self, source: ConnectionId, token: &[u8]) {
+        let packet = self.retry_packet(source, token);
+        self.spaces.on_retry(self.side, source);
+        self.deliver(packet);
     }
 
     /// The packet number that the next packet of this type has.

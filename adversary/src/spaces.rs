@@ -53,9 +53,13 @@ impl Spaces {
     }
 
     pub(crate) fn rekey_initial(&mut self, side: Side, destination: ConnectionId) {
-        let keys = initial::keys(sim::seeded_provider().initial, Version::V1, destination, side);
-        self.0[0].keys = Some(keys);
+        self.on_retry(side, destination);
         self.0[0].largest = None;
+    }
+
+    /// Initial keys of another destination. Packet numbers have to go on.
+    pub(crate) fn on_retry(&mut self, side: Side, destination: ConnectionId) {
+        self.0[0].keys = Some(initial::keys(sim::seeded_provider().initial, Version::V1, destination, side));
     }
 
     /// Keys that TLS has just made.
@@ -64,7 +68,7 @@ impl Spaces {
             KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
             KeyChange::OneRtt { suite, local, remote } => (PacketNumberSpace::ApplicationData, suite, local, remote),
         };
-        let keys = (SealKeys::new(suite, &local), OpenKeys::new(suite, &remote));
+        let keys = (SealKeys::new(suite, Version::V1, &local), OpenKeys::new(suite, Version::V1, &remote));
         self.0[space as usize].keys = Some(keys);
     }
 

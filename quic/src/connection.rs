@@ -5,11 +5,14 @@
 //! |---|---|
 //! | `budget` | whether a packet may be sent |
 //! | `receive` | datagram -> packets -> frames |
+//! | `retry` | a server that wants our address proved first |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
 //! | `paths` | another address of the peer or of our own |
 //! | `establish` | keys and transport parameters, from TLS to the components |
+//! | `packet_writer` | one packet, from its header to its place in the books |
 //! | `transmit` | components -> frames -> packets -> datagrams |
+//! | `transmit_close` | CONNECTION_CLOSE, when nothing else is sent any more |
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
 //! | `timeout` | deadlines |
 //! | `identity` | connection IDs and the reset token, for the endpoint |
@@ -20,12 +23,15 @@ pub mod budget;
 mod dispatch;
 mod establish;
 mod identity;
+mod packet_writer;
 mod paths;
 mod receive;
 mod recovered;
+mod retry;
 mod state;
 mod timeout;
 mod transmit;
+mod transmit_close;
 mod transmit_path;
 
 pub use state::{Connection, NewConnection};

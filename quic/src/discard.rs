@@ -35,6 +35,9 @@ discards! {
     InitialTooSmall, "an Initial packet in a datagram of fewer than 1200 bytes";
     UnexpectedPacketType, "a packet type that this side does not receive now";
     UnexpectedVersionNegotiation, "a Version Negotiation packet that answers nothing or names the version in use";
+    UnexpectedRetry, "a Retry that answers nothing, or comes after another packet of the server";
+    RetryIntegrity, "a Retry whose integrity tag is not right";
+    RetryTokenTooLong, "a Retry with a token that leaves no room for a ClientHello";
     InvalidToken, "an Initial packet with an invalid token";
     OtherAddress, "from an address that is not the peer's";
     // The packet is not the peer's, or was here before.

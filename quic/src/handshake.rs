@@ -6,12 +6,10 @@
 use crate::crypto_stream::CryptoStream;
 use crate::packet::OutgoingPacket;
 use crate::violation::Violation;
-use crate::wire::connection_id::ConnectionId;
 use crate::wire::packet_number::PacketNumberSpace;
-use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use base::{Random, Side};
+use base::Random;
 use tls::{KeyChange, Level, Session};
 
 /// How many bytes of messages after the handshake are taken in a connection's life. Session tickets are the only ones TLS
@@ -166,31 +164,5 @@ const fn space(level: Level) -> PacketNumberSpace {
         Level::Initial => PacketNumberSpace::Initial,
         Level::Handshake => PacketNumberSpace::Handshake,
         Level::EarlyData | Level::OneRtt => PacketNumberSpace::ApplicationData,
-    }
-}
-
-/// The connection IDs of the handshake's packets, which transport parameters must repeat (RFC 9000 section 7.3).
-#[derive(Clone, Copy, Debug)]
-pub struct HandshakeIds {
-    /// What the client's first Initial was sent to.
-    pub original_destination: ConnectionId,
-    /// The source of this side's first Initial.
-    pub local_source: ConnectionId,
-    /// The source of the peer's first Initial, once it has arrived.
-    pub peer_source: Option<ConnectionId>,
-}
-
-impl HandshakeIds {
-    /// Whether the peer's transport parameters name the connection IDs that were seen. An attacker who changed one in
-    /// flight is found out here, because TLS authenticates the parameters.
-    pub fn authenticate(&self, peer: Side, parameters: &TransportParameters) -> Result<(), Violation> {
-        let matches = parameters.initial_source_connection_id == self.peer_source
-            && self.peer_source.is_some()
-            && parameters.retry_source_connection_id.is_none()
-            && match peer {
-                Side::Server => parameters.original_destination_connection_id == Some(self.original_destination),
-                Side::Client => parameters.original_destination_connection_id.is_none(),
-            };
-        if matches { Ok(()) } else { Err(Violation::TransportParameterConnectionId) }
     }
 }

@@ -21,6 +21,7 @@ pub mod idle;
 pub mod lifecycle;
 pub mod packet;
 pub mod path;
+pub mod peer_parameters;
 pub mod protection;
 pub mod ranges;
 pub mod recovery;
@@ -32,6 +33,7 @@ pub mod trace;
 pub mod turn;
 pub mod violation;
 pub mod wire;
+pub mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;

@@ -124,7 +124,7 @@ impl Recovery {
     /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample, and
     /// nobody waits for its acknowledgment: path validation has a timer of its own (section 9.4).
     pub fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
-        assert!(!packet.in_flight, "it counts for no window");
+        let packet = SentPacket { ack_eliciting: false, in_flight: false, mtu_probe: false, ..packet };
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, ELSEWHERE, &[]);
         state.largest_used = Some(packet.number.value());

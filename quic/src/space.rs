@@ -1,18 +1,14 @@
-//! What each packet number space has of its own: keys, received packets, and the next number to send.
+//! What each packet number space has of its own: received packets, and the next number to send. Keys are apart from it, in
+//! `protection::levels`.
 
 use crate::acknowledgment::ReceivedPackets;
-use crate::protection::keys::{OpenKeys, SealKeys};
-use crate::violation::Violation;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
-use base::{Instant, Random};
+use base::Random;
 
 /// One packet number space.
+#[derive(Debug)]
 pub struct Space {
-    /// Protects what is sent.
-    pub seal: SealKeys,
-    /// Opens what is received.
-    pub open: OpenKeys,
     /// What was received, and when an ACK is due.
     pub received: ReceivedPackets,
     /// The largest of our numbers that the peer has acknowledged.
@@ -23,12 +19,6 @@ pub struct Space {
     /// The next number to leave out; `None` in the spaces of the handshake, which are too short for it.
     skip_at: Option<u64>,
     skip_period: u64,
-    /// The first number sealed under the current generation of our keys.
-    generation_start: u64,
-    /// The peer has updated its keys on its own account, and no ACK under new keys of ours has told it that we have followed.
-    update_unanswered: bool,
-    /// Until when late packets of the peer's generation before can be opened.
-    previous_until: Option<Instant>,
 }
 
 /// The first number is left out after at most this many packets, each further one after at most twice as many as before.
@@ -38,66 +28,16 @@ const FIRST_SKIP_PERIOD: u64 = 128;
 const LAST_SKIP_PERIOD: u64 = 1 << 14;
 
 impl Space {
-    /// A space whose keys have just become available.
-    pub fn new(space: PacketNumberSpace, seal: SealKeys, open: OpenKeys) -> Space {
+    /// A space in which nothing was sent or received.
+    pub fn new(space: PacketNumberSpace) -> Space {
         let received = ReceivedPackets::new(space);
         let skip_at = (space == PacketNumberSpace::ApplicationData).then_some(0);
-        Space {
-            seal,
-            open,
-            received,
-            largest_acknowledged: None,
-            probes: 0,
-            next: 0,
-            skip_at,
-            skip_period: FIRST_SKIP_PERIOD,
-            generation_start: 0,
-            update_unanswered: false,
-            previous_until: None,
-        }
+        Space { received, largest_acknowledged: None, probes: 0, next: 0, skip_at, skip_period: FIRST_SKIP_PERIOD }
     }
 
-    /// The peer has gone on to its next generation of keys: we follow, unless we went first (RFC 9001 section 6.2).
-    /// Late packets of the generation before can be opened until `previous_until`.
-    pub fn on_key_update(&mut self, previous_until: Instant) -> Result<(), Violation> {
-        self.previous_until = Some(previous_until);
-        if self.seal.key_phase() == self.open.key_phase() {
-            // It follows us.
-            return Ok(());
-        }
-        // RFC 9001 s6.2: it cannot know that we have followed the last time.
-        if core::mem::replace(&mut self.update_unanswered, true) {
-            return Err(Violation::KeyUpdate);
-        }
-        self.update_seal();
-        Ok(())
-    }
-
-    /// An ACK was sealed under the newest keys.
-    pub const fn on_ack_sent(&mut self) {
-        self.update_unanswered = false;
-    }
-
-    /// Forgets the keys that only late packets need, when it is time.
-    pub fn expire_keys(&mut self, now: Instant) {
-        if self.previous_until.is_some_and(|until| until <= now) {
-            self.previous_until = None;
-            self.open.discard_previous();
-        }
-    }
-
-    /// Goes on to the next generation of our keys if `packets` were sealed under this one, and the peer is known to have
-    /// received some of them and to have followed the last update (RFC 9001 section 6.1).
-    pub fn update_after(&mut self, packets: u64) {
-        let is_confirmed = self.largest_acknowledged.is_some_and(|largest| largest.value() >= self.generation_start);
-        if self.seal.sealed_packets() >= packets && is_confirmed && self.seal.key_phase() == self.open.key_phase() {
-            self.update_seal();
-        }
-    }
-
-    fn update_seal(&mut self) {
-        self.seal.update();
-        self.generation_start = self.next;
+    /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
+    pub const fn next(&self) -> u64 {
+        self.next
     }
 
     /// The number of the next packet; `None` when all 2^62 are used.
@@ -130,53 +70,86 @@ impl Space {
     }
 }
 
-/// The three spaces. A space without keys is not there.
-#[derive(Default)]
+/// The three spaces: one for life, and two that are there from their first keys until these are discarded.
+#[derive(Debug)]
 pub struct Spaces {
-    spaces: [Option<Box<Space>>; 3],
-    discarded: [bool; 3],
+    initial: Option<Box<Space>>,
+    handshake: Option<Box<Space>>,
+    application: Space,
+}
+
+impl Default for Spaces {
+    fn default() -> Spaces {
+        Spaces { initial: None, handshake: None, application: Space::new(PacketNumberSpace::ApplicationData) }
+    }
 }
 
 impl Spaces {
-    /// The keys of `space` became available.
-    pub fn install(&mut self, space: PacketNumberSpace, seal: SealKeys, open: OpenKeys) {
-        if let (Some(place), Some(false)) = (self.spaces.get_mut(space as usize), self.discarded.get(space as usize)) {
-            *place = Some(Box::new(Space::new(space, seal, open)));
+    /// The first keys of `space` became available. Its numbers go on if there were others before.
+    pub fn begin(&mut self, space: PacketNumberSpace) {
+        match space {
+            PacketNumberSpace::Initial => self.initial.get_or_insert_with(|| Box::new(Space::new(space))),
+            PacketNumberSpace::Handshake => self.handshake.get_or_insert_with(|| Box::new(Space::new(space))),
+            PacketNumberSpace::ApplicationData => &mut self.application,
+        };
+    }
+
+    /// The keys of `space` are of no use any more, and so are its numbers. That of application data stays.
+    pub fn discard(&mut self, space: PacketNumberSpace) {
+        match space {
+            PacketNumberSpace::Initial => self.initial = None,
+            PacketNumberSpace::Handshake => self.handshake = None,
+            PacketNumberSpace::ApplicationData => {}
         }
     }
 
-    /// The keys of `space` are of no use any more; says whether they were still there.
-    pub fn discard(&mut self, space: PacketNumberSpace) -> bool {
-        if let Some(discarded) = self.discarded.get_mut(space as usize) {
-            *discarded = true;
-        }
-        self.spaces.get_mut(space as usize).is_some_and(|place| place.take().is_some())
-    }
-
-    /// The space, if it has keys.
+    /// The space, if it has begun and is not discarded.
     #[inline]
     pub fn get(&self, space: PacketNumberSpace) -> Option<&Space> {
-        self.spaces.get(space as usize)?.as_deref()
+        // Asked for with nearly every packet, so it comes first.
+        if space == PacketNumberSpace::ApplicationData {
+            return Some(&self.application);
+        }
+        if space == PacketNumberSpace::Initial { self.initial.as_deref() } else { self.handshake.as_deref() }
     }
 
-    /// The space, if it has keys.
+    /// The space, if it has begun and is not discarded.
     #[inline]
     pub fn get_mut(&mut self, space: PacketNumberSpace) -> Option<&mut Space> {
-        self.spaces.get_mut(space as usize)?.as_deref_mut()
+        if space == PacketNumberSpace::ApplicationData {
+            return Some(&mut self.application);
+        }
+        if space == PacketNumberSpace::Initial { self.initial.as_deref_mut() } else { self.handshake.as_deref_mut() }
     }
 
-    /// Whether the spaces of the handshake are gone for good.
-    pub const fn is_only_application(&self) -> bool {
-        matches!(self.discarded, [true, true, _])
-    }
-
-    /// Every space that has keys.
+    /// Every space there is.
     pub fn iter(&self) -> impl Iterator<Item = &Space> {
-        self.spaces.iter().flatten().map(|space| &**space)
+        [self.initial.as_deref(), self.handshake.as_deref(), Some(&self.application)].into_iter().flatten()
     }
 
-    /// Every space that has keys.
+    /// Every space there is.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
-        self.spaces.iter_mut().flatten().map(|space| &mut **space)
+        [self.initial.as_deref_mut(), self.handshake.as_deref_mut(), Some(&mut self.application)].into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_when_keys_are_made_anew() {
+        let mut spaces = Spaces::default();
+        assert!(spaces.get(PacketNumberSpace::Initial).is_none());
+        for number in 0..3 {
+            spaces.begin(PacketNumberSpace::Initial);
+            let space = spaces.get_mut(PacketNumberSpace::Initial).unwrap();
+            assert_eq!(space.next(), number);
+            space.advance();
+        }
+        spaces.discard(PacketNumberSpace::Initial);
+        spaces.discard(PacketNumberSpace::ApplicationData);
+        assert!(spaces.get(PacketNumberSpace::Initial).is_none());
+        assert_eq!(spaces.iter().count(), 1, "the space of application data is always there");
     }
 }

@@ -16,6 +16,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
 /// Constants that bound what a peer can make us hold or do, by file.
 const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/connection/receive.rs", &["MAX_COALESCED"]),
+    ("quic/src/connection/retry.rs", &["MAX_TOKEN"]),
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
     ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),

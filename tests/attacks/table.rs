@@ -117,7 +117,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "s19",
         "packets of discarded spaces",
-        "quic/src/space.rs",
+        "quic/src/protection/levels.rs",
         &["tls/src/session/tests.rs::every_message_in_every_state_at_every_level"],
     ),
     ("s20", "messages behind a change of keys", "tls/src/session.rs", &[]),
@@ -191,7 +191,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "c7",
         "key updates without end",
-        "quic/src/space.rs",
+        "quic/src/protection/one_rtt.rs",
         &[
             "quic/tests/injection/violations.rs::every_violation_closes_with_its_code_and_frame_type",
             "quic/tests/injection/violations.rs::what_tls_refuses_closes_with_its_alert",
@@ -287,7 +287,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
-    ("a12", "connection IDs of the handshake", "quic/src/handshake.rs", &[]),
+    ("a12", "connection IDs of the handshake", "quic/src/wire_identity.rs", &[]),
     ("a13", "tokens used again", "quic/src/endpoint/token.rs", &[]),
     (
         "a14",

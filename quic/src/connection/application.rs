@@ -92,7 +92,7 @@ impl Connection {
 
     /// Which end this is.
     pub const fn side(&self) -> Side {
-        self.side
+        self.wire.side
     }
 
     /// What TLS learned: protocol, server name, certificates.

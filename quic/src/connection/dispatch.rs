@@ -57,9 +57,9 @@ impl Connection {
                 Ok(())
             }
             // Tokens for a later connection: kept once there is address validation to use them for.
-            Frame::NewToken { .. } if self.side == Side::Server => Err(Violation::NewTokenByClient),
+            Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
             Frame::NewToken { .. } => Ok(()),
-            Frame::HandshakeDone if self.side == Side::Server => Err(Violation::HandshakeDoneByClient),
+            Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
             Frame::HandshakeDone => {
                 self.on_confirmed(turn.now);
                 Ok(())
@@ -90,16 +90,13 @@ impl Connection {
         let delay = match space {
             // RFC 9000 s13.2.1: Initial and Handshake packets are acknowledged at once, so there is no delay to honour.
             PacketNumberSpace::Initial | PacketNumberSpace::Handshake => Duration::ZERO,
-            PacketNumberSpace::ApplicationData => {
-                let exponent = self.peer_ack_delay_exponent.unwrap_or(3);
-                Duration::from_micros(ack.ack_delay.saturating_mul(1 << exponent.min(20)))
-            }
+            PacketNumberSpace::ApplicationData => self.peer.ack_delay(ack.ack_delay),
         };
         let outcome = &mut turn.scratch.outcome;
         outcome.clear();
         self.recovery.on_ack(turn.now, space, ack, delay, outcome)?;
         state.on_acknowledged(ack.largest);
-        if self.side == Side::Client && space == PacketNumberSpace::Handshake {
+        if self.wire.side == Side::Client && space == PacketNumberSpace::Handshake {
             // RFC 9002 s6.2.2.1: the server has our Handshake packet, so it has validated our address.
             self.recovery.set_peer_completed_address_validation();
         }

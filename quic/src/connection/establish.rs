@@ -6,7 +6,7 @@ use crate::lifecycle::Lifecycle;
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::trace::Trace;
 use crate::violation::Violation;
-use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::frame::PacketKind;
 use crate::wire::transport_parameters::TransportParameters;
 use base::{Instant, Side};
 use tls::KeyChange;
@@ -14,26 +14,25 @@ use tls::KeyChange;
 impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
     pub(super) fn advance_handshake(&mut self, now: Instant) -> Result<(), Violation> {
-        if self.peer_ack_delay_exponent.is_none()
+        if !self.peer.is_known()
             && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
-            let parameters = TransportParameters::decode(&bytes, self.side.peer())?;
+            let parameters = TransportParameters::decode(&bytes, self.wire.side.peer())?;
             self.apply(&parameters)?;
         }
         while let Some(change) = self.handshake.poll_keys() {
-            let (space, suite, local, remote) = match change {
-                KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
-                KeyChange::OneRtt { suite, local, remote } => {
-                    (PacketNumberSpace::ApplicationData, suite, local, remote)
-                }
+            let (kind, suite, local, remote) = match change {
+                KeyChange::Handshake { suite, local, remote } => (PacketKind::Handshake, suite, local, remote),
+                KeyChange::OneRtt { suite, local, remote } => (PacketKind::OneRtt, suite, local, remote),
             };
-            let (seal, open) = (SealKeys::new(suite, &local), OpenKeys::new(suite, &remote));
+            let version = self.wire.version;
+            let (seal, open) = (SealKeys::new(suite, version, &local), OpenKeys::new(suite, version, &remote));
             // RFC 9001 s4.1.3: TLS is past the level before, so nothing of it may be left over.
             if self.handshake.has_unread() {
                 return Err(Violation::CryptoAtOldLevel);
             }
-            self.install_keys(now, space, seal, open);
-            if space == PacketNumberSpace::Handshake {
+            self.install_keys(now, kind, seal, open);
+            if kind == PacketKind::Handshake {
                 self.recovery.set_has_handshake_keys();
             }
         }
@@ -44,8 +43,8 @@ impl Connection {
     }
 
     fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
-        self.handshake_ids.authenticate(self.side.peer(), parameters)?;
-        self.peer_ack_delay_exponent = Some(parameters.ack_delay_exponent);
+        self.wire.authenticate(parameters)?;
+        self.peer.learn(self.wire.side.peer(), parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
         self.idle.set_peer_timeout(parameters.max_idle_timeout);
         self.path.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
@@ -61,18 +60,17 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        self.peer_disables_migration = parameters.disable_active_migration;
         self.streams.set_peer_limits(parameters);
         Ok(())
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
     fn on_complete(&mut self, now: Instant) {
-        assert!(self.peer_ack_delay_exponent.is_some(), "TLS is not complete without transport parameters");
+        assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
         self.events.push_back(Event::Established);
         self.trace(now, Trace::HandshakeComplete);
-        if self.side == Side::Server {
+        if self.wire.side == Side::Server {
             self.handshake_done.request();
             self.on_confirmed(now);
         }
@@ -81,11 +79,11 @@ impl Connection {
     /// RFC 9001 section 4.1.2: both ends know that the handshake is done. A server knows when it is complete, a client when
     /// it hears HANDSHAKE_DONE.
     pub(super) fn on_confirmed(&mut self, now: Instant) {
-        if self.lifecycle != Lifecycle::Established || self.spaces.get(PacketNumberSpace::Handshake).is_none() {
+        if self.lifecycle != Lifecycle::Established || self.levels.is_discarded(PacketKind::Handshake) {
             return;
         }
-        self.discard_space(now, PacketNumberSpace::Initial);
-        self.discard_space(now, PacketNumberSpace::Handshake);
+        self.discard_keys(now, PacketKind::Initial);
+        self.discard_keys(now, PacketKind::Handshake);
         self.recovery.set_handshake_confirmed();
         self.events.push_back(Event::Confirmed);
         self.trace(now, Trace::HandshakeConfirmed);

@@ -66,14 +66,14 @@ impl Connection {
     /// # Errors
     /// See [`MigrateError`]: RFC 9000 section 9 says who may migrate and when.
     pub fn migrate(&mut self, now: Instant, local: SocketAddr) -> Result<(), MigrateError> {
-        if self.side == Side::Server {
+        if self.wire.side == Side::Server {
             return Err(MigrateError::Server);
         }
-        if self.lifecycle != Lifecycle::Established || self.spaces.get(PacketNumberSpace::Handshake).is_some() {
+        if !self.is_confirmed() {
             // RFC 9000 s9: not before the handshake is confirmed.
             return Err(MigrateError::NotConfirmed);
         }
-        if self.peer_disables_migration {
+        if self.peer.disables_migration() {
             return Err(MigrateError::Disabled);
         }
         let four_tuple = FourTuple { local, ..self.path.four_tuple };
@@ -105,7 +105,9 @@ impl Connection {
     pub(super) fn on_elsewhere(&mut self, four_tuple: FourTuple, len: usize) -> Result<Elsewhere, Discard> {
         // RFC 9000 s9: the addresses of the handshake do not change, and a client's server never does.
         let is_possible = match &self.lifecycle {
-            Lifecycle::Established => self.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote,
+            Lifecycle::Established => {
+                self.wire.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote
+            }
             // Who is still where it was before is answered there.
             Lifecycle::Closing(_) => {
                 let fallback = self.others.fallback().and_then(|index| self.others.get(index));
@@ -235,7 +237,7 @@ impl Connection {
         let Elsewhere { four_tuple, len } = elsewhere;
         let index = match self.others.position(&four_tuple) {
             Some(index) => index,
-            None if self.side == Side::Client => return None,
+            None if self.wire.side == Side::Client => return None,
             None => {
                 let mut other = self.other_path(now, four_tuple, local_id, None);
                 other.path.amplification.on_datagram_received(len);
@@ -267,7 +269,7 @@ impl Connection {
         peer_id: Option<ConnectionId>,
     ) -> OtherPath {
         let (interval, timeout) = self.validation_times();
-        let is_client = self.side == Side::Client;
+        let is_client = self.wire.side == Side::Client;
         let mut path = Path::new(four_tuple, local_id, is_client, self.path.mtu.on_another_path());
         path.validation.start(now, interval, timeout);
         OtherPath { path, peer_id, congestion: None, expires: now + timeout, is_goal: false }
@@ -294,7 +296,7 @@ impl Connection {
         path.mtu.on_path_taken_up();
         let mtu = path.mtu.current();
         // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
-        let congestion = if self.side == Side::Server && path.differs_by_port_only(&self.path) {
+        let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.path) {
             self.recovery.on_rebound(mtu);
             self.others.forgotten.extend(congestion);
             None

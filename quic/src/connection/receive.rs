@@ -1,6 +1,7 @@
 //! Datagram -> packets -> frames.
 
 use super::paths::{Arrival, Elsewhere};
+use super::retry::Retry;
 use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
@@ -13,8 +14,6 @@ use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::{Frame, PacketKind, StreamFrame};
 use crate::wire::header::{self, Header, Long};
-use crate::wire::packet_number::PacketNumberSpace;
-use crate::wire::version::Version;
 use alloc::vec::Vec;
 use base::{Datagram, Ecn, Reader, Side};
 
@@ -101,8 +100,11 @@ impl Connection {
                 let versions = bytes.get(versions).unwrap_or(&[]);
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
-            // RFC 9000 s17.2.5.2: a client drops a Retry it has no use for. Answering one comes with address validation.
-            Header::OneRtt(_) | Header::Retry { .. } | Header::OtherVersion { .. } => {
+            Header::Retry { version, destination, source, token, integrity_tag } => {
+                let retry = Retry { version, destination, source, token, integrity_tag };
+                return self.on_retry(turn, retry, bytes).map(|()| len);
+            }
+            Header::OneRtt(_) | Header::OtherVersion { .. } => {
                 return Err(Discard::UnexpectedPacketType);
             }
         };
@@ -146,8 +148,7 @@ impl Connection {
         let Some(destination) = header::destination_connection_id(packet, self.local_ids.id_len()) else {
             return false;
         };
-        self.local_ids.contains(destination)
-            || (self.side == Side::Server && destination == self.handshake_ids.original_destination.as_slice())
+        self.local_ids.contains(destination) || self.wire.is_first_destination(destination)
     }
 
     fn dropped(&mut self, turn: &Turn<'_>, discard: Discard) {
@@ -163,12 +164,16 @@ impl Connection {
         protected: &Protected,
         packet: &mut [u8],
     ) -> Result<(), Discard> {
-        let id = space_of(protected.kind);
-        let space = self.spaces.get_mut(id).ok_or(Discard::NoKey)?;
+        let (kind, id) = (protected.kind, protected.kind.space());
+        if kind == PacketKind::OneRtt {
+            self.levels.one_rtt().expire(turn.now);
+        }
+        let (Some(keys), Some(space)) = (self.levels.open(kind), self.spaces.get(id)) else {
+            return Err(Discard::NoKey);
+        };
         // Opening wipes what it cannot authenticate, so a token has to be read before.
-        let token = stateless_reset::token_of(packet).filter(|_| protected.kind == PacketKind::OneRtt);
-        space.expire_keys(turn.now);
-        let opened = match space.open.open(packet, protected.packet_number_offset, space.received.largest()) {
+        let token = stateless_reset::token_of(packet).filter(|_| kind == PacketKind::OneRtt);
+        let opened = match keys.open(packet, protected.packet_number_offset, space.received.largest()) {
             Ok(opened) => opened,
             Err(discard) => {
                 if let Some(token) = token {
@@ -200,8 +205,8 @@ impl Connection {
             self.stats.key_updates += 1;
             // RFC 9001 s6.5: three PTOs are long enough for what was sent before.
             let until = turn.now + self.recovery.pto(id).saturating_mul(3);
-            let result = self.spaces.get_mut(id).map_or(Ok(()), |space| space.on_key_update(until));
-            if let Err(violation) = result {
+            let next = space.next();
+            if let Err(violation) = self.levels.one_rtt().on_key_update(until, next) {
                 self.on_violation(turn.now, violation, 0);
                 return Ok(());
             }
@@ -214,7 +219,7 @@ impl Connection {
             self.on_source(source);
         }
         let arrival = Arrival { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
-        match self.on_payload(turn, protected.kind, arrival, payload) {
+        match self.on_payload(turn, kind, arrival, payload) {
             Ok(payload) => {
                 let mut is_newest = false;
                 if let Some(space) = self.spaces.get_mut(id) {
@@ -222,11 +227,11 @@ impl Connection {
                     is_newest = space.received.largest() < Some(opened.packet_number);
                     space.received.on_received(turn.now, opened.packet_number, payload.ack_eliciting, ecn, delay);
                 }
-                if protected.kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
+                if kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
                     self.follow_peer(turn, arrival);
                 }
                 self.idle.on_received(turn.now);
-                self.after_packet(turn, protected.kind);
+                self.after_packet(turn, kind);
             }
             Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
         }
@@ -239,7 +244,7 @@ impl Connection {
             return Err(Discard::WrongConnectionId);
         }
         if protected.kind == PacketKind::Initial {
-            match self.side {
+            match self.wire.side {
                 // RFC 9000 s14.1: not only the first one, or later ones would buy bytes of ours for less.
                 Side::Server if is_small => return Err(Discard::InitialTooSmall),
                 // RFC 9000 s17.2.2: a server has no token to send.
@@ -255,20 +260,16 @@ impl Connection {
         if protected.kind == PacketKind::OneRtt && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
             return Err(Discard::NoKey);
         }
-        if protected.kind == PacketKind::ZeroRtt {
-            return Err(Discard::NoKey);
-        }
         // RFC 9000 s7.2: after the first Initial the peer's source connection ID stays what it is.
-        match (protected.source, self.handshake_ids.peer_source) {
-            (Some(source), Some(expected)) if source != expected => Err(Discard::WrongConnectionId),
-            _ => Ok(()),
+        if protected.source.is_some_and(|source| !self.wire.accepts_source(source)) {
+            return Err(Discard::WrongConnectionId);
         }
+        Ok(())
     }
 
     /// A long header was authenticated: a client now knows what the server calls itself.
     fn on_source(&mut self, source: ConnectionId) {
-        if self.handshake_ids.peer_source.is_none() {
-            self.handshake_ids.peer_source = Some(source);
+        if self.wire.on_source(source) {
             self.peer_ids.replace_handshake_id(source);
         }
     }
@@ -281,7 +282,7 @@ impl Connection {
         match arrival.elsewhere {
             None if arrival.is_to(&self.path.local_id) => {}
             None => self.path.local_id = arrival.destination(),
-            Some(elsewhere) if self.side == Side::Server => {
+            Some(elsewhere) if self.wire.side == Side::Server => {
                 self.on_peer_moved(turn.now, elsewhere, arrival.destination());
                 self.settle_forgotten_paths(turn);
             }
@@ -301,7 +302,7 @@ impl Connection {
         if reader.is_empty() {
             return Err((Violation::EmptyPacket, 0));
         }
-        let space = space_of(kind);
+        let space = kind.space();
         let mut ack_eliciting = false;
         let mut is_probe = arrival.elsewhere.is_some();
         while !reader.is_empty() {
@@ -337,11 +338,11 @@ impl Connection {
 
     /// What a packet means by having arrived.
     fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
-        if self.side == Side::Server && kind == PacketKind::Handshake {
+        if self.wire.side == Side::Server && kind == PacketKind::Handshake {
             // RFC 9000 s8.1: only who received our Handshake keys' making can send this, so the address is the peer's.
             self.path.amplification.validate();
             // RFC 9001 s4.9.1: and the client has no further use for Initial packets.
-            self.discard_space(turn.now, PacketNumberSpace::Initial);
+            self.discard_keys(turn.now, PacketKind::Initial);
         }
     }
 
@@ -359,7 +360,7 @@ impl Connection {
         }
     }
 
-    /// RFC 9000 s6.2: the server speaks no version 1. Only believed before anything else arrived from it, and only if it
+    /// RFC 9000 s6.2: the server does not speak our version. Only believed before anything else arrived from it, and only if it
     /// answers what we sent.
     fn on_version_negotiation(
         &mut self,
@@ -368,13 +369,10 @@ impl Connection {
         source: ConnectionId,
         versions: &[u8],
     ) -> Result<(), Discard> {
-        let ours = self.side == Side::Client
-            && self.handshake_ids.peer_source.is_none()
-            && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
-            && destination == self.handshake_ids.local_source
-            && source == self.handshake_ids.original_destination;
+        let ours =
+            self.wire.may_be_negotiated(destination, source) && matches!(self.lifecycle, Lifecycle::Handshaking { .. });
         let offered: Vec<u32> = versions.as_chunks::<4>().0.iter().map(|bytes| u32::from_be_bytes(*bytes)).collect();
-        if !ours || offered.contains(&Version::V1.0) {
+        if !ours || offered.contains(&self.wire.version.0) {
             return Err(Discard::UnexpectedVersionNegotiation);
         }
         self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
@@ -385,13 +383,4 @@ impl Connection {
 /// RFC 9000 section 19.19: the type that is to blame is told even if the rest of the frame cannot be read.
 fn frame_type(frame: &[u8]) -> u64 {
     Reader::new(frame).varint().unwrap_or(0)
-}
-
-/// RFC 9000 section 12.3: 0-RTT and 1-RTT packets share their numbers.
-const fn space_of(kind: PacketKind) -> PacketNumberSpace {
-    match kind {
-        PacketKind::Initial => PacketNumberSpace::Initial,
-        PacketKind::Handshake => PacketNumberSpace::Handshake,
-        PacketKind::ZeroRtt | PacketKind::OneRtt => PacketNumberSpace::ApplicationData,
-    }
 }

@@ -6,14 +6,15 @@ use crate::connection_ids::peer::PeerIds;
 use crate::delivery::Once;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::handshake::{Handshake, HandshakeIds};
+use crate::handshake::Handshake;
 use crate::idle::Idle;
 use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
 use crate::path::moves::Moves;
 use crate::path::mtu::MtuDiscovery;
 use crate::path::others::OtherPaths;
 use crate::path::path::Path;
-use crate::protection::initial;
+use crate::peer_parameters::PeerParameters;
+use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::recovery::{Recovery, RecoveryConfig};
 use crate::rest::Rest;
@@ -23,8 +24,10 @@ use crate::stream::Streams;
 use crate::trace::Trace;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
+use crate::wire_identity::WireIdentity;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -35,11 +38,11 @@ use tls::Session;
 /// A connection as a pure state machine. The endpoint feeds it; the application reads events from it and writes to its
 /// streams.
 pub struct Connection {
-    pub(super) side: Side,
+    pub(super) wire: WireIdentity,
     pub(super) config: Arc<Config>,
     pub(super) lifecycle: Lifecycle,
     pub(super) handshake: Handshake,
-    pub(super) handshake_ids: HandshakeIds,
+    pub(super) levels: Levels,
     pub(super) spaces: Spaces,
     pub(super) recovery: Recovery,
     pub(super) streams: Streams,
@@ -48,8 +51,7 @@ pub struct Connection {
     pub(super) others: OtherPaths,
     /// Moves without an answer.
     pub(super) moves: Moves,
-    /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
-    pub(super) peer_disables_migration: bool,
+    pub(super) peer: PeerParameters,
     pub(super) local_ids: LocalIds,
     pub(super) peer_ids: PeerIds,
     pub(super) idle: Idle,
@@ -58,8 +60,6 @@ pub struct Connection {
     pub(super) handshake_done: Once,
     /// A PING that the keep-alive timer or a probe asks for.
     pub(super) ping: Once,
-    /// How the peer scales the ACK Delay field; `None` until its transport parameters are known.
-    pub(super) peer_ack_delay_exponent: Option<u8>,
     pub(super) events: VecDeque<Event>,
     /// The last event, told after everything else.
     pub(super) close_reason: Option<Box<CloseReason>>,
@@ -76,8 +76,12 @@ pub struct NewConnection {
     pub session: Session,
     /// The suite of Initial packets.
     pub initial_suite: &'static CipherSuite,
-    /// What the client's first Initial is sent to; after a Retry packet, the ID that it gave.
+    /// What is spoken.
+    pub version: Version,
+    /// What the client's very first Initial is sent to.
     pub original_destination: ConnectionId,
+    /// The source of the Retry that a client has answered; `None` if there was none.
+    pub retry_source: Option<ConnectionId>,
     /// Our own first connection ID.
     pub local_id: ConnectionId,
     /// The peer's first connection ID: what it chose (server), or `original_destination` (client).
@@ -93,36 +97,41 @@ impl Connection {
     /// A connection at its beginning.
     pub fn new(now: Instant, new: NewConnection) -> Connection {
         let NewConnection { side, config, session, original_destination, local_id, peer_id, four_tuple, .. } = new;
-        let (seal, open) = initial::keys(new.initial_suite, Version::V1, original_destination, side);
-        let mut spaces = Spaces::default();
-        spaces.install(PacketNumberSpace::Initial, seal, open);
+        let wire = WireIdentity {
+            side,
+            version: new.version,
+            token: Box::default(),
+            original_destination,
+            local_source: local_id,
+            peer_source: (side == Side::Server).then_some(peer_id),
+            retry_source: new.retry_source,
+        };
+        let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
+        let (seal, open) = wire.initial_keys(new.initial_suite);
+        levels.install(PacketKind::Initial, Some(seal), Some(open));
+        spaces.begin(PacketNumberSpace::Initial);
         let mtu = MtuDiscovery::new(usize::from(config.max_udp_payload_size));
         Connection {
-            side,
             lifecycle: Lifecycle::Handshaking { give_up: now + config.handshake_timeout },
             handshake: Handshake::new(session),
-            handshake_ids: HandshakeIds {
-                original_destination,
-                local_source: local_id,
-                peer_source: (side == Side::Server).then_some(peer_id),
-            },
+            levels,
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone()),
             path: Path::first(four_tuple, local_id, new.is_validated, mtu),
             others: OtherPaths::default(),
             moves: Moves::default(),
-            peer_disables_migration: false,
+            peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),
             rest: Rest::default(),
             handshake_done: Once::new(),
             ping: Once::new(),
-            peer_ack_delay_exponent: None,
             events: VecDeque::new(),
             close_reason: None,
             stats: Counters::default(),
+            wire,
             config,
         }
     }
@@ -135,19 +144,22 @@ impl Connection {
     /// Reports `record` to the sink, if there is one.
     pub(super) fn trace(&self, now: Instant, record: Trace) {
         if let Some(sink) = &self.config.trace {
-            sink.record(self.handshake_ids.original_destination, now, &record);
+            sink.record(self.wire.original_destination, now, &record);
         }
     }
 
-    pub(super) fn install_keys(&mut self, now: Instant, space: PacketNumberSpace, seal: SealKeys, mut open: OpenKeys) {
+    pub(super) fn install_keys(&mut self, now: Instant, kind: PacketKind, seal: SealKeys, mut open: OpenKeys) {
         open.lower_integrity_limit(self.config.max_forged_packets);
-        self.spaces.install(space, seal, open);
-        self.trace(now, Trace::KeysInstalled(space));
+        self.levels.install(kind, Some(seal), Some(open));
+        self.spaces.begin(kind.space());
+        self.trace(now, Trace::KeysInstalled(kind.space()));
     }
 
-    /// RFC 9001 section 4.9: the keys of `space` are of no use any more.
-    pub(super) fn discard_space(&mut self, now: Instant, space: PacketNumberSpace) {
-        if self.spaces.discard(space) {
+    /// RFC 9001 section 4.9: the keys of Initial or Handshake packets are of no use any more, and their space with them.
+    pub(super) fn discard_keys(&mut self, now: Instant, kind: PacketKind) {
+        let space = kind.space();
+        if self.levels.discard(kind) {
+            self.spaces.discard(space);
             self.recovery.discard_space(space);
             self.handshake.discard(space);
             self.trace(now, Trace::KeysDiscarded(space));

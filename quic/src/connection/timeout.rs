@@ -67,10 +67,7 @@ impl Connection {
         if !self.is_confirmed() || self.recovery.bytes_in_flight() > 0 {
             return;
         }
-        if let Some(space) = self.spaces.get_mut(PacketNumberSpace::ApplicationData) {
-            space.seal.rest();
-            space.open.rest();
-        }
+        self.levels.one_rtt().rest();
         self.recovery.release_memory();
         self.streams.release_memory();
     }

@@ -1,22 +1,20 @@
 //! Components -> frames -> packets -> datagrams.
 
 use super::budget::{Constraint, Interest, Permission, permission};
+use super::packet_writer::{BegunPacket, PacketWriter, Unwritable, Way};
 use super::state::Connection;
 use crate::config::{ACK_DELAY_EXPONENT, MIN_DATAGRAM_SIZE};
 use crate::delivery::Once;
 use crate::error::CloseReason;
-use crate::lifecycle::{CloseFrame, Lifecycle};
+use crate::lifecycle::Lifecycle;
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::recovery::SentPacket;
-use crate::trace::Trace;
 use crate::turn::Turn;
-use crate::violation::{TransportErrorCode, Violation};
+use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::frame::Frame;
-use crate::wire::header::{self, PacketLayout};
-use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
-use crate::wire::version::Version;
-use base::{Ecn, Instant, Random, Side, Transmit, VarInt, Writer};
+use crate::wire::frame::{Frame, PacketKind};
+use crate::wire::packet_number::PacketNumberSpace;
+use base::{Ecn, FourTuple, Instant, Random, Side, Transmit};
 use crypto::aead::TAG_LEN;
 
 /// The most bytes of one batch. Above about 65,490 the receiving kernel hands GRO segments over one by one, and a GSO send
@@ -30,7 +28,7 @@ const MAX_SEGMENTS: usize = 64;
 const CIPHER_BLOCK: usize = 16;
 
 /// Room below which a further packet is not begun in a datagram: header, tag and a frame worth the trouble.
-const MIN_PACKET_ROOM: usize = 128;
+pub(super) const MIN_PACKET_ROOM: usize = 128;
 
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
@@ -66,7 +64,7 @@ impl Connection {
                 break;
             }
         }
-        (len > 0).then(|| self.sent(turn.now, len, segment_size))
+        (len > 0).then(|| self.datagrams_sent(turn.now, self.path.four_tuple, len, segment_size))
     }
 
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
@@ -84,9 +82,16 @@ impl Connection {
         (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
     }
 
-    fn sent(&mut self, now: Instant, len: usize, segment_size: usize) -> Transmit {
+    /// Datagrams are complete: they are counted, and marked (no mark is used yet).
+    pub(super) fn datagrams_sent(
+        &mut self,
+        now: Instant,
+        four_tuple: FourTuple,
+        len: usize,
+        segment_size: usize,
+    ) -> Transmit {
         self.rest.on_activity(now);
-        let transmit = Transmit { four_tuple: self.path.four_tuple, ecn: Ecn::NotEct, len, segment_size };
+        let transmit = Transmit { four_tuple, ecn: Ecn::NotEct, len, segment_size };
         self.stats.datagrams_sent += transmit.segments() as u64;
         self.stats.bytes_sent += len as u64;
         transmit
@@ -108,8 +113,10 @@ impl Connection {
     }
 
     fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
-        let Some(space) = self.spaces.get(id) else { return Interest::default() };
-        if id == PacketNumberSpace::ApplicationData && self.side == Side::Client && !self.is_established() {
+        let (Some(_), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
+            return Interest::default();
+        };
+        if id == PacketNumberSpace::ApplicationData && self.wire.side == Side::Client && !self.is_established() {
             return Interest::default();
         }
         let data = self.handshake.wants_to_send(id)
@@ -132,13 +139,13 @@ impl Connection {
 
     /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
     pub(super) fn is_confirmed(&self) -> bool {
-        self.is_established() && self.spaces.get(PacketNumberSpace::Handshake).is_none()
+        self.is_established() && self.levels.is_discarded(PacketKind::Handshake)
     }
 
     /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
     fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
         let constraint = self.constraint(turn.now, place.len());
-        if self.spaces.is_only_application() {
+        if self.levels.is_only_one_rtt() {
             // From the confirmation of the handshake on a datagram is one packet.
             let id = PacketNumberSpace::ApplicationData;
             let len = match permission(self.interest(turn.now, id), constraint) {
@@ -190,10 +197,8 @@ impl Connection {
         needs_padding: &mut bool,
     ) -> usize {
         let destination = self.peer_ids.active();
-        let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
-        let end = place.len() - TAG_LEN;
-        let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
-        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
+        let Some(begun) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
+        let Ok(mut packet) = begun.payload(place, &mut turn.scratch.sent) else { return 0 };
         if permission == Permission::All {
             self.request_probe_content(turn.now, id);
         }
@@ -201,10 +206,10 @@ impl Connection {
         if id == PacketNumberSpace::ApplicationData && packet.remaining() == 0 {
             self.path.mtu.on_full_datagram();
         }
-        let overhead = layout.header_len + TAG_LEN;
+        let overhead = begun.overhead();
         *needs_padding |= id == PacketNumberSpace::Initial
             && !packet.is_empty()
-            && (self.side == Side::Client || packet.is_ack_eliciting());
+            && (self.wire.side == Side::Client || packet.is_ack_eliciting());
         // A packet after which no other is begun, because it is the last or leaves no room, carries the padding.
         let target = match padded_len {
             _ if !*needs_padding => 0,
@@ -215,19 +220,26 @@ impl Connection {
         if packet.is_empty() && target == 0 {
             return 0;
         }
-        pad(&mut packet, &layout, target.saturating_sub(overhead));
-        let sent = SentPacket {
-            number,
-            time_sent: turn.now,
-            size: layout.header_len + packet.len() + TAG_LEN,
-            ack_eliciting: packet.is_ack_eliciting(),
-            in_flight: packet.is_in_flight(),
-            mtu_probe: false,
-        };
-        self.finish_packet(turn, place, id, &layout, sent)
+        begun.pad(&mut packet, target.saturating_sub(overhead));
+        let sent = begun.completed(turn.now, &packet);
+        self.finish_packet(turn, place, &begun, sent, Way::InUse).unwrap_or(0)
     }
 
-    /// Writes the header of the next packet of the space.
+    /// What writes packets, with the parts of the connection that it needs.
+    #[inline(always)]
+    pub(super) fn writer(&mut self) -> PacketWriter<'_> {
+        PacketWriter {
+            wire: &self.wire,
+            levels: &mut self.levels,
+            spaces: &mut self.spaces,
+            recovery: &mut self.recovery,
+            idle: &mut self.idle,
+            counters: &mut self.stats,
+            trace: self.config.trace.as_deref(),
+        }
+    }
+
+    /// Begins the next packet of the space; `None` if there can be none.
     #[inline(always)]
     pub(super) fn begin_packet(
         &mut self,
@@ -235,33 +247,44 @@ impl Connection {
         place: &mut [u8],
         id: PacketNumberSpace,
         destination: ConnectionId,
-    ) -> Option<(PacketNumber, PacketLayout)> {
-        let packets = self.config.key_update_packets;
-        let is_confirmed = self.is_confirmed();
-        let space = self.spaces.get_mut(id)?;
-        if id == PacketNumberSpace::ApplicationData && is_confirmed {
-            space.update_after(packets);
+    ) -> Option<BegunPacket> {
+        let update_after = self.is_confirmed().then_some(self.config.key_update_packets);
+        match self.writer().begin(place, id, destination, update_after) {
+            Ok(begun) => Some(begun),
+            Err(why) => self.on_unwritable(now, why),
         }
-        let Some(number) = space.next_number() else {
+    }
+
+    /// Seals and books the packet at the front of `place`; gives its size, or `None` if there is none.
+    pub(super) fn finish_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        begun: &BegunPacket,
+        sent: SentPacket,
+        way: Way,
+    ) -> Option<usize> {
+        match self.writer().finish(turn, place, begun, sent, way) {
+            Ok(size) => {
+                if self.wire.side == Side::Client && begun.kind() == PacketKind::Handshake {
+                    // RFC 9001 s4.9.1: a client that sends its first Handshake packet needs no Initial keys any more.
+                    self.discard_keys(turn.now, PacketKind::Initial);
+                }
+                Some(size)
+            }
+            Err(why) => self.on_unwritable(turn.now, why),
+        }
+    }
+
+    #[cold]
+    fn on_unwritable<T>(&mut self, now: Instant, why: Unwritable) -> Option<T> {
+        match why {
             // RFC 9000 s12.3: without a number there is no packet to say so in.
-            self.end_silently(now, CloseReason::PacketNumbersExhausted);
-            return None;
-        };
-        let number_len = number.encoded_len(space.largest_acknowledged);
-        let source = self.handshake_ids.local_source;
-        let mut writer = Writer::new(place);
-        let layout = match id {
-            PacketNumberSpace::Initial => {
-                header::encode_initial(&mut writer, Version::V1, destination, source, &[], number, number_len)
-            }
-            PacketNumberSpace::Handshake => {
-                header::encode_handshake(&mut writer, Version::V1, destination, source, number, number_len)
-            }
-            PacketNumberSpace::ApplicationData => {
-                header::encode_short(&mut writer, destination, space.seal.key_phase(), false, number, number_len)
-            }
-        };
-        Some((number, layout.ok()?))
+            Unwritable::NumbersExhausted => self.end_silently(now, CloseReason::PacketNumbersExhausted),
+            Unwritable::KeyExhausted => self.on_violation(now, Violation::AeadLimit, 0),
+            Unwritable::NoKeys | Unwritable::NoRoom => {}
+        }
+        None
     }
 
     /// RFC 9002 section 6.2.4: a probe carries new data, or else what is oldest and unacknowledged, or else a PING.
@@ -322,44 +345,6 @@ impl Connection {
         full_size
     }
 
-    /// Seals the packet in `place` and books it.
-    fn finish_packet(
-        &mut self,
-        turn: &mut Turn<'_>,
-        place: &mut [u8],
-        id: PacketNumberSpace,
-        layout: &PacketLayout,
-        sent: SentPacket,
-    ) -> usize {
-        let Some(space) = self.spaces.get_mut(id) else { return 0 };
-        let Some(packet) = place.get_mut(..sent.size) else { return 0 };
-        layout.finish(packet);
-        if space.seal.seal(packet, layout, sent.number).is_err() {
-            self.on_violation(turn.now, Violation::AeadLimit, 0);
-            return 0;
-        }
-        space.advance();
-        if matches!(turn.scratch.sent.first(), Some(SentFrame::Ack { .. })) {
-            space.on_ack_sent();
-        }
-        if sent.ack_eliciting {
-            space.probes = space.probes.saturating_sub(1);
-            self.idle.on_sent(turn.now);
-        }
-        let (number, size, ack_eliciting) = (sent.number, sent.size, sent.ack_eliciting);
-        self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
-        if let Some(skipped) = self.spaces.get_mut(id).and_then(|space| space.skip_number(turn.random)) {
-            self.recovery.on_skipped(id, skipped);
-        }
-        self.stats.packets_sent += 1;
-        self.trace(turn.now, Trace::PacketSent { space: id, number, size, ack_eliciting });
-        if self.side == Side::Client && id == PacketNumberSpace::Handshake {
-            // RFC 9001 s4.9.1: a client that sends its first Handshake packet needs no Initial keys any more.
-            self.discard_space(turn.now, PacketNumberSpace::Initial);
-        }
-        size
-    }
-
     /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.
     fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         // Not before the handshake is confirmed: until then every byte of the window has better use.
@@ -372,162 +357,15 @@ impl Connection {
             return None;
         }
         let place = buffer.get_mut(..size)?;
-        let (number, layout) = self.begin_packet(turn.now, place, id, self.peer_ids.active())?;
-        let payload = place.get_mut(layout.header_len..size - TAG_LEN)?;
-        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
+        let begun = self.begin_packet(turn.now, place, id, self.peer_ids.active())?;
+        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
         Frame::Ping.encode(packet.writer()).ok()?;
         packet.record_unremembered();
-        let rest = packet.remaining();
-        pad(&mut packet, &layout, rest + 1);
-        let sent =
-            SentPacket { number, time_sent: turn.now, size, ack_eliciting: true, in_flight: true, mtu_probe: true };
-        let written = self.finish_packet(turn, place, id, &layout, sent);
-        if written == 0 {
-            return None;
-        }
+        begun.pad(&mut packet, usize::MAX);
+        let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };
+        let written = self.finish_packet(turn, place, &begun, sent, Way::InUse)?;
         self.path.mtu.on_probe_sent();
         self.path.amplification.on_datagram_sent(written);
-        Some(self.sent(turn.now, written, written))
+        Some(self.datagrams_sent(turn.now, self.path.four_tuple, written, written))
     }
-
-    /// RFC 9000 section 10.2.3: the close goes out under every key the peer may have.
-    fn transmit_close(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
-        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
-        if !closing.is_pending() {
-            return None;
-        }
-        let limit = buffer.len().min(self.path.amplification.available());
-        let len = self.fill_closes(turn, buffer.get_mut(..limit)?, self.peer_ids.active());
-        // One that the amplification limit holds back stays to be sent.
-        if len == 0 {
-            return None;
-        }
-        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
-            closing.on_sent();
-        }
-        self.path.amplification.on_datagram_sent(len);
-        Some(self.sent(turn.now, len, len))
-    }
-
-    /// While nobody has proved to be at the address in use, the peer may as well be where it was before, and would wait there
-    /// for the end of a connection that is over.
-    fn transmit_close_to_fallback(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
-        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
-        if !closing.is_fallback_pending() || !self.needs_fallback() {
-            return None;
-        }
-        let fallback = self.others.fallback().and_then(|index| self.others.get(index))?;
-        let four_tuple = fallback.path.four_tuple;
-        let destination = fallback.peer_id.filter(|id| self.peer_ids.contains(*id))?;
-        let len = self.fill_closes(turn, buffer, destination);
-        if len == 0 {
-            return None;
-        }
-        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
-            closing.on_sent_to_fallback();
-        }
-        Some(Transmit { four_tuple, ..self.sent(turn.now, len, len) })
-    }
-
-    /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.
-    fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId) -> usize {
-        let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
-        let frame = closing.frame().clone();
-        if self.completes_handshake(PacketNumberSpace::Handshake) {
-            // RFC 9001 s4.9.1: as for every first Handshake packet.
-            self.discard_space(turn.now, PacketNumberSpace::Initial);
-        }
-        let limit = MIN_DATAGRAM_SIZE.min(buffer.len());
-        let last = PacketNumberSpace::ALL.into_iter().rfind(|id| self.spaces.get(*id).is_some());
-        // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
-        let is_full = self.side == Side::Client && self.spaces.get(PacketNumberSpace::Initial).is_some();
-        let mut len = 0;
-        for id in PacketNumberSpace::ALL {
-            let Some(place) = buffer.get_mut(len..limit) else { break };
-            if place.len() >= MIN_PACKET_ROOM {
-                let target = if is_full && last == Some(id) { place.len() } else { 0 };
-                len += self.fill_close(turn, place, id, destination, &frame, target);
-            }
-        }
-        len
-    }
-
-    /// Whether a client's last word of the handshake waits to be sent in this space, and the application closes. Without
-    /// it the server would see a handshake that failed, and could not read what the application says of the close (RFC 9000
-    /// section 10.2.3). So it comes first, in place of the close in Handshake packets.
-    fn completes_handshake(&self, id: PacketNumberSpace) -> bool {
-        let is_of_application = match &self.lifecycle {
-            Lifecycle::Closing(closing) => matches!(closing.frame(), CloseFrame::Application { .. }),
-            _ => false,
-        };
-        let is_last = self.side == Side::Client && id == PacketNumberSpace::Handshake;
-        is_last && is_of_application && self.handshake.wants_to_send(id)
-    }
-
-    fn fill_close(
-        &mut self,
-        turn: &mut Turn<'_>,
-        place: &mut [u8],
-        id: PacketNumberSpace,
-        destination: ConnectionId,
-        frame: &CloseFrame,
-        target: usize,
-    ) -> usize {
-        let completes_handshake = self.completes_handshake(id);
-        let Some((number, layout)) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
-        let end = place.len() - TAG_LEN;
-        let Some(payload) = place.get_mut(layout.header_len..end) else { return 0 };
-        let mut packet = OutgoingPacket::new(id, payload, &mut turn.scratch.sent);
-        // RFC 9000 s10.2.3: the application's reason is not for packets that anyone on the path can read.
-        let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
-        let said = match (frame, id) {
-            (CloseFrame::Application { .. }, PacketNumberSpace::Initial | PacketNumberSpace::Handshake) => &hidden,
-            _ => frame,
-        };
-        if completes_handshake {
-            self.handshake.fill(&mut packet);
-        } else if encode_close(said, &mut packet).is_err() {
-            return 0;
-        }
-        pad(&mut packet, &layout, target.saturating_sub(layout.header_len + TAG_LEN));
-        let size = layout.header_len + packet.len() + TAG_LEN;
-        let Some(space) = self.spaces.get_mut(id) else { return 0 };
-        let Some(bytes) = place.get_mut(..size) else { return 0 };
-        layout.finish(bytes);
-        if space.seal.seal(bytes, &layout, number).is_err() {
-            return 0;
-        }
-        space.advance();
-        self.stats.packets_sent += 1;
-        self.trace(turn.now, Trace::PacketSent { space: id, number, size, ack_eliciting: false });
-        size
-    }
-}
-
-/// Fills the packet with PADDING up to `target` bytes of payload, and up to what header protection needs.
-pub(super) fn pad(packet: &mut OutgoingPacket<'_>, layout: &PacketLayout, target: usize) {
-    let least = layout.min_payload_len();
-    let missing = target.saturating_sub(packet.len()).min(packet.remaining());
-    let missing = missing.max(least.saturating_sub(packet.len()));
-    if missing > 0
-        && let Ok(padding) = packet.writer().reserve(missing)
-    {
-        padding.fill(0);
-        packet.record_padding();
-    }
-}
-
-fn encode_close(frame: &CloseFrame, packet: &mut OutgoingPacket<'_>) -> Result<(), base::Full> {
-    let room = packet.remaining().saturating_sub(32);
-    let frame = match frame {
-        CloseFrame::Transport { code, frame_type, reason } => Frame::ConnectionClose {
-            error_code: VarInt::new(code.0).unwrap_or(VarInt::ZERO),
-            frame_type: *frame_type,
-            reason: reason.as_bytes().get(..reason.len().min(room)).unwrap_or(&[]),
-        },
-        CloseFrame::Application { code, reason } => {
-            Frame::ApplicationClose { error_code: *code, reason: reason.get(..reason.len().min(room)).unwrap_or(&[]) }
-        }
-    };
-    frame.encode(packet.writer())
 }

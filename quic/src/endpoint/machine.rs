@@ -8,6 +8,7 @@ use crate::connection::{Connection, NewConnection};
 use crate::error::ConnectError;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header;
+use crate::wire::version::Version;
 use alloc::sync::Arc;
 use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
 
@@ -43,7 +44,9 @@ impl<T: Default> Endpoint<T> {
                 config,
                 session,
                 initial_suite: self.config.provider.initial,
+                version: Version::V1,
                 original_destination,
+                retry_source: None,
                 local_id,
                 peer_id: original_destination,
                 four_tuple,

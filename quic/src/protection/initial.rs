@@ -28,5 +28,5 @@ pub fn keys(
         Side::Client => (client, server),
         Side::Server => (server, client),
     };
-    (SealKeys::for_version(suite, version, &ours), OpenKeys::for_version(suite, version, &theirs))
+    (SealKeys::new(suite, version, &ours), OpenKeys::new(suite, version, &theirs))
 }

@@ -109,41 +109,38 @@ const fn protected_bits(first_byte: u8) -> u8 {
     if first_byte & LONG_FORM != 0 { 0x0f } else { 0x1f }
 }
 
-/// Seals what this side sends.
-pub struct SealKeys {
+/// What both directions have: the key of one generation, the header-protection key of all, and what they are made of.
+struct KeySet {
     key: PacketKey,
     header: Box<dyn HeaderProtectionKey>,
     generation: Generation,
-    sealed: UsageLimit,
     is_resting: bool,
 }
 
-impl SealKeys {
-    /// Keys of version 1 from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, secret: &Secret) -> SealKeys {
-        SealKeys::for_version(suite, Version::V1, secret)
-    }
-
-    /// Keys of any version spoken here.
-    pub fn for_version(suite: &'static CipherSuite, version: Version, secret: &Secret) -> SealKeys {
-        let sealed = UsageLimit::new(suite.aead.confidentiality_limit());
+impl KeySet {
+    fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> KeySet {
         let generation = Generation::first(suite, version, secret);
-        SealKeys {
-            key: PacketKey::of(&generation),
-            header: header_key(suite, row(version), secret),
-            generation,
-            sealed,
-            is_resting: false,
-        }
+        let header = header_key(suite, row(version), secret);
+        KeySet { key: PacketKey::of(&generation), header, generation, is_resting: false }
     }
 
-    /// Gives back the memory of the keys; they are made again with the next packet. Not after an update, because nothing
-    /// is left then to make the header-protection key of.
-    pub fn rest(&mut self) {
-        if self.generation.is_first && !self.is_resting {
+    /// Gives back the memory of the keys; they are made again with the next packet. Tells whether it did: not after an
+    /// update, because nothing is left then to make the header-protection key of.
+    fn rest(&mut self) -> bool {
+        let rests = self.generation.is_first && !self.is_resting;
+        if rests {
             self.is_resting = true;
             self.key.aead = Box::new(NoKey);
             self.header = Box::new(NoKey);
+        }
+        rests
+    }
+
+    /// To be called before the keys are used.
+    #[inline]
+    fn awake(&mut self) {
+        if self.is_resting {
+            self.wake();
         }
     }
 
@@ -153,20 +150,43 @@ impl SealKeys {
         self.key = PacketKey::of(&self.generation);
         self.header = header_key(self.generation.suite, row(self.generation.version), &self.generation.secret);
     }
+}
+
+/// Seals what this side sends.
+pub struct SealKeys {
+    keys: KeySet,
+    sealed: UsageLimit,
+}
+
+impl SealKeys {
+    /// Keys of `version` from a traffic secret.
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> SealKeys {
+        let sealed = UsageLimit::new(suite.aead.confidentiality_limit());
+        SealKeys { keys: KeySet::new(suite, version, secret), sealed }
+    }
+
+    /// What the keys are of.
+    pub const fn suite(&self) -> &'static CipherSuite {
+        self.keys.generation.suite
+    }
+
+    /// Gives back the memory of the keys; they are made again with the next packet. Not after an update, because nothing
+    /// is left then to make the header-protection key of.
+    pub fn rest(&mut self) {
+        self.keys.rest();
+    }
 
     /// The key phase bit of the packets to be sealed.
     pub const fn key_phase(&self) -> bool {
-        self.generation.phase
+        self.keys.generation.phase
     }
 
     /// Goes on to the next generation (RFC 9001 section 6.1): the count of sealed packets begins anew.
     pub fn update(&mut self) {
-        if self.is_resting {
-            self.wake();
-        }
-        self.generation = self.generation.next();
-        self.key = PacketKey::of(&self.generation);
-        self.sealed = UsageLimit::new(self.generation.suite.aead.confidentiality_limit());
+        self.keys.awake();
+        self.keys.generation = self.keys.generation.next();
+        self.keys.key = PacketKey::of(&self.keys.generation);
+        self.sealed = UsageLimit::new(self.keys.generation.suite.aead.confidentiality_limit());
     }
 
     /// Encrypts `packet` in place and protects its header. `packet` is one whole packet, its header in clear as `layout`
@@ -187,19 +207,17 @@ impl SealKeys {
         if self.sealed.is_reached() {
             return Err(Violation::AeadLimit);
         }
-        if self.is_resting {
-            self.wake();
-        }
+        self.keys.awake();
         self.sealed.count();
         let payload_len = packet.len().checked_sub(layout.header_len + TAG_LEN).expect("a packet has room for its tag");
         assert!(payload_len >= layout.min_payload_len(), "a payload of {payload_len} bytes gives no sample");
         let (header, payload_and_tag) = packet.split_at_mut(layout.header_len);
         let (payload, tag) = payload_and_tag.split_at_mut(payload_len);
-        let nonce = self.key.nonce(packet_number);
-        let sealed = self.key.aead.seal(nonce, header, payload).expect("no packet is too long for an AEAD");
+        let nonce = self.keys.key.nonce(packet_number);
+        let sealed = self.keys.key.aead.seal(nonce, header, payload).expect("no packet is too long for an AEAD");
         tag.copy_from_slice(&sealed);
-        let mask =
-            mask(&*self.header, packet, layout.packet_number_offset).expect("the payload is long enough for a sample");
+        let mask = mask(&*self.keys.header, packet, layout.packet_number_offset);
+        let mask = mask.expect("the payload is long enough for a sample");
         protect_header(packet, layout, mask);
         Ok(())
     }
@@ -227,9 +245,7 @@ fn protect_header(packet: &mut [u8], layout: &PacketLayout, [first_mask, number_
 
 /// Opens what the peer sent.
 pub struct OpenKeys {
-    key: PacketKey,
-    header: Box<dyn HeaderProtectionKey>,
-    generation: Generation,
+    keys: KeySet,
     /// The key before, for packets that are late.
     previous: Option<PacketKey>,
     /// The key after, once a packet has asked for it. It is kept, so that forged packets cannot have it made again and again.
@@ -237,7 +253,6 @@ pub struct OpenKeys {
     /// The lowest number received in this generation: a packet of the other phase below it is of the generation before.
     generation_start: PacketNumber,
     failed: UsageLimit,
-    is_resting: bool,
 }
 
 /// A packet that was authenticated and decrypted.
@@ -271,47 +286,28 @@ impl Opened {
 }
 
 impl OpenKeys {
-    /// Keys of version 1 from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, secret: &Secret) -> OpenKeys {
-        OpenKeys::for_version(suite, Version::V1, secret)
-    }
-
-    /// Keys of any version spoken here.
-    pub fn for_version(suite: &'static CipherSuite, version: Version, secret: &Secret) -> OpenKeys {
-        let generation = Generation::first(suite, version, secret);
+    /// Keys of `version` from a traffic secret.
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> OpenKeys {
         OpenKeys {
-            key: PacketKey::of(&generation),
-            header: header_key(suite, row(version), secret),
-            generation,
+            keys: KeySet::new(suite, version, secret),
             previous: None,
             next: None,
             generation_start: PacketNumber::ZERO,
             failed: UsageLimit::new(suite.aead.integrity_limit()),
-            is_resting: false,
         }
     }
 
     /// Gives back the memory of the keys, under the same condition as [`SealKeys::rest`].
     pub fn rest(&mut self) {
-        if self.generation.is_first && !self.is_resting {
-            self.is_resting = true;
-            self.key.aead = Box::new(NoKey);
-            self.header = Box::new(NoKey);
+        if self.keys.rest() {
             // A forgery may have asked for it.
             self.next = None;
         }
     }
 
-    #[cold]
-    fn wake(&mut self) {
-        self.is_resting = false;
-        self.key = PacketKey::of(&self.generation);
-        self.header = header_key(self.generation.suite, row(self.generation.version), &self.generation.secret);
-    }
-
     /// The key phase bit of the peer's packets.
     pub const fn key_phase(&self) -> bool {
-        self.generation.phase
+        self.keys.generation.phase
     }
 
     /// Late packets of the generation before are late no more (RFC 9001 section 6.5).
@@ -321,7 +317,7 @@ impl OpenKeys {
 
     /// The generation of a packet. Long headers have no key phase.
     fn which(&self, first_byte: u8, number: PacketNumber) -> Result<Which, Discard> {
-        if first_byte & LONG_FORM != 0 || (first_byte & KEY_PHASE != 0) == self.generation.phase {
+        if first_byte & LONG_FORM != 0 || (first_byte & KEY_PHASE != 0) == self.keys.generation.phase {
             Ok(Which::Current)
         } else if number >= self.generation_start {
             Ok(Which::Next)
@@ -340,9 +336,9 @@ impl OpenKeys {
         payload: &mut [u8],
     ) -> Result<usize, OpenError> {
         let key = match which {
-            Which::Current => &self.key,
+            Which::Current => &self.keys.key,
             Which::Previous => self.previous.as_ref().ok_or(OpenError)?,
-            Which::Next => self.next.get_or_insert_with(|| PacketKey::of(&self.generation.next())),
+            Which::Next => self.next.get_or_insert_with(|| PacketKey::of(&self.keys.generation.next())),
         };
         key.open(number, header, payload)
     }
@@ -354,8 +350,8 @@ impl OpenKeys {
             Which::Current => self.generation_start = self.generation_start.min(number),
             Which::Next => {
                 let Some(next) = self.next.take() else { return };
-                self.previous = Some(core::mem::replace(&mut self.key, next));
-                self.generation = self.generation.next();
+                self.previous = Some(core::mem::replace(&mut self.keys.key, next));
+                self.keys.generation = self.keys.generation.next();
                 self.generation_start = number;
             }
         }
@@ -376,11 +372,9 @@ impl OpenKeys {
         if self.failed.is_reached() {
             return Err(Discard::IntegrityLimit);
         }
-        if self.is_resting {
-            self.wake();
-        }
+        self.keys.awake();
         let [first_mask, number_mask @ ..] =
-            mask(&*self.header, packet, packet_number_offset).ok_or(Discard::TooShort)?;
+            mask(&*self.keys.header, packet, packet_number_offset).ok_or(Discard::TooShort)?;
         let first = packet.first_mut().ok_or(Discard::TooShort)?;
         *first ^= first_mask & protected_bits(*first);
         let first_byte = *first;
@@ -434,14 +428,14 @@ mod tests {
     #[test]
     fn a_key_that_rests_takes_no_memory() {
         let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
-        let mut seal = SealKeys::new(suite, &secret);
-        let mut open = OpenKeys::new(suite, &secret);
-        assert!(size_of_val(&*seal.key.aead) > 0 && size_of_val(&*open.header) > 0);
+        let mut seal = SealKeys::new(suite, Version::V1, &secret);
+        let mut open = OpenKeys::new(suite, Version::V1, &secret);
+        assert!(size_of_val(&*seal.keys.key.aead) > 0 && size_of_val(&*open.keys.header) > 0);
         seal.rest();
         open.rest();
-        for key in [&seal.key, &open.key] {
+        for key in [&seal.keys.key, &open.keys.key] {
             assert_eq!(size_of_val(&*key.aead), 0);
         }
-        assert_eq!((size_of_val(&*seal.header), size_of_val(&*open.header)), (0, 0));
+        assert_eq!((size_of_val(&*seal.keys.header), size_of_val(&*open.keys.header)), (0, 0));
     }
 }

@@ -12,5 +12,6 @@ mod handshake;
 mod ids;
 mod mutations;
 mod paths;
+mod retry;
 mod strangers;
 mod violations;

@@ -1,6 +1,7 @@
 //! The type of each frame and which packets may hold it (RFC 9000 section 12.4, table 3).
 
 use crate::wire::frame::types::Frame;
+use crate::wire::packet_number::PacketNumberSpace;
 use base::Direction;
 
 /// The kinds of packets that hold frames.
@@ -17,6 +18,16 @@ pub enum PacketKind {
 }
 
 impl PacketKind {
+    /// Where its numbers are of (RFC 9000 section 12.3): 0-RTT and 1-RTT packets share theirs.
+    #[inline]
+    pub const fn space(self) -> PacketNumberSpace {
+        match self {
+            PacketKind::Initial => PacketNumberSpace::Initial,
+            PacketKind::Handshake => PacketNumberSpace::Handshake,
+            PacketKind::ZeroRtt | PacketKind::OneRtt => PacketNumberSpace::ApplicationData,
+        }
+    }
+
     /// This kind's bit in a row of [`ALLOWED`].
     const fn bit(self) -> u8 {
         match self {

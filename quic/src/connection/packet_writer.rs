@@ -1,0 +1,205 @@
+//! One packet, from its header to its place in the books. Everything that this end sends under a key goes through here,
+//! whatever it holds and wherever it goes, so that all of it ends at the limit of the key, leaves out numbers, is known to
+//! loss recovery, is counted and is traced the same way.
+//!
+//! The way of a packet: [`begin`](PacketWriter::begin) takes its number and writes the header;
+//! [`BegunPacket::payload`] is filled by whoever has frames; [`BegunPacket::pad`] completes it;
+//! [`finish`](PacketWriter::finish) seals and books it. Between the first step and the last nothing is changed, so a packet
+//! that turns out to hold nothing is simply left.
+
+use crate::idle::Idle;
+use crate::packet::{OutgoingPacket, SentFrame};
+use crate::protection::Levels;
+use crate::recovery::{Recovery, SentPacket};
+use crate::space::Spaces;
+use crate::stats::Counters;
+use crate::trace::{Trace, TraceSink};
+use crate::turn::Turn;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::PacketKind;
+use crate::wire::header::{self, PacketLayout};
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use crate::wire_identity::WireIdentity;
+use alloc::vec::Vec;
+use base::{Instant, Writer};
+use crypto::aead::TAG_LEN;
+
+/// The parts of a connection that a packet has to do with.
+pub(super) struct PacketWriter<'a> {
+    pub(super) wire: &'a WireIdentity,
+    pub(super) levels: &'a mut Levels,
+    pub(super) spaces: &'a mut Spaces,
+    pub(super) recovery: &'a mut Recovery,
+    pub(super) idle: &'a mut Idle,
+    pub(super) counters: &'a mut Counters,
+    pub(super) trace: Option<&'a dyn TraceSink>,
+}
+
+/// A packet whose header is written.
+#[derive(Debug)]
+pub(super) struct BegunPacket {
+    kind: PacketKind,
+    space: PacketNumberSpace,
+    number: PacketNumber,
+    layout: PacketLayout,
+}
+
+/// Why there is no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwritable {
+    /// Nothing protects packets of this space, not yet or no longer.
+    NoKeys,
+    /// There is no room for a packet.
+    NoRoom,
+    /// RFC 9000 section 12.3: every number of the space was used.
+    NumbersExhausted,
+    /// RFC 9001 section 6.6: the key may seal nothing more.
+    KeyExhausted,
+}
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On the path in use.
+    InUse,
+    /// On another path: it counts for no window there, and nobody waits for its acknowledgment (RFC 9000 section 9.4).
+    Elsewhere,
+}
+
+impl PacketWriter<'_> {
+    /// Writes the header of the next packet of the space to the front of `place`. `update_after`: after how many packets
+    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1).
+    #[inline(always)]
+    pub(super) fn begin(
+        &mut self,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+        destination: ConnectionId,
+        update_after: Option<u64>,
+    ) -> Result<BegunPacket, Unwritable> {
+        let (Some(kind), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
+            return Err(Unwritable::NoKeys);
+        };
+        let acknowledged = space.largest_acknowledged;
+        if kind == PacketKind::OneRtt
+            && let Some(packets) = update_after
+        {
+            self.levels.one_rtt().update_after(packets, acknowledged, space.next());
+        }
+        let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
+        let len = number.encoded_len(acknowledged);
+        let WireIdentity { version, local_source: source, ref token, .. } = *self.wire;
+        let mut writer = Writer::new(place);
+        let layout = match kind {
+            PacketKind::OneRtt => {
+                let phase = self.levels.seal(kind).ok_or(Unwritable::NoKeys)?.key_phase();
+                header::encode_short(&mut writer, destination, phase, false, number, len)
+            }
+            PacketKind::Initial => {
+                header::encode_initial(&mut writer, version, destination, source, token, number, len)
+            }
+            PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
+            PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
+        };
+        Ok(BegunPacket { kind, space: id, number, layout: layout.map_err(|_| Unwritable::NoRoom)? })
+    }
+
+    /// Seals the packet at the front of `place`, whose frames are in `turn.scratch.sent`, and books it; gives its size.
+    ///
+    /// # Errors
+    /// [`Unwritable::KeyExhausted`]: nothing was sealed, and the connection has to end.
+    pub(super) fn finish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        begun: &BegunPacket,
+        sent: SentPacket,
+        way: Way,
+    ) -> Result<usize, Unwritable> {
+        let (kind, id) = (begun.kind, begun.space);
+        let (Some(seal), Some(space)) = (self.levels.seal(kind), self.spaces.get_mut(id)) else {
+            return Err(Unwritable::NoKeys);
+        };
+        let packet = place.get_mut(..sent.size).ok_or(Unwritable::NoRoom)?;
+        begun.layout.finish(packet);
+        seal.seal(packet, &begun.layout, sent.number).map_err(|_| Unwritable::KeyExhausted)?;
+        space.advance();
+        if kind == PacketKind::OneRtt && matches!(turn.scratch.sent.first(), Some(SentFrame::Ack { .. })) {
+            self.levels.one_rtt().on_ack_sent();
+        }
+        if sent.ack_eliciting {
+            self.idle.on_sent(turn.now);
+        }
+        let (number, size, ack_eliciting) = (sent.number, sent.size, sent.ack_eliciting);
+        match way {
+            Way::InUse => {
+                space.probes = space.probes.saturating_sub(u8::from(ack_eliciting));
+                self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
+            }
+            Way::Elsewhere => self.recovery.on_sent_elsewhere(id, sent),
+        }
+        if let Some(skipped) = space.skip_number(turn.random) {
+            self.recovery.on_skipped(id, skipped);
+        }
+        self.counters.packets_sent += 1;
+        if let Some(sink) = self.trace {
+            let record = Trace::PacketSent { space: id, number, size, ack_eliciting };
+            sink.record(self.wire.original_destination, turn.now, &record);
+        }
+        Ok(size)
+    }
+}
+
+impl BegunPacket {
+    /// What it is.
+    pub(super) const fn kind(&self) -> PacketKind {
+        self.kind
+    }
+
+    /// Bytes of header and tag.
+    pub(super) const fn overhead(&self) -> usize {
+        self.layout.header_len + TAG_LEN
+    }
+
+    /// The room for its frames in `place`, which it takes to the end at most. What is recorded of them goes to `sent`.
+    #[inline]
+    pub(super) fn payload<'p>(
+        &self,
+        place: &'p mut [u8],
+        sent: &'p mut Vec<SentFrame>,
+    ) -> Result<OutgoingPacket<'p>, Unwritable> {
+        let end = place.len().checked_sub(TAG_LEN).ok_or(Unwritable::NoRoom)?;
+        let payload = place.get_mut(self.layout.header_len..end).ok_or(Unwritable::NoRoom)?;
+        Ok(OutgoingPacket::new(self.space, payload, sent))
+    }
+
+    /// Fills the packet with PADDING up to `target` bytes of payload, and up to what header protection needs.
+    #[inline]
+    pub(super) fn pad(&self, packet: &mut OutgoingPacket<'_>, target: usize) {
+        let least = self.layout.min_payload_len();
+        let missing = target.saturating_sub(packet.len()).min(packet.remaining());
+        let missing = missing.max(least.saturating_sub(packet.len()));
+        if missing > 0
+            && let Ok(padding) = packet.writer().reserve(missing)
+        {
+            padding.fill(0);
+            packet.record_padding();
+        }
+    }
+
+    /// What recovery has to know of the packet, now that it is complete.
+    #[inline]
+    pub(super) fn completed(&self, now: Instant, packet: &OutgoingPacket<'_>) -> SentPacket {
+        SentPacket {
+            number: self.number,
+            time_sent: now,
+            size: self.overhead() + packet.len(),
+            ack_eliciting: packet.is_ack_eliciting(),
+            in_flight: packet.is_in_flight(),
+            mtu_probe: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The writer alone: keys, numbers and books, without TLS, streams or a peer.
+
+use super::*;
+use crate::protection::{OpenKeys, SealKeys, initial};
+use crate::recovery::RecoveryConfig;
+use crate::turn::Scratch;
+use crate::wire::frame::Frame;
+use crate::wire::header::Header;
+use crate::wire::version::Version;
+use alloc::boxed::Box;
+use base::{Duration, Random, Side};
+
+extern crate std;
+use std::sync::Mutex;
+
+const NOW: Instant = Instant::from_nanos(1_000_000_000);
+
+struct Zeros;
+
+impl Random for Zeros {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+/// What was traced: number, size, and whether it asks for an acknowledgment.
+#[derive(Default)]
+struct Records(Mutex<Vec<(u64, usize, bool)>>);
+
+impl TraceSink for Records {
+    fn record(&self, _: ConnectionId, _: Instant, record: &Trace) {
+        if let Trace::PacketSent { number, size, ack_eliciting, .. } = record {
+            self.0.lock().unwrap().push((number.value(), *size, *ack_eliciting));
+        }
+    }
+}
+
+struct Parts {
+    wire: WireIdentity,
+    levels: Levels,
+    spaces: Spaces,
+    recovery: Recovery,
+    idle: Idle,
+    counters: Counters,
+    records: Records,
+    scratch: Scratch,
+}
+
+fn id(byte: u8) -> ConnectionId {
+    ConnectionId::new(&[byte; 8]).unwrap()
+}
+
+fn keys(side: Side) -> (SealKeys, OpenKeys) {
+    initial::keys(crypto_ring::provider().initial, Version::V1, id(1), side)
+}
+
+impl Parts {
+    /// Of a client with keys for these packets.
+    fn new(kinds: &[PacketKind]) -> Parts {
+        let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
+        for kind in kinds {
+            let (seal, open) = keys(Side::Client);
+            levels.install(*kind, Some(seal), Some(open));
+            spaces.begin(kind.space());
+        }
+        let wire = WireIdentity {
+            side: Side::Client,
+            version: Version::V1,
+            token: Box::from(&b"token"[..]),
+            original_destination: id(1),
+            local_source: id(2),
+            peer_source: None,
+            retry_source: None,
+        };
+        Parts {
+            wire,
+            levels,
+            spaces,
+            recovery: Recovery::new(RecoveryConfig::new(Side::Client)),
+            idle: Idle::new(Duration::from_secs(30), None),
+            counters: Counters::default(),
+            records: Records::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// A packet of one PING, padded to `size` bytes.
+    fn ping(&mut self, space: PacketNumberSpace, size: usize, way: Way) -> Result<Vec<u8>, Unwritable> {
+        let mut place = alloc::vec![0; 1200];
+        let mut turn = Turn { now: NOW, random: &mut Zeros, scratch: &mut self.scratch };
+        let mut writer = PacketWriter {
+            wire: &self.wire,
+            levels: &mut self.levels,
+            spaces: &mut self.spaces,
+            recovery: &mut self.recovery,
+            idle: &mut self.idle,
+            counters: &mut self.counters,
+            trace: Some(&self.records),
+        };
+        let begun = writer.begin(&mut place, space, id(3), None)?;
+        let mut packet = begun.payload(&mut place, &mut turn.scratch.sent)?;
+        Frame::Ping.encode(packet.writer()).unwrap();
+        packet.record_unremembered();
+        begun.pad(&mut packet, size.saturating_sub(begun.overhead()));
+        let sent = begun.completed(NOW, &packet);
+        let len = writer.finish(&mut turn, &mut place, &begun, sent, way)?;
+        place.truncate(len);
+        Ok(place)
+    }
+}
+
+#[test]
+fn a_packet_is_sealed_numbered_booked_counted_and_traced() {
+    let mut parts = Parts::new(&[PacketKind::Initial]);
+    parts.spaces.get_mut(PacketNumberSpace::Initial).unwrap().probes = 2;
+    for number in 0..3 {
+        let mut packet = parts.ping(PacketNumberSpace::Initial, 1000, Way::InUse).unwrap();
+        assert_eq!(packet.len(), 1000);
+        let Ok(Header::Initial(long)) = Header::decode(&packet, 8) else { panic!("an Initial packet") };
+        assert_eq!((long.destination, long.source), (id(3), id(2)));
+        assert_eq!(packet[long.token.clone()], *b"token", "every Initial carries the token");
+        let (_, mut open) = keys(Side::Server);
+        let opened = open.open(&mut packet, long.packet_number_offset, None).unwrap();
+        assert_eq!((opened.packet_number.value(), packet[opened.payload.start]), (number, 0x01));
+    }
+    assert_eq!(parts.recovery.bytes_in_flight(), 3000);
+    assert_eq!(parts.counters.packets_sent, 3);
+    assert_eq!(
+        parts.spaces.get(PacketNumberSpace::Initial).unwrap().probes,
+        0,
+        "the probes that were asked for are sent"
+    );
+    assert_eq!(parts.idle.deadline(Duration::ZERO), Some(NOW + Duration::from_secs(30)));
+    assert_eq!(*parts.records.0.lock().unwrap(), [(0, 1000, true), (1, 1000, true), (2, 1000, true)]);
+}
+
+/// Numbers go on in the same space when other keys take the place of the first ones.
+#[test]
+fn keys_that_are_made_anew_leave_the_numbers_alone() {
+    let mut parts = Parts::new(&[PacketKind::Initial]);
+    parts.ping(PacketNumberSpace::Initial, 0, Way::InUse).unwrap();
+    let suite = crypto_ring::provider().initial;
+    let (seal, open) = initial::keys(suite, Version::V1, id(9), Side::Client);
+    parts.levels.install(PacketKind::Initial, Some(seal), Some(open));
+    let mut packet = parts.ping(PacketNumberSpace::Initial, 0, Way::InUse).unwrap();
+    let Ok(Header::Initial(long)) = Header::decode(&packet, 8) else { panic!("an Initial packet") };
+    let (_, mut open) = initial::keys(suite, Version::V1, id(9), Side::Server);
+    let opened = open.open(&mut packet, long.packet_number_offset, None).unwrap();
+    assert_eq!(opened.packet_number.value(), 1);
+}
+
+/// RFC 9000 section 12.3: 0-RTT and 1-RTT packets share their numbers.
+#[test]
+fn early_data_and_one_rtt_packets_share_their_numbers() {
+    let mut parts = Parts::new(&[PacketKind::ZeroRtt]);
+    let early = parts.ping(PacketNumberSpace::ApplicationData, 0, Way::InUse).unwrap();
+    assert!(matches!(Header::decode(&early, 8), Ok(Header::ZeroRtt(_))));
+    let (seal, open) = keys(Side::Client);
+    parts.levels.install(PacketKind::OneRtt, Some(seal), Some(open));
+    let mut packet = parts.ping(PacketNumberSpace::ApplicationData, 0, Way::InUse).unwrap();
+    let Ok(Header::OneRtt(short)) = Header::decode(&packet, 8) else { panic!("a 1-RTT packet") };
+    let (_, mut open) = keys(Side::Server);
+    assert_eq!(open.open(&mut packet, short.packet_number_offset, None).unwrap().packet_number.value(), 1);
+}
+
+#[test]
+fn a_packet_on_another_path_is_known_but_in_no_window() {
+    let mut parts = Parts::new(&[PacketKind::OneRtt]);
+    parts.spaces.get_mut(PacketNumberSpace::ApplicationData).unwrap().probes = 1;
+    let packet = parts.ping(PacketNumberSpace::ApplicationData, 600, Way::Elsewhere).unwrap();
+    assert_eq!(packet.len(), 600);
+    assert_eq!((parts.recovery.bytes_in_flight(), parts.recovery.stats().sent_packets), (0, 1));
+    assert!(!parts.recovery.has_ack_eliciting(PacketNumberSpace::ApplicationData));
+    assert_eq!(parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().probes, 1, "it is no probe");
+    assert_eq!(*parts.records.0.lock().unwrap(), [(0, 600, true)], "on the wire it asks for an acknowledgment");
+}
+
+/// RFC 9000 section 21.4: whatever way a packet goes, numbers are left out.
+#[test]
+fn numbers_are_left_out_on_every_path() {
+    for way in [Way::InUse, Way::Elsewhere] {
+        let mut parts = Parts::new(&[PacketKind::OneRtt]);
+        for _ in 0..200 {
+            parts.ping(PacketNumberSpace::ApplicationData, 0, way).unwrap();
+        }
+        let next = parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().next();
+        assert!(next > 200, "{way:?}: {next}");
+    }
+}
+
+/// RFC 9001 section 6.6: whatever way a packet goes, it ends at the limit of the key, and nothing is booked.
+#[test]
+fn a14_every_packet_ends_at_the_limit_of_its_key() {
+    for way in [Way::InUse, Way::Elsewhere] {
+        let mut parts = Parts::new(&[PacketKind::OneRtt]);
+        parts.levels.seal(PacketKind::OneRtt).unwrap().lower_confidentiality_limit(2);
+        for _ in 0..2 {
+            parts.ping(PacketNumberSpace::ApplicationData, 0, way).unwrap();
+        }
+        let before = parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().next();
+        assert_eq!(parts.ping(PacketNumberSpace::ApplicationData, 0, way), Err(Unwritable::KeyExhausted));
+        assert_eq!(parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().next(), before);
+        assert_eq!((parts.counters.packets_sent, parts.recovery.stats().sent_packets), (2, 2));
+    }
+}
+
+#[test]
+fn without_keys_or_room_there_is_no_packet() {
+    let mut parts = Parts::new(&[PacketKind::OneRtt]);
+    assert_eq!(parts.ping(PacketNumberSpace::Handshake, 0, Way::InUse), Err(Unwritable::NoKeys));
+    let mut writer = PacketWriter {
+        wire: &parts.wire,
+        levels: &mut parts.levels,
+        spaces: &mut parts.spaces,
+        recovery: &mut parts.recovery,
+        idle: &mut parts.idle,
+        counters: &mut parts.counters,
+        trace: None,
+    };
+    for room in 0..10 {
+        let begun = writer.begin(&mut [0; 10][..room], PacketNumberSpace::ApplicationData, id(3), None);
+        assert_eq!(begun.err(), Some(Unwritable::NoRoom), "{room}");
+    }
+    for room in 10..26 {
+        let place = &mut [0; 26][..room];
+        let begun = writer.begin(place, PacketNumberSpace::ApplicationData, id(3), None).unwrap();
+        let mut sent = Vec::new();
+        assert_eq!(begun.payload(place, &mut sent).err(), Some(Unwritable::NoRoom), "{room}");
+    }
+    assert_eq!(writer.counters.packets_sent, 0);
+}

@@ -1,0 +1,73 @@
+//! Retry (RFC 9000 sections 8.1.2 and 17.2.5): a server that wants to see the client's address proved first answers the first
+//! Initial with a token and another connection ID, and forgets the client. The client begins again with both: Initial keys
+//! are made anew, the same ClientHello is sent again, packet numbers go on.
+
+use super::state::Connection;
+use crate::discard::Discard;
+use crate::lifecycle::Lifecycle;
+use crate::protection::retry_integrity;
+use crate::turn::Turn;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::PacketKind;
+use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::version::Version;
+use base::Side;
+use core::ops::Range;
+
+/// The longest token that is repeated. An Initial packet with it and the longest connection IDs still has room for some
+/// hundred bytes of the ClientHello in a datagram of 1200. Servers need about a tenth of it.
+const MAX_TOKEN: usize = 1000;
+
+/// The header of a Retry packet; ranges count from the packet's first byte.
+pub(super) struct Retry {
+    pub(super) version: Version,
+    pub(super) destination: ConnectionId,
+    pub(super) source: ConnectionId,
+    pub(super) token: Range<usize>,
+    pub(super) integrity_tag: usize,
+}
+
+impl Connection {
+    /// A Retry, which is all of `packet`. What is not an answer to our first Initial changes nothing.
+    pub(super) fn on_retry(&mut self, turn: &mut Turn<'_>, retry: Retry, packet: &[u8]) -> Result<(), Discard> {
+        let Retry { version, destination, source, token, integrity_tag } = retry;
+        let is_waiting = self.wire.side == Side::Client
+            && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
+            // RFC 9000 s17.2.5.2: one Retry at the most, and none after a packet of the server.
+            && self.wire.retry_source.is_none()
+            && self.wire.peer_source.is_none();
+        if !is_waiting || version != self.wire.version {
+            return Err(Discard::UnexpectedRetry);
+        }
+        // RFC 9000 s17.2.5.1: a server that names the same ID again has changed nothing.
+        if destination != self.wire.local_source || source == self.wire.client_destination() {
+            return Err(Discard::WrongConnectionId);
+        }
+        let suite = self.levels.seal(PacketKind::Initial).map(|keys| keys.suite());
+        let suite = suite.expect("Initial keys are there until the server has answered");
+        let (signed, tag) = packet.split_at_checked(integrity_tag).ok_or(Discard::TooShort)?;
+        let original = self.wire.original_destination;
+        if !retry_integrity::is_valid(suite, version, original, signed, tag) {
+            return Err(Discard::RetryIntegrity);
+        }
+        let token = packet.get(token).ok_or(Discard::TooShort)?;
+        if token.len() > MAX_TOKEN {
+            return Err(Discard::RetryTokenTooLong);
+        }
+        self.wire.on_retry(source, token);
+        self.peer_ids.replace_handshake_id(source);
+        let (seal, open) = self.wire.initial_keys(suite);
+        self.install_keys(turn.now, PacketKind::Initial, seal, open);
+        self.idle.on_received(turn.now);
+        self.begin_again(turn);
+        Ok(())
+    }
+
+    /// RFC 9002 section 6.3: nothing that was sent before will be acknowledged, which says nothing about the path. The same
+    /// ClientHello goes out again (RFC 9000 section 17.2.5.3).
+    fn begin_again(&mut self, turn: &mut Turn<'_>) {
+        turn.scratch.outcome.clear();
+        self.recovery.abandon(PacketNumberSpace::Initial, &mut turn.scratch.outcome);
+        self.recovered(turn, PacketNumberSpace::Initial);
+    }
+}

@@ -1,0 +1,133 @@
+//! CONNECTION_CLOSE (RFC 9000 section 10.2): what a connection that is closing still says.
+
+use super::packet_writer::Way;
+use super::state::Connection;
+use super::transmit::MIN_PACKET_ROOM;
+use crate::config::MIN_DATAGRAM_SIZE;
+use crate::lifecycle::{CloseFrame, Lifecycle};
+use crate::packet::OutgoingPacket;
+use crate::turn::Turn;
+use crate::violation::TransportErrorCode;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::{Frame, PacketKind};
+use crate::wire::packet_number::PacketNumberSpace;
+use base::{Side, Transmit, VarInt};
+
+impl Connection {
+    /// RFC 9000 section 10.2.3: the close goes out under every key the peer may have.
+    pub(super) fn transmit_close(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
+        if !closing.is_pending() {
+            return None;
+        }
+        let limit = buffer.len().min(self.path.amplification.available());
+        let len = self.fill_closes(turn, buffer.get_mut(..limit)?, self.peer_ids.active(), Way::InUse);
+        // One that the amplification limit holds back stays to be sent.
+        if len == 0 {
+            return None;
+        }
+        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
+            closing.on_sent();
+        }
+        self.path.amplification.on_datagram_sent(len);
+        Some(self.datagrams_sent(turn.now, self.path.four_tuple, len, len))
+    }
+
+    /// While nobody has proved to be at the address in use, the peer may as well be where it was before, and would wait there
+    /// for the end of a connection that is over.
+    pub(super) fn transmit_close_to_fallback(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
+        if !closing.is_fallback_pending() || !self.needs_fallback() {
+            return None;
+        }
+        let fallback = self.others.fallback().and_then(|index| self.others.get(index))?;
+        let four_tuple = fallback.path.four_tuple;
+        let destination = fallback.peer_id.filter(|id| self.peer_ids.contains(*id))?;
+        let len = self.fill_closes(turn, buffer, destination, Way::Elsewhere);
+        if len == 0 {
+            return None;
+        }
+        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
+            closing.on_sent_to_fallback();
+        }
+        Some(self.datagrams_sent(turn.now, four_tuple, len, len))
+    }
+
+    /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.
+    fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId, way: Way) -> usize {
+        let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
+        let frame = closing.frame().clone();
+        if self.completes_handshake(PacketNumberSpace::Handshake) {
+            // RFC 9001 s4.9.1: as for every first Handshake packet.
+            self.discard_keys(turn.now, PacketKind::Initial);
+        }
+        let limit = MIN_DATAGRAM_SIZE.min(buffer.len());
+        let last = PacketNumberSpace::ALL.into_iter().rfind(|id| self.levels.sealing(*id).is_some());
+        // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
+        let is_full = self.wire.side == Side::Client && self.levels.sealing(PacketNumberSpace::Initial).is_some();
+        let mut len = 0;
+        for id in PacketNumberSpace::ALL {
+            let Some(place) = buffer.get_mut(len..limit) else { break };
+            if place.len() >= MIN_PACKET_ROOM {
+                let target = if is_full && last == Some(id) { place.len() } else { 0 };
+                len += self.fill_close(turn, place, id, (destination, way), &frame, target).unwrap_or(0);
+            }
+        }
+        len
+    }
+
+    /// Whether a client's last word of the handshake waits to be sent in this space, and the application closes. Without
+    /// it the server would see a handshake that failed, and could not read what the application says of the close (RFC 9000
+    /// section 10.2.3). So it comes first, in place of the close in Handshake packets.
+    fn completes_handshake(&self, id: PacketNumberSpace) -> bool {
+        let is_of_application = match &self.lifecycle {
+            Lifecycle::Closing(closing) => matches!(closing.frame(), CloseFrame::Application { .. }),
+            _ => false,
+        };
+        let is_last = self.wire.side == Side::Client && id == PacketNumberSpace::Handshake;
+        is_last && is_of_application && self.handshake.wants_to_send(id)
+    }
+
+    fn fill_close(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: &mut [u8],
+        id: PacketNumberSpace,
+        (destination, way): (ConnectionId, Way),
+        frame: &CloseFrame,
+        target: usize,
+    ) -> Option<usize> {
+        let completes_handshake = self.completes_handshake(id);
+        let begun = self.begin_packet(turn.now, place, id, destination)?;
+        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        // RFC 9000 s10.2.3: the application's reason is not for packets that anyone on the path can read.
+        let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
+        let said = match (frame, id) {
+            (CloseFrame::Application { .. }, PacketNumberSpace::Initial | PacketNumberSpace::Handshake) => &hidden,
+            _ => frame,
+        };
+        if completes_handshake {
+            self.handshake.fill(&mut packet);
+        } else {
+            encode_close(said, &mut packet).ok()?;
+        }
+        begun.pad(&mut packet, target.saturating_sub(begun.overhead()));
+        let sent = begun.completed(turn.now, &packet);
+        self.finish_packet(turn, place, &begun, sent, way)
+    }
+}
+
+fn encode_close(frame: &CloseFrame, packet: &mut OutgoingPacket<'_>) -> Result<(), base::Full> {
+    let room = packet.remaining().saturating_sub(32);
+    let frame = match frame {
+        CloseFrame::Transport { code, frame_type, reason } => Frame::ConnectionClose {
+            error_code: VarInt::new(code.0).unwrap_or(VarInt::ZERO),
+            frame_type: *frame_type,
+            reason: reason.as_bytes().get(..reason.len().min(room)).unwrap_or(&[]),
+        },
+        CloseFrame::Application { code, reason } => {
+            Frame::ApplicationClose { error_code: *code, reason: reason.get(..reason.len().min(room)).unwrap_or(&[]) }
+        }
+    };
+    frame.encode(packet.writer())
+}

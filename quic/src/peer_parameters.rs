@@ -1,0 +1,221 @@
+//! The peer's transport parameters (RFC 9000 section 7.4), as far as they are asked for again and again, and as far as a
+//! client remembers them for 0-RTT on a later connection (section 7.4.1).
+//!
+//! Most parameters are handed to the component that they limit when they arrive, and are not kept here.
+
+use crate::violation::Violation;
+use crate::wire::transport_parameters::TransportParameters;
+use alloc::boxed::Box;
+use base::{Duration, Side};
+
+/// What the peer has told about itself. Until then the defaults of RFC 9000 section 18.2 hold.
+#[derive(Clone, Debug)]
+pub struct PeerParameters {
+    is_known: bool,
+    ack_delay_exponent: u8,
+    disables_migration: bool,
+    remembered: Option<Box<RememberedParameters>>,
+}
+
+impl Default for PeerParameters {
+    fn default() -> PeerParameters {
+        let TransportParameters { ack_delay_exponent, disable_active_migration, .. } = TransportParameters::default();
+        PeerParameters {
+            is_known: false,
+            ack_delay_exponent,
+            disables_migration: disable_active_migration,
+            remembered: None,
+        }
+    }
+}
+
+impl PeerParameters {
+    /// The peer, which is of side `sender`, has sent its parameters. Only what a server says can be of use for another
+    /// connection, so a client's is not kept.
+    pub fn learn(&mut self, sender: Side, parameters: &TransportParameters) {
+        *self = PeerParameters {
+            is_known: true,
+            ack_delay_exponent: parameters.ack_delay_exponent,
+            disables_migration: parameters.disable_active_migration,
+            remembered: (sender == Side::Server).then(|| Box::new(RememberedParameters::of(parameters))),
+        };
+    }
+
+    /// Whether the parameters have arrived.
+    pub const fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// How long the peer says that it waited, by the ACK Delay field of a 1-RTT packet (RFC 9000 section 19.3).
+    #[inline]
+    pub const fn ack_delay(&self, field: u64) -> Duration {
+        // RFC 9000 s18.2: decoding has refused exponents above 20.
+        Duration::from_micros(field.saturating_mul(1 << self.ack_delay_exponent))
+    }
+
+    /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
+    pub const fn disables_migration(&self) -> bool {
+        self.disables_migration
+    }
+
+    /// What a client may use for 0-RTT on a later connection; `None` before the server's parameters have arrived.
+    pub fn remembered(&self) -> Option<&RememberedParameters> {
+        self.remembered.as_deref()
+    }
+}
+
+/// The parameters of a server that a client remembers (RFC 9000 section 7.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberedParameters {
+    active_connection_id_limit: u64,
+    initial_max_data: u64,
+    initial_max_stream_data_bidi_local: u64,
+    initial_max_stream_data_bidi_remote: u64,
+    initial_max_stream_data_uni: u64,
+    initial_max_streams_bidi: u64,
+    initial_max_streams_uni: u64,
+    max_idle_timeout: Duration,
+    max_udp_payload_size: u64,
+    disable_active_migration: bool,
+}
+
+impl RememberedParameters {
+    /// Those of `parameters` that may be remembered.
+    pub const fn of(parameters: &TransportParameters) -> RememberedParameters {
+        RememberedParameters {
+            active_connection_id_limit: parameters.active_connection_id_limit,
+            initial_max_data: parameters.initial_max_data,
+            initial_max_stream_data_bidi_local: parameters.initial_max_stream_data_bidi_local,
+            initial_max_stream_data_bidi_remote: parameters.initial_max_stream_data_bidi_remote,
+            initial_max_stream_data_uni: parameters.initial_max_stream_data_uni,
+            initial_max_streams_bidi: parameters.initial_max_streams_bidi,
+            initial_max_streams_uni: parameters.initial_max_streams_uni,
+            max_idle_timeout: parameters.max_idle_timeout,
+            max_udp_payload_size: parameters.max_udp_payload_size,
+            disable_active_migration: parameters.disable_active_migration,
+        }
+    }
+
+    /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1: what must not be
+    /// remembered has its default.
+    pub fn to_parameters(&self) -> TransportParameters {
+        TransportParameters {
+            active_connection_id_limit: self.active_connection_id_limit,
+            initial_max_data: self.initial_max_data,
+            initial_max_stream_data_bidi_local: self.initial_max_stream_data_bidi_local,
+            initial_max_stream_data_bidi_remote: self.initial_max_stream_data_bidi_remote,
+            initial_max_stream_data_uni: self.initial_max_stream_data_uni,
+            initial_max_streams_bidi: self.initial_max_streams_bidi,
+            initial_max_streams_uni: self.initial_max_streams_uni,
+            max_idle_timeout: self.max_idle_timeout,
+            max_udp_payload_size: self.max_udp_payload_size,
+            disable_active_migration: self.disable_active_migration,
+            ..TransportParameters::default()
+        }
+    }
+
+    /// Whether a server that accepted 0-RTT allows in `new` at least what was remembered.
+    ///
+    /// # Errors
+    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
+    /// migration may change: lower values there make a connection worse and break nothing.
+    pub fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
+        let limits = [
+            (self.active_connection_id_limit, new.active_connection_id_limit),
+            (self.initial_max_data, new.initial_max_data),
+            (self.initial_max_stream_data_bidi_local, new.initial_max_stream_data_bidi_local),
+            (self.initial_max_stream_data_bidi_remote, new.initial_max_stream_data_bidi_remote),
+            (self.initial_max_stream_data_uni, new.initial_max_stream_data_uni),
+            (self.initial_max_streams_bidi, new.initial_max_streams_bidi),
+            (self.initial_max_streams_uni, new.initial_max_streams_uni),
+        ];
+        let is_reduced = limits.into_iter().any(|(remembered, new)| new < remembered);
+        if is_reduced { Err(Violation::TransportParameters) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::connection_id::{ConnectionId, ResetToken};
+
+    /// Every parameter has a value that is not its default.
+    fn parameters() -> TransportParameters {
+        let id = ConnectionId::new(&[1; 8]);
+        TransportParameters {
+            original_destination_connection_id: id,
+            max_idle_timeout: Duration::from_secs(7),
+            stateless_reset_token: Some(ResetToken([1; 16])),
+            max_udp_payload_size: 1400,
+            initial_max_data: 10,
+            initial_max_stream_data_bidi_local: 11,
+            initial_max_stream_data_bidi_remote: 12,
+            initial_max_stream_data_uni: 13,
+            initial_max_streams_bidi: 14,
+            initial_max_streams_uni: 15,
+            ack_delay_exponent: 5,
+            max_ack_delay: Duration::from_millis(3),
+            disable_active_migration: true,
+            preferred_address: None,
+            active_connection_id_limit: 6,
+            initial_source_connection_id: id,
+            retry_source_connection_id: id,
+        }
+    }
+
+    #[test]
+    fn defaults_hold_until_the_parameters_arrive() {
+        let mut peer = PeerParameters::default();
+        assert!(!peer.is_known() && !peer.disables_migration() && peer.remembered().is_none());
+        assert_eq!(peer.ack_delay(10), Duration::from_micros(80));
+        peer.learn(Side::Server, &parameters());
+        assert!(peer.is_known() && peer.disables_migration());
+        assert_eq!((peer.ack_delay(10), peer.ack_delay(u64::MAX).is_zero()), (Duration::from_micros(320), false));
+        assert_eq!(peer.remembered(), Some(&RememberedParameters::of(&parameters())));
+        peer.learn(Side::Client, &parameters());
+        assert!(peer.remembered().is_none(), "a server has no use for what a client said");
+    }
+
+    /// RFC 9000 section 7.4.1 names what must not be remembered.
+    #[test]
+    fn what_belongs_to_one_connection_is_not_remembered() {
+        let default = TransportParameters::default();
+        let expected = TransportParameters {
+            original_destination_connection_id: None,
+            stateless_reset_token: None,
+            ack_delay_exponent: default.ack_delay_exponent,
+            max_ack_delay: default.max_ack_delay,
+            preferred_address: None,
+            initial_source_connection_id: None,
+            retry_source_connection_id: None,
+            ..parameters()
+        };
+        assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);
+    }
+
+    #[test]
+    fn limits_may_grow_and_not_shrink() {
+        let remembered = RememberedParameters::of(&parameters());
+        type Limit = fn(&mut TransportParameters) -> &mut u64;
+        let limits: [Limit; 7] = [
+            |p| &mut p.active_connection_id_limit,
+            |p| &mut p.initial_max_data,
+            |p| &mut p.initial_max_stream_data_bidi_local,
+            |p| &mut p.initial_max_stream_data_bidi_remote,
+            |p| &mut p.initial_max_stream_data_uni,
+            |p| &mut p.initial_max_streams_bidi,
+            |p| &mut p.initial_max_streams_uni,
+        ];
+        for (row, limit) in limits.into_iter().enumerate() {
+            let mut new = parameters();
+            assert_eq!(remembered.check_not_reduced(&new), Ok(()));
+            *limit(&mut new) += 1;
+            assert_eq!(remembered.check_not_reduced(&new), Ok(()), "row {row}");
+            *limit(&mut new) -= 2;
+            assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters), "row {row}");
+        }
+        let mut new = parameters();
+        (new.max_idle_timeout, new.max_udp_payload_size) = (Duration::ZERO, 1200);
+        assert_eq!(remembered.check_not_reduced(&new), Ok(()));
+    }
+}

@@ -1,0 +1,174 @@
+//! When 1-RTT keys are updated (RFC 9001 sections 6.1, 6.2, 6.5): by us after so many packets, after the peer when it goes
+//! first, and how long the peer's keys before are kept for late packets.
+
+use crate::protection::keys::{OpenKeys, SealKeys};
+use crate::violation::Violation;
+use crate::wire::packet_number::PacketNumber;
+use base::Instant;
+
+/// The 1-RTT keys of both directions.
+#[derive(Debug, Default)]
+pub struct OneRttKeys {
+    /// Protects what is sent, as soon as TLS has made it.
+    pub seal: Option<SealKeys>,
+    /// Opens what is received, as soon as TLS has made it.
+    pub open: Option<OpenKeys>,
+    /// The first number sealed under the current generation of our keys.
+    generation_start: u64,
+    /// The peer has updated its keys on its own account, and no ACK under new keys of ours has told it that we have followed.
+    update_unanswered: bool,
+    /// Until when late packets of the peer's generation before can be opened.
+    previous_until: Option<Instant>,
+}
+
+impl OneRttKeys {
+    /// The peer has gone on to its next generation of keys: we follow, unless we went first (RFC 9001 section 6.2).
+    /// Late packets of the generation before can be opened until `previous_until`; `next` is the next number to be sealed.
+    ///
+    /// # Errors
+    /// [`Violation::KeyUpdate`] if the peer cannot know yet that we have followed its last update.
+    pub fn on_key_update(&mut self, previous_until: Instant, next: u64) -> Result<(), Violation> {
+        self.previous_until = Some(previous_until);
+        if self.phases_agree() {
+            // It follows us.
+            return Ok(());
+        }
+        // RFC 9001 s6.2: it cannot know that we have followed the last time.
+        if core::mem::replace(&mut self.update_unanswered, true) {
+            return Err(Violation::KeyUpdate);
+        }
+        self.update_seal(next);
+        Ok(())
+    }
+
+    /// An ACK was sealed under the newest keys.
+    #[inline]
+    pub const fn on_ack_sent(&mut self) {
+        self.update_unanswered = false;
+    }
+
+    /// Forgets the keys that only late packets need, when it is time.
+    #[inline]
+    pub fn expire(&mut self, now: Instant) {
+        if self.previous_until.is_some_and(|until| until <= now) {
+            self.previous_until = None;
+            if let Some(open) = &mut self.open {
+                open.discard_previous();
+            }
+        }
+    }
+
+    /// Goes on to the next generation of our keys if `packets` were sealed under this one, and the peer is known to have
+    /// received some of them and to have followed the last update (RFC 9001 section 6.1). `next` is the next number to be
+    /// sealed.
+    #[inline]
+    pub fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) {
+        let is_used_up = self.seal.as_ref().is_some_and(|seal| seal.sealed_packets() >= packets);
+        let is_confirmed = largest_acknowledged.is_some_and(|largest| largest.value() >= self.generation_start);
+        if is_used_up && is_confirmed && self.phases_agree() {
+            self.update_seal(next);
+        }
+    }
+
+    /// Gives back the memory of both keys; they are made again when they are used.
+    pub fn rest(&mut self) {
+        if let Some(seal) = &mut self.seal {
+            seal.rest();
+        }
+        if let Some(open) = &mut self.open {
+            open.rest();
+        }
+    }
+
+    /// Whether neither end waits for the other to follow an update.
+    fn phases_agree(&self) -> bool {
+        self.seal.as_ref().map(SealKeys::key_phase) == self.open.as_ref().map(OpenKeys::key_phase)
+    }
+
+    fn update_seal(&mut self, next: u64) {
+        if let Some(seal) = &mut self.seal {
+            seal.update();
+            self.generation_start = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::connection_id::ConnectionId;
+    use crate::wire::header::encode_short;
+    use crate::wire::version::Version;
+    use base::Duration;
+    use crypto::Secret;
+
+    const NEVER: Instant = Instant::MAX;
+
+    fn keys() -> OneRttKeys {
+        let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
+        let (seal, open) = (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+        OneRttKeys { seal: Some(seal), open: Some(open), ..OneRttKeys::default() }
+    }
+
+    fn phase(keys: &OneRttKeys) -> bool {
+        keys.seal.as_ref().unwrap().key_phase()
+    }
+
+    #[test]
+    fn our_keys_are_updated_only_when_the_peer_has_some_of_this_generation() {
+        let mut keys = keys();
+        keys.update_after(0, None, 10);
+        assert!(!phase(&keys), "nothing is acknowledged");
+        keys.update_after(1, PacketNumber::new(9), 10);
+        assert!(!phase(&keys), "nothing is sealed");
+        keys.update_after(0, PacketNumber::new(9), 10);
+        assert!(phase(&keys));
+        keys.update_after(0, PacketNumber::new(10), 11);
+        assert!(phase(&keys), "the peer has not followed");
+    }
+
+    /// The peer goes on to its next generation, and a packet of that arrives.
+    fn update_peer(keys: &mut OneRttKeys, peer: &mut SealKeys, number: u64) {
+        peer.update();
+        let (number, mut packet) = (PacketNumber::new(number).unwrap(), [0; 40]);
+        let writer = &mut base::Writer::new(&mut packet);
+        let layout = encode_short(writer, ConnectionId::EMPTY, peer.key_phase(), false, number, 1).unwrap();
+        peer.seal(&mut packet, &layout, number).unwrap();
+        assert!(keys.open.as_mut().unwrap().open(&mut packet, 1, None).unwrap().is_key_update);
+    }
+
+    #[test]
+    fn a_peer_that_updates_twice_without_an_answer_breaks_the_protocol() {
+        let mut keys = keys();
+        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, &Secret::new(&[7; 32]));
+        update_peer(&mut keys, &mut peer, 1);
+        assert_eq!(keys.on_key_update(NEVER, 5), Ok(()));
+        assert!(phase(&keys), "we have followed");
+        keys.on_ack_sent();
+        update_peer(&mut keys, &mut peer, 2);
+        assert_eq!(keys.on_key_update(NEVER, 6), Ok(()));
+        update_peer(&mut keys, &mut peer, 3);
+        assert_eq!(keys.on_key_update(NEVER, 7), Err(Violation::KeyUpdate));
+    }
+
+    #[test]
+    fn a_peer_that_follows_our_update_makes_none_of_its_own() {
+        let mut keys = keys();
+        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, &Secret::new(&[7; 32]));
+        keys.update_after(0, PacketNumber::new(0), 1);
+        update_peer(&mut keys, &mut peer, 1);
+        assert_eq!(keys.on_key_update(NEVER, 2), Ok(()));
+        assert!(phase(&keys), "both are one generation further");
+    }
+
+    #[test]
+    fn the_time_of_late_packets_ends_once() {
+        let mut keys = keys();
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        keys.on_key_update(at(3), 0).unwrap();
+        keys.expire(at(2));
+        assert_eq!(keys.previous_until, Some(at(3)));
+        keys.expire(at(3));
+        assert_eq!(keys.previous_until, None);
+    }
+}

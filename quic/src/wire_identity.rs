@@ -1,0 +1,172 @@
+//! What a connection is on the wire: its version, the token of its Initial packets, and the connection IDs of its handshake.
+//!
+//! The IDs of the handshake decide three things: the keys of Initial packets (RFC 9001 section 5.2), which packets of the
+//! handshake are of this connection (RFC 9000 section 7.2), and what the peer's transport parameters have to repeat
+//! (section 7.3). A Retry changes all three (section 17.2.5), so they are one value. IDs that are issued later have owners
+//! of their own, in `connection_ids`.
+
+use crate::protection::initial;
+use crate::protection::keys::{OpenKeys, SealKeys};
+use crate::violation::Violation;
+use crate::wire::connection_id::ConnectionId;
+use crate::wire::transport_parameters::TransportParameters;
+use crate::wire::version::Version;
+use alloc::boxed::Box;
+use base::Side;
+use crypto::CipherSuite;
+
+/// The wire identity of one connection.
+#[derive(Clone, Debug)]
+pub struct WireIdentity {
+    /// Which end this is.
+    pub side: Side,
+    /// What is spoken.
+    pub version: Version,
+    /// What every Initial packet of a client carries; empty unless a Retry or an earlier connection gave one.
+    pub token: Box<[u8]>,
+    /// What the client's very first Initial was sent to.
+    pub original_destination: ConnectionId,
+    /// The source of this side's Initial packets.
+    pub local_source: ConnectionId,
+    /// The source of the peer's Initial packets, once one has arrived.
+    pub peer_source: Option<ConnectionId>,
+    /// The source of the Retry that came before the connection, if one did.
+    pub retry_source: Option<ConnectionId>,
+}
+
+impl WireIdentity {
+    /// What the client's Initial packets are sent to until the server has named itself. Initial keys are made of it.
+    pub fn client_destination(&self) -> ConnectionId {
+        self.retry_source.unwrap_or(self.original_destination)
+    }
+
+    /// The keys of Initial packets. `suite` is the provider's AES-128-GCM with SHA-256.
+    pub fn initial_keys(&self, suite: &'static CipherSuite) -> (SealKeys, OpenKeys) {
+        initial::keys(suite, self.version, self.client_destination(), self.side)
+    }
+
+    /// Whether a client that has not heard of the server's own ID yet may send to `destination`, which is not an ID of
+    /// ours.
+    pub fn is_first_destination(&self, destination: &[u8]) -> bool {
+        self.side == Side::Server && destination == self.client_destination().as_slice()
+    }
+
+    /// RFC 9000 section 7.2: after the first Initial the peer's source connection ID stays what it is.
+    pub fn accepts_source(&self, source: ConnectionId) -> bool {
+        self.peer_source.is_none_or(|expected| source == expected)
+    }
+
+    /// A packet with `source` in its long header was authenticated. True if a client learns by that what the server calls
+    /// itself.
+    pub fn on_source(&mut self, source: ConnectionId) -> bool {
+        let is_news = self.peer_source.is_none();
+        self.peer_source.get_or_insert(source);
+        is_news
+    }
+
+    /// A Retry was accepted (RFC 9000 section 17.2.5): Initial packets go to its source and carry its token. Our own source
+    /// stays, because it may be part of the token.
+    pub fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
+        self.retry_source = Some(source);
+        self.token = token.into();
+    }
+
+    /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
+    /// packet of the server none is believed; a Retry shows as well that the server speaks our version.
+    pub fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {
+        self.side == Side::Client
+            && self.peer_source.is_none()
+            && self.retry_source.is_none()
+            && destination == self.local_source
+            && source == self.original_destination
+    }
+
+    /// Whether the peer's transport parameters name the connection IDs that were seen. An attacker who changed one in
+    /// flight is found out here, because TLS authenticates the parameters.
+    ///
+    /// # Errors
+    /// [`Violation::TransportParameterConnectionId`] if one is wrong, missing, or there without having been seen.
+    pub fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
+        let (original_destination, retry_source) = match self.side {
+            // RFC 9000 s7.3: only servers name the destination of the first Initial and the source of a Retry.
+            Side::Client => (Some(self.original_destination), self.retry_source),
+            Side::Server => (None, None),
+        };
+        let matches = parameters.initial_source_connection_id == self.peer_source
+            && self.peer_source.is_some()
+            && parameters.original_destination_connection_id == original_destination
+            && parameters.retry_source_connection_id == retry_source;
+        if matches { Ok(()) } else { Err(Violation::TransportParameterConnectionId) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> ConnectionId {
+        ConnectionId::new(&[byte; 8]).unwrap()
+    }
+
+    fn identity(side: Side) -> WireIdentity {
+        WireIdentity {
+            side,
+            version: Version::V1,
+            token: Box::default(),
+            original_destination: id(1),
+            local_source: id(2),
+            peer_source: None,
+            retry_source: None,
+        }
+    }
+
+    #[test]
+    fn the_first_source_stays() {
+        let mut identity = identity(Side::Client);
+        assert!(identity.accepts_source(id(8)) && identity.accepts_source(id(9)));
+        assert!(identity.on_source(id(8)) && !identity.on_source(id(8)));
+        assert!(identity.accepts_source(id(8)) && !identity.accepts_source(id(9)));
+    }
+
+    #[test]
+    fn a_server_is_sent_to_under_the_id_that_the_client_chose_or_was_given() {
+        let mut server = identity(Side::Server);
+        assert!(server.is_first_destination(&[1; 8]) && !server.is_first_destination(&[3; 8]));
+        server.retry_source = Some(id(3));
+        assert!(!server.is_first_destination(&[1; 8]) && server.is_first_destination(&[3; 8]));
+        assert!(!identity(Side::Client).is_first_destination(&[1; 8]));
+    }
+
+    #[test]
+    fn version_negotiation_is_believed_only_before_anything_else_arrived() {
+        let client = identity(Side::Client);
+        assert!(client.may_be_negotiated(id(2), id(1)));
+        assert!(!client.may_be_negotiated(id(2), id(3)) && !client.may_be_negotiated(id(3), id(1)));
+        assert!(!WireIdentity { retry_source: Some(id(3)), ..client.clone() }.may_be_negotiated(id(2), id(1)));
+        assert!(!WireIdentity { peer_source: Some(id(3)), ..client }.may_be_negotiated(id(2), id(1)));
+        assert!(!identity(Side::Server).may_be_negotiated(id(2), id(1)));
+    }
+
+    #[test]
+    fn parameters_name_what_was_seen_and_nothing_else() {
+        let seen = WireIdentity { peer_source: Some(id(8)), ..identity(Side::Client) };
+        let after_retry = WireIdentity { retry_source: Some(id(3)), ..seen.clone() };
+        let of_server = |retry| TransportParameters {
+            original_destination_connection_id: Some(id(1)),
+            initial_source_connection_id: Some(id(8)),
+            retry_source_connection_id: retry,
+            ..TransportParameters::default()
+        };
+        let wrong = Err(Violation::TransportParameterConnectionId);
+        assert_eq!(seen.authenticate(&of_server(None)), Ok(()));
+        assert_eq!(seen.authenticate(&of_server(Some(id(3)))), wrong, "there was no Retry");
+        assert_eq!(after_retry.authenticate(&of_server(Some(id(3)))), Ok(()));
+        assert_eq!(after_retry.authenticate(&of_server(Some(id(4)))), wrong);
+        assert_eq!(after_retry.authenticate(&of_server(None)), wrong);
+        assert_eq!(identity(Side::Client).authenticate(&of_server(None)), wrong, "nothing was seen yet");
+        let of_client =
+            TransportParameters { initial_source_connection_id: Some(id(8)), ..TransportParameters::default() };
+        let server = WireIdentity { peer_source: Some(id(8)), retry_source: Some(id(3)), ..identity(Side::Server) };
+        assert_eq!(server.authenticate(&of_client), Ok(()), "a client does not name the Retry");
+    }
+}
