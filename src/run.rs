@@ -1,7 +1,7 @@
 //! One future on one executor: all that a small program needs.
 
 use crate::error::Error;
-use crate::link::FAREWELL_TURNS;
+use crate::http3::link::FAREWELL_TURNS;
 use runtime::executor::yield_now;
 use runtime::{Executor, Handle};
 use std::future::Future;
