@@ -1,24 +1,25 @@
 //! A client: requests to any server, over one connection to each.
 
 mod connect;
+pub(crate) mod connection;
 mod line;
 mod pool;
 mod resolve;
 pub(crate) mod roots;
 
-use crate::client::connect::{Connected, Dialer};
-use crate::client::pool::{Origin, Pool};
+use crate::client::connect::Dialer;
+use crate::client::connection::Connect;
+use crate::client::pool::{Origin, Pool, Pooled};
 use crate::client::roots::Roots;
-use crate::codes;
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
-use crate::link::Standing;
+use crate::http3::connection::Dial;
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use base::Bytes;
-use h3::SendError;
+use http::exchange::Reason;
 use http::{Method, RequestHead};
 use runtime::Handle;
 use std::fmt;
@@ -75,6 +76,11 @@ impl Client {
         }
     }
 
+    /// A client on connections of any kind.
+    pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>) -> Client {
+        Client { pool: Pool::new(handle.clone(), connect) }
+    }
+
     /// A GET request.
     pub fn get(&self, url: &str) -> RequestBuilder {
         self.request(Method::Get, url)
@@ -98,8 +104,8 @@ impl Client {
     /// each move), or cannot be reached from there. The connection is then still where it was.
     pub async fn migrate(&self) -> Result<(), Error> {
         let mut result = Ok(());
-        for connected in self.pool.open() {
-            result = result.and(connected.migrate().await);
+        for pooled in self.pool.open() {
+            result = result.and(pooled.connection.migrate().await);
         }
         result
     }
@@ -109,12 +115,12 @@ impl Client {
         self.pool.close().await;
     }
 
-    /// Opens a request's stream, on a connection that takes it.
-    async fn open(&self, parts: &Parts, end: bool) -> Result<(Exchange, bool), Error> {
+    /// Begins a request's exchange, on a connection that takes it.
+    async fn open(&self, parts: &Parts, ends: bool) -> Result<(Exchange, bool), Error> {
         let mut tries = 0;
         loop {
-            let (connected, reused) = self.pool.connection(&parts.origin).await?;
-            match open_on(&connected, &parts.head, end).await {
+            let (pooled, reused) = self.pool.connection(&parts.origin).await?;
+            match open_on(&pooled, &parts.head, ends).await {
                 Err(error) if error.is_connection_lost() && tries < RETRIES => tries += 1,
                 Err(error) => return Err(error),
                 Ok(exchange) => return Ok((exchange, reused)),
@@ -123,40 +129,22 @@ impl Client {
     }
 }
 
-/// Opens a stream on this connection, once the server allows one and those who came before have theirs.
-async fn open_on(connected: &Connected, head: &RequestHead, end: bool) -> Result<Exchange, Error> {
-    let Connected { link, handle, line, .. } = connected;
-    let at_once = if line.is_empty() { try_open_on(connected, head, end) } else { None };
+/// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
+async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
+    let Pooled { connection, line } = pooled;
+    let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
     if let Some(result) = at_once {
         return result;
     }
-    let place = line.join();
-    place.first().await;
+    let turn = line.join();
+    turn.first().await;
     loop {
-        let mut seen = link.streams_seen(*handle);
-        if let Some(result) = try_open_on(connected, head, end) {
+        let mut seen = connection.openings();
+        if let Some(result) = connection.open(head, ends) {
             return result;
         }
-        poll_fn(|context| link.poll_change(*handle, &mut seen, context)).await;
+        poll_fn(|context| connection.poll_openings(&mut seen, context)).await;
     }
-}
-
-/// `None` if the server allows no stream for now.
-fn try_open_on(connected: &Connected, head: &RequestHead, end: bool) -> Option<Result<Exchange, Error>> {
-    let Connected { link, handle, remote, .. } = connected;
-    Some(match link.with(*handle, |http, transport| http.send_request(transport, head, end)) {
-        Some(Ok(id)) => {
-            let mailbox = link.open_mailbox(*handle, id);
-            Ok(Exchange::new(link.clone(), *handle, id, mailbox, *remote))
-        }
-        Some(Err(SendError::Blocked)) => return None,
-        Some(Err(SendError::GoingAway)) => Err(Error::GoingAway),
-        Some(Err(SendError::Closed)) | None => Err(match link.standing(*handle) {
-            Standing::Over(ending) => Error::ended(*remote, &ending),
-            _ => Error::GoingAway,
-        }),
-        Some(Err(error)) => Err(Error::message(error)),
-    })
 }
 
 impl ClientBuilder {
@@ -182,15 +170,9 @@ impl ClientBuilder {
         tls.key_log = self.key_log;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
-        Client {
-            pool: Pool::new(Dialer {
-                handle: handle.clone(),
-                tls: Arc::new(tls),
-                transport: Arc::new(transport),
-                http: self.http,
-                patience: self.connect_timeout,
-            }),
-        }
+        let http3 =
+            Dial { handle: handle.clone(), tls: Arc::new(tls), transport: Arc::new(transport), http: self.http };
+        Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }))
     }
 }
 
@@ -250,7 +232,7 @@ impl RequestBuilder {
             let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
             let pending = PendingResponse::new(exchange.clone());
             if !self.body.is_empty() {
-                self.client.pool.dialer().handle.spawn_detached(write_all(exchange, self.body.clone()));
+                self.client.pool.handle().spawn_detached(write_all(exchange, self.body.clone()));
             }
             match pending.response().await {
                 Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, reused) => tries += 1,
@@ -266,12 +248,12 @@ impl RequestBuilder {
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
         let parts = self.parts?;
         let (exchange, _) = self.client.open(&parts, false).await?;
-        Ok((BodyWriter::new(exchange.clone(), codes::REQUEST_CANCELLED), PendingResponse::new(exchange)))
+        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange)))
     }
 }
 
 async fn write_all(exchange: Exchange, body: Bytes) {
-    let mut writer = BodyWriter::new(exchange, codes::REQUEST_CANCELLED);
+    let mut writer = BodyWriter::new(exchange, Reason::Cancelled);
     // If it fails, the response says why, or its absence does.
     if writer.write(body).await.is_ok() {
         let _ = writer.finish();

@@ -1,14 +1,8 @@
 //! Error codes of HTTP/3, QPACK, QUIC and TLS in words (RFC 9114 section 8.1, RFC 9204 section 6, RFC 9000 section 20.1,
 //! RFC 9846 section 6).
 
-/// What went wrong in one exchange may be told with this code: `H3_NO_ERROR`.
-pub(crate) const NO_ERROR: u32 = 0x100;
-/// This side failed: `H3_INTERNAL_ERROR`.
-pub(crate) const INTERNAL_ERROR: u32 = 0x102;
-/// The server did nothing with the request, so it can be sent again: `H3_REQUEST_REJECTED`.
-pub(crate) const REQUEST_REJECTED: u32 = 0x10b;
-/// Nobody wants the response any more: `H3_REQUEST_CANCELLED`.
-pub(crate) const REQUEST_CANCELLED: u32 = 0x10c;
+/// How a connection is closed that nothing is wrong with: `H3_NO_ERROR`.
+pub(crate) const NO_ERROR: u64 = 0x100;
 
 /// What an application's code says.
 pub(crate) fn of_http(code: u64) -> Option<&'static str> {

@@ -1,8 +1,9 @@
 //! What can go wrong, in words that say what failed, where, and what to do about it.
 
 use crate::codes;
-use crate::exchange::mailbox::Ending;
 use crate::url::BadUrl;
+use http::Malformed;
+use http::exchange::Reason;
 use quic::CloseReason;
 use std::fmt;
 use std::io;
@@ -91,26 +92,35 @@ pub enum Error {
         /// Why.
         reason: CloseReason,
     },
-    /// The other end broke the rules of HTTP/3.
+    /// The other end broke the rules of the connection, which was closed for it.
     Breach {
         /// The other end.
         address: SocketAddr,
         /// What it did.
-        violation: h3::Violation,
+        what: &'static str,
+        /// The section of the standard that forbids it.
+        section: &'static str,
+    },
+    /// The other end sent a malformed message.
+    Malformed {
+        /// The other end.
+        address: SocketAddr,
+        /// What is wrong with it.
+        malformed: Malformed,
     },
     /// The other end is about to close the connection and takes no more requests.
     GoingAway,
     /// This end has closed, or was told to.
     ShutDown,
-    /// The other end broke the message off with this code.
+    /// The other end broke the message off.
     Reset {
-        /// A code of RFC 9114 section 8.1.
-        code: u64,
+        /// Why.
+        reason: Reason,
     },
-    /// The other end does not want the rest of the body, and says so with this code.
+    /// The other end does not want the rest of the body.
     Stopped {
-        /// A code of RFC 9114 section 8.1.
-        code: u64,
+        /// Why.
+        reason: Reason,
     },
     /// The body is larger than was allowed for.
     TooLarge {
@@ -137,36 +147,20 @@ impl Error {
         Error::Message(error.to_string())
     }
 
-    /// A connection ended.
-    pub(crate) fn closed(host: &str, address: SocketAddr, reason: &CloseReason) -> Error {
+    /// A connection ended. `host` is what the application calls the other end.
+    pub(crate) fn closed(host: Option<&str>, address: SocketAddr, reason: &CloseReason) -> Error {
         match reason {
             CloseReason::Tls(tls::Error::Certificate(error)) => {
-                Error::Certificate { host: host.to_owned(), error: error.clone() }
+                let host = host.map_or_else(|| address.ip().to_string(), str::to_owned);
+                Error::Certificate { host, error: error.clone() }
             }
             CloseReason::Tls(error) if error.violation() == Some(tls::Violation::NoApplicationProtocol) => {
                 Error::NotHttp3 { address }
             }
             CloseReason::PeerTransport { code, .. } if code.0 == NO_APPLICATION_PROTOCOL => Error::NotHttp3 { address },
             CloseReason::HandshakeTimeout(after) => Error::NoAnswer { address, after: *after },
-            CloseReason::Local { code } if code.value() == u64::from(codes::NO_ERROR) => Error::ShutDown,
+            CloseReason::Local { code } if code.value() == codes::NO_ERROR => Error::ShutDown,
             reason => Error::Closed { address, reason: reason.clone() },
-        }
-    }
-
-    /// An exchange ended before its time.
-    pub(crate) fn ended(address: SocketAddr, ending: &Ending) -> Error {
-        Error::ended_for(&address.ip().to_string(), address, ending)
-    }
-
-    /// The same, where the name that was asked for is known.
-    pub(crate) fn ended_for(host: &str, address: SocketAddr, ending: &Ending) -> Error {
-        match ending {
-            Ending::Reset(code) => Error::Reset { code: *code },
-            Ending::Malformed(violation) | Ending::Breach(violation) => {
-                Error::Breach { address, violation: *violation }
-            }
-            Ending::Connection(reason) => Error::closed(host, address, reason),
-            Ending::ShutDown => Error::ShutDown,
         }
     }
 
@@ -175,7 +169,7 @@ impl Error {
     pub fn is_unprocessed(&self) -> bool {
         match self {
             Error::GoingAway => true,
-            Error::Reset { code } => *code == u64::from(codes::REQUEST_REJECTED),
+            Error::Reset { reason } => *reason == Reason::Rejected,
             _ => false,
         }
     }
@@ -221,11 +215,14 @@ impl fmt::Display for Error {
                 write!(f, "{address} speaks QUIC but not HTTP/3: it does not accept the protocol \"h3\"")
             }
             Error::Closed { address, reason } => write_closed(f, *address, reason),
-            Error::Breach { address, violation } => write!(f, "{address} broke the rules of HTTP/3: {violation}"),
+            Error::Breach { address, what, section } => {
+                write!(f, "{address} broke the rules of HTTP: {what} ({section})")
+            }
+            Error::Malformed { address, malformed } => write!(f, "{address} sent a malformed message: {malformed}"),
             Error::GoingAway => f.write_str("the server is about to end and takes no more requests; ask again"),
             Error::ShutDown => f.write_str("this end of the connection was closed"),
-            Error::Reset { code } => write_code(f, "the message was broken off by the other end", *code),
-            Error::Stopped { code } => write_code(f, "the other end does not want the rest of the body", *code),
+            Error::Reset { reason } => write_reason(f, "the message was broken off by the other end", *reason),
+            Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }
@@ -273,8 +270,11 @@ fn write_closed(f: &mut fmt::Formatter<'_>, address: SocketAddr, reason: &CloseR
     if text.is_empty() { Ok(()) } else { write!(f, ": \"{text}\"") }
 }
 
-fn write_code(f: &mut fmt::Formatter<'_>, what: &str, code: u64) -> fmt::Result {
-    write!(f, "{what}: {} ({code:#x})", codes::of_http(code).unwrap_or("unknown code"))
+fn write_reason(f: &mut fmt::Formatter<'_>, what: &str, reason: Reason) -> fmt::Result {
+    match reason {
+        Reason::Other(code) => write!(f, "{what}: {} ({code:#x})", codes::of_http(code).unwrap_or("unknown code")),
+        reason => write!(f, "{what}: {reason}"),
+    }
 }
 
 /// What the system says, without the number that Rust appends.
@@ -306,8 +306,9 @@ mod tests {
             (Error::Listen { address, error: taken }, ["port 4433", "another port"]),
             (Error::Refused { address }, ["refused", "port 4433 of 127.0.0.1"]),
             (Error::NoAnswer { address, after: Duration::from_millis(2500) }, ["2.5 s", "127.0.0.1:4433"]),
-            (Error::Reset { code: 0x10b }, ["sent again", "0x10b"]),
-            (Error::Stopped { code: 0x7777 }, ["unknown code", "0x7777"]),
+            (Error::Reset { reason: Reason::Rejected }, ["broken off", "sent again"]),
+            (Error::Stopped { reason: Reason::Other(0x106) }, ["malformed frame", "0x106"]),
+            (Error::Stopped { reason: Reason::Other(0x7777) }, ["unknown code", "0x7777"]),
             (
                 Error::file(Path::new("/x"), "read", io::Error::from_raw_os_error(2)),
                 ["/x", "No such file or directory"],
@@ -327,10 +328,12 @@ mod tests {
         let certificate = x509::Error::UnknownIssuer { issuer: "X".into() };
         let reason = CloseReason::Tls(tls::Error::Certificate(certificate));
         assert!(
-            Error::closed("a", address, &reason).to_string().contains("certificate of a is refused: issuer unknown")
+            Error::closed(Some("a"), address, &reason)
+                .to_string()
+                .contains("certificate of a is refused: issuer unknown")
         );
         let reason = CloseReason::PeerApplication { code: base::VarInt::from_u32(0x102), reason: "oh".into() };
-        let text = Error::closed("a", address, &reason).to_string();
+        let text = Error::closed(Some("a"), address, &reason).to_string();
         assert!(text.contains("failed internally (0x102): \"oh\""), "{text}");
     }
 }

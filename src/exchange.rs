@@ -1,8 +1,12 @@
 //! Requests and their responses, as handlers and clients see them: heads, bodies that are read and written part by part, and
 //! who waits for what.
+//!
+//! Nothing here knows a version of HTTP. A version has its [`Door`](door::Door), with the calls that one exchange needs, and
+//! tells by [`Events`](calls::Events) what happens to it.
 
 pub(crate) mod body;
 pub(crate) mod calls;
+pub(crate) mod door;
 pub(crate) mod mailbox;
 pub(crate) mod reply;
 pub(crate) mod request;

@@ -26,15 +26,16 @@ mod codes;
 mod error;
 mod exchange;
 pub mod files;
+mod http3;
 mod key_log;
-mod link;
 mod run;
 mod server;
 pub mod url;
 mod wall_clock;
 
 pub use ::base::Bytes;
-pub use ::http::{Fields, Method, RequestHead, ResponseHead, Status};
+pub use ::http::exchange::Reason;
+pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::runtime::{Executor, ExecutorOptions, Handle};
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
@@ -47,8 +48,15 @@ pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
 pub use run::run;
+pub use server::event::ServerEvent;
+pub use server::handler::Outcome;
 pub use server::identity::Identity;
 pub use server::{Server, ServerBuilder};
+
+#[cfg(test)]
+extern crate self as posthaste;
+#[cfg(test)]
+mod tests;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

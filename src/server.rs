@@ -1,15 +1,17 @@
 //! A server: sockets, an identity, and one function that answers requests.
 
 mod base64;
-mod handler;
+pub(crate) mod event;
+pub(crate) mod handler;
 pub(crate) mod identity;
 
 use crate::error::Error;
-use crate::exchange::calls::Exchange;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
-use crate::link::{Arrival, Link, close_all};
-use crate::server::handler::Handling;
+use crate::http3::door;
+use crate::http3::link::{Link, close_all};
+use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::wall_clock::SystemClock;
 use h3::machine::Endpoint;
@@ -39,6 +41,7 @@ pub struct ServerBuilder {
     key_log: Option<Arc<dyn tls::KeyLog>>,
     resolver: Option<Arc<dyn Resolver>>,
     drain: Duration,
+    on_event: Option<Rc<OnEvent>>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -70,6 +73,7 @@ impl Server {
             key_log: None,
             resolver: None,
             drain: DRAIN,
+            on_event: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
@@ -170,6 +174,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Who is told what goes wrong without any handler knowing of it: a handler's error, a request or connection that was
+    /// refused, sockets that broke. Called on the server's thread, in the middle of its work: it must not wait.
+    #[must_use]
+    pub fn on_event(mut self, on_event: impl Fn(&ServerEvent<'_>) + 'static) -> ServerBuilder {
+        self.on_event = Some(Rc::new(on_event));
+        self
+    }
+
     /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
     /// when its client gives up.
     ///
@@ -177,7 +189,7 @@ impl ServerBuilder {
     /// An address cannot be listened on, or none was given.
     pub fn start<F>(self, handle: &Handle, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<Server, Error>
     where
-        F: Future + 'static,
+        F: Future<Output: Outcome> + 'static,
     {
         if self.listen.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
@@ -188,12 +200,10 @@ impl ServerBuilder {
         };
         let sockets = self.listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         let link = Link::start(handle, sockets, self.endpoint()).map_err(Error::system)?;
-        let (executor, handler) = (handle.clone(), Rc::new(handler));
-        link.on_request(Box::new(move |link, arrival| {
-            let Some((exchange, request, reply)) = take(link, arrival) else { return };
-            let handler = handler.clone();
-            executor.spawn_detached(Handling::new(move || handler(request, reply), exchange));
-        }));
+        if let Some(on_event) = &self.on_event {
+            link.on_event(on_event.clone());
+        }
+        door::serve(&link, spawn_each(handle.clone(), handler, self.on_event));
         Ok(Server { link, handle: handle.clone() })
     }
 
@@ -203,7 +213,7 @@ impl ServerBuilder {
     /// As for [`ServerBuilder::start`]; later, that the sockets cannot be used any more.
     pub fn run<F>(self, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<(), Error>
     where
-        F: Future + 'static,
+        F: Future<Output: Outcome> + 'static,
     {
         let executor = Executor::new().map_err(Error::system)?;
         let patience = self.drain;
@@ -254,14 +264,4 @@ impl Server {
         .await;
         Ok(())
     }
-}
-
-/// A new request for the handler.
-fn take(link: &Rc<Link>, arrival: Arrival) -> Option<(Exchange, Request, Reply)> {
-    let Arrival { handle, id, head, mailbox } = arrival;
-    let remote = link.remote(handle)?;
-    let exchange = Exchange::new(link.clone(), handle, id, mailbox, remote);
-    let reply = Reply::new(exchange.clone(), &head.method);
-    let request = Request::new(exchange.clone(), head);
-    Some((exchange, request, reply))
 }

@@ -277,7 +277,7 @@ fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
                 Err(_) => handle.sleep(Duration::from_millis(1)).await,
             }
         };
-        expect(&output, 1, &["/file", "broken off", "0x102"]);
+        expect(&output, 1, &["/file", "broken off", "failed internally"]);
         assert_eq!(folder.list("out"), Vec::<String>::new());
         Ok(())
     })?

@@ -2,18 +2,17 @@
 
 use crate::connection::Connection;
 use crate::error_code;
-use crate::event::{Body, SendError};
 use crate::exchange::{Progress, Rest, advance, read_rest};
 use crate::message::headers_frame;
-use crate::request_stream::{Phase, RequestStream, SendPhase};
+use crate::request_stream::RequestStream;
 use crate::transport::{Read, Transport};
 use crate::violation::{Scope, Violation};
 use base::{Bytes, Side, StreamId, VarInt};
-use http::message_rules::check_trailers;
-use http::{Fields, Method};
+use http::Fields;
+use http::exchange::{Body, Reason, ReceivePhase, SendError, SendPhase};
 
 impl Connection {
-    /// Sends content. What does not fit stays in `data`, and `Event::Writable` tells when to go on. Nothing is copied.
+    /// Sends content. What does not fit stays in `data`, and an event (`Writable`) tells when to go on. Nothing is copied.
     ///
     /// Fails, and takes nothing, if the head has not been sent, or if there is more than Content-Length said.
     pub fn send_body(
@@ -22,12 +21,11 @@ impl Connection {
         id: StreamId,
         data: &mut Bytes,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
-        check_sending(stream.send.phase)?;
-        stream.send.check_length(data.len() as u64)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        stream.send.message.check_body(data.len() as u64)?;
         let before = data.len();
         stream.send.body(transport, id, data, &mut self.shared.data_headers)?;
-        stream.send.on_accepted(before - data.len());
+        stream.send.message.on_body((before - data.len()) as u64);
         Ok(())
     }
 
@@ -38,15 +36,10 @@ impl Connection {
         id: StreamId,
         fields: &Fields,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
-        check_sending(stream.send.phase)?;
-        // RFC 9114 s4.4: a tunnel has only DATA.
-        if stream.method == Method::Connect {
-            return Err(SendError::WrongOrder);
-        }
-        check_trailers(fields)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        stream.send.message.check_trailers(fields)?;
         let frame = headers_frame(fields.iter(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
-        stream.send.length_check.map_or(Ok(()), |check| check.on_end())?;
+        stream.send.message.check_end()?;
         stream.send.frame(transport, id, frame)?;
         self.finish(transport, id)
     }
@@ -55,14 +48,12 @@ impl Connection {
     ///
     /// A server that has not read all of the request tells the client that the rest is not needed, if there is any.
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
-        match stream.send.phase {
-            SendPhase::Stopped(_) => stream.send.abandon(None),
-            phase => {
-                check_sending(phase)?;
-                stream.send.length_check.map_or(Ok(()), |check| check.on_end())?;
-                stream.send.finish(transport, id);
-            }
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        if let SendPhase::Stopped(_) = stream.send.message.phase() {
+            stream.send.abandon(None);
+        } else {
+            stream.send.message.check_end()?;
+            stream.send.finish(transport, id);
         }
         if self.shared.side == Side::Server {
             self.leave_rest(transport, id);
@@ -99,10 +90,10 @@ impl Connection {
         self.remove_if_over(id);
     }
 
-    /// Gives up both directions, and forgets the stream: no event about it follows. The code for a client, and for a
-    /// server that has begun to work, is `H3_REQUEST_CANCELLED` (RFC 9114 section 4.1.1).
-    pub fn reset(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
-        let code = self.allowed_code(code);
+    /// Gives up both directions, and forgets the stream: no event about it follows. The reason of a client, and of a
+    /// server that has begun to work, is `Cancelled` (RFC 9114 section 4.1.1).
+    pub fn reset(&mut self, transport: &mut impl Transport, id: StreamId, reason: Reason) {
+        let code = self.allowed_code(reason);
         self.forget_events(id);
         let Some(stream) = self.streams.get(id) else { return };
         if !stream.send.has_ended() {
@@ -116,17 +107,19 @@ impl Connection {
 
     /// Gives up reading the peer's message; ours goes on. A server that does so without an error says nothing until something
     /// comes that nobody wants.
-    pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
+    pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, reason: Reason) {
+        let code = self.allowed_code(reason);
         if self.shared.side == Side::Server && code == error_code::H3_NO_ERROR {
             self.leave_rest(transport, id);
         } else {
-            self.give_up_reading(transport, id, self.allowed_code(code));
+            self.give_up_reading(transport, id, code);
         }
         self.remove_if_over(id);
     }
 
     /// RFC 9114 s4.1.1: only a server can say that it has not begun; a client that says so means that it gives up.
-    fn allowed_code(&self, code: VarInt) -> VarInt {
+    fn allowed_code(&self, reason: Reason) -> VarInt {
+        let code = error_code::code(reason);
         let is_misused = self.shared.side == Side::Client && code == error_code::H3_REQUEST_REJECTED;
         if is_misused { error_code::H3_REQUEST_CANCELLED } else { code }
     }
@@ -146,10 +139,10 @@ impl Connection {
                     }
                 };
             }
-            match stream.receive.phase {
-                Phase::Finished => return Body::End,
-                Phase::Head => return Body::Blocked,
-                Phase::Abandoned => return Body::Gone,
+            match stream.receive.message.phase() {
+                ReceivePhase::Finished => return Body::End,
+                ReceivePhase::Head => return Body::Blocked,
+                ReceivePhase::Abandoned => return Body::Gone,
                 _ => {}
             }
             match self.read_past_frame(transport, id) {
@@ -163,8 +156,9 @@ impl Connection {
     /// To be called after `read_body` gave content: if that was the last, the events that end the message come now, and
     /// `read_body` need not be called again. A whole response is so received with one visit.
     pub fn look_for_end(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let ends_frame =
-            |stream: &RequestStream| stream.receive.phase == Phase::Body && stream.receive.body_left() == 0;
+        let ends_frame = |stream: &RequestStream| {
+            stream.receive.message.phase() == ReceivePhase::Body && stream.receive.body_left() == 0
+        };
         if self.streams.get(id).is_some_and(|stream| ends_frame(stream)) {
             self.read_past_frame(transport, id);
         }
@@ -226,14 +220,4 @@ enum Past {
     End,
     /// Nothing that can be read, so far.
     Nothing,
-}
-
-/// Whether content, trailers or the end may be sent.
-fn check_sending(phase: SendPhase) -> Result<(), SendError> {
-    match phase {
-        SendPhase::Body => Ok(()),
-        SendPhase::Head => Err(SendError::WrongOrder),
-        SendPhase::Stopped(code) => Err(SendError::Stopped(code)),
-        SendPhase::Finishing | SendPhase::Ended => Err(SendError::NoStream),
-    }
 }

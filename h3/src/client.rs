@@ -1,14 +1,14 @@
 //! What a client's application calls.
 
 use crate::connection::Connection;
-use crate::event::SendError;
 use crate::message::headers_frame;
-use crate::request_stream::{RequestStream, SendPhase};
+use crate::request_stream::RequestStream;
 use crate::transport::Transport;
 use alloc::boxed::Box;
 use base::{Direction, Side, StreamId};
-use http::RequestHead;
+use http::exchange::SendError;
 use http::message_rules::check_request;
+use http::{Method, RequestHead};
 
 impl Connection {
     /// Sends a request; with `end`, all of it. On an error nothing was sent, and the request can be sent elsewhere:
@@ -43,8 +43,7 @@ impl Connection {
         let mut stream = Box::new(RequestStream::new());
         stream.method = head.method.clone();
         stream.is_known = true;
-        stream.send.phase = SendPhase::Body;
-        stream.send.length_check = Some(check);
+        stream.send.message.on_head(check, head.method == Method::Connect);
         // A stream that was opened just now cannot have been stopped.
         stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
         if end {

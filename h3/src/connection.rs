@@ -14,7 +14,7 @@ use crate::frame_reader::VarIntReader;
 use crate::goaway;
 use crate::message::headers_frame;
 use crate::outbox::Outbox;
-use crate::request_stream::{RequestStream, SendPhase};
+use crate::request_stream::RequestStream;
 use crate::settings;
 use crate::stream_type::{self, StreamType};
 use crate::transport::{Read, Transport};
@@ -24,6 +24,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::writer::push_varint;
 use base::{Bytes, Direction, Side, StreamId, StreamMap, VarInt};
+use http::exchange::{self, Reason, SendPhase};
 use http::{ResponseHead, Status};
 use qpack::{DecoderStream, EncoderStream};
 
@@ -46,7 +47,6 @@ pub struct Connection {
     next_request: VarInt,
     /// Whether a request had to wait for the peer to allow more streams.
     pub(crate) wants_stream: bool,
-    last_refused: Option<(StreamId, Violation)>,
 }
 
 #[derive(Debug)]
@@ -112,7 +112,6 @@ impl Connection {
             outgoing,
             next_request: VarInt::ZERO,
             wants_stream: false,
-            last_refused: None,
         }
     }
 
@@ -124,11 +123,6 @@ impl Connection {
     /// Whether `poll_event` has something.
     pub(crate) fn has_events(&self) -> bool {
         !self.shared.events.is_empty()
-    }
-
-    /// The last request that was refused before the application heard of it, and why: for logs.
-    pub const fn last_refused(&self) -> Option<(StreamId, Violation)> {
-        self.last_refused
     }
 
     /// Whether no request is open and none will be taken: a connection that was shut down can be closed without loss.
@@ -215,7 +209,7 @@ impl Connection {
         }
         let Some(stream) = self.streams.get_mut(id) else { return };
         match stream.send.flush(transport, id) {
-            Ok(true) => self.shared.events.push_back(Event::Writable { id }),
+            Ok(true) => self.shared.tell(id, exchange::Event::Writable),
             Ok(false) => {}
             // The reason comes as an input of its own.
             Err(_) => return,
@@ -261,16 +255,16 @@ impl Connection {
         if self.shared.side == Side::Client {
             // Our request is cut short, but the response may still come (RFC 9114 s4.1).
             stream.send.abandon(None);
-            self.shared.events.push_back(Event::Stopped { id, code });
+            self.shared.tell(id, exchange::Event::Stopped(error_code::reason(code)));
             self.remove_if_over(id);
-        } else if stream.send.phase == SendPhase::Finishing {
+        } else if stream.send.message.phase() == SendPhase::Finishing {
             // The application was done with it and will not come back; what waited for the transport is dropped.
             stream.send.abandon(None);
             self.remove_if_over(id);
             self.spend(transport);
         } else if stream.is_known {
-            stream.send.abandon(Some(code));
-            self.shared.events.push_back(Event::Stopped { id, code });
+            stream.send.abandon(Some(error_code::reason(code)));
+            self.shared.tell(id, exchange::Event::Stopped(error_code::reason(code)));
             self.spend(transport);
         } else {
             // Nobody would read the response, so there is no point in reading the request.
@@ -285,7 +279,7 @@ impl Connection {
     pub(crate) fn on_transport_over(&mut self, code: VarInt) {
         self.shared.goaway.received = Some(0);
         for id in self.select(|_, stream| !stream.receive.is_announced) {
-            self.shared.events.push_back(Event::Reset { id, code });
+            self.shared.tell(id, exchange::Event::Reset(error_code::reason(code)));
             self.remove(id);
         }
     }
@@ -444,7 +438,7 @@ impl Connection {
             transport.stop_sending(id, error_code::H3_REQUEST_CANCELLED);
             self.remove(id);
             self.forget_events(id);
-            self.shared.events.push_back(Event::Reset { id, code: error_code::H3_REQUEST_REJECTED });
+            self.shared.tell(id, exchange::Event::Reset(Reason::Rejected));
         }
         Ok(())
     }
@@ -479,13 +473,13 @@ impl Connection {
         if self.shared.side == Side::Client {
             // No response, so the rest of the request is of no use.
             transport.reset(id, error_code::H3_REQUEST_CANCELLED);
-            self.shared.events.push_back(Event::Reset { id, code });
+            self.shared.tell(id, exchange::Event::Reset(error_code::reason(code)));
             self.remove(id);
             return;
         }
         if stream.is_known {
             // The application may still answer, or give up too; until then the request counts as in hand.
-            self.shared.events.push_back(Event::Reset { id, code });
+            self.shared.tell(id, exchange::Event::Reset(error_code::reason(code)));
         } else {
             // RFC 9114 s4.1.1: nothing of it was processed.
             transport.reset(id, error_code::H3_REQUEST_REJECTED);
@@ -507,9 +501,10 @@ impl Connection {
         }
         if is_known {
             self.forget_events(id);
-            self.shared.events.push_back(Event::Failed { id, violation });
+            let malformed = violation.malformed().expect("a message that was begun can only be malformed");
+            self.shared.tell(id, exchange::Event::Failed(malformed));
         } else {
-            self.last_refused = Some((id, violation));
+            self.shared.events.push_back(Event::Refused { id, violation });
         }
         self.spend(transport);
     }
@@ -520,7 +515,7 @@ impl Connection {
         let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
         let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size);
         let (Some(frame), Some(stream)) = (frame, self.streams.get_mut(id)) else { return false };
-        let is_sent = stream.send.phase == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
+        let is_sent = stream.send.message.phase() == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
         if is_sent {
             stream.send.finish(transport, id);
             self.give_up_reading(transport, id, error_code::H3_NO_ERROR);
@@ -565,7 +560,7 @@ impl Connection {
 
     /// Drops what the application was not yet told about a stream that it gave up or that failed.
     pub(crate) fn forget_events(&mut self, id: StreamId) {
-        self.shared.events.retain(|event| event.stream() != Some(id));
+        self.shared.events.retain(|event| !matches!(event, Event::Exchange(of, _) if *of == id));
     }
 
     pub(crate) fn spend(&mut self, transport: &mut impl Transport) {

@@ -1,6 +1,7 @@
 //! The error codes of HTTP/3 and QPACK (RFC 9114 section 8.1, RFC 9204 section 6, RFC 9297 section 5.2).
 
 use base::VarInt;
+use http::exchange::Reason;
 
 macro_rules! codes {
     ($($name:ident, $value:literal, $text:literal;)*) => {
@@ -38,4 +39,53 @@ codes! {
     QPACK_DECOMPRESSION_FAILED, 0x200, "A field section cannot be decoded.";
     QPACK_ENCODER_STREAM_ERROR, 0x201, "A bad instruction on the encoder stream.";
     QPACK_DECODER_STREAM_ERROR, 0x202, "A bad instruction on the decoder stream.";
+}
+
+macro_rules! reasons {
+    ($($reason:ident, $code:ident;)*) => {
+        /// What a code says of an exchange.
+        pub const fn reason(code: VarInt) -> Reason {
+            match code {
+                $($code => Reason::$reason,)*
+                other => Reason::Other(other.value()),
+            }
+        }
+
+        /// The code by which a reason is told. A number that is no code, because it has more than 62 bits, is told as a
+        /// failure of this side.
+        pub fn code(reason: Reason) -> VarInt {
+            match reason {
+                $(Reason::$reason => $code,)*
+                Reason::Other(other) => VarInt::new(other).unwrap_or(H3_INTERNAL_ERROR),
+            }
+        }
+    };
+}
+
+reasons! {
+    NotNeeded, H3_NO_ERROR;
+    Cancelled, H3_REQUEST_CANCELLED;
+    Rejected, H3_REQUEST_REJECTED;
+    Internal, H3_INTERNAL_ERROR;
+    ExcessiveLoad, H3_EXCESSIVE_LOAD;
+    Protocol, H3_GENERAL_PROTOCOL_ERROR;
+    Malformed, H3_MESSAGE_ERROR;
+    Incomplete, H3_REQUEST_INCOMPLETE;
+    Connect, H3_CONNECT_ERROR;
+    VersionFallback, H3_VERSION_FALLBACK;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_a_reason_and_comes_back_from_it() {
+        for number in (0..0x300).map(VarInt::from_u32).chain([VarInt::MAX]) {
+            assert_eq!(code(reason(number)), number);
+        }
+        assert_eq!(reason(H3_REQUEST_REJECTED), Reason::Rejected);
+        assert_eq!(reason(H3_FRAME_ERROR), Reason::Other(0x106));
+        assert_eq!(code(Reason::Other(u64::MAX)), H3_INTERNAL_ERROR);
+    }
 }

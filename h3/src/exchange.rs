@@ -8,13 +8,14 @@ use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
 use crate::message;
-use crate::request_stream::{Next, Phase, RequestStream};
+use crate::request_stream::{Next, RequestStream};
 use crate::settings::PeerSettings;
 use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
-use http::{Authority, ContentLengthCheck, Method};
+use http::Authority;
+use http::exchange::{self, ReceivePhase};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -59,6 +60,11 @@ impl Shared {
         }
     }
 
+    /// Something happened to an exchange.
+    pub(crate) fn tell(&mut self, id: StreamId, event: exchange::Event) {
+        self.events.push_back(Event::Exchange(id, event));
+    }
+
     /// An exchange is over, whatever way.
     pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
         self.header_buffered -= stream.receive.buffered();
@@ -100,7 +106,7 @@ pub(crate) fn advance(
             Next::Body => {
                 if !stream.receive.is_announced {
                     stream.receive.is_announced = true;
-                    shared.events.push_back(Event::Body { id });
+                    shared.tell(id, exchange::Event::Body);
                 }
                 return Ok(Progress::Waiting);
             }
@@ -110,7 +116,7 @@ pub(crate) fn advance(
                 Read::Reset(code) => return Ok(Progress::Reset(code)),
                 Read::Finished => {
                     stream.receive.on_end(shared.side)?;
-                    shared.events.push_back(Event::Finished { id });
+                    shared.tell(id, exchange::Event::Finished);
                     return Ok(Progress::Finished);
                 }
             },
@@ -157,11 +163,11 @@ pub(crate) fn read_rest(
 }
 
 fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
-    if stream.receive.phase == Phase::Body {
+    if stream.receive.message.phase() == ReceivePhase::Body {
         let max_size = shared.config.limits.max_field_section_size;
         let fields = message::decode_trailers(&mut shared.decoder, section, max_size)?;
-        stream.receive.phase = Phase::Trailed;
-        shared.events.push_back(Event::Trailers { id, fields });
+        stream.receive.message.on_trailers();
+        shared.tell(id, exchange::Event::Trailers(fields));
         return Ok(());
     }
     match shared.side {
@@ -179,12 +185,11 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     if shared.in_hand >= shared.config.limits.max_concurrent_requests {
         return Err(Violation::RequestsInHand);
     }
-    stream.receive.length_check = Some(ContentLengthCheck::for_request(&head).map_err(Violation::Malformed)?);
-    stream.receive.phase = if head.method == Method::Connect { Phase::Tunnel } else { Phase::Body };
+    stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
     shared.in_hand += 1;
-    shared.events.push_back(Event::Request { id, head });
+    shared.tell(id, exchange::Event::Request(head));
     Ok(())
 }
 
@@ -194,13 +199,10 @@ fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, se
     if head.status.is_informational() {
         // Any number of them is legal, and each is work for us and for the application.
         shared.budget.spend()?;
-        shared.events.push_back(Event::Informational { id, head });
+        shared.tell(id, exchange::Event::Informational(head));
         return Ok(());
     }
-    let check = ContentLengthCheck::for_response(&head, &stream.method).map_err(Violation::Malformed)?;
-    stream.receive.length_check = Some(check);
-    let is_tunnel = stream.method == Method::Connect && head.status.is_successful();
-    stream.receive.phase = if is_tunnel { Phase::Tunnel } else { Phase::Body };
-    shared.events.push_back(Event::Response { id, head });
+    stream.receive.message.on_response(&head, &stream.method).map_err(Violation::Malformed)?;
+    shared.tell(id, exchange::Event::Response(head));
     Ok(())
 }

@@ -42,7 +42,8 @@ mod tests;
 
 pub use config::{Config, Limits};
 pub use connection::Connection;
-pub use event::{Body, Event, SendError};
+pub use event::Event;
+pub use http::exchange::{Body, Reason, SendError};
 pub use machine::{Endpoint, EndpointEvent};
 pub use settings::PeerSettings;
 pub use transport::{Read, Transport, WriteError};

@@ -1,4 +1,4 @@
-//! One request stream (RFC 9114 section 4.1): where its two messages stand, without knowing what they say.
+//! One request stream (RFC 9114 section 4.1): its frames, and where its two messages stand.
 
 use crate::frame::{DataHeaders, FrameHeader, FrameType};
 use crate::frame_reader::FrameHeaderReader;
@@ -6,8 +6,9 @@ use crate::outbox::Outbox;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, Side, StreamId, VarInt};
-use http::{ContentLengthCheck, Malformed, Method};
+use base::{Bytes, Side, StreamId};
+use http::Method;
+use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
 
 /// The longest DATA frame that is sent. What the transport leaves of one waits here (as a reference, not a copy), so
 /// this is also how far a body runs ahead of the transport.
@@ -35,28 +36,10 @@ impl RequestStream {
     }
 }
 
-/// Where a message that is being received stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Its head is to come, perhaps after informational ones.
-    Head,
-    /// Content, then perhaps trailers.
-    Body,
-    /// What follows CONNECT: only DATA (RFC 9114 section 4.4).
-    Tunnel,
-    /// The trailers were there: only frames of unknown types.
-    Trailed,
-    /// It is complete.
-    Finished,
-    /// It was given up by one of the sides.
-    Abandoned,
-}
-
 /// The receiving direction.
 #[derive(Debug)]
 pub(crate) struct Receive {
-    pub(crate) phase: Phase,
-    pub(crate) length_check: Option<ContentLengthCheck>,
+    pub(crate) message: Receiving,
     /// Whether the application was told of content it has not yet read to `Blocked`.
     pub(crate) is_announced: bool,
     /// Whether the response was complete before the request: what still comes of it is not wanted.
@@ -91,8 +74,7 @@ pub(crate) enum Next {
 impl Receive {
     const fn new() -> Receive {
         Receive {
-            phase: Phase::Head,
-            length_check: None,
+            message: Receiving::new(),
             is_announced: false,
             is_unwanted: false,
             header: FrameHeaderReader::new(),
@@ -101,21 +83,19 @@ impl Receive {
         }
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.phase, Phase::Finished | Phase::Abandoned)
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.message.has_ended()
     }
 
     /// Whether content or trailers are sure to come, or have begun to.
     pub(crate) fn expects_content(&self) -> bool {
-        let announced = self.length_check.as_ref().and_then(ContentLengthCheck::remaining).is_some_and(|left| left > 0);
+        let announced = self.message.announced().is_some_and(|left| left > 0);
         announced || matches!(self.frame, Frame::Section { .. } | Frame::Data { .. })
     }
 
     /// Nothing more is wanted.
     pub(crate) fn abandon(&mut self) {
-        if self.phase != Phase::Finished {
-            self.phase = Phase::Abandoned;
-        }
+        self.message.abandon();
         self.frame = Frame::Header;
         self.ahead = Bytes::new();
     }
@@ -179,16 +159,16 @@ impl Receive {
     /// Judges a frame by its header. True if the frame is of no use.
     fn on_header(&mut self, header: FrameHeader, max_section: u64, receiver: Side) -> Result<bool, Violation> {
         let FrameHeader { frame_type, length } = header;
-        match (frame_type, self.phase) {
+        match (frame_type, self.message.phase()) {
             (FrameType::Unknown, _) => {
                 self.frame = Frame::Skip { left: length };
                 return Ok(true);
             }
-            (FrameType::Data, Phase::Body | Phase::Tunnel) => {
+            (FrameType::Data, ReceivePhase::Body | ReceivePhase::Tunnel) => {
                 self.frame = Frame::Data { left: length };
                 return Ok(length == 0);
             }
-            (FrameType::Headers, Phase::Head | Phase::Body) => {
+            (FrameType::Headers, ReceivePhase::Head | ReceivePhase::Body) => {
                 // A section is smaller than what it stands for, so one that is longer than the limit need not be read.
                 let left = usize::try_from(length).ok().filter(|_| length <= max_section);
                 let left = left.ok_or(Violation::FieldSectionTooLarge)?;
@@ -197,7 +177,7 @@ impl Receive {
             (FrameType::Reserved, _) => return Err(Violation::ReservedFrame),
             (FrameType::PushPromise, _) if receiver == Side::Server => return Err(Violation::FrameOfServer),
             (FrameType::PushPromise, _) => return Err(Violation::PushNotAllowed),
-            (FrameType::Headers, Phase::Tunnel) => return Err(Violation::FrameInTunnel),
+            (FrameType::Headers, ReceivePhase::Tunnel) => return Err(Violation::FrameInTunnel),
             (FrameType::Data | FrameType::Headers, _) => return Err(Violation::FrameOutOfOrder),
             _ => return Err(Violation::FrameOnRequestStream),
         }
@@ -223,7 +203,7 @@ impl Receive {
         if let Frame::Data { left } = &mut self.frame {
             *left = left.saturating_sub(count as u64);
         }
-        self.length_check.as_mut().map_or(Ok(()), |check| check.on_body(count as u64)).map_err(Violation::Malformed)
+        self.message.on_body(count as u64).map_err(Violation::Malformed)
     }
 
     /// The stream ends here.
@@ -237,13 +217,11 @@ impl Receive {
         if !is_between_frames {
             return Err(Violation::FrameTruncated);
         }
-        if self.phase == Phase::Head {
-            let is_server = receiver == Side::Server;
-            return Err(if is_server { Violation::RequestIncomplete } else { Violation::ResponseMissing });
+        // RFC 9114 s4.1.2: a request without a head has a code of its own.
+        if self.message.phase() == ReceivePhase::Head && receiver == Side::Server {
+            return Err(Violation::RequestIncomplete);
         }
-        self.length_check.map_or(Ok(()), |check| check.on_end()).map_err(Violation::Malformed)?;
-        self.phase = Phase::Finished;
-        Ok(())
+        self.message.on_end().map_err(Violation::Malformed)
     }
 }
 
@@ -251,26 +229,10 @@ fn up_to(left: u64, have: usize) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(have)
 }
 
-/// Where a message that is being sent stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SendPhase {
-    /// Its head is to come.
-    Head,
-    /// Content or trailers may come.
-    Body,
-    /// All was said; some of it waits for the transport.
-    Finishing,
-    /// The transport has all of it, or it was given up.
-    Ended,
-    /// The peer does not want it, for this reason.
-    Stopped(VarInt),
-}
-
 /// The sending direction.
 #[derive(Debug)]
 pub(crate) struct Send {
-    pub(crate) phase: SendPhase,
-    pub(crate) length_check: Option<ContentLengthCheck>,
+    pub(crate) message: Sending,
     /// Whether the application waits for room.
     wants_room: bool,
     outbox: Outbox,
@@ -278,11 +240,11 @@ pub(crate) struct Send {
 
 impl Send {
     const fn new() -> Send {
-        Send { phase: SendPhase::Head, length_check: None, wants_room: false, outbox: Outbox::new() }
+        Send { message: Sending::new(), wants_room: false, outbox: Outbox::new() }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.phase == SendPhase::Ended
+        self.message.has_ended()
     }
 
     /// A whole HEADERS frame.
@@ -313,26 +275,13 @@ impl Send {
         Ok(())
     }
 
-    /// Whether `count` more bytes agree with the declared length.
-    pub(crate) fn check_length(&self, count: u64) -> Result<(), Malformed> {
-        self.length_check.map_or(Ok(()), |mut check| check.on_body(count))
-    }
-
-    /// Content was accepted.
-    pub(crate) fn on_accepted(&mut self, count: usize) {
-        if let Some(check) = &mut self.length_check {
-            // Checked before it was accepted.
-            let _ = check.on_body(count as u64);
-        }
-    }
-
     /// Nothing more follows.
     pub(crate) fn finish(&mut self, transport: &mut impl Transport, id: StreamId) {
         if self.outbox.is_empty() {
             transport.finish(id);
-            self.phase = SendPhase::Ended;
+            self.message.on_end();
         } else {
-            self.phase = SendPhase::Finishing;
+            self.message.on_finishing();
         }
     }
 
@@ -342,16 +291,19 @@ impl Send {
         if !self.outbox.is_empty() {
             return Ok(false);
         }
-        if self.phase == SendPhase::Finishing {
+        if self.message.phase() == SendPhase::Finishing {
             self.finish(transport, id);
         }
         Ok(core::mem::take(&mut self.wants_room))
     }
 
     /// Given up: by the peer with `Some` reason, else by us.
-    pub(crate) fn abandon(&mut self, stopped: Option<VarInt>) {
+    pub(crate) fn abandon(&mut self, stopped: Option<Reason>) {
         self.outbox.clear();
         self.wants_room = false;
-        self.phase = stopped.map_or(SendPhase::Ended, SendPhase::Stopped);
+        match stopped {
+            Some(reason) => self.message.on_stopped(reason),
+            None => self.message.on_end(),
+        }
     }
 }

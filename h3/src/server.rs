@@ -1,11 +1,10 @@
 //! What a server's application calls.
 
 use crate::connection::Connection;
-use crate::event::SendError;
 use crate::message::headers_frame;
-use crate::request_stream::SendPhase;
 use crate::transport::Transport;
 use base::{Side, StreamId};
+use http::exchange::SendError;
 use http::message_rules::check_response;
 use http::{Method, ResponseHead};
 
@@ -44,11 +43,10 @@ impl Connection {
         head: &ResponseHead,
         end: bool,
     ) -> Result<(), SendError> {
-        let stream = self.streams.get_mut(id).ok_or(SendError::NoStream)?;
-        match stream.send.phase {
-            SendPhase::Head if self.shared.side == Side::Server && stream.is_known => {}
-            SendPhase::Stopped(code) => return Err(SendError::Stopped(code)),
-            _ => return Err(SendError::WrongOrder),
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        stream.send.message.check_head()?;
+        if self.shared.side == Side::Client || !stream.is_known {
+            return Err(SendError::WrongOrder);
         }
         let check = check_response(head, &stream.method)?;
         if end {
@@ -57,8 +55,7 @@ impl Connection {
         let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
         stream.send.frame(transport, id, frame)?;
         if !head.status.is_informational() {
-            stream.send.phase = SendPhase::Body;
-            stream.send.length_check = Some(check);
+            stream.send.message.on_head(check, stream.method == Method::Connect);
         }
         if end { self.finish(transport, id) } else { Ok(()) }
     }

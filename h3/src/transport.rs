@@ -1,6 +1,8 @@
 //! The seven things HTTP/3 needs of QUIC.
 
+use crate::error_code;
 use base::{Bytes, Direction, StreamId, VarInt};
+use http::exchange::SendError;
 
 /// A connection with streams. Calls are cheap and never wait.
 pub trait Transport {
@@ -48,4 +50,13 @@ pub enum WriteError {
     Stopped(VarInt),
     /// The stream or the connection is closed.
     Closed,
+}
+
+impl From<WriteError> for SendError {
+    fn from(error: WriteError) -> SendError {
+        match error {
+            WriteError::Stopped(code) => SendError::Stopped(error_code::reason(code)),
+            WriteError::Closed => SendError::Ended,
+        }
+    }
 }

@@ -61,10 +61,21 @@ base::violations! {
     PriorityId, Connection, H3_ID_ERROR, "RFC 9218 7.2", "a PRIORITY_UPDATE for what cannot be prioritized";
     // Messages.
     RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
-    ResponseMissing, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.1", "a stream ended without a final response";
     FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";
     RequestsInHand, Stream, H3_REQUEST_REJECTED, "RFC 9114 4.1.1", "more requests than are taken at once";
     // Load.
     Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much that is allowed but useless";
     HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
+}
+
+impl Violation {
+    /// What it means for a message that the application has begun to receive; `None` if it is more than that, or cannot
+    /// happen by then.
+    pub const fn malformed(self) -> Option<Malformed> {
+        match self {
+            Violation::Malformed(malformed) => Some(malformed),
+            Violation::FieldSectionTooLarge => Some(Malformed::FieldsTooLarge),
+            _ => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What every version of HTTP shares (RFC 9110): methods, status codes, fields, authorities, message heads, and the rules
-//! that make a message malformed (RFC 9114 section 4; the same as RFC 9113 section 8).
+//! that make a message malformed (RFC 9114 section 4; the same as RFC 9113 section 8), and [`exchange`]: what an application
+//! is told and may do between the beginning of a request and the end of its response.
 //!
 //! Nothing here knows a wire format. A decoder of one pushes `(name, value)` pairs into [`message_rules`]; an encoder of
 //! one takes them from [`RequestHead::lines`] and [`ResponseHead::lines`].
@@ -10,6 +11,7 @@ extern crate alloc;
 
 pub mod authority;
 pub mod characters;
+pub mod exchange;
 pub mod fields;
 pub mod message_rules;
 pub mod method;

@@ -89,7 +89,7 @@ impl AskingServer {
             ..TransportParameters::default()
         };
         self.config.streams.advertise(&mut parameters);
-        let session = tls::Session::server(self.tls.clone(), parameters.encode(Side::Server, 0));
+        let session = tls::quic::server(self.tls.clone(), parameters.encode(Side::Server, 0));
         let new = NewConnection {
             side: Side::Server,
             config: self.config.clone(),
@@ -98,7 +98,7 @@ impl AskingServer {
             version: Version::V1,
             original_destination: original,
             retry_source,
-            is_address_validated: true,
+            is_validated: true,
             local_id,
             peer_id: client,
             four_tuple,

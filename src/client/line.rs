@@ -9,6 +9,8 @@ use std::task::{Poll, Waker};
 /// How many are woken when one turn is over.
 const AT_A_TIME: usize = 16;
 
+const IN_LINE: &str = "a turn stands in its line until it is dropped";
+
 /// Those who wait for a turn.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
@@ -17,8 +19,8 @@ pub(crate) struct Line {
     next: Cell<u64>,
 }
 
-/// A place in a line. Dropping it lets the next one have a turn.
-pub(crate) struct Place<'a> {
+/// A turn that is waited for. Dropping it lets the next one have a turn.
+pub(crate) struct Turn<'a> {
     line: &'a Line,
     number: u64,
 }
@@ -29,12 +31,12 @@ impl Line {
         self.waiting.borrow().is_empty()
     }
 
-    /// The last place.
-    pub(crate) fn join(&self) -> Place<'_> {
+    /// A turn after all others.
+    pub(crate) fn join(&self) -> Turn<'_> {
         let number = self.next.get();
         self.next.set(number + 1);
         self.waiting.borrow_mut().push_back((number, None));
-        Place { line: self, number }
+        Turn { line: self, number }
     }
 
     /// Wakes the first, and some behind it: by the time they run it may be their turn, and the way from task to task is
@@ -47,8 +49,8 @@ impl Line {
     }
 }
 
-impl Place<'_> {
-    /// Waits until this is the first place.
+impl Turn<'_> {
+    /// Waits until nobody is before it.
     pub(crate) async fn first(&self) {
         poll_fn(|context| {
             let mut waiting = self.line.waiting.borrow_mut();
@@ -56,24 +58,21 @@ impl Place<'_> {
                 return Poll::Ready(());
             }
             // Numbers rise, so that each is found without a walk.
-            if let Ok(at) = waiting.binary_search_by_key(&self.number, |(number, _)| *number) {
-                waiting[at].1 = Some(context.waker().clone());
-            }
+            let at = waiting.binary_search_by_key(&self.number, |(number, _)| *number);
+            waiting[at.expect(IN_LINE)].1 = Some(context.waker().clone());
             Poll::Pending
         })
         .await;
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut waiting = self.line.waiting.borrow_mut();
-        let at = waiting.binary_search_by_key(&self.number, |(number, _)| *number);
-        if let Ok(at) = at {
-            waiting.remove(at);
-        }
+        let at = waiting.binary_search_by_key(&self.number, |(number, _)| *number).expect(IN_LINE);
+        waiting.remove(at);
         drop(waiting);
-        if at == Ok(0) {
+        if at == 0 {
             self.line.wake_first();
         }
     }

@@ -1,10 +1,11 @@
 //! One connection for each server, opened when it is first needed and again when it is gone. Whoever asks while it is
 //! being opened waits for the same one.
 
-use crate::client::connect::{Connected, Dialer};
+use crate::client::connection::{Connect, Connection};
+use crate::client::line::Line;
 use crate::error::Error;
-use crate::link::close_all;
 use crate::url::Url;
+use runtime::Handle;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -13,9 +14,16 @@ use std::task::{Poll, Waker};
 
 /// Connections by host and port.
 pub(crate) struct Pool {
-    dialer: Dialer,
+    handle: Handle,
+    connect: Box<dyn Connect>,
     /// By authority.
     slots: RefCell<HashMap<Rc<str>, Slot>>,
+}
+
+/// An open connection, and who waits for an exchange on it.
+pub(crate) struct Pooled {
+    pub(crate) connection: Rc<dyn Connection>,
+    pub(crate) line: Line,
 }
 
 /// Which server.
@@ -35,38 +43,38 @@ impl Origin {
 
 enum Slot {
     Opening(Rc<Opening>),
-    Open(Rc<Connected>),
+    Open(Rc<Pooled>),
 }
 
 /// A connection that is being opened.
 #[derive(Default)]
 struct Opening {
-    result: RefCell<Option<Result<Rc<Connected>, Error>>>,
+    result: RefCell<Option<Result<Rc<Pooled>, Error>>>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Pool {
     /// No connections yet.
-    pub(crate) fn new(dialer: Dialer) -> Rc<Pool> {
-        Rc::new(Pool { dialer, slots: RefCell::default() })
+    pub(crate) fn new(handle: Handle, connect: Box<dyn Connect>) -> Rc<Pool> {
+        Rc::new(Pool { handle, connect, slots: RefCell::default() })
     }
 
-    /// What it opens connections with.
-    pub(crate) fn dialer(&self) -> &Dialer {
-        &self.dialer
+    /// Where its tasks run.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// A connection to a server, and whether it was there before.
-    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin) -> Result<(Rc<Connected>, bool), Error> {
+    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin) -> Result<(Rc<Pooled>, bool), Error> {
         let opening = {
             let mut slots = self.slots.borrow_mut();
             match slots.get(&*origin.authority) {
-                Some(Slot::Open(connected)) if connected.is_open() => return Ok((connected.clone(), true)),
+                Some(Slot::Open(pooled)) if pooled.connection.is_open() => return Ok((pooled.clone(), true)),
                 Some(Slot::Opening(opening)) => opening.clone(),
                 _ => {
                     let opening = Rc::new(Opening::default());
                     slots.insert(origin.authority.clone(), Slot::Opening(opening.clone()));
-                    self.dialer.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
+                    self.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
                     opening
                 }
             }
@@ -82,10 +90,10 @@ impl Pool {
     }
 
     /// The connections that are open.
-    pub(crate) fn open(&self) -> Vec<Rc<Connected>> {
+    pub(crate) fn open(&self) -> Vec<Rc<Pooled>> {
         let slots = self.slots.borrow();
         let open = slots.values().filter_map(|slot| match slot {
-            Slot::Open(connected) if connected.is_open() => Some(connected.clone()),
+            Slot::Open(pooled) if pooled.connection.is_open() => Some(pooled.clone()),
             Slot::Open(_) | Slot::Opening(_) => None,
         });
         open.collect()
@@ -95,23 +103,24 @@ impl Pool {
     pub(crate) async fn close(&self) {
         let mut closing = Vec::new();
         for (_, slot) in self.slots.borrow_mut().drain() {
-            if let Slot::Open(connected) = slot {
-                connected.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &[connected.handle]));
-                closing.push(connected);
+            if let Slot::Open(pooled) = slot {
+                pooled.connection.close();
+                closing.push(pooled);
             }
         }
-        for connected in closing {
-            connected.link.farewell().await;
+        for pooled in closing {
+            pooled.connection.farewell().await;
         }
     }
 }
 
 async fn open(pool: Rc<Pool>, origin: Origin, opening: Rc<Opening>) {
-    let result = pool.dialer.connect(&origin.host, origin.port).await.map(Rc::new);
+    let connection = pool.connect.connect(origin.host, origin.port).await;
+    let result = connection.map(|connection| Rc::new(Pooled { connection, line: Line::default() }));
     {
         let mut slots = pool.slots.borrow_mut();
         match &result {
-            Ok(connected) => slots.insert(origin.authority, Slot::Open(connected.clone())),
+            Ok(pooled) => slots.insert(origin.authority, Slot::Open(pooled.clone())),
             Err(_) => slots.remove(&*origin.authority),
         };
     }

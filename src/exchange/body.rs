@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Bytes;
 use http::Fields;
+use http::exchange::Reason;
 use std::fmt;
 use std::future::poll_fn;
 
@@ -11,7 +12,7 @@ use std::future::poll_fn;
 pub struct Body {
     exchange: Exchange,
     /// What is said to the sender if the rest is not wanted.
-    stop_code: u32,
+    stop_reason: Reason,
     length: Option<u64>,
     received: u64,
     /// The end of the content was read.
@@ -19,9 +20,9 @@ pub struct Body {
 }
 
 impl Body {
-    pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_code: u32) -> Body {
+    pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_reason: Reason) -> Body {
         let length = fields.first_text("content-length").and_then(|text| text.parse().ok());
-        Body { exchange, stop_code, length, received: 0, ended: false }
+        Body { exchange, stop_reason, length, received: 0, ended: false }
     }
 
     /// The next part; `None` after the last.
@@ -77,7 +78,7 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.exchange.stop_reading(self.stop_code);
+        self.exchange.stop_reading(self.stop_reason);
     }
 }
 

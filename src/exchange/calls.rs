@@ -1,82 +1,98 @@
-//! One request and its response on a connection, as both halves of the application side see them.
+//! One request and its response, as both halves of the application side see them.
 //!
-//! The calls here translate between tasks that wait and a machine that does not. What a call of the machine brings about
-//! is in the mailbox when it returns, so a task is kept for later only after a look at that: nothing is missed, and nobody
-//! is woken by what it does itself.
+//! The calls here translate between tasks that wait and a door that does not. What a call of the door brings about is in
+//! the mailbox when it returns, so a task is kept for later only after a look at that: nothing is missed, and nobody is
+//! woken by what it does itself.
 
 use crate::error::Error;
+use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox};
-use crate::link::Link;
-use base::{Bytes, StreamId, VarInt};
-use h3::over_quic::OverQuic;
-use h3::{Body, SendError};
-use http::{Fields, ResponseHead};
-use quic::ConnectionHandle;
+use base::Bytes;
+use http::exchange::{Body, Event, Reason, SendError};
+use http::{Fields, RequestHead, ResponseHead};
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 /// The most that one read gives: large enough for few calls, small enough to be passed on at once.
 const MAX_READ: usize = 64 << 10;
 
-/// A request stream in use; clones are about the same one. When the last of them is gone the stream is forgotten.
+/// An exchange in use; clones are about the same one. When the last of them is gone, so is its door.
 #[derive(Clone)]
 pub(crate) struct Exchange {
-    link: Rc<Link>,
-    handle: ConnectionHandle,
-    id: StreamId,
-    mailbox: Rc<Mailbox>,
+    record: Rc<Record<dyn Door>>,
+}
+
+/// Where a version tells what happens to an exchange, for as long as somebody works on it.
+#[derive(Clone)]
+pub(crate) struct Events {
+    record: Weak<Record<dyn Door>>,
+}
+
+/// Given each new request, with the exchange that it begins.
+pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead)>;
+
+/// What all clones share, in one allocation.
+struct Record<D: ?Sized> {
+    mailbox: Mailbox,
     remote: SocketAddr,
+    door: D,
+}
+
+impl Events {
+    /// Something happened. The events [`Event::Request`] and [`Event::Response`] of one exchange come once.
+    pub(crate) fn on_event(&self, event: Event) {
+        if let Some(record) = self.record.upgrade() {
+            record.mailbox.on_event(event);
+        }
+    }
+
+    /// The connection is over, for this reason.
+    pub(crate) fn on_connection_over(&self, error: &Rc<Error>) {
+        if let Some(record) = self.record.upgrade() {
+            record.mailbox.on_ending(Ending::Connection(error.clone()));
+        }
+    }
 }
 
 impl Exchange {
-    /// The stream `id`, whose events go to `mailbox`.
-    pub(crate) fn new(
-        link: Rc<Link>,
-        handle: ConnectionHandle,
-        id: StreamId,
-        mailbox: Rc<Mailbox>,
-        remote: SocketAddr,
-    ) -> Exchange {
-        Exchange { link, handle, id, mailbox, remote }
+    /// A new one, with `remote` at the other end.
+    pub(crate) fn new<D: Door + 'static>(remote: SocketAddr, door: D) -> (Exchange, Events) {
+        let record: Rc<Record<dyn Door>> = Rc::new(Record { mailbox: Mailbox::default(), remote, door });
+        let events = Events { record: Rc::downgrade(&record) };
+        (Exchange { record }, events)
     }
 
     /// What has happened to it.
     pub(crate) fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
+        &self.record.mailbox
     }
 
     /// The other end.
     pub(crate) fn remote(&self) -> SocketAddr {
-        self.remote
+        self.record.remote
     }
 
     /// The next part of the peer's body.
     pub(crate) fn poll_body(&self, context: &Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let mailbox = self.mailbox();
         loop {
-            if let Some(ending) = self.mailbox.ending() {
+            if let Some(ending) = mailbox.ending() {
                 return Poll::Ready(Err(self.error(&ending)));
             }
-            if self.mailbox.is_finished() {
+            if mailbox.is_finished() {
                 // That is told when all content was read.
                 return Poll::Ready(Ok(None));
             }
-            self.mailbox.take_news();
-            let part = self.with(|http, transport, id| {
-                let part = http.read_body(transport, id, MAX_READ);
-                if matches!(part, Body::Data(_)) {
-                    http.look_for_end(transport, id);
-                }
-                part
-            });
-            match part {
+            mailbox.take_news();
+            match self.record.door.read(MAX_READ) {
                 Some(Body::Data(bytes)) => return Poll::Ready(Ok(Some(bytes))),
-                Some(_) if self.mailbox.take_news() => {}
+                Some(_) if mailbox.take_news() => {}
                 Some(Body::Blocked) => {
-                    self.mailbox.set_reader(context);
+                    mailbox.set_reader(context);
                     return Poll::Pending;
                 }
-                // The end is always told before it is read; this stream is gone because this side let it go.
+                // The end is always told before it is read; this exchange is gone because this side let it go.
                 Some(Body::End | Body::Gone) => {
                     let reason = "the rest of the body was given up when the answer was complete";
                     return Poll::Ready(Err(Error::message(reason)));
@@ -88,10 +104,10 @@ impl Exchange {
 
     /// The fields after the body, once that has been read.
     pub(crate) fn poll_trailers(&self, context: &Context<'_>) -> Poll<Result<Option<Fields>, Error>> {
-        if let Some(fields) = self.mailbox.take_trailers() {
+        if let Some(fields) = self.mailbox().take_trailers() {
             return Poll::Ready(Ok(Some(fields)));
         }
-        if self.mailbox.is_finished() {
+        if self.mailbox().is_finished() {
             return Poll::Ready(Ok(None));
         }
         self.wait(context)
@@ -99,7 +115,7 @@ impl Exchange {
 
     /// The final response.
     pub(crate) fn poll_response(&self, context: &Context<'_>) -> Poll<Result<ResponseHead, Error>> {
-        match self.mailbox.take_head() {
+        match self.mailbox().take_head() {
             Some(head) => Poll::Ready(Ok(head)),
             None => self.wait(context),
         }
@@ -107,119 +123,110 @@ impl Exchange {
 
     /// Waits for more of the peer's message.
     fn wait<T>(&self, context: &Context<'_>) -> Poll<Result<T, Error>> {
-        if let Some(ending) = self.mailbox.ending() {
+        if let Some(ending) = self.mailbox().ending() {
             return Poll::Ready(Err(self.error(&ending)));
         }
-        self.mailbox.set_reader(context);
+        self.mailbox().set_reader(context);
         Poll::Pending
     }
 
     /// Hands over all of `data`; waits where the connection takes no more for now.
     pub(crate) fn poll_write(&self, data: &mut Bytes, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        self.mailbox.set_writer(context);
-        if let Some(code) = self.mailbox.stopped() {
-            return Poll::Ready(Err(Error::Stopped { code }));
+        self.mailbox().set_writer(context);
+        if let Some(reason) = self.mailbox().stopped() {
+            return Poll::Ready(Err(Error::Stopped { reason }));
         }
-        match self.with(|http, transport, id| http.send_body(transport, id, data)) {
-            Some(Ok(())) if data.is_empty() => Poll::Ready(Ok(())),
-            Some(Ok(())) => Poll::Pending,
-            Some(Err(error)) => Poll::Ready(Err(self.send_error(error))),
-            None => Poll::Ready(Err(self.failure())),
+        match self.record.door.write(data) {
+            Ok(()) if data.is_empty() => Poll::Ready(Ok(())),
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.send_error(error))),
         }
     }
 
     /// Sends a final response and as much of its body as fits. If that is all, ends the message and gives true. `answered`
     /// becomes true with the head, whatever comes of the rest.
     pub(crate) fn send_whole(&self, head: &ResponseHead, body: &mut Bytes, answered: &mut bool) -> Result<bool, Error> {
-        self.send(|http, transport, id| {
-            http.send_response(transport, id, head, false)?;
-            *answered = true;
-            http.send_body(transport, id, body)?;
-            let complete = body.is_empty();
-            if complete {
-                http.finish(transport, id)?;
-            }
-            Ok(complete)
-        })
+        check_final(head)?;
+        let responded = self.record.door.respond(head, body, true).map_err(|error| self.send_error(error))?;
+        *answered = true;
+        match responded {
+            Responded::Whole => Ok(true),
+            Responded::Begun => Ok(false),
+            Responded::Broken(error) => Err(self.send_error(error)),
+        }
     }
 
-    /// Sends a final response; `end` if nothing follows it.
-    pub(crate) fn send_response(&self, head: &ResponseHead, end: bool) -> Result<(), Error> {
-        self.send(|http, transport, id| http.send_response(transport, id, head, end))
+    /// Sends the head of a final response whose body follows.
+    pub(crate) fn send_response(&self, head: &ResponseHead) -> Result<(), Error> {
+        check_final(head)?;
+        self.send_head(head)
     }
 
     /// Sends a response ahead of the final one.
     pub(crate) fn send_informational(&self, head: &ResponseHead) -> Result<(), Error> {
-        self.send(|http, transport, id| http.send_informational(transport, id, head))
+        if !head.status.is_informational() {
+            return Err(Error::message(SendError::WrongOrder));
+        }
+        self.send_head(head)
     }
 
-    /// Ends the message with trailers.
-    pub(crate) fn send_trailers(&self, fields: &Fields) -> Result<(), Error> {
-        self.send(|http, transport, id| http.send_trailers(transport, id, fields))
+    fn send_head(&self, head: &ResponseHead) -> Result<(), Error> {
+        let responded = self.record.door.respond(head, &mut Bytes::new(), false);
+        responded.map(drop).map_err(|error| self.send_error(error))
     }
 
-    /// Ends the message.
-    pub(crate) fn finish(&self) -> Result<(), Error> {
-        self.send(|http, transport, id| http.finish(transport, id))
+    /// Ends the message, with trailers if there are any.
+    pub(crate) fn finish(&self, trailers: Option<&Fields>) -> Result<(), Error> {
+        self.record.door.finish(trailers).map_err(|error| self.send_error(error))
     }
 
     /// This side's message is not going to be completed. If the other end asked for that, nothing needs to be said.
-    pub(crate) fn abandon(&self, code: u32) {
-        if self.mailbox.stopped().is_none() {
-            self.reset(code);
+    pub(crate) fn abandon(&self, reason: Reason) {
+        if self.mailbox().stopped().is_none() {
+            self.reset(reason);
         } else {
             // A client's half may have ended by that already; the response may still come.
-            let _ = self.finish();
+            let _ = self.record.door.finish(None);
         }
     }
 
     /// Breaks the whole exchange off.
-    pub(crate) fn reset(&self, code: u32) {
-        self.with(|http, transport, id| http.reset(transport, id, VarInt::from_u32(code)));
+    pub(crate) fn reset(&self, reason: Reason) {
+        self.record.door.cancel(Extent::Exchange, reason);
     }
 
     /// Nobody here wants the rest of the peer's message.
-    pub(crate) fn stop_reading(&self, code: u32) {
-        if !self.mailbox.is_finished() && self.mailbox.ending().is_none() {
-            self.with(|http, transport, id| http.stop_sending(transport, id, VarInt::from_u32(code)));
+    pub(crate) fn stop_reading(&self, reason: Reason) {
+        if !self.mailbox().is_finished() && self.mailbox().ending().is_none() {
+            self.record.door.cancel(Extent::Receiving, reason);
         }
-    }
-
-    fn send<T>(
-        &self,
-        call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>, StreamId) -> Result<T, SendError>,
-    ) -> Result<T, Error> {
-        match self.with(call) {
-            Some(Ok(sent)) => Ok(sent),
-            Some(Err(error)) => Err(self.send_error(error)),
-            None => Err(self.failure()),
-        }
-    }
-
-    fn with<R>(&self, call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>, StreamId) -> R) -> Option<R> {
-        self.link.with(self.handle, |http, transport| call(http, transport, self.id))
     }
 
     /// Why there is nothing to work with any more.
     fn failure(&self) -> Error {
-        self.mailbox.ending().map_or(Error::ShutDown, |ending| self.error(&ending))
+        self.mailbox().ending().map_or(Error::ShutDown, |ending| self.error(&ending))
     }
 
     fn error(&self, ending: &Ending) -> Error {
-        Error::ended(self.remote, ending)
+        match ending {
+            Ending::Reset(reason) => Error::Reset { reason: *reason },
+            Ending::Malformed(malformed) => Error::Malformed { address: self.record.remote, malformed: *malformed },
+            Ending::Connection(error) => Error::clone(error),
+        }
     }
 
     fn send_error(&self, error: SendError) -> Error {
         match error {
             SendError::GoingAway => Error::GoingAway,
-            SendError::Stopped(code) => {
+            SendError::Stopped(reason) => {
                 // The event about it may be yet to come.
-                self.mailbox.on_stopped(code.value());
-                Error::Stopped { code: code.value() }
+                self.mailbox().on_event(Event::Stopped(reason));
+                Error::Stopped { reason }
             }
-            SendError::Closed | SendError::NoStream => match (self.mailbox.stopped(), self.mailbox.ending()) {
-                (_, Some(ending)) => self.error(&ending),
-                (Some(code), None) => Error::Stopped { code },
+            SendError::Closed => self.failure(),
+            SendError::Ended => match (self.mailbox().ending(), self.mailbox().stopped()) {
+                (Some(ending), _) => self.error(&ending),
+                (None, Some(reason)) => Error::Stopped { reason },
                 (None, None) => Error::message(error),
             },
             error => Error::message(error),
@@ -227,11 +234,6 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // One is this one's, one the link's as long as it knows the stream.
-        if Rc::strong_count(&self.mailbox) <= 2 {
-            self.link.forget(self.handle, self.id);
-        }
-    }
+fn check_final(head: &ResponseHead) -> Result<(), Error> {
+    if head.status.is_informational() { Err(Error::message(SendError::WrongOrder)) } else { Ok(()) }
 }

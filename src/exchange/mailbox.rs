@@ -1,10 +1,10 @@
-//! What has happened to one request stream, kept until the tasks that work on it ask; and whom to wake for it.
+//! What has happened to one exchange, kept until the tasks that work on it ask; and whom to wake for it.
 //!
 //! It knows nothing of connections. Whoever delivers an event wakes only those whom it concerns.
 
-use h3::Violation;
-use http::{Fields, ResponseHead};
-use quic::CloseReason;
+use crate::error::Error;
+use http::exchange::{Event, Reason};
+use http::{Fields, Malformed, ResponseHead};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -17,31 +17,27 @@ const MAX_INFORMATIONAL: usize = 8;
 /// Why nothing more will come from the peer, before its message was complete.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
-    /// The peer broke its message off, with this code.
-    Reset(u64),
-    /// The peer's message broke the rules of HTTP/3.
-    Malformed(Violation),
+    /// The peer broke its message off, for this reason.
+    Reset(Reason),
+    /// The peer's message is malformed.
+    Malformed(Malformed),
     /// The whole connection is over.
-    Connection(Rc<CloseReason>),
-    /// The peer broke the rules of HTTP/3, and this side closed the connection.
-    Breach(Violation),
-    /// This side has shut down.
-    ShutDown,
+    Connection(Rc<Error>),
 }
 
-/// The state of one stream as far as the application has not yet asked for it.
+/// What the application has not yet asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    state: RefCell<State>,
+    contents: RefCell<Contents>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Contents {
     head: Option<ResponseHead>,
     informational: VecDeque<ResponseHead>,
     trailers: Option<Fields>,
     finished: bool,
-    stopped: Option<u64>,
+    stopped: Option<Reason>,
     ending: Option<Ending>,
     /// Something came for the reader since it last said that it knows all.
     news: bool,
@@ -51,135 +47,124 @@ struct State {
 }
 
 impl Mailbox {
-    /// The final response.
-    pub(crate) fn on_response(&self, head: ResponseHead) {
-        self.state.borrow_mut().head = Some(head);
-        self.wake_reader();
-    }
-
-    /// A response ahead of the final one.
-    pub(crate) fn on_informational(&self, head: ResponseHead) {
-        let mut state = self.state.borrow_mut();
-        if state.informational.len() >= MAX_INFORMATIONAL {
-            state.informational.pop_front();
+    /// Something happened.
+    pub(crate) fn on_event(&self, event: Event) {
+        match event {
+            // Whoever has the mailbox has the request.
+            Event::Request(_) => {}
+            Event::Response(head) => self.for_reader(|contents| contents.head = Some(head)),
+            Event::Informational(head) => self.for_reader(|contents| contents.keep_informational(head)),
+            Event::Body => self.for_reader(|_| ()),
+            Event::Trailers(fields) => self.for_reader(|contents| contents.trailers = Some(fields)),
+            Event::Finished => self.for_reader(|contents| contents.finished = true),
+            Event::Writable => self.wake_writer(),
+            Event::Reset(reason) => self.on_ending(Ending::Reset(reason)),
+            Event::Stopped(reason) => self.on_stopped(reason),
+            Event::Failed(malformed) => self.on_ending(Ending::Malformed(malformed)),
         }
-        state.informational.push_back(head);
-        drop(state);
-        self.wake_reader();
-    }
-
-    /// There is body to read.
-    pub(crate) fn on_body(&self) {
-        self.wake_reader();
-    }
-
-    /// The fields after the body.
-    pub(crate) fn on_trailers(&self, fields: Fields) {
-        self.state.borrow_mut().trailers = Some(fields);
-        self.wake_reader();
-    }
-
-    /// The peer's message is complete.
-    pub(crate) fn on_finished(&self) {
-        self.state.borrow_mut().finished = true;
-        self.wake_reader();
-    }
-
-    /// More can be written.
-    pub(crate) fn on_writable(&self) {
-        self.wake_writer();
     }
 
     /// The peer does not want what is being written.
-    pub(crate) fn on_stopped(&self, code: u64) {
-        self.state.borrow_mut().stopped = Some(code);
+    fn on_stopped(&self, reason: Reason) {
+        self.contents.borrow_mut().stopped = Some(reason);
         self.wake_writer();
         self.wake_task();
     }
 
     /// Nothing more will come. The first reason counts.
     pub(crate) fn on_ending(&self, ending: Ending) {
-        let mut state = self.state.borrow_mut();
-        if state.ending.is_some() {
+        let mut contents = self.contents.borrow_mut();
+        if contents.ending.is_some() {
             return;
         }
-        state.ending = Some(ending);
-        drop(state);
-        self.wake_reader();
+        contents.ending = Some(ending);
+        drop(contents);
+        self.for_reader(|_| ());
         self.wake_writer();
         self.wake_task();
     }
 
     /// The final response, once.
     pub(crate) fn take_head(&self) -> Option<ResponseHead> {
-        self.state.borrow_mut().head.take()
+        self.contents.borrow_mut().head.take()
     }
 
     /// The responses ahead of the final one that have come.
     pub(crate) fn take_informational(&self) -> Option<ResponseHead> {
-        self.state.borrow_mut().informational.pop_front()
+        self.contents.borrow_mut().informational.pop_front()
     }
 
     /// The trailers, once.
     pub(crate) fn take_trailers(&self) -> Option<Fields> {
-        self.state.borrow_mut().trailers.take()
+        self.contents.borrow_mut().trailers.take()
     }
 
     /// Whether the peer's message is complete.
     pub(crate) fn is_finished(&self) -> bool {
-        self.state.borrow().finished
+        self.contents.borrow().finished
     }
 
-    /// With which code the peer asked to stop.
-    pub(crate) fn stopped(&self) -> Option<u64> {
-        self.state.borrow().stopped
+    /// For what reason the peer asked to stop.
+    pub(crate) fn stopped(&self) -> Option<Reason> {
+        self.contents.borrow().stopped
     }
 
     /// Why nothing more will come.
     pub(crate) fn ending(&self) -> Option<Ending> {
-        self.state.borrow().ending.clone()
+        self.contents.borrow().ending.clone()
     }
 
     /// Whether the peer gave the exchange up, one way or the other.
     pub(crate) fn is_given_up(&self) -> bool {
-        let state = self.state.borrow();
-        state.ending.is_some() || state.stopped.is_some()
+        let contents = self.contents.borrow();
+        contents.ending.is_some() || contents.stopped.is_some()
     }
 
     /// Whether anything of the peer's message came since this was asked last.
     pub(crate) fn take_news(&self) -> bool {
-        std::mem::take(&mut self.state.borrow_mut().news)
+        std::mem::take(&mut self.contents.borrow_mut().news)
     }
 
     /// Who waits for the peer's message.
     pub(crate) fn set_reader(&self, context: &Context<'_>) {
-        keep(&mut self.state.borrow_mut().reader, context);
+        keep(&mut self.contents.borrow_mut().reader, context);
     }
 
     /// Who waits for room.
     pub(crate) fn set_writer(&self, context: &Context<'_>) {
-        keep(&mut self.state.borrow_mut().writer, context);
+        keep(&mut self.contents.borrow_mut().writer, context);
     }
 
     /// The task that answers the request: it is woken to be stopped.
     pub(crate) fn set_task(&self, context: &Context<'_>) {
-        keep(&mut self.state.borrow_mut().task, context);
+        keep(&mut self.contents.borrow_mut().task, context);
     }
 
-    fn wake_reader(&self) {
-        let mut state = self.state.borrow_mut();
-        state.news = true;
-        let reader = state.reader.take();
-        drop(state);
+    /// Something came of the peer's message.
+    fn for_reader(&self, change: impl FnOnce(&mut Contents)) {
+        let mut contents = self.contents.borrow_mut();
+        change(&mut contents);
+        contents.news = true;
+        let reader = contents.reader.take();
+        drop(contents);
         wake(reader);
     }
 
     fn wake_writer(&self) {
-        wake(self.state.borrow_mut().writer.take());
+        wake(self.contents.borrow_mut().writer.take());
     }
 
     fn wake_task(&self) {
-        wake(self.state.borrow_mut().task.take());
+        wake(self.contents.borrow_mut().task.take());
+    }
+}
+
+impl Contents {
+    fn keep_informational(&mut self, head: ResponseHead) {
+        if self.informational.len() >= MAX_INFORMATIONAL {
+            self.informational.pop_front();
+        }
+        self.informational.push_back(head);
     }
 }
 
@@ -206,7 +191,7 @@ mod tests {
         for number in 0..1000_u16 {
             let mut head = ResponseHead::new(Status::EARLY_HINTS);
             head.fields.push("x-number", number.to_string()).unwrap();
-            mailbox.on_informational(head);
+            mailbox.on_event(Event::Informational(head));
         }
         // The newest, in their order.
         let kept: Vec<String> = std::iter::from_fn(|| mailbox.take_informational())

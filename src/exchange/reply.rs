@@ -1,10 +1,10 @@
 //! A server's answer to one request.
 
-use crate::codes;
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::writer::BodyWriter;
 use base::Bytes;
+use http::exchange::Reason;
 use http::{Fields, Method, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
@@ -45,11 +45,11 @@ impl Reply {
         let rest = async {
             complete?;
             poll_fn(|context| self.exchange.poll_write(&mut body, context)).await?;
-            self.exchange.finish()
+            self.exchange.finish(None)
         };
         rest.await.inspect_err(|_| {
             if self.answered {
-                self.exchange.abandon(codes::INTERNAL_ERROR);
+                self.exchange.abandon(Reason::Internal);
             }
         })
     }
@@ -64,7 +64,7 @@ impl Reply {
         Ok(if self.is_head {
             BodyWriter::discarding(self.exchange.clone())
         } else {
-            BodyWriter::new(self.exchange.clone(), codes::INTERNAL_ERROR)
+            BodyWriter::new(self.exchange.clone(), Reason::Internal)
         })
     }
 
@@ -79,12 +79,16 @@ impl Reply {
     /// Refuses without having done anything: the client may ask again, whatever it asked.
     pub fn reject(mut self) {
         self.answered = true;
-        self.exchange.reset(codes::REQUEST_REJECTED);
+        self.exchange.reset(Reason::Rejected);
     }
 
     fn respond(&mut self, head: &ResponseHead, end: bool) -> Result<(), Error> {
-        self.exchange.send_response(head, end)?;
-        self.answered = true;
+        if end {
+            self.exchange.send_whole(head, &mut Bytes::new(), &mut self.answered)?;
+        } else {
+            self.exchange.send_response(head)?;
+            self.answered = true;
+        }
         Ok(())
     }
 }
@@ -95,13 +99,13 @@ impl Drop for Reply {
             return;
         }
         if self.exchange.mailbox().is_given_up() {
-            return self.exchange.reset(codes::REQUEST_CANCELLED);
+            return self.exchange.reset(Reason::Cancelled);
         }
         let mut head = ResponseHead::new(Status::INTERNAL_SERVER_ERROR);
         // A constant that is well-formed.
         let _ = head.fields.push("content-length", "0");
-        if self.exchange.send_response(&head, true).is_err() {
-            self.exchange.reset(codes::INTERNAL_ERROR);
+        if self.respond(&head, true).is_err() {
+            self.exchange.reset(Reason::Internal);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A request as a server's handler gets it.
 
-use crate::codes;
 use crate::exchange::body::Body;
 use crate::exchange::calls::Exchange;
+use http::exchange::Reason;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
 
@@ -17,8 +17,8 @@ pub struct Request {
 impl Request {
     pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
         let remote = exchange.remote();
-        // RFC 9114 s4.1: a server that does not need the rest of a request says so with this code.
-        let body = Body::new(exchange, &head.fields, codes::NO_ERROR);
+        // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
+        let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
         Request { head, body, remote }
     }
 

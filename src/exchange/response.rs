@@ -1,9 +1,9 @@
 //! A response as a client gets it.
 
-use crate::codes;
 use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::Exchange;
+use http::exchange::Reason;
 use http::{Fields, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
@@ -67,7 +67,7 @@ impl PendingResponse {
         let head = poll_fn(|context| self.exchange.poll_response(context)).await?;
         self.done = true;
         let informational = std::iter::from_fn(|| self.exchange.mailbox().take_informational()).collect();
-        let body = Body::new(self.exchange.clone(), &head.fields, codes::REQUEST_CANCELLED);
+        let body = Body::new(self.exchange.clone(), &head.fields, Reason::Cancelled);
         Ok(Response { head, informational, body })
     }
 }
@@ -75,7 +75,7 @@ impl PendingResponse {
 impl Drop for PendingResponse {
     fn drop(&mut self) {
         if !self.done {
-            self.exchange.reset(codes::REQUEST_CANCELLED);
+            self.exchange.reset(Reason::Cancelled);
         }
     }
 }

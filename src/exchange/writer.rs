@@ -1,10 +1,10 @@
 //! The body that this end sends: written part by part, waiting where the other end does not keep up.
 
-use crate::codes;
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Bytes;
 use http::Fields;
+use http::exchange::Reason;
 use std::fmt;
 use std::future::poll_fn;
 
@@ -14,19 +14,20 @@ pub struct BodyWriter {
     exchange: Exchange,
     /// An answer to HEAD: all but the body.
     discard: bool,
-    code: u32,
+    /// What the other end is told if it is dropped before the end.
+    reason: Reason,
     done: bool,
 }
 
 impl BodyWriter {
-    /// `code` is told if it is dropped before the end.
-    pub(crate) fn new(exchange: Exchange, code: u32) -> BodyWriter {
-        BodyWriter { exchange, discard: false, code, done: false }
+    /// `reason` is told if it is dropped before the end.
+    pub(crate) fn new(exchange: Exchange, reason: Reason) -> BodyWriter {
+        BodyWriter { exchange, discard: false, reason, done: false }
     }
 
     /// Whatever is written is dropped.
     pub(crate) fn discarding(exchange: Exchange) -> BodyWriter {
-        BodyWriter { exchange, discard: true, code: codes::INTERNAL_ERROR, done: false }
+        BodyWriter { exchange, discard: true, reason: Reason::Internal, done: false }
     }
 
     /// Hands over `data`, and waits as long as the other end and the network have no room for it. Nothing is copied.
@@ -47,7 +48,7 @@ impl BodyWriter {
     /// Less was written than `content-length` says, or the connection ended.
     pub fn finish(mut self) -> Result<(), Error> {
         self.done = true;
-        if self.discard { Ok(()) } else { self.ended(self.exchange.finish()) }
+        if self.discard { Ok(()) } else { self.ended(self.exchange.finish(None)) }
     }
 
     /// The body is complete, and `fields` follow.
@@ -56,18 +57,18 @@ impl BodyWriter {
     /// As for [`BodyWriter::finish`], and if the fields are not allowed as trailers.
     pub fn finish_with_trailers(mut self, fields: &Fields) -> Result<(), Error> {
         self.done = true;
-        if self.discard { Ok(()) } else { self.ended(self.exchange.send_trailers(fields)) }
+        if self.discard { Ok(()) } else { self.ended(self.exchange.finish(Some(fields))) }
     }
 
-    /// Breaks the message off with a code of RFC 9114 section 8.1.
-    pub fn reset(mut self, code: u32) {
+    /// Breaks the message off, and tells the other end why.
+    pub fn reset(mut self, reason: Reason) {
         self.done = true;
-        self.exchange.reset(code);
+        self.exchange.reset(reason);
     }
 
     fn ended(&self, result: Result<(), Error>) -> Result<(), Error> {
         if result.is_err() {
-            self.exchange.abandon(self.code);
+            self.exchange.abandon(self.reason);
         }
         result
     }
@@ -76,7 +77,7 @@ impl BodyWriter {
 impl Drop for BodyWriter {
     fn drop(&mut self) {
         if !self.done && !self.discard {
-            self.exchange.abandon(self.code);
+            self.exchange.abandon(self.reason);
         }
     }
 }

@@ -1,41 +1,95 @@
 //! Runs the application's future for one request: stopped when the client gives up, and kept from taking the others with
-//! it when it panics.
+//! it when it panics. What goes wrong in it is told.
 
-use crate::exchange::calls::Exchange;
+use crate::exchange::calls::{Exchange, OnRequest};
+use crate::exchange::reply::Reply;
+use crate::exchange::request::Request;
+use crate::server::event::{OnEvent, ServerEvent};
+use http::Method;
+use runtime::Handle;
+use std::any::Any;
+use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+
+/// What the future of a handler gives: nothing, or a result whose error is told to whoever
+/// [`on_event`](crate::ServerBuilder::on_event) names.
+pub trait Outcome {
+    /// What went wrong, if anything did.
+    fn error(&self) -> Option<&dyn Display>;
+}
+
+impl Outcome for () {
+    fn error(&self) -> Option<&dyn Display> {
+        None
+    }
+}
+
+impl<E: Display> Outcome for Result<(), E> {
+    fn error(&self) -> Option<&dyn Display> {
+        self.as_ref().err().map(|error| error as &dyn Display)
+    }
+}
+
+/// Answers each request with a task of its own.
+pub(crate) fn spawn_each<F>(
+    executor: Handle,
+    handler: impl Fn(Request, Reply) -> F + 'static,
+    on_event: Option<Rc<OnEvent>>,
+) -> OnRequest
+where
+    F: Future<Output: Outcome> + 'static,
+{
+    let handler = Rc::new(handler);
+    Box::new(move |exchange, head| {
+        let reporter = on_event.clone().map(|on_event| {
+            let (method, path) = (head.method.clone(), head.path().into());
+            Box::new(Reporter { on_event, method, path })
+        });
+        let reply = Reply::new(exchange.clone(), &head.method);
+        let request = Request::new(exchange.clone(), head);
+        let handler = handler.clone();
+        let begin = Some(move || handler(request, reply));
+        executor.spawn_detached(Handling { begin, future: None, exchange, reporter });
+    })
+}
 
 /// A handler's future. Ready when the handler is, when it panicked, or when the client does not want the answer.
 ///
-/// The handler is called when this is polled first, not before: what it does at once may need the machine, and a panic of
-/// it stays here.
-pub(crate) struct Handling<B, F> {
+/// The handler is called when this is polled first, not before: what it does at once may need the connection, and a panic
+/// of it stays here.
+struct Handling<B, F> {
     begin: Option<B>,
-    /// In a place of its own: it is as large as the application makes it, and this is moved.
+    /// In memory of its own: it is as large as the application makes it, and this is moved.
     future: Option<Pin<Box<F>>>,
     exchange: Exchange,
+    reporter: Option<Box<Reporter>>,
+}
+
+/// Tells what went wrong with one request. There is none where nobody listens.
+struct Reporter {
+    on_event: Rc<OnEvent>,
+    method: Method,
+    path: Box<str>,
 }
 
 impl<B: FnOnce() -> F, F: Future> Handling<B, F> {
-    /// The future that `begin` gives answers `exchange`.
-    pub(crate) fn new(begin: B, exchange: Exchange) -> Handling<B, F> {
-        Handling { begin: Some(begin), future: None, exchange }
-    }
-
-    fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
         if let Some(begin) = self.begin.take() {
             self.future = Some(Box::pin(begin()));
         }
-        self.future.as_mut().map_or(Poll::Ready(()), |future| future.as_mut().poll(context).map(drop))
+        let future = self.future.as_mut().expect("a handler is not polled after it panicked");
+        future.as_mut().poll(context)
     }
 }
 
 /// Nothing in it but what is boxed is ever pinned.
 impl<B, F> Unpin for Handling<B, F> {}
 
-impl<B: FnOnce() -> F, F: Future> Future for Handling<B, F> {
+impl<B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Handling<B, F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -49,8 +103,33 @@ impl<B: FnOnce() -> F, F: Future> Future for Handling<B, F> {
                 // It may have learnt just now that the client is gone.
                 if self.exchange.mailbox().is_given_up() { Poll::Ready(()) } else { Poll::Pending }
             }
-            // The panic has been reported by the hook of the standard library; the reply answers 500.
-            Ok(Poll::Ready(())) | Err(_) => Poll::Ready(()),
+            Ok(Poll::Ready(outcome)) => {
+                if let (Some(reporter), Some(error)) = (&self.reporter, outcome.error()) {
+                    reporter.on_failure(&self.exchange, error);
+                }
+                Poll::Ready(())
+            }
+            // The reply answers 500.
+            Err(panic) => {
+                if let Some(reporter) = &self.reporter {
+                    reporter.on_panic(&self.exchange, &*panic);
+                }
+                Poll::Ready(())
+            }
         }
+    }
+}
+
+impl Reporter {
+    fn on_failure(&self, exchange: &Exchange, error: &dyn Display) {
+        let (remote, method, path) = (exchange.remote(), &self.method, &*self.path);
+        (self.on_event)(&ServerEvent::HandlerFailed { remote, method, path, error });
+    }
+
+    fn on_panic(&self, exchange: &Exchange, panic: &(dyn Any + Send)) {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let message = text.unwrap_or("it does not say why");
+        let (remote, method, path) = (exchange.remote(), &self.method, &*self.path);
+        (self.on_event)(&ServerEvent::HandlerPanicked { remote, method, path, message });
     }
 }

@@ -7,6 +7,7 @@ use adversary::{Options, PLAIN, Peer, Stage, Tweak, push, work};
 use base::Side::{Client, Server};
 use base::{Direction, Duration, Reader, VarInt};
 use h3::{Event, Limits};
+use http::exchange;
 use http::{RequestHead, ResponseHead, Status};
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Initial, OneRtt};
@@ -130,7 +131,8 @@ fn c4_requests_that_are_cancelled_at_once() {
         script.feed(4 * round, &get);
         script.reset(4 * round, 0x10c);
         let events = script.events();
-        in_hand += events.iter().filter(|event| matches!(event, Event::Request { .. })).count();
+        in_hand +=
+            events.iter().filter(|event| matches!(event, Event::Exchange(_, exchange::Event::Request(_)))).count();
         requests += 1;
         if events.iter().any(|event| matches!(event, Event::Closed { .. })) {
             break;
@@ -139,18 +141,17 @@ fn c4_requests_that_are_cancelled_at_once() {
     assert!(requests <= u64::from(limits.glitches) + 1, "{requests}");
     assert_eq!(in_hand, limits.max_concurrent_requests);
     // The application gives up at once.
-    let cancelled = VarInt::from_u32(0x10c);
     let count = rounds(&mut Script::started(Server), |script, round| {
         script.feed(4 * round, &get);
         script.reset(4 * round, 0x10c);
-        script.connection.reset(&mut script.transport, id(4 * round), cancelled);
+        script.connection.reset(&mut script.transport, id(4 * round), h3::Reason::Cancelled);
     });
     assert!(count <= u64::from(limits.glitches));
     // STOP_SENDING instead.
     let count = rounds(&mut Script::started(Server), |script, round| {
         script.feed_and_end(4 * round, &get);
         script.stop(4 * round, 0x10c);
-        script.connection.reset(&mut script.transport, id(4 * round), cancelled);
+        script.connection.reset(&mut script.transport, id(4 * round), h3::Reason::Cancelled);
     });
     assert!(count <= u64::from(limits.glitches));
     // One in three is forgiven.
@@ -160,7 +161,7 @@ fn c4_requests_that_are_cancelled_at_once() {
         if round % 3 == 0 {
             script.reset(4 * round, 0x10c);
             script.stop(4 * round, 0x10c);
-            script.connection.reset(&mut script.transport, id(4 * round), cancelled);
+            script.connection.reset(&mut script.transport, id(4 * round), h3::Reason::Cancelled);
         } else {
             let head = ResponseHead::new(Status::OK);
             script.connection.send_response(&mut script.transport, id(4 * round), &head, true).unwrap();
@@ -194,7 +195,7 @@ fn c4_requests_that_are_cancelled_at_once() {
             }
         }
         peer.send(OneRtt, &[raw(0x0a, &[4 * number, 1]), vec![7], raw(0x04, &[4 * number, 9, 1])].concat());
-        peer.connection().reset(id(4 * number), cancelled);
+        peer.connection().reset(id(4 * number), VarInt::from_u32(0x10c));
         peer.events.clear();
         assert!(peer.is_open(), "{:?}", peer.reason());
     }
@@ -222,7 +223,7 @@ fn c5_resets_that_the_peer_provokes() {
     let count = rounds(&mut Script::started(Server), |script, round| {
         script.feed_and_end(4 * round, &short);
         script.read_all(4 * round);
-        script.connection.reset(&mut script.transport, id(4 * round), VarInt::from_u32(0x10c));
+        script.connection.reset(&mut script.transport, id(4 * round), h3::Reason::Cancelled);
     });
     assert!(count <= limit, "{count}");
     // Requests after the farewell.

@@ -582,8 +582,8 @@ fn m17_declared_lengths_are_not_believed() {
     let mut script = Script::started(Server);
     let meter = Meter::start();
     script.feed(0, &[&[1], &longest[..]].concat());
-    let refused = script.connection.last_refused();
-    assert_eq!(refused, Some((id(0), h3::Violation::FieldSectionTooLarge)));
+    let refused = h3::Event::Refused { id: id(0), violation: h3::Violation::FieldSectionTooLarge };
+    assert_eq!(script.events(), [refused]);
     for _ in 0..1000 {
         script.feed(0, &[7; 1000]);
     }

@@ -8,6 +8,7 @@ use base::Side::{self, Client, Server};
 use base::{Direction, Reader, VarInt};
 use crypto::HeaderProtectionKey;
 use h3::{Body, Event};
+use http::exchange;
 use qpack::{DecoderStream, DecoderStreamError, DecompressionError, EncoderStream, EncoderStreamError};
 use quic::violation::TransportErrorCode;
 use quic::wire::frame::Frame;
@@ -458,8 +459,8 @@ fn p16_frame_headers_cut_at_every_byte() {
         let mut take = |script: &mut Script| {
             for event in script.events() {
                 match event {
-                    Event::Body { id } => body.extend(script.read_all(id.value()).0),
-                    Event::Failed { violation, .. } => panic!("{cut}: {violation}"),
+                    Event::Exchange(id, exchange::Event::Body) => body.extend(script.read_all(id.value()).0),
+                    Event::Exchange(_, exchange::Event::Failed(violation)) => panic!("{cut}: {violation}"),
                     _ => {}
                 }
             }
@@ -748,7 +749,16 @@ fn p21_reserved_and_unknown_types_of_http3() {
                 script.feed(0, &[frame(value, b""), headers(GET), frame(value, &[7; 100])].concat());
                 script.end(0);
                 let events = script.events();
-                assert!(matches!(events[..], [Event::Request { .. }, Event::Finished { .. }]), "{value}: {events:?}");
+                assert!(
+                    matches!(
+                        events[..],
+                        [
+                            Event::Exchange(_, exchange::Event::Request(_)),
+                            Event::Exchange(_, exchange::Event::Finished)
+                        ]
+                    ),
+                    "{value}: {events:?}"
+                );
             }
             assert!(script.violation().is_none(), "{value}");
         }
@@ -825,7 +835,8 @@ fn p24_offsets_about_2_to_the_31_and_2_to_the_32() {
     // A frame of HTTP/3, and a message of TLS, that say so.
     let mut script = Script::started(Server);
     script.feed(0, &[1, 0xc0, 0, 0, 0, 0x80, 0, 0, 0]);
-    assert_eq!(script.connection.last_refused().map(|refused| refused.1), Some(h3::Violation::FieldSectionTooLarge));
+    let refused = Event::Refused { id: id(0), violation: h3::Violation::FieldSectionTooLarge };
+    assert_eq!(script.events(), [refused]);
     assert_eq!(EncoderStream.on_bytes(&prefixed(0x40, 5, 1 << 32)), Err(EncoderStreamError::EntryTooLarge));
     assert_eq!(
         DecoderStream::default().on_bytes(&prefixed(0x00, 6, 1 << 32)),

@@ -5,6 +5,7 @@ use adversary::heap::Meter;
 use adversary::http::{Command, GET, POST, Script, frame, headers};
 use base::Side::{Client, Server};
 use h3::{Event, Limits, Violation};
+use http::exchange;
 use http::{Malformed, RequestHead};
 use qpack::{DecodeError, DecoderStream, DecoderStreamError, EncoderStream, EncoderStreamError};
 
@@ -27,16 +28,15 @@ fn q1_sections_are_measured_while_they_unfold() {
     let meter = Meter::start();
     script.feed(0, &many);
     assert!(meter.peak() < 256 << 10, "{}", meter.peak());
-    assert_eq!(script.connection.last_refused(), Some((id(0), Violation::FieldSectionTooLarge)));
     let answer = Command::Write(0, headers([(":status", "431")]));
     assert_eq!(script.transport.commands, [answer, Command::Finish(0), Command::StopSending(0, 0x100)]);
-    assert!(script.events().is_empty());
+    assert_eq!(script.events(), [Event::Refused { id: id(0), violation: Violation::FieldSectionTooLarge }]);
     // As trailers, with and without content before.
     for first in [headers(GET), [headers(POST), frame(0, b"x")].concat()] {
         let mut script = Script::started(Server);
         script.feed(0, &[first, many.clone()].concat());
         script.read_all(0);
-        let failed = Event::Failed { id: id(0), violation: Violation::FieldSectionTooLarge };
+        let failed = Event::Exchange(id(0), exchange::Event::Failed(Malformed::FieldsTooLarge));
         assert_eq!(script.events().last(), Some(&failed));
     }
     // As informational and as final response, and behind one that is fine.
@@ -46,7 +46,7 @@ fn q1_sections_are_measured_while_they_unfold() {
         let head = RequestHead::get("https://a.example/").unwrap();
         script.connection.send_request(&mut script.transport, &head, true).unwrap();
         script.feed(0, &[before, many.clone()].concat());
-        let failed = Event::Failed { id: id(0), violation: Violation::FieldSectionTooLarge };
+        let failed = Event::Exchange(id(0), exchange::Event::Failed(Malformed::FieldsTooLarge));
         assert_eq!(script.events().last(), Some(&failed));
     }
     // One string, Huffman-coded, of bytes with five bits each.
@@ -152,11 +152,11 @@ fn q9_names_with_high_bytes_are_malformed() {
             let mut script = Script::started(Server);
             script.feed(0, &headers(lines));
             let expected = Violation::Malformed(Malformed::FieldName);
-            assert_eq!(script.connection.last_refused(), Some((id(0), expected)), "{name:x?}");
+            assert_eq!(script.events(), [Event::Refused { id: id(0), violation: expected }], "{name:x?}");
             assert_eq!(expected.code(), h3::error_code::H3_MESSAGE_ERROR);
             let mut script = Script::started(Server);
             script.feed(0, &[headers(POST), headers([(name.clone(), b"v")])].concat());
-            let failed = Event::Failed { id: id(0), violation: expected };
+            let failed = Event::Exchange(id(0), exchange::Event::Failed(Malformed::FieldName));
             assert_eq!(script.events().last(), Some(&failed), "{name:x?} in trailers");
         }
     }

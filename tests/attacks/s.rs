@@ -6,6 +6,7 @@ use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Side::{Client, Server};
 use base::{Direction, Duration, VarInt};
 use h3::Event as HttpEvent;
+use http::exchange;
 use http::{ResponseHead, Status};
 use quic::endpoint::Held;
 use quic::stream::{ReadError, WriteError};
@@ -295,10 +296,10 @@ fn s13_no_event_after_the_end_of_a_stream() {
                     let _ = script.connection.send_response(&mut script.transport, id(0), &head, false);
                 }
                 4 => {
-                    script.connection.reset(&mut script.transport, id(0), VarInt::from_u32(0x10c));
+                    script.connection.reset(&mut script.transport, id(0), h3::Reason::Cancelled);
                     // The application is done with it.
                     events.extend(script.events());
-                    events.retain(|event: &HttpEvent| event.stream().is_none());
+                    events.retain(|event: &HttpEvent| !matches!(event, HttpEvent::Exchange(..)));
                 }
                 // The transport may say so more than once.
                 _ => (0..2).for_each(|_| script.connection.on_closed(VarInt::from_u32(0x100))),
@@ -306,12 +307,12 @@ fn s13_no_event_after_the_end_of_a_stream() {
             events.extend(script.events());
         }
         let ends = |event: &HttpEvent| {
-            use HttpEvent::{Closed, Failed, Finished, Reset};
-            matches!(event, Finished { .. } | Reset { .. } | Failed { .. } | Closed { .. })
+            use exchange::Event::{Failed, Finished, Reset};
+            matches!(event, HttpEvent::Exchange(_, Finished | Reset(_) | Failed(_)) | HttpEvent::Closed { .. })
         };
         let receives = |event: &HttpEvent| {
-            use HttpEvent::{Body, Request, Trailers};
-            matches!(event, Request { .. } | Body { .. } | Trailers { .. })
+            use exchange::Event::{Body, Request, Trailers};
+            matches!(event, HttpEvent::Exchange(_, Request(_) | Body | Trailers(_)))
         };
         if let Some(end) = events.iter().position(ends) {
             assert!(!events[end + 1..].iter().any(receives), "{order:?}: {events:?}");
@@ -326,7 +327,10 @@ fn s13_no_event_after_the_end_of_a_stream() {
     script.connection.send_response(&mut script.transport, id(0), &ResponseHead::new(Status::OK), true).unwrap();
     script.reset(0, 0x10c);
     script.connection.on_closed(VarInt::from_u32(0x100));
-    assert!(matches!(script.events()[..], [HttpEvent::Request { .. }, HttpEvent::Closed { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [HttpEvent::Exchange(_, exchange::Event::Request(_)), HttpEvent::Closed { .. }]
+    ));
 }
 
 fn permutations(items: &mut Vec<u8>, at: usize, out: &mut Vec<Vec<u8>>) {

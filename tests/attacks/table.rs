@@ -86,7 +86,7 @@ pub(crate) const ROWS: &[Row] = &[
         "s7",
         "a stream that ends while it is answered",
         "src/exchange/mailbox.rs",
-        &["tests/library.rs::a_handler_ends_when_its_client_gives_up"],
+        &["tests/library/handlers.rs::a_handler_ends_when_its_client_gives_up"],
     ),
     (
         "s8",

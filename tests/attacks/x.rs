@@ -4,6 +4,7 @@ use crate::support::id;
 use adversary::http::{Command, GET, POST, Script, frame, headers, with};
 use base::Side::{Client, Server};
 use h3::{Body, Event, Violation};
+use http::exchange;
 use http::{Malformed, RequestHead};
 
 /// A request of these lines is refused before the application hears of it, with H3_MESSAGE_ERROR on its stream.
@@ -11,10 +12,11 @@ use http::{Malformed, RequestHead};
 fn refused(lines: &[(&[u8], &[u8])]) -> Malformed {
     let mut script = Script::started(Server);
     script.feed_and_end(0, &headers(lines.iter().copied()));
-    let refused = script.connection.last_refused();
-    let Some((_, Violation::Malformed(malformed))) = refused else { panic!("{lines:?}: {refused:?}") };
     expect_message_error(&mut script);
-    assert!(script.events().is_empty());
+    let events = script.events();
+    let [Event::Refused { violation: Violation::Malformed(malformed), .. }] = events[..] else {
+        panic!("{lines:?}: {events:?}")
+    };
     malformed
 }
 
@@ -32,15 +34,15 @@ fn get<'a>(more: &[(&'a [u8], &'a [u8])]) -> Vec<(&'a [u8], &'a [u8])> {
 
 /// The same lines as the head of a response, to a client.
 #[track_caller]
-fn refused_in_response(more: &[(&[u8], &[u8])]) -> Violation {
+fn refused_in_response(more: &[(&[u8], &[u8])]) -> Malformed {
     let mut script = Script::started(Client);
     let head = RequestHead::get("https://a.example/").unwrap();
     script.connection.send_request(&mut script.transport, &head, true).unwrap();
     let lines: Vec<(&[u8], &[u8])> = [(&b":status"[..], &b"200"[..])].into_iter().chain(more.iter().copied()).collect();
     script.feed(0, &headers(lines));
     let events = script.events();
-    let Some(Event::Failed { violation, .. }) = events.last() else { panic!("{events:?}") };
-    *violation
+    let Some(Event::Exchange(_, exchange::Event::Failed(malformed))) = events.last() else { panic!("{events:?}") };
+    *malformed
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn x1_invalid_field_names() {
             _ => [Malformed::FieldName, Malformed::UppercaseName].contains(&malformed),
         };
         assert!(expected, "{name:x?}: {malformed:?}");
-        assert!(matches!(refused_in_response(&[(name, b"v")]), Violation::Malformed(_)), "{name:x?}");
+        refused_in_response(&[(name, b"v")]);
     }
 }
 
@@ -72,7 +74,7 @@ fn x2_control_bytes_in_values() {
     for byte in (0..0x20u8).filter(|byte| *byte != b'\t').chain([0x7f]) {
         for value in [vec![byte], vec![b'a', byte], vec![byte, b'a'], vec![b'a', byte, b'b']] {
             assert_eq!(refused(&get(&[(b"x", &value)])), Malformed::FieldValue, "{value:x?}");
-            let expected = Violation::Malformed(Malformed::FieldValue);
+            let expected = Malformed::FieldValue;
             assert_eq!(refused_in_response(&[(b"x", &value)]), expected);
             for place in 0..GET.len() {
                 let mut lines = get(&[]);
@@ -81,7 +83,7 @@ fn x2_control_bytes_in_values() {
             }
             let mut script = Script::started(Server);
             script.feed(0, &[headers(POST), headers([(&b"x"[..], &value[..])])].concat());
-            assert_eq!(script.events().last(), Some(&Event::Failed { id: id(0), violation: expected }));
+            assert_eq!(script.events().last(), Some(&Event::Exchange(id(0), exchange::Event::Failed(expected))));
         }
     }
     // CR and LF as they would split a message of HTTP/1.1.
@@ -96,7 +98,7 @@ fn x2_control_bytes_in_values() {
 #[test]
 fn x3_content_length_on_every_way_to_end() {
     let head = with(&POST, &[("content-length", "5")]);
-    let too_short = Violation::Malformed(Malformed::BodyTooShort);
+    let too_short = Malformed::BodyTooShort;
     // The end with the head, alone after it, after an empty frame, after four bytes, after trailers.
     let trailers = headers([("x", "y")]);
     for body in [Vec::new(), frame(0, b""), frame(0, b"1234"), [frame(0, b"1234"), trailers].concat()] {
@@ -112,8 +114,11 @@ fn x3_content_length_on_every_way_to_end() {
             let (read, rest) = script.read_all(0);
             assert!(read.len() <= 4 && !matches!(rest, Body::End), "{rest:?}");
             let events = script.events();
-            assert_eq!(events.last(), Some(&Event::Failed { id: id(0), violation: too_short }), "{body:?}");
-            assert!(!events.iter().any(|event| matches!(event, Event::Finished { .. } | Event::Trailers { .. })));
+            assert_eq!(events.last(), Some(&Event::Exchange(id(0), exchange::Event::Failed(too_short))), "{body:?}");
+            assert!(!events.iter().any(|event| matches!(
+                event,
+                Event::Exchange(_, exchange::Event::Finished | exchange::Event::Trailers(_))
+            )));
             expect_message_error(&mut script);
         }
     }
@@ -123,14 +128,14 @@ fn x3_content_length_on_every_way_to_end() {
         script.feed(0, &[&head[..], &body].concat());
         let (read, _) = script.read_all(0);
         assert!(read.len() <= 5);
-        let violation = Violation::Malformed(Malformed::BodyTooLong);
-        assert_eq!(script.events().last(), Some(&Event::Failed { id: id(0), violation }));
+        let violation = Malformed::BodyTooLong;
+        assert_eq!(script.events().last(), Some(&Event::Exchange(id(0), exchange::Event::Failed(violation))));
     }
     // Exactly.
     let mut script = Script::started(Server);
     script.feed_and_end(0, &[&head[..], &frame(0, b"12"), &frame(0, b"345")].concat());
     assert_eq!(script.read_all(0), (b"12345".to_vec(), Body::End));
-    assert!(script.events().iter().any(|event| matches!(event, Event::Finished { .. })));
+    assert!(script.events().iter().any(|event| matches!(event, Event::Exchange(_, exchange::Event::Finished))));
 }
 
 #[test]
@@ -171,7 +176,10 @@ fn x5_authority_and_host_agree() {
     // The same, in both: fine.
     let mut script = Script::started(Server);
     script.feed_and_end(0, &headers(get(&[(b"host", b"a.example")])));
-    assert!(matches!(script.events()[..], [Event::Request { .. }, Event::Finished { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Request(_)), Event::Exchange(_, exchange::Event::Finished)]
+    ));
 }
 
 #[test]
@@ -180,20 +188,23 @@ fn x6_fields_of_http1_connections() {
     for name in names {
         for value in [&b"close"[..], b"", b"chunked", b"x"] {
             assert_eq!(refused(&get(&[(name, value)])), Malformed::ConnectionSpecificField);
-            let expected = Violation::Malformed(Malformed::ConnectionSpecificField);
+            let expected = Malformed::ConnectionSpecificField;
             assert_eq!(refused_in_response(&[(name, value)]), expected);
             let mut script = Script::started(Server);
             script.feed(0, &[headers(POST), headers([(name, value)])].concat());
-            assert_eq!(script.events().last(), Some(&Event::Failed { id: id(0), violation: expected }));
+            assert_eq!(script.events().last(), Some(&Event::Exchange(id(0), exchange::Event::Failed(expected))));
         }
     }
     for value in [&b"gzip"[..], b"", b"trailers, gzip", b"Trailers,"] {
         assert_eq!(refused(&get(&[(b"te", value)])), Malformed::Te, "{value:?}");
     }
-    assert_eq!(refused_in_response(&[(b"te", b"trailers")]), Violation::Malformed(Malformed::Te));
+    assert_eq!(refused_in_response(&[(b"te", b"trailers")]), Malformed::Te);
     let mut script = Script::started(Server);
     script.feed_and_end(0, &with(&GET, &[("te", "trailers")]));
-    assert!(matches!(script.events()[..], [Event::Request { .. }, Event::Finished { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Request(_)), Event::Exchange(_, exchange::Event::Finished)]
+    ));
 }
 
 #[test]
@@ -215,12 +226,12 @@ fn x7_content_length_is_one_decimal_number() {
     ] {
         let malformed = refused(&get(&[(b"content-length", value)]));
         assert!([Malformed::ContentLength, Malformed::FieldValue].contains(&malformed), "{value:?}: {malformed:?}");
-        assert!(matches!(refused_in_response(&[(b"content-length", value)]), Violation::Malformed(_)));
+        refused_in_response(&[(b"content-length", value)]);
     }
     for second in [&b"5"[..], b"6"] {
         let lines: [(&[u8], &[u8]); 2] = [(b"content-length", b"5"), (b"content-length", second)];
         assert_eq!(refused(&get(&lines)), Malformed::DuplicateContentLength);
-        assert_eq!(refused_in_response(&lines), Violation::Malformed(Malformed::DuplicateContentLength));
+        assert_eq!(refused_in_response(&lines), Malformed::DuplicateContentLength);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server and a client that trusts it, on one executor and a port of the system's choice; and identities of any kind.
 #![allow(dead_code)] // each of the tests uses a part
 
-use posthaste::{Client, Handle, Identity, Reply, Request, Roots, Server};
+use posthaste::{Client, Handle, Identity, Outcome, Reply, Request, Roots, Server};
 use std::future::Future;
 
 /// Runs `test` with a client and the URL of a server that answers with `handler`.
@@ -10,7 +10,7 @@ pub(crate) fn with_server<H, T>(
     test: impl AsyncFnOnce(Client, String, Handle) -> T,
 ) -> T
 where
-    H: Future + 'static,
+    H: Future<Output: Outcome> + 'static,
 {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[]).unwrap();

@@ -114,8 +114,8 @@ impl Play {
             15 => {
                 let _ = connection.finish(transport, id);
             }
-            16 => connection.reset(transport, id, code),
-            17 => connection.stop_sending(transport, id, code),
+            16 => connection.reset(transport, id, h3::error_code::reason(code)),
+            17 => connection.stop_sending(transport, id, h3::error_code::reason(code)),
             18 => match connection.read_body(transport, id, usize::from(choice)) {
                 Body::Data(bytes) => assert!(!bytes.is_empty() && bytes.len() <= usize::from(choice).max(1)),
                 Body::Blocked | Body::End | Body::Gone => {}

@@ -5,6 +5,7 @@ use adversary::http::{Command, Recorder};
 use base::{Side, StreamId, VarInt};
 use h3::{Body, Config, Connection, Event};
 use http::RequestHead;
+use http::exchange;
 use std::collections::BTreeMap;
 
 /// One arrival: on which stream, what, and whether the stream ends with it.
@@ -39,7 +40,7 @@ fn run(data: &[u8], side: Side, streams: &[u64; 8]) {
         let body = |outcome: &Outcome| outcome.1.get(id).cloned().unwrap_or_default();
         let (whole_body, dripped_body) = (body(&whole), body(&dripped));
         let fails = |event: &Event| match event {
-            Event::Failed { id: failed, .. } => failed.value() == *id,
+            Event::Exchange(failed, exchange::Event::Failed(_)) => failed.value() == *id,
             event => matches!(event, Event::Closed { .. }),
         };
         let failed = whole.0.iter().any(fails);
@@ -91,7 +92,7 @@ fn play(side: Side, arrivals: &[Arrival<'_>], one_by_one: bool) -> Outcome {
 fn drain(connection: &mut Connection, transport: &mut Recorder, outcome: &mut Outcome) {
     while let Some(event) = connection.poll_event() {
         assert!(!matches!(outcome.0.last(), Some(Event::Closed { .. })), "nothing happens after the close");
-        let Event::Body { id } = event else {
+        let Event::Exchange(id, exchange::Event::Body) = event else {
             outcome.0.push(event);
             continue;
         };

@@ -4,6 +4,7 @@ use super::script::*;
 use crate::{Body, Config, Connection, Event, SendError, Violation};
 use alloc::vec::Vec;
 use base::{Bytes, Direction};
+use http::exchange::{self, Reason};
 use http::{Malformed, Method, RequestHead};
 use qpack::DecompressionError;
 
@@ -52,10 +53,18 @@ fn informational_and_final_responses() {
         let events = script.events();
         assert!(matches!(
             events[..],
-            [Event::Informational { .. }, Event::Informational { .. }, Event::Response { .. }, Event::Body { .. }]
+            [
+                Event::Exchange(_, exchange::Event::Informational(_)),
+                Event::Exchange(_, exchange::Event::Informational(_)),
+                Event::Exchange(_, exchange::Event::Response(_)),
+                Event::Exchange(_, exchange::Event::Body)
+            ]
         ));
         assert_eq!(script.read_all(0), (b"hello".to_vec(), Body::End));
-        assert!(matches!(script.events()[..], [Event::Trailers { .. }, Event::Finished { .. }]));
+        assert!(matches!(
+            script.events()[..],
+            [Event::Exchange(_, exchange::Event::Trailers(_)), Event::Exchange(_, exchange::Event::Finished)]
+        ));
         script.expect(&[]);
         assert!(script.connection.streams.is_empty());
         assert_eq!(script.read_all(0).1, Body::Gone);
@@ -77,8 +86,8 @@ fn malformed_responses() {
         (headers(&[status, ("connection", "x")]), Violation::Malformed(Malformed::ConnectionSpecificField)),
         (headers(&[status, ("content-length", "1,2")]), Violation::Malformed(Malformed::ContentLength)),
         // A stream that ends with nothing, or with an informational response only.
-        (alloc::vec![], Violation::ResponseMissing),
-        (headers(&[(":status", "100")]), Violation::ResponseMissing),
+        (alloc::vec![], Violation::Malformed(Malformed::HeadMissing)),
+        (headers(&[(":status", "100")]), Violation::Malformed(Malformed::HeadMissing)),
         (headers(&[status, ("content-length", "5")]), Violation::Malformed(Malformed::BodyTooShort)),
     ] {
         let mut script = asked();
@@ -96,11 +105,14 @@ fn content_where_none_may_be() {
     let mut script = asked_with(&head);
     script.feed_and_end(0, &response);
     script.read_all(0);
-    let failed = Event::Failed { id: id(0), violation: Violation::Malformed(Malformed::BodyTooLong) };
+    let failed = Event::Exchange(id(0), exchange::Event::Failed(Malformed::BodyTooLong));
     assert_eq!(script.events(), [failed]);
     let mut script = asked_with(&head);
     script.feed_and_end(0, &with(&[(":status", "200")], &[("content-length", "5")]));
-    assert!(matches!(script.events()[..], [Event::Response { .. }, Event::Finished { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Response(_)), Event::Exchange(_, exchange::Event::Finished)]
+    ));
     for status in ["204", "304"] {
         let mut script = asked();
         script.feed_and_end(0, &[headers(&[(":status", status)]), frame(0, b"x")].concat());
@@ -176,9 +188,16 @@ fn a_response_survives_that_the_server_reads_no_more() {
     script.expect(&[Reset(0, 0x100)]);
     let mut more = Bytes::from_static(b"x");
     let sent = script.connection.send_body(&mut script.transport, id(0), &mut more);
-    assert_eq!(sent, Err(SendError::NoStream));
+    assert_eq!(sent, Err(SendError::Ended));
     script.feed_and_end(0, &[headers(&[(":status", "413")]), frame(0, b"no")].concat());
-    assert!(matches!(script.events()[..], [Event::Stopped { .. }, Event::Response { .. }, Event::Body { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [
+            Event::Exchange(_, exchange::Event::Stopped(_)),
+            Event::Exchange(_, exchange::Event::Response(_)),
+            Event::Exchange(_, exchange::Event::Body)
+        ]
+    ));
     assert_eq!(script.read_all(0), (b"no".to_vec(), Body::End));
 }
 
@@ -191,7 +210,7 @@ fn a_reset_response_ends_the_exchange() {
     script.feed(0, &[headers(&[(":status", "200")]), frame(0, b"part")].concat());
     script.reset(0, 0x10b);
     script.expect(&[Reset(0, 0x10c)]);
-    assert_eq!(script.events().last(), Some(&Event::Reset { id: id(0), code: code(0x10b) }));
+    assert_eq!(script.events().last(), Some(&Event::Exchange(id(0), exchange::Event::Reset(Reason::Rejected))));
     assert!(script.connection.streams.is_empty());
     // Whoever reads only now must not take the part for the whole.
     assert_eq!(script.read_all(0), (Vec::new(), Body::Gone));
@@ -207,7 +226,7 @@ fn the_end_is_told_with_the_last_content_to_those_who_look() {
         let part = script.connection.read_body(&mut script.transport, id(0), max);
         assert_eq!(part, Body::Data(Bytes::copy_from_slice(expected)));
         script.connection.look_for_end(&mut script.transport, id(0));
-        let events: &[Event] = if is_last { &[Event::Finished { id: id(0) }] } else { &[] };
+        let events: &[Event] = if is_last { &[Event::Exchange(id(0), exchange::Event::Finished)] } else { &[] };
         assert_eq!(script.events(), events);
     }
     assert!(script.connection.streams.is_empty());
@@ -216,7 +235,10 @@ fn the_end_is_told_with_the_last_content_to_those_who_look() {
     script.connection.look_for_end(&mut script.transport, id(0));
     assert_eq!(script.events(), []);
     script.feed(0, &response);
-    assert!(matches!(script.events()[..], [Event::Response { .. }, Event::Body { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Response(_)), Event::Exchange(_, exchange::Event::Body)]
+    ));
 }
 
 #[test]
@@ -234,7 +256,7 @@ fn a_client_can_change_its_mind() {
     let mut script = asked();
     script.feed(0, &[headers(&[(":status", "200")]), frame(0, b"part")].concat());
     // Only servers reject.
-    script.connection.reset(&mut script.transport, id(0), code(0x10b));
+    script.connection.reset(&mut script.transport, id(0), Reason::Rejected);
     script.expect(&[StopSending(0, 0x10c)]);
     script.feed(0, b"x");
     script.end(0);

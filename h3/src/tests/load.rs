@@ -2,6 +2,7 @@
 
 use super::script::*;
 use crate::{Body, Config, Connection, Event, Limits, Violation};
+use http::exchange::{self, Reason};
 use http::{ResponseHead, Status};
 
 /// Feeds until the connection closes, and says how often.
@@ -22,8 +23,8 @@ fn rounds(script: &mut Script, max: u64, mut round: impl FnMut(&mut Script, u64)
 fn expect_answer_431(script: &mut Script, stream: u64) {
     let answer = headers(&[(":status", "431")]);
     script.expect(&[Write(stream, answer), Finish(stream), StopSending(stream, 0x100)]);
-    assert_eq!(script.connection.last_refused(), Some((id(stream), Violation::FieldSectionTooLarge)));
-    assert_eq!(script.events(), []);
+    let refused = Event::Refused { id: id(stream), violation: Violation::FieldSectionTooLarge };
+    assert_eq!(script.events(), [refused]);
     assert!(script.connection.streams.is_empty());
     assert_eq!((script.connection.shared.in_hand, script.connection.shared.header_buffered), (0, 0));
 }
@@ -101,7 +102,7 @@ fn rapid_reset_against_an_application_that_gives_up_at_once() {
     let count = rounds(&mut script, 1_000_000, |script, round| {
         script.feed(4 * round, &get);
         script.reset(4 * round, 0x10c);
-        script.connection.reset(&mut script.transport, id(4 * round), code(0x10c));
+        script.connection.reset(&mut script.transport, id(4 * round), Reason::Cancelled);
         assert!(script.connection.streams.is_empty());
     });
     assert!(count <= 1000);
@@ -121,7 +122,7 @@ fn stop_sending_of_every_response() {
     let count = rounds(&mut script, 1_000_000, |script, round| {
         script.feed_and_end(4 * round, &get);
         script.stop(4 * round, 0x10c);
-        script.connection.reset(&mut script.transport, id(4 * round), code(0x10c));
+        script.connection.reset(&mut script.transport, id(4 * round), Reason::Cancelled);
     });
     assert!(count <= 1000);
 }
@@ -134,7 +135,7 @@ fn honest_cancellations_are_forgiven() {
         if round % 3 == 0 {
             script.reset(4 * round, 0x10c);
             script.stop(4 * round, 0x10c);
-            script.connection.reset(&mut script.transport, id(4 * round), code(0x10c));
+            script.connection.reset(&mut script.transport, id(4 * round), Reason::Cancelled);
         } else {
             let head = ResponseHead::new(Status::OK);
             script.connection.send_response(&mut script.transport, id(4 * round), &head, true).unwrap();
@@ -154,7 +155,10 @@ fn requests_beyond_what_is_taken_at_once_are_rejected() {
     script.expect_refused(8, Violation::RequestsInHand);
     script.connection.send_response(&mut script.transport, id(0), &ResponseHead::new(Status::OK), true).unwrap();
     script.feed_and_end(12, &headers(&GET));
-    assert!(matches!(script.events()[..], [Event::Request { .. }, Event::Finished { .. }]));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Request(_)), Event::Exchange(_, exchange::Event::Finished)]
+    ));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::{Body, Config, Connection, Event};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::Bytes;
+use http::exchange;
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 
 /// Carries what one end wrote to the other, `size` bytes at a time.
@@ -34,14 +35,14 @@ impl Echo {
     fn run(&mut self, script: &mut Script) {
         while let Some(event) = script.connection.poll_event() {
             match event {
-                Event::Request { id, .. } => {
+                Event::Exchange(id, exchange::Event::Request(_)) => {
                     self.bodies.insert(id.value(), Vec::new());
                 }
-                Event::Body { id } => {
+                Event::Exchange(id, exchange::Event::Body) => {
                     let piece = script.read_all(id.value()).0;
                     self.bodies.entry(id.value()).or_default().extend(piece);
                 }
-                Event::Finished { id } => {
+                Event::Exchange(id, exchange::Event::Finished) => {
                     let body = self.bodies.remove(&id.value()).unwrap();
                     let mut trailers = Fields::new();
                     trailers.push("x-bytes", alloc::format!("{}", body.len())).unwrap();
@@ -84,14 +85,16 @@ fn many_exchanges_at_once_in_pieces_of_any_size() {
         let mut trailers = Vec::new();
         while let Some(event) = client.connection.poll_event() {
             match event {
-                Event::Body { id } => {
+                Event::Exchange(id, exchange::Event::Body) => {
                     let index = (id.value() / 4) as u8;
                     let (body, rest) = client.read_all(id.value());
                     assert_eq!((body, rest), (alloc::vec![index; usize::from(index) * 100], Body::End));
                 }
-                Event::Trailers { fields, .. } => trailers.push(fields.first_text("x-bytes").unwrap().len()),
-                Event::Finished { .. } => finished += 1,
-                Event::Settings(_) | Event::Response { .. } => {}
+                Event::Exchange(_, exchange::Event::Trailers(fields)) => {
+                    trailers.push(fields.first_text("x-bytes").unwrap().len());
+                }
+                Event::Exchange(_, exchange::Event::Finished) => finished += 1,
+                Event::Settings(_) | Event::Exchange(_, exchange::Event::Response(_)) => {}
                 other => panic!("{other:?}"),
             }
         }

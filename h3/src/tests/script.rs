@@ -7,6 +7,7 @@ use crate::violation::{Scope, Violation};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Side, StreamId, VarInt};
+use http::exchange;
 
 /// What a connection asked of its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,8 +258,13 @@ impl Script {
     #[track_caller]
     pub(super) fn expect_failed(&mut self, stream: u64, violation: Violation) -> Vec<Event> {
         self.expect_given_up(stream, violation);
+        let malformed = violation.malformed().expect("a message is malformed");
         let mut events = self.events();
-        assert_eq!(events.pop(), Some(Event::Failed { id: id(stream), violation }), "after {events:?}");
+        assert_eq!(
+            events.pop(),
+            Some(Event::Exchange(id(stream), exchange::Event::Failed(malformed))),
+            "after {events:?}"
+        );
         events
     }
 
@@ -266,9 +272,9 @@ impl Script {
     #[track_caller]
     pub(super) fn expect_refused(&mut self, stream: u64, violation: Violation) {
         self.expect_given_up(stream, violation);
-        assert_eq!(self.connection.last_refused(), Some((id(stream), violation)));
         let events = self.events();
-        assert!(events.iter().all(|event| event.stream() != Some(id(stream))), "{events:?}");
+        let about: Vec<&Event> = events.iter().filter(|event| is_about(event, id(stream))).collect();
+        assert_eq!(about, [&Event::Refused { id: id(stream), violation }], "{events:?}");
     }
 
     /// Reads content until there is no more for now.
@@ -281,6 +287,10 @@ impl Script {
             }
         }
     }
+}
+
+fn is_about(event: &Event, stream: StreamId) -> bool {
+    matches!(event, Event::Exchange(id, _) | Event::Refused { id, .. } if *id == stream)
 }
 
 /// A frame.

@@ -4,6 +4,7 @@ use super::script::*;
 use crate::{Body, Config, Connection, Event, SendError, Violation};
 use alloc::vec::Vec;
 use base::Bytes;
+use http::exchange::{self, Reason};
 use http::{Fields, Malformed, Method, ResponseHead, Status};
 use qpack::DecompressionError;
 
@@ -44,7 +45,11 @@ fn a_request_and_its_response() {
     let mut script = Script::server();
     script.feed_and_end(0, &headers(&GET));
     let events = script.events();
-    let [Event::Request { head, .. }, Event::Finished { .. }] = &events[..] else { panic!("{events:?}") };
+    let [Event::Exchange(_, exchange::Event::Request(head)), Event::Exchange(_, exchange::Event::Finished)] =
+        &events[..]
+    else {
+        panic!("{events:?}")
+    };
     assert_eq!((head.method.clone(), head.path()), (Method::Get, "/"));
     script.connection.send_response(&mut script.transport, id(0), &ok(), false).unwrap();
     let mut body = Bytes::from_static(b"hello");
@@ -54,7 +59,7 @@ fn a_request_and_its_response() {
     let expected = [headers(&[(":status", "200")]), frame(0, b"hello")].concat();
     script.expect(&[Write(0, expected), Finish(0)]);
     assert!(script.connection.streams.is_empty());
-    assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::NoStream));
+    assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::Ended));
 }
 
 #[test]
@@ -77,7 +82,7 @@ fn one_byte_at_a_time_is_the_same_as_whole() {
         feed(&mut script);
         script.end(0);
         while let Some(event) = script.connection.poll_event() {
-            if let Event::Body { .. } = event {
+            if let Event::Exchange(_, exchange::Event::Body) = event {
                 body.extend(script.read_all(0).0);
             } else {
                 events.push(event);
@@ -88,7 +93,14 @@ fn one_byte_at_a_time_is_the_same_as_whole() {
     };
     let whole = run(&|script| script.feed(0, &request));
     assert_eq!(whole.0, b"abcdefg");
-    assert!(matches!(whole.1[..], [Event::Request { .. }, Event::Trailers { .. }, Event::Finished { .. }]));
+    assert!(matches!(
+        whole.1[..],
+        [
+            Event::Exchange(_, exchange::Event::Request(_)),
+            Event::Exchange(_, exchange::Event::Trailers(_)),
+            Event::Exchange(_, exchange::Event::Finished)
+        ]
+    ));
     assert_eq!(run(&|script| script.drip(0, &request)), whole);
     for split in 1..request.len() {
         let halves = run(&|script| {
@@ -110,7 +122,7 @@ fn a_request_cut_anywhere_ends_in_an_error() {
         let commands = core::mem::take(&mut script.transport.commands);
         let is_error = matches!(commands[..], [Close(0x106)] | [Reset(0, 0x10d | 0x10e), StopSending(..)]);
         assert!(is_error, "{end}: {commands:x?}");
-        assert!(!script.events().iter().any(|event| matches!(event, Event::Finished { .. })));
+        assert!(!script.events().iter().any(|event| matches!(event, Event::Exchange(_, exchange::Event::Finished))));
     }
 }
 
@@ -141,11 +153,17 @@ fn a_body_stays_with_the_peer_until_it_is_read() {
     }
     assert_eq!(script.transport.credit[&0], before, "nothing more is taken than was read to find the frame");
     let events = script.events();
-    assert!(matches!(events[..], [Event::Request { .. }, Event::Body { .. }]), "told once: {events:?}");
+    assert!(
+        matches!(
+            events[..],
+            [Event::Exchange(_, exchange::Event::Request(_)), Event::Exchange(_, exchange::Event::Body)]
+        ),
+        "told once: {events:?}"
+    );
     let (body, rest) = script.read_all(0);
     assert_eq!((body.len(), rest), (51_000, Body::Blocked));
     script.feed(0, &[7; 1000]);
-    assert_eq!(script.events(), [Event::Body { id: id(0) }], "told again");
+    assert_eq!(script.events(), [Event::Exchange(id(0), exchange::Event::Body)], "told again");
 }
 
 #[test]
@@ -259,7 +277,7 @@ fn a_response_that_waits_for_the_transport_goes_when_nobody_wants_it() {
     script.stop(0, 0x10c);
     assert!(script.connection.streams.is_empty());
     assert_eq!(script.connection.shared.in_hand, 0);
-    assert!(!script.events().iter().any(|event| matches!(event, Event::Stopped { .. })));
+    assert!(!script.events().iter().any(|event| matches!(event, Event::Exchange(_, exchange::Event::Stopped(_)))));
 }
 
 #[test]
@@ -317,7 +335,9 @@ fn extended_connect_only_where_announced() {
     refused(&headers(&lines), Violation::Malformed(Malformed::Protocol));
     let mut script = Script::started(Connection::server(Config { extended_connect: true, ..Config::default() }));
     script.feed(0, &headers(&lines));
-    assert!(matches!(&script.events()[..], [Event::Request { head, .. }] if head.protocol.is_some()));
+    assert!(
+        matches!(&script.events()[..], [Event::Exchange(_, exchange::Event::Request(head))] if head.protocol.is_some())
+    );
 }
 
 #[test]
@@ -351,7 +371,7 @@ fn a_server_that_wants_no_content_says_so_only_when_some_comes() {
         let mut script = Script::server();
         script.feed(0, &headers(&GET));
         script.events();
-        script.connection.stop_sending(&mut script.transport, id(0), code(0x100));
+        script.connection.stop_sending(&mut script.transport, id(0), Reason::NotNeeded);
         script.expect(&[]);
         if comes {
             script.feed(0, &frame(0, b"abc"));
@@ -444,7 +464,7 @@ fn back_pressure_leaves_what_does_not_fit() {
         script.transport.room.insert(0, 50_000);
         script.connection.on_stream_writable(&mut script.transport, id(0));
         for event in script.events() {
-            assert_eq!(event, Event::Writable { id: id(0) });
+            assert_eq!(event, Event::Exchange(id(0), exchange::Event::Writable));
             script.connection.send_body(&mut script.transport, id(0), &mut body).unwrap();
         }
     }
@@ -481,11 +501,17 @@ fn cancelled_requests() {
     script.stop(0, 0x10c);
     script.expect(&[Reset(0, 0x10c)]);
     let events = script.events();
-    assert!(matches!(events[1..], [Event::Reset { .. }, Event::Stopped { .. }]), "{events:?}");
+    assert!(
+        matches!(
+            events[1..],
+            [Event::Exchange(_, exchange::Event::Reset(_)), Event::Exchange(_, exchange::Event::Stopped(_))]
+        ),
+        "{events:?}"
+    );
     assert_eq!(script.connection.shared.in_hand, 1);
     let response = script.connection.send_response(&mut script.transport, id(0), &ok(), true);
-    assert_eq!(response, Err(SendError::Stopped(code(0x10c))));
-    script.connection.reset(&mut script.transport, id(0), code(0x10c));
+    assert_eq!(response, Err(SendError::Stopped(Reason::Cancelled)));
+    script.connection.reset(&mut script.transport, id(0), Reason::Cancelled);
     assert_eq!(script.connection.shared.in_hand, 0);
 }
 
@@ -512,13 +538,13 @@ fn no_event_after_the_end_in_any_order() {
                 2 => script.stop(0, 0x10c),
                 3 => drop(script.connection.send_response(&mut script.transport, id(0), &ok(), false)),
                 4 => {
-                    script.connection.reset(&mut script.transport, id(0), code(0x10c));
+                    script.connection.reset(&mut script.transport, id(0), Reason::Cancelled);
                     is_gone = script.connection.streams.is_empty() && order[0] == 0;
                 }
                 _ => script.connection.on_closed(code(0x100)),
             }
             if is_gone {
-                assert!(script.events().iter().all(|event| event.stream().is_none()), "{order:?}");
+                assert!(script.events().iter().all(|event| !matches!(event, Event::Exchange(..))), "{order:?}");
             }
         }
         let events = script.events();

@@ -2,6 +2,7 @@
 
 use super::script::*;
 use crate::{Event, SendError};
+use http::exchange::{self, Reason};
 use http::{RequestHead, ResponseHead, Status};
 
 #[test]
@@ -49,7 +50,7 @@ fn a_client_learns_what_was_not_processed() {
     assert_eq!(script.events(), [Event::GoAway { id: (1 << 62) - 4 }]);
     assert_eq!(script.connection.send_request(&mut script.transport, &get, true), Err(SendError::GoingAway));
     script.feed(3, &frame(7, &[4]));
-    let rejected = |stream| Event::Reset { id: id(stream), code: code(0x10b) };
+    let rejected = |stream| Event::Exchange(id(stream), exchange::Event::Reset(Reason::Rejected));
     assert_eq!(script.events(), [Event::GoAway { id: 4 }, rejected(4), rejected(8)]);
     script.expect(&[Reset(4, 0x10c), StopSending(4, 0x10c), Reset(8, 0x10c), StopSending(8, 0x10c)]);
     assert!(!script.connection.is_drained());

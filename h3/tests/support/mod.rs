@@ -7,6 +7,7 @@
 use base::{Bytes, Datagram, Duration, FourTuple, Instant, Machine, StreamId, Transmit};
 use h3::over_quic::OverQuic;
 use h3::{Body, Config, Endpoint, EndpointEvent, Event, SendError};
+use http::exchange;
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 use quic::{CloseReason, ConnectionHandle};
 use sim::oracle::fill_pattern;
@@ -216,21 +217,21 @@ impl Host {
     fn on_event(&mut self, handle: ConnectionHandle, event: Event) {
         let is_strict = self.is_strict(handle);
         match event {
-            Event::Request { id, head } => self.answer(handle, id, &head),
-            Event::Informational { id, head } => {
+            Event::Exchange(id, exchange::Event::Request(head)) => self.answer(handle, id, &head),
+            Event::Exchange(id, exchange::Event::Informational(head)) => {
                 assert!(!is_strict || head.fields.first_text("x-early") == Some("1"));
                 self.change((handle, id), |exchange| exchange.informational = true);
             }
-            Event::Response { id, head } => {
+            Event::Exchange(id, exchange::Event::Response(head)) => {
                 self.change((handle, id), |exchange| exchange.status = Some(head.status));
             }
-            Event::Body { .. } if self.is_lazy => {}
-            Event::Body { id } => self.read((handle, id)),
-            Event::Trailers { id, fields } => {
+            Event::Exchange(_, exchange::Event::Body) if self.is_lazy => {}
+            Event::Exchange(id, exchange::Event::Body) => self.read((handle, id)),
+            Event::Exchange(id, exchange::Event::Trailers(fields)) => {
                 assert!(!is_strict || fields.first_text("x-end") == Some("yes"));
                 self.change((handle, id), |exchange| exchange.trailers = true);
             }
-            Event::Finished { id } => {
+            Event::Exchange(id, exchange::Event::Finished) => {
                 self.change((handle, id), |exchange| {
                     if exchange.is_strict {
                         exchange.checker.on_end();
@@ -240,12 +241,12 @@ impl Host {
                 self.write((handle, id));
                 self.complete((handle, id));
             }
-            Event::Writable { id } => self.write((handle, id)),
+            Event::Exchange(id, exchange::Event::Writable) => self.write((handle, id)),
             Event::GoAway { .. } => self.going_away = true,
             Event::RequestsAvailable | Event::Settings(_) | Event::Closed { .. } => {}
             other => {
                 assert!(!is_strict, "unexpected: {other:?}");
-                if let Some(id) = other.stream() {
+                if let Event::Exchange(id, _) = other {
                     self.give_up((handle, id));
                 }
             }
@@ -264,8 +265,8 @@ impl Host {
     fn give_up(&mut self, place: Place) {
         self.exchanges.remove(&place);
         self.with(place.0, |http, transport| {
-            http.reset(transport, place.1, h3::error_code::H3_REQUEST_CANCELLED);
-            http.stop_sending(transport, place.1, h3::error_code::H3_REQUEST_CANCELLED);
+            http.reset(transport, place.1, h3::Reason::Cancelled);
+            http.stop_sending(transport, place.1, h3::Reason::Cancelled);
         });
     }
 

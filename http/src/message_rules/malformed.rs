@@ -52,6 +52,7 @@ malformed! {
     SwitchingProtocols, "RFC 9114 4.5", "status 101, which only HTTP/1.1 has";
     ContentLength, "RFC 9110 8.6", "Content-Length is not one decimal number";
     DuplicateContentLength, "RFC 9110 8.6", "more than one Content-Length";
+    HeadMissing, "RFC 9114 4.1", "a message that ended before its head was there";
     BodyTooLong, "RFC 9114 4.1.2", "more content than Content-Length says, or than the message may have";
     BodyTooShort, "RFC 9114 4.1.2", "less content than Content-Length says";
 }

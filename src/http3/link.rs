@@ -1,17 +1,18 @@
-//! An HTTP/3 endpoint on its sockets, shared by the tasks of one thread: it brings each event to the mailbox of the stream
-//! it is about, and lends the machine to whoever has something to do.
+//! An HTTP/3 endpoint on its sockets, shared by the tasks of one thread: it brings each event to the exchange it is about,
+//! and lends the machine to whoever has something to do.
 //!
 //! Rule: the machine is borrowed for the time of one call and never across a wait; nobody is called back while it is
 //! borrowed, except to be given a new request.
 
-use crate::codes;
 use crate::error::Error;
-use crate::exchange::mailbox::{Ending, Mailbox};
-use base::{Duration, StreamId, StreamMap, VarInt};
+use crate::exchange::calls::Events;
+use crate::server::event::{OnEvent, ServerEvent};
+use base::{Duration, StreamId, StreamMap};
 use h3::Event;
+use h3::error_code;
 use h3::machine::{Endpoint, EndpointEvent};
 use h3::over_quic::OverQuic;
-use http::RequestHead;
+use http::{RequestHead, exchange};
 use quic::{CloseReason, ConnectionHandle};
 use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -21,19 +22,19 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// Given each new request: its stream and its head.
-pub(crate) type OnRequest = Box<dyn Fn(&Rc<Link>, Arrival)>;
+/// Given each new request.
+type OnRequest = Box<dyn Fn(&Rc<Link>, NewRequest)>;
 
 /// A request that has just come.
-pub(crate) struct Arrival {
+pub(crate) struct NewRequest {
     /// Its connection.
     pub(crate) handle: ConnectionHandle,
     /// Its stream.
     pub(crate) id: StreamId,
+    /// Who asks.
+    pub(crate) remote: SocketAddr,
     /// What is asked for.
     pub(crate) head: RequestHead,
-    /// What happens to it later.
-    pub(crate) mailbox: Rc<Mailbox>,
 }
 
 /// An endpoint and its connections.
@@ -44,9 +45,11 @@ pub(crate) struct Link {
     driver: OnceCell<DriverHandle>,
     task: Cell<Option<JoinHandle<()>>>,
     /// By index of the handle.
-    connections: RefCell<Vec<Option<Connection>>>,
+    connections: RefCell<Vec<Option<Known>>>,
     exchanges: Cell<usize>,
     on_request: OnceCell<OnRequest>,
+    /// Who is told what goes wrong on a server.
+    on_event: OnceCell<Rc<OnEvent>>,
     /// Who waits for the last exchange or the last connection to end.
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
@@ -69,24 +72,47 @@ struct Moving {
     arrived: Rc<Cell<Option<bool>>>,
 }
 
-struct Connection {
+/// What is known of a connection.
+struct Known {
     handle: ConnectionHandle,
+    /// What the application calls the other end, if it was this side that began.
+    host: Option<Box<str>>,
     remote: SocketAddr,
-    exchanges: StreamMap<Rc<Mailbox>>,
-    state: State,
-    /// Who waits for the handshake, for the end, or for streams.
-    waiting: Vec<Waker>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct State {
+    exchanges: StreamMap<Events>,
     established: bool,
     going_away: bool,
     /// Nothing more is asked on it, and all that was answered has arrived.
     flushed: bool,
-    ending: Option<Ending>,
+    /// Why it is over.
+    over: Option<Rc<Error>>,
     /// Counts up whenever streams become available.
     streams_available: u64,
+    /// Who waits for the handshake, for the end, or for streams.
+    waiting: Vec<Waker>,
+}
+
+impl Known {
+    fn new(handle: ConnectionHandle, host: Option<&str>, remote: SocketAddr) -> Known {
+        Known {
+            handle,
+            host: host.map(Box::from),
+            remote,
+            exchanges: StreamMap::default(),
+            established: false,
+            going_away: false,
+            flushed: false,
+            over: None,
+            streams_available: 0,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Has the task woken when something changes.
+    fn wait(&mut self, context: &Context<'_>) {
+        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.waiting.push(context.waker().clone());
+        }
+    }
 }
 
 /// What became of a connection.
@@ -98,8 +124,8 @@ pub(crate) enum Standing {
     Open,
     /// The peer takes no more requests.
     GoingAway,
-    /// It is over.
-    Over(Ending),
+    /// It is over, for this reason.
+    Over(Rc<Error>),
 }
 
 impl Link {
@@ -115,6 +141,7 @@ impl Link {
             connections: RefCell::default(),
             exchanges: Cell::new(0),
             on_request: OnceCell::new(),
+            on_event: OnceCell::new(),
             idle: RefCell::default(),
             broken: RefCell::default(),
             refused: Cell::default(),
@@ -140,9 +167,14 @@ impl Link {
         Ok(link)
     }
 
-    /// Who is given new requests. To be set once, before any can come.
+    /// Who is given new requests. To be called once, before any can come.
     pub(crate) fn on_request(&self, on_request: OnRequest) {
-        let _ = self.on_request.set(on_request);
+        assert!(self.on_request.set(on_request).is_ok(), "requests are given to one");
+    }
+
+    /// Who is told what goes wrong. To be called once at most.
+    pub(crate) fn on_event(&self, on_event: Rc<OnEvent>) {
+        assert!(self.on_event.set(on_event).is_ok(), "events are told to one");
     }
 
     /// Where the sockets are bound.
@@ -185,11 +217,7 @@ impl Link {
         if let Some(arrived) = arrived.get() {
             return Poll::Ready(arrived);
         }
-        let known = self.connection(handle, |known| {
-            if !known.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                known.waiting.push(context.waker().clone());
-            }
-        });
+        let known = self.connection(handle, |known| known.wait(context));
         if known.is_some() { Poll::Pending } else { Poll::Ready(false) }
     }
 
@@ -238,42 +266,41 @@ impl Link {
         self.with_endpoint_at(self.handle.now(), |endpoint, now| endpoint.with(now, handle, call)).flatten()
     }
 
-    /// Keeps account of a connection that this side began.
-    pub(crate) fn track(&self, handle: ConnectionHandle, remote: SocketAddr) {
+    /// Keeps account of a connection that this side began, to what the application calls `host`.
+    pub(crate) fn track(&self, handle: ConnectionHandle, host: &str, remote: SocketAddr) {
+        self.keep(Known::new(handle, Some(host), remote));
+    }
+
+    fn keep(&self, known: Known) {
         let mut connections = self.connections.borrow_mut();
-        if connections.len() <= handle.index() {
-            connections.resize_with(handle.index() + 1, || None);
+        let index = known.handle.index();
+        if connections.len() <= index {
+            connections.resize_with(index + 1, || None);
         }
-        let Some(place) = connections.get_mut(handle.index()) else { return };
-        if place.as_ref().is_none_or(|connection| connection.handle != handle) {
-            let (exchanges, state, waiting) = (StreamMap::default(), State::default(), Vec::new());
-            *place = Some(Connection { handle, remote, exchanges, state, waiting });
+        if connections[index].as_ref().is_none_or(|before| before.handle != known.handle) {
+            connections[index] = Some(known);
         }
     }
 
     /// How a connection stands.
     pub(crate) fn standing(&self, handle: ConnectionHandle) -> Standing {
-        let state = self.connection(handle, |connection| connection.state.clone());
-        match state {
-            None => Standing::Over(Ending::ShutDown),
-            Some(State { ending: Some(ending), .. }) => Standing::Over(ending),
-            Some(State { going_away: true, .. }) => Standing::GoingAway,
-            Some(State { established: true, .. }) => Standing::Open,
-            Some(_) => Standing::Handshaking,
-        }
+        let standing = self.connection(handle, |known| match &known.over {
+            Some(error) => Standing::Over(error.clone()),
+            None if known.going_away => Standing::GoingAway,
+            None if known.established => Standing::Open,
+            None => Standing::Handshaking,
+        });
+        standing.unwrap_or_else(|| Standing::Over(Rc::new(Error::ShutDown)))
     }
 
     /// Waits for something to change about a connection: established, over, or streams available (then `seen` differs).
     pub(crate) fn poll_change(&self, handle: ConnectionHandle, seen: &mut u64, context: &Context<'_>) -> Poll<()> {
-        let changed = self.connection(handle, |connection| {
-            let state = &connection.state;
-            if state.ending.is_some() || state.going_away || state.streams_available != *seen {
-                *seen = state.streams_available;
+        let changed = self.connection(handle, |known| {
+            if known.over.is_some() || known.going_away || known.streams_available != *seen {
+                *seen = known.streams_available;
                 return true;
             }
-            if !connection.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                connection.waiting.push(context.waker().clone());
-            }
+            known.wait(context);
             false
         });
         if changed.unwrap_or(true) { Poll::Ready(()) } else { Poll::Pending }
@@ -281,35 +308,28 @@ impl Link {
 
     /// How often streams became available.
     pub(crate) fn streams_seen(&self, handle: ConnectionHandle) -> u64 {
-        self.connection(handle, |connection| connection.state.streams_available).unwrap_or(0)
+        self.connection(handle, |known| known.streams_available).unwrap_or(0)
     }
 
-    /// A mailbox for a stream of this side's.
-    pub(crate) fn open_mailbox(&self, handle: ConnectionHandle, id: StreamId) -> Rc<Mailbox> {
-        let mailbox = Rc::new(Mailbox::default());
-        let known = self.connection(handle, |connection| connection.exchanges.insert(id, mailbox.clone()));
-        if known.is_none() {
-            mailbox.on_ending(Ending::ShutDown);
-        } else {
-            self.exchanges.set(self.exchanges.get() + 1);
+    /// Somebody works on the exchange of a stream from now on.
+    pub(crate) fn add_exchange(&self, handle: ConnectionHandle, id: StreamId, events: Events) {
+        let mut events = Some(events);
+        self.connection(handle, |known| events.take().map(|events| known.exchanges.insert(id, events)));
+        match events {
+            None => self.exchanges.set(self.exchanges.get() + 1),
+            Some(unknown) => unknown.on_connection_over(&Rc::new(Error::ShutDown)),
         }
-        mailbox
     }
 
-    /// Nobody works on the stream any more.
-    pub(crate) fn forget(&self, handle: ConnectionHandle, id: StreamId) {
-        let removed = self.connection(handle, |connection| connection.exchanges.remove(id).is_some());
+    /// Nobody works on the exchange any more.
+    pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, id: StreamId) {
+        let removed = self.connection(handle, |known| known.exchanges.remove(id).is_some());
         if removed == Some(true) {
             self.exchanges.set(self.exchanges.get() - 1);
             if self.exchanges.get() == 0 {
                 self.wake_idle();
             }
         }
-    }
-
-    /// The other end of a connection.
-    pub(crate) fn remote(&self, handle: ConnectionHandle) -> Option<SocketAddr> {
-        self.connection(handle, |connection| connection.remote)
     }
 
     /// Exchanges under way.
@@ -320,14 +340,14 @@ impl Link {
     /// Connections that are open.
     pub(crate) fn handles(&self) -> Vec<ConnectionHandle> {
         let connections = self.connections.borrow();
-        connections.iter().flatten().filter(|known| known.state.ending.is_none()).map(|known| known.handle).collect()
+        connections.iter().flatten().filter(|known| known.over.is_none()).map(|known| known.handle).collect()
     }
 
     /// Whether every connection that is open was told to end, and has delivered all that it had.
     pub(crate) fn is_flushed(&self) -> bool {
         let connections = self.connections.borrow();
-        let mut open = connections.iter().flatten().filter(|known| known.state.ending.is_none());
-        open.all(|known| known.state.flushed)
+        let mut open = connections.iter().flatten().filter(|known| known.over.is_none());
+        open.all(|known| known.flushed)
     }
 
     /// Wakes the caller when the last exchange, or a connection, has ended, or when one is flushed.
@@ -363,7 +383,7 @@ impl Link {
         self.refused.get()
     }
 
-    fn connection<R>(&self, handle: ConnectionHandle, call: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+    fn connection<R>(&self, handle: ConnectionHandle, call: impl FnOnce(&mut Known) -> R) -> Option<R> {
         let mut connections = self.connections.borrow_mut();
         let known = connections.get_mut(handle.index())?.as_mut()?;
         if known.handle == handle { Some(call(known)) } else { None }
@@ -373,16 +393,11 @@ impl Link {
         while let Some(event) = endpoint.poll_event(now) {
             match event {
                 EndpointEvent::Established(handle) => self.on_established(endpoint, handle),
-                EndpointEvent::Http(handle, event) => {
-                    if let Event::Request { .. } = event {
-                        self.follow_peer(endpoint, handle);
-                    }
-                    self.on_http(handle, event);
-                }
+                EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(handle, true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(handle, false),
                 EndpointEvent::Flushed(handle) => self.on_flushed(handle),
-                EndpointEvent::Closed(handle, reason) => self.on_closed(handle, reason),
+                EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
                 EndpointEvent::Drained(..) => {}
             }
         }
@@ -398,13 +413,12 @@ impl Link {
     }
 
     fn on_established(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
-        let remote = endpoint.quic().connection(handle).map(|connection| connection.four_tuple().remote);
-        if let Some(remote) = remote {
-            self.track(handle, remote);
+        if let Some(connection) = endpoint.quic().connection(handle) {
+            self.keep(Known::new(handle, None, connection.four_tuple().remote));
         }
-        self.change(handle, |state| {
-            state.established = true;
-            state.streams_available += 1;
+        self.change(handle, |known| {
+            known.established = true;
+            known.streams_available += 1;
         });
     }
 
@@ -418,73 +432,108 @@ impl Link {
     }
 
     fn on_flushed(&self, handle: ConnectionHandle) {
-        self.connection(handle, |connection| connection.state.flushed = true);
+        self.connection(handle, |known| known.flushed = true);
         self.wake_idle();
     }
 
-    fn on_http(&self, handle: ConnectionHandle, event: Event) {
+    fn on_http(&self, endpoint: &Endpoint, handle: ConnectionHandle, event: Event) {
         match event {
-            Event::Request { id, head } => self.on_arrival(handle, id, head),
-            Event::GoAway { .. } => self.change(handle, |state| state.going_away = true),
-            Event::Closed { violation: Some(violation), .. } => self.end(handle, Ending::Breach(violation)),
-            Event::RequestsAvailable => self.change(handle, |state| state.streams_available += 1),
-            Event::Settings(_) | Event::Closed { .. } => {}
-            event => {
-                let mailbox = event.stream().and_then(|id| {
-                    self.connection(handle, |connection| connection.exchanges.get(id).cloned()).flatten()
-                });
-                if let Some(mailbox) = mailbox {
-                    post(&mailbox, event);
+            Event::Exchange(id, exchange::Event::Request(head)) => {
+                self.follow_peer(endpoint, handle);
+                self.on_arrival(handle, id, head);
+            }
+            Event::Exchange(id, event) => {
+                let events = self.connection(handle, |known| known.exchanges.get(id).cloned()).flatten();
+                if let Some(events) = events {
+                    events.on_event(event);
                 }
             }
+            Event::GoAway { .. } => self.change(handle, |known| known.going_away = true),
+            Event::Closed { violation: Some(violation), .. } => {
+                if let Some(address) = self.connection(handle, |known| known.remote) {
+                    let (what, section) = (violation.reason(), violation.section());
+                    let error = Rc::new(Error::Breach { address, what, section });
+                    self.tell(&ServerEvent::ConnectionFailed { remote: address, error: &error });
+                    self.end(handle, error);
+                }
+            }
+            Event::RequestsAvailable => self.change(handle, |known| known.streams_available += 1),
+            Event::Refused { violation, .. } => {
+                if let Some(remote) = self.connection(handle, |known| known.remote) {
+                    self.tell(&ServerEvent::RequestRefused { remote, reason: &violation });
+                }
+            }
+            Event::Settings(_) | Event::Closed { .. } => {}
         }
     }
 
     fn on_arrival(&self, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
         let Some(on_request) = self.on_request.get() else { return };
+        // While the application lets go of the last reference, nobody is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
-        let mailbox = self.open_mailbox(handle, id);
-        on_request(&link, Arrival { handle, id, head, mailbox });
+        let remote =
+            self.connection(handle, |known| known.remote).expect("requests come on connections that are known");
+        on_request(&link, NewRequest { handle, id, remote, head });
     }
 
-    fn on_closed(&self, handle: ConnectionHandle, reason: CloseReason) {
-        // One that never was established may not be known.
-        self.end(handle, Ending::Connection(Rc::new(reason)));
+    fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {
+        let known =
+            self.connection(handle, |known| (known.remote, Error::closed(known.host.as_deref(), known.remote, reason)));
+        let unknown = || {
+            let remote = endpoint.quic().connection(handle)?.four_tuple().remote;
+            Some((remote, Error::closed(None, remote, reason)))
+        };
+        // A client's connection that was never established is known to the endpoint alone.
+        let Some((remote, error)) = known.or_else(unknown) else { return };
+        let error = Rc::new(error);
+        if is_failure(reason) {
+            self.tell(&ServerEvent::ConnectionFailed { remote, error: &error });
+        }
+        self.end(handle, error);
     }
 
     /// The connection is over for all who use it. What they learn of it stays until they let go.
-    fn end(&self, handle: ConnectionHandle, ending: Ending) {
-        let exchanges = self.connection(handle, |connection| std::mem::take(&mut connection.exchanges));
-        let exchanges = exchanges.unwrap_or_default();
+    fn end(&self, handle: ConnectionHandle, error: Rc<Error>) {
+        let exchanges = self.connection(handle, |known| std::mem::take(&mut known.exchanges)).unwrap_or_default();
         self.exchanges.set(self.exchanges.get() - exchanges.len());
-        for mailbox in exchanges.values() {
-            mailbox.on_ending(ending.clone());
+        for events in exchanges.values() {
+            events.on_connection_over(&error);
         }
         self.on_move_end(handle, false);
-        self.change(handle, |state| {
-            state.ending.get_or_insert(ending);
+        self.change(handle, |known| {
+            known.over.get_or_insert(error);
         });
         self.wake_idle();
     }
 
+    fn tell(&self, event: &ServerEvent<'_>) {
+        if let Some(on_event) = self.on_event.get() {
+            on_event(event);
+        }
+    }
+
     fn on_broken(&self, error: io::Error) {
+        if self.on_event.get().is_some() {
+            let kind = io::Error::new(error.kind(), error.to_string());
+            self.tell(&ServerEvent::SocketsBroken { error: &Error::system(kind) });
+        }
         *self.broken.borrow_mut() = Some(error);
         self.end_all();
     }
 
     /// All connections are over for those who use them.
     fn end_all(&self) {
-        let handles = self.handles();
-        for handle in handles {
-            self.end(handle, Ending::ShutDown);
+        let shut_down = Rc::new(Error::ShutDown);
+        for handle in self.handles() {
+            self.end(handle, shut_down.clone());
         }
         self.wake_idle();
     }
 
-    fn change(&self, handle: ConnectionHandle, change: impl FnOnce(&mut State)) {
-        let waiting = self.connection(handle, |connection| {
-            change(&mut connection.state);
-            std::mem::take(&mut connection.waiting)
+    fn change(&self, handle: ConnectionHandle, change: impl FnOnce(&mut Known)) {
+        let waiting = self.connection(handle, |known| {
+            change(known);
+            std::mem::take(&mut known.waiting)
         });
         waiting.unwrap_or_default().into_iter().for_each(Waker::wake);
     }
@@ -518,24 +567,21 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) fn close_all(endpoint: &mut Endpoint, now: base::Instant, handles: &[ConnectionHandle]) {
     for handle in handles {
         if let Some(connection) = endpoint.quic_mut().connection_mut(*handle) {
-            connection.close(now, VarInt::from_u32(codes::NO_ERROR), b"");
+            connection.close(now, error_code::H3_NO_ERROR, b"");
         }
     }
 }
 
-/// Puts an event of one stream where it belongs.
-fn post(mailbox: &Mailbox, event: Event) {
-    match event {
-        Event::Response { head, .. } => mailbox.on_response(head),
-        Event::Informational { head, .. } => mailbox.on_informational(head),
-        Event::Body { .. } => mailbox.on_body(),
-        Event::Trailers { fields, .. } => mailbox.on_trailers(fields),
-        Event::Finished { .. } => mailbox.on_finished(),
-        Event::Writable { .. } => mailbox.on_writable(),
-        Event::Reset { code, .. } => mailbox.on_ending(Ending::Reset(code.value())),
-        Event::Stopped { code, .. } => mailbox.on_stopped(code.value()),
-        Event::Failed { violation, .. } => mailbox.on_ending(Ending::Malformed(violation)),
-        // Not about a stream that has a mailbox.
-        _ => {}
+/// Whether a connection ended otherwise than one of the sides wanted, or by silence.
+fn is_failure(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::Local { .. } | CloseReason::IdleTimeout(_) | CloseReason::StatelessReset => false,
+        CloseReason::PeerApplication { code, .. } => *code != error_code::H3_NO_ERROR,
+        CloseReason::PeerTransport { code, .. } => code.0 != 0,
+        CloseReason::Violation { .. }
+        | CloseReason::Tls(_)
+        | CloseReason::HandshakeTimeout(_)
+        | CloseReason::PacketNumbersExhausted
+        | CloseReason::VersionNegotiation { .. } => true,
     }
 }

@@ -1,0 +1,35 @@
+//! What the application is told of an exchange.
+
+use super::reason::Reason;
+use crate::fields::Fields;
+use crate::message_rules::Malformed;
+use crate::request::RequestHead;
+use crate::response::ResponseHead;
+
+/// Something happened to an exchange. After `Finished`, `Reset` or `Failed` there is nothing more to receive on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A server got a request. It is in hand until the application ends its response or breaks the exchange off.
+    Request(RequestHead),
+    /// A client got a final response.
+    Response(ResponseHead),
+    /// A client got an informational response; the final one is still to come.
+    Informational(ResponseHead),
+    /// Content has come: read until that gives [`Body::Blocked`](super::Body::Blocked) or
+    /// [`Body::End`](super::Body::End).
+    Body,
+    /// Trailers have come, after all of the content.
+    Trailers(Fields),
+    /// The message is complete, and as long as it said it was.
+    Finished,
+    /// An exchange that left data with the application takes more.
+    Writable,
+    /// The peer gave up sending its message. A client is told [`Reason::Rejected`] also for what a server that is about to
+    /// end has left out.
+    Reset(Reason),
+    /// The peer does not read our message any more. A response that still comes is as good as any.
+    Stopped(Reason),
+    /// The peer's message is malformed; both directions were given up and the exchange is gone. Earlier events about it
+    /// that were not polled are dropped.
+    Failed(Malformed),
+}

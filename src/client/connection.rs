@@ -1,0 +1,45 @@
+//! What a client needs of a connection, whatever version of HTTP is spoken on it.
+
+use crate::error::Error;
+use crate::exchange::calls::Exchange;
+use http::RequestHead;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// A future of this thread, of a trait that says no more about it.
+pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// An open connection to a server.
+pub(crate) trait Connection {
+    /// Whether requests can be made.
+    fn is_open(&self) -> bool;
+
+    /// Begins an exchange: sends the head of a request, with `ends` all of it. `None` if the server allows no further
+    /// exchange for now.
+    fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>>;
+
+    /// How often exchanges have become possible: to be asked before [`Connection::open`], for
+    /// [`Connection::poll_openings`].
+    fn openings(&self) -> u64;
+
+    /// Waits until there is reason to try again: exchanges became possible since there were `seen` openings, or the
+    /// connection is over.
+    fn poll_openings(&self, seen: &mut u64, context: &Context<'_>) -> Poll<()>;
+
+    /// Moves it to another port of this host, or to another address if that is where the way to the server begins now.
+    fn migrate(&self) -> Task<'_, Result<(), Error>>;
+
+    /// Closes it. [`Connection::farewell`] lets the server know.
+    fn close(&self);
+
+    /// Waits until the system has taken what is left to be sent, or for a moment if it takes nothing.
+    fn farewell(&self) -> Task<'_, ()>;
+}
+
+/// Opens connections.
+pub(crate) trait Connect {
+    /// A connection to this host, ready for requests.
+    fn connect(&self, host: Rc<str>, port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>>;
+}

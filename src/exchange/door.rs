@@ -1,0 +1,53 @@
+//! What a version of HTTP does for one exchange.
+//!
+//! Six calls are all of it. `open` is a client's, and is asked of its connection
+//! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the five others are
+//! here. None of them waits: what cannot be done now is told later as an event.
+
+use base::Bytes;
+use http::exchange::{Body, Reason, SendError};
+use http::{Fields, ResponseHead};
+
+/// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
+/// nobody works on the exchange any more.
+///
+/// If the connection is over, sending fails with [`SendError::Closed`], and the exchange has been told why.
+pub(crate) trait Door {
+    /// Sends a head, and of `body` as much as fits, which is dropped from its front; with `ends` that is the whole message.
+    /// On an error nothing was sent.
+    fn respond(&self, head: &ResponseHead, body: &mut Bytes, ends: bool) -> Result<Responded, SendError>;
+
+    /// Sends as much of `data` as fits, and drops that from its front. After it left something,
+    /// [`Event::Writable`](http::exchange::Event::Writable) is told once there is room.
+    fn write(&self, data: &mut Bytes) -> Result<(), SendError>;
+
+    /// The next content of the peer's message, at most `max` bytes; `None` if the connection is over. The peer may send as
+    /// much again.
+    fn read(&self, max: usize) -> Option<Body>;
+
+    /// Ends the message, with these fields after it if there are any.
+    fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError>;
+
+    /// Gives up, and says why.
+    fn cancel(&self, extent: Extent, reason: Reason);
+}
+
+/// How far a response came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Responded {
+    /// All of it was sent.
+    Whole,
+    /// The head was sent. More is to follow, or what is left in the body.
+    Begun,
+    /// The head was sent, and for this reason not all of the rest.
+    Broken(SendError),
+}
+
+/// What of an exchange is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Exchange,
+    /// The rest of the peer's message; this side's goes on.
+    Receiving,
+}

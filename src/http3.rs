@@ -1,0 +1,5 @@
+//! The door of HTTP/3: exchanges and connections of the library on `h3`'s endpoint and the sockets of `runtime`.
+
+pub(crate) mod connection;
+pub(crate) mod door;
+pub(crate) mod link;

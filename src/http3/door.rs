@@ -1,0 +1,100 @@
+//! The calls of one exchange, on its stream of an HTTP/3 connection (RFC 9114 section 4.1).
+
+use crate::exchange::calls::{Exchange, OnRequest};
+use crate::exchange::door::{Door, Extent, Responded};
+use crate::http3::link::Link;
+use base::{Bytes, StreamId};
+use h3::over_quic::OverQuic;
+use http::exchange::{Body, Reason, SendError};
+use http::{Fields, ResponseHead};
+use quic::ConnectionHandle;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+/// A request stream.
+struct Stream {
+    link: Rc<Link>,
+    handle: ConnectionHandle,
+    id: StreamId,
+}
+
+/// The exchange on stream `id` of a connection with `remote`. What happens to it is told from now on.
+pub(crate) fn exchange(link: &Rc<Link>, handle: ConnectionHandle, id: StreamId, remote: SocketAddr) -> Exchange {
+    let (exchange, events) = Exchange::new(remote, Stream { link: link.clone(), handle, id });
+    link.add_exchange(handle, id, events);
+    exchange
+}
+
+/// Has `on_request` given each request that comes on the connections of `link`. To be called once, before any can come.
+pub(crate) fn serve(link: &Link, on_request: OnRequest) {
+    link.on_request(Box::new(move |link, request| {
+        let exchange = exchange(link, request.handle, request.id, request.remote);
+        on_request(exchange, request.head);
+    }));
+}
+
+impl Stream {
+    /// `None` if the connection is over.
+    fn with<R>(&self, call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>, StreamId) -> R) -> Option<R> {
+        self.link.with(self.handle, |http, transport| call(http, transport, self.id))
+    }
+}
+
+impl Door for Stream {
+    fn respond(&self, head: &ResponseHead, body: &mut Bytes, ends: bool) -> Result<Responded, SendError> {
+        let sent = self.with(|http, transport, id| {
+            if head.status.is_informational() && !ends {
+                return http.send_informational(transport, id, head).map(|()| Responded::Begun);
+            }
+            let is_whole = ends && body.is_empty();
+            http.send_response(transport, id, head, is_whole)?;
+            if is_whole {
+                return Ok(Responded::Whole);
+            }
+            let sent = http.send_body(transport, id, body).and_then(|()| {
+                let is_whole = ends && body.is_empty();
+                if is_whole {
+                    http.finish(transport, id)?;
+                }
+                Ok(if is_whole { Responded::Whole } else { Responded::Begun })
+            });
+            Ok(sent.unwrap_or_else(Responded::Broken))
+        });
+        sent.unwrap_or(Err(SendError::Closed))
+    }
+
+    fn write(&self, data: &mut Bytes) -> Result<(), SendError> {
+        self.with(|http, transport, id| http.send_body(transport, id, data)).unwrap_or(Err(SendError::Closed))
+    }
+
+    fn read(&self, max: usize) -> Option<Body> {
+        self.with(|http, transport, id| {
+            let part = http.read_body(transport, id, max);
+            if matches!(part, Body::Data(_)) {
+                http.look_for_end(transport, id);
+            }
+            part
+        })
+    }
+
+    fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError> {
+        let finished = self.with(|http, transport, id| match trailers {
+            Some(fields) => http.send_trailers(transport, id, fields),
+            None => http.finish(transport, id),
+        });
+        finished.unwrap_or(Err(SendError::Closed))
+    }
+
+    fn cancel(&self, extent: Extent, reason: Reason) {
+        self.with(|http, transport, id| match extent {
+            Extent::Exchange => http.reset(transport, id, reason),
+            Extent::Receiving => http.stop_sending(transport, id, reason),
+        });
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.link.remove_exchange(self.handle, self.id);
+    }
+}

@@ -1,0 +1,80 @@
+//! What happens to a server that is worth a line in a log, and that no handler is told.
+
+use crate::error::Error;
+use http::Method;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Something went wrong that concerns one client, or the whole server. See `ServerBuilder::on_event`.
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// A handler's future gave an error. The client was answered with 500, or the answer broken off, unless the handler had
+    /// answered.
+    HandlerFailed {
+        /// Who asked.
+        remote: SocketAddr,
+        /// What was to be done.
+        method: &'a Method,
+        /// With what, without the query.
+        path: &'a str,
+        /// What the handler says.
+        error: &'a dyn fmt::Display,
+    },
+    /// A handler panicked. The client was answered with 500, or the answer broken off.
+    HandlerPanicked {
+        /// Who asked.
+        remote: SocketAddr,
+        /// What was to be done.
+        method: &'a Method,
+        /// With what, without the query.
+        path: &'a str,
+        /// What the panic says.
+        message: &'a str,
+    },
+    /// A request was refused before a handler could be given it.
+    RequestRefused {
+        /// Who asked.
+        remote: SocketAddr,
+        /// What is wrong with it.
+        reason: &'a dyn fmt::Display,
+    },
+    /// A connection ended by a failure: no handshake, a breach of the protocol, or a failure that the client reports.
+    ConnectionFailed {
+        /// Who it was with.
+        remote: SocketAddr,
+        /// Why it ended.
+        error: &'a Error,
+    },
+    /// No socket can be used any more: the server is at its end.
+    SocketsBroken {
+        /// What the system says.
+        error: &'a Error,
+    },
+}
+
+impl fmt::Display for ServerEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerEvent::HandlerFailed { remote, method, path, error } => {
+                write!(f, "{method} {path} of {remote} failed: {error}")
+            }
+            ServerEvent::HandlerPanicked { remote, method, path, message } => {
+                write!(f, "the handler of {method} {path} of {remote} panicked: {message}")
+            }
+            ServerEvent::RequestRefused { remote, reason } => write!(f, "a request of {remote} was refused: {reason}"),
+            ServerEvent::ConnectionFailed { remote, error } => {
+                write!(f, "the connection with {remote} failed: {error}")
+            }
+            ServerEvent::SocketsBroken { error } => write!(f, "the sockets cannot be used any more: {error}"),
+        }
+    }
+}
+
+impl fmt::Debug for ServerEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerEvent({self})")
+    }
+}
+
+/// Who is told.
+pub(crate) type OnEvent = dyn Fn(&ServerEvent<'_>);

@@ -1,0 +1,324 @@
+//! What handlers and clients do with requests and responses, whatever carries them. Included by `tests/library.rs`, over real
+//! sockets, and by the library's own tests, over a door in memory.
+
+use super::with_server;
+use posthaste::{Body, BodyWriter, Bytes, Error, Fields, Method, Reason};
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+const TEN_MEGABYTES: usize = 10_000_000;
+
+/// Byte `i` of what is sent.
+fn byte(place: usize) -> u8 {
+    (place % 251) as u8
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(byte).collect()
+}
+
+pub(super) async fn write_pattern(mut writer: BodyWriter, len: usize) -> Result<(), Error> {
+    let all = Bytes::from(pattern(len));
+    for start in (0..len).step_by(50_000) {
+        writer.write(all.slice(start..start + 50_000)).await?;
+    }
+    writer.finish()
+}
+
+pub(super) async fn read_pattern(body: &mut Body) -> Result<usize, Error> {
+    let mut place = 0;
+    while let Some(part) = body.chunk().await? {
+        for found in part.iter() {
+            assert_eq!(*found, byte(place), "at {place}");
+            place += 1;
+        }
+    }
+    Ok(place)
+}
+
+#[test]
+fn a_request_and_its_answer() -> Result<(), Error> {
+    with_server(
+        |request, reply| async move {
+            let text = format!("{} {} {}", request.method(), request.path(), request.query().unwrap_or("-"));
+            assert_eq!(request.fields().first_text("x-own"), Some("v"));
+            assert!(request.authority().starts_with("127.0.0.1:"));
+            reply.send((200, "text/plain"), text).await
+        },
+        async |client, base, _| {
+            let mut response = client.get(&format!("{base}/a/b?c")).field("X-Own", "v").send().await?;
+            assert_eq!(response.status().code(), 200);
+            assert_eq!(response.fields().first_text("content-type"), Some("text/plain"));
+            assert_eq!(response.fields().first_text("content-length"), Some("10"));
+            assert_eq!(response.body().read_to_end(100).await?, b"GET /a/b c");
+            assert_eq!(response.body().trailers().await?, None);
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn head_and_statuses_without_content() -> Result<(), Error> {
+    with_server(
+        |request, reply| async move {
+            match request.path() {
+                "/writer" => {
+                    let mut writer = reply.start(200)?;
+                    writer.write("dropped for HEAD").await?;
+                    writer.finish()
+                }
+                "/204" => reply.send(204, "").await,
+                _ => reply.send(200, "twelve bytes").await,
+            }
+        },
+        async |client, base, _| {
+            for (method, path, status, length, body) in [
+                (Method::Head, "/", 200, Some("12"), ""),
+                (Method::Head, "/writer", 200, None, ""),
+                (Method::Get, "/204", 204, None, ""),
+                (Method::Get, "/", 200, Some("12"), "twelve bytes"),
+            ] {
+                let mut response = client.request(method, &format!("{base}{path}")).send().await?;
+                assert_eq!(response.status().code(), status, "{path}");
+                assert_eq!(response.fields().first_text("content-length"), length, "{path}");
+                assert_eq!(response.body().read_to_end(100).await?, body.as_bytes(), "{path}");
+            }
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn ten_megabytes_up_down_and_both_ways_at_a_time() -> Result<(), Error> {
+    with_server(
+        |mut request, reply| async move {
+            match request.path() {
+                "/up" => {
+                    let count = read_pattern(request.body()).await?;
+                    reply.send(200, count.to_string()).await
+                }
+                "/down" => write_pattern(reply.start(200)?, TEN_MEGABYTES).await,
+                _ => {
+                    let mut writer = reply.start(200)?;
+                    while let Some(part) = request.body().chunk().await? {
+                        writer.write(part).await?;
+                    }
+                    writer.finish()
+                }
+            }
+        },
+        async |client, base, _| {
+            let body = Bytes::from(pattern(TEN_MEGABYTES));
+            let mut up = client.post(&format!("{base}/up")).body(body.clone()).send().await?;
+            assert_eq!(up.body().read_to_end(100).await?, TEN_MEGABYTES.to_string().as_bytes());
+            let mut down = client.get(&format!("{base}/down")).send().await?;
+            assert_eq!(read_pattern(down.body()).await?, TEN_MEGABYTES);
+            assert_eq!(down.body().received(), TEN_MEGABYTES as u64);
+            let mut echo = client.post(&format!("{base}/echo")).body(body).send().await?;
+            assert_eq!(echo.body().length(), None);
+            assert_eq!(read_pattern(echo.body()).await?, TEN_MEGABYTES);
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn a_writer_waits_for_a_reader_that_does_not_read() -> Result<(), Error> {
+    let written = Rc::new(Cell::new(0));
+    let count = written.clone();
+    with_server(
+        move |request, reply| {
+            let count = count.clone();
+            async move {
+                if request.path() != "/slow" {
+                    return reply.send(200, "").await;
+                }
+                let mut writer = reply.start(200)?;
+                while count.get() < 100_000_000 {
+                    writer.write(vec![0; 50_000]).await?;
+                    count.set(count.get() + 50_000);
+                }
+                writer.finish()
+            }
+        },
+        async |client, base, _| {
+            let mut slow = client.get(&format!("{base}/slow")).send().await?;
+            // Other requests go on meanwhile; after so many, the first had all the time it needed.
+            for _ in 0..1000 {
+                client.get(&base).send().await?;
+            }
+            let before = written.get();
+            assert!(before < 50_000_000, "{before} bytes were written that nobody read");
+            assert!(slow.body().chunk().await?.is_some());
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn many_requests_wait_for_the_stream_limit() -> Result<(), Error> {
+    with_server(
+        |request, reply| async move { reply.send(200, request.path().to_owned()).await },
+        async |client, base, handle| {
+            let ask = |number: usize| {
+                let request = client.get(&format!("{base}/{number}"));
+                handle.spawn(async move { request.send().await?.body().read_to_end(100).await })
+            };
+            let tasks: Vec<_> = (0..1000).map(ask).collect();
+            for (number, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.await.expect("not aborted")?, format!("/{number}").as_bytes());
+            }
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn handlers_that_panic_or_forget_to_answer() -> Result<(), Error> {
+    with_server(
+        |request, reply| {
+            // Before there is a future, too.
+            assert_ne!(request.path(), "/early");
+            async move {
+                match request.path() {
+                    "/panic" => panic!("a handler may panic"),
+                    "/drop" => drop(reply),
+                    "/begin" => {
+                        let mut writer = reply.start(200)?;
+                        writer.write("not all").await?;
+                    }
+                    "/short" => {
+                        let head =
+                            posthaste::ResponseHead::new(posthaste::Status::OK).with_field("content-length", "9")?;
+                        let mut writer = reply.start(head)?;
+                        writer.write("less").await?;
+                        assert!(writer.finish().is_err());
+                    }
+                    _ => reply.send(200, "fine").await?,
+                }
+                Ok::<(), Error>(())
+            }
+        },
+        async |client, base, _| {
+            for path in ["/panic", "/drop", "/early"] {
+                assert_eq!(client.get(&format!("{base}{path}")).send().await?.status().code(), 500, "{path}");
+            }
+            for path in ["/begin", "/short"] {
+                let result = match client.get(&format!("{base}{path}")).send().await {
+                    Ok(mut response) => response.body().read_to_end(100).await.map(|_| ()),
+                    Err(error) => Err(error),
+                };
+                assert!(matches!(result, Err(Error::Reset { reason: Reason::Internal })), "{path}: {result:?}");
+            }
+            assert_eq!(client.get(&base).send().await?.status().code(), 200);
+            Ok(())
+        },
+    )
+}
+
+/// Tells when it is dropped.
+struct Flag(Rc<RefCell<(bool, Option<Waker>)>>);
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        let mut state = self.0.borrow_mut();
+        state.0 = true;
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
+    }
+}
+
+#[test]
+fn a_handler_ends_when_its_client_gives_up() -> Result<(), Error> {
+    let state = Rc::new(RefCell::new((false, None)));
+    let shared = state.clone();
+    with_server(
+        move |_request, reply| {
+            let flag = Flag(shared.clone());
+            async move {
+                let mut writer = reply.start(200)?;
+                writer.write("first").await?;
+                pending::<()>().await;
+                drop(flag);
+                writer.finish()
+            }
+        },
+        async |client, base, _| {
+            let mut response = client.get(&base).send().await?;
+            assert_eq!(response.body().chunk().await?.as_deref(), Some(&b"first"[..]));
+            assert!(!state.borrow().0);
+            drop(response);
+            poll_fn(|context| {
+                let mut state = state.borrow_mut();
+                state.1 = Some(context.waker().clone());
+                if state.0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn an_answer_before_the_upload_is_complete() -> Result<(), Error> {
+    with_server(
+        |_request, reply| reply.send(413, "too much"),
+        async |client, base, _| {
+            let mut response = client.post(&base).body(vec![0; 50_000_000]).send().await?;
+            assert_eq!(response.status().code(), 413);
+            assert_eq!(response.body().read_to_end(100).await?, b"too much");
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn a_rejected_request_is_sent_again_and_a_limit_is_kept() -> Result<(), Error> {
+    let count = Rc::new(Cell::new(0));
+    let seen = count.clone();
+    with_server(
+        move |_request, reply| {
+            seen.set(seen.get() + 1);
+            let first = seen.get() == 1;
+            async move {
+                if first {
+                    reply.reject();
+                    return Ok(());
+                }
+                reply.send(200, "second").await
+            }
+        },
+        async |client, base, _| {
+            let mut response = client.post(&base).body("x").send().await?;
+            assert_eq!(count.get(), 2);
+            let error = response.body().read_to_end(5).await.unwrap_err();
+            assert!(matches!(error, Error::TooLarge { limit: 5 }), "{error:?}");
+            Ok(())
+        },
+    )
+}
+
+#[test]
+fn what_breaks_the_rules_is_not_sent() -> Result<(), Error> {
+    with_server(
+        |_request, reply| reply.send(99, ""),
+        async |client, base, _| {
+            for (name, value) in [("a b", "c"), ("a", "b\r\nc: d"), ("connection", "close")] {
+                let error = client.get(&base).field(name, value).send().await.unwrap_err();
+                assert!(matches!(error, Error::Message(_)), "{error:?}");
+            }
+            let (mut writer, _pending) = client.post(&base).field("content-length", "3").start().await?;
+            assert!(matches!(writer.write("four").await, Err(Error::Message(_))));
+            let mut trailers = Fields::new();
+            trailers.push("content-length", "3")?;
+            let (writer, _pending) = client.post(&base).start().await?;
+            assert!(matches!(writer.finish_with_trailers(&trailers), Err(Error::Message(_))));
+            // 99 is no status: the handler fails, and the client is told.
+            assert_eq!(client.get(&base).send().await?.status().code(), 500);
+            Ok(())
+        },
+    )
+}
