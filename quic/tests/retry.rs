@@ -13,12 +13,12 @@ use quic::wire::connection_id::ConnectionId;
 use quic::wire::header::{self, Header};
 use quic::wire::transport_parameters::TransportParameters;
 use quic::wire::version::Version;
-use quic::{CloseReason, Config, Connection, Event};
+use quic::{Admission, CloseReason, Config, Connection, Event};
 use sim::{Handle, LinkConfig, LossMask, SeededRandom, World};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use support::{CLIENT, Host, SERVER};
+use support::{CLIENT, Exchange, Host, SERVER};
 
 /// What the Retry names as its source.
 const RETRY_SOURCE: [u8; 12] = [0x33; 12];
@@ -241,4 +241,26 @@ fn a_server_that_refuses_after_a_retry_is_heard() {
     asked.world.run_until(Instant::ZERO + Duration::from_secs(5), |world| !world.machine(client).closed.is_empty());
     let closed = &asked.world.machine(client).closed;
     assert!(matches!(closed[..], [CloseReason::PeerTransport { .. }]), "{closed:?}");
+}
+
+/// Our client and our endpoint, which asks every client for its address.
+#[test]
+fn an_endpoint_that_asks_everybody_is_reached_whatever_is_lost() {
+    for mask in LossMask::all(5) {
+        let mut world = World::new(4);
+        let (here, there): (SocketAddr, SocketAddr) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+        world.network().set_both(here, there, LinkConfig::new(Duration::from_millis(20)));
+        world.network().set_loss_mask(mask);
+        let (client_random, server_random) = (world.fork_random(), world.fork_random());
+        let (client_tls, server_tls) = adversary::identity::pair().clone();
+        let ask = |config: &mut quic::EndpointConfig| config.on_incoming = Some(Arc::new(|_| Admission::Retry));
+        let server = Host::server_with(Instant::ZERO, server_random, patient(), server_tls, ask);
+        let server = world.add(&[there], server);
+        let exchanges = vec![Exchange { upload: 10, download: 1000 }];
+        let client = world.add(&[here], Host::client(Instant::ZERO, client_random, patient(), client_tls, exchanges));
+        world.run_until(Instant::ZERO + Duration::from_secs(120), |world| world.machine(client).completed == 1);
+        let (client, server) = (world.machine(client), world.machine(server));
+        assert_eq!(client.completed, 1, "{:?} {:?}", client.closed, server.closed);
+        assert!(server.endpoint.stats().strangers.retried > 0);
+    }
 }

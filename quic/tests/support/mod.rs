@@ -99,7 +99,19 @@ impl Host {
     }
 
     pub fn server(now: Instant, random: SeededRandom, config: Config, tls: Arc<tls::ServerConfig>) -> Host {
-        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), Some(tls));
+        Host::server_with(now, random, config, tls, |_| {})
+    }
+
+    /// A server whose endpoint has settings of its own.
+    pub fn server_with(
+        now: Instant,
+        random: SeededRandom,
+        config: Config,
+        tls: Arc<tls::ServerConfig>,
+        change: impl FnOnce(&mut EndpointConfig),
+    ) -> Host {
+        let mut config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), Some(tls));
+        change(&mut config);
         Host::new(Endpoint::new(now, config, Box::new(random)))
     }
 
