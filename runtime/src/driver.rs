@@ -217,8 +217,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         let unsent = self.transmit(self.handle.read_clock(), context);
         let now = self.handle.read_clock();
         let mut progress = self.check_deadline(now);
-        let brought = self.exchange(now, context, &mut progress);
         let left = self.receive(now, context, &mut progress)?;
+        let brought = self.exchange(now, context, &mut progress);
         self.hand_over();
         if progress {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
