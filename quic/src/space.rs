@@ -2,6 +2,8 @@
 //! `protection::levels`.
 
 use crate::acknowledgment::ReceivedPackets;
+use crate::packet::OutgoingPacket;
+use crate::wire::frame::Frame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
 use base::Random;
@@ -15,6 +17,9 @@ pub struct Space {
     pub largest_acknowledged: Option<PacketNumber>,
     /// Packets to send because the probe timer expired, whatever the congestion window says.
     pub probes: u8,
+    /// A PING is to be sent if nothing else asks for an acknowledgment: for a probe, to keep the connection alive, or to show
+    /// the peer where this end is.
+    pub ping: bool,
     next: u64,
     /// The next number to leave out; `None` in the spaces of the handshake, which are too short for it.
     skip_at: Option<u64>,
@@ -32,7 +37,25 @@ impl Space {
     pub fn new(space: PacketNumberSpace) -> Space {
         let received = ReceivedPackets::new(space);
         let skip_at = (space == PacketNumberSpace::ApplicationData).then_some(0);
-        Space { received, largest_acknowledged: None, probes: 0, next: 0, skip_at, skip_period: FIRST_SKIP_PERIOD }
+        Space {
+            received,
+            largest_acknowledged: None,
+            probes: 0,
+            ping: false,
+            next: 0,
+            skip_at,
+            skip_period: FIRST_SKIP_PERIOD,
+        }
+    }
+
+    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. To be called when everything
+    /// else is in the packet.
+    #[inline]
+    pub fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
+        if self.ping && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
+            packet.record_unremembered();
+        }
+        self.ping &= !packet.is_ack_eliciting();
     }
 
     /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
@@ -120,6 +143,11 @@ impl Spaces {
             return Some(&mut self.application);
         }
         if space == PacketNumberSpace::Initial { self.initial.as_deref_mut() } else { self.handshake.as_deref_mut() }
+    }
+
+    /// The space of application data, which is always there.
+    pub const fn application(&mut self) -> &mut Space {
+        &mut self.application
     }
 
     /// Every space there is.
