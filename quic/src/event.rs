@@ -69,3 +69,25 @@ impl Events {
         self.waiting.is_empty() && self.closed.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_told_once_and_last() {
+        let mut events = Events::default();
+        assert!(events.is_empty() && events.pop().is_none() && events.pop_closed().is_none());
+        events.push(Event::Established);
+        events.close(CloseReason::StatelessReset);
+        events.push(Event::Confirmed);
+        assert!(events.is_closed() && !events.is_empty());
+        assert_eq!(
+            [events.pop(), events.pop(), events.pop()],
+            [Some(Event::Established), Some(Event::Confirmed), None]
+        );
+        assert!(!events.is_empty());
+        assert_eq!(events.pop_closed(), Some(Event::Closed(CloseReason::StatelessReset)));
+        assert!(events.is_empty() && !events.is_closed() && events.pop_closed().is_none());
+    }
+}

@@ -166,6 +166,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_ping_goes_only_where_nothing_else_asks_for_an_acknowledgment() {
+        let (mut space, mut sent) = (Space::new(PacketNumberSpace::Handshake), alloc::vec::Vec::new());
+        let mut fill = |space: &mut Space, room: usize, other: bool| {
+            let mut payload = [0; 8];
+            let mut packet = OutgoingPacket::new(PacketNumberSpace::Handshake, &mut payload[..room], &mut sent);
+            if other {
+                packet.record_unremembered();
+            }
+            space.fill_ping(&mut packet);
+            (packet.len(), space.ping)
+        };
+        assert_eq!(fill(&mut space, 8, false), (0, false), "nobody asked");
+        space.ping = true;
+        assert_eq!(fill(&mut space, 0, false), (0, true), "no room: it still waits");
+        assert_eq!(fill(&mut space, 8, false), (1, false));
+        space.ping = true;
+        assert_eq!(fill(&mut space, 8, true), (0, false), "the packet does without");
+    }
+
+    #[test]
     fn numbers_go_on_when_keys_are_made_anew() {
         let mut spaces = Spaces::default();
         assert!(spaces.get(PacketNumberSpace::Initial).is_none());
