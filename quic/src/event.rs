@@ -2,6 +2,8 @@
 
 use crate::error::CloseReason;
 use crate::stream::StreamEvent;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use base::FourTuple;
 
 /// One thing the application may want to know. Asked for with `poll_event`; nothing is called back.
@@ -23,4 +25,69 @@ pub enum Event {
     MigrationFailed(FourTuple),
     /// The connection is over. No other event follows.
     Closed(CloseReason),
+}
+
+/// Events of the connection itself, in the order in which they happened; streams keep their own.
+#[derive(Debug, Default)]
+pub struct Events {
+    waiting: VecDeque<Event>,
+    /// The last event, told after everything else.
+    closed: Option<Box<CloseReason>>,
+}
+
+impl Events {
+    /// Something happened.
+    pub fn push(&mut self, event: Event) {
+        self.waiting.push_back(event);
+    }
+
+    /// The connection is over: this is told last.
+    pub fn close(&mut self, reason: CloseReason) {
+        self.closed = Some(Box::new(reason));
+    }
+
+    /// The next event but the last.
+    pub fn pop(&mut self) -> Option<Event> {
+        let event = self.waiting.pop_front()?;
+        // There are two or three in a connection's life.
+        self.waiting.shrink_to_fit();
+        Some(event)
+    }
+
+    /// The last event, when nothing else is left to be told.
+    pub fn pop_closed(&mut self) -> Option<Event> {
+        self.closed.take().map(|reason| Event::Closed(*reason))
+    }
+
+    /// Whether the end waits to be told.
+    pub const fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// Whether nothing waits to be told.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.closed.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_told_once_and_last() {
+        let mut events = Events::default();
+        assert!(events.is_empty() && events.pop().is_none() && events.pop_closed().is_none());
+        events.push(Event::Established);
+        events.close(CloseReason::StatelessReset);
+        events.push(Event::Confirmed);
+        assert!(events.is_closed() && !events.is_empty());
+        assert_eq!(
+            [events.pop(), events.pop(), events.pop()],
+            [Some(Event::Established), Some(Event::Confirmed), None]
+        );
+        assert!(!events.is_empty());
+        assert_eq!(events.pop_closed(), Some(Event::Closed(CloseReason::StatelessReset)));
+        assert!(events.is_empty() && !events.is_closed() && events.pop_closed().is_none());
+    }
 }

@@ -4,8 +4,10 @@
 //! that the conductor installs. Nothing here knows packets or acknowledgments.
 
 use crate::crypto_stream::CryptoStream;
-use crate::packet::OutgoingPacket;
+use crate::delivery::Once;
+use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
+use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -23,6 +25,8 @@ pub struct Handshake {
     post_handshake: u64,
     /// There are keys beyond those of Initial packets.
     has_left_initial: bool,
+    /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
+    done: Once,
 }
 
 /// What is wrong with handshake bytes.
@@ -42,6 +46,7 @@ impl Handshake {
             streams: [None, None, None],
             post_handshake: 0,
             has_left_initial: false,
+            done: Once::new(),
         };
         handshake.take_output();
         handshake
@@ -101,17 +106,40 @@ impl Handshake {
         change
     }
 
-    /// Whether `space` has handshake bytes to send.
+    /// Whether `space` has handshake bytes to send, or HANDSHAKE_DONE.
     pub fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
         self.stream(space).is_some_and(CryptoStream::wants_to_send)
+            || (space == PacketNumberSpace::ApplicationData && self.done.needs_sending())
     }
 
-    /// Adds CRYPTO frames of the packet's space.
+    /// Adds CRYPTO frames of the packet's space, and HANDSHAKE_DONE to 1-RTT packets.
     pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         let space = packet.space();
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.fill(packet);
         }
+        if space == PacketNumberSpace::ApplicationData
+            && self.done.needs_sending()
+            && Frame::HandshakeDone.encode(packet.writer()).is_ok()
+        {
+            packet.record(SentFrame::HandshakeDone);
+            self.done.on_sent();
+        }
+    }
+
+    /// A server has completed the handshake and says so (RFC 9000 section 19.20).
+    pub fn send_done(&mut self) {
+        self.done.request();
+    }
+
+    /// HANDSHAKE_DONE was acknowledged.
+    pub fn on_done_acked(&mut self) {
+        self.done.on_acked();
+    }
+
+    /// HANDSHAKE_DONE was lost: it is sent again.
+    pub fn on_done_lost(&mut self) {
+        self.done.on_lost();
     }
 
     /// CRYPTO bytes were acknowledged.

@@ -6,4 +6,5 @@ pub mod mtu;
 pub mod others;
 #[expect(clippy::module_inception, reason = "the file holds the type Path")]
 pub mod path;
+pub mod paths;
 pub mod validation;

@@ -2,6 +2,8 @@
 //! `protection::levels`.
 
 use crate::acknowledgment::ReceivedPackets;
+use crate::packet::OutgoingPacket;
+use crate::wire::frame::Frame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
 use base::Random;
@@ -15,6 +17,9 @@ pub struct Space {
     pub largest_acknowledged: Option<PacketNumber>,
     /// Packets to send because the probe timer expired, whatever the congestion window says.
     pub probes: u8,
+    /// A PING is to be sent if nothing else asks for an acknowledgment: for a probe, to keep the connection alive, or to show
+    /// the peer where this end is.
+    pub ping: bool,
     next: u64,
     /// The next number to leave out; `None` in the spaces of the handshake, which are too short for it.
     skip_at: Option<u64>,
@@ -32,7 +37,25 @@ impl Space {
     pub fn new(space: PacketNumberSpace) -> Space {
         let received = ReceivedPackets::new(space);
         let skip_at = (space == PacketNumberSpace::ApplicationData).then_some(0);
-        Space { received, largest_acknowledged: None, probes: 0, next: 0, skip_at, skip_period: FIRST_SKIP_PERIOD }
+        Space {
+            received,
+            largest_acknowledged: None,
+            probes: 0,
+            ping: false,
+            next: 0,
+            skip_at,
+            skip_period: FIRST_SKIP_PERIOD,
+        }
+    }
+
+    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. To be called when everything
+    /// else is in the packet.
+    #[inline]
+    pub fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
+        if self.ping && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
+            packet.record_unremembered();
+        }
+        self.ping &= !packet.is_ack_eliciting();
     }
 
     /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
@@ -122,6 +145,11 @@ impl Spaces {
         if space == PacketNumberSpace::Initial { self.initial.as_deref_mut() } else { self.handshake.as_deref_mut() }
     }
 
+    /// The space of application data, which is always there.
+    pub const fn application(&mut self) -> &mut Space {
+        &mut self.application
+    }
+
     /// Every space there is.
     pub fn iter(&self) -> impl Iterator<Item = &Space> {
         [self.initial.as_deref(), self.handshake.as_deref(), Some(&self.application)].into_iter().flatten()
@@ -136,6 +164,26 @@ impl Spaces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ping_goes_only_where_nothing_else_asks_for_an_acknowledgment() {
+        let (mut space, mut sent) = (Space::new(PacketNumberSpace::Handshake), alloc::vec::Vec::new());
+        let mut fill = |space: &mut Space, room: usize, other: bool| {
+            let mut payload = [0; 8];
+            let mut packet = OutgoingPacket::new(PacketNumberSpace::Handshake, &mut payload[..room], &mut sent);
+            if other {
+                packet.record_unremembered();
+            }
+            space.fill_ping(&mut packet);
+            (packet.len(), space.ping)
+        };
+        assert_eq!(fill(&mut space, 8, false), (0, false), "nobody asked");
+        space.ping = true;
+        assert_eq!(fill(&mut space, 0, false), (0, true), "no room: it still waits");
+        assert_eq!(fill(&mut space, 8, false), (1, false));
+        space.ping = true;
+        assert_eq!(fill(&mut space, 8, true), (0, false), "the packet does without");
+    }
 
     #[test]
     fn numbers_go_on_when_keys_are_made_anew() {

@@ -179,7 +179,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "x10",
         "addresses that are not proved",
-        "quic/src/connection/paths.rs",
+        "quic/src/path/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("c1", "range counts of ACK", "quic/src/wire/frame/ack.rs", &[]),
@@ -283,7 +283,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "a10",
         "requests from a new address",
-        "quic/src/connection/paths.rs",
+        "quic/src/path/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
     ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),

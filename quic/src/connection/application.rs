@@ -13,23 +13,21 @@ use tls::Session;
 impl Connection {
     /// The next event, oldest first. After [`Event::Closed`] there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.events.pop_front() {
-            // There are two or three in a connection's life.
-            self.events.shrink_to_fit();
+        if let Some(event) = self.events.pop() {
             return Some(event);
         }
         if let Some((event, word)) = self.streams.poll_event() {
             return Some(Event::Stream(event, word));
         }
-        if self.close_reason.is_none() && self.streams.poll_flushed() {
+        if !self.events.is_closed() && self.streams.poll_flushed() {
             return Some(Event::Flushed);
         }
-        self.close_reason.take().map(|reason| Event::Closed(*reason))
+        self.events.pop_closed()
     }
 
     /// Whether `poll_event` may have something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.streams.has_events() || self.close_reason.is_some()
+        !self.events.is_empty() || self.streams.has_events()
     }
 
     /// Opens a stream; `None` while the peer's limit on their number is reached.
@@ -131,7 +129,7 @@ impl Connection {
             min_rtt: self.recovery.rtt().min(),
             congestion_window: self.recovery.congestion_window(),
             bytes_in_flight: self.recovery.bytes_in_flight(),
-            mtu: self.path.mtu.current(),
+            mtu: self.paths.in_use.mtu.current(),
             buffered: self.streams.buffered(),
             open_streams: self.streams.open_count(),
         }

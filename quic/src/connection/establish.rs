@@ -47,7 +47,7 @@ impl Connection {
         self.peer.learn(self.wire.side.peer(), parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
         self.idle.set_peer_timeout(parameters.max_idle_timeout);
-        self.path.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
+        self.paths.in_use.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
         self.local_ids.on_peer_limit(parameters.active_connection_id_limit);
         if let Some(token) = parameters.stateless_reset_token {
             self.peer_ids.on_handshake_token(token);
@@ -68,10 +68,10 @@ impl Connection {
     fn on_complete(&mut self, now: Instant) {
         assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
-        self.events.push_back(Event::Established);
+        self.events.push(Event::Established);
         self.trace(now, Trace::HandshakeComplete);
         if self.wire.side == Side::Server {
-            self.handshake_done.request();
+            self.handshake.send_done();
             self.on_confirmed(now);
         }
     }
@@ -85,7 +85,7 @@ impl Connection {
         self.discard_keys(now, PacketKind::Initial);
         self.discard_keys(now, PacketKind::Handshake);
         self.recovery.set_handshake_confirmed();
-        self.events.push_back(Event::Confirmed);
+        self.events.push(Event::Confirmed);
         self.trace(now, Trace::HandshakeConfirmed);
     }
 }

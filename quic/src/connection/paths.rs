@@ -12,7 +12,6 @@ use super::state::Connection;
 use crate::discard::Discard;
 use crate::error::MigrateError;
 use crate::event::Event;
-use crate::lifecycle::Lifecycle;
 use crate::path::others::OtherPath;
 use crate::path::path::Path;
 use crate::path::validation::Proof;
@@ -76,14 +75,14 @@ impl Connection {
         if self.peer.disables_migration() {
             return Err(MigrateError::Disabled);
         }
-        let four_tuple = FourTuple { local, ..self.path.four_tuple };
-        if self.path.is_at(&four_tuple) || self.others.position(&four_tuple).is_some() {
+        let four_tuple = FourTuple { local, ..self.paths.in_use.four_tuple };
+        if self.paths.in_use.is_at(&four_tuple) || self.paths.others.position(&four_tuple).is_some() {
             return Err(MigrateError::InUse);
         }
         // RFC 9000 s9.5: an ID that was never used elsewhere. Who uses empty ones would be recognized on both paths.
         let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
-        self.others.iter_mut().for_each(|other| other.is_goal = false);
-        let local_id = self.path.local_id;
+        self.paths.others.iter_mut().for_each(|other| other.is_goal = false);
+        let local_id = self.paths.in_use.local_id;
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
         other.is_goal = true;
         self.push_other(now, other);
@@ -93,32 +92,17 @@ impl Connection {
     /// The addresses in use, as far as the peer's are validated: a request that comes from a new address is reported under
     /// the one before until the peer has proved to be there.
     pub fn four_tuple(&self) -> FourTuple {
-        if self.path.amplification.is_validated() {
-            return self.path.four_tuple;
-        }
-        let fallback = self.others.fallback().and_then(|index| self.others.get(index));
-        fallback.map_or(self.path.four_tuple, |other| other.path.four_tuple)
+        self.paths.validated_four_tuple()
     }
 
     /// A datagram came with addresses other than those in use: whether it is looked at. Nothing is authenticated yet, so
     /// nothing is kept; only what is known already is counted.
     pub(super) fn on_elsewhere(&mut self, four_tuple: FourTuple, len: usize) -> Result<Elsewhere, Discard> {
-        // RFC 9000 s9: the addresses of the handshake do not change, and a client's server never does.
-        let is_possible = match &self.lifecycle {
-            Lifecycle::Established => {
-                self.wire.side == Side::Server || four_tuple.remote == self.path.four_tuple.remote
-            }
-            // Who is still where it was before is answered there.
-            Lifecycle::Closing(_) => {
-                let fallback = self.others.fallback().and_then(|index| self.others.get(index));
-                self.needs_fallback() && fallback.is_some_and(|fallback| fallback.path.is_at(&four_tuple))
-            }
-            Lifecycle::Handshaking { .. } | Lifecycle::Draining { .. } | Lifecycle::Drained => false,
-        };
-        if !is_possible {
+        if !self.paths.accepts_from(&four_tuple, self.wire.side, &self.lifecycle) {
             return Err(Discard::OtherAddress);
         }
-        if let Some(other) = self.others.position(&four_tuple).and_then(|index| self.others.get_mut(index)) {
+        if let Some(other) = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))
+        {
             other.path.amplification.on_datagram_received(len);
         }
         Ok(Elsewhere { four_tuple, len })
@@ -127,7 +111,7 @@ impl Connection {
     /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2).
     pub(super) fn on_path_challenge(&mut self, now: Instant, arrival: Arrival<'_>, data: [u8; 8]) {
         let path = match arrival.elsewhere {
-            None => Some(&mut self.path),
+            None => Some(&mut self.paths.in_use),
             Some(elsewhere) => self.path_of(now, elsewhere, arrival.destination()).map(|other| &mut other.path),
         };
         if let Some(path) = path {
@@ -137,26 +121,26 @@ impl Connection {
 
     /// PATH_RESPONSE: it proves the path on which the challenge was sent, wherever the answer comes from (section 8.2.3).
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
-        if let Some(proof) = self.path.validation.on_response(data) {
-            self.path.on_proof(proof);
+        if let Some(proof) = self.paths.in_use.validation.on_response(data) {
+            self.paths.in_use.on_proof(proof);
             self.recovery.set_amplification_limited(false);
-            self.trace(now, Trace::PathValidated(self.path.four_tuple));
+            self.trace(now, Trace::PathValidated(self.paths.in_use.four_tuple));
             return;
         }
         let mut goal = None;
-        for (index, other) in self.others.iter_mut().enumerate() {
+        for (index, other) in self.paths.others.iter_mut().enumerate() {
             if let Some(proof) = other.path.validation.on_response(data) {
                 other.path.on_proof(proof);
                 goal = (other.is_goal && proof == Proof::Path).then_some(index);
                 break;
             }
         }
-        if let Some(other) = goal.and_then(|index| self.others.remove(index)) {
+        if let Some(other) = goal.and_then(|index| self.paths.others.remove(index)) {
             let four_tuple = other.path.four_tuple;
             self.go_to(now, other);
             // RFC 9000 s9.2: the server follows when it gets more than a probe.
-            self.ping.request();
-            self.events.push_back(Event::Migrated(four_tuple));
+            self.spaces.application().ping = true;
+            self.events.push(Event::Migrated(four_tuple));
         }
     }
 
@@ -165,16 +149,16 @@ impl Connection {
     pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
         let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
-        let Some(index) = self.others.position(&elsewhere.four_tuple).filter(|_| can_send) else { return };
+        let Some(index) = self.paths.others.position(&elsewhere.four_tuple).filter(|_| can_send) else { return };
         if !self.permits_move(now, index) {
             return;
         }
-        let Some(other) = self.others.remove(index) else { return };
+        let Some(other) = self.paths.others.remove(index) else { return };
         self.go_to(now, other);
         // RFC 9000 s9.3.3: somebody may have copied the packet. A challenge to the path before makes a peer that is still
         // there speak up.
         let (interval, timeout) = self.validation_times();
-        if let Some(before) = self.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
+        if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
     }
@@ -182,41 +166,36 @@ impl Connection {
     /// Whether this end goes to the other path at `index`. It may have moved too often without an answer to be followed for
     /// now; but from where nothing is proved back to where everything is, the way is always free.
     fn permits_move(&mut self, now: Instant, index: usize) -> bool {
-        let is_proven = self.others.get(index).is_some_and(|other| other.path.is_proven());
-        if is_proven && self.needs_fallback() {
+        let is_proven = self.paths.others.get(index).is_some_and(|other| other.path.is_proven());
+        if is_proven && self.paths.needs_fallback() {
             return true;
         }
         if self.recovery.is_answered_since_move() {
-            self.moves.on_answer();
+            self.paths.moves.on_answer();
         }
         let (_, patience) = self.validation_times();
-        self.moves.on_move(now, patience)
-    }
-
-    /// Whether the path in use needs another one to return to.
-    pub(super) const fn needs_fallback(&self) -> bool {
-        !self.path.is_proven()
+        self.paths.moves.on_move(now, patience)
     }
 
     /// A deadline of a path may have come.
     pub(super) fn on_path_timeouts(&mut self, now: Instant) {
-        if self.path.validation.on_timeout(now) && self.needs_fallback() {
+        if self.paths.in_use.validation.on_timeout(now) && self.paths.needs_fallback() {
             self.return_to_fallback(now);
         }
-        for other in self.others.iter_mut() {
+        for other in self.paths.others.iter_mut() {
             if other.path.validation.on_timeout(now) && other.is_goal {
                 other.is_goal = false;
-                self.events.push_back(Event::MigrationFailed(other.path.four_tuple));
+                self.events.push(Event::MigrationFailed(other.path.four_tuple));
             }
         }
-        while let Some(index) = self.others.expired(now, self.needs_fallback()) {
+        while let Some(index) = self.paths.others.expired(now, self.paths.needs_fallback()) {
             self.drop_other(now, index);
         }
     }
 
     /// RFC 9000 s9.3.2: the address was not the peer's, or the path carries too little.
     fn return_to_fallback(&mut self, now: Instant) {
-        let fallback = self.others.fallback().and_then(|index| self.others.remove(index));
+        let fallback = self.paths.others.fallback().and_then(|index| self.paths.others.remove(index));
         let fallback = fallback.expect("a path that works is kept until another one is proven");
         self.go_to(now, fallback);
         self.drop_other(now, 0);
@@ -224,7 +203,7 @@ impl Connection {
 
     /// What was sent on paths that are forgotten is sent again on the one in use.
     pub(super) fn settle_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
-        for left in core::mem::take(&mut self.others.forgotten) {
+        for left in core::mem::take(&mut self.paths.others.forgotten) {
             turn.scratch.outcome.clear();
             self.recovery.on_path_forgotten(&left, &mut turn.scratch.outcome);
             self.recovered(turn, PacketNumberSpace::ApplicationData);
@@ -235,7 +214,7 @@ impl Connection {
     /// knows its own addresses.
     fn path_of(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) -> Option<&mut OtherPath> {
         let Elsewhere { four_tuple, len } = elsewhere;
-        let index = match self.others.position(&four_tuple) {
+        let index = match self.paths.others.position(&four_tuple) {
             Some(index) => index,
             None if self.wire.side == Side::Client => return None,
             None => {
@@ -245,9 +224,9 @@ impl Connection {
                 0
             }
         };
-        let peer_id = self.others.get(index)?.peer_id.filter(|id| self.peer_ids.contains(*id));
+        let peer_id = self.paths.others.get(index)?.peer_id.filter(|id| self.peer_ids.contains(*id));
         let peer_id = peer_id.or_else(|| self.choose_peer_id(local_id));
-        let other = self.others.get_mut(index)?;
+        let other = self.paths.others.get_mut(index)?;
         other.peer_id = peer_id;
         Some(other)
     }
@@ -256,7 +235,7 @@ impl Connection {
     /// it does not know that its address has changed, or does not mind being recognized. Empty IDs are all the same.
     fn choose_peer_id(&mut self, local_id: ConnectionId) -> Option<ConnectionId> {
         let active = self.peer_ids.active();
-        let is_unaware = local_id == self.path.local_id;
+        let is_unaware = local_id == self.paths.in_use.local_id;
         if is_unaware || active.is_empty() { Some(active) } else { self.peer_ids.take_unused() }
     }
 
@@ -270,7 +249,7 @@ impl Connection {
     ) -> OtherPath {
         let (interval, timeout) = self.validation_times();
         let is_client = self.wire.side == Side::Client;
-        let mut path = Path::new(four_tuple, local_id, is_client, self.path.mtu.on_another_path());
+        let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
         path.validation.start(now, interval, timeout);
         OtherPath { path, peer_id, congestion: None, expires: now + timeout, is_goal: false }
     }
@@ -296,9 +275,9 @@ impl Connection {
         path.mtu.on_path_taken_up();
         let mtu = path.mtu.current();
         // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
-        let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.path) {
+        let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use) {
             self.recovery.on_rebound(mtu);
-            self.others.forgotten.extend(congestion);
+            self.paths.others.forgotten.extend(congestion);
             None
         } else {
             Some(self.recovery.on_path_changed(congestion, mtu))
@@ -307,32 +286,32 @@ impl Connection {
         let before = self.peer_ids.active();
         // RFC 9000 s5.1.2: an ID that was asked back in the meantime is not used; then the one before has to do.
         let _ = peer_id.is_some_and(|id| self.peer_ids.activate(id));
-        let left = core::mem::replace(&mut self.path, path);
+        let left = core::mem::replace(&mut self.paths.in_use, path);
         self.stats.migrations += 1;
-        self.trace(now, Trace::PathChanged(self.path.four_tuple));
+        self.trace(now, Trace::PathChanged(self.paths.in_use.four_tuple));
         let expires = now + timeout;
         self.push_other(now, OtherPath { path: left, peer_id: Some(before), congestion, expires, is_goal: false });
     }
 
     fn push_other(&mut self, now: Instant, other: OtherPath) {
-        if let Some(gone) = self.others.push(other) {
+        if let Some(gone) = self.paths.others.push(other) {
             self.forget(now, gone);
         }
     }
 
     fn drop_other(&mut self, now: Instant, index: usize) {
-        if let Some(gone) = self.others.remove(index) {
+        if let Some(gone) = self.paths.others.remove(index) {
             self.forget(now, gone);
         }
     }
 
     /// RFC 9000 s5.1.2: an ID that no path uses any more is retired.
     fn forget(&mut self, now: Instant, gone: OtherPath) {
-        self.others.forgotten.extend(gone.congestion);
+        self.paths.others.forgotten.extend(gone.congestion);
         if gone.is_goal {
-            self.events.push_back(Event::MigrationFailed(gone.path.four_tuple));
+            self.events.push(Event::MigrationFailed(gone.path.four_tuple));
         }
-        let unused = gone.peer_id.filter(|id| *id != self.peer_ids.active() && !self.others.uses(*id));
+        let unused = gone.peer_id.filter(|id| *id != self.peer_ids.active() && !self.paths.others.uses(*id));
         if let Some(Err(violation)) = unused.map(|id| self.peer_ids.retire(id)) {
             self.on_violation(now, violation, 0);
         }

@@ -46,9 +46,9 @@ impl Connection {
         let Datagram { four_tuple, ecn, payload } = datagram;
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += payload.len() as u64;
-        let elsewhere = if self.path.is_at(&four_tuple) {
+        let elsewhere = if self.paths.in_use.is_at(&four_tuple) {
             // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
-            self.path.amplification.on_datagram_received(payload.len());
+            self.paths.in_use.amplification.on_datagram_received(payload.len());
             self.recovery.set_amplification_limited(false);
             None
         } else {
@@ -280,8 +280,8 @@ impl Connection {
             return;
         }
         match arrival.elsewhere {
-            None if arrival.is_to(&self.path.local_id) => {}
-            None => self.path.local_id = arrival.destination(),
+            None if arrival.is_to(&self.paths.in_use.local_id) => {}
+            None => self.paths.in_use.local_id = arrival.destination(),
             Some(elsewhere) if self.wire.side == Side::Server => {
                 self.on_peer_moved(turn.now, elsewhere, arrival.destination());
                 self.settle_forgotten_paths(turn);
@@ -340,7 +340,7 @@ impl Connection {
     fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
         if self.wire.side == Side::Server && kind == PacketKind::Handshake {
             // RFC 9000 s8.1: only who received our Handshake keys' making can send this, so the address is the peer's.
-            self.path.amplification.validate();
+            self.paths.in_use.amplification.validate();
             // RFC 9001 s4.9.1: and the client has no further use for Initial packets.
             self.discard_keys(turn.now, PacketKind::Initial);
         }

@@ -11,23 +11,23 @@ impl Connection {
     pub(super) fn recovered(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace) {
         let outcome = &mut turn.scratch.outcome;
         for frame in &outcome.acked {
-            self.on_frame_acked(space, frame);
+            self.on_frame(space, frame, Fate::Acked);
         }
         for frame in &outcome.lost {
             self.on_frame_lost(space, frame);
         }
         if let Some(size) = outcome.acked_mtu_probe {
-            self.path.mtu.on_probe_acked(turn.now, size);
+            self.paths.in_use.mtu.on_probe_acked(turn.now, size);
             self.on_mtu_changed(turn);
         }
         let outcome = &turn.scratch.outcome;
         if let Some(size) = outcome.lost_mtu_probe {
-            self.path.mtu.on_probe_lost(turn.now, size);
+            self.paths.in_use.mtu.on_probe_lost(turn.now, size);
         }
         if outcome.largest_acked_size > 0 {
-            self.path.mtu.on_packet_acked(outcome.largest_acked_size);
+            self.paths.in_use.mtu.on_packet_acked(outcome.largest_acked_size);
         }
-        if outcome.largest_lost_size > 0 && self.path.mtu.on_packet_lost(turn.now, outcome.largest_lost_size) {
+        if outcome.largest_lost_size > 0 && self.paths.in_use.mtu.on_packet_lost(turn.now, outcome.largest_lost_size) {
             self.on_mtu_changed(turn);
         }
         let outcome = &turn.scratch.outcome;
@@ -46,53 +46,60 @@ impl Connection {
     }
 
     fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
-        let size = self.path.mtu.current();
+        let size = self.paths.in_use.mtu.current();
         self.recovery.set_max_datagram_size(size);
         self.trace(turn.now, Trace::MtuChanged(size));
     }
 
-    fn on_frame_acked(&mut self, space: PacketNumberSpace, frame: &SentFrame) {
-        match *frame {
-            SentFrame::Stream { .. }
-            | SentFrame::ResetStream(_)
-            | SentFrame::StopSending(_)
-            | SentFrame::MaxData(_)
-            | SentFrame::MaxStreamData(..)
-            | SentFrame::MaxStreams(..)
-            | SentFrame::DataBlocked(_)
-            | SentFrame::StreamDataBlocked(..)
-            | SentFrame::StreamsBlocked(..) => self.streams.on_acked(frame),
-            SentFrame::Ack { largest } => {
+    /// What became of one frame. RFC 9000 section 13.3: what is lost is not sent again as it was; its owner decides what is
+    /// still worth saying.
+    #[inline(always)]
+    fn on_frame(&mut self, space: PacketNumberSpace, frame: &SentFrame, fate: Fate) {
+        match (*frame, fate) {
+            (
+                SentFrame::Stream { .. }
+                | SentFrame::ResetStream(_)
+                | SentFrame::StopSending(_)
+                | SentFrame::MaxData(_)
+                | SentFrame::MaxStreamData(..)
+                | SentFrame::MaxStreams(..)
+                | SentFrame::DataBlocked(_)
+                | SentFrame::StreamDataBlocked(..)
+                | SentFrame::StreamsBlocked(..),
+                fate,
+            ) => match fate {
+                Fate::Acked => self.streams.on_acked(frame),
+                Fate::Lost => self.streams.on_lost(frame),
+            },
+            (SentFrame::Ack { largest }, Fate::Acked) => {
                 if let Some(space) = self.spaces.get_mut(space) {
                     space.received.on_ack_acked(largest);
                 }
             }
-            SentFrame::Crypto { offset, len } => self.handshake.on_acked(space, offset, len),
-            SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_acked(sequence_number),
-            SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_acked(sequence_number),
-            SentFrame::HandshakeDone => self.handshake_done.on_acked(),
-            SentFrame::NewToken => {}
+            // The newest ACK is sent anyway.
+            (SentFrame::Ack { .. }, Fate::Lost) | (SentFrame::NewToken, _) => {}
+            (SentFrame::Crypto { offset, len }, Fate::Acked) => self.handshake.on_acked(space, offset, len),
+            (SentFrame::Crypto { offset, len }, Fate::Lost) => self.handshake.on_lost(space, offset, len),
+            (SentFrame::NewConnectionId(number), Fate::Acked) => self.local_ids.on_acked(number),
+            (SentFrame::NewConnectionId(number), Fate::Lost) => self.local_ids.on_lost(number),
+            (SentFrame::RetireConnectionId(number), Fate::Acked) => self.peer_ids.on_acked(number),
+            (SentFrame::RetireConnectionId(number), Fate::Lost) => self.peer_ids.on_lost(number),
+            (SentFrame::HandshakeDone, Fate::Acked) => self.handshake.on_done_acked(),
+            (SentFrame::HandshakeDone, Fate::Lost) => self.handshake.on_done_lost(),
         }
     }
 
-    /// RFC 9000 section 13.3: what is lost is not sent again as it was; its owner decides what is still worth saying.
+    /// A frame is given up, or is to be said again by a probe.
     pub(super) fn on_frame_lost(&mut self, space: PacketNumberSpace, frame: &SentFrame) {
-        match *frame {
-            SentFrame::Stream { .. }
-            | SentFrame::ResetStream(_)
-            | SentFrame::StopSending(_)
-            | SentFrame::MaxData(_)
-            | SentFrame::MaxStreamData(..)
-            | SentFrame::MaxStreams(..)
-            | SentFrame::DataBlocked(_)
-            | SentFrame::StreamDataBlocked(..)
-            | SentFrame::StreamsBlocked(..) => self.streams.on_lost(frame),
-            SentFrame::Crypto { offset, len } => self.handshake.on_lost(space, offset, len),
-            SentFrame::NewConnectionId(sequence_number) => self.local_ids.on_lost(sequence_number),
-            SentFrame::RetireConnectionId(sequence_number) => self.peer_ids.on_lost(sequence_number),
-            SentFrame::HandshakeDone => self.handshake_done.on_lost(),
-            // The newest ACK is sent anyway.
-            SentFrame::Ack { .. } | SentFrame::NewToken => {}
-        }
+        self.on_frame(space, frame, Fate::Lost);
     }
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// The peer has it.
+    Acked,
+    /// It is given up.
+    Lost,
 }

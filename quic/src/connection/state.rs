@@ -3,16 +3,14 @@
 use crate::config::Config;
 use crate::connection_ids::local::LocalIds;
 use crate::connection_ids::peer::PeerIds;
-use crate::delivery::Once;
 use crate::error::CloseReason;
-use crate::event::Event;
+use crate::event::Events;
 use crate::handshake::Handshake;
 use crate::idle::Idle;
 use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
-use crate::path::moves::Moves;
 use crate::path::mtu::MtuDiscovery;
-use crate::path::others::OtherPaths;
 use crate::path::path::Path;
+use crate::path::paths::Paths;
 use crate::peer_parameters::PeerParameters;
 use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
@@ -29,7 +27,6 @@ use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
 use crate::wire_identity::WireIdentity;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use base::{FourTuple, Instant, Side};
 use crypto::CipherSuite;
@@ -46,23 +43,13 @@ pub struct Connection {
     pub(super) spaces: Spaces,
     pub(super) recovery: Recovery,
     pub(super) streams: Streams,
-    pub(super) path: Path,
-    /// Where the connection came from, and where it may go.
-    pub(super) others: OtherPaths,
-    /// Moves without an answer.
-    pub(super) moves: Moves,
+    pub(super) paths: Paths,
     pub(super) peer: PeerParameters,
     pub(super) local_ids: LocalIds,
     pub(super) peer_ids: PeerIds,
     pub(super) idle: Idle,
     pub(super) rest: Rest,
-    /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
-    pub(super) handshake_done: Once,
-    /// A PING that the keep-alive timer or a probe asks for.
-    pub(super) ping: Once,
-    pub(super) events: VecDeque<Event>,
-    /// The last event, told after everything else.
-    pub(super) close_reason: Option<Box<CloseReason>>,
+    pub(super) events: Events,
     pub(super) stats: Counters,
 }
 
@@ -118,18 +105,13 @@ impl Connection {
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone()),
-            path: Path::first(four_tuple, local_id, new.is_validated, mtu),
-            others: OtherPaths::default(),
-            moves: Moves::default(),
+            paths: Paths::new(Path::first(four_tuple, local_id, new.is_validated, mtu)),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
             peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),
             rest: Rest::default(),
-            handshake_done: Once::new(),
-            ping: Once::new(),
-            events: VecDeque::new(),
-            close_reason: None,
+            events: Events::default(),
             stats: Counters::default(),
             wire,
             config,
@@ -138,7 +120,7 @@ impl Connection {
 
     /// Whether the endpoint may forget the connection: its time is over and the application has been told why.
     pub fn is_over(&self) -> bool {
-        self.lifecycle == Lifecycle::Drained && self.close_reason.is_none() && self.events.is_empty()
+        self.lifecycle == Lifecycle::Drained && self.events.is_empty()
     }
 
     /// Reports `record` to the sink, if there is one.
@@ -204,7 +186,7 @@ impl Connection {
 
     fn end(&mut self, now: Instant, lifecycle: Lifecycle, reason: CloseReason) {
         self.lifecycle = lifecycle;
-        self.close_reason = Some(Box::new(reason));
+        self.events.close(reason);
         self.trace(now, Trace::Closed);
     }
 }

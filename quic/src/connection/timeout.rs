@@ -23,11 +23,7 @@ impl Connection {
             self.rest.deadline(),
             self.recovery.deadline(),
             acknowledgments,
-            self.path.paced_until,
-            // Nothing larger is tried on a path that is not known to work.
-            self.path.mtu.deadline().filter(|_| self.path.is_proven()),
-            self.path.validation.deadline(),
-            self.others.deadline(self.needs_fallback()),
+            self.paths.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -45,7 +41,7 @@ impl Connection {
         }
         match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData)) {
             IdleTimeout::Nothing => {}
-            IdleTimeout::KeepAlive => self.ping.request(),
+            IdleTimeout::KeepAlive => self.spaces.application().ping = true,
             IdleTimeout::Expired => {
                 let after = self.idle.timeout().unwrap_or(Duration::ZERO);
                 return self.end_silently(now, CloseReason::IdleTimeout(after));

@@ -4,10 +4,9 @@ use super::budget::{Constraint, Interest, Permission, permission};
 use super::packet_writer::{BegunPacket, PacketWriter, Unwritable, Way};
 use super::state::Connection;
 use crate::config::{ACK_DELAY_EXPONENT, MIN_DATAGRAM_SIZE};
-use crate::delivery::Once;
 use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
-use crate::packet::{OutgoingPacket, SentFrame};
+use crate::packet::OutgoingPacket;
 use crate::recovery::SentPacket;
 use crate::turn::Turn;
 use crate::violation::Violation;
@@ -64,14 +63,15 @@ impl Connection {
                 break;
             }
         }
-        (len > 0).then(|| self.datagrams_sent(turn.now, self.path.four_tuple, len, segment_size))
+        (len > 0).then(|| self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, segment_size))
     }
 
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
     /// the cipher. A rest of a block costs more than the bytes it would carry.
     fn segment_size(&self) -> usize {
         // In the handshake datagrams have their full size, or are not sent (RFC 9000 section 14.1).
-        let size = if self.is_established() { self.path.datagram_size() } else { self.path.mtu.current() };
+        let size =
+            if self.is_established() { self.paths.in_use.datagram_size() } else { self.paths.in_use.mtu.current() };
         let number = self.spaces.get(PacketNumberSpace::ApplicationData).and_then(|space| {
             let number = space.next_number()?;
             Some(number.encoded_len(space.largest_acknowledged))
@@ -100,16 +100,16 @@ impl Connection {
     /// What the path allows a datagram of `size` bytes.
     fn constraint(&mut self, now: Instant, size: usize) -> Constraint {
         // Whatever stands in the way now, the wait for the pacer is over: a deadline in the past would come again and again.
-        self.path.paced_until = None;
-        if self.path.amplification.available() < size {
+        self.paths.in_use.paced_until = None;
+        if self.paths.in_use.amplification.available() < size {
             self.recovery.set_amplification_limited(true);
             return Constraint::Amplification;
         }
         if !self.recovery.can_send(size) {
             return Constraint::Congestion;
         }
-        self.path.paced_until = self.recovery.pacing_deadline(now, size);
-        if self.path.paced_until.is_some() { Constraint::Congestion } else { Constraint::None }
+        self.paths.in_use.paced_until = self.recovery.pacing_deadline(now, size);
+        if self.paths.in_use.paced_until.is_some() { Constraint::Congestion } else { Constraint::None }
     }
 
     fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
@@ -120,15 +120,14 @@ impl Connection {
             return Interest::default();
         }
         let data = self.handshake.wants_to_send(id)
+            || space.ping
             || (id == PacketNumberSpace::ApplicationData
                 && (self.streams.wants_to_send()
-                    || self.handshake_done.needs_sending()
-                    || self.ping.needs_sending()
-                    || self.path.validation.wants_to_send()
+                    || self.paths.in_use.validation.wants_to_send()
                     || self.local_ids.wants_to_send()
                     || self.peer_ids.wants_to_send()));
         let challenge = id == PacketNumberSpace::ApplicationData
-            && self.path.validation.wants_challenge()
+            && self.paths.in_use.validation.wants_challenge()
             && self.recovery.may_exceed_window();
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
@@ -181,7 +180,7 @@ impl Connection {
         if len == 0 && constraint == Constraint::None {
             self.recovery.on_application_limited();
         }
-        self.path.amplification.on_datagram_sent(len);
+        self.paths.in_use.amplification.on_datagram_sent(len);
         len
     }
 
@@ -204,7 +203,7 @@ impl Connection {
         }
         *needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
         if id == PacketNumberSpace::ApplicationData && packet.remaining() == 0 {
-            self.path.mtu.on_full_datagram();
+            self.paths.in_use.mtu.on_full_datagram();
         }
         let overhead = begun.overhead();
         *needs_padding |= id == PacketNumberSpace::Initial
@@ -297,8 +296,10 @@ impl Connection {
         for frame in &oldest {
             self.on_frame_lost(id, frame);
         }
-        if !self.interest(now, id).data {
-            self.ping.request();
+        if !self.interest(now, id).data
+            && let Some(space) = self.spaces.get_mut(id)
+        {
+            space.ping = true;
         }
     }
 
@@ -316,7 +317,7 @@ impl Connection {
         if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
             // RFC 9000 s8.2.1: a challenge and its answer show that the path carries datagrams of full size. They come first,
             // because a datagram to an address that is not validated may have room for little else.
-            full_size = self.path.validation.fill(packet, random);
+            full_size = self.paths.in_use.validation.fill(packet, random);
         }
         if let Some(space) = self.spaces.get_mut(id)
             && space.received.has_unsent()
@@ -328,19 +329,12 @@ impl Connection {
         }
         self.handshake.fill(packet);
         if id == PacketNumberSpace::ApplicationData {
-            if self.handshake_done.needs_sending() && Frame::HandshakeDone.encode(packet.writer()).is_ok() {
-                packet.record(SentFrame::HandshakeDone);
-                self.handshake_done.on_sent();
-            }
             self.local_ids.fill(packet);
             self.peer_ids.fill(packet);
             self.streams.fill(packet);
         }
-        if self.ping.needs_sending() && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
-            packet.record_unremembered();
-        }
-        if packet.is_ack_eliciting() {
-            self.ping = Once::new();
+        if let Some(space) = self.spaces.get_mut(id) {
+            space.fill_ping(packet);
         }
         full_size
     }
@@ -349,10 +343,10 @@ impl Connection {
     fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         // Not before the handshake is confirmed: until then every byte of the window has better use.
         let id = PacketNumberSpace::ApplicationData;
-        if !self.is_confirmed() || !self.path.is_proven() {
+        if !self.is_confirmed() || !self.paths.in_use.is_proven() {
             return None;
         }
-        let size = self.path.mtu.probe_size(turn.now)?;
+        let size = self.paths.in_use.mtu.probe_size(turn.now)?;
         if self.constraint(turn.now, size) != Constraint::None {
             return None;
         }
@@ -364,8 +358,8 @@ impl Connection {
         begun.pad(&mut packet, usize::MAX);
         let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };
         let written = self.finish_packet(turn, place, &begun, sent, Way::InUse)?;
-        self.path.mtu.on_probe_sent();
-        self.path.amplification.on_datagram_sent(written);
-        Some(self.datagrams_sent(turn.now, self.path.four_tuple, written, written))
+        self.paths.in_use.mtu.on_probe_sent();
+        self.paths.in_use.amplification.on_datagram_sent(written);
+        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, written, written))
     }
 }

@@ -20,7 +20,7 @@ impl Connection {
         if !closing.is_pending() {
             return None;
         }
-        let limit = buffer.len().min(self.path.amplification.available());
+        let limit = buffer.len().min(self.paths.in_use.amplification.available());
         let len = self.fill_closes(turn, buffer.get_mut(..limit)?, self.peer_ids.active(), Way::InUse);
         // One that the amplification limit holds back stays to be sent.
         if len == 0 {
@@ -29,18 +29,18 @@ impl Connection {
         if let Lifecycle::Closing(closing) = &mut self.lifecycle {
             closing.on_sent();
         }
-        self.path.amplification.on_datagram_sent(len);
-        Some(self.datagrams_sent(turn.now, self.path.four_tuple, len, len))
+        self.paths.in_use.amplification.on_datagram_sent(len);
+        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, len))
     }
 
     /// While nobody has proved to be at the address in use, the peer may as well be where it was before, and would wait there
     /// for the end of a connection that is over.
     pub(super) fn transmit_close_to_fallback(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
-        if !closing.is_fallback_pending() || !self.needs_fallback() {
+        if !closing.is_fallback_pending() || !self.paths.needs_fallback() {
             return None;
         }
-        let fallback = self.others.fallback().and_then(|index| self.others.get(index))?;
+        let fallback = self.paths.fallback()?;
         let four_tuple = fallback.path.four_tuple;
         let destination = fallback.peer_id.filter(|id| self.peer_ids.contains(*id))?;
         let len = self.fill_closes(turn, buffer, destination, Way::Elsewhere);

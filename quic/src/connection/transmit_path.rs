@@ -16,11 +16,11 @@ impl Connection {
     /// The next of them. They wait for no congestion window: their number is bounded by timers, and answers by the newest few
     /// of what was asked since the last call. The amplification limit of their path holds.
     pub(super) fn transmit_other_path(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
-        if self.others.is_empty() {
+        if self.paths.others.is_empty() {
             return None;
         }
         let mut written = None;
-        for other in self.others.iter_mut().filter(|other| other.path.validation.wants_to_send()) {
+        for other in self.paths.others.iter_mut().filter(|other| other.path.validation.wants_to_send()) {
             // RFC 9000 s5.1.2: an ID that was asked back is not used, nor is another path's.
             other.peer_id = other.peer_id.filter(|id| self.peer_ids.contains(*id));
             let size = other.path.datagram_size().min(MIN_DATAGRAM_SIZE);
@@ -37,7 +37,7 @@ impl Connection {
         let place = buffer.get_mut(..size)?;
         let begun = self.begin_packet(turn.now, place, id, destination)?;
         let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
-        let other = self.others.position(&four_tuple).and_then(|index| self.others.get_mut(index))?;
+        let other = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))?;
         let is_full = other.path.validation.fill(&mut packet, turn.random);
         begun.pad(&mut packet, if is_full { usize::MAX } else { 0 });
         let sent = begun.completed(turn.now, &packet);
