@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::over_quic::OverQuic;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use base::{Datagram, FourTuple, Instant, Machine, Side, Transmit};
+use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
 use quic::{CloseReason, ConnectError, ConnectionHandle};
 
 /// What happened on one of the connections.
@@ -272,5 +272,9 @@ impl<U: Default> Machine for Endpoint<U> {
 
     fn on_timeout(&mut self, now: Instant) {
         self.quic.on_timeout(now);
+    }
+
+    fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
+        self.quic.poll_handover()
     }
 }

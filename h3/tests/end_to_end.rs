@@ -3,10 +3,12 @@
 
 mod support;
 
-use base::{Duration, Instant, Machine, VarInt};
+use base::{Datagram, Duration, FourTuple, Instant, Machine, VarInt};
 use quic::CloseReason;
-use sim::{LinkConfig, Stop, World};
-use support::{Ask, complete, pair};
+use quic::endpoint::ids::IdCodec;
+use sim::{LinkConfig, SeededRandom, Stop, World};
+use std::sync::Arc;
+use support::{Ask, CLIENT, SERVER, address, complete, pair};
 
 #[test]
 fn one_exchange_with_everything_in_it() {
@@ -113,4 +115,24 @@ fn an_idle_connection_is_flushed_when_the_notice_has_arrived() {
         world.run_for(Duration::from_secs(1));
         assert_eq!(world.machine(host).flushed.len(), 1);
     }
+}
+
+/// What is another worker's passes through the HTTP/3 endpoint on its way there.
+#[test]
+fn packets_of_another_worker_are_handed_over() {
+    let layout = |worker| quic::IdLayout::default().with_workers(2, worker, crypto::Secret::new(&[1; 32])).unwrap();
+    let provider = sim::seeded_provider();
+    let mut random = SeededRandom::new(1);
+    let id = IdCodec::new(&layout(1), provider.initial, &mut random).issue(5, &mut random);
+    let mut config = quic::EndpointConfig::new(provider, Arc::new(quic::Config::default()), None);
+    config.ids = layout(0);
+    let quic = quic::Endpoint::new(Instant::ZERO, config, Box::new(random));
+    let mut endpoint: h3::Endpoint = h3::Endpoint::new(quic, h3::Config::default());
+    let mut payload = [&[0x40], id.as_slice(), &[0; 50]].concat();
+    let four_tuple = FourTuple { local: address(SERVER), remote: address(CLIENT) };
+    endpoint.receive(Instant::ZERO, Datagram { four_tuple, ecn: base::Ecn::Ect0, payload: &mut payload });
+    let (worker, datagram) = endpoint.poll_handover().expect("it is not for this one");
+    assert_eq!((worker, datagram.four_tuple, datagram.ecn), (1, four_tuple, base::Ecn::Ect0));
+    assert_eq!(datagram.payload, payload);
+    assert!(endpoint.poll_handover().is_none());
 }
