@@ -7,13 +7,12 @@
 use crate::codes;
 use crate::error::Error;
 use crate::exchange::mailbox::{Ending, Mailbox};
-use base::{StreamId, StreamMap, VarInt};
+use base::{Duration, StreamId, StreamMap, VarInt};
 use h3::Event;
 use h3::machine::{Endpoint, EndpointEvent};
 use h3::over_quic::OverQuic;
 use http::RequestHead;
 use quic::{CloseReason, ConnectionHandle};
-use runtime::executor::yield_now;
 use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
@@ -51,6 +50,8 @@ pub(crate) struct Link {
     /// Who waits for the last exchange or the last connection to end.
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
+    /// The host at the other end said that nobody listens there.
+    refused: Cell<bool>,
     addresses: Vec<SocketAddr>,
     /// Where a client's connection was before it moved.
     previous: Cell<Option<SocketAddr>>,
@@ -116,6 +117,7 @@ impl Link {
             on_request: OnceCell::new(),
             idle: RefCell::default(),
             broken: RefCell::default(),
+            refused: Cell::default(),
             previous: Cell::default(),
             moving: RefCell::default(),
             addresses: sockets.iter().map(UdpSocket::local_address).collect(),
@@ -336,11 +338,11 @@ impl Link {
         }
     }
 
-    /// Lets the driver send what there is to send, as far as it goes at once.
+    /// Waits until the system has taken what there is to send.
     pub(crate) async fn farewell(&self) {
-        self.notify();
-        for _ in 0..FAREWELL_TURNS {
-            yield_now().await;
+        if let Some(driver) = self.driver.get() {
+            // A socket that takes nothing for so long is given up.
+            let _ = self.handle.timeout(FAREWELL, driver.flushed()).await;
         }
     }
 
@@ -358,7 +360,7 @@ impl Link {
 
     /// Whether the host at the other end said that nobody listens there.
     pub(crate) fn is_refused(&self) -> bool {
-        self.driver.get().is_some_and(|driver| driver.last_error() == Some(io::ErrorKind::ConnectionRefused))
+        self.refused.get()
     }
 
     fn connection<R>(&self, handle: ConnectionHandle, call: impl FnOnce(&mut Connection) -> R) -> Option<R> {
@@ -384,7 +386,9 @@ impl Link {
                 EndpointEvent::Drained(..) => {}
             }
         }
-        if self.is_refused() {
+        let error = self.driver.get().and_then(DriverHandle::take_error);
+        if error.is_some_and(|error| error.kind == io::ErrorKind::ConnectionRefused) {
+            self.refused.set(true);
             // Sockets of clients only are connected, and have one connection.
             let handles = self.connections.borrow();
             let waiting: Vec<Waker> = handles.iter().flatten().flat_map(|known| known.waiting.clone()).collect();
@@ -492,26 +496,23 @@ impl Link {
 }
 
 impl Drop for Link {
-    /// Peers are told, if the executor goes on for long enough.
+    /// Peers are told, if the executor goes on until no farewell is left.
     fn drop(&mut self) {
         if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
             close_all(&mut endpoint, self.handle.read_clock(), &self.handles());
         }
         self.end_all();
-        self.notify();
-        let Some(task) = self.task.take() else { return };
-        self.handle.spawn(async move {
-            for _ in 0..FAREWELL_TURNS {
-                yield_now().await;
-            }
+        let (Some(task), Some(driver)) = (self.task.take(), self.driver.get()) else { return };
+        let flushed = self.handle.timeout(FAREWELL, driver.flushed());
+        self.handle.spawn_farewell(async move {
+            let _ = flushed.await;
             task.abort();
         });
     }
 }
 
-/// Turns of the executor that a driver gets to tell its peers that the connection is over: one to be woken, one to send,
-/// and some to spare.
-pub(crate) const FAREWELL_TURNS: usize = 4;
+/// The most time for telling peers that the connection is over. It takes one turn of the driver, unless its socket is full.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Closes connections without a complaint.
 pub(crate) fn close_all(endpoint: &mut Endpoint, now: base::Instant, handles: &[ConnectionHandle]) {

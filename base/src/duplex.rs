@@ -28,6 +28,11 @@ pub struct StreamMemory {
 }
 
 impl StreamMemory {
+    /// Buffers that nobody uses.
+    pub fn spare_count(&self) -> usize {
+        self.spare.len()
+    }
+
     fn lend(&mut self) -> Box<[u8]> {
         self.spare.pop().unwrap_or_else(|| vec![0; BUFFER_LEN].into())
     }

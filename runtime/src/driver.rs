@@ -17,12 +17,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use base::{Duration, FourTuple, Instant, Machine, OwnedDatagram, Transmit};
 
-use crate::executor::{Handle, Sleep, Watched};
+use crate::deadline::Deadline;
+use crate::executor::{Handle, Watched};
 use crate::handover::Handover;
+use crate::notice::{Flushed, Notice};
 use crate::offload::MAX_SEND;
 use crate::udp::{ReceiveBatch, UdpSocket};
 
@@ -41,10 +43,6 @@ const TRANSMIT_BYTES: usize = 256 << 10;
 /// For so long a socket may report nothing but errors until it counts as broken and is closed. A report about an earlier
 /// datagram comes once, and then that there is nothing; a system short of memory gets over it.
 const ERRORS_TOLERATED: Duration = Duration::from_secs(5);
-/// A machine whose deadline lies in the past, turn after turn, is called this seldom, rather than taking a whole processor.
-const OVERDUE_PAUSE: Duration = Duration::from_millis(1);
-/// Turns of that kind which are not slowed down.
-const OVERDUE_TURNS: u32 = 16;
 
 /// A future that runs a machine; to be spawned. It only ends with an error of its last socket.
 pub struct Driver<M, F> {
@@ -56,16 +54,13 @@ pub struct Driver<M, F> {
     handover: Option<Handover>,
     handed_over: VecDeque<OwnedDatagram>,
     notice: Rc<Notice>,
-    sleep: Sleep,
+    shared: Rc<Shared>,
+    deadline: Deadline,
     batch: ReceiveBatch,
     buffer: Box<[u8]>,
     held: Option<Held>,
     /// The socket that is the first to be asked.
     first: usize,
-    /// When the machine was last told that its deadline has come.
-    told: Instant,
-    /// Turns in a row in which its deadline was still one that it had been told of.
-    overdue: u32,
 }
 
 /// A socket in use.
@@ -105,13 +100,13 @@ enum Left {
 pub struct DriverHandle {
     handle: Handle,
     notice: Rc<Notice>,
+    shared: Rc<Shared>,
 }
 
+/// What a driver and its handles tell each other about sockets.
 #[derive(Default)]
-struct Notice {
-    notified: Cell<bool>,
-    last_error: Cell<Option<io::ErrorKind>>,
-    waker: RefCell<Option<Waker>>,
+struct Shared {
+    error: Cell<Option<SocketError>>,
     changes: RefCell<Vec<Change>>,
 }
 
@@ -121,16 +116,25 @@ enum Change {
     Remove(SocketAddr),
 }
 
+/// What a socket reported instead of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketError {
+    /// Where the socket is bound.
+    pub local: SocketAddr,
+    /// What it reported: `ConnectionRefused`, say, when the host at the other end of a connected socket has nobody there.
+    pub kind: io::ErrorKind,
+}
+
 impl DriverHandle {
     /// Has the driver call `transmit` and read the deadline soon. Calling it often costs no more than once.
     pub fn notify(&self) {
-        if self.notice.notified.replace(true) {
-            return;
-        }
-        let waker = self.notice.waker.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.notice.notify();
+    }
+
+    /// Ready when all that the machine wants to send now has been handed to the system or been given up with its socket. The driver is
+    /// notified.
+    pub fn flushed(&self) -> Flushed {
+        Flushed::new(&self.notice)
     }
 
     /// Runs the machine on one socket more: a connection is about to move there.
@@ -139,26 +143,27 @@ impl DriverHandle {
     /// The socket cannot be watched. The driver goes on with those it has.
     pub fn add_socket(&self, socket: UdpSocket) -> io::Result<()> {
         let bound = Bound::new(self.handle.watch(socket)?);
-        self.notice.changes.borrow_mut().push(Change::Add(bound));
+        self.shared.changes.borrow_mut().push(Change::Add(bound));
         self.notify();
         Ok(())
     }
 
     /// Closes the socket that is bound there. What was still to be sent or received by it is lost.
     pub fn remove_socket(&self, local: SocketAddr) {
-        self.notice.changes.borrow_mut().push(Change::Remove(local));
+        self.shared.changes.borrow_mut().push(Change::Remove(local));
         self.notify();
     }
 
-    /// What a socket last reported instead of a datagram, such as that the peer's host refuses them.
-    pub fn last_error(&self) -> Option<io::ErrorKind> {
-        self.notice.last_error.get()
+    /// What a socket has last reported instead of a datagram. Each report is given once; it is there when the driver calls
+    /// `on_progress`, and a report that is not taken gives way to the next.
+    pub fn take_error(&self) -> Option<SocketError> {
+        self.shared.error.take()
     }
 }
 
 impl fmt::Debug for DriverHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DriverHandle").field("notified", &self.notice.notified.get()).finish()
+        f.debug_struct("DriverHandle").field("notice", &self.notice).finish_non_exhaustive()
     }
 }
 
@@ -176,7 +181,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     ) -> io::Result<(Driver<M, F>, DriverHandle)> {
         let watch = |socket| handle.watch(socket).map(Bound::new);
         let sockets = sockets.into_iter().map(watch).collect::<io::Result<Vec<_>>>()?;
-        let notice = Rc::new(Notice::default());
+        let (notice, shared) = (Rc::new(Notice::default()), Rc::new(Shared::default()));
         let driver = Driver {
             handle: handle.clone(),
             machine,
@@ -185,15 +190,14 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             handover: None,
             handed_over: VecDeque::new(),
             notice: notice.clone(),
-            sleep: handle.sleep_until(Instant::MAX),
+            shared: shared.clone(),
+            deadline: Deadline::new(handle.sleep_until(Instant::MAX)),
             batch: ReceiveBatch::new(),
             buffer: vec![0; MAX_SEND].into(),
             held: None,
             first: 0,
-            told: Instant::ZERO,
-            overdue: 0,
         };
-        Ok((driver, DriverHandle { handle: handle.clone(), notice }))
+        Ok((driver, DriverHandle { handle: handle.clone(), notice, shared }))
     }
 
     /// Has the driver exchange datagrams with those of other workers: to be called before it is spawned.
@@ -208,8 +212,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
 
     /// One turn; says whether another should follow at once.
     fn turn(&mut self, context: &mut Context<'_>) -> io::Result<Left> {
-        // Until it is known that no other turn follows at once, a notification has nothing to add.
-        self.notice.notified.set(true);
+        self.notice.on_turn();
         self.change_sockets();
         let unsent = self.transmit(self.handle.read_clock(), context);
         let now = self.handle.read_clock();
@@ -223,13 +226,12 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         if progress || [left, unsent, brought].contains(&Left::Something) {
             return Ok(Left::Something);
         }
-        *self.notice.waker.borrow_mut() = Some(context.waker().clone());
-        self.notice.notified.set(false);
+        self.notice.on_wait(context);
         Ok(self.set_timer(context))
     }
 
     fn change_sockets(&mut self) {
-        for change in self.notice.changes.take() {
+        for change in self.shared.changes.take() {
             match change {
                 Change::Add(bound) => self.sockets.push(bound),
                 Change::Remove(local) => {
@@ -251,18 +253,11 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         });
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let deadline = self.machine.borrow().deadline();
-        deadline.map(|deadline| if self.overdue > OVERDUE_TURNS { self.told + OVERDUE_PAUSE } else { deadline })
-    }
-
     fn check_deadline(&mut self, now: Instant) -> bool {
-        let again = self.machine.borrow().deadline().is_some_and(|deadline| deadline <= self.told);
-        self.overdue = if again { self.overdue.saturating_add(1) } else { 0 };
-        let due = self.deadline().is_some_and(|deadline| deadline <= now);
+        let mut machine = self.machine.borrow_mut();
+        let due = self.deadline.is_due(machine.deadline(), now);
         if due {
-            self.machine.borrow_mut().on_timeout(now);
-            self.told = now;
+            machine.on_timeout(now);
         }
         due
     }
@@ -346,7 +341,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 }
                 Err(error) => {
                     let since = *errors_since.get_or_insert(now);
-                    self.notice.last_error.set(Some(error.kind()));
+                    let local = socket.inner().local_address();
+                    self.shared.error.set(Some(SocketError { local, kind: error.kind() }));
                     *progress = true;
                     if now - since >= ERRORS_TOLERATED {
                         return Err(error);
@@ -383,6 +379,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 return Left::Something;
             }
             let Some(held) = self.held.take().or_else(|| self.next_transmit(now)) else {
+                self.notice.on_flushed();
                 return Left::Nothing;
             };
             let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else { continue };
@@ -437,8 +434,8 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     }
 
     fn set_timer(&mut self, context: &mut Context<'_>) -> Left {
-        self.sleep.reset(self.deadline().unwrap_or(Instant::MAX));
-        if Pin::new(&mut self.sleep).poll(context).is_ready() { Left::Something } else { Left::Nothing }
+        let deadline = self.machine.borrow().deadline();
+        if self.deadline.poll(deadline, context).is_ready() { Left::Something } else { Left::Nothing }
     }
 }
 
@@ -457,6 +454,12 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Future for Driver<M, F> {
             }
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+}
+
+impl<M, F> Drop for Driver<M, F> {
+    fn drop(&mut self) {
+        self.notice.on_over();
     }
 }
 

@@ -6,6 +6,7 @@
 //! A task that panics takes the executor with it.
 
 mod core;
+mod farewells;
 mod join;
 mod options;
 mod patience;
@@ -161,6 +162,18 @@ impl Handle {
     /// tasks are ready it may be polled among them as well, not only before the first and after the last.
     pub fn spawn_driver<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
         JoinHandle::spawn(&self.core, Kind::Driver, future)
+    }
+
+    /// Starts a task that has something to finish when all else is over, such as to tell peers that it is. It has to end by
+    /// itself, and soon.
+    pub fn spawn_farewell(&self, future: impl Future<Output = ()> + 'static) {
+        self.spawn_detached(self.core.farewells.count(future));
+    }
+
+    /// Ready when no such task is left.
+    pub fn farewells_over(&self) -> impl Future<Output = ()> + use<> {
+        let farewells = self.core.farewells.clone();
+        std::future::poll_fn(move |context| farewells.poll_over(context))
     }
 
     /// Watches a descriptor.

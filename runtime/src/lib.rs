@@ -1,7 +1,8 @@
 //! Posthaste's own reactor: the only crate that reads the clock, opens sockets and waits.
 //!
-//! It knows no protocol. What it runs is a [`base::Machine`]; what it offers to those who use one is an [`Executor`] for
-//! each thread, with tasks, timers and descriptors. There is no TCP here yet: HTTP/3 needs none.
+//! It knows no protocol. What it runs is a [`base::Machine`] or a [`base::StreamMachine`]; what it offers to those who use one is an [`Executor`] for
+//! each thread, with tasks, timers and descriptors. A [`Driver`] runs a machine on UDP sockets; a [`StreamDriver`] runs a
+//! [`base::StreamMachine`] on a TCP connection.
 //!
 //! A machine that sends back what it receives, and a turn of the loop that runs it:
 //!
@@ -58,26 +59,33 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+mod deadline;
 pub mod driver;
 pub mod executor;
 pub mod handover;
 mod intake;
+mod notice;
 pub mod offload;
 pub mod poller;
 pub mod signal;
+pub mod stream_driver;
 #[allow(unsafe_code)]
 mod sys;
+pub mod tcp;
 pub mod token;
 pub mod udp;
 pub mod waker;
 pub mod worker;
 
-pub use driver::{Driver, DriverHandle};
+pub use driver::{Driver, DriverHandle, SocketError};
 pub use executor::{Executor, ExecutorOptions, Handle, JoinHandle};
 pub use handover::{Handover, HandoverStats};
+pub use notice::Flushed;
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller};
 pub use signal::{Signal, Signals};
+pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
+pub use tcp::{TcpListener, TcpOptions, TcpStream};
 pub use token::Token;
 pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};
 pub use waker::ThreadWaker;

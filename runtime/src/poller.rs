@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 
 use base::Duration;
 
-use crate::sys::Selector;
+use crate::sys::{Happening, Selector};
 use crate::token::Token;
 
 /// What to wait for.
@@ -52,6 +52,8 @@ pub struct Event {
     pub readable: bool,
     /// It can be written.
     pub writable: bool,
+    /// There was an error or a hang-up.
+    pub hung_up: bool,
 }
 
 /// Watches descriptors. Belongs to one thread.
@@ -136,7 +138,8 @@ impl Poller {
             self.next += 1;
             let token = Token::from_key(happening.key);
             if self.is_current(token) {
-                return Some(Event { token, readable: happening.readable, writable: happening.writable });
+                let Happening { readable, writable, hung_up, .. } = happening;
+                return Some(Event { token, readable, writable, hung_up });
             }
         }
     }

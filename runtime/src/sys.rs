@@ -1,6 +1,7 @@
 //! The operating system, behind safe functions. The only module of Posthaste with `unsafe` in it.
 //!
-//! Everything above sees what is re-exported here: a selector, a few constructors, and three calls that move datagrams.
+//! Everything above sees what is re-exported here: a selector, a few constructors, and the calls that move datagrams; bytes of
+//! streams are moved by the standard library.
 //! Another system takes part by offering the same names.
 
 #[cfg(target_os = "linux")]
@@ -15,9 +16,11 @@ pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, se
 #[cfg(test)]
 pub(crate) use linux::refusal;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::selector::Selector;
+pub(crate) use linux::selector::{Happening, Selector};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::socket::{SocketOptions, open_udp, supports_segmentation};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("posthaste-runtime knows Linux only; the protocol crates below it run anywhere");

@@ -3,9 +3,8 @@
 
 use crate::client::connect::{Connected, Dialer};
 use crate::error::Error;
-use crate::link::{FAREWELL_TURNS, close_all};
+use crate::link::close_all;
 use crate::url::Url;
-use runtime::executor::yield_now;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -94,13 +93,15 @@ impl Pool {
 
     /// Closes all connections, and lets the servers know.
     pub(crate) async fn close(&self) {
+        let mut closing = Vec::new();
         for (_, slot) in self.slots.borrow_mut().drain() {
             if let Slot::Open(connected) = slot {
                 connected.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &[connected.handle]));
+                closing.push(connected);
             }
         }
-        for _ in 0..FAREWELL_TURNS {
-            yield_now().await;
+        for connected in closing {
+            connected.link.farewell().await;
         }
     }
 }

@@ -3,6 +3,7 @@ use crate::clock;
 use crate::executor::{Executor, yield_now};
 use base::{Datagram, Ecn};
 use std::collections::VecDeque;
+use std::task::Waker;
 
 const SEGMENT: usize = 1200;
 const SEGMENTS: usize = 20;
@@ -331,6 +332,56 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
 }
 
 #[test]
+fn flushed_comes_when_everything_is_sent_and_not_while_it_waits_for_room() {
+    let executor = Executor::new().unwrap();
+    let (ours, peer) = (loopback(), loopback());
+    let four_tuple = FourTuple { local: ours.local_address(), remote: peer.local_address() };
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (mut driver, notify) = Driver::new(executor.handle(), vec![ours], machine.clone(), |_, _| {}).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let is_ready = |flushed: &mut Flushed| Pin::new(flushed).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![7; 3]));
+    // What was sent before it was asked for does not count, nor does what meets a full socket.
+    assert!(driver.turn(&mut context).is_ok());
+    let mut flushed = notify.flushed();
+    assert!(!is_ready(&mut flushed));
+    machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![8; 3]));
+    driver.sockets[0].socket.clear_writable();
+    assert!(driver.turn(&mut context).is_ok());
+    assert!(driver.held.is_some() && !is_ready(&mut flushed));
+    // The socket is closed: what waits for it is given up.
+    notify.remove_socket(four_tuple.local);
+    notify.add_socket(loopback()).unwrap();
+    assert!(driver.turn(&mut context).is_ok());
+    assert!(is_ready(&mut flushed));
+    let mut late = notify.flushed();
+    assert!(!is_ready(&mut late));
+    drop(driver);
+    assert!(is_ready(&mut late), "nothing will be sent any more");
+}
+
+/// What an application says when it closes has left when it lets go of the driver.
+#[test]
+fn flushed_is_in_time_for_who_stops_the_driver_afterwards() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (ours, peer) = (loopback(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let four_tuple = FourTuple { local: ours.local_address(), remote: peer.local_addr().unwrap() };
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let (driver, notify) = Driver::new(handle, vec![ours], machine.clone(), |_, _| {}).unwrap();
+    let task = handle.spawn_driver(driver);
+    machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![7; 3]));
+    handle.spawn_farewell(async move {
+        notify.flushed().await;
+        task.abort();
+    });
+    executor.block_on(handle.farewells_over());
+    executor.block_on(handle.farewells_over());
+    peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(peer.recv(&mut [0; 4]).unwrap(), 3);
+}
+
+#[test]
 fn sockets_come_and_go_while_it_runs() {
     let executor = Executor::new().unwrap();
     let handle = executor.handle();
@@ -428,7 +479,8 @@ fn a_broken_socket_is_closed_and_does_not_break_the_others() {
         receive(&mut driver, seconds);
     }
     assert_eq!(driver.local_addresses().collect::<Vec<_>>(), [stays]);
-    assert_eq!(notify.last_error(), Some(io::ErrorKind::ConnectionRefused));
+    assert_eq!(notify.take_error().map(|error| error.kind), Some(io::ErrorKind::ConnectionRefused));
+    assert_eq!(notify.take_error(), None, "told once");
     // The last one is given its own five seconds.
     driver.sockets[0].socket = executor.handle().watch(loopback()).unwrap();
     (7..12).for_each(|seconds| receive(&mut driver, seconds));

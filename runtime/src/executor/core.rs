@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use base::{Duration, Instant};
 
 use crate::clock;
+use crate::executor::farewells::Farewells;
 use crate::executor::options::ExecutorOptions;
 use crate::executor::patience::Patience;
 use crate::executor::ready::{Kind, ReadyQueue, TaskId};
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     poller: RefCell<Poller>,
     alarm: Token,
     patience: Cell<Patience>,
+    pub(crate) farewells: Farewells,
     stats: Cell<Stats>,
     closed: Cell<bool>,
     /// When no task was ready the last time, no event came for [`STARVED`].
@@ -67,6 +69,7 @@ impl Core {
             poller: RefCell::new(poller),
             alarm,
             patience: Cell::new(Patience::new(options.look)),
+            farewells: Farewells::default(),
             stats: Cell::default(),
             closed: Cell::new(false),
             starved: Cell::new(true),

@@ -5,17 +5,19 @@ use std::task::{Context, Poll, Waker};
 use crate::poller::Event;
 use crate::token::Token;
 
-/// One of the two things to wait for.
+/// One of the things to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Read,
     Write,
+    /// An error or a hang-up, which is not looked for until it is reported.
+    HangUp,
 }
 
-#[derive(Default)]
 struct Source {
     read: Readiness,
     write: Readiness,
+    hang_up: Readiness,
 }
 
 /// Ready until an attempt shows otherwise: edges are only reported when something changes.
@@ -24,9 +26,10 @@ struct Readiness {
     waker: Option<Waker>,
 }
 
-impl Default for Readiness {
-    fn default() -> Readiness {
-        Readiness { ready: true, waker: None }
+impl Default for Source {
+    fn default() -> Source {
+        let [read, write, hang_up] = [true, true, false].map(|ready| Readiness { ready, waker: None });
+        Source { read, write, hang_up }
     }
 }
 
@@ -46,9 +49,9 @@ impl Sources {
     }
 
     /// Notes an event; gives those to wake.
-    pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 2] {
-        let Some(source) = self.sources.get_mut(event.token.index()) else { return [None, None] };
-        [source.read.note(event.readable), source.write.note(event.writable)]
+    pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 3] {
+        let Some(source) = self.sources.get_mut(event.token.index()) else { return [None, None, None] };
+        [source.read.note(event.readable), source.write.note(event.writable), source.hang_up.note(event.hung_up)]
     }
 
     pub(crate) fn poll(&mut self, token: Token, side: Side, context: &Context<'_>) -> Poll<()> {
@@ -72,6 +75,7 @@ impl Sources {
         match side {
             Side::Read => &mut source.read,
             Side::Write => &mut source.write,
+            Side::HangUp => &mut source.hang_up,
         }
     }
 }

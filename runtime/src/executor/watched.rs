@@ -60,6 +60,15 @@ impl<T: AsFd> Watched<T> {
         self.watch_writing(true);
     }
 
+    /// Ready once an error or a hang-up has been reported: for who does not read for now. It is taken note of by this call.
+    pub fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<()> {
+        let hung_up = self.core.poll_side(self.token, Side::HangUp, context);
+        if hung_up.is_ready() {
+            self.core.clear_side(self.token, Side::HangUp);
+        }
+        hung_up
+    }
+
     fn watch_writing(&self, wanted: bool) {
         if self.watches_writing.replace(wanted) != wanted {
             self.core.watch_writing(self.token, self.inner.as_fd(), wanted);

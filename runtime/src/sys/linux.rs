@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod refusal;
 pub(crate) mod selector;
 pub(crate) mod socket;
+pub(crate) mod stream;
 pub(crate) mod types;
 
 // Where the C library declares a 32-bit length inside a 64-bit field of the kernel's (musl does), the bytes are the same

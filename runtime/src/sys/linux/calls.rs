@@ -13,8 +13,9 @@ use crate::sys::linux::address::{ADDRESS_LEN, RawAddress};
 use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
-    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, MSG_DONTWAIT, MSG_NOSIGNAL, MessageHeader,
-    MultiMessageHeader, SIGINT, SIGTERM, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SYS_EPOLL_PWAIT2, TimeSpec,
+    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_NOSIGNAL, MessageHeader,
+    MultiMessageHeader, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2,
+    TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -33,6 +34,9 @@ mod foreign {
         pub(super) fn eventfd(initial: u32, flags: i32) -> i32;
         pub(super) fn socket(family: i32, kind: i32, protocol: i32) -> i32;
         pub(super) fn bind(fd: i32, address: *const c_void, len: u32) -> i32;
+        pub(super) fn listen(fd: i32, backlog: i32) -> i32;
+        pub(super) fn connect(fd: i32, address: *const c_void, len: u32) -> i32;
+        pub(super) fn accept4(fd: i32, address: *mut c_void, len: *mut u32, flags: i32) -> i32;
         pub(super) fn setsockopt(fd: i32, level: i32, name: i32, value: *const c_void, len: u32) -> i32;
         pub(super) fn sendmsg(fd: i32, message: *const MessageHeader, flags: i32) -> isize;
         pub(super) fn sendmmsg(fd: i32, messages: *mut MultiMessageHeader, count: u32, flags: i32) -> i32;
@@ -157,16 +161,48 @@ fn raise_raw(alarm: i32) -> io::Result<()> {
     counted(unsafe { foreign::write(alarm, one.as_ptr().cast(), one.len()) }).map(drop)
 }
 
-/// A UDP socket of a family, non-blocking.
-pub(crate) fn udp_socket(family: u16) -> io::Result<OwnedFd> {
+/// A socket of a family and a kind (`SOCK_DGRAM`, `SOCK_STREAM`), non-blocking.
+pub(crate) fn socket(family: u16, kind: i32) -> io::Result<OwnedFd> {
     // SAFETY: takes no pointer.
-    owned(unsafe { foreign::socket(i32::from(family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) })
+    owned(unsafe { foreign::socket(i32::from(family), kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) })
 }
 
 pub(crate) fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> io::Result<()> {
     debug_assert!(address.len as usize <= ADDRESS_LEN);
     // SAFETY: `address.bytes` is readable for `address.len` bytes.
     let result = unsafe { foreign::bind(fd.as_raw_fd(), address.bytes.as_ptr().cast(), address.len) };
+    counted(result as isize).map(drop)
+}
+
+/// Has a stream socket take in connections, of which so many may wait to be accepted.
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    counted(unsafe { foreign::listen(fd.as_raw_fd(), backlog) } as isize).map(drop)
+}
+
+/// Begins to connect; with a socket that does not block, `EINPROGRESS` means that it is under way.
+pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> io::Result<()> {
+    debug_assert!(address.len as usize <= ADDRESS_LEN);
+    // SAFETY: `address.bytes` is readable for `address.len` bytes.
+    let result = unsafe { foreign::connect(fd.as_raw_fd(), address.bytes.as_ptr().cast(), address.len) };
+    counted(result as isize).map(drop)
+}
+
+/// Takes a connection that waits at a listening socket: a socket that does not block, and the peer's address.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<(OwnedFd, RawAddress)> {
+    let mut address = RawAddress { len: ADDRESS_LEN as u32, ..RawAddress::EMPTY };
+    let (bytes, len) = (address.bytes.as_mut_ptr().cast(), &raw mut address.len);
+    // SAFETY: `bytes` is writable for as many bytes as `len` says, and both live through the call.
+    let accepted = unsafe { foreign::accept4(fd.as_raw_fd(), bytes, len, SOCK_CLOEXEC | SOCK_NONBLOCK) };
+    owned(accepted).map(|socket| (socket, address))
+}
+
+/// Has closing a stream socket reset its connection: what waits to be sent is dropped, and the peer is told at once.
+pub(crate) fn reset_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let linger = Linger { on: 1, seconds: 0 };
+    let (value, len) = (&raw const linger, size_of::<Linger>() as u32);
+    // SAFETY: `value` is readable for the bytes of one `struct linger`.
+    let result = unsafe { foreign::setsockopt(fd.as_raw_fd(), SOL_SOCKET, SO_LINGER, value.cast(), len) };
     counted(result as isize).map(drop)
 }
 

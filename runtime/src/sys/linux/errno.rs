@@ -15,6 +15,7 @@ pub(crate) const ENETDOWN: i32 = 100;
 pub(crate) const ENETUNREACH: i32 = 101;
 pub(crate) const ECONNREFUSED: i32 = 111;
 pub(crate) const EHOSTUNREACH: i32 = 113;
+pub(crate) const EINPROGRESS: i32 = 115;
 #[cfg(test)]
 pub(crate) const EMSGSIZE: i32 = 90;
 pub(crate) const ENOBUFS: i32 = 105;

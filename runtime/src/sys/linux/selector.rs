@@ -25,6 +25,8 @@ pub(crate) struct Happening {
     pub(crate) key: u64,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// Nothing goes either way any more: it is broken, or both sides have ended.
+    pub(crate) hung_up: bool,
 }
 
 impl Selector {
@@ -76,6 +78,7 @@ impl Selector {
             key: data,
             readable: events & (EPOLLIN | EPOLLRDHUP | both) != 0,
             writable: events & (EPOLLOUT | both) != 0,
+            hung_up: events & both != 0,
         })
     }
 }

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::linux::address::RawAddress;
-use crate::sys::linux::calls::{bind, set_option, udp_socket};
+use crate::sys::linux::calls::{bind, set_option, socket};
 use crate::sys::linux::types::{
     AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVTOS, IPV6_MTU_DISCOVER,
-    IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT, SO_SNDBUF, SOL_IP,
-    SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+    IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT, SO_SNDBUF,
+    SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
 };
 
 /// What to open.
@@ -27,7 +27,7 @@ pub(crate) struct SocketOptions {
 /// don't-fragment bit) is asked for and done without where it is refused.
 pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
     let is_ipv6 = options.address.is_ipv6();
-    let socket = udp_socket(if is_ipv6 { AF_INET6 } else { AF_INET })?;
+    let socket = socket(if is_ipv6 { AF_INET6 } else { AF_INET }, SOCK_DGRAM)?;
     let fd = socket.as_fd();
     if is_ipv6 {
         set_option(fd, SOL_IPV6, IPV6_V6ONLY, i32::from(options.only_ipv6))?;

@@ -6,13 +6,16 @@ use core::mem::{offset_of, size_of};
 
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
+pub(crate) const SOCK_STREAM: i32 = 1;
 pub(crate) const SOCK_DGRAM: i32 = 2;
 pub(crate) const SOCK_CLOEXEC: i32 = 0o2_000_000;
 pub(crate) const SOCK_NONBLOCK: i32 = 0o4_000;
 
 pub(crate) const SOL_SOCKET: i32 = 1;
+pub(crate) const SO_REUSEADDR: i32 = 2;
 pub(crate) const SO_SNDBUF: i32 = 7;
 pub(crate) const SO_RCVBUF: i32 = 8;
+pub(crate) const SO_LINGER: i32 = 13;
 pub(crate) const SO_REUSEPORT: i32 = 15;
 
 pub(crate) const SOL_IP: i32 = 0;
@@ -34,6 +37,9 @@ pub(crate) const IPV6_PMTUDISC_PROBE: i32 = 3;
 pub(crate) const SOL_UDP: i32 = 17;
 pub(crate) const UDP_SEGMENT: i32 = 103;
 pub(crate) const UDP_GRO: i32 = 104;
+
+pub(crate) const IPPROTO_TCP: i32 = 6;
+pub(crate) const TCP_NODELAY: i32 = 1;
 
 pub(crate) const MSG_TRUNC: i32 = 0x20;
 pub(crate) const MSG_DONTWAIT: i32 = 0x40;
@@ -73,6 +79,14 @@ pub(crate) struct TimeSpec {
     pub(crate) nanoseconds: i64,
 }
 
+/// `struct linger`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Linger {
+    pub(crate) on: i32,
+    pub(crate) seconds: i32,
+}
+
 /// `struct iovec`.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -107,6 +121,7 @@ const _: () = assert!(size_of::<EpollEvent>() == 12 && offset_of!(EpollEvent, da
 #[cfg(not(target_arch = "x86_64"))]
 const _: () = assert!(size_of::<EpollEvent>() == 16 && offset_of!(EpollEvent, data) == 8);
 const _: () = assert!(size_of::<TimeSpec>() == 16 && offset_of!(TimeSpec, nanoseconds) == 8);
+const _: () = assert!(size_of::<Linger>() == 8 && offset_of!(Linger, seconds) == 4);
 const _: () = assert!(size_of::<IoVector>() == 16 && offset_of!(IoVector, len) == 8);
 const _: () = {
     assert!(size_of::<MessageHeader>() == 56);

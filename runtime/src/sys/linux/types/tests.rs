@@ -14,6 +14,7 @@ macro_rules! same_layout {
 fn structures_are_laid_out_as_libc_says() {
     same_layout!(EpollEvent, libc::epoll_event; events = events, data = u64);
     same_layout!(TimeSpec, libc::timespec; seconds = tv_sec, nanoseconds = tv_nsec);
+    same_layout!(Linger, libc::linger; on = l_onoff, seconds = l_linger);
     same_layout!(IoVector, libc::iovec; base = iov_base, len = iov_len);
     same_layout!(MessageHeader, libc::msghdr; name = msg_name, name_len = msg_namelen, vectors = msg_iov,
         vectors_len = msg_iovlen, control = msg_control, control_len = msg_controllen, flags = msg_flags);
@@ -25,10 +26,13 @@ fn numbers_are_those_of_libc() {
     let pairs: &[(i32, i32)] = &[
         (AF_INET.into(), libc::AF_INET),
         (AF_INET6.into(), libc::AF_INET6),
+        (SOCK_STREAM, libc::SOCK_STREAM),
         (SOCK_DGRAM, libc::SOCK_DGRAM),
         (SOCK_CLOEXEC, libc::SOCK_CLOEXEC),
         (SOCK_NONBLOCK, libc::SOCK_NONBLOCK),
         (SOL_SOCKET, libc::SOL_SOCKET),
+        (SO_REUSEADDR, libc::SO_REUSEADDR),
+        (SO_LINGER, libc::SO_LINGER),
         (SO_SNDBUF, libc::SO_SNDBUF),
         (SO_RCVBUF, libc::SO_RCVBUF),
         (SO_REUSEPORT, libc::SO_REUSEPORT),
@@ -49,6 +53,8 @@ fn numbers_are_those_of_libc() {
         (SOL_UDP, libc::SOL_UDP),
         (UDP_SEGMENT, libc::UDP_SEGMENT),
         (UDP_GRO, libc::UDP_GRO),
+        (IPPROTO_TCP, libc::IPPROTO_TCP),
+        (TCP_NODELAY, libc::TCP_NODELAY),
         (MSG_TRUNC, libc::MSG_TRUNC),
         (MSG_DONTWAIT, libc::MSG_DONTWAIT),
         (MSG_NOSIGNAL, libc::MSG_NOSIGNAL),
@@ -88,6 +94,7 @@ fn error_numbers_are_those_of_libc() {
         (errno::EADDRNOTAVAIL, libc::EADDRNOTAVAIL),
         (errno::ENETDOWN, libc::ENETDOWN),
         (errno::ENETUNREACH, libc::ENETUNREACH),
+        (errno::EINPROGRESS, libc::EINPROGRESS),
         (errno::ECONNREFUSED, libc::ECONNREFUSED),
         (errno::EHOSTUNREACH, libc::EHOSTUNREACH),
         (errno::EMSGSIZE, libc::EMSGSIZE),

@@ -1,0 +1,103 @@
+//! What passes between a driver and the tasks that change its machine: that it was changed, and that what followed has left.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// Shared by a driver and its handles.
+#[derive(Default)]
+pub(crate) struct Notice {
+    /// A turn is under way or sure to come.
+    notified: Cell<bool>,
+    /// The driver, while it waits.
+    waker: RefCell<Option<Waker>>,
+    /// How often everything that the machine wanted to send had left.
+    flushes: Cell<u64>,
+    /// Who waits for that.
+    flushing: RefCell<Vec<Waker>>,
+    is_over: Cell<bool>,
+}
+
+impl Notice {
+    /// Has the driver take a turn soon.
+    pub(crate) fn notify(&self) {
+        if self.notified.replace(true) {
+            return;
+        }
+        let waker = self.waker.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// A turn begins. Until it is known that no other follows at once, a notification has nothing to add.
+    pub(crate) fn on_turn(&self) {
+        self.notified.set(true);
+    }
+
+    /// The driver waits.
+    pub(crate) fn on_wait(&self, context: &Context<'_>) {
+        *self.waker.borrow_mut() = Some(context.waker().clone());
+        self.notified.set(false);
+    }
+
+    /// The machine has nothing to send, and all it had the system has taken.
+    pub(crate) fn on_flushed(&self) {
+        self.flushes.set(self.flushes.get() + 1);
+        self.wake_flushing();
+    }
+
+    /// The driver is gone: nothing will be sent.
+    pub(crate) fn on_over(&self) {
+        self.is_over.set(true);
+        self.wake_flushing();
+    }
+
+    fn wake_flushing(&self) {
+        // Nearly always nobody.
+        if !self.flushing.borrow().is_empty() {
+            let flushing = self.flushing.take();
+            flushing.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notice").field("notified", &self.notified.get()).field("is_over", &self.is_over.get()).finish()
+    }
+}
+
+/// Ready when everything that a machine wanted to send when this was made has been handed to the system, or been given up with
+/// its socket.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Flushed {
+    notice: Rc<Notice>,
+    before: u64,
+}
+
+impl Flushed {
+    pub(crate) fn new(notice: &Rc<Notice>) -> Flushed {
+        notice.notify();
+        Flushed { notice: notice.clone(), before: notice.flushes.get() }
+    }
+}
+
+impl Future for Flushed {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.notice.is_over.get() || self.notice.flushes.get() > self.before {
+            return Poll::Ready(());
+        }
+        let mut flushing = self.notice.flushing.borrow_mut();
+        if !flushing.iter().any(|waker| waker.will_wake(context.waker())) {
+            flushing.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}

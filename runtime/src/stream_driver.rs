@@ -1,0 +1,271 @@
+//! Runs a [`StreamMachine`] over a TCP connection.
+//!
+//! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a bound and
+//! only as long as the machine takes them, and then the hook of the layer above. A turn that did anything is followed by
+//! another after the other tasks had theirs, so that what follows from input leaves together with what the tasks make of it.
+//! A turn that did nothing ends with the timer. The driver ends by itself when the connection does.
+//!
+//! The machine is shared with the application as by [`Driver`](crate::Driver): whoever changes it from outside calls
+//! [`StreamDriverHandle::notify`] afterwards.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use base::{Duplex, DuplexEnd, Instant, StreamMachine, StreamMemory};
+
+use crate::deadline::Deadline;
+use crate::executor::{Handle, Watched};
+use crate::notice::{Flushed, Notice};
+use crate::tcp::TcpStream;
+
+/// Calls of a turn that receive.
+const RECEIVE_CALLS: usize = 4;
+/// Calls of a turn that send.
+const SEND_CALLS: usize = 4;
+/// Calls that fetch what had come before a connection broke: more bytes than a receive buffer of the system's holds.
+const LAST_CALLS: usize = 256;
+
+/// How a connection has ended.
+#[derive(Debug)]
+pub enum StreamEnding {
+    /// Both directions have ended, and the system has taken everything that was sent.
+    Ended,
+    /// The machine has given the connection up; the peer is told by a reset.
+    GivenUp,
+    /// The connection is gone: the peer has reset it, or the system has given it up. The machine was told.
+    Broken(io::Error),
+}
+
+/// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not told.
+pub struct StreamDriver<M: StreamMachine, F> {
+    handle: Handle,
+    machine: Rc<RefCell<M>>,
+    on_progress: F,
+    stream: Watched<TcpStream>,
+    duplex: Duplex,
+    memory: Rc<RefCell<StreamMemory>>,
+    notice: Rc<Notice>,
+    deadline: Deadline,
+    broken: Option<io::Error>,
+}
+
+/// Tells a driver that its machine was changed from outside.
+#[derive(Clone, Debug)]
+pub struct StreamDriverHandle {
+    notice: Rc<Notice>,
+}
+
+impl StreamDriverHandle {
+    /// Has the driver look at its machine soon: what it demands, what it has to send, its deadline. Calling it often costs no more than once.
+    pub fn notify(&self) {
+        self.notice.notify();
+    }
+
+    /// Ready when the system has taken all that the machine wants to send now, or the connection is over.
+    pub fn flushed(&self) -> Flushed {
+        Flushed::new(&self.notice)
+    }
+}
+
+impl<M: StreamMachine, F: FnMut(&mut M, Instant)> StreamDriver<M, F> {
+    /// A driver for `machine` on a connection. `memory` is shared by all of a thread. `on_progress` is called after each turn in
+    /// which the machine was told or asked something that mattered, with the machine borrowed: it is the place to poll events and to wake
+    /// the tasks that wait for them.
+    pub fn new(
+        handle: &Handle,
+        stream: Watched<TcpStream>,
+        machine: Rc<RefCell<M>>,
+        memory: Rc<RefCell<StreamMemory>>,
+        on_progress: F,
+    ) -> (StreamDriver<M, F>, StreamDriverHandle) {
+        let notice = Rc::new(Notice::default());
+        let driver = StreamDriver {
+            handle: handle.clone(),
+            machine,
+            on_progress,
+            stream,
+            duplex: Duplex::default(),
+            memory,
+            notice: notice.clone(),
+            deadline: Deadline::new(handle.sleep_until(Instant::MAX)),
+            broken: None,
+        };
+        (driver, StreamDriverHandle { notice })
+    }
+
+    /// One turn: true if another should follow at once.
+    fn turn(&mut self, context: &mut Context<'_>) -> bool {
+        self.notice.on_turn();
+        let mut progress = self.send(self.handle.read_clock(), context);
+        let now = self.handle.read_clock();
+        progress |= self.check_deadline(now);
+        progress |= self.receive(now, context);
+        progress |= self.check_hang_up(now, context);
+        if progress {
+            (self.on_progress)(&mut self.machine.borrow_mut(), now);
+            return true;
+        }
+        self.duplex.give_back(&mut self.memory.borrow_mut());
+        self.notice.on_wait(context);
+        let deadline = self.machine.borrow().deadline();
+        self.deadline.poll(deadline, context).is_ready()
+    }
+
+    fn check_deadline(&mut self, now: Instant) -> bool {
+        let mut machine = self.machine.borrow_mut();
+        let is_due = self.broken.is_none() && self.deadline.is_due(machine.deadline(), now);
+        if is_due {
+            machine.on_timeout(now);
+        }
+        is_due
+    }
+
+    /// True if anything left.
+    fn send(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        for _ in 0..SEND_CALLS {
+            let mut machine = self.machine.borrow_mut();
+            if !self.duplex.transmit(now, &mut *machine, &mut self.memory.borrow_mut()) {
+                self.notice.on_flushed();
+                return progress;
+            }
+            drop(machine);
+            if self.stream.poll_writable(context).is_pending() {
+                return progress;
+            }
+            match self.send_once() {
+                Ok(()) => progress = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_writable(),
+                Err(error) => {
+                    self.on_send_error(now, error);
+                    return true;
+                }
+            }
+        }
+        progress
+    }
+
+    fn send_once(&mut self) -> io::Result<()> {
+        let bytes = self.duplex.to_send();
+        if !bytes.is_empty() {
+            let sent = self.stream.inner().send(bytes)?;
+            self.duplex.on_sent(sent);
+        }
+        if self.duplex.take_end() { self.stream.inner().end() } else { Ok(()) }
+    }
+
+    /// The peer takes nothing more. What it said before, and why perhaps, can still be read.
+    fn on_send_error(&mut self, now: Instant, error: io::Error) {
+        for _ in 0..LAST_CALLS {
+            if !self.receive_once(now).unwrap_or(false) {
+                break;
+            }
+        }
+        self.on_broken(now, error);
+    }
+
+    /// True if the machine was told anything, or more could be done at once.
+    fn receive(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let mut progress = self.broken.is_none() && self.duplex.offer(now, &mut *self.machine.borrow_mut());
+        for _ in 0..RECEIVE_CALLS {
+            let wanted = self.broken.is_none() && self.duplex.wants_bytes(&*self.machine.borrow());
+            if !wanted || self.stream.poll_readable(context).is_pending() {
+                break;
+            }
+            match self.receive_once(now) {
+                Ok(received) => progress |= received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_readable(),
+                Err(error) => {
+                    self.on_broken(now, error);
+                    progress = true;
+                }
+            }
+        }
+        progress
+    }
+
+    /// Where the machine wants nothing, nobody reads, and would learn of a reset by that.
+    fn check_hang_up(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let wanted = self.broken.is_some() || self.duplex.wants_bytes(&*self.machine.borrow());
+        while !wanted && self.stream.poll_hung_up(context).is_ready() {
+            // There is no error if both have ended and bytes wait to be read.
+            if let Some(error) = self.stream.inner().take_error() {
+                self.on_broken(now, error);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// False if the machine wants nothing.
+    fn receive_once(&mut self, now: Instant) -> io::Result<bool> {
+        let mut machine = self.machine.borrow_mut();
+        if !self.duplex.wants_bytes(&*machine) {
+            return Ok(false);
+        }
+        let mut memory = self.memory.borrow_mut();
+        match self.stream.inner().receive(self.duplex.room(&mut memory))? {
+            0 => self.duplex.on_carrier_end(now, &mut *machine),
+            len => self.duplex.on_received(now, len, &mut *machine),
+        }
+        Ok(true)
+    }
+
+    fn on_broken(&mut self, now: Instant, error: io::Error) {
+        self.duplex.on_reset(now, &mut *self.machine.borrow_mut());
+        self.broken.get_or_insert(error);
+    }
+
+    fn ending(&mut self) -> Option<StreamEnding> {
+        let end = self.duplex.end(&*self.machine.borrow())?;
+        Some(match end {
+            DuplexEnd::Both => StreamEnding::Ended,
+            DuplexEnd::GivenUp => {
+                self.stream.inner().reset_when_dropped();
+                StreamEnding::GivenUp
+            }
+            DuplexEnd::Reset => {
+                StreamEnding::Broken(self.broken.take().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()))
+            }
+        })
+    }
+}
+
+/// Nothing in it is ever pinned.
+impl<M: StreamMachine, F> Unpin for StreamDriver<M, F> {}
+
+impl<M: StreamMachine, F: FnMut(&mut M, Instant)> Future for StreamDriver<M, F> {
+    type Output = StreamEnding;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<StreamEnding> {
+        let again = self.turn(context);
+        if let Some(ending) = self.ending() {
+            return Poll::Ready(ending);
+        }
+        if again {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<M: StreamMachine, F> Drop for StreamDriver<M, F> {
+    fn drop(&mut self) {
+        self.duplex.discard(&mut self.memory.borrow_mut());
+        self.notice.on_over();
+    }
+}
+
+impl<M: StreamMachine, F> fmt::Debug for StreamDriver<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamDriver").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

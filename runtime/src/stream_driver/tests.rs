@@ -1,0 +1,222 @@
+use super::*;
+use crate::executor::{Executor, yield_now};
+use crate::tcp::TcpListener;
+use base::{Demand, Duration, Outgoing};
+use std::io::{Read, Write};
+use std::net::TcpStream as StdTcpStream;
+
+/// Sends what it is given, and keeps what it hears.
+#[derive(Default)]
+struct Talker {
+    to_send: Vec<u8>,
+    ends: bool,
+    pauses: bool,
+    heard: Vec<u8>,
+    peer_ended: bool,
+    resets: u32,
+    deadline: Option<Instant>,
+    timeouts: u32,
+}
+
+impl StreamMachine for Talker {
+    fn demand(&self) -> Demand {
+        if self.pauses { Demand::Pause } else { Demand::More }
+    }
+
+    fn receive(&mut self, _now: Instant, bytes: &mut [u8]) -> usize {
+        self.heard.extend_from_slice(bytes);
+        bytes.len()
+    }
+
+    fn on_end(&mut self, _now: Instant, _left: &[u8]) {
+        self.peer_ended = true;
+    }
+
+    fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Outgoing {
+        let len = buffer.len().min(self.to_send.len());
+        if len == 0 {
+            return if self.ends { Outgoing::End } else { Outgoing::Nothing };
+        }
+        buffer[..len].copy_from_slice(&self.to_send[..len]);
+        self.to_send.drain(..len);
+        Outgoing::Bytes(len)
+    }
+
+    fn on_reset(&mut self, _now: Instant) {
+        self.resets += 1;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn on_timeout(&mut self, _now: Instant) {
+        self.timeouts += 1;
+        self.deadline = None;
+    }
+}
+
+type Ending = crate::JoinHandle<StreamEnding>;
+
+struct Rig {
+    executor: Executor,
+    machine: Rc<RefCell<Talker>>,
+    memory: Rc<RefCell<StreamMemory>>,
+    notify: StreamDriverHandle,
+    ending: Ending,
+    peer: StdTcpStream,
+    progress: Rc<std::cell::Cell<u32>>,
+}
+
+/// A machine on one end, and a socket that blocks on the other.
+fn rig(machine: Talker) -> Rig {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle().clone();
+    let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let peer = StdTcpStream::connect(listener.local_address()).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let stream = handle.watch(listener.accept().unwrap()).unwrap();
+    let machine = Rc::new(RefCell::new(machine));
+    let memory = Rc::default();
+    let progress = Rc::new(std::cell::Cell::new(0));
+    let count = progress.clone();
+    let (driver, notify) = StreamDriver::new(&handle, stream, machine.clone(), Rc::clone(&memory), move |_, _| {
+        count.set(count.get() + 1);
+    });
+    let ending = handle.spawn_driver(driver);
+    Rig { executor, machine, memory, notify, ending, peer, progress }
+}
+
+impl Rig {
+    /// Waits until `done`, giving the driver its turns.
+    fn until(&self, mut done: impl FnMut(&Talker) -> bool) {
+        let handle = self.executor.handle();
+        let done = async {
+            while !done(&self.machine.borrow()) {
+                yield_now().await;
+            }
+        };
+        self.executor.block_on(handle.timeout(Duration::from_secs(20), done)).expect("it comes");
+    }
+}
+
+#[test]
+fn it_ends_by_itself_when_both_have_ended_and_everything_is_with_the_system() {
+    let mut rig = rig(Talker { to_send: vec![7; 1 << 20], ends: true, ..Talker::default() });
+    let peer = rig.peer.try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        (&peer).read_to_end(&mut all).unwrap();
+        (&peer).write_all(b"thanks").unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        all
+    });
+    let machine = rig.machine.clone();
+    assert!(matches!(rig.executor.block_on(&mut rig.ending), Ok(StreamEnding::Ended)));
+    assert!(reader.join().unwrap() == vec![7; 1 << 20]);
+    assert_eq!((machine.borrow().heard.as_slice(), machine.borrow().peer_ended), (&b"thanks"[..], true));
+    assert_eq!(machine.borrow().resets, 0);
+}
+
+#[test]
+fn what_the_peer_said_before_it_broke_off_is_read() {
+    // It answers before it has read everything, and closes: the system makes a reset of that.
+    let rig = rig(Talker { pauses: true, ..Talker::default() });
+    let mut peer = rig.peer.try_clone().unwrap();
+    rig.machine.borrow_mut().to_send = vec![7; 1000];
+    rig.notify.notify();
+    let mut first = [0; 10];
+    std::thread::spawn(move || {
+        peer.read_exact(&mut first).unwrap();
+        peer.write_all(b"too large").unwrap();
+    })
+    .join_beside(&rig);
+    let machine = rig.machine.clone();
+    let Rig { executor, notify, ending, peer, .. } = rig;
+    drop(peer);
+    // The machine learns of it by what it sends next.
+    machine.borrow_mut().to_send = vec![7; 1000];
+    machine.borrow_mut().pauses = false;
+    notify.notify();
+    let ending = executor.block_on(executor.handle().timeout(Duration::from_secs(20), ending)).expect("it ends");
+    assert!(matches!(ending, Ok(StreamEnding::Broken(_))), "{ending:?}");
+    assert_eq!((machine.borrow().heard.as_slice(), machine.borrow().resets), (&b"too large"[..], 1));
+}
+
+trait JoinBeside {
+    fn join_beside(self, rig: &Rig);
+}
+
+impl JoinBeside for std::thread::JoinHandle<()> {
+    /// Gives the driver its turns until the thread has ended.
+    fn join_beside(self, rig: &Rig) {
+        rig.until(|_| self.is_finished());
+        self.join().unwrap();
+    }
+}
+
+#[test]
+fn a_reset_is_told_to_a_machine_that_has_paused() {
+    let rig = rig(Talker { pauses: true, ..Talker::default() });
+    let machine = rig.machine.clone();
+    (&rig.peer).write_all(b"unread").unwrap();
+    rig.until(|_| rig.executor.handle().stats().waits > 10);
+    let peer = rig.peer.try_clone().unwrap();
+    crate::sys::reset_on_close(std::os::fd::AsFd::as_fd(&peer)).unwrap();
+    drop(peer);
+    let Rig { executor, ending, peer, .. } = rig;
+    drop(peer);
+    let ending = executor.block_on(executor.handle().timeout(Duration::from_secs(20), ending)).expect("it ends");
+    assert!(matches!(&ending, Ok(StreamEnding::Broken(error)) if error.kind() == io::ErrorKind::ConnectionReset));
+    assert_eq!((machine.borrow().resets, machine.borrow().heard.len()), (1, 0));
+}
+
+#[test]
+fn flushed_comes_when_the_system_has_everything_and_not_before() {
+    let rig = rig(Talker { to_send: vec![7; 64 << 20], ..Talker::default() });
+    let handle = rig.executor.handle().clone();
+    // More than the system holds.
+    let early = rig.executor.block_on(handle.timeout(Duration::from_millis(20), rig.notify.flushed()));
+    assert!(early.is_err() && !rig.machine.borrow().to_send.is_empty());
+    let mut peer = rig.peer.try_clone().unwrap();
+    let reader = std::thread::spawn(move || peer.read_exact(&mut vec![0; 64 << 20]).unwrap());
+    rig.executor.block_on(handle.timeout(Duration::from_secs(20), rig.notify.flushed())).expect("it comes");
+    assert!(rig.machine.borrow().to_send.is_empty());
+    reader.join().unwrap();
+}
+
+#[test]
+fn flushed_comes_when_the_driver_is_gone() {
+    let mut rig = rig(Talker { to_send: vec![7; 64 << 20], ..Talker::default() });
+    rig.until(|machine| machine.to_send.len() < 64 << 20);
+    let flushed = rig.notify.flushed();
+    rig.ending.abort();
+    rig.executor.block_on(flushed);
+    // And at once from then on.
+    rig.executor.block_on(rig.notify.flushed());
+    let mut first = [0];
+    assert_eq!(rig.peer.read(&mut first).unwrap(), 1, "what the system had is still sent");
+    assert_eq!(rig.machine.borrow().resets, 0, "the machine is not told");
+}
+
+#[test]
+fn a_deadline_comes_and_an_idle_connection_is_left_alone() {
+    let rig = rig(Talker::default());
+    let handle = rig.executor.handle().clone();
+    (&rig.peer).write_all(b"one").unwrap();
+    rig.until(|machine| machine.heard == b"one");
+    rig.machine.borrow_mut().deadline = Some(crate::clock::now() + Duration::from_millis(5));
+    rig.notify.notify();
+    rig.until(|machine| machine.timeouts == 1);
+    rig.executor.block_on(yield_now());
+    let (polls, progress) = (handle.stats().polls, rig.progress.get());
+    rig.executor.block_on(handle.sleep(Duration::from_millis(20)));
+    assert!(handle.stats().polls - polls <= 3, "ours, and the driver's last");
+    assert!((2..=4).contains(&progress) && rig.progress.get() == progress, "{progress}");
+    assert_eq!(rig.memory.borrow().spare_count(), 2, "it holds no buffer");
+    let Rig { executor, ending, peer, machine, notify, .. } = rig;
+    drop(peer);
+    machine.borrow_mut().ends = true;
+    notify.notify();
+    assert!(matches!(executor.block_on(ending), Ok(StreamEnding::Ended)));
+}
