@@ -382,13 +382,16 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 self.notice.on_flushed();
                 return Left::Nothing;
             };
-            let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else { continue };
+            let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else {
+                assert!(self.sockets.is_empty(), "what waits for a socket that is closed is dropped with it");
+                continue;
+            };
             if socket.poll_writable(context).is_pending() {
                 self.held = Some(held);
                 return Left::Nothing;
             }
             let rest = Transmit { len: held.transmit.len - held.done, ..held.transmit };
-            let payload = self.buffer.get(held.done..held.transmit.len).unwrap_or(&[]);
+            let payload = &self.buffer[held.done..held.transmit.len];
             let sent = socket.inner().send(&rest, payload);
             bytes += sent;
             if sent < payload.len() {

@@ -56,7 +56,7 @@ impl Intake {
                 Err(error) => return Err(error),
             }
         }
-        let buffer = buffers.get_mut(..buffer_len).unwrap_or(&mut []);
+        let buffer = &mut buffers[..buffer_len];
         inlet.receive_one(buffer, arrivals).map(|()| false)
     }
 

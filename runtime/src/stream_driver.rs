@@ -229,9 +229,7 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant)> StreamDriver<M, F> {
                 self.stream.inner().reset_when_dropped();
                 StreamEnding::GivenUp
             }
-            DuplexEnd::Reset => {
-                StreamEnding::Broken(self.broken.take().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()))
-            }
+            DuplexEnd::Reset => StreamEnding::Broken(self.broken.take().expect("a connection breaks by an error")),
         })
     }
 }

@@ -99,10 +99,13 @@ impl UdpSocket {
     /// Sends what `Machine::transmit` wrote: `payload` is the first `transmit.len` bytes of its buffer. Gives how many
     /// bytes are done with. Fewer than all means that the socket's buffer is full: what is left, whole segments, is to
     /// be sent when the socket is writable again. Zero bytes are never sent.
+    ///
+    /// # Panics
+    /// If there are fewer bytes than `transmit.len` says.
     pub fn send(&self, transmit: &Transmit, payload: &[u8]) -> usize {
         let outgoing = self.outgoing(transmit);
         let mut offload = self.offload.get();
-        let payload = payload.get(..transmit.len).unwrap_or(payload);
+        let payload = &payload[..transmit.len];
         let done = offload.send(&mut System(self.socket.as_fd()), &outgoing, payload, transmit.segment_size);
         self.offload.set(offload);
         done
@@ -248,7 +251,7 @@ impl ReceiveBatch {
             four_tuple: FourTuple { local: ours, remote: arrival.remote },
             ecn: arrival.ecn,
             segment_size: arrival.segment_size,
-            payload: buffer.get_mut(..arrival.len)?,
+            payload: &mut buffer[..arrival.len],
         })
     }
 }

@@ -17,7 +17,7 @@ impl Machine for Echo {
     fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
         let (four_tuple, ecn, payload) = self.waiting.pop_front()?;
         let len = payload.len();
-        buffer.get_mut(..len)?.copy_from_slice(&payload);
+        buffer[..len].copy_from_slice(&payload);
         Some(Transmit { four_tuple, ecn, len, segment_size: len })
     }
 

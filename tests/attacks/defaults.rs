@@ -46,6 +46,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("h3/src/settings.rs", &["MAX_LEN"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),
     ("runtime/src/driver.rs", &["RECEIVE_CALLS", "RECEIVE_DATAGRAMS", "ERRORS_TOLERATED"]),
+    ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
+    ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
+    ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
 ];
 

@@ -137,16 +137,15 @@ impl Client {
                 to_begin -= 1;
             }
             self.until(|application| !application.established.is_empty());
-            // What completes the handshake leaves with the driver's next turn, and has left by then.
-            self.close(&mut to_close);
             for handle in std::mem::take(&mut self.application.borrow_mut().established) {
                 let Some(began) = under_way.remove(&handle) else { continue };
                 latencies.push(began.elapsed().as_nanos() as u64);
                 to_close.push(handle);
             }
+            // What completes the handshake has left by then.
+            self.executor.block_on(self.notify.flushed());
+            self.close(&mut to_close);
         }
-        self.executor.block_on(runtime::executor::yield_now());
-        self.close(&mut to_close);
         latencies
     }
 

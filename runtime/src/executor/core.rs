@@ -222,6 +222,7 @@ impl Core {
         }
         let start = clock::now();
         let until_timer = self.until_timer(start);
+        let looks = !self.patience.get().budget().is_zero();
         if self.look_for_events(start, until_timer)? {
             self.starved.set(clock::now() - start >= STARVED);
             return Ok(());
@@ -231,7 +232,8 @@ impl Core {
             return Ok(());
         }
         self.count(|stats| stats.sleeps += 1);
-        if self.take_events(self.until_timer(clock::now()))? {
+        // Who has looked has learnt from that already.
+        if self.take_events(self.until_timer(clock::now()))? && !looks {
             self.learn(|patience| patience.on_woken(clock::now() - start));
         }
         Ok(())

@@ -50,7 +50,7 @@ impl Sources {
 
     /// Notes an event; gives those to wake.
     pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 3] {
-        let Some(source) = self.sources.get_mut(event.token.index()) else { return [None, None, None] };
+        let source = &mut self.sources[event.token.index()];
         [source.read.note(event.readable), source.write.note(event.writable), source.hang_up.note(event.hung_up)]
     }
 
