@@ -17,6 +17,7 @@ use crate::files::date::http_date;
 use crate::files::path::{canonical_location, segments};
 use http::{Fields, Method, ResponseHead, Status};
 use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -48,7 +49,7 @@ impl Files {
         let root = root.as_ref();
         let canonical = root.canonicalize().map_err(|error| Error::file(root, "opened", error))?;
         if !canonical.is_dir() {
-            let error = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+            let error = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(Error::file(root, "served", error));
         }
         std::fs::read_dir(&canonical).map_err(|error| Error::file(root, "read", error))?;
@@ -58,55 +59,81 @@ impl Files {
     /// Answers a request for one of the files.
     ///
     /// # Errors
-    /// The client is gone, or the file changed while it was sent; the reply is broken off.
+    /// The client is gone, or the file changed while it was sent; the reply is broken off. Or the system refuses to open what
+    /// is there: then the client has been answered (404 where access is denied, 500 otherwise), and the error says why.
     pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
             let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
             return reply.send(head, "only GET and HEAD are possible here\n").await;
         }
         match self.find(request.path()) {
-            Found::File(path) => match open(&path) {
-                Some((file, metadata)) => send(request, reply, &path, file, &metadata).await,
-                None => not_found(reply).await,
+            Ok(Found::File(path)) => match open(&path) {
+                Ok((file, metadata)) => send(request, reply, &path, file, &metadata).await,
+                Err(error) => refuse(reply, &path, error).await,
             },
-            Found::Redirect(mut location) => {
+            Ok(Found::Redirect(mut location)) => {
                 if let Some(query) = request.query() {
                     location = format!("{location}?{query}");
                 }
                 reply.send(ResponseHead::new(Status::MOVED_PERMANENTLY).with_field("location", location)?, "").await
             }
-            Found::Nothing => not_found(reply).await,
+            Ok(Found::Nothing) => not_found(reply).await,
+            Err((path, error)) => refuse(reply, &path, error).await,
         }
     }
 
-    /// What a request's path leads to.
-    fn find(&self, path: &str) -> Found {
-        let Some(segments) = segments(path) else { return Found::Nothing };
+    /// What a request's path leads to; or what the system does not let us see, and why.
+    fn find(&self, path: &str) -> Result<Found, (PathBuf, io::Error)> {
+        let Some(segments) = segments(path) else { return Ok(Found::Nothing) };
         let names_folder = path.ends_with('/');
         let wanted: PathBuf =
             std::iter::once(self.root.as_os_str()).chain(segments.iter().map(|s| s.as_ref())).collect();
-        let Some(real) = self.inside(&wanted) else { return Found::Nothing };
-        match (real.is_dir(), names_folder) {
-            (true, true) => match self.inside(&real.join("index.html")) {
+        let Some(real) = self.inside(wanted)? else { return Ok(Found::Nothing) };
+        Ok(match (real.is_dir(), names_folder) {
+            (true, true) => match self.inside(real.join("index.html"))? {
                 Some(index) if index.is_file() => Found::File(index),
                 _ => Found::Nothing,
             },
             (true, false) => Found::Redirect(canonical_location(&segments)),
             (false, false) if real.is_file() => Found::File(real),
             _ => Found::Nothing,
-        }
+        })
     }
 
     /// Where a path really leads, if that is below the root.
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
-        path.canonicalize().ok().filter(|real| real.starts_with(&self.root))
+    fn inside(&self, path: PathBuf) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
+        match path.canonicalize() {
+            Ok(real) => Ok(Some(real).filter(|real| real.starts_with(&self.root))),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err((path, error)),
+        }
     }
 }
 
-fn open(path: &Path) -> Option<(File, Metadata)> {
-    let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
-    Some((file, metadata))
+/// Whether the system says no more than that nothing is there.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
+}
+
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    // It was a file a moment ago.
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+/// The system does not let us have what is there. The client learns no more than it must, and the server's owner why.
+async fn refuse(reply: Reply, path: &Path, error: io::Error) -> Result<(), Error> {
+    if is_absence(&error) {
+        return not_found(reply).await;
+    }
+    let told = Error::file(path, "opened", error);
+    match &told {
+        Error::File { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => not_found(reply).await?,
+        _ => reply.send((500, "text/plain; charset=utf-8"), "the server cannot read this file now\n").await?,
+    }
+    Err(told)
 }
 
 async fn not_found(reply: Reply) -> Result<(), Error> {
@@ -143,24 +170,24 @@ async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata
     if *request.method() == Method::Head {
         return reply.send(head, "").await;
     }
-    let mut place = range.start;
-    if range.end - place <= PIECE as u64 {
-        let all = read(&file, path, place, range.end)?;
+    let mut next = range.start;
+    if range.end - next <= PIECE as u64 {
+        let all = read(&file, path, next, range.end)?;
         return reply.send(head, all).await;
     }
     let mut writer = reply.start(head)?;
-    while place < range.end {
-        let piece = read(&file, path, place, range.end)?;
-        place += piece.len() as u64;
+    while next < range.end {
+        let piece = read(&file, path, next, range.end)?;
+        next += piece.len() as u64;
         writer.write(piece).await?;
     }
     writer.finish()
 }
 
 /// The next piece. Disks answer soon enough to be waited for here.
-fn read(file: &File, path: &Path, place: u64, end: u64) -> Result<Vec<u8>, Error> {
-    let mut piece = vec![0; usize::try_from(end - place).unwrap_or(PIECE).min(PIECE)];
-    file.read_exact_at(&mut piece, place).map_err(|error| Error::file(path, "read", error))?;
+fn read(file: &File, path: &Path, start: u64, end: u64) -> Result<Vec<u8>, Error> {
+    let mut piece = vec![0; usize::try_from(end - start).unwrap_or(PIECE).min(PIECE)];
+    file.read_exact_at(&mut piece, start).map_err(|error| Error::file(path, "read", error))?;
     Ok(piece)
 }
 

@@ -6,4 +6,26 @@ mod handlers;
 #[path = "tests/memory.rs"]
 mod memory;
 
-use memory::with_server;
+use memory::{with_server, with_server_and_events};
+use posthaste::Error;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+#[test]
+fn a_handler_that_fails_is_told_whatever_carries_its_request() -> Result<(), Error> {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let events = told.clone();
+    with_server_and_events(
+        |_request, reply| async move {
+            drop(reply);
+            Err::<(), _>("no")
+        },
+        move |event| events.borrow_mut().push(event.to_string()),
+        async |client, base, _| {
+            assert_eq!(client.get(&format!("{base}/x")).send().await?.status().code(), 500);
+            Ok::<(), Error>(())
+        },
+    )?;
+    assert_eq!(*told.borrow(), ["GET /x of 127.0.0.1:4433 failed: no"]);
+    Ok(())
+}

@@ -284,6 +284,31 @@ fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
 }
 
 #[test]
+fn serve_reports_what_the_system_refuses_on_a_line_each() -> Result<(), Error> {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+    let serving = Serving::start(&folder, &["."]);
+    serving.with_client(async |client, base| {
+        for _ in 0..2 {
+            assert_eq!(client.get(&format!("{base}/loop")).send().await?.status().code(), 500);
+        }
+        assert_eq!(client.get(&format!("{base}/nothing")).send().await?.status().code(), 404);
+        client.close().await;
+        Ok(())
+    })?;
+    let said = serving.end();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    for line in lines {
+        assert!(
+            line.starts_with("posthaste: GET /loop of 127.0.0.1:") && line.contains("loop could not be opened"),
+            "{said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn a_closed_pipe_ends_get_quietly() {
     let folder = Folder::new();
     let serving = Serving::start(&folder, &[".", "--bodies"]);

@@ -6,12 +6,12 @@ mod handlers;
 mod support;
 
 use handlers::{read_pattern, write_pattern};
-use posthaste::{Client, Error, Handle, Identity, Reply, Request, Roots, Server};
-use std::cell::RefCell;
+use posthaste::{Client, Error, Handle, Identity, Outcome, Reply, Request, Roots, Server};
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::net::UdpSocket;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use support::with_server;
 
@@ -239,4 +239,97 @@ fn a_client_is_moved_by_one_call_at_a_time_and_none_leaves_a_socket_behind() {
             client.close().await;
         },
     );
+}
+
+/// A server whose events are collected as text, and a client that trusts it.
+async fn with_events<H>(
+    handle: &Handle,
+    set: impl FnOnce(&mut posthaste::ServerBuilder),
+    handler: impl Fn(Request, Reply) -> H + 'static,
+) -> (Server, Client, String, Rc<RefCell<Vec<String>>>)
+where
+    H: Future<Output: Outcome> + 'static,
+{
+    let identity = Identity::development(&[]).unwrap();
+    let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let events = told.clone();
+    let mut builder = Server::builder(identity)
+        .listen("127.0.0.1:0".parse().expect("an address"))
+        .on_event(move |event| events.borrow_mut().push(event.to_string()));
+    set(&mut builder);
+    let server = builder.start(handle, handler).unwrap();
+    let base = format!("https://{}", server.addresses()[0]);
+    (server, Client::builder(roots).build(handle), base, told)
+}
+
+#[test]
+fn what_a_handler_says_and_its_panics_are_told_once() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let handler = |request: Request, reply: Reply| async move {
+            match request.path() {
+                "/error" => Err("the disk is full".to_owned()),
+                "/panic" => panic!("on purpose"),
+                _ => reply.send(200, "").await.map_err(|error| error.to_string()),
+            }
+        };
+        let (_server, client, base, told) = with_events(&handle, |_| (), handler).await;
+        for (path, status, parts) in [
+            ("/error?x", 500, &["GET /error of 127.0.0.1:", "failed: the disk is full"][..]),
+            ("/panic", 500, &["GET /panic of 127.0.0.1:", "panicked: on purpose"]),
+            ("/fine", 200, &[]),
+        ] {
+            assert_eq!(client.get(&format!("{base}{path}")).send().await?.status().code(), status, "{path}");
+            let told = told.take();
+            assert_eq!(told.len(), usize::from(!parts.is_empty()), "{told:?}");
+            assert!(parts.iter().all(|part| told[0].contains(part)), "{told:?}");
+        }
+        Ok(())
+    })?
+}
+
+#[test]
+fn refused_requests_and_connections_that_fail_are_told() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let (gate, opened) = (Rc::new(Cell::new(false)), Rc::new(RefCell::new(None::<Waker>)));
+        let (is_open, waiting) = (gate.clone(), opened.clone());
+        let handler = move |_: Request, reply: Reply| {
+            let (is_open, waiting) = (is_open.clone(), waiting.clone());
+            async move {
+                poll_fn(|context| {
+                    *waiting.borrow_mut() = Some(context.waker().clone());
+                    if is_open.get() { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+                reply.send(200, "").await
+            }
+        };
+        let one = |builder: &mut posthaste::ServerBuilder| builder.http.limits.max_concurrent_requests = 1;
+        let (_server, client, base, told) = with_events(&handle, one, handler).await;
+        let first = handle.spawn(client.get(&base).send());
+        while opened.borrow().is_none() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let refused = client.get(&base).send().await.unwrap_err();
+        assert!(refused.is_unprocessed(), "{refused}");
+        let lines = told.take();
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.contains("more requests than are taken")), "{lines:?}");
+        gate.set(true);
+        opened.take().expect("the handler waits").wake();
+        assert_eq!(first.await.expect("not aborted")?.status().code(), 200);
+        // A client that does not trust the server says so, and the server's owner learns it.
+        let stranger = Roots::from_pem(Identity::development(&[])?.certificate_pem().as_bytes())?;
+        let error = Client::builder(stranger).build(&handle).get(&base).send().await.unwrap_err();
+        assert!(matches!(error, Error::Certificate { .. }), "{error}");
+        while told.borrow().is_empty() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let lines = told.take();
+        assert!(lines[0].starts_with("the connection with 127.0.0.1:") && lines[0].contains("failed"), "{lines:?}");
+        // A client that ends well is none of these.
+        client.close().await;
+        handle.sleep(Duration::from_millis(50)).await;
+        assert_eq!(*told.borrow(), Vec::<String>::new());
+        Ok(())
+    })?
 }

@@ -11,6 +11,8 @@ use base::{Bytes, Side, StreamId, VarInt};
 use http::Fields;
 use http::exchange::{Body, Reason, ReceivePhase, SendError, SendPhase};
 
+const IS_READ: &str = "a stream that is being read is there";
+
 impl Connection {
     /// Sends content. What does not fit stays in `data`, and an event (`Writable`) tells when to go on. Nothing is copied.
     ///
@@ -77,7 +79,7 @@ impl Connection {
 
     /// Something came on a stream whose rest is not wanted: its end is fine, content and trailers are stopped.
     pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(id) else { return };
+        let stream = self.streams.get_mut(id).expect("a stream whose rest is not wanted is there");
         match read_rest(&mut self.shared, stream, id, transport) {
             Ok(Rest::Waiting) => return,
             Ok(Rest::Over) => stream.receive.abandon(),
@@ -167,7 +169,7 @@ impl Connection {
     /// At the end of a DATA frame: another one, trailers or the end may follow. The application is reading, so content
     /// that follows needs no announcement.
     fn read_past_frame(&mut self, transport: &mut impl Transport, id: StreamId) -> Past {
-        let Some(stream) = self.streams.get_mut(id) else { return Past::Nothing };
+        let stream = self.streams.get_mut(id).expect(IS_READ);
         stream.receive.is_announced = true;
         let progress = advance(&mut self.shared, stream, id, transport);
         let has_content = stream.receive.body_left() > 0;
@@ -189,7 +191,7 @@ impl Connection {
 
     /// Content of the DATA frame that is being received.
     fn read_frame(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Result<Body, Violation> {
-        let Some(stream) = self.streams.get_mut(id) else { return Ok(Body::Blocked) };
+        let stream = self.streams.get_mut(id).expect(IS_READ);
         let mut piece = stream.receive.take_ahead(max);
         if piece.is_empty() {
             let left = usize::try_from(stream.receive.body_left()).unwrap_or(usize::MAX);

@@ -514,7 +514,9 @@ impl Connection {
     fn answer_too_large(&mut self, transport: &mut impl Transport, id: StreamId) -> bool {
         let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
         let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size);
-        let (Some(frame), Some(stream)) = (frame, self.streams.get_mut(id)) else { return false };
+        // Where the peer takes no fields at all, there is no answer.
+        let Some(frame) = frame else { return false };
+        let stream = self.streams.get_mut(id).expect("a request that is refused is there");
         let is_sent = stream.send.message.phase() == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
         if is_sent {
             stream.send.finish(transport, id);

@@ -60,8 +60,7 @@ pub(crate) struct FrameHeader {
 /// Appends a frame header.
 pub(crate) fn push_header(out: &mut Vec<u8>, frame_type: VarInt, length: usize) {
     push_varint(out, frame_type);
-    // Lengths here are of what is in memory; 2^62 bytes are not.
-    push_varint(out, VarInt::new(length as u64).unwrap_or(VarInt::MAX));
+    push_varint(out, VarInt::new(length as u64).expect("what is in memory is shorter than 2^62 bytes"));
 }
 
 /// Headers of DATA frames. Most bodies go out in frames of one length, so the last one made is kept and shared.

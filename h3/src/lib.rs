@@ -1,5 +1,8 @@
 //! HTTP/3 (RFC 9114) as a pure state machine over anything that has QUIC's streams.
 //!
+//! What an exchange is in every version of HTTP (events, phases, reasons) is `http::exchange`; this crate adds frames,
+//! streams and settings.
+//!
 //! Read in this order: `error_code`, `violation`, `config`, `budget`, `transport`, `event`; then the wire: `frame`,
 //! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `message`,
 //! `outbox`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,

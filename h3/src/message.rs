@@ -9,6 +9,7 @@ use qpack::{DecodeError, Decoder};
 
 /// Room in front of a section for its frame header: one byte of type, at most eight of length.
 const HEADER_ROOM: usize = 9;
+const ROOM_IS_LEFT: &str = "the room in front of a section is as long as the longest header";
 
 impl From<DecodeError<Malformed>> for Violation {
     fn from(error: DecodeError<Malformed>) -> Violation {
@@ -61,10 +62,11 @@ pub(crate) fn headers_frame<'a>(
     if max_size.is_some_and(|max_size| size > max_size) {
         return None;
     }
-    let length = VarInt::new((section.len() - HEADER_ROOM) as u64)?;
+    let length =
+        VarInt::new((section.len() - HEADER_ROOM) as u64).expect("what is in memory is shorter than 2^62 bytes");
     let start = HEADER_ROOM - frame::HEADERS.encoded_len() - length.encoded_len();
-    let mut header = Writer::new(section.get_mut(start..HEADER_ROOM)?);
-    header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).ok()?;
+    let mut header = Writer::new(section.get_mut(start..HEADER_ROOM).expect(ROOM_IS_LEFT));
+    header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).expect(ROOM_IS_LEFT);
     let mut bytes = Bytes::from(section);
     bytes.advance(start);
     Some(bytes)

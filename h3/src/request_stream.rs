@@ -200,9 +200,8 @@ impl Receive {
 
     /// Content goes to the application.
     pub(crate) fn on_body(&mut self, count: usize) -> Result<(), Violation> {
-        if let Frame::Data { left } = &mut self.frame {
-            *left = left.saturating_sub(count as u64);
-        }
+        let Frame::Data { left } = &mut self.frame else { unreachable!("content is only in DATA frames") };
+        *left -= count as u64;
         self.message.on_body(count as u64).map_err(Violation::Malformed)
     }
 

@@ -31,15 +31,15 @@ impl Authority {
     pub fn from_bytes(bytes: &[u8]) -> Result<Authority, InvalidAuthority> {
         let text = core::str::from_utf8(bytes).map_err(|_| InvalidAuthority)?;
         let host_len = if text.starts_with('[') {
-            let end = text.find(']').ok_or(InvalidAuthority)?;
-            check_ip_literal(text.get(1..end).unwrap_or(""))?;
-            end + 1
+            let (literal, _) = text.split_once(']').ok_or(InvalidAuthority)?;
+            check_ip_literal(literal.strip_prefix('[').ok_or(InvalidAuthority)?)?;
+            literal.len() + 1
         } else {
-            let end = text.find(':').unwrap_or(text.len());
-            check_name(text.as_bytes().get(..end).unwrap_or(&[]))?;
-            end
+            let (name, _) = text.split_once(':').unwrap_or((text, ""));
+            check_name(name.as_bytes())?;
+            name.len()
         };
-        let port = match text.get(host_len..).unwrap_or("") {
+        let port = match text.split_at(host_len).1 {
             "" => None,
             // RFC 3986 s3.2.3: the port may be empty; it then stands for the default one.
             ":" => None,
@@ -55,7 +55,7 @@ impl Authority {
 
     /// The host without the port; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
-        self.text.get(..self.host_len).unwrap_or("")
+        self.text.split_at(self.host_len).0
     }
 
     /// The port, if one was written.

@@ -41,7 +41,7 @@ const fn is_token_mark(byte: u8) -> bool {
 }
 
 fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+    CLASSES[usize::from(byte)]
 }
 
 fn all(bytes: &[u8], wanted: u8) -> bool {

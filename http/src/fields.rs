@@ -101,7 +101,7 @@ impl Fields {
                 break;
             }
         }
-        self.push(name, digits.get(digits.len() - used..).unwrap_or(&[]))
+        self.push(name, digits.split_at(digits.len() - used).1)
     }
 
     /// Appends a line in place of all lines of that name.
@@ -196,8 +196,9 @@ impl Name {
     fn text(self, all: &[u8]) -> &str {
         match self {
             Name::Common(name) => name,
-            // A token is ASCII.
-            Name::Other(place) => core::str::from_utf8(place.of(all)).unwrap_or(""),
+            Name::Other(place) => {
+                core::str::from_utf8(place.of(all)).expect("a name was found to be a token, which is ASCII")
+            }
         }
     }
 }
@@ -205,7 +206,7 @@ impl Name {
 impl Place {
     fn of(self, all: &[u8]) -> &[u8] {
         let start = self.start as usize;
-        all.get(start..start + self.len as usize).unwrap_or(&[])
+        all.get(start..start + self.len as usize).expect("a place lies in the buffer that it was made for")
     }
 }
 

@@ -97,7 +97,8 @@ impl Status {
     /// Its three digits.
     pub fn as_str(self) -> &'static str {
         let place = usize::from(self.0 - 100) * 3;
-        DIGITS.get(place..place + 3).and_then(|digits| core::str::from_utf8(digits).ok()).unwrap_or("500")
+        let digits = DIGITS.get(place..place + 3).and_then(|digits| core::str::from_utf8(digits).ok());
+        digits.expect("a status has three digits")
     }
 
     /// 1xx: another response follows.

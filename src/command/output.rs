@@ -18,6 +18,26 @@ pub fn write(bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Says on standard error what happened, on a line of its own. One write, so that lines of several threads and programs do
+/// not mix; control characters are escaped, because some of the text may be a peer's.
+pub fn report(text: &str) {
+    // Where nobody reads it there is nobody else to tell.
+    let _ = io::stderr().write_all(line(text).as_bytes());
+}
+
+fn line(text: &str) -> String {
+    let mut line = String::from("posthaste: ");
+    for character in text.chars() {
+        match character {
+            '\n' => line.push_str("; "),
+            character if character.is_control() => line.extend(character.escape_default()),
+            character => line.push(character),
+        }
+    }
+    line.push('\n');
+    line
+}
+
 /// How far a long transfer has come, on one line of a terminal.
 pub struct Progress {
     label: String,
@@ -79,6 +99,11 @@ pub fn bytes(count: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_is_one_line_whatever_it_says() {
+        assert_eq!(line("a\nb\x1b[2J\rc"), "posthaste: a; b\\u{1b}[2J\\rc\n");
+    }
 
     #[test]
     fn counts_of_bytes() {

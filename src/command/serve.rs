@@ -32,12 +32,13 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     if let Some(file) = &arguments.key_log {
         builder = builder.key_log(KeyLogFile::open(file)?);
     }
+    builder = builder.on_event(|event| output::report(&event.to_string()));
     let bodies = arguments.bodies.then(Bodies::new);
     let executor = Executor::new().map_err(|error| Failure::Failed(format!("the system refuses: {error}")))?;
     let server = builder.start(executor.handle(), move |request: Request, reply: Reply| {
         let (files, bodies) = (files.clone(), bodies.clone());
         async move {
-            // What goes wrong here concerns this client, which has been told or is gone.
+            // What goes wrong here is told to the client, and reported.
             match bodies {
                 Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
                 _ => files.serve(&request, reply).await,
@@ -73,9 +74,9 @@ fn warn_if_not_valid(identity: &Identity) {
     let (from, to) = identity.validity();
     let day = |seconds: i64| date::plain_date(u64::try_from(seconds).unwrap_or(0));
     if now > to {
-        eprintln!("posthaste: warning: the certificate expired on {}; clients will refuse it", day(to));
+        output::report(&format!("warning: the certificate expired on {}; clients will refuse it", day(to)));
     } else if now < from {
-        eprintln!("posthaste: warning: the certificate is not valid before {}; clients will refuse it", day(from));
+        output::report(&format!("warning: the certificate is not valid before {}; clients will refuse it", day(from)));
     }
 }
 

@@ -102,8 +102,7 @@ impl Drop for Reply {
             return self.exchange.reset(Reason::Cancelled);
         }
         let mut head = ResponseHead::new(Status::INTERNAL_SERVER_ERROR);
-        // A constant that is well-formed.
-        let _ = head.fields.push("content-length", "0");
+        head.fields.push("content-length", "0").expect("a constant that is well-formed");
         if self.respond(&head, true).is_err() {
             self.exchange.reset(Reason::Internal);
         }

@@ -29,8 +29,13 @@ fn what_paths_lead_to() {
         ("/missing", Found::Nothing),
     ];
     for (path, found) in table {
-        assert_eq!(files.find(path), found, "{path}");
+        assert_eq!(files.find(path).unwrap(), found, "{path}");
     }
+    // A link to itself is there and cannot be followed: its owner is told.
+    std::os::unix::fs::symlink("loop", root.join("loop")).unwrap();
+    let (path, error) = files.find("/loop").unwrap_err();
+    assert!(path.ends_with("loop") && !is_absence(&error), "{error}");
+    assert_eq!(files.find(&format!("/{}", "x".repeat(1000))).unwrap(), Found::Nothing);
     let error = Files::new(root.join("a.txt")).unwrap_err().to_string();
     assert!(error.contains("a.txt could not be served: not a directory"), "{error}");
     std::fs::remove_dir_all(&base).unwrap();

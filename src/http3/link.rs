@@ -156,7 +156,7 @@ impl Link {
                 link.deliver_all(endpoint, now);
             }
         })?;
-        let _ = link.driver.set(notice);
+        assert!(link.driver.set(notice).is_ok(), "a link has one driver");
         let task = handle.spawn_driver(async move {
             let result = driver.await;
             if let (Some(link), Err(error)) = (weak.upgrade(), result) {

@@ -115,7 +115,7 @@ impl fmt::Debug for Identity {
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let digest = PROVIDER.initial.hash.digest(&[bytes]);
-    digest.first_chunk().copied().unwrap_or_default()
+    *digest.first_chunk().expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]

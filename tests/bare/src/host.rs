@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Instant, StreamId};
 use h3::{Body, Endpoint, EndpointEvent, Event};
+use http::exchange;
 use http::{Method, RequestHead, ResponseHead, Status};
 use quic::{CloseReason, ConnectionHandle, EndpointConfig};
 
@@ -81,18 +82,18 @@ impl Host {
 
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Request { head, .. } => {
+            Event::Exchange(_, exchange::Event::Request(head)) => {
                 assert!(head.method == Method::Post && head.path() == "/echo", "the request as it was sent");
             }
-            Event::Response { head, .. } => self.status = Some(head.status),
-            Event::Body { id } => self.read(now, id),
-            Event::Finished { id } => {
+            Event::Exchange(_, exchange::Event::Response(head)) => self.status = Some(head.status),
+            Event::Exchange(id, exchange::Event::Body) => self.read(now, id),
+            Event::Exchange(id, exchange::Event::Finished) => {
                 self.is_complete = true;
                 if self.is_server {
                     self.answer(now, id);
                 }
             }
-            Event::Writable { .. } => self.write(now),
+            Event::Exchange(_, exchange::Event::Writable) => self.write(now),
             Event::Settings(_) | Event::Closed { .. } => {}
             other => panic!("unexpected: {other:?}"),
         }
