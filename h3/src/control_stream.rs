@@ -24,13 +24,13 @@ pub(crate) struct ControlStream {
     /// Whose stream it is.
     peer: Side,
     header: FrameHeaderReader,
-    state: State,
+    part: Part,
     has_settings: bool,
     max_push_id: Option<u64>,
 }
 
 #[derive(Debug)]
-enum State {
+enum Part {
     Header,
     /// The payload is wanted as a whole.
     Payload {
@@ -47,28 +47,28 @@ enum State {
 impl ControlStream {
     pub(crate) const fn new(peer: Side) -> ControlStream {
         let header = FrameHeaderReader::new();
-        ControlStream { peer, header, state: State::Header, has_settings: false, max_push_id: None }
+        ControlStream { peer, header, part: Part::Header, has_settings: false, max_push_id: None }
     }
 
     /// The next frame that ends in `input`; `None` when all of `input` was taken.
     pub(crate) fn read(&mut self, input: &mut Bytes) -> Result<Option<ControlFrame>, Violation> {
         loop {
-            match &mut self.state {
-                State::Header => match self.header.read(input) {
+            match &mut self.part {
+                Part::Header => match self.header.read(input) {
                     Some(header) => self.on_header(header)?,
                     None => return Ok(None),
                 },
-                State::Skip { left } => {
+                Part::Skip { left } => {
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                     input.advance(taken);
                     *left -= taken as u64;
                     if *left > 0 {
                         return Ok(None);
                     }
-                    self.state = State::Header;
+                    self.part = Part::Header;
                     return Ok(Some(ControlFrame::Ignored));
                 }
-                State::Payload { frame_type, left, payload } => {
+                Part::Payload { frame_type, left, payload } => {
                     let piece = input.split_to(*left);
                     payload.extend_from_slice(&piece);
                     *left -= piece.len();
@@ -76,7 +76,7 @@ impl ControlStream {
                         return Ok(None);
                     }
                     let (frame_type, payload) = (*frame_type, core::mem::take(payload));
-                    self.state = State::Header;
+                    self.part = Part::Header;
                     return self.on_payload(frame_type, &payload).map(Some);
                 }
             }
@@ -109,12 +109,12 @@ impl ControlStream {
             }
             FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush => priority::MAX_LEN,
             FrameType::Unknown => {
-                self.state = State::Skip { left: length };
+                self.part = Part::Skip { left: length };
                 return Ok(());
             }
         };
         let left = usize::try_from(length).ok().filter(|_| length <= max_len).ok_or(Violation::FrameLength)?;
-        self.state = State::Payload { frame_type, left, payload: Vec::new() };
+        self.part = Part::Payload { frame_type, left, payload: Vec::new() };
         Ok(())
     }
 

@@ -41,7 +41,7 @@ const fn is_token_mark(byte: u8) -> bool {
 }
 
 fn class(byte: u8) -> u8 {
-    CLASSES[usize::from(byte)]
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn all(bytes: &[u8], wanted: u8) -> bool {

@@ -20,18 +20,18 @@ pub struct Fields {
 #[derive(Clone, Copy)]
 struct Line {
     name: Name,
-    value: Place,
+    value: Span,
 }
 
 #[derive(Clone, Copy)]
 enum Name {
     Common(&'static str),
-    Other(Place),
+    Other(Span),
 }
 
 /// Where in `text`. 32 bits, because a list above 4 GiB is refused.
 #[derive(Clone, Copy)]
-struct Place {
+struct Span {
     start: u32,
     len: u32,
 }
@@ -168,12 +168,12 @@ impl Fields {
         Ok(())
     }
 
-    fn store(&mut self, bytes: &[u8]) -> Result<Place, InvalidField> {
+    fn store(&mut self, bytes: &[u8]) -> Result<Span, InvalidField> {
         let start = self.text.len();
         let end = start.checked_add(bytes.len()).ok_or(InvalidField::TooLarge)?;
         u32::try_from(end).map_err(|_| InvalidField::TooLarge)?;
         self.text.extend_from_slice(bytes);
-        Ok(Place { start: start as u32, len: bytes.len() as u32 })
+        Ok(Span { start: start as u32, len: bytes.len() as u32 })
     }
 }
 
@@ -196,17 +196,17 @@ impl Name {
     fn text(self, all: &[u8]) -> &str {
         match self {
             Name::Common(name) => name,
-            Name::Other(place) => {
-                core::str::from_utf8(place.of(all)).expect("a name was found to be a token, which is ASCII")
+            Name::Other(span) => {
+                core::str::from_utf8(span.of(all)).expect("a name was found to be a token, which is ASCII")
             }
         }
     }
 }
 
-impl Place {
+impl Span {
     fn of(self, all: &[u8]) -> &[u8] {
         let start = self.start as usize;
-        all.get(start..start + self.len as usize).expect("a place lies in the buffer that it was made for")
+        all.get(start..start + self.len as usize).expect("a span lies in the buffer that it was made for")
     }
 }
 

@@ -21,12 +21,12 @@ pub struct Stdout {
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    backlog: Mutex<Backlog>,
     more: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Backlog {
     queue: VecDeque<Bytes>,
     queued: usize,
     ended: bool,
@@ -48,16 +48,16 @@ impl Stdout {
     /// Hands over bytes, once there is room for them.
     pub async fn write(&self, bytes: Bytes) -> Result<(), Failure> {
         poll_fn(|context| {
-            let mut state = self.shared.lock();
-            if state.failed {
-                return Poll::Ready(Err(state.failure.take().unwrap_or(Failure::Quiet)));
+            let mut backlog = self.shared.lock();
+            if backlog.failed {
+                return Poll::Ready(Err(backlog.failure.take().unwrap_or(Failure::Quiet)));
             }
-            if state.queued >= MAX_QUEUED {
-                state.waker = Some(context.waker().clone());
+            if backlog.queued >= MAX_QUEUED {
+                backlog.waker = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            state.queued += bytes.len();
-            state.queue.push_back(bytes.clone());
+            backlog.queued += bytes.len();
+            backlog.queue.push_back(bytes.clone());
             self.shared.more.notify_one();
             Poll::Ready(Ok(()))
         })
@@ -67,8 +67,8 @@ impl Stdout {
     /// Waits until everything is written.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.end();
-        let mut state = self.shared.lock();
-        if state.failed { Err(state.failure.take().unwrap_or(Failure::Quiet)) } else { Ok(()) }
+        let mut backlog = self.shared.lock();
+        if backlog.failed { Err(backlog.failure.take().unwrap_or(Failure::Quiet)) } else { Ok(()) }
     }
 
     fn end(&mut self) {
@@ -88,33 +88,33 @@ impl Drop for Stdout {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
-        let mut state = self.lock();
+        let mut backlog = self.lock();
         loop {
-            let Some(bytes) = state.queue.pop_front() else {
-                if state.ended {
+            let Some(bytes) = backlog.queue.pop_front() else {
+                if backlog.ended {
                     return;
                 }
-                state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+                backlog = self.more.wait(backlog).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            drop(state);
+            drop(backlog);
             let result = output::write(&bytes);
-            state = self.lock();
-            state.queued -= bytes.len();
-            let waker = state.waker.take();
+            backlog = self.lock();
+            backlog.queued -= bytes.len();
+            let waker = backlog.waker.take();
             if let Err(failure) = result {
-                state.failure = Some(failure);
-                state.failed = true;
+                backlog.failure = Some(failure);
+                backlog.failed = true;
             }
             if let Some(waker) = waker {
                 waker.wake();
             }
-            if state.failed {
+            if backlog.failed {
                 return;
             }
         }
