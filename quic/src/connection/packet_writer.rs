@@ -108,6 +108,7 @@ impl PacketWriter<'_> {
     ///
     /// # Errors
     /// [`Unwritable::KeyExhausted`]: nothing was sealed, and the connection has to end.
+    #[inline(always)]
     pub(super) fn finish(
         &mut self,
         turn: &mut Turn<'_>,

@@ -112,23 +112,25 @@ impl Connection {
         if self.paths.in_use.paced_until.is_some() { Constraint::Congestion } else { Constraint::None }
     }
 
+    /// What the space would like to send. Inlined, as it is asked for every packet, nearly always of the same space.
+    #[inline(always)]
     fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
         let (Some(_), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
             return Interest::default();
         };
-        if id == PacketNumberSpace::ApplicationData && self.wire.side == Side::Client && !self.is_established() {
+        let is_application = id == PacketNumberSpace::ApplicationData;
+        if is_application && self.wire.side == Side::Client && !self.is_established() {
             return Interest::default();
         }
-        let data = self.handshake.wants_to_send(id)
+        let data = (is_application && self.streams.wants_to_send())
             || space.ping
-            || (id == PacketNumberSpace::ApplicationData
-                && (self.streams.wants_to_send()
-                    || self.paths.in_use.validation.wants_to_send()
+            || self.handshake.wants_to_send(id)
+            || (is_application
+                && (self.paths.in_use.validation.wants_to_send()
                     || self.local_ids.wants_to_send()
                     || self.peer_ids.wants_to_send()));
-        let challenge = id == PacketNumberSpace::ApplicationData
-            && self.paths.in_use.validation.wants_challenge()
-            && self.recovery.may_exceed_window();
+        let challenge =
+            is_application && self.paths.in_use.validation.wants_challenge() && self.recovery.may_exceed_window();
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
 
