@@ -75,8 +75,9 @@ fn what_arrived_before_a_close_can_still_be_read() {
 fn a_draining_server_is_told_and_never_looks() {
     let mut link = LinkConfig::new(Duration::from_millis(10));
     link.loss = 0.05;
-    let (mut world, client, server) = pair(5, link, vec![Ask { upload: 1000, download: 1_000_000 }]);
-    world.run_until(Instant::ZERO + Duration::from_secs(60), |world| world.machine(server).under_way() == 1);
+    let (mut world, client, server) = pair(5, link, vec![Ask { upload: 500_000, download: 500_000 }]);
+    let is_under_way = |world: &mut World| world.machine(server).under_way() == 1;
+    assert_eq!(world.run_until(Instant::ZERO + Duration::from_secs(60), is_under_way), Stop::Condition);
     let handle = world.machine(server).handle.unwrap();
     *world.machine_mut(server).endpoint.value_mut(handle).unwrap() = 77;
     for _ in 0..2 {

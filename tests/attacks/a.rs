@@ -382,6 +382,8 @@ fn a13_a_token_is_of_use_to_nobody_else_and_not_for_long() {
         four_tuple.remote = ([192, 0, 2, address], port).into();
         // Three times the same.
         for _ in 0..3 {
+            // A refusal is the same packet each time, because nothing is kept that could tell them apart.
+            peer.rekey_initial(source);
             peer.deliver_from(four_tuple, second.clone());
         }
         assert_eq!(peer.target.len(), usize::from(is_good), "{four_tuple:?} {seconds} {secret}");

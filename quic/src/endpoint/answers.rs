@@ -60,6 +60,7 @@ pub(super) fn close(
 ) -> Vec<u8> {
     let Answered { version, destination, source } = *answered;
     let (mut keys, _) = initial::keys(suite, version, destination, Side::Server);
+    // Nothing is kept, so the answer to the same packet is the same packet, under keys that anybody can compute.
     let number = PacketNumber::ZERO;
     let mut layout = None;
     let packet = written(|writer| {
