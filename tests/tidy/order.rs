@@ -5,7 +5,7 @@
 //! one gives to a type. Methods are looked up where the type is known, `self.method()` and `Type::method()`, and by their name
 //! alone where no other type of the product has one of that name.
 
-use crate::parse::File;
+use crate::parse::{File, paths};
 use crate::source::{CRATES, SourceFile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +90,7 @@ impl<'a> Crate<'a> {
                 used.insert(target, import.path.join("::"));
             }
         }
-        for path in file.paths() {
+        for path in paths(&file.tokens) {
             if let Some((target, rest)) = self.locate(place, &path, 0) {
                 used.insert(target, path.join("::"));
                 // `Type::method` may stand in another file than the type.

@@ -56,28 +56,9 @@ impl<'a> File<'a> {
         names
     }
 
-    /// Paths of two or more segments that are written in the code, but for those of `use`.
-    pub(crate) fn paths(&self) -> Vec<Vec<String>> {
-        let mut paths = Vec::new();
-        let mut at = 0;
-        while at < self.tokens.len() {
-            if self.tokens[at].word() == "use" {
-                while at < self.tokens.len() && !self.tokens[at].is(';') {
-                    at += 1;
-                }
-            }
-            let (path, next) = path(&self.tokens, at);
-            if path.len() > 1 {
-                paths.push(path);
-            }
-            at = next.max(at + 1);
-        }
-        paths
-    }
-
     /// Whether a path in the code begins with this name.
     pub(crate) fn writes_into(&self, name: &str) -> bool {
-        self.paths().iter().any(|path| path[0] == name)
+        paths(&self.tokens).iter().any(|path| path[0] == name)
     }
 
     /// Whether the word here is a function or method that is called, or named by its path.
@@ -87,6 +68,30 @@ impl<'a> File<'a> {
         let is_called = next.is_some_and(|next| next.is('(') || next.is(':')) || self.tokens[at - 1].is(':');
         is_reached && is_called
     }
+}
+
+/// Paths of two or more segments that are written in the code, but for those of `use`.
+pub(crate) fn paths(tokens: &[Token]) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if tokens[at].word() == "use" {
+            while at < tokens.len() && !tokens[at].is(';') {
+                at += 1;
+            }
+        }
+        let (path, next) = path(tokens, at);
+        if path.len() > 1 {
+            paths.push(path);
+        }
+        at = next.max(at + 1);
+    }
+    paths
+}
+
+/// The paths of every `use`.
+pub(crate) fn expanded_paths(tokens: &[Token]) -> Vec<Vec<String>> {
+    imports(tokens).into_iter().map(|import| import.path).collect()
 }
 
 /// The path that begins here, and the place after it. Nothing where a path goes on, or a field or method is named.

@@ -62,6 +62,19 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
     files
 }
 
+/// Rust files beside the workspace that are built on its crates: foreign peers, benchmarks, fuzzing, the program without `std`.
+pub(crate) fn files_beside() -> Vec<SourceFile> {
+    let mut paths = Vec::new();
+    for folder in ["tests/peers", "tests/bare", "bench", "fuzz"] {
+        collect(&workspace().join(folder), &mut paths);
+    }
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a source file can be read");
+        SourceFile { path: path.to_str().expect("UTF-8").to_owned(), text }
+    };
+    paths.into_iter().map(read).collect()
+}
+
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries {
