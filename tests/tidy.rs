@@ -1,6 +1,8 @@
 //! Promises to users that a machine can check: what the project depends on, where unsafe code is, that each file can be
 //! read after the files it imports, and that every breach of the protocol we know of can happen and is tested.
 
+#[path = "tidy/chapters.rs"]
+mod chapters;
 #[path = "tidy/measures.rs"]
 mod measures;
 #[path = "tidy/order.rs"]
@@ -14,8 +16,8 @@ mod source;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 
-use order::reading_order;
-use source::{CRATES, PROTOCOL_CRATES, SourceFile, rust_files, workspace};
+use order::{Reading, reading_order};
+use source::{PROTOCOL_CRATES, SourceFile, rust_files, workspace};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -168,21 +170,33 @@ fn protocol_crates_are_no_std_safe_and_without_features() {
 #[test]
 fn no_file_imports_itself_round_a_corner_and_the_tour_is_the_reading_order() {
     let files = rust_files();
-    let (order, circles) = reading_order(&files);
+    let Reading { order, circles, uses } = reading_order(&files);
     for circle in &circles {
         assert!(CIRCLES.contains(&circle.files.as_str()), "files that use each other:\n{}", circle.uses);
     }
     for files in CIRCLES {
-        assert!(
-            circles.iter().any(|circle| circle.files == files),
-            "{files}: no circle any more; take it out of the list"
-        );
+        let is_there = circles.iter().any(|circle| circle.files == files);
+        assert!(is_there, "{files}: no circle any more; take it out of the list");
     }
+    let text = std::fs::read_to_string(workspace().join("tests/tidy/chapters.txt")).expect("the list of chapters");
+    let chapters = chapters::parse(&text);
+    let chapter = |path: &str| {
+        chapters::of(&chapters, path).unwrap_or_else(|| panic!("{path} is in no chapter of tests/tidy/chapters.txt"))
+    };
+    let early = uses.iter().filter(|one| chapter(&one.to) > chapter(&one.from));
+    let early: Vec<String> = early.map(|one| format!("{} uses {} ({})", one.from, one.to, one.name)).collect();
+    assert!(
+        early.is_empty(),
+        "files that use one of a later chapter of tests/tidy/chapters.txt:\n{}",
+        early.join("\n")
+    );
     let mut listing = String::new();
-    for name in CRATES {
-        listing += &format!("\n### {name}\n\n");
-        for file in order.iter().filter(|file| file.crate_name() == name) {
-            println!("{}", file.path);
+    for (number, of) in chapters.iter().enumerate() {
+        listing += &of.head(number + 1);
+        let files: Vec<&&SourceFile> = order.iter().filter(|file| chapter(&file.path) == number).collect();
+        assert!(!files.is_empty(), "a chapter without files: {of:?}");
+        for file in files {
+            assert_eq!(file.crate_name(), of.crate_name, "{} is in a chapter of another crate", file.path);
             listing += &format!("- [`{}`](../{}): {}\n", file.path, file.path, file.first_sentence());
         }
     }

@@ -226,11 +226,27 @@ pub(crate) struct Circle {
     pub(crate) uses: String,
 }
 
-/// The product's files, crate by crate, each after those it uses; and the circles.
-pub(crate) fn reading_order(files: &[SourceFile]) -> (Vec<&SourceFile>, Vec<Circle>) {
+/// One file uses another of its crate.
+pub(crate) struct Use {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// What it uses of it, or one thing of several.
+    pub(crate) name: String,
+}
+
+/// What was found out about the product's files.
+pub(crate) struct Reading<'a> {
+    /// Crate by crate, each file after those it uses.
+    pub(crate) order: Vec<&'a SourceFile>,
+    pub(crate) circles: Vec<Circle>,
+    pub(crate) uses: Vec<Use>,
+}
+
+/// Reads the product's files.
+pub(crate) fn reading_order(files: &[SourceFile]) -> Reading<'_> {
     let product: Vec<&SourceFile> = files.iter().filter(|file| file.is_product()).collect();
     let names: Vec<BTreeSet<String>> = product.iter().map(|file| method_names(file)).collect();
-    let (mut order, mut circles) = (Vec::new(), Vec::new());
+    let (mut order, mut circles, mut uses) = (Vec::new(), Vec::new(), Vec::new());
     for name in CRATES {
         let own: Vec<&SourceFile> = product.iter().filter(|file| file.crate_name() == name).copied().collect();
         let others = product.iter().zip(&names).filter(|(file, _)| file.crate_name() != name);
@@ -239,9 +255,18 @@ pub(crate) fn reading_order(files: &[SourceFile]) -> (Vec<&SourceFile>, Vec<Circ
         let targets: Vec<BTreeSet<usize>> = edges.iter().map(|used| used.keys().copied().collect()).collect();
         let (places, cycles) = sorted(&targets);
         order.extend(places.into_iter().map(|place| own[place]));
+        for (from, used) in edges.iter().enumerate() {
+            let (from, files) = (&own[from].path, &own);
+            let of = |(to, name): (&usize, &String)| Use {
+                from: from.clone(),
+                to: files[*to].path.clone(),
+                name: name.clone(),
+            };
+            uses.extend(used.iter().map(of));
+        }
         circles.extend(cycles.iter().map(|cycle| in_words(cycle, &own, &edges)));
     }
-    (order, circles)
+    Reading { order, circles, uses }
 }
 
 fn in_words(circle: &[usize], files: &[&SourceFile], edges: &[Edges]) -> Circle {
