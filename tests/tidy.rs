@@ -215,8 +215,11 @@ fn no_file_imports_itself_round_a_corner_and_the_tour_is_the_reading_order() {
 }
 
 /// Files that use each other by methods of one type, which no import shows. None may come to these.
-const CIRCLES: [&str; 2] =
-    ["quic/src/connection/transmit.rs quic/src/connection/transmit_path.rs", "h3/src/body.rs h3/src/connection.rs"];
+const CIRCLES: [&str; 2] = [
+    "quic/src/connection/paths.rs quic/src/connection/transmit.rs quic/src/connection/transmit_close.rs \
+     quic/src/connection/transmit_path.rs",
+    "h3/src/body.rs h3/src/connection.rs",
+];
 
 /// What stands before the listing in docs/tour.md.
 const MARK: &str = "<!-- The rest of this page is written by tests/tidy.rs. -->";

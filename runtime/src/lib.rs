@@ -68,10 +68,10 @@ mod notice;
 mod offload;
 mod poller;
 mod signal;
-pub mod stream_driver;
+mod stream_driver;
 #[allow(unsafe_code)]
 mod sys;
-pub mod tcp;
+mod tcp;
 mod token;
 pub mod udp;
 mod waker;
