@@ -24,7 +24,7 @@ mod frames;
 pub mod heap;
 pub mod http;
 pub mod identity;
-pub mod metered;
+mod metered;
 mod options;
 mod peer;
 pub mod rogue;

@@ -9,16 +9,16 @@
 
 extern crate alloc;
 
-pub mod bytes;
-pub mod datagram;
-pub mod duplex;
+mod bytes;
+mod datagram;
+mod duplex;
 pub mod machine;
 pub mod random;
-pub mod reader;
-pub mod stream_id;
+mod reader;
+mod stream_id;
 pub mod stream_machine;
-pub mod stream_map;
-pub mod time;
+mod stream_map;
+mod time;
 pub mod varint;
 pub mod violations;
 pub mod wheel;

@@ -7,7 +7,7 @@ use crypto::{Aead, AeadKey, HeaderProtectionKey, OpenError, SealError, Tag};
 use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey, quic};
 
 /// AEAD_AES_128_GCM. Limits: RFC 9001 section 6.6.
-pub static AES_128_GCM: &dyn Aead = &RingAead {
+pub(crate) static AES_128_GCM: &dyn Aead = &RingAead {
     algorithm: &ring::aead::AES_128_GCM,
     header_protection: &quic::AES_128,
     confidentiality_limit: 1 << 23,
@@ -15,7 +15,7 @@ pub static AES_128_GCM: &dyn Aead = &RingAead {
 };
 
 /// AEAD_AES_256_GCM. Limits: RFC 9001 section 6.6.
-pub static AES_256_GCM: &dyn Aead = &RingAead {
+pub(crate) static AES_256_GCM: &dyn Aead = &RingAead {
     algorithm: &ring::aead::AES_256_GCM,
     header_protection: &quic::AES_256,
     confidentiality_limit: 1 << 23,
@@ -23,7 +23,7 @@ pub static AES_256_GCM: &dyn Aead = &RingAead {
 };
 
 /// AEAD_CHACHA20_POLY1305. It may seal every packet that has a number (RFC 9001 section 6.6).
-pub static CHACHA20_POLY1305: &dyn Aead = &RingAead {
+pub(crate) static CHACHA20_POLY1305: &dyn Aead = &RingAead {
     algorithm: &ring::aead::CHACHA20_POLY1305,
     header_protection: &quic::CHACHA20,
     confidentiality_limit: 1 << 62,

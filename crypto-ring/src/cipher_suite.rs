@@ -5,7 +5,7 @@ use crate::hash::{SHA256, SHA384};
 use crypto::CipherSuite;
 
 /// TLS_AES_128_GCM_SHA256.
-pub static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
+pub(crate) static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
     id: CipherSuite::AES_128_GCM_SHA256,
     name: "TLS_AES_128_GCM_SHA256",
     hash: SHA256,
@@ -13,7 +13,7 @@ pub static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
 };
 
 /// TLS_AES_256_GCM_SHA384.
-pub static AES_256_GCM_SHA384: CipherSuite = CipherSuite {
+pub(crate) static AES_256_GCM_SHA384: CipherSuite = CipherSuite {
     id: CipherSuite::AES_256_GCM_SHA384,
     name: "TLS_AES_256_GCM_SHA384",
     hash: SHA384,
@@ -21,7 +21,7 @@ pub static AES_256_GCM_SHA384: CipherSuite = CipherSuite {
 };
 
 /// TLS_CHACHA20_POLY1305_SHA256.
-pub static CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
+pub(crate) static CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
     id: CipherSuite::CHACHA20_POLY1305_SHA256,
     name: "TLS_CHACHA20_POLY1305_SHA256",
     hash: SHA256,

@@ -7,7 +7,7 @@ use ring::{digest, hmac};
 /// SHA-256.
 pub static SHA256: &dyn Hash = &RingHash { hash: &digest::SHA256, hmac: &hmac::HMAC_SHA256 };
 /// SHA-384.
-pub static SHA384: &dyn Hash = &RingHash { hash: &digest::SHA384, hmac: &hmac::HMAC_SHA384 };
+pub(crate) static SHA384: &dyn Hash = &RingHash { hash: &digest::SHA384, hmac: &hmac::HMAC_SHA384 };
 
 struct RingHash {
     hash: &'static digest::Algorithm,

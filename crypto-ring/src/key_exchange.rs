@@ -11,13 +11,13 @@ use ring::agreement::{self, EphemeralPrivateKey, PublicKey, UnparsedPublicKey};
 use ring::rand::SystemRandom;
 
 /// X25519.
-pub static X25519: &dyn KeyExchange =
+pub(crate) static X25519: &dyn KeyExchange =
     &RingKeyExchange { group: NamedGroup::X25519, algorithm: &agreement::X25519, share_len: 32 };
 /// NIST P-256.
-pub static P256: &dyn KeyExchange =
+pub(crate) static P256: &dyn KeyExchange =
     &RingKeyExchange { group: NamedGroup::SECP256R1, algorithm: &agreement::ECDH_P256, share_len: 65 };
 /// NIST P-384.
-pub static P384: &dyn KeyExchange =
+pub(crate) static P384: &dyn KeyExchange =
     &RingKeyExchange { group: NamedGroup::SECP384R1, algorithm: &agreement::ECDH_P384, share_len: 97 };
 
 struct RingKeyExchange {

@@ -11,15 +11,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod aead;
-pub mod cipher_suite;
+mod aead;
+mod cipher_suite;
 pub mod hash;
-pub mod header_protection;
-pub mod key_exchange;
+mod header_protection;
+mod key_exchange;
 pub mod provider;
-pub mod random;
-pub mod signature;
-pub mod signing_key;
+mod random;
+mod signature;
+mod signing_key;
 
 #[cfg(test)]
 mod hex;

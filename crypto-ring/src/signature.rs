@@ -5,12 +5,12 @@ use crypto::{BadSignature, PublicKeyAlgorithm, SignatureAlgorithm, SignatureSche
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 /// An RSA modulus must have at least as many bits (RFC 9846 section 9.3 leaves the number to us; fewer are breakable).
-pub const RSA_MIN_BITS: usize = 2048;
+pub(crate) const RSA_MIN_BITS: usize = 2048;
 /// An RSA modulus may have at most as many bits: verifying costs their square.
-pub const RSA_MAX_BITS: usize = 8192;
+pub(crate) const RSA_MAX_BITS: usize = 8192;
 
 /// Every pair of key and signature. What TLS 1.3 signs a handshake with comes first.
-pub static VERIFIERS: &[&dyn Verifier] = &[
+pub(crate) static VERIFIERS: &[&dyn Verifier] = &[
     &Row {
         key: PublicKeyAlgorithm::EcP256,
         signature: SignatureAlgorithm::EcdsaSha256,

@@ -8,13 +8,13 @@
 extern crate alloc;
 
 pub mod aead;
-pub mod cipher_suite;
+mod cipher_suite;
 pub mod constant_time;
-pub mod hash;
+mod hash;
 pub mod header_protection;
 pub mod hkdf;
-pub mod key_exchange;
-pub mod provider;
+mod key_exchange;
+mod provider;
 pub mod secret;
 pub mod signature;
 

@@ -49,23 +49,23 @@ fn all(bytes: &[u8], wanted: u8) -> bool {
 }
 
 /// Whether this is a token (RFC 9110 section 5.6.2): at least one byte, all of them token characters.
-pub fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && all(bytes, TOKEN)
 }
 
 /// Whether any letter is upper-case.
-pub fn has_uppercase(bytes: &[u8]) -> bool {
+pub(crate) fn has_uppercase(bytes: &[u8]) -> bool {
     bytes.iter().fold(0, |seen, byte| seen | class(*byte)) & UPPERCASE != 0
 }
 
 /// Whether this is a field value (RFC 9110 section 5.5): no control character but tab, and no space at either end.
-pub fn is_field_value(bytes: &[u8]) -> bool {
+pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
     let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     all(bytes, VALUE) && !is_space(bytes.first()) && !is_space(bytes.last())
 }
 
 /// Whether all bytes are visible ASCII.
-pub fn is_visible(bytes: &[u8]) -> bool {
+pub(crate) fn is_visible(bytes: &[u8]) -> bool {
     all(bytes, VISIBLE)
 }
 

@@ -9,22 +9,22 @@
 
 extern crate alloc;
 
-pub mod authority;
-pub mod characters;
+mod authority;
+mod characters;
 pub mod exchange;
-pub mod fields;
+mod fields;
 pub mod message_rules;
-pub mod method;
+mod method;
 pub mod request;
 pub mod response;
-pub mod status;
-pub mod target;
+mod status;
+mod target;
 
 pub use authority::{Authority, InvalidAuthority};
 pub use fields::{Fields, InvalidField};
 pub use message_rules::{ContentLengthCheck, Malformed, RequestDecoder, ResponseDecoder, TrailersDecoder};
-pub use method::{InvalidMethod, Method};
+pub use method::{ExtensionMethod, InvalidMethod, Method};
 pub use request::{InvalidRequest, RequestHead};
 pub use response::ResponseHead;
 pub use status::{InvalidStatus, Status};
-pub use target::{InvalidTarget, Path, Protocol, Scheme};
+pub use target::{InvalidTarget, OtherScheme, Path, Protocol, Scheme};

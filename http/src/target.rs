@@ -74,7 +74,7 @@ impl Scheme {
     }
 
     /// Whether URIs of this scheme must name an authority and a path.
-    pub const fn needs_authority(&self) -> bool {
+    pub(crate) const fn needs_authority(&self) -> bool {
         matches!(self, Scheme::Https | Scheme::Http)
     }
 }

@@ -12,17 +12,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod decoder;
-pub mod encoder;
-pub mod error;
+mod decoder;
+mod encoder;
+mod error;
 pub mod huffman;
-pub mod instruction;
+mod instruction;
 pub mod prefix_integer;
-pub mod section_prefix;
+mod section_prefix;
 mod static_table;
-pub mod string;
+mod string;
 
 pub use decoder::{DecodeError, Decoder};
 pub use encoder::encode;
 pub use error::{DecoderStreamError, DecompressionError, EncoderStreamError};
 pub use instruction::{DecoderStream, EncoderStream};
+pub use string::StringError;

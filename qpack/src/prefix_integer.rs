@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use base::{Reader, VarInt};
 
 /// The most bytes an integer may take. Nine continuation bytes hold 63 bits, and RFC 9204 section 4.1.1 asks for 62.
-pub const MAX_LEN: usize = 10;
+pub(crate) const MAX_LEN: usize = 10;
 
 /// Why there is no integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

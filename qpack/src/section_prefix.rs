@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use base::Reader;
 
 /// Reads it. With an empty dynamic table only a Required Insert Count of zero can have been meant.
-pub fn decode(reader: &mut Reader<'_>) -> Result<(), DecompressionError> {
+pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<(), DecompressionError> {
     let first = reader.u8().map_err(|_| DecompressionError::Truncated)?;
     let insert_count = prefix_integer::decode(first, 8, reader)?;
     // RFC 9204 s4.5.1.1: with no room for entries, every other value is one that no encoder could have produced.
@@ -20,6 +20,6 @@ pub fn decode(reader: &mut Reader<'_>) -> Result<(), DecompressionError> {
 }
 
 /// Appends the prefix of a section that refers to no dynamic entry.
-pub fn encode(out: &mut Vec<u8>) {
+pub(crate) fn encode(out: &mut Vec<u8>) {
     out.extend_from_slice(&[0, 0]);
 }

@@ -32,7 +32,7 @@ impl From<DecompressionError> for StringError {
 
 /// Reads the rest of a string whose first byte was read: `length_bits` of it are the length, the bit above is the Huffman
 /// flag. The text is in the input itself, or decoded into `scratch`.
-pub fn decode<'a, 'i: 'a>(
+pub(crate) fn decode<'a, 'i: 'a>(
     first: u8,
     length_bits: u32,
     reader: &mut Reader<'i>,
@@ -54,7 +54,7 @@ pub fn decode<'a, 'i: 'a>(
 }
 
 /// Appends `text`, in the Huffman code where that is shorter. The bits of `first` above flag and length go along.
-pub fn encode(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>) {
     let coded_len = huffman::encoded_len(text);
     if coded_len < text.len() {
         prefix_integer::encode(first | 1 << length_bits, length_bits, coded_len as u64, out);

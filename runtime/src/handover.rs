@@ -1,8 +1,9 @@
 //! Datagrams that go from one worker to another: a mailbox for each, which any thread may put into.
 //!
-//! Workers share an address, and the system gives each pair of addresses to one of them ([`worker`](crate::worker)). A machine
-//! that finds a datagram to be another's gives it away ([`Machine::poll_handover`](base::Machine::poll_handover)); the driver
-//! brings it to the mailbox of that worker, whose own driver takes it in with its next turn.
+//! Workers share an address, and the system gives each pair of addresses to one of them
+//! ([`spawn_workers`](crate::spawn_workers)). A machine that finds a datagram to be another's gives it away
+//! ([`Machine::poll_handover`](base::Machine::poll_handover)); the driver brings it to the mailbox of that worker,
+//! whose own driver takes it in with its next turn.
 //!
 //! A mailbox holds so many datagrams and bytes and no more. What finds it full is dropped and counted: the newest, as with a
 //! socket whose buffer is full.

@@ -60,29 +60,29 @@
 
 pub mod clock;
 mod deadline;
-pub mod driver;
+mod driver;
 pub mod executor;
 pub mod handover;
 mod intake;
 mod notice;
-pub mod offload;
-pub mod poller;
-pub mod signal;
-pub mod stream_driver;
+mod offload;
+mod poller;
+mod signal;
+mod stream_driver;
 #[allow(unsafe_code)]
 mod sys;
-pub mod tcp;
-pub mod token;
+mod tcp;
+mod token;
 pub mod udp;
-pub mod waker;
-pub mod worker;
+mod waker;
+mod worker;
 
 pub use driver::{Driver, DriverHandle, SocketError};
 pub use executor::{Executor, ExecutorOptions, Handle, JoinHandle};
 pub use handover::{Handover, HandoverStats};
 pub use notice::Flushed;
 pub use offload::Offload;
-pub use poller::{Event, Interest, Poller};
+pub use poller::{Event, Interest, Poller, Trigger};
 pub use signal::{Signal, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
 pub use tcp::{TcpListener, TcpOptions, TcpStream};

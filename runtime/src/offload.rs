@@ -13,9 +13,9 @@ use crate::sys::{Outgoing, errno};
 
 /// The most bytes of one segmented send. Above about 65,490 the receiving kernel gives up joining segments, at a third
 /// of the speed.
-pub const MAX_SEND: usize = 65_000;
+pub(crate) const MAX_SEND: usize = 65_000;
 /// The most segments of one send that every kernel takes.
-pub const MAX_SEGMENTS: usize = 64;
+pub(crate) const MAX_SEGMENTS: usize = 64;
 /// Refusals in a row after which segmentation is not tried again. A refusal may concern one path only (its link is
 /// narrower than the segments), so the first is no proof.
 pub(crate) const REFUSALS_TOLERATED: u32 = 8;

@@ -118,12 +118,12 @@ impl ByteLink {
     }
 
     /// When reading gives something, which may lie back.
-    pub fn next_arrival(&self) -> Option<Instant> {
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
         self.pieces.front().map(|piece| piece.arrival).or(self.end)
     }
 
     /// When what is said at `now` arrives.
-    pub fn arrival(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn arrival(&self, now: Instant) -> Option<Instant> {
         (!self.is_silent).then_some(now + self.config.delay)
     }
 

@@ -136,7 +136,7 @@ impl ByteNetwork {
     }
 
     /// When something happens next.
-    pub fn next_event(&self) -> Option<Instant> {
+    pub(crate) fn next_event(&self) -> Option<Instant> {
         self.connections.iter().flat_map(|connection| [0, 1].map(|side| connection.next_event(side))).flatten().min()
     }
 

@@ -53,21 +53,21 @@
 #![forbid(unsafe_code)]
 
 pub mod byte_link;
-pub mod byte_network;
-pub mod clock;
-pub mod echo;
-pub mod echo_stream;
-pub mod faults;
-pub mod link;
-pub mod loss_mask;
-pub mod nat;
-pub mod network;
+mod byte_network;
+mod clock;
+mod echo;
+mod echo_stream;
+mod faults;
+mod link;
+mod loss_mask;
+mod nat;
+mod network;
 pub mod oracle;
-pub mod provider;
-pub mod random;
-pub mod seeds;
-pub mod trace;
-pub mod world;
+mod provider;
+mod random;
+mod seeds;
+mod trace;
+mod world;
 
 pub use byte_link::{ByteLink, ByteLinkConfig};
 pub use byte_network::{ByteNetwork, StreamHandle};
@@ -79,9 +79,9 @@ pub use link::{Link, LinkConfig, LinkStats};
 pub use loss_mask::LossMask;
 pub use nat::{Forger, Nat};
 pub use network::Network;
-pub use oracle::{AmplificationChecker, ByteStreamChecker, TrafficChecker, pattern};
+pub use oracle::{AmplificationChecker, ByteStreamChecker, TrafficChecker};
 pub use provider::{SIGNING_KEY, seeded_provider};
 pub use random::SeededRandom;
 pub use seeds::check_seeds;
-pub use trace::{Observation, StreamObservation, StreamStep, Trace};
+pub use trace::{Observation, Trace};
 pub use world::{Handle, Stop, World};

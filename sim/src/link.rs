@@ -90,7 +90,7 @@ impl Link {
     }
 
     /// Another behaviour from now on; what is under way stays so.
-    pub fn set_config(&mut self, config: LinkConfig) {
+    pub(crate) fn set_config(&mut self, config: LinkConfig) {
         self.config = config;
     }
 

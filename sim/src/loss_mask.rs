@@ -6,7 +6,7 @@ pub struct LossMask(pub u64);
 
 impl LossMask {
     /// Nothing is lost.
-    pub const NONE: LossMask = LossMask(0);
+    pub(crate) const NONE: LossMask = LossMask(0);
 
     /// Every mask over the first `datagrams`, from none lost to all lost: 2^`datagrams` of them.
     ///
@@ -18,7 +18,7 @@ impl LossMask {
     }
 
     /// Whether datagram `index` is lost. From 64 on none is.
-    pub const fn loses(self, index: u64) -> bool {
+    pub(crate) const fn loses(self, index: u64) -> bool {
         index < 64 && self.0 >> index & 1 == 1
     }
 }

@@ -28,7 +28,7 @@ impl Nat {
     }
 
     /// The address behind it.
-    pub const fn inside(&self) -> SocketAddr {
+    pub(crate) const fn inside(&self) -> SocketAddr {
         self.inside
     }
 
@@ -63,7 +63,7 @@ impl Forger {
     }
 
     /// `source` sends a datagram: the address of a copy's source, and when it arrives.
-    pub fn copies(&mut self, now: Instant, source: SocketAddr) -> Option<(SocketAddr, Instant)> {
+    pub(crate) fn copies(&mut self, now: Instant, source: SocketAddr) -> Option<(SocketAddr, Instant)> {
         let (begin, end) = self.span;
         if source != self.victim || now < begin || now >= end {
             return None;

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 /// A datagram at its destination.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// As its receiver sees it.
     pub four_tuple: FourTuple,
     /// The mark it arrived with.
@@ -139,12 +139,12 @@ impl Network {
     }
 
     /// When the next datagram arrives.
-    pub fn next_arrival(&self) -> Option<Instant> {
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
         self.arrivals.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// The next datagram that has arrived by `now`. One to an outside address that is no longer valid is dropped.
-    pub fn poll_arrival(&mut self, now: Instant) -> Option<Arrival> {
+    pub(crate) fn poll_arrival(&mut self, now: Instant) -> Option<Arrival> {
         while self.next_arrival().is_some_and(|at| at <= now) {
             let (_, mut arrival) = self.arrivals.pop_first()?;
             match self.inside(now, arrival.four_tuple.local) {
@@ -159,7 +159,7 @@ impl Network {
     }
 
     /// Counts an arrival for which there was no machine.
-    pub fn on_unroutable(&mut self) {
+    pub(crate) fn on_unroutable(&mut self) {
         self.unroutable += 1;
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Byte `offset` of the stream `seed`: what a test writes, so that the reader knows every byte without keeping any.
-pub const fn pattern(seed: u64, offset: u64) -> u8 {
+pub(crate) const fn pattern(seed: u64, offset: u64) -> u8 {
     let mixed = (seed ^ offset.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     (mixed >> 56) as u8
 }

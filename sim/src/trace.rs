@@ -20,7 +20,7 @@ pub struct Observation<'a> {
 
 /// What happens at one end of a byte stream.
 #[derive(Clone, Copy, Debug)]
-pub struct StreamObservation<'a> {
+pub(crate) struct StreamObservation<'a> {
     /// When.
     pub now: Instant,
     /// Which connection of the world.
@@ -33,7 +33,7 @@ pub struct StreamObservation<'a> {
 
 /// A step of one end of a byte stream.
 #[derive(Clone, Copy, Debug)]
-pub enum StreamStep<'a> {
+pub(crate) enum StreamStep<'a> {
     /// The link takes these bytes.
     Writes(&'a [u8]),
     /// The link takes the end of output.
@@ -70,7 +70,7 @@ impl Trace {
     }
 
     /// Adds an observation.
-    pub fn record(&mut self, observation: &Observation<'_>) {
+    pub(crate) fn record(&mut self, observation: &Observation<'_>) {
         let Observation { now, is_sent, four_tuple: FourTuple { local, remote }, ecn, payload } = *observation;
         self.update(&now.as_nanos().to_be_bytes());
         self.update(&[u8::from(is_sent), ecn as u8]);
@@ -94,7 +94,7 @@ impl Trace {
     }
 
     /// Adds a step of a byte stream.
-    pub fn record_stream(&mut self, observation: &StreamObservation<'_>) {
+    pub(crate) fn record_stream(&mut self, observation: &StreamObservation<'_>) {
         let StreamObservation { now, connection, side, step } = *observation;
         let (number, bytes): (u8, &[u8]) = match step {
             StreamStep::Writes(bytes) => (2, bytes),

@@ -1,6 +1,6 @@
-//! Reads the project's own sources: files, their modules, and what each imports.
+//! Reads the project's own sources: files, their crates and modules, and what of each is code of tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
@@ -60,6 +60,19 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
         .collect();
     assert!(files.len() > 50, "the sources were found");
     files
+}
+
+/// Rust files beside the workspace that are built on its crates: foreign peers, benchmarks, fuzzing, the program without `std`.
+pub(crate) fn files_beside() -> Vec<SourceFile> {
+    let mut paths = Vec::new();
+    for folder in ["tests/peers", "tests/bare", "bench", "fuzz"] {
+        collect(&workspace().join(folder), &mut paths);
+    }
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a source file can be read");
+        SourceFile { path: path.to_str().expect("UTF-8").to_owned(), text }
+    };
+    paths.into_iter().map(read).collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -143,31 +156,10 @@ impl SourceFile {
     }
 
     /// Its module path within its crate: `src/a/b.rs` is `["a", "b"]`.
-    fn module(&self) -> Vec<String> {
+    pub(crate) fn module(&self) -> Vec<String> {
         let (_, inside) = self.path.split_once("src/").unwrap_or(("", &self.path));
         let inside = inside.trim_end_matches(".rs");
         if inside == "lib" || inside == "main" { Vec::new() } else { inside.split('/').map(str::to_owned).collect() }
-    }
-
-    /// Module paths it imports from its own crate.
-    fn imports(&self) -> Vec<Vec<String>> {
-        let code = self.code_without_tests();
-        let module = self.module();
-        let mut imports = Vec::new();
-        for statement in use_statements(&code) {
-            for path in expand(&statement) {
-                imports.extend(resolve(&path, &module));
-            }
-        }
-        // Paths that are written out in the code.
-        for (at, _) in code.match_indices("crate::") {
-            if !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$') {
-                let path: String =
-                    code[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
-                imports.extend(resolve(&path, &module));
-            }
-        }
-        imports
     }
 }
 
@@ -181,137 +173,4 @@ fn without_comments(text: &str) -> String {
         code.push('\n');
     }
     code
-}
-
-/// The texts between `use` and `;`.
-fn use_statements(code: &str) -> Vec<String> {
-    let mut statements = Vec::new();
-    let mut rest = code;
-    while let Some(at) = rest.find("use ") {
-        let starts_line = rest[..at].rsplit('\n').next().is_some_and(|before| {
-            let before = before.trim();
-            before.is_empty() || before.starts_with("pub")
-        });
-        rest = &rest[at + 4..];
-        if starts_line {
-            let Some(end) = rest.find(';') else { break };
-            statements.push(rest[..end].split_whitespace().collect::<Vec<_>>().join(" "));
-            rest = &rest[end..];
-        }
-    }
-    statements
-}
-
-/// `a::{b, c::d}` is `a::b` and `a::c::d`.
-fn expand(tree: &str) -> Vec<String> {
-    let Some((prefix, rest)) = tree.split_once('{') else {
-        let path = tree.split(" as ").next().unwrap_or("");
-        return vec![path.trim().to_owned()];
-    };
-    let inside = rest.rsplit_once('}').map_or(rest, |(inside, _)| inside);
-    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
-    for (at, character) in inside.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&inside[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&inside[start..]);
-    let parts = parts.into_iter().map(str::trim).filter(|part| !part.is_empty());
-    parts.flat_map(|part| expand(&format!("{}{part}", prefix.trim()))).collect()
-}
-
-/// The module path a written path means, if it is of this crate.
-fn resolve(path: &str, module: &[String]) -> Option<Vec<String>> {
-    let mut segments: Vec<&str> = path.split("::").filter(|segment| !segment.is_empty()).collect();
-    let mut base: Vec<String> = Vec::new();
-    match segments.first().copied()? {
-        "crate" => {
-            segments.remove(0);
-        }
-        "self" => {
-            base = module.to_vec();
-            segments.remove(0);
-        }
-        "super" => {
-            base = module.to_vec();
-            while segments.first() == Some(&"super") {
-                base.pop();
-                segments.remove(0);
-            }
-        }
-        // A child named without `self::`, as in `pub use child::Type`.
-        first if first.starts_with(|c: char| c.is_lowercase()) => base = module.to_vec(),
-        _ => return None,
-    }
-    base.extend(segments.into_iter().map(str::to_owned));
-    Some(base)
-}
-
-/// The product's files, each after those it imports; panics with the cycle if there is one.
-pub(crate) fn reading_order(files: &[SourceFile]) -> Vec<SourceFile> {
-    let mut order = Vec::new();
-    for name in CRATES {
-        let files: Vec<&SourceFile> =
-            files.iter().filter(|file| file.is_product() && file.crate_name() == name).collect();
-        let modules: BTreeMap<(Vec<String>, bool), usize> = files
-            .iter()
-            .enumerate()
-            .map(|(index, file)| ((file.module(), file.path.ends_with("main.rs")), index))
-            .collect();
-        let edges: Vec<BTreeSet<usize>> = files
-            .iter()
-            .enumerate()
-            .map(|(index, file)| {
-                let targets = file.imports().into_iter().filter_map(|path| {
-                    // The longest prefix that is a file; the rest of the path names an item in it.
-                    (1..=path.len()).rev().find_map(|len| modules.get(&(path[..len].to_vec(), false)).copied())
-                });
-                targets.filter(|target| *target != index).collect()
-            })
-            .collect();
-        let mut state = vec![Visit::New; files.len()];
-        // Declared order would do as well; by path keeps a folder together.
-        for index in 0..files.len() {
-            visit(index, &files, &edges, &mut state, &mut Vec::new(), &mut order);
-        }
-    }
-    order
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Visit {
-    New,
-    Open,
-    Done,
-}
-
-fn visit(
-    index: usize,
-    files: &[&SourceFile],
-    edges: &[BTreeSet<usize>],
-    state: &mut [Visit],
-    trail: &mut Vec<usize>,
-    order: &mut Vec<SourceFile>,
-) {
-    if state[index] == Visit::Done {
-        return;
-    }
-    trail.push(index);
-    if state[index] == Visit::Open {
-        let cycle: Vec<&str> = trail.iter().map(|index| files[*index].path.as_str()).collect();
-        panic!("an import cycle: {}", cycle.join(" -> "));
-    }
-    state[index] = Visit::Open;
-    for target in &edges[index] {
-        visit(*target, files, edges, state, trail, order);
-    }
-    state[index] = Visit::Done;
-    trail.pop();
-    order.push(files[index].clone());
 }

@@ -82,7 +82,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// What the signature covers.
-    pub fn to_be_signed(&self) -> &'a [u8] {
+    pub(crate) fn to_be_signed(&self) -> &'a [u8] {
         self.to_be_signed
     }
 

@@ -10,29 +10,35 @@ extern crate alloc;
 
 mod algorithm;
 mod budget;
-pub mod certificate;
-pub mod chain;
+mod certificate;
+mod chain;
 mod constraints;
 mod der;
 mod dns;
 mod encode;
 pub mod error;
-pub mod extensions;
+mod extensions;
 pub mod general_name;
 pub mod issue;
-pub mod name;
+mod name;
 mod oid;
-pub mod pem;
+mod pem;
 mod profile;
-pub mod root_store;
-pub mod server_name;
+mod root_store;
+mod server_name;
 mod text;
-pub mod validity;
+mod validity;
 
 pub use certificate::Certificate;
 pub use chain::{Policy, verify_server, verify_server_with};
 pub use error::{Error, Rule};
+pub use extensions::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, Extensions, KeyUsage, NameConstraints,
+    SubjectAlternativeName,
+};
 pub use issue::{Identity, IssueRequest};
+pub use name::Name;
 pub use pem::{load_certificates_pem, load_private_key_pem};
 pub use root_store::{Bundle, RootStore};
 pub use server_name::ServerName;
+pub use validity::Validity;

@@ -183,12 +183,7 @@ impl Habit {
                 draft.first_byte = random.next_u64() as u8 & if is_one_rtt { 0x7c } else { 0x0c };
             }
             Habit::Garbles(often) if random.chance(often) => {
-                for bytes in &mut draft.frames {
-                    if random.chance(0.5) && !bytes.is_empty() {
-                        let index = random.below(bytes.len() as u64) as usize;
-                        bytes[index] = random.next_u64() as u8;
-                    }
-                }
+                garble(&mut draft.frames, random);
             }
             Habit::Cuts(often) if random.chance(often) => {
                 let mut payload = draft.payload();
@@ -256,6 +251,16 @@ impl Habit {
                 datagrams.push(noise);
             }
             _ => {}
+        }
+    }
+}
+
+/// Another byte in about half of the frames.
+fn garble(frames: &mut [Vec<u8>], random: &mut SeededRandom) {
+    for bytes in frames {
+        if random.chance(0.5) && !bytes.is_empty() {
+            let index = random.below(bytes.len() as u64) as usize;
+            bytes[index] = random.next_u64() as u8;
         }
     }
 }

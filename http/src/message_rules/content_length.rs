@@ -17,7 +17,7 @@ pub struct ContentLengthCheck {
 
 impl ContentLengthCheck {
     /// For a request. Fails if Content-Length is not one number.
-    pub fn for_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
+    pub(crate) fn for_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
         let declared = rules::content_length(&head.fields)?;
         // What follows CONNECT is a tunnel, not content.
         let expected = if head.method == Method::Connect { None } else { declared };
@@ -25,7 +25,7 @@ impl ContentLengthCheck {
     }
 
     /// For a final response to a request with `method`. Fails if Content-Length is not one number.
-    pub fn for_response(head: &ResponseHead, method: &Method) -> Result<ContentLengthCheck, Malformed> {
+    pub(crate) fn for_response(head: &ResponseHead, method: &Method) -> Result<ContentLengthCheck, Malformed> {
         let declared = rules::content_length(&head.fields)?;
         let expected = if *method == Method::Connect && head.status.is_successful() {
             None
