@@ -260,6 +260,7 @@ async fn write_all(exchange: Exchange, body: Bytes) {
     }
 }
 
+/// RFC 9114 section 5.4-1.
 fn may_repeat(error: &Error, method: &Method, reused: bool) -> bool {
     error.is_unprocessed() || (error.is_connection_lost() && reused && method.is_idempotent())
 }

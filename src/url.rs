@@ -42,6 +42,7 @@ impl Url {
         }
         let scheme_end = text.find("://").ok_or_else(|| BadUrl::Scheme(text.to_owned()))?;
         let (scheme, rest) = text.split_at(scheme_end);
+        // RFC 9114 section 3.1.2-1: no other scheme is asked for.
         if !scheme.eq_ignore_ascii_case("https") {
             return Err(BadUrl::Scheme(scheme.to_owned()));
         }
@@ -50,6 +51,7 @@ impl Url {
         let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
         let (host, port) = split_authority(authority)?;
+        // RFC 9114 section 4.3.1-5: a path that is not there is "/".
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Url { host, port, path })
     }
@@ -143,6 +145,7 @@ impl std::error::Error for BadUrl {}
 mod tests {
     use super::*;
 
+    /// RFC 9114 section 4.3.1-5.
     #[test]
     fn parts() {
         let table = [
@@ -160,6 +163,7 @@ mod tests {
         }
     }
 
+    /// RFC 9114 section 3.1.2-1, 4.3.1-1.
     #[test]
     fn what_is_refused() {
         let table = [

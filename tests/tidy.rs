@@ -1,8 +1,11 @@
 //! Promises to users that a machine can check: what the project depends on, where unsafe code is, that each file can be
-//! read after the files it imports, and that every breach of the protocol we know of can happen and is tested.
+//! read after the files it imports, that every breach of the protocol we know of can happen and is tested, and where each
+//! requirement of an RFC is kept.
 
 #[path = "tidy/chapters.rs"]
 mod chapters;
+#[path = "tidy/citations.rs"]
+mod citations;
 #[path = "tidy/measures.rs"]
 mod measures;
 #[path = "tidy/order.rs"]
@@ -132,6 +135,7 @@ fn c2_no_table_hashes_what_a_peer_chose() {
 }
 
 /// T16: what tells whether a guess at a secret was close is never compared byte by byte.
+/// RFC 9000 section 10.3.1-4.
 #[test]
 fn t16_secrets_are_compared_in_constant_time() {
     let text = |path: &str| std::fs::read_to_string(workspace().join(path)).expect(path);

@@ -30,6 +30,7 @@ mod tests {
     const CHACHA_KEY: &str = "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4";
 
     /// RFC 9001 appendices A.2, A.3 and A.5.
+    /// RFC 9001 section 5.3-1.
     #[test]
     fn masks_of_the_rfc() {
         for (aead, key, sample, mask) in [

@@ -4,6 +4,7 @@ use crate::{Aead, Hash};
 use core::fmt;
 
 /// One row of a provider's table.
+/// RFC 9001 section 5.3-1.
 #[derive(Clone, Copy)]
 pub struct CipherSuite {
     /// The number in ClientHello and ServerHello.

@@ -49,12 +49,14 @@ impl Connection {
     /// Ends the message. Fails if less was sent than Content-Length said; the message can then only be `reset`.
     ///
     /// A server that has not read all of the request tells the client that the rest is not needed, if there is any.
+    /// RFC 9114 section 4.1-9.
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         if let SendPhase::Stopped(_) = stream.send.message.phase() {
             stream.send.abandon(None);
         } else {
             stream.send.message.check_end()?;
+            // RFC 9114 section 4.1-11: the end of the stream is the end of the message.
             stream.send.finish(transport, id);
         }
         if self.shared.side == Side::Server {
@@ -119,7 +121,8 @@ impl Connection {
         self.remove_if_over(id);
     }
 
-    /// RFC 9114 s4.1.1: only a server can say that it has not begun; a client that says so means that it gives up.
+    /// RFC 9114 section 4.1.1-9: only a server can say that it has not begun; a client that says so means that it gives
+    /// up.
     fn allowed_code(&self, reason: Reason) -> VarInt {
         let code = error_code::code(reason);
         let is_misused = self.shared.side == Side::Client && code == error_code::H3_REQUEST_REJECTED;

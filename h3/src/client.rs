@@ -25,9 +25,11 @@ impl Connection {
         if self.shared.side == Side::Server {
             return Err(SendError::WrongOrder);
         }
+        // RFC 9114 section 5.2-4: nothing new once either side said GOAWAY.
         if self.shared.goaway.received.is_some() || self.shared.goaway.sent.is_some() {
             return Err(SendError::GoingAway);
         }
+        // RFC 9114 section 7.2.4.2-1, 9-4: only where the server announced it.
         if head.protocol.is_some() && !self.shared.peer.extended_connect {
             return Err(SendError::NoExtendedConnect);
         }
@@ -40,6 +42,7 @@ impl Connection {
             self.wants_stream = true;
             return Err(SendError::Blocked);
         };
+        // RFC 9114 section 4.1-1: each request has a stream of its own.
         let mut stream = Box::new(RequestStream::new());
         stream.method = head.method.clone();
         stream.is_known = true;
@@ -47,6 +50,7 @@ impl Connection {
         // A stream that was opened just now cannot have been stopped.
         stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
         if end {
+            // RFC 9114 section 4.1-9, 4.1-10: the end goes out with the request, whatever the server does.
             stream.send.finish(transport, id);
         }
         self.streams.insert(id, stream);

@@ -100,6 +100,7 @@ impl Connection {
         let outgoing = [
             Outgoing::new(control_preface(&config, side)),
             // Nothing is ever sent on these two, but peers may wait for them.
+            // RFC 9204 section 3.2.3-4, 4.2-1: their types are all that goes out.
             single(stream_type::QPACK_ENCODER),
             single(stream_type::QPACK_DECODER),
         ];
@@ -164,6 +165,7 @@ impl Connection {
             self.incoming.insert(id, Incoming::Unidentified(VarIntReader::new()));
             return;
         }
+        // RFC 9114 section 6.1-3: servers open no requests.
         if self.shared.side == Side::Client {
             return self.close_for(transport, Violation::ServerBidirectionalStream);
         }
@@ -239,6 +241,7 @@ impl Connection {
         }
         if id.direction() == Direction::Unidirectional {
             // RFC 9114 s6.2.1: nobody may ask for these to end.
+            // RFC 9114 section 6.2.1-5: to be asked to end it is as bad.
             if self.outgoing.iter().any(|outgoing| outgoing.id == Some(id)) {
                 self.close_for(transport, Violation::ClosedCriticalStream);
             }
@@ -248,12 +251,12 @@ impl Connection {
         if stream.send.has_ended() {
             return;
         }
-        // RFC 9114 s4.1.1: "rejected" is only said of what nobody worked on, even if the peer said it first.
+        // RFC 9114 section 4.1.1-5: "rejected" is only said of what nobody worked on, even if the peer said it first.
         let is_work = self.shared.side == Side::Server && stream.is_known;
         let is_misused = is_work && code == error_code::H3_REQUEST_REJECTED;
         transport.reset(id, if is_misused { error_code::H3_REQUEST_CANCELLED } else { code });
         if self.shared.side == Side::Client {
-            // Our request is cut short, but the response may still come (RFC 9114 s4.1).
+            // Our request is cut short, but the response may still come (RFC 9114 section 4.1-16).
             stream.send.abandon(None);
             self.shared.tell(id, exchange::Event::Stopped(error_code::reason(code)));
             self.remove_if_over(id);
@@ -311,6 +314,7 @@ impl Connection {
             // A client names a push, and there are none.
             (Side::Client, _) => VarInt::ZERO,
         };
+        // RFC 9114 section 5.2-8: identifiers only go down.
         if self.is_closed || self.shared.goaway.sent.is_some_and(|sent| sent <= identifier) {
             return;
         }
@@ -344,9 +348,11 @@ impl Connection {
                 Read::Data(bytes) => self.on_incoming_bytes(transport, id, bytes)?,
                 Read::Blocked => return Ok(()),
                 Read::Finished | Read::Reset(_) => {
+                    // RFC 9204 section 4.2-4: a stream of QPACK is needed until the end.
                     return match self.incoming.remove(&id) {
-                        // RFC 9114 s6.2: a stream may end before its type was sent.
+                        // RFC 9114 section 6.2-10: a stream may end before its type was sent.
                         None | Some(Incoming::Unidentified(_)) => Ok(()),
+                        // RFC 9114 section 6.2.1-5: everything else was a stream that must stay.
                         Some(_) => Err(Violation::ClosedCriticalStream),
                     };
                 }
@@ -368,7 +374,7 @@ impl Connection {
                     self.incoming.insert(id, incoming);
                 }
                 None => {
-                    // RFC 9114 s6.2: not an error, but not wanted either.
+                    // RFC 9114 section 6.2-4, 6.2-6, 6.2.3-2, 9-2: not an error, but not wanted either.
                     self.incoming.remove(&id);
                     transport.stop_sending(id, error_code::H3_STREAM_CREATION_ERROR);
                     return self.shared.budget.spend();
@@ -384,15 +390,19 @@ impl Connection {
     }
 
     /// What a stream of this type is to us; `None` if it means nothing.
+    /// RFC 9204 section 4.2-2, 4.2-7: the streams of QPACK are taken whatever the settings say, each once.
     fn identify(&mut self, stream_type: StreamType) -> Result<Option<Incoming>, Violation> {
         let (seen, incoming) = match (stream_type, self.shared.side) {
             (StreamType::Control, side) => (&mut self.seen.control, Incoming::Control(ControlStream::new(side.peer()))),
             (StreamType::QpackEncoder, _) => (&mut self.seen.encoder, Incoming::Encoder(EncoderStream::new())),
             (StreamType::QpackDecoder, _) => (&mut self.seen.decoder, Incoming::Decoder(DecoderStream::new())),
+            // RFC 9114 section 6.2.2-1: only servers push.
             (StreamType::Push, Side::Server) => return Err(Violation::PushStreamOfClient),
+            // RFC 9114 section 4.6-2: this side never sends MAX_PUSH_ID.
             (StreamType::Push, Side::Client) => return Err(Violation::PushStreamNotAllowed),
             (StreamType::Unknown, _) => return Ok(None),
         };
+        // RFC 9114 section 6.2.1-3: one of each kind.
         if core::mem::replace(seen, true) {
             return Err(Violation::DuplicateCriticalStream);
         }
@@ -411,6 +421,7 @@ impl Connection {
                 None => return Ok(()),
                 Some(ControlFrame::Ignored) => self.shared.budget.spend()?,
                 Some(ControlFrame::Settings(settings)) => {
+                    // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
                     self.shared.peer = settings;
                     self.shared.events.push_back(Event::Settings(settings));
                 }
@@ -488,6 +499,7 @@ impl Connection {
         self.spend(transport);
     }
 
+    /// RFC 9114 section 4.1.2-2.
     pub(crate) fn on_violation(&mut self, transport: &mut impl Transport, id: StreamId, violation: Violation) {
         if violation.scope() == Scope::Connection {
             return self.close_for(transport, violation);
@@ -589,6 +601,7 @@ impl Connection {
 }
 
 /// Stream type, SETTINGS, and once a frame that means nothing.
+/// RFC 9114 section 3.2-5, 6.2.1-1, 7.2.4-1.
 fn control_preface(config: &Config, side: Side) -> Vec<u8> {
     let mut out = Vec::new();
     push_varint(&mut out, stream_type::CONTROL);

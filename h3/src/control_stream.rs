@@ -86,18 +86,23 @@ impl ControlStream {
     /// A header is judged at once, so that a wrong frame is refused before its payload comes.
     fn on_header(&mut self, header: FrameHeader) -> Result<(), Violation> {
         let FrameHeader { frame_type, length } = header;
+        // RFC 9114 section 6.2.1-2: nothing goes before SETTINGS.
         if !self.has_settings && frame_type != FrameType::Settings {
             return Err(Violation::MissingSettings);
         }
         let max_len = match frame_type {
+            // RFC 9114 section 7.2.4-2.
             FrameType::Settings if self.has_settings => return Err(Violation::SecondSettings),
             FrameType::Settings if length > settings::MAX_LEN => return Err(Violation::ControlFrameTooLarge),
             FrameType::Settings => settings::MAX_LEN,
+            // RFC 9114 section 7.2.1-2, 7.2.2-1, 7.2.5-9: these belong on request streams.
             FrameType::Data | FrameType::Headers | FrameType::PushPromise => {
                 return Err(Violation::FrameOnControlStream);
             }
+            // RFC 9114 section 7.2.8-3.
             FrameType::Reserved => return Err(Violation::ReservedFrame),
             FrameType::MaxPushId | FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush
+                // RFC 9114 section 7.2.7-3: clients alone say these.
                 if self.peer == Side::Server =>
             {
                 return Err(Violation::FrameOfClient);
@@ -108,6 +113,7 @@ impl ControlStream {
                 return Err(Violation::ControlFrameTooLarge);
             }
             FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush => priority::MAX_LEN,
+            // RFC 9114 section 7.2.8-2, 9-1: skipped, however long.
             FrameType::Unknown => {
                 self.part = Part::Skip { left: length };
                 return Ok(());
@@ -126,10 +132,12 @@ impl ControlStream {
                 Ok(ControlFrame::Settings(settings))
             }
             FrameType::GoAway => only_integer(payload).map(ControlFrame::GoAway),
-            // RFC 9114 s7.2.3: this side neither allows nor promises pushes, so whatever is cancelled cannot exist.
+            // RFC 9114 section 7.2.3-8, 7.2.3-9: this side neither allows nor promises pushes, so whatever is cancelled
+            // cannot exist.
             FrameType::CancelPush => only_integer(payload).and(Err(Violation::PushNotAllowed)),
             FrameType::MaxPushId => {
                 let id = only_integer(payload)?;
+                // RFC 9114 section 7.2.7-4.
                 if self.max_push_id.is_some_and(|before| id < before) {
                     return Err(Violation::MaxPushIdDecreased);
                 }
@@ -143,7 +151,7 @@ impl ControlStream {
     }
 }
 
-/// RFC 9114 s7.1: exactly the fields of the frame, nothing less and nothing more.
+/// RFC 9114 section 7.1-1, 7.1-2, 10.8-1: exactly the fields of the frame, nothing less and nothing more.
 fn only_integer(payload: &[u8]) -> Result<u64, Violation> {
     let mut reader = Reader::new(payload);
     let value = reader.varint().map_err(|_| Violation::FrameLength)?;

@@ -195,6 +195,8 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
     let max_size = shared.config.limits.max_field_section_size;
+    // RFC 9114 section 4.1.2-4, 4.3.2-1: a response without a status, or malformed in any way, never reaches the
+    // application.
     let head = message::decode_response(&mut shared.decoder, section, max_size)?;
     if head.status.is_informational() {
         // Any number of them is legal, and each is work for us and for the application.

@@ -21,10 +21,12 @@ impl GoAway {
     pub(crate) fn on_received(&mut self, identifier: u64, peer: Side) -> Result<(), Violation> {
         if peer == Side::Server {
             let id = VarInt::new(identifier).map(StreamId::from_varint).ok_or(Violation::GoAwayStream)?;
+            // RFC 9114 section 7.2.6-1: a server names a request.
             if id.initiator() != Side::Client || id.direction() != Direction::Bidirectional {
                 return Err(Violation::GoAwayStream);
             }
         }
+        // RFC 9114 section 5.2-9: it may only go down.
         if self.received.is_some_and(|before| identifier > before) {
             return Err(Violation::GoAwayIncreased);
         }
@@ -42,6 +44,7 @@ impl GoAway {
 mod tests {
     use super::*;
 
+    /// RFC 9114 section 5.2-9.
     #[test]
     fn identifiers_never_rise() {
         let mut goaway = GoAway::default();
@@ -51,6 +54,7 @@ mod tests {
         assert_eq!(goaway.on_received(8, Side::Server), Err(Violation::GoAwayIncreased));
     }
 
+    /// RFC 9114 section 7.2.6-1.
     #[test]
     fn a_server_names_requests_and_a_client_anything() {
         for wrong in [1, 2, 3, 7] {

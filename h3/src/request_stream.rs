@@ -160,6 +160,7 @@ impl Receive {
     fn on_header(&mut self, header: FrameHeader, max_section: u64, receiver: Side) -> Result<bool, Violation> {
         let FrameHeader { frame_type, length } = header;
         match (frame_type, self.message.phase()) {
+            // RFC 9114 section 7.2.8-2, 9-1: skipped, wherever it stands.
             (FrameType::Unknown, _) => {
                 self.frame = Frame::Skip { left: length };
                 return Ok(true);
@@ -174,11 +175,17 @@ impl Receive {
                 let left = left.ok_or(Violation::FieldSectionTooLarge)?;
                 self.frame = Frame::Section { left, section: Vec::new() };
             }
+            // RFC 9114 section 7.2.8-3.
             (FrameType::Reserved, _) => return Err(Violation::ReservedFrame),
+            // RFC 9114 section 7.2.5-11: clients promise nothing.
             (FrameType::PushPromise, _) if receiver == Side::Server => return Err(Violation::FrameOfServer),
+            // RFC 9114 section 7.2.5-2: this side never sends MAX_PUSH_ID.
             (FrameType::PushPromise, _) => return Err(Violation::PushNotAllowed),
+            // RFC 9114 section 4.4-6: a tunnel carries DATA only.
             (FrameType::Headers, ReceivePhase::Tunnel) => return Err(Violation::FrameInTunnel),
+            // RFC 9114 section 4.1-3: head, content, trailers, each in its turn.
             (FrameType::Data | FrameType::Headers, _) => return Err(Violation::FrameOutOfOrder),
+            // RFC 9114 section 7.2.3-7, 7.2.4-4, 7.2.6-2, 7.2.7-1: these belong on the control stream.
             _ => return Err(Violation::FrameOnRequestStream),
         }
         Ok(false)
@@ -207,7 +214,7 @@ impl Receive {
 
     /// The stream ends here.
     pub(crate) fn on_end(&mut self, receiver: Side) -> Result<(), Violation> {
-        // RFC 9114 s7.1: not inside a frame.
+        // RFC 9114 section 7.1-4: not inside a frame.
         let is_between_frames = match self.frame {
             Frame::Header => !self.header.is_inside(),
             Frame::Data { left } | Frame::Skip { left } => left == 0,

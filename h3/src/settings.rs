@@ -34,8 +34,10 @@ impl PeerSettings {
         let mut seen = BTreeSet::new();
         let mut reader = Reader::new(payload);
         while !reader.is_empty() {
+            // RFC 9114 section 7.1-3: the settings fill the frame, the last one too.
             let identifier = reader.varint().map_err(|_| Violation::FrameLength)?;
             let value = reader.varint().map_err(|_| Violation::FrameLength)?;
+            // RFC 9114 section 7.2.4-5.
             if !seen.insert(identifier) {
                 return Err(Violation::DuplicateSetting);
             }
@@ -46,11 +48,13 @@ impl PeerSettings {
 
     fn apply(&mut self, identifier: u64, value: u64) -> Result<(), Violation> {
         match identifier {
+            // RFC 9114 section 7.2.4.1-3: settings of HTTP/2.
             0x00 | 0x02..=0x05 => return Err(Violation::ReservedSetting),
             0x06 => self.max_field_section_size = Some(value),
             0x08 => self.extended_connect = flag(value)?,
             0x33 => self.datagrams = flag(value)?,
             // The QPACK settings allow us a dynamic table, which we do not use; the rest is not known.
+            // RFC 9114 section 7.2.4-7, 7.2.4.1-2, 9-1: ignored, whatever they say.
             _ => {}
         }
         Ok(())
@@ -66,6 +70,7 @@ fn flag(value: u64) -> Result<bool, Violation> {
 }
 
 /// Appends our SETTINGS frame.
+/// RFC 9114 section 7.2.4.2-11.
 pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     let mut payload = Vec::new();
     let mut setting = |identifier, value| {
@@ -93,6 +98,7 @@ mod tests {
     use super::*;
     use crate::config::Limits;
 
+    /// RFC 9114 section 7.2.4-7, 7.2.4.1-2, 7.2.4.2-11.
     #[test]
     fn what_is_advertised_is_what_is_enforced() {
         let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
@@ -108,6 +114,7 @@ mod tests {
         assert!(!PeerSettings::decode(&out[2..]).unwrap().extended_connect);
     }
 
+    /// RFC 9114 section 7.1-3, 7.2.4-5, 7.2.4.1-3.
     #[test]
     fn breaches() {
         for reserved in [0, 2, 3, 4, 5] {

@@ -20,6 +20,7 @@ base::violations! {
     pub enum Violation (scope: Scope = Scope, code: VarInt = error_code)
     [
         /// A malformed message (RFC 9114 section 4.1.2).
+        /// RFC 9114 section 4.1.2-2.
         Malformed(malformed: Malformed), Stream, H3_MESSAGE_ERROR => malformed.section(), malformed.reason();
         /// A field section that cannot be decoded (RFC 9204 section 2.2.3).
         Decompression(error: DecompressionError), Connection, QPACK_DECOMPRESSION_FAILED =>

@@ -66,6 +66,7 @@ impl Authority {
 
 /// RFC 3986 section 3.2.2, reg-name: unreserved, percent-encoded and sub-delims. `@` is not among them: RFC 9114 section
 /// 4.3.1 refuses user information.
+/// RFC 9114 section 4.3.1-1, 4.3.1-8.
 fn check_name(bytes: &[u8]) -> Result<(), InvalidAuthority> {
     let mut rest = bytes.iter();
     while let Some(byte) = rest.next() {
@@ -127,6 +128,7 @@ mod tests {
         }
     }
 
+    /// RFC 9114 section 4.3.1-1, 4.3.1-8.
     #[test]
     fn everything_else_is_refused() {
         for text in [

@@ -78,7 +78,7 @@ impl Fields {
         self.lines.is_empty()
     }
 
-    /// Appends a line. Upper-case letters of the name become lower-case (RFC 9114 section 4.2).
+    /// Appends a line. Upper-case letters of the name become lower-case (RFC 9114 section 4.2-1).
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
         let (name, value) = (name.as_ref(), value.as_ref());
         if has_uppercase(name) {
@@ -182,6 +182,7 @@ const USUAL_LINES: usize = 8;
 /// The same for the text, in bytes.
 const USUAL_TEXT: usize = 128;
 
+/// RFC 9114 section 4.3-3, 10.3-1, 10.3-2.
 fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
     if !is_token(name) {
         return Err(InvalidField::Name);
@@ -235,6 +236,7 @@ impl fmt::Debug for Fields {
 mod tests {
     use super::*;
 
+    /// RFC 9114 section 4.2-1.
     #[test]
     fn order_is_kept_and_case_does_not_matter() {
         let mut fields = Fields::new();
@@ -271,6 +273,7 @@ mod tests {
         assert_eq!(fields.remove("b"), 0);
     }
 
+    /// RFC 9114 section 10.3-1, 10.3-2.
     #[test]
     fn names_and_values_are_checked() {
         let mut fields = Fields::new();

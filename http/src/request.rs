@@ -67,6 +67,7 @@ impl RequestHead {
     /// CONNECT: a tunnel to `authority`, which needs a port (RFC 9114 section 4.4).
     pub fn connect(authority: &str) -> Result<RequestHead, InvalidRequest> {
         let authority = Authority::from_bytes(authority.as_bytes()).map_err(|_| InvalidRequest)?;
+        // RFC 9114 section 4.4-4: host and port.
         authority.port().ok_or(InvalidRequest)?;
         Ok(RequestHead {
             method: Method::Connect,
@@ -98,6 +99,7 @@ impl RequestHead {
     }
 
     /// All lines as they go to the wire: pseudo-header fields first (RFC 9114 section 4.3).
+    /// RFC 9114 section 4.3-1, 4.3-5, 4.3.1-10, 4.4-1, 4.4-2.
     pub fn lines(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let pseudo = [
             Some((":method", self.method.as_str())),
@@ -115,6 +117,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    /// RFC 9114 section 4.3-5, 4.3.1-5, 4.3-1.
     #[test]
     fn uris_become_pseudo_header_fields() {
         for (uri, authority, path) in [
@@ -144,6 +147,7 @@ mod tests {
         }
     }
 
+    /// RFC 9114 section 4.3.1-10, 4.4-1, 4.4-2, 4.4-3.
     #[test]
     fn connect_in_both_forms() {
         let head = RequestHead::connect("example.com:443").unwrap();

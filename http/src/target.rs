@@ -87,6 +87,7 @@ impl Path {
 
     /// The same without a copy, if the vector is as long as its memory.
     pub(crate) fn from_vec(bytes: Vec<u8>, method: &Method, scheme: &Scheme) -> Result<Path, InvalidTarget> {
+        // RFC 9114 section 4.3.1-5: never empty where the scheme needs a path.
         let starts_well = match bytes.first() {
             Some(b'/') => true,
             // RFC 9114 s4.3.1: the asterisk asks about the server as a whole, and only OPTIONS can do that.
@@ -151,6 +152,7 @@ mod tests {
         }
     }
 
+    /// RFC 9114 section 4.3.1-5.
     #[test]
     fn paths() {
         let path = |text: &str, method| Path::from_bytes(text.as_bytes(), &method, &Scheme::Https);

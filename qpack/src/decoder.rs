@@ -85,6 +85,7 @@ impl Decoder {
         let mut reader = Reader::new(section);
         section_prefix::decode(&mut reader)?;
         let mut left = max_size;
+        // RFC 9204 section 2.2-1: each line is given out before the next one is read.
         while let Ok(first) = reader.u8() {
             left = left.checked_sub(LINE_OVERHEAD).ok_or(DecodeError::TooLarge)?;
             let (name, value) = self.line(first, &mut reader, left)?;
@@ -120,11 +121,13 @@ impl Decoder {
                 Ok((name, value))
             }
             // RFC 9204 s4.5.3 and s4.5.5.
+            // RFC 9204 section 2.2.1-2, 2.2.3-1: with no entries inserted, every reference is to one that is not there.
             Representation::PostBase => Err(DecompressionError::DynamicReference.into()),
         }
     }
 }
 
+/// RFC 9204 section 2.2.3-1, 3.1-1: an index past the static table, or into the dynamic one.
 fn static_line(
     is_static: bool,
     first: u8,

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 /// Appends the section of `lines`; names are in lower case, pseudo-header fields first.
 pub fn encode<N: AsRef<[u8]>, V: AsRef<[u8]>>(lines: impl IntoIterator<Item = (N, V)>, out: &mut Vec<u8>) {
+    // RFC 9204 section 2.1-2: in the order they are given, one representation each.
     section_prefix::encode(out);
     for (name, value) in lines {
         encode_line(name.as_ref(), value.as_ref(), out);
@@ -21,7 +22,7 @@ fn encode_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     match static_table::find(name, value) {
         // RFC 9204 s4.5.2: 1, T = 1, index.
         Match::Line(index) if !never_indexed => prefix_integer::encode(0b1100_0000, 6, index.into(), out),
-        // RFC 9204 s4.5.4: 01, N, T = 1, index of the name; then the value.
+        // RFC 9204 section 4.5.4-1: 01, N, T = 1, index of the name; then the value.
         Match::Line(index) | Match::Name(index) => {
             prefix_integer::encode(0b0101_0000 | u8::from(never_indexed) << 5, 4, index.into(), out);
             string::encode(0, 7, value, out);
@@ -63,6 +64,7 @@ mod tests {
         assert_eq!(encoded("x", "\x01")[..], [0, 0, 0x21, b'x', 1, 1]);
     }
 
+    /// RFC 9204 section 4.5.4-1.
     #[test]
     fn secrets_are_never_indexed() {
         assert_eq!(encoded("authorization", "Basic x")[2..4], [0x70 | 15, 84 - 15]);

@@ -19,13 +19,14 @@ impl EncoderStream {
     /// More bytes came.
     pub fn on_bytes(&mut self, bytes: &[u8]) -> Result<(), EncoderStreamError> {
         bytes.iter().try_for_each(|first| match first {
-            // RFC 9204 s4.3.1, Set Dynamic Table Capacity: 001, capacity. Zero has only this one form, and any other is
-            // above the limit by its first byte.
+            // RFC 9204 section 4.3.1-2, Set Dynamic Table Capacity: 001, capacity. Zero has only this one form, and any
+            // other is above the limit by its first byte.
             0b0010_0000 => Ok(()),
             0b0010_0001..=0b0011_1111 => Err(EncoderStreamError::Capacity),
-            // RFC 9204 s3.2.2: an entry is at least 32 bytes large, so none fits.
+            // RFC 9204 section 3.2.2-2, 3.1-2: an entry is at least 32 bytes large, so none fits.
             0b0100_0000.. => Err(EncoderStreamError::EntryTooLarge),
             // RFC 9204 s4.3.4, Duplicate.
+            // RFC 9204 section 2.2.3-2.
             0b0000_0000..=0b0001_1111 => Err(EncoderStreamError::Reference),
         })
     }
@@ -58,7 +59,7 @@ impl DecoderStream {
             return Ok(());
         }
         match byte {
-            // RFC 9204 s4.4.1: our sections refer to nothing, so there is nothing to acknowledge.
+            // RFC 9204 section 4.4.1-1: our sections refer to nothing, so there is nothing to acknowledge.
             0b1000_0000.. => Err(DecoderStreamError::SectionAcknowledgment),
             // RFC 9204 s4.4.2: the stream's sections will not be read; we keep nothing that could be released.
             0b0100_0000..=0b0111_1111 => {
@@ -67,7 +68,7 @@ impl DecoderStream {
                 }
                 Ok(())
             }
-            // RFC 9204 s4.4.3: zero is an error, and more than zero is more than we inserted.
+            // RFC 9204 section 4.4.3-1: zero is an error, and more than zero is more than we inserted.
             0b0000_0000..=0b0011_1111 => Err(DecoderStreamError::InsertCountIncrement),
         }
     }
@@ -77,6 +78,7 @@ impl DecoderStream {
 mod tests {
     use super::*;
 
+    /// RFC 9204 section 2.2.3-2, 3.1-2, 3.2.2-2, 4.3.1-2.
     #[test]
     fn the_encoder_stream_takes_a_capacity_of_zero_and_nothing_else() {
         for byte in 0..=255u8 {
@@ -98,6 +100,7 @@ mod tests {
         assert_eq!(EncoderStream::new().on_bytes(&[0x3f]), Err(EncoderStreamError::Capacity));
     }
 
+    /// RFC 9204 section 4.4.1-1, 4.4.3-1.
     #[test]
     fn the_decoder_stream_takes_cancellations_only() {
         for byte in 0..=255u8 {
@@ -119,6 +122,7 @@ mod tests {
         assert_eq!(stream.on_bytes(&[0x00]), Err(DecoderStreamError::InsertCountIncrement));
     }
 
+    /// RFC 9204 section 7.4-2.
     #[test]
     fn continuation_bytes_end_at_ten() {
         let mut stream = DecoderStream::new();

@@ -48,6 +48,7 @@ impl Partial {
         let bits = u64::from(byte & 0x7f) << (7 * u32::from(self.continuation_bytes));
         self.value = self.value.checked_add(bits).ok_or(IntegerError::TooLarge)?;
         self.continuation_bytes += 1;
+        // RFC 9204 section 4.1.1-1, 7.4-2: 62 bits are read, and not one more.
         if self.value > VarInt::MAX.value() {
             return Err(IntegerError::TooLarge);
         }
@@ -107,6 +108,7 @@ mod tests {
         }
     }
 
+    /// RFC 9204 section 4.1.1-1.
     #[test]
     fn every_prefix_and_border_value_comes_back() {
         for prefix_bits in 1..=8 {
@@ -122,6 +124,7 @@ mod tests {
         }
     }
 
+    /// RFC 9204 section 7.4-2.
     #[test]
     fn above_62_bits_is_too_large() {
         for value in [1 << 62, u64::MAX] {

@@ -9,13 +9,14 @@ use base::Reader;
 pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<(), DecompressionError> {
     let first = reader.u8().map_err(|_| DecompressionError::Truncated)?;
     let insert_count = prefix_integer::decode(first, 8, reader)?;
-    // RFC 9204 s4.5.1.1: with no room for entries, every other value is one that no encoder could have produced.
+    // RFC 9204 section 2.1.2-2, 4.5.1.1-1: with no room for entries, every other value is one that no encoder could
+    // have produced.
     if insert_count != 0 {
         return Err(DecompressionError::DynamicReference);
     }
     let second = reader.u8().map_err(|_| DecompressionError::Truncated)?;
     prefix_integer::decode(second, 7, reader)?;
-    // RFC 9204 s4.5.1.2: the sign makes the base smaller than the insert count, which is zero.
+    // RFC 9204 section 4.5.1.2-1, 4.5.1.2-2: the sign makes the base smaller than the insert count, which is zero.
     if second & 0x80 != 0 { Err(DecompressionError::NegativeBase) } else { Ok(()) }
 }
 

@@ -72,17 +72,19 @@ impl ReceivedPackets {
             return;
         }
         self.limit_ranges();
+        // RFC 9000 section 13.2.3-5: kept whatever becomes of the ranges.
         if self.largest.is_none_or(|largest| number > largest) {
             self.largest = Some(number);
             self.largest_received_at = now;
         }
         match ecn {
             Ecn::NotEct => {}
+            // RFC 9000 section 13.4.1-1: reported, though nothing of ours is marked.
             Ecn::Ect0 => self.ecn.ect0 += 1,
             Ecn::Ect1 => self.ecn.ect1 += 1,
             Ecn::Ce => self.ecn.ce += 1,
         }
-        // RFC 9000 s13.2.1: a packet that does not ask for an acknowledgment must not cause one.
+        // RFC 9000 section 13.2.1-4: a packet that does not ask for an acknowledgment must not cause one.
         if ack_eliciting {
             self.on_ack_eliciting(now, value, ecn, max_ack_delay);
         }
@@ -98,17 +100,19 @@ impl ReceivedPackets {
         self.largest_ack_eliciting = self.largest_ack_eliciting.max(Some(number));
         self.due |= out_of_order
             || ecn == Ecn::Ce
+            // RFC 9000 section 13.2.1-2.
             || self.space != PacketNumberSpace::ApplicationData
             || self.unacknowledged >= PACKETS_PER_ACK;
         if self.due {
             self.deadline = None;
         } else {
+            // RFC 9000 section 13.2.1-1: no later than was promised.
             self.deadline.get_or_insert(now + max_ack_delay);
         }
     }
 
     /// Forgets the oldest range when there are too many. What is forgotten can no longer be told from a duplicate, so
-    /// nothing of it is accepted any more (RFC 9000 section 13.2.3).
+    /// nothing of it is accepted any more (RFC 9000 section 12.3-4, 13.2.3-4).
     fn limit_ranges(&mut self) {
         if self.ranges.len() > MAX_RANGES
             && let Some(oldest) = self.ranges.pop_first()
@@ -164,7 +168,7 @@ impl ReceivedPackets {
             _ if room < LONGEST_HEAD => return false,
             _ => 1 + (room - LONGEST_HEAD) / LONGEST_RANGE,
         };
-        // RFC 9000 s13.2.5: only the time this side let pass; for the largest number.
+        // RFC 9000 section 13.2.5-1: only the time this side let pass; for the largest number.
         let waited = (now - self.largest_received_at).as_micros() >> ack_delay_exponent.min(20);
         let ack_delay = u64::try_from(waited).unwrap_or(u64::MAX).min(PacketNumber::MAX.value());
         let ecn = (self.ecn != EcnCounts::default()).then_some(self.ecn);
@@ -173,6 +177,7 @@ impl ReceivedPackets {
             return false;
         }
         packet.record_ack(largest);
+        // RFC 9000 section 13.2.1-3: told once.
         self.unacknowledged = 0;
         self.due = false;
         self.deadline = None;

@@ -56,6 +56,7 @@ impl Default for Config {
             disable_active_migration: false,
             max_udp_payload_size: 1452,
             max_forged_packets: u64::MAX,
+            // RFC 9001 section 5.3-3, 6.6-3: half of the smallest limit.
             key_update_packets: 1 << 22,
             trace: None,
         }

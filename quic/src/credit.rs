@@ -151,6 +151,7 @@ impl ReceiveCredit {
     ///
     /// If half a window went within two round trips, the peer may be waiting for us: the window doubles, up to its
     /// ceiling.
+    /// RFC 9000 section 4.2-2, 4.6-6.
     pub fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
         self.consumed += amount;
         assert!(self.consumed <= self.received, "no more is consumed than was received");
@@ -195,6 +196,7 @@ mod tests {
         Instant::ZERO + Duration::from_millis(milliseconds)
     }
 
+    /// RFC 9000 section 4.1-3, 4.6-4.
     #[test]
     fn a_limit_that_does_not_increase_is_ignored() {
         let mut credit = SendCredit::new(10);
@@ -227,6 +229,7 @@ mod tests {
         SendCredit::new(1).consume(2);
     }
 
+    /// RFC 9000 section 4.1-2, 19.10-4.
     #[test]
     fn a_receiver_enforces_its_limit_to_the_byte() {
         for window in [0, 1, 7, (1 << 62) - 1] {
@@ -241,6 +244,7 @@ mod tests {
     }
 
     /// M6: what arrives earns nothing.
+    /// RFC 9000 section 4.2-2, 4.6-6.
     #[test]
     fn the_limit_moves_only_by_what_was_consumed() {
         let mut credit = ReceiveCredit::new(100, 100, 1 << 60, 2);

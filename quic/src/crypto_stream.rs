@@ -27,6 +27,7 @@ impl CryptoStream {
     }
 
     /// A CRYPTO frame.
+    /// RFC 9000 section 7.5-1, 7.5-3.
     pub fn on_crypto(&mut self, offset: u64, data: &[u8]) -> Result<(), Violation> {
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= VarInt::MAX.value());
         let end = end.ok_or(Violation::CryptoOffsetTooLarge)?;
@@ -170,6 +171,7 @@ mod tests {
     }
 
     /// M3, M4: neither far offsets nor many pieces are held.
+    /// RFC 9000 section 7.5-1, 7.5-3.
     #[test]
     fn what_waits_unread_is_bounded() {
         let mut stream = CryptoStream::new();
@@ -186,6 +188,7 @@ mod tests {
         assert_eq!(failed, Some(Err(Violation::CryptoBufferExceeded)));
     }
 
+    /// RFC 9001 section 4-1, 4.9-1.
     #[test]
     fn all_that_is_in_flight_can_be_sent_again() {
         let mut stream = CryptoStream::new();

@@ -146,6 +146,7 @@ impl<T: Copy + PartialEq> Latest<T> {
 mod tests {
     use super::*;
 
+    /// RFC 9000 section 13.3-3.
     #[test]
     fn once_is_sent_until_acknowledged() {
         let mut once = Once::default();

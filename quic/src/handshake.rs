@@ -83,7 +83,7 @@ impl Handshake {
         };
         let stream = stream_mut(&mut self.streams, space);
         stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
-        // RFC 9001 s4.1.3: a level that TLS has left has repetitions, and nothing new.
+        // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
         if is_left && stream.has_unread() {
             return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
         }
@@ -113,6 +113,7 @@ impl Handshake {
     }
 
     /// Adds CRYPTO frames of the packet's space, and HANDSHAKE_DONE to 1-RTT packets.
+    /// RFC 9001 section 4-1, 4.9-1: each space sends its own stream, under its own keys.
     pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         let space = packet.space();
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {

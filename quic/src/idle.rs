@@ -83,7 +83,7 @@ impl Idle {
     }
 
     fn expires(&self, pto: Duration) -> Option<Instant> {
-        // RFC 9000 s10.1: at least three PTOs, so that a few losses in a row do not look like silence.
+        // RFC 9000 section 10.1-1: at least three PTOs, so that a few losses in a row do not look like silence.
         Some(self.since? + self.timeout?.max(pto.saturating_mul(3)))
     }
 }
@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(idle.on_timeout(at(15), PTO), IdleTimeout::Expired);
     }
 
+    /// RFC 9000 section 10.1-1.
     #[test]
     fn never_less_than_three_probe_timeouts() {
         let mut idle = Idle::new(Duration::from_millis(1), None);

@@ -107,6 +107,7 @@ impl Recovery {
     }
 
     /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
+    /// RFC 9002 section 7.5-2.
     pub fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
@@ -156,7 +157,8 @@ impl Recovery {
         let Some((largest, time_sent, on_this_path)) = newly.largest else {
             return Ok(());
         };
-        // RFC 9002 s5.1: only the largest of the frame gives a sample, and only if something asked for the acknowledgment.
+        // RFC 9002 section 5.1-2: only the largest of the frame gives a sample, and only if something asked for the
+        // acknowledgment.
         if largest == ack.largest.value() && newly.ack_eliciting && on_this_path {
             let ack_delay = self.plausible_delay(space, ack_delay);
             self.path.rtt.on_sample(now, now - time_sent, ack_delay);
@@ -241,7 +243,7 @@ impl Recovery {
         Ok(newly)
     }
 
-    /// RFC 9002 section 5.3.
+    /// RFC 9002 section 5.3-5.
     fn plausible_delay(&self, space: PacketNumberSpace, ack_delay: Duration) -> Duration {
         match space {
             PacketNumberSpace::Initial => Duration::ZERO,
@@ -260,6 +262,7 @@ impl Recovery {
         let mut newest_lost = None;
         let (path, path_number, stats) = (&mut self.path, self.path_number, &mut self.stats);
         let path_start = self.path_start;
+        // RFC 9002 section 7.4-2: every packet below what was acknowledged is judged alike.
         let is_lost = |packet: &Entry| packet.number < below || packet.time_sent + delay <= now;
         let (frames, lost_probe, lost_packets) = (&mut out.lost, &mut out.lost_mtu_probe, &mut out.lost_packets);
         let largest_lost_size = &mut out.largest_lost_size;
@@ -302,6 +305,7 @@ impl Recovery {
         let mut declared = false;
         state.sent.settle(|settled| match settled {
             Settled::Acked => persistent.on_acked(),
+            // RFC 9002 section 7.6.2-1.
             Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
                 declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
             }
@@ -316,6 +320,7 @@ impl Recovery {
     }
 
     /// When to call [`Recovery::on_timeout`]: the loss time, or else the probe timeout (RFC 9002 appendix A.8).
+    /// RFC 9002 section 6.2.1-6.
     pub fn deadline(&self) -> Option<Instant> {
         self.loss_deadline().map(|(time, _)| time).or_else(|| self.probe_deadline().map(|(time, ..)| time))
     }
@@ -329,7 +334,7 @@ impl Recovery {
 
     /// When to probe, where, and with how many packets.
     fn probe_deadline(&self) -> Option<(Instant, PacketNumberSpace, u8)> {
-        // RFC 9002 s6.2.2.1: a probe that may not be sent is not waited for.
+        // RFC 9002 section 6.2.2.1-1: a probe that may not be sent is not waited for.
         if self.amplification_limited {
             return None;
         }
@@ -339,18 +344,19 @@ impl Recovery {
         PacketNumberSpace::ALL
             .into_iter()
             .filter(|space| self.spaces[*space].sent.has_ack_eliciting())
-            // RFC 9002 s6.2.1: before confirmation the peer may be unable to read 1-RTT packets.
+            // RFC 9002 section 6.2.1-3: before confirmation the peer may be unable to read 1-RTT packets.
             .filter(|space| *space != PacketNumberSpace::ApplicationData || self.handshake_confirmed)
             .map(|space| {
                 let after = pto::backed_off(self.pto(space), self.pto_count);
                 (self.spaces[space].last_ack_eliciting + after, space, 2)
             })
+            // RFC 9002 section 6.2.1-2: the earliest of the spaces that may be probed.
             .min_by_key(|(time, ..)| *time)
             // With only 0-RTT or 1-RTT packets in flight before confirmation, a client must still unblock the server.
             .or_else(|| self.anti_deadlock())
     }
 
-    /// RFC 9002 section 6.2.2.1: the server may wait for a datagram of the client to be allowed to send.
+    /// RFC 9002 section 6.2.2.1-2, 6.2.2.1-3: the server may wait for a datagram of the client to be allowed to send.
     fn anti_deadlock(&self) -> Option<(Instant, PacketNumberSpace, u8)> {
         if self.peer_validated_address {
             return None;
@@ -370,7 +376,7 @@ impl Recovery {
         }
         match self.probe_deadline() {
             Some((time, space, packets)) if time <= now => {
-                // RFC 9002 s6.2: nothing is declared lost; only the next timeout is twice as long.
+                // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
                 self.pto_count = self.pto_count.saturating_add(1);
                 self.stats.probe_timeouts += 1;
                 self.waiting_since = now;
@@ -380,12 +386,12 @@ impl Recovery {
         }
     }
 
-    /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4).
+    /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4-1).
     pub fn discard_space(&mut self, space: PacketNumberSpace) {
         let state = self.spaces.discard(space);
         let bytes: u64 = self.in_flight_on_path(&state.sent);
         self.path.on_left_flight(bytes);
-        // RFC 9002 s6.2.2: progress was made.
+        // RFC 9002 section 6.2.2-4: progress was made.
         self.pto_count = 0;
     }
 

@@ -69,6 +69,7 @@ impl Space {
     }
 
     /// The next number was used, or is left out on purpose.
+    /// RFC 9000 section 12.3-1, 12.3-2.
     pub const fn advance(&mut self) {
         self.next += 1;
     }

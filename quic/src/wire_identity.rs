@@ -86,6 +86,7 @@ impl WireIdentity {
     ///
     /// # Errors
     /// [`Violation::TransportParameterConnectionId`] if one is wrong, missing, or there without having been seen.
+    /// RFC 9000 section 7.3-1, 7.3-3, 7.3-5, 7.3-6, 7.3-7.
     pub fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
         let (original_destination, retry_source) = match self.side {
             // RFC 9000 s7.3: only servers name the destination of the first Initial and the source of a Retry.
@@ -120,6 +121,7 @@ mod tests {
         }
     }
 
+    /// RFC 9000 section 7.2-3, 7.2-6.
     #[test]
     fn the_first_source_stays() {
         let mut identity = identity(Side::Client);
@@ -137,6 +139,7 @@ mod tests {
         assert!(!identity(Side::Client).is_first_destination(&[1; 8]));
     }
 
+    /// RFC 9000 section 6.2-2.
     #[test]
     fn version_negotiation_is_believed_only_before_anything_else_arrived() {
         let client = identity(Side::Client);
@@ -147,6 +150,7 @@ mod tests {
         assert!(!identity(Side::Server).may_be_negotiated(id(2), id(1)));
     }
 
+    /// RFC 9000 section 7.3-1, 7.3-3, 7.3-5, 7.3-6, 7.3-7.
     #[test]
     fn parameters_name_what_was_seen_and_nothing_else() {
         let seen = WireIdentity { peer_source: Some(id(8)), ..identity(Side::Client) };

@@ -161,6 +161,7 @@ fn a_server_that_accepts_no_more_goes_on_with_those_it_has() {
 }
 
 /// RFC 9000 section 8.1.2: the client comes back with the token, the handshake names both IDs, and the address is known.
+/// RFC 9000 section 7.3-1, 8.1.3-14, 17.2.5.1-1, 17.2.5.1-5.
 #[test]
 fn a_client_that_comes_back_with_its_token_is_accepted_and_known() {
     let mut peer = client(|_| Admission::Retry);
@@ -185,6 +186,7 @@ fn a_client_that_comes_back_with_its_token_is_accepted_and_known() {
 }
 
 /// Without a Retry packet there is no such parameter, and the address is not known.
+/// RFC 9000 section 8.1-2.
 #[test]
 fn a_client_that_was_not_asked_back_is_not_known() {
     let mut peer = Peer::against(Side::Server, Stage::Begun);
@@ -200,6 +202,7 @@ fn a_client_that_was_not_asked_back_is_not_known() {
 }
 
 /// RFC 9000 section 8.1.2: a token that is not good is told at once, whatever is wrong with it.
+/// RFC 9000 section 8.1.4-2, 8.1.4-6.
 #[test]
 fn a_token_that_is_changed_or_late_or_of_somebody_else_is_refused() {
     type Spoil = fn(&mut Peer, &mut Vec<u8>);
@@ -226,7 +229,7 @@ fn a_token_that_is_changed_or_late_or_of_somebody_else_is_refused() {
     }
 }
 
-/// A token that is not of ours is no reason to refuse anybody (RFC 9000 section 8.1.3): it may be of another server.
+/// A token that is not of ours is no reason to refuse anybody (RFC 9000 section 8.1.3-14): it may be of another server.
 #[test]
 fn a_token_of_nobody_is_as_good_as_none() {
     let mut peer = client(|incoming| if incoming.is_validated { Admission::Ignore } else { Admission::Accept });

@@ -17,6 +17,8 @@ use support::{CLIENT, Exchange, Host, Pair, SECOND, SERVER};
 
 const COMMAND: &str = "cargo test --release -p posthaste-quic --test faults";
 
+/// RFC 9000 section 8.1-4, 14.1-1, 14.1-2, 8-1, 12.4-1, 2.2-1.
+/// RFC 9001 section 9.3-1.
 #[test]
 fn every_seed_of_mixed_faults_completes_within_bounds() {
     sim::check_seeds(COMMAND, 600, run);

@@ -11,6 +11,8 @@ fn link() -> LinkConfig {
     LinkConfig::new(Duration::from_millis(20))
 }
 
+/// RFC 9000 section 7.2-1, 7.2-5, 13.2.6-1.
+/// RFC 9001 section 4.1.2-1.
 #[test]
 fn a_handshake_takes_one_round_trip_and_is_confirmed_after_two() {
     let mut pair = Pair::new(1, link(), vec![]);
@@ -29,6 +31,9 @@ fn an_exchange_completes() {
     pair.complete(1, Duration::from_secs(5));
 }
 
+/// RFC 9000 section 8.1-5, 8.1-6, 13.3-3.
+/// RFC 9001 section 4-1, 4.9-1, 4.9-2.
+/// RFC 9002 section 6.2.4-1, 6.2.4-3, 6.2.2.1-3.
 #[test]
 fn every_loss_pattern_of_the_first_ten_datagrams_completes() {
     // The tenth datagram goes out after half a minute of doubled timers, so both ends must be that patient.

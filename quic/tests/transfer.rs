@@ -125,6 +125,7 @@ fn the_same_seed_gives_the_same_bytes_at_the_same_moments() {
     assert!(run(1).1 > Instant::ZERO);
 }
 
+/// RFC 9001 section 5.3-3, 6.1-2, 6.2-1, 6.2-2, 6.4-1.
 #[test]
 fn keys_are_updated_again_and_again_under_loss_and_reordering() {
     let mut link = LinkConfig::new(Duration::from_millis(10));

@@ -17,6 +17,7 @@ pub(crate) struct Pool {
     handle: Handle,
     connect: Box<dyn Connect>,
     /// By authority.
+    /// RFC 9114 section 3.3-2, 3.3-3: a connection is for the one authority it was opened for.
     slots: RefCell<HashMap<Rc<str>, Slot>>,
 }
 

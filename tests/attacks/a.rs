@@ -40,6 +40,7 @@ fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Ve
 }
 
 /// A2: three times what came, counted by datagrams, until a Handshake packet comes.
+/// RFC 9000 section 8-1, 8.1-2, 8.1-3, 14.1-6.
 #[test]
 fn a2_a_server_sends_three_times_what_came() {
     let mut peer = Peer::against(Server, Stage::Begun);
@@ -61,7 +62,7 @@ fn a2_a_server_sends_three_times_what_came() {
     assert!(sent(&peer) > 3600, "validated by a Handshake packet: {}", sent(&peer));
 }
 
-/// A5 and RFC 9000 section 14.1.
+/// A5 and RFC 9000 section 14.1-4.
 #[test]
 fn a5_first_packets_that_are_too_small_begin_nothing() {
     let mut peer = Peer::against(Server, Stage::Begun);
@@ -98,6 +99,7 @@ fn a5_first_packets_to_short_ids_begin_nothing() {
 }
 
 /// Long headers of nobody are neither reset nor answered, and IDs of more than 20 bytes begin nothing.
+/// RFC 9000 section 5.2.2-8, 17.2-3, 17.2-6.
 #[test]
 fn a5_long_packets_of_no_connection_are_dropped() {
     let mut peer = Peer::against(Server, Stage::Begun);
@@ -112,6 +114,7 @@ fn a5_long_packets_of_no_connection_are_dropped() {
 }
 
 /// A6, A7: the peer has lost the connection.
+/// RFC 9000 section 10.3-9, 10.3.1-2, 10.3.1-5, 10.2.2-1.
 #[test]
 fn a6_a_reset_needs_the_token_and_nothing_else_is_one() {
     for long_form in [false, true] {
@@ -143,6 +146,7 @@ fn a6_a_reset_needs_the_token_and_nothing_else_is_one() {
 }
 
 /// A reset that carries the connection's own ID looks like a packet that cannot be opened.
+/// RFC 9000 section 10.3.1-2.
 #[test]
 fn a6_a_reset_to_our_own_id_is_recognised() {
     let mut peer = Peer::against(Client, Stage::Established);
@@ -155,6 +159,7 @@ fn a6_a_reset_to_our_own_id_is_recognised() {
 }
 
 /// A7: the token belongs to the ID, and another endpoint with other secrets gives another.
+/// RFC 9000 section 10.3.2-1, 10.3.2-5.
 #[test]
 fn a7_tokens_come_from_the_id_and_a_secret() {
     let reset = |seed, packet: &[u8]| {
@@ -170,6 +175,7 @@ fn a7_tokens_come_from_the_id_and_a_secret() {
     assert_ne!(reset(1, &packet), reset(2, &packet));
 }
 
+/// RFC 9000 section 10.3-6, 10.3-8, 10.3.3-1.
 #[test]
 fn a8_resets_are_one_byte_shorter_than_their_trigger_and_none_for_small_ones() {
     let mut peer = Peer::against(Server, Stage::Begun);
@@ -235,7 +241,7 @@ fn a11_optimistic_acknowledgments_are_found_out() {
     }
 }
 
-/// A12 and RFC 9000 section 7.2: the source of the first packet stays.
+/// A12 and RFC 9000 section 7.2-3, 7.2-4, 7.2-6: the source of the first packet stays.
 #[test]
 fn a12_a_changed_source_is_dropped() {
     let other = ConnectionId::new(&[0x99; 8]);
@@ -252,6 +258,7 @@ fn a12_a_changed_source_is_dropped() {
 }
 
 /// Tokens of IDs that are retired, of slots that were never filled, and of IDs that were not used yet.
+/// RFC 9000 section 10.3.1-3.
 #[test]
 fn a6_stale_and_empty_tokens_reset_nothing() {
     let mut peer = Peer::against(Client, Stage::Established);
@@ -291,7 +298,8 @@ fn a11_acknowledgments_of_what_was_never_sent() {
     }
 }
 
-/// RFC 9000 section 7.3: the connection IDs in the transport parameters, wrong, missing and too many.
+/// RFC 9000 section 7.3-1, 7.3-2, 7.3-3, 7.3-4, 7.3-6, 7.3-7: the connection IDs in the transport parameters, wrong,
+/// missing and too many.
 #[test]
 fn a12_connection_ids_of_the_handshake_are_authenticated() {
     type Set = fn(&mut quic::wire::transport_parameters::TransportParameters, Option<ConnectionId>);

@@ -32,6 +32,7 @@ fn flood(peer: &mut Peer, count: u64, mut frame: impl FnMut(u64) -> Vec<u8>) -> 
     number
 }
 
+/// RFC 9000 section 5.1.2-7.
 #[test]
 fn m1_retirements_that_are_never_acknowledged_end_the_connection() {
     for in_one_packet in [false, true] {
@@ -56,6 +57,7 @@ fn m1_retirements_that_are_never_acknowledged_end_the_connection() {
 }
 
 /// Replacing IDs one by one is fine as long as our retirements are acknowledged, and nothing of them is kept.
+/// RFC 9000 section 5.1.2-4, 19.15-4, 19.15-8.
 #[test]
 fn m1_ids_are_replaced_and_what_is_asked_back_is_retired() {
     for target in [Client, Server] {
@@ -93,7 +95,7 @@ fn m1_ids_are_replaced_and_what_is_asked_back_is_retired() {
     }
 }
 
-/// An answer or two, each once, whatever was asked; full datagrams (RFC 9000 section 8.2.2).
+/// An answer or two, each once, whatever was asked; full datagrams (RFC 9000 section 8.2.2-5, 8.2.2-7).
 #[test]
 fn m2_a_million_challenges_are_answered_a_little() {
     let mut peer = Peer::against(Server, Stage::Established);
@@ -130,6 +132,7 @@ fn m2_a_million_challenges_are_answered_a_little() {
     );
 }
 
+/// RFC 9000 section 7.5-3, 19.6-1.
 #[test]
 fn m3_crypto_data_far_ahead_or_without_end() {
     for bits in 17..62 {
@@ -253,6 +256,7 @@ fn m5_pieces_out_of_order_cost_in_proportion_to_their_number() {
 }
 
 /// One byte at the edge of the window, again and again, and then all of it: credit is for what was read.
+/// RFC 9000 section 4.2-2.
 #[test]
 fn m6_what_arrives_earns_no_credit() {
     let mut peer = Peer::against(Server, Stage::Established);
@@ -324,6 +328,7 @@ fn m7_no_more_is_held_than_the_connection_allows() {
     assert!(meter.peak() < 2 * limit as isize, "{}", meter.peak());
 }
 
+/// RFC 9000 section 4.1-2, 4.5-1, 19.9-1, 19.9-2.
 #[test]
 fn m8_the_connection_s_limit_counts_for_data_and_final_sizes() {
     let first = StreamsConfig::default().max_stream_data_bidi_remote - 1;
@@ -419,6 +424,7 @@ fn m11_first_packets_of_nobody_fill_a_table_of_fixed_size() {
 }
 
 /// Coalesced packets, some of others and some of nobody.
+/// RFC 9000 section 12.2-1, 12.2-6, 12.2-7.
 #[test]
 fn m12_what_is_coalesced_with_garbage_is_skipped_and_leaves_nothing() {
     let other = ConnectionId::new(&[0x99; 8]);
@@ -478,6 +484,7 @@ fn m13_packets_from_a_million_ports() {
     assert!(meter.peak() < 64 << 10, "{}", meter.peak());
 }
 
+/// RFC 9000 section 3.2-1, 4.6-3, 19.11-4.
 #[test]
 fn m15_streams_at_and_over_the_limit() {
     for (direction, limit) in

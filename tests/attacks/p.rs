@@ -27,6 +27,7 @@ fn varint_of(value: u64, length: u32) -> Option<Vec<u8>> {
     Some((value | prefix).to_be_bytes()[8 - length as usize..].to_vec())
 }
 
+/// RFC 9000 section 12.4-4.
 #[test]
 fn p1_unknown_frame_types_close_with_frame_encoding_error() {
     let step = (0x100u64..0x4000).step_by(101);
@@ -58,6 +59,7 @@ fn pairs(bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     out
 }
 
+/// RFC 9000 section 7.4-1.
 #[test]
 fn p2_every_transport_parameter_cut_lengthened_repeated_or_out_of_range() {
     // Each of RFC 9000 section 18.2, with a value that its kind does not allow.
@@ -169,6 +171,7 @@ fn p3_a_cut_frame_type_at_the_end_is_an_error() {
     }
 }
 
+/// RFC 9000 section 8.1.3-14.
 #[test]
 fn p4_a_token_nobody_gave_is_none() {
     static TOKEN: [u8; 200] = [0x5e; 200];
@@ -197,6 +200,7 @@ fn p4_a_token_nobody_gave_is_none() {
 }
 
 /// Retry packets of every length; none is asked for, so none is believed.
+/// RFC 9000 section 17.2.5.1-2, 17.2.5.2-2, 17.2.5.2-3, 17.2.5.2-4.
 #[test]
 fn p5_retry_packets_of_every_length_are_dropped() {
     for target in [Client, Server] {
@@ -248,6 +252,7 @@ fn tiny_packets() {
     assert!(meter.held() < 64 << 10);
 }
 
+/// RFC 9000 section 19.3.1-1.
 #[test]
 fn p7_acknowledgments_below_packet_number_0() {
     for payload in [
@@ -738,6 +743,7 @@ fn p20_certificates_with_each_field_empty_absent_or_unknown() {
 }
 
 /// Every type of frame, stream and setting that means nothing, and those of HTTP/2.
+/// RFC 9114 section 6.2-6, 6.2.3-2, 7.2.4-7, 7.2.4.1-2, 7.2.4.1-3, 7.2.8-2, 7.2.8-3, 9-1, 9-2.
 #[test]
 fn p21_reserved_and_unknown_types_of_http3() {
     let unknown = || (0x0a..0x0d).chain(0x0e..0x40).chain([0x3fff, 0x4000, 0xf0702, 0x21 + 31 * 1000, MAX]);

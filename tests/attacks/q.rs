@@ -62,6 +62,7 @@ fn q1_sections_are_measured_while_they_unfold() {
 }
 
 /// An insertion of two gigabytes, and of one byte, into a table of none: refused by its first bytes.
+/// RFC 9204 section 3.2.2-2, 4.3.1-2.
 #[test]
 fn q2_insertions_are_refused_before_they_arrive() {
     let table = |length: &[u8]| {
@@ -93,6 +94,7 @@ fn q2_insertions_are_refused_before_they_arrive() {
 }
 
 /// Continuation bytes without end: ten bytes at most, each looked at once.
+/// RFC 9204 section 7.4-2.
 #[test]
 fn q3_numbers_end_after_ten_bytes() {
     for (first, prefix) in [(0xff, 7), (0x3f, 6)] {

@@ -45,6 +45,7 @@ fn s1_frames_after_the_end_of_the_handshake() {
     }
 }
 
+/// RFC 9000 section 19.20-2.
 #[test]
 fn s2_handshake_done_where_it_may_not_be() {
     // Before the client has finished it is not even read.
@@ -160,6 +161,7 @@ fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Ve
     bytes
 }
 
+/// RFC 9000 section 6.1-1.
 #[test]
 fn s10_version_negotiation_is_never_answered() {
     for stage in [Stage::Begun, Stage::Keys, Stage::Established] {
@@ -192,6 +194,7 @@ fn s10_version_negotiation_is_never_answered() {
 }
 
 /// A client believes it only as the first answer, with its own IDs, and without the version in use.
+/// RFC 9000 section 6.2-1, 6.2-2, 6.2-3.
 #[test]
 fn s11_a_client_believes_version_negotiation_only_as_the_answer_to_its_first_packet() {
     let offer = |destination: ConnectionId, source: ConnectionId, versions: &[u32]| {
@@ -233,6 +236,8 @@ fn s11_a_client_believes_version_negotiation_only_as_the_answer_to_its_first_pac
 }
 
 /// The control stream and those of QPACK: opened twice, ended, given up, and ours stopped.
+/// RFC 9114 section 6.2.1-3, 6.2.1-5.
+/// RFC 9204 section 4.2-2, 4.2-4.
 #[test]
 fn s12_critical_streams_are_opened_once_and_never_closed() {
     use h3::Violation::{ClosedCriticalStream, DuplicateCriticalStream};
@@ -433,6 +438,7 @@ fn s14_failed_first_packets_leave_nothing_behind() {
 }
 
 /// The packet of a key update, delivered again and again, updates once.
+/// RFC 9001 section 5.5-2.
 #[test]
 fn s15_a_repeated_key_update_updates_once() {
     let mut peer = Peer::against(Server, Stage::Established);
@@ -450,6 +456,7 @@ fn s15_a_repeated_key_update_updates_once() {
 }
 
 /// The peer gives up at each step of the handshake, as TLS does over QUIC; and alerts where handshake messages should be.
+/// RFC 9001 section 4.8-1.
 #[test]
 fn s16_an_alert_at_each_step_ends_the_connection_within_one_call() {
     for target in [Client, Server] {
@@ -523,6 +530,7 @@ fn s17_after_a_close_only_closes_are_sent_and_few() {
 }
 
 /// RFC 9001 section 4.9.
+/// RFC 9001 section 4.9.1-1, 4.9.2-1.
 #[test]
 fn s19_packets_of_discarded_spaces_are_dropped() {
     for target in [Client, Server] {
@@ -542,6 +550,7 @@ fn s19_packets_of_discarded_spaces_are_dropped() {
 }
 
 /// ServerHello and what should follow under other keys, in one, in two frames and in two packets.
+/// RFC 9001 section 4.1.3-1, 4.1.3-2, 4.1.3-3.
 #[test]
 fn s20_messages_after_a_key_change_at_the_old_level() {
     let extensions = [8, 0, 0, 2, 0, 0];

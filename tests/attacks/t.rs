@@ -78,6 +78,9 @@ fn meet_signer(
 }
 
 /// A client checks by default, and each thing that is wrong ends the handshake.
+/// RFC 9000 section 7-2, 7-3.
+/// RFC 9001 section 4.4-1.
+/// RFC 9114 section 3.1-1, 3.1-2.
 #[test]
 fn t1_servers_that_are_not_who_they_should_be() {
     let provider = crypto_ring::provider();
@@ -114,6 +117,8 @@ fn t1_servers_that_are_not_who_they_should_be() {
 
 /// The server's flight without a certificate, with a huge one, without CertificateVerify, with a bad one and with one that
 /// signs something else: no client goes on.
+/// RFC 9000 section 7-3.
+/// RFC 9001 section 4.4-1.
 #[test]
 fn t2_no_handshake_without_a_certificate_and_its_signature() {
     type Flight = Vec<(u8, Vec<u8>)>;

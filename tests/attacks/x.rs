@@ -45,6 +45,7 @@ fn refused_in_response(more: &[(&[u8], &[u8])]) -> Malformed {
     *malformed
 }
 
+/// RFC 9114 section 4.2-2, 4.3-4, 10.3-1.
 #[test]
 fn x1_invalid_field_names() {
     let mut names: Vec<Vec<u8>> = vec![b"".to_vec(), b" ".to_vec(), b"a b".to_vec(), b"a:b".to_vec(), b"a:".to_vec()];
@@ -69,6 +70,7 @@ fn is_lower_token(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// RFC 9114 section 4.1.2-2, 10.3-2.
 #[test]
 fn x2_control_bytes_in_values() {
     for byte in (0..0x20u8).filter(|byte| *byte != b'\t').chain([0x7f]) {
@@ -95,6 +97,7 @@ fn x2_control_bytes_in_values() {
     }
 }
 
+/// RFC 9114 section 4.1.2-2.
 #[test]
 fn x3_content_length_on_every_way_to_end() {
     let head = with(&POST, &[("content-length", "5")]);
@@ -138,6 +141,7 @@ fn x3_content_length_on_every_way_to_end() {
     assert!(script.events().iter().any(|event| matches!(event, Event::Exchange(_, exchange::Event::Finished))));
 }
 
+/// RFC 9114 section 7.1-4.
 #[test]
 fn x4_declared_content_is_not_content() {
     let mut script = Script::started(Server);
@@ -150,6 +154,7 @@ fn x4_declared_content_is_not_content() {
     assert_eq!(Violation::FrameTruncated.code(), h3::error_code::H3_FRAME_ERROR);
 }
 
+/// RFC 9114 section 4.3.1-1, 4.3.1-7, 4.3.1-8, 4.3.1-9.
 #[test]
 fn x5_authority_and_host_agree() {
     for (host, expected) in [
@@ -182,6 +187,7 @@ fn x5_authority_and_host_agree() {
     ));
 }
 
+/// RFC 9114 section 4.1-7, 4.2-3, 4.2-4.
 #[test]
 fn x6_fields_of_http1_connections() {
     let names: [&[u8]; 5] = [b"connection", b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection"];

@@ -33,6 +33,7 @@ pub enum Authenticated {
 }
 
 /// The peer has the handshake keys and the same transcript.
+/// RFC 9000 section 7-1, 7-2, 7-3.
 #[derive(Debug)]
 pub struct FinishedVerified(());
 
@@ -46,6 +47,7 @@ impl ChainAccepted {
         // RFC 9001 section 4.4-1, and RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
         let leaf = chain.first().ok_or(Violation::EmptyCertificate)?;
         if let ServerVerification::Roots(roots) = &config.roots {
+            // RFC 9114 section 3.1-1, 3.1-2: the name is the host of the URI, and without this proof no handshake ends.
             x509::verify_server(&config.provider, roots, chain, name, config.wall_clock.unix_seconds())?;
         }
         let certificate = x509::Certificate::parse(leaf)?;

@@ -20,6 +20,7 @@ pub static RULES: Rules = Rules {
     }),
     foreign_extensions: &[],
     // RFC 9001 section 8.1-2: an application protocol is agreed on by ALPN, or the connection is closed.
+    // RFC 9001 section 8.1-7.
     without_application_protocol: Err(Violation::NoApplicationProtocol),
     // RFC 9001 s8.4: compatibility mode hides TLS 1.3 from middleboxes on TCP; here it only costs memory.
     session_id: Err(Violation::CompatibilityMode),
@@ -28,6 +29,7 @@ pub static RULES: Rules = Rules {
     // RFC 9001 s8.3: QUIC's own packets show where early data ends.
     end_of_early_data: Err(Violation::EndOfEarlyData),
     // RFC 9001 section 6: a bit in QUIC's packets announces new keys.
+    // RFC 9001 section 6-3.
     key_update: Err(Violation::KeyUpdate),
     // RFC 9001 section 4.4-4, 4.4-5: a client could not tell which stream such a request is about.
     late_certificate_request: Err(Violation::PostHandshakeCertificateRequest),

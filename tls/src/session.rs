@@ -92,6 +92,7 @@ impl Session {
     }
 
     /// The next bytes to send, and their level.
+    /// RFC 9001 section 4.9-2.
     pub fn poll_output(&mut self) -> Option<(Level, Vec<u8>)> {
         pop(&mut self.effects.output)
     }

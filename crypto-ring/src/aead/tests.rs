@@ -131,6 +131,7 @@ fn forgeries_without_a_payload_are_refused() {
     }
 }
 
+/// RFC 9001 section 6.6-2.
 #[test]
 fn limits_of_rfc_9001_section_6_6() {
     let limits = ALL.map(|aead| (aead.key_len(), aead.confidentiality_limit(), aead.integrity_limit()));

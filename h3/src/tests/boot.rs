@@ -6,6 +6,8 @@ use crate::{Config, Connection, Event};
 use alloc::vec::Vec;
 use base::Direction;
 
+/// RFC 9114 section 3.2-5, 6.2.1-1, 7.2.4-1.
+/// RFC 9204 section 3.2.3-4, 4.2-1.
 #[test]
 fn three_streams_and_settings() {
     for (connection, first) in [(Connection::client(Config::default()), 2), (Connection::server(Config::default()), 3)]

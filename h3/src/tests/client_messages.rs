@@ -24,6 +24,7 @@ fn asked_with(head: &RequestHead) -> Script {
     script
 }
 
+/// RFC 9114 section 4.1-1, 4.1-9, 4.1-10.
 #[test]
 fn a_request_goes_out_whole() {
     let mut script = Script::client();
@@ -71,6 +72,7 @@ fn informational_and_final_responses() {
     }
 }
 
+/// RFC 9114 section 4.1.2-4, 4.3.2-1.
 #[test]
 fn malformed_responses() {
     let status = (":status", "200");
@@ -121,6 +123,7 @@ fn content_where_none_may_be() {
     }
 }
 
+/// RFC 9114 section 7.2.5-2, 7.2.6-2, 4.1-3, 7.2.4-4.
 #[test]
 fn frames_out_of_place() {
     for (bytes, violation) in [
@@ -141,6 +144,7 @@ fn frames_out_of_place() {
     }
 }
 
+/// RFC 9114 section 4.1-7, 4.2-3, 9-4.
 #[test]
 fn requests_that_cannot_be_sent() {
     let mut script = Script::client();
@@ -163,6 +167,7 @@ fn requests_that_cannot_be_sent() {
     script.connection.send_request(&mut script.transport, &get(), true).unwrap();
 }
 
+/// RFC 9114 section 7.2.4.2-1, 7.2.4.2-7, 9-4.
 #[test]
 fn the_servers_settings_are_kept() {
     let mut script = Script::new(Connection::client(Config::default()));
@@ -178,6 +183,7 @@ fn the_servers_settings_are_kept() {
     assert!(script.connection.send_request(&mut script.transport, &websocket, false).is_ok());
 }
 
+/// RFC 9114 section 4.1-16.
 #[test]
 fn a_response_survives_that_the_server_reads_no_more() {
     let mut script = Script::client();
@@ -241,6 +247,7 @@ fn the_end_is_told_with_the_last_content_to_those_who_look() {
     ));
 }
 
+/// RFC 9114 section 4.1.2-4.
 #[test]
 fn a_failed_response_never_reads_as_complete() {
     let mut script = asked();
@@ -251,6 +258,7 @@ fn a_failed_response_never_reads_as_complete() {
     script.expect_failed(0, Violation::Malformed(Malformed::BodyTooShort));
 }
 
+/// RFC 9114 section 4.1.1-9.
 #[test]
 fn a_client_can_change_its_mind() {
     let mut script = asked();

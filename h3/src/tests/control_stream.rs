@@ -49,6 +49,7 @@ fn accepts(make: fn() -> Script, bytes: &[u8]) -> Vec<Event> {
 
 const SETTINGS: [u8; 2] = [4, 0];
 
+/// RFC 9114 section 6.2.1-2.
 #[test]
 fn settings_come_first() {
     for (bytes, _) in [
@@ -63,12 +64,14 @@ fn settings_come_first() {
     }
 }
 
+/// RFC 9114 section 7.2.4-1, 7.2.4-2.
 #[test]
 fn settings_come_once() {
     closes(server, &[SETTINGS, SETTINGS].concat(), Violation::SecondSettings);
     closes(client, &[SETTINGS, SETTINGS].concat(), Violation::SecondSettings);
 }
 
+/// RFC 9114 section 7.1-3, 7.2.4-5, 7.2.4.1-3, 10.8-1.
 #[test]
 fn bad_settings() {
     for reserved in [0, 2, 3, 4, 5] {
@@ -81,6 +84,7 @@ fn bad_settings() {
     closes(server, &[4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Violation::ControlFrameTooLarge);
 }
 
+/// RFC 9114 section 7.2.1-2, 7.2.2-1, 7.2.5-9, 7.2.7-3, 7.2.8-3.
 #[test]
 fn frames_that_may_not_be_there() {
     for (frame_type, violation) in [
@@ -101,6 +105,7 @@ fn frames_that_may_not_be_there() {
     }
 }
 
+/// RFC 9114 section 7.1-1, 7.1-2, 10.8-1.
 #[test]
 fn frames_hold_exactly_their_fields() {
     for frame_type in [0x03, 0x07, 0x0d] {
@@ -112,6 +117,7 @@ fn frames_hold_exactly_their_fields() {
     closes(server, &[&SETTINGS[..], &frame(0xf0700, &[])].concat(), Violation::FrameLength);
 }
 
+/// RFC 9114 section 7.2.3-8, 7.2.3-9, 7.2.7-4.
 #[test]
 fn push_ids() {
     accepts(server, &[&SETTINGS[..], &frame(0x0d, &[3]), &frame(0x0d, &[3]), &frame(0x0d, &[9])].concat());
@@ -120,6 +126,7 @@ fn push_ids() {
     closes(client, &[&SETTINGS[..], &frame(0x03, &[0])].concat(), Violation::PushNotAllowed);
 }
 
+/// RFC 9114 section 5.2-9, 7.2.6-1.
 #[test]
 fn goaway_identifiers() {
     let events = accepts(client, &[&SETTINGS[..], &frame(7, &[8]), &frame(7, &[4]), &frame(7, &[4])].concat());
@@ -143,6 +150,7 @@ fn priority_updates_are_checked_and_ignored() {
     closes(server, &update(&[0; 600]), Violation::ControlFrameTooLarge);
 }
 
+/// RFC 9114 section 7.2.8-2, 9-1.
 #[test]
 fn unknown_frames_are_skipped_however_long() {
     let mut bytes = [&SETTINGS[..], &frame(0x21, &[1; 5000]), &frame(0xf0_0000, &[]), &frame(0x0a, &[7])].concat();
@@ -159,6 +167,8 @@ fn unknown_frames_are_skipped_however_long() {
     assert_eq!(script.transport.credit[&2], 12 + 1_000_000);
 }
 
+/// RFC 9114 section 6.2.1-3, 6.2.1-5.
+/// RFC 9204 section 4.2-2, 4.2-4.
 #[test]
 fn critical_streams_come_once_and_never_end() {
     for stream_type in [0, 2, 3] {
@@ -185,6 +195,7 @@ fn critical_streams_come_once_and_never_end() {
     }
 }
 
+/// RFC 9114 section 6.2.1-5.
 #[test]
 fn nobody_may_stop_our_critical_streams() {
     for stream in [3, 7, 11] {
@@ -203,6 +214,7 @@ fn a_control_stream_that_ends_inside_a_frame() {
     }
 }
 
+/// RFC 9114 section 6.2-10.
 #[test]
 fn streams_that_end_before_their_type_are_tolerated() {
     let mut script = server();
@@ -215,6 +227,7 @@ fn streams_that_end_before_their_type_are_tolerated() {
     assert_eq!(script.events(), []);
 }
 
+/// RFC 9114 section 6.2-4, 6.2-6, 6.2.3-2, 9-1, 9-2.
 #[test]
 fn unknown_stream_types_are_not_wanted_and_no_error() {
     let mut script = server();
@@ -228,6 +241,7 @@ fn unknown_stream_types_are_not_wanted_and_no_error() {
     assert_eq!(script.events(), []);
 }
 
+/// RFC 9114 section 4.6-2, 6.2.2-1.
 #[test]
 fn push_streams() {
     let mut script = server();
@@ -238,6 +252,7 @@ fn push_streams() {
     script.expect_close(Violation::PushStreamNotAllowed);
 }
 
+/// RFC 9204 section 2.2.3-2, 3.2.2-2, 4.2-7, 4.3.1-2, 4.4.1-1, 4.4.3-1, 7.4-2.
 #[test]
 fn qpack_streams() {
     let mut script = server();
@@ -284,6 +299,7 @@ fn nothing_happens_after_the_close() {
     assert_eq!(script.events(), []);
 }
 
+/// RFC 9114 section 6.1-3.
 #[test]
 fn the_server_opens_no_bidirectional_streams() {
     let mut script = client();

@@ -40,6 +40,7 @@ fn refused(bytes: &[u8], violation: Violation) {
     }
 }
 
+/// RFC 9114 section 4.1-11.
 #[test]
 fn a_request_and_its_response() {
     let mut script = Script::server();
@@ -62,6 +63,7 @@ fn a_request_and_its_response() {
     assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::Ended));
 }
 
+/// RFC 9114 section 7.2.8-2, 9-1.
 #[test]
 fn one_byte_at_a_time_is_the_same_as_whole() {
     let request = [
@@ -111,6 +113,7 @@ fn one_byte_at_a_time_is_the_same_as_whole() {
     }
 }
 
+/// RFC 9114 section 7.1-4.
 #[test]
 fn a_request_cut_anywhere_ends_in_an_error() {
     let request = [with(&POST, &[("content-length", "3")]), frame(0, b"abc")].concat();
@@ -166,6 +169,7 @@ fn a_body_stays_with_the_peer_until_it_is_read() {
     assert_eq!(script.events(), [Event::Exchange(id(0), exchange::Event::Body)], "told again");
 }
 
+/// RFC 9114 section 4.1-3, 7.2.3-7, 7.2.4-4, 7.2.5-11, 7.2.6-2, 7.2.7-1, 7.2.8-3.
 #[test]
 fn frames_out_of_place() {
     closes(&frame(0, b"x"), Violation::FrameOutOfOrder);
@@ -185,6 +189,8 @@ fn frames_out_of_place() {
     }
 }
 
+/// RFC 9114 section 4.1.2-2, 4.2-2, 4.2-3, 4.2-4, 4.3-2, 4.3-4, 4.3-6, 4.3.1-1, 4.3.1-5, 4.3.1-6, 4.3.1-7, 4.3.1-8.
+/// RFC 9114 section 4.3.1-9, 4.4-4, 10.3-1, 10.3-2.
 #[test]
 fn malformed_requests() {
     let get_without =
@@ -253,6 +259,7 @@ fn content_length_on_every_way_to_end() {
     assert_eq!(script.read_all(0), (b"12345".to_vec(), Body::End));
 }
 
+/// RFC 9114 section 4.1-2, 4.3-3.
 #[test]
 fn trailers_are_held_to_the_rules() {
     for (line, malformed) in [
@@ -280,6 +287,7 @@ fn a_response_that_waits_for_the_transport_goes_when_nobody_wants_it() {
     assert!(!script.events().iter().any(|event| matches!(event, Event::Exchange(_, exchange::Event::Stopped(_)))));
 }
 
+/// RFC 9114 section 4.1.1-5.
 #[test]
 fn work_that_was_begun_is_never_called_rejected() {
     let mut script = Script::server();
@@ -288,6 +296,7 @@ fn work_that_was_begun_is_never_called_rejected() {
     script.expect(&[Reset(0, 0x10c)]);
 }
 
+/// RFC 9114 section 7.1-4.
 #[test]
 fn incomplete_requests() {
     let mut script = Script::server();
@@ -301,6 +310,7 @@ fn incomplete_requests() {
     script.expect_close(Violation::FrameTruncated);
 }
 
+/// RFC 9204 section 2.2.3-1, 3.1-1, 4.5.1.1-1.
 #[test]
 fn undecodable_sections_close_the_connection() {
     for (section, error) in [
@@ -315,6 +325,7 @@ fn undecodable_sections_close_the_connection() {
     }
 }
 
+/// RFC 9114 section 4.4-6.
 #[test]
 fn connect_is_a_tunnel() {
     let mut script = Script::server();
@@ -486,6 +497,7 @@ fn back_pressure_leaves_what_does_not_fit() {
     assert_eq!(client.read_all(0), (alloc::vec![7; 300_000], Body::End));
 }
 
+/// RFC 9114 section 4.1.1-5.
 #[test]
 fn cancelled_requests() {
     // Before the application heard of it: rejected.

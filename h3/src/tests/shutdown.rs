@@ -5,6 +5,7 @@ use crate::{Event, SendError};
 use http::exchange::{self, Reason};
 use http::{RequestHead, ResponseHead, Status};
 
+/// RFC 9114 section 5.2-8.
 #[test]
 fn a_server_drains_in_two_steps() {
     let mut script = Script::server();
@@ -38,6 +39,7 @@ fn a_server_drains_in_two_steps() {
     assert_eq!(script.events().last(), Some(&Event::Closed { code: code(0x100), violation: None }));
 }
 
+/// RFC 9114 section 5.2-4.
 #[test]
 fn a_client_learns_what_was_not_processed() {
     let mut script = Script::client();
@@ -58,6 +60,7 @@ fn a_client_learns_what_was_not_processed() {
     assert!(script.connection.is_drained());
 }
 
+/// RFC 9114 section 5.2-4.
 #[test]
 fn a_client_says_goodbye_once() {
     let mut script = Script::client();

@@ -13,6 +13,7 @@ use crate::status::Status;
 pub fn check_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
     let is_plain_connect = head.method == Method::Connect && head.protocol.is_none();
     if is_plain_connect {
+        // RFC 9114 section 4.4-3, 4.4-4.
         let has_port = head.authority.as_ref().ok_or(Malformed::MissingAuthority)?.port().is_some();
         if head.scheme.is_some() || head.path.is_some() || !has_port {
             return Err(Malformed::Connect);
@@ -22,6 +23,7 @@ pub fn check_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed
         if head.path.is_none() {
             return Err(Malformed::MissingPseudoField);
         }
+        // RFC 9114 section 4.3.1-7.
         if scheme.needs_authority() && head.authority.is_none() {
             return Err(Malformed::MissingAuthority);
         }
@@ -60,6 +62,7 @@ pub fn check_trailers(fields: &Fields) -> Result<(), Malformed> {
     if is_late { Err(Malformed::ConnectionSpecificField) } else { Ok(()) }
 }
 
+/// RFC 9114 section 4.1-7, 4.2-3, 4.2-4.
 fn check_fields(fields: &Fields, section: Section) -> Result<(), Malformed> {
     fields.iter().try_for_each(|(name, value)| check_connection_specific(section, name.as_bytes(), value))
 }

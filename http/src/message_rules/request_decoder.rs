@@ -60,6 +60,7 @@ impl RequestDecoder {
         self.join_cookies()?;
         rules::content_length(&self.fields)?;
         let authority = self.agreed_authority()?;
+        // RFC 9114 section 4.3.1-6: what is not there is missed here, what is there twice in `once`.
         let method = self.method.ok_or(Malformed::MissingPseudoField)?;
         if self.protocol.is_some() && (method != Method::Connect || !self.extended_connect) {
             return Err(Malformed::Protocol);
@@ -70,6 +71,7 @@ impl RequestDecoder {
         } else {
             let scheme = self.scheme.ok_or(Malformed::MissingPseudoField)?;
             let path = self.path.ok_or(Malformed::MissingPseudoField)?;
+            // RFC 9114 section 4.3.1-7: Host would do as well; it was made the authority.
             if authority.is_none() && scheme.needs_authority() {
                 return Err(Malformed::MissingAuthority);
             }
@@ -80,7 +82,8 @@ impl RequestDecoder {
     }
 
     fn push_pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
-        // RFC 9114 s4.3: all of them before the first ordinary field. Host and Cookie lines are kept apart from the others.
+        // RFC 9114 section 4.3-6: all of them before the first ordinary field. Host and Cookie lines are kept apart
+        // from the others.
         if !self.fields.is_empty() || self.host.is_some() || self.has_cookie {
             return Err(Malformed::LatePseudoField);
         }
@@ -90,6 +93,7 @@ impl RequestDecoder {
             b":authority" => once(&mut self.authority, || authority(value, self.known.as_ref())),
             b":path" => once(&mut self.path, || Ok(value.into())),
             b":protocol" => once(&mut self.protocol, || Protocol::from_bytes(value).map_err(|_| Malformed::Protocol)),
+            // RFC 9114 section 4.3-2, 4.3-4: also those of responses.
             _ => Err(Malformed::UnknownPseudoField),
         }
     }
@@ -102,7 +106,7 @@ impl RequestDecoder {
         Ok(())
     }
 
-    /// RFC 9114 s4.2.1: lines that were split for better compression become one again.
+    /// RFC 9114 section 4.2.1-2: lines that were split for better compression become one again.
     fn push_cookie(&mut self, value: &[u8]) -> Result<(), Malformed> {
         // Each line is judged before they are joined: what is inside the joined text could not be told from its ends.
         if !is_field_value(value) {
@@ -124,7 +128,8 @@ impl RequestDecoder {
         Ok(())
     }
 
-    /// RFC 9114 s4.3.1: where both are given they must be the same, or two servers would see two different sites.
+    /// RFC 9114 section 4.3.1-9: where both are given they must be the same, or two servers would see two different
+    /// sites.
     fn agreed_authority(&mut self) -> Result<Option<Authority>, Malformed> {
         match (self.authority.take(), self.host.take()) {
             (Some(authority), Some(host)) if authority != host => Err(Malformed::HostDiffersFromAuthority),
@@ -134,6 +139,7 @@ impl RequestDecoder {
     }
 }
 
+/// RFC 9114 section 4.3.1-8.
 fn authority(value: &[u8], known: Option<&Authority>) -> Result<Authority, Malformed> {
     if let Some(known) = known.filter(|known| known.as_str().as_bytes() == value) {
         return Ok(known.clone());
@@ -149,7 +155,7 @@ fn once<T>(place: &mut Option<T>, parse: impl FnOnce() -> Result<T, Malformed>) 
     Ok(())
 }
 
-/// RFC 9114 s4.4: a plain CONNECT names host and port and nothing else.
+/// RFC 9114 section 4.4-1, 4.4-2, 4.4-3, 4.4-4: a plain CONNECT names host and port and nothing else.
 fn check_connect(
     scheme: &Option<Scheme>,
     path: &Option<Box<[u8]>>,

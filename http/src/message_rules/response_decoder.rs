@@ -24,9 +24,11 @@ impl ResponseDecoder {
         if !rules::is_pseudo(name) {
             return rules::push(&mut self.fields, Section::Response, name, value);
         }
+        // RFC 9114 section 4.3-6.
         if !self.fields.is_empty() {
             return Err(Malformed::LatePseudoField);
         }
+        // RFC 9114 section 4.3-2, 4.3-4: also those of requests.
         if name != b":status" {
             return Err(Malformed::UnknownPseudoField);
         }
@@ -39,6 +41,7 @@ impl ResponseDecoder {
 
     /// All lines were there.
     pub fn finish(self) -> Result<ResponseHead, Malformed> {
+        // RFC 9114 section 4.3.2-1.
         let status = self.status.ok_or(Malformed::Status)?;
         if status.code() == 101 {
             return Err(Malformed::SwitchingProtocols);

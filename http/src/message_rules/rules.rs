@@ -19,6 +19,7 @@ pub(super) fn is_pseudo(name: &[u8]) -> bool {
 
 /// Checks an ordinary line and appends it.
 pub(super) fn push(fields: &mut Fields, section: Section, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+    // RFC 9114 section 4.2-2.
     if has_uppercase(name) {
         return Err(Malformed::UppercaseName);
     }
@@ -30,8 +31,9 @@ pub(super) fn push(fields: &mut Fields, section: Section, name: &[u8], value: &[
     })
 }
 
-/// RFC 9114 s4.2: fields about one HTTP/1.1 connection have no place where frames delimit messages; a peer that forwards
-/// them to HTTP/1.1 would be telling its next hop where the message ends. `name` is in lower case.
+/// RFC 9114 section 4.1-7, 4.2-3, 4.2-4: fields about one HTTP/1.1 connection have no place where frames delimit
+/// messages; a peer that forwards them to HTTP/1.1 would be telling its next hop where the message ends. `name` is in
+/// lower case.
 pub(super) fn check_connection_specific(section: Section, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
     match name.len() {
         2 if name == b"te" => {

@@ -40,6 +40,7 @@ fn trailers(lines: &[Line]) -> Result<Fields, Malformed> {
     Ok(decoder.finish())
 }
 
+/// RFC 9114 section 4.3-1, 4.3-5.
 #[test]
 fn a_request_goes_out_as_it_came_in() {
     let head = get_with(&[("accept", "*/*"), ("x-own", "1"), ("te", "Trailers")]).unwrap();
@@ -51,6 +52,7 @@ fn a_request_goes_out_as_it_came_in() {
     check_request(&head).unwrap();
 }
 
+/// RFC 9114 section 4.3-6, 4.3.1-6, 4.3.1-7.
 #[test]
 fn each_pseudo_field_is_required_once_and_before_the_others() {
     for index in 0..GET.len() {
@@ -69,6 +71,7 @@ fn each_pseudo_field_is_required_once_and_before_the_others() {
     assert_eq!(request(&[]), Err(Malformed::MissingPseudoField));
 }
 
+/// RFC 9114 section 4.3-2, 4.3-3, 4.3-4.
 #[test]
 fn undefined_pseudo_fields_are_refused() {
     for name in [":foo", ":autority", ":", ":status", ":Method"] {
@@ -83,6 +86,7 @@ fn undefined_pseudo_fields_are_refused() {
     assert_eq!(trailers(&[(":status", "200")]), Err(Malformed::PseudoFieldInTrailers));
 }
 
+/// RFC 9114 section 4.2-2, 10.3-1.
 #[test]
 fn names_that_are_no_lower_case_tokens() {
     for (name, expected) in [
@@ -100,6 +104,7 @@ fn names_that_are_no_lower_case_tokens() {
     }
 }
 
+/// RFC 9114 section 10.3-2.
 #[test]
 fn control_characters_in_any_value() {
     for value in ["a\r\nb", "a\nb", "a\rb", "a\0b", "\x7f", " a", "a "] {
@@ -117,6 +122,7 @@ fn control_characters_in_any_value() {
     }
 }
 
+/// RFC 9114 section 4.1-7, 4.2-3, 4.2-4.
 #[test]
 fn connection_specific_fields() {
     for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
@@ -131,6 +137,7 @@ fn connection_specific_fields() {
     assert_eq!(response(&[(":status", "200"), ("te", "trailers")]), Err(Malformed::Te));
 }
 
+/// RFC 9114 section 4.3.1-1, 4.3.1-7, 4.3.1-8, 4.3.1-9.
 #[test]
 fn host_and_authority_agree() {
     let head = request(&[GET[0], GET[1], GET[3], ("host", "b.example:1")]).unwrap();
@@ -146,6 +153,7 @@ fn host_and_authority_agree() {
     }
 }
 
+/// RFC 9114 section 4.3.1-5.
 #[test]
 fn paths() {
     for value in ["", "x", "*", "/a b", "/a#b"] {
@@ -154,6 +162,7 @@ fn paths() {
     assert!(request(&[(":method", "OPTIONS"), GET[1], GET[2], (":path", "*")]).is_ok());
 }
 
+/// RFC 9114 section 4.2.1-2.
 #[test]
 fn cookies_become_one() {
     let head = get_with(&[("cookie", "a=1"), ("accept", "x"), ("cookie", "b=2"), ("cookie", "c=3")]).unwrap();
@@ -167,6 +176,7 @@ fn cookies_become_one() {
     }
 }
 
+/// RFC 9114 section 4.4-1, 4.4-2, 4.4-3, 4.4-4.
 #[test]
 fn connect() {
     let connect = (":method", "CONNECT");
@@ -195,6 +205,7 @@ fn extended_connect_only_where_offered() {
     }
 }
 
+/// RFC 9114 section 4.3-6, 4.3.2-1.
 #[test]
 fn status_is_three_digits_and_not_101() {
     assert_eq!(response(&[(":status", "200")]).map(|head| head.status), Ok(Status::OK));
@@ -255,6 +266,7 @@ fn responses_that_never_have_content() {
     assert_eq!(refused.on_end(), Err(Malformed::BodyTooShort));
 }
 
+/// RFC 9114 section 4.1-7, 4.2-3, 4.2-4, 4.3.1-7, 4.4-3.
 #[test]
 fn outgoing_messages_obey_the_same_rules() {
     let head = RequestHead::get("https://a.example/").unwrap();

@@ -18,6 +18,7 @@ impl TrailersDecoder {
 
     /// The next line.
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        // RFC 9114 section 4.1-2, 4.3-3: a second head where trailers may be is malformed by this.
         if rules::is_pseudo(name) {
             return Err(Malformed::PseudoFieldInTrailers);
         }

@@ -41,6 +41,7 @@ fn vector_b_1() {
 }
 
 /// RFC 9204 B.2 and later refer to the dynamic table.
+/// RFC 9204 section 2.1.2-2.
 #[test]
 fn vectors_that_need_the_dynamic_table_are_refused() {
     for section in ["03811011", "050080c181", "0505810080"] {
@@ -70,6 +71,7 @@ fn sections_of_other_styles() {
     }
 }
 
+/// RFC 9204 section 2.1-2, 2.2-1.
 #[test]
 fn what_we_encode_we_decode() {
     let lines = owned(&[
@@ -116,6 +118,7 @@ fn all_inputs_of_up_to_three_bytes() {
     }
 }
 
+/// RFC 9204 section 2.2.1-2, 2.2.3-1, 3.1-1, 4.5.1.1-1, 4.5.1.2-1, 4.5.1.2-2, 7.4-2.
 #[test]
 fn breaches() {
     for (section, expected) in [

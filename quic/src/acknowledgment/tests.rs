@@ -37,6 +37,7 @@ fn fill(received: &mut ReceivedPackets, now: Instant, room: usize, left: usize) 
     written.then(|| payload[..len].to_vec())
 }
 
+/// RFC 9000 section 13.2.1-1, 13.2.1-3, 13.2.5-1.
 #[test]
 fn every_second_packet_is_acknowledged_at_once_and_a_single_one_in_time() {
     let mut received = application();
@@ -57,6 +58,7 @@ fn every_second_packet_is_acknowledged_at_once_and_a_single_one_in_time() {
     assert!(received.is_due(at(65)) && received.deadline().is_none());
 }
 
+/// RFC 9000 section 13.2.1-2.
 #[test]
 fn handshake_packets_are_acknowledged_at_once() {
     for space in [PacketNumberSpace::Initial, PacketNumberSpace::Handshake] {
@@ -87,6 +89,7 @@ fn gaps_disorder_and_marks_are_told_at_once() {
     assert!(received.is_due(at(0)));
 }
 
+/// RFC 9000 section 13.2.1-4.
 #[test]
 fn what_asks_for_nothing_causes_nothing() {
     let mut received = application();
@@ -96,6 +99,7 @@ fn what_asks_for_nothing_causes_nothing() {
     }
 }
 
+/// RFC 9000 section 13.4.1-1.
 #[test]
 fn marks_are_counted_once() {
     let mut received = application();
@@ -106,6 +110,7 @@ fn marks_are_counted_once() {
     assert_eq!(fill(&mut received, at(0), 100, 0).unwrap(), [3, 4, 0, 0, 4, 2, 1, 1]);
 }
 
+/// RFC 9000 section 12.3-4, 13.2.3-5.
 #[test]
 fn duplicates_are_known() {
     let mut received = application();
@@ -130,6 +135,7 @@ fn duplicates_are_known() {
     assert!(received.is_duplicate(number(6)));
 }
 
+/// RFC 9000 section 12.3-4, 13.2.3-4.
 #[test]
 fn ranges_are_bounded_and_what_is_forgotten_is_refused() {
     let mut received = application();

@@ -37,7 +37,7 @@ pub enum Permission {
 pub const fn permission(interest: Interest, constraint: Constraint) -> Permission {
     match (constraint, interest) {
         (Constraint::Amplification, _) => Permission::Nothing,
-        // RFC 9002 s7.5: a probe is sent whatever the window says.
+        // RFC 9002 section 7.5-1: a probe is sent whatever the window says.
         (_, Interest { probe: true, .. }) | (Constraint::None, Interest { data: true, .. }) => Permission::All,
         // RFC 9002 s7: packets that hold only ACK frames are not congestion controlled.
         (_, Interest { acknowledgment: true, .. }) => Permission::AcknowledgmentOnly,
@@ -49,6 +49,7 @@ pub const fn permission(interest: Interest, constraint: Constraint) -> Permissio
 mod tests {
     use super::*;
 
+    /// RFC 9002 section 7-3, 7.5-1.
     #[test]
     fn the_whole_table() {
         use Permission::{AcknowledgmentOnly, All, Nothing};

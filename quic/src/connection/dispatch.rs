@@ -57,8 +57,10 @@ impl Connection {
                 Ok(())
             }
             // Tokens for a later connection: kept once there is address validation to use them for.
+            // RFC 9000 section 19.7-4.
             Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
             Frame::NewToken { .. } => Ok(()),
+            // RFC 9000 section 19.20-2.
             Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
             Frame::HandshakeDone => {
                 self.on_confirmed(turn.now);
@@ -119,7 +121,7 @@ impl Connection {
             Ok(()) => self.advance_handshake(turn.now),
             Err(HandshakeError::Violation(violation)) => Err(violation),
             Err(HandshakeError::Tls(error)) => {
-                // RFC 9001 s4.8: an alert becomes a code of its own range.
+                // RFC 9001 section 4.8-1: an alert becomes a code of its own range.
                 let code = TransportErrorCode(tls::quic::error_code(&error));
                 let frame = CloseFrame::Transport { code, frame_type: 0x06, reason: "the TLS handshake failed" };
                 // Keys that came before the failure let the peer read why.

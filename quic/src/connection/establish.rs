@@ -27,7 +27,7 @@ impl Connection {
             };
             let version = self.wire.version;
             let (seal, open) = (SealKeys::new(suite, version, &local), OpenKeys::new(suite, version, &remote));
-            // RFC 9001 s4.1.3: TLS is past the level before, so nothing of it may be left over.
+            // RFC 9001 section 4.1.3-3: TLS is past the level before, so nothing of it may be left over.
             if self.handshake.has_unread() {
                 return Err(Violation::CryptoAtOldLevel);
             }
@@ -43,6 +43,7 @@ impl Connection {
     }
 
     fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
+        // RFC 9000 section 7.3-2, 7.3-4.
         self.wire.authenticate(parameters)?;
         self.peer.learn(self.wire.side.peer(), parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
@@ -53,8 +54,8 @@ impl Connection {
             self.peer_ids.on_handshake_token(token);
         }
         if let Some(address) = &parameters.preferred_address {
-            // RFC 9000 s18.2: a server without connection IDs must not bring one. The address is not used, but its ID is
-            // the one of sequence number 1 all the same (section 5.1.1).
+            // RFC 9000 section 18.2-7: a server without connection IDs must not bring one. The address is not used, but
+            // its ID is the one of sequence number 1 all the same (section 5.1.1).
             if self.peer_ids.active().is_empty() {
                 return Err(Violation::TransportParameters);
             }
@@ -71,6 +72,8 @@ impl Connection {
         self.events.push(Event::Established);
         self.trace(now, Trace::HandshakeComplete);
         if self.wire.side == Side::Server {
+            // RFC 9000 section 19.20-1: only here.
+            // RFC 9001 section 4.1.2-1: at once.
             self.handshake.send_done();
             self.on_confirmed(now);
         }
@@ -78,6 +81,7 @@ impl Connection {
 
     /// RFC 9001 section 4.1.2: both ends know that the handshake is done. A server knows when it is complete, a client when
     /// it hears HANDSHAKE_DONE.
+    /// RFC 9001 section 4.9.2-1.
     pub(super) fn on_confirmed(&mut self, now: Instant) {
         if self.lifecycle != Lifecycle::Established || self.levels.is_discarded(PacketKind::Handshake) {
             return;

@@ -26,7 +26,7 @@ impl Connection {
         self.peer_ids.active_reset_token()
     }
 
-    /// A datagram ended with `token` and could not be anything else (RFC 9000 section 10.3.1).
+    /// A datagram ended with `token` and could not be anything else (RFC 9000 section 10.3.1-5).
     pub fn on_stateless_reset(&mut self, now: Instant, token: &ResetToken) {
         if self.peer_ids.is_reset(token) {
             self.drain(now, CloseReason::StatelessReset);

@@ -82,6 +82,7 @@ impl PacketWriter<'_> {
         };
         let acknowledged = space.largest_acknowledged;
         if kind == PacketKind::OneRtt
+            // RFC 9001 section 6.1-1: none before the handshake is confirmed.
             && let Some(packets) = update_after
         {
             self.levels.one_rtt().update_after(packets, acknowledged, space.next());
@@ -93,6 +94,7 @@ impl PacketWriter<'_> {
         let layout = match kind {
             PacketKind::OneRtt => {
                 let phase = self.levels.seal(kind).ok_or(Unwritable::NoKeys)?.key_phase();
+                // RFC 9000 section 17.4-2: the spin bit is always 0.
                 header::encode_short(&mut writer, destination, phase, false, number, len)
             }
             PacketKind::Initial => {
@@ -123,6 +125,7 @@ impl PacketWriter<'_> {
         };
         let packet = place.get_mut(..sent.size).ok_or(Unwritable::NoRoom)?;
         begun.layout.finish(packet);
+        // RFC 9001 section 6.6-4: a key that is used up seals nothing more, and the connection ends.
         seal.seal(packet, &begun.layout, sent.number).map_err(|_| Unwritable::KeyExhausted)?;
         space.advance();
         if kind == PacketKind::OneRtt && matches!(turn.scratch.sent.first(), Some(SentFrame::Ack { .. })) {

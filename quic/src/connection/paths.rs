@@ -69,9 +69,10 @@ impl Connection {
             return Err(MigrateError::Server);
         }
         if !self.is_confirmed() {
-            // RFC 9000 s9: not before the handshake is confirmed.
+            // RFC 9000 section 9-1: not before the handshake is confirmed.
             return Err(MigrateError::NotConfirmed);
         }
+        // RFC 9000 section 9-2, 18.2-3.
         if self.peer.disables_migration() {
             return Err(MigrateError::Disabled);
         }
@@ -79,7 +80,8 @@ impl Connection {
         if self.paths.in_use.is_at(&four_tuple) || self.paths.others.position(&four_tuple).is_some() {
             return Err(MigrateError::InUse);
         }
-        // RFC 9000 s9.5: an ID that was never used elsewhere. Who uses empty ones would be recognized on both paths.
+        // RFC 9000 section 9.5-2: an ID that was never used elsewhere. Who uses empty ones would be recognized on both
+        // paths.
         let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
         self.paths.others.iter_mut().for_each(|other| other.is_goal = false);
         let local_id = self.paths.in_use.local_id;
@@ -108,7 +110,7 @@ impl Connection {
         Ok(Elsewhere { four_tuple, len })
     }
 
-    /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2).
+    /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2-1, 8.2.2-3, 19.17-1).
     pub(super) fn on_path_challenge(&mut self, now: Instant, arrival: Arrival<'_>, data: [u8; 8]) {
         let path = match arrival.elsewhere {
             None => Some(&mut self.paths.in_use),
@@ -120,6 +122,7 @@ impl Connection {
     }
 
     /// PATH_RESPONSE: it proves the path on which the challenge was sent, wherever the answer comes from (section 8.2.3).
+    /// RFC 9000 section 8.2.2-4.
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
         if let Some(proof) = self.paths.in_use.validation.on_response(data) {
             self.paths.in_use.on_proof(proof);
@@ -145,7 +148,7 @@ impl Connection {
     }
 
     /// The newest packet of the peer, and more than a probe, came from elsewhere and was sent to `local_id`: the peer has
-    /// moved (RFC 9000 section 9.3).
+    /// moved (RFC 9000 section 9-3, 9-4, 9.3-1, 9.3-2).
     pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
         let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
@@ -155,8 +158,8 @@ impl Connection {
         }
         let Some(other) = self.paths.others.remove(index) else { return };
         self.go_to(now, other);
-        // RFC 9000 s9.3.3: somebody may have copied the packet. A challenge to the path before makes a peer that is still
-        // there speak up.
+        // RFC 9000 section 9.3.3-1: somebody may have copied the packet. A challenge to the path before makes a peer
+        // that is still there speak up.
         let (interval, timeout) = self.validation_times();
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
@@ -193,7 +196,7 @@ impl Connection {
         }
     }
 
-    /// RFC 9000 s9.3.2: the address was not the peer's, or the path carries too little.
+    /// RFC 9000 section 9.3.2-1, 14.2-4: the address was not the peer's, or the path carries too little.
     fn return_to_fallback(&mut self, now: Instant) {
         let fallback = self.paths.others.fallback().and_then(|index| self.paths.others.remove(index));
         let fallback = fallback.expect("a path that works is kept until another one is proven");
@@ -231,8 +234,9 @@ impl Connection {
         Some(other)
     }
 
-    /// RFC 9000 s9.5: what is sent to another address goes to another ID, unless the peer itself still sends to the same: then
-    /// it does not know that its address has changed, or does not mind being recognized. Empty IDs are all the same.
+    /// RFC 9000 section 9.5-3: what is sent to another address goes to another ID, unless the peer itself still sends
+    /// to the same: then it does not know that its address has changed, or does not mind being recognized. Empty IDs
+    /// are all the same.
     fn choose_peer_id(&mut self, local_id: ConnectionId) -> Option<ConnectionId> {
         let active = self.peer_ids.active();
         let is_unaware = local_id == self.paths.in_use.local_id;
@@ -259,6 +263,7 @@ impl Connection {
         let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
         // RFC 9000 s8.2.1: what is known of the path in use says nothing of another, which is asked no more often than a
         // server that has not answered yet.
+        // RFC 9000 section 9.4-4.
         let interval = pto.max(self.recovery.initial_pto());
         (interval, interval.saturating_mul(3))
     }
@@ -274,7 +279,7 @@ impl Connection {
         }
         path.mtu.on_path_taken_up();
         let mtu = path.mtu.current();
-        // RFC 9000 s9.4: a client that moves deliberately begins anew in any case (section 9.2).
+        // RFC 9000 section 9.4-1, 9.4-2: a client that moves deliberately begins anew in any case (section 9.2).
         let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use) {
             self.recovery.on_rebound(mtu);
             self.paths.others.forgotten.extend(congestion);

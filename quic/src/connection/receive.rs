@@ -47,7 +47,8 @@ impl Connection {
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += payload.len() as u64;
         let elsewhere = if self.paths.in_use.is_at(&four_tuple) {
-            // RFC 9000 s8.1: what may be sent is counted by datagrams, once each, however many packets they hold.
+            // RFC 9000 section 8.1-3: what may be sent is counted by datagrams, once each, however many packets they
+            // hold.
             self.paths.in_use.amplification.on_datagram_received(payload.len());
             self.recovery.set_amplification_limited(false);
             None
@@ -60,6 +61,7 @@ impl Connection {
         self.rest.on_activity(turn.now);
         let is_small = payload.len() < MIN_DATAGRAM_SIZE;
         let mut rest = payload;
+        // RFC 9000 section 12.2-1: one after the other, each by itself.
         for _ in 0..MAX_COALESCED {
             if rest.is_empty() {
                 break;
@@ -104,6 +106,7 @@ impl Connection {
                 let retry = Retry { version, destination, source, token, integrity_tag };
                 return self.on_retry(turn, retry, bytes).map(|()| len);
             }
+            // RFC 9000 section 5.2.1-2: none of this version, or none of this side.
             Header::OneRtt(_) | Header::OtherVersion { .. } => {
                 return Err(Discard::UnexpectedPacketType);
             }
@@ -114,7 +117,8 @@ impl Connection {
         Ok(end)
     }
 
-    /// One packet whose header is read. RFC 9000 s12.2: if it is of no use, the packets after it are still looked at.
+    /// One packet whose header is read. RFC 9000 section 12.2-6, 12.2-7: if it is of no use, the packets after it are
+    /// still looked at.
     fn receive_expected(
         &mut self,
         turn: &mut Turn<'_>,
@@ -168,6 +172,7 @@ impl Connection {
         if kind == PacketKind::OneRtt {
             self.levels.one_rtt().expire(turn.now);
         }
+        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
         let (Some(keys), Some(space)) = (self.levels.open(kind), self.spaces.get(id)) else {
             return Err(Discard::NoKey);
         };
@@ -177,7 +182,7 @@ impl Connection {
             Ok(opened) => opened,
             Err(discard) => {
                 if let Some(token) = token {
-                    // RFC 9000 s10.3.1: what cannot be decrypted may be a reset.
+                    // RFC 9000 section 10.3.1-2: what cannot be decrypted may be a reset.
                     self.on_stateless_reset(turn.now, &token);
                 }
                 if discard == Discard::IntegrityLimit {
@@ -186,6 +191,7 @@ impl Connection {
                 return Err(discard);
             }
         };
+        // RFC 9000 section 12.3-4, 12.3-5: known only now, when the number is authenticated.
         if space.received.is_duplicate(opened.packet_number) {
             return Err(Discard::Duplicate);
         }
@@ -223,6 +229,7 @@ impl Connection {
             Ok(payload) => {
                 let mut is_newest = false;
                 if let Some(space) = self.spaces.get_mut(id) {
+                    // RFC 9000 section 13.1-1: only now that all frames were read.
                     let delay = self.config.max_ack_delay;
                     is_newest = space.received.largest() < Some(opened.packet_number);
                     space.received.on_received(turn.now, opened.packet_number, payload.ack_eliciting, ecn, delay);
@@ -233,6 +240,7 @@ impl Connection {
                 self.idle.on_received(turn.now);
                 self.after_packet(turn, kind);
             }
+            // RFC 9000 section 5.2-2: whatever was done of the packet, the connection ends.
             Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
         }
         Ok(())
@@ -245,9 +253,10 @@ impl Connection {
         }
         if protected.kind == PacketKind::Initial {
             match self.wire.side {
-                // RFC 9000 s14.1: not only the first one, or later ones would buy bytes of ours for less.
+                // RFC 9000 section 14.1-4, 14-4: not only the first one, or later ones would buy bytes of ours for
+                // less.
                 Side::Server if is_small => return Err(Discard::InitialTooSmall),
-                // RFC 9000 s17.2.2: a server has no token to send.
+                // RFC 9000 section 17.2.2-1: a server has no token to send.
                 Side::Client if protected.has_token => return Err(Discard::InvalidToken),
                 Side::Server | Side::Client => {}
             }
@@ -256,11 +265,12 @@ impl Connection {
         if protected.elsewhere.is_some() && protected.kind != PacketKind::OneRtt {
             return Err(Discard::OtherAddress);
         }
-        // RFC 9001 s5.7: a server does not use 1-RTT data before the handshake is complete, whatever keys it has.
+        // RFC 9001 section 5.7-1, 5.7-2, 5.7-5: a server does not use 1-RTT data before the handshake is complete,
+        // whatever keys it has.
         if protected.kind == PacketKind::OneRtt && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
             return Err(Discard::NoKey);
         }
-        // RFC 9000 s7.2: after the first Initial the peer's source connection ID stays what it is.
+        // RFC 9000 section 7.2-3, 7.2-6: after the first Initial the peer's source connection ID stays what it is.
         if protected.source.is_some_and(|source| !self.wire.accepts_source(source)) {
             return Err(Discard::WrongConnectionId);
         }
@@ -268,13 +278,15 @@ impl Connection {
     }
 
     /// A long header was authenticated: a client now knows what the server calls itself.
+    /// RFC 9000 section 7.2-2, 7.2-4.
     fn on_source(&mut self, source: ConnectionId) {
         if self.wire.on_source(source) {
             self.peer_ids.replace_handshake_id(source);
         }
     }
 
-    /// RFC 9000 s9.3: the newest packet that is more than a probe says where the peer is, and to which ID it sends.
+    /// RFC 9000 section 9.3-1: the newest packet that is more than a probe says where the peer is, and to which ID it
+    /// sends.
     fn follow_peer(&mut self, turn: &mut Turn<'_>, arrival: Arrival<'_>) {
         if !self.lifecycle.is_open() {
             return;
@@ -300,6 +312,7 @@ impl Connection {
     ) -> Result<Payload, (Violation, u64)> {
         let mut reader = Reader::new(payload);
         if reader.is_empty() {
+            // RFC 9000 section 12.4-2.
             return Err((Violation::EmptyPacket, 0));
         }
         let space = kind.space();
@@ -324,6 +337,7 @@ impl Connection {
             }
             let frame = Frame::decode(&mut reader).map_err(blame)?;
             if !frame.is_allowed_in(kind) {
+                // RFC 9000 section 12.4-3, 17.2.4-2.
                 return Err(blame(Violation::FrameInWrongPacket));
             }
             ack_eliciting |= frame.is_ack_eliciting();
@@ -341,7 +355,7 @@ impl Connection {
         if self.wire.side == Side::Server && kind == PacketKind::Handshake {
             // RFC 9000 s8.1: only who received our Handshake keys' making can send this, so the address is the peer's.
             self.paths.in_use.amplification.validate();
-            // RFC 9001 s4.9.1: and the client has no further use for Initial packets.
+            // RFC 9001 section 4.9.1-1, 4.9.1-2: and the client has no further use for Initial packets.
             self.discard_keys(turn.now, PacketKind::Initial);
         }
     }
@@ -360,8 +374,8 @@ impl Connection {
         }
     }
 
-    /// RFC 9000 s6.2: the server does not speak our version. Only believed before anything else arrived from it, and only if it
-    /// answers what we sent.
+    /// RFC 9000 section 6.2-1, 6.2-2, 6.2-3: the server does not speak our version. Only believed before anything else
+    /// arrived from it, and only if it answers what we sent.
     fn on_version_negotiation(
         &mut self,
         turn: &Turn<'_>,

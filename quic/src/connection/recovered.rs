@@ -85,6 +85,7 @@ impl Connection {
             (SentFrame::RetireConnectionId(number), Fate::Acked) => self.peer_ids.on_acked(number),
             (SentFrame::RetireConnectionId(number), Fate::Lost) => self.peer_ids.on_lost(number),
             (SentFrame::HandshakeDone, Fate::Acked) => self.handshake.on_done_acked(),
+            // RFC 9000 section 13.3-3.
             (SentFrame::HandshakeDone, Fate::Lost) => self.handshake.on_done_lost(),
         }
     }

@@ -29,17 +29,18 @@ pub(super) struct Retry {
 
 impl Connection {
     /// A Retry, which is all of `packet`. What is not an answer to our first Initial changes nothing.
+    /// RFC 9000 section 17.2.5-1.
     pub(super) fn on_retry(&mut self, turn: &mut Turn<'_>, retry: Retry, packet: &[u8]) -> Result<(), Discard> {
         let Retry { version, destination, source, token, integrity_tag } = retry;
         let is_waiting = self.wire.side == Side::Client
             && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
-            // RFC 9000 s17.2.5.2: one Retry at the most, and none after a packet of the server.
+            // RFC 9000 section 17.2.5.2-1, 17.2.5.2-2: one Retry at the most, and none after a packet of the server.
             && self.wire.retry_source.is_none()
             && self.wire.peer_source.is_none();
         if !is_waiting || version != self.wire.version {
             return Err(Discard::UnexpectedRetry);
         }
-        // RFC 9000 s17.2.5.1: a server that names the same ID again has changed nothing.
+        // RFC 9000 section 17.2.5.1-2: a server that names the same ID again has changed nothing.
         if destination != self.wire.local_source || source == self.wire.client_destination() {
             return Err(Discard::WrongConnectionId);
         }
@@ -47,6 +48,7 @@ impl Connection {
         let suite = suite.expect("Initial keys are there until the server has answered");
         let (signed, tag) = packet.split_at_checked(integrity_tag).ok_or(Discard::TooShort)?;
         let original = self.wire.original_destination;
+        // RFC 9000 section 17.2.5.2-3.
         if !retry_integrity::is_valid(suite, version, original, signed, tag) {
             return Err(Discard::RetryIntegrity);
         }
@@ -54,6 +56,7 @@ impl Connection {
         if token.len() > MAX_TOKEN {
             return Err(Discard::RetryTokenTooLong);
         }
+        // RFC 9000 section 8.1.2-1, 8.1.3-12, 17.2.5.1-3, 17.2.5.2-5: from the next Initial on.
         self.wire.on_retry(source, token);
         self.peer_ids.replace_handshake_id(source);
         let (seal, open) = self.wire.initial_keys(suite);
@@ -64,7 +67,7 @@ impl Connection {
     }
 
     /// RFC 9002 section 6.3: nothing that was sent before will be acknowledged, which says nothing about the path. The same
-    /// ClientHello goes out again (RFC 9000 section 17.2.5.3).
+    /// ClientHello goes out again (RFC 9000 section 17.2.5.3-1, 17.2.5.3-4).
     fn begin_again(&mut self, turn: &mut Turn<'_>) {
         turn.scratch.outcome.clear();
         self.recovery.abandon(PacketNumberSpace::Initial, &mut turn.scratch.outcome);

@@ -149,6 +149,7 @@ impl Connection {
     }
 
     /// The peer broke the protocol.
+    /// RFC 9000 section 10.3-2, 11.1-1.
     pub(super) fn on_violation(&mut self, now: Instant, violation: Violation, frame_type: u64) {
         let reason = CloseReason::Violation { violation, frame_type };
         self.close_with(now, CloseFrame::of(violation, frame_type), reason);

@@ -39,6 +39,7 @@ impl Connection {
             Lifecycle::Closing(_) => {
                 return self.transmit_close(turn, buffer).or_else(|| self.transmit_close_to_fallback(turn, buffer));
             }
+            // RFC 9000 section 10.2.2-1, 10.2.2-3.
             Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
         }
         if let Some(transmit) = self.transmit_other_path(turn, buffer).or_else(|| self.transmit_mtu_probe(turn, buffer))
@@ -126,6 +127,7 @@ impl Connection {
             || space.ping
             || self.handshake.wants_to_send(id)
             || (is_application
+                // RFC 9000 section 8.2.2-2: an answer waits for nothing but the window.
                 && (self.paths.in_use.validation.wants_to_send()
                     || self.local_ids.wants_to_send()
                     || self.peer_ids.wants_to_send()));
@@ -159,7 +161,9 @@ impl Connection {
         let Some(last) = permissions.iter().rposition(|permission| *permission != Permission::Nothing) else {
             return self.filled(0, constraint);
         };
-        // RFC 9000 s14.1: some packets make their datagram one of at least 1200 bytes.
+        // RFC 9000 section 8.1-4, 14.1-1, 14.1-2: some packets make their datagram one of at least 1200 bytes.
+        // RFC 9001 section 9.3-1: a ClientHello, too.
+        // RFC 9002 section 6.2.2.1-3: a probe, too.
         let mut needs_padding = false;
         let mut len = 0;
         for (index, (space, permission)) in PacketNumberSpace::ALL.into_iter().zip(permissions).enumerate() {
@@ -197,6 +201,7 @@ impl Connection {
         padded_len: Option<usize>,
         needs_padding: &mut bool,
     ) -> usize {
+        // RFC 9000 section 12.2-4: the same for all packets of a datagram.
         let destination = self.peer_ids.active();
         let Some(begun) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
         let Ok(mut packet) = begun.payload(place, &mut turn.scratch.sent) else { return 0 };
@@ -218,6 +223,7 @@ impl Connection {
             None if packet.remaining() < MIN_PACKET_ROOM => overhead + packet.len() + packet.remaining(),
             None => 0,
         };
+        // RFC 9000 section 12.4-1: no packet without a frame.
         if packet.is_empty() && target == 0 {
             return 0;
         }
@@ -268,7 +274,8 @@ impl Connection {
         match self.writer().finish(turn, place, begun, sent, way) {
             Ok(size) => {
                 if self.wire.side == Side::Client && begun.kind() == PacketKind::Handshake {
-                    // RFC 9001 s4.9.1: a client that sends its first Handshake packet needs no Initial keys any more.
+                    // RFC 9001 section 4.9.1-1, 4.9.1-2: a client that sends its first Handshake packet needs no
+                    // Initial keys any more.
                     self.discard_keys(turn.now, PacketKind::Initial);
                 }
                 Some(size)
@@ -280,7 +287,7 @@ impl Connection {
     #[cold]
     fn on_unwritable<T>(&mut self, now: Instant, why: Unwritable) -> Option<T> {
         match why {
-            // RFC 9000 s12.3: without a number there is no packet to say so in.
+            // RFC 9000 section 12.3-3: without a number there is no packet to say so in.
             Unwritable::NumbersExhausted => self.end_silently(now, CloseReason::PacketNumbersExhausted),
             Unwritable::KeyExhausted => self.on_violation(now, Violation::AeadLimit, 0),
             Unwritable::NoKeys | Unwritable::NoRoom => {}
@@ -288,7 +295,9 @@ impl Connection {
         None
     }
 
-    /// RFC 9002 section 6.2.4: a probe carries new data, or else what is oldest and unacknowledged, or else a PING.
+    /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else
+    /// a PING.
+    /// RFC 9000 section 8.1-5, 8.1-6.
     fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
         let Some(space) = self.spaces.get(id) else { return };
         if space.probes == 0 || self.interest(now, id).data {
@@ -317,11 +326,13 @@ impl Connection {
         let id = packet.space();
         let mut full_size = false;
         if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
-            // RFC 9000 s8.2.1: a challenge and its answer show that the path carries datagrams of full size. They come first,
-            // because a datagram to an address that is not validated may have room for little else.
+            // RFC 9000 section 8.2.1-5, 8.2.2-5: a challenge and its answer show that the path carries datagrams of
+            // full size. They come first, because a datagram to an address that is not validated may have room for
+            // little else.
             full_size = self.paths.in_use.validation.fill(packet, random);
         }
         if let Some(space) = self.spaces.get_mut(id)
+            // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
             && space.received.has_unsent()
         {
             space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
@@ -331,6 +342,7 @@ impl Connection {
         }
         self.handshake.fill(packet);
         if id == PacketNumberSpace::ApplicationData {
+            // RFC 9000 section 12.5-5: these frames are written here only.
             self.local_ids.fill(packet);
             self.peer_ids.fill(packet);
             self.streams.fill(packet);

@@ -20,6 +20,7 @@ impl Connection {
         if !closing.is_pending() {
             return None;
         }
+        // RFC 9000 section 10.2.1-7: a close, too, keeps to the limit of its path.
         let limit = buffer.len().min(self.paths.in_use.amplification.available());
         let len = self.fill_closes(turn, buffer.get_mut(..limit)?, self.peer_ids.active(), Way::InUse);
         // One that the amplification limit holds back stays to be sent.
@@ -54,6 +55,7 @@ impl Connection {
     }
 
     /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.
+    /// RFC 9000 section 10.2.3-1.
     fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId, way: Way) -> usize {
         let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
         let frame = closing.frame().clone();
@@ -100,7 +102,8 @@ impl Connection {
         let completes_handshake = self.completes_handshake(id);
         let begun = self.begin_packet(turn.now, place, id, destination)?;
         let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
-        // RFC 9000 s10.2.3: the application's reason is not for packets that anyone on the path can read.
+        // RFC 9000 section 10.2.3-6, 10.2.3-7: the application's reason is not for packets that anyone on the path can
+        // read.
         let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
         let said = match (frame, id) {
             (CloseFrame::Application { .. }, PacketNumberSpace::Initial | PacketNumberSpace::Handshake) => &hidden,

@@ -25,6 +25,7 @@ impl Connection {
             other.peer_id = other.peer_id.filter(|id| self.peer_ids.contains(*id));
             let size = other.path.datagram_size().min(MIN_DATAGRAM_SIZE);
             if let Some(destination) = other.peer_id
+                // RFC 9000 section 8.2.2-3, 8.2.2-6: on its own path, within its limit.
                 && size <= other.path.amplification.available().min(buffer.len())
                 && size >= LEAST_WITHOUT_ID + destination.len()
             {

@@ -55,6 +55,7 @@ impl LocalIds {
     /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
     pub fn on_peer_limit(&mut self, active_connection_id_limit: u64) {
         // RFC 9000 s5.1: who uses an empty ID has no further ones.
+        // RFC 9000 section 19.15-2.
         if !self.is_empty_id() {
             self.limit = usize::try_from(active_connection_id_limit)
                 .map_or(Self::MAX_ACTIVE, |limit| limit.min(Self::MAX_ACTIVE));
@@ -62,6 +63,7 @@ impl LocalIds {
     }
 
     /// How many IDs to issue now.
+    /// RFC 9000 section 5.1.1-4.
     pub fn wanted(&self) -> usize {
         self.limit.saturating_sub(self.active.len())
     }
@@ -73,6 +75,7 @@ impl LocalIds {
     pub fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
         assert!(self.wanted() > 0, "the peer takes no further connection ID");
         assert_eq!(id.len(), self.id_len, "all our IDs are of one length");
+        // RFC 9000 section 5.1.1-1: one after the other.
         let sequence_number = self.next_sequence_number;
         self.next_sequence_number += 1;
         self.active.push(LocalId { sequence_number, id, token: Some(token), announcement: Announcement::Wanted });
@@ -85,6 +88,7 @@ impl LocalIds {
     }
 
     /// Whether the peer may send to this one.
+    /// RFC 9000 section 5.1.1-2.
     #[inline]
     pub fn contains(&self, id: &[u8]) -> bool {
         self.active.iter().any(|entry| entry.id.is(id))
@@ -101,6 +105,7 @@ impl LocalIds {
             let reset_token = entry.token.expect("an ID that is announced has its token");
             let frame = Frame::NewConnectionId {
                 sequence_number: entry.sequence_number,
+                // RFC 9000 section 19.15-6: nothing is asked back.
                 retire_prior_to: 0,
                 connection_id: entry.id,
                 reset_token,
@@ -120,7 +125,7 @@ impl LocalIds {
         sequence_number: u64,
         packet_destination: ConnectionId,
     ) -> Result<Option<ConnectionId>, Violation> {
-        // RFC 9000 s19.16: who issued an empty ID cannot be told to forget it.
+        // RFC 9000 section 19.16-1, 19.16-4: who issued an empty ID cannot be told to forget it.
         if sequence_number >= self.next_sequence_number || self.is_empty_id() {
             return Err(Violation::RetiredUnknown);
         }
@@ -196,6 +201,7 @@ mod tests {
         ids
     }
 
+    /// RFC 9000 section 5.1.1-1, 5.1.1-4.
     #[test]
     fn as_many_as_the_peer_takes_and_no_more_than_four() {
         assert_eq!(issued(2).active().count(), 2);
@@ -216,6 +222,7 @@ mod tests {
         assert_eq!(sent(&mut ids, 1200), [2]);
     }
 
+    /// RFC 9000 section 5.1.1-2.
     #[test]
     fn retirement_makes_room_once() {
         let mut ids = issued(4);
@@ -232,6 +239,7 @@ mod tests {
         assert!(!ids.wants_to_send());
     }
 
+    /// RFC 9000 section 19.15-2, 19.16-4.
     #[test]
     fn an_empty_id_has_no_successor() {
         let mut ids = LocalIds::new(ConnectionId::EMPTY);

@@ -59,6 +59,7 @@ impl PeerIds {
     }
 
     /// During the handshake: the server has chosen its ID, or a Retry has replaced it (RFC 9000 section 7.2).
+    /// RFC 9000 section 7.2-4, 7.2-6.
     pub fn replace_handshake_id(&mut self, id: ConnectionId) {
         if let Some(entry) = self.held.iter_mut().find(|entry| entry.sequence_number == 0) {
             entry.id = id;
@@ -85,7 +86,7 @@ impl PeerIds {
         id: ConnectionId,
         token: ResetToken,
     ) -> Result<(), Violation> {
-        // RFC 9000 s19.15: who sends to an empty ID cannot be given others.
+        // RFC 9000 section 19.15-3: who sends to an empty ID cannot be given others.
         if self.active().is_empty() {
             return Err(Violation::ConnectionIdNotUsed);
         }
@@ -93,19 +94,21 @@ impl PeerIds {
             return Err(Violation::ConnectionIdReused);
         }
         let is_new = self.seen.insert(sequence_number);
+        // RFC 9000 section 19.15-8.
         self.retire_prior_to = self.retire_prior_to.max(retire_prior_to);
         if is_new && sequence_number < self.retire_prior_to {
-            // RFC 9000 s19.15: it was asked back before it came.
+            // RFC 9000 section 19.15-9: it was asked back before it came.
             self.push_retiring(sequence_number)?;
         } else if is_new {
             self.held.push(PeerId { sequence_number, id, token: Some(token), used: false });
         }
         self.retire_what_is_asked_back()?;
-        // RFC 9000 s5.1.1: the limit counts after retirement.
+        // RFC 9000 section 5.1.1-6: the limit counts after retirement.
         if self.held.len() > self.limit { Err(Violation::ConnectionIdLimit) } else { Ok(()) }
     }
 
     /// Whether an ID or a number already stands for something else. The same frame again is no harm.
+    /// RFC 9000 section 19.15-4.
     fn is_reused(&self, sequence_number: u64, id: ConnectionId, token: ResetToken) -> bool {
         self.held.iter().any(|held| {
             let same_number = held.sequence_number == sequence_number;
@@ -114,6 +117,7 @@ impl PeerIds {
         })
     }
 
+    /// RFC 9000 section 5.1.2-4.
     fn retire_what_is_asked_back(&mut self) -> Result<(), Violation> {
         let asked_back = |entry: &PeerId, bound: u64| entry.sequence_number < bound;
         if self.held.first().is_some_and(|entry| asked_back(entry, self.retire_prior_to)) {
@@ -122,6 +126,7 @@ impl PeerIds {
             let remains = |entry: &PeerId| !asked_back(entry, self.retire_prior_to);
             let fresh = self.held.iter().position(|entry| remains(entry) && !entry.used);
             if let Some(next) = fresh.or_else(|| self.held.iter().position(remains)) {
+                // RFC 9000 section 19.16-2: the next packet goes to another ID than the one that it retires.
                 self.make_active(next);
             }
         }
@@ -137,6 +142,7 @@ impl PeerIds {
         Ok(())
     }
 
+    /// RFC 9000 section 5.1.2-7.
     fn push_retiring(&mut self, sequence_number: u64) -> Result<(), Violation> {
         // RFC 9000 s5.1.2: at least twice our limit has to be remembered; more is an attack.
         if self.retiring.len() >= 2 * self.limit {
@@ -158,7 +164,7 @@ impl PeerIds {
         self.held.iter().any(|entry| !entry.used)
     }
 
-    /// An ID for another path, never used before (RFC 9000 section 9.5); it counts as used from now on.
+    /// An ID for another path, never used before (RFC 9000 section 9.5-2, 9.5-3); it counts as used from now on.
     pub fn take_unused(&mut self) -> Option<ConnectionId> {
         let entry = self.held.iter_mut().filter(|entry| !entry.used).min_by_key(|entry| entry.sequence_number)?;
         entry.used = true;
@@ -191,7 +197,9 @@ impl PeerIds {
     /// The time it takes depends on how many IDs are held, not on their tokens; only tokens that the peer gave for IDs we
     /// sent to are compared, so nothing empty or outdated can match.
     pub fn is_reset(&self, token: &ResetToken) -> bool {
+        // RFC 9000 section 10.3.1-3: neither unused nor retired ones.
         let valid = self.held.iter().filter(|entry| entry.used).filter_map(|entry| entry.token);
+        // RFC 9000 section 10.3.1-4: each token is compared to its end, in constant time.
         valid.fold(false, |found, held| found | (held == *token))
     }
 

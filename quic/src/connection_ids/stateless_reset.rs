@@ -12,6 +12,7 @@ pub const MAX_LEN: usize = 42;
 
 /// The token of one of our connection IDs: a keyed function of it, so that it can be made again after all else is lost,
 /// and nobody without `secret` can make it from what is seen on the wire.
+/// RFC 9000 section 10.3.2-1, 10.3.2-5.
 pub fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
     let digest = hash.hmac(secret.as_bytes(), &[id.as_slice()]);
     let mut token = [0; ResetToken::LEN];
@@ -23,6 +24,7 @@ pub fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
 
 /// A stateless reset that answers a datagram of `trigger_len` bytes. It is shorter than that, so that two endpoints that
 /// answer each other come to an end (section 10.3.3); `None` if that leaves too little.
+/// RFC 9000 section 10.3-6, 10.3-8, 10.3.3-1.
 pub fn encode_reset(trigger_len: usize, random: &mut (impl Random + ?Sized), token: ResetToken) -> Option<Vec<u8>> {
     let len = trigger_len.saturating_sub(1).min(MAX_LEN);
     if len < MIN_LEN {
@@ -60,6 +62,7 @@ mod tests {
         }
     }
 
+    /// RFC 9000 section 10.3-6, 10.3-8, 10.3.3-1.
     #[test]
     fn a8_a_reset_is_shorter_than_its_trigger() {
         let token = ResetToken([7; 16]);
@@ -75,6 +78,7 @@ mod tests {
         }
     }
 
+    /// RFC 9000 section 10.3.3-1.
     #[test]
     fn a8_two_endpoints_that_answer_each_other_come_to_an_end() {
         let (mut len, mut answers) = (1500, 0);
@@ -90,6 +94,7 @@ mod tests {
         assert_eq!(token_of(&[9; 21]), Some(ResetToken([9; 16])));
     }
 
+    /// RFC 9000 section 10.3.2-1.
     #[test]
     fn a7_a_token_needs_the_secret() {
         let hash = crypto_ring::provider().initial.hash;

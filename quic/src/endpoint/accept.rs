@@ -90,6 +90,7 @@ pub fn transport_parameters(config: &Config, side: Side, ids: &HandshakeIds) -> 
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
     parameters.max_ack_delay = config.max_ack_delay;
+    // RFC 9000 section 18.2-8.
     parameters.active_connection_id_limit = config.active_connection_id_limit;
     parameters.initial_source_connection_id = Some(ids.local);
     if side == Side::Server {

@@ -33,7 +33,7 @@ impl First {
 impl<T: Default> Endpoint<T> {
     /// A client's first packet: decides what becomes of it.
     pub(super) fn admit(&mut self, now: Instant, datagram: Datagram<'_>, long: &Long) {
-        // RFC 9000 s14.1: too small a datagram is no first packet.
+        // RFC 9000 section 14.1-4: too small a datagram is no first packet.
         if self.config.server.is_none() || datagram.payload.len() < MIN_DATAGRAM_SIZE {
             return;
         }
@@ -44,6 +44,7 @@ impl<T: Default> Endpoint<T> {
             return;
         }
         let token = datagram.payload.get(long.token.clone()).expect("a header ends in its datagram");
+        // RFC 9000 section 8.1.3-14: looked at before anything is decided.
         let shown = self.tokens.look_at(now, token, datagram.four_tuple.remote, long.destination);
         let original_destination = match shown {
             Shown::Retried { original_destination } => Some(original_destination),
@@ -120,12 +121,14 @@ impl<T: Default> Endpoint<T> {
     }
 
     /// RFC 9000 s8.1.2: the client is asked to come back. Nothing of it is kept.
+    /// RFC 9000 section 17.2.5.1-5: one packet for one datagram.
     fn retry(&mut self, now: Instant, first: &First) {
         let Incoming { four_tuple, destination, .. } = first.incoming;
         if !self.may_answer() {
             return;
         }
-        // RFC 9000 s17.2.5.1: another ID than the client's. It looks like any ID of ours, and belongs to nobody.
+        // RFC 9000 section 17.2.5.1-1: another ID than the client's. It looks like any ID of ours, and belongs to
+        // nobody.
         let retry_source = self.ids.issue(0, &mut *self.random);
         let token = self.tokens.issue(now, &mut *self.random, four_tuple.remote, destination, retry_source);
         let [random] = base::random::array(&mut *self.random);
@@ -168,6 +171,7 @@ impl<T: Default> Endpoint<T> {
                 original_destination: ids.original_destination,
                 retry_source: ids.retry_source,
                 local_id: local,
+                // RFC 9000 section 7.2-5.
                 peer_id: source,
                 four_tuple: datagram.four_tuple,
                 is_validated: first.incoming.is_validated,

@@ -81,6 +81,8 @@ impl IdCodec {
     }
 
     /// A fresh ID of this worker's connection at `index`, which is below [`capacity`](IdCodec::capacity).
+    /// RFC 9000 section 5.1-1, 5.1-2, 10.3.2-3, 10.3.2-4: the nonce is random and not chosen again on purpose, and the
+    /// rest is encrypted.
     pub fn issue(&self, index: u32, random: &mut dyn Random) -> ConnectionId {
         assert!(index < self.capacity(), "an ID cannot hold index {index}");
         let mut id = [0; MAX_LEN];
@@ -99,6 +101,7 @@ impl IdCodec {
     /// What an ID says, if it can be one of this layout. Anything of the right length mostly can.
     #[inline]
     pub fn read(&self, id: &[u8]) -> Option<Named> {
+        // RFC 9000 section 10.3.2-2: one length for all.
         if id.len() != self.len {
             return None;
         }

@@ -24,6 +24,7 @@ impl<T: Default> Endpoint<T> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
         // RFC 9000 s7.2: at least eight bytes that nobody can predict.
         let original_destination =
+            // RFC 9000 section 7.2-1: eight random bytes.
             ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");
         let local_id = self.ids.issue(index, &mut *self.random);
         let config = self.config.connection.clone();

@@ -21,10 +21,12 @@ impl<T: Default> Endpoint<T> {
         }
         match Header::decode(datagram.payload, self.ids.len()) {
             Ok(Header::Initial(long)) => self.admit(now, datagram, &long),
+            // RFC 9000 section 6.1-1.
             Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
                 self.negotiate_version(&datagram, destination, source);
             }
             Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
+            // RFC 9000 section 5.2.2-8: whatever else it is.
             _ => {}
         }
     }
@@ -37,6 +39,7 @@ impl<T: Default> Endpoint<T> {
         source: core::ops::Range<usize>,
     ) {
         let is_answered = self.config.server.is_some() && self.is_accepting;
+        // RFC 9000 section 5.2.2-3, 17.2.1-7: one answer, and only to a full datagram.
         if !is_answered || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
             return;
         }
@@ -48,8 +51,8 @@ impl<T: Default> Endpoint<T> {
         }
     }
 
-    /// Whether the datagram ends a connection of ours whose peer has lost it. RFC 9000 s10.3: whatever it looks like
-    /// otherwise, because a reset of another version may have a long header.
+    /// Whether the datagram ends a connection of ours whose peer has lost it. RFC 9000 section 10.3-9, 10.3.1-2:
+    /// whatever it looks like otherwise, because a reset of another version may have a long header.
     fn is_reset(&mut self, now: Instant, payload: &[u8]) -> bool {
         if self.reset_tokens.is_empty() {
             return false;
@@ -64,6 +67,7 @@ impl<T: Default> Endpoint<T> {
     }
 
     /// A packet of a connection we do not have: it is another worker's, or the peer is told.
+    /// RFC 9000 section 11-4.
     fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
         let named = self.ids.read(destination.as_slice());
         if let Some(Named { worker, .. }) = named.filter(|named| named.worker != self.ids.worker()) {

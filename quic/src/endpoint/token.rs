@@ -15,6 +15,7 @@ use crypto::aead::{NONCE_LEN, TAG_LEN};
 use crypto::{AeadKey, CipherSuite, Secret, hkdf};
 
 /// What the token of a Retry packet begins with (section 8.1.1: a server can tell how its tokens were given).
+/// RFC 9000 section 8.1.1-1.
 const RETRY: u8 = 1;
 const SALT_LEN: usize = 16;
 /// The time, and a connection ID with its length.
@@ -54,6 +55,7 @@ impl Tokens {
 
     /// The token for a client at `remote` whose first packet was sent to `original_destination`, and who is to send the next
     /// one to `retry_source`.
+    /// RFC 9000 section 8.1.4-1, 8.1.4-2.
     pub(super) fn issue(
         &self,
         now: Instant,
@@ -85,6 +87,7 @@ impl Tokens {
         }
     }
 
+    /// RFC 9000 section 8.1.4-6.
     fn open(&self, now: Instant, token: &[u8], remote: SocketAddr, destination: ConnectionId) -> Option<ConnectionId> {
         let token: &[u8; TOKEN_LEN] = token.try_into().ok()?;
         let mut reader = Reader::new(token);

@@ -34,6 +34,7 @@ impl Amplification {
     }
 
     /// Bytes that may be sent now.
+    /// RFC 9000 section 8-1, 8.1-2, 14.1-6.
     pub fn available(&self) -> usize {
         if self.validated { usize::MAX } else { usize::try_from(self.available).unwrap_or(usize::MAX) }
     }
@@ -53,6 +54,7 @@ impl Amplification {
 mod tests {
     use super::*;
 
+    /// RFC 9000 section 8-1, 8.1-2, 8.1-3.
     #[test]
     fn a2_three_times_and_no_more_until_validated() {
         let mut amplification = Amplification::new();

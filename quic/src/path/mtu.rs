@@ -76,7 +76,7 @@ impl MtuDiscovery {
     }
 
     /// A network element claims that datagrams may have at most `size` bytes. That can shorten the search, but never makes
-    /// what is known to arrive smaller, and below 1200 bytes it is nonsense (RFC 9000 section 14.2.1).
+    /// what is known to arrive smaller, and below 1200 bytes it is nonsense (RFC 9000 section 14.2.1-1, 14.2.1-6).
     pub fn on_hint(&mut self, size: usize) {
         if size >= self.current {
             self.limit_search(size);
@@ -283,6 +283,7 @@ mod tests {
         assert!(discovery.current() > 1280 && discovery.current() <= 1300);
     }
 
+    /// RFC 9000 section 14.2.1-1, 14.2.1-6.
     #[test]
     fn a9_hints_never_shrink_what_is_known_to_arrive() {
         let mut discovery = MtuDiscovery::new(1452);

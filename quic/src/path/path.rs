@@ -33,6 +33,7 @@ pub struct Path {
 impl Path {
     /// The path that a connection begins on. `validated`: the peer's address is known to be its own, as a client knows of
     /// the server it chose to talk to (section 8.1). The handshake itself shows that it carries 1200 bytes (section 14.1).
+    /// RFC 9000 section 14-1.
     pub fn first(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
         Path { carries_full_size: true, ..Path::new(four_tuple, local_id, validated, mtu) }
     }

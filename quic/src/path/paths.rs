@@ -47,6 +47,7 @@ impl Paths {
     pub fn accepts_from(&self, four_tuple: &FourTuple, side: Side, lifecycle: &Lifecycle) -> bool {
         match lifecycle {
             // RFC 9000 s9: a client's server never moves.
+            // RFC 9000 section 9-7: a client's server stays where it is.
             Lifecycle::Established => side == Side::Server || four_tuple.remote == self.in_use.four_tuple.remote,
             // Who is still where it was before is answered there.
             Lifecycle::Closing(_) => {

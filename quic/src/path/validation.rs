@@ -102,7 +102,7 @@ impl Validation {
             self.stop();
             return Some(Proof::Path);
         }
-        // RFC 9000 s8.2.3: the address is proved, its size is not. The time that is left is for that.
+        // RFC 9000 section 8.2.1-6, 8.2.3-1: the address is proved, its size is not. The time that is left is for that.
         self.challenges = [None; MAX_CHALLENGES];
         self.wants_challenge = true;
         Some(Proof::Address)
@@ -126,6 +126,7 @@ impl Validation {
         let full_size = packet.len() + packet.remaining() >= FULL_SIZE_ROOM;
         let mut wrote = false;
         if self.wants_challenge && packet.remaining() >= 9 {
+            // RFC 9000 section 8.2.1-4: each challenge has random data of its own.
             let data = base::random::array(random);
             if (Frame::PathChallenge { data }).encode(packet.writer()).is_ok() {
                 packet.record_unremembered();
@@ -140,6 +141,7 @@ impl Validation {
             }
             packet.record_unremembered();
             wrote = true;
+            // RFC 9000 section 8.2.2-7: answered once.
             self.responses.rotate_left(1);
             if let Some(last) = self.responses.last_mut() {
                 *last = None;
@@ -226,6 +228,7 @@ mod tests {
         validation
     }
 
+    /// RFC 9000 section 8.2.1-4.
     #[test]
     fn only_an_answer_to_what_was_asked_validates() {
         let (mut validation, mut random) = (Validation::new(), Counter(0));
@@ -241,6 +244,7 @@ mod tests {
         assert!(!validation.wants_to_send() && validation.deadline().is_none());
     }
 
+    /// RFC 9000 section 8.2.1-6, 8.2.3-1.
     #[test]
     fn a_small_challenge_proves_the_address_and_a_full_one_the_path() {
         let (mut validation, mut random) = (started(), Counter(0));
@@ -270,6 +274,7 @@ mod tests {
         assert!(!validation.on_timeout(at(3000)) && validation.deadline().is_none());
     }
 
+    /// RFC 9000 section 8.2.2-7.
     #[test]
     fn m2_only_the_newest_challenges_are_answered_and_once() {
         let (mut validation, mut random) = (Validation::new(), Counter(0));

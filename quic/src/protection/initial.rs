@@ -8,6 +8,7 @@ use base::Side;
 use crypto::{CipherSuite, Secret, hkdf};
 
 /// The secret of each direction: the client's first.
+/// RFC 9001 section 5.2-2.
 pub fn secrets(suite: &CipherSuite, version: Version, client_destination: ConnectionId) -> (Secret, Secret) {
     let row = version.row().expect("keys are made for a version that is spoken here");
     let initial = hkdf::extract(suite.hash, &row.initial_salt, client_destination.as_slice());

@@ -93,6 +93,7 @@ fn header_key(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> Box<dyn
 
 /// RFC 9001 section 5.4.2: the mask from the sample that begins four bytes after the start of the packet number. `None` if
 /// the packet is too short for one.
+/// RFC 9001 section 5.4.2-1: too short for one is no packet.
 fn mask(key: &dyn HeaderProtectionKey, packet: &[u8], packet_number_offset: usize) -> Option<[u8; MASK_LEN]> {
     let start = packet_number_offset.checked_add(MAX_NUMBER_LEN)?;
     let sample = packet.get(start..)?.first_chunk::<SAMPLE_LEN>()?;
@@ -182,6 +183,7 @@ impl SealKeys {
     }
 
     /// Goes on to the next generation (RFC 9001 section 6.1): the count of sealed packets begins anew.
+    /// RFC 9001 section 6.4-1.
     pub fn update(&mut self) {
         self.keys.awake();
         self.keys.generation = self.keys.generation.next();
@@ -204,10 +206,12 @@ impl SealKeys {
         layout: &PacketLayout,
         packet_number: PacketNumber,
     ) -> Result<(), Violation> {
+        // RFC 9001 section 6.6-2.
         if self.sealed.is_reached() {
             return Err(Violation::AeadLimit);
         }
         self.keys.awake();
+        // RFC 9001 section 6.6-1.
         self.sealed.count();
         let payload_len = packet.len().checked_sub(layout.header_len + TAG_LEN).expect("a packet has room for its tag");
         assert!(payload_len >= layout.min_payload_len(), "a payload of {payload_len} bytes gives no sample");
@@ -277,8 +281,9 @@ enum Which {
 }
 
 impl Opened {
-    /// RFC 9000 s17.2, s17.3.1: the reserved bits are looked at only now, because what is not authenticated must not close
-    /// a connection, and the time it takes must not tell what is under the protection (RFC 9001 section 9.5).
+    /// RFC 9000 section 17.2-9, 17.3.1-3: the reserved bits are looked at only now, because what is not authenticated
+    /// must not close a connection, and the time it takes must not tell what is under the protection (RFC 9001 section
+    /// 9.5).
     pub const fn check_reserved_bits(&self) -> Result<(), Violation> {
         let reserved = if self.first_byte & LONG_FORM != 0 { 0x0c } else { 0x18 };
         if self.first_byte & reserved == 0 { Ok(()) } else { Err(Violation::ReservedBits) }
@@ -338,6 +343,7 @@ impl OpenKeys {
         let key = match which {
             Which::Current => &self.keys.key,
             Which::Previous => self.previous.as_ref().ok_or(OpenError)?,
+            // RFC 9001 section 6.3-5: the next generation, beside this one.
             Which::Next => self.next.get_or_insert_with(|| PacketKey::of(&self.keys.generation.next())),
         };
         key.open(number, header, payload)
@@ -350,6 +356,7 @@ impl OpenKeys {
             Which::Current => self.generation_start = self.generation_start.min(number),
             Which::Next => {
                 let Some(next) = self.next.take() else { return };
+                // RFC 9001 section 6.1-3: only a packet that opened under the new key ends the old one's time.
                 self.previous = Some(core::mem::replace(&mut self.keys.key, next));
                 self.keys.generation = self.keys.generation.next();
                 self.generation_start = number;
@@ -388,7 +395,9 @@ impl OpenKeys {
         }
         let packet_number = PacketNumber::decode(truncated, number_len, largest_received);
         let which = self.which(first_byte, packet_number)?;
+        // RFC 9001 section 5.5-1, 5.5-2: dropped, whatever the key phase said.
         let Ok(len) = self.open_payload(which, packet_number, header, payload) else {
+            // RFC 9001 section 6.6-6, 6.6-7.
             self.failed.count();
             return Err(if self.failed.is_reached() { Discard::IntegrityLimit } else { Discard::Undecryptable });
         };

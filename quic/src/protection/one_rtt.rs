@@ -33,7 +33,7 @@ impl OneRttKeys {
             // It follows us.
             return Ok(());
         }
-        // RFC 9001 s6.2: it cannot know that we have followed the last time.
+        // RFC 9001 section 6.2-1, 6.2-2: it cannot know that we have followed the last time.
         if core::mem::replace(&mut self.update_unanswered, true) {
             return Err(Violation::KeyUpdate);
         }
@@ -59,8 +59,8 @@ impl OneRttKeys {
     }
 
     /// Goes on to the next generation of our keys if `packets` were sealed under this one, and the peer is known to have
-    /// received some of them and to have followed the last update (RFC 9001 section 6.1). `next` is the next number to be
-    /// sealed.
+    /// received some of them and to have followed the last update (RFC 9001 section 6.1-2, 6.6-3). `next` is the next
+    /// number to be sealed.
     #[inline]
     pub fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) {
         let is_used_up = self.seal.as_ref().is_some_and(|seal| seal.sealed_packets() >= packets);
@@ -114,6 +114,7 @@ mod tests {
         keys.seal.as_ref().unwrap().key_phase()
     }
 
+    /// RFC 9001 section 6.1-2.
     #[test]
     fn our_keys_are_updated_only_when_the_peer_has_some_of_this_generation() {
         let mut keys = keys();
@@ -137,6 +138,7 @@ mod tests {
         assert!(keys.open.as_mut().unwrap().open(&mut packet, 1, None).unwrap().is_key_update);
     }
 
+    /// RFC 9001 section 6.2-1.
     #[test]
     fn a_peer_that_updates_twice_without_an_answer_breaks_the_protocol() {
         let mut keys = keys();

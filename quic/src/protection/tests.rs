@@ -125,6 +125,7 @@ fn offset_of(packet: &[u8]) -> usize {
     }
 }
 
+/// RFC 9001 section 5.2-2.
 #[test]
 fn a_1_initial_secrets() {
     let (client, server) = initial::secrets(initial_suite(), Version::V1, id(CLIENT_DESTINATION));
@@ -132,6 +133,7 @@ fn a_1_initial_secrets() {
     assert_eq!(server.as_bytes(), hex(SERVER_SECRET));
 }
 
+/// RFC 9000 section 17.2-8.
 #[test]
 fn a_2_client_initial_both_ways() {
     let mut payload = hex(CLIENT_CRYPTO);
@@ -180,6 +182,7 @@ fn a_4_retry() {
     assert!(!retry_integrity::is_valid(initial_suite(), Version::V1, original, retry, &tag[..15]));
 }
 
+/// RFC 9000 section 17.3.1-2.
 #[test]
 fn a_5_chacha20_short_header_both_ways() {
     let suite = suite(CipherSuite::CHACHA20_POLY1305_SHA256);
@@ -220,6 +223,7 @@ fn every_suite_opens_what_it_seals() {
     }
 }
 
+/// RFC 9001 section 5.4.2-1, 5.5-1.
 #[test]
 fn every_changed_byte_and_every_truncation_is_dropped() {
     let packet = hex(SERVER_INITIAL);
@@ -253,6 +257,7 @@ fn a14_the_integrity_limit_is_reached_with_the_last_failure() {
     assert_eq!(open.failed_packets(), 3);
 }
 
+/// RFC 9001 section 6.6-1, 6.6-2.
 #[test]
 fn a14_no_packet_is_sealed_beyond_the_confidentiality_limit() {
     let (mut seal, _) = keys(Side::Client);
@@ -276,6 +281,7 @@ fn a14_no_packet_is_sealed_beyond_the_confidentiality_limit() {
     assert_eq!(packet, clear, "nothing is written");
 }
 
+/// RFC 9000 section 17.2-9, 17.3.1-3.
 #[test]
 fn reserved_bits_are_a_violation_only_once_authenticated() {
     for (reserved, expected) in
@@ -300,6 +306,7 @@ fn one_rtt(keys: &mut SealKeys, phase: bool, value: u64) -> Vec<u8> {
     sealed(keys, header, &[1, 0, 0], number(value))
 }
 
+/// RFC 9001 section 5.5-2.
 #[test]
 fn a_changed_key_phase_under_the_old_key_is_a_forgery() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));
@@ -310,6 +317,7 @@ fn a_changed_key_phase_under_the_old_key_is_a_forgery() {
     assert!(open.open(&mut one_rtt(&mut seal, false, 1), 1, None).is_ok(), "the old keys are still in use");
 }
 
+/// RFC 9001 section 6.1-3, 6.3-5, 6.4-1.
 #[test]
 fn keys_follow_each_other_and_late_packets_are_opened_for_a_while() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));

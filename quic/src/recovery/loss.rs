@@ -5,7 +5,7 @@ use super::rtt::RttEstimator;
 use alloc::collections::VecDeque;
 use base::Duration;
 
-/// The age at which a packet sent before an acknowledged one is lost (RFC 9002 section 6.1.2).
+/// The age at which a packet sent before an acknowledged one is lost (RFC 9002 section 6.1.2-2).
 pub fn time_threshold(config: &RecoveryConfig, rtt: &RttEstimator) -> Duration {
     let (numerator, denominator) = config.time_threshold;
     (rtt.smoothed().max(rtt.latest()).saturating_mul(numerator) / denominator).max(config.granularity)
@@ -56,6 +56,7 @@ mod tests {
         }
     }
 
+    /// RFC 9002 section 6.1.2-2.
     #[test]
     fn time_threshold_uses_the_larger_of_the_two_and_the_granularity() {
         let config = RecoveryConfig::new(Side::Client);

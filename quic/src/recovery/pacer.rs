@@ -19,6 +19,7 @@ const BURST_PACKETS: u64 = 10;
 const MAX_WINDOW: u64 = 1 << 40;
 
 /// The bucket of one path.
+/// RFC 9002 section 7.7-2.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     tokens: u64,
@@ -158,6 +159,7 @@ mod tests {
         }
     }
 
+    /// RFC 9002 section 7.7-2.
     #[test]
     fn bursts() {
         // (window, round trip, burst): ten packets; two milliseconds; a batch; a millisecond.
@@ -226,6 +228,7 @@ mod tests {
         assert!((7_380..=8_400).contains(&ready), "{ready}");
     }
 
+    /// RFC 9002 section 7.7-2.
     #[test]
     fn a_window_of_more_than_a_burst_is_paced() {
         let paced = pace(12_001, 333, true);

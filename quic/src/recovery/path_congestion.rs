@@ -92,7 +92,7 @@ impl PathCongestion {
         self.bytes_in_flight
     }
 
-    /// Whether a packet of `bytes` fits the window (RFC 9002 section 7). Pacing is asked separately.
+    /// Whether a packet of `bytes` fits the window (RFC 9002 section 7-3). Pacing is asked separately.
     pub fn can_send(&self, bytes: u64) -> bool {
         self.one_more || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
     }

@@ -39,10 +39,10 @@ impl RttEstimator {
             self.variation = latest / 2;
             return;
         }
-        // RFC 9002 s5.2: the minimum ignores the delay at the peer, which could lie.
+        // RFC 9002 section 5.2-1: the minimum ignores the delay at the peer, which could lie.
         self.min = if self.renew_min { latest } else { self.min.min(latest) };
         self.renew_min = false;
-        // RFC 9002 s5.3: a delay that would take the sample below the minimum is not believed.
+        // RFC 9002 section 5.3-6: a delay that would take the sample below the minimum is not believed.
         let adjusted = match latest.checked_sub(ack_delay) {
             Some(adjusted) if adjusted >= self.min => adjusted,
             _ => latest,
@@ -90,6 +90,7 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    /// RFC 9002 section 5.2-1, 5.3-6.
     #[test]
     fn samples_as_in_section_5() {
         let mut rtt = RttEstimator::new(ms(333));

@@ -62,6 +62,8 @@ fn data(frames: &[SentFrame]) -> Vec<u64> {
         .collect()
 }
 
+/// RFC 9000 section 13.3-7.
+/// RFC 9002 section 7.3.1-1, 7.3.2-1, 7.3.2-2, 6.2.1-6, 7.4-2.
 #[test]
 fn packets_are_lost_by_number() {
     let mut recovery = confirmed();
@@ -108,6 +110,7 @@ fn acknowledgments_of_what_was_never_sent() {
     assert_eq!(ack(&mut recovery, at(2), ApplicationData, &[(0, 5)], ms(0)), Err(Violation::AckOfSkippedPacket));
 }
 
+/// RFC 9002 section 5.1-2, 5.3-5.
 #[test]
 fn a_round_trip_is_measured_by_the_largest_if_anything_asked_for_it() {
     let mut recovery = confirmed();
@@ -139,6 +142,7 @@ fn the_delay_before_confirmation() {
     }
 }
 
+/// RFC 9002 section 6.2-1, 6.2.1-5, 7.5-2.
 #[test]
 fn probe_timeouts_double_and_lose_nothing() {
     let mut recovery = confirmed();
@@ -161,6 +165,7 @@ fn probe_timeouts_double_and_lose_nothing() {
     assert_eq!(recovery.pto_count(), 0);
 }
 
+/// RFC 9002 section 6.2.1-2, 6.2.1-3, 6.2.2-4, 6.2.2.1-1, 6.4-1.
 #[test]
 fn which_space_is_probed() {
     let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
@@ -188,6 +193,7 @@ fn which_space_is_probed() {
     assert_eq!(recovery.deadline(), Some(at(1024)));
 }
 
+/// RFC 9002 section 6.2.2.1-2, 6.2.2.1-3.
 #[test]
 fn a_client_unblocks_the_server() {
     let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
@@ -217,6 +223,7 @@ fn early_data_alone_does_not_silence_a_client() {
 }
 
 /// RFC 9002 section 7.6.3, through the whole of recovery.
+/// RFC 9002 section 7.6.2-5.
 #[test]
 fn persistent_congestion_by_the_example() {
     let mut recovery = confirmed();
@@ -255,6 +262,7 @@ fn an_arrival_between_prevents_persistent_congestion() {
     assert_eq!((out.lost_packets, out.persistent_congestion), (7, false));
 }
 
+/// RFC 9002 section 7-3.
 #[test]
 fn the_window_and_the_one_packet_more() {
     let mut recovery = confirmed();
@@ -638,7 +646,7 @@ fn timeouts_before_any_sample() {
     assert_eq!(recovery.deadline(), None);
 }
 
-/// RFC 9002 section 7.7: a window larger than a burst is spread over the round trip.
+/// RFC 9002 section 7.7-2: a window larger than a burst is spread over the round trip.
 #[test]
 fn a_grown_window_is_paced() {
     let mut recovery = confirmed();
@@ -802,4 +810,23 @@ fn the_acknowledgment_that_begins_a_recovery_period_earns_nothing() {
     assert_eq!(recovery.congestion_window(), 6000);
     ack(&mut recovery, at(20), ApplicationData, &[(10, 14)], ms(0)).unwrap();
     assert_eq!(recovery.congestion_window(), 7200);
+}
+
+/// As for probes of the size: packets of padding alone are lost, too, and prove nothing, because nobody has to acknowledge
+/// them in time.
+/// RFC 9002 section 7.6.2-1.
+#[test]
+fn packets_that_ask_for_nothing_do_not_establish_persistent_congestion() {
+    for (silent, persistent) in [(0, true), (1, true), (2, false)] {
+        let mut recovery = confirmed();
+        recovery.set_max_ack_delay(ms(1400));
+        send(&mut recovery, at(0), ApplicationData, 1);
+        ack(&mut recovery, at(200), ApplicationData, &[(1, 1)], ms(0)).unwrap();
+        for (value, time) in [(2, 999), (3, 1999), (4, 3000), (5, 4000), (6, 5000), (7, 6000), (8, 8000), (9, 12_000)] {
+            let packet = SentPacket { ack_eliciting: value >= 2 + silent, ..packet(value, at(time)) };
+            recovery.on_sent(at(time), ApplicationData, packet, &[]);
+        }
+        let out = ack(&mut recovery, at(12_200), ApplicationData, &[(9, 9), (1, 1)], ms(0)).unwrap();
+        assert_eq!(out.persistent_congestion, persistent, "{silent}");
+    }
 }

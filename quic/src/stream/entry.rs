@@ -53,6 +53,7 @@ impl Stream {
     }
 
     /// Whether both halves ended and the application knows how.
+    /// RFC 9000 section 4.4-1.
     pub fn is_done(&self) -> bool {
         self.send.as_ref().is_none_or(|send| send.state().is_terminal())
             && self.receive.as_ref().is_none_or(ReceiveHalf::is_done)

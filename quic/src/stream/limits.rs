@@ -45,6 +45,7 @@ impl Default for StreamsConfig {
             max_stream_data_bidi_remote: 512 << 10,
             max_stream_data_uni: 512 << 10,
             max_streams_bidi: 256,
+            // RFC 9114 section 6.2-1: far more than the three that HTTP/3 needs.
             max_streams_uni: 100,
             max_stream_window: 16 << 20,
             max_connection_window: 24 << 20,
@@ -164,7 +165,7 @@ impl StreamCounts {
     pub fn standing(&self, side: Side, id: StreamId) -> Result<Standing, Violation> {
         let index = id.index();
         if id.initiator() == side {
-            // RFC 9000 s19.5, s19.8, s19.10: only what we created can be spoken of.
+            // RFC 9000 section 19.5-1, 19.8-1, 19.10-1: only what we created can be spoken of.
             return if index < self.local.used() { Ok(Standing::Created) } else { Err(Violation::StreamNotOpened) };
         }
         if index < self.remote.received() {
@@ -172,7 +173,7 @@ impl StreamCounts {
         } else if index < self.remote.limit() {
             Ok(Standing::New { from: self.remote.received(), to: index })
         } else {
-            // RFC 9000 s4.6.
+            // RFC 9000 section 4.6-3, 19.11-4.
             Err(Violation::StreamLimit)
         }
     }
@@ -188,6 +189,7 @@ mod tests {
     use super::*;
 
     /// RFC 9000 sections 4.6 and 19.8: what a frame may name.
+    /// RFC 9000 section 3.2-1, 4.6-3.
     #[test]
     fn streams_up_to_the_limit_exist_or_come_to_be() {
         let mut counts = StreamCounts::new(3);

@@ -93,6 +93,7 @@ impl Reassembly {
     }
 
     /// The next bytes in order, at most `max`, without a copy.
+    /// RFC 9000 section 2.2-1.
     pub fn read(&mut self, max: usize) -> Option<Bytes> {
         if max == 0 || !self.is_readable() {
             return None;
@@ -309,6 +310,7 @@ mod tests {
     }
 
     /// Any order, any overlap, any mix of reads: the bytes come out once and in order.
+    /// RFC 9000 section 2.2-1.
     #[test]
     fn model() {
         let mut seed = 0x1234_5678_9abc_def1;

@@ -148,6 +148,7 @@ impl ReceiveHalf {
     }
 
     /// A RESET_STREAM frame. Whether the application is to be told.
+    /// RFC 9000 section 4.5-1, 19.9-1.
     pub fn on_reset(&mut self, code: VarInt, size: u64, account: &mut Account<'_>) -> Result<bool, Violation> {
         if self.final_size.is_some_and(|known| known != size) {
             return Err(Violation::FinalSizeChanged);
@@ -277,6 +278,7 @@ impl ReceiveHalf {
     }
 
     /// Counts bytes up to `end` against both credits.
+    /// RFC 9000 section 4.1-2, 19.9-2, 19.10-4.
     fn count_up_to(&mut self, end: u64, account: &mut Account<'_>) -> Result<(), Violation> {
         let new = end.saturating_sub(self.credit.received());
         if !self.credit.allows(new) {

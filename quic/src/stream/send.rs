@@ -98,13 +98,14 @@ impl SendHalf {
         self.state = self.state.next(SendStep::Reset)?;
         self.reset_code = code;
         self.reset.request();
+        // RFC 9000 section 3.3-2: nothing more is said of a stream that was given up.
         self.credit.blocked().cancel();
         Some(self.buffer.clear())
     }
 
     /// The peer will not read further. As [`reset`](SendHalf::reset).
     pub fn on_stop_sending(&mut self, code: VarInt) -> Option<u64> {
-        // RFC 9000 s3.5: the answer carries the code of the request.
+        // RFC 9000 section 3.5-2: the answer carries the code of the request.
         let freed = self.reset(code)?;
         self.stopped = Some(code);
         Some(freed)
@@ -133,6 +134,7 @@ impl SendHalf {
     pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if self.reset.needs_sending() {
             // RFC 9000 s4.5: the final size is what was counted against flow control, and it stays.
+            // RFC 9000 section 13.3-1.
             let final_size = self.buffer.sent_end();
             Frame::ResetStream { id, error_code: self.reset_code, final_size }.encode(packet.writer())?;
             packet.record(SentFrame::ResetStream(id));
@@ -160,6 +162,7 @@ impl SendHalf {
         if !self.state.may_send_data() {
             return Err(Full);
         }
+        // RFC 9000 section 2.2-4, 4.1-1, 19.10-3: within the credit of the stream and of the connection.
         let range = match self.buffer.next_range(self.credit.available().min(connection.available())) {
             Some(range) => range,
             None if self.fin.needs_sending() && self.buffer.unsent() == 0 => self.buffer.end()..self.buffer.end(),
@@ -167,6 +170,7 @@ impl SendHalf {
         };
         let shape = Shape::of(id, &range, packet.remaining()).ok_or(Full)?;
         let range = range.start..range.start + shape.len as u64;
+        // RFC 9000 section 4.5-2: the end is the end of all that was written, and nothing is written after it.
         let fin = self.fin.is_requested() && range.end == self.buffer.end();
         let writer = packet.writer();
         writer.reserve(shape.padding)?.fill(0);

@@ -113,6 +113,7 @@ impl SendBuffer {
     }
 
     /// Copies the bytes from `offset` on into `place`, all of which must be held.
+    /// RFC 9000 section 2.2-3.
     pub fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
         assert!(offset >= self.base && offset + place.len() as u64 <= self.end, "only what is held is read");
         let mut index = self.find(offset);
@@ -302,6 +303,7 @@ mod tests {
         assert_eq!(buffer.chunks.len(), 3);
     }
 
+    /// RFC 9000 section 13.3-1.
     #[test]
     fn what_is_abandoned_is_freed_and_what_was_sent_stays_counted() {
         let mut buffer = SendBuffer::new();
@@ -314,6 +316,7 @@ mod tests {
     }
 
     /// Against a plain vector: random writes, sends, fates and reads.
+    /// RFC 9000 section 2.2-3.
     #[test]
     fn model() {
         let mut seed = 0x9e37_79b9_7f4a_7c15_u64;

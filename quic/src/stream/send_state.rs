@@ -59,6 +59,7 @@ impl SendState {
     }
 
     /// Whether STREAM frames may be sent.
+    /// RFC 9000 section 3.3-1, 3.3-2.
     pub const fn may_send_data(self) -> bool {
         self.next(SendStep::SentData).is_some()
     }
@@ -74,6 +75,7 @@ mod tests {
     use super::*;
 
     /// Figure 2, row by state, column by step: the whole table.
+    /// RFC 9000 section 3.3-1, 3.3-2, 3.5-2.
     #[test]
     fn the_table_is_the_figure() {
         use SendState::*;

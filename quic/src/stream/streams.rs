@@ -125,6 +125,7 @@ impl Streams {
         self.now = now;
         self.round_trip = round_trip;
         if !frame.id.is_received_by(self.side) {
+            // RFC 9000 section 19.8-1: the other half of this rule is in `StreamCounts::standing`.
             return Err(Violation::StreamNotSendable);
         }
         self.admit(frame.id)?;
@@ -151,6 +152,7 @@ impl Streams {
     /// A RESET_STREAM frame (section 19.4).
     pub fn on_reset_stream(&mut self, id: StreamId, error_code: VarInt, final_size: u64) -> Result<(), Violation> {
         if !id.is_received_by(self.side) {
+            // RFC 9000 section 19.4-1.
             return Err(Violation::StreamNotSendable);
         }
         self.admit(id)?;
@@ -186,6 +188,7 @@ impl Streams {
     }
 
     /// A MAX_DATA frame (section 19.9).
+    /// RFC 9000 section 4.1-3.
     pub fn on_max_data(&mut self, maximum: u64) {
         self.send_credit.raise(maximum);
     }
@@ -200,22 +203,26 @@ impl Streams {
     }
 
     /// A MAX_STREAMS frame (section 19.11), whose value the decoder has checked.
+    /// RFC 9000 section 4.6-4, 19.11-2.
     pub fn on_max_streams(&mut self, direction: Direction, maximum: u64) {
         self.counts(direction).local.raise(maximum.min(StreamId::MAX_COUNT));
     }
 
     /// A DATA_BLOCKED frame (section 19.12). Credit is given when the application reads, not when the peer asks.
+    /// RFC 9000 section 4.2-2.
     pub fn on_data_blocked(&mut self, _limit: u64) {}
 
     /// A STREAM_DATA_BLOCKED frame (section 19.13). It may be what opens the stream.
     pub fn on_stream_data_blocked(&mut self, id: StreamId, _limit: u64) -> Result<(), Violation> {
         if !id.is_received_by(self.side) {
+            // RFC 9000 section 19.13-2.
             return Err(Violation::StreamNotSendable);
         }
         self.admit(id)
     }
 
     /// A STREAMS_BLOCKED frame (section 19.14), whose value the decoder has checked.
+    /// RFC 9000 section 4.6-6.
     pub fn on_streams_blocked(&mut self, _direction: Direction, _limit: u64) {}
 
     // ---- Fates of what was sent.
@@ -391,6 +398,7 @@ impl Streams {
     pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
         let side = self.side;
         let counts = self.counts(direction);
+        // RFC 9000 section 2.1-1, 4.6-2, 19.11-3: no more than allowed, and each number once.
         if counts.local.available() == 0 {
             counts.refused = true;
             // RFC 9000 s4.6: the peer is told.
@@ -430,6 +438,7 @@ impl Streams {
     }
 
     /// Abandons what was written and did not arrive. Nothing happens if there is no such stream or it has ended.
+    /// RFC 9000 section 11.2-1.
     pub fn reset(&mut self, id: StreamId, error_code: VarInt) {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(send) = &mut stream.send else { return };
@@ -576,6 +585,7 @@ impl Streams {
         let counts = self.counts(id.direction());
         if let Standing::New { from, to } = counts.standing(side, id)? {
             counts.remote.on_received(to - from + 1).map_err(|_| Violation::StreamLimit)?;
+            // RFC 9000 section 3.2-1: the lower ones, too.
             for index in from..=to {
                 if let Some(id) = StreamId::new(id.initiator(), id.direction(), index) {
                     self.map.insert(id, None);
@@ -586,6 +596,7 @@ impl Streams {
     }
 
     /// As [`admit`](Streams::admit), for a frame about our sending.
+    /// RFC 9000 section 19.5-2, 19.10-2.
     fn admit_sending(&mut self, id: StreamId) -> Result<(), Violation> {
         if id.is_sent_by(self.side) { self.admit(id) } else { Err(Violation::StreamNotReceivable) }
     }

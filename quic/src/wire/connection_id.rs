@@ -17,6 +17,7 @@ impl ConnectionId {
     pub const EMPTY: ConnectionId = ConnectionId { len: 0, bytes: [0; ConnectionId::MAX_LEN] };
 
     /// `None` for more than 20 bytes.
+    /// RFC 9000 section 17.2-2, 17.2-5.
     pub fn new(id: &[u8]) -> Option<ConnectionId> {
         let mut bytes = [0; ConnectionId::MAX_LEN];
         bytes.get_mut(..id.len())?.copy_from_slice(id);

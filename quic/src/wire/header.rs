@@ -111,13 +111,14 @@ impl Header {
         let destination = prefixed_range(&mut reader)?;
         let source = prefixed_range(&mut reader)?;
         let Some(row) = version.row() else {
+            // RFC 9000 section 17.2.1-1: whatever the other bits of the first byte are.
             if version == Version::NEGOTIATION {
                 return version_negotiation(datagram, destination, source, reader.position());
             }
             return Ok(Header::OtherVersion { version, destination, source });
         };
         check_fixed_bit(first_byte)?;
-        // RFC 9000 s17.2: longer IDs may be another version's, never version 1's.
+        // RFC 9000 section 17.2-3, 17.2-6: longer IDs may be another version's, never version 1's.
         let destination = connection_id_at(datagram, destination)?;
         let source = connection_id_at(datagram, source)?;
         let long_type = row.long_type(first_byte >> 4);
@@ -146,6 +147,7 @@ impl Header {
 /// for a long header.
 #[inline]
 pub fn decode_short(datagram: &[u8], local_connection_id_len: usize) -> Result<Option<usize>, Discard> {
+    // RFC 9000 section 10.3-7: and so at each step.
     let first_byte = *datagram.first().ok_or(Discard::TooShort)?;
     if first_byte & LONG_FORM != 0 {
         return Ok(None);
@@ -174,8 +176,8 @@ pub fn short_destination(datagram: &[u8], local_connection_id_len: usize) -> Opt
 }
 
 fn check_fixed_bit(first_byte: u8) -> Result<(), Discard> {
-    // RFC 9000 s17.2: the bit tells QUIC from other protocols on the same port. Once the grease_quic_bit parameter
-    // (RFC 9287) is offered, this is the place to let both values through.
+    // RFC 9000 section 17.2-1, 17.3.1-1: the bit tells QUIC from other protocols on the same port. Once the
+    // grease_quic_bit parameter (RFC 9287) is offered, this is the place to let both values through.
     if first_byte & FIXED_BIT == 0 { Err(Discard::FixedBit) } else { Ok(()) }
 }
 
@@ -218,7 +220,7 @@ fn retry(
 ) -> Result<Header, Discard> {
     let start = reader.position();
     let token_len = reader.remaining().checked_sub(TAG_LEN).ok_or(Discard::TooShort)?;
-    // RFC 9000 s17.2.5.2: a Retry without a token is dropped.
+    // RFC 9000 section 17.2.5.2-4: a Retry without a token is dropped.
     if token_len == 0 {
         return Err(Discard::TooShort);
     }

@@ -48,9 +48,11 @@ impl PacketNumber {
     pub fn encoded_len(self, largest_acknowledged: Option<PacketNumber>) -> usize {
         let distance = match largest_acknowledged {
             Some(largest) => self.0.saturating_sub(largest.0),
+            // RFC 9000 section 17.1-1: as if nothing before it had arrived.
             None => self.0 + 1,
         };
-        // RFC 9000 s17.1: the bytes span more than twice the distance, because the receiver looks in both directions.
+        // RFC 9000 section 17.1-2: the bytes span more than twice the distance, because the receiver looks in both
+        // directions.
         match distance {
             0..0x80 => 1,
             0x80..0x8000 => 2,
@@ -98,6 +100,7 @@ mod tests {
         PacketNumber::new(value).unwrap()
     }
 
+    /// RFC 9000 section 17.1-1, 17.1-2.
     #[test]
     fn length_by_appendix_a_2() {
         let acknowledged = Some(number(0xabe8b3));
@@ -112,6 +115,7 @@ mod tests {
         assert_eq!(PacketNumber::decode(0x9b32, 2, Some(number(0xa82f30ea))), number(0xa82f9b32));
     }
 
+    /// RFC 9000 section 17.1-2.
     #[test]
     fn what_is_encoded_is_found_again() {
         for acknowledged in [None, Some(0), Some(1), Some(200), Some(65_535), Some(1 << 40), Some((1 << 62) - 500)] {

@@ -137,8 +137,10 @@ impl TransportParameters {
                 return Err(Violation::TransportParameters);
             }
             if sender == Side::Client && is_of_server(id) {
+                // RFC 9000 section 18.2-11.
                 return Err(Violation::TransportParameterOfServer);
             }
+            // RFC 9000 section 7.4-1.
             parameters.decode_one(id, value).ok_or(Violation::TransportParameters)?;
         }
         Ok(parameters)
@@ -160,7 +162,7 @@ impl TransportParameters {
             INITIAL_MAX_STREAM_DATA_BIDI_REMOTE => self.initial_max_stream_data_bidi_remote = number(value)?,
             INITIAL_MAX_STREAM_DATA_UNI => self.initial_max_stream_data_uni = number(value)?,
             INITIAL_MAX_STREAMS_BIDI => {
-                // RFC 9000 s4.6: more streams than 2^60 would have no IDs.
+                // RFC 9000 section 4.6-1: more streams than 2^60 would have no IDs.
                 self.initial_max_streams_bidi = number(value).filter(|count| *count <= 1 << 60)?;
             }
             INITIAL_MAX_STREAMS_UNI => {
@@ -177,11 +179,12 @@ impl TransportParameters {
             }
             PREFERRED_ADDRESS => self.preferred_address = Some(PreferredAddress::decode(value)?),
             ACTIVE_CONNECTION_ID_LIMIT => {
+                // RFC 9000 section 18.2-9: at least two.
                 self.active_connection_id_limit = number(value).filter(|limit| *limit >= 2)?;
             }
             INITIAL_SOURCE_CONNECTION_ID => self.initial_source_connection_id = Some(ConnectionId::new(value)?),
             RETRY_SOURCE_CONNECTION_ID => self.retry_source_connection_id = Some(ConnectionId::new(value)?),
-            // RFC 9000 s7.4.2: what is not known is ignored.
+            // RFC 9000 section 7.4.2-1: what is not known is ignored.
             _ => {}
         }
         Some(())
@@ -189,6 +192,7 @@ impl TransportParameters {
 
     /// Writes what `sender` sends; a client's leaves out what only servers send, and defaults need not be said. `grease`
     /// is random: it makes a reserved parameter, so that peers stay used to unknown ones (RFC 9000 section 18.1).
+    /// RFC 9000 section 7.4-2: each once, and the reserved one is none of the known.
     pub fn encode(&self, sender: Side, grease: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(160);
         let default = TransportParameters::default();
@@ -215,6 +219,7 @@ impl TransportParameters {
             push_id(&mut out, DISABLE_ACTIVE_MIGRATION, 0);
         }
         push_connection_id(&mut out, INITIAL_SOURCE_CONNECTION_ID, self.initial_source_connection_id);
+        // RFC 9000 section 18.2-1, 18.2-10: a client has none of these.
         if sender == Side::Server {
             self.encode_of_server(&mut out);
         }
@@ -250,7 +255,7 @@ impl PreferredAddress {
         let ipv6 = SocketAddrV6::new(Ipv6Addr::from(reader.array::<16>().ok()?), reader.u16().ok()?, 0, 0);
         let connection_id = ConnectionId::new(reader.u8_prefixed().ok()?)?;
         let stateless_reset_token = ResetToken(reader.array().ok()?);
-        // RFC 9000 s18.2: an empty ID there is an error.
+        // RFC 9000 section 18.2-7: an empty ID there is an error.
         if connection_id.is_empty() || !reader.is_empty() {
             return None;
         }

@@ -8,7 +8,7 @@ use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::{CloseReason, Event};
 use tls::Level;
 
-/// RFC 9000 section 10.2.3: what an application says is not for packets that anybody can read.
+/// RFC 9000 section 10.2.3-6, 10.2.3-7, 14.1-1: what an application says is not for packets that anybody can read.
 #[test]
 fn an_application_that_closes_in_the_handshake_does_not_tell_why() {
     for target in [Client, Server] {
@@ -36,6 +36,7 @@ fn an_application_that_closes_in_the_handshake_does_not_tell_why() {
     }
 }
 
+/// RFC 9000 section 10.2.3-1.
 #[test]
 fn an_established_connection_tells_the_reason_in_one_rtt_only() {
     for target in [Client, Server] {
@@ -53,6 +54,7 @@ fn an_established_connection_tells_the_reason_in_one_rtt_only() {
 }
 
 /// Both close at once: the second close ends the exchange.
+/// RFC 9000 section 10.2.2-3.
 #[test]
 fn a_close_in_answer_to_a_close_drains() {
     let mut peer = Peer::against(Client, Stage::Established);
@@ -69,6 +71,7 @@ fn a_close_in_answer_to_a_close_drains() {
 }
 
 /// RFC 9000 section 8.1: also a close keeps to three times what came.
+/// RFC 9000 section 8-1, 10.2.1-7.
 #[test]
 fn a_close_keeps_to_the_amplification_limit() {
     let mut peer = Peer::against(Server, Stage::Begun);

@@ -108,6 +108,8 @@ fn the_table_has_every_type() {
     }
 }
 
+/// RFC 9000 section 12.4-3, 12.5-3, 17.2.4-2, 19.3-1, 19.7-4, 19.20-2.
+/// RFC 9001 section 5.7-1, 5.7-2, 5.7-5.
 #[test]
 fn every_frame_in_every_packet_at_every_stage() {
     for target in [Client, Server] {
@@ -174,6 +176,7 @@ fn check(target: Side, stage: Stage, kind: PacketKind, frame_type: u8, bytes: &[
     assert!(peer.target.is_empty() || expected == Outcome::Fine, "{context}: not forgotten");
 }
 
+/// RFC 9000 section 10.2.2-1, 10.2.2-3.
 #[test]
 fn closing_and_draining_take_every_frame() {
     for target in [Client, Server] {

@@ -12,7 +12,7 @@ fn opened(peer: &mut Peer) -> u64 {
     peer.connection().stats().packets_received
 }
 
-/// RFC 9000 section 14.1: also later Initial packets need a full datagram.
+/// RFC 9000 section 14-4, 14.1-4: also later Initial packets need a full datagram.
 #[test]
 fn later_small_initials_are_dropped_by_a_server() {
     let mut peer = Peer::against(Server, Stage::Keys);
@@ -30,7 +30,7 @@ fn opened_by_server(peer: &mut Peer) -> u64 {
     peer.frames(|kind, frame| matches!((kind, frame), (Initial, Frame::Ack(_))).then_some(())).len() as u64
 }
 
-/// RFC 9000 section 17.2.2.
+/// RFC 9000 section 17.2.2-1.
 #[test]
 fn a_client_drops_an_initial_with_a_token() {
     let mut peer = Peer::against(Client, Stage::Begun);
@@ -42,7 +42,8 @@ fn a_client_drops_an_initial_with_a_token() {
     assert_eq!(opened(&mut peer), before + 1);
 }
 
-/// RFC 9001 section 5.7: a server has the keys for 1-RTT packets before it may use them.
+/// RFC 9001 section 5.7-1, 5.7-2: a server has the keys for 1-RTT packets before it may use them.
+/// RFC 9000 section 12.2-1.
 #[test]
 fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {
     let mut peer = Peer::against(Server, Stage::Keys);
@@ -58,6 +59,7 @@ fn one_rtt_packets_before_the_end_of_the_handshake_are_dropped() {
 }
 
 /// A client throws Initial keys away with its first Handshake packet, a server with the first it receives.
+/// RFC 9001 section 4.9.1-1, 4.9.1-2.
 #[test]
 fn initial_keys_go_when_handshake_keys_are_used() {
     let mut peer = Peer::against(Client, Stage::Established);
@@ -74,6 +76,7 @@ fn initial_keys_go_when_handshake_keys_are_used() {
 }
 
 /// RFC 9001 section 6.5: packets of the last generation of keys are good for three PTOs, and no longer.
+/// RFC 9001 section 6.1-3.
 #[test]
 fn late_packets_of_the_last_keys_are_opened_for_a_while() {
     for (wait, counts) in [(Duration::ZERO, 1), (Duration::from_secs(8), 0)] {

@@ -16,6 +16,7 @@ fn new_id(number: u64, retire_prior_to: u64) -> Frame<'static> {
 }
 
 /// The peer retires ours: it is given others, never more than its limit at a time.
+/// RFC 9000 section 5.1.1-2, 5.1.1-4.
 #[test]
 fn retired_ids_are_replaced() {
     let mut peer = Peer::against(Server, Stage::Established);
@@ -39,6 +40,7 @@ fn retired_ids_are_replaced() {
 }
 
 /// An honest peer never notices.
+/// RFC 9000 section 12.3-1, 12.3-2.
 #[test]
 fn honest_acknowledgments_of_many_packets_are_fine() {
     let mut peer = Peer::against(Server, Stage::Established);

@@ -8,6 +8,7 @@ mod support;
 
 mod closing;
 mod frames;
+mod habits;
 mod handshake;
 mod ids;
 mod mutations;

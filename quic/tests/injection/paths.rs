@@ -13,6 +13,7 @@ fn elsewhere() -> FourTuple {
     FourTuple { local: THERE.parse().unwrap(), remote: "192.0.2.9:40001".parse().unwrap() }
 }
 
+/// RFC 9000 section 9-7.
 #[test]
 fn a_client_never_listens_to_another_server_address() {
     let mut peer = Peer::against(Client, Stage::Established);

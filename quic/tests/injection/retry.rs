@@ -43,6 +43,7 @@ fn hellos(peer: &Peer) -> Vec<(u64, Vec<u8>)> {
     })
 }
 
+/// RFC 9000 section 8.1.2-1, 8.1.3-12, 17.2.5.1-3, 17.2.5.2-1, 17.2.5.2-5, 17.2.5.3-1, 17.2.5.3-4.
 #[test]
 fn a_client_begins_again_with_the_token_the_new_id_and_the_same_words() {
     let mut peer = server(Some(id(0x33)));
@@ -84,6 +85,7 @@ fn what_was_sent_before_a_retry_says_nothing_about_the_path() {
 }
 
 /// RFC 9000 sections 17.2.5.1 and 17.2.5.2, RFC 9001 section 5.8: what is no right answer changes nothing.
+/// RFC 9000 section 17.2.5.1-2, 17.2.5.2-3, 17.2.5.2-4.
 #[test]
 fn a_retry_that_is_wrong_is_dropped() {
     let changed = |at: usize| {
@@ -134,7 +136,7 @@ fn the_longest_token_leaves_room_for_the_client_hello() {
     peer.advance_to(Stage::Established);
 }
 
-/// RFC 9000 section 17.2.5.2: at most one Retry is taken.
+/// RFC 9000 section 17.2.5.2-2: at most one Retry is taken.
 #[test]
 fn a_second_retry_is_dropped() {
     let mut peer = server(Some(id(0x33)));
@@ -151,7 +153,7 @@ fn a_second_retry_is_dropped() {
     peer.advance_to(Stage::Established);
 }
 
-/// RFC 9000 section 17.2.5.2: nor is one after an Initial packet of the server, however little that says.
+/// RFC 9000 section 17.2.5.2-2: nor is one after an Initial packet of the server, however little that says.
 #[test]
 fn a_retry_after_an_initial_is_dropped() {
     let mut peer = server(None);
@@ -167,7 +169,7 @@ fn a_retry_after_an_initial_is_dropped() {
     assert!(peer.is_open());
 }
 
-/// RFC 9000 section 7.3.
+/// RFC 9000 section 7.3-1, 7.3-5, 7.3-7.
 #[test]
 fn a12_the_source_of_a_retry_is_authenticated() {
     let wrong = Some((Violation::TransportParameterConnectionId, 0x06));
@@ -210,6 +212,7 @@ fn version_negotiation_after_a_retry_is_not_believed() {
 }
 
 /// RFC 9000 section 17.2.5.2: until the server has named itself, its Initial may come from any ID, and then from no other.
+/// RFC 9000 section 7.2-4.
 #[test]
 fn the_server_names_itself_after_a_retry() {
     let mut peer = server(Some(id(0x33)));

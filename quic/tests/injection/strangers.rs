@@ -45,6 +45,7 @@ fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Ve
     bytes
 }
 
+/// RFC 9000 section 5.2.2-3, 17.2.1-3, 17.2.1-4, 17.2.1-5, 17.2.1-6.
 #[test]
 fn a_server_answers_unknown_versions_in_full_datagrams_only() {
     for (destination_len, source_len) in [(8, 8), (0, 0), (20, 0), (255, 255)] {

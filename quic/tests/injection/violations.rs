@@ -375,6 +375,7 @@ const TLS_ROWS: &[TlsRow] = &[
     }),
 ];
 
+/// RFC 9001 section 4.4-5, 4.6.1-2, 4.8-1, 6-3.
 #[test]
 fn what_tls_refuses_closes_with_its_alert() {
     for (row, (code, provoke)) in TLS_ROWS.iter().enumerate() {
@@ -388,6 +389,11 @@ fn frames_raw_at_client(payload: &[u8]) -> Peer {
     peer
 }
 
+/// RFC 9000 section 4.1-2, 4.6-1, 4.6-3, 5.1.1-6, 5.2-2, 7.3-3, 7.3-4, 7.3-6, 7.3-7, 7.4-1, 7.5-3, 10.3-2, 11.1-1.
+/// RFC 9000 section 12.4-2, 12.4-3, 12.4-4, 17.2-9, 17.2.4-2, 17.3.1-3, 18.2-7, 18.2-11, 19.3.1-1, 19.4-1, 19.5-1.
+/// RFC 9000 section 19.5-2, 19.6-1, 19.7-2, 19.7-4, 19.8-1, 19.8-2, 19.9-2, 19.10-1, 19.10-2, 19.10-4, 19.11-1.
+/// RFC 9000 section 19.11-4, 19.13-2, 19.14-2, 19.15-1, 19.15-3, 19.15-7, 19.16-1, 19.20-2.
+/// RFC 9001 section 4.1.3-1, 4.1.3-2, 4.1.3-3.
 #[test]
 fn every_violation_closes_with_its_code_and_frame_type() {
     let mut failures = Vec::new();

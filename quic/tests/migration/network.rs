@@ -101,6 +101,7 @@ fn an_address_that_changes_under_the_handshake_ends_it() {
     }
 }
 
+/// RFC 9000 section 9.4-2.
 #[test]
 fn a_port_of_the_peer_that_changes_leaves_the_window_and_another_host_does_not() {
     let window = |same_host| {
@@ -176,6 +177,7 @@ fn the_size_of_datagrams_is_still_found_after_a_return() {
 
 /// RFC 9000 section 9.3.2: copies that arrive before the originals, from addresses where nobody can answer. No such address
 /// is sent more than three times what came from it, and the transfer goes on.
+/// RFC 9000 section 9.3-2, 9.3.3-1.
 #[test]
 fn a3_copied_packets_draw_nothing_away() {
     let here = address(CLIENT);
@@ -213,6 +215,7 @@ fn a3_copied_packets_draw_nothing_away() {
 
 /// The copy is the last packet that comes for a while: nobody contradicts it until the client says something again, and yet
 /// the answer to what it asked before reaches it, because validation fails.
+/// RFC 9000 section 9.3.2-1, 9.3.3-1.
 #[test]
 fn a_single_copied_packet_costs_a_timeout_at_most() {
     let mut pair = Pair::new(9, link(0.0), vec![Exchange { upload: 100, download: 3_000_000 }]);
@@ -250,6 +253,7 @@ fn migrate(pair: &mut Pair, to: SocketAddr) -> Result<(), MigrateError> {
     host.endpoint.connection_mut(host.handle.unwrap()).unwrap().migrate(now, to)
 }
 
+/// RFC 9000 section 19.16-2.
 #[test]
 fn a_client_moves_to_another_address_and_back_again_and_again() {
     let second = address("203.0.113.7:1234");
@@ -277,7 +281,7 @@ fn a_client_moves_to_another_address_and_back_again_and_again() {
     }
 }
 
-/// RFC 9000 section 9.5: no ID is used from two addresses, and none is used to two.
+/// RFC 9000 section 5.1-1, 9.5-2, 9.5-3: no ID is used from two addresses, and none is used to two.
 #[test]
 fn a_client_that_moves_cannot_be_recognized_by_its_ids() {
     let second = address("203.0.113.7:1234");
@@ -326,6 +330,7 @@ fn a_way_that_does_not_work_is_not_taken() {
     assert_eq!(pair.world.machine(pair.server).stats().bytes_in_flight, 0);
 }
 
+/// RFC 9000 section 9-1.
 #[test]
 fn who_may_migrate_and_when() {
     let second = address("203.0.113.7:1234");
@@ -349,6 +354,7 @@ fn who_may_migrate_and_when() {
     assert_eq!(pair.world.machine(pair.client).migrations, [Event::Migrated(four_tuple)]);
 }
 
+/// RFC 9000 section 9-2, 9-3, 18.2-3.
 #[test]
 fn a_server_that_forbids_migration_is_obeyed_but_follows_a_translator() {
     let asks = Config { disable_active_migration: true, ..Config::default() };

@@ -151,6 +151,7 @@ fn challenge_to(sent: &[Sent], to: FourTuple) -> [u8; 8] {
     all[0]
 }
 
+/// RFC 9000 section 8.2.1-7, 8.2.2-2, 8.2.2-3, 9-4, 9.3-1, 9.3.3-1.
 #[test]
 fn the_newest_packet_that_is_no_probe_moves_the_connection() {
     let mut script = Script::new();
@@ -178,6 +179,7 @@ fn the_newest_packet_that_is_no_probe_moves_the_connection() {
     assert!(script.send(home, PING).iter().all(|one| one.to == home || one.is_probe));
 }
 
+/// RFC 9000 section 8.2.2-4, 8.2.1-5, 8.2.1-6, 8.2.3-1.
 #[test]
 fn a10_the_application_sees_an_address_only_when_it_is_proved() {
     let mut script = Script::new();
@@ -201,6 +203,7 @@ fn a10_the_application_sees_an_address_only_when_it_is_proved() {
 
 /// RFC 9000 section 8.2.1: as seldom as an Initial, although the estimate of the path before, by which a challenge would come
 /// again much sooner, stays when only the port changes.
+/// RFC 9000 section 9.4-4.
 #[test]
 fn a_new_path_is_asked_as_seldom_as_a_new_connection() {
     let mut script = Script::new();
@@ -212,6 +215,7 @@ fn a_new_path_is_asked_as_seldom_as_a_new_connection() {
 }
 
 /// The peer may not have moved at all: it is told at the address that is proved as well, and answered there.
+/// RFC 9000 section 10.2.1-7.
 #[test]
 fn a_close_at_an_address_without_proof_goes_home_as_well() {
     let to = |sent: &[Sent]| sent.iter().map(|one| one.to).collect::<Vec<_>>();
@@ -243,6 +247,7 @@ fn a_close_at_an_address_without_proof_goes_home_as_well() {
     assert_eq!(to(&script.send(away, &large)), [away]);
 }
 
+/// RFC 9000 section 8-1, 8.2.2-6, 9.3-2.
 #[test]
 fn a3_an_address_without_proof_gets_three_times_what_came_from_it() {
     let mut script = Script::new();
@@ -270,6 +275,7 @@ fn a3_an_address_without_proof_gets_three_times_what_came_from_it() {
 }
 
 /// The smallest packet there is buys a challenge, even to the longest connection ID.
+/// RFC 9000 section 8.2.1-5.
 #[test]
 fn a_single_packet_is_enough_for_a_challenge() {
     for len in [1, 8, 17, 20] {
@@ -305,6 +311,7 @@ fn an_acknowledgment_waits_for_the_limit_of_an_address_without_proof() {
     assert!(script.acknowledged() >= largest);
 }
 
+/// RFC 9000 section 9.3.2-1.
 #[test]
 fn what_is_not_proved_in_time_is_left_again() {
     let mut script = Script::new();
@@ -323,6 +330,7 @@ fn what_is_not_proved_in_time_is_left_again() {
 
 /// M2: challenges from another address are answered as seldom as those from the address in use, and never more than three
 /// times what came.
+/// RFC 9000 section 8.2.2-7.
 #[test]
 fn m2_a_flood_of_challenges_from_elsewhere_is_answered_a_little() {
     let mut script = Script::new();

@@ -58,6 +58,7 @@ impl Start {
             cipher_suites: &cipher_suites,
             // RFC 6066 s3: a name is sent, an address is not.
             server_name: match &self.name {
+                // RFC 9114 section 3.2-2, 3.2-3: a name is always told, an address never.
                 x509::ServerName::Dns(name) => Some(name),
                 x509::ServerName::Ip(_) => None,
             },

@@ -23,6 +23,7 @@ impl WaitCertificateOrRequest {
         effects: &mut Effects,
     ) -> Result<WaitCertificateOrRequest, Error> {
         let WaitEncryptedExtensions { mut handshaking } = state;
+        // RFC 9000 section 7-7, 7-8, 7-9: encrypted, and part of the transcript that Finished vouches for.
         let answer = EncryptedExtensions::decode(message.body, &handshaking.offered)?;
         // RFC 9001 section 8.2-1: over QUIC the parameters are demanded.
         let parameters = handshaking.rules.peer_parameters(&answer.extensions)?;

@@ -40,6 +40,7 @@ pub(super) enum Hellos {
 impl WaitServerHello {
     /// Sends the first ClientHello.
     pub fn on_start(start: Start, random: &mut dyn Random, effects: &mut Effects) -> Result<WaitServerHello, Error> {
+        // RFC 9000 section 7-5: a new share for each connection.
         let offer = start.exchange.offer(random).map_err(|_| LocalError::KeyExchange)?;
         let group = start.exchange.group();
         let (hello, offered) = start.client_hello((group, offer.share()), None)?;

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use crypto::{CipherSuite, KeyExchange, SignatureScheme};
 
 /// The first suite of ours that the client offers.
+/// RFC 9001 section 5.3-2.
 pub fn choose_suite(config: &ServerConfig, offered: Numbers<'_>) -> Result<&'static CipherSuite, Violation> {
     let mut suites = config.provider.cipher_suites.iter().copied();
     suites.find(|suite| offered.contains(suite.id)).ok_or(Violation::NoCommonCipherSuite)
@@ -47,6 +48,7 @@ fn check_shares(groups: Numbers<'_>, shares: KeyShares<'_>) -> Result<(), Violat
 }
 
 /// The first application protocol of ours that the client offers.
+/// RFC 9001 section 8.1-2, 8.1-5.
 pub fn choose_protocol<'a>(
     config: &'a ServerConfig,
     rules: &Rules,

@@ -79,6 +79,7 @@ fn bytes_in_pieces_of_any_size() {
     }
 }
 
+/// RFC 9001 section 4.9-2.
 #[test]
 fn keys_come_with_the_output_that_needs_them() {
     let mut random = Counting(0);
@@ -241,6 +242,7 @@ fn accepting_any_certificate_still_wants_a_signature() {
     );
 }
 
+/// RFC 9114 section 3.2-2, 3.2-3.
 #[test]
 fn certificates_by_name() {
     let mut names = ByName::new();
@@ -380,6 +382,7 @@ fn expected(session: &Session) -> (Level, Vec<u8>) {
     }
 }
 
+/// RFC 9001 section 6-3.
 #[test]
 fn every_message_in_every_state_at_every_level() {
     for index in 0..every_state().len() {
@@ -410,6 +413,7 @@ fn every_message_in_every_state_at_every_level() {
 }
 
 /// CVE-2024-32650: an alert, which has no place in QUIC, must not be waited out.
+/// RFC 9001 section 4.8-1.
 #[test]
 fn an_alert_record_ends_the_handshake_at_once() {
     for index in 0..every_state().len() {

@@ -188,7 +188,7 @@ fn numbers_are_left_out_on_every_path() {
     }
 }
 
-/// RFC 9001 section 6.6: whatever way a packet goes, it ends at the limit of the key, and nothing is booked.
+/// RFC 9001 section 6.6-2, 6.6-4: whatever way a packet goes, it ends at the limit of the key, and nothing is booked.
 #[test]
 fn a14_every_packet_ends_at_the_limit_of_its_key() {
     for way in [Way::InUse, Way::Elsewhere] {

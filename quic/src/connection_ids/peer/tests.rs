@@ -31,6 +31,7 @@ fn sent(ids: &mut PeerIds) -> Vec<u64> {
         .collect()
 }
 
+/// RFC 9000 section 5.1.1-6.
 #[test]
 fn the_limit_counts_the_one_of_the_handshake() {
     let mut ids = ids();
@@ -41,6 +42,7 @@ fn the_limit_counts_the_one_of_the_handshake() {
     assert_eq!(add(&mut ids, 4, 0), Err(Violation::ConnectionIdLimit));
 }
 
+/// RFC 9000 section 19.15-4.
 #[test]
 fn a_number_or_an_id_stands_for_one_thing() {
     let mut ids = ids();
@@ -51,6 +53,7 @@ fn a_number_or_an_id_stands_for_one_thing() {
     assert_eq!(ids.on_new_connection_id(0, 0, id(7), token(7)), Err(Violation::ConnectionIdReused));
 }
 
+/// RFC 9000 section 5.1.2-4, 5.1.2-7, 19.15-8, 19.15-9.
 #[test]
 fn asked_back_means_replaced_and_retired() {
     let mut ids = ids();
@@ -88,12 +91,14 @@ fn m1_retirements_that_are_never_acknowledged_are_bounded() {
     assert!(ids.retiring.len() <= 8);
 }
 
+/// RFC 9000 section 19.15-3.
 #[test]
 fn an_empty_id_has_no_successor() {
     let mut ids = PeerIds::new(ConnectionId::EMPTY, 4);
     assert_eq!(add(&mut ids, 1, 0), Err(Violation::ConnectionIdNotUsed));
 }
 
+/// RFC 9000 section 7.2-4.
 #[test]
 fn the_handshake_replaces_number_0() {
     let mut ids = PeerIds::new(id(99), 2);
@@ -117,6 +122,7 @@ fn a_path_takes_an_unused_id_and_gives_it_back() {
     assert!(ids.has_unused() && ids.contains(id(2)) && !ids.contains(id(0)));
 }
 
+/// RFC 9000 section 10.3.1-3.
 #[test]
 fn a6_only_tokens_of_ids_in_use_reset() {
     let mut ids = ids();

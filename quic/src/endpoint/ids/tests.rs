@@ -24,6 +24,7 @@ fn codec(layout: &IdLayout) -> IdCodec {
     IdCodec::new(layout, PROVIDER.initial, &mut Lcg(1))
 }
 
+/// RFC 9000 section 10.3.2-2.
 #[test]
 fn every_layout_says_which_worker_and_which_connection() {
     let mut random = Lcg(2);
@@ -65,6 +66,7 @@ fn all_of_the_nonce_counts() {
 }
 
 /// Who has another key, or another length, reads nothing of use.
+/// RFC 9000 section 5.1-1.
 #[test]
 fn an_id_says_nothing_without_its_key() {
     let writer = codec(&IdLayout::default().with_key(key()));

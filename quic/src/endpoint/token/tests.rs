@@ -45,6 +45,7 @@ fn what_comes_back_is_what_was_given_for_ids_of_every_length() {
     assert!(matches!(shown, Shown::Retried { .. }));
 }
 
+/// RFC 9000 section 8.1.1-1, 8.1.3-14, 8.1.4-2.
 #[test]
 fn a_token_of_which_anything_is_changed_or_cut_is_refused() {
     let tokens = tokens(1);
@@ -70,6 +71,7 @@ fn a_token_of_which_anything_is_changed_or_cut_is_refused() {
     assert_eq!(look_at(&[]), Shown::Nothing);
 }
 
+/// RFC 9000 section 8.1.4-6.
 #[test]
 fn a_token_is_good_for_one_client_one_attempt_one_endpoint_and_a_short_time() {
     let tokens = tokens(1);
@@ -94,6 +96,7 @@ fn a_token_is_good_for_one_client_one_attempt_one_endpoint_and_a_short_time() {
     assert_eq!(others.look_at(NOW, &token, remote(CLIENT), id(4, 8)), Shown::Invalid);
 }
 
+/// RFC 9000 section 8.1.4-1.
 #[test]
 fn no_two_tokens_are_alike() {
     let tokens = tokens(1);

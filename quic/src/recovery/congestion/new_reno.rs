@@ -74,7 +74,7 @@ impl Controller for NewReno {
             self.window += growth;
             bytes -= growth;
         }
-        // RFC 9002 s7.3.3: one datagram for each window that was acknowledged, counted as RFC 3465 s2.1 does.
+        // RFC 9002 section 7.3.3-1: one datagram for each window that was acknowledged, counted as RFC 3465 s2.1 does.
         self.acked_in_avoidance += bytes;
         while self.acked_in_avoidance >= self.window {
             self.acked_in_avoidance -= self.window;
@@ -84,11 +84,14 @@ impl Controller for NewReno {
 
     fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
         // RFC 9002 s7.3.2: once per round trip.
+        // RFC 9002 section 7.3.1-1.
         if self.recovery_start.is_some_and(|start| time_sent <= start) {
             return false;
         }
         self.untouched = false;
+        // RFC 9000 section 13.3-7: loss has its consequence.
         self.recovery_start = Some(now);
+        // RFC 9002 section 7.3.2-1, 7.3.2-2: half of what it was, and the window at once.
         self.slow_start_threshold = (self.window / 2).max(self.minimum_window());
         self.window = self.slow_start_threshold;
         self.acked_in_avoidance = 0;
@@ -96,7 +99,7 @@ impl Controller for NewReno {
     }
 
     fn on_persistent_congestion(&mut self) {
-        // RFC 9002 s7.6.2: slow start from the least window.
+        // RFC 9002 section 7.6.2-5: slow start from the least window.
         self.window = self.minimum_window();
         self.recovery_start = None;
         self.acked_in_avoidance = 0;
@@ -143,6 +146,7 @@ mod tests {
         }
     }
 
+    /// RFC 9002 section 7.3.1-1, 7.3.2-1, 7.3.2-2, 7.3.3-1, 7.6.2-5.
     #[test]
     fn windows_step_by_step() {
         let mut reno = NewReno::new(1200, 10);

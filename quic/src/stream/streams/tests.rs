@@ -299,11 +299,13 @@ fn run(seed: u64, abort: bool) {
     }
 }
 
+/// RFC 9000 section 2.2-1, 2.2-3, 2.2-4, 4.1-1, 19.10-3.
 #[test]
 fn every_byte_arrives_once_and_in_order_over_a_bad_path() {
     (0..60).for_each(|seed| run(seed, false));
 }
 
+/// RFC 9000 section 4.4-1, 4.5-1.
 #[test]
 fn resets_and_stops_at_any_moment_leave_nothing_behind() {
     (100..200).for_each(|seed| run(seed, true));
@@ -336,6 +338,7 @@ fn a_stream_from_opening_to_oblivion() {
 }
 
 /// S9: STOP_SENDING and STREAM in either order, and calls after it.
+/// RFC 9000 section 3.5-2.
 #[test]
 fn stop_sending_is_answered_by_a_reset_with_its_code() {
     for stop_first in [true, false] {
@@ -365,6 +368,7 @@ fn stop_sending_is_answered_by_a_reset_with_its_code() {
     }
 }
 
+/// RFC 9000 section 3.3-1, 3.3-2.
 #[test]
 fn data_is_not_sent_again_after_a_reset() {
     let (mut client, _) = pair(&StreamsConfig::default());
@@ -383,6 +387,7 @@ fn data_is_not_sent_again_after_a_reset() {
 }
 
 /// Sections 19.4, 19.5, 19.8, 19.10, 19.13: each frame, on each kind of stream it is not for.
+/// RFC 9000 section 19.4-1, 19.5-1, 19.5-2, 19.8-1, 19.10-1, 19.10-2, 19.13-2.
 #[test]
 fn frames_for_the_wrong_kind_of_stream() {
     type Call = fn(&mut Streams, StreamId) -> Result<(), Violation>;
@@ -417,6 +422,7 @@ fn frames_for_the_wrong_kind_of_stream() {
     }
 }
 
+/// RFC 9000 section 4.5-2.
 #[test]
 fn final_sizes_are_consistent() {
     let mut streams = server();
@@ -458,6 +464,7 @@ fn reading_after_a_reset() {
 }
 
 /// M7, M8: no more is held than the connection allows, however many streams; a reset's size counts.
+/// RFC 9000 section 4.1-2, 19.9-2.
 #[test]
 fn the_connection_limit_is_enforced() {
     let config = StreamsConfig { max_data: 1000, ..StreamsConfig::default() };
@@ -534,6 +541,7 @@ fn limits_at_the_edge() {
     }
 }
 
+/// RFC 9000 section 2.1-1, 4.6-2, 19.11-3.
 #[test]
 fn opening_waits_for_the_peer_and_is_told_of_it() {
     let config = StreamsConfig { max_streams_bidi: 1, ..StreamsConfig::default() };
@@ -555,6 +563,7 @@ fn opening_waits_for_the_peer_and_is_told_of_it() {
     assert_eq!(client.open(BIDI), Some(id(4)));
 }
 
+/// RFC 9000 section 4.1-3, 4.6-4, 13.3-5, 19.11-2.
 #[test]
 fn limits_that_do_not_increase_are_ignored() {
     let (mut client, _) = pair(&StreamsConfig::default());

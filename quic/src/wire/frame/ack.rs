@@ -59,12 +59,13 @@ impl Iterator for AckRanges<'_> {
 fn next_range(reader: &mut Reader<'_>, smallest: u64) -> Result<(u64, u64), Violation> {
     let gap = reader.varint()?;
     let count = reader.varint()?;
-    // RFC 9000 s19.3.1: a gap of 0 stands for one missing packet, and the range begins below that.
+    // RFC 9000 section 19.3.1-1: a gap of 0 stands for one missing packet, and the range begins below that.
     let largest = smallest.checked_sub(gap + 2).ok_or(Violation::AckRangeBelowZero)?;
     Ok((largest, count))
 }
 
 /// Reads what follows the type.
+/// RFC 9000 section 19.3-1.
 pub(super) fn decode_ack<'a>(reader: &mut Reader<'a>, has_ecn: bool) -> Result<AckFrame<'a>, Violation> {
     let largest = reader.varint()?;
     let ack_delay = reader.varint()?;

@@ -48,6 +48,8 @@ const Z: u8 = 4;
 const O: u8 = 8;
 
 /// One row for each frame type from 0 to [`LAST_TYPE`].
+/// RFC 9000 section 12.4-3, 12.5-3, 12.5-5, 17.2.4-2.
+/// RFC 9001 section 8.3-2.
 const ALLOWED: [u8; LAST_TYPE as usize + 1] = [
     I | H | Z | O, // 0x00 PADDING
     I | H | Z | O, // 0x01 PING

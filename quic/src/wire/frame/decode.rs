@@ -27,6 +27,7 @@ impl<'a> Frame<'a> {
             0x04 | 0x05 | 0x10..=0x17 => decode_stream_control(reader, frame_type),
             0x07 | 0x18..=0x1b | 0x1e => decode_connection_control(reader, frame_type),
             0x1c | 0x1d => decode_close(reader, frame_type),
+            // RFC 9000 section 12.4-4: as all others that are not known.
             0x1f..=0x3f => Err(Violation::UnknownFrameType),
             0x40..=0xff => Err(long_type(frame_type, reader)),
         }
@@ -75,6 +76,7 @@ fn decode_stream<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<StreamFr
     let offset = if frame_type & 0x04 != 0 { reader.varint()? } else { 0 };
     let data = if frame_type & 0x02 != 0 { reader.varint_prefixed()? } else { reader.rest() };
     if offset + data.len() as u64 > VarInt::MAX.value() {
+        // RFC 9000 section 19.8-2.
         return Err(Violation::StreamOffsetTooLarge);
     }
     Ok(StreamFrame { id, offset, data, fin: frame_type & 0x01 != 0 })
@@ -85,6 +87,7 @@ fn decode_crypto<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
     let offset = reader.varint()?;
     let data = reader.varint_prefixed()?;
     if offset + data.len() as u64 > VarInt::MAX.value() {
+        // RFC 9000 section 19.6-1.
         return Err(Violation::CryptoOffsetTooLarge);
     }
     Ok(Frame::Crypto { offset, data })
@@ -118,6 +121,7 @@ fn decode_stream_control<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<
 fn decode_connection_control<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
     Ok(match frame_type {
         0x07 => match reader.varint_prefixed()? {
+            // RFC 9000 section 19.7-2.
             [] => return Err(Violation::EmptyToken),
             token => Frame::NewToken { token },
         },
@@ -135,10 +139,12 @@ fn decode_new_connection_id<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Vi
     let sequence_number = reader.varint()?;
     let retire_prior_to = reader.varint()?;
     if retire_prior_to > sequence_number {
+        // RFC 9000 section 19.15-7.
         return Err(Violation::RetirePriorToTooLarge);
     }
     let len = usize::from(reader.u8()?);
     if len == 0 || len > ConnectionId::MAX_LEN {
+        // RFC 9000 section 19.15-1.
         return Err(Violation::ConnectionIdLength);
     }
     let connection_id = ConnectionId::new(reader.bytes(len)?).ok_or(Violation::ConnectionIdLength)?;
@@ -168,6 +174,7 @@ fn varint(reader: &mut Reader<'_>) -> Result<VarInt, Violation> {
     VarInt::new(reader.varint()?).ok_or(Violation::FrameTruncated)
 }
 
+/// RFC 9000 section 4.6-1, 19.11-1, 19.14-2.
 fn stream_count(reader: &mut Reader<'_>, too_large: Violation) -> Result<u64, Violation> {
     let count = reader.varint()?;
     if count > MAX_STREAMS { Err(too_large) } else { Ok(count) }

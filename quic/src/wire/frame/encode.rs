@@ -8,6 +8,7 @@ use base::{Full, StreamId, Writer};
 impl Frame<'_> {
     /// Writes the frame; `Full`, and nothing written, if it does not fit. A STREAM frame gets its length written, so that
     /// others can follow it.
+    /// RFC 9000 section 12.4-5.
     pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
         if writer.remaining() < self.encoded_len() {
             return Err(Full);

@@ -80,6 +80,7 @@ fn frames(value: u64) -> Vec<Frame<'static>> {
 
 const BORDERS: [u64; 9] = [0, 1, 63, 64, 16_383, 16_384, (1 << 30) - 1, 1 << 30, (1 << 62) - 1];
 
+/// RFC 9000 section 12.4-5.
 #[test]
 fn what_is_encoded_is_decoded_whole() {
     for frame in BORDERS.into_iter().flat_map(frames) {
@@ -164,6 +165,7 @@ fn varint_in(value: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// RFC 9000 section 12.4-4.
 #[test]
 fn p1_unknown_types_in_all_lengths() {
     let types = (0x1f..0x200).chain([0x30, 0x31, 0x2d32, 1 << 20, (1 << 62) - 1]);
@@ -209,6 +211,7 @@ fn p9_padding_is_counted_without_wrapping() {
     assert!(reader.is_empty());
 }
 
+/// RFC 9000 section 19.3.1-1.
 #[test]
 fn p7_ack_ranges_below_zero() {
     for bytes in [
@@ -233,6 +236,7 @@ fn c1_a_range_count_that_cannot_be_true_is_refused_before_work() {
     assert_eq!(decode(&bytes), Err(Violation::FrameTruncated));
 }
 
+/// RFC 9000 section 4.6-1, 19.6-1, 19.7-2, 19.8-2, 19.11-1, 19.14-2, 19.15-1, 19.15-7.
 #[test]
 fn checks_of_values() {
     let largest = varint_in((1 << 62) - 1, 8);
@@ -285,6 +289,8 @@ fn stream_frames_of_all_eight_types() {
     }
 }
 
+/// RFC 9000 section 12.4-3, 12.5-3, 12.5-5, 17.2.4-2.
+/// RFC 9001 section 8.3-2.
 #[test]
 fn which_packets_may_hold_which_frames() {
     use PacketKind::{Handshake, Initial, OneRtt, ZeroRtt};

@@ -44,6 +44,7 @@ impl PacketLayout {
 }
 
 /// Writes the header of an Initial packet (section 17.2.2). A server's `token` is empty.
+/// RFC 9000 section 17.2.2-1.
 pub fn encode_initial(
     writer: &mut Writer<'_>,
     version: Version,
@@ -83,6 +84,7 @@ pub fn encode_handshake(
 
 /// Writes the header of a 1-RTT packet (section 17.3.1). Inlined, as it is done for every packet: the layout stays in
 /// registers.
+/// RFC 9000 section 17.3.1-2.
 #[inline(always)]
 pub fn encode_short(
     writer: &mut Writer<'_>,
@@ -109,6 +111,7 @@ pub fn encode_short(
 
 /// Writes a Version Negotiation packet (section 17.2.1): the IDs of the packet it answers, exchanged. They are raw bytes,
 /// because another version's may be longer than ours. `random` greases the bits that mean nothing.
+/// RFC 9000 section 17.2.1-3.
 pub fn encode_version_negotiation(
     writer: &mut Writer<'_>,
     random: u8,
@@ -148,6 +151,7 @@ pub fn encode_retry(
     writer.bytes(token)
 }
 
+/// RFC 9000 section 17.2-8.
 fn encode_long(
     writer: &mut Writer<'_>,
     version: Version,

@@ -33,6 +33,7 @@ fn coalesced() -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
+/// RFC 9000 section 12.2-1.
 #[test]
 fn coalesced_packets_are_read_one_by_one() {
     let (bytes, ends) = coalesced();
@@ -66,6 +67,7 @@ fn coalesced_packets_are_read_one_by_one() {
     assert_eq!(seen, ends);
 }
 
+/// RFC 9000 section 10.3-7.
 #[test]
 fn every_truncation_is_dropped_or_stays_inside() {
     let (bytes, ends) = coalesced();
@@ -102,6 +104,7 @@ fn every_changed_byte_stays_inside() {
     }
 }
 
+/// RFC 9000 section 17.2-2, 17.2-3, 17.2-5, 17.2-6.
 #[test]
 fn a5_ids_longer_than_20_bytes_are_not_of_version_1() {
     for (destination, source) in [(21, 0), (0, 21), (255, 255)] {
@@ -123,6 +126,7 @@ fn a5_ids_longer_than_20_bytes_are_not_of_version_1() {
     }
 }
 
+/// RFC 9000 section 17.2-1, 17.2.1-1, 17.3.1-1.
 #[test]
 fn the_fixed_bit_is_asked_of_version_1_only() {
     let (mut bytes, ends) = coalesced();
@@ -144,6 +148,7 @@ fn a_length_of_any_size_is_checked() {
     }
 }
 
+/// RFC 9000 section 17.2.5.2-4.
 #[test]
 fn p5_a_retry_too_short_for_its_tag_is_dropped() {
     let mut buffer = [0; 100];
@@ -176,6 +181,7 @@ fn p6_a_datagram_full_of_minimal_packets_takes_one_step_each() {
     assert_eq!((start, steps), (datagram.len(), 8192));
 }
 
+/// RFC 9000 section 17.2.1-3.
 #[test]
 fn version_negotiation_both_ways() {
     let mut buffer = [0; 100];

@@ -43,6 +43,7 @@ fn decode(bytes: &[u8]) -> Result<TransportParameters, Violation> {
     TransportParameters::decode(bytes, Side::Server)
 }
 
+/// RFC 9000 section 7.4-2.
 #[test]
 fn what_a_server_sends_is_read_back() {
     for grease in [0, 7, u64::MAX, 0x1234_5678_9abc_def5] {
@@ -52,6 +53,7 @@ fn what_a_server_sends_is_read_back() {
     assert_eq!(decode(&default.encode(Side::Server, 0)), Ok(default));
 }
 
+/// RFC 9000 section 18.2-1, 18.2-10, 18.2-11.
 #[test]
 fn a_client_sends_nothing_of_a_servers() {
     let expected = TransportParameters {
@@ -124,6 +126,7 @@ fn p2_every_parameter_twice_is_an_error() {
     }
 }
 
+/// RFC 9000 section 4.6-1, 7.4-1, 18.2-9.
 #[test]
 fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
     let number = |value: u64| {
@@ -157,6 +160,7 @@ fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
     }
 }
 
+/// RFC 9000 section 18.2-7.
 #[test]
 fn a_preferred_address_has_an_id() {
     let mut address = everything().preferred_address.unwrap();
@@ -173,6 +177,7 @@ fn a_preferred_address_has_an_id() {
     assert_eq!(decode(&parameter(0x0d, &value)), Err(Violation::TransportParameters));
 }
 
+/// RFC 9000 section 7.4.2-1.
 #[test]
 fn unknown_parameters_are_ignored_however_many() {
     let mut bytes = Vec::new();

@@ -61,6 +61,7 @@ fn set_family_options(fd: BorrowedFd<'_>, is_ipv6: bool) {
     wish(fd, SOL_IP, IP_PKTINFO, 1);
     // RFC 9000 s14: QUIC packets must not be fragmented. The mode that probes also ignores what the kernel believes of
     // the path, which is for DPLPMTUD to find out.
+    // RFC 9000 section 14-2, 14-3: DF is set, and the kernel cuts nothing up.
     wish(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     if is_ipv6 {
         wish(fd, SOL_IPV6, IPV6_RECVTCLASS, 1);

@@ -17,6 +17,8 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
     }
 }
 
+/// RFC 9001 section 4.2-1, 8.2-1, 8.4-1.
+/// RFC 9114 section 3.2-2, 3.2-3.
 #[test]
 fn what_is_written_is_read() {
     let protocols = [b"h3".to_vec(), b"x".to_vec()];

@@ -56,6 +56,7 @@ fn hello(retry: bool, suite: u16, extensions: &[(E, &[u8])]) -> Vec<u8> {
 
 const VERSION: (E, &[u8]) = (E::SUPPORTED_VERSIONS, &[3, 4]);
 
+/// RFC 9001 section 4.2-2.
 #[test]
 fn server_hellos() {
     let read = |bytes: &[u8]| violation(client().read(Level::Initial, bytes, &mut Counting(0)));
@@ -160,6 +161,8 @@ fn after_a_retry() {
     assert_eq!(answer(0x1302, NamedGroup::X25519), Some(Violation::KeyShareGroup));
 }
 
+/// RFC 9000 section 7-9.
+/// RFC 9001 section 8.1-2, 8.1-3, 8.1-7, 8.2-1.
 #[test]
 fn encrypted_extensions() {
     let with = |asked: &str, body: &[u8]| {
@@ -275,6 +278,7 @@ fn signatures() {
     }
 }
 
+/// RFC 9001 section 4.4-1.
 #[test]
 fn no_message_can_be_left_out() {
     // An impostor without the key goes straight on from each point.

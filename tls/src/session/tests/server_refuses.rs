@@ -56,6 +56,7 @@ fn a_good_hello_is_answered() {
     assert_eq!(server.alpn(), Some(&b"h3"[..]));
 }
 
+/// RFC 9001 section 4.2-2.
 #[test]
 fn legacy_fields_and_versions() {
     assert_eq!(refused(|hello| hello.version = 0x0304), Violation::LegacyVersion);
@@ -72,6 +73,8 @@ fn legacy_fields_and_versions() {
     assert_eq!((error.alert(), quic::error_code(&error)), (47, 0x0a), "RFC 9001 section 8.4 wants PROTOCOL_VIOLATION");
 }
 
+/// RFC 9000 section 7-9.
+/// RFC 9001 section 8.1-1, 8.2-1.
 #[test]
 fn missing_and_contradictory_extensions() {
     assert_eq!(refused(|hello| hello.remove(E::SUPPORTED_GROUPS)), Violation::MissingSupportedGroups);
@@ -105,6 +108,7 @@ fn pre_shared_keys_are_passed_over_if_they_are_offered_rightly() {
     assert_eq!(refused(last), Violation::PreSharedKeyNotLast);
 }
 
+/// RFC 9001 section 8.1-2, 8.1-5, 8.1-6.
 #[test]
 fn nothing_in_common() {
     assert_eq!(refused(|hello| hello.suites = vec![0x1304, 0xc02f]), Violation::NoCommonCipherSuite);
@@ -160,6 +164,7 @@ fn names_in_every_spelling() {
     assert_eq!(answer(|hello| hello.remove(E::SERVER_NAME)).unwrap().server_name(), None);
 }
 
+/// RFC 9001 section 5.3-2.
 #[test]
 fn grease_is_ignored_everywhere() {
     let server = answer(|hello| {

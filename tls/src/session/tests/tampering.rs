@@ -55,6 +55,7 @@ fn every_flight_cut_at_every_byte() {
     }
 }
 
+/// RFC 9000 section 7-1, 7-2, 7-7, 7-8.
 #[test]
 fn every_byte_of_every_flight_changed() {
     for (number, len) in lengths().into_iter().enumerate() {
