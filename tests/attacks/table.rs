@@ -367,7 +367,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("WebTransport", &["webtransport"], &["m19", "m20"]),
     ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
     ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
-    ("TLS over TCP", &["src/tcp", "tls/src/records/layer", "record_layer"], &["t3"]),
+    ("TLS over TCP", &["tls/src/records/layer", "record_layer"], &["t3"]),
     ("client certificates", &["client_auth", "client_certificate"], &["t4"]),
     ("session tickets", &["tls/src/resumption", "tls/src/ticket", "tls/src/server/ticket"], &["t5"]),
     ("early data", &["src/early_data", "zero_rtt.rs"], &["t6", "t7", "t8"]),
