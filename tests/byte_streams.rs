@@ -1,5 +1,5 @@
-//! Machines on byte streams behave the same on the simulator's links, on virtual time, and on TCP connections of the system:
-//! each test runs on both, and on links that cut the bytes into single ones and into pieces of any size.
+//! Machines on byte streams behave the same on the simulator's links, on virtual time, and on TCP connections of the
+//! system: each test runs on both, and on links that cut the bytes into single ones and into pieces of any size.
 
 use base::{Demand, DuplexEnd, Duration, Instant, Outgoing, StreamMachine, StreamMemory};
 use runtime::{Executor, StreamDriver, StreamEnding, TcpListener, TcpStream};
@@ -45,7 +45,8 @@ impl Carrier {
         }
     }
 
-    /// Bytes of a long transfer: more than the carrier holds, and not more single bytes than the simulator carries in a moment.
+    /// Bytes of a long transfer: more than the carrier holds, and not more single bytes than the simulator carries in a
+    /// moment.
     fn many(self) -> usize {
         match self {
             Carrier::Sim(1, 1) => 300_000,

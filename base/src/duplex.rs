@@ -1,12 +1,13 @@
-//! What lies between a [`StreamMachine`] and its carrier: bytes that have come and are not taken, bytes that are to be sent,
-//! and how each direction stands. Every driver of such machines is made of this, so that the laws of the contract are kept, and
-//! asserted, in one place.
+//! What lies between a [`StreamMachine`] and its carrier: bytes that have come and are not taken, bytes that are to be
+//! sent, and how each direction stands. Every driver of such machines is made of this, so that the laws of the contract are
+//! kept, and asserted, in one place.
 //!
-//! A driver repeats, in this order: `transmit`, and `to_send` until the carrier takes no more; `on_timeout` when the deadline
-//! has come; `room` while `wants_bytes`, with `on_received` or `on_carrier_end`; and `give_back` when it is about to wait.
+//! A driver repeats, in this order: `transmit`, and `to_send` until the carrier takes no more; `on_timeout` when the
+//! deadline has come; `room` while `wants_bytes`, with `on_received` or `on_carrier_end`; and `give_back` when it is about
+//! to wait.
 //!
-//! Buffers are lent by a [`StreamMemory`] and go back to it as soon as they are empty, so that a connection on which nothing
-//! happens holds none.
+//! Buffers are lent by a [`StreamMemory`] and go back to it as soon as they are empty, so that a connection on which
+//! nothing happens holds none.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -197,8 +198,8 @@ impl Duplex {
 
     // Out.
 
-    /// Has the machine write as much as there is room for, if all it wrote before has gone. True if there is something for the
-    /// carrier to do.
+    /// Has the machine write as much as there is room for, if all it wrote before has gone. True if there is something for
+    /// the carrier to do.
     pub fn transmit(
         &mut self,
         now: Instant,

@@ -33,8 +33,8 @@ const RECEIVE_CALLS: usize = 8;
 /// Datagrams after which a turn receives no more. Acknowledgments and timers have to get their say.
 const RECEIVE_DATAGRAMS: usize = 64;
 /// After so long a turn takes in no more, too. Datagrams take a third of a microsecond each; but those of a handshake, with
-/// its signatures, a hundred and more: what follows from the first leaves before the next is taken in, so that the peer works
-/// on it meanwhile, and nobody waits for all who came with him.
+/// its signatures, a hundred and more: what follows from the first leaves before the next is taken in, so that the peer
+/// works on it meanwhile, and nobody waits for all who came with him.
 const RECEIVE_TIME: Duration = Duration::from_micros(50);
 /// Sends of a turn.
 const TRANSMIT_CALLS: usize = 64;
@@ -131,8 +131,8 @@ impl DriverHandle {
         self.notice.notify();
     }
 
-    /// Ready when all that the machine wants to send now has been handed to the system or been given up with its socket. The driver is
-    /// notified.
+    /// Ready when all that the machine wants to send now has been handed to the system or been given up with its socket.
+    /// The driver is notified.
     pub fn flushed(&self) -> Flushed {
         Flushed::new(&self.notice)
     }

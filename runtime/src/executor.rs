@@ -43,9 +43,9 @@ const MAIN: TaskId = TaskId { index: u32::MAX, generation: 0 };
 /// How often woken tasks are polled before events are taken in again. More than once, so that a task, the driver it
 /// notifies and the task that this wakes do not pay for a system call at each step.
 const ROUNDS: usize = 4;
-/// In how many parts a round goes if this thread had to wait before it; after each of them the drivers have a turn. The peer
-/// works on the first answers while the others are still being made, rather than both ends waiting for each other by turns.
-/// Who did not have to wait has nothing to gain by that: its answers leave in fewer, fuller sends.
+/// In how many parts a round goes if this thread had to wait before it; after each of them the drivers have a turn. The
+/// peer works on the first answers while the others are still being made, rather than both ends waiting for each other by
+/// turns. Who did not have to wait has nothing to gain by that: its answers leave in fewer, fuller sends.
 const PARTS: usize = 2;
 /// The fewest tasks of such a part: each turn of a driver costs a system call or two.
 const SMALLEST_PART: usize = 4;

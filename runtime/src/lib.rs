@@ -1,8 +1,8 @@
 //! Posthaste's own reactor: the only crate that reads the clock, opens sockets and waits.
 //!
-//! It knows no protocol. What it runs is a [`base::Machine`] or a [`base::StreamMachine`]; what it offers to those who use one is an [`Executor`] for
-//! each thread, with tasks, timers and descriptors. A [`Driver`] runs a machine on UDP sockets; a [`StreamDriver`] runs a
-//! [`base::StreamMachine`] on a TCP connection.
+//! It knows no protocol. What it runs is a [`base::Machine`] or a [`base::StreamMachine`]; what it offers to those who use
+//! one is an [`Executor`] for each thread, with tasks, timers and descriptors. A [`Driver`] runs a machine on UDP sockets;
+//! a [`StreamDriver`] runs a [`base::StreamMachine`] on a TCP connection.
 //!
 //! A machine that sends back what it receives, and a turn of the loop that runs it:
 //!

@@ -1,4 +1,5 @@
-//! What passes between a driver and the tasks that change its machine: that it was changed, and that what followed has left.
+//! What passes between a driver and the tasks that change its machine: that it was changed, and that what followed has
+//! left.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -71,8 +72,8 @@ impl fmt::Debug for Notice {
     }
 }
 
-/// Ready when everything that a machine wanted to send when this was made has been handed to the system, or been given up with
-/// its socket.
+/// Ready when everything that a machine wanted to send when this was made has been handed to the system, or been given up
+/// with its socket.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Flushed {

@@ -1,9 +1,9 @@
 //! Runs a [`StreamMachine`] over a TCP connection.
 //!
-//! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a bound and
-//! only as long as the machine takes them, and then the hook of the layer above. A turn that did anything is followed by
-//! another after the other tasks had theirs, so that what follows from input leaves together with what the tasks make of it.
-//! A turn that did nothing ends with the timer. The driver ends by itself when the connection does.
+//! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a
+//! bound and only as long as the machine takes them, and then the hook of the layer above. A turn that did anything is
+//! followed by another after the other tasks had theirs, so that what follows from input leaves together with what the
+//! tasks make of it. A turn that did nothing ends with the timer. The driver ends by itself when the connection does.
 //!
 //! The machine is shared with the application as by [`Driver`](crate::Driver): whoever changes it from outside calls
 //! [`StreamDriverHandle::notify`] afterwards.
@@ -41,7 +41,8 @@ pub enum StreamEnding {
     Broken(io::Error),
 }
 
-/// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not told.
+/// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not
+/// told.
 pub struct StreamDriver<M: StreamMachine, F> {
     handle: Handle,
     machine: Rc<RefCell<M>>,
@@ -61,7 +62,8 @@ pub struct StreamDriverHandle {
 }
 
 impl StreamDriverHandle {
-    /// Has the driver look at its machine soon: what it demands, what it has to send, its deadline. Calling it often costs no more than once.
+    /// Has the driver look at its machine soon: what it demands, what it has to send, its deadline. Calling it often costs
+    /// no more than once.
     pub fn notify(&self) {
         self.notice.notify();
     }
@@ -73,9 +75,9 @@ impl StreamDriverHandle {
 }
 
 impl<M: StreamMachine, F: FnMut(&mut M, Instant)> StreamDriver<M, F> {
-    /// A driver for `machine` on a connection. `memory` is shared by all of a thread. `on_progress` is called after each turn in
-    /// which the machine was told or asked something that mattered, with the machine borrowed: it is the place to poll events and to wake
-    /// the tasks that wait for them.
+    /// A driver for `machine` on a connection. `memory` is shared by all of a thread. `on_progress` is called after each
+    /// turn in which the machine was told or asked something that mattered, with the machine borrowed: it is the place to
+    /// poll events and to wake the tasks that wait for them.
     pub fn new(
         handle: &Handle,
         stream: Watched<TcpStream>,

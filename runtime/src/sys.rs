@@ -1,8 +1,7 @@
 //! The operating system, behind safe functions. The only module of Posthaste with `unsafe` in it.
 //!
-//! Everything above sees what is re-exported here: a selector, a few constructors, and the calls that move datagrams; bytes of
-//! streams are moved by the standard library.
-//! Another system takes part by offering the same names.
+//! Everything above sees what is re-exported here: a selector, a few constructors, and the calls that move datagrams; bytes
+//! of streams are moved by the standard library. Another system takes part by offering the same names.
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -16,7 +16,8 @@ pub struct TcpOptions {
     pub only_ipv6: bool,
     /// Several listeners share the address, and the kernel spreads connections over them: one for each worker thread.
     pub reuse_port: bool,
-    /// Connections that may wait to be accepted. The kernel grants what its own limit allows, and lets the others try again.
+    /// Connections that may wait to be accepted. The kernel grants what its own limit allows, and lets the others try
+    /// again.
     pub backlog: u16,
 }
 
@@ -65,8 +66,8 @@ impl TcpListener {
     /// Takes a connection that waits. For a [`Watched`] listener: `listener.read_with(TcpListener::accept).await`.
     ///
     /// # Errors
-    /// `WouldBlock` if there is none. Others concern the connection that was to be accepted, or say that the process or the system
-    /// has no descriptor or memory left; the listener goes on.
+    /// `WouldBlock` if there is none. Others concern the connection that was to be accepted, or say that the process or the
+    /// system has no descriptor or memory left; the listener goes on.
     pub fn accept(&self) -> io::Result<TcpStream> {
         let (socket, remote) = sys::accept(self.listener.as_fd())?;
         Ok(TcpStream { stream: socket.into(), remote })

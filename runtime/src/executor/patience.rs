@@ -3,8 +3,8 @@
 //! A thread that sleeps is back some 35 microseconds after its packet; one that looks again and again is back at once, and
 //! has used the processor all the while. So it pays to look for about as long as a wake takes, if packets nearly always
 //! come that soon, and never else. What happened the last times decides: with packets further apart, or where only every
-//! second one comes in time (as with handshakes, each of which is more work than a wake takes), and in a process that has nothing
-//! to do, nobody looks.
+//! second one comes in time (as with handshakes, each of which is more work than a wake takes), and in a process that has
+//! nothing to do, nobody looks.
 
 use base::Duration;
 
@@ -24,8 +24,8 @@ const MEMORY: u32 = 8;
 pub(crate) struct Patience {
     longest: Duration,
     budget: Duration,
-    /// The share of idle times that ended, or would have, while somebody looked, of [`ALWAYS`]: a mean in which the last ones
-    /// count most.
+    /// The share of idle times that ended, or would have, while somebody looked, of [`ALWAYS`]: a mean in which the last
+    /// ones count most.
     in_time: u32,
 }
 
