@@ -42,7 +42,8 @@ pub use endpoint::{
     Incoming,
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
+pub use discard::Discard;
 pub use event::Event;
 pub use stats::Stats;
 pub use stream::StreamEvent;
-pub use violation::Violation;
+pub use violation::{TransportErrorCode, Violation};

@@ -308,8 +308,8 @@ pub enum TimerChange {
 pub struct Key {
     /// The packets they protect.
     pub packet_type: PacketType,
-    /// Whose packets they protect; `None` for both sides' at once.
-    pub of: Option<Side>,
+    /// Whose packets they protect.
+    pub of: Side,
     /// Key updates before these keys (RFC 9001 section 6); 0 for other than 1-RTT keys.
     pub phase: u64,
 }

@@ -51,9 +51,12 @@ impl<'a> Object<'a> {
     /// An array within this object.
     pub(crate) fn array(&mut self, name: &str, fill: impl FnOnce(&mut Array<'_>)) {
         self.name(name);
-        self.text.push('[');
-        fill(&mut Array { text: self.text, is_empty: true });
-        self.text.push(']');
+        push_array(self.text, fill);
+    }
+
+    /// An array of strings.
+    pub(crate) fn strings(&mut self, name: &str, values: &[&str]) {
+        self.array(name, |array| values.iter().for_each(|value| array.string(value)));
     }
 
     /// Closes it.
@@ -91,6 +94,18 @@ impl Array<'_> {
         push(self.text, format_args!("{value}"));
     }
 
+    /// A string.
+    pub(crate) fn string(&mut self, value: impl Display) {
+        self.separate();
+        push_string(self.text, value);
+    }
+
+    /// An array within this one.
+    pub(crate) fn array(&mut self, fill: impl FnOnce(&mut Array<'_>)) {
+        self.separate();
+        push_array(self.text, fill);
+    }
+
     fn separate(&mut self) {
         if !std::mem::replace(&mut self.is_empty, false) {
             self.text.push(',');
@@ -101,6 +116,12 @@ impl Array<'_> {
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = text.write_fmt(arguments);
+}
+
+fn push_array(text: &mut String, fill: impl FnOnce(&mut Array<'_>)) {
+    text.push('[');
+    fill(&mut Array { text, is_empty: true });
+    text.push(']');
 }
 
 fn push_string(text: &mut String, value: impl Display) {

@@ -218,8 +218,5 @@ fn key_line(f: &mut Formatter<'_>, key: Key, verb: &str) -> fmt::Result {
     if key.phase > 0 {
         write!(f, "of phase {} ", key.phase)?;
     }
-    if let Some(of) = key.of {
-        write!(f, "of the {} ", side(of))?;
-    }
-    f.write_str(verb)
+    write!(f, "of the {} {verb}", side(key.of))
 }
