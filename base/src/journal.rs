@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(journal.poll().map(|entry| (entry.record, entry.left_out)), Some((1, 0)));
         journal.push(at(5), 5, b"678");
         assert_eq!(journal.poll().map(|entry| (entry.record, entry.left_out)), Some((3, 1)));
-        assert_eq!(journal.poll().map(|entry| (entry.record, entry.content, entry.left_out)), Some((5, &b"678"[..], 1)));
+        assert_eq!(
+            journal.poll().map(|entry| (entry.record, entry.content, entry.left_out)),
+            Some((5, &b"678"[..], 1))
+        );
         assert_eq!(journal.poll(), None);
     }
 

@@ -37,12 +37,12 @@ pub mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;
+pub use discard::Discard;
 pub use endpoint::{
     Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, IdLayout, IdLayoutError,
     Incoming,
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
-pub use discard::Discard;
 pub use event::Event;
 pub use stats::Stats;
 pub use stream::StreamEvent;

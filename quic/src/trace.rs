@@ -9,11 +9,11 @@
 use crate::discard::Discard;
 use crate::violation::TransportErrorCode;
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::frame::Frame;
+use crate::wire::frame::{Frame, PacketKind};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use crate::wire::transport_parameters::TransportParameters;
 use crate::wire::version::Version;
-use base::{Direction, Duration, Ecn, Entry, FourTuple, Instant, Journal, JournalLimits, Reader, Side, StreamId, VarInt};
+use base::{Duration, Ecn, Entry, FourTuple, Instant, Journal, JournalLimits, Reader, Side, StreamId, VarInt};
 
 /// One record, as it is pulled.
 #[derive(Clone, Copy, Debug)]
@@ -123,15 +123,10 @@ pub enum Record {
         /// The code of a reset or a stop; `None` for a regular end.
         code: Option<VarInt>,
     },
-    /// The peer's limit holds data back (RFC 9000 section 4.1).
-    Blocked {
-        /// The stream; `None` for the connection.
-        id: Option<StreamId>,
-    },
-    /// No stream of a kind may be opened for now (RFC 9000 section 4.6).
-    StreamsBlocked {
-        /// The kind.
-        direction: Direction,
+    /// The layer above has done something with a stream. [`Trace::above`] is its record, in its own form.
+    Above {
+        /// Which stream.
+        id: StreamId,
     },
 }
 
@@ -214,12 +209,13 @@ pub enum PacketType {
 }
 
 impl PacketType {
-    /// The type of packets that a space's handshake keys protect; 1-RTT for application data.
-    pub const fn of(space: PacketNumberSpace) -> PacketType {
-        match space {
-            PacketNumberSpace::Initial => PacketType::Initial,
-            PacketNumberSpace::Handshake => PacketType::Handshake,
-            PacketNumberSpace::ApplicationData => PacketType::OneRtt,
+    /// The type of packets that keys of this kind protect.
+    pub const fn of(kind: PacketKind) -> PacketType {
+        match kind {
+            PacketKind::Initial => PacketType::Initial,
+            PacketKind::ZeroRtt => PacketType::ZeroRtt,
+            PacketKind::Handshake => PacketType::Handshake,
+            PacketKind::OneRtt => PacketType::OneRtt,
         }
     }
 
@@ -320,17 +316,52 @@ pub struct Tracer {
     side: Side,
     group: ConnectionId,
     journal: Journal<Record>,
+    /// When the newest record was made.
+    newest: Instant,
+    congestion: Congestion,
+}
+
+/// What congestion control was last seen to do.
+#[derive(Debug)]
+struct Congestion {
+    phase: CongestionPhase,
+    recovery_start: Option<Instant>,
+    window: u64,
 }
 
 impl Tracer {
     /// The journal of a connection that this end calls `side`, and both ends `group`.
     pub const fn new(side: Side, group: ConnectionId, limits: JournalLimits) -> Tracer {
-        Tracer { side, group, journal: Journal::new(limits) }
+        let congestion = Congestion { phase: CongestionPhase::SlowStart, recovery_start: None, window: 0 };
+        Tracer { side, group, journal: Journal::new(limits), newest: Instant::ZERO, congestion }
     }
 
     /// Keeps a record and a copy of the bytes it borrows: the payload of a packet, parameters as on the wire, a text.
     pub fn record(&mut self, now: Instant, record: Record, content: &[u8]) {
+        self.newest = now;
         self.journal.push(now, record, content);
+    }
+
+    /// The same for calls of the application, which have no time of their own: they come right after what they follow from.
+    pub fn record_call(&mut self, record: Record, content: &[u8]) {
+        self.journal.push(self.newest, record, content);
+    }
+
+    /// Records the phase of congestion control where it has changed. A recovery period ends when the window grows again
+    /// (RFC 9002 section 7.3.2: at the acknowledgment of a packet that was sent during it).
+    pub fn note_congestion(&mut self, now: Instant, window: u64, is_slow_start: bool, recovery_start: Option<Instant>) {
+        let before = &self.congestion;
+        let phase = match before.phase {
+            _ if recovery_start != before.recovery_start => CongestionPhase::Recovery,
+            CongestionPhase::Recovery if window <= before.window => CongestionPhase::Recovery,
+            _ if is_slow_start => CongestionPhase::SlowStart,
+            _ => CongestionPhase::CongestionAvoidance,
+        };
+        let is_new = phase != before.phase || recovery_start != before.recovery_start;
+        self.congestion = Congestion { phase, recovery_start, window };
+        if is_new {
+            self.record(now, Record::CongestionPhase(phase), &[]);
+        }
     }
 
     /// The oldest record that was not pulled yet.
@@ -361,6 +392,14 @@ impl<'a> Trace<'a> {
         match self.record {
             Record::ParametersSet { of } => TransportParameters::decode(self.content, of).ok(),
             _ => None,
+        }
+    }
+
+    /// The record of the layer above; empty for other records.
+    pub const fn above(&self) -> &'a [u8] {
+        match self.record {
+            Record::Above { .. } => self.content,
+            _ => &[],
         }
     }
 

@@ -8,9 +8,9 @@
 //! Time is in milliseconds since the first record, then follow the end that recorded it and the first bytes of the original
 //! destination connection ID, which tells connections apart. What a peer wrote is escaped.
 
+use base::{Direction, FourTuple, Side};
 use quic::trace::{Cause, Key, Packet, Record, Stage, Timer, TimerChange, Trace};
 use quic::wire::frame::{AckFrame, Frame};
-use base::{Direction, FourTuple, Side};
 use std::fmt::{self, Display, Formatter};
 
 /// A record as one line, without the newline.
@@ -61,9 +61,15 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
         Record::ParametersSet { of } => {
             write!(f, "transport parameters of the {}", side(of))?;
             trace.parameters().map_or(Ok(()), |parameters| {
-                write!(f, ": data {}, streams {} and {}, idle {:?}, payload {}", parameters.initial_max_data,
-                    parameters.initial_max_streams_bidi, parameters.initial_max_streams_uni,
-                    parameters.max_idle_timeout, parameters.max_udp_payload_size)
+                write!(
+                    f,
+                    ": data {}, streams {} and {}, idle {:?}, payload {}",
+                    parameters.initial_max_data,
+                    parameters.initial_max_streams_bidi,
+                    parameters.initial_max_streams_uni,
+                    parameters.max_idle_timeout,
+                    parameters.max_udp_payload_size
+                )
             })
         }
         Record::Negotiated { cipher_suite } => {
@@ -77,7 +83,11 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
         Record::Metrics(metrics) => write!(
             f,
             "window {} bytes, {} in flight, RTT {:?} (least {:?}), {} probe timeouts",
-            metrics.congestion_window, metrics.bytes_in_flight, metrics.smoothed_rtt, metrics.min_rtt, metrics.pto_count
+            metrics.congestion_window,
+            metrics.bytes_in_flight,
+            metrics.smoothed_rtt,
+            metrics.min_rtt,
+            metrics.pto_count
         ),
         Record::CongestionPhase(phase) => f.write_str(phase.name()),
         Record::Timer { timer, change } => timer_line(f, timer, change),
@@ -94,9 +104,6 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
             write!(f, "stream {}: {} ended", id.value(), if received { "receiving" } else { "sending" })?;
             code.map_or(Ok(()), |code| write!(f, " with code {:#x}", code.value()))
         }
-        Record::Blocked { id: Some(id) } => write!(f, "stream {} waits for credit", id.value()),
-        Record::Blocked { id: None } => f.write_str("the connection waits for credit"),
-        Record::StreamsBlocked { direction } => write!(f, "no {} stream is allowed for now", kind(direction)),
     }
 }
 

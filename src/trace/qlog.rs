@@ -60,7 +60,7 @@ pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     text
 }
 
-/// Names of the draft; those of events that it does not know are in a namespace of our own.
+/// Names of the draft.
 const fn name(record: &Record) -> &'static str {
     match record {
         Record::Started { .. } => "quic:connection_started",
@@ -80,9 +80,6 @@ const fn name(record: &Record) -> &'static str {
         Record::PathChanged(_) | Record::PathValidated(_) => "quic:migration_state_updated",
         Record::StreamOpened { .. } | Record::StreamEnded { .. } => "quic:stream_state_updated",
         Record::StreamDataMoved { .. } => "quic:stream_data_moved",
-        Record::Blocked { id: Some(_) } => "quic:stream_data_blocked_updated",
-        Record::Blocked { id: None } => "quic:connection_data_blocked_updated",
-        Record::StreamsBlocked { .. } => "posthaste:streams_blocked",
     }
 }
 
@@ -105,7 +102,7 @@ fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
             data.object("details", |details| details.string("reason", reason));
         }
         Record::PacketLost { space, number } => data.object("header", |header| {
-            header.string("packet_type", packet_type_name(PacketType::of(space)));
+            header.string("packet_type", packet_type_of(space));
             header.number("packet_number", number.value());
         }),
         Record::Metrics(metrics) => push_metrics(data, &metrics),
@@ -144,13 +141,6 @@ fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
             data.string("to", to);
             data.object("raw", |raw| raw.number("length", len));
         }
-        Record::Blocked { id } => {
-            if let Some(id) = id {
-                data.number("stream_id", id.value());
-            }
-            data.string("new", "blocked");
-        }
-        Record::StreamsBlocked { direction } => data.string("stream_type", super::qlog_frame::stream_type(direction)),
     }
 }
 
@@ -284,6 +274,15 @@ const fn packet_type_name(packet_type: PacketType) -> &'static str {
         PacketType::OneRtt => "1RTT",
         PacketType::Retry => "retry",
         PacketType::VersionNegotiation => "version_negotiation",
+    }
+}
+
+/// 0-RTT packets share the space of 1-RTT packets, and a lost one is not told from the others.
+const fn packet_type_of(space: PacketNumberSpace) -> &'static str {
+    match space {
+        PacketNumberSpace::Initial => "initial",
+        PacketNumberSpace::Handshake => "handshake",
+        PacketNumberSpace::ApplicationData => "1RTT",
     }
 }
 

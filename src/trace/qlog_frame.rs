@@ -130,7 +130,7 @@ fn push_stream(object: &mut Object<'_>, stream: &StreamFrame<'_>) {
 }
 
 /// Section 5.13.
-pub(super) const fn stream_type(direction: Direction) -> &'static str {
+const fn stream_type(direction: Direction) -> &'static str {
     match direction {
         Direction::Bidirectional => "bidirectional",
         Direction::Unidirectional => "unidirectional",
