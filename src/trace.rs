@@ -1,7 +1,7 @@
 //! Seeing inside: the records of connections, and two things to do with them.
 //!
-//! [`TraceLines`] writes one readable line for each record; [`Qlog`] writes a file of qlog for each connection. Anything else
-//! implements [`TraceConsumer`].
+//! `ServerBuilder::trace` and `ClientBuilder::trace` take a [`TraceConsumer`]. [`TraceLines`] writes one readable line for each
+//! record; [`Qlog`] writes a file of qlog for each connection. A connection that nobody traces records nothing.
 
 mod json;
 mod line;
@@ -21,12 +21,48 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Is given the records of every connection, in order, on the thread of the endpoint and never in the middle of its work.
 pub trait TraceConsumer {
     /// One record.
     fn record(&mut self, trace: &Trace<'_>);
+}
+
+/// One consumer for the connections of several threads and endpoints.
+#[derive(Clone)]
+pub(crate) struct SharedTrace(Arc<Mutex<dyn TraceConsumer + Send>>);
+
+impl SharedTrace {
+    pub(crate) fn new(consumer: impl TraceConsumer + Send + 'static) -> SharedTrace {
+        SharedTrace(Arc::new(Mutex::new(consumer)))
+    }
+
+    /// One record.
+    pub(crate) fn record(&self, trace: &Trace<'_>) {
+        // A consumer that has panicked gets what follows all the same: its trouble is not the connections'.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).record(trace);
+    }
+}
+
+/// Gives the records to two consumers.
+#[derive(Debug)]
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: TraceConsumer, B: TraceConsumer> TraceConsumer for Both<A, B> {
+    fn record(&mut self, trace: &Trace<'_>) {
+        self.0.record(trace);
+        self.1.record(trace);
+    }
+}
+
+impl<A: TraceConsumer> TraceConsumer for Option<A> {
+    fn record(&mut self, trace: &Trace<'_>) {
+        if let Some(consumer) = self {
+            consumer.record(trace);
+        }
+    }
 }
 
 /// Writes one line for each record to any writer.
@@ -139,6 +175,19 @@ impl TraceConsumer for Qlog {
         } else if is_last {
             self.open.remove(&key);
         }
+    }
+}
+
+/// Fields whose values are credentials. A trace tells their length and nothing else.
+const CREDENTIALS: [&[u8]; 5] =
+    [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"authentication-info"];
+
+/// A field line as it may be shown.
+fn hidden<'a>((name, value): (&'a [u8], &'a [u8])) -> (&'a [u8], std::borrow::Cow<'a, [u8]>) {
+    if CREDENTIALS.contains(&name) {
+        (name, format!("({} bytes)", value.len()).into_bytes().into())
+    } else {
+        (name, value.into())
     }
 }
 

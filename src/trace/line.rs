@@ -8,7 +8,9 @@
 //! Time is in milliseconds since the first record, then follow the end that recorded it and the first bytes of the original
 //! destination connection ID, which tells connections apart. What a peer wrote is escaped.
 
-use base::{Direction, FourTuple, Side};
+use super::hidden;
+use base::{Direction, FourTuple, Side, StreamId};
+use h3::trace::{HttpFrame, HttpRecord};
 use quic::trace::{Cause, Key, Packet, Record, Stage, Timer, TimerChange, Trace};
 use quic::wire::frame::{AckFrame, Frame};
 use std::fmt::{self, Display, Formatter};
@@ -104,6 +106,7 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
             write!(f, "stream {}: {} ended", id.value(), if received { "receiving" } else { "sending" })?;
             code.map_or(Ok(()), |code| write!(f, " with code {:#x}", code.value()))
         }
+        Record::Above { id } => http_line(f, id, trace.above()),
     }
 }
 
@@ -189,6 +192,25 @@ fn frame_words(f: &mut Formatter<'_>, frame: &Frame<'_>) -> fmt::Result {
             text(f, reason)
         }
         Frame::HandshakeDone => f.write_str("HANDSHAKE_DONE"),
+    }
+}
+
+/// What HTTP/3 did with a stream.
+fn http_line(f: &mut Formatter<'_>, id: StreamId, record: &[u8]) -> fmt::Result {
+    let Ok(HttpRecord { sent, frame }) = HttpRecord::decode(record) else {
+        return write!(f, "stream {}: a record of {} bytes", id.value(), record.len());
+    };
+    write!(f, "HTTP/3 {} on stream {}: ", if sent { "sent" } else { "received" }, id.value())?;
+    match frame {
+        HttpFrame::Headers(lines) => {
+            f.write_str("HEADERS")?;
+            lines
+                .map(hidden)
+                .try_for_each(|(name, value)| write!(f, " {}: {};", name.escape_ascii(), value.escape_ascii()))
+        }
+        HttpFrame::Data(len) => write!(f, "DATA of {len} bytes"),
+        HttpFrame::Settings => f.write_str("SETTINGS"),
+        HttpFrame::GoAway(id) => write!(f, "GOAWAY {id}"),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Records as qlog events (draft-ietf-quic-qlog-main-schema, -quic-events): JSON text sequences (RFC 7464), one file for each
 //! connection and side, which Wireshark's companions such as qvis read.
 //!
-//! Only headers, lengths and control information are written: no stream data, no handshake bytes, no tokens and no keys.
+//! Only headers, lengths and control information are written: no content, no handshake bytes, no tokens, no keys, and no values
+//! of fields that carry credentials.
 
+use super::hidden;
 use super::json::Object;
 use super::qlog_frame::push_frame;
-use base::{Ecn, FourTuple, Instant, Side};
+use base::{Ecn, FourTuple, Instant, Side, StreamId};
+use h3::trace::{HttpFrame, HttpRecord};
 use quic::trace::{Cause, CongestionPhase, Key, Metrics, Packet, PacketType, Record, Stage, Timer, TimerChange, Trace};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::packet_number::PacketNumberSpace;
@@ -16,8 +19,8 @@ use std::net::SocketAddr;
 /// RFC 7464 section 2.2: what comes before each text of a sequence. A newline comes after it.
 const RECORD_SEPARATOR: char = '\u{1e}';
 
-/// The events' schema. The number is the draft's (section 2.1 of it).
-const SCHEMA: &str = "urn:ietf:params:qlog:events:quic-12";
+/// The schemas of the events. The numbers are the drafts' (section 2.1 of each).
+const SCHEMAS: [&str; 2] = ["urn:ietf:params:qlog:events:quic-12", "urn:ietf:params:qlog:events:http3-12"];
 
 /// The first text of a file: what the events after it have in common. `wall_clock` is the time of day, as RFC 3339 writes it.
 pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> String {
@@ -37,7 +40,7 @@ pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> Strin
             });
         });
         trace.object("vantage_point", |point| point.string("type", side_name(side)));
-        trace.strings("event_schemas", &[SCHEMA]);
+        trace.strings("event_schemas", &SCHEMAS);
     });
     file.end();
     text.push('\n');
@@ -50,7 +53,7 @@ pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     let mut event = Object::begin(&mut text);
     let elapsed = trace.at.saturating_duration_since(zero).as_micros();
     event.number("time", format_args!("{}.{:03}", elapsed / 1000, elapsed % 1000));
-    event.string("name", name(&trace.record));
+    event.string("name", name(trace));
     event.object("data", |data| push_data(data, trace));
     if trace.left_out > 0 {
         event.number("left_out_before", trace.left_out);
@@ -61,8 +64,8 @@ pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
 }
 
 /// Names of the draft.
-const fn name(record: &Record) -> &'static str {
-    match record {
+fn name(trace: &Trace<'_>) -> &'static str {
+    match &trace.record {
         Record::Started { .. } => "quic:connection_started",
         Record::Stage(_) => "quic:connection_state_updated",
         Record::Closed(_) => "quic:connection_closed",
@@ -80,6 +83,11 @@ const fn name(record: &Record) -> &'static str {
         Record::PathChanged(_) | Record::PathValidated(_) => "quic:migration_state_updated",
         Record::StreamOpened { .. } | Record::StreamEnded { .. } => "quic:stream_state_updated",
         Record::StreamDataMoved { .. } => "quic:stream_data_moved",
+        Record::Above { .. } => match HttpRecord::decode(trace.above()) {
+            Ok(HttpRecord { sent: true, .. }) => "http3:frame_created",
+            Ok(HttpRecord { sent: false, .. }) => "http3:frame_parsed",
+            Err(_) => "posthaste:unknown",
+        },
     }
 }
 
@@ -141,7 +149,36 @@ fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
             data.string("to", to);
             data.object("raw", |raw| raw.number("length", len));
         }
+        Record::Above { id } => push_http(data, id, trace.above()),
     }
+}
+
+/// The frames of draft-ietf-quic-qlog-h3-events section 4.2.
+fn push_http(data: &mut Object<'_>, id: StreamId, record: &[u8]) {
+    data.number("stream_id", id.value());
+    let Ok(HttpRecord { frame, .. }) = HttpRecord::decode(record) else { return };
+    data.object("frame", |object| match frame {
+        HttpFrame::Headers(lines) => {
+            object.string("frame_type", "headers");
+            object.array("headers", |headers| {
+                for (name, value) in lines.map(hidden) {
+                    headers.object(|line| {
+                        line.string("name", name.escape_ascii());
+                        line.string("value", value.escape_ascii());
+                    });
+                }
+            });
+        }
+        HttpFrame::Data(len) => {
+            object.string("frame_type", "data");
+            object.object("raw", |raw| raw.number("payload_length", len));
+        }
+        HttpFrame::Settings => object.string("frame_type", "settings"),
+        HttpFrame::GoAway(id) => {
+            object.string("frame_type", "goaway");
+            object.number("id", id);
+        }
+    });
 }
 
 const fn side_name(side: Side) -> &'static str {

@@ -74,6 +74,8 @@ fn every_record(tracer: &mut Tracer) {
         (Record::StreamOpened { id: stream }, Vec::new()),
         (Record::StreamDataMoved { id: stream, len: 5, received: true }, Vec::new()),
         (Record::StreamEnded { id: stream, received: false, code: Some(VarInt::from_u32(0x10c)) }, Vec::new()),
+        (Record::Above { id: stream }, b"\x01\x00\x07:method\x03GET\x06cookie\x06secret".to_vec()),
+        (Record::Above { id: stream }, b"\x00\x01\x07".to_vec()),
         (
             Record::Closed(Cause::Transport { by: Side::Server, code: TransportErrorCode(0x12a) }),
             b"no \x1b[0m".to_vec(),
@@ -132,8 +134,10 @@ fn each_record_is_one_line_and_what_a_peer_wrote_is_escaped() {
      1.600  client 8394c8f0  stream 4 opened
      1.700  client 8394c8f0  stream 4: 5 bytes to the application
      1.800  client 8394c8f0  stream 4: sending ended with code 0x10c
-     1.900  client 8394c8f0  closed by the server's transport with code 0x12a \"no \\x1b[0m\"
-     2.000  client 8394c8f0  drained
+     1.900  client 8394c8f0  HTTP/3 sent on stream 4: HEADERS :method: GET; cookie: (6 bytes);
+     2.000  client 8394c8f0  HTTP/3 received on stream 4: DATA of 7 bytes
+     2.100  client 8394c8f0  closed by the server's transport with code 0x12a \"no \\x1b[0m\"
+     2.200  client 8394c8f0  drained
 ";
     assert!(text.lines().eq(wanted.lines()), "{text}");
 }
@@ -147,7 +151,7 @@ fn records_that_found_no_room_are_told() {
     tracer.record(at(5000), Record::Stage(Stage::Draining), &[]);
     feed(&mut tracer, &mut lines);
     let text = String::from_utf8(lines.writer).expect("UTF-8");
-    assert!(text.ends_with("     5.000  server 8394c8f0  (20 records left out) draining\n"), "{text}");
+    assert!(text.ends_with("     5.000  server 8394c8f0  (22 records left out) draining\n"), "{text}");
 }
 
 /// P10: the largest parameters there can be, and reason phrases that fill a packet.
@@ -195,7 +199,7 @@ fn qlog_is_a_sequence_of_json_texts_with_a_header() {
     assert_eq!(texts[0]["serialization_format"], "application/qlog+json-seq");
     assert_eq!(texts[0]["trace"]["common_fields"]["group_id"], group().to_string());
     assert_eq!(texts[0]["trace"]["vantage_point"]["type"], "client");
-    assert_eq!(texts.len(), 22);
+    assert_eq!(texts.len(), 24);
     let named = |name: &str| texts.iter().find(|text| text["name"] == name).unwrap_or_else(|| panic!("{name}"));
     assert_eq!(named("quic:packet_sent")["data"]["header"]["packet_type"], "initial");
     assert_eq!(named("quic:packet_sent")["data"]["frames"][0]["raw"]["length"], 290);
@@ -204,7 +208,9 @@ fn qlog_is_a_sequence_of_json_texts_with_a_header() {
     assert_eq!(named("quic:connection_closed")["data"]["connection_error"], "crypto_error_0x12a");
     assert_eq!(named("quic:recovery_metrics_updated")["data"]["smoothed_rtt"], 40.125);
     assert_eq!(named("quic:packet_lost")["time"], 0.5);
-    let no_secret = ["hello", "0707070707"];
+    assert_eq!(named("http3:frame_created")["data"]["frame"]["headers"][0]["value"], "GET");
+    assert_eq!(named("http3:frame_parsed")["data"]["frame"]["raw"]["payload_length"], 7);
+    let no_secret = ["secret", "hello", "0707070707"];
     assert!(no_secret.iter().all(|secret| !text.contains(secret)), "payloads stay out of the log");
 }
 
