@@ -16,6 +16,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use base::Bytes;
@@ -53,6 +54,7 @@ pub struct ClientBuilder {
     roots: Roots,
     key_log: Option<Arc<dyn tls::KeyLog>>,
     connect_timeout: Duration,
+    trace: Option<SharedTrace>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -71,6 +73,7 @@ impl Client {
             roots,
             key_log: None,
             connect_timeout: CONNECT_TIMEOUT,
+            trace: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -155,6 +158,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
+    #[must_use]
+    pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ClientBuilder {
+        self.transport.trace.get_or_insert_default();
+        self.trace = Some(SharedTrace::new(consumer));
+        self
+    }
+
     /// How long to wait for a server's first answer. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
@@ -170,8 +181,13 @@ impl ClientBuilder {
         tls.key_log = self.key_log;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
-        let http3 =
-            Dial { handle: handle.clone(), tls: Arc::new(tls), transport: Arc::new(transport), http: self.http };
+        let http3 = Dial {
+            handle: handle.clone(),
+            tls: Arc::new(tls),
+            transport: Arc::new(transport),
+            http: self.http,
+            trace: self.trace,
+        };
         Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }))
     }
 }

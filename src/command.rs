@@ -3,6 +3,7 @@
 pub mod arguments;
 mod bodies;
 mod data;
+mod diagnosis;
 pub mod failure;
 mod get;
 mod load;

@@ -30,6 +30,7 @@ mod http3;
 mod key_log;
 mod run;
 mod server;
+pub mod trace;
 pub mod url;
 mod wall_clock;
 

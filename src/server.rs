@@ -13,6 +13,7 @@ use crate::http3::link::{Link, close_all};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
+use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::SystemClock;
 use h3::machine::Endpoint;
 use runtime::{Executor, Handle, Signals, UdpOptions, UdpSocket};
@@ -42,6 +43,7 @@ pub struct ServerBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     drain: Duration,
     on_event: Option<Rc<OnEvent>>,
+    trace: Option<SharedTrace>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -74,6 +76,7 @@ impl Server {
             resolver: None,
             drain: DRAIN,
             on_event: None,
+            trace: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
@@ -160,6 +163,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
+    #[must_use]
+    pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ServerBuilder {
+        self.transport.trace.get_or_insert_default();
+        self.trace = Some(SharedTrace::new(consumer));
+        self
+    }
+
     /// Shows different certificates for different names, instead of the one identity.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
@@ -200,6 +211,9 @@ impl ServerBuilder {
         };
         let sockets = self.listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         let link = Link::start(handle, sockets, self.endpoint()).map_err(Error::system)?;
+        if let Some(trace) = self.trace {
+            link.trace(trace);
+        }
         if let Some(on_event) = &self.on_event {
             link.on_event(on_event.clone());
         }

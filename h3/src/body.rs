@@ -5,6 +5,7 @@ use crate::error_code;
 use crate::exchange::{Progress, Rest, advance, read_rest};
 use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
+use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::{Scope, Violation};
 use base::{Bytes, Side, StreamId, VarInt};
@@ -42,6 +43,9 @@ impl Connection {
         stream.send.message.check_trailers(fields)?;
         let frame = headers_frame(fields.iter(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
         stream.send.message.check_end()?;
+        if transport.is_traced() {
+            transport.trace(id, &trace::headers(true, fields.iter()));
+        }
         stream.send.frame(transport, id, frame)?;
         self.finish(transport, id)
     }

@@ -3,6 +3,7 @@
 use crate::connection::Connection;
 use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
+use crate::trace;
 use crate::transport::Transport;
 use alloc::boxed::Box;
 use base::{Direction, Side, StreamId};
@@ -47,6 +48,9 @@ impl Connection {
         stream.method = head.method.clone();
         stream.is_known = true;
         stream.send.message.on_head(check, head.method == Method::Connect);
+        if transport.is_traced() {
+            transport.trace(id, &trace::headers(true, head.lines()));
+        }
         // A stream that was opened just now cannot have been stopped.
         stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
         if end {

@@ -17,6 +17,7 @@ use crate::outbox::Outbox;
 use crate::request_stream::RequestStream;
 use crate::settings;
 use crate::stream_type::{self, StreamType};
+use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::{Scope, Violation};
 use alloc::boxed::Box;
@@ -30,6 +31,9 @@ use qpack::{DecoderStream, EncoderStream};
 
 /// How many bytes of a control or QPACK stream are read at a time.
 const CHUNK: usize = 2048;
+
+/// The place of the control stream among those that this side opens.
+const CONTROL: usize = 0;
 
 /// One end of an HTTP/3 connection.
 #[derive(Debug)]
@@ -323,6 +327,9 @@ impl Connection {
         push_header(&mut bytes, frame::GOAWAY, identifier.encoded_len());
         push_varint(&mut bytes, identifier);
         let [control, ..] = &mut self.outgoing;
+        if let Some(id) = control.id.filter(|_| transport.is_traced()) {
+            transport.trace(id, &trace::goaway(true, identifier));
+        }
         control.outbox.push(Bytes::from(bytes));
         self.flush_outgoing(transport);
     }
@@ -331,9 +338,12 @@ impl Connection {
         if self.is_closed {
             return;
         }
-        for outgoing in &mut self.outgoing {
+        for (place, outgoing) in self.outgoing.iter_mut().enumerate() {
             if outgoing.id.is_none() {
                 outgoing.id = transport.open(Direction::Unidirectional);
+                if let Some(id) = outgoing.id.filter(|_| place == CONTROL && transport.is_traced()) {
+                    transport.trace(id, &trace::settings(true));
+                }
             }
             if let Some(id) = outgoing.id {
                 // If the peer stopped the stream, that comes as an input of its own and closes the connection.
@@ -421,11 +431,19 @@ impl Connection {
                 None => return Ok(()),
                 Some(ControlFrame::Ignored) => self.shared.budget.spend()?,
                 Some(ControlFrame::Settings(settings)) => {
+                    if transport.is_traced() {
+                        transport.trace(id, &trace::settings(false));
+                    }
                     // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
                     self.shared.peer = settings;
                     self.shared.events.push_back(Event::Settings(settings));
                 }
-                Some(ControlFrame::GoAway(identifier)) => self.on_goaway(transport, identifier)?,
+                Some(ControlFrame::GoAway(identifier)) => {
+                    if let Some(goaway) = VarInt::new(identifier).filter(|_| transport.is_traced()) {
+                        transport.trace(id, &trace::goaway(false, goaway));
+                    }
+                    self.on_goaway(transport, identifier)?;
+                }
             }
         }
     }

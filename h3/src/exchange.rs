@@ -10,6 +10,7 @@ use crate::goaway::GoAway;
 use crate::message;
 use crate::request_stream::{Next, RequestStream};
 use crate::settings::PeerSettings;
+use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
@@ -101,7 +102,12 @@ pub(crate) fn advance(
             return Err(Violation::HeaderBuffer);
         }
         match next? {
-            Next::Section(section) => on_section(shared, stream, id, &section)?,
+            Next::Section(section) => {
+                on_section(shared, stream, id, &section)?;
+                if transport.is_traced() {
+                    trace_section(shared, id, transport);
+                }
+            }
             Next::Glitch => shared.budget.spend()?,
             Next::Body => {
                 if !stream.receive.is_announced {
@@ -160,6 +166,19 @@ pub(crate) fn read_rest(
             },
         }
     }
+}
+
+/// A record of the field section that was told last.
+#[cold]
+fn trace_section(shared: &Shared, id: StreamId, transport: &mut impl Transport) {
+    let Some(Event::Exchange(_, event)) = shared.events.back() else { return };
+    let record = match event {
+        exchange::Event::Request(head) => trace::headers(false, head.lines()),
+        exchange::Event::Response(head) | exchange::Event::Informational(head) => trace::headers(false, head.lines()),
+        exchange::Event::Trailers(fields) => trace::headers(false, fields.iter()),
+        _ => return,
+    };
+    transport.trace(id, &record);
 }
 
 fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

@@ -3,7 +3,7 @@
 //! What an exchange is in every version of HTTP (events, phases, reasons) is `http::exchange`; this crate adds frames,
 //! streams and settings.
 //!
-//! Read in this order: `error_code`, `violation`, `config`, `budget`, `transport`, `event`; then the wire: `frame`,
+//! Read in this order: `error_code`, `violation`, `config`, `budget`, `trace`, `transport`, `event`; then the wire: `frame`,
 //! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `message`,
 //! `outbox`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,
 //! `client` and `server`; last `over_quic` and `machine`, which set it on our QUIC.
@@ -37,6 +37,7 @@ mod request_stream;
 mod server;
 pub mod settings;
 mod stream_type;
+pub mod trace;
 pub mod transport;
 pub mod violation;
 

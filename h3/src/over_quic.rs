@@ -54,6 +54,15 @@ impl Transport for OverQuic<'_> {
         self.connection.stop_sending(id, code);
     }
 
+    #[inline]
+    fn is_traced(&self) -> bool {
+        self.connection.is_traced()
+    }
+
+    fn trace(&mut self, id: StreamId, record: &[u8]) {
+        self.connection.trace_above(id, record);
+    }
+
     fn close(&mut self, code: VarInt, reason: &'static str) {
         self.connection.close(self.now, code, reason.as_bytes());
     }

@@ -3,6 +3,7 @@
 use crate::frame::{DataHeaders, FrameHeader, FrameType};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
+use crate::trace;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
 use alloc::vec::Vec;
@@ -274,6 +275,9 @@ impl Send {
         self.outbox.flush(transport, id)?;
         while !data.is_empty() && self.outbox.is_empty() {
             let piece = data.split_to(MAX_DATA_FRAME);
+            if transport.is_traced() {
+                transport.trace(id, &trace::data(true, piece.len()));
+            }
             self.outbox.write(transport, id, headers.of(piece.len()))?;
             self.outbox.write(transport, id, piece)?;
         }

@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use crate::message::headers_frame;
+use crate::trace;
 use crate::transport::Transport;
 use base::{Side, StreamId};
 use http::exchange::SendError;
@@ -53,6 +54,9 @@ impl Connection {
             check.on_end()?;
         }
         let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        if transport.is_traced() {
+            transport.trace(id, &trace::headers(true, head.lines()));
+        }
         stream.send.frame(transport, id, frame)?;
         if !head.status.is_informational() {
             stream.send.message.on_head(check, stream.method == Method::Connect);

@@ -1,4 +1,4 @@
-//! The seven things HTTP/3 needs of QUIC.
+//! The seven things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
 use base::{Bytes, Direction, StreamId, VarInt};
@@ -25,6 +25,14 @@ pub trait Transport {
     /// Gives up reading: what has come is thrown away, and the peer is asked to stop. Does nothing if the receiving side
     /// has ended.
     fn stop_sending(&mut self, id: StreamId, code: VarInt);
+
+    /// Whether records of what HTTP/3 does are wanted.
+    fn is_traced(&self) -> bool {
+        false
+    }
+
+    /// Keeps a record about a stream ([`HttpRecord`](crate::trace::HttpRecord)) among the transport's own.
+    fn trace(&mut self, _id: StreamId, _record: &[u8]) {}
 
     /// Closes the connection.
     fn close(&mut self, code: VarInt, reason: &'static str);

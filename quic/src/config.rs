@@ -2,9 +2,7 @@
 
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
-use crate::trace::TraceSink;
-use alloc::sync::Arc;
-use base::{Duration, Side};
+use base::{Duration, JournalLimits, Side};
 
 /// Settings of a connection. What is advertised to the peer is read from the same fields that are enforced.
 #[derive(Clone)]
@@ -39,8 +37,9 @@ pub struct Config {
     /// After how many packets the 1-RTT keys are updated (RFC 9001 section 6). Default 2^22: half of what AES-GCM allows a
     /// key, so that an update that takes long to be confirmed still comes in time.
     pub key_update_packets: u64,
-    /// Where to report what happens, packet by packet. Default `None`.
-    pub trace: Option<Arc<dyn TraceSink>>,
+    /// Keeps records of what happens, packet by packet, up to these bounds until they are pulled
+    /// ([`crate::Connection::poll_trace`]). Default `None`: nothing is recorded.
+    pub trace: Option<JournalLimits>,
 }
 
 impl Default for Config {

@@ -11,6 +11,7 @@
 //! | `settle` | what follows when something happened to a connection |
 //! | `strangers` | datagrams of no connection |
 //! | `admit` | first packets: what is decided about them, and how a server's connections begin |
+//! | `traces` | the records of all connections |
 //! | `machine` | the calls of the driver and of the layer above |
 
 pub mod accept;
@@ -30,6 +31,7 @@ mod stats;
 mod strangers;
 mod table;
 mod token;
+mod traces;
 
 pub use accept::EndpointConfig;
 pub use admission::{Admission, Incoming, OnIncoming};

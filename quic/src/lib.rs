@@ -37,6 +37,7 @@ pub mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;
+pub use discard::Discard;
 pub use endpoint::{
     Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, IdLayout, IdLayoutError,
     Incoming,
@@ -45,4 +46,4 @@ pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use stats::Stats;
 pub use stream::StreamEvent;
-pub use violation::Violation;
+pub use violation::{TransportErrorCode, Violation};

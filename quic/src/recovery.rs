@@ -265,12 +265,14 @@ impl Recovery {
         // RFC 9002 section 7.4-2: every packet below what was acknowledged is judged alike.
         let is_lost = |packet: &Entry| packet.number < below || packet.time_sent + delay <= now;
         let (frames, lost_probe, lost_packets) = (&mut out.lost, &mut out.lost_mtu_probe, &mut out.lost_packets);
+        let lost_numbers = &mut out.lost_numbers;
         let largest_lost_size = &mut out.largest_lost_size;
         let waiting = state.sent.on_lost(largest_acked, frames, is_lost, |packet| {
             if !packet.in_flight {
                 return;
             }
             *lost_packets += 1;
+            lost_numbers.push(PacketNumber::new(packet.number).expect("a number that was sent"));
             stats.lost_packets += 1;
             stats.lost_bytes += u64::from(packet.size);
             if packet.path == path_number {
@@ -505,6 +507,21 @@ impl Recovery {
     /// Path MTU discovery found another size.
     pub fn set_max_datagram_size(&mut self, bytes: usize) {
         self.path.set_max_datagram_size(bytes as u64);
+    }
+
+    /// The largest datagram that congestion control reckons with, in bytes.
+    pub const fn max_datagram_size(&self) -> usize {
+        self.path.max_datagram_size()
+    }
+
+    /// Whether the window still doubles with every round trip (RFC 9002 section 7.3.1).
+    pub fn is_slow_start(&self) -> bool {
+        self.path.is_slow_start()
+    }
+
+    /// When the newest recovery period began (RFC 9002 section 7.3.2).
+    pub fn recovery_start(&self) -> Option<Instant> {
+        self.path.recovery_start()
     }
 
     /// Whether a packet in flight of `bytes` fits the window. Probes are not asked for.

@@ -2,12 +2,13 @@
 
 use crate::command::arguments::{Data, Get};
 use crate::command::data::Source;
+use crate::command::diagnosis::Records;
 use crate::command::failure::{Failure, explain};
 use crate::command::output::Progress;
 use crate::command::stdout::Stdout;
 use crate::command::trust;
 use posthaste::url::Url;
-use posthaste::{Body, Bytes, Client, Error, Handle, KeyLogFile, Method, RequestBuilder, Response};
+use posthaste::{Body, Bytes, Client, Error, Handle, Method, RequestBuilder, Response};
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -53,7 +54,7 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         return Err(Failure::Usage("standard input can be sent to one URL only".into()));
     }
     let roots = trust::roots(&arguments.trust)?;
-    let key_log = arguments.key_log.as_ref().map(KeyLogFile::open).transpose()?;
+    let Records { key_log, trace } = Records::open(&arguments.diagnosis)?;
     let (headers, data, include, out) = (arguments.headers, arguments.data, arguments.include, Stdout::start()?);
     posthaste::run(|handle| async move {
         let mut builder = Client::builder(roots);
@@ -61,6 +62,9 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         builder.transport.keep_alive = Some(KEEP_ALIVE);
         if let Some(key_log) = key_log {
             builder = builder.key_log(key_log);
+        }
+        if let Some(trace) = trace {
+            builder = builder.trace(trace);
         }
         let client = builder.build(&handle);
         let job = Job { client: client.clone(), handle: handle.clone(), method, headers, data, include, folder, out };

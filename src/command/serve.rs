@@ -2,9 +2,10 @@
 
 use crate::command::arguments::Serve;
 use crate::command::bodies::Bodies;
+use crate::command::diagnosis::Records;
 use crate::command::failure::Failure;
 use crate::command::output;
-use posthaste::{Executor, Files, Identity, KeyLogFile, Reply, Request, Server, date};
+use posthaste::{Executor, Files, Identity, Reply, Request, Server, date};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -29,8 +30,12 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     for address in addresses(&arguments.listen)? {
         builder = builder.listen(address);
     }
-    if let Some(file) = &arguments.key_log {
-        builder = builder.key_log(KeyLogFile::open(file)?);
+    let Records { key_log, trace } = Records::open(&arguments.diagnosis)?;
+    if let Some(key_log) = key_log {
+        builder = builder.key_log(key_log);
+    }
+    if let Some(trace) = trace {
+        builder = builder.trace(trace);
     }
     builder = builder.on_event(|event| output::report(&event.to_string()));
     let bodies = arguments.bodies.then(Bodies::new);

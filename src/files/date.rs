@@ -1,5 +1,7 @@
 //! Dates as HTTP writes them (RFC 9110 section 5.6.7), and whole seconds as the file system has them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// `Sun, 06 Nov 1994 08:49:37 GMT` for seconds since 1970.
 pub fn http_date(unix_seconds: u64) -> String {
     let (days, second_of_day) = (unix_seconds / 86_400, unix_seconds % 86_400);
@@ -15,6 +17,15 @@ pub fn http_date(unix_seconds: u64) -> String {
 pub fn plain_date(unix_seconds: u64) -> String {
     let (year, month, day) = civil(unix_seconds / 86_400);
     format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// `1994-11-06T08:49:37.123Z` (RFC 3339), for logs.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second_of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -52,5 +63,7 @@ mod tests {
             assert_eq!(http_date(seconds), text);
         }
         assert_eq!(plain_date(784_111_777), "1994-11-06");
+        let moment = UNIX_EPOCH + std::time::Duration::from_millis(784_111_777_042);
+        assert_eq!(rfc3339(moment), "1994-11-06T08:49:37.042Z");
     }
 }

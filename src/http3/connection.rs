@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::http3::door::exchange;
 use crate::http3::link::{Link, Standing, close_all};
+use crate::trace::SharedTrace;
 use base::FourTuple;
 use h3::SendError;
 use h3::machine::Endpoint;
@@ -30,6 +31,7 @@ pub(crate) struct Dial {
     pub(crate) tls: Arc<tls::ClientConfig>,
     pub(crate) transport: Arc<quic::Config>,
     pub(crate) http: h3::Config,
+    pub(crate) trace: Option<SharedTrace>,
 }
 
 /// An open connection to a server.
@@ -52,6 +54,9 @@ impl Dial {
         let socket = open_socket(remote).map_err(|error| Error::NoRoute { address: remote, error: Arc::new(error) })?;
         let four_tuple = FourTuple { local: socket.local_address(), remote };
         let link = Link::start(&self.handle, vec![socket], self.endpoint()).map_err(Error::system)?;
+        if let Some(trace) = &self.trace {
+            link.trace(trace.clone());
+        }
         let tls = self.tls.clone();
         let handle = link
             .with_endpoint(|endpoint, now| endpoint.connect(now, tls, name.clone(), four_tuple))

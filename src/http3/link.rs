@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::exchange::calls::Events;
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::trace::SharedTrace;
 use base::{Duration, StreamId, StreamMap};
 use h3::Event;
 use h3::error_code;
@@ -50,6 +51,7 @@ pub(crate) struct Link {
     on_request: OnceCell<OnRequest>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
+    trace: OnceCell<SharedTrace>,
     /// Who waits for the last exchange or the last connection to end.
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
@@ -142,6 +144,7 @@ impl Link {
             exchanges: Cell::new(0),
             on_request: OnceCell::new(),
             on_event: OnceCell::new(),
+            trace: OnceCell::new(),
             idle: RefCell::default(),
             broken: RefCell::default(),
             refused: Cell::default(),
@@ -175,6 +178,11 @@ impl Link {
     /// Who is told what goes wrong. To be called once at most.
     pub(crate) fn on_event(&self, on_event: Rc<OnEvent>) {
         assert!(self.on_event.set(on_event).is_ok(), "events are told to one");
+    }
+
+    /// Who is given the records of connections, if they are traced. To be called once at most.
+    pub(crate) fn trace(&self, trace: SharedTrace) {
+        assert!(self.trace.set(trace).is_ok(), "records are given to one");
     }
 
     /// Where the sockets are bound.
@@ -400,6 +408,9 @@ impl Link {
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
                 EndpointEvent::Drained(..) => {}
             }
+        }
+        if let Some(trace) = self.trace.get() {
+            endpoint.quic_mut().poll_traces(&mut |record| trace.record(record));
         }
         let error = self.driver.get().and_then(DriverHandle::take_error);
         if error.is_some_and(|error| error.kind == io::ErrorKind::ConnectionRefused) {

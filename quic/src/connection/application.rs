@@ -5,7 +5,8 @@ use crate::error::CloseReason;
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
-use crate::stream::{Read, ReadError, WriteError};
+use crate::stream::{Read, ReadError, StreamEvent, WriteError};
+use crate::trace::Record;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
 use tls::Session;
@@ -17,6 +18,7 @@ impl Connection {
             return Some(event);
         }
         if let Some((event, word)) = self.streams.poll_event() {
+            self.trace_stream_event(event);
             return Some(Event::Stream(event, word));
         }
         if !self.events.is_closed() && self.streams.poll_flushed() {
@@ -32,37 +34,54 @@ impl Connection {
 
     /// Opens a stream; `None` while the peer's limit on their number is reached.
     pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
-        if matches!(self.lifecycle, Lifecycle::Established) { self.streams.open(direction) } else { None }
+        let is_established = matches!(self.lifecycle, Lifecycle::Established);
+        let id = if is_established { self.streams.open(direction) } else { None }?;
+        self.trace_call(Record::StreamOpened { id });
+        Some(id)
     }
 
     /// Hands over as much of `data` as the send buffer takes, without a copy; what was taken is removed from `data`.
     pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        self.streams.write(id, data)
+        let len = self.streams.write(id, data)?;
+        self.trace_moved(id, len, false);
+        Ok(len)
     }
 
     /// Copies as much of `data` as the send buffer takes; gives how much that was.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        self.streams.write_slice(id, data)
+        let len = self.streams.write_slice(id, data)?;
+        self.trace_moved(id, len, false);
+        Ok(len)
     }
 
     /// Ends the sending side of a stream: the peer will know that all has arrived.
     pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
-        self.streams.finish(id)
+        self.streams.finish(id)?;
+        self.trace_call(Record::StreamEnded { id, received: false, code: None });
+        Ok(())
     }
 
     /// Breaks the sending side of a stream off.
     pub fn reset(&mut self, id: StreamId, code: VarInt) {
         self.streams.reset(id, code);
+        self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
     }
 
     /// The next received bytes of a stream, at most `max`, without a copy. What is read lets the peer send more.
     pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
-        self.streams.read(id, max)
+        let read = self.streams.read(id, max)?;
+        match &read {
+            Read::Data(bytes) => self.trace_moved(id, bytes.len(), true),
+            Read::Finished => self.trace_call(Record::StreamEnded { id, received: true, code: None }),
+            Read::Blocked => {}
+        }
+        Ok(read)
     }
 
     /// Asks the peer to stop sending on a stream; what arrives on it from now on is dropped.
     pub fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         self.streams.stop_sending(id, code);
+        self.trace_call(Record::StreamEnded { id, received: true, code: Some(code) });
     }
 
     /// Has `word` come with each further event of a stream, so that the application finds what it keeps for the stream
@@ -96,6 +115,36 @@ impl Connection {
     /// What TLS learned: protocol, server name, certificates.
     pub fn session(&self) -> &Session {
         self.handshake.session()
+    }
+
+    #[inline]
+    fn trace_call(&mut self, record: Record) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.record_call(record, &[]);
+        }
+    }
+
+    #[inline]
+    fn trace_moved(&mut self, id: StreamId, len: usize, received: bool) {
+        if len > 0 {
+            self.trace_call(Record::StreamDataMoved { id, len, received });
+        }
+    }
+
+    fn trace_stream_event(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Opened(id) => self.trace_call(Record::StreamOpened { id }),
+            StreamEvent::Stopped { id, code } => {
+                self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
+            }
+            StreamEvent::Reset { id, code } => {
+                self.trace_call(Record::StreamEnded { id, received: true, code: Some(code) });
+            }
+            StreamEvent::Readable(_)
+            | StreamEvent::Writable(_)
+            | StreamEvent::Finished(_)
+            | StreamEvent::StreamsAvailable(_) => {}
+        }
     }
 
     /// A snapshot of the counters.

@@ -4,7 +4,7 @@ use super::state::Connection;
 use crate::event::Event;
 use crate::lifecycle::Lifecycle;
 use crate::protection::keys::{OpenKeys, SealKeys};
-use crate::trace::Trace;
+use crate::trace::{Record, Stage};
 use crate::violation::Violation;
 use crate::wire::frame::PacketKind;
 use crate::wire::transport_parameters::TransportParameters;
@@ -17,7 +17,11 @@ impl Connection {
         if !self.peer.is_known()
             && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
-            let parameters = TransportParameters::decode(&bytes, self.wire.side.peer())?;
+            let peer = self.wire.side.peer();
+            if let Some(tracer) = &mut self.tracer {
+                tracer.record(now, Record::ParametersSet { of: peer }, &bytes);
+            }
+            let parameters = TransportParameters::decode(&bytes, peer)?;
             self.apply(&parameters)?;
         }
         while let Some(change) = self.handshake.poll_keys() {
@@ -70,7 +74,12 @@ impl Connection {
         assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
         self.events.push(Event::Established);
-        self.trace(now, Trace::HandshakeComplete);
+        if let Some(tracer) = &mut self.tracer {
+            let session = self.handshake.session();
+            let cipher_suite = session.cipher_suite().expect("TLS is complete, so it has chosen").id;
+            tracer.record(now, Record::Negotiated { cipher_suite }, session.alpn().unwrap_or_default());
+            tracer.record(now, Record::Stage(Stage::HandshakeComplete), &[]);
+        }
         if self.wire.side == Side::Server {
             // RFC 9000 section 19.20-1: only here.
             // RFC 9001 section 4.1.2-1: at once.
@@ -90,6 +99,6 @@ impl Connection {
         self.discard_keys(now, PacketKind::Handshake);
         self.recovery.set_handshake_confirmed();
         self.events.push(Event::Confirmed);
-        self.trace(now, Trace::HandshakeConfirmed);
+        self.trace(now, Record::Stage(Stage::HandshakeConfirmed));
     }
 }

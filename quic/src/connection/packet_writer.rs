@@ -13,7 +13,7 @@ use crate::protection::Levels;
 use crate::recovery::{Recovery, SentPacket};
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::trace::{Trace, TraceSink};
+use crate::trace::{Packet, PacketType, Record, Tracer};
 use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
@@ -21,7 +21,7 @@ use crate::wire::header::{self, PacketLayout};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use crate::wire_identity::WireIdentity;
 use alloc::vec::Vec;
-use base::{Instant, Writer};
+use base::{Ecn, Instant, Writer};
 use crypto::aead::TAG_LEN;
 
 /// The parts of a connection that a packet has to do with.
@@ -32,7 +32,7 @@ pub(super) struct PacketWriter<'a> {
     pub(super) recovery: &'a mut Recovery,
     pub(super) idle: &'a mut Idle,
     pub(super) counters: &'a mut Counters,
-    pub(super) trace: Option<&'a dyn TraceSink>,
+    pub(super) tracer: Option<&'a mut Tracer>,
 }
 
 /// A packet whose header is written.
@@ -41,6 +41,7 @@ pub(super) struct BegunPacket {
     kind: PacketKind,
     space: PacketNumberSpace,
     number: PacketNumber,
+    destination: ConnectionId,
     layout: PacketLayout,
 }
 
@@ -103,7 +104,7 @@ impl PacketWriter<'_> {
             PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
         };
-        Ok(BegunPacket { kind, space: id, number, layout: layout.map_err(|_| Unwritable::NoRoom)? })
+        Ok(BegunPacket { kind, space: id, number, destination, layout: layout.map_err(|_| Unwritable::NoRoom)? })
     }
 
     /// Seals the packet at the front of `place`, whose frames are in `turn.scratch.sent`, and books it; gives its size.
@@ -125,6 +126,13 @@ impl PacketWriter<'_> {
         };
         let packet = place.get_mut(..sent.size).ok_or(Unwritable::NoRoom)?;
         begun.layout.finish(packet);
+        if let Some(tracer) = &mut self.tracer
+            && !seal.is_used_up()
+        {
+            let frames = packet.get(begun.layout.header_len..sent.size - TAG_LEN);
+            let frames = frames.expect("a packet has its header and its tag");
+            tracer.record(turn.now, Record::PacketSent(begun.traced(self.wire, &sent)), frames);
+        }
         // RFC 9001 section 6.6-4: a key that is used up seals nothing more, and the connection ends.
         seal.seal(packet, &begun.layout, sent.number).map_err(|_| Unwritable::KeyExhausted)?;
         space.advance();
@@ -134,7 +142,7 @@ impl PacketWriter<'_> {
         if sent.ack_eliciting {
             self.idle.on_sent(turn.now);
         }
-        let (number, size, ack_eliciting) = (sent.number, sent.size, sent.ack_eliciting);
+        let (size, ack_eliciting) = (sent.size, sent.ack_eliciting);
         match way {
             Way::InUse => {
                 space.probes = space.probes.saturating_sub(u8::from(ack_eliciting));
@@ -146,10 +154,6 @@ impl PacketWriter<'_> {
             self.recovery.on_skipped(id, skipped);
         }
         self.counters.packets_sent += 1;
-        if let Some(sink) = self.trace {
-            let record = Trace::PacketSent { space: id, number, size, ack_eliciting };
-            sink.record(self.wire.original_destination, turn.now, &record);
-        }
         Ok(size)
     }
 }
@@ -158,6 +162,19 @@ impl BegunPacket {
     /// What it is.
     pub(super) const fn kind(&self) -> PacketKind {
         self.kind
+    }
+
+    /// The packet in a trace.
+    fn traced(&self, wire: &WireIdentity, sent: &SentPacket) -> Packet {
+        Packet {
+            packet_type: PacketType::of(self.kind),
+            number: Some(sent.number),
+            destination: self.destination,
+            source: (self.kind != PacketKind::OneRtt).then_some(wire.local_source),
+            size: sent.size,
+            ecn: Ecn::NotEct,
+            is_mtu_probe: sent.mtu_probe,
+        }
     }
 
     /// Bytes of header and tag.

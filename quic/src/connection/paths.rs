@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::path::others::OtherPath;
 use crate::path::path::Path;
 use crate::path::validation::Proof;
-use crate::trace::Trace;
+use crate::trace::Record;
 use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header;
@@ -127,7 +127,7 @@ impl Connection {
         if let Some(proof) = self.paths.in_use.validation.on_response(data) {
             self.paths.in_use.on_proof(proof);
             self.recovery.set_amplification_limited(false);
-            self.trace(now, Trace::PathValidated(self.paths.in_use.four_tuple));
+            self.trace(now, Record::PathValidated(self.paths.in_use.four_tuple));
             return;
         }
         let mut goal = None;
@@ -293,7 +293,7 @@ impl Connection {
         let _ = peer_id.is_some_and(|id| self.peer_ids.activate(id));
         let left = core::mem::replace(&mut self.paths.in_use, path);
         self.stats.migrations += 1;
-        self.trace(now, Trace::PathChanged(self.paths.in_use.four_tuple));
+        self.trace(now, Record::PathChanged(self.paths.in_use.four_tuple));
         let expires = now + timeout;
         self.push_other(now, OtherPath { path: left, peer_id: Some(before), congestion, expires, is_goal: false });
     }

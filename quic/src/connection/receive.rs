@@ -8,7 +8,7 @@ use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
 use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
-use crate::trace::Trace;
+use crate::trace::{Key, Packet, PacketType, Record};
 use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
@@ -55,7 +55,7 @@ impl Connection {
         } else {
             match self.on_elsewhere(four_tuple, payload.len()) {
                 Ok(elsewhere) => Some(elsewhere),
-                Err(discard) => return self.dropped(turn, discard),
+                Err(discard) => return self.dropped(turn, payload.len(), discard),
             }
         };
         self.rest.on_activity(turn.now);
@@ -69,7 +69,7 @@ impl Connection {
             let end = match self.receive_packet(turn, ecn, rest, is_small, elsewhere) {
                 Ok(end) => end,
                 Err(discard) => {
-                    self.dropped(turn, discard);
+                    self.dropped(turn, rest.len(), discard);
                     break;
                 }
             };
@@ -99,10 +99,12 @@ impl Connection {
             Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
             Header::VersionNegotiation { destination, source, versions } => {
+                self.trace_unnumbered(turn, PacketType::VersionNegotiation, destination, source, len);
                 let versions = bytes.get(versions).unwrap_or(&[]);
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
             Header::Retry { version, destination, source, token, integrity_tag } => {
+                self.trace_unnumbered(turn, PacketType::Retry, destination, source, len);
                 let retry = Retry { version, destination, source, token, integrity_tag };
                 return self.on_retry(turn, retry, bytes).map(|()| len);
             }
@@ -132,7 +134,7 @@ impl Connection {
             Err(discard) => Err(discard),
         };
         if let Err(discard) = result {
-            self.dropped(turn, discard);
+            self.dropped(turn, packet.len(), discard);
         }
     }
 
@@ -155,9 +157,23 @@ impl Connection {
         self.local_ids.contains(destination) || self.wire.is_first_destination(destination)
     }
 
-    fn dropped(&mut self, turn: &Turn<'_>, discard: Discard) {
+    fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
         self.stats.packets_dropped += 1;
-        self.trace(turn.now, Trace::PacketDropped(discard));
+        self.trace(turn.now, Record::PacketDropped { size, reason });
+    }
+
+    /// A packet of a type that has neither number nor frames.
+    fn trace_unnumbered(
+        &mut self,
+        turn: &Turn<'_>,
+        packet_type: PacketType,
+        destination: ConnectionId,
+        source: ConnectionId,
+        size: usize,
+    ) {
+        let (source, ecn) = (Some(source), Ecn::NotEct);
+        let packet = Packet { packet_type, number: None, destination, source, size, ecn, is_mtu_probe: false };
+        self.trace(turn.now, Record::PacketReceived(packet));
     }
 
     /// Removes protection, then gives the frames to their owners.
@@ -196,8 +212,21 @@ impl Connection {
             return Err(Discard::Duplicate);
         }
         self.stats.packets_received += 1;
-        let record = Trace::PacketReceived { space: id, number: opened.packet_number, size: packet.len() };
-        self.trace(turn.now, record);
+        if let Some(tracer) = &mut self.tracer {
+            let received = Packet {
+                packet_type: PacketType::of(kind),
+                number: Some(opened.packet_number),
+                destination: header::destination_connection_id(packet, self.local_ids.id_len())
+                    .and_then(ConnectionId::new)
+                    .expect("an accepted packet has an ID of ours"),
+                source: protected.source,
+                size: packet.len(),
+                ecn,
+                is_mtu_probe: false,
+            };
+            let frames = packet.get(opened.payload.clone()).unwrap_or_default();
+            tracer.record(turn.now, Record::PacketReceived(received), frames);
+        }
         if let Lifecycle::Closing(closing) = &mut self.lifecycle {
             closing.on_packet();
         }
@@ -216,6 +245,8 @@ impl Connection {
                 self.on_violation(turn.now, violation, 0);
                 return Ok(());
             }
+            let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side.peer(), phase: self.stats.key_updates };
+            self.trace(turn.now, Record::KeyInstalled(key));
         }
         if let Err(violation) = opened.check_reserved_bits() {
             self.on_violation(turn.now, violation, 0);
@@ -321,9 +352,6 @@ impl Connection {
         while !reader.is_empty() {
             let bytes = reader.peek();
             let blame = |violation| (violation, frame_type(bytes));
-            if self.config.trace.is_some() {
-                self.trace(turn.now, Trace::FrameReceived { space, frame_type: frame_type(bytes) });
-            }
             if kind == PacketKind::OneRtt {
                 match StreamFrame::decode_next(&mut reader) {
                     Ok(Some(stream)) => {

@@ -2,7 +2,7 @@
 
 use super::state::Connection;
 use crate::packet::SentFrame;
-use crate::trace::Trace;
+use crate::trace::{Metrics, Record};
 use crate::turn::Turn;
 use crate::wire::packet_number::PacketNumberSpace;
 
@@ -33,22 +33,39 @@ impl Connection {
         let outcome = &turn.scratch.outcome;
         if outcome.lost_packets > 0 {
             self.stats.packets_lost += outcome.lost_packets;
-            self.trace(turn.now, Trace::PacketsLost { space, count: outcome.lost_packets });
         }
-        if self.config.trace.is_some() {
-            let record = Trace::RecoveryMetrics {
-                smoothed_rtt: self.recovery.rtt().smoothed(),
-                congestion_window: self.recovery.congestion_window(),
-                bytes_in_flight: self.recovery.bytes_in_flight(),
-            };
-            self.trace(turn.now, record);
+        if self.tracer.is_some() {
+            self.trace_recovery(turn, space);
         }
     }
 
+    /// What became of packets, and the numbers that follow from it.
+    #[cold]
+    fn trace_recovery(&mut self, turn: &Turn<'_>, space: PacketNumberSpace) {
+        let rtt = self.recovery.rtt();
+        let metrics = Metrics {
+            smoothed_rtt: rtt.smoothed(),
+            min_rtt: rtt.min(),
+            latest_rtt: rtt.latest(),
+            rttvar: rtt.variation(),
+            pto_count: self.recovery.pto_count(),
+            congestion_window: self.recovery.congestion_window(),
+            bytes_in_flight: self.recovery.bytes_in_flight(),
+        };
+        let (is_slow_start, recovery_start) = (self.recovery.is_slow_start(), self.recovery.recovery_start());
+        let tracer = self.tracer.as_mut().expect("only a connection that is traced comes here");
+        for number in &turn.scratch.outcome.lost_numbers {
+            tracer.record(turn.now, Record::PacketLost { space, number: *number }, &[]);
+        }
+        tracer.record(turn.now, Record::Metrics(metrics), &[]);
+        tracer.note_congestion(turn.now, metrics.congestion_window, is_slow_start, recovery_start);
+    }
+
     fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
-        let size = self.paths.in_use.mtu.current();
-        self.recovery.set_max_datagram_size(size);
-        self.trace(turn.now, Trace::MtuChanged(size));
+        let to = self.paths.in_use.mtu.current();
+        let from = self.recovery.max_datagram_size();
+        self.recovery.set_max_datagram_size(to);
+        self.trace(turn.now, Record::MtuChanged { from, to });
     }
 
     /// What became of one frame. RFC 9000 section 13.3: what is lost is not sent again as it was; its owner decides what is

@@ -19,16 +19,17 @@ use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
 use crate::stream::Streams;
-use crate::trace::Trace;
-use crate::violation::Violation;
+use crate::trace::{Cause, Key, PacketType, Record, Stage, Trace, Tracer};
+use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
 use crate::wire_identity::WireIdentity;
 use alloc::boxed::Box;
+use alloc::string::ToString;
 use alloc::sync::Arc;
-use base::{FourTuple, Instant, Side};
+use base::{FourTuple, Instant, Side, StreamId};
 use crypto::CipherSuite;
 use tls::Session;
 
@@ -51,6 +52,8 @@ pub struct Connection {
     pub(super) rest: Rest,
     pub(super) events: Events,
     pub(super) stats: Counters,
+    /// `None`: nothing is recorded.
+    pub(super) tracer: Option<Box<Tracer>>,
 }
 
 /// What a connection begins with.
@@ -98,7 +101,8 @@ impl Connection {
         levels.install(PacketKind::Initial, Some(seal), Some(open));
         spaces.begin(PacketNumberSpace::Initial);
         let mtu = MtuDiscovery::new(usize::from(config.max_udp_payload_size));
-        Connection {
+        let tracer = config.trace.map(|limits| Box::new(Tracer::new(side, original_destination, limits)));
+        let mut connection = Connection {
             lifecycle: Lifecycle::Handshaking { give_up: now + config.handshake_timeout },
             handshake: Handshake::new(session),
             levels,
@@ -113,9 +117,13 @@ impl Connection {
             rest: Rest::default(),
             events: Events::default(),
             stats: Counters::default(),
+            tracer,
             wire,
             config,
-        }
+        };
+        connection.trace(now, Record::Started { four_tuple, version: new.version });
+        connection.trace_keys(now, PacketKind::Initial, 0, true);
+        connection
     }
 
     /// Whether the endpoint may forget the connection: its time is over and the application has been told why.
@@ -123,10 +131,47 @@ impl Connection {
         self.lifecycle == Lifecycle::Drained && self.events.is_empty()
     }
 
-    /// Reports `record` to the sink, if there is one.
-    pub(super) fn trace(&self, now: Instant, record: Trace) {
-        if let Some(sink) = &self.config.trace {
-            sink.record(self.wire.original_destination, now, &record);
+    /// The oldest record that was not pulled yet; none if the configuration asks for none.
+    pub fn poll_trace(&mut self) -> Option<Trace<'_>> {
+        self.tracer.as_mut()?.poll()
+    }
+
+    /// The records of the connection, if it is traced.
+    pub(crate) fn tracer(&mut self) -> Option<&mut Tracer> {
+        self.tracer.as_deref_mut()
+    }
+
+    /// The same when the connection is over.
+    pub(crate) fn into_tracer(self) -> Option<Box<Tracer>> {
+        self.tracer
+    }
+
+    /// Whether records are kept.
+    #[inline]
+    pub const fn is_traced(&self) -> bool {
+        self.tracer.is_some()
+    }
+
+    /// Keeps a record of the layer above about a stream, in its own form.
+    pub fn trace_above(&mut self, id: StreamId, content: &[u8]) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.record_call(Record::Above { id }, content);
+        }
+    }
+
+    /// Keeps a record, if the connection is traced.
+    #[inline]
+    pub(super) fn trace(&mut self, now: Instant, record: Record) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.record(now, record, &[]);
+        }
+    }
+
+    /// Keys of both sides came into use, or are gone.
+    fn trace_keys(&mut self, now: Instant, kind: PacketKind, phase: u64, installed: bool) {
+        for of in [self.wire.side, self.wire.side.peer()] {
+            let key = Key { packet_type: PacketType::of(kind), of, phase };
+            self.trace(now, if installed { Record::KeyInstalled(key) } else { Record::KeyDiscarded(key) });
         }
     }
 
@@ -134,7 +179,7 @@ impl Connection {
         open.lower_integrity_limit(self.config.max_forged_packets);
         self.levels.install(kind, Some(seal), Some(open));
         self.spaces.begin(kind.space());
-        self.trace(now, Trace::KeysInstalled(kind.space()));
+        self.trace_keys(now, kind, 0, true);
     }
 
     /// RFC 9001 section 4.9: the keys of Initial or Handshake packets are of no use any more, and their space with them.
@@ -144,7 +189,7 @@ impl Connection {
             self.spaces.discard(space);
             self.recovery.discard_space(space);
             self.handshake.discard(space);
-            self.trace(now, Trace::KeysDiscarded(space));
+            self.trace_keys(now, kind, 0, false);
         }
     }
 
@@ -177,6 +222,7 @@ impl Connection {
         if let Lifecycle::Closing(_) = self.lifecycle {
             let until = self.lifecycle.deadline().unwrap_or(now);
             self.lifecycle = Lifecycle::Draining { until };
+            self.trace(now, Record::Stage(Stage::Draining));
         }
     }
 
@@ -186,8 +232,36 @@ impl Connection {
     }
 
     fn end(&mut self, now: Instant, lifecycle: Lifecycle, reason: CloseReason) {
+        let stage = match lifecycle {
+            Lifecycle::Closing(_) => Stage::Closing,
+            Lifecycle::Draining { .. } => Stage::Draining,
+            Lifecycle::Drained => Stage::Drained,
+            Lifecycle::Handshaking { .. } | Lifecycle::Established => unreachable!("these are no ends"),
+        };
+        if let Some(tracer) = &mut self.tracer {
+            let words = reason.to_string();
+            tracer.record(now, Record::Closed(cause(&reason, self.wire.side)), words.as_bytes());
+            tracer.record(now, Record::Stage(stage), &[]);
+        }
         self.lifecycle = lifecycle;
         self.events.close(reason);
-        self.trace(now, Trace::Closed);
+    }
+}
+
+/// Why a connection is over, for its trace.
+fn cause(reason: &CloseReason, side: Side) -> Cause {
+    match reason {
+        CloseReason::Local { code } => Cause::Application { by: side, code: *code },
+        CloseReason::PeerApplication { code, .. } => Cause::Application { by: side.peer(), code: *code },
+        CloseReason::PeerTransport { code, .. } => Cause::Transport { by: side.peer(), code: *code },
+        CloseReason::Violation { violation, .. } => Cause::Transport { by: side, code: violation.code() },
+        CloseReason::Tls(error) => {
+            let code = TransportErrorCode(tls::quic::error_code(error));
+            Cause::Transport { by: side, code }
+        }
+        CloseReason::IdleTimeout(_) | CloseReason::HandshakeTimeout(_) => Cause::Timeout,
+        CloseReason::PacketNumbersExhausted => Cause::PacketNumbersExhausted,
+        CloseReason::StatelessReset => Cause::StatelessReset,
+        CloseReason::VersionNegotiation { .. } => Cause::VersionMismatch,
     }
 }

@@ -5,7 +5,7 @@ use crate::error::CloseReason;
 use crate::idle::IdleTimeout;
 use crate::lifecycle::Lifecycle;
 use crate::recovery::Timeout;
-use crate::trace::Trace;
+use crate::trace::{Record, Stage, Timer, TimerChange};
 use crate::turn::Turn;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, Instant};
@@ -72,18 +72,29 @@ impl Connection {
         match self.lifecycle {
             Lifecycle::Handshaking { .. } => {
                 let after = self.config.handshake_timeout;
+                self.trace_expired(now, Timer::Handshake);
                 self.end_silently(now, CloseReason::HandshakeTimeout(after));
             }
-            Lifecycle::Closing(_) | Lifecycle::Draining { .. } => self.lifecycle = Lifecycle::Drained,
+            Lifecycle::Closing(_) | Lifecycle::Draining { .. } => {
+                self.lifecycle = Lifecycle::Drained;
+                self.trace(now, Record::Stage(Stage::Drained));
+            }
             Lifecycle::Established | Lifecycle::Drained => {}
         }
+    }
+
+    fn trace_expired(&mut self, now: Instant, timer: Timer) {
+        self.trace(now, Record::Timer { timer, change: TimerChange::Expired });
     }
 
     fn on_recovery_timeout(&mut self, turn: &mut Turn<'_>) {
         turn.scratch.outcome.clear();
         match self.recovery.on_timeout(turn.now, &mut turn.scratch.outcome) {
             Timeout::Nothing => {}
-            Timeout::Lost { space } => self.recovered(turn, space),
+            Timeout::Lost { space } => {
+                self.trace_expired(turn.now, Timer::Loss(space));
+                self.recovered(turn, space);
+            }
             Timeout::Probe { space, packets } => self.probe(turn.now, space, packets),
         }
     }
@@ -92,7 +103,7 @@ impl Connection {
     /// just got, so the space to probe is the first that has keys from there on.
     fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
         self.stats.probe_timeouts += 1;
-        self.trace(now, Trace::ProbeTimeout { space });
+        self.trace_expired(now, Timer::Probe(space));
         if let Some(space) = self.spaces.get_mut(space) {
             space.probes = packets;
         }

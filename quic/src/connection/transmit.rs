@@ -242,7 +242,7 @@ impl Connection {
             recovery: &mut self.recovery,
             idle: &mut self.idle,
             counters: &mut self.stats,
-            trace: self.config.trace.as_deref(),
+            tracer: self.tracer.as_deref_mut(),
         }
     }
 

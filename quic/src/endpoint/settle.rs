@@ -66,6 +66,7 @@ impl<T> Endpoint<T> {
 
     /// The connection is asked for datagrams with the next `transmit`.
     pub(super) fn queue_transmit(&mut self, index: u32) {
+        self.queue_trace(index);
         let slot = self.slots.get_mut(index);
         if !slot.in_transmit_queue && slot.connection.is_some() {
             slot.in_transmit_queue = true;
@@ -155,6 +156,7 @@ impl<T> Endpoint<T> {
 
     /// After a connection has nothing more to send: its deadline goes on the wheel, or it goes away.
     pub(super) fn rest(&mut self, index: u32) {
+        self.queue_trace(index);
         self.queue_events(index);
         self.follow_handshake(index);
         if self.retire_if_over(index) {
@@ -188,7 +190,9 @@ impl<T> Endpoint<T> {
     fn retire(&mut self, index: u32) {
         // It may name this place, and the next datagram must not.
         self.last_route = None;
-        let Slot { is_handshaking, timer, chosen_by_client, network, reset_token, .. } = self.slots.vacate(index);
+        let Slot { connection, is_handshaking, timer, chosen_by_client, network, reset_token, .. } =
+            self.slots.vacate(index);
+        self.keep_records(connection.and_then(|connection| connection.into_tracer()));
         self.handshaking -= usize::from(is_handshaking);
         if let Some(key) = timer {
             self.wheel.cancel(key);

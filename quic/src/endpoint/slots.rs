@@ -38,6 +38,7 @@ pub(super) struct Slot<T> {
     pub(super) is_touched: bool,
     pub(super) in_transmit_queue: bool,
     pub(super) in_event_queue: bool,
+    pub(super) in_trace_queue: bool,
     /// The layer above still reads what had arrived before the end.
     pub(super) is_held: bool,
     pub(super) is_handshaking: bool,
@@ -57,6 +58,7 @@ impl<T> Slot<T> {
             is_touched: false,
             in_transmit_queue: false,
             in_event_queue: false,
+            in_trace_queue: false,
             is_held: false,
             is_handshaking: false,
             network: None,
@@ -131,6 +133,7 @@ impl<T> Slots<T> {
             is_touched: slot.is_touched,
             in_transmit_queue: slot.in_transmit_queue,
             in_event_queue: slot.in_event_queue,
+            in_trace_queue: slot.in_trace_queue,
             ..Slot::empty(slot.generation)
         };
         self.occupied -= 1;

@@ -231,6 +231,11 @@ impl SealKeys {
         self.sealed.used()
     }
 
+    /// Whether nothing more may be sealed (RFC 9001 section 6.6).
+    pub const fn is_used_up(&self) -> bool {
+        self.sealed.is_reached()
+    }
+
     /// Makes the confidentiality limit smaller than the AEAD's.
     pub fn lower_confidentiality_limit(&mut self, packets: u64) {
         self.sealed.lower(packets);

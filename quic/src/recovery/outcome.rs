@@ -23,6 +23,8 @@ pub struct Outcome {
     pub acked_packets: u64,
     /// How many in flight are lost.
     pub lost_packets: u64,
+    /// The numbers of those that loss detection found.
+    pub lost_numbers: Vec<PacketNumber>,
     /// The largest packet newly acknowledged that was sent on the path in use since it was taken up, in bytes, and
     pub largest_acked_size: usize,
     /// the largest lost one that was no MTU probe: full-size packets that keep vanishing say that the path has shrunk.
@@ -43,6 +45,7 @@ impl Outcome {
             newly_acked_ack_eliciting: false,
             acked_packets: 0,
             lost_packets: 0,
+            lost_numbers: Vec::new(),
             largest_acked_size: 0,
             largest_lost_size: 0,
             persistent_congestion: false,
@@ -52,9 +55,11 @@ impl Outcome {
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         let (mut acked, mut lost) = (core::mem::take(&mut self.acked), core::mem::take(&mut self.lost));
+        let mut lost_numbers = core::mem::take(&mut self.lost_numbers);
         acked.clear();
         lost.clear();
-        *self = Outcome { acked, lost, ..Outcome::new() };
+        lost_numbers.clear();
+        *self = Outcome { acked, lost, lost_numbers, ..Outcome::new() };
     }
 }
 

@@ -67,6 +67,21 @@ impl PathCongestion {
         self.rtt.on_persistent_congestion();
     }
 
+    /// See [`Recovery::max_datagram_size`](super::Recovery::max_datagram_size).
+    pub const fn max_datagram_size(&self) -> usize {
+        self.max_datagram_size as usize
+    }
+
+    /// See [`Controller::is_slow_start`].
+    pub fn is_slow_start(&self) -> bool {
+        self.controller.is_slow_start()
+    }
+
+    /// See [`Controller::recovery_start`].
+    pub fn recovery_start(&self) -> Option<Instant> {
+        self.controller.recovery_start()
+    }
+
     /// Nothing more is there to send although the window is open (RFC 9002 section 7.8).
     pub const fn on_application_limited(&mut self) {
         self.application_limited = true;

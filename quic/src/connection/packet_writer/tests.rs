@@ -8,10 +8,7 @@ use crate::wire::frame::Frame;
 use crate::wire::header::Header;
 use crate::wire::version::Version;
 use alloc::boxed::Box;
-use base::{Duration, Random, Side};
-
-extern crate std;
-use std::sync::Mutex;
+use base::{Duration, JournalLimits, Random, Side};
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
@@ -23,18 +20,6 @@ impl Random for Zeros {
     }
 }
 
-/// What was traced: number, size, and whether it asks for an acknowledgment.
-#[derive(Default)]
-struct Records(Mutex<Vec<(u64, usize, bool)>>);
-
-impl TraceSink for Records {
-    fn record(&self, _: ConnectionId, _: Instant, record: &Trace) {
-        if let Trace::PacketSent { number, size, ack_eliciting, .. } = record {
-            self.0.lock().unwrap().push((number.value(), *size, *ack_eliciting));
-        }
-    }
-}
-
 struct Parts {
     wire: WireIdentity,
     levels: Levels,
@@ -42,7 +27,7 @@ struct Parts {
     recovery: Recovery,
     idle: Idle,
     counters: Counters,
-    records: Records,
+    tracer: Tracer,
     scratch: Scratch,
 }
 
@@ -79,7 +64,7 @@ impl Parts {
             recovery: Recovery::new(RecoveryConfig::new(Side::Client)),
             idle: Idle::new(Duration::from_secs(30), None),
             counters: Counters::default(),
-            records: Records::default(),
+            tracer: Tracer::new(Side::Client, id(1), JournalLimits::default()),
             scratch: Scratch::default(),
         }
     }
@@ -95,7 +80,7 @@ impl Parts {
             recovery: &mut self.recovery,
             idle: &mut self.idle,
             counters: &mut self.counters,
-            trace: Some(&self.records),
+            tracer: Some(&mut self.tracer),
         };
         let begun = writer.begin(&mut place, space, id(3), None)?;
         let mut packet = begun.payload(&mut place, &mut turn.scratch.sent)?;
@@ -106,6 +91,17 @@ impl Parts {
         let len = writer.finish(&mut turn, &mut place, &begun, sent, way)?;
         place.truncate(len);
         Ok(place)
+    }
+
+    /// The packets that were traced since the last time: number, size, and their first frame.
+    fn traced(&mut self) -> Vec<(u64, usize, bool)> {
+        let mut traced = Vec::new();
+        while let Some(trace) = self.tracer.poll() {
+            let Record::PacketSent(packet) = trace.record else { panic!("{trace:?}") };
+            let number = packet.number.expect("a number").value();
+            traced.push((number, packet.size, trace.frames().next() == Some(Frame::Ping)));
+        }
+        traced
     }
 }
 
@@ -131,7 +127,7 @@ fn a_packet_is_sealed_numbered_booked_counted_and_traced() {
         "the probes that were asked for are sent"
     );
     assert_eq!(parts.idle.deadline(Duration::ZERO), Some(NOW + Duration::from_secs(30)));
-    assert_eq!(*parts.records.0.lock().unwrap(), [(0, 1000, true), (1, 1000, true), (2, 1000, true)]);
+    assert_eq!(parts.traced(), [(0, 1000, true), (1, 1000, true), (2, 1000, true)]);
 }
 
 /// Numbers go on in the same space when other keys take the place of the first ones.
@@ -172,7 +168,7 @@ fn a_packet_on_another_path_is_known_but_in_no_window() {
     assert_eq!((parts.recovery.bytes_in_flight(), parts.recovery.stats().sent_packets), (0, 1));
     assert!(!parts.recovery.has_ack_eliciting(PacketNumberSpace::ApplicationData));
     assert_eq!(parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().probes, 1, "it is no probe");
-    assert_eq!(*parts.records.0.lock().unwrap(), [(0, 600, true)], "on the wire it asks for an acknowledgment");
+    assert_eq!(parts.traced(), [(0, 600, true)]);
 }
 
 /// RFC 9000 section 21.4: whatever way a packet goes, numbers are left out.
@@ -201,6 +197,7 @@ fn a14_every_packet_ends_at_the_limit_of_its_key() {
         assert_eq!(parts.ping(PacketNumberSpace::ApplicationData, 0, way), Err(Unwritable::KeyExhausted));
         assert_eq!(parts.spaces.get(PacketNumberSpace::ApplicationData).unwrap().next(), before);
         assert_eq!((parts.counters.packets_sent, parts.recovery.stats().sent_packets), (2, 2));
+        assert_eq!(parts.traced().len(), 2);
     }
 }
 
@@ -215,7 +212,7 @@ fn without_keys_or_room_there_is_no_packet() {
         recovery: &mut parts.recovery,
         idle: &mut parts.idle,
         counters: &mut parts.counters,
-        trace: None,
+        tracer: None,
     };
     for room in 0..10 {
         let begun = writer.begin(&mut [0; 10][..room], PacketNumberSpace::ApplicationData, id(3), None);

@@ -1,0 +1,55 @@
+//! The records of all connections of an endpoint, pulled in one place. Nothing here costs an endpoint whose connections are not
+//! traced more than one comparison for each turn of a connection.
+
+use super::table::Endpoint;
+use crate::trace::{Trace, Tracer};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Who may have records.
+#[derive(Default)]
+pub(super) struct Traces {
+    /// Connections with something new, by index.
+    touched: Vec<u32>,
+    /// Those of connections that are gone.
+    left: Vec<Box<Tracer>>,
+}
+
+impl<T> Endpoint<T> {
+    /// Gives every record that was not pulled yet to `consumer`: of one connection in order, and connections by turns. To be
+    /// called when the work of a turn is done; without [`Config::trace`](crate::Config::trace) there is nothing to give.
+    pub fn poll_traces(&mut self, consumer: &mut dyn FnMut(&Trace<'_>)) {
+        for mut tracer in core::mem::take(&mut self.traces.left) {
+            drain(&mut tracer, consumer);
+        }
+        for index in core::mem::take(&mut self.traces.touched) {
+            let slot = self.slots.get_mut(index);
+            slot.in_trace_queue = false;
+            if let Some(tracer) = slot.connection.as_mut().and_then(|connection| connection.tracer()) {
+                drain(tracer, consumer);
+            }
+        }
+    }
+
+    /// A connection did something that it may have recorded.
+    #[inline]
+    pub(super) fn queue_trace(&mut self, index: u32) {
+        if self.config.connection.trace.is_some() {
+            let slot = self.slots.get_mut(index);
+            if !core::mem::replace(&mut slot.in_trace_queue, true) {
+                self.traces.touched.push(index);
+            }
+        }
+    }
+
+    /// A connection is gone; its records are not.
+    pub(super) fn keep_records(&mut self, tracer: Option<Box<Tracer>>) {
+        self.traces.left.extend(tracer.filter(|tracer| !tracer.is_empty()));
+    }
+}
+
+fn drain(tracer: &mut Tracer, consumer: &mut dyn FnMut(&Trace<'_>)) {
+    while let Some(trace) = tracer.poll() {
+        consumer(&trace);
+    }
+}
