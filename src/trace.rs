@@ -3,9 +3,11 @@
 //! `ServerBuilder::trace` and `ClientBuilder::trace` take a [`TraceConsumer`]. [`TraceLines`] writes one readable line for each
 //! record; [`Qlog`] writes a file of qlog for each connection. A connection that nobody traces records nothing.
 
+mod credentials;
 mod json;
 mod line;
 mod qlog;
+mod qlog_error;
 mod qlog_frame;
 
 pub use quic::trace::{
@@ -175,19 +177,6 @@ impl TraceConsumer for Qlog {
         } else if is_last {
             self.open.remove(&key);
         }
-    }
-}
-
-/// Fields whose values are credentials. A trace tells their length and nothing else.
-const CREDENTIALS: [&[u8]; 5] =
-    [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"authentication-info"];
-
-/// A field line as it may be shown.
-fn hidden<'a>((name, value): (&'a [u8], &'a [u8])) -> (&'a [u8], std::borrow::Cow<'a, [u8]>) {
-    if CREDENTIALS.contains(&name) {
-        (name, format!("({} bytes)", value.len()).into_bytes().into())
-    } else {
-        (name, value.into())
     }
 }
 

@@ -31,6 +31,7 @@ mod stats;
 mod strangers;
 mod table;
 mod token;
+mod trace_queue;
 mod traces;
 
 pub use accept::EndpointConfig;

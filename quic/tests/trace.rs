@@ -100,7 +100,8 @@ fn both_ends_tell_the_same_story() {
             .sum();
         assert!(moved >= 300_000, "{side:?}: {moved} bytes came to the application");
         for packet_type in [PacketType::Initial, PacketType::Handshake, PacketType::OneRtt] {
-            let installed = |kept: &&Kept| matches!(kept.record, Record::KeyInstalled(key) if key.packet_type == packet_type);
+            let installed =
+                |kept: &&Kept| matches!(kept.record, Record::KeyInstalled(key) if key.packet_type == packet_type);
             assert_eq!(records.iter().filter(installed).count(), 2, "{side:?} {packet_type:?}");
         }
     }

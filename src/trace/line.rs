@@ -8,7 +8,7 @@
 //! Time is in milliseconds since the first record, then follow the end that recorded it and the first bytes of the original
 //! destination connection ID, which tells connections apart. What a peer wrote is escaped.
 
-use super::hidden;
+use super::credentials::hidden;
 use base::{Direction, FourTuple, Side, StreamId};
 use h3::trace::{HttpFrame, HttpRecord};
 use quic::trace::{Cause, Key, Packet, Record, Stage, Timer, TimerChange, Trace};

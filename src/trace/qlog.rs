@@ -4,16 +4,17 @@
 //! Only headers, lengths and control information are written: no content, no handshake bytes, no tokens, no keys, and no values
 //! of fields that carry credentials.
 
-use super::hidden;
+use super::credentials::hidden;
 use super::json::Object;
+use super::qlog_error::transport_error;
 use super::qlog_frame::push_frame;
 use base::{Ecn, FourTuple, Instant, Side, StreamId};
 use h3::trace::{HttpFrame, HttpRecord};
+use quic::Discard;
 use quic::trace::{Cause, CongestionPhase, Key, Metrics, Packet, PacketType, Record, Stage, Timer, TimerChange, Trace};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::packet_number::PacketNumberSpace;
 use quic::wire::transport_parameters::TransportParameters;
-use quic::{Discard, TransportErrorCode};
 use std::net::SocketAddr;
 
 /// RFC 7464 section 2.2: what comes before each text of a sequence. A newline comes after it.
@@ -238,34 +239,6 @@ fn push_closed(data: &mut Object<'_>, cause: Cause, trace: &Trace<'_>) {
     };
     data.string("reason", trace.text().escape_ascii());
     data.string("trigger", trigger);
-}
-
-/// The draft's names of RFC 9000 section 20.1; a TLS alert has a name made of its code.
-pub(super) fn transport_error(code: TransportErrorCode) -> String {
-    const NAMES: [&str; 17] = [
-        "no_error",
-        "internal_error",
-        "connection_refused",
-        "flow_control_error",
-        "stream_limit_error",
-        "stream_state_error",
-        "final_size_error",
-        "frame_encoding_error",
-        "transport_parameter_error",
-        "connection_id_limit_error",
-        "protocol_violation",
-        "invalid_token",
-        "application_error",
-        "crypto_buffer_exceeded",
-        "key_update_error",
-        "aead_limit_reached",
-        "no_viable_path",
-    ];
-    match (code.0, usize::try_from(code.0).ok().and_then(|place| NAMES.get(place))) {
-        (_, Some(name)) => (*name).to_owned(),
-        (0x100..=0x1ff, None) => format!("crypto_error_{:#05x}", code.0),
-        (_, None) => "unknown".to_owned(),
-    }
 }
 
 fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {

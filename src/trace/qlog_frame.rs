@@ -1,7 +1,7 @@
 //! Frames as qlog writes them (draft-ietf-quic-qlog-quic-events section 8.13).
 
 use super::json::Object;
-use super::qlog::transport_error;
+use super::qlog_error::transport_error;
 use base::{Direction, VarInt};
 use quic::TransportErrorCode;
 use quic::wire::frame::{AckFrame, Frame, StreamFrame};

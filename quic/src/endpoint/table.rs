@@ -8,7 +8,7 @@ use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
 use super::stats::{EndpointStats, Held, Strangers};
 use super::token::Tokens;
-use super::traces::Traces;
+use super::trace_queue::TraceQueue;
 use crate::connection::Connection;
 use crate::connection_ids::stateless_reset;
 use crate::turn::{Scratch, Turn};
@@ -50,7 +50,7 @@ pub struct Endpoint<T = ()> {
     pub(super) replies: Replies,
     pub(super) handover: Handover,
     pub(super) strangers: Strangers,
-    pub(super) traces: Traces,
+    pub(super) traces: TraceQueue,
     pub(super) scratch: Scratch,
 }
 
@@ -93,7 +93,7 @@ impl<T: Default> Endpoint<T> {
             replies: Replies::default(),
             handover: Handover::default(),
             strangers: Strangers::default(),
-            traces: Traces::default(),
+            traces: TraceQueue::default(),
             scratch: Scratch::default(),
         }
     }

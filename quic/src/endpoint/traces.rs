@@ -4,16 +4,6 @@
 use super::table::Endpoint;
 use crate::trace::{Trace, Tracer};
 use alloc::boxed::Box;
-use alloc::vec::Vec;
-
-/// Who may have records.
-#[derive(Default)]
-pub(super) struct Traces {
-    /// Connections with something new, by index.
-    touched: Vec<u32>,
-    /// Those of connections that are gone.
-    left: Vec<Box<Tracer>>,
-}
 
 impl<T> Endpoint<T> {
     /// Gives every record that was not pulled yet to `consumer`: of one connection in order, and connections by turns. To be
