@@ -230,6 +230,44 @@ fn get_writes_bodies_heads_and_files() {
 }
 
 #[test]
+fn trace_and_qlog_show_both_ends() {
+    let folder = Folder::new();
+    folder.write("site/a.txt", b"one\n");
+    let serving = Serving::start(&folder, &["site", "--qlog", "logs"]);
+    let output = serving.get(&[&serving.url("/a.txt"), "--trace", "--qlog", "logs", "--header", "cookie: sesame"]);
+    expect(
+        &output,
+        0,
+        &[
+            "  started 127.0.0.1:",
+            "  sent Initial 0, 1200 bytes: CRYPTO 0..",
+            "  transport parameters of the server: ",
+            "  cipher suite 0x1301, protocol \"h3\"",
+            "  handshake complete",
+            "  HTTP/3 sent on stream 0: HEADERS :method: GET;",
+            " cookie: (6 bytes);",
+            "  HTTP/3 received on stream 0: HEADERS :status: 200;",
+            "  closed by the client's application with code 0x100",
+        ],
+    );
+    assert_eq!(text(&output.stdout), "one\n");
+    let said = text(&output.stderr);
+    assert!(!said.contains("sesame") && said.lines().all(|line| line.contains("  client ")), "{said}");
+    // A server's file grows until its connection is drained; what is there is whole texts.
+    let group = |name: &str| name.split('_').next().unwrap().to_owned();
+    let names = folder.list("logs");
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(group(&names[0]), group(&names[1]), "both ends name the connection alike");
+    let client = names.iter().find(|name| name.ends_with("_client.sqlog")).expect("the client's");
+    let log = text(&folder.read(&format!("logs/{client}")));
+    assert!(log.starts_with("\u{1e}{\"file_schema\":\"urn:ietf:params:qlog:file:sequential\""), "{log}");
+    assert!(log.contains("\"name\":\"quic:packet_sent\"") && log.contains("\"name\":\"http3:frame_parsed\""), "{log}");
+    assert!(!log.contains("sesame"), "{log}");
+    let output = serving.get(&[&serving.url("/a.txt"), "--qlog", "site/a.txt"]);
+    expect(&output, 1, &["a.txt could not be used as a folder for qlog"]);
+}
+
+#[test]
 fn get_names_what_failed() {
     let folder = Folder::new();
     let serving = Serving::start(&folder, &["."]);
