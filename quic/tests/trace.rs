@@ -81,7 +81,12 @@ fn both_ends_tell_the_same_story() {
         assert!(matches!(records[0].record, Record::Started { .. }));
         assert!(matches!(records.last().unwrap().record, Record::Stage(Stage::Drained)), "and end with the connection");
         let has = |what: &str, is_it: fn(&Kept) -> bool| assert!(records.iter().any(is_it), "{side:?}: {what}");
-        has("parameters", |kept| matches!(kept.record, Record::ParametersSet { .. }) && kept.has_parameters);
+        let parameters = |of: Side| {
+            let is_it = |kept: &Kept| kept.record == Record::ParametersSet { of } && kept.has_parameters;
+            assert_eq!(records.iter().filter(|kept| is_it(kept)).count(), 1, "{side:?}: parameters of {of:?}");
+        };
+        parameters(Side::Client);
+        parameters(Side::Server);
         has("what TLS chose", |kept| matches!(kept.record, Record::Negotiated { cipher_suite: 0x1301..=0x1303 }));
         has("completion", |kept| kept.record == Record::Stage(Stage::HandshakeComplete));
         has("confirmation", |kept| kept.record == Record::Stage(Stage::HandshakeConfirmed));

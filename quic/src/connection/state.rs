@@ -146,6 +146,13 @@ impl Connection {
         self.tracer
     }
 
+    /// The transport parameters that this side sends, if the connection is traced.
+    pub(crate) fn trace_own_parameters(&mut self, now: Instant, parameters: Option<&[u8]>) {
+        if let (Some(tracer), Some(parameters)) = (&mut self.tracer, parameters) {
+            tracer.record(now, Record::ParametersSet { of: self.wire.side }, parameters);
+        }
+    }
+
     /// Whether records are kept.
     #[inline]
     pub const fn is_traced(&self) -> bool {

@@ -159,7 +159,9 @@ impl<T: Default> Endpoint<T> {
         };
         let config = self.config.connection.clone();
         let parameters = transport_parameters(&config, Side::Server, &ids);
-        let session = tls::quic::server(tls, parameters.encode(Side::Server, self.grease()));
+        let parameters = parameters.encode(Side::Server, self.grease());
+        let recorded = config.trace.map(|_| parameters.clone());
+        let session = tls::quic::server(tls, parameters);
         let mut connection = Connection::new(
             now,
             NewConnection {
@@ -177,6 +179,7 @@ impl<T: Default> Endpoint<T> {
                 is_validated: first.incoming.is_validated,
             },
         );
+        connection.trace_own_parameters(now, recorded.as_deref());
         let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
         connection.receive(&mut turn, datagram);
         if connection.stats().packets_received == 0 {

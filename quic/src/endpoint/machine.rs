@@ -31,6 +31,7 @@ impl<T: Default> Endpoint<T> {
         let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
         let parameters = transport_parameters(&config, Side::Client, &ids);
         let parameters = parameters.encode(Side::Client, self.grease());
+        let recorded = config.trace.map(|_| parameters.clone());
         let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
             Ok(session) => session,
             Err(error) => {
@@ -38,7 +39,7 @@ impl<T: Default> Endpoint<T> {
                 return Err(ConnectError::Tls(error));
             }
         };
-        let connection = Connection::new(
+        let mut connection = Connection::new(
             now,
             NewConnection {
                 side: Side::Client,
@@ -54,6 +55,7 @@ impl<T: Default> Endpoint<T> {
                 is_validated: true,
             },
         );
+        connection.trace_own_parameters(now, recorded.as_deref());
         Ok(self.begin(index, connection, None))
     }
 }
