@@ -3,13 +3,13 @@
 mod connect;
 pub(crate) mod connection;
 mod line;
-mod pool;
+pub(crate) mod pool;
 mod resolve;
 pub(crate) mod roots;
 
 use crate::client::connect::Dialer;
 use crate::client::connection::Connect;
-use crate::client::pool::{Origin, Pool, Pooled};
+use crate::client::pool::{Limits, Origin, Pool, Pooled};
 use crate::client::roots::Roots;
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
@@ -20,6 +20,7 @@ use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use base::Bytes;
+use crypto::Provider;
 use http::exchange::Reason;
 use http::{Method, RequestHead};
 use runtime::Handle;
@@ -55,6 +56,8 @@ pub struct ClientBuilder {
     key_log: Option<Arc<dyn tls::KeyLog>>,
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
+    provider: Provider,
+    limits: Limits,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -74,14 +77,16 @@ impl Client {
             key_log: None,
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
+            provider: crypto_ring::PROVIDER,
+            limits: Limits::default(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
     }
 
     /// A client on connections of any kind.
-    pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>) -> Client {
-        Client { pool: Pool::new(handle.clone(), connect) }
+    pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
+        Client { pool: Pool::new(handle.clone(), connect, limits) }
     }
 
     /// A GET request.
@@ -113,6 +118,11 @@ impl Client {
         result
     }
 
+    /// How many connections are open.
+    pub fn open_connections(&self) -> usize {
+        self.pool.open().len()
+    }
+
     /// Closes all connections, and lets the servers know.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -124,7 +134,7 @@ impl Client {
         loop {
             let (pooled, reused) = self.pool.connection(&parts.origin).await?;
             match open_on(&pooled, &parts.head, ends).await {
-                Err(error) if error.is_connection_lost() && tries < RETRIES => tries += 1,
+                Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < RETRIES => tries += 1,
                 Err(error) => return Err(error),
                 Ok(exchange) => return Ok((exchange, reused)),
             }
@@ -134,7 +144,7 @@ impl Client {
 
 /// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
 async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
-    let Pooled { connection, line } = pooled;
+    let Pooled { connection, line, .. } = pooled;
     let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
     if let Some(result) = at_once {
         return result;
@@ -173,22 +183,39 @@ impl ClientBuilder {
         self
     }
 
+    /// The most connections at a time. Default 512. One that is idle makes way for another; if all are in use, a request to a
+    /// further server fails.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> ClientBuilder {
+        self.limits.connections = connections.max(1);
+        self
+    }
+
+    /// How long a connection without requests is kept, if its server keeps it as long. Default 60 s; `transport` has a
+    /// timeout of its own, 30 s, for connections on which nothing is sent at all.
+    #[must_use]
+    pub fn max_idle(mut self, idle: Duration) -> ClientBuilder {
+        self.limits.idle = idle;
+        self
+    }
+
+    /// The cryptography to use instead of `ring`'s.
+    #[must_use]
+    pub fn provider(mut self, provider: Provider) -> ClientBuilder {
+        self.provider = provider;
+        self
+    }
+
     /// The client, on an executor. Nothing is sent yet.
     pub fn build(self, handle: &Handle) -> Client {
         let protocols = vec![b"h3".to_vec()];
         let verification = self.roots.verification();
-        let mut tls = tls::ClientConfig::new(crypto_ring::PROVIDER, verification, protocols, Arc::new(SystemClock));
+        let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
-        let http3 = Dial {
-            handle: handle.clone(),
-            tls: Arc::new(tls),
-            transport: Arc::new(transport),
-            http: self.http,
-            trace: self.trace,
-        };
-        Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }))
+        let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);
+        Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }), self.limits)
     }
 }
 

@@ -2,4 +2,6 @@
 
 pub(crate) mod connection;
 pub(crate) mod door;
+mod known;
 pub(crate) mod link;
+mod sockets;

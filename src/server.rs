@@ -9,13 +9,12 @@ use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
-use crate::http3::link::{Link, close_all};
+use crate::http3::link::{Endpoint, Link};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::SystemClock;
-use h3::machine::Endpoint;
 use runtime::{Executor, Handle, Signals, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -103,46 +102,29 @@ impl Server {
 
     /// Waits until the sockets cannot be used any more, which they usually can for ever.
     pub async fn broken(&self) -> Error {
-        poll_fn(|context| {
-            self.link.wait_idle(context);
-            self.link.take_broken().map_or(Poll::Pending, |error| Poll::Ready(Error::system(error)))
-        })
-        .await
+        poll_fn(|context| self.link.poll_broken(context).map(Error::system)).await
     }
 
     /// Until nothing is left to be answered or acknowledged.
     async fn drain(&self) {
         // RFC 9114 s5.2: first a notice, so that requests on their way are still served; then the end.
-        self.say_goaway();
+        self.link.say_goaway();
         self.handle.sleep(self.longest_round_trip().clamp(SHORTEST_NOTICE, NOTICE)).await;
-        self.say_goaway();
-        poll_fn(|context| {
-            self.link.wait_idle(context);
-            let is_over = self.link.exchange_count() == 0 && self.link.is_flushed();
-            if is_over { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
-    fn say_goaway(&self) {
-        for handle in self.link.handles() {
-            self.link.with(handle, |http, transport| http.shutdown(transport));
-        }
+        self.link.say_goaway();
+        poll_fn(|context| self.link.poll_idle(context)).await;
     }
 
     fn longest_round_trip(&self) -> Duration {
-        let handles = self.link.handles();
         let longest = |endpoint: &mut Endpoint, _| {
-            let round_trip = |handle| Some(endpoint.quic().connection(handle)?.stats().smoothed_rtt);
-            handles.into_iter().filter_map(round_trip).max()
+            let quic = endpoint.quic();
+            quic.handles().filter_map(|handle| Some(quic.connection(handle)?.stats().smoothed_rtt)).max()
         };
         self.link.with_endpoint(longest).flatten().unwrap_or_default()
     }
 
     /// Closes what is open, and lets the driver say so.
     async fn close(&self) {
-        let handles = self.link.handles();
-        self.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &handles));
+        self.link.close_all();
         self.link.farewell().await;
         self.link.stop();
     }
@@ -210,7 +192,7 @@ impl ServerBuilder {
                 .map_err(|error| Error::Listen { address: *address, error: Arc::new(error) })
         };
         let sockets = self.listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let link = Link::start(handle, sockets, self.endpoint()).map_err(Error::system)?;
+        let link = Link::serve(handle, sockets, self.endpoint(), None).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
         }

@@ -248,6 +248,7 @@ fn trace_and_qlog_show_both_ends() {
             " cookie: (6 bytes);",
             "  HTTP/3 received on stream 0: HEADERS :status: 200;",
             "  closed by the client's application with code 0x100",
+            ": CONNECTION_CLOSE of the application, code 0x100",
         ],
     );
     assert_eq!(text(&output.stdout), "one\n");

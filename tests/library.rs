@@ -333,3 +333,118 @@ fn refused_requests_and_connections_that_fail_are_told() -> Result<(), Error> {
         Ok(())
     })?
 }
+
+/// A shutdown while a request is answered: it is woken by what it waits for, and never looks for itself.
+#[test]
+fn a_server_that_drains_is_told_and_does_not_ask() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let gate = Rc::new((Cell::new(false), RefCell::new(None::<Waker>)));
+        let opened = gate.clone();
+        let handler = move |request: Request, reply: Reply| {
+            let gate = opened.clone();
+            async move {
+                poll_fn(|context| {
+                    *gate.1.borrow_mut() = Some(context.waker().clone());
+                    if gate.0.get() || request.path() == "/" { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+                reply.send(200, "done").await
+            }
+        };
+        let (server, client, base, _) = with_events(&handle, |_| (), handler).await;
+        // Others that are idle meanwhile, and have to be told, too.
+        let mut others = Vec::new();
+        for _ in 0..20 {
+            others.push(Client::builder(Roots::dangerous_accept_any()).build(&handle));
+            others.last().unwrap().get(&base).send().await?;
+        }
+        let answered = handle.spawn(client.get(&format!("{base}/held")).send());
+        while server.requests_under_way() == 0 {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let polls = Rc::new(Cell::new(0));
+        let counted = polls.clone();
+        let mut shutdown = Box::pin(server.shutdown(Duration::from_secs(60)));
+        let end = handle.spawn(poll_fn(move |context| {
+            counted.set(counted.get() + 1);
+            shutdown.as_mut().poll(context)
+        }));
+        handle.sleep(Duration::from_millis(300)).await;
+        let (before, opened) = (polls.get(), gate.1.take());
+        gate.0.set(true);
+        opened.expect("the handler waits").wake();
+        assert_eq!(answered.await.expect("not aborted")?.body().read_to_end(100).await?, b"done");
+        end.await.expect("not aborted");
+        // Its beginning and the end of its notice; the end of the last exchange, the last acknowledgment, the last datagram.
+        assert!(before <= 2 && polls.get() <= 6, "{before} and then {} polls", polls.get());
+        Ok(())
+    })?
+}
+
+/// The word of one host does not concern the connections to others.
+#[test]
+fn a_refusal_is_for_the_connection_it_is_about() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+        let silent = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let gone = UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("an address");
+        let waiting = handle.spawn(client.get(&format!("https://{}/", silent.local_addr().unwrap())).send());
+        for _ in 0..3 {
+            let error = client.get(&format!("https://{gone}/")).send().await.unwrap_err();
+            assert!(matches!(error, Error::Refused { address } if address == gone), "{error}");
+        }
+        handle.sleep(Duration::from_millis(20)).await;
+        assert!(!waiting.is_finished());
+        Ok(())
+    })?
+}
+
+#[test]
+fn a_client_has_so_many_connections_and_gives_up_the_one_idle_the_longest() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let asked = seen.clone();
+        let gate = Rc::new((Cell::new(false), RefCell::new(Vec::<Waker>::new())));
+        let opened = gate.clone();
+        let server = Server::builder(Identity::development(&[])?)
+            .listen("0.0.0.0:0".parse().expect("an address"))
+            .start(&handle, move |request: Request, reply: Reply| {
+                asked.borrow_mut().push(request.remote());
+                let gate = opened.clone();
+                async move {
+                    poll_fn(|context| {
+                        gate.1.borrow_mut().push(context.waker().clone());
+                        let is_held = request.path() == "/held" && !gate.0.get();
+                        if is_held { Poll::Pending } else { Poll::Ready(()) }
+                    })
+                    .await;
+                    reply.send(200, "").await
+                }
+            })?;
+        let port = server.addresses()[0].port();
+        let client = Client::builder(Roots::dangerous_accept_any()).max_connections(2).build(&handle);
+        let get = |host: u8, path: &str| client.get(&format!("https://127.0.0.{host}:{port}{path}")).send();
+        for host in [1, 2, 1, 3] {
+            get(host, "/").await?;
+            handle.sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(client.open_connections(), 2);
+        // The first is still the one there was, the second had to go.
+        let held = [handle.spawn(get(1, "/held")), handle.spawn(get(3, "/held"))];
+        while server.requests_under_way() < 2 {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let full = get(2, "/").await.unwrap_err().to_string();
+        assert!(full.contains("all 2 connections") && full.contains("max_connections"), "{full}");
+        gate.0.set(true);
+        gate.1.take().into_iter().for_each(Waker::wake);
+        for response in held {
+            assert_eq!(response.await.expect("not aborted")?.status().code(), 200);
+        }
+        get(2, "/").await?;
+        assert_eq!(client.open_connections(), 2);
+        let seen = seen.borrow();
+        assert!(seen.iter().all(|remote| remote.port() == seen[0].port()), "one socket: {seen:?}");
+        Ok(())
+    })?
+}

@@ -9,7 +9,7 @@
 //! The machine is shared with the application by `Rc<RefCell>`: both live in one thread and take turns. Whoever changes
 //! the machine from outside calls [`DriverHandle::notify`] afterwards.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -43,6 +43,9 @@ const TRANSMIT_BYTES: usize = 256 << 10;
 /// For so long a socket may report nothing but errors until it counts as broken and is closed. A report about an earlier
 /// datagram comes once, and then that there is nothing; a system short of memory gets over it.
 const ERRORS_TOLERATED: Duration = Duration::from_secs(5);
+/// Reports of sockets that are kept until the layer above takes them; the oldest give way. Taken after each turn, and a turn
+/// takes in no more.
+const MAX_REPORTS: usize = 64;
 
 /// A future that runs a machine; to be spawned. It only ends with an error of its last socket.
 pub struct Driver<M, F> {
@@ -106,7 +109,7 @@ pub struct DriverHandle {
 /// What a driver and its handles tell each other about sockets.
 #[derive(Default)]
 struct Shared {
-    error: Cell<Option<SocketError>>,
+    errors: RefCell<VecDeque<SocketError>>,
     changes: RefCell<Vec<Change>>,
 }
 
@@ -121,8 +124,25 @@ enum Change {
 pub struct SocketError {
     /// Where the socket is bound.
     pub local: SocketAddr,
-    /// What it reported: `ConnectionRefused`, say, when the host at the other end of a connected socket has nobody there.
+    /// What it reported: `ConnectionRefused`, say, when a host has nobody there.
     pub kind: io::ErrorKind,
+    /// Where the datagram was sent that this is about, if the socket was opened with [`UdpOptions::reports`].
+    ///
+    /// [`UdpOptions::reports`]: crate::UdpOptions::reports
+    pub remote: Option<SocketAddr>,
+}
+
+impl Shared {
+    fn keep_error(&self, error: SocketError) {
+        let mut errors = self.errors.borrow_mut();
+        if errors.back() == Some(&error) {
+            return;
+        }
+        if errors.len() == MAX_REPORTS {
+            errors.pop_front();
+        }
+        errors.push_back(error);
+    }
 }
 
 impl DriverHandle {
@@ -154,10 +174,10 @@ impl DriverHandle {
         self.notify();
     }
 
-    /// What a socket has last reported instead of a datagram. Each report is given once; it is there when the driver calls
-    /// `on_progress`, and a report that is not taken gives way to the next.
+    /// The next thing that a socket has reported instead of a datagram. Each report is given once, and the same in a row
+    /// counts as one; they are there when the driver calls `on_progress`. Those that are not taken give way to the newest 64.
     pub fn take_error(&self) -> Option<SocketError> {
-        self.shared.error.take()
+        self.shared.errors.borrow_mut().pop_front()
     }
 }
 
@@ -317,6 +337,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         progress: &mut bool,
     ) -> io::Result<Left> {
         let mut datagrams = 0;
+        *progress |= self.take_reports(place);
         for _ in 0..RECEIVE_CALLS {
             let Bound { socket, errors_since } = &mut self.sockets[place];
             if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
@@ -342,7 +363,9 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 Err(error) => {
                     let since = *errors_since.get_or_insert(now);
                     let local = socket.inner().local_address();
-                    self.shared.error.set(Some(SocketError { local, kind: error.kind() }));
+                    if !self.take_reports(place) {
+                        self.shared.keep_error(SocketError { local, kind: error.kind(), remote: None });
+                    }
                     *progress = true;
                     if now - since >= ERRORS_TOLERATED {
                         return Err(error);
@@ -354,6 +377,17 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         // Asked again even after the last batch: it also leaves the waker for what comes next.
         let readable = self.sockets[place].socket.poll_readable(context).is_ready();
         Ok(if readable { Left::Something } else { Left::Nothing })
+    }
+
+    /// What a socket has to report about earlier datagrams, as much as is kept: whether there was anything.
+    fn take_reports(&self, place: usize) -> bool {
+        let socket = self.sockets[place].socket.inner();
+        let mut reports = core::iter::from_fn(|| socket.take_report()).take(MAX_REPORTS).peekable();
+        let are_some = reports.peek().is_some();
+        for (kind, remote) in reports {
+            self.shared.keep_error(SocketError { local: socket.local_address(), kind, remote });
+        }
+        are_some
     }
 
     /// Takes in what was received, as long as there is time: how many datagrams, and whether the time was over.

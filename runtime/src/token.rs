@@ -14,7 +14,7 @@ impl Token {
     }
 
     /// The place: small, and free for another registration once this one has ended. Good to index a table with.
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.index as usize
     }
 

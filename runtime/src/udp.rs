@@ -28,6 +28,9 @@ pub struct UdpOptions {
     pub send_buffer: usize,
     /// Datagrams that follow each other are joined by the kernel and received as one.
     pub coalesce: bool,
+    /// The system tells what became of datagrams that could not be delivered, and where they were sent: for clients, who
+    /// want to know at once that nobody listens. A server would be told of every client that is gone.
+    pub reports: bool,
 }
 
 impl Default for UdpOptions {
@@ -39,6 +42,7 @@ impl Default for UdpOptions {
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
             coalesce: true,
+            reports: false,
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct UdpSocket {
     local: SocketAddr,
     offload: Cell<Offload>,
     intake: Cell<Intake>,
+    /// A call has failed by a report about an earlier datagram, and the reports themselves have not been taken.
+    has_reports: Cell<bool>,
 }
 
 impl UdpSocket {
@@ -72,23 +78,17 @@ impl UdpSocket {
             receive_buffer: options.receive_buffer,
             send_buffer: options.send_buffer,
             coalesce: options.coalesce,
+            reports: options.reports,
         })?);
         let local = socket.local_addr()?;
-        let offload = Offload::new(sys::supports_segmentation(socket.as_fd()));
-        Ok(UdpSocket { socket, local, offload: Cell::new(offload), intake: Cell::new(Intake::new()) })
+        let offload = Cell::new(Offload::new(sys::supports_segmentation(socket.as_fd())));
+        let (intake, has_reports) = (Cell::new(Intake::new()), Cell::new(false));
+        Ok(UdpSocket { socket, local, offload, intake, has_reports })
     }
 
     /// Where it is bound, with the port that the system chose if it was asked to.
     pub fn local_address(&self) -> SocketAddr {
         self.local
-    }
-
-    /// Takes datagrams from `remote` only, and has the system tell when that host refuses ours.
-    ///
-    /// # Errors
-    /// There is no route.
-    pub fn connect(&self, remote: SocketAddr) -> io::Result<()> {
-        self.socket.connect(remote)
     }
 
     /// What the system has been found to do for us.
@@ -106,7 +106,7 @@ impl UdpSocket {
         let outgoing = self.outgoing(transmit);
         let mut offload = self.offload.get();
         let payload = &payload[..transmit.len];
-        let done = offload.send(&mut System(self.socket.as_fd()), &outgoing, payload, transmit.segment_size);
+        let done = offload.send(&mut self.system(), &outgoing, payload, transmit.segment_size);
         self.offload.set(offload);
         done
     }
@@ -129,11 +129,27 @@ impl UdpSocket {
         batch.local = self.local;
         batch.last = false;
         let mut intake = self.intake.get();
-        let mut system = System(self.socket.as_fd());
-        let result = intake.receive(&mut system, &mut batch.buffers, BUFFER_LEN, &mut batch.arrivals);
+        let result = intake.receive(&mut self.system(), &mut batch.buffers, BUFFER_LEN, &mut batch.arrivals);
         self.intake.set(intake);
         batch.last = result?;
         Ok(())
+    }
+}
+
+impl UdpSocket {
+    /// The next report about an earlier datagram: what went wrong, and where it was sent. There are none without
+    /// [`UdpOptions::reports`].
+    pub fn take_report(&self) -> Option<(io::ErrorKind, Option<SocketAddr>)> {
+        if !self.has_reports.get() {
+            return None;
+        }
+        let report = sys::take_report(self.socket.as_fd()).ok();
+        self.has_reports.set(report.is_some());
+        report
+    }
+
+    fn system(&self) -> System<'_> {
+        System { fd: self.socket.as_fd(), has_reports: &self.has_reports }
     }
 }
 
@@ -169,19 +185,32 @@ fn refused(outgoing: &Outgoing, call: Call) -> io::Result<()> {
 }
 
 /// The calls themselves.
-struct System<'a>(BorrowedFd<'a>);
+struct System<'a> {
+    fd: BorrowedFd<'a>,
+    has_reports: &'a Cell<bool>,
+}
+
+impl System<'_> {
+    /// The system gives the error of a report to whichever call comes next, of either kind.
+    fn look_for_report<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            self.has_reports.set(true);
+        }
+        result
+    }
+}
 
 impl Outlet for System<'_> {
     fn send(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: Option<u16>) -> io::Result<usize> {
         #[cfg(test)]
         refused(outgoing, if segment_size.is_some() { Call::SendSegmented } else { Call::SendOne })?;
-        sys::send(self.0, outgoing, payload, segment_size)
+        self.look_for_report(sys::send(self.fd, outgoing, payload, segment_size))
     }
 
     fn send_each(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: usize) -> io::Result<usize> {
         #[cfg(test)]
         refused(outgoing, Call::SendMany)?;
-        sys::send_each(self.0, outgoing, payload, segment_size)
+        self.look_for_report(sys::send_each(self.fd, outgoing, payload, segment_size))
     }
 }
 
@@ -194,13 +223,13 @@ impl Inlet for System<'_> {
     ) -> io::Result<()> {
         #[cfg(test)]
         sys::refusal::check(Call::ReceiveMany)?;
-        sys::receive_each(self.0, buffers, buffer_len, arrivals)
+        self.look_for_report(sys::receive_each(self.fd, buffers, buffer_len, arrivals))
     }
 
     fn receive_one(&mut self, buffer: &mut [u8], arrivals: &mut Vec<Option<Arrival>>) -> io::Result<()> {
         #[cfg(test)]
         sys::refusal::check(Call::ReceiveOne)?;
-        sys::receive_one(self.0, buffer, arrivals)
+        self.look_for_report(sys::receive_one(self.fd, buffer, arrivals))
     }
 }
 

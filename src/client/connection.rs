@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
+use base::Instant;
 use http::RequestHead;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +12,16 @@ use std::task::{Context, Poll};
 /// A future of this thread, of a trait that says no more about it.
 pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// An open connection to a server.
+/// An open connection to a server. When it is dropped, it ends with the last exchange on it.
 pub(crate) trait Connection {
     /// Whether requests can be made.
     fn is_open(&self) -> bool;
+
+    /// Since when nobody has worked on an exchange of it; `None` while somebody does. Before the first, the beginning of time.
+    fn idle_since(&self) -> Option<Instant>;
+
+    /// Waits until no more requests can be made. One task at a time waits for this.
+    fn poll_closing(&self, context: &Context<'_>) -> Poll<()>;
 
     /// Begins an exchange: sends the head of a request, with `ends` all of it. `None` if the server allows no further
     /// exchange for now.

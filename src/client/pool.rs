@@ -1,21 +1,42 @@
 //! One connection for each server, opened when it is first needed and again when it is gone. Whoever asks while it is
 //! being opened waits for the same one.
+//!
+//! A connection leaves the pool when no more requests can be made on it, when it was idle for long, and when there are as
+//! many as may be and another is needed: then the one that was idle the longest. One task for each connection waits for the
+//! first two; it wakes when the connection ends, and at most once in the time that a connection may be idle.
 
 use crate::client::connection::{Connect, Connection};
 use crate::client::line::Line;
 use crate::error::Error;
 use crate::url::Url;
+use base::Instant;
 use runtime::Handle;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::rc::Rc;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// How many connections there may be, and for how long one may be idle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { connections: 512, idle: Duration::from_secs(60) }
+    }
+}
 
 /// Connections by host and port.
 pub(crate) struct Pool {
     handle: Handle,
     connect: Box<dyn Connect>,
+    limits: Limits,
     /// By authority.
     /// RFC 9114 section 3.3-2, 3.3-3: a connection is for the one authority it was opened for.
     slots: RefCell<HashMap<Rc<str>, Slot>>,
@@ -25,6 +46,10 @@ pub(crate) struct Pool {
 pub(crate) struct Pooled {
     pub(crate) connection: Rc<dyn Connection>,
     pub(crate) line: Line,
+    /// When it was last asked for.
+    used: Cell<Instant>,
+    /// The pool has given it up for want of use.
+    is_dismissed: Cell<bool>,
 }
 
 /// Which server.
@@ -54,10 +79,29 @@ struct Opening {
     waiting: RefCell<Vec<Waker>>,
 }
 
+impl Pooled {
+    /// Whether it ended because the pool had no more use for it, and another will do.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.is_dismissed.get()
+    }
+
+    /// Since when nobody has used it or asked for it; `None` while somebody does.
+    fn idle_since(&self) -> Option<Instant> {
+        let since = self.connection.idle_since().filter(|_| self.line.is_empty())?;
+        Some(since.max(self.used.get()))
+    }
+
+    /// Closes it, because nobody uses it.
+    fn dismiss(&self) {
+        self.is_dismissed.set(true);
+        self.connection.close();
+    }
+}
+
 impl Pool {
     /// No connections yet.
-    pub(crate) fn new(handle: Handle, connect: Box<dyn Connect>) -> Rc<Pool> {
-        Rc::new(Pool { handle, connect, slots: RefCell::default() })
+    pub(crate) fn new(handle: Handle, connect: Box<dyn Connect>, limits: Limits) -> Rc<Pool> {
+        Rc::new(Pool { handle, connect, limits, slots: RefCell::default() })
     }
 
     /// Where its tasks run.
@@ -67,18 +111,17 @@ impl Pool {
 
     /// A connection to a server, and whether it was there before.
     pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin) -> Result<(Rc<Pooled>, bool), Error> {
-        let opening = {
-            let mut slots = self.slots.borrow_mut();
-            match slots.get(&*origin.authority) {
-                Some(Slot::Open(pooled)) if pooled.connection.is_open() => return Ok((pooled.clone(), true)),
-                Some(Slot::Opening(opening)) => opening.clone(),
-                _ => {
-                    let opening = Rc::new(Opening::default());
-                    slots.insert(origin.authority.clone(), Slot::Opening(opening.clone()));
-                    self.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
-                    opening
-                }
+        let known = match self.slots.borrow().get(&*origin.authority) {
+            Some(Slot::Open(pooled)) if pooled.connection.is_open() => {
+                pooled.used.set(self.handle.now());
+                return Ok((pooled.clone(), true));
             }
+            Some(Slot::Opening(opening)) => Some(opening.clone()),
+            _ => None,
+        };
+        let opening = match known {
+            Some(opening) => opening,
+            None => self.begin(origin)?,
         };
         let result = poll_fn(|context| match &*opening.result.borrow() {
             Some(result) => Poll::Ready(result.clone()),
@@ -88,6 +131,43 @@ impl Pool {
             }
         });
         Ok((result.await?, false))
+    }
+
+    /// Begins to open a connection, for which there has to be room.
+    fn begin(self: &Rc<Pool>, origin: &Origin) -> Result<Rc<Opening>, Error> {
+        self.slots.borrow_mut().remove(&*origin.authority);
+        self.make_room()?;
+        let opening = Rc::new(Opening::default());
+        self.slots.borrow_mut().insert(origin.authority.clone(), Slot::Opening(opening.clone()));
+        self.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
+        Ok(opening)
+    }
+
+    /// Gives up the connection that was idle the longest, if there are as many as there may be.
+    fn make_room(&self) -> Result<(), Error> {
+        let dismissed = {
+            let mut slots = self.slots.borrow_mut();
+            if slots.len() < self.limits.connections {
+                return Ok(());
+            }
+            let idle = slots.iter().filter_map(|(authority, slot)| match slot {
+                Slot::Open(pooled) => Some((pooled.idle_since()?, authority)),
+                Slot::Opening(_) => None,
+            });
+            let oldest = idle.min().map(|(_, authority)| authority.clone());
+            oldest.and_then(|authority| slots.remove(&authority))
+        };
+        match dismissed {
+            Some(Slot::Open(pooled)) => pooled.dismiss(),
+            _ => {
+                return Err(Error::Message(format!(
+                    "all {} connections that the client may have are in use: wait for a response, or raise \
+                     max_connections",
+                    self.limits.connections
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The connections that are open.
@@ -102,8 +182,9 @@ impl Pool {
 
     /// Closes all connections, and lets the servers know.
     pub(crate) async fn close(&self) {
+        let slots = std::mem::take(&mut *self.slots.borrow_mut());
         let mut closing = Vec::new();
-        for (_, slot) in self.slots.borrow_mut().drain() {
+        for slot in slots.into_values() {
             if let Slot::Open(pooled) = slot {
                 pooled.connection.close();
                 closing.push(pooled);
@@ -113,19 +194,61 @@ impl Pool {
             pooled.connection.farewell().await;
         }
     }
+
+    /// Forgets a connection, if it is still the one for its server.
+    fn forget(&self, authority: &str, gone: &Rc<Pooled>) {
+        let mut slots = self.slots.borrow_mut();
+        if matches!(slots.get(authority), Some(Slot::Open(pooled)) if Rc::ptr_eq(pooled, gone)) {
+            slots.remove(authority);
+        }
+    }
 }
 
 async fn open(pool: Rc<Pool>, origin: Origin, opening: Rc<Opening>) {
     let connection = pool.connect.connect(origin.host, origin.port).await;
-    let result = connection.map(|connection| Rc::new(Pooled { connection, line: Line::default() }));
+    let used = Cell::new(pool.handle.now());
+    let pooled =
+        |connection| Rc::new(Pooled { connection, line: Line::default(), used, is_dismissed: Cell::new(false) });
+    let result = connection.map(pooled);
     {
         let mut slots = pool.slots.borrow_mut();
         match &result {
-            Ok(pooled) => slots.insert(origin.authority, Slot::Open(pooled.clone())),
+            Ok(pooled) => {
+                let watch = watch(Rc::downgrade(&pool), origin.authority.clone(), Rc::downgrade(pooled));
+                pool.handle.spawn_detached(watch);
+                slots.insert(origin.authority, Slot::Open(pooled.clone()))
+            }
             Err(_) => slots.remove(&*origin.authority),
         };
     }
     *opening.result.borrow_mut() = Some(result);
     let waiting = std::mem::take(&mut *opening.waiting.borrow_mut());
     waiting.into_iter().for_each(Waker::wake);
+}
+
+/// Takes a connection out of the pool when it is over, or was idle for too long. It keeps neither of them alive.
+async fn watch(pool: Weak<Pool>, authority: Rc<str>, watched: Weak<Pooled>) {
+    let Some((handle, idle)) = pool.upgrade().map(|pool| (pool.handle.clone(), pool.limits.idle)) else { return };
+    let mut wake_at = handle.now() + idle;
+    loop {
+        let mut sleep = pin!(handle.sleep_until(wake_at));
+        let is_closing = poll_fn(|context| {
+            let closing = watched.upgrade().map(|pooled| pooled.connection.poll_closing(context));
+            match closing {
+                None | Some(Poll::Ready(())) => Poll::Ready(true),
+                Some(Poll::Pending) => sleep.as_mut().poll(context).map(|()| false),
+            }
+        })
+        .await;
+        let (Some(pool), Some(pooled)) = (pool.upgrade(), watched.upgrade()) else { return };
+        let idle_since = pooled.idle_since().unwrap_or(handle.now());
+        if is_closing || idle_since + idle <= handle.now() {
+            pool.forget(&authority, &pooled);
+            if !is_closing {
+                pooled.dismiss();
+            }
+            return;
+        }
+        wake_at = idle_since + idle;
+    }
 }

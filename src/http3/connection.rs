@@ -1,23 +1,25 @@
-//! A client's connection by HTTP/3: how one is opened, and what is asked of it.
+//! A client's connections by HTTP/3: how one is opened, and what is asked of it.
 //!
-//! Its socket is connected, so that the system tells us when the host says that nobody listens. That word counts only until
-//! the handshake is complete: later it might be anybody's (RFC 9000 section 14.2.1 treats such messages alike).
+//! All connections to servers of one address family share an endpoint, a driver and a socket. The socket is not connected;
+//! the system reports which server refused a datagram.
 
 use crate::client::connection::{Connection, Task};
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::http3::door::exchange;
-use crate::http3::link::{Link, Standing, close_all};
+use crate::http3::known::{Known, Standing};
+use crate::http3::link::{Endpoint, Link};
+use crate::http3::sockets;
 use crate::trace::SharedTrace;
-use base::FourTuple;
+use base::Instant;
+use crypto::Provider;
 use h3::SendError;
-use h3::machine::Endpoint;
 use http::RequestHead;
 use quic::ConnectionHandle;
-use runtime::udp::source_address;
-use runtime::{Handle, UdpSocket, clock};
+use runtime::{Handle, clock};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::net::{SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,21 +29,38 @@ use x509::ServerName;
 
 /// How connections by HTTP/3 are opened.
 pub(crate) struct Dial {
-    pub(crate) handle: Handle,
-    pub(crate) tls: Arc<tls::ClientConfig>,
-    pub(crate) transport: Arc<quic::Config>,
-    pub(crate) http: h3::Config,
-    pub(crate) trace: Option<SharedTrace>,
+    handle: Handle,
+    provider: Provider,
+    tls: Arc<tls::ClientConfig>,
+    transport: Arc<quic::Config>,
+    http: h3::Config,
+    trace: Option<SharedTrace>,
+    /// For servers of IPv4, and of IPv6: made when they are first needed, and again when the socket broke.
+    links: RefCell<[Option<Rc<Link>>; 2]>,
 }
 
-/// An open connection to a server.
+/// A connection to a server. It is closed when this is dropped and no exchange goes on.
 struct Http3Connection {
     link: Rc<Link>,
     handle: ConnectionHandle,
+    known: Rc<Known>,
     remote: SocketAddr,
 }
 
 impl Dial {
+    /// Connections with these settings, on an executor.
+    pub(crate) fn new(
+        handle: Handle,
+        provider: Provider,
+        tls: tls::ClientConfig,
+        transport: quic::Config,
+        http: h3::Config,
+        trace: Option<SharedTrace>,
+    ) -> Dial {
+        let (tls, transport) = (Arc::new(tls), Arc::new(transport));
+        Dial { handle, provider, tls, transport, http, trace, links: RefCell::default() }
+    }
+
     /// A connection to the server `name`, called `host` by the application, at this address, which may stay silent for so
     /// long.
     pub(crate) async fn attempt(
@@ -51,61 +70,87 @@ impl Dial {
         remote: SocketAddr,
         patience: Duration,
     ) -> Result<Rc<dyn Connection>, Error> {
-        let socket = open_socket(remote).map_err(|error| Error::NoRoute { address: remote, error: Arc::new(error) })?;
-        let four_tuple = FourTuple { local: socket.local_address(), remote };
-        let link = Link::start(&self.handle, vec![socket], self.endpoint()).map_err(Error::system)?;
+        // One address has one name, or a report about it would not be recognized.
+        let remote = match remote {
+            SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
+                SocketAddr::new(remote.ip().to_canonical(), remote.port())
+            }
+            remote => remote,
+        };
+        let link = self.link(remote)?;
+        let (handle, known) = link.connect(self.tls.clone(), name.clone(), host, remote)?;
+        let connection = Http3Connection { link, handle, known, remote };
+        connection.established(self.handle.sleep(patience), patience).await?;
+        Ok(Rc::new(connection))
+    }
+
+    /// The endpoint for servers of this address family.
+    fn link(&self, remote: SocketAddr) -> Result<Rc<Link>, Error> {
+        let place = usize::from(remote.is_ipv6());
+        let known = self.links.borrow()[place].clone().filter(|link| !link.is_broken());
+        if let Some(link) = known {
+            return Ok(link);
+        }
+        let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
+        let socket = sockets::open(remote.is_ipv4()).map_err(no_route)?;
+        let link = Link::client(&self.handle, socket, self.endpoint()).map_err(Error::system)?;
         if let Some(trace) = &self.trace {
             link.trace(trace.clone());
         }
-        let tls = self.tls.clone();
-        let handle = link
-            .with_endpoint(|endpoint, now| endpoint.connect(now, tls, name.clone(), four_tuple))
-            .ok_or(Error::ShutDown)?
-            .map_err(Error::message)?;
-        link.track(handle, host, remote);
-        let mut sleep = pin!(self.handle.sleep(patience));
-        let mut seen = 0;
-        poll_fn(|context| {
-            loop {
-                match link.standing(handle) {
-                    Standing::Open => return Poll::Ready(Ok(())),
-                    Standing::GoingAway => return Poll::Ready(Err(Error::GoingAway)),
-                    Standing::Over(error) => return Poll::Ready(Err(Error::clone(&error))),
-                    Standing::Handshaking if link.is_refused() => {
-                        return Poll::Ready(Err(Error::Refused { address: remote }));
-                    }
-                    Standing::Handshaking => {}
-                }
-                if sleep.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Err(Error::NoAnswer { address: remote, after: patience }));
-                }
-                if link.poll_change(handle, &mut seen, context).is_pending() {
-                    return Poll::Pending;
-                }
-            }
-        })
-        .await?;
-        Ok(Rc::new(Http3Connection { link, handle, remote }))
+        self.links.borrow_mut()[place] = Some(link.clone());
+        Ok(link)
     }
 
     fn endpoint(&self) -> Endpoint {
-        let config = quic::EndpointConfig::new(crypto_ring::PROVIDER, self.transport.clone(), None);
+        let config = quic::EndpointConfig::new(self.provider, self.transport.clone(), None);
         let random = Box::new(crypto_ring::SystemRandom::new());
         Endpoint::new(quic::Endpoint::new(clock::now(), config, random), self.http.clone())
     }
 }
 
+impl Http3Connection {
+    /// Waits for the end of the handshake, as long as `sleep` takes.
+    async fn established(&self, sleep: impl Future<Output = ()>, patience: Duration) -> Result<(), Error> {
+        let mut sleep = pin!(sleep);
+        let mut seen = 0;
+        poll_fn(|context| {
+            loop {
+                match self.known.standing() {
+                    Standing::Open => return Poll::Ready(Ok(())),
+                    Standing::GoingAway => return Poll::Ready(Err(Error::GoingAway)),
+                    Standing::Over(error) => return Poll::Ready(Err(Error::clone(&error))),
+                    Standing::Handshaking if self.known.is_refused() => {
+                        return Poll::Ready(Err(Error::Refused { address: self.remote }));
+                    }
+                    Standing::Handshaking => {}
+                }
+                if sleep.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Err(Error::NoAnswer { address: self.remote, after: patience }));
+                }
+                if self.known.poll_change(&mut seen, context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+}
+
 impl Connection for Http3Connection {
     fn is_open(&self) -> bool {
-        matches!(self.link.standing(self.handle), Standing::Open)
+        matches!(self.known.standing(), Standing::Open)
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        self.known.idle_since()
     }
 
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
         let sent = self.link.with(self.handle, |http, transport| http.send_request(transport, head, ends));
         Some(match sent {
-            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, id, self.remote)),
+            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, self.remote)),
             Some(Err(SendError::Blocked)) => return None,
-            Some(Err(SendError::Closed)) | None => Err(match self.link.standing(self.handle) {
+            Some(Err(SendError::Closed)) | None => Err(match self.known.standing() {
                 Standing::Over(error) => Error::clone(&error),
                 _ => Error::GoingAway,
             }),
@@ -115,23 +160,23 @@ impl Connection for Http3Connection {
     }
 
     fn openings(&self) -> u64 {
-        self.link.streams_seen(self.handle)
+        self.known.streams_available()
     }
 
     fn poll_openings(&self, seen: &mut u64, context: &Context<'_>) -> Poll<()> {
-        self.link.poll_change(self.handle, seen, context)
+        self.known.poll_change(seen, context)
+    }
+
+    fn poll_closing(&self, context: &Context<'_>) -> Poll<()> {
+        self.known.poll_closing(context)
     }
 
     fn migrate(&self) -> Task<'_, Result<(), Error>> {
-        Box::pin(async {
-            let socket = open_socket(self.remote)
-                .map_err(|error| Error::NoRoute { address: self.remote, error: Arc::new(error) })?;
-            self.link.migrate(self.handle, socket).await
-        })
+        Box::pin(self.link.migrate(self.handle, &self.known, self.remote))
     }
 
     fn close(&self) {
-        self.link.with_endpoint(|endpoint, now| close_all(endpoint, now, &[self.handle]));
+        self.link.close(&[self.handle]);
     }
 
     fn farewell(&self) -> Task<'_, ()> {
@@ -139,14 +184,8 @@ impl Connection for Http3Connection {
     }
 }
 
-/// Bound to the address that the system would send from, so that it is known which one that is.
-fn open_socket(remote: SocketAddr) -> std::io::Result<UdpSocket> {
-    let mut local = SocketAddr::new(source_address(remote)?, 0);
-    if let (SocketAddr::V6(local), SocketAddr::V6(remote)) = (&mut local, remote) {
-        // Link-local addresses mean nothing without the interface.
-        *local = SocketAddrV6::new(*local.ip(), 0, 0, remote.scope_id());
+impl Drop for Http3Connection {
+    fn drop(&mut self) {
+        self.link.abandon(self.handle, &self.known);
     }
-    let socket = UdpSocket::bind(local)?;
-    socket.connect(remote)?;
-    Ok(socket)
 }

@@ -2,6 +2,7 @@
 
 use crate::exchange::calls::{Exchange, OnRequest};
 use crate::exchange::door::{Door, Extent, Responded};
+use crate::http3::known::Known;
 use crate::http3::link::Link;
 use base::{Bytes, StreamId};
 use h3::over_quic::OverQuic;
@@ -14,21 +15,29 @@ use std::rc::Rc;
 /// A request stream.
 struct Stream {
     link: Rc<Link>,
+    known: Rc<Known>,
     handle: ConnectionHandle,
     id: StreamId,
 }
 
 /// The exchange on stream `id` of a connection with `remote`. What happens to it is told from now on.
-pub(crate) fn exchange(link: &Rc<Link>, handle: ConnectionHandle, id: StreamId, remote: SocketAddr) -> Exchange {
-    let (exchange, events) = Exchange::new(remote, Stream { link: link.clone(), handle, id });
-    link.add_exchange(handle, id, events);
+pub(crate) fn exchange(
+    link: &Rc<Link>,
+    handle: ConnectionHandle,
+    known: &Rc<Known>,
+    id: StreamId,
+    remote: SocketAddr,
+) -> Exchange {
+    let stream = Stream { link: link.clone(), known: known.clone(), handle, id };
+    let (exchange, events) = Exchange::new(remote, stream);
+    link.add_exchange(known, id, events);
     exchange
 }
 
 /// Has `on_request` given each request that comes on the connections of `link`. To be called once, before any can come.
 pub(crate) fn serve(link: &Link, on_request: OnRequest) {
     link.on_request(Box::new(move |link, request| {
-        let exchange = exchange(link, request.handle, request.id, request.remote);
+        let exchange = exchange(link, request.handle, &request.known, request.id, request.remote);
         on_request(exchange, request.head);
     }));
 }
@@ -95,6 +104,6 @@ impl Door for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.link.remove_exchange(self.handle, self.id);
+        self.link.remove_exchange(self.handle, &self.known, self.id);
     }
 }

@@ -1,27 +1,38 @@
 //! An HTTP/3 endpoint on its sockets, shared by the tasks of one thread: it brings each event to the exchange it is about,
 //! and lends the machine to whoever has something to do.
 //!
+//! What is known of a connection ([`Known`]) is kept by the endpoint, beside the connection itself; there is no further
+//! table. Exchanges are found in it by their stream, as HTTP/3 names them: events of HTTP/3 are not those of the transport's
+//! streams, so a word kept with a stream would not come with them.
+//!
 //! Rule: the machine is borrowed for the time of one call and never across a wait; nobody is called back while it is
 //! borrowed, except to be given a new request.
 
 use crate::error::Error;
 use crate::exchange::calls::Events;
+use crate::http3::known::Known;
+use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
-use base::{Duration, StreamId, StreamMap};
+use base::{Duration, FourTuple, Instant, StreamId};
 use h3::Event;
 use h3::error_code;
-use h3::machine::{Endpoint, EndpointEvent};
+use h3::machine::EndpointEvent;
 use h3::over_quic::OverQuic;
 use http::{RequestHead, exchange};
 use quic::{CloseReason, ConnectionHandle};
-use runtime::{Driver, DriverHandle, Handle, JoinHandle, UdpSocket};
+use runtime::udp::source_address;
+use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+/// The endpoint, with what is known of each connection.
+pub(crate) type Endpoint = h3::machine::Endpoint<Rc<Known>>;
 
 /// Given each new request.
 type OnRequest = Box<dyn Fn(&Rc<Link>, NewRequest)>;
@@ -30,6 +41,8 @@ type OnRequest = Box<dyn Fn(&Rc<Link>, NewRequest)>;
 pub(crate) struct NewRequest {
     /// Its connection.
     pub(crate) handle: ConnectionHandle,
+    /// What is known of that.
+    pub(crate) known: Rc<Known>,
     /// Its stream.
     pub(crate) id: StreamId,
     /// Who asks.
@@ -45,94 +58,52 @@ pub(crate) struct Link {
     machine: Rc<RefCell<Endpoint>>,
     driver: OnceCell<DriverHandle>,
     task: Cell<Option<JoinHandle<()>>>,
-    /// By index of the handle.
-    connections: RefCell<Vec<Option<Known>>>,
     exchanges: Cell<usize>,
+    /// Connections that are open and not flushed.
+    unflushed: Cell<usize>,
+    /// How often each open connection was told that requests are to end (RFC 9114 section 5.2): a notice, then the end.
+    goaways: Cell<u32>,
     on_request: OnceCell<OnRequest>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
     trace: OnceCell<SharedTrace>,
-    /// Who waits for the last exchange or the last connection to end.
+    /// Who waits until nothing is left to be answered or acknowledged.
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
-    /// The host at the other end said that nobody listens there.
-    refused: Cell<bool>,
+    is_broken: Cell<bool>,
+    /// Who waits for the sockets to break.
+    breaking: RefCell<Vec<Waker>>,
     addresses: Vec<SocketAddr>,
-    /// Where a client's connection was before it moved.
-    previous: Cell<Option<SocketAddr>>,
-    /// The move of a client's connection that is under way. It belongs to the link and not to who waits for it, because the
-    /// connection goes on with it whoever waits.
-    moving: RefCell<Option<Moving>>,
-}
-
-/// A connection on its way to another socket.
-struct Moving {
-    handle: ConnectionHandle,
-    from: SocketAddr,
-    to: SocketAddr,
-    /// For who waits: whether it arrived.
-    arrived: Rc<Cell<Option<bool>>>,
-}
-
-/// What is known of a connection.
-struct Known {
-    handle: ConnectionHandle,
-    /// What the application calls the other end, if it was this side that began.
-    host: Option<Box<str>>,
-    remote: SocketAddr,
-    exchanges: StreamMap<Events>,
-    established: bool,
-    going_away: bool,
-    /// Nothing more is asked on it, and all that was answered has arrived.
-    flushed: bool,
-    /// Why it is over.
-    over: Option<Rc<Error>>,
-    /// Counts up whenever streams become available.
-    streams_available: u64,
-    /// Who waits for the handshake, for the end, or for streams.
-    waiting: Vec<Waker>,
-}
-
-impl Known {
-    fn new(handle: ConnectionHandle, host: Option<&str>, remote: SocketAddr) -> Known {
-        Known {
-            handle,
-            host: host.map(Box::from),
-            remote,
-            exchanges: StreamMap::default(),
-            established: false,
-            going_away: false,
-            flushed: false,
-            over: None,
-            streams_available: 0,
-            waiting: Vec::new(),
-        }
-    }
-
-    /// Has the task woken when something changes.
-    fn wait(&mut self, context: &Context<'_>) {
-        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-            self.waiting.push(context.waker().clone());
-        }
-    }
-}
-
-/// What became of a connection.
-#[derive(Clone, Debug)]
-pub(crate) enum Standing {
-    /// The handshake goes on.
-    Handshaking,
-    /// Requests can be made.
-    Open,
-    /// The peer takes no more requests.
-    GoingAway,
-    /// It is over, for this reason.
-    Over(Rc<Error>),
+    /// A client's.
+    sockets: Option<RefCell<Sockets>>,
+    /// Connections of a client whose handshake is not complete: whom a report that nobody listens may be about.
+    reaching: RefCell<Vec<Rc<Known>>>,
 }
 
 impl Link {
-    /// Runs `endpoint` on `sockets`.
-    pub(crate) fn start(handle: &Handle, sockets: Vec<UdpSocket>, endpoint: Endpoint) -> io::Result<Rc<Link>> {
+    /// Runs a server's `endpoint` on `sockets`, one of several workers if there is a `handover`.
+    pub(crate) fn serve(
+        handle: &Handle,
+        sockets: Vec<UdpSocket>,
+        endpoint: Endpoint,
+        handover: Option<Handover>,
+    ) -> io::Result<Rc<Link>> {
+        Link::start(handle, sockets, endpoint, handover, None)
+    }
+
+    /// Runs a client's `endpoint` on `socket`, and on further ones when connections move.
+    pub(crate) fn client(handle: &Handle, socket: UdpSocket, endpoint: Endpoint) -> io::Result<Rc<Link>> {
+        let sockets = RefCell::new(Sockets::new(&socket));
+        Link::start(handle, vec![socket], endpoint, None, Some(sockets))
+    }
+
+    fn start(
+        handle: &Handle,
+        sockets: Vec<UdpSocket>,
+        endpoint: Endpoint,
+        handover: Option<Handover>,
+        of_client: Option<RefCell<Sockets>>,
+    ) -> io::Result<Rc<Link>> {
         let machine = Rc::new(RefCell::new(endpoint));
         let link = Rc::new_cyclic(|itself| Link {
             itself: itself.clone(),
@@ -140,25 +111,30 @@ impl Link {
             machine: machine.clone(),
             driver: OnceCell::new(),
             task: Cell::new(None),
-            connections: RefCell::default(),
             exchanges: Cell::new(0),
+            unflushed: Cell::new(0),
+            goaways: Cell::new(0),
             on_request: OnceCell::new(),
             on_event: OnceCell::new(),
             trace: OnceCell::new(),
             idle: RefCell::default(),
             broken: RefCell::default(),
-            refused: Cell::default(),
-            previous: Cell::default(),
-            moving: RefCell::default(),
+            is_broken: Cell::default(),
+            breaking: RefCell::default(),
             addresses: sockets.iter().map(UdpSocket::local_address).collect(),
+            sockets: of_client,
+            reaching: RefCell::default(),
         });
         let weak = Rc::downgrade(&link);
         let deliver = weak.clone();
-        let (driver, notice) = Driver::new(handle, sockets, machine, move |endpoint: &mut Endpoint, now| {
+        let (mut driver, notice) = Driver::new(handle, sockets, machine, move |endpoint: &mut Endpoint, now| {
             if let Some(link) = Weak::upgrade(&deliver) {
                 link.deliver_all(endpoint, now);
             }
         })?;
+        if let Some(handover) = handover {
+            driver.set_handover(handover);
+        }
         assert!(link.driver.set(notice).is_ok(), "a link has one driver");
         let task = handle.spawn_driver(async move {
             let result = driver.await;
@@ -185,59 +161,95 @@ impl Link {
         assert!(self.trace.set(trace).is_ok(), "records are given to one");
     }
 
-    /// Where the sockets are bound.
+    fn pull_traces(&self, endpoint: &mut Endpoint) {
+        if let Some(trace) = self.trace.get() {
+            endpoint.quic_mut().poll_traces(&mut |record| trace.record(record));
+        }
+    }
+
+    /// Where the sockets were bound at first.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Moves a connection to `socket` (RFC 9000 section 9). The socket before stays until the next move, for what the other
-    /// end has sent there; with it goes the one before that. One move at a time; it goes on if nobody waits for it.
-    pub(crate) async fn migrate(&self, handle: ConnectionHandle, socket: UdpSocket) -> Result<(), Error> {
-        let driver = self.driver.get().ok_or(Error::ShutDown)?;
-        if self.moving.borrow().is_some() {
+    /// Begins a connection to a server, which the application calls `host`.
+    pub(crate) fn connect(
+        &self,
+        tls: Arc<tls::ClientConfig>,
+        name: x509::ServerName,
+        host: &str,
+        remote: SocketAddr,
+    ) -> Result<(ConnectionHandle, Rc<Known>), Error> {
+        let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
+        let source = source_address(remote).map_err(no_route)?;
+        let sockets = self.sockets.as_ref().expect("a client has sockets of its own");
+        let port = sockets.borrow().newest();
+        let four_tuple = FourTuple { local: SocketAddr::new(source, port), remote };
+        let begun = self.with_endpoint(|endpoint, now| {
+            let handle = endpoint.connect(now, tls, name, four_tuple).map_err(Error::message)?;
+            let known = endpoint.value(handle).expect("a connection that begins has its value").clone();
+            sockets.borrow_mut().join(port);
+            known.on_begin(host, remote, port);
+            self.reaching.borrow_mut().push(known.clone());
+            Ok((handle, known))
+        });
+        begun.ok_or(Error::ShutDown)?
+    }
+
+    /// Moves a connection to another port, or to the address that leads to its server now (RFC 9000 section 9). The socket
+    /// before is used until the next move, for what the other end has sent there. One move at a time; it goes on if nobody
+    /// waits for it.
+    pub(crate) async fn migrate(
+        &self,
+        handle: ConnectionHandle,
+        known: &Known,
+        remote: SocketAddr,
+    ) -> Result<(), Error> {
+        if known.is_moving() {
             return Err(Error::Message("the connection is moving already; wait until it has arrived".into()));
         }
-        let to = socket.local_address();
-        driver.add_socket(socket).map_err(Error::system)?;
-        let begun = self.with_endpoint(|endpoint, now| {
-            let connection = endpoint.quic_mut().connection_mut(handle)?;
-            let from = connection.four_tuple().local;
-            Some(connection.migrate(now, to).map(|()| from))
-        });
-        let begun = begun.flatten().ok_or(Error::GoingAway).and_then(|begun| begun.map_err(Error::message));
-        let from = begun.inspect_err(|_| driver.remove_socket(to))?;
-        let arrived = Rc::new(Cell::new(None));
-        *self.moving.borrow_mut() = Some(Moving { handle, from, to, arrived: arrived.clone() });
-        if poll_fn(|context| self.poll_arrived(handle, &arrived, context)).await {
+        let arrived = self.begin_move(handle, known, remote)?;
+        if poll_fn(|context| known.poll_arrived(&arrived, context)).await {
             Ok(())
         } else {
             Err(Error::Message("the server does not answer at the new address".into()))
         }
     }
 
-    /// Waits for the end of a move: whether it succeeded.
-    fn poll_arrived(
+    fn begin_move(
         &self,
         handle: ConnectionHandle,
-        arrived: &Cell<Option<bool>>,
-        context: &Context<'_>,
-    ) -> Poll<bool> {
-        if let Some(arrived) = arrived.get() {
-            return Poll::Ready(arrived);
+        known: &Known,
+        remote: SocketAddr,
+    ) -> Result<Rc<Cell<Option<bool>>>, Error> {
+        let (Some(driver), Some(sockets)) = (self.driver.get(), &self.sockets) else { return Err(Error::ShutDown) };
+        let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
+        let source = source_address(remote).map_err(no_route)?;
+        let from = known.port().ok_or(Error::GoingAway)?;
+        let mut to = sockets.borrow().newest();
+        if to == from {
+            let socket = sockets::open(remote.is_ipv4()).map_err(no_route)?;
+            to = socket.local_address().port();
+            sockets.borrow_mut().add(&socket);
+            driver.add_socket(socket).map_err(Error::system)?;
         }
-        let known = self.connection(handle, |known| known.wait(context));
-        if known.is_some() { Poll::Pending } else { Poll::Ready(false) }
+        sockets.borrow_mut().join(to);
+        let local = SocketAddr::new(source, to);
+        let begun = self.with_endpoint(|endpoint, now| {
+            let connection = endpoint.quic_mut().connection_mut(handle).ok_or(Error::GoingAway)?;
+            connection.migrate(now, local).map_err(Error::message)?;
+            Ok(known.begin_move(to))
+        });
+        begun.unwrap_or(Err(Error::ShutDown)).inspect_err(|_| self.leave(to))
     }
 
-    /// The move of a connection has ended: the socket that has lost its use by that is closed.
-    fn on_move_end(&self, handle: ConnectionHandle, arrived: bool) {
-        let Some(moving) = self.moving.borrow_mut().take_if(|moving| moving.handle == handle) else { return };
-        let unused = if arrived { self.previous.replace(Some(moving.from)) } else { Some(moving.to) };
-        if let (Some(unused), Some(driver)) = (unused, self.driver.get()) {
-            driver.remove_socket(unused);
+    /// A connection has left a socket.
+    fn leave(&self, port: Port) {
+        let (Some(driver), Some(sockets)) = (self.driver.get(), &self.sockets) else { return };
+        let mut sockets = sockets.borrow_mut();
+        if sockets.leave(port) {
+            driver.remove_socket(sockets.address(port));
         }
-        moving.arrived.set(Some(arrived));
-        self.change(handle, |_| {});
     }
 
     /// Has the driver send what there is to send.
@@ -248,15 +260,11 @@ impl Link {
     }
 
     /// Works with the endpoint as a whole. Here connections begin and end, so the time is the true one.
-    pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, base::Instant) -> R) -> Option<R> {
+    pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
         self.with_endpoint_at(self.handle.read_clock(), call)
     }
 
-    fn with_endpoint_at<R>(
-        &self,
-        now: base::Instant,
-        call: impl FnOnce(&mut Endpoint, base::Instant) -> R,
-    ) -> Option<R> {
+    fn with_endpoint_at<R>(&self, now: Instant, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
         let mut endpoint = self.machine.try_borrow_mut().ok()?;
         let result = call(&mut endpoint, now);
         self.deliver_all(&mut endpoint, now);
@@ -274,70 +282,42 @@ impl Link {
         self.with_endpoint_at(self.handle.now(), |endpoint, now| endpoint.with(now, handle, call)).flatten()
     }
 
-    /// Keeps account of a connection that this side began, to what the application calls `host`.
-    pub(crate) fn track(&self, handle: ConnectionHandle, host: &str, remote: SocketAddr) {
-        self.keep(Known::new(handle, Some(host), remote));
-    }
-
-    fn keep(&self, known: Known) {
-        let mut connections = self.connections.borrow_mut();
-        let index = known.handle.index();
-        if connections.len() <= index {
-            connections.resize_with(index + 1, || None);
-        }
-        if connections[index].as_ref().is_none_or(|before| before.handle != known.handle) {
-            connections[index] = Some(known);
-        }
-    }
-
-    /// How a connection stands.
-    pub(crate) fn standing(&self, handle: ConnectionHandle) -> Standing {
-        let standing = self.connection(handle, |known| match &known.over {
-            Some(error) => Standing::Over(error.clone()),
-            None if known.going_away => Standing::GoingAway,
-            None if known.established => Standing::Open,
-            None => Standing::Handshaking,
-        });
-        standing.unwrap_or_else(|| Standing::Over(Rc::new(Error::ShutDown)))
-    }
-
-    /// Waits for something to change about a connection: established, over, or streams available (then `seen` differs).
-    pub(crate) fn poll_change(&self, handle: ConnectionHandle, seen: &mut u64, context: &Context<'_>) -> Poll<()> {
-        let changed = self.connection(handle, |known| {
-            if known.over.is_some() || known.going_away || known.streams_available != *seen {
-                *seen = known.streams_available;
-                return true;
-            }
-            known.wait(context);
-            false
-        });
-        if changed.unwrap_or(true) { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// How often streams became available.
-    pub(crate) fn streams_seen(&self, handle: ConnectionHandle) -> u64 {
-        self.connection(handle, |known| known.streams_available).unwrap_or(0)
-    }
-
     /// Somebody works on the exchange of a stream from now on.
-    pub(crate) fn add_exchange(&self, handle: ConnectionHandle, id: StreamId, events: Events) {
-        let mut events = Some(events);
-        self.connection(handle, |known| events.take().map(|events| known.exchanges.insert(id, events)));
-        match events {
-            None => self.exchanges.set(self.exchanges.get() + 1),
-            Some(unknown) => unknown.on_connection_over(&Rc::new(Error::ShutDown)),
+    pub(crate) fn add_exchange(&self, known: &Known, id: StreamId, events: Events) {
+        if known.add_exchange(id, events) {
+            self.exchanges.set(self.exchanges.get() + 1);
         }
     }
 
     /// Nobody works on the exchange any more.
-    pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, id: StreamId) {
-        let removed = self.connection(handle, |known| known.exchanges.remove(id).is_some());
-        if removed == Some(true) {
+    pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, known: &Known, id: StreamId) {
+        if known.remove_exchange(id, self.handle.now()) {
             self.exchanges.set(self.exchanges.get() - 1);
-            if self.exchanges.get() == 0 {
-                self.wake_idle();
-            }
+            self.look_for_idle();
+            self.close_if_unused(handle, known);
         }
+    }
+
+    /// The owner of a client's connection is gone: the connection ends with its last exchange.
+    pub(crate) fn abandon(&self, handle: ConnectionHandle, known: &Known) {
+        known.abandon();
+        self.close_if_unused(handle, known);
+    }
+
+    fn close_if_unused(&self, handle: ConnectionHandle, known: &Known) {
+        if known.is_unused() {
+            self.close(&[handle]);
+        }
+    }
+
+    /// Closes connections without a complaint.
+    pub(crate) fn close(&self, handles: &[ConnectionHandle]) {
+        self.with_endpoint(|endpoint, now| close_each(endpoint, now, handles));
+    }
+
+    /// Closes all connections.
+    pub(crate) fn close_all(&self) {
+        self.with_endpoint(close_all);
     }
 
     /// Exchanges under way.
@@ -345,24 +325,35 @@ impl Link {
         self.exchanges.get()
     }
 
-    /// Connections that are open.
-    pub(crate) fn handles(&self) -> Vec<ConnectionHandle> {
-        let connections = self.connections.borrow();
-        connections.iter().flatten().filter(|known| known.over.is_none()).map(|known| known.handle).collect()
+    /// Tells every client that requests are to end: at first a notice, and when called again, which was the last. Clients
+    /// whose handshake is complete later are told then.
+    pub(crate) fn say_goaway(&self) {
+        self.goaways.set(self.goaways.get() + 1);
+        self.with_endpoint(|endpoint, now| {
+            let handles: Vec<ConnectionHandle> = endpoint.quic().handles().collect();
+            for handle in handles {
+                endpoint.with(now, handle, |http, transport| http.shutdown(transport));
+            }
+        });
     }
 
-    /// Whether every connection that is open was told to end, and has delivered all that it had.
-    pub(crate) fn is_flushed(&self) -> bool {
-        let connections = self.connections.borrow();
-        let mut open = connections.iter().flatten().filter(|known| known.over.is_none());
-        open.all(|known| known.flushed)
+    /// Waits until no exchange is under way, and every connection that is open was told to end and has delivered all that it
+    /// had. The caller is woken for that and for nothing else.
+    pub(crate) fn poll_idle(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_idle() {
+            return Poll::Ready(());
+        }
+        keep_waker(&self.idle, context);
+        Poll::Pending
     }
 
-    /// Wakes the caller when the last exchange, or a connection, has ended, or when one is flushed.
-    pub(crate) fn wait_idle(&self, context: &Context<'_>) {
-        let mut idle = self.idle.borrow_mut();
-        if !idle.iter().any(|waker| waker.will_wake(context.waker())) {
-            idle.push(context.waker().clone());
+    fn is_idle(&self) -> bool {
+        self.exchanges.get() == 0 && self.unflushed.get() == 0
+    }
+
+    fn look_for_idle(&self) {
+        if self.is_idle() {
+            wake_all(&self.idle);
         }
     }
 
@@ -371,6 +362,10 @@ impl Link {
         if let Some(driver) = self.driver.get() {
             // A socket that takes nothing for so long is given up.
             let _ = self.handle.timeout(FAREWELL, driver.flushed()).await;
+        }
+        // What was sent last follows from no input, so no turn of the driver has pulled its records.
+        if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
+            self.pull_traces(&mut endpoint);
         }
     }
 
@@ -381,96 +376,98 @@ impl Link {
         }
     }
 
-    /// Why the sockets cannot be used any more.
-    pub(crate) fn take_broken(&self) -> Option<io::Error> {
-        self.broken.borrow_mut().take()
+    /// Waits until the sockets cannot be used any more, and gives the reason once.
+    pub(crate) fn poll_broken(&self, context: &Context<'_>) -> Poll<io::Error> {
+        if let Some(error) = self.broken.borrow_mut().take() {
+            return Poll::Ready(error);
+        }
+        keep_waker(&self.breaking, context);
+        Poll::Pending
     }
 
-    /// Whether the host at the other end said that nobody listens there.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.refused.get()
+    /// Whether the sockets cannot be used any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.get()
     }
 
-    fn connection<R>(&self, handle: ConnectionHandle, call: impl FnOnce(&mut Known) -> R) -> Option<R> {
-        let mut connections = self.connections.borrow_mut();
-        let known = connections.get_mut(handle.index())?.as_mut()?;
-        if known.handle == handle { Some(call(known)) } else { None }
-    }
-
-    fn deliver_all(&self, endpoint: &mut Endpoint, now: base::Instant) {
+    fn deliver_all(&self, endpoint: &mut Endpoint, now: Instant) {
         while let Some(event) = endpoint.poll_event(now) {
             match event {
-                EndpointEvent::Established(handle) => self.on_established(endpoint, handle),
+                EndpointEvent::Established(handle) => self.on_established(endpoint, now, handle),
                 EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
-                EndpointEvent::Migrated(handle) => self.on_move_end(handle, true),
-                EndpointEvent::MigrationFailed(handle) => self.on_move_end(handle, false),
-                EndpointEvent::Flushed(handle) => self.on_flushed(handle),
+                EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
+                EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
+                EndpointEvent::Flushed(handle) => self.on_flushed(known(endpoint, handle)),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
-                EndpointEvent::Drained(..) => {}
+                EndpointEvent::Drained(_, known) => self.on_drained(&known),
             }
         }
-        if let Some(trace) = self.trace.get() {
-            endpoint.quic_mut().poll_traces(&mut |record| trace.record(record));
-        }
-        let error = self.driver.get().and_then(DriverHandle::take_error);
-        if error.is_some_and(|error| error.kind == io::ErrorKind::ConnectionRefused) {
-            self.refused.set(true);
-            // Sockets of clients only are connected, and have one connection.
-            let handles = self.connections.borrow();
-            let waiting: Vec<Waker> = handles.iter().flatten().flat_map(|known| known.waiting.clone()).collect();
-            drop(handles);
-            waiting.into_iter().for_each(Waker::wake);
+        self.pull_traces(endpoint);
+        while let Some(error) = self.driver.get().and_then(DriverHandle::take_error) {
+            self.on_socket_error(error);
         }
     }
 
-    fn on_established(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
-        if let Some(connection) = endpoint.quic().connection(handle) {
-            self.keep(Known::new(handle, None, connection.four_tuple().remote));
-        }
-        self.change(handle, |known| {
-            known.established = true;
-            known.streams_available += 1;
-        });
+    /// The word of a host that nobody listens there counts only until the handshake is complete: later it might be anybody's
+    /// (RFC 9000 section 14.2.1 treats such messages alike).
+    fn on_socket_error(&self, error: SocketError) {
+        let (io::ErrorKind::ConnectionRefused, Some(remote)) = (error.kind, error.remote) else { return };
+        let reaching = self.reaching.borrow();
+        reaching.iter().filter(|known| known.is_reaching(remote)).for_each(|known| known.on_refused());
     }
 
-    /// Clients move, and a request is told where its own has been found to be. Here and not at each packet, because an
-    /// address is only good for as long as it is looked at.
-    fn follow_peer(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
-        if let Some(connection) = endpoint.quic().connection(handle) {
-            let remote = connection.four_tuple().remote;
-            self.connection(handle, |known| known.remote = remote);
+    fn on_established(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
+        self.unflushed.set(self.unflushed.get() + 1);
+        let known = follow_peer(endpoint, handle);
+        known.on_established();
+        self.forget_reaching(known);
+        // Who comes while the server ends is told so.
+        for _ in 0..self.goaways.get() {
+            endpoint.with(now, handle, |http, transport| http.shutdown(transport));
         }
     }
 
-    fn on_flushed(&self, handle: ConnectionHandle) {
-        self.connection(handle, |known| known.flushed = true);
-        self.wake_idle();
+    fn forget_reaching(&self, known: &Rc<Known>) {
+        let mut reaching = self.reaching.borrow_mut();
+        if let Some(place) = reaching.iter().position(|other| Rc::ptr_eq(other, known)) {
+            reaching.swap_remove(place);
+        }
+    }
+
+    /// A move has ended: the socket that has lost its use by that is left.
+    fn on_move_end(&self, known: &Known, arrived: bool) {
+        if let Some(unused) = known.end_move(arrived) {
+            self.leave(unused);
+        }
+    }
+
+    fn on_flushed(&self, known: &Known) {
+        if !known.is_over() && known.on_flushed() {
+            self.unflushed.set(self.unflushed.get() - 1);
+            self.look_for_idle();
+        }
     }
 
     fn on_http(&self, endpoint: &Endpoint, handle: ConnectionHandle, event: Event) {
         match event {
-            Event::Exchange(id, exchange::Event::Request(head)) => {
-                self.follow_peer(endpoint, handle);
-                self.on_arrival(handle, id, head);
-            }
+            Event::Exchange(id, exchange::Event::Request(head)) => self.on_arrival(endpoint, handle, id, head),
             Event::Exchange(id, event) => {
-                let events = self.connection(handle, |known| known.exchanges.get(id).cloned()).flatten();
-                if let Some(events) = events {
+                if let Some(events) = known(endpoint, handle).exchange(id) {
                     events.on_event(event);
                 }
             }
-            Event::GoAway { .. } => self.change(handle, |known| known.going_away = true),
+            Event::GoAway { .. } => known(endpoint, handle).on_going_away(),
             Event::Closed { violation: Some(violation), .. } => {
-                if let Some(address) = self.connection(handle, |known| known.remote) {
-                    let (what, section) = (violation.reason(), violation.section());
-                    let error = Rc::new(Error::Breach { address, what, section });
-                    self.tell(&ServerEvent::ConnectionFailed { remote: address, error: &error });
-                    self.end(handle, error);
-                }
+                let known = known(endpoint, handle);
+                let Some(address) = known.remote() else { return };
+                let (what, section) = (violation.reason(), violation.section());
+                let error = Rc::new(Error::Breach { address, what, section });
+                self.tell(&ServerEvent::ConnectionFailed { remote: address, error: &error });
+                self.end(known, &error);
             }
-            Event::RequestsAvailable => self.change(handle, |known| known.streams_available += 1),
+            Event::RequestsAvailable => known(endpoint, handle).on_streams_available(),
             Event::Refused { violation, .. } => {
-                if let Some(remote) = self.connection(handle, |known| known.remote) {
+                if let Some(remote) = known(endpoint, handle).remote() {
                     self.tell(&ServerEvent::RequestRefused { remote, reason: &violation });
                 }
             }
@@ -478,43 +475,44 @@ impl Link {
         }
     }
 
-    fn on_arrival(&self, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
+    fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
         let Some(on_request) = self.on_request.get() else { return };
         // While the application lets go of the last reference, nobody is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
-        let remote =
-            self.connection(handle, |known| known.remote).expect("requests come on connections that are known");
-        on_request(&link, NewRequest { handle, id, remote, head });
+        let known = follow_peer(endpoint, handle).clone();
+        let remote = known.remote().expect("requests come on connections that are established");
+        on_request(&link, NewRequest { handle, known, id, remote, head });
     }
 
     fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {
-        let known =
-            self.connection(handle, |known| (known.remote, Error::closed(known.host.as_deref(), known.remote, reason)));
-        let unknown = || {
-            let remote = endpoint.quic().connection(handle)?.four_tuple().remote;
-            Some((remote, Error::closed(None, remote, reason)))
-        };
-        // A client's connection that was never established is known to the endpoint alone.
-        let Some((remote, error)) = known.or_else(unknown) else { return };
-        let error = Rc::new(error);
+        let known = known(endpoint, handle);
+        let is_at = || endpoint.quic().connection(handle).map(|connection| connection.four_tuple().remote);
+        // A client that has not completed its handshake may be forgotten already. Nobody has a use for the error then.
+        let Some(remote) = known.remote().or_else(is_at) else { return self.end(known, &Rc::new(Error::ShutDown)) };
+        let error = Rc::new(Error::closed(known.host().as_deref(), remote, reason));
         if is_failure(reason) {
             self.tell(&ServerEvent::ConnectionFailed { remote, error: &error });
         }
-        self.end(handle, error);
+        self.end(known, &error);
     }
 
     /// The connection is over for all who use it. What they learn of it stays until they let go.
-    fn end(&self, handle: ConnectionHandle, error: Rc<Error>) {
-        let exchanges = self.connection(handle, |known| std::mem::take(&mut known.exchanges)).unwrap_or_default();
-        self.exchanges.set(self.exchanges.get() - exchanges.len());
-        for events in exchanges.values() {
-            events.on_connection_over(&error);
+    fn end(&self, known: &Rc<Known>, error: &Rc<Error>) {
+        let Some(ended) = known.on_over(error.clone()) else { return };
+        self.exchanges.set(self.exchanges.get() - ended.exchanges.len());
+        for events in ended.exchanges.values() {
+            events.on_connection_over(error);
         }
-        self.on_move_end(handle, false);
-        self.change(handle, |known| {
-            known.over.get_or_insert(error);
-        });
-        self.wake_idle();
+        self.unflushed.set(self.unflushed.get() - usize::from(ended.was_unflushed));
+        self.forget_reaching(known);
+        self.on_move_end(known, false);
+        self.look_for_idle();
+    }
+
+    /// The endpoint has forgotten the connection: its sockets have one user less.
+    fn on_drained(&self, known: &Known) {
+        assert!(known.is_over(), "the end of a connection is told before it is drained");
+        known.take_ports().into_iter().flatten().for_each(|port| self.leave(port));
     }
 
     fn tell(&self, event: &ServerEvent<'_>) {
@@ -529,29 +527,19 @@ impl Link {
             self.tell(&ServerEvent::SocketsBroken { error: &Error::system(kind) });
         }
         *self.broken.borrow_mut() = Some(error);
-        self.end_all();
+        self.is_broken.set(true);
+        wake_all(&self.breaking);
+        if let Ok(endpoint) = self.machine.try_borrow() {
+            self.end_all(&endpoint);
+        }
     }
 
     /// All connections are over for those who use them.
-    fn end_all(&self) {
+    fn end_all(&self, endpoint: &Endpoint) {
         let shut_down = Rc::new(Error::ShutDown);
-        for handle in self.handles() {
-            self.end(handle, shut_down.clone());
+        for handle in endpoint.quic().handles() {
+            self.end(known(endpoint, handle), &shut_down);
         }
-        self.wake_idle();
-    }
-
-    fn change(&self, handle: ConnectionHandle, change: impl FnOnce(&mut Known)) {
-        let waiting = self.connection(handle, |known| {
-            change(known);
-            std::mem::take(&mut known.waiting)
-        });
-        waiting.unwrap_or_default().into_iter().for_each(Waker::wake);
-    }
-
-    fn wake_idle(&self) {
-        let idle = std::mem::take(&mut *self.idle.borrow_mut());
-        idle.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -559,9 +547,9 @@ impl Drop for Link {
     /// Peers are told, if the executor goes on until no farewell is left.
     fn drop(&mut self) {
         if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
-            close_all(&mut endpoint, self.handle.read_clock(), &self.handles());
+            close_all(&mut endpoint, self.handle.read_clock());
+            self.end_all(&endpoint);
         }
-        self.end_all();
         let (Some(task), Some(driver)) = (self.task.take(), self.driver.get()) else { return };
         let flushed = self.handle.timeout(FAREWELL, driver.flushed());
         self.handle.spawn_farewell(async move {
@@ -574,13 +562,43 @@ impl Drop for Link {
 /// The most time for telling peers that the connection is over. It takes one turn of the driver, unless its socket is full.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Closes connections without a complaint.
-pub(crate) fn close_all(endpoint: &mut Endpoint, now: base::Instant, handles: &[ConnectionHandle]) {
+/// What is known of a connection that an event is about.
+fn known(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
+    endpoint.value(handle).expect("nothing is told of a connection after it is drained")
+}
+
+/// Clients move, and a request is told where its own has been found to be. Here and not at each packet, because an address
+/// is only good for as long as it is looked at.
+fn follow_peer(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
+    let known = known(endpoint, handle);
+    if let Some(connection) = endpoint.quic().connection(handle) {
+        known.set_remote(connection.four_tuple().remote);
+    }
+    known
+}
+
+fn close_all(endpoint: &mut Endpoint, now: Instant) {
+    let handles: Vec<ConnectionHandle> = endpoint.quic().handles().collect();
+    close_each(endpoint, now, &handles);
+}
+
+fn close_each(endpoint: &mut Endpoint, now: Instant, handles: &[ConnectionHandle]) {
     for handle in handles {
         if let Some(connection) = endpoint.quic_mut().connection_mut(*handle) {
             connection.close(now, error_code::H3_NO_ERROR, b"");
         }
     }
+}
+
+fn keep_waker(waiting: &RefCell<Vec<Waker>>, context: &Context<'_>) {
+    let mut waiting = waiting.borrow_mut();
+    if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+        waiting.push(context.waker().clone());
+    }
+}
+
+fn wake_all(waiting: &RefCell<Vec<Waker>>) {
+    waiting.take().into_iter().for_each(Waker::wake);
 }
 
 /// Whether a connection ended otherwise than one of the sides wanted, or by silence.

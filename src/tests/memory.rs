@@ -5,6 +5,7 @@
 
 use crate::client::Client;
 use crate::client::connection::{Connect, Connection, Task};
+use crate::client::pool::Limits;
 use crate::error::Error;
 use crate::exchange::calls::{Events, Exchange, OnRequest};
 use crate::exchange::door::{Door, Extent, Responded};
@@ -12,7 +13,7 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::server::event::ServerEvent;
 use crate::server::handler::{Outcome, spawn_each};
-use base::Bytes;
+use base::{Bytes, Instant};
 use http::exchange::{Body, Event, Reason, Receiving, SendError, SendPhase, Sending};
 use http::message_rules::{check_request, check_response};
 use http::{Fields, Method, RequestHead, ResponseHead};
@@ -51,7 +52,7 @@ where
 {
     crate::run(|handle| async move {
         let on_request = Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event))));
-        let client = Client::over(&handle, Box::new(Network { on_request }));
+        let client = Client::over(&handle, Box::new(Network { on_request }), Limits::default());
         test(client, "https://127.0.0.1:4433".to_owned(), handle).await
     })
     .unwrap()
@@ -86,6 +87,14 @@ struct Limit {
 impl Connection for Line {
     fn is_open(&self) -> bool {
         true
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        (self.limit.open.get() == 0).then_some(Instant::ZERO)
+    }
+
+    fn poll_closing(&self, _context: &Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {

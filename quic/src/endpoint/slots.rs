@@ -175,6 +175,12 @@ impl<T> Slots<T> {
         self.slots.get(index as usize)?.connection.as_deref()
     }
 
+    /// Those of all connections.
+    pub(super) fn handles(&self) -> impl Iterator<Item = ConnectionHandle> {
+        let occupied = (0..).zip(&self.slots).filter(|(_, slot)| slot.connection.is_some());
+        occupied.map(|(index, slot)| ConnectionHandle { index, generation: slot.generation })
+    }
+
     /// The handle of the connection in a place.
     pub(super) fn handle(&self, index: u32) -> ConnectionHandle {
         ConnectionHandle { index, generation: self.get(index).generation }

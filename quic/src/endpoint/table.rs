@@ -115,6 +115,11 @@ impl<T> Endpoint<T> {
         self.slots.value_mut(handle)
     }
 
+    /// All connections, also those that are over and not drained.
+    pub fn handles(&self) -> impl Iterator<Item = ConnectionHandle> {
+        self.slots.handles()
+    }
+
     /// How many connections there are.
     pub const fn len(&self) -> usize {
         self.slots.occupied()

@@ -2,6 +2,7 @@ use super::*;
 use crate::clock;
 use crate::executor::{Executor, yield_now};
 use base::{Datagram, Ecn};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::task::Waker;
 

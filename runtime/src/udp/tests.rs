@@ -132,7 +132,7 @@ fn lower_rungs_deliver_the_same_datagrams() {
             let bytes: Vec<u8> = (0..30_500).map(|place| (place / 1000) as u8).collect();
             let whole = transmit(a.local_address(), b.local_address(), Ecn::Ect0, bytes.len(), 1000);
             let mut offload = Offload::new(true);
-            let mut outlet = Refusing(System(a.as_fd()), error, no_many);
+            let mut outlet = Refusing(a.system(), error, no_many);
             assert_eq!(offload.send(&mut outlet, &a.outgoing(&whole), &bytes, 1000), bytes.len());
             let (seen, _) = receive(&b, 31);
             let received: Vec<u8> = seen.iter().flat_map(|(_, _, datagram)| datagram.clone()).collect();
@@ -207,4 +207,36 @@ fn nothing_is_fragmented() {
 fn the_source_address_towards_a_peer_is_known_before_sending() {
     assert_eq!(source_address("127.0.0.1:9".parse().unwrap()).unwrap(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     assert_eq!(source_address("[::1]:9".parse().unwrap()).unwrap().to_string(), "::1");
+}
+
+/// One socket, many destinations: each report says which of them it is about, and no datagram to another is lost for it.
+#[test]
+fn a_socket_that_is_not_connected_is_told_who_refused() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let local: SocketAddr = address.parse().unwrap();
+        let Ok(listens) = UdpSocket::bind(local) else { continue };
+        let refuses: Vec<SocketAddr> = {
+            let sockets = [UdpSocket::bind(local).unwrap(), UdpSocket::bind(local).unwrap()];
+            sockets.iter().map(UdpSocket::local_address).collect()
+        };
+        let any = if local.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let options = UdpOptions { reports: true, ..UdpOptions::default() };
+        let socket = UdpSocket::bind_with(any.parse().unwrap(), &options).unwrap();
+        assert_eq!(socket.take_report(), None);
+        let from = SocketAddr::new(local.ip(), socket.local_address().port());
+        let send = |remote| {
+            let four_tuple = FourTuple { local: from, remote };
+            let transmit = Transmit { four_tuple, ecn: Ecn::NotEct, len: 5, segment_size: 5 };
+            assert_eq!(socket.send(&transmit, b"hello"), 5);
+        };
+        refuses.iter().for_each(|remote| send(*remote));
+        // The error of the report before is this call's, and its datagram goes out all the same.
+        send(listens.local_address());
+        let mut batch = ReceiveBatch::new();
+        listens.receive(&mut batch).unwrap();
+        assert_eq!(batch.next_message().unwrap().four_tuple.remote, from);
+        let told: Vec<_> = std::iter::from_fn(|| socket.take_report()).collect();
+        let refused = |remote: &SocketAddr| (io::ErrorKind::ConnectionRefused, Some(*remote));
+        assert_eq!(told, refuses.iter().map(refused).collect::<Vec<_>>());
+    }
 }

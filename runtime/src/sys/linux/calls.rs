@@ -13,9 +13,9 @@ use crate::sys::linux::address::{ADDRESS_LEN, RawAddress};
 use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
-    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_NOSIGNAL, MessageHeader,
-    MultiMessageHeader, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2,
-    TimeSpec,
+    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL,
+    MessageHeader, MultiMessageHeader, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
+    SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -313,10 +313,20 @@ pub(crate) fn receive_messages(
 
 /// Receives one message, without waiting.
 pub(crate) fn receive_message(fd: BorrowedFd<'_>, buffer: &mut [u8], arrival: &mut RawArrival) -> io::Result<()> {
+    receive(fd, buffer, arrival, MSG_DONTWAIT)
+}
+
+/// Takes one report about an earlier datagram from the socket's error queue, without waiting: `address` is where that
+/// datagram went. Its payload is left out.
+pub(crate) fn receive_report(fd: BorrowedFd<'_>, arrival: &mut RawArrival) -> io::Result<()> {
+    receive(fd, &mut [], arrival, MSG_DONTWAIT | MSG_ERRQUEUE)
+}
+
+fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], arrival: &mut RawArrival, flags: i32) -> io::Result<()> {
     let mut vector = IoVector { base: buffer.as_mut_ptr().cast(), len: buffer.len() };
     let mut header = incoming_header(arrival, &mut vector);
     // SAFETY: all that `header` points to is distinct, writable for the lengths stated and alive through the call.
-    let len = counted(unsafe { foreign::recvmsg(fd.as_raw_fd(), &raw mut header, MSG_DONTWAIT) })?;
+    let len = counted(unsafe { foreign::recvmsg(fd.as_raw_fd(), &raw mut header, flags) })?;
     note(arrival, &header, len);
     Ok(())
 }

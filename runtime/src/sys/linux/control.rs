@@ -5,10 +5,12 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::sys::linux::types::{
-    IP_PKTINFO, IP_TOS, IPV6_PKTINFO, IPV6_TCLASS, SOL_IP, SOL_IPV6, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+    IP_PKTINFO, IP_RECVERR, IP_TOS, IPV6_PKTINFO, IPV6_RECVERR, IPV6_TCLASS, SOL_IP, SOL_IPV6, SOL_UDP, UDP_GRO,
+    UDP_SEGMENT,
 };
 
-/// Room for one of each item that we ask for or send: 32 + 40 + 24 + 24 + 24 bytes, and some to spare.
+/// Room for one of each item that we ask for or send: 32 + 40 + 24 + 24 + 24 bytes, and some to spare. A report takes 64
+/// beside the first two.
 pub(crate) const CONTROL_LEN: usize = 192;
 const HEADER_LEN: usize = 16;
 const ALIGNMENT: usize = 8;
@@ -33,6 +35,8 @@ pub(crate) struct Ancillary {
     pub(crate) traffic_class: Option<u8>,
     /// Bytes of each segment where several datagrams came in one.
     pub(crate) segment_size: Option<usize>,
+    /// What a report about an earlier datagram says: an error number.
+    pub(crate) error: Option<i32>,
 }
 
 impl Control {
@@ -114,6 +118,8 @@ impl Ancillary {
             (SOL_IPV6, IPV6_PKTINFO) => self.v6 = array::<16>(data, 0).map(Ipv6Addr::from),
             // The kernel reports one byte here although an `int` is what it takes.
             (SOL_IP, IP_TOS) => self.traffic_class = data.first().copied(),
+            // struct sock_extended_err begins with the error number, an unsigned one.
+            (SOL_IP, IP_RECVERR) | (SOL_IPV6, IPV6_RECVERR) => self.error = array(data, 0).map(i32::from_ne_bytes),
             (SOL_IPV6, IPV6_TCLASS) => self.traffic_class = array(data, 0).map(|value| i32::from_ne_bytes(value) as u8),
             (SOL_UDP, UDP_GRO) => {
                 self.segment_size = array(data, 0).and_then(|value| usize::try_from(i32::from_ne_bytes(value)).ok());
@@ -160,8 +166,20 @@ mod tests {
             v6: Some(Ipv6Addr::LOCALHOST),
             traffic_class: Some(3),
             segment_size: Some(1200),
+            error: None,
         };
         assert_eq!(full().decode(), expected);
+    }
+
+    #[test]
+    fn a_report_is_read_and_one_cut_short_says_nothing() {
+        for (level, kind) in [(SOL_IP, IP_RECVERR), (SOL_IPV6, IPV6_RECVERR)] {
+            for (len, expected) in [(44, Some(111)), (4, Some(111)), (3, None), (0, None)] {
+                let mut control = Control::EMPTY;
+                control.push(level, kind, &[&[111, 0, 0, 0][..], &[7; 40]].concat()[..len]);
+                assert_eq!(control.decode(), Ancillary { error: expected, ..Ancillary::default() });
+            }
+        }
     }
 
     #[test]

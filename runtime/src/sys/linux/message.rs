@@ -8,7 +8,7 @@ use base::Ecn;
 
 use crate::sys::linux::address::RawAddress;
 use crate::sys::linux::calls::{
-    RECEIVE_MAX, RawArrival, receive_message, receive_messages, send_message, send_messages,
+    RECEIVE_MAX, RawArrival, receive_message, receive_messages, receive_report, send_message, send_messages,
 };
 use crate::sys::linux::control::{Ancillary, Control};
 use crate::sys::linux::types::MSG_TRUNC;
@@ -113,6 +113,18 @@ pub(crate) fn receive_one(
     receive_message(fd, buffer, &mut raw)?;
     arrivals.push(read_arrival(&raw));
     Ok(())
+}
+
+/// One report about an earlier datagram: what went wrong, and where it was sent to.
+///
+/// # Errors
+/// `WouldBlock` if there is none.
+pub(crate) fn take_report(fd: BorrowedFd<'_>) -> io::Result<(io::ErrorKind, Option<SocketAddr>)> {
+    let mut raw = RawArrival::EMPTY;
+    receive_report(fd, &mut raw)?;
+    let kind =
+        raw.control.decode().error.map_or(io::ErrorKind::Other, |error| io::Error::from_raw_os_error(error).kind());
+    Ok((kind, raw.address.decode()))
 }
 
 fn read_arrival(raw: &RawArrival) -> Option<Arrival> {

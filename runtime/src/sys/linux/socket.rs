@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::sys::linux::address::RawAddress;
 use crate::sys::linux::calls::{bind, set_option, socket};
 use crate::sys::linux::types::{
-    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVTOS, IPV6_MTU_DISCOVER,
-    IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT, SO_SNDBUF,
-    SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVERR, IP_RECVTOS, IPV6_MTU_DISCOVER,
+    IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT,
+    SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
 };
 
 /// What to open.
@@ -21,6 +21,8 @@ pub(crate) struct SocketOptions {
     pub(crate) receive_buffer: usize,
     pub(crate) send_buffer: usize,
     pub(crate) coalesce: bool,
+    /// Errors are reported with the destination of the datagram that they are about.
+    pub(crate) reports: bool,
 }
 
 /// Opens and binds. What only makes things better (buffer sizes, marks, destination addresses, coalescing, the
@@ -41,6 +43,12 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
     set_family_options(fd, is_ipv6);
     if options.coalesce {
         wish(fd, SOL_UDP, UDP_GRO, 1);
+    }
+    if options.reports {
+        wish(fd, SOL_IP, IP_RECVERR, 1);
+        if is_ipv6 {
+            wish(fd, SOL_IPV6, IPV6_RECVERR, 1);
+        }
     }
     bind(fd, &RawAddress::new(options.address, is_ipv6))?;
     Ok(socket)

@@ -22,11 +22,13 @@ pub(crate) const SOL_IP: i32 = 0;
 pub(crate) const IP_TOS: i32 = 1;
 pub(crate) const IP_PKTINFO: i32 = 8;
 pub(crate) const IP_MTU_DISCOVER: i32 = 10;
+pub(crate) const IP_RECVERR: i32 = 11;
 pub(crate) const IP_RECVTOS: i32 = 13;
 pub(crate) const IP_PMTUDISC_PROBE: i32 = 3;
 
 pub(crate) const SOL_IPV6: i32 = 41;
 pub(crate) const IPV6_MTU_DISCOVER: i32 = 23;
+pub(crate) const IPV6_RECVERR: i32 = 25;
 pub(crate) const IPV6_V6ONLY: i32 = 26;
 pub(crate) const IPV6_RECVPKTINFO: i32 = 49;
 pub(crate) const IPV6_PKTINFO: i32 = 50;
@@ -43,6 +45,7 @@ pub(crate) const TCP_NODELAY: i32 = 1;
 
 pub(crate) const MSG_TRUNC: i32 = 0x20;
 pub(crate) const MSG_DONTWAIT: i32 = 0x40;
+pub(crate) const MSG_ERRQUEUE: i32 = 0x2000;
 pub(crate) const MSG_NOSIGNAL: i32 = 0x4000;
 
 pub(crate) const EPOLL_CLOEXEC: i32 = 0o2_000_000;

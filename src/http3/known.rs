@@ -1,0 +1,319 @@
+//! What the library keeps of one HTTP/3 connection: how it stands, its exchanges, and who waits for it.
+//!
+//! The endpoint keeps it with the connection and gives it back when that is drained. Exchanges and the client's pool hold
+//! it as well, so that they still learn why a connection is over when the endpoint has forgotten it.
+
+use crate::error::Error;
+use crate::exchange::calls::Events;
+use crate::http3::sockets::Port;
+use base::{Instant, StreamId, StreamMap};
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// What is known of a connection.
+#[derive(Default)]
+pub(crate) struct Known {
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// If it was this side that began: with whom, and on which sockets.
+    client: Option<Client>,
+    /// Where the other end is, if it is known.
+    remote: Option<SocketAddr>,
+    exchanges: StreamMap<Events>,
+    /// When the last exchange ended.
+    used: Instant,
+    is_established: bool,
+    is_going_away: bool,
+    /// Nothing more is asked on it, and all that was answered has arrived.
+    is_flushed: bool,
+    /// The host at the other end said that nobody listens there.
+    is_refused: bool,
+    /// Its owner is gone: it ends with its last exchange.
+    is_abandoned: bool,
+    /// Why it is over.
+    over: Option<Rc<Error>>,
+    /// Counts up whenever streams become available.
+    streams_available: u64,
+    /// Who waits for the handshake, for the end, or for streams.
+    waiting: Vec<Waker>,
+    /// Who waits for the moment from which no more requests can be made.
+    watcher: Option<Waker>,
+}
+
+/// What is known of a connection that this side began.
+struct Client {
+    /// What the application calls the other end.
+    host: Box<str>,
+    at: Port,
+    /// Where it was before it moved.
+    previous: Option<Port>,
+    moving: Option<Moving>,
+}
+
+/// A move that is under way. It belongs to the connection and not to who waits for it, because the connection goes on with
+/// it whoever waits.
+struct Moving {
+    to: Port,
+    /// For who waits: whether it arrived.
+    arrived: Rc<Cell<Option<bool>>>,
+}
+
+/// What became of a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    /// The handshake goes on.
+    Handshaking,
+    /// Requests can be made.
+    Open,
+    /// The peer takes no more requests.
+    GoingAway,
+    /// It is over, for this reason.
+    Over(Rc<Error>),
+}
+
+/// What ended with a connection.
+pub(crate) struct Ended {
+    /// Its exchanges.
+    pub(crate) exchanges: StreamMap<Events>,
+    /// It was established, and not flushed.
+    pub(crate) was_unflushed: bool,
+}
+
+impl Known {
+    /// This side began it, to what the application calls `host`.
+    pub(crate) fn on_begin(&self, host: &str, remote: SocketAddr, at: Port) {
+        let mut state = self.state.borrow_mut();
+        state.remote = Some(remote);
+        state.client = Some(Client { host: host.into(), at, previous: None, moving: None });
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let state = self.state.borrow();
+        match &state.over {
+            Some(error) => Standing::Over(error.clone()),
+            None if state.is_going_away => Standing::GoingAway,
+            None if state.is_established => Standing::Open,
+            None => Standing::Handshaking,
+        }
+    }
+
+    /// Where the other end is, as far as that is known.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.state.borrow().remote
+    }
+
+    /// It has been found to be there.
+    pub(crate) fn set_remote(&self, remote: SocketAddr) {
+        self.state.borrow_mut().remote = Some(remote);
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.borrow().over.is_some()
+    }
+
+    /// Whether the host at the other end said that nobody listens there.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state.borrow().is_refused
+    }
+
+    /// What the application calls the other end, if it was this side that began.
+    pub(crate) fn host(&self) -> Option<Box<str>> {
+        self.state.borrow().client.as_ref().map(|client| client.host.clone())
+    }
+
+    /// Whether it is a connection to this address whose handshake is not complete.
+    pub(crate) fn is_reaching(&self, address: SocketAddr) -> bool {
+        let state = self.state.borrow();
+        state.remote == Some(address) && !state.is_established && state.over.is_none()
+    }
+
+    /// Waits for something to change: established, refused, over, or streams available (then `seen` differs).
+    pub(crate) fn poll_change(&self, seen: &mut u64, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if state.over.is_some() || state.is_going_away || state.streams_available != *seen {
+            *seen = state.streams_available;
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Waits until no more requests can be made. One at a time waits for this.
+    pub(crate) fn poll_closing(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if state.over.is_some() || state.is_going_away {
+            return Poll::Ready(());
+        }
+        state.watcher = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// How often streams became available.
+    pub(crate) fn streams_available(&self) -> u64 {
+        self.state.borrow().streams_available
+    }
+
+    /// Somebody works on the exchange of a stream from now on. If the connection is over, `events` is told so, and false is
+    /// given.
+    pub(crate) fn add_exchange(&self, id: StreamId, events: Events) -> bool {
+        let mut state = self.state.borrow_mut();
+        if let Some(error) = state.over.clone() {
+            drop(state);
+            events.on_connection_over(&error);
+            return false;
+        }
+        state.exchanges.insert(id, events);
+        true
+    }
+
+    /// Nobody works on the exchange any more. Whether it was there.
+    pub(crate) fn remove_exchange(&self, id: StreamId, now: Instant) -> bool {
+        let mut state = self.state.borrow_mut();
+        state.used = now;
+        state.exchanges.remove(id).is_some()
+    }
+
+    /// Where events of an exchange go.
+    pub(crate) fn exchange(&self, id: StreamId) -> Option<Events> {
+        self.state.borrow().exchanges.get(id).cloned()
+    }
+
+    /// Since when nobody has worked on an exchange of it.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state.borrow();
+        state.exchanges.is_empty().then_some(state.used)
+    }
+
+    /// Its owner is gone.
+    pub(crate) fn abandon(&self) {
+        self.state.borrow_mut().is_abandoned = true;
+    }
+
+    /// Whether nobody can use it any more.
+    pub(crate) fn is_unused(&self) -> bool {
+        let state = self.state.borrow();
+        state.is_abandoned && state.exchanges.is_empty() && state.over.is_none()
+    }
+
+    /// The handshake is complete.
+    pub(crate) fn on_established(&self) {
+        self.change(|state| {
+            state.is_established = true;
+            state.streams_available += 1;
+        });
+    }
+
+    /// Requests can be made again.
+    pub(crate) fn on_streams_available(&self) {
+        self.change(|state| state.streams_available += 1);
+    }
+
+    /// The peer takes no more requests.
+    pub(crate) fn on_going_away(&self) {
+        self.change(|state| state.is_going_away = true);
+    }
+
+    /// The host at the other end said that nobody listens there.
+    pub(crate) fn on_refused(&self) {
+        // Who tries to connect looks at this first, whatever it was woken for.
+        self.change(|state| state.is_refused = true);
+    }
+
+    /// All that was answered has arrived. Whether it was the first time that this was told.
+    pub(crate) fn on_flushed(&self) -> bool {
+        !std::mem::replace(&mut self.state.borrow_mut().is_flushed, true)
+    }
+
+    /// It is over. What ends with it; `None` if it was over before.
+    pub(crate) fn on_over(&self, error: Rc<Error>) -> Option<Ended> {
+        let mut state = self.state.borrow_mut();
+        if state.over.is_some() {
+            return None;
+        }
+        state.over = Some(error);
+        let was_unflushed = state.is_established && !state.is_flushed;
+        let exchanges = std::mem::take(&mut state.exchanges);
+        drop(state);
+        self.change(|_| {});
+        Some(Ended { exchanges, was_unflushed })
+    }
+
+    /// The socket it is on, if it was this side that began.
+    pub(crate) fn port(&self) -> Option<Port> {
+        self.state.borrow().client.as_ref().map(|client| client.at)
+    }
+
+    /// Whether a move is under way.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.state.borrow().client.as_ref().is_some_and(|client| client.moving.is_some())
+    }
+
+    /// A move to another socket begins. Who waits for its end looks at what is given, after a change.
+    pub(crate) fn begin_move(&self, to: Port) -> Rc<Cell<Option<bool>>> {
+        let arrived = Rc::new(Cell::new(None));
+        let moving = Moving { to, arrived: arrived.clone() };
+        let mut state = self.state.borrow_mut();
+        let client = state.client.as_mut().expect("only connections that this side began are moved");
+        assert!(client.moving.replace(moving).is_none(), "one move at a time");
+        arrived
+    }
+
+    /// A move has ended: the socket that has lost its use by that.
+    pub(crate) fn end_move(&self, arrived: bool) -> Option<Port> {
+        let unused = {
+            let mut state = self.state.borrow_mut();
+            let client = state.client.as_mut()?;
+            let moving = client.moving.take()?;
+            moving.arrived.set(Some(arrived));
+            if arrived {
+                let from = std::mem::replace(&mut client.at, moving.to);
+                client.previous.replace(from)
+            } else {
+                Some(moving.to)
+            }
+        };
+        self.change(|_| {});
+        unused
+    }
+
+    /// Waits for the end of a move: whether it succeeded.
+    pub(crate) fn poll_arrived(&self, arrived: &Cell<Option<bool>>, context: &Context<'_>) -> Poll<bool> {
+        if let Some(arrived) = arrived.get() {
+            return Poll::Ready(arrived);
+        }
+        self.state.borrow_mut().wait(context);
+        Poll::Pending
+    }
+
+    /// The sockets that it used. It uses none from now on.
+    pub(crate) fn take_ports(&self) -> [Option<Port>; 2] {
+        self.state.borrow_mut().client.take().map_or([None; 2], |client| [Some(client.at), client.previous])
+    }
+
+    /// Wakes whom it may concern.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.borrow_mut();
+        change(&mut state);
+        let waiting = std::mem::take(&mut state.waiting);
+        let is_closing = state.over.is_some() || state.is_going_away;
+        let watcher = if is_closing { state.watcher.take() } else { None };
+        drop(state);
+        waiting.into_iter().chain(watcher).for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Has the task woken when something changes.
+    fn wait(&mut self, context: &Context<'_>) {
+        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.waiting.push(context.waker().clone());
+        }
+    }
+}
