@@ -2,12 +2,12 @@
 
 use crate::connection::Connection;
 use crate::error_code;
-use crate::exchange::{Progress, Rest, advance, read_rest};
+use crate::exchange::{Progress, advance};
 use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
 use crate::trace;
 use crate::transport::{Read, Transport};
-use crate::violation::{Scope, Violation};
+use crate::violation::Violation;
 use base::{Bytes, Side, StreamId, VarInt};
 use http::Fields;
 use http::exchange::{Body, Reason, ReceivePhase, SendError, SendPhase};
@@ -81,21 +81,6 @@ impl Connection {
         // What is held of a section that came in part is of no use either.
         self.shared.header_buffered -= stream.receive.buffered();
         self.read_unwanted(transport, id);
-    }
-
-    /// Something came on a stream whose rest is not wanted: its end is fine, content and trailers are stopped.
-    pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let stream = self.streams.get_mut(id).expect("a stream whose rest is not wanted is there");
-        match read_rest(&mut self.shared, stream, id, transport) {
-            Ok(Rest::Waiting) => return,
-            Ok(Rest::Over) => stream.receive.abandon(),
-            Err(violation) if violation.scope() == Scope::Connection => return self.close_for(transport, violation),
-            Ok(Rest::Wanting) | Err(_) => {
-                stream.receive.abandon();
-                transport.stop_sending(id, error_code::H3_NO_ERROR);
-            }
-        }
-        self.remove_if_over(id);
     }
 
     /// Gives up both directions, and forgets the stream: no event about it follows. The reason of a client, and of a

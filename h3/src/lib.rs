@@ -4,8 +4,8 @@
 //! streams and settings.
 //!
 //! Read in this order: `error_code`, `violation`, `config`, `budget`, `trace`, `transport`, `event`; then the wire: `frame`,
-//! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `message`,
-//! `outbox`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,
+//! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `outbox`,
+//! `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,
 //! `client` and `server`; last `over_quic` and `machine`, which set it on our QUIC.
 //!
 //! Nothing above those two knows packets, time or sockets.
@@ -22,6 +22,7 @@ mod client;
 pub mod config;
 pub mod connection;
 mod control_stream;
+mod critical_streams;
 pub mod error_code;
 pub mod event;
 mod exchange;

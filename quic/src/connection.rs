@@ -11,6 +11,7 @@
 //! | `paths` | another address of the peer or of our own |
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `packet_writer` | one packet, from its header to its place in the books |
+//! | `outgoing` | what every outgoing datagram has in common |
 //! | `transmit` | components -> frames -> packets -> datagrams |
 //! | `transmit_close` | CONNECTION_CLOSE, when nothing else is sent any more |
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
@@ -23,6 +24,7 @@ pub mod budget;
 mod dispatch;
 mod establish;
 mod identity;
+mod outgoing;
 mod packet_writer;
 mod paths;
 mod receive;

@@ -107,8 +107,8 @@ pub(crate) const ROWS: &[Row] = &[
     ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
     ("s10", "Version Negotiation to a server", "quic/src/endpoint/strangers.rs", &[]),
     ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
-    ("s12", "critical streams opened twice or closed", "h3/src/connection.rs", &[]),
-    ("s13", "events after the end of a stream", "h3/src/connection.rs", &[]),
+    ("s12", "critical streams opened twice or closed", "h3/src/critical_streams.rs", &[]),
+    ("s13", "events after the end of a stream", "h3/src/connection/input.rs", &[]),
     ("s14", "first packets that fail at each step", "quic/src/endpoint/admit.rs", &[]),
     ("s15", "a key update delivered again", "quic/src/protection/keys.rs", &[]),
     (

@@ -8,14 +8,16 @@ use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
 use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
+use crate::protection::keys::Opened;
 use crate::trace::{Key, Packet, PacketType, Record};
 use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::{Frame, PacketKind, StreamFrame};
 use crate::wire::header::{self, Header, Long};
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::vec::Vec;
-use base::{Datagram, Ecn, Reader, Side};
+use base::{Datagram, Ecn, Instant, Reader, Side};
 
 /// The most packets that are looked at in one datagram. A handshake coalesces at most three or four; without a bound a
 /// datagram of tiny packets would buy thousands of failed decryptions.
@@ -184,71 +186,19 @@ impl Connection {
         protected: &Protected,
         packet: &mut [u8],
     ) -> Result<(), Discard> {
-        let (kind, id) = (protected.kind, protected.kind.space());
-        if kind == PacketKind::OneRtt {
-            self.levels.one_rtt().expire(turn.now);
-        }
-        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
-        let (Some(keys), Some(space)) = (self.levels.open(kind), self.spaces.get(id)) else {
-            return Err(Discard::NoKey);
-        };
-        // Opening wipes what it cannot authenticate, so a token has to be read before.
-        let token = stateless_reset::token_of(packet).filter(|_| kind == PacketKind::OneRtt);
-        let opened = match keys.open(packet, protected.packet_number_offset, space.received.largest()) {
-            Ok(opened) => opened,
-            Err(discard) => {
-                if let Some(token) = token {
-                    // RFC 9000 section 10.3.1-2: what cannot be decrypted may be a reset.
-                    self.on_stateless_reset(turn.now, &token);
-                }
-                if discard == Discard::IntegrityLimit {
-                    self.on_violation(turn.now, Violation::AeadLimit, 0);
-                }
-                return Err(discard);
-            }
-        };
-        // RFC 9000 section 12.3-4, 12.3-5: known only now, when the number is authenticated.
-        if space.received.is_duplicate(opened.packet_number) {
-            return Err(Discard::Duplicate);
-        }
+        let kind = protected.kind;
+        let opened = self.open_packet(turn.now, protected, packet)?;
         self.stats.packets_received += 1;
-        if let Some(tracer) = &mut self.tracer {
-            let received = Packet {
-                packet_type: PacketType::of(kind),
-                number: Some(opened.packet_number),
-                destination: header::destination_connection_id(packet, self.local_ids.id_len())
-                    .and_then(ConnectionId::new)
-                    .expect("an accepted packet has an ID of ours"),
-                source: protected.source,
-                size: packet.len(),
-                ecn,
-                is_mtu_probe: false,
-            };
-            let frames = packet.get(opened.payload.clone()).unwrap_or_default();
-            tracer.record(turn.now, Record::PacketReceived(received), frames);
-        }
-        if let Lifecycle::Closing(closing) = &mut self.lifecycle {
-            closing.on_packet();
+        if self.tracer.is_some() {
+            self.trace_received(turn.now, ecn, protected, packet, &opened);
         }
         let (header, payload) = packet.split_at(opened.payload.start);
-        let payload = payload.get(..opened.payload.len()).unwrap_or(&[]);
+        let payload = payload.get(..opened.payload.len()).expect("a packet holds its payload");
         if !self.lifecycle.is_open() {
-            self.look_for_close(turn, payload);
+            self.on_packet_after_end(turn.now, payload);
             return Ok(());
         }
-        if opened.is_key_update {
-            self.stats.key_updates += 1;
-            // RFC 9001 s6.5: three PTOs are long enough for what was sent before.
-            let until = turn.now + self.recovery.pto(id).saturating_mul(3);
-            let next = space.next();
-            if let Err(violation) = self.levels.one_rtt().on_key_update(until, next) {
-                self.on_violation(turn.now, violation, 0);
-                return Ok(());
-            }
-            let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side.peer(), phase: self.stats.key_updates };
-            self.trace(turn.now, Record::KeyInstalled(key));
-        }
-        if let Err(violation) = opened.check_reserved_bits() {
+        if let Err(violation) = self.accept_opened(turn.now, &opened) {
             self.on_violation(turn.now, violation, 0);
             return Ok(());
         }
@@ -258,13 +208,7 @@ impl Connection {
         let arrival = Arrival { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
         match self.on_payload(turn, kind, arrival, payload) {
             Ok(payload) => {
-                let mut is_newest = false;
-                if let Some(space) = self.spaces.get_mut(id) {
-                    // RFC 9000 section 13.1-1: only now that all frames were read.
-                    let delay = self.config.max_ack_delay;
-                    is_newest = space.received.largest() < Some(opened.packet_number);
-                    space.received.on_received(turn.now, opened.packet_number, payload.ack_eliciting, ecn, delay);
-                }
+                let is_newest = self.record_received(turn.now, kind.space(), ecn, opened.packet_number, &payload);
                 if kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
                     self.follow_peer(turn, arrival);
                 }
@@ -275,6 +219,91 @@ impl Connection {
             Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
         }
         Ok(())
+    }
+
+    /// Opens a packet that is no duplicate, in place.
+    fn open_packet(&mut self, now: Instant, protected: &Protected, packet: &mut [u8]) -> Result<Opened, Discard> {
+        let kind = protected.kind;
+        if kind == PacketKind::OneRtt {
+            self.levels.one_rtt().expire(now);
+        }
+        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
+        let keys = self.levels.open(kind).ok_or(Discard::NoKey)?;
+        let space = self.spaces.get(kind.space()).expect("a level that has keys has its space");
+        // Opening wipes what it cannot authenticate, so a token has to be read before.
+        let token = stateless_reset::token_of(packet).filter(|_| kind == PacketKind::OneRtt);
+        match keys.open(packet, protected.packet_number_offset, space.received.largest()) {
+            // RFC 9000 section 12.3-4, 12.3-5: known only now, when the number is authenticated.
+            Ok(opened) if space.received.is_duplicate(opened.packet_number) => Err(Discard::Duplicate),
+            Ok(opened) => Ok(opened),
+            Err(discard) => {
+                if let Some(token) = token {
+                    // RFC 9000 section 10.3.1-2: what cannot be decrypted may be a reset.
+                    self.on_stateless_reset(now, &token);
+                }
+                if discard == Discard::IntegrityLimit {
+                    self.on_violation(now, Violation::AeadLimit, 0);
+                }
+                Err(discard)
+            }
+        }
+    }
+
+    #[cold]
+    fn trace_received(&mut self, now: Instant, ecn: Ecn, protected: &Protected, packet: &[u8], opened: &Opened) {
+        let destination =
+            header::destination_connection_id(packet, self.local_ids.id_len()).and_then(ConnectionId::new);
+        let received = Packet {
+            packet_type: PacketType::of(protected.kind),
+            number: Some(opened.packet_number),
+            destination: destination.expect("an accepted packet has an ID of ours"),
+            source: protected.source,
+            size: packet.len(),
+            ecn,
+            is_mtu_probe: false,
+        };
+        let frames = packet.get(opened.payload.clone()).expect("a packet holds its payload");
+        if let Some(tracer) = &mut self.tracer {
+            tracer.record(now, Record::PacketReceived(received), frames);
+        }
+    }
+
+    /// What only an authentic packet can say with its header: that the peer has updated its keys, and what it must not say.
+    fn accept_opened(&mut self, now: Instant, opened: &Opened) -> Result<(), Violation> {
+        if opened.is_key_update {
+            self.on_key_update(now)?;
+        }
+        opened.check_reserved_bits()
+    }
+
+    /// RFC 9001 section 6.2: a packet came under the peer's next key.
+    fn on_key_update(&mut self, now: Instant) -> Result<(), Violation> {
+        self.stats.key_updates += 1;
+        let id = PacketNumberSpace::ApplicationData;
+        // RFC 9001 s6.5: three PTOs are long enough for what was sent before.
+        let until = now + self.recovery.pto(id).saturating_mul(3);
+        let next = self.spaces.application().next();
+        self.levels.one_rtt().on_key_update(until, next)?;
+        let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side.peer(), phase: self.stats.key_updates };
+        self.trace(now, Record::KeyInstalled(key));
+        Ok(())
+    }
+
+    /// Every frame of a packet was read; gives whether it is the newest of its space.
+    fn record_received(
+        &mut self,
+        now: Instant,
+        id: PacketNumberSpace,
+        ecn: Ecn,
+        number: PacketNumber,
+        payload: &Payload,
+    ) -> bool {
+        // A frame of the packet may have ended its space: then nothing is acknowledged in it any more.
+        let Some(space) = self.spaces.get_mut(id) else { return false };
+        let is_newest = space.received.largest() < Some(number);
+        // RFC 9000 section 13.1-1: only now that all frames were read.
+        space.received.on_received(now, number, payload.ack_eliciting, ecn, self.config.max_ack_delay);
+        is_newest
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
@@ -388,15 +417,19 @@ impl Connection {
         }
     }
 
-    /// RFC 9000 s10.2.1: while closing, a CONNECTION_CLOSE of the peer ends the exchange.
-    fn look_for_close(&mut self, turn: &Turn<'_>, payload: &[u8]) {
+    /// RFC 9000 s10.2.1: while closing, each packet may earn another close, and a CONNECTION_CLOSE of the peer ends the
+    /// exchange.
+    fn on_packet_after_end(&mut self, now: Instant, payload: &[u8]) {
+        let Lifecycle::Closing(closing) = &mut self.lifecycle else { return };
+        closing.on_packet();
         let mut reader = Reader::new(payload);
         while !reader.is_empty() {
             match Frame::decode(&mut reader) {
                 Ok(Frame::ConnectionClose { .. } | Frame::ApplicationClose { .. }) => {
-                    return self.on_closed_by_both(turn.now);
+                    return self.on_closed_by_both(now);
                 }
                 Ok(_) => {}
+                // What cannot be read closes nothing that is not closing already.
                 Err(_) => return,
             }
         }

@@ -131,6 +131,16 @@ impl Connection {
         self.lifecycle == Lifecycle::Drained && self.events.is_empty()
     }
 
+    /// RFC 9001 section 4.1.1: the handshake is complete on this side, and the connection open.
+    pub(super) fn is_established(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Established)
+    }
+
+    /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.is_established() && self.levels.is_discarded(PacketKind::Handshake)
+    }
+
     /// The oldest record that was not pulled yet; none if the configuration asks for none.
     pub fn poll_trace(&mut self) -> Option<Trace<'_>> {
         self.tracer.as_mut()?.poll()

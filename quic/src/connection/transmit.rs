@@ -1,19 +1,17 @@
 //! Components -> frames -> packets -> datagrams.
 
 use super::budget::{Constraint, Interest, Permission, permission};
-use super::packet_writer::{BegunPacket, PacketWriter, Unwritable, Way};
+use super::outgoing::MIN_PACKET_ROOM;
+use super::packet_writer::Way;
 use super::state::Connection;
 use crate::config::{ACK_DELAY_EXPONENT, MIN_DATAGRAM_SIZE};
-use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::packet::OutgoingPacket;
 use crate::recovery::SentPacket;
 use crate::turn::Turn;
-use crate::violation::Violation;
-use crate::wire::connection_id::ConnectionId;
-use crate::wire::frame::{Frame, PacketKind};
+use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
-use base::{Ecn, FourTuple, Instant, Random, Side, Transmit};
+use base::{Instant, Random, Side, Transmit};
 use crypto::aead::TAG_LEN;
 
 /// The most bytes of one batch. Above about 65,490 the receiving kernel hands GRO segments over one by one, and a GSO send
@@ -25,9 +23,6 @@ const MAX_SEGMENTS: usize = 64;
 
 /// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
 const CIPHER_BLOCK: usize = 16;
-
-/// Room below which a further packet is not begun in a datagram: header, tag and a frame worth the trouble.
-pub(super) const MIN_PACKET_ROOM: usize = 128;
 
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
@@ -83,21 +78,6 @@ impl Connection {
         (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
     }
 
-    /// Datagrams are complete: they are counted, and marked (no mark is used yet).
-    pub(super) fn datagrams_sent(
-        &mut self,
-        now: Instant,
-        four_tuple: FourTuple,
-        len: usize,
-        segment_size: usize,
-    ) -> Transmit {
-        self.rest.on_activity(now);
-        let transmit = Transmit { four_tuple, ecn: Ecn::NotEct, len, segment_size };
-        self.stats.datagrams_sent += transmit.segments() as u64;
-        self.stats.bytes_sent += len as u64;
-        transmit
-    }
-
     /// What the path allows a datagram of `size` bytes.
     fn constraint(&mut self, now: Instant, size: usize) -> Constraint {
         // Whatever stands in the way now, the wait for the pacer is over: a deadline in the past would come again and again.
@@ -134,15 +114,6 @@ impl Connection {
         let challenge =
             is_application && self.paths.in_use.validation.wants_challenge() && self.recovery.may_exceed_window();
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
-    }
-
-    fn is_established(&self) -> bool {
-        matches!(self.lifecycle, Lifecycle::Established)
-    }
-
-    /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.is_established() && self.levels.is_discarded(PacketKind::Handshake)
     }
 
     /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
@@ -230,69 +201,6 @@ impl Connection {
         begun.pad(&mut packet, target.saturating_sub(overhead));
         let sent = begun.completed(turn.now, &packet);
         self.finish_packet(turn, place, &begun, sent, Way::InUse).unwrap_or(0)
-    }
-
-    /// What writes packets, with the parts of the connection that it needs.
-    #[inline(always)]
-    pub(super) fn writer(&mut self) -> PacketWriter<'_> {
-        PacketWriter {
-            wire: &self.wire,
-            levels: &mut self.levels,
-            spaces: &mut self.spaces,
-            recovery: &mut self.recovery,
-            idle: &mut self.idle,
-            counters: &mut self.stats,
-            tracer: self.tracer.as_deref_mut(),
-        }
-    }
-
-    /// Begins the next packet of the space; `None` if there can be none.
-    #[inline(always)]
-    pub(super) fn begin_packet(
-        &mut self,
-        now: Instant,
-        place: &mut [u8],
-        id: PacketNumberSpace,
-        destination: ConnectionId,
-    ) -> Option<BegunPacket> {
-        let update_after = self.is_confirmed().then_some(self.config.key_update_packets);
-        match self.writer().begin(place, id, destination, update_after) {
-            Ok(begun) => Some(begun),
-            Err(why) => self.on_unwritable(now, why),
-        }
-    }
-
-    /// Seals and books the packet at the front of `place`; gives its size, or `None` if there is none.
-    pub(super) fn finish_packet(
-        &mut self,
-        turn: &mut Turn<'_>,
-        place: &mut [u8],
-        begun: &BegunPacket,
-        sent: SentPacket,
-        way: Way,
-    ) -> Option<usize> {
-        match self.writer().finish(turn, place, begun, sent, way) {
-            Ok(size) => {
-                if self.wire.side == Side::Client && begun.kind() == PacketKind::Handshake {
-                    // RFC 9001 section 4.9.1-1, 4.9.1-2: a client that sends its first Handshake packet needs no
-                    // Initial keys any more.
-                    self.discard_keys(turn.now, PacketKind::Initial);
-                }
-                Some(size)
-            }
-            Err(why) => self.on_unwritable(turn.now, why),
-        }
-    }
-
-    #[cold]
-    fn on_unwritable<T>(&mut self, now: Instant, why: Unwritable) -> Option<T> {
-        match why {
-            // RFC 9000 section 12.3-3: without a number there is no packet to say so in.
-            Unwritable::NumbersExhausted => self.end_silently(now, CloseReason::PacketNumbersExhausted),
-            Unwritable::KeyExhausted => self.on_violation(now, Violation::AeadLimit, 0),
-            Unwritable::NoKeys | Unwritable::NoRoom => {}
-        }
-        None
     }
 
     /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else

@@ -1,8 +1,8 @@
 //! CONNECTION_CLOSE (RFC 9000 section 10.2): what a connection that is closing still says.
 
+use super::outgoing::MIN_PACKET_ROOM;
 use super::packet_writer::Way;
 use super::state::Connection;
-use super::transmit::MIN_PACKET_ROOM;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::packet::OutgoingPacket;

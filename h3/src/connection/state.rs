@@ -1,0 +1,144 @@
+//! What a connection is made of, how it begins, and how it and its streams end.
+
+use crate::config::Config;
+use crate::critical_streams::{Incoming, Outgoing, Seen, outgoing};
+use crate::event::Event;
+use crate::exchange::Shared;
+use crate::goaway;
+use crate::request_stream::RequestStream;
+use crate::transport::Transport;
+use crate::violation::Violation;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use base::{Side, StreamId, StreamMap, VarInt};
+
+/// One end of an HTTP/3 connection.
+#[derive(Debug)]
+pub struct Connection {
+    pub(crate) is_closed: bool,
+    pub(crate) shared: Shared,
+    /// Request streams that have not ended in both directions.
+    pub(crate) streams: StreamMap<Box<RequestStream>>,
+    /// The peer's unidirectional streams, as far as we read them. QUIC limits how many there can be.
+    pub(super) incoming: BTreeMap<StreamId, Incoming>,
+    pub(super) seen: Seen,
+    /// Our control, encoder and decoder streams. They never end.
+    pub(super) outgoing: [Outgoing; 3],
+    /// One past the last request stream the peer opened.
+    pub(super) next_request: VarInt,
+    /// Whether a request had to wait for the peer to allow more streams.
+    pub(crate) wants_stream: bool,
+}
+
+impl Connection {
+    /// The end that sends requests.
+    pub fn client(config: Config) -> Connection {
+        Connection::new(Side::Client, config)
+    }
+
+    /// The end that answers them.
+    pub fn server(config: Config) -> Connection {
+        Connection::new(Side::Server, config)
+    }
+
+    fn new(side: Side, config: Config) -> Connection {
+        let outgoing = outgoing(side, &config);
+        Connection {
+            is_closed: false,
+            shared: Shared::new(side, config),
+            streams: StreamMap::new(),
+            incoming: BTreeMap::new(),
+            seen: Seen::default(),
+            outgoing,
+            next_request: VarInt::ZERO,
+            wants_stream: false,
+        }
+    }
+
+    /// What happened, in order; `None` when nothing is left.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.shared.events.pop_front()
+    }
+
+    /// Whether `poll_event` has something.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.shared.events.is_empty()
+    }
+
+    /// Whether no request is open and none will be taken: a connection that was shut down can be closed without loss.
+    pub fn is_drained(&self) -> bool {
+        let goaway = &self.shared.goaway;
+        let refuses = match self.shared.side {
+            Side::Server => goaway.sent.is_some_and(|sent| sent < goaway::SERVER_NOTICE),
+            Side::Client => goaway.sent.is_some() || goaway.received.is_some(),
+        };
+        // A response that is complete needs nothing more, though the end of its request has not come.
+        let mut streams = self.streams.values();
+        self.is_closed || (refuses && streams.all(|stream| stream.receive.is_unwanted && stream.send.has_ended()))
+    }
+
+    /// Whether the application was told of content that it has not read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.streams.values().any(|stream| stream.receive.is_announced)
+    }
+
+    /// Closes the connection at once. Requests that are open are lost; see `shutdown` for the way that loses none.
+    pub fn close(&mut self, transport: &mut impl Transport, code: VarInt, reason: &'static str) {
+        if !self.is_closed {
+            transport.close(code, reason);
+            self.end(code, None);
+        }
+    }
+
+    /// The streams of which `which` is true, in their order.
+    pub(super) fn select(&self, which: impl Fn(StreamId, &RequestStream) -> bool) -> Vec<StreamId> {
+        let chosen = self.streams.iter().filter(|(id, stream)| which(*id, stream));
+        let mut chosen: Vec<StreamId> = chosen.map(|(id, _)| id).collect();
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// Takes a stream out if both directions have ended.
+    pub(crate) fn remove_if_over(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(id).filter(|stream| stream.is_over()) else { return };
+        if stream.is_known {
+            self.shared.budget.earn();
+        }
+        self.remove(id);
+    }
+
+    /// Takes a stream out.
+    pub(crate) fn remove(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.remove(id) {
+            self.shared.on_gone(&stream);
+        }
+    }
+
+    /// Drops what the application was not yet told about a stream that it gave up or that failed.
+    pub(crate) fn forget_events(&mut self, id: StreamId) {
+        self.shared.events.retain(|event| !matches!(event, Event::Exchange(of, _) if *of == id));
+    }
+
+    pub(crate) fn spend(&mut self, transport: &mut impl Transport) {
+        if let Err(violation) = self.shared.budget.spend() {
+            self.close_for(transport, violation);
+        }
+    }
+
+    pub(crate) fn close_for(&mut self, transport: &mut impl Transport, violation: Violation) {
+        if !self.is_closed {
+            transport.close(violation.code(), violation.reason());
+            self.end(violation.code(), Some(violation));
+        }
+    }
+
+    pub(super) fn end(&mut self, code: VarInt, violation: Option<Violation>) {
+        if core::mem::replace(&mut self.is_closed, true) {
+            return;
+        }
+        self.streams.clear();
+        self.incoming.clear();
+        self.shared.events.push_back(Event::Closed { code, violation });
+    }
+}
