@@ -118,7 +118,7 @@ impl Recovery {
             self.waiting_since = now;
         }
         if packet.in_flight {
-            self.path.on_sent(u64::from(u16::try_from(packet.size).unwrap_or(u16::MAX)));
+            self.path.on_sent(packet.size as u64);
         }
     }
 
@@ -379,6 +379,7 @@ impl Recovery {
         match self.probe_deadline() {
             Some((time, space, packets)) if time <= now => {
                 // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
+                self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
                 self.stats.probe_timeouts += 1;
                 self.waiting_since = now;
@@ -399,6 +400,7 @@ impl Recovery {
 
     /// Gives back what the rings have grown to, as far as they are empty.
     pub fn release_memory(&mut self) {
+        self.assert_flight();
         self.spaces.iter_mut().for_each(|state| state.sent.release_memory());
     }
 
@@ -413,6 +415,12 @@ impl Recovery {
         state.loss_time = None;
         state.persistent = PersistentCongestion::new();
         self.pto_count = 0;
+    }
+
+    /// Bytes in flight are the packets that are open. Asserted where time is not short: when a timer has expired.
+    fn assert_flight(&self) {
+        let open: u64 = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
+        assert_eq!(self.path.bytes_in_flight(), open, "bytes in flight sum up");
     }
 
     fn in_flight_on_path(&self, sent: &SentPackets) -> u64 {

@@ -78,9 +78,8 @@ impl PacketWriter<'_> {
         destination: ConnectionId,
         update_after: Option<u64>,
     ) -> Result<BegunPacket, Unwritable> {
-        let (Some(kind), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
-            return Err(Unwritable::NoKeys);
-        };
+        let kind = self.levels.sealing(id).ok_or(Unwritable::NoKeys)?;
+        let space = self.spaces.get(id).expect("a level that has keys has its space");
         let acknowledged = space.largest_acknowledged;
         if kind == PacketKind::OneRtt
             // RFC 9001 section 6.1-1: none before the handshake is confirmed.
@@ -94,7 +93,7 @@ impl PacketWriter<'_> {
         let mut writer = Writer::new(place);
         let layout = match kind {
             PacketKind::OneRtt => {
-                let phase = self.levels.seal(kind).ok_or(Unwritable::NoKeys)?.key_phase();
+                let phase = self.levels.seal(kind).expect("a level that seals has keys").key_phase();
                 // RFC 9000 section 17.4-2: the spin bit is always 0.
                 header::encode_short(&mut writer, destination, phase, false, number, len)
             }
@@ -121,10 +120,9 @@ impl PacketWriter<'_> {
         way: Way,
     ) -> Result<usize, Unwritable> {
         let (kind, id) = (begun.kind, begun.space);
-        let (Some(seal), Some(space)) = (self.levels.seal(kind), self.spaces.get_mut(id)) else {
-            return Err(Unwritable::NoKeys);
-        };
-        let packet = place.get_mut(..sent.size).ok_or(Unwritable::NoRoom)?;
+        let seal = self.levels.seal(kind).expect("a packet that was begun has its keys");
+        let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
+        let packet = place.get_mut(..sent.size).expect("a packet is no larger than its room");
         begun.layout.finish(packet);
         if let Some(tracer) = &mut self.tracer
             && !seal.is_used_up()
@@ -200,9 +198,8 @@ impl BegunPacket {
         let least = self.layout.min_payload_len();
         let missing = target.saturating_sub(packet.len()).min(packet.remaining());
         let missing = missing.max(least.saturating_sub(packet.len()));
-        if missing > 0
-            && let Ok(padding) = packet.writer().reserve(missing)
-        {
+        if missing > 0 {
+            let padding = packet.writer().reserve(missing).expect("there is room for what header protection needs");
             padding.fill(0);
             packet.record_padding();
         }

@@ -23,6 +23,9 @@ use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, FourTuple, Instant, Side};
 use core::net::SocketAddr;
 
+/// A path stays where it was found, as long as no other is added or taken out.
+const IS_KEPT: &str = "a path that was just looked at is kept";
+
 /// Where a datagram came from that did not come on the path in use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Elsewhere {
@@ -47,7 +50,7 @@ impl Arrival<'_> {
     /// The ID of ours that it was sent to.
     pub(super) fn destination(&self) -> ConnectionId {
         let destination = header::destination_connection_id(self.header, self.id_len).and_then(ConnectionId::new);
-        destination.unwrap_or(ConnectionId::EMPTY)
+        destination.expect("an accepted packet has an ID of ours")
     }
 
     /// Whether that is `local_id`.
@@ -151,12 +154,13 @@ impl Connection {
     /// moved (RFC 9000 section 9-3, 9-4, 9.3-1, 9.3-2).
     pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
-        let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
-        let Some(index) = self.paths.others.position(&elsewhere.four_tuple).filter(|_| can_send) else { return };
-        if !self.permits_move(now, index) {
+        let other = self.path_of(now, elsewhere, local_id).filter(|other| other.peer_id.is_some());
+        let Some(is_proven) = other.map(|other| other.path.is_proven()) else { return };
+        if !self.permits_move(now, is_proven) {
             return;
         }
-        let Some(other) = self.paths.others.remove(index) else { return };
+        let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
+        let other = self.paths.others.remove(index).expect(IS_KEPT);
         self.go_to(now, other);
         // RFC 9000 section 9.3.3-1: somebody may have copied the packet. A challenge to the path before makes a peer
         // that is still there speak up.
@@ -166,10 +170,9 @@ impl Connection {
         }
     }
 
-    /// Whether this end goes to the other path at `index`. It may have moved too often without an answer to be followed for
-    /// now; but from where nothing is proved back to where everything is, the way is always free.
-    fn permits_move(&mut self, now: Instant, index: usize) -> bool {
-        let is_proven = self.paths.others.get(index).is_some_and(|other| other.path.is_proven());
+    /// Whether this end goes to another path. The peer may have moved too often without an answer to be followed for now; but
+    /// from where nothing is proved back to where everything is, the way is always free.
+    fn permits_move(&mut self, now: Instant, is_proven: bool) -> bool {
         if is_proven && self.paths.needs_fallback() {
             return true;
         }
@@ -227,9 +230,10 @@ impl Connection {
                 0
             }
         };
-        let peer_id = self.paths.others.get(index)?.peer_id.filter(|id| self.peer_ids.contains(*id));
+        let kept = self.paths.others.get(index).expect(IS_KEPT).peer_id;
+        let peer_id = kept.filter(|id| self.peer_ids.contains(*id));
         let peer_id = peer_id.or_else(|| self.choose_peer_id(local_id));
-        let other = self.paths.others.get_mut(index)?;
+        let other = self.paths.others.get_mut(index).expect(IS_KEPT);
         other.peer_id = peer_id;
         Some(other)
     }

@@ -102,7 +102,7 @@ impl Connection {
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
             Header::VersionNegotiation { destination, source, versions } => {
                 self.trace_unnumbered(turn, PacketType::VersionNegotiation, destination, source, len);
-                let versions = bytes.get(versions).unwrap_or(&[]);
+                let versions = bytes.get(versions).expect("what a header names lies in its packet");
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
             Header::Retry { version, destination, source, token, integrity_tag } => {
@@ -116,7 +116,7 @@ impl Connection {
             }
         };
         protected.elsewhere = elsewhere;
-        let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
+        let packet = bytes.get_mut(..end).expect("a packet that was read lies in its datagram");
         self.receive_expected(turn, ecn, &protected, packet, is_small);
         Ok(end)
     }

@@ -24,6 +24,8 @@ const MAX_SEGMENTS: usize = 64;
 /// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
 const CIPHER_BLOCK: usize = 16;
 
+const HAS_SPACE: &str = "a packet that was begun has its space";
+
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
@@ -47,7 +49,7 @@ impl Connection {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
                 break;
             }
-            let Some(place) = buffer.get_mut(len..len + segment_size) else { break };
+            let place = buffer.get_mut(len..len + segment_size).expect("there is room for another segment");
             let written = self.fill_datagram(turn, place);
             if written == 0 {
                 break;
@@ -96,9 +98,10 @@ impl Connection {
     /// What the space would like to send. Inlined, as it is asked for every packet, nearly always of the same space.
     #[inline(always)]
     fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
-        let (Some(_), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
+        if self.levels.sealing(id).is_none() {
             return Interest::default();
-        };
+        }
+        let space = self.spaces.get(id).expect("a level that has keys has its space");
         let is_application = id == PacketNumberSpace::ApplicationData;
         if is_application && self.wire.side == Side::Client && !self.is_established() {
             return Interest::default();
@@ -141,7 +144,7 @@ impl Connection {
             if permission == Permission::Nothing {
                 continue;
             }
-            let Some(rest) = place.get_mut(len..) else { break };
+            let rest = place.get_mut(len..).expect("a packet is no larger than its room");
             if len > 0 && rest.len() < MIN_PACKET_ROOM {
                 break;
             }
@@ -207,8 +210,7 @@ impl Connection {
     /// a PING.
     /// RFC 9000 section 8.1-5, 8.1-6.
     fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
-        let Some(space) = self.spaces.get(id) else { return };
-        if space.probes == 0 || self.interest(now, id).data {
+        if self.spaces.get(id).expect(HAS_SPACE).probes == 0 || self.interest(now, id).data {
             return;
         }
         let oldest: alloc::vec::Vec<_> = self.recovery.oldest_unacked_frames(id).collect();
@@ -239,10 +241,9 @@ impl Connection {
             // little else.
             full_size = self.paths.in_use.validation.fill(packet, random);
         }
-        if let Some(space) = self.spaces.get_mut(id)
-            // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
-            && space.received.has_unsent()
-        {
+        let space = self.spaces.get_mut(id).expect(HAS_SPACE);
+        // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
+        if space.received.has_unsent() {
             space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
         }
         if permission != Permission::All {
@@ -255,9 +256,7 @@ impl Connection {
             self.peer_ids.fill(packet);
             self.streams.fill(packet);
         }
-        if let Some(space) = self.spaces.get_mut(id) {
-            space.fill_ping(packet);
-        }
+        space.fill_ping(packet);
         full_size
     }
 

@@ -118,7 +118,7 @@ impl SentPackets {
             time_sent: packet.time_sent,
             frames: self.frames_start + self.frames.len() as u64,
             frame_count: u16::try_from(frames.len()).expect("a packet holds fewer than 65,536 frames"),
-            size: u16::try_from(packet.size).unwrap_or(u16::MAX),
+            size: u16::try_from(packet.size).expect("a packet is no larger than a datagram"),
             path,
             ack_eliciting: packet.ack_eliciting,
             in_flight: packet.in_flight,
@@ -237,7 +237,7 @@ impl SentPackets {
 
     /// What `packet` carried.
     pub fn frames_of(&self, packet: &Entry) -> impl Iterator<Item = SentFrame> + '_ {
-        let start = packet.frames.saturating_sub(self.frames_start) as usize;
+        let start = packet.frames.checked_sub(self.frames_start).expect("what is open keeps its frames") as usize;
         self.frames.iter().copied().skip(start).take(usize::from(packet.frame_count))
     }
 
