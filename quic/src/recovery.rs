@@ -33,7 +33,7 @@ use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller};
 use path_congestion::PathCongestion;
 use persistent_congestion::PersistentCongestion;
-use sent_packets::{Entry, SentPackets, Settled};
+use sent_packets::{Entry, Resolved, SentPackets};
 use spaces::Spaces;
 
 /// Skipped numbers that are remembered to catch a peer that acknowledges what it cannot have seen (RFC 9000 section
@@ -292,12 +292,12 @@ impl Recovery {
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
         let entered = newest_lost.is_some_and(|time_sent| self.path.on_congestion_event(now, time_sent));
-        let persistent = self.settle(space, out);
+        let persistent = self.release_resolved(space, out);
         entered || persistent
     }
 
-    /// Lets settled packets go, and tells whether they establish persistent congestion.
-    fn settle(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
+    /// Lets resolved packets go, and tells whether they establish persistent congestion.
+    fn release_resolved(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
         let first_sample = self.path.rtt.first_sample();
         // RFC 9002 s7.6.1: with the peer's delay whatever the space.
         let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
@@ -305,13 +305,13 @@ impl Recovery {
         let state = &mut self.spaces[space];
         let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
-        state.sent.settle(|settled| match settled {
-            Settled::Acked => persistent.on_acked(),
+        state.sent.release_resolved(|resolved| match resolved {
+            Resolved::Acked => persistent.on_acked(),
             // RFC 9002 section 7.6.2-1.
-            Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
+            Resolved::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
                 declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
             }
-            Settled::Lost(_) => {}
+            Resolved::Lost(_) => {}
         });
         if declared {
             self.path.on_persistent_congestion();
@@ -411,7 +411,7 @@ impl Recovery {
         self.path.on_left_flight(bytes);
         let state = &mut self.spaces[space];
         state.sent.on_lost(u64::MAX, &mut out.lost, |_| true, |_| {});
-        state.sent.settle(|_| {});
+        state.sent.release_resolved(|_| {});
         state.loss_time = None;
         state.persistent = PersistentCongestion::new();
         self.pto_count = 0;
@@ -439,7 +439,7 @@ impl Recovery {
             congestion: core::mem::replace(&mut self.path, to.congestion),
             number: core::mem::replace(&mut self.path_number, to.number),
         };
-        // Counted rather than remembered: some of what was under way may have settled since, and numbers of paths come
+        // Counted rather than remembered: some of what was under way may have resolved since, and numbers of paths come
         // again after some time.
         let bytes = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
         self.path.set_bytes_in_flight(bytes);
@@ -453,7 +453,7 @@ impl Recovery {
     pub fn on_path_forgotten(&mut self, left: &LeftPath, out: &mut Outcome) {
         let sent = &mut self.spaces[PacketNumberSpace::ApplicationData].sent;
         let count = sent.give_up(left.number, &mut out.lost);
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         out.lost_packets += count;
         self.stats.lost_packets += count;
     }

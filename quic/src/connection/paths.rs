@@ -37,7 +37,7 @@ pub(super) struct Elsewhere {
 
 /// How a packet came: to which ID of ours, and from where.
 #[derive(Clone, Copy)]
-pub(super) struct Arrival<'a> {
+pub(super) struct Receipt<'a> {
     /// Its header. Few packets have frames that ask for the ID in it, so it is read when one does.
     pub(super) header: &'a [u8],
     /// Bytes of that ID in a short header.
@@ -46,16 +46,23 @@ pub(super) struct Arrival<'a> {
     pub(super) elsewhere: Option<Elsewhere>,
 }
 
-impl Arrival<'_> {
+impl Receipt<'_> {
     /// The ID of ours that it was sent to.
     pub(super) fn destination(&self) -> ConnectionId {
-        let destination = header::destination_connection_id(self.header, self.id_len).and_then(ConnectionId::new);
+        let destination = self.destination_bytes().and_then(ConnectionId::new);
         destination.expect("an accepted packet has an ID of ours")
     }
 
     /// Whether that is `local_id`.
     pub(super) fn is_to(&self, local_id: &ConnectionId) -> bool {
-        header::destination_connection_id(self.header, self.id_len) == Some(local_id.as_slice())
+        self.destination_bytes().is_some_and(|id| local_id.is(id))
+    }
+
+    /// Short headers are asked for it with every packet, the others hardly ever.
+    #[inline]
+    fn destination_bytes(&self) -> Option<&[u8]> {
+        let short = header::short_destination(self.header, self.id_len);
+        short.or_else(|| header::destination_connection_id(self.header, self.id_len))
     }
 }
 
@@ -114,10 +121,10 @@ impl Connection {
     }
 
     /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2-1, 8.2.2-3, 19.17-1).
-    pub(super) fn on_path_challenge(&mut self, now: Instant, arrival: Arrival<'_>, data: [u8; 8]) {
-        let path = match arrival.elsewhere {
+    pub(super) fn on_path_challenge(&mut self, now: Instant, receipt: Receipt<'_>, data: [u8; 8]) {
+        let path = match receipt.elsewhere {
             None => Some(&mut self.paths.in_use),
-            Some(elsewhere) => self.path_of(now, elsewhere, arrival.destination()).map(|other| &mut other.path),
+            Some(elsewhere) => self.path_of(now, elsewhere, receipt.destination()).map(|other| &mut other.path),
         };
         if let Some(path) = path {
             path.validation.on_challenge(data);
@@ -208,7 +215,7 @@ impl Connection {
     }
 
     /// What was sent on paths that are forgotten is sent again on the one in use.
-    pub(super) fn settle_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn give_up_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
         for left in core::mem::take(&mut self.paths.others.forgotten) {
             turn.scratch.outcome.clear();
             self.recovery.on_path_forgotten(&left, &mut turn.scratch.outcome);

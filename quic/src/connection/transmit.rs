@@ -30,7 +30,7 @@ impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
-        self.settle_forgotten_paths(turn);
+        self.give_up_forgotten_paths(turn);
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
             Lifecycle::Closing(_) => {
@@ -49,8 +49,8 @@ impl Connection {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
                 break;
             }
-            let place = buffer.get_mut(len..len + segment_size).expect("there is room for another segment");
-            let written = self.fill_datagram(turn, place);
+            let room = buffer.get_mut(len..len + segment_size).expect("another segment fits");
+            let written = self.fill_datagram(turn, room);
             if written == 0 {
                 break;
             }
@@ -119,15 +119,15 @@ impl Connection {
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
 
-    /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
-    fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
-        let constraint = self.constraint(turn.now, place.len());
+    /// One datagram of at most `room.len()` bytes; gives its size, 0 for nothing to send.
+    fn fill_datagram(&mut self, turn: &mut Turn<'_>, room: &mut [u8]) -> usize {
+        let constraint = self.constraint(turn.now, room.len());
         if self.levels.is_only_one_rtt() {
             // From the confirmation of the handshake on a datagram is one packet.
             let id = PacketNumberSpace::ApplicationData;
             let len = match permission(self.interest(turn.now, id), constraint) {
                 Permission::Nothing => 0,
-                permission => self.fill_packet(turn, place, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
+                permission => self.fill_packet(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
             };
             return self.filled(len, constraint);
         }
@@ -144,7 +144,7 @@ impl Connection {
             if permission == Permission::Nothing {
                 continue;
             }
-            let rest = place.get_mut(len..).expect("a packet is no larger than its room");
+            let rest = room.get_mut(len..).expect("a packet is no larger than its room");
             if len > 0 && rest.len() < MIN_PACKET_ROOM {
                 break;
             }
@@ -164,12 +164,12 @@ impl Connection {
         len
     }
 
-    /// One packet at the front of `place`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
+    /// One packet at the front of `room`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
     /// last packet of the datagram, and with how many bytes the datagram has its least size.
     fn fill_packet(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         permission: Permission,
         padded_len: Option<usize>,
@@ -177,8 +177,8 @@ impl Connection {
     ) -> usize {
         // RFC 9000 section 12.2-4: the same for all packets of a datagram.
         let destination = self.peer_ids.active();
-        let Some(begun) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
-        let Ok(mut packet) = begun.payload(place, &mut turn.scratch.sent) else { return 0 };
+        let Some(begun) = self.begin_packet(turn.now, room, id, destination) else { return 0 };
+        let Ok(mut packet) = begun.payload(room, &mut turn.scratch.sent) else { return 0 };
         if permission == Permission::All {
             self.request_probe_content(turn.now, id);
         }
@@ -203,7 +203,7 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(overhead));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, place, &begun, sent, Way::InUse).unwrap_or(0)
+        self.finish_packet(turn, room, &begun, sent, Way::InUse).unwrap_or(0)
     }
 
     /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else
@@ -271,14 +271,14 @@ impl Connection {
         if self.constraint(turn.now, size) != Constraint::None {
             return None;
         }
-        let place = buffer.get_mut(..size)?;
-        let begun = self.begin_packet(turn.now, place, id, self.peer_ids.active())?;
-        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        let room = buffer.get_mut(..size)?;
+        let begun = self.begin_packet(turn.now, room, id, self.peer_ids.active())?;
+        let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         Frame::Ping.encode(packet.writer()).ok()?;
         packet.record_unremembered();
         begun.pad(&mut packet, usize::MAX);
         let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };
-        let written = self.finish_packet(turn, place, &begun, sent, Way::InUse)?;
+        let written = self.finish_packet(turn, room, &begun, sent, Way::InUse)?;
         self.paths.in_use.mtu.on_probe_sent();
         self.paths.in_use.amplification.on_datagram_sent(written);
         Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, written, written))

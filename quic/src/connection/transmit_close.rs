@@ -69,10 +69,10 @@ impl Connection {
         let is_full = self.wire.side == Side::Client && self.levels.sealing(PacketNumberSpace::Initial).is_some();
         let mut len = 0;
         for id in PacketNumberSpace::ALL {
-            let place = buffer.get_mut(len..limit).expect("a packet is no larger than its room");
-            if place.len() >= MIN_PACKET_ROOM {
-                let target = if is_full && last == Some(id) { place.len() } else { 0 };
-                len += self.fill_close(turn, place, id, (destination, way), &frame, target).unwrap_or(0);
+            let room = buffer.get_mut(len..limit).expect("a packet is no larger than its room");
+            if room.len() >= MIN_PACKET_ROOM {
+                let target = if is_full && last == Some(id) { room.len() } else { 0 };
+                len += self.fill_close(turn, room, id, (destination, way), &frame, target).unwrap_or(0);
             }
         }
         len
@@ -93,15 +93,15 @@ impl Connection {
     fn fill_close(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         (destination, way): (ConnectionId, Way),
         frame: &CloseFrame,
         target: usize,
     ) -> Option<usize> {
         let completes_handshake = self.completes_handshake(id);
-        let begun = self.begin_packet(turn.now, place, id, destination)?;
-        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        let begun = self.begin_packet(turn.now, room, id, destination)?;
+        let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         // RFC 9000 section 10.2.3-6, 10.2.3-7: the application's reason is not for packets that anyone on the path can
         // read.
         let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
@@ -116,7 +116,7 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(begun.overhead()));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, place, &begun, sent, way)
+        self.finish_packet(turn, room, &begun, sent, way)
     }
 }
 
