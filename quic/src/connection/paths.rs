@@ -163,7 +163,8 @@ impl Connection {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
         let other = self.path_of(now, elsewhere, local_id).filter(|other| other.peer_id.is_some());
         let Some(is_proven) = other.map(|other| other.path.is_proven()) else { return };
-        if !self.permits_move(now, is_proven) {
+        let (interval, timeout) = self.validation_times();
+        if !self.paths.permits_move(now, is_proven, self.recovery.is_answered_since_move(), timeout) {
             return;
         }
         let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
@@ -171,23 +172,9 @@ impl Connection {
         self.go_to(now, other);
         // RFC 9000 section 9.3.3-1: somebody may have copied the packet. A challenge to the path before makes a peer
         // that is still there speak up.
-        let (interval, timeout) = self.validation_times();
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
-    }
-
-    /// Whether this end goes to another path. The peer may have moved too often without an answer to be followed for now; but
-    /// from where nothing is proved back to where everything is, the way is always free.
-    fn permits_move(&mut self, now: Instant, is_proven: bool) -> bool {
-        if is_proven && self.paths.needs_fallback() {
-            return true;
-        }
-        if self.recovery.is_answered_since_move() {
-            self.paths.moves.on_answer();
-        }
-        let (_, patience) = self.validation_times();
-        self.paths.moves.on_move(now, patience)
     }
 
     /// A deadline of a path may have come.
@@ -283,12 +270,7 @@ impl Connection {
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
         let (interval, timeout) = self.validation_times();
-        if path.is_proven() {
-            path.validation.stop();
-        } else if !path.validation.is_validating() {
-            path.validation.start(now, interval, timeout);
-        }
-        path.mtu.on_path_taken_up();
+        path.on_taken_up(now, interval, timeout);
         let mtu = path.mtu.current();
         // RFC 9000 section 9.4-1, 9.4-2: a client that moves deliberately begins anew in any case (section 9.2).
         let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use) {
