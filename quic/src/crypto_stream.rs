@@ -73,10 +73,8 @@ impl CryptoStream {
             let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
             let Some(len) = fitting(range.start, wanted, packet.remaining()) else { return };
             let end = range.start + len as u64;
-            if encode_header(packet.writer(), range.start, len).is_none() {
-                return;
-            }
-            let Ok(place) = packet.writer().reserve(len) else { return };
+            encode_header(packet.writer(), range.start, len).expect("as much was chosen as fits");
+            let place = packet.writer().reserve(len).expect("as much was chosen as fits");
             self.outgoing.copy(range.start, place);
             self.outgoing.on_sent(range.start..end);
             packet.record(SentFrame::Crypto { offset: range.start, len: len as u32 });

@@ -58,7 +58,8 @@ impl CloseFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
     frame: CloseFrame,
-    until: Instant,
+    /// When the connection is forgotten.
+    pub until: Instant,
     /// A CONNECTION_CLOSE is to be sent now,
     pending: bool,
     /// and on the path to return to as well, if there is one.

@@ -33,7 +33,7 @@ use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller};
 use path_congestion::PathCongestion;
 use persistent_congestion::PersistentCongestion;
-use sent_packets::{Entry, SentPackets, Settled};
+use sent_packets::{Entry, Resolved, SentPackets};
 use spaces::Spaces;
 
 /// Skipped numbers that are remembered to catch a peer that acknowledges what it cannot have seen (RFC 9000 section
@@ -118,7 +118,7 @@ impl Recovery {
             self.waiting_since = now;
         }
         if packet.in_flight {
-            self.path.on_sent(u64::from(u16::try_from(packet.size).unwrap_or(u16::MAX)));
+            self.path.on_sent(packet.size as u64);
         }
     }
 
@@ -292,12 +292,12 @@ impl Recovery {
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
         let entered = newest_lost.is_some_and(|time_sent| self.path.on_congestion_event(now, time_sent));
-        let persistent = self.settle(space, out);
+        let persistent = self.release_resolved(space, out);
         entered || persistent
     }
 
-    /// Lets settled packets go, and tells whether they establish persistent congestion.
-    fn settle(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
+    /// Lets resolved packets go, and tells whether they establish persistent congestion.
+    fn release_resolved(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
         let first_sample = self.path.rtt.first_sample();
         // RFC 9002 s7.6.1: with the peer's delay whatever the space.
         let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
@@ -305,13 +305,13 @@ impl Recovery {
         let state = &mut self.spaces[space];
         let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
-        state.sent.settle(|settled| match settled {
-            Settled::Acked => persistent.on_acked(),
+        state.sent.release_resolved(|resolved| match resolved {
+            Resolved::Acked => persistent.on_acked(),
             // RFC 9002 section 7.6.2-1.
-            Settled::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
+            Resolved::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
                 declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
             }
-            Settled::Lost(_) => {}
+            Resolved::Lost(_) => {}
         });
         if declared {
             self.path.on_persistent_congestion();
@@ -379,6 +379,7 @@ impl Recovery {
         match self.probe_deadline() {
             Some((time, space, packets)) if time <= now => {
                 // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
+                self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
                 self.stats.probe_timeouts += 1;
                 self.waiting_since = now;
@@ -399,6 +400,7 @@ impl Recovery {
 
     /// Gives back what the rings have grown to, as far as they are empty.
     pub fn release_memory(&mut self) {
+        self.assert_flight();
         self.spaces.iter_mut().for_each(|state| state.sent.release_memory());
     }
 
@@ -409,10 +411,16 @@ impl Recovery {
         self.path.on_left_flight(bytes);
         let state = &mut self.spaces[space];
         state.sent.on_lost(u64::MAX, &mut out.lost, |_| true, |_| {});
-        state.sent.settle(|_| {});
+        state.sent.release_resolved(|_| {});
         state.loss_time = None;
         state.persistent = PersistentCongestion::new();
         self.pto_count = 0;
+    }
+
+    /// Bytes in flight are the packets that are open. Asserted where time is not short: when a timer has expired.
+    fn assert_flight(&self) {
+        let open: u64 = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
+        assert_eq!(self.path.bytes_in_flight(), open, "bytes in flight sum up");
     }
 
     fn in_flight_on_path(&self, sent: &SentPackets) -> u64 {
@@ -431,7 +439,7 @@ impl Recovery {
             congestion: core::mem::replace(&mut self.path, to.congestion),
             number: core::mem::replace(&mut self.path_number, to.number),
         };
-        // Counted rather than remembered: some of what was under way may have settled since, and numbers of paths come
+        // Counted rather than remembered: some of what was under way may have resolved since, and numbers of paths come
         // again after some time.
         let bytes = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
         self.path.set_bytes_in_flight(bytes);
@@ -445,7 +453,7 @@ impl Recovery {
     pub fn on_path_forgotten(&mut self, left: &LeftPath, out: &mut Outcome) {
         let sent = &mut self.spaces[PacketNumberSpace::ApplicationData].sent;
         let count = sent.give_up(left.number, &mut out.lost);
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         out.lost_packets += count;
         self.stats.lost_packets += count;
     }

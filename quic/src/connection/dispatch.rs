@@ -1,6 +1,6 @@
 //! Frame -> the component that owns it: one arm, one call.
 
-use super::paths::Arrival;
+use super::paths::Receipt;
 use super::state::Connection;
 use crate::error::{CloseReason, printable_reason};
 use crate::handshake::HandshakeError;
@@ -17,7 +17,7 @@ impl Connection {
         &mut self,
         turn: &mut Turn<'_>,
         space: PacketNumberSpace,
-        arrival: Arrival<'_>,
+        receipt: Receipt<'_>,
         frame: &Frame<'_>,
     ) -> Result<(), Violation> {
         match *frame {
@@ -46,10 +46,10 @@ impl Connection {
             }
             Frame::RetireConnectionId { sequence_number } => {
                 // Our IDs are not kept in a table of routes, so a retired one needs no further care.
-                self.local_ids.on_retire(sequence_number, arrival.destination()).map(|_retired| ())
+                self.local_ids.on_retire(sequence_number, receipt.destination()).map(|_retired| ())
             }
             Frame::PathChallenge { data } => {
-                self.on_path_challenge(turn.now, arrival, data);
+                self.on_path_challenge(turn.now, receipt, data);
                 Ok(())
             }
             Frame::PathResponse { data } => {

@@ -35,27 +35,27 @@ impl Connection {
     pub(super) fn begin_packet(
         &mut self,
         now: Instant,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         destination: ConnectionId,
     ) -> Option<BegunPacket> {
         let update_after = self.is_confirmed().then_some(self.config.key_update_packets);
-        match self.writer().begin(place, id, destination, update_after) {
+        match self.writer().begin(room, id, destination, update_after) {
             Ok(begun) => Some(begun),
             Err(why) => self.on_unwritable(now, why),
         }
     }
 
-    /// Seals and books the packet at the front of `place`; gives its size, or `None` if there is none.
+    /// Seals and books the packet at the front of `room`; gives its size, or `None` if there is none.
     pub(super) fn finish_packet(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         begun: &BegunPacket,
         sent: SentPacket,
         way: Way,
     ) -> Option<usize> {
-        match self.writer().finish(turn, place, begun, sent, way) {
+        match self.writer().finish(turn, room, begun, sent, way) {
             Ok(size) => {
                 if self.wire.side == Side::Client && begun.kind() == PacketKind::Handshake {
                     // RFC 9001 section 4.9.1-1, 4.9.1-2: a client that sends its first Handshake packet needs no

@@ -41,7 +41,6 @@ pub(super) struct BegunPacket {
     kind: PacketKind,
     space: PacketNumberSpace,
     number: PacketNumber,
-    destination: ConnectionId,
     layout: PacketLayout,
 }
 
@@ -68,19 +67,18 @@ pub(super) enum Way {
 }
 
 impl PacketWriter<'_> {
-    /// Writes the header of the next packet of the space to the front of `place`. `update_after`: after how many packets
+    /// Writes the header of the next packet of the space to the front of `room`. `update_after`: after how many packets
     /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1).
     #[inline(always)]
     pub(super) fn begin(
         &mut self,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         destination: ConnectionId,
         update_after: Option<u64>,
     ) -> Result<BegunPacket, Unwritable> {
-        let (Some(kind), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
-            return Err(Unwritable::NoKeys);
-        };
+        let kind = self.levels.sealing(id).ok_or(Unwritable::NoKeys)?;
+        let space = self.spaces.get(id).expect("a level that has keys has its space");
         let acknowledged = space.largest_acknowledged;
         if kind == PacketKind::OneRtt
             // RFC 9001 section 6.1-1: none before the handshake is confirmed.
@@ -91,10 +89,10 @@ impl PacketWriter<'_> {
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
         let len = number.encoded_len(acknowledged);
         let WireIdentity { version, local_source: source, ref token, .. } = *self.wire;
-        let mut writer = Writer::new(place);
+        let mut writer = Writer::new(room);
         let layout = match kind {
             PacketKind::OneRtt => {
-                let phase = self.levels.seal(kind).ok_or(Unwritable::NoKeys)?.key_phase();
+                let phase = self.levels.seal(kind).expect("a level that seals has keys").key_phase();
                 // RFC 9000 section 17.4-2: the spin bit is always 0.
                 header::encode_short(&mut writer, destination, phase, false, number, len)
             }
@@ -104,10 +102,10 @@ impl PacketWriter<'_> {
             PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
         };
-        Ok(BegunPacket { kind, space: id, number, destination, layout: layout.map_err(|_| Unwritable::NoRoom)? })
+        Ok(BegunPacket { kind, space: id, number, layout: layout.map_err(|_| Unwritable::NoRoom)? })
     }
 
-    /// Seals the packet at the front of `place`, whose frames are in `turn.scratch.sent`, and books it; gives its size.
+    /// Seals the packet at the front of `room`, whose frames are in `turn.scratch.sent`, and books it; gives its size.
     ///
     /// # Errors
     /// [`Unwritable::KeyExhausted`]: nothing was sealed, and the connection has to end.
@@ -115,23 +113,22 @@ impl PacketWriter<'_> {
     pub(super) fn finish(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         begun: &BegunPacket,
         sent: SentPacket,
         way: Way,
     ) -> Result<usize, Unwritable> {
         let (kind, id) = (begun.kind, begun.space);
-        let (Some(seal), Some(space)) = (self.levels.seal(kind), self.spaces.get_mut(id)) else {
-            return Err(Unwritable::NoKeys);
-        };
-        let packet = place.get_mut(..sent.size).ok_or(Unwritable::NoRoom)?;
+        let seal = self.levels.seal(kind).expect("a packet that was begun has its keys");
+        let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
+        let packet = room.get_mut(..sent.size).expect("a packet is no larger than its room");
         begun.layout.finish(packet);
         if let Some(tracer) = &mut self.tracer
             && !seal.is_used_up()
         {
             let frames = packet.get(begun.layout.header_len..sent.size - TAG_LEN);
             let frames = frames.expect("a packet has its header and its tag");
-            tracer.record(turn.now, Record::PacketSent(begun.traced(self.wire, &sent)), frames);
+            tracer.record(turn.now, Record::PacketSent(begun.traced(self.wire, packet, &sent)), frames);
         }
         // RFC 9001 section 6.6-4: a key that is used up seals nothing more, and the connection ends.
         seal.seal(packet, &begun.layout, sent.number).map_err(|_| Unwritable::KeyExhausted)?;
@@ -165,11 +162,13 @@ impl BegunPacket {
     }
 
     /// The packet in a trace.
-    fn traced(&self, wire: &WireIdentity, sent: &SentPacket) -> Packet {
+    fn traced(&self, wire: &WireIdentity, packet: &[u8], sent: &SentPacket) -> Packet {
+        // In a short header it is all that stands before the packet number.
+        let destination = header::destination_connection_id(packet, self.layout.packet_number_offset - 1);
         Packet {
             packet_type: PacketType::of(self.kind),
             number: Some(sent.number),
-            destination: self.destination,
+            destination: destination.and_then(ConnectionId::new).expect("it was just written"),
             source: (self.kind != PacketKind::OneRtt).then_some(wire.local_source),
             size: sent.size,
             ecn: Ecn::NotEct,
@@ -182,15 +181,15 @@ impl BegunPacket {
         self.layout.header_len + TAG_LEN
     }
 
-    /// The room for its frames in `place`, which it takes to the end at most. What is recorded of them goes to `sent`.
+    /// The room for its frames in `room`, which it takes to the end at most. What is recorded of them goes to `sent`.
     #[inline]
     pub(super) fn payload<'p>(
         &self,
-        place: &'p mut [u8],
+        room: &'p mut [u8],
         sent: &'p mut Vec<SentFrame>,
     ) -> Result<OutgoingPacket<'p>, Unwritable> {
-        let end = place.len().checked_sub(TAG_LEN).ok_or(Unwritable::NoRoom)?;
-        let payload = place.get_mut(self.layout.header_len..end).ok_or(Unwritable::NoRoom)?;
+        let end = room.len().checked_sub(TAG_LEN).ok_or(Unwritable::NoRoom)?;
+        let payload = room.get_mut(self.layout.header_len..end).ok_or(Unwritable::NoRoom)?;
         Ok(OutgoingPacket::new(self.space, payload, sent))
     }
 
@@ -200,9 +199,8 @@ impl BegunPacket {
         let least = self.layout.min_payload_len();
         let missing = target.saturating_sub(packet.len()).min(packet.remaining());
         let missing = missing.max(least.saturating_sub(packet.len()));
-        if missing > 0
-            && let Ok(padding) = packet.writer().reserve(missing)
-        {
+        if missing > 0 {
+            let padding = packet.writer().reserve(missing).expect("there is room for what header protection needs");
             padding.fill(0);
             packet.record_padding();
         }

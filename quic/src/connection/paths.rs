@@ -23,6 +23,9 @@ use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, FourTuple, Instant, Side};
 use core::net::SocketAddr;
 
+/// A path stays where it was found, as long as no other is added or taken out.
+const IS_KEPT: &str = "a path that was just looked at is kept";
+
 /// Where a datagram came from that did not come on the path in use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Elsewhere {
@@ -34,7 +37,7 @@ pub(super) struct Elsewhere {
 
 /// How a packet came: to which ID of ours, and from where.
 #[derive(Clone, Copy)]
-pub(super) struct Arrival<'a> {
+pub(super) struct Receipt<'a> {
     /// Its header. Few packets have frames that ask for the ID in it, so it is read when one does.
     pub(super) header: &'a [u8],
     /// Bytes of that ID in a short header.
@@ -43,16 +46,23 @@ pub(super) struct Arrival<'a> {
     pub(super) elsewhere: Option<Elsewhere>,
 }
 
-impl Arrival<'_> {
+impl Receipt<'_> {
     /// The ID of ours that it was sent to.
     pub(super) fn destination(&self) -> ConnectionId {
-        let destination = header::destination_connection_id(self.header, self.id_len).and_then(ConnectionId::new);
-        destination.unwrap_or(ConnectionId::EMPTY)
+        let destination = self.destination_bytes().and_then(ConnectionId::new);
+        destination.expect("an accepted packet has an ID of ours")
     }
 
     /// Whether that is `local_id`.
     pub(super) fn is_to(&self, local_id: &ConnectionId) -> bool {
-        header::destination_connection_id(self.header, self.id_len) == Some(local_id.as_slice())
+        self.destination_bytes().is_some_and(|id| local_id.is(id))
+    }
+
+    /// Short headers are asked for it with every packet, the others hardly ever.
+    #[inline]
+    fn destination_bytes(&self) -> Option<&[u8]> {
+        let short = header::short_destination(self.header, self.id_len);
+        short.or_else(|| header::destination_connection_id(self.header, self.id_len))
     }
 }
 
@@ -111,10 +121,10 @@ impl Connection {
     }
 
     /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2-1, 8.2.2-3, 19.17-1).
-    pub(super) fn on_path_challenge(&mut self, now: Instant, arrival: Arrival<'_>, data: [u8; 8]) {
-        let path = match arrival.elsewhere {
+    pub(super) fn on_path_challenge(&mut self, now: Instant, receipt: Receipt<'_>, data: [u8; 8]) {
+        let path = match receipt.elsewhere {
             None => Some(&mut self.paths.in_use),
-            Some(elsewhere) => self.path_of(now, elsewhere, arrival.destination()).map(|other| &mut other.path),
+            Some(elsewhere) => self.path_of(now, elsewhere, receipt.destination()).map(|other| &mut other.path),
         };
         if let Some(path) = path {
             path.validation.on_challenge(data);
@@ -151,33 +161,20 @@ impl Connection {
     /// moved (RFC 9000 section 9-3, 9-4, 9.3-1, 9.3-2).
     pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
-        let can_send = self.path_of(now, elsewhere, local_id).is_some_and(|other| other.peer_id.is_some());
-        let Some(index) = self.paths.others.position(&elsewhere.four_tuple).filter(|_| can_send) else { return };
-        if !self.permits_move(now, index) {
+        let other = self.path_of(now, elsewhere, local_id).filter(|other| other.peer_id.is_some());
+        let Some(is_proven) = other.map(|other| other.path.is_proven()) else { return };
+        let (interval, timeout) = self.validation_times();
+        if !self.paths.permits_move(now, is_proven, self.recovery.is_answered_since_move(), timeout) {
             return;
         }
-        let Some(other) = self.paths.others.remove(index) else { return };
+        let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
+        let other = self.paths.others.remove(index).expect(IS_KEPT);
         self.go_to(now, other);
         // RFC 9000 section 9.3.3-1: somebody may have copied the packet. A challenge to the path before makes a peer
         // that is still there speak up.
-        let (interval, timeout) = self.validation_times();
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
-    }
-
-    /// Whether this end goes to the other path at `index`. It may have moved too often without an answer to be followed for
-    /// now; but from where nothing is proved back to where everything is, the way is always free.
-    fn permits_move(&mut self, now: Instant, index: usize) -> bool {
-        let is_proven = self.paths.others.get(index).is_some_and(|other| other.path.is_proven());
-        if is_proven && self.paths.needs_fallback() {
-            return true;
-        }
-        if self.recovery.is_answered_since_move() {
-            self.paths.moves.on_answer();
-        }
-        let (_, patience) = self.validation_times();
-        self.paths.moves.on_move(now, patience)
     }
 
     /// A deadline of a path may have come.
@@ -205,7 +202,7 @@ impl Connection {
     }
 
     /// What was sent on paths that are forgotten is sent again on the one in use.
-    pub(super) fn settle_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn give_up_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
         for left in core::mem::take(&mut self.paths.others.forgotten) {
             turn.scratch.outcome.clear();
             self.recovery.on_path_forgotten(&left, &mut turn.scratch.outcome);
@@ -227,9 +224,10 @@ impl Connection {
                 0
             }
         };
-        let peer_id = self.paths.others.get(index)?.peer_id.filter(|id| self.peer_ids.contains(*id));
+        let kept = self.paths.others.get(index).expect(IS_KEPT).peer_id;
+        let peer_id = kept.filter(|id| self.peer_ids.contains(*id));
         let peer_id = peer_id.or_else(|| self.choose_peer_id(local_id));
-        let other = self.paths.others.get_mut(index)?;
+        let other = self.paths.others.get_mut(index).expect(IS_KEPT);
         other.peer_id = peer_id;
         Some(other)
     }
@@ -272,12 +270,7 @@ impl Connection {
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
         let (interval, timeout) = self.validation_times();
-        if path.is_proven() {
-            path.validation.stop();
-        } else if !path.validation.is_validating() {
-            path.validation.start(now, interval, timeout);
-        }
-        path.mtu.on_path_taken_up();
+        path.on_taken_up(now, interval, timeout);
         let mtu = path.mtu.current();
         // RFC 9000 section 9.4-1, 9.4-2: a client that moves deliberately begins anew in any case (section 9.2).
         let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use) {

@@ -1,6 +1,6 @@
 //! Datagram -> packets -> frames.
 
-use super::paths::{Arrival, Elsewhere};
+use super::paths::{Elsewhere, Receipt};
 use super::retry::Retry;
 use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
@@ -102,7 +102,7 @@ impl Connection {
             Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
             Header::VersionNegotiation { destination, source, versions } => {
                 self.trace_unnumbered(turn, PacketType::VersionNegotiation, destination, source, len);
-                let versions = bytes.get(versions).unwrap_or(&[]);
+                let versions = bytes.get(versions).expect("what a header names lies in its packet");
                 return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
             }
             Header::Retry { version, destination, source, token, integrity_tag } => {
@@ -116,7 +116,7 @@ impl Connection {
             }
         };
         protected.elsewhere = elsewhere;
-        let packet = bytes.get_mut(..end).ok_or(Discard::TooShort)?;
+        let packet = bytes.get_mut(..end).expect("a packet that was read lies in its datagram");
         self.receive_expected(turn, ecn, &protected, packet, is_small);
         Ok(end)
     }
@@ -152,11 +152,13 @@ impl Connection {
     }
 
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
-    fn accepts_destination(&self, packet: &[u8]) -> bool {
-        let Some(destination) = header::destination_connection_id(packet, self.local_ids.id_len()) else {
-            return false;
+    fn accepts_destination(&self, kind: PacketKind, packet: &[u8]) -> bool {
+        let id_len = self.local_ids.id_len();
+        let destination = match kind {
+            PacketKind::OneRtt => header::short_destination(packet, id_len),
+            _ => header::destination_connection_id(packet, id_len),
         };
-        self.local_ids.contains(destination) || self.wire.is_first_destination(destination)
+        destination.is_some_and(|id| self.local_ids.contains(id) || self.wire.is_first_destination(id))
     }
 
     fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
@@ -205,12 +207,12 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        let arrival = Arrival { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
-        match self.on_payload(turn, kind, arrival, payload) {
+        let receipt = Receipt { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
+        match self.on_payload(turn, kind, receipt, payload) {
             Ok(payload) => {
                 let is_newest = self.record_received(turn.now, kind.space(), ecn, opened.packet_number, &payload);
                 if kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
-                    self.follow_peer(turn, arrival);
+                    self.follow_peer(turn, receipt);
                 }
                 self.idle.on_received(turn.now);
                 self.after_packet(turn, kind);
@@ -308,7 +310,7 @@ impl Connection {
 
     /// Whether a packet of this kind and with these IDs means something now.
     fn expects(&self, protected: &Protected, packet: &[u8], is_small: bool) -> Result<(), Discard> {
-        if !self.accepts_destination(packet) {
+        if !self.accepts_destination(protected.kind, packet) {
             return Err(Discard::WrongConnectionId);
         }
         if protected.kind == PacketKind::Initial {
@@ -347,16 +349,16 @@ impl Connection {
 
     /// RFC 9000 section 9.3-1: the newest packet that is more than a probe says where the peer is, and to which ID it
     /// sends.
-    fn follow_peer(&mut self, turn: &mut Turn<'_>, arrival: Arrival<'_>) {
+    fn follow_peer(&mut self, turn: &mut Turn<'_>, receipt: Receipt<'_>) {
         if !self.lifecycle.is_open() {
             return;
         }
-        match arrival.elsewhere {
-            None if arrival.is_to(&self.paths.in_use.local_id) => {}
-            None => self.paths.in_use.local_id = arrival.destination(),
+        match receipt.elsewhere {
+            None if receipt.is_to(&self.paths.in_use.local_id) => {}
+            None => self.paths.in_use.local_id = receipt.destination(),
             Some(elsewhere) if self.wire.side == Side::Server => {
-                self.on_peer_moved(turn.now, elsewhere, arrival.destination());
-                self.settle_forgotten_paths(turn);
+                self.on_peer_moved(turn.now, elsewhere, receipt.destination());
+                self.give_up_forgotten_paths(turn);
             }
             Some(_) => {}
         }
@@ -367,7 +369,7 @@ impl Connection {
         &mut self,
         turn: &mut Turn<'_>,
         kind: PacketKind,
-        arrival: Arrival<'_>,
+        receipt: Receipt<'_>,
         payload: &[u8],
     ) -> Result<Payload, (Violation, u64)> {
         let mut reader = Reader::new(payload);
@@ -377,7 +379,7 @@ impl Connection {
         }
         let space = kind.space();
         let mut ack_eliciting = false;
-        let mut is_probe = arrival.elsewhere.is_some();
+        let mut is_probe = receipt.elsewhere.is_some();
         while !reader.is_empty() {
             let bytes = reader.peek();
             let blame = |violation| (violation, frame_type(bytes));
@@ -399,7 +401,7 @@ impl Connection {
             }
             ack_eliciting |= frame.is_ack_eliciting();
             is_probe = is_probe && frame.is_probing();
-            self.dispatch(turn, space, arrival, &frame).map_err(blame)?;
+            self.dispatch(turn, space, receipt, &frame).map_err(blame)?;
             if !self.lifecycle.is_open() {
                 break;
             }

@@ -89,9 +89,8 @@ impl Connection {
                 Fate::Lost => self.streams.on_lost(frame),
             },
             (SentFrame::Ack { largest }, Fate::Acked) => {
-                if let Some(space) = self.spaces.get_mut(space) {
-                    space.received.on_ack_acked(largest);
-                }
+                let space = self.spaces.get_mut(space).expect("only a space that is there is acknowledged");
+                space.received.on_ack_acked(largest);
             }
             // The newest ACK is sent anyway.
             (SentFrame::Ack { .. }, Fate::Lost) | (SentFrame::NewToken, _) => {}

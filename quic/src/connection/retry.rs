@@ -18,6 +18,8 @@ use core::ops::Range;
 /// hundred bytes of the ClientHello in a datagram of 1200. Servers need about a tenth of it.
 const MAX_TOKEN: usize = 1000;
 
+const LIES_IN_PACKET: &str = "what a header names lies in its packet";
+
 /// The header of a Retry packet; ranges count from the packet's first byte.
 pub(super) struct Retry {
     pub(super) version: Version,
@@ -46,13 +48,13 @@ impl Connection {
         }
         let suite = self.levels.seal(PacketKind::Initial).map(|keys| keys.suite());
         let suite = suite.expect("Initial keys are there until the server has answered");
-        let (signed, tag) = packet.split_at_checked(integrity_tag).ok_or(Discard::TooShort)?;
+        let (signed, tag) = packet.split_at_checked(integrity_tag).expect(LIES_IN_PACKET);
         let original = self.wire.original_destination;
         // RFC 9000 section 17.2.5.2-3.
         if !retry_integrity::is_valid(suite, version, original, signed, tag) {
             return Err(Discard::RetryIntegrity);
         }
-        let token = packet.get(token).ok_or(Discard::TooShort)?;
+        let token = packet.get(token).expect(LIES_IN_PACKET);
         if token.len() > MAX_TOKEN {
             return Err(Discard::RetryTokenTooLong);
         }

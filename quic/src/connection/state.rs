@@ -236,9 +236,8 @@ impl Connection {
 
     /// RFC 9000 section 10.2.2: the peer closes while we do, so nothing more need be said.
     pub(super) fn on_closed_by_both(&mut self, now: Instant) {
-        if let Lifecycle::Closing(_) = self.lifecycle {
-            let until = self.lifecycle.deadline().unwrap_or(now);
-            self.lifecycle = Lifecycle::Draining { until };
+        if let Lifecycle::Closing(closing) = &self.lifecycle {
+            self.lifecycle = Lifecycle::Draining { until: closing.until };
             self.trace(now, Record::Stage(Stage::Draining));
         }
     }

@@ -8,7 +8,7 @@ use crate::recovery::Timeout;
 use crate::trace::{Record, Stage, Timer, TimerChange};
 use crate::turn::Turn;
 use crate::wire::packet_number::PacketNumberSpace;
-use base::{Duration, Instant};
+use base::Instant;
 
 impl Connection {
     /// When `on_timeout` is to be called.
@@ -43,7 +43,7 @@ impl Connection {
             IdleTimeout::Nothing => {}
             IdleTimeout::KeepAlive => self.spaces.application().ping = true,
             IdleTimeout::Expired => {
-                let after = self.idle.timeout().unwrap_or(Duration::ZERO);
+                let after = self.idle.timeout().expect("what has expired has a length");
                 return self.end_silently(now, CloseReason::IdleTimeout(after));
             }
         }
@@ -104,8 +104,7 @@ impl Connection {
     fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
         self.stats.probe_timeouts += 1;
         self.trace_expired(now, Timer::Probe(space));
-        if let Some(space) = self.spaces.get_mut(space) {
-            space.probes = packets;
-        }
+        // A space that is gone takes its packets, and its timer, with it.
+        self.spaces.get_mut(space).expect("only a space that is there is probed").probes = packets;
     }
 }

@@ -24,11 +24,13 @@ const MAX_SEGMENTS: usize = 64;
 /// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
 const CIPHER_BLOCK: usize = 16;
 
+const HAS_SPACE: &str = "a packet that was begun has its space";
+
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
-        self.settle_forgotten_paths(turn);
+        self.give_up_forgotten_paths(turn);
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
             Lifecycle::Closing(_) => {
@@ -47,8 +49,8 @@ impl Connection {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
                 break;
             }
-            let Some(place) = buffer.get_mut(len..len + segment_size) else { break };
-            let written = self.fill_datagram(turn, place);
+            let room = buffer.get_mut(len..len + segment_size).expect("another segment fits");
+            let written = self.fill_datagram(turn, room);
             if written == 0 {
                 break;
             }
@@ -96,9 +98,10 @@ impl Connection {
     /// What the space would like to send. Inlined, as it is asked for every packet, nearly always of the same space.
     #[inline(always)]
     fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
-        let (Some(_), Some(space)) = (self.levels.sealing(id), self.spaces.get(id)) else {
+        if self.levels.sealing(id).is_none() {
             return Interest::default();
-        };
+        }
+        let space = self.spaces.get(id).expect("a level that has keys has its space");
         let is_application = id == PacketNumberSpace::ApplicationData;
         if is_application && self.wire.side == Side::Client && !self.is_established() {
             return Interest::default();
@@ -116,15 +119,15 @@ impl Connection {
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
     }
 
-    /// One datagram of at most `place.len()` bytes; gives its size, 0 for nothing to send.
-    fn fill_datagram(&mut self, turn: &mut Turn<'_>, place: &mut [u8]) -> usize {
-        let constraint = self.constraint(turn.now, place.len());
+    /// One datagram of at most `room.len()` bytes; gives its size, 0 for nothing to send.
+    fn fill_datagram(&mut self, turn: &mut Turn<'_>, room: &mut [u8]) -> usize {
+        let constraint = self.constraint(turn.now, room.len());
         if self.levels.is_only_one_rtt() {
             // From the confirmation of the handshake on a datagram is one packet.
             let id = PacketNumberSpace::ApplicationData;
             let len = match permission(self.interest(turn.now, id), constraint) {
                 Permission::Nothing => 0,
-                permission => self.fill_packet(turn, place, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
+                permission => self.fill_packet(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
             };
             return self.filled(len, constraint);
         }
@@ -141,7 +144,7 @@ impl Connection {
             if permission == Permission::Nothing {
                 continue;
             }
-            let Some(rest) = place.get_mut(len..) else { break };
+            let rest = room.get_mut(len..).expect("a packet is no larger than its room");
             if len > 0 && rest.len() < MIN_PACKET_ROOM {
                 break;
             }
@@ -161,12 +164,12 @@ impl Connection {
         len
     }
 
-    /// One packet at the front of `place`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
+    /// One packet at the front of `room`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
     /// last packet of the datagram, and with how many bytes the datagram has its least size.
     fn fill_packet(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         permission: Permission,
         padded_len: Option<usize>,
@@ -174,8 +177,8 @@ impl Connection {
     ) -> usize {
         // RFC 9000 section 12.2-4: the same for all packets of a datagram.
         let destination = self.peer_ids.active();
-        let Some(begun) = self.begin_packet(turn.now, place, id, destination) else { return 0 };
-        let Ok(mut packet) = begun.payload(place, &mut turn.scratch.sent) else { return 0 };
+        let Some(begun) = self.begin_packet(turn.now, room, id, destination) else { return 0 };
+        let Ok(mut packet) = begun.payload(room, &mut turn.scratch.sent) else { return 0 };
         if permission == Permission::All {
             self.request_probe_content(turn.now, id);
         }
@@ -200,15 +203,14 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(overhead));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, place, &begun, sent, Way::InUse).unwrap_or(0)
+        self.finish_packet(turn, room, &begun, sent, Way::InUse).unwrap_or(0)
     }
 
     /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else
     /// a PING.
     /// RFC 9000 section 8.1-5, 8.1-6.
     fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
-        let Some(space) = self.spaces.get(id) else { return };
-        if space.probes == 0 || self.interest(now, id).data {
+        if self.spaces.get(id).expect(HAS_SPACE).probes == 0 || self.interest(now, id).data {
             return;
         }
         let oldest: alloc::vec::Vec<_> = self.recovery.oldest_unacked_frames(id).collect();
@@ -239,10 +241,9 @@ impl Connection {
             // little else.
             full_size = self.paths.in_use.validation.fill(packet, random);
         }
-        if let Some(space) = self.spaces.get_mut(id)
-            // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
-            && space.received.has_unsent()
-        {
+        let space = self.spaces.get_mut(id).expect(HAS_SPACE);
+        // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
+        if space.received.has_unsent() {
             space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
         }
         if permission != Permission::All {
@@ -255,9 +256,7 @@ impl Connection {
             self.peer_ids.fill(packet);
             self.streams.fill(packet);
         }
-        if let Some(space) = self.spaces.get_mut(id) {
-            space.fill_ping(packet);
-        }
+        space.fill_ping(packet);
         full_size
     }
 
@@ -272,14 +271,14 @@ impl Connection {
         if self.constraint(turn.now, size) != Constraint::None {
             return None;
         }
-        let place = buffer.get_mut(..size)?;
-        let begun = self.begin_packet(turn.now, place, id, self.peer_ids.active())?;
-        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        let room = buffer.get_mut(..size)?;
+        let begun = self.begin_packet(turn.now, room, id, self.peer_ids.active())?;
+        let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         Frame::Ping.encode(packet.writer()).ok()?;
         packet.record_unremembered();
         begun.pad(&mut packet, usize::MAX);
         let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };
-        let written = self.finish_packet(turn, place, &begun, sent, Way::InUse)?;
+        let written = self.finish_packet(turn, room, &begun, sent, Way::InUse)?;
         self.paths.in_use.mtu.on_probe_sent();
         self.paths.in_use.amplification.on_datagram_sent(written);
         Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, written, written))

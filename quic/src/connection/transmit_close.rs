@@ -57,7 +57,7 @@ impl Connection {
     /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.
     /// RFC 9000 section 10.2.3-1.
     fn fill_closes(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8], destination: ConnectionId, way: Way) -> usize {
-        let Lifecycle::Closing(closing) = &self.lifecycle else { return 0 };
+        let Lifecycle::Closing(closing) = &self.lifecycle else { unreachable!("only who closes says so") };
         let frame = closing.frame().clone();
         if self.completes_handshake(PacketNumberSpace::Handshake) {
             // RFC 9001 s4.9.1: as for every first Handshake packet.
@@ -69,10 +69,10 @@ impl Connection {
         let is_full = self.wire.side == Side::Client && self.levels.sealing(PacketNumberSpace::Initial).is_some();
         let mut len = 0;
         for id in PacketNumberSpace::ALL {
-            let Some(place) = buffer.get_mut(len..limit) else { break };
-            if place.len() >= MIN_PACKET_ROOM {
-                let target = if is_full && last == Some(id) { place.len() } else { 0 };
-                len += self.fill_close(turn, place, id, (destination, way), &frame, target).unwrap_or(0);
+            let room = buffer.get_mut(len..limit).expect("a packet is no larger than its room");
+            if room.len() >= MIN_PACKET_ROOM {
+                let target = if is_full && last == Some(id) { room.len() } else { 0 };
+                len += self.fill_close(turn, room, id, (destination, way), &frame, target).unwrap_or(0);
             }
         }
         len
@@ -93,15 +93,15 @@ impl Connection {
     fn fill_close(
         &mut self,
         turn: &mut Turn<'_>,
-        place: &mut [u8],
+        room: &mut [u8],
         id: PacketNumberSpace,
         (destination, way): (ConnectionId, Way),
         frame: &CloseFrame,
         target: usize,
     ) -> Option<usize> {
         let completes_handshake = self.completes_handshake(id);
-        let begun = self.begin_packet(turn.now, place, id, destination)?;
-        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        let begun = self.begin_packet(turn.now, room, id, destination)?;
+        let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         // RFC 9000 section 10.2.3-6, 10.2.3-7: the application's reason is not for packets that anyone on the path can
         // read.
         let hidden = CloseFrame::Transport { code: TransportErrorCode::APPLICATION_ERROR, frame_type: 0, reason: "" };
@@ -116,7 +116,7 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(begun.overhead()));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, place, &begun, sent, way)
+        self.finish_packet(turn, room, &begun, sent, way)
     }
 }
 
@@ -124,13 +124,18 @@ fn encode_close(frame: &CloseFrame, packet: &mut OutgoingPacket<'_>) -> Result<(
     let room = packet.remaining().saturating_sub(32);
     let frame = match frame {
         CloseFrame::Transport { code, frame_type, reason } => Frame::ConnectionClose {
-            error_code: VarInt::new(code.0).unwrap_or(VarInt::ZERO),
+            error_code: VarInt::new(code.0).expect("a code of ours is a variable-length integer"),
             frame_type: *frame_type,
-            reason: reason.as_bytes().get(..reason.len().min(room)).unwrap_or(&[]),
+            reason: cut(reason.as_bytes(), room),
         },
         CloseFrame::Application { code, reason } => {
-            Frame::ApplicationClose { error_code: *code, reason: reason.get(..reason.len().min(room)).unwrap_or(&[]) }
+            Frame::ApplicationClose { error_code: *code, reason: cut(reason, room) }
         }
     };
     frame.encode(packet.writer())
+}
+
+/// As much of a reason as there is room for.
+fn cut(reason: &[u8], room: usize) -> &[u8] {
+    reason.split_at_checked(room).map_or(reason, |(fits, _)| fits)
 }

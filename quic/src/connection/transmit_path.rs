@@ -35,15 +35,15 @@ impl Connection {
         }
         let (four_tuple, destination, size) = written?;
         let id = PacketNumberSpace::ApplicationData;
-        let place = buffer.get_mut(..size)?;
-        let begun = self.begin_packet(turn.now, place, id, destination)?;
-        let mut packet = begun.payload(place, &mut turn.scratch.sent).ok()?;
+        let room = buffer.get_mut(..size)?;
+        let begun = self.begin_packet(turn.now, room, id, destination)?;
+        let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         let other = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))?;
         let is_full = other.path.validation.fill(&mut packet, turn.random);
         begun.pad(&mut packet, if is_full { usize::MAX } else { 0 });
         let sent = begun.completed(turn.now, &packet);
         other.path.amplification.on_datagram_sent(sent.size);
-        let len = self.finish_packet(turn, place, &begun, sent, Way::Elsewhere)?;
+        let len = self.finish_packet(turn, room, &begun, sent, Way::Elsewhere)?;
         Some(self.datagrams_sent(turn.now, four_tuple, len, len))
     }
 }

@@ -4,7 +4,7 @@ use super::amplification::Amplification;
 use super::mtu::MtuDiscovery;
 use super::validation::{Proof, Validation};
 use crate::wire::connection_id::ConnectionId;
-use base::{FourTuple, Instant};
+use base::{Duration, FourTuple, Instant};
 
 /// A datagram that has less than 1200 bytes because the amplification limit allows no more has at most so many: small enough
 /// to be told from a full one by its room alone.
@@ -67,6 +67,17 @@ impl Path {
         self.carries_full_size |= proof == Proof::Path;
     }
 
+    /// It is the path in use from now on: validated if it is not yet, and its size looked for. The times are those of
+    /// [`Validation::start`].
+    pub fn on_taken_up(&mut self, now: Instant, interval: Duration, timeout: Duration) {
+        if self.is_proven() {
+            self.validation.stop();
+        } else if !self.validation.is_validating() {
+            self.validation.start(now, interval, timeout);
+        }
+        self.mtu.on_path_taken_up();
+    }
+
     /// Whether only the peer's port differs from that of `other`: most likely the same way through the network
     /// (section 9.4).
     pub fn differs_by_port_only(&self, other: &Path) -> bool {
@@ -120,6 +131,22 @@ mod tests {
         ] {
             assert_eq!(known.differs_by_port_only(&path(local, remote)), port_only);
         }
+    }
+
+    #[test]
+    fn a_path_that_is_taken_up_is_validated_unless_it_is_proven() {
+        let (second, three) = (Duration::from_secs(1), Duration::from_secs(3));
+        let mut path = path("10.0.0.1:1", "10.0.0.2:2");
+        path.on_taken_up(Instant::ZERO, second, three);
+        assert!(path.validation.is_validating());
+        // What runs already goes on: its end does not move.
+        let deadline = path.validation.deadline();
+        assert!(deadline.is_some());
+        path.on_taken_up(Instant::ZERO + second, second, three);
+        assert_eq!(path.validation.deadline(), deadline);
+        path.on_proof(Proof::Path);
+        path.on_taken_up(Instant::ZERO + second, second, three);
+        assert!(!path.validation.is_validating() && path.validation.deadline().is_none());
     }
 
     #[test]

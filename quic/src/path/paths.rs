@@ -7,7 +7,7 @@ use super::moves::Moves;
 use super::others::{OtherPath, OtherPaths};
 use super::path::Path;
 use crate::lifecycle::Lifecycle;
-use base::{FourTuple, Instant, Side};
+use base::{Duration, FourTuple, Instant, Side};
 
 /// The paths.
 pub struct Paths {
@@ -58,6 +58,19 @@ impl Paths {
         }
     }
 
+    /// Whether this end goes to another path. The peer may have moved too often without an answer to be followed for now; but
+    /// from where nothing is proved back to where everything is, the way is always free. `is_answered`: it has acknowledged
+    /// something that was sent since the last move; `patience`: how long this end stays after too many.
+    pub fn permits_move(&mut self, now: Instant, is_proven: bool, is_answered: bool, patience: Duration) -> bool {
+        if is_proven && self.needs_fallback() {
+            return true;
+        }
+        if is_answered {
+            self.moves.on_answer();
+        }
+        self.moves.on_move(now, patience)
+    }
+
     /// When something is to be done about one of them.
     pub fn deadline(&self) -> Option<Instant> {
         [
@@ -77,12 +90,12 @@ impl Paths {
 mod tests {
     use super::*;
     use crate::lifecycle::{CloseFrame, Closing};
+    use crate::path::moves::MAX_UNANSWERED_MOVES;
     use crate::path::mtu::MtuDiscovery;
     use crate::path::validation::Proof;
     use crate::violation::Violation;
     use crate::wire::connection_id::ConnectionId;
     use alloc::boxed::Box;
-    use base::Duration;
 
     fn four_tuple(port: u16) -> FourTuple {
         FourTuple { local: ([10, 0, 0, 1], 443).into(), remote: ([10, 0, 0, 2], port).into() }
@@ -118,6 +131,22 @@ mod tests {
         assert!(paths.needs_fallback(), "whether it carries full datagrams is not known yet");
         paths.in_use.on_proof(Proof::Path);
         assert!(!paths.needs_fallback());
+    }
+
+    #[test]
+    fn m13_a_peer_that_moves_and_does_not_answer_is_left_where_it_is_and_may_always_return() {
+        let (mut paths, patience) = (moved(), Duration::from_secs(3));
+        for _ in 0..MAX_UNANSWERED_MOVES {
+            assert!(paths.permits_move(at(1), false, false, patience));
+        }
+        assert!(!paths.permits_move(at(1), false, false, patience));
+        assert!(paths.permits_move(at(1), true, false, patience), "back to where it was proved");
+        paths.in_use.on_proof(Proof::Path);
+        assert!(
+            !paths.permits_move(at(1), true, false, patience),
+            "from one proved path to another is a move like any"
+        );
+        assert!(paths.permits_move(at(1), true, true, patience), "an answer begins the count anew");
     }
 
     #[test]

@@ -360,7 +360,7 @@ impl OpenKeys {
             Which::Previous => {}
             Which::Current => self.generation_start = self.generation_start.min(number),
             Which::Next => {
-                let Some(next) = self.next.take() else { return };
+                let next = self.next.take().expect("what opened a packet is there");
                 // RFC 9001 section 6.1-3: only a packet that opened under the new key ends the old one's time.
                 self.previous = Some(core::mem::replace(&mut self.keys.key, next));
                 self.keys.generation = self.keys.generation.next();

@@ -2,7 +2,7 @@
 //!
 //! Two rings: the packets in order of their numbers, and the frames of all of them one after the other. Nothing is
 //! allocated per packet once the rings have grown. Entries leave at the front; since the packet threshold declares
-//! everything lost that is a few numbers below the largest acknowledged, few settled entries ever wait behind an open
+//! everything lost that is a few numbers below the largest acknowledged, few resolved entries ever wait behind an open
 //! one, so an acknowledgment costs what it newly acknowledges.
 //!
 //! Knows neither time-outs nor windows: it is told what is acknowledged or lost and tells the packets.
@@ -70,7 +70,7 @@ enum Fate {
 
 /// What became of an entry that leaves, in the order of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum Resolved {
     /// It was acknowledged.
     Acked,
     /// It is lost.
@@ -118,7 +118,7 @@ impl SentPackets {
             time_sent: packet.time_sent,
             frames: self.frames_start + self.frames.len() as u64,
             frame_count: u16::try_from(frames.len()).expect("a packet holds fewer than 65,536 frames"),
-            size: u16::try_from(packet.size).unwrap_or(u16::MAX),
+            size: u16::try_from(packet.size).expect("a packet is no larger than a datagram"),
             path,
             ack_eliciting: packet.ack_eliciting,
             in_flight: packet.in_flight,
@@ -195,14 +195,14 @@ impl SentPackets {
         still_open
     }
 
-    /// Lets settled packets at the front go, and tells of each that was in flight.
-    pub fn settle(&mut self, mut each: impl FnMut(Settled)) {
+    /// Lets resolved packets at the front go, and tells of each that was in flight.
+    pub fn release_resolved(&mut self, mut each: impl FnMut(Resolved)) {
         let mut count = 0;
         for packet in &self.packets {
             match packet.fate {
                 Fate::Open => break,
-                Fate::Acked => each(Settled::Acked),
-                Fate::Lost if packet.in_flight => each(Settled::Lost(*packet)),
+                Fate::Acked => each(Resolved::Acked),
+                Fate::Lost if packet.in_flight => each(Resolved::Lost(*packet)),
                 Fate::Lost => {}
             }
             count += 1;
@@ -237,7 +237,7 @@ impl SentPackets {
 
     /// What `packet` carried.
     pub fn frames_of(&self, packet: &Entry) -> impl Iterator<Item = SentFrame> + '_ {
-        let start = packet.frames.saturating_sub(self.frames_start) as usize;
+        let start = packet.frames.checked_sub(self.frames_start).expect("what is open keeps its frames") as usize;
         self.frames.iter().copied().skip(start).take(usize::from(packet.frame_count))
     }
 
@@ -353,7 +353,7 @@ mod tests {
         }
         let mut acked = Vec::new();
         sent.on_acked(0..=999_999, &mut acked, |_| {});
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         assert_eq!((sent.held(), acked[0]), ((0, 0), SentFrame::HandshakeDone));
     }
 
@@ -365,7 +365,7 @@ mod tests {
         // The rings do not begin at their beginning, and one packet at the front stays open.
         sent.on_sent(&packet(0, true), 0, &[SentFrame::MaxData(0), SentFrame::MaxData(1)]);
         sent.on_acked(0..=0, &mut Vec::new(), |_| {});
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         sent.on_sent(&packet(1, true), 0, &[SentFrame::HandshakeDone]);
         let most = MAX_NOT_IN_FLIGHT as u64;
         let send = |sent: &mut SentPackets, range: Range<u64>| {
@@ -393,10 +393,10 @@ mod tests {
         assert_eq!(numbers(&sent).len(), 1 + MAX_NOT_IN_FLIGHT / 2 + 1);
         // What was not in flight is lost without anybody being told.
         sent.on_lost(128, &mut lost, |_| true, |_| {});
-        let mut settled = Vec::new();
-        sent.settle(|packet| settled.push(packet));
-        let in_flight = |settled: &Settled| matches!(settled, Settled::Lost(entry) if entry.number == 1);
-        let told: Vec<_> = settled.iter().filter(|settled| **settled != Settled::Acked).collect();
+        let mut resolved = Vec::new();
+        sent.release_resolved(|packet| resolved.push(packet));
+        let in_flight = |resolved: &Resolved| matches!(resolved, Resolved::Lost(entry) if entry.number == 1);
+        let told: Vec<_> = resolved.iter().filter(|resolved| **resolved != Resolved::Acked).collect();
         assert!(told.len() == 1 && in_flight(told[0]), "{told:?}");
         assert_eq!(sent.held(), (0, 0));
         // The lost ones made room as well.
@@ -409,7 +409,7 @@ mod tests {
         let mut sent = SentPackets::new();
         (0..100).for_each(|number| sent.on_sent(&packet(number, true), 0, &[SentFrame::HandshakeDone]));
         sent.on_acked(0..=99, &mut Vec::new(), |_| {});
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         sent.release_memory();
         assert_eq!(sent.capacity(), (0, 0));
     }
@@ -482,7 +482,7 @@ mod tests {
         let mut sent = SentPackets::new();
         (0..10).for_each(|number| sent.on_sent(&packet(number, true), 0, &[]));
         sent.on_lost(9, &mut Vec::new(), |packet| packet.number < 4, |_| {});
-        sent.settle(|_| {});
+        sent.release_resolved(|_| {});
         assert_eq!(sent.floor(), 0);
         assert_eq!((sent.on_late(1..=5), sent.on_late(0..=9), sent.on_late(0..=9)), (3, 1, 0));
         assert_eq!(sent.floor(), 4);

@@ -550,7 +550,7 @@ fn random_histories_add_up() {
         // Nothing waits behind anything (attack M9): at most what is not in flight.
         for space in recovery.spaces.iter() {
             let (packets, frames) = space.sent.held();
-            // Behind an open packet wait at most as many settled ones as the packet threshold lets be, of 3 frames each.
+            // Behind an open packet wait at most as many resolved ones as the packet threshold lets be, of 3 frames each.
             assert!(packets <= sent_packets::MAX_NOT_IN_FLIGHT + 4 && frames <= 4 * 3, "{packets} {frames}");
         }
     }
@@ -667,7 +667,7 @@ fn a_grown_window_is_paced() {
 
 /// A connection that rests costs no more for what it sent before.
 #[test]
-fn memory_of_settled_packets_is_given_back() {
+fn memory_of_resolved_packets_is_given_back() {
     let mut recovery = confirmed();
     for space in [Initial, Handshake, ApplicationData] {
         (0..10).for_each(|value| send(&mut recovery, at(0), space, value));

@@ -71,7 +71,7 @@ impl Parts {
 
     /// A packet of one PING, padded to `size` bytes.
     fn ping(&mut self, space: PacketNumberSpace, size: usize, way: Way) -> Result<Vec<u8>, Unwritable> {
-        let mut place = alloc::vec![0; 1200];
+        let mut buffer = alloc::vec![0; 1200];
         let mut turn = Turn { now: NOW, random: &mut Zeros, scratch: &mut self.scratch };
         let mut writer = PacketWriter {
             wire: &self.wire,
@@ -82,15 +82,15 @@ impl Parts {
             counters: &mut self.counters,
             tracer: Some(&mut self.tracer),
         };
-        let begun = writer.begin(&mut place, space, id(3), None)?;
-        let mut packet = begun.payload(&mut place, &mut turn.scratch.sent)?;
+        let begun = writer.begin(&mut buffer, space, id(3), None)?;
+        let mut packet = begun.payload(&mut buffer, &mut turn.scratch.sent)?;
         Frame::Ping.encode(packet.writer()).unwrap();
         packet.record_unremembered();
         begun.pad(&mut packet, size.saturating_sub(begun.overhead()));
         let sent = begun.completed(NOW, &packet);
-        let len = writer.finish(&mut turn, &mut place, &begun, sent, way)?;
-        place.truncate(len);
-        Ok(place)
+        let len = writer.finish(&mut turn, &mut buffer, &begun, sent, way)?;
+        buffer.truncate(len);
+        Ok(buffer)
     }
 
     /// The packets that were traced since the last time: number, size, and their first frame.
@@ -219,10 +219,10 @@ fn without_keys_or_room_there_is_no_packet() {
         assert_eq!(begun.err(), Some(Unwritable::NoRoom), "{room}");
     }
     for room in 10..26 {
-        let place = &mut [0; 26][..room];
-        let begun = writer.begin(place, PacketNumberSpace::ApplicationData, id(3), None).unwrap();
+        let buffer = &mut [0; 26][..room];
+        let begun = writer.begin(buffer, PacketNumberSpace::ApplicationData, id(3), None).unwrap();
         let mut sent = Vec::new();
-        assert_eq!(begun.payload(place, &mut sent).err(), Some(Unwritable::NoRoom), "{room}");
+        assert_eq!(begun.payload(buffer, &mut sent).err(), Some(Unwritable::NoRoom), "{room}");
     }
     assert_eq!(writer.counters.packets_sent, 0);
 }
