@@ -37,6 +37,7 @@ mod wall_clock;
 pub use ::base::Bytes;
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
+pub use ::quic::{Admission, IdLayout, Incoming};
 pub use ::runtime::{Executor, ExecutorOptions, Handle};
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
@@ -52,6 +53,7 @@ pub use run::run;
 pub use server::event::ServerEvent;
 pub use server::handler::Outcome;
 pub use server::identity::Identity;
+pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod base64;
 pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
+mod policy;
+pub(crate) mod workers;
 
 use crate::error::Error;
 use crate::exchange::reply::Reply;
@@ -13,13 +15,18 @@ use crate::http3::link::{Endpoint, Link};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
+use crate::server::policy::Policy;
+use crate::server::workers::{Stop, Workers, either};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::SystemClock;
-use runtime::{Executor, Handle, Signals, UdpOptions, UdpSocket};
+use crypto::Provider;
+use quic::{Admission, IdLayout, Incoming};
+use runtime::{Executor, Handle, Handover, Signals, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tls::resolver::{Resolver, Single};
@@ -35,14 +42,16 @@ use tls::resolver::{Resolver, Single};
 ///         .run(|_request, reply| reply.send(200, "hello\n"))
 /// }
 /// ```
+#[derive(Clone)]
 pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
     resolver: Option<Arc<dyn Resolver>>,
     drain: Duration,
-    on_event: Option<Rc<OnEvent>>,
+    on_event: Option<Arc<SharedOnEvent>>,
     trace: Option<SharedTrace>,
+    policy: Policy,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -50,6 +59,9 @@ pub struct ServerBuilder {
     /// How the sockets are opened.
     pub sockets: UdpOptions,
 }
+
+/// Told by all workers.
+type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 
 /// A running server. Dropping it ends it at once; see [`Server::shutdown`].
 #[must_use = "dropping a server ends it"]
@@ -76,6 +88,7 @@ impl Server {
             drain: DRAIN,
             on_event: None,
             trace: None,
+            policy: Policy::default(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
@@ -168,10 +181,46 @@ impl ServerBuilder {
     }
 
     /// Who is told what goes wrong without any handler knowing of it: a handler's error, a request or connection that was
-    /// refused, sockets that broke. Called on the server's thread, in the middle of its work: it must not wait.
+    /// refused, sockets that broke. Called on the server's thread, or on those of its workers, in the middle of its work: it
+    /// must not wait.
     #[must_use]
-    pub fn on_event(mut self, on_event: impl Fn(&ServerEvent<'_>) + 'static) -> ServerBuilder {
-        self.on_event = Some(Rc::new(on_event));
+    pub fn on_event(mut self, on_event: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> ServerBuilder {
+        self.on_event = Some(Arc::new(on_event));
+        self
+    }
+
+    /// Decides about the first packet of each connection: to accept it, to ask the client for a proof of its address, to
+    /// refuse or to ignore it (RFC 9000 sections 5.2.2 and 8.1). Without this all are accepted, as far as there is room. It
+    /// has to be quick, because a flood of packets means as many calls.
+    #[must_use]
+    pub fn on_incoming(
+        mut self,
+        on_incoming: impl Fn(&Incoming) -> Admission + Send + Sync + 'static,
+    ) -> ServerBuilder {
+        self.policy.on_incoming = Some(Arc::new(on_incoming));
+        self
+    }
+
+    /// How the server's connection IDs are made up. Default 8 bytes.
+    #[must_use]
+    pub fn id_layout(mut self, layout: IdLayout) -> ServerBuilder {
+        self.policy.ids = layout;
+        self
+    }
+
+    /// What the keys are made of that outlive connections: of stateless resets, Retry tokens and connection IDs. A server
+    /// that is given the same again can reset connections of its life before (RFC 9000 section 10.3). Without this each start
+    /// draws one.
+    #[must_use]
+    pub fn secret(mut self, secret: [u8; 32]) -> ServerBuilder {
+        self.policy.secret = Some(secret);
+        self
+    }
+
+    /// The cryptography to use instead of `ring`'s.
+    #[must_use]
+    pub fn provider(mut self, provider: Provider) -> ServerBuilder {
+        self.policy.provider = provider;
         self
     }
 
@@ -184,23 +233,96 @@ impl ServerBuilder {
     where
         F: Future<Output: Outcome> + 'static,
     {
-        if self.listen.is_empty() {
-            return Err(Error::Message("the server has no address to listen on".into()));
+        let sockets = self.bind()?;
+        self.start_on(handle, sockets, None, handler)
+    }
+
+    /// Starts so many workers, each on a thread of its own. They listen at the same addresses, and a connection stays with its
+    /// worker when its client moves. The handler is called on the thread of the connection, and its future stays there.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start`]; connection IDs of this layout cannot name so many workers.
+    pub fn start_workers<F>(
+        mut self,
+        count: usize,
+        handler: impl Fn(Request, Reply) -> F + Send + Sync + 'static,
+    ) -> Result<Workers, Error>
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.policy.share(count)?;
+        let mut sockets = vec![self.bind_shared()?];
+        self.listen = sockets[0].iter().map(UdpSocket::local_address).collect();
+        for _ in 1..count {
+            sockets.push(self.bind()?);
         }
-        let bind = |address: &SocketAddr| {
-            UdpSocket::bind_with(*address, &self.sockets)
-                .map_err(|error| Error::Listen { address: *address, error: Arc::new(error) })
-        };
-        let sockets = self.listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let link = Link::serve(handle, sockets, self.endpoint(), None).map_err(Error::system)?;
+        let workers = u32::try_from(count).expect("connection IDs name fewer workers");
+        let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
+        let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
+        let addresses = self.listen.clone();
+        Workers::spawn(count, addresses, move |number, executor, stop| {
+            let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
+            let (sockets, handover) = own.expect("each worker starts once");
+            let (builder, handler) = (self.clone(), handler.clone());
+            let handler = move |request, reply| handler(request, reply);
+            let server = builder.start_on(executor.handle(), sockets, Some(handover), handler)?;
+            executor.block_on(server.until_stopped(stop, self.drain))
+        })
+    }
+
+    /// Runs so many workers until SIGINT or SIGTERM, then lets requests under way finish. A second signal ends all at once.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start_workers`]; later, that a worker's sockets cannot be used any more, or that it panicked.
+    pub fn run_workers<F>(
+        self,
+        count: usize,
+        handler: impl Fn(Request, Reply) -> F + Send + Sync + 'static,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.start_workers(count, handler)?.until_signal()
+    }
+
+    fn start_on<F>(
+        self,
+        handle: &Handle,
+        sockets: Vec<UdpSocket>,
+        handover: Option<Handover>,
+        handler: impl Fn(Request, Reply) -> F + 'static,
+    ) -> Result<Server, Error>
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        let endpoint = self.endpoint(handover.as_ref())?;
+        let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
         }
-        if let Some(on_event) = &self.on_event {
+        let on_event = self.on_event.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
+        if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
         }
-        door::serve(&link, spawn_each(handle.clone(), handler, self.on_event));
+        door::serve(&link, spawn_each(handle.clone(), handler, on_event));
         Ok(Server { link, handle: handle.clone() })
+    }
+
+    fn bind(&self) -> Result<Vec<UdpSocket>, Error> {
+        if self.listen.is_empty() {
+            return Err(Error::Message("the server has no address to listen on".into()));
+        }
+        self.listen.iter().map(|address| bind(*address, &self.sockets)).collect()
+    }
+
+    /// The sockets of the first worker. Another process that shares its port would take part of the connections, so a port
+    /// that is taken is refused, as without workers.
+    fn bind_shared(&mut self) -> Result<Vec<UdpSocket>, Error> {
+        if !self.sockets.reuse_port {
+            self.bind()?;
+            self.sockets.reuse_port = true;
+        }
+        self.bind()
     }
 
     /// Runs it on this thread until SIGINT or SIGTERM, then lets requests under way finish.
@@ -217,16 +339,21 @@ impl ServerBuilder {
         executor.block_on(server.until_signal(patience))
     }
 
-    fn endpoint(&self) -> Endpoint {
-        let provider = crypto_ring::PROVIDER;
+    fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
+        let provider = self.policy.provider;
         let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
         let resolver = self.resolver.clone().unwrap_or_else(single);
         let mut tls = tls::ServerConfig::new(provider, resolver, vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
-        let config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
+        let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
+        self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());
-        Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), self.http.clone())
+        Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), self.http.clone()))
     }
+}
+
+fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, Error> {
+    UdpSocket::bind_with(address, options).map_err(|error| Error::Listen { address, error: Arc::new(error) })
 }
 
 impl Server {
@@ -237,27 +364,27 @@ impl Server {
     /// The sockets cannot be used any more.
     pub async fn until_signal(self, patience: Duration) -> Result<(), Error> {
         let mut signals = Signals::new(&self.handle).map_err(Error::system)?;
-        let mut broken = Box::pin(self.broken());
-        let mut signal = Box::pin(signals.next());
-        let failed = poll_fn(|context| {
-            if signal.as_mut().poll(context).is_ready() {
-                return Poll::Ready(None);
-            }
-            broken.as_mut().poll(context).map(Some)
-        })
-        .await;
-        drop((broken, signal));
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let mut again = Box::pin(signals.next());
-        let mut end = Box::pin(self.shutdown(patience));
-        poll_fn(
-            |context| {
-                if again.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { end.as_mut().poll(context) }
-            },
-        )
-        .await;
+        self.unbroken_until(signals.next()).await?;
+        either(self.shutdown(patience), signals.next()).await;
         Ok(())
+    }
+
+    async fn until_stopped(self, stop: &Stop, patience: Duration) -> Result<(), Error> {
+        self.unbroken_until(stop.drain.wait()).await?;
+        either(self.shutdown(patience), stop.close.wait()).await;
+        Ok(())
+    }
+
+    /// Waits for `end`, or for the sockets to break.
+    async fn unbroken_until<T>(&self, end: impl Future<Output = T>) -> Result<(), Error> {
+        let mut broken = pin!(self.broken());
+        let mut end = pin!(end);
+        poll_fn(|context| {
+            if end.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            broken.as_mut().poll(context).map(Err)
+        })
+        .await
     }
 }

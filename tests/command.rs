@@ -386,9 +386,9 @@ fn load_counts_and_fails_if_anything_did() {
 
 #[test]
 fn a_signal_lets_what_is_under_way_finish() -> Result<(), Error> {
-    for signal in ["-INT", "-TERM"] {
+    for (signal, arguments) in [("-INT", &[".", "--bodies"][..]), ("-TERM", &[".", "--bodies", "--workers", "3"])] {
         let folder = Folder::new();
-        let mut serving = Serving::start(&folder, &[".", "--bodies"]);
+        let mut serving = Serving::start(&folder, arguments);
         let url = serving.url("/bytes/50000000");
         let pem = std::fs::read(serving.certificate()).unwrap();
         let (running, address) = (&serving, url.clone());

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::net::UdpSocket;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use support::with_server;
@@ -129,18 +130,17 @@ fn a_server_of_another_protocol() -> Result<(), Error> {
         };
         let identity = x509::issue::self_signed(&crypto_ring::PROVIDER, &key, &request).expect("an identity");
         let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).expect("the key");
-        let certified = std::sync::Arc::new(tls::CertifiedKey { chain: vec![identity.certificate], key });
+        let certified = Arc::new(tls::CertifiedKey { chain: vec![identity.certificate], key });
         struct Clock;
         impl tls::WallClock for Clock {
             fn unix_seconds(&self) -> u64 {
                 0
             }
         }
-        let resolver = std::sync::Arc::new(tls::resolver::Single(certified));
-        let clock = std::sync::Arc::new(Clock);
+        let resolver = Arc::new(tls::resolver::Single(certified));
+        let clock = Arc::new(Clock);
         let tls = tls::ServerConfig::new(crypto_ring::PROVIDER, resolver, vec![b"other".to_vec()], clock);
-        let config =
-            quic::EndpointConfig::new(crypto_ring::PROVIDER, Default::default(), Some(std::sync::Arc::new(tls)));
+        let config = quic::EndpointConfig::new(crypto_ring::PROVIDER, Default::default(), Some(Arc::new(tls)));
         let random = Box::new(crypto_ring::SystemRandom::new());
         let endpoint: quic::Endpoint = quic::Endpoint::new(runtime::clock::now(), config, random);
         let endpoint = Rc::new(RefCell::new(endpoint));
@@ -246,21 +246,25 @@ async fn with_events<H>(
     handle: &Handle,
     set: impl FnOnce(&mut posthaste::ServerBuilder),
     handler: impl Fn(Request, Reply) -> H + 'static,
-) -> (Server, Client, String, Rc<RefCell<Vec<String>>>)
+) -> (Server, Client, String, Arc<Mutex<Vec<String>>>)
 where
     H: Future<Output: Outcome> + 'static,
 {
     let identity = Identity::development(&[]).unwrap();
     let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
-    let told = Rc::new(RefCell::new(Vec::new()));
+    let told = Arc::new(Mutex::new(Vec::new()));
     let events = told.clone();
     let mut builder = Server::builder(identity)
         .listen("127.0.0.1:0".parse().expect("an address"))
-        .on_event(move |event| events.borrow_mut().push(event.to_string()));
+        .on_event(move |event| events.lock().unwrap().push(event.to_string()));
     set(&mut builder);
     let server = builder.start(handle, handler).unwrap();
     let base = format!("https://{}", server.addresses()[0]);
     (server, Client::builder(roots).build(handle), base, told)
+}
+
+fn take(told: &Mutex<Vec<String>>) -> Vec<String> {
+    std::mem::take(&mut told.lock().unwrap())
 }
 
 #[test]
@@ -280,7 +284,7 @@ fn what_a_handler_says_and_its_panics_are_told_once() -> Result<(), Error> {
             ("/fine", 200, &[]),
         ] {
             assert_eq!(client.get(&format!("{base}{path}")).send().await?.status().code(), status, "{path}");
-            let told = told.take();
+            let told = take(&told);
             assert_eq!(told.len(), usize::from(!parts.is_empty()), "{told:?}");
             assert!(parts.iter().all(|part| told[0].contains(part)), "{told:?}");
         }
@@ -312,7 +316,7 @@ fn refused_requests_and_connections_that_fail_are_told() -> Result<(), Error> {
         }
         let refused = client.get(&base).send().await.unwrap_err();
         assert!(refused.is_unprocessed(), "{refused}");
-        let lines = told.take();
+        let lines = take(&told);
         assert!(lines.len() > 1 && lines.iter().all(|line| line.contains("more requests than are taken")), "{lines:?}");
         gate.set(true);
         opened.take().expect("the handler waits").wake();
@@ -321,15 +325,15 @@ fn refused_requests_and_connections_that_fail_are_told() -> Result<(), Error> {
         let stranger = Roots::from_pem(Identity::development(&[])?.certificate_pem().as_bytes())?;
         let error = Client::builder(stranger).build(&handle).get(&base).send().await.unwrap_err();
         assert!(matches!(error, Error::Certificate { .. }), "{error}");
-        while told.borrow().is_empty() {
+        while told.lock().unwrap().is_empty() {
             handle.sleep(Duration::from_millis(1)).await;
         }
-        let lines = told.take();
+        let lines = take(&told);
         assert!(lines[0].starts_with("the connection with 127.0.0.1:") && lines[0].contains("failed"), "{lines:?}");
         // A client that ends well is none of these.
         client.close().await;
         handle.sleep(Duration::from_millis(50)).await;
-        assert_eq!(*told.borrow(), Vec::<String>::new());
+        assert_eq!(take(&told), Vec::<String>::new());
         Ok(())
     })?
 }

@@ -62,6 +62,11 @@ impl Handover {
         self.worker
     }
 
+    /// How many there are.
+    pub fn workers(&self) -> u32 {
+        self.mailboxes.len() as u32
+    }
+
     /// What became of datagrams for this worker.
     pub fn stats(&self) -> HandoverStats {
         self.own().lock().stats

@@ -23,6 +23,10 @@ impl Connect for Dialer {
     fn connect(&self, host: Rc<str>, port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
         Box::pin(async move { self.first_that_answers(&host, port).await })
     }
+
+    fn close_all(&self) -> Task<'_, ()> {
+        Box::pin(self.http3.close_all())
+    }
 }
 
 impl Dialer {

@@ -38,15 +38,16 @@ pub(crate) trait Connection {
     /// Moves it to another port of this host, or to another address if that is where the way to the server begins now.
     fn migrate(&self) -> Task<'_, Result<(), Error>>;
 
-    /// Closes it. [`Connection::farewell`] lets the server know.
+    /// Closes it.
     fn close(&self);
-
-    /// Waits until the system has taken what is left to be sent, or for a moment if it takes nothing.
-    fn farewell(&self) -> Task<'_, ()>;
 }
 
 /// Opens connections.
 pub(crate) trait Connect {
     /// A connection to this host, ready for requests.
     fn connect(&self, host: Rc<str>, port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>>;
+
+    /// Closes all connections, and waits until the system has taken what is left to be sent, or for a moment if it takes
+    /// nothing.
+    fn close_all(&self) -> Task<'_, ()>;
 }

@@ -182,17 +182,9 @@ impl Pool {
 
     /// Closes all connections, and lets the servers know.
     pub(crate) async fn close(&self) {
-        let slots = std::mem::take(&mut *self.slots.borrow_mut());
-        let mut closing = Vec::new();
-        for slot in slots.into_values() {
-            if let Slot::Open(pooled) = slot {
-                pooled.connection.close();
-                closing.push(pooled);
-            }
-        }
-        for pooled in closing {
-            pooled.connection.farewell().await;
-        }
+        let known = std::mem::take(&mut *self.slots.borrow_mut());
+        self.connect.close_all().await;
+        drop(known);
     }
 
     /// Forgets a connection, if it is still the one for its server.

@@ -39,8 +39,7 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     }
     builder = builder.on_event(|event| output::report(&event.to_string()));
     let bodies = arguments.bodies.then(Bodies::new);
-    let executor = Executor::new().map_err(|error| Failure::Failed(format!("the system refuses: {error}")))?;
-    let server = builder.start(executor.handle(), move |request: Request, reply: Reply| {
+    let handler = move |request: Request, reply: Reply| {
         let (files, bodies) = (files.clone(), bodies.clone());
         async move {
             // What goes wrong here is told to the client, and reported.
@@ -49,9 +48,19 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
                 _ => files.serve(&request, reply).await,
             }
         }
-    })?;
-    let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
-    output::print(&greeting(server.addresses(), &identity, trusted))?;
+    };
+    let greet = |addresses: &[SocketAddr]| {
+        let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
+        output::print(&greeting(addresses, &identity, trusted))
+    };
+    if let Some(workers) = arguments.workers {
+        let workers = builder.drain(PATIENCE).start_workers(workers, handler)?;
+        greet(workers.addresses())?;
+        return workers.until_signal().map_err(Failure::from);
+    }
+    let executor = Executor::new().map_err(|error| Failure::Failed(format!("the system refuses: {error}")))?;
+    let server = builder.start(executor.handle(), handler)?;
+    greet(server.addresses())?;
     executor.block_on(server.until_signal(PATIENCE)).map_err(Failure::from)
 }
 

@@ -84,6 +84,15 @@ impl Dial {
         Ok(Rc::new(connection))
     }
 
+    /// Closes all connections, and lets the servers know.
+    pub(crate) async fn close_all(&self) {
+        let links: Vec<Rc<Link>> = self.links.borrow().iter().flatten().cloned().collect();
+        links.iter().for_each(|link| link.close_all());
+        for link in links {
+            link.farewell().await;
+        }
+    }
+
     /// The endpoint for servers of this address family.
     fn link(&self, remote: SocketAddr) -> Result<Rc<Link>, Error> {
         let place = usize::from(remote.is_ipv6());
@@ -177,10 +186,6 @@ impl Connection for Http3Connection {
 
     fn close(&self) {
         self.link.close(&[self.handle]);
-    }
-
-    fn farewell(&self) -> Task<'_, ()> {
-        Box::pin(self.link.farewell())
     }
 }
 

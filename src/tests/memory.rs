@@ -68,6 +68,10 @@ impl Connect for Network {
         let limit = Rc::new(Limit::default());
         Box::pin(async move { Ok(Rc::new(Line { on_request: self.on_request.clone(), limit }) as Rc<dyn Connection>) })
     }
+
+    fn close_all(&self) -> Task<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A connection.
@@ -143,10 +147,6 @@ impl Connection for Line {
     }
 
     fn close(&self) {}
-
-    fn farewell(&self) -> Task<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
 }
 
 const REQUEST: usize = 0;

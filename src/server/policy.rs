@@ -1,0 +1,62 @@
+//! What a server decides about connections, before HTTP: cryptography, who may begin one, connection IDs, secrets.
+
+use crate::error::Error;
+use crypto::{Provider, Secret, hkdf};
+use quic::{Admission, EndpointConfig, IdLayout, Incoming};
+use runtime::Handover;
+use std::sync::Arc;
+
+/// Decides about first packets.
+type OnIncoming = dyn Fn(&Incoming) -> Admission + Send + Sync;
+
+/// The decisions, as settings.
+#[derive(Clone)]
+pub(crate) struct Policy {
+    pub(crate) provider: Provider,
+    pub(crate) on_incoming: Option<Arc<OnIncoming>>,
+    pub(crate) ids: IdLayout,
+    pub(crate) secret: Option<[u8; 32]>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { provider: crypto_ring::PROVIDER, on_incoming: None, ids: IdLayout::default(), secret: None }
+    }
+}
+
+impl Policy {
+    /// For several workers: they share a secret, and the connection IDs name the worker.
+    pub(crate) fn share(&mut self, workers: usize) -> Result<(), Error> {
+        if self.ids.workers() > 1 {
+            return Err(Error::Message(
+                "the layout of connection IDs names workers already: give one for a single worker, and their number is \
+                 put into it"
+                    .into(),
+            ));
+        }
+        let secret = self.secret.get_or_insert_with(|| base::random::array(&mut crypto_ring::SystemRandom::new()));
+        let secret = Secret::new(secret);
+        // To be refused before any worker starts.
+        let count = u32::try_from(workers).unwrap_or(u32::MAX);
+        self.ids.clone().with_workers(count, 0, secret).map(drop).map_err(Error::message)
+    }
+
+    /// Puts them into the configuration of an endpoint: of a single one, or of one of several.
+    pub(crate) fn apply(&self, config: &mut EndpointConfig, handover: Option<&Handover>) -> Result<(), Error> {
+        config.on_incoming = self.on_incoming.clone();
+        config.ids = self.ids.clone();
+        if let Some(secret) = &self.secret {
+            let secret = Secret::new(secret);
+            let derive = |label: &[u8]| hkdf::expand_label_secret(self.provider.initial.hash, &secret, label, &[]);
+            config.reset_secret = Some(derive(b"stateless resets"));
+            config.token_secret = Some(derive(b"retry tokens"));
+            let key = derive(b"connection IDs");
+            config.ids = match handover {
+                Some(handover) => self.ids.clone().with_workers(handover.workers(), handover.worker(), key),
+                None => Ok(self.ids.clone().with_key(key)),
+            }
+            .map_err(Error::message)?;
+        }
+        config.check().map_err(Error::message)
+    }
+}

@@ -1,0 +1,166 @@
+//! A server on several threads: each has an executor, sockets and connections of its own, and shares the port with the others.
+//!
+//! The system gives each pair of addresses to one worker. A connection keeps its worker when its client moves, because its
+//! connection IDs name the worker, and datagrams that come out at another are handed over.
+
+use crate::error::Error;
+use runtime::{Executor, Shutdown, Signals};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+/// Running workers. Dropping this leaves them running.
+pub struct Workers {
+    addresses: Vec<SocketAddr>,
+    threads: runtime::Workers,
+    stop: Stop,
+    /// Triggered when the last one has ended.
+    ended: Shutdown,
+    failure: Failure,
+}
+
+/// What tells workers to end.
+#[derive(Clone, Default)]
+pub(crate) struct Stop {
+    /// Take no more requests, let those under way finish.
+    pub(crate) drain: Shutdown,
+    /// End at once.
+    pub(crate) close: Shutdown,
+}
+
+/// The first error of a worker.
+type Failure = Arc<Mutex<Option<Error>>>;
+
+impl Workers {
+    /// Starts `count` threads that each call `run` with their number. When one ends, all are told to.
+    pub(crate) fn spawn(
+        count: usize,
+        addresses: Vec<SocketAddr>,
+        run: impl Fn(usize, &Executor, &Stop) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<Workers, Error> {
+        let (stop, ended, failure) = (Stop::default(), Shutdown::new(), Failure::default());
+        let (theirs, first, last) = (stop.clone(), failure.clone(), TriggerAtEnd(ended.clone()));
+        let work = move |number, executor: &Executor| {
+            // The closure is dropped by the last of them.
+            let _last = &last;
+            let _others = TriggerAtEnd(theirs.drain.clone());
+            let result = run(number, executor, &theirs);
+            executor.block_on(executor.handle().farewells_over());
+            if let Err(error) = result {
+                lock(&first).get_or_insert(error);
+            }
+            Ok(())
+        };
+        let threads = runtime::spawn_workers(count, work).map_err(|error| {
+            stop.drain.trigger();
+            Error::system(error)
+        })?;
+        Ok(Workers { addresses, threads, stop, ended, failure })
+    }
+
+    /// Where they listen, with the ports that the system chose where it was asked to.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Tells all to take no more connections and requests, and to end when those under way have. See [`Workers::join`].
+    pub fn shutdown(&self) {
+        self.stop.drain.trigger();
+    }
+
+    /// Tells all to end at once.
+    pub fn close(&self) {
+        self.stop.drain.trigger();
+        self.stop.close.trigger();
+    }
+
+    /// Waits until all have ended, each for itself or because it was told to; the first that ends has the others end as by
+    /// [`Workers::shutdown`].
+    ///
+    /// # Errors
+    /// The first error of a worker: its sockets cannot be used any more, or it panicked.
+    pub fn join(self) -> Result<(), Error> {
+        let joined = self.threads.join().map_err(Error::system);
+        match lock(&self.failure).take() {
+            Some(error) => Err(error),
+            None => joined,
+        }
+    }
+
+    /// Waits for the end, and passes SIGINT and SIGTERM on: the first lets requests under way finish, a second ends all at
+    /// once.
+    ///
+    /// # Errors
+    /// As for [`Workers::join`]; the system has no descriptor left.
+    pub fn until_signal(self) -> Result<(), Error> {
+        let executor = Executor::new().map_err(Error::system)?;
+        let mut signals = Signals::new(executor.handle()).map_err(Error::system)?;
+        executor.block_on(async {
+            either(signals.next(), self.stop.drain.wait()).await;
+            self.shutdown();
+            if either(signals.next(), self.ended.wait()).await {
+                self.close();
+            }
+        });
+        self.join()
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// Triggers when it is dropped, also by a panic.
+struct TriggerAtEnd(Shutdown);
+
+impl Drop for TriggerAtEnd {
+    fn drop(&mut self) {
+        self.0.trigger();
+    }
+}
+
+fn lock(failure: &Failure) -> std::sync::MutexGuard<'_, Option<Error>> {
+    failure.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for one of two: whether it was the first.
+pub(crate) async fn either<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> bool {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|context| {
+        if first.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        second.as_mut().poll(context).map(|_| false)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of these would wait for ever if the end of the first did not reach the second.
+    #[test]
+    fn one_that_fails_or_panics_ends_all_and_is_told() {
+        let start = |first: fn() -> Result<(), Error>| {
+            Workers::spawn(2, Vec::new(), move |number, executor, stop| {
+                if number == 0 {
+                    return first();
+                }
+                executor.block_on(stop.drain.wait());
+                Ok(())
+            })
+        };
+        let failed = start(|| Err(Error::GoingAway)).unwrap().join();
+        assert!(matches!(failed, Err(Error::GoingAway)));
+        let failed = start(|| Err(Error::GoingAway)).unwrap().until_signal();
+        assert!(matches!(failed, Err(Error::GoingAway)));
+        let panicked = start(|| panic!("on purpose")).unwrap().until_signal().unwrap_err();
+        assert!(panicked.to_string().contains("panicked"), "{panicked}");
+    }
+}

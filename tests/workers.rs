@@ -1,0 +1,151 @@
+//! A server of several workers, over real sockets: clients that move, policies, and the end.
+#![allow(clippy::unwrap_used)] // a test may
+
+use posthaste::{Admission, Client, Error, Handle, Identity, Reply, Request, Roots, Server, ServerBuilder, Workers};
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+const WORKERS: usize = 4;
+
+fn builder() -> ServerBuilder {
+    Server::builder(Identity::development(&[]).unwrap()).listen("127.0.0.1:0".parse().unwrap())
+}
+
+/// Answers with the worker and the address of the client.
+async fn who_and_where(request: Request, reply: Reply) -> Result<(), Error> {
+    let worker = std::thread::current().name().unwrap_or("").to_owned();
+    reply.send(200, format!("{worker} {}", request.remote())).await
+}
+
+fn client(handle: &Handle) -> Client {
+    Client::builder(Roots::dangerous_accept_any()).build(handle)
+}
+
+/// Which worker answers, and where it sees the client.
+async fn ask(client: &Client, workers: &Workers) -> Result<(String, String), Error> {
+    let mut response = client.get(&format!("https://{}/", workers.addresses()[0])).send().await?;
+    let text = String::from_utf8(response.body().read_to_end(100).await?).unwrap();
+    let (worker, remote) = text.split_once(' ').unwrap();
+    Ok((worker.to_owned(), remote.to_owned()))
+}
+
+/// A client that moves comes out at another worker three times out of four, and its connection goes on where it was.
+#[test]
+fn a_connection_stays_with_its_worker_when_its_client_moves() -> Result<(), Error> {
+    let workers = builder().start_workers(WORKERS, who_and_where)?;
+    posthaste::run(|handle| async move {
+        let client = client(&handle);
+        let (worker, first) = ask(&client, &workers).await?;
+        let mut seen = vec![first];
+        for _ in 0..12 {
+            // A server gives another connection ID soon after each move.
+            while let Err(error) = client.migrate().await {
+                assert!(error.to_string().contains("no unused connection ID"), "{error}");
+                handle.sleep(Duration::from_millis(2)).await;
+            }
+            let moved = async {
+                loop {
+                    let (answering, now) = ask(&client, &workers).await?;
+                    assert_eq!(answering, worker);
+                    if seen.last() != Some(&now) {
+                        return Ok::<String, Error>(now);
+                    }
+                    handle.sleep(Duration::from_millis(2)).await;
+                }
+            };
+            let now = handle.timeout(Duration::from_secs(20), moved).await.expect("the server follows")?;
+            assert!(!seen.contains(&now));
+            seen.push(now);
+        }
+        client.close().await;
+        workers.shutdown();
+        workers.join()
+    })?
+}
+
+/// Many clients are spread over the workers, and a shutdown lets the answers under way finish, on all of them.
+#[test]
+fn all_workers_serve_and_all_drain() -> Result<(), Error> {
+    let (gate, waiting) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (is_open, held) = (gate.clone(), waiting.clone());
+    let workers = builder().start_workers(2, move |request: Request, reply: Reply| {
+        let (is_open, held) = (is_open.clone(), held.clone());
+        async move {
+            let mut writer = reply.start(200)?;
+            held.fetch_add(1, Ordering::SeqCst);
+            // The rest of the request comes when the test lets it.
+            let _ = request.into_parts().1.read_to_end(100).await?;
+            assert!(is_open.load(Ordering::SeqCst));
+            writer.write(std::thread::current().name().unwrap().to_owned()).await?;
+            writer.finish()
+        }
+    })?;
+    posthaste::run(|handle| async move {
+        let url = format!("https://{}/", workers.addresses()[0]);
+        let mut open = Vec::new();
+        for _ in 0..24 {
+            let client = client(&handle);
+            open.push((client.post(&url).start().await?, client));
+        }
+        while waiting.load(Ordering::SeqCst) < open.len() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        workers.shutdown();
+        handle.sleep(Duration::from_millis(20)).await;
+        gate.store(true, Ordering::SeqCst);
+        let mut names = std::collections::BTreeSet::new();
+        for ((writer, pending), client) in open {
+            writer.finish()?;
+            let mut response = pending.response().await?;
+            names.insert(response.body().read_to_end(100).await?);
+            client.close().await;
+        }
+        assert_eq!(names.len(), 2, "both workers have answered");
+        workers.join()
+    })?
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_and_so_is_no_worker() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let builder = || Server::builder(Identity::development(&[]).unwrap()).listen(address);
+    let error = builder().start_workers(2, who_and_where).unwrap_err();
+    assert!(matches!(error, Error::Listen { address: asked, .. } if asked == address), "{error}");
+    drop(taken);
+    let first = builder().start_workers(2, who_and_where).unwrap();
+    // Their sockets share the port among each other, and with nobody else.
+    assert!(matches!(builder().start_workers(2, who_and_where), Err(Error::Listen { .. })));
+    assert!(builder().start_workers(0, who_and_where).unwrap_err().to_string().contains("0 workers"));
+    first.close();
+    first.join().unwrap();
+}
+
+/// One policy for all workers: a proof of the address first, and nobody at all after a while.
+#[test]
+fn a_policy_decides_who_may_begin() -> Result<(), Error> {
+    let (is_closed, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (closed, count) = (is_closed.clone(), asked.clone());
+    let builder = builder().secret([7; 32]).on_incoming(move |incoming| {
+        count.fetch_add(1, Ordering::SeqCst);
+        match (closed.load(Ordering::SeqCst), incoming.is_validated) {
+            (true, _) => Admission::Refuse,
+            (false, false) => Admission::Retry,
+            (false, true) => Admission::Accept,
+        }
+    });
+    let workers = builder.start_workers(2, who_and_where)?;
+    posthaste::run(|handle| async move {
+        for _ in 0..4 {
+            ask(&client(&handle), &workers).await?;
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 8, "each is asked to come back once");
+        is_closed.store(true, Ordering::SeqCst);
+        let error = ask(&client(&handle), &workers).await.unwrap_err();
+        assert!(matches!(error, Error::Closed { .. }), "{error}");
+        workers.close();
+        workers.join()
+    })?
+}
