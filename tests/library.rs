@@ -136,7 +136,7 @@ fn a_server_of_another_protocol() -> Result<(), Error> {
                 0
             }
         }
-        let resolver = std::sync::Arc::new(tls::resolver::Single(certified));
+        let resolver = std::sync::Arc::new(tls::Single(certified));
         let clock = std::sync::Arc::new(Clock);
         let tls = tls::ServerConfig::new(crypto_ring::PROVIDER, resolver, vec![b"other".to_vec()], clock);
         let config =

@@ -257,7 +257,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--key", inline) => serve.key = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--bodies", inline) => serve.bodies = switch(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => {
-                serve.diagnosis.key_log = Some(arguments.value(flag, inline)?)
+                serve.diagnosis.key_log = Some(arguments.value(flag, inline)?);
             }
             Argument::Flag(flag @ "--trace", inline) => serve.diagnosis.trace = switch(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => serve.diagnosis.qlog = Some(arguments.value(flag, inline)?),

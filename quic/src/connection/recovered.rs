@@ -94,7 +94,7 @@ impl Connection {
                 }
             }
             // The newest ACK is sent anyway.
-            (SentFrame::Ack { .. }, Fate::Lost) | (SentFrame::NewToken, _) => {}
+            (SentFrame::Ack { .. }, Fate::Lost) => {}
             (SentFrame::Crypto { offset, len }, Fate::Acked) => self.handshake.on_acked(space, offset, len),
             (SentFrame::Crypto { offset, len }, Fate::Lost) => self.handshake.on_lost(space, offset, len),
             (SentFrame::NewConnectionId(number), Fate::Acked) => self.local_ids.on_acked(number),
