@@ -25,7 +25,7 @@ mod client;
 mod codes;
 mod error;
 mod exchange;
-pub mod files;
+mod files;
 mod http3;
 mod key_log;
 mod run;

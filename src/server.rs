@@ -29,7 +29,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tls::resolver::{Resolver, Single};
+use tls::{Resolver, Single};
 
 /// What a server is to be, before it is started.
 ///

@@ -137,7 +137,7 @@ fn a_server_of_another_protocol() -> Result<(), Error> {
                 0
             }
         }
-        let resolver = Arc::new(tls::resolver::Single(certified));
+        let resolver = Arc::new(tls::Single(certified));
         let clock = Arc::new(Clock);
         let tls = tls::ServerConfig::new(crypto_ring::PROVIDER, resolver, vec![b"other".to_vec()], clock);
         let config = quic::EndpointConfig::new(crypto_ring::PROVIDER, Default::default(), Some(Arc::new(tls)));

@@ -39,7 +39,7 @@ pub fn pair_of(protocol: &[u8]) -> Pair {
     let protocols = vec![protocol.to_vec()];
     let verification = ServerVerification::Roots(Arc::new(roots));
     let client = ClientConfig::new(provider, verification, protocols.clone(), clock.clone());
-    let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+    let resolver = Arc::new(tls::Single(Arc::new(certified)));
     (Arc::new(client), Arc::new(ServerConfig::new(provider, resolver, protocols, clock)))
 }
 

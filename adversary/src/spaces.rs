@@ -4,7 +4,7 @@ use crate::frames::space_of;
 use crate::options::Tweak;
 use base::{Side, Writer};
 use crypto::aead::TAG_LEN;
-use quic::crypto_stream::CryptoStream;
+use quic::internals::CryptoStream;
 use quic::protection::{OpenKeys, SealKeys, initial};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::PacketKind;

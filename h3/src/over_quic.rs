@@ -24,20 +24,20 @@ impl Transport for OverQuic<'_> {
 
     fn read(&mut self, id: StreamId, max: usize) -> Read {
         match self.connection.read(id, max) {
-            Ok(quic::stream::Read::Data(bytes)) => Read::Data(bytes),
-            Ok(quic::stream::Read::Finished) => Read::Finished,
-            Ok(quic::stream::Read::Blocked) => Read::Blocked,
-            Err(quic::stream::ReadError::Reset(code)) => Read::Reset(code),
+            Ok(quic::Read::Data(bytes)) => Read::Data(bytes),
+            Ok(quic::Read::Finished) => Read::Finished,
+            Ok(quic::Read::Blocked) => Read::Blocked,
+            Err(quic::ReadError::Reset(code)) => Read::Reset(code),
             // Read to its end before: there is nothing more, and there will not be.
-            Err(quic::stream::ReadError::Unknown) => Read::Finished,
+            Err(quic::ReadError::Unknown) => Read::Finished,
         }
     }
 
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
         match self.connection.write(id, data) {
             Ok(_) => Ok(()),
-            Err(quic::stream::WriteError::Stopped(code)) => Err(WriteError::Stopped(code)),
-            Err(quic::stream::WriteError::Finished | quic::stream::WriteError::Unknown) => Err(WriteError::Closed),
+            Err(quic::WriteError::Stopped(code)) => Err(WriteError::Stopped(code)),
+            Err(quic::WriteError::Finished | quic::WriteError::Unknown) => Err(WriteError::Closed),
         }
     }
 

@@ -63,9 +63,4 @@ impl Connection {
         }
         if end { self.finish(transport, id) } else { Ok(()) }
     }
-
-    /// The method of a request that is in hand: it decides what the response may hold.
-    pub fn request_method(&self, id: StreamId) -> Option<&Method> {
-        self.streams.get(id).map(|stream| &stream.method)
-    }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use base::{Datagram, Duration, FourTuple, Instant, Machine, VarInt};
 use quic::CloseReason;
-use quic::endpoint::ids::IdCodec;
+use quic::internals::IdCodec;
 use sim::{LinkConfig, SeededRandom, Stop, World};
 use std::sync::Arc;
 use support::{Ask, CLIENT, SERVER, address, complete, pair};

@@ -13,7 +13,7 @@ mod support;
 use adversary::{Habit, Metered, Rogue, SecretLog};
 use base::{Duration, FourTuple, Instant, Machine, Side};
 use quic::CloseReason;
-use quic::stream::StreamsConfig;
+use quic::StreamsConfig;
 use sim::oracle::Traffic;
 use sim::{Handle, LinkConfig, SeededRandom, Stop, TrafficChecker, World, draw_faults};
 use std::cell::RefCell;

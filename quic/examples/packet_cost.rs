@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that fails here fails")]
 
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId};
-use quic::stream::Read;
+use quic::Read;
 use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::SeededRandom;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const TRAVEL: Duration = Duration::from_micros(20);
 
 struct FixedClock;
 
-impl tls::config::WallClock for FixedClock {
+impl tls::WallClock for FixedClock {
     fn unix_seconds(&self) -> u64 {
         sim::fixed_clock()
     }
@@ -85,10 +85,10 @@ impl Pair {
         let mut roots = x509::RootStore::new();
         roots.add_der(&identity.certificate).unwrap();
         let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8).unwrap();
-        let certified = tls::resolver::CertifiedKey { chain: vec![identity.certificate], key };
-        let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+        let certified = tls::CertifiedKey { chain: vec![identity.certificate], key };
+        let resolver = Arc::new(tls::Single(Arc::new(certified)));
         let (clock, alpn) = (Arc::new(FixedClock), vec![b"cost".to_vec()]);
-        let verification = tls::config::ServerVerification::Roots(Arc::new(roots));
+        let verification = tls::ServerVerification::Roots(Arc::new(roots));
         let client_tls = tls::ClientConfig::new(provider, verification, alpn.clone(), clock.clone());
         let server_tls = Arc::new(tls::ServerConfig::new(provider, resolver, alpn, clock));
         let config = Arc::new(Config {

@@ -21,7 +21,7 @@ const LONGEST_RANGE: usize = 16;
 
 /// The packets received in one space.
 #[derive(Debug)]
-pub struct ReceivedPackets {
+pub(crate) struct ReceivedPackets {
     space: PacketNumberSpace,
     ranges: RangeSet,
     // Numbers below are taken for received; their ranges are forgotten.
@@ -38,7 +38,7 @@ pub struct ReceivedPackets {
 
 impl ReceivedPackets {
     /// None.
-    pub const fn new(space: PacketNumberSpace) -> ReceivedPackets {
+    pub(crate) const fn new(space: PacketNumberSpace) -> ReceivedPackets {
         ReceivedPackets {
             space,
             ranges: RangeSet::new(),
@@ -54,12 +54,12 @@ impl ReceivedPackets {
     }
 
     /// Whether the number was received before, or is so old that it is not known any more (RFC 9000 section 12.3).
-    pub fn is_duplicate(&self, number: PacketNumber) -> bool {
+    pub(crate) fn is_duplicate(&self, number: PacketNumber) -> bool {
         number.value() < self.floor || self.ranges.contains(number.value())
     }
 
     /// A packet was opened and read, and is no duplicate. `max_ack_delay` is what this side advertised.
-    pub fn on_received(
+    pub(crate) fn on_received(
         &mut self,
         now: Instant,
         number: PacketNumber,
@@ -122,27 +122,27 @@ impl ReceivedPackets {
     }
 
     /// The largest number received.
-    pub const fn largest(&self) -> Option<PacketNumber> {
+    pub(crate) const fn largest(&self) -> Option<PacketNumber> {
         self.largest
     }
 
     /// When an ACK frame that may wait is due.
-    pub const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// Whether an ACK frame must be sent now.
-    pub fn is_due(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.due || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// Whether an ACK frame is worth its bytes in a packet that is sent anyway.
-    pub const fn has_unsent(&self) -> bool {
+    pub(crate) const fn has_unsent(&self) -> bool {
         self.unacknowledged > 0
     }
 
     /// The deadline may have passed.
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         if self.is_due(now) {
             self.due = true;
             self.deadline = None;
@@ -151,7 +151,7 @@ impl ReceivedPackets {
 
     /// Writes an ACK frame of as many ranges as fit, and leaves at least `least_room_left` bytes of the packet for other
     /// frames. Tells whether one was written: not if nothing is known or there is no room.
-    pub fn fill(
+    pub(crate) fn fill(
         &mut self,
         now: Instant,
         packet: &mut OutgoingPacket<'_>,
@@ -186,7 +186,7 @@ impl ReceivedPackets {
 
     /// The peer has an ACK frame that told of everything up to `largest`, so that need not be told again (RFC 9000 section
     /// 13.2.4).
-    pub fn on_ack_acked(&mut self, largest: PacketNumber) {
+    pub(crate) fn on_ack_acked(&mut self, largest: PacketNumber) {
         self.floor = self.floor.max(largest.value() + 1);
         self.ranges.remove_below(self.floor);
     }

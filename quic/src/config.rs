@@ -38,7 +38,7 @@ pub struct Config {
     /// key, so that an update that takes long to be confirmed still comes in time.
     pub key_update_packets: u64,
     /// Keeps records of what happens, packet by packet, up to these bounds until they are pulled
-    /// ([`crate::Connection::poll_trace`]). Default `None`: nothing is recorded.
+    /// ([`crate::Endpoint::poll_traces`]). Default `None`: nothing is recorded.
     pub trace: Option<JournalLimits>,
 }
 
@@ -72,7 +72,7 @@ impl core::fmt::Debug for Config {
 }
 
 /// The exponent of the ACK Delay field in frames of ours (RFC 9000 section 18.2): the default, microseconds times eight.
-pub const ACK_DELAY_EXPONENT: u8 = 3;
+pub(crate) const ACK_DELAY_EXPONENT: u8 = 3;
 
 /// The smallest datagram that carries an Initial packet (RFC 9000 section 14.1), and the size every path must carry.
-pub const MIN_DATAGRAM_SIZE: usize = 1200;
+pub(crate) const MIN_DATAGRAM_SIZE: usize = 1200;

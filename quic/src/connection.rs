@@ -19,8 +19,8 @@
 //! | `identity` | connection IDs and the reset token, for the endpoint |
 //! | `application` | the calls of the application |
 
-pub mod application;
-pub mod budget;
+pub(crate) mod application;
+pub(crate) mod budget;
 mod dispatch;
 mod establish;
 mod identity;

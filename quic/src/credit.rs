@@ -9,7 +9,7 @@ use base::{Duration, Instant};
 
 /// What the peer allows us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct SendCredit {
+pub(crate) struct SendCredit {
     limit: u64,
     used: u64,
     blocked: Latest<u64>,
@@ -18,22 +18,23 @@ pub struct SendCredit {
 
 impl SendCredit {
     /// Nothing used yet of `limit`.
-    pub fn new(limit: u64) -> SendCredit {
+    pub(crate) fn new(limit: u64) -> SendCredit {
         SendCredit { limit, ..SendCredit::default() }
     }
 
     /// How much was used in all.
-    pub const fn used(&self) -> u64 {
+    pub(crate) const fn used(&self) -> u64 {
         self.used
     }
 
     /// The peer's limit.
-    pub const fn limit(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) const fn limit(&self) -> u64 {
         self.limit
     }
 
     /// How much may still be used.
-    pub const fn available(&self) -> u64 {
+    pub(crate) const fn available(&self) -> u64 {
         self.limit - self.used
     }
 
@@ -41,13 +42,13 @@ impl SendCredit {
     ///
     /// # Panics
     /// If that is more than is available: the caller's mistake, never the peer's.
-    pub fn consume(&mut self, amount: u64) {
+    pub(crate) fn consume(&mut self, amount: u64) {
         assert!(amount <= self.available(), "flow-control credit is asked for before it is used");
         self.used += amount;
     }
 
     /// The peer told of `limit`. Whether it is an increase; anything else is ignored (section 4.1).
-    pub fn raise(&mut self, limit: u64) -> bool {
+    pub(crate) fn raise(&mut self, limit: u64) -> bool {
         let increases = limit > self.limit;
         if increases {
             self.limit = limit;
@@ -58,7 +59,7 @@ impl SendCredit {
     }
 
     /// There is something to send that the limit forbids: the peer is told, once per limit.
-    pub fn on_blocked(&mut self) {
+    pub(crate) fn on_blocked(&mut self) {
         if self.available() == 0 && self.blocked_at != Some(self.limit) {
             self.blocked_at = Some(self.limit);
             self.blocked.set(self.limit);
@@ -66,23 +67,23 @@ impl SendCredit {
     }
 
     /// The blocked signal of this limit.
-    pub const fn blocked(&mut self) -> &mut Latest<u64> {
+    pub(crate) const fn blocked(&mut self) -> &mut Latest<u64> {
         &mut self.blocked
     }
 
     /// Whether the peer is to be told that we are blocked.
-    pub const fn is_blocked_signal_due(&self) -> bool {
+    pub(crate) const fn is_blocked_signal_due(&self) -> bool {
         self.blocked.is_due()
     }
 }
 
 /// The peer used more than it was allowed. Whoever counts knows which violation that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded;
+pub(crate) struct Exceeded;
 
 /// What we allow the peer.
 #[derive(Clone, Copy, Debug)]
-pub struct ReceiveCredit {
+pub(crate) struct ReceiveCredit {
     limit: u64,
     received: u64,
     consumed: u64,
@@ -99,7 +100,7 @@ pub struct ReceiveCredit {
 impl ReceiveCredit {
     /// A first limit of `window`, which may grow up to `ceiling`; the limit never passes `highest`, the largest value its
     /// frame can say. It is announced anew once `window / divisor` of it came free.
-    pub fn new(window: u64, ceiling: u64, highest: u64, divisor: u64) -> ReceiveCredit {
+    pub(crate) fn new(window: u64, ceiling: u64, highest: u64, divisor: u64) -> ReceiveCredit {
         let window = window.min(highest);
         ReceiveCredit {
             limit: window,
@@ -115,34 +116,36 @@ impl ReceiveCredit {
     }
 
     /// The largest limit the peer was or will be told.
-    pub const fn limit(&self) -> u64 {
+    pub(crate) const fn limit(&self) -> u64 {
         self.limit
     }
 
     /// How much the peer used.
-    pub const fn received(&self) -> u64 {
+    pub(crate) const fn received(&self) -> u64 {
         self.received
     }
 
     /// How much was consumed.
-    pub const fn consumed(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) const fn consumed(&self) -> u64 {
         self.consumed
     }
 
     /// How much the peer may have in our hands at a time.
-    pub const fn window(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) const fn window(&self) -> u64 {
         self.window
     }
 
     /// The peer used `amount` more. Nothing changes if that is too much.
-    pub fn on_received(&mut self, amount: u64) -> Result<(), Exceeded> {
+    pub(crate) fn on_received(&mut self, amount: u64) -> Result<(), Exceeded> {
         let received = self.received.checked_add(amount).filter(|sum| *sum <= self.limit).ok_or(Exceeded)?;
         self.received = received;
         Ok(())
     }
 
     /// Whether the peer may use `amount` more.
-    pub const fn allows(&self, amount: u64) -> bool {
+    pub(crate) const fn allows(&self, amount: u64) -> bool {
         amount <= self.limit - self.received
     }
 
@@ -152,7 +155,7 @@ impl ReceiveCredit {
     /// If half a window went within two round trips, the peer may be waiting for us: the window doubles, up to its
     /// ceiling.
     /// RFC 9000 section 4.2-2, 4.6-6.
-    pub fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
+    pub(crate) fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
         self.consumed += amount;
         assert!(self.consumed <= self.received, "no more is consumed than was received");
         let target = self.target();
@@ -176,12 +179,12 @@ impl ReceiveCredit {
     }
 
     /// The announcement of the limit.
-    pub const fn announced(&mut self) -> &mut Latest<u64> {
+    pub(crate) const fn announced(&mut self) -> &mut Latest<u64> {
         &mut self.announced
     }
 
     /// Whether the peer is to be told of the limit.
-    pub const fn is_announcement_due(&self) -> bool {
+    pub(crate) const fn is_announcement_due(&self) -> bool {
         self.announced.is_due()
     }
 }

@@ -11,7 +11,7 @@ use base::{Bytes, VarInt, Writer, varint};
 
 /// How far beyond what was read the peer may send: room for the largest handshake message we accept, 64 KiB. The minimum
 /// is 4096 (section 7.5).
-pub const MAX_UNREAD: u64 = 64 * 1024;
+pub(crate) const MAX_UNREAD: u64 = 64 * 1024;
 
 /// The stream.
 #[derive(Debug, Default)]
@@ -58,17 +58,18 @@ impl CryptoStream {
     }
 
     /// Whether anything is to be sent, for the first time or again.
-    pub fn wants_to_send(&self) -> bool {
+    pub(crate) fn wants_to_send(&self) -> bool {
         self.outgoing.has_lost() || self.outgoing.unsent() > 0
     }
 
     /// Whether everything written has arrived.
-    pub const fn is_acked(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) const fn is_acked(&self) -> bool {
         self.outgoing.is_acked()
     }
 
     /// Adds CRYPTO frames, lost bytes first.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         while let Some(range) = self.outgoing.next_range(u64::MAX) {
             let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
             let Some(len) = fitting(range.start, wanted, packet.remaining()) else { return };
@@ -82,18 +83,13 @@ impl CryptoStream {
     }
 
     /// A CRYPTO frame arrived.
-    pub fn on_acked(&mut self, offset: u64, len: u32) {
+    pub(crate) fn on_acked(&mut self, offset: u64, len: u32) {
         self.outgoing.on_acked(offset..offset.saturating_add(u64::from(len)));
     }
 
     /// A CRYPTO frame is given up for lost.
-    pub fn on_lost(&mut self, offset: u64, len: u32) {
+    pub(crate) fn on_lost(&mut self, offset: u64, len: u32) {
         self.outgoing.on_lost(offset..offset.saturating_add(u64::from(len)));
-    }
-
-    /// All that is in flight is to be sent again: after Retry, or as a probe (RFC 9002 section 6.2.4).
-    pub fn resend_all(&mut self) {
-        self.outgoing.on_all_lost();
     }
 }
 
@@ -195,7 +191,7 @@ mod tests {
         packet(&mut stream, 1000);
         stream.on_acked(0, 50);
         assert!(!stream.wants_to_send());
-        stream.resend_all();
+        stream.on_lost(0, 300);
         let (_, sent) = packet(&mut stream, 1000);
         assert_eq!(sent, [SentFrame::Crypto { offset: 50, len: 250 }]);
     }

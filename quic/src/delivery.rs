@@ -6,7 +6,7 @@
 
 /// A signal that is sent until it is acknowledged: RESET_STREAM, STOP_SENDING, HANDSHAKE_DONE, the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Once {
+pub(crate) enum Once {
     /// Nobody asked for it.
     #[default]
     Idle,
@@ -22,61 +22,56 @@ pub enum Once {
 
 impl Once {
     /// Nobody asked for it yet.
-    pub const fn new() -> Once {
+    pub(crate) const fn new() -> Once {
         Once::Idle
     }
 
     /// Asks for it; nothing happens if that was done before.
-    pub fn request(&mut self) {
+    pub(crate) fn request(&mut self) {
         if *self == Once::Idle {
             *self = Once::Due;
         }
     }
 
     /// Whether it is to be written into the next packet.
-    pub const fn needs_sending(self) -> bool {
+    pub(crate) const fn needs_sending(self) -> bool {
         matches!(self, Once::Due | Once::Lost)
     }
 
     /// Whether it was asked for.
-    pub const fn is_requested(self) -> bool {
+    pub(crate) const fn is_requested(self) -> bool {
         !matches!(self, Once::Idle)
     }
 
     /// Whether it was lost and not sent since.
-    pub const fn is_lost(self) -> bool {
+    pub(crate) const fn is_lost(self) -> bool {
         matches!(self, Once::Lost)
     }
 
     /// Whether the peer has it.
-    pub const fn is_delivered(self) -> bool {
+    pub(crate) const fn is_delivered(self) -> bool {
         matches!(self, Once::Delivered)
     }
 
     /// It was written into a packet.
-    pub fn on_sent(&mut self) {
+    pub(crate) fn on_sent(&mut self) {
         if self.needs_sending() {
             *self = Once::InFlight;
         }
     }
 
     /// A packet with it was lost.
-    pub fn on_lost(&mut self) {
+    pub(crate) fn on_lost(&mut self) {
         if *self == Once::InFlight {
             *self = Once::Lost;
         }
     }
 
     /// A packet with it was acknowledged, perhaps one that had been given up for lost.
-    pub fn on_acked(&mut self) {
+    pub(crate) fn on_acked(&mut self) {
         if self.is_requested() {
             *self = Once::Delivered;
         }
-    }
-
-    /// There is no need any more.
-    pub fn cancel(&mut self) {
-        *self = Once::Idle;
     }
 }
 
@@ -84,7 +79,7 @@ impl Once {
 ///
 /// The loss of an older value than the one sent last is of no interest (section 13.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latest<T> {
+pub(crate) struct Latest<T> {
     due: Option<T>,
     in_flight: Option<T>,
 }
@@ -97,28 +92,28 @@ impl<T> Default for Latest<T> {
 
 impl<T: Copy + PartialEq> Latest<T> {
     /// `value` is to be told; it replaces what was not told yet.
-    pub fn set(&mut self, value: T) {
+    pub(crate) fn set(&mut self, value: T) {
         self.due = Some(value);
     }
 
     /// The value to be written into the next packet, if any.
-    pub const fn needs_sending(&self) -> Option<T> {
+    pub(crate) const fn needs_sending(&self) -> Option<T> {
         self.due
     }
 
     /// Whether there is a value to be written into the next packet.
-    pub const fn is_due(&self) -> bool {
+    pub(crate) const fn is_due(&self) -> bool {
         self.due.is_some()
     }
 
     /// `value` was written into a packet.
-    pub fn on_sent(&mut self, value: T) {
+    pub(crate) fn on_sent(&mut self, value: T) {
         self.due = None;
         self.in_flight = Some(value);
     }
 
     /// A packet with `value` was lost. It is sent again only if nothing newer was sent or is due.
-    pub fn on_lost(&mut self, value: T) {
+    pub(crate) fn on_lost(&mut self, value: T) {
         if self.in_flight == Some(value) {
             self.in_flight = None;
             self.due = self.due.or(Some(value));
@@ -126,7 +121,7 @@ impl<T: Copy + PartialEq> Latest<T> {
     }
 
     /// A packet with `value` was acknowledged.
-    pub fn on_acked(&mut self, value: T) {
+    pub(crate) fn on_acked(&mut self, value: T) {
         if self.in_flight == Some(value) {
             self.in_flight = None;
         }
@@ -137,7 +132,7 @@ impl<T: Copy + PartialEq> Latest<T> {
     }
 
     /// There is no need any more, not even if a packet is lost.
-    pub fn cancel(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         *self = Latest::default();
     }
 }

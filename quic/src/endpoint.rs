@@ -14,17 +14,17 @@
 //! | `traces` | the records of all connections |
 //! | `machine` | the calls of the driver and of the layer above |
 
-pub mod accept;
+pub(crate) mod accept;
 mod admission;
 mod admit;
 mod answers;
 mod event;
 mod handover;
-pub mod id_layout;
-pub mod ids;
+pub(crate) mod id_layout;
+pub(crate) mod ids;
 mod machine;
 mod networks;
-pub mod reply;
+pub(crate) mod reply;
 mod settle;
 mod slots;
 mod stats;
@@ -38,6 +38,7 @@ pub use accept::EndpointConfig;
 pub use admission::{Admission, Incoming, OnIncoming};
 pub use event::EndpointEvent;
 pub use id_layout::{IdLayout, IdLayoutError};
+pub use ids::{IdCodec, Named};
 pub use slots::ConnectionHandle;
 pub use stats::{EndpointStats, Held, Strangers};
 pub use table::Endpoint;

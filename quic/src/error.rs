@@ -93,7 +93,7 @@ fn quoted(f: &mut fmt::Formatter<'_>, reason: &str) -> fmt::Result {
 const MAX_REASON: usize = 256;
 
 /// A peer's reason phrase, cut to a bounded length and with everything unprintable escaped, so that it can be logged.
-pub fn printable_reason(reason: &[u8]) -> String {
+pub(crate) fn printable_reason(reason: &[u8]) -> String {
     let kept = reason.get(..reason.len().min(MAX_REASON)).unwrap_or(&[]);
     alloc::format!("{}", kept.escape_ascii())
 }

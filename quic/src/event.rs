@@ -29,7 +29,7 @@ pub enum Event {
 
 /// Events of the connection itself, in the order in which they happened; streams keep their own.
 #[derive(Debug, Default)]
-pub struct Events {
+pub(crate) struct Events {
     waiting: VecDeque<Event>,
     /// The last event, told after everything else.
     closed: Option<Box<CloseReason>>,
@@ -37,17 +37,17 @@ pub struct Events {
 
 impl Events {
     /// Something happened.
-    pub fn push(&mut self, event: Event) {
+    pub(crate) fn push(&mut self, event: Event) {
         self.waiting.push_back(event);
     }
 
     /// The connection is over: this is told last.
-    pub fn close(&mut self, reason: CloseReason) {
+    pub(crate) fn close(&mut self, reason: CloseReason) {
         self.closed = Some(Box::new(reason));
     }
 
     /// The next event but the last.
-    pub fn pop(&mut self) -> Option<Event> {
+    pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.waiting.pop_front()?;
         // There are two or three in a connection's life.
         self.waiting.shrink_to_fit();
@@ -55,17 +55,17 @@ impl Events {
     }
 
     /// The last event, when nothing else is left to be told.
-    pub fn pop_closed(&mut self) -> Option<Event> {
+    pub(crate) fn pop_closed(&mut self) -> Option<Event> {
         self.closed.take().map(|reason| Event::Closed(*reason))
     }
 
     /// Whether the end waits to be told.
-    pub const fn is_closed(&self) -> bool {
+    pub(crate) const fn is_closed(&self) -> bool {
         self.closed.is_some()
     }
 
     /// Whether nothing waits to be told.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.closed.is_none()
     }
 }

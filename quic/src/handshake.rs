@@ -19,7 +19,7 @@ use tls::{KeyChange, Level, Session};
 const MAX_POST_HANDSHAKE: u64 = 256 * 1024;
 
 /// CRYPTO streams and the TLS session.
-pub struct Handshake {
+pub(crate) struct Handshake {
     session: Box<Session>,
     streams: [Option<Box<CryptoStream>>; 3],
     post_handshake: u64,
@@ -31,7 +31,7 @@ pub struct Handshake {
 
 /// What is wrong with handshake bytes.
 #[derive(Debug)]
-pub enum HandshakeError {
+pub(crate) enum HandshakeError {
     /// The CRYPTO frames themselves.
     Violation(Violation),
     /// What they say.
@@ -40,7 +40,7 @@ pub enum HandshakeError {
 
 impl Handshake {
     /// Takes over a fresh session and what it wants to send.
-    pub fn new(session: Session) -> Handshake {
+    pub(crate) fn new(session: Session) -> Handshake {
         let mut handshake = Handshake {
             session: Box::new(session),
             streams: [None, None, None],
@@ -53,17 +53,17 @@ impl Handshake {
     }
 
     /// The TLS session, for what it learned.
-    pub fn session(&self) -> &Session {
+    pub(crate) fn session(&self) -> &Session {
         &self.session
     }
 
     /// The peer's transport parameters, as soon as TLS has them, and once.
-    pub fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
         self.session.take_peer_parameters()
     }
 
     /// A CRYPTO frame arrived in `space`.
-    pub fn on_crypto(
+    pub(crate) fn on_crypto(
         &mut self,
         space: PacketNumberSpace,
         offset: u64,
@@ -95,26 +95,26 @@ impl Handshake {
     }
 
     /// Whether bytes of any level wait that TLS has not taken: behind a gap, or too many.
-    pub fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         self.streams.iter().flatten().any(|stream| stream.has_unread())
     }
 
     /// Keys that became available, in the order in which TLS made them.
-    pub fn poll_keys(&mut self) -> Option<KeyChange> {
+    pub(crate) fn poll_keys(&mut self) -> Option<KeyChange> {
         let change = self.session.poll_keys();
         self.has_left_initial |= change.is_some();
         change
     }
 
     /// Whether `space` has handshake bytes to send, or HANDSHAKE_DONE.
-    pub fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
+    pub(crate) fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
         self.stream(space).is_some_and(CryptoStream::wants_to_send)
             || (space == PacketNumberSpace::ApplicationData && self.done.needs_sending())
     }
 
     /// Adds CRYPTO frames of the packet's space, and HANDSHAKE_DONE to 1-RTT packets.
     /// RFC 9001 section 4-1, 4.9-1: each space sends its own stream, under its own keys.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         let space = packet.space();
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.fill(packet);
@@ -129,36 +129,36 @@ impl Handshake {
     }
 
     /// A server has completed the handshake and says so (RFC 9000 section 19.20).
-    pub fn send_done(&mut self) {
+    pub(crate) fn send_done(&mut self) {
         self.done.request();
     }
 
     /// HANDSHAKE_DONE was acknowledged.
-    pub fn on_done_acked(&mut self) {
+    pub(crate) fn on_done_acked(&mut self) {
         self.done.on_acked();
     }
 
     /// HANDSHAKE_DONE was lost: it is sent again.
-    pub fn on_done_lost(&mut self) {
+    pub(crate) fn on_done_lost(&mut self) {
         self.done.on_lost();
     }
 
     /// CRYPTO bytes were acknowledged.
-    pub fn on_acked(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
+    pub(crate) fn on_acked(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.on_acked(offset, len);
         }
     }
 
     /// CRYPTO bytes were lost.
-    pub fn on_lost(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
+    pub(crate) fn on_lost(&mut self, space: PacketNumberSpace, offset: u64, len: u32) {
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.on_lost(offset, len);
         }
     }
 
     /// The keys of `space` are gone, and with them its stream.
-    pub fn discard(&mut self, space: PacketNumberSpace) {
+    pub(crate) fn discard(&mut self, space: PacketNumberSpace) {
         if let Some(stream) = self.streams.get_mut(space as usize) {
             *stream = None;
         }

@@ -4,7 +4,7 @@ use base::{Duration, Instant};
 
 /// The idle timer of a connection.
 #[derive(Clone, Debug)]
-pub struct Idle {
+pub(crate) struct Idle {
     /// The smaller of both ends' timeouts; `None` for never.
     timeout: Option<Duration>,
     keep_alive: Option<Duration>,
@@ -17,7 +17,7 @@ pub struct Idle {
 
 /// What the idle timer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdleTimeout {
+pub(crate) enum IdleTimeout {
     /// Nothing yet.
     Nothing,
     /// A PING to keep the connection alive.
@@ -28,31 +28,31 @@ pub enum IdleTimeout {
 
 impl Idle {
     /// `timeout` is this side's; zero means never. `keep_alive` is the time without a word after which a PING is sent.
-    pub fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
+    pub(crate) fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
         let timeout = (!timeout.is_zero()).then_some(timeout);
         Idle { timeout, keep_alive, since: None, ping_at: None, sent_since_received: false }
     }
 
     /// The peer's transport parameter is known.
-    pub fn set_peer_timeout(&mut self, peer: Duration) {
+    pub(crate) fn set_peer_timeout(&mut self, peer: Duration) {
         if !peer.is_zero() {
             self.timeout = Some(self.timeout.map_or(peer, |own| own.min(peer)));
         }
     }
 
     /// The timeout in force.
-    pub const fn timeout(&self) -> Option<Duration> {
+    pub(crate) const fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
     /// A packet was received and processed.
-    pub fn on_received(&mut self, now: Instant) {
+    pub(crate) fn on_received(&mut self, now: Instant) {
         self.sent_since_received = false;
         self.restart(now);
     }
 
     /// An ack-eliciting packet was sent.
-    pub fn on_sent(&mut self, now: Instant) {
+    pub(crate) fn on_sent(&mut self, now: Instant) {
         if !self.sent_since_received {
             self.sent_since_received = true;
             self.restart(now);
@@ -61,12 +61,12 @@ impl Idle {
     }
 
     /// When `on_timeout` is to be called. `pto` is the probe timeout now.
-    pub fn deadline(&self, pto: Duration) -> Option<Instant> {
+    pub(crate) fn deadline(&self, pto: Duration) -> Option<Instant> {
         [self.expires(pto), self.ping_at].into_iter().flatten().min()
     }
 
     /// The deadline has come.
-    pub fn on_timeout(&mut self, now: Instant, pto: Duration) -> IdleTimeout {
+    pub(crate) fn on_timeout(&mut self, now: Instant, pto: Duration) -> IdleTimeout {
         if self.expires(pto).is_some_and(|at| at <= now) {
             return IdleTimeout::Expired;
         }

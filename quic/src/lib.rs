@@ -5,45 +5,57 @@
 
 extern crate alloc;
 
-pub mod acknowledgment;
-pub mod config;
-pub mod connection;
-pub mod connection_ids;
-pub mod credit;
-pub mod crypto_stream;
-pub mod delivery;
-pub mod discard;
-pub mod endpoint;
-pub mod error;
-pub mod event;
-pub mod handshake;
-pub mod idle;
-pub mod lifecycle;
-pub mod packet;
-pub mod path;
-pub mod peer_parameters;
+mod acknowledgment;
+mod config;
+mod connection;
+mod connection_ids;
+mod credit;
+mod crypto_stream;
+mod delivery;
+mod discard;
+mod endpoint;
+mod error;
+mod event;
+mod handshake;
+mod idle;
+mod lifecycle;
+mod packet;
+mod path;
+mod peer_parameters;
 pub mod protection;
-pub mod ranges;
-pub mod recovery;
-pub mod rest;
-pub mod space;
-pub mod stats;
-pub mod stream;
+mod ranges;
+mod recovery;
+mod rest;
+mod space;
+mod stats;
+mod stream;
 pub mod trace;
-pub mod turn;
-pub mod violation;
+mod turn;
+mod violation;
 pub mod wire;
-pub mod wire_identity;
+mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;
 pub use discard::Discard;
 pub use endpoint::{
-    Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, IdLayout, IdLayoutError,
-    Incoming,
+    Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held, IdLayout, IdLayoutError,
+    Incoming, OnIncoming, Strangers,
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
+pub use recovery::RecoveryConfig;
 pub use stats::Stats;
-pub use stream::StreamEvent;
+pub use stream::{Read, ReadError, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
+
+/// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise
+/// that they stay as they are.
+pub mod internals {
+    pub use crate::acknowledgment::MAX_RANGES;
+    pub use crate::connection::NewConnection;
+    pub use crate::crypto_stream::CryptoStream;
+    pub use crate::endpoint::{IdCodec, Named};
+    pub use crate::stream::{Chunks, MAX_SEGMENTS, Reassembly, TooFragmented};
+    pub use crate::turn::{Scratch, Turn};
+}

@@ -7,7 +7,7 @@ use base::{Duration, Instant, VarInt};
 
 /// Where in its life a connection is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lifecycle {
+pub(crate) enum Lifecycle {
     /// TLS is not complete.
     Handshaking {
         /// When it is given up.
@@ -28,7 +28,7 @@ pub enum Lifecycle {
 
 /// What this side says when it closes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CloseFrame {
+pub(crate) enum CloseFrame {
     /// The transport closes (type 0x1c).
     Transport {
         /// A code of section 20.1.
@@ -49,14 +49,14 @@ pub enum CloseFrame {
 
 impl CloseFrame {
     /// The close that a violation earns.
-    pub const fn of(violation: Violation, frame_type: u64) -> CloseFrame {
+    pub(crate) const fn of(violation: Violation, frame_type: u64) -> CloseFrame {
         CloseFrame::Transport { code: violation.code(), frame_type, reason: violation.reason() }
     }
 }
 
 /// The closing state: what is said, and how often it is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closing {
+pub(crate) struct Closing {
     frame: CloseFrame,
     /// When the connection is forgotten.
     pub until: Instant,
@@ -72,19 +72,19 @@ pub struct Closing {
 
 impl Closing {
     /// The first CONNECTION_CLOSE is due; state is kept until `until`.
-    pub const fn new(frame: CloseFrame, until: Instant) -> Closing {
+    pub(crate) const fn new(frame: CloseFrame, until: Instant) -> Closing {
         Closing { frame, until, pending: true, pending_fallback: true, received: 0, threshold: 1 }
     }
 
     /// What is said.
-    pub const fn frame(&self) -> &CloseFrame {
+    pub(crate) const fn frame(&self) -> &CloseFrame {
         &self.frame
     }
 
     /// A packet of the closed connection arrived.
     // RFC 9000 s10.2.1: an endpoint limits how often it repeats the close. Doubling the number of packets that earn an
     // answer makes two closing endpoints fall silent instead of answering each other for ever.
-    pub const fn on_packet(&mut self) {
+    pub(crate) const fn on_packet(&mut self) {
         self.received = self.received.saturating_add(1);
         if self.received >= self.threshold {
             self.pending = true;
@@ -93,23 +93,23 @@ impl Closing {
     }
 
     /// Whether a CONNECTION_CLOSE is to be sent now.
-    pub const fn is_pending(&self) -> bool {
+    pub(crate) const fn is_pending(&self) -> bool {
         self.pending
     }
 
     /// Whether one is to be sent now on the path to return to.
-    pub const fn is_fallback_pending(&self) -> bool {
+    pub(crate) const fn is_fallback_pending(&self) -> bool {
         self.pending_fallback
     }
 
     /// One was sent.
-    pub const fn on_sent(&mut self) {
+    pub(crate) const fn on_sent(&mut self) {
         self.pending = false;
         self.on_repeated();
     }
 
     /// One was sent on the path to return to.
-    pub const fn on_sent_to_fallback(&mut self) {
+    pub(crate) const fn on_sent_to_fallback(&mut self) {
         self.pending_fallback = false;
         self.on_repeated();
     }
@@ -125,7 +125,7 @@ const CLOSE_PTOS: u32 = 3;
 
 impl Lifecycle {
     /// The moment at which this stage ends by itself.
-    pub const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         match self {
             Lifecycle::Handshaking { give_up } => Some(*give_up),
             Lifecycle::Closing(closing) => Some(closing.until),
@@ -135,12 +135,12 @@ impl Lifecycle {
     }
 
     /// Whether frames are still processed and data is still sent.
-    pub const fn is_open(&self) -> bool {
+    pub(crate) const fn is_open(&self) -> bool {
         matches!(self, Lifecycle::Handshaking { .. } | Lifecycle::Established)
     }
 
     /// When a connection that closes now is forgotten.
-    pub fn close_end(now: Instant, pto: Duration) -> Instant {
+    pub(crate) fn close_end(now: Instant, pto: Duration) -> Instant {
         now + pto.saturating_mul(CLOSE_PTOS)
     }
 }

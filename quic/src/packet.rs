@@ -7,7 +7,7 @@ use base::{Direction, StreamId, Writer};
 /// What a sent packet carried, as much as its owner needs to hear about loss or acknowledgment. Numbers of the wire only:
 /// recovery keeps them without knowing what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SentFrame {
+pub(crate) enum SentFrame {
     /// An ACK frame that told of packets up to `largest`.
     Ack {
         /// The largest number it acknowledged.
@@ -53,13 +53,11 @@ pub enum SentFrame {
     RetireConnectionId(u64),
     /// HANDSHAKE_DONE.
     HandshakeDone,
-    /// NEW_TOKEN.
-    NewToken,
 }
 
 impl SentFrame {
     /// This frame and `next` as one, if both are of one stream and `next` goes on where this one ends.
-    pub fn joined(&self, next: &SentFrame) -> Option<SentFrame> {
+    pub(crate) fn joined(&self, next: &SentFrame) -> Option<SentFrame> {
         match (*self, *next) {
             (
                 SentFrame::Stream { id, offset, len, fin: false },
@@ -76,7 +74,7 @@ impl SentFrame {
 ///
 /// The frames recorded live in a vector that the caller reuses, so nothing is allocated per packet.
 #[derive(Debug)]
-pub struct OutgoingPacket<'a> {
+pub(crate) struct OutgoingPacket<'a> {
     space: PacketNumberSpace,
     payload: Writer<'a>,
     sent: &'a mut Vec<SentFrame>,
@@ -86,69 +84,74 @@ pub struct OutgoingPacket<'a> {
 
 impl<'a> OutgoingPacket<'a> {
     /// An empty packet whose frames go to `payload`, which is as long as the frames may be together.
-    pub fn new(space: PacketNumberSpace, payload: &'a mut [u8], sent: &'a mut Vec<SentFrame>) -> OutgoingPacket<'a> {
+    pub(crate) fn new(
+        space: PacketNumberSpace,
+        payload: &'a mut [u8],
+        sent: &'a mut Vec<SentFrame>,
+    ) -> OutgoingPacket<'a> {
         sent.clear();
         OutgoingPacket { space, payload: Writer::new(payload), sent, ack_eliciting: false, padded: false }
     }
 
     /// The space it will be sent in.
-    pub const fn space(&self) -> PacketNumberSpace {
+    pub(crate) const fn space(&self) -> PacketNumberSpace {
         self.space
     }
 
     /// Bytes of room for further frames.
-    pub const fn remaining(&self) -> usize {
+    pub(crate) const fn remaining(&self) -> usize {
         self.payload.remaining()
     }
 
     /// Bytes of frames so far.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.payload.position()
     }
 
     /// Whether it holds no frame.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.payload.position() == 0
     }
 
     /// Whether it holds a frame other than ACK, PADDING and CONNECTION_CLOSE (RFC 9000 section 13.2).
-    pub const fn is_ack_eliciting(&self) -> bool {
+    pub(crate) const fn is_ack_eliciting(&self) -> bool {
         self.ack_eliciting
     }
 
     /// Whether it counts towards bytes in flight (RFC 9002 section 2): ack-eliciting or padded.
-    pub const fn is_in_flight(&self) -> bool {
+    pub(crate) const fn is_in_flight(&self) -> bool {
         self.ack_eliciting || self.padded
     }
 
     /// What was recorded so far.
-    pub fn sent_frames(&self) -> &[SentFrame] {
+    #[cfg(test)]
+    pub(crate) fn sent_frames(&self) -> &[SentFrame] {
         self.sent
     }
 
     /// The place to encode frames to. Whoever writes through it calls one of the `record` methods after.
-    pub const fn writer(&mut self) -> &mut Writer<'a> {
+    pub(crate) const fn writer(&mut self) -> &mut Writer<'a> {
         &mut self.payload
     }
 
     /// An ack-eliciting frame was written, and `frame` is what to remember of it.
-    pub fn record(&mut self, frame: SentFrame) {
+    pub(crate) fn record(&mut self, frame: SentFrame) {
         self.ack_eliciting = true;
         self.sent.push(frame);
     }
 
     /// An ack-eliciting frame was written of which nothing need be remembered: PING, PATH_CHALLENGE, PATH_RESPONSE.
-    pub const fn record_unremembered(&mut self) {
+    pub(crate) const fn record_unremembered(&mut self) {
         self.ack_eliciting = true;
     }
 
     /// An ACK frame was written.
-    pub fn record_ack(&mut self, largest: PacketNumber) {
+    pub(crate) fn record_ack(&mut self, largest: PacketNumber) {
         self.sent.push(SentFrame::Ack { largest });
     }
 
     /// PADDING frames were written.
-    pub const fn record_padding(&mut self) {
+    pub(crate) const fn record_padding(&mut self) {
         self.padded = true;
     }
 }

@@ -1,10 +1,10 @@
 //! Paths: pairs of addresses, what may be sent on them, and how large.
 
-pub mod amplification;
-pub mod moves;
-pub mod mtu;
-pub mod others;
+pub(crate) mod amplification;
+pub(crate) mod moves;
+pub(crate) mod mtu;
+pub(crate) mod others;
 #[expect(clippy::module_inception, reason = "the file holds the type Path")]
-pub mod path;
-pub mod paths;
-pub mod validation;
+pub(crate) mod path;
+pub(crate) mod paths;
+pub(crate) mod validation;

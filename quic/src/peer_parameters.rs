@@ -10,7 +10,7 @@ use base::{Duration, Side};
 
 /// What the peer has told about itself. Until then the defaults of RFC 9000 section 18.2 hold.
 #[derive(Clone, Debug)]
-pub struct PeerParameters {
+pub(crate) struct PeerParameters {
     is_known: bool,
     ack_delay_exponent: u8,
     disables_migration: bool,
@@ -32,7 +32,7 @@ impl Default for PeerParameters {
 impl PeerParameters {
     /// The peer, which is of side `sender`, has sent its parameters. Only what a server says can be of use for another
     /// connection, so a client's is not kept.
-    pub fn learn(&mut self, sender: Side, parameters: &TransportParameters) {
+    pub(crate) fn learn(&mut self, sender: Side, parameters: &TransportParameters) {
         *self = PeerParameters {
             is_known: true,
             ack_delay_exponent: parameters.ack_delay_exponent,
@@ -42,31 +42,32 @@ impl PeerParameters {
     }
 
     /// Whether the parameters have arrived.
-    pub const fn is_known(&self) -> bool {
+    pub(crate) const fn is_known(&self) -> bool {
         self.is_known
     }
 
     /// How long the peer says that it waited, by the ACK Delay field of a 1-RTT packet (RFC 9000 section 19.3).
     #[inline]
-    pub const fn ack_delay(&self, field: u64) -> Duration {
+    pub(crate) const fn ack_delay(&self, field: u64) -> Duration {
         // RFC 9000 s18.2: decoding has refused exponents above 20.
         Duration::from_micros(field.saturating_mul(1 << self.ack_delay_exponent))
     }
 
     /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
-    pub const fn disables_migration(&self) -> bool {
+    pub(crate) const fn disables_migration(&self) -> bool {
         self.disables_migration
     }
 
     /// What a client may use for 0-RTT on a later connection; `None` before the server's parameters have arrived.
-    pub fn remembered(&self) -> Option<&RememberedParameters> {
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
+    pub(crate) fn remembered(&self) -> Option<&RememberedParameters> {
         self.remembered.as_deref()
     }
 }
 
 /// The parameters of a server that a client remembers (RFC 9000 section 7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RememberedParameters {
+pub(crate) struct RememberedParameters {
     active_connection_id_limit: u64,
     initial_max_data: u64,
     initial_max_stream_data_bidi_local: u64,
@@ -81,7 +82,7 @@ pub struct RememberedParameters {
 
 impl RememberedParameters {
     /// Those of `parameters` that may be remembered.
-    pub const fn of(parameters: &TransportParameters) -> RememberedParameters {
+    pub(crate) const fn of(parameters: &TransportParameters) -> RememberedParameters {
         RememberedParameters {
             active_connection_id_limit: parameters.active_connection_id_limit,
             initial_max_data: parameters.initial_max_data,
@@ -98,7 +99,8 @@ impl RememberedParameters {
 
     /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1: what must not be
     /// remembered has its default.
-    pub fn to_parameters(&self) -> TransportParameters {
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
+    pub(crate) fn to_parameters(self) -> TransportParameters {
         TransportParameters {
             active_connection_id_limit: self.active_connection_id_limit,
             initial_max_data: self.initial_max_data,
@@ -119,7 +121,8 @@ impl RememberedParameters {
     /// # Errors
     /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
     /// migration may change: lower values there make a connection worse and break nothing.
-    pub fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
+    pub(crate) fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
         let limits = [
             (self.active_connection_id_limit, new.active_connection_id_limit),
             (self.initial_max_data, new.initial_max_data),

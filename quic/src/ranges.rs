@@ -9,19 +9,19 @@ use core::ops::Range;
 
 /// A set of `u64`, as half-open ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RangeSet {
+pub(crate) struct RangeSet {
     // Ascending, none empty, and between two neighbours at least one number is missing.
     ranges: VecDeque<Range<u64>>,
 }
 
 impl RangeSet {
     /// The empty set. Allocates nothing.
-    pub const fn new() -> RangeSet {
+    pub(crate) const fn new() -> RangeSet {
         RangeSet { ranges: VecDeque::new() }
     }
 
     /// Adds all of `range`, and tells whether any of it was new.
-    pub fn insert(&mut self, range: Range<u64>) -> bool {
+    pub(crate) fn insert(&mut self, range: Range<u64>) -> bool {
         if range.is_empty() {
             return false;
         }
@@ -58,7 +58,7 @@ impl RangeSet {
     }
 
     /// Takes all of `range` out, and tells how many numbers of it were held.
-    pub fn remove(&mut self, range: Range<u64>) -> u64 {
+    pub(crate) fn remove(&mut self, range: Range<u64>) -> u64 {
         if range.is_empty() {
             return 0;
         }
@@ -93,7 +93,7 @@ impl RangeSet {
     }
 
     /// Takes all numbers below `floor` out.
-    pub fn remove_below(&mut self, floor: u64) {
+    pub(crate) fn remove_below(&mut self, floor: u64) {
         while let Some(first) = self.ranges.front_mut() {
             if first.end > floor {
                 first.start = first.start.max(floor);
@@ -104,12 +104,12 @@ impl RangeSet {
     }
 
     /// Takes the range of the smallest numbers out.
-    pub fn pop_first(&mut self) -> Option<Range<u64>> {
+    pub(crate) fn pop_first(&mut self) -> Option<Range<u64>> {
         self.ranges.pop_front()
     }
 
     /// Whether `number` is held.
-    pub fn contains(&self, number: u64) -> bool {
+    pub(crate) fn contains(&self, number: u64) -> bool {
         // The last range is the likely one.
         if let Some(last) = self.ranges.back()
             && number >= last.start
@@ -121,39 +121,34 @@ impl RangeSet {
     }
 
     /// The ranges, ascending; `.rev()` for descending.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + ExactSizeIterator + '_ {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + ExactSizeIterator + '_ {
         self.ranges.iter().cloned()
     }
 
     /// The ranges that have numbers in common with `range`, ascending and whole. A binary search.
-    pub fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub(crate) fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
         let from = self.ranges.partition_point(|held| held.end <= range.start);
         self.ranges.range(from..).take_while(move |held| held.start < range.end).cloned()
     }
 
     /// How many ranges there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ranges.len()
     }
 
     /// Whether no number is held.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
     /// The smallest number held.
-    pub fn min(&self) -> Option<u64> {
+    pub(crate) fn min(&self) -> Option<u64> {
         self.ranges.front().map(|first| first.start)
     }
 
     /// The largest number held.
-    pub fn max(&self) -> Option<u64> {
+    pub(crate) fn max(&self) -> Option<u64> {
         self.ranges.back().map(|last| last.end - 1)
-    }
-
-    /// Takes everything out, and gives the memory back.
-    pub fn clear(&mut self) {
-        self.ranges = VecDeque::new();
     }
 }
 

@@ -8,22 +8,22 @@
 //! Invariants: bytes in flight are the sum of the open packets in flight of the current path; each frame of a packet in
 //! flight comes back once, acknowledged or lost, or goes with its discarded space.
 
-pub mod config;
-pub mod congestion;
-pub mod loss;
-pub mod outcome;
-pub mod pacer;
-pub mod path_congestion;
-pub mod persistent_congestion;
-pub mod pto;
-pub mod rtt;
-pub mod sent_packets;
-pub mod spaces;
+pub(crate) mod config;
+pub(crate) mod congestion;
+pub(crate) mod loss;
+pub(crate) mod outcome;
+pub(crate) mod pacer;
+pub(crate) mod path_congestion;
+pub(crate) mod persistent_congestion;
+pub(crate) mod pto;
+pub(crate) mod rtt;
+pub(crate) mod sent_packets;
+pub(crate) mod spaces;
 
 pub use config::RecoveryConfig;
-pub use outcome::{Outcome, RecoveryStats, Timeout};
-pub use rtt::RttEstimator;
-pub use sent_packets::SentPacket;
+pub(crate) use outcome::{Outcome, RecoveryStats, Timeout};
+pub(crate) use rtt::RttEstimator;
+pub(crate) use sent_packets::SentPacket;
 
 use crate::packet::SentFrame;
 use crate::violation::Violation;
@@ -45,7 +45,7 @@ const ELSEWHERE: u16 = u16::MAX;
 
 /// Recovery of one connection.
 #[derive(Debug)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     config: RecoveryConfig,
     spaces: Spaces,
     path: PathCongestion,
@@ -67,7 +67,7 @@ pub struct Recovery {
 
 /// What is kept of a path while another is in use: its estimate and its window.
 #[derive(Debug)]
-pub struct LeftPath {
+pub(crate) struct LeftPath {
     congestion: PathCongestion,
     number: u16,
 }
@@ -85,7 +85,7 @@ struct Newly {
 
 impl Recovery {
     /// Of a connection that has sent nothing.
-    pub fn new(config: RecoveryConfig) -> Recovery {
+    pub(crate) fn new(config: RecoveryConfig) -> Recovery {
         Recovery {
             spaces: Spaces::new(),
             path: PathCongestion::new(&config, config.max_datagram_size as u64),
@@ -108,7 +108,7 @@ impl Recovery {
 
     /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
     /// RFC 9002 section 7.5-2.
-    pub fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
+    pub(crate) fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
         state.largest_used = Some(packet.number.value());
@@ -124,7 +124,7 @@ impl Recovery {
 
     /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample, and
     /// nobody waits for its acknowledgment: path validation has a timer of its own (section 9.4).
-    pub fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
+    pub(crate) fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
         let packet = SentPacket { ack_eliciting: false, in_flight: false, mtu_probe: false, ..packet };
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, ELSEWHERE, &[]);
@@ -133,7 +133,7 @@ impl Recovery {
     }
 
     /// The number will never be sent (RFC 9000 section 21.4).
-    pub fn on_skipped(&mut self, space: PacketNumberSpace, number: PacketNumber) {
+    pub(crate) fn on_skipped(&mut self, space: PacketNumberSpace, number: PacketNumber) {
         let state = &mut self.spaces[space];
         if state.skipped.len() == MAX_SKIPPED {
             state.skipped.pop_front();
@@ -144,7 +144,7 @@ impl Recovery {
 
     /// An ACK frame arrived (RFC 9002 appendix A.7). `ack_delay` is the field times the peer's exponent, as it was sent:
     /// the rules of section 5.3 are applied here. `out` is added to.
-    pub fn on_ack(
+    pub(crate) fn on_ack(
         &mut self,
         now: Instant,
         space: PacketNumberSpace,
@@ -323,7 +323,7 @@ impl Recovery {
 
     /// When to call [`Recovery::on_timeout`]: the loss time, or else the probe timeout (RFC 9002 appendix A.8).
     /// RFC 9002 section 6.2.1-6.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.loss_deadline().map(|(time, _)| time).or_else(|| self.probe_deadline().map(|(time, ..)| time))
     }
 
@@ -368,7 +368,7 @@ impl Recovery {
     }
 
     /// The deadline may have passed (RFC 9002 appendix A.9). `out` is added to.
-    pub fn on_timeout(&mut self, now: Instant, out: &mut Outcome) -> Timeout {
+    pub(crate) fn on_timeout(&mut self, now: Instant, out: &mut Outcome) -> Timeout {
         if let Some((time, space)) = self.loss_deadline() {
             if time > now {
                 return Timeout::Nothing;
@@ -390,7 +390,7 @@ impl Recovery {
     }
 
     /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4-1).
-    pub fn discard_space(&mut self, space: PacketNumberSpace) {
+    pub(crate) fn discard_space(&mut self, space: PacketNumberSpace) {
         let state = self.spaces.discard(space);
         let bytes: u64 = self.in_flight_on_path(&state.sent);
         self.path.on_left_flight(bytes);
@@ -399,14 +399,14 @@ impl Recovery {
     }
 
     /// Gives back what the rings have grown to, as far as they are empty.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.assert_flight();
         self.spaces.iter_mut().for_each(|state| state.sent.release_memory());
     }
 
     /// The open packets of the space were never read: after a Retry, or when 0-RTT is rejected. Their frames come out as
     /// lost, without a word to congestion control.
-    pub fn abandon(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
+    pub(crate) fn abandon(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
         let bytes = self.in_flight_on_path(&self.spaces[space].sent);
         self.path.on_left_flight(bytes);
         let state = &mut self.spaces[space];
@@ -429,7 +429,7 @@ impl Recovery {
 
     /// The connection moved to another path (RFC 9000 section 9.4): its estimate and window begin anew, or go on as they were
     /// when it was left. What is under way on the path before no longer counts; what is known of that comes out.
-    pub fn on_path_changed(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
+    pub(crate) fn on_path_changed(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
         let to = to.unwrap_or_else(|| {
             self.last_path_number = if self.last_path_number >= ELSEWHERE - 1 { 0 } else { self.last_path_number + 1 };
             let congestion = PathCongestion::new(&self.config, max_datagram_size as u64);
@@ -450,7 +450,7 @@ impl Recovery {
 
     /// A path that was left is forgotten: what was sent on it and is open comes out as lost, without a word to congestion
     /// control. Else a peer that never acknowledges could have a window's worth remembered for each of its addresses.
-    pub fn on_path_forgotten(&mut self, left: &LeftPath, out: &mut Outcome) {
+    pub(crate) fn on_path_forgotten(&mut self, left: &LeftPath, out: &mut Outcome) {
         let sent = &mut self.spaces[PacketNumberSpace::ApplicationData].sent;
         let count = sent.give_up(left.number, &mut out.lost);
         sent.release_resolved(|_| {});
@@ -460,13 +460,13 @@ impl Recovery {
 
     /// Whether a challenge may go although the window is full. There are few, at times of our own choice; but a peer whose
     /// address changes with every packet asks for one each time, so they end at twice the window.
-    pub fn may_exceed_window(&self) -> bool {
+    pub(crate) fn may_exceed_window(&self) -> bool {
         self.bytes_in_flight() < self.congestion_window().saturating_mul(2)
     }
 
     /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
     /// window stay (RFC 9000 section 9.4), what is known of the size does not.
-    pub fn on_rebound(&mut self, max_datagram_size: usize) {
+    pub(crate) fn on_rebound(&mut self, max_datagram_size: usize) {
         let largest = self.spaces[PacketNumberSpace::ApplicationData].largest_used;
         self.path_start = largest.map_or(0, |largest| largest + 1);
         self.path.set_max_datagram_size(max_datagram_size as u64);
@@ -476,126 +476,127 @@ impl Recovery {
 
     /// Whether the peer has acknowledged a packet that was sent since the last move. Everything older counts as acknowledged
     /// or lost soon after.
-    pub fn is_answered_since_move(&self) -> bool {
+    pub(crate) fn is_answered_since_move(&self) -> bool {
         self.spaces[PacketNumberSpace::ApplicationData].largest_acked.is_some_and(|largest| largest >= self.path_start)
     }
 
     /// The probe timeout of a path that nothing is known of.
-    pub fn initial_pto(&self) -> Duration {
+    pub(crate) fn initial_pto(&self) -> Duration {
         pto::period(&RttEstimator::new(self.config.initial_rtt), self.config.granularity, self.max_ack_delay)
     }
 
     /// The peer's transport parameter.
-    pub const fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
+    pub(crate) const fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
         self.max_ack_delay = max_ack_delay;
     }
 
     /// RFC 9001 section 4.1.2.
-    pub const fn set_handshake_confirmed(&mut self) {
+    pub(crate) const fn set_handshake_confirmed(&mut self) {
         self.handshake_confirmed = true;
         self.peer_validated_address = true;
     }
 
     /// Handshake packets can be sent.
-    pub const fn set_has_handshake_keys(&mut self) {
+    pub(crate) const fn set_has_handshake_keys(&mut self) {
         self.has_handshake_keys = true;
     }
 
     /// The peer knows this side's address (RFC 9002 section 6.2.2.1). Noticed without being told when a Handshake packet
     /// is acknowledged; a server need not call it.
-    pub const fn set_peer_completed_address_validation(&mut self) {
+    pub(crate) const fn set_peer_completed_address_validation(&mut self) {
         self.peer_validated_address = true;
     }
 
     /// Whether the amplification limit stops all sending now.
-    pub const fn set_amplification_limited(&mut self, limited: bool) {
+    pub(crate) const fn set_amplification_limited(&mut self, limited: bool) {
         self.amplification_limited = limited;
     }
 
     /// Path MTU discovery found another size.
-    pub fn set_max_datagram_size(&mut self, bytes: usize) {
+    pub(crate) fn set_max_datagram_size(&mut self, bytes: usize) {
         self.path.set_max_datagram_size(bytes as u64);
     }
 
     /// The largest datagram that congestion control reckons with, in bytes.
-    pub const fn max_datagram_size(&self) -> usize {
+    pub(crate) const fn max_datagram_size(&self) -> usize {
         self.path.max_datagram_size()
     }
 
     /// Whether the window still doubles with every round trip (RFC 9002 section 7.3.1).
-    pub fn is_slow_start(&self) -> bool {
+    pub(crate) fn is_slow_start(&self) -> bool {
         self.path.is_slow_start()
     }
 
     /// When the newest recovery period began (RFC 9002 section 7.3.2).
-    pub fn recovery_start(&self) -> Option<Instant> {
+    pub(crate) fn recovery_start(&self) -> Option<Instant> {
         self.path.recovery_start()
     }
 
     /// Whether a packet in flight of `bytes` fits the window. Probes are not asked for.
-    pub fn can_send(&self, bytes: usize) -> bool {
+    pub(crate) fn can_send(&self, bytes: usize) -> bool {
         self.path.can_send(bytes as u64)
     }
 
     /// Bytes that may be in flight.
-    pub fn congestion_window(&self) -> u64 {
+    pub(crate) fn congestion_window(&self) -> u64 {
         self.path.controller().window()
     }
 
     /// Bytes in flight on the path.
-    pub const fn bytes_in_flight(&self) -> u64 {
+    pub(crate) const fn bytes_in_flight(&self) -> u64 {
         self.path.bytes_in_flight()
     }
 
     /// `None` if `bytes` may be sent now, else when to ask again. Not for packets of ACK frames alone, nor for probes.
-    pub fn pacing_deadline(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+    pub(crate) fn pacing_deadline(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         self.path.pacing_deadline(now, bytes as u64)
     }
 
     /// To be called when nothing is left to send although window and pacing would permit it (RFC 9002 section 7.8). The
     /// next packet in flight ends it.
-    pub const fn on_application_limited(&mut self) {
+    pub(crate) const fn on_application_limited(&mut self) {
         self.path.on_application_limited();
     }
 
     /// The probe timeout of the space without backoff (RFC 9002 section 6.2.1).
-    pub fn pto(&self, space: PacketNumberSpace) -> Duration {
+    pub(crate) fn pto(&self, space: PacketNumberSpace) -> Duration {
         let delay = if space == PacketNumberSpace::ApplicationData { self.max_ack_delay } else { Duration::ZERO };
         pto::period(&self.path.rtt, self.config.granularity, delay)
     }
 
     /// The round trip.
-    pub const fn rtt(&self) -> &RttEstimator {
+    pub(crate) const fn rtt(&self) -> &RttEstimator {
         &self.path.rtt
     }
 
     /// Probe timeouts in a row.
-    pub const fn pto_count(&self) -> u32 {
+    pub(crate) const fn pto_count(&self) -> u32 {
         self.pto_count
     }
 
     /// Totals.
-    pub const fn stats(&self) -> &RecoveryStats {
+    #[cfg(test)]
+    pub(crate) const fn stats(&self) -> &RecoveryStats {
         &self.stats
     }
 
-    /// The largest number of the space that the peer acknowledged, to choose the length of packet numbers.
-    pub fn largest_acked(&self, space: PacketNumberSpace) -> Option<PacketNumber> {
-        self.spaces[space].largest_acked.and_then(PacketNumber::new)
-    }
-
     /// Whether the space has ack-eliciting packets in flight: a probe then also repeats them.
-    pub fn has_ack_eliciting(&self, space: PacketNumberSpace) -> bool {
+    #[cfg(test)]
+    pub(crate) fn has_ack_eliciting(&self, space: PacketNumberSpace) -> bool {
         self.spaces[space].sent.has_ack_eliciting()
     }
 
     /// What the oldest ack-eliciting packet in flight carried, for a probe to carry again.
-    pub fn oldest_unacked_frames(&self, space: PacketNumberSpace) -> impl Iterator<Item = SentFrame> + '_ {
+    pub(crate) fn oldest_unacked_frames(&self, space: PacketNumberSpace) -> impl Iterator<Item = SentFrame> + '_ {
         self.unacked_frames(space, 0)
     }
 
     /// The same of the packet that has `older` such packets before it.
-    pub fn unacked_frames(&self, space: PacketNumberSpace, older: usize) -> impl Iterator<Item = SentFrame> + '_ {
+    pub(crate) fn unacked_frames(
+        &self,
+        space: PacketNumberSpace,
+        older: usize,
+    ) -> impl Iterator<Item = SentFrame> + '_ {
         let sent = &self.spaces[space].sent;
         // A lost MTU probe is not repeated as a probe: it holds nothing to repeat.
         let packet = sent.open().filter(|packet| packet.ack_eliciting && !packet.mtu_probe).nth(older);

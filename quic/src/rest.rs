@@ -11,24 +11,24 @@ const REST_AFTER: Duration = Duration::from_millis(100);
 
 /// The timer of it.
 #[derive(Clone, Debug, Default)]
-pub struct Rest {
+pub(crate) struct Rest {
     at: Option<Instant>,
 }
 
 impl Rest {
     /// A datagram was sent or received.
     #[inline]
-    pub fn on_activity(&mut self, now: Instant) {
+    pub(crate) fn on_activity(&mut self, now: Instant) {
         self.at = Some(now + REST_AFTER);
     }
 
     /// When `on_timeout` is to be called.
-    pub const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.at
     }
 
     /// True if it is time to rest: once, until there is activity again.
-    pub fn on_timeout(&mut self, now: Instant) -> bool {
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
         self.at.take_if(|at| *at <= now).is_some()
     }
 }

@@ -10,7 +10,7 @@ use base::Random;
 
 /// One packet number space.
 #[derive(Debug)]
-pub struct Space {
+pub(crate) struct Space {
     /// What was received, and when an ACK is due.
     pub received: ReceivedPackets,
     /// The largest of our numbers that the peer has acknowledged.
@@ -34,7 +34,7 @@ const LAST_SKIP_PERIOD: u64 = 1 << 14;
 
 impl Space {
     /// A space in which nothing was sent or received.
-    pub fn new(space: PacketNumberSpace) -> Space {
+    pub(crate) fn new(space: PacketNumberSpace) -> Space {
         let received = ReceivedPackets::new(space);
         let skip_at = (space == PacketNumberSpace::ApplicationData).then_some(0);
         Space {
@@ -51,7 +51,7 @@ impl Space {
     /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. To be called when everything
     /// else is in the packet.
     #[inline]
-    pub fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
         if self.ping && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
             packet.record_unremembered();
         }
@@ -59,23 +59,23 @@ impl Space {
     }
 
     /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
-    pub const fn next(&self) -> u64 {
+    pub(crate) const fn next(&self) -> u64 {
         self.next
     }
 
     /// The number of the next packet; `None` when all 2^62 are used.
-    pub const fn next_number(&self) -> Option<PacketNumber> {
+    pub(crate) const fn next_number(&self) -> Option<PacketNumber> {
         PacketNumber::new(self.next)
     }
 
     /// The next number was used, or is left out on purpose.
     /// RFC 9000 section 12.3-1, 12.3-2.
-    pub const fn advance(&mut self) {
+    pub(crate) const fn advance(&mut self) {
         self.next += 1;
     }
 
     /// After a packet was sent: the number that is left out now, if any.
-    pub fn skip_number(&mut self, random: &mut dyn Random) -> Option<PacketNumber> {
+    pub(crate) fn skip_number(&mut self, random: &mut dyn Random) -> Option<PacketNumber> {
         let at = self.skip_at.filter(|at| self.next > *at)?;
         // The first time only the period is drawn: number 1 is not left out in every connection.
         let skipped = if at == 0 { None } else { self.next_number() };
@@ -89,14 +89,14 @@ impl Space {
     }
 
     /// The peer acknowledged our packets up to `number`.
-    pub fn on_acknowledged(&mut self, number: PacketNumber) {
+    pub(crate) fn on_acknowledged(&mut self, number: PacketNumber) {
         self.largest_acknowledged = self.largest_acknowledged.max(Some(number));
     }
 }
 
 /// The three spaces: one for life, and two that are there from their first keys until these are discarded.
 #[derive(Debug)]
-pub struct Spaces {
+pub(crate) struct Spaces {
     initial: Option<Box<Space>>,
     handshake: Option<Box<Space>>,
     application: Space,
@@ -110,7 +110,7 @@ impl Default for Spaces {
 
 impl Spaces {
     /// The first keys of `space` became available. Its numbers go on if there were others before.
-    pub fn begin(&mut self, space: PacketNumberSpace) {
+    pub(crate) fn begin(&mut self, space: PacketNumberSpace) {
         match space {
             PacketNumberSpace::Initial => self.initial.get_or_insert_with(|| Box::new(Space::new(space))),
             PacketNumberSpace::Handshake => self.handshake.get_or_insert_with(|| Box::new(Space::new(space))),
@@ -119,7 +119,7 @@ impl Spaces {
     }
 
     /// The keys of `space` are of no use any more, and so are its numbers. That of application data stays.
-    pub fn discard(&mut self, space: PacketNumberSpace) {
+    pub(crate) fn discard(&mut self, space: PacketNumberSpace) {
         match space {
             PacketNumberSpace::Initial => self.initial = None,
             PacketNumberSpace::Handshake => self.handshake = None,
@@ -129,7 +129,7 @@ impl Spaces {
 
     /// The space, if it has begun and is not discarded.
     #[inline]
-    pub fn get(&self, space: PacketNumberSpace) -> Option<&Space> {
+    pub(crate) fn get(&self, space: PacketNumberSpace) -> Option<&Space> {
         // Asked for with nearly every packet, so it comes first.
         if space == PacketNumberSpace::ApplicationData {
             return Some(&self.application);
@@ -139,7 +139,7 @@ impl Spaces {
 
     /// The space, if it has begun and is not discarded.
     #[inline]
-    pub fn get_mut(&mut self, space: PacketNumberSpace) -> Option<&mut Space> {
+    pub(crate) fn get_mut(&mut self, space: PacketNumberSpace) -> Option<&mut Space> {
         if space == PacketNumberSpace::ApplicationData {
             return Some(&mut self.application);
         }
@@ -147,17 +147,17 @@ impl Spaces {
     }
 
     /// The space of application data, which is always there.
-    pub const fn application(&mut self) -> &mut Space {
+    pub(crate) const fn application(&mut self) -> &mut Space {
         &mut self.application
     }
 
     /// Every space there is.
-    pub fn iter(&self) -> impl Iterator<Item = &Space> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Space> {
         [self.initial.as_deref(), self.handshake.as_deref(), Some(&self.application)].into_iter().flatten()
     }
 
     /// Every space there is.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
         [self.initial.as_deref_mut(), self.handshake.as_deref_mut(), Some(&mut self.application)].into_iter().flatten()
     }
 }

@@ -45,7 +45,7 @@ pub struct Stats {
 
 /// What a connection counts itself; see [`Stats`] for the meaning of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// UDP datagrams sent.
     pub datagrams_sent: u64,
     /// UDP datagrams received.

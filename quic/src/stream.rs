@@ -3,21 +3,23 @@
 //! Reading order: the two state tables, the two buffers, the two halves of a stream that join a table and a buffer, then
 //! limits, the order of sending and events, and [`streams`], which holds them all.
 
-pub mod chunks;
-pub mod entry;
-pub mod event;
-pub mod limits;
-pub mod reassembly;
-pub mod receive;
-pub mod receive_state;
-pub mod schedule;
-pub mod send;
-pub mod send_buffer;
-pub mod send_state;
-pub mod streams;
+pub(crate) mod chunks;
+pub(crate) mod entry;
+pub(crate) mod event;
+pub(crate) mod limits;
+pub(crate) mod reassembly;
+pub(crate) mod receive;
+pub(crate) mod receive_state;
+pub(crate) mod schedule;
+pub(crate) mod send;
+pub(crate) mod send_buffer;
+pub(crate) mod send_state;
+pub(crate) mod streams;
 
+pub use chunks::Chunks;
 pub use event::StreamEvent;
 pub use limits::StreamsConfig;
-pub use receive::{Read, ReadError, ReadSlice};
+pub use reassembly::{MAX_SEGMENTS, Reassembly, TooFragmented};
+pub use receive::{Read, ReadError};
 pub use send::WriteError;
-pub use streams::Streams;
+pub(crate) use streams::Streams;

@@ -343,13 +343,19 @@ impl Tracer {
     }
 
     /// The same for calls of the application, which have no time of their own: they come right after what they follow from.
-    pub fn record_call(&mut self, record: Record, content: &[u8]) {
+    pub(crate) fn record_call(&mut self, record: Record, content: &[u8]) {
         self.journal.push(self.newest, record, content);
     }
 
     /// Records the phase of congestion control where it has changed. A recovery period ends when the window grows again
     /// (RFC 9002 section 7.3.2: at the acknowledgment of a packet that was sent during it).
-    pub fn note_congestion(&mut self, now: Instant, window: u64, is_slow_start: bool, recovery_start: Option<Instant>) {
+    pub(crate) fn note_congestion(
+        &mut self,
+        now: Instant,
+        window: u64,
+        is_slow_start: bool,
+        recovery_start: Option<Instant>,
+    ) {
         let before = &self.congestion;
         let phase = match before.phase {
             _ if recovery_start != before.recovery_start => CongestionPhase::Recovery,

@@ -21,9 +21,9 @@ pub struct Turn<'a> {
 #[derive(Default)]
 pub struct Scratch {
     /// What became of sent packets.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// What the packet under construction carries.
-    pub sent: Vec<SentFrame>,
+    pub(crate) sent: Vec<SentFrame>,
     /// Chunks of stream data.
-    pub chunks: Chunks,
+    pub(crate) chunks: Chunks,
 }

@@ -17,7 +17,7 @@ use crypto::CipherSuite;
 
 /// The wire identity of one connection.
 #[derive(Clone, Debug)]
-pub struct WireIdentity {
+pub(crate) struct WireIdentity {
     /// Which end this is.
     pub side: Side,
     /// What is spoken.
@@ -36,29 +36,29 @@ pub struct WireIdentity {
 
 impl WireIdentity {
     /// What the client's Initial packets are sent to until the server has named itself. Initial keys are made of it.
-    pub fn client_destination(&self) -> ConnectionId {
+    pub(crate) fn client_destination(&self) -> ConnectionId {
         self.retry_source.unwrap_or(self.original_destination)
     }
 
     /// The keys of Initial packets. `suite` is the provider's AES-128-GCM with SHA-256.
-    pub fn initial_keys(&self, suite: &'static CipherSuite) -> (SealKeys, OpenKeys) {
+    pub(crate) fn initial_keys(&self, suite: &'static CipherSuite) -> (SealKeys, OpenKeys) {
         initial::keys(suite, self.version, self.client_destination(), self.side)
     }
 
     /// Whether a client that has not heard of the server's own ID yet may send to `destination`, which is not an ID of
     /// ours.
-    pub fn is_first_destination(&self, destination: &[u8]) -> bool {
+    pub(crate) fn is_first_destination(&self, destination: &[u8]) -> bool {
         self.side == Side::Server && destination == self.client_destination().as_slice()
     }
 
     /// RFC 9000 section 7.2: after the first Initial the peer's source connection ID stays what it is.
-    pub fn accepts_source(&self, source: ConnectionId) -> bool {
+    pub(crate) fn accepts_source(&self, source: ConnectionId) -> bool {
         self.peer_source.is_none_or(|expected| source == expected)
     }
 
     /// A packet with `source` in its long header was authenticated. True if a client learns by that what the server calls
     /// itself.
-    pub fn on_source(&mut self, source: ConnectionId) -> bool {
+    pub(crate) fn on_source(&mut self, source: ConnectionId) -> bool {
         let is_news = self.peer_source.is_none();
         self.peer_source.get_or_insert(source);
         is_news
@@ -66,14 +66,14 @@ impl WireIdentity {
 
     /// A Retry was accepted (RFC 9000 section 17.2.5): Initial packets go to its source and carry its token. Our own source
     /// stays, because it may be part of the token.
-    pub fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
+    pub(crate) fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
         self.retry_source = Some(source);
         self.token = token.into();
     }
 
     /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
     /// packet of the server none is believed; a Retry shows as well that the server speaks our version.
-    pub fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {
+    pub(crate) fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {
         self.side == Side::Client
             && self.peer_source.is_none()
             && self.retry_source.is_none()
@@ -87,7 +87,7 @@ impl WireIdentity {
     /// # Errors
     /// [`Violation::TransportParameterConnectionId`] if one is wrong, missing, or there without having been seen.
     /// RFC 9000 section 7.3-1, 7.3-3, 7.3-5, 7.3-6, 7.3-7.
-    pub fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
+    pub(crate) fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
         let (original_destination, retry_source) = match self.side {
             // RFC 9000 s7.3: only servers name the destination of the first Initial and the source of a Retry.
             Side::Client => (Some(self.original_destination), self.retry_source),

@@ -4,7 +4,7 @@
 
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::{Duration, FourTuple, Side};
-use quic::endpoint::Strangers;
+use quic::Strangers;
 use quic::protection::retry_integrity;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::Frame;
@@ -308,6 +308,6 @@ fn a_flood_of_first_packets_is_answered_in_part_and_leaves_nothing() {
             answers += 1;
         }
         assert_eq!(answers, 64);
-        assert_eq!(peer.target.stats().held, quic::endpoint::Held::default());
+        assert_eq!(peer.target.stats().held, quic::Held::default());
     }
 }

@@ -6,7 +6,7 @@
 mod support;
 
 use base::{Duration, Instant, VarInt};
-use quic::stream::StreamsConfig;
+use quic::StreamsConfig;
 use quic::{CloseReason, Config, MigrateError};
 use sim::oracle::Traffic;
 use sim::{AmplificationChecker, LinkConfig, Nat, SeededRandom, Stop, TrafficChecker, World, draw_faults};

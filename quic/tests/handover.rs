@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, Random, VarInt};
-use quic::stream::Read;
+use quic::Read;
 use quic::{
     CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, IdLayout, IdLayoutError,
     StreamEvent,

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, StreamId, VarInt};
-use quic::endpoint::Held;
-use quic::stream::Read;
+use quic::Held;
+use quic::Read;
 use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::SeededRandom;
 use std::rc::Rc;

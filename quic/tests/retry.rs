@@ -6,9 +6,9 @@
 mod support;
 
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Side, Transmit, Writer};
-use quic::connection::NewConnection;
+use quic::internals::NewConnection;
+use quic::internals::{Scratch, Turn};
 use quic::protection::retry_integrity;
-use quic::turn::{Scratch, Turn};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::header::{self, Header};
 use quic::wire::transport_parameters::TransportParameters;

@@ -9,7 +9,7 @@ mod support;
 use adversary::identity;
 use adversary::{Habit, Metered, Rogue, SecretLog};
 use base::{Duration, FourTuple, Instant, Side};
-use quic::stream::StreamsConfig;
+use quic::StreamsConfig;
 use quic::{CloseReason, Config};
 use sim::oracle::Traffic;
 use sim::{Handle, LinkConfig, SeededRandom, Stop, TrafficChecker, World, draw_faults};

@@ -5,7 +5,7 @@ use crate::exchange::door::{Door, Extent, Responded};
 use crate::http3::known::Known;
 use crate::http3::link::Link;
 use base::{Bytes, StreamId};
-use h3::over_quic::OverQuic;
+use h3::OverQuic;
 use http::exchange::{Body, Reason, SendError};
 use http::{Fields, ResponseHead};
 use quic::ConnectionHandle;

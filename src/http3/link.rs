@@ -15,10 +15,8 @@ use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
 use base::{Duration, FourTuple, Instant, StreamId};
-use h3::Event;
 use h3::error_code;
-use h3::machine::EndpointEvent;
-use h3::over_quic::OverQuic;
+use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
 use quic::{CloseReason, ConnectionHandle};
 use runtime::udp::source_address;
@@ -32,7 +30,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// The endpoint, with what is known of each connection.
-pub(crate) type Endpoint = h3::machine::Endpoint<Rc<Known>>;
+pub(crate) type Endpoint = h3::Endpoint<Rc<Known>>;
 
 /// Given each new request.
 type OnRequest = Box<dyn Fn(&Rc<Link>, NewRequest)>;

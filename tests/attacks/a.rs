@@ -4,7 +4,7 @@ use crate::support::{after, crypto, raw, with_parameters};
 use adversary::{Options, PLAIN, Peer, Stage, Tweak};
 use base::Side::{Client, Server};
 use base::{Duration, Random};
-use quic::violation::TransportErrorCode;
+use quic::TransportErrorCode;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::header::Header;

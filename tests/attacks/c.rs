@@ -44,7 +44,7 @@ fn c1_range_counts_are_refused_before_any_work() {
         Frame::Ack(ack) => Some(ack.range_count + 1),
         _ => None,
     });
-    assert_eq!(counts.iter().max(), Some(&(quic::acknowledgment::MAX_RANGES as u64)));
+    assert_eq!(counts.iter().max(), Some(&(quic::internals::MAX_RANGES as u64)));
 }
 
 /// A hundred thousand first packets with IDs as alike as they can be: each costs the same, and nothing of them is left. That

@@ -7,13 +7,13 @@ use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, work};
 use base::Side::{Client, Server};
 use base::{Duration, VarInt};
 use h3::Limits;
-use quic::stream::reassembly::MAX_SEGMENTS;
-use quic::stream::{Read, StreamsConfig};
-use quic::violation::TransportErrorCode;
+use quic::TransportErrorCode;
+use quic::internals::MAX_SEGMENTS;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::{Config, Event, StreamEvent, Violation};
+use quic::{Read, StreamsConfig};
 use std::rc::Rc;
 use tls::Level;
 

@@ -10,7 +10,7 @@ use crypto::HeaderProtectionKey;
 use h3::{Body, Event};
 use http::exchange;
 use qpack::{DecoderStream, DecoderStreamError, DecompressionError, EncoderStream, EncoderStreamError};
-use quic::violation::TransportErrorCode;
+use quic::TransportErrorCode;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::header::Header;
@@ -836,7 +836,7 @@ fn p24_offsets_about_2_to_the_31_and_2_to_the_32() {
         peer.send(OneRtt, &[raw(0x0f, &[0, offset, 1]), vec![7]].concat());
         assert!(peer.is_open(), "{:?}", peer.reason());
         assert!(meter.peak() < 300_000, "{}", meter.peak());
-        assert_eq!(peer.connection().read(id(0), 10), Ok(quic::stream::Read::Blocked));
+        assert_eq!(peer.connection().read(id(0), 10), Ok(quic::Read::Blocked));
     }
     // A frame of HTTP/3, and a message of TLS, that say so.
     let mut script = Script::started(Server);

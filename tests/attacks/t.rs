@@ -62,7 +62,7 @@ fn meet_signer(
     let protocols = vec![b"test".to_vec()];
     let verification = ServerVerification::Roots(Arc::new(store));
     let client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(Clock));
-    let resolver = tls::resolver::Single(Arc::new(tls::CertifiedKey { chain, key }));
+    let resolver = tls::Single(Arc::new(tls::CertifiedKey { chain, key }));
     let server = ServerConfig::new(provider, Arc::new(resolver), protocols, Arc::new(Clock));
     let random = &mut SeededRandom::new(1);
     let mut client = tls::quic::client(Arc::new(client), identity::server_name(), vec![0; 4], random).unwrap();

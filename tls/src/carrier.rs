@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 /// A carrier, as one side of one connection uses it.
 #[derive(Clone, Debug)]
-pub struct Carrier {
+pub(crate) struct Carrier {
     /// What holds for every connection over it.
     pub rules: &'static Rules,
     /// What this side says in the extension that [`Rules::parameters`] names; sent as it is. Unused if none is named.
@@ -21,11 +21,11 @@ pub struct Carrier {
 }
 
 /// Whether something is allowed, and which violation it is where it is not.
-pub type Verdict = Result<(), Violation>;
+pub(crate) type Verdict = Result<(), Violation>;
 
 /// What a carrier allows, demands and refuses.
 #[derive(Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The extension in which each side describes its end of the carrier. It is sent, and demanded of the peer.
     pub parameters: Option<Parameters>,
     /// Extensions that belong to other carriers: what a ClientHello that holds one is answered with.
@@ -48,7 +48,7 @@ pub struct Rules {
 
 /// An extension that TLS carries for its carrier, unread.
 #[derive(Debug)]
-pub struct Parameters {
+pub(crate) struct Parameters {
     /// Its type.
     pub extension: ExtensionType,
     /// What a peer that leaves it out is answered with.
@@ -57,14 +57,14 @@ pub struct Parameters {
 
 impl Carrier {
     /// The extension to send, if there is one.
-    pub fn extension(&self) -> Option<(ExtensionType, &[u8])> {
+    pub(crate) fn extension(&self) -> Option<(ExtensionType, &[u8])> {
         self.rules.parameters.as_ref().map(|parameters| (parameters.extension, &self.parameters[..]))
     }
 }
 
 impl Rules {
     /// The peer's parameters, as far as this carrier has any.
-    pub fn peer_parameters<'a>(&self, extensions: &Extensions<'a>) -> Result<Option<&'a [u8]>, Violation> {
+    pub(crate) fn peer_parameters<'a>(&self, extensions: &Extensions<'a>) -> Result<Option<&'a [u8]>, Violation> {
         match &self.parameters {
             Some(parameters) => extensions.find(parameters.extension).map(Some).ok_or(parameters.missing),
             None => Ok(None),
@@ -72,7 +72,7 @@ impl Rules {
     }
 
     /// Whether a ClientHello holds no extension of another carrier.
-    pub fn check_foreign_extensions(&self, extensions: &Extensions<'_>) -> Verdict {
+    pub(crate) fn check_foreign_extensions(&self, extensions: &Extensions<'_>) -> Verdict {
         match self.foreign_extensions.iter().find(|(kind, _)| extensions.find(*kind).is_some()) {
             Some((_, violation)) => Err(*violation),
             None => Ok(()),
@@ -80,7 +80,7 @@ impl Rules {
     }
 
     /// Whether a message of this type may come over this carrier at all, whatever the state expects.
-    pub fn check_message(&self, kind: HandshakeType, is_complete: bool) -> Verdict {
+    pub(crate) fn check_message(&self, kind: HandshakeType, is_complete: bool) -> Verdict {
         match kind {
             HandshakeType::KEY_UPDATE => self.key_update,
             HandshakeType::END_OF_EARLY_DATA => self.end_of_early_data,

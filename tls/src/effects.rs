@@ -14,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 
 /// Collected while a message is read; the carrier polls it.
 #[derive(Debug, Default)]
-pub struct Effects {
+pub(crate) struct Effects {
     /// Handshake bytes to send, in order.
     pub output: VecDeque<(Level, Vec<u8>)>,
     /// Keys that became available, in order.
@@ -45,7 +45,7 @@ pub struct Effects {
 
 /// Where the secrets of a connection are logged, and under which name.
 #[derive(Clone, Copy)]
-pub struct KeyLogEntry<'a> {
+pub(crate) struct KeyLogEntry<'a> {
     /// Gets the secrets, if anybody does.
     pub key_log: Option<&'a Arc<dyn KeyLog>>,
     /// The client's random names the connection.
@@ -54,12 +54,12 @@ pub struct KeyLogEntry<'a> {
 
 impl Effects {
     /// Sends `bytes` at `level`.
-    pub fn send(&mut self, level: Level, bytes: Vec<u8>) {
+    pub(crate) fn send(&mut self, level: Level, bytes: Vec<u8>) {
         self.output.push_back((level, bytes));
     }
 
     /// Gives out the keys that `side` has made, after the key log was told.
-    pub fn give_keys(&mut self, side: Side, change: KeyChange, entry: KeyLogEntry<'_>) {
+    pub(crate) fn give_keys(&mut self, side: Side, change: KeyChange, entry: KeyLogEntry<'_>) {
         let (labels, local, remote) = match &change {
             KeyChange::Handshake { local, remote, .. } => {
                 (["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"], local, remote)

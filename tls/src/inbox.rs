@@ -8,32 +8,33 @@ use alloc::vec::Vec;
 
 /// The longest message that is accepted: a chain of a dozen large certificates fits, and a peer cannot make us hold more
 /// than this.
-pub const MAX_MESSAGE_LEN: usize = 65_536;
+pub(crate) const MAX_MESSAGE_LEN: usize = 65_536;
 
 /// The part of a message that has arrived.
 #[derive(Debug, Default)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     partial: Vec<u8>,
 }
 
 impl Inbox {
     /// Nothing has arrived.
-    pub fn new() -> Inbox {
+    pub(crate) fn new() -> Inbox {
         Inbox::default()
     }
 
     /// Whether a message has begun and not ended.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.partial.is_empty()
     }
 
     /// The type of the message that has begun.
-    pub fn kind(&self) -> Option<HandshakeType> {
+    pub(crate) fn kind(&self) -> Option<HandshakeType> {
         self.partial.first().copied().map(HandshakeType)
     }
 
     /// Takes from the front of `bytes` what the current message lacks. `true` if it is whole now.
-    pub fn fill(&mut self, bytes: &mut &[u8]) -> Result<bool, Violation> {
+    pub(crate) fn fill(&mut self, bytes: &mut &[u8]) -> Result<bool, Violation> {
         self.take_up_to(HEADER_LEN, bytes);
         let Some([_, high, middle, low]) = self.partial.first_chunk::<HEADER_LEN>() else { return Ok(false) };
         let body_len = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
@@ -45,7 +46,7 @@ impl Inbox {
     }
 
     /// Gives the whole message away.
-    pub fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.partial)
     }
 
@@ -61,7 +62,7 @@ impl Inbox {
 ///
 /// # Panics
 /// If there is no header: `bytes` came out of an [`Inbox`] or of our own encoder.
-pub fn message(bytes: &[u8]) -> Message<'_> {
+pub(crate) fn message(bytes: &[u8]) -> Message<'_> {
     let (header, body) = bytes.split_first_chunk::<HEADER_LEN>().expect("a message has a header");
     Message { kind: HandshakeType(header[0]), body, bytes }
 }

@@ -10,7 +10,7 @@ pub mod client_hello;
 pub mod encrypted_extensions;
 pub mod extension;
 pub mod framing;
-pub mod key_update;
+pub(crate) mod key_update;
 pub mod list;
 pub mod new_session_ticket;
 pub mod server_hello;

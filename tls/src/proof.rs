@@ -13,13 +13,13 @@ use rustls_pki_types::CertificateDer;
 /// The server's chain ends at a trust anchor and its certificate is for the right name. Holds the public key that the
 /// CertificateVerify is checked with.
 #[derive(Debug)]
-pub struct ChainAccepted {
+pub(crate) struct ChainAccepted {
     key: (PublicKeyAlgorithm, Vec<u8>),
 }
 
 /// The holder of the certificate's private key signed the transcript of this handshake.
 #[derive(Debug)]
-pub struct CertificateVerified(());
+pub(crate) struct CertificateVerified(());
 
 /// The server is authenticated, in one of the ways of TLS (RFC 9846 section 2). Each variant holds the proof of its way, so
 /// a client that reaches WAIT_FINISHED has authenticated its server.
@@ -27,7 +27,7 @@ pub struct CertificateVerified(());
 /// A ticket is the other way: the proof that the server selected a pre-shared key of the ClientHello becomes a variant here.
 /// It is made where the ServerHello is read, and leads from WAIT_EE to WAIT_FINISHED.
 #[derive(Debug)]
-pub enum Authenticated {
+pub(crate) enum Authenticated {
     /// By an accepted chain and a verified CertificateVerify.
     Certificate(CertificateVerified),
 }
@@ -35,11 +35,11 @@ pub enum Authenticated {
 /// The peer has the handshake keys and the same transcript.
 /// RFC 9000 section 7-1, 7-2, 7-3.
 #[derive(Debug)]
-pub struct FinishedVerified(());
+pub(crate) struct FinishedVerified(());
 
 impl ChainAccepted {
     /// Checks a server's chain: to a trust anchor, for `name`, at this time.
-    pub fn by_client(
+    pub(crate) fn by_client(
         config: &ClientConfig,
         chain: &[CertificateDer<'_>],
         name: &x509::ServerName,
@@ -58,7 +58,7 @@ impl ChainAccepted {
 
 impl CertificateVerified {
     /// Checks a server's signature over the transcript up to its Certificate.
-    pub fn by_client(
+    pub(crate) fn by_client(
         config: &ClientConfig,
         chain: &ChainAccepted,
         verify: &CertificateVerify<'_>,
@@ -81,7 +81,7 @@ impl CertificateVerified {
 
 impl FinishedVerified {
     /// Checks the body of the peer's Finished; `transcript` ends just before it.
-    pub fn check(
+    pub(crate) fn check(
         suite: &CipherSuite,
         peer_handshake_traffic: &Secret,
         transcript: &Digest,

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use base::Random;
 
 /// What QUIC makes of the handshake.
-pub static RULES: Rules = Rules {
+pub(crate) static RULES: Rules = Rules {
     // RFC 9001 section 8.2-1: without transport parameters there is no connection; the alert is missing_extension.
     parameters: Some(Parameters {
         extension: ExtensionType::QUIC_TRANSPORT_PARAMETERS,

@@ -22,13 +22,13 @@ use alloc::vec::Vec;
 use base::Random;
 use crypto::{CipherSuite, Secret};
 
-pub mod alert_message;
+mod alert_message;
 
 pub use crate::message::key_update::{KeyUpdate, encode as encode_key_update};
-pub use alert_message::PeerAlert;
+pub use alert_message::{PeerAlert, close_notify, encode as encode_alert};
 
 /// What records make of the handshake.
-pub static RULES: Rules = Rules {
+pub(crate) static RULES: Rules = Rules {
     parameters: None,
     // RFC 9001 section 8.2-3: transport parameters outside of QUIC are answered with unsupported_extension.
     foreign_extensions: &[(ExtensionType::QUIC_TRANSPORT_PARAMETERS, Violation::TransportParametersOutsideQuic)],

@@ -6,51 +6,51 @@ use crypto::{CipherSuite, Digest, Secret};
 
 /// The Early Secret. Without a pre-shared key it is the same for everybody.
 #[derive(Debug)]
-pub struct Early {
+pub(crate) struct Early {
     suite: &'static CipherSuite,
     secret: Secret,
 }
 
 /// The Handshake Secret: the key exchange is in it.
 #[derive(Debug)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     suite: &'static CipherSuite,
     secret: Secret,
 }
 
 /// The Main Secret, which the application's keys come from.
 #[derive(Debug)]
-pub struct Main {
+pub(crate) struct Main {
     suite: &'static CipherSuite,
     secret: Secret,
 }
 
 impl Early {
     /// The stage before the key exchange, without a pre-shared key.
-    pub fn without_pre_shared_key(suite: &'static CipherSuite) -> Early {
+    pub(crate) fn without_pre_shared_key(suite: &'static CipherSuite) -> Early {
         let zeros = Secret::zeros(suite.hash.output_len());
         Early { suite, secret: extract(suite.hash, zeros.as_bytes(), zeros.as_bytes()) }
     }
 
     /// Adds the secret of the key exchange.
-    pub fn into_handshake(self, shared: &Secret) -> Handshake {
+    pub(crate) fn into_handshake(self, shared: &Secret) -> Handshake {
         Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared) }
     }
 }
 
 impl Handshake {
     /// client_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub fn client_traffic(&self, transcript: &Digest) -> Secret {
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"c hs traffic", transcript)
     }
 
     /// server_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub fn server_traffic(&self, transcript: &Digest) -> Secret {
+    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"s hs traffic", transcript)
     }
 
     /// Goes on to the last stage, which adds nothing secret.
-    pub fn into_main(self) -> Main {
+    pub(crate) fn into_main(self) -> Main {
         let zeros = Secret::zeros(self.suite.hash.output_len());
         Main { suite: self.suite, secret: next(self.suite, &self.secret, &zeros) }
     }
@@ -58,17 +58,17 @@ impl Handshake {
 
 impl Main {
     /// client_application_traffic_secret_0; `transcript` ends with the server's Finished, as for the next two.
-    pub fn client_traffic(&self, transcript: &Digest) -> Secret {
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"c ap traffic", transcript)
     }
 
     /// server_application_traffic_secret_0.
-    pub fn server_traffic(&self, transcript: &Digest) -> Secret {
+    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"s ap traffic", transcript)
     }
 
     /// exporter_secret.
-    pub fn exporter(&self, transcript: &Digest) -> Secret {
+    pub(crate) fn exporter(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"exp master", transcript)
     }
 }
@@ -81,18 +81,18 @@ fn next(suite: &CipherSuite, secret: &Secret, input: &Secret) -> Secret {
 }
 
 /// application_traffic_secret_N+1 (RFC 9846 section 7.2), for a carrier that updates keys by KeyUpdate.
-pub fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secret {
+pub(crate) fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secret {
     expand_label_secret(suite.hash, secret, b"traffic upd", &[])
 }
 
 /// The verify_data of a Finished (RFC 9846 section 4.5.3): the transcript before it, keyed by its sender's traffic secret.
-pub fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
+pub(crate) fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
     let finished_key = expand_label_secret(suite.hash, sender_handshake_traffic, b"finished", &[]);
     suite.hash.hmac(finished_key.as_bytes(), &[transcript])
 }
 
 /// The exporter (RFC 9846 section 7.5): fills `out` with bytes that only the two sides of this connection can know.
-pub fn export(suite: &CipherSuite, exporter: &Secret, label: &[u8], context: &[u8], out: &mut [u8]) {
+pub(crate) fn export(suite: &CipherSuite, exporter: &Secret, label: &[u8], context: &[u8], out: &mut [u8]) {
     let derived = expand_label_secret(suite.hash, exporter, label, &suite.hash.digest(&[]));
     expand_label(suite.hash, &derived, b"exporter", &suite.hash.digest(&[context]), out);
 }

@@ -4,10 +4,10 @@
 //! RECVD_CH and NEGOTIATED exist during one call only. WAIT_EOED belongs to early data over records; QUIC has no
 //! EndOfEarlyData (RFC 9001 section 8.3). WAIT_CERT and WAIT_CV belong to client certificates, which are not requested.
 
-pub mod choice;
-pub mod connected;
-pub mod negotiated;
-pub mod received_client_hello;
-pub mod start;
-pub mod state;
-pub mod wait_finished;
+pub(crate) mod choice;
+pub(crate) mod connected;
+pub(crate) mod negotiated;
+pub(crate) mod received_client_hello;
+pub(crate) mod start;
+pub(crate) mod state;
+pub(crate) mod wait_finished;

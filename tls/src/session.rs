@@ -55,7 +55,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Local`] if the configuration cannot work.
-    pub fn client(
+    pub(crate) fn client(
         config: Arc<ClientConfig>,
         carrier: Carrier,
         name: x509::ServerName,
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// A server that waits for a ClientHello.
-    pub fn server(config: Arc<ServerConfig>, carrier: Carrier) -> Session {
+    pub(crate) fn server(config: Arc<ServerConfig>, carrier: Carrier) -> Session {
         let rules = carrier.rules;
         let start = ServerStart::new(config, carrier);
         let state = State::Server(ServerState::Start(Box::new(start)));

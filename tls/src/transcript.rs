@@ -6,13 +6,13 @@ use core::fmt;
 use crypto::{CipherSuite, Digest, HashContext};
 
 /// The hash of the messages so far.
-pub struct Transcript {
+pub(crate) struct Transcript {
     hash: Box<dyn HashContext>,
 }
 
 impl Transcript {
     /// A transcript that begins with the first ClientHello, once the suite is known.
-    pub fn new(suite: &CipherSuite, client_hello: &[u8]) -> Transcript {
+    pub(crate) fn new(suite: &CipherSuite, client_hello: &[u8]) -> Transcript {
         let mut hash = suite.hash.start();
         hash.update(client_hello);
         Transcript { hash }
@@ -20,7 +20,7 @@ impl Transcript {
 
     /// RFC 9846 s4.1: after a HelloRetryRequest the first ClientHello is replaced by a message that holds its digest, so
     /// that a server need not remember the hello itself.
-    pub fn after_retry(suite: &CipherSuite, first_client_hello: &[u8]) -> Transcript {
+    pub(crate) fn after_retry(suite: &CipherSuite, first_client_hello: &[u8]) -> Transcript {
         let digest = suite.hash.digest(&[first_client_hello]);
         let mut hash = suite.hash.start();
         // A digest has at most 64 bytes.
@@ -30,12 +30,12 @@ impl Transcript {
     }
 
     /// Appends a message, or several, with their headers.
-    pub fn add(&mut self, message: &[u8]) {
+    pub(crate) fn add(&mut self, message: &[u8]) {
         self.hash.update(message);
     }
 
     /// The digest so far.
-    pub fn current(&self) -> Digest {
+    pub(crate) fn current(&self) -> Digest {
         self.hash.current()
     }
 }

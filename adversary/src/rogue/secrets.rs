@@ -5,7 +5,7 @@ use crypto::Secret;
 use quic::wire::packet_number::PacketNumberSpace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tls::config::KeyLog;
+use tls::KeyLog;
 
 /// Takes the secrets of one connection, and hands out each pair once.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use crate::setup;
 use base::{Bytes, Instant, StreamId};
 use harness::work;
-use quic::stream::Read;
+use quic::Read;
 use quic::{ConnectionHandle, Endpoint, EndpointEvent, Event, StreamEvent};
 use runtime::{Driver, Executor, UdpSocket};
 use std::cell::{Cell, RefCell};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 struct SystemClock;
 
-impl tls::config::WallClock for SystemClock {
+impl tls::WallClock for SystemClock {
     fn unix_seconds(&self) -> u64 {
         clock::unix_seconds()
     }
@@ -37,8 +37,8 @@ pub fn server(identity: &Path, alpn: &[u8]) -> Endpoint {
     let (certificate, key) = harness::identity::load(identity);
     let provider = crypto_ring::provider();
     let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).expect("a key");
-    let certified = tls::resolver::CertifiedKey { chain: vec![certificate.into()], key };
-    let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+    let certified = tls::CertifiedKey { chain: vec![certificate.into()], key };
+    let resolver = Arc::new(tls::Single(Arc::new(certified)));
     let tls = tls::ServerConfig::new(provider, resolver, vec![alpn.to_vec()], Arc::new(SystemClock));
     let config = EndpointConfig::new(provider, config(), Some(Arc::new(tls)));
     Endpoint::new(clock::now(), config, Box::new(crypto_ring::SystemRandom::new()))
@@ -54,7 +54,7 @@ pub fn client() -> Endpoint {
 pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
     let mut roots = x509::RootStore::new();
     roots.add_der(&harness::identity::authority(identity)).expect("a root");
-    let roots = tls::config::ServerVerification::Roots(Arc::new(roots));
+    let roots = tls::ServerVerification::Roots(Arc::new(roots));
     let clock = Arc::new(SystemClock);
     Arc::new(tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock))
 }

@@ -2,8 +2,7 @@
 //! was read stays as it is for whoever keeps it, although its memory is used again when nobody does.
 
 use super::input::Input;
-use quic::stream::chunks::Chunks;
-use quic::stream::reassembly::{MAX_SEGMENTS, Reassembly};
+use quic::internals::{Chunks, MAX_SEGMENTS, Reassembly};
 use std::sync::OnceLock;
 
 /// More than the buffer puts into one piece, so that all of its ways are gone.
@@ -40,11 +39,15 @@ pub fn run(data: &[u8]) {
                 here[start..end].fill(true);
             }
             5 => {
-                let mut place = vec![0; usize::from(input.u16())];
-                let count = buffer.read_slice(&mut place);
-                assert_eq!(place[..count], content[read..read + count]);
-                assert!(count == place.len() || !buffer.is_readable(), "as much as fits and is there");
-                read += count;
+                let max = usize::from(input.u16());
+                let mut left = max;
+                while left > 0
+                    && let Some(bytes) = buffer.read(left)
+                {
+                    assert_eq!(*bytes, content[read..read + bytes.len()]);
+                    (read, left) = (read + bytes.len(), left - bytes.len());
+                }
+                assert!(left == 0 || !buffer.is_readable(), "as much as is wanted and there");
             }
             _ => {
                 let max = usize::from(input.u16());

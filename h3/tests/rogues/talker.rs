@@ -5,7 +5,7 @@ use base::writer::push_varint;
 use base::{
     Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, Random, Side, StreamId, Transmit, VarInt,
 };
-use quic::stream::Read;
+use quic::Read;
 use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, Event, StreamEvent};
 use sim::SeededRandom;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use base::{Bytes, Datagram, Duration, FourTuple, Instant, Machine, StreamId, Transmit};
-use h3::over_quic::OverQuic;
+use h3::OverQuic;
 use h3::{Body, Config, Endpoint, EndpointEvent, Event, SendError};
 use http::exchange;
 use http::{Fields, Method, RequestHead, ResponseHead, Status};

@@ -2,7 +2,7 @@
 
 /// What a packet number space would like to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Interest {
+pub(crate) struct Interest {
     /// An ACK is due.
     pub acknowledgment: bool,
     /// There are frames that ask for an acknowledgment.
@@ -13,7 +13,7 @@ pub struct Interest {
 
 /// What the path allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Constraint {
+pub(crate) enum Constraint {
     /// Everything.
     None,
     /// The congestion window is full, or the pacer asks to wait.
@@ -24,7 +24,7 @@ pub enum Constraint {
 
 /// What may go into a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
+pub(crate) enum Permission {
     /// No packet.
     Nothing,
     /// An ACK and nothing that asks for an acknowledgment.
@@ -34,7 +34,7 @@ pub enum Permission {
 }
 
 /// The table of both.
-pub const fn permission(interest: Interest, constraint: Constraint) -> Permission {
+pub(crate) const fn permission(interest: Interest, constraint: Constraint) -> Permission {
     match (constraint, interest) {
         (Constraint::Amplification, _) => Permission::Nothing,
         // RFC 9002 section 7.5-1: a probe is sent whatever the window says.

@@ -38,7 +38,8 @@ impl Connection {
                 self.streams.on_max_streams(direction, maximum);
                 Ok(())
             }
-            // They say why the peer waits; our windows open as the application reads, so there is nothing to do.
+            // RFC 9000 section 4.2-2, 4.6-6: they say why the peer waits; our windows open as the application reads, so there
+            // is nothing to do.
             Frame::DataBlocked { .. } | Frame::StreamsBlocked { .. } => Ok(()),
             Frame::StreamDataBlocked { id, limit } => self.streams.on_stream_data_blocked(id, limit),
             Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token } => {

@@ -7,34 +7,34 @@ use base::Instant;
 
 impl Connection {
     /// Whether `id` is one of ours that is in use.
-    pub fn has_local_id(&self, id: &[u8]) -> bool {
+    pub(crate) fn has_local_id(&self, id: &[u8]) -> bool {
         self.local_ids.contains(id)
     }
 
     /// Whether the peer is to be given another connection ID.
-    pub fn wants_local_id(&self) -> bool {
+    pub(crate) fn wants_local_id(&self) -> bool {
         !self.is_handshaking() && self.local_ids.wanted() > 0
     }
 
     /// Another connection ID for the peer to use.
-    pub fn issue_local_id(&mut self, id: ConnectionId, token: ResetToken) {
+    pub(crate) fn issue_local_id(&mut self, id: ConnectionId, token: ResetToken) {
         self.local_ids.issue(id, token);
     }
 
     /// The token with which the peer would reset this connection.
-    pub fn peer_reset_token(&self) -> Option<ResetToken> {
+    pub(crate) fn peer_reset_token(&self) -> Option<ResetToken> {
         self.peer_ids.active_reset_token()
     }
 
     /// A datagram ended with `token` and could not be anything else (RFC 9000 section 10.3.1-5).
-    pub fn on_stateless_reset(&mut self, now: Instant, token: &ResetToken) {
+    pub(crate) fn on_stateless_reset(&mut self, now: Instant, token: &ResetToken) {
         if self.peer_ids.is_reset(token) {
             self.drain(now, CloseReason::StatelessReset);
         }
     }
 
     /// Whether the handshake is not complete: it goes on, or the connection ended before.
-    pub fn is_handshaking(&self) -> bool {
+    pub(crate) fn is_handshaking(&self) -> bool {
         !self.handshake.session().is_complete()
     }
 }

@@ -93,7 +93,7 @@ impl Connection {
                 space.received.on_ack_acked(largest);
             }
             // The newest ACK is sent anyway.
-            (SentFrame::Ack { .. }, Fate::Lost) | (SentFrame::NewToken, _) => {}
+            (SentFrame::Ack { .. }, Fate::Lost) => {}
             (SentFrame::Crypto { offset, len }, Fate::Acked) => self.handshake.on_acked(space, offset, len),
             (SentFrame::Crypto { offset, len }, Fate::Lost) => self.handshake.on_lost(space, offset, len),
             (SentFrame::NewConnectionId(number), Fate::Acked) => self.local_ids.on_acked(number),

@@ -19,7 +19,7 @@ use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
 use crate::stream::Streams;
-use crate::trace::{Cause, Key, PacketType, Record, Stage, Trace, Tracer};
+use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
@@ -139,11 +139,6 @@ impl Connection {
     /// RFC 9001 section 4.1.2: the keys of the handshake are gone.
     pub(super) fn is_confirmed(&self) -> bool {
         self.is_established() && self.levels.is_discarded(PacketKind::Handshake)
-    }
-
-    /// The oldest record that was not pulled yet; none if the configuration asks for none.
-    pub fn poll_trace(&mut self) -> Option<Trace<'_>> {
-        self.tracer.as_mut()?.poll()
     }
 
     /// The records of the connection, if it is traced.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 /// Our IDs.
 #[derive(Debug)]
-pub struct LocalIds {
+pub(crate) struct LocalIds {
     active: Vec<LocalId>,
     next_sequence_number: u64,
     /// How many may be active at once: 1 until the peer's transport parameters are known.
@@ -38,22 +38,22 @@ enum Announcement {
 
 impl LocalIds {
     /// More than this help nobody: one in use, one for a migration, two to spare while frames are under way.
-    pub const MAX_ACTIVE: usize = 4;
+    pub(crate) const MAX_ACTIVE: usize = 4;
 
     /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.
-    pub fn new(handshake_id: ConnectionId) -> LocalIds {
+    pub(crate) fn new(handshake_id: ConnectionId) -> LocalIds {
         let first = LocalId { sequence_number: 0, id: handshake_id, token: None, announcement: Announcement::Done };
         LocalIds { active: alloc::vec![first], next_sequence_number: 1, limit: 1, id_len: handshake_id.len() }
     }
 
     /// Bytes of each: all are as long as the first, so that a short header need not say it (RFC 9000 section 17.3.1).
     #[inline]
-    pub const fn id_len(&self) -> usize {
+    pub(crate) const fn id_len(&self) -> usize {
         self.id_len
     }
 
     /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
-    pub fn on_peer_limit(&mut self, active_connection_id_limit: u64) {
+    pub(crate) fn on_peer_limit(&mut self, active_connection_id_limit: u64) {
         // RFC 9000 s5.1: who uses an empty ID has no further ones.
         // RFC 9000 section 19.15-2.
         if !self.is_empty_id() {
@@ -64,7 +64,7 @@ impl LocalIds {
 
     /// How many IDs to issue now.
     /// RFC 9000 section 5.1.1-4.
-    pub fn wanted(&self) -> usize {
+    pub(crate) fn wanted(&self) -> usize {
         self.limit.saturating_sub(self.active.len())
     }
 
@@ -72,7 +72,7 @@ impl LocalIds {
     ///
     /// # Panics
     /// If none is wanted.
-    pub fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
+    pub(crate) fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
         assert!(self.wanted() > 0, "the peer takes no further connection ID");
         assert_eq!(id.len(), self.id_len, "all our IDs are of one length");
         // RFC 9000 section 5.1.1-1: one after the other.
@@ -82,25 +82,20 @@ impl LocalIds {
         sequence_number
     }
 
-    /// Every ID that the peer may send to.
-    pub fn active(&self) -> impl Iterator<Item = ConnectionId> + '_ {
-        self.active.iter().map(|entry| entry.id)
-    }
-
     /// Whether the peer may send to this one.
     /// RFC 9000 section 5.1.1-2.
     #[inline]
-    pub fn contains(&self, id: &[u8]) -> bool {
+    pub(crate) fn contains(&self, id: &[u8]) -> bool {
         self.active.iter().any(|entry| entry.id.is(id))
     }
 
     /// Whether something waits to be sent.
-    pub fn wants_to_send(&self) -> bool {
+    pub(crate) fn wants_to_send(&self) -> bool {
         self.active.iter().any(|entry| entry.announcement == Announcement::Wanted)
     }
 
     /// Adds NEW_CONNECTION_ID frames.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         for entry in self.active.iter_mut().filter(|entry| entry.announcement == Announcement::Wanted) {
             let reset_token = entry.token.expect("an ID that is announced has its token");
             let frame = Frame::NewConnectionId {
@@ -120,7 +115,7 @@ impl LocalIds {
 
     /// RETIRE_CONNECTION_ID came in a packet sent to `packet_destination`. The result is the ID to stop routing; `None` if
     /// it was retired before.
-    pub fn on_retire(
+    pub(crate) fn on_retire(
         &mut self,
         sequence_number: u64,
         packet_destination: ConnectionId,
@@ -139,12 +134,12 @@ impl LocalIds {
     }
 
     /// A NEW_CONNECTION_ID frame was lost: it is sent again while its ID is active.
-    pub fn on_lost(&mut self, sequence_number: u64) {
+    pub(crate) fn on_lost(&mut self, sequence_number: u64) {
         self.announce(sequence_number, Announcement::InFlight, Announcement::Wanted);
     }
 
     /// A NEW_CONNECTION_ID frame was acknowledged, perhaps after it was thought lost.
-    pub fn on_acked(&mut self, sequence_number: u64) {
+    pub(crate) fn on_acked(&mut self, sequence_number: u64) {
         self.announce(sequence_number, Announcement::InFlight, Announcement::Done);
         self.announce(sequence_number, Announcement::Wanted, Announcement::Done);
     }
@@ -204,8 +199,8 @@ mod tests {
     /// RFC 9000 section 5.1.1-1, 5.1.1-4.
     #[test]
     fn as_many_as_the_peer_takes_and_no_more_than_four() {
-        assert_eq!(issued(2).active().count(), 2);
-        assert_eq!(issued(u64::MAX).active().count(), LocalIds::MAX_ACTIVE);
+        assert_eq!(issued(2).active.len(), 2);
+        assert_eq!(issued(u64::MAX).active.len(), LocalIds::MAX_ACTIVE);
     }
 
     #[test]

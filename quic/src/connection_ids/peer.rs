@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 /// The peer's IDs.
 #[derive(Debug)]
-pub struct PeerIds {
+pub(crate) struct PeerIds {
     /// The one in use on the current path is at index 0.
     held: Vec<PeerId>,
     retiring: Vec<Retiring>,
@@ -37,7 +37,7 @@ struct Retiring {
 
 impl PeerIds {
     /// With the ID of the handshake, and our own active_connection_id_limit.
-    pub fn new(handshake_id: ConnectionId, active_connection_id_limit: u64) -> PeerIds {
+    pub(crate) fn new(handshake_id: ConnectionId, active_connection_id_limit: u64) -> PeerIds {
         let first = PeerId { sequence_number: 0, id: handshake_id, token: None, used: true };
         let mut seen = Seen::default();
         seen.insert(0);
@@ -46,40 +46,40 @@ impl PeerIds {
     }
 
     /// No use for more, and the numbers seen are remembered in a word of 64 bits.
-    pub const MAX_LIMIT: usize = 16;
+    pub(crate) const MAX_LIMIT: usize = 16;
 
     /// The ID to send to on the current path.
-    pub fn active(&self) -> ConnectionId {
+    pub(crate) fn active(&self) -> ConnectionId {
         self.held.first().map_or(ConnectionId::EMPTY, |entry| entry.id)
     }
 
     /// The token of the ID in use on the current path.
-    pub fn active_reset_token(&self) -> Option<ResetToken> {
+    pub(crate) fn active_reset_token(&self) -> Option<ResetToken> {
         self.held.first()?.token
     }
 
     /// During the handshake: the server has chosen its ID, or a Retry has replaced it (RFC 9000 section 7.2).
     /// RFC 9000 section 7.2-4, 7.2-6.
-    pub fn replace_handshake_id(&mut self, id: ConnectionId) {
+    pub(crate) fn replace_handshake_id(&mut self, id: ConnectionId) {
         if let Some(entry) = self.held.iter_mut().find(|entry| entry.sequence_number == 0) {
             entry.id = id;
         }
     }
 
     /// The stateless_reset_token parameter belongs to the ID of the handshake (RFC 9000 section 18.2).
-    pub fn on_handshake_token(&mut self, token: ResetToken) {
+    pub(crate) fn on_handshake_token(&mut self, token: ResetToken) {
         if let Some(entry) = self.held.iter_mut().find(|entry| entry.sequence_number == 0) {
             entry.token = Some(token);
         }
     }
 
     /// The preferred_address parameter brings the ID of sequence number 1 (RFC 9000 section 5.1.1).
-    pub fn on_preferred_address(&mut self, id: ConnectionId, token: ResetToken) -> Result<(), Violation> {
+    pub(crate) fn on_preferred_address(&mut self, id: ConnectionId, token: ResetToken) -> Result<(), Violation> {
         self.on_new_connection_id(1, 0, id, token)
     }
 
     /// A NEW_CONNECTION_ID frame.
-    pub fn on_new_connection_id(
+    pub(crate) fn on_new_connection_id(
         &mut self,
         sequence_number: u64,
         retire_prior_to: u64,
@@ -160,24 +160,25 @@ impl PeerIds {
     }
 
     /// Whether there is an ID that was not used so far.
-    pub fn has_unused(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn has_unused(&self) -> bool {
         self.held.iter().any(|entry| !entry.used)
     }
 
     /// An ID for another path, never used before (RFC 9000 section 9.5-2, 9.5-3); it counts as used from now on.
-    pub fn take_unused(&mut self) -> Option<ConnectionId> {
+    pub(crate) fn take_unused(&mut self) -> Option<ConnectionId> {
         let entry = self.held.iter_mut().filter(|entry| !entry.used).min_by_key(|entry| entry.sequence_number)?;
         entry.used = true;
         Some(entry.id)
     }
 
     /// Whether this ID may still be sent to.
-    pub fn contains(&self, id: ConnectionId) -> bool {
+    pub(crate) fn contains(&self, id: ConnectionId) -> bool {
         self.held.iter().any(|entry| entry.id == id)
     }
 
     /// The path of `id` has become the current one. `false` if the peer has asked it back in the meantime.
-    pub fn activate(&mut self, id: ConnectionId) -> bool {
+    pub(crate) fn activate(&mut self, id: ConnectionId) -> bool {
         let index = self.held.iter().position(|entry| entry.id == id);
         index.is_some_and(|index| {
             self.make_active(index);
@@ -186,7 +187,7 @@ impl PeerIds {
     }
 
     /// Nothing is sent to this ID any more: its path is gone. The active one and those not held stay as they are.
-    pub fn retire(&mut self, id: ConnectionId) -> Result<(), Violation> {
+    pub(crate) fn retire(&mut self, id: ConnectionId) -> Result<(), Violation> {
         let index = self.held.iter().skip(1).position(|entry| entry.id == id);
         let Some(index) = index else { return Ok(()) };
         let entry = self.held.remove(index + 1);
@@ -196,7 +197,7 @@ impl PeerIds {
     /// Whether `token`, the end of a datagram that could not be opened, resets this connection (RFC 9000 section 10.3.1).
     /// The time it takes depends on how many IDs are held, not on their tokens; only tokens that the peer gave for IDs we
     /// sent to are compared, so nothing empty or outdated can match.
-    pub fn is_reset(&self, token: &ResetToken) -> bool {
+    pub(crate) fn is_reset(&self, token: &ResetToken) -> bool {
         // RFC 9000 section 10.3.1-3: neither unused nor retired ones.
         let valid = self.held.iter().filter(|entry| entry.used).filter_map(|entry| entry.token);
         // RFC 9000 section 10.3.1-4: each token is compared to its end, in constant time.
@@ -204,12 +205,12 @@ impl PeerIds {
     }
 
     /// Whether something waits to be sent.
-    pub fn wants_to_send(&self) -> bool {
+    pub(crate) fn wants_to_send(&self) -> bool {
         self.retiring.iter().any(|entry| !entry.in_flight)
     }
 
     /// Adds RETIRE_CONNECTION_ID frames.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         for entry in self.retiring.iter_mut().filter(|entry| !entry.in_flight) {
             let frame = Frame::RetireConnectionId { sequence_number: entry.sequence_number };
             if frame.encode(packet.writer()).is_err() {
@@ -221,7 +222,7 @@ impl PeerIds {
     }
 
     /// A RETIRE_CONNECTION_ID frame was lost: it is sent again.
-    pub fn on_lost(&mut self, sequence_number: u64) {
+    pub(crate) fn on_lost(&mut self, sequence_number: u64) {
         let entry = self.retiring.iter_mut().find(|entry| entry.sequence_number == sequence_number);
         if let Some(entry) = entry {
             entry.in_flight = false;
@@ -229,7 +230,7 @@ impl PeerIds {
     }
 
     /// A RETIRE_CONNECTION_ID frame was acknowledged: the ID can be forgotten.
-    pub fn on_acked(&mut self, sequence_number: u64) {
+    pub(crate) fn on_acked(&mut self, sequence_number: u64) {
         self.retiring.retain(|entry| entry.sequence_number != sequence_number);
     }
 }

@@ -6,14 +6,14 @@ use base::Random;
 use crypto::{Hash, Secret};
 
 /// RFC 9000 s10.3: fewer bytes could not be a valid packet, so they could not pass for one.
-pub const MIN_LEN: usize = 21;
+pub(crate) const MIN_LEN: usize = 21;
 /// Enough to look like a short packet; more would only be traffic.
-pub const MAX_LEN: usize = 42;
+pub(crate) const MAX_LEN: usize = 42;
 
 /// The token of one of our connection IDs: a keyed function of it, so that it can be made again after all else is lost,
 /// and nobody without `secret` can make it from what is seen on the wire.
 /// RFC 9000 section 10.3.2-1, 10.3.2-5.
-pub fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
+pub(crate) fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
     let digest = hash.hmac(secret.as_bytes(), &[id.as_slice()]);
     let mut token = [0; ResetToken::LEN];
     for (place, byte) in token.iter_mut().zip(digest.iter()) {
@@ -25,7 +25,11 @@ pub fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
 /// A stateless reset that answers a datagram of `trigger_len` bytes. It is shorter than that, so that two endpoints that
 /// answer each other come to an end (section 10.3.3); `None` if that leaves too little.
 /// RFC 9000 section 10.3-6, 10.3-8, 10.3.3-1.
-pub fn encode_reset(trigger_len: usize, random: &mut (impl Random + ?Sized), token: ResetToken) -> Option<Vec<u8>> {
+pub(crate) fn encode_reset(
+    trigger_len: usize,
+    random: &mut (impl Random + ?Sized),
+    token: ResetToken,
+) -> Option<Vec<u8>> {
     let len = trigger_len.saturating_sub(1).min(MAX_LEN);
     if len < MIN_LEN {
         return None;
@@ -43,7 +47,7 @@ pub fn encode_reset(trigger_len: usize, random: &mut (impl Random + ?Sized), tok
 
 /// What would be the token if `datagram` were a stateless reset. The first bits do not matter: another version's reset may
 /// have a long header (section 10.3). Take it before the datagram is decrypted in place.
-pub fn token_of(datagram: &[u8]) -> Option<ResetToken> {
+pub(crate) fn token_of(datagram: &[u8]) -> Option<ResetToken> {
     if datagram.len() < MIN_LEN {
         return None;
     }

@@ -71,7 +71,7 @@ impl EndpointConfig {
 
 /// The connection IDs of a handshake that transport parameters repeat (RFC 9000 section 7.3).
 #[derive(Clone, Copy, Debug)]
-pub struct HandshakeIds {
+pub(crate) struct HandshakeIds {
     /// What the client's very first packet was sent to, before any Retry packet.
     pub original_destination: ConnectionId,
     /// Ours in the Retry packet, if there was one.
@@ -83,7 +83,7 @@ pub struct HandshakeIds {
 }
 
 /// What we tell the peer of a new connection (RFC 9000 section 18.2): the very values that are enforced.
-pub fn transport_parameters(config: &Config, side: Side, ids: &HandshakeIds) -> TransportParameters {
+pub(crate) fn transport_parameters(config: &Config, side: Side, ids: &HandshakeIds) -> TransportParameters {
     let mut parameters = TransportParameters::default();
     config.streams.advertise(&mut parameters);
     parameters.max_idle_timeout = config.max_idle_timeout;

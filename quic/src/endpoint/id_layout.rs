@@ -10,11 +10,11 @@ use crypto::Secret;
 use crypto::header_protection::MASK_LEN;
 
 /// The fewest bytes of an ID. Shorter ones would leave too little to tell them apart.
-pub const MIN_LEN: usize = 4;
+pub(crate) const MIN_LEN: usize = 4;
 /// The most bytes of an ID in version 1 (RFC 9000 section 17.2).
-pub const MAX_LEN: usize = 20;
+pub(crate) const MAX_LEN: usize = 20;
 /// The most workers that a layout can name.
-pub const MAX_WORKERS: u32 = 1 << 16;
+pub(crate) const MAX_WORKERS: u32 = 1 << 16;
 
 /// The fewest bytes of nonce: IDs of one connection differ in nothing else.
 const MIN_NONCE_LEN: usize = 2;
@@ -122,7 +122,7 @@ impl IdLayout {
     ///
     /// # Errors
     /// It cannot.
-    pub fn check_capacity(&self, connections: usize) -> Result<(), IdLayoutError> {
+    pub(crate) fn check_capacity(&self, connections: usize) -> Result<(), IdLayoutError> {
         let capacity = self.capacity();
         if connections > capacity as usize {
             return Err(IdLayoutError::Capacity { capacity, connections });

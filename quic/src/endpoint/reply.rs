@@ -14,7 +14,7 @@ const MAX_RESETS_PER_SECOND: u32 = 100;
 
 /// Datagrams to be sent that belong to no connection.
 #[derive(Default)]
-pub struct Replies {
+pub(crate) struct Replies {
     waiting: VecDeque<(FourTuple, Vec<u8>)>,
     second_began: Option<Instant>,
     resets: u32,
@@ -22,34 +22,29 @@ pub struct Replies {
 
 impl Replies {
     /// Queues an answer, unless too many wait already.
-    pub fn push(&mut self, four_tuple: FourTuple, datagram: Vec<u8>) {
+    pub(crate) fn push(&mut self, four_tuple: FourTuple, datagram: Vec<u8>) {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back((four_tuple, datagram));
         }
     }
 
     /// The next answer.
-    pub fn pop(&mut self) -> Option<(FourTuple, Vec<u8>)> {
+    pub(crate) fn pop(&mut self) -> Option<(FourTuple, Vec<u8>)> {
         self.waiting.pop_front()
     }
 
     /// How many wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Whether there is room for another answer; asked before any work is done for it.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < MAX_WAITING
     }
 
     /// Whether one more stateless reset may be sent in this second.
-    pub fn may_reset(&mut self, now: Instant) -> bool {
+    pub(crate) fn may_reset(&mut self, now: Instant) -> bool {
         if self.second_began.is_none_or(|began| now - began >= Duration::from_secs(1)) {
             self.second_began = Some(now);
             self.resets = 0;

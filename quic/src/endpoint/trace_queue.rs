@@ -10,5 +10,6 @@ pub(super) struct TraceQueue {
     /// Connections with something new, by index.
     pub(super) touched: Vec<u32>,
     /// Those of connections that are gone.
+    #[expect(clippy::vec_box, reason = "they are boxed where they come from")]
     pub(super) left: Vec<Box<Tracer>>,
 }

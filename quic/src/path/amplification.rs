@@ -2,7 +2,7 @@
 
 /// How much may be sent to one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amplification {
+pub(crate) struct Amplification {
     /// Bytes that may still be sent; meaningless once validated.
     available: u64,
     validated: bool,
@@ -10,42 +10,42 @@ pub struct Amplification {
 
 impl Amplification {
     /// RFC 9000 s8.1: three times what was received.
-    pub const FACTOR: u64 = 3;
+    pub(crate) const FACTOR: u64 = 3;
 
     /// An address that has to be validated: nothing may be sent before something came from it.
-    pub const fn new() -> Amplification {
+    pub(crate) const fn new() -> Amplification {
         Amplification { available: 0, validated: false }
     }
 
     /// An address that needs no validation, as the one a client has chosen to connect to.
-    pub const fn validated() -> Amplification {
+    pub(crate) const fn validated() -> Amplification {
         Amplification { available: 0, validated: true }
     }
 
     /// A datagram of `len` bytes came from the address. It is counted once, whatever number of packets it holds and
     /// however often one of them is looked at again.
-    pub const fn on_datagram_received(&mut self, len: usize) {
+    pub(crate) const fn on_datagram_received(&mut self, len: usize) {
         self.available = self.available.saturating_add(Self::FACTOR.saturating_mul(len as u64));
     }
 
     /// A datagram of `len` bytes was sent, probes and closing packets included.
-    pub const fn on_datagram_sent(&mut self, len: usize) {
+    pub(crate) const fn on_datagram_sent(&mut self, len: usize) {
         self.available = self.available.saturating_sub(len as u64);
     }
 
     /// Bytes that may be sent now.
     /// RFC 9000 section 8-1, 8.1-2, 14.1-6.
-    pub fn available(&self) -> usize {
+    pub(crate) fn available(&self) -> usize {
         if self.validated { usize::MAX } else { usize::try_from(self.available).unwrap_or(usize::MAX) }
     }
 
     /// The peer has proved that it receives what is sent there.
-    pub const fn validate(&mut self) {
+    pub(crate) const fn validate(&mut self) {
         self.validated = true;
     }
 
     /// Whether the limit is gone.
-    pub const fn is_validated(&self) -> bool {
+    pub(crate) const fn is_validated(&self) -> bool {
         self.validated
     }
 }

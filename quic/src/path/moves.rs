@@ -10,11 +10,11 @@ use base::{Duration, Instant};
 
 /// Moves in a row without an answer. A peer acknowledges the first challenge that reaches it, so an honest one needs one or
 /// two; more is for somebody who copies its packets to other addresses in the meantime.
-pub const MAX_UNANSWERED_MOVES: u8 = 16;
+pub(crate) const MAX_UNANSWERED_MOVES: u8 = 16;
 
 /// The count of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moves {
+pub(crate) struct Moves {
     unanswered: u8,
     /// Until when this end stays where it is, if they are too many.
     rest_until: Option<Instant>,
@@ -22,12 +22,12 @@ pub struct Moves {
 
 impl Moves {
     /// The peer has acknowledged something that was sent since the last move.
-    pub const fn on_answer(&mut self) {
+    pub(crate) const fn on_answer(&mut self) {
         *self = Moves { unanswered: 0, rest_until: None };
     }
 
     /// The peer has moved again: whether it is followed. `patience`: how long this end stays after too many moves.
-    pub fn on_move(&mut self, now: Instant, patience: Duration) -> bool {
+    pub(crate) fn on_move(&mut self, now: Instant, patience: Duration) -> bool {
         match self.rest_until {
             None => {}
             Some(until) if until <= now => self.on_answer(),

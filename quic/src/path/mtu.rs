@@ -10,9 +10,10 @@
 use base::{Duration, Instant};
 
 /// RFC 9000 s14: every path carries so much, or QUIC cannot use it.
-pub const MIN_SIZE: usize = 1200;
+pub(crate) const MIN_SIZE: usize = 1200;
 /// What an Ethernet path of 1500 bytes carries over IPv6 (40 + 8 bytes of headers).
-pub const DEFAULT_CEILING: usize = 1452;
+#[cfg(test)]
+pub(crate) const DEFAULT_CEILING: usize = 1452;
 /// RFC 8899 s5.1.2, MAX_PROBES: so many probes of one size are lost before it counts as too large.
 const MAX_PROBES: u8 = 3;
 /// A smaller gain is not worth a probe.
@@ -25,7 +26,7 @@ const BLACK_HOLE_EVENTS: u8 = 3;
 
 /// The search for the size of one path.
 #[derive(Clone, Debug)]
-pub struct MtuDiscovery {
+pub(crate) struct MtuDiscovery {
     current: usize,
     /// The largest size that is still possible.
     high: usize,
@@ -43,7 +44,7 @@ pub struct MtuDiscovery {
 impl MtuDiscovery {
     /// From 1200 bytes up to `ceiling`: the smallest of what we are willing to send and of the peer's
     /// max_udp_payload_size.
-    pub fn new(ceiling: usize) -> MtuDiscovery {
+    pub(crate) fn new(ceiling: usize) -> MtuDiscovery {
         let ceiling = ceiling.max(MIN_SIZE);
         MtuDiscovery {
             current: MIN_SIZE,
@@ -59,17 +60,17 @@ impl MtuDiscovery {
     }
 
     /// The search on another path: nothing is known about it but what both ends are willing to send.
-    pub fn on_another_path(&self) -> MtuDiscovery {
+    pub(crate) fn on_another_path(&self) -> MtuDiscovery {
         MtuDiscovery::new(self.ceiling)
     }
 
     /// Bytes of the largest datagram known to arrive.
-    pub const fn current(&self) -> usize {
+    pub(crate) const fn current(&self) -> usize {
         self.current
     }
 
     /// The peer's max_udp_payload_size is known, or something else forbids larger datagrams for good.
-    pub fn limit_ceiling(&mut self, ceiling: usize) {
+    pub(crate) fn limit_ceiling(&mut self, ceiling: usize) {
         self.ceiling = self.ceiling.min(ceiling.max(MIN_SIZE));
         self.current = self.current.min(self.ceiling);
         self.limit_search(self.ceiling);
@@ -77,7 +78,8 @@ impl MtuDiscovery {
 
     /// A network element claims that datagrams may have at most `size` bytes. That can shorten the search, but never makes
     /// what is known to arrive smaller, and below 1200 bytes it is nonsense (RFC 9000 section 14.2.1-1, 14.2.1-6).
-    pub fn on_hint(&mut self, size: usize) {
+    #[cfg_attr(not(test), expect(dead_code, reason = "no driver reads ICMP messages yet"))]
+    pub(crate) fn on_hint(&mut self, size: usize) {
         if size >= self.current {
             self.limit_search(size);
         }
@@ -93,12 +95,12 @@ impl MtuDiscovery {
 
     /// Frames filled a datagram of the current size to its end: a larger one would have been of use.
     #[inline]
-    pub const fn on_full_datagram(&mut self) {
+    pub(crate) const fn on_full_datagram(&mut self) {
         self.wanted = true;
     }
 
     /// The size of a probe to send now, if one is due.
-    pub fn probe_size(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn probe_size(&mut self, now: Instant) -> Option<usize> {
         if !self.wanted {
             return None;
         }
@@ -112,18 +114,18 @@ impl MtuDiscovery {
     }
 
     /// A probe of the size that [`probe_size`](MtuDiscovery::probe_size) gave was sent.
-    pub const fn on_probe_sent(&mut self) {
+    pub(crate) const fn on_probe_sent(&mut self) {
         self.probe_in_flight = true;
     }
 
     /// The path is in use again. What became of a probe that was under way when it was left was not told, so the same size
     /// is probed again.
-    pub const fn on_path_taken_up(&mut self) {
+    pub(crate) const fn on_path_taken_up(&mut self) {
         self.probe_in_flight = false;
     }
 
     /// A probe of `size` bytes arrived.
-    pub fn on_probe_acked(&mut self, now: Instant, size: usize) {
+    pub(crate) fn on_probe_acked(&mut self, now: Instant, size: usize) {
         if size > self.ceiling {
             return;
         }
@@ -137,7 +139,7 @@ impl MtuDiscovery {
     }
 
     /// A probe of `size` bytes was lost.
-    pub fn on_probe_lost(&mut self, now: Instant, size: usize) {
+    pub(crate) fn on_probe_lost(&mut self, now: Instant, size: usize) {
         let Some((candidate, lost)) = self.candidate else { return };
         if candidate != size || !self.probe_in_flight {
             return;
@@ -168,7 +170,7 @@ impl MtuDiscovery {
 
     /// A packet in a datagram of `size` bytes that was no probe was acknowledged.
     #[inline]
-    pub const fn on_packet_acked(&mut self, size: usize) {
+    pub(crate) const fn on_packet_acked(&mut self, size: usize) {
         if size > MIN_SIZE {
             self.loss_events = 0;
         }
@@ -176,7 +178,7 @@ impl MtuDiscovery {
 
     /// A packet in a datagram of `size` bytes that was no probe was lost. Packets found lost at the same moment are one
     /// event. True if the path has become narrower: the size is 1200 again.
-    pub fn on_packet_lost(&mut self, now: Instant, size: usize) -> bool {
+    pub(crate) fn on_packet_lost(&mut self, now: Instant, size: usize) -> bool {
         if size <= MIN_SIZE || size > self.current || self.last_loss_event == Some(now) {
             return false;
         }
@@ -196,7 +198,7 @@ impl MtuDiscovery {
     }
 
     /// When a larger size is tried again.
-    pub const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         if self.wanted { self.raise_at } else { None }
     }
 }

@@ -14,10 +14,10 @@ use base::{FourTuple, Instant};
 
 /// Paths besides the one in use. As many as there are spare connection IDs of the peer (`active_connection_id_limit` is 4
 /// by default), since each deliberate path takes one. Who sends from ever new addresses only pushes its own older ones out.
-pub const MAX_OTHER_PATHS: usize = 3;
+pub(crate) const MAX_OTHER_PATHS: usize = 3;
 
 /// One of them.
-pub struct OtherPath {
+pub(crate) struct OtherPath {
     /// The path.
     pub path: Path,
     /// The peer's ID that is sent to on it; `None` while there is none to spare.
@@ -32,7 +32,7 @@ pub struct OtherPath {
 
 /// All of them: the one that was in use last is the first.
 #[derive(Default)]
-pub struct OtherPaths {
+pub(crate) struct OtherPaths {
     list: Vec<OtherPath>,
     /// The congestion control of paths that have gone, until what was sent on them is given up: at once, or with the next
     /// transmission.
@@ -42,43 +42,43 @@ pub struct OtherPaths {
 impl OtherPaths {
     /// Whether there is none, as nearly always.
     #[inline]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// Where the path with these addresses is.
-    pub fn position(&self, four_tuple: &FourTuple) -> Option<usize> {
+    pub(crate) fn position(&self, four_tuple: &FourTuple) -> Option<usize> {
         self.list.iter().position(|other| other.path.is_at(four_tuple))
     }
 
     /// The path to return to when the one in use fails: of those known to work the one used last.
-    pub fn fallback(&self) -> Option<usize> {
+    pub(crate) fn fallback(&self) -> Option<usize> {
         self.list.iter().position(|other| other.path.is_proven())
     }
 
     /// The one at `index`.
-    pub fn get(&self, index: usize) -> Option<&OtherPath> {
+    pub(crate) fn get(&self, index: usize) -> Option<&OtherPath> {
         self.list.get(index)
     }
 
     /// The one at `index`.
-    pub fn get_mut(&mut self, index: usize) -> Option<&mut OtherPath> {
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut OtherPath> {
         self.list.get_mut(index)
     }
 
     /// All.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut OtherPath> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OtherPath> {
         self.list.iter_mut()
     }
 
     /// Whether one of them sends to this ID of the peer's.
-    pub fn uses(&self, peer_id: ConnectionId) -> bool {
+    pub(crate) fn uses(&self, peer_id: ConnectionId) -> bool {
         self.list.iter().any(|other| other.peer_id == Some(peer_id))
     }
 
     /// Adds a path in front of the others. When there are too many, the one used the longest time ago goes, and comes out;
     /// never the fallback.
-    pub fn push(&mut self, other: OtherPath) -> Option<OtherPath> {
+    pub(crate) fn push(&mut self, other: OtherPath) -> Option<OtherPath> {
         self.list.insert(0, other);
         if self.list.len() <= MAX_OTHER_PATHS {
             return None;
@@ -89,7 +89,7 @@ impl OtherPaths {
     }
 
     /// Takes one out. Memory is given back with the last.
-    pub fn remove(&mut self, index: usize) -> Option<OtherPath> {
+    pub(crate) fn remove(&mut self, index: usize) -> Option<OtherPath> {
         let removed = (index < self.list.len()).then(|| self.list.remove(index));
         if self.list.is_empty() {
             self.list = Vec::new();
@@ -98,13 +98,13 @@ impl OtherPaths {
     }
 
     /// The first whose time is up. With `keep_fallback` that one stays whatever its time.
-    pub fn expired(&self, now: Instant, keep_fallback: bool) -> Option<usize> {
+    pub(crate) fn expired(&self, now: Instant, keep_fallback: bool) -> Option<usize> {
         let kept = self.fallback().filter(|_| keep_fallback);
         self.list.iter().enumerate().position(|(index, other)| other.expires <= now && Some(index) != kept)
     }
 
     /// When something is to be done about one of them. With `keep_fallback` that one's time never comes.
-    pub fn deadline(&self, keep_fallback: bool) -> Option<Instant> {
+    pub(crate) fn deadline(&self, keep_fallback: bool) -> Option<Instant> {
         let kept = self.fallback().filter(|_| keep_fallback);
         let ends =
             self.list.iter().enumerate().filter(|(index, _)| Some(*index) != kept).map(|(_, other)| other.expires);

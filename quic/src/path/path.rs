@@ -8,12 +8,12 @@ use base::{Duration, FourTuple, Instant};
 
 /// A datagram that has less than 1200 bytes because the amplification limit allows no more has at most so many: small enough
 /// to be told from a full one by its room alone.
-pub const SMALL_DATAGRAM: usize = 1000;
+pub(crate) const SMALL_DATAGRAM: usize = 1000;
 /// The smallest one that is worth sending: a challenge fits whatever the lengths of connection ID (20) and packet number (4).
 const LEAST_DATAGRAM: usize = 1 + 20 + 4 + 9 + 16;
 
 /// One path.
-pub struct Path {
+pub(crate) struct Path {
     /// Where it runs.
     pub four_tuple: FourTuple,
     /// Which ID of ours the peer sends to on it.
@@ -34,12 +34,12 @@ impl Path {
     /// The path that a connection begins on. `validated`: the peer's address is known to be its own, as a client knows of
     /// the server it chose to talk to (section 8.1). The handshake itself shows that it carries 1200 bytes (section 14.1).
     /// RFC 9000 section 14-1.
-    pub fn first(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
+    pub(crate) fn first(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
         Path { carries_full_size: true, ..Path::new(four_tuple, local_id, validated, mtu) }
     }
 
     /// A path on which nothing was sent or received yet.
-    pub fn new(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
+    pub(crate) fn new(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
         let amplification = if validated { Amplification::validated() } else { Amplification::new() };
         let validation = Validation::new();
         Path { four_tuple, local_id, amplification, validation, carries_full_size: false, mtu, paced_until: None }
@@ -48,7 +48,7 @@ impl Path {
     /// Whether a datagram with these addresses was sent on this path. Where a driver does not know the IP address it
     /// received at, the port has to do.
     #[inline]
-    pub fn is_at(&self, four_tuple: &FourTuple) -> bool {
+    pub(crate) fn is_at(&self, four_tuple: &FourTuple) -> bool {
         let (ours, theirs) = (self.four_tuple.local, four_tuple.local);
         self.four_tuple == *four_tuple
             || (self.four_tuple.remote == four_tuple.remote
@@ -57,19 +57,19 @@ impl Path {
     }
 
     /// Whether it is safe to rely on: the peer's address is validated, and the path carries what QUIC needs.
-    pub const fn is_proven(&self) -> bool {
+    pub(crate) const fn is_proven(&self) -> bool {
         self.amplification.is_validated() && self.carries_full_size
     }
 
     /// The peer answered a challenge.
-    pub fn on_proof(&mut self, proof: Proof) {
+    pub(crate) fn on_proof(&mut self, proof: Proof) {
         self.amplification.validate();
         self.carries_full_size |= proof == Proof::Path;
     }
 
     /// It is the path in use from now on: validated if it is not yet, and its size looked for. The times are those of
     /// [`Validation::start`].
-    pub fn on_taken_up(&mut self, now: Instant, interval: Duration, timeout: Duration) {
+    pub(crate) fn on_taken_up(&mut self, now: Instant, interval: Duration, timeout: Duration) {
         if self.is_proven() {
             self.validation.stop();
         } else if !self.validation.is_validating() {
@@ -80,7 +80,7 @@ impl Path {
 
     /// Whether only the peer's port differs from that of `other`: most likely the same way through the network
     /// (section 9.4).
-    pub fn differs_by_port_only(&self, other: &Path) -> bool {
+    pub(crate) fn differs_by_port_only(&self, other: &Path) -> bool {
         self.four_tuple.local == other.four_tuple.local
             && self.four_tuple.remote.ip() == other.four_tuple.remote.ip()
             && self.four_tuple.remote.port() != other.four_tuple.remote.port()
@@ -88,7 +88,7 @@ impl Path {
 
     /// How large the next datagram may be: as large as the path carries, or half of what the amplification limit leaves if
     /// that is less than full size. The other half is for asking again, should a challenge get lost.
-    pub fn datagram_size(&self) -> usize {
+    pub(crate) fn datagram_size(&self) -> usize {
         let size = self.mtu.current();
         match self.amplification.available() {
             available if available >= size || available < LEAST_DATAGRAM => size,

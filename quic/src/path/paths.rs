@@ -10,7 +10,7 @@ use crate::lifecycle::Lifecycle;
 use base::{Duration, FourTuple, Instant, Side};
 
 /// The paths.
-pub struct Paths {
+pub(crate) struct Paths {
     /// Everything but challenges and their answers is sent on it.
     pub in_use: Path,
     /// Where the connection came from, and where it may go.
@@ -21,22 +21,22 @@ pub struct Paths {
 
 impl Paths {
     /// Those of a connection that begins on `path`.
-    pub fn new(path: Path) -> Paths {
+    pub(crate) fn new(path: Path) -> Paths {
         Paths { in_use: path, others: OtherPaths::default(), moves: Moves::default() }
     }
 
     /// Whether the path in use needs another one to return to.
-    pub const fn needs_fallback(&self) -> bool {
+    pub(crate) const fn needs_fallback(&self) -> bool {
         !self.in_use.is_proven()
     }
 
     /// The path to return to when the one in use fails.
-    pub fn fallback(&self) -> Option<&OtherPath> {
+    pub(crate) fn fallback(&self) -> Option<&OtherPath> {
         self.others.fallback().and_then(|index| self.others.get(index))
     }
 
     /// The addresses in use, as far as the peer's are validated: else those of the path to return to.
-    pub fn validated_four_tuple(&self) -> FourTuple {
+    pub(crate) fn validated_four_tuple(&self) -> FourTuple {
         if self.in_use.amplification.is_validated() {
             return self.in_use.four_tuple;
         }
@@ -44,7 +44,7 @@ impl Paths {
     }
 
     /// Whether a datagram from elsewhere is looked at by an end of `side` in this stage of its life.
-    pub fn accepts_from(&self, four_tuple: &FourTuple, side: Side, lifecycle: &Lifecycle) -> bool {
+    pub(crate) fn accepts_from(&self, four_tuple: &FourTuple, side: Side, lifecycle: &Lifecycle) -> bool {
         match lifecycle {
             // RFC 9000 s9: a client's server never moves.
             // RFC 9000 section 9-7: a client's server stays where it is.
@@ -61,7 +61,13 @@ impl Paths {
     /// Whether this end goes to another path. The peer may have moved too often without an answer to be followed for now; but
     /// from where nothing is proved back to where everything is, the way is always free. `is_answered`: it has acknowledged
     /// something that was sent since the last move; `patience`: how long this end stays after too many.
-    pub fn permits_move(&mut self, now: Instant, is_proven: bool, is_answered: bool, patience: Duration) -> bool {
+    pub(crate) fn permits_move(
+        &mut self,
+        now: Instant,
+        is_proven: bool,
+        is_answered: bool,
+        patience: Duration,
+    ) -> bool {
         if is_proven && self.needs_fallback() {
             return true;
         }
@@ -72,7 +78,7 @@ impl Paths {
     }
 
     /// When something is to be done about one of them.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         [
             self.in_use.paced_until,
             // Nothing larger is tried on a path that is not known to work.

@@ -23,7 +23,7 @@ const FULL_SIZE_ROOM: usize = 1100;
 
 /// The validation of one path.
 #[derive(Debug, Default)]
-pub struct Validation {
+pub(crate) struct Validation {
     /// The oldest first.
     responses: [Option<[u8; 8]>; MAX_RESPONSES],
     /// The oldest first.
@@ -49,7 +49,7 @@ struct Running {
 
 /// What an answer of the peer proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub(crate) enum Proof {
     /// The peer's address; whether the path carries 1200 bytes is still being asked.
     Address,
     /// The address, and that the path carries 1200 bytes.
@@ -71,32 +71,32 @@ fn push<T, const N: usize>(queue: &mut [Option<T>; N], value: T) {
 
 impl Validation {
     /// Nothing is asked yet.
-    pub fn new() -> Validation {
+    pub(crate) fn new() -> Validation {
         Validation::default()
     }
 
     /// Begins to validate. `interval` is the PTO of the path, after which an unanswered challenge is repeated, twice as
     /// long each time; `timeout` is three times the larger of the current PTO and that of a new path (RFC 9000
     /// section 8.2.4).
-    pub fn start(&mut self, now: Instant, interval: Duration, timeout: Duration) {
+    pub(crate) fn start(&mut self, now: Instant, interval: Duration, timeout: Duration) {
         self.challenges = [None; MAX_CHALLENGES];
         self.wants_challenge = true;
         self.running = Some(Running { fails_at: now + timeout, repeat_at: now + interval, interval });
     }
 
     /// Whether an answer is waited for.
-    pub const fn is_validating(&self) -> bool {
+    pub(crate) const fn is_validating(&self) -> bool {
         self.running.is_some()
     }
 
     /// The peer challenges this path.
-    pub fn on_challenge(&mut self, data: [u8; 8]) {
+    pub(crate) fn on_challenge(&mut self, data: [u8; 8]) {
         push(&mut self.responses, data);
     }
 
     /// The peer answered, on whatever path (RFC 9000 section 8.2.3). `None` for data that was never sent, which is ignored
     /// (section 19.18).
-    pub fn on_response(&mut self, data: [u8; 8]) -> Option<Proof> {
+    pub(crate) fn on_response(&mut self, data: [u8; 8]) -> Option<Proof> {
         let challenge = self.challenges.iter().flatten().find(|challenge| challenge.data == data)?;
         if challenge.full_size {
             self.stop();
@@ -110,19 +110,19 @@ impl Validation {
 
     /// Whether something waits to be sent on this path.
     #[inline]
-    pub fn wants_to_send(&self) -> bool {
+    pub(crate) fn wants_to_send(&self) -> bool {
         self.wants_challenge || self.responses.iter().any(Option::is_some)
     }
 
     /// Whether that is a challenge of ours. There are few, at times of our own choice, so they need not wait for the
     /// congestion window.
-    pub const fn wants_challenge(&self) -> bool {
+    pub(crate) const fn wants_challenge(&self) -> bool {
         self.wants_challenge
     }
 
     /// Adds PATH_CHALLENGE and PATH_RESPONSE frames. True if it did, and the datagram is to be padded to 1200 bytes: where
     /// there is no room for so many, padding would be a waste of what may be sent.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
         let full_size = packet.len() + packet.remaining() >= FULL_SIZE_ROOM;
         let mut wrote = false;
         if self.wants_challenge && packet.remaining() >= 9 {
@@ -151,17 +151,12 @@ impl Validation {
     }
 
     /// When `on_timeout` is to be called.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.running.map(|running| running.fails_at.min(running.repeat_at))
     }
 
-    /// When validation fails.
-    pub fn fails_at(&self) -> Option<Instant> {
-        self.running.map(|running| running.fails_at)
-    }
-
     /// True if validation failed: the path is not to be used.
-    pub fn on_timeout(&mut self, now: Instant) -> bool {
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
         let Some(running) = &mut self.running else { return false };
         if now >= running.fails_at {
             self.stop();
@@ -176,7 +171,7 @@ impl Validation {
     }
 
     /// Asks no more.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.challenges = [None; MAX_CHALLENGES];
         self.wants_challenge = false;
         self.running = None;

@@ -8,7 +8,7 @@ use crypto::{CipherSuite, Secret, hkdf};
 
 /// What one generation of keys is made of.
 #[derive(Clone)]
-pub struct Generation {
+pub(crate) struct Generation {
     /// The suite that TLS negotiated.
     pub suite: &'static CipherSuite,
     /// The version, which has its own labels.
@@ -23,19 +23,19 @@ pub struct Generation {
 
 impl Generation {
     /// The one that TLS gives.
-    pub fn first(suite: &'static CipherSuite, version: Version, secret: &Secret) -> Generation {
+    pub(crate) fn first(suite: &'static CipherSuite, version: Version, secret: &Secret) -> Generation {
         Generation { suite, version, secret: secret.clone(), phase: false, is_first: true }
     }
 
     /// The one after this.
-    pub fn next(&self) -> Generation {
+    pub(crate) fn next(&self) -> Generation {
         let secret = next_secret(self.suite, self.version, &self.secret);
         Generation { secret, phase: !self.phase, is_first: false, ..*self }
     }
 }
 
 /// The secret that follows `secret` (RFC 9001 section 6.1).
-pub fn next_secret(suite: &CipherSuite, version: Version, secret: &Secret) -> Secret {
+pub(crate) fn next_secret(suite: &CipherSuite, version: Version, secret: &Secret) -> Secret {
     let row = version.row().expect("keys are made for a version that is spoken here");
     hkdf::expand_label_secret(suite.hash, secret, row.key_update_label, &[])
 }

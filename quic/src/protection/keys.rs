@@ -227,17 +227,18 @@ impl SealKeys {
     }
 
     /// Packets sealed so far.
-    pub const fn sealed_packets(&self) -> u64 {
+    pub(crate) const fn sealed_packets(&self) -> u64 {
         self.sealed.used()
     }
 
     /// Whether nothing more may be sealed (RFC 9001 section 6.6).
-    pub const fn is_used_up(&self) -> bool {
+    pub(crate) const fn is_used_up(&self) -> bool {
         self.sealed.is_reached()
     }
 
     /// Makes the confidentiality limit smaller than the AEAD's.
-    pub fn lower_confidentiality_limit(&mut self, packets: u64) {
+    #[cfg(test)]
+    pub(crate) fn lower_confidentiality_limit(&mut self, packets: u64) {
         self.sealed.lower(packets);
     }
 }
@@ -289,7 +290,7 @@ impl Opened {
     /// RFC 9000 section 17.2-9, 17.3.1-3: the reserved bits are looked at only now, because what is not authenticated
     /// must not close a connection, and the time it takes must not tell what is under the protection (RFC 9001 section
     /// 9.5).
-    pub const fn check_reserved_bits(&self) -> Result<(), Violation> {
+    pub(crate) const fn check_reserved_bits(&self) -> Result<(), Violation> {
         let reserved = if self.first_byte & LONG_FORM != 0 { 0x0c } else { 0x18 };
         if self.first_byte & reserved == 0 { Ok(()) } else { Err(Violation::ReservedBits) }
     }
@@ -321,7 +322,7 @@ impl OpenKeys {
     }
 
     /// Late packets of the generation before are late no more (RFC 9001 section 6.5).
-    pub fn discard_previous(&mut self) {
+    pub(crate) fn discard_previous(&mut self) {
         self.previous = None;
     }
 
@@ -412,13 +413,14 @@ impl OpenKeys {
     }
 
     /// Packets that failed authentication so far.
-    pub const fn failed_packets(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) const fn failed_packets(&self) -> u64 {
         self.failed.used()
     }
 
     /// Makes the integrity limit smaller than the AEAD's. The limit is for all keys of a connection together
     /// (RFC 9001 section 6.6): the failures of earlier keys are taken off it this way.
-    pub fn lower_integrity_limit(&mut self, packets: u64) {
+    pub(crate) fn lower_integrity_limit(&mut self, packets: u64) {
         self.failed.lower(packets);
     }
 }

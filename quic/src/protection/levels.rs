@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 
 /// What one level has of the two directions. An end that only sends 0-RTT packets, or only receives them, has one.
 #[derive(Debug, Default)]
-pub struct LevelKeys {
+pub(crate) struct LevelKeys {
     /// Protects what is sent.
     pub seal: Option<SealKeys>,
     /// Opens what is received.
@@ -22,7 +22,7 @@ pub struct LevelKeys {
 
 /// All levels of a connection. Those of the handshake take memory only while they are used.
 #[derive(Debug, Default)]
-pub struct Levels {
+pub(crate) struct Levels {
     initial: Option<Box<LevelKeys>>,
     early_data: Option<Box<LevelKeys>>,
     handshake: Option<Box<LevelKeys>>,
@@ -36,7 +36,7 @@ impl Levels {
     ///
     /// # Panics
     /// If the level was discarded: TLS makes keys in order, and Retry comes before any other packet.
-    pub fn install(&mut self, kind: PacketKind, seal: Option<SealKeys>, open: Option<OpenKeys>) {
+    pub(crate) fn install(&mut self, kind: PacketKind, seal: Option<SealKeys>, open: Option<OpenKeys>) {
         assert!(!self.is_discarded(kind), "keys of {kind:?} packets come before they are discarded");
         let (to_seal, to_open) = match kind {
             PacketKind::OneRtt => (&mut self.one_rtt.seal, &mut self.one_rtt.open),
@@ -54,7 +54,7 @@ impl Levels {
 
     /// The keys of these packets are of no use any more (RFC 9001 section 4.9); says whether they were still there. 1-RTT
     /// keys stay as long as the connection.
-    pub fn discard(&mut self, kind: PacketKind) -> bool {
+    pub(crate) fn discard(&mut self, kind: PacketKind) -> bool {
         let place = match kind {
             PacketKind::Initial => &mut self.initial,
             PacketKind::ZeroRtt => &mut self.early_data,
@@ -71,7 +71,7 @@ impl Levels {
     }
 
     /// Whether the keys of these packets were discarded.
-    pub const fn is_discarded(&self, kind: PacketKind) -> bool {
+    pub(crate) const fn is_discarded(&self, kind: PacketKind) -> bool {
         let [initial, handshake] = self.discarded;
         match kind {
             PacketKind::Initial => initial,
@@ -82,7 +82,7 @@ impl Levels {
 
     /// Whether the handshake's keys are gone for good: from now on every packet has a short header.
     #[inline]
-    pub const fn is_only_one_rtt(&self) -> bool {
+    pub(crate) const fn is_only_one_rtt(&self) -> bool {
         matches!(self.discarded, [true, true])
     }
 
@@ -99,7 +99,7 @@ impl Levels {
 
     /// What protects packets of this kind.
     #[inline]
-    pub fn seal(&mut self, kind: PacketKind) -> Option<&mut SealKeys> {
+    pub(crate) fn seal(&mut self, kind: PacketKind) -> Option<&mut SealKeys> {
         if kind == PacketKind::OneRtt {
             return self.one_rtt.seal.as_mut();
         }
@@ -108,7 +108,7 @@ impl Levels {
 
     /// What opens packets of this kind.
     #[inline]
-    pub fn open(&mut self, kind: PacketKind) -> Option<&mut OpenKeys> {
+    pub(crate) fn open(&mut self, kind: PacketKind) -> Option<&mut OpenKeys> {
         if kind == PacketKind::OneRtt {
             return self.one_rtt.open.as_mut();
         }
@@ -118,7 +118,7 @@ impl Levels {
     /// Which packets can be sent with numbers of `space`: 0-RTT packets only as long as there are no 1-RTT keys
     /// (RFC 9001 section 5.6).
     #[inline]
-    pub fn sealing(&self, space: PacketNumberSpace) -> Option<PacketKind> {
+    pub(crate) fn sealing(&self, space: PacketNumberSpace) -> Option<PacketKind> {
         let seals = |keys: &Option<Box<LevelKeys>>| keys.as_ref().is_some_and(|keys| keys.seal.is_some());
         if space == PacketNumberSpace::ApplicationData && self.one_rtt.seal.is_some() {
             return Some(PacketKind::OneRtt);
@@ -132,7 +132,7 @@ impl Levels {
 
     /// The 1-RTT keys, which are updated.
     #[inline]
-    pub const fn one_rtt(&mut self) -> &mut OneRttKeys {
+    pub(crate) const fn one_rtt(&mut self) -> &mut OneRttKeys {
         &mut self.one_rtt
     }
 }

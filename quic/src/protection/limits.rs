@@ -2,34 +2,34 @@
 
 /// A count of uses that stops at a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsageLimit {
+pub(crate) struct UsageLimit {
     used: u64,
     limit: u64,
 }
 
 impl UsageLimit {
     /// Nothing used yet of `limit`.
-    pub const fn new(limit: u64) -> UsageLimit {
+    pub(crate) const fn new(limit: u64) -> UsageLimit {
         UsageLimit { used: 0, limit }
     }
 
     /// How often it was used.
-    pub const fn used(&self) -> u64 {
+    pub(crate) const fn used(&self) -> u64 {
         self.used
     }
 
     /// Whether no use is left.
-    pub const fn is_reached(&self) -> bool {
+    pub(crate) const fn is_reached(&self) -> bool {
         self.used >= self.limit
     }
 
     /// Counts one use.
-    pub const fn count(&mut self) {
+    pub(crate) const fn count(&mut self) {
         self.used = self.used.saturating_add(1);
     }
 
     /// Lowers the limit, for tests and for those who want to be more careful than the standard; it is never raised.
-    pub fn lower(&mut self, limit: u64) {
+    pub(crate) fn lower(&mut self, limit: u64) {
         self.limit = self.limit.min(limit);
     }
 }

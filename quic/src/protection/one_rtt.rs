@@ -8,7 +8,7 @@ use base::Instant;
 
 /// The 1-RTT keys of both directions.
 #[derive(Debug, Default)]
-pub struct OneRttKeys {
+pub(crate) struct OneRttKeys {
     /// Protects what is sent, as soon as TLS has made it.
     pub seal: Option<SealKeys>,
     /// Opens what is received, as soon as TLS has made it.
@@ -27,7 +27,7 @@ impl OneRttKeys {
     ///
     /// # Errors
     /// [`Violation::KeyUpdate`] if the peer cannot know yet that we have followed its last update.
-    pub fn on_key_update(&mut self, previous_until: Instant, next: u64) -> Result<(), Violation> {
+    pub(crate) fn on_key_update(&mut self, previous_until: Instant, next: u64) -> Result<(), Violation> {
         self.previous_until = Some(previous_until);
         if self.phases_agree() {
             // It follows us.
@@ -43,13 +43,13 @@ impl OneRttKeys {
 
     /// An ACK was sealed under the newest keys.
     #[inline]
-    pub const fn on_ack_sent(&mut self) {
+    pub(crate) const fn on_ack_sent(&mut self) {
         self.update_unanswered = false;
     }
 
     /// Forgets the keys that only late packets need, when it is time.
     #[inline]
-    pub fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         if self.previous_until.is_some_and(|until| until <= now) {
             self.previous_until = None;
             if let Some(open) = &mut self.open {
@@ -62,7 +62,7 @@ impl OneRttKeys {
     /// received some of them and to have followed the last update (RFC 9001 section 6.1-2, 6.6-3). `next` is the next
     /// number to be sealed.
     #[inline]
-    pub fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) {
+    pub(crate) fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) {
         let is_used_up = self.seal.as_ref().is_some_and(|seal| seal.sealed_packets() >= packets);
         let is_confirmed = largest_acknowledged.is_some_and(|largest| largest.value() >= self.generation_start);
         if is_used_up && is_confirmed && self.phases_agree() {
@@ -71,7 +71,7 @@ impl OneRttKeys {
     }
 
     /// Gives back the memory of both keys; they are made again when they are used.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if let Some(seal) = &mut self.seal {
             seal.rest();
         }

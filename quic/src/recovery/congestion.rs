@@ -3,8 +3,8 @@
 //! Places kept: `congestion/cubic` (RFC 9438) and `congestion/hystart` (RFC 9406) are further controllers of the same
 //! trait; `recovery/ecn` will validate the path and call [`Controller::on_congestion_event`] when the CE count grows.
 
-pub mod controller;
-pub mod new_reno;
+pub(crate) mod controller;
+pub(crate) mod new_reno;
 
 use base::Instant;
 use controller::{Acked, Controller};
@@ -12,7 +12,7 @@ use new_reno::NewReno;
 
 /// One of the controllers.
 #[derive(Clone, Debug)]
-pub enum AnyController {
+pub(crate) enum AnyController {
     /// RFC 9002 section 7.3.
     NewReno(NewReno),
 }

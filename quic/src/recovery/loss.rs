@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use base::Duration;
 
 /// The age at which a packet sent before an acknowledged one is lost (RFC 9002 section 6.1.2-2).
-pub fn time_threshold(config: &RecoveryConfig, rtt: &RttEstimator) -> Duration {
+pub(crate) fn time_threshold(config: &RecoveryConfig, rtt: &RttEstimator) -> Duration {
     let (numerator, denominator) = config.time_threshold;
     (rtt.smoothed().max(rtt.latest()).saturating_mul(numerator) / denominator).max(config.granularity)
 }
@@ -14,7 +14,7 @@ pub fn time_threshold(config: &RecoveryConfig, rtt: &RttEstimator) -> Duration {
 /// Every packet below this number is lost once `largest_acked` is acknowledged (RFC 9002 section 6.1.1).
 ///
 /// `skipped` are numbers that were never sent: they are no packets, and the RFC's plain subtraction would count them.
-pub fn lost_below(packet_threshold: u64, largest_acked: u64, skipped: &VecDeque<u64>) -> u64 {
+pub(crate) fn lost_below(packet_threshold: u64, largest_acked: u64, skipped: &VecDeque<u64>) -> u64 {
     let mut below = (largest_acked + 1).saturating_sub(packet_threshold);
     // Each skipped number between the border and the largest pushes the border down, which may pass another one.
     for _ in 0..=packet_threshold {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 /// The fate of frames. The caller keeps one and clears it, so that nothing is allocated in the long run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Frames that arrived.
     pub acked: Vec<SentFrame>,
     /// Frames that did not.
@@ -35,7 +35,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Nothing.
-    pub const fn new() -> Outcome {
+    pub(crate) const fn new() -> Outcome {
         Outcome {
             acked: Vec::new(),
             lost: Vec::new(),
@@ -53,7 +53,7 @@ impl Outcome {
     }
 
     /// Forgets everything and keeps the memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let (mut acked, mut lost) = (core::mem::take(&mut self.acked), core::mem::take(&mut self.lost));
         let mut lost_numbers = core::mem::take(&mut self.lost_numbers);
         acked.clear();
@@ -65,7 +65,7 @@ impl Outcome {
 
 /// What a timeout asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeout {
+pub(crate) enum Timeout {
     /// It was not due.
     Nothing,
     /// Packets were declared lost: see the [`Outcome`].
@@ -84,7 +84,7 @@ pub enum Timeout {
 
 /// Totals of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryStats {
+pub(crate) struct RecoveryStats {
     /// Packets sent, of all kinds.
     pub sent_packets: u64,
     /// Packets acknowledged.

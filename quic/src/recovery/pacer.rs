@@ -21,7 +21,7 @@ const MAX_WINDOW: u64 = 1 << 40;
 /// The bucket of one path.
 /// RFC 9002 section 7.7-2.
 #[derive(Clone, Debug)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     tokens: u64,
     filled: Instant,
     started: bool,
@@ -29,7 +29,7 @@ pub struct Pacer {
 
 /// What the rate is computed from.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// Bytes.
     pub window: u64,
     /// The window grows by doubling: the next round must not be held back.
@@ -71,12 +71,12 @@ impl Pace {
 
 impl Pacer {
     /// A full bucket.
-    pub const fn new() -> Pacer {
+    pub(crate) const fn new() -> Pacer {
         Pacer { tokens: 0, filled: Instant::ZERO, started: false }
     }
 
     /// `None` if `bytes` may be sent now, else when to ask again.
-    pub fn deadline(&mut self, now: Instant, bytes: u64, pace: &Pace) -> Option<Instant> {
+    pub(crate) fn deadline(&mut self, now: Instant, bytes: u64, pace: &Pace) -> Option<Instant> {
         if pace.is_unpaced() {
             self.started = false;
             return None;
@@ -93,7 +93,7 @@ impl Pacer {
     }
 
     /// `bytes` in flight were sent. More than the bucket held (probes) leaves it empty.
-    pub const fn on_sent(&mut self, bytes: u64) {
+    pub(crate) const fn on_sent(&mut self, bytes: u64) {
         self.tokens = self.tokens.saturating_sub(bytes);
     }
 

@@ -10,7 +10,7 @@ use base::Instant;
 
 /// One path. Another path begins with a new one (RFC 9000 section 9.4).
 #[derive(Debug)]
-pub struct PathCongestion {
+pub(crate) struct PathCongestion {
     /// The estimate of the round trip.
     pub rtt: RttEstimator,
     controller: AnyController,
@@ -24,7 +24,7 @@ pub struct PathCongestion {
 
 impl PathCongestion {
     /// Nothing sent, nothing known.
-    pub fn new(config: &RecoveryConfig, max_datagram_size: u64) -> PathCongestion {
+    pub(crate) fn new(config: &RecoveryConfig, max_datagram_size: u64) -> PathCongestion {
         PathCongestion {
             rtt: RttEstimator::new(config.initial_rtt),
             controller: AnyController::NewReno(NewReno::new(max_datagram_size, config.initial_window_packets as u64)),
@@ -37,7 +37,7 @@ impl PathCongestion {
     }
 
     /// A packet in flight was sent.
-    pub fn on_sent(&mut self, bytes: u64) {
+    pub(crate) fn on_sent(&mut self, bytes: u64) {
         self.bytes_in_flight += bytes;
         self.one_more = false;
         self.application_limited = false;
@@ -45,75 +45,75 @@ impl PathCongestion {
     }
 
     /// A packet in flight was acknowledged, lost or discarded.
-    pub fn on_left_flight(&mut self, bytes: u64) {
+    pub(crate) fn on_left_flight(&mut self, bytes: u64) {
         self.bytes_in_flight = self.bytes_in_flight.checked_sub(bytes).expect("what leaves was in flight");
     }
 
     /// The path is in use again, and so much of what was sent on it is still open.
-    pub const fn set_bytes_in_flight(&mut self, bytes: u64) {
+    pub(crate) const fn set_bytes_in_flight(&mut self, bytes: u64) {
         self.bytes_in_flight = bytes;
     }
 
     /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins.
-    pub fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
+    pub(crate) fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
         let entered = self.controller.on_congestion_event(now, time_sent);
         self.one_more |= entered;
         entered
     }
 
     /// Nothing went through for long.
-    pub fn on_persistent_congestion(&mut self) {
+    pub(crate) fn on_persistent_congestion(&mut self) {
         self.controller.on_persistent_congestion();
         self.rtt.on_persistent_congestion();
     }
 
     /// See [`Recovery::max_datagram_size`](super::Recovery::max_datagram_size).
-    pub const fn max_datagram_size(&self) -> usize {
+    pub(crate) const fn max_datagram_size(&self) -> usize {
         self.max_datagram_size as usize
     }
 
     /// See [`Controller::is_slow_start`].
-    pub fn is_slow_start(&self) -> bool {
+    pub(crate) fn is_slow_start(&self) -> bool {
         self.controller.is_slow_start()
     }
 
     /// See [`Controller::recovery_start`].
-    pub fn recovery_start(&self) -> Option<Instant> {
+    pub(crate) fn recovery_start(&self) -> Option<Instant> {
         self.controller.recovery_start()
     }
 
     /// Nothing more is there to send although the window is open (RFC 9002 section 7.8).
-    pub const fn on_application_limited(&mut self) {
+    pub(crate) const fn on_application_limited(&mut self) {
         self.application_limited = true;
     }
 
     /// Whether that is so since the last packet in flight.
-    pub const fn is_application_limited(&self) -> bool {
+    pub(crate) const fn is_application_limited(&self) -> bool {
         self.application_limited
     }
 
     /// The algorithm.
-    pub const fn controller(&self) -> &AnyController {
+    pub(crate) const fn controller(&self) -> &AnyController {
         &self.controller
     }
 
     /// The algorithm, to tell it of acknowledgments.
-    pub const fn controller_mut(&mut self) -> &mut AnyController {
+    pub(crate) const fn controller_mut(&mut self) -> &mut AnyController {
         &mut self.controller
     }
 
     /// Bytes sent whose fate is open.
-    pub const fn bytes_in_flight(&self) -> u64 {
+    pub(crate) const fn bytes_in_flight(&self) -> u64 {
         self.bytes_in_flight
     }
 
     /// Whether a packet of `bytes` fits the window (RFC 9002 section 7-3). Pacing is asked separately.
-    pub fn can_send(&self, bytes: u64) -> bool {
+    pub(crate) fn can_send(&self, bytes: u64) -> bool {
         self.one_more || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
     }
 
     /// `None` if `bytes` may be sent now.
-    pub fn pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
+    pub(crate) fn pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         let pace = Pace {
             window: self.controller.window(),
             slow_start: self.controller.is_slow_start(),
@@ -124,7 +124,7 @@ impl PathCongestion {
     }
 
     /// Path MTU discovery found another size.
-    pub fn set_max_datagram_size(&mut self, bytes: u64) {
+    pub(crate) fn set_max_datagram_size(&mut self, bytes: u64) {
         self.max_datagram_size = bytes;
         self.controller.set_max_datagram_size(bytes);
     }

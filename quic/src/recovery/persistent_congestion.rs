@@ -7,24 +7,29 @@ use base::{Duration, Instant};
 
 /// The run of lost packets, if there is one.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PersistentCongestion {
+pub(crate) struct PersistentCongestion {
     oldest_lost: Option<Instant>,
 }
 
 impl PersistentCongestion {
     /// No run.
-    pub const fn new() -> PersistentCongestion {
+    pub(crate) const fn new() -> PersistentCongestion {
         PersistentCongestion { oldest_lost: None }
     }
 
     /// The next packet was acknowledged: the path carried something.
-    pub const fn on_acked(&mut self) {
+    pub(crate) const fn on_acked(&mut self) {
         self.oldest_lost = None;
     }
 
     /// The next packet, which was ack-eliciting, is lost. Tells whether the run is now longer than `duration`; if so a new
     /// run begins. `first_rtt_sample` is when the first sample was taken.
-    pub fn on_lost(&mut self, time_sent: Instant, duration: Duration, first_rtt_sample: Option<Instant>) -> bool {
+    pub(crate) fn on_lost(
+        &mut self,
+        time_sent: Instant,
+        duration: Duration,
+        first_rtt_sample: Option<Instant>,
+    ) -> bool {
         // RFC 9002 s7.6.2: before a sample the timeouts are guesses, so losses of then prove nothing.
         if first_rtt_sample.is_none_or(|sample| time_sent <= sample) {
             return false;

@@ -9,13 +9,13 @@ const MAX_DOUBLINGS: u32 = 24;
 
 /// How long to wait for an acknowledgment, without backoff (RFC 9002 section 6.2.1-1). `max_ack_delay` is zero for
 /// Initial and Handshake packets, whose acknowledgments are not delayed.
-pub fn period(rtt: &RttEstimator, granularity: Duration, max_ack_delay: Duration) -> Duration {
+pub(crate) fn period(rtt: &RttEstimator, granularity: Duration, max_ack_delay: Duration) -> Duration {
     rtt.smoothed() + (rtt.variation() * 4).max(granularity) + max_ack_delay
 }
 
 /// `period` doubled for every timeout in a row.
 /// RFC 9002 section 6.2.1-5.
-pub fn backed_off(period: Duration, pto_count: u32) -> Duration {
+pub(crate) fn backed_off(period: Duration, pto_count: u32) -> Duration {
     period.saturating_mul(1 << pto_count.min(MAX_DOUBLINGS))
 }
 

@@ -6,7 +6,7 @@ use base::{Duration, Instant};
 
 /// `latest_rtt`, `smoothed_rtt`, `rttvar` and `min_rtt` of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RttEstimator {
+pub(crate) struct RttEstimator {
     latest: Duration,
     smoothed: Duration,
     variation: Duration,
@@ -17,7 +17,7 @@ pub struct RttEstimator {
 
 impl RttEstimator {
     /// An estimate without a sample (RFC 9002 section 5.3).
-    pub fn new(initial_rtt: Duration) -> RttEstimator {
+    pub(crate) fn new(initial_rtt: Duration) -> RttEstimator {
         RttEstimator {
             latest: Duration::ZERO,
             smoothed: initial_rtt,
@@ -30,7 +30,7 @@ impl RttEstimator {
 
     /// A packet sent `latest` ago was acknowledged. `ack_delay` is what the peer says it waited, already limited to its
     /// `max_ack_delay` once the handshake is confirmed.
-    pub fn on_sample(&mut self, now: Instant, latest: Duration, ack_delay: Duration) {
+    pub(crate) fn on_sample(&mut self, now: Instant, latest: Duration, ack_delay: Duration) {
         self.latest = latest;
         if self.first_sample.is_none() {
             self.first_sample = Some(now);
@@ -52,32 +52,32 @@ impl RttEstimator {
     }
 
     /// RFC 9002 s5.2: the path may have changed, so the next sample is taken for the minimum.
-    pub const fn on_persistent_congestion(&mut self) {
+    pub(crate) const fn on_persistent_congestion(&mut self) {
         self.renew_min = true;
     }
 
     /// The newest sample; zero before the first.
-    pub const fn latest(&self) -> Duration {
+    pub(crate) const fn latest(&self) -> Duration {
         self.latest
     }
 
     /// The moving average; the initial round trip before the first sample.
-    pub const fn smoothed(&self) -> Duration {
+    pub(crate) const fn smoothed(&self) -> Duration {
         self.smoothed
     }
 
     /// The mean deviation, `rttvar`.
-    pub const fn variation(&self) -> Duration {
+    pub(crate) const fn variation(&self) -> Duration {
         self.variation
     }
 
     /// The least sample; zero before the first.
-    pub const fn min(&self) -> Duration {
+    pub(crate) const fn min(&self) -> Duration {
         self.min
     }
 
     /// When the first sample was taken.
-    pub const fn first_sample(&self) -> Option<Instant> {
+    pub(crate) const fn first_sample(&self) -> Option<Instant> {
         self.first_sample
     }
 }

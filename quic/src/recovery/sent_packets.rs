@@ -17,13 +17,13 @@ use core::ops::{Range, RangeInclusive};
 
 /// Packets that are not in flight (only ACK frames) need no acknowledgment and may never get one. This many are
 /// remembered, so that the acknowledgment of an ACK frame is mostly noticed; then the oldest are forgotten.
-pub const MAX_NOT_IN_FLIGHT: usize = 64;
+pub(crate) const MAX_NOT_IN_FLIGHT: usize = 64;
 /// Ranges of lost numbers that are remembered to notice that the loss was none.
 const MAX_LOST_RANGES: usize = 16;
 
 /// A packet as it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SentPacket {
+pub(crate) struct SentPacket {
     /// Its number; larger than every one before.
     pub number: PacketNumber,
     /// When.
@@ -40,7 +40,7 @@ pub struct SentPacket {
 
 /// What is remembered of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its number.
     pub number: u64,
     /// When it was sent.
@@ -70,7 +70,7 @@ enum Fate {
 
 /// What became of an entry that leaves, in the order of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolved {
+pub(crate) enum Resolved {
     /// It was acknowledged.
     Acked,
     /// It is lost.
@@ -79,7 +79,7 @@ pub enum Resolved {
 
 /// The open packets of one space.
 #[derive(Debug, Default)]
-pub struct SentPackets {
+pub(crate) struct SentPackets {
     packets: VecDeque<Entry>,
     frames: VecDeque<SentFrame>,
     // Index of the first frame in the ring.
@@ -91,7 +91,7 @@ pub struct SentPackets {
 
 impl SentPackets {
     /// None. Allocates nothing.
-    pub const fn new() -> SentPackets {
+    pub(crate) const fn new() -> SentPackets {
         SentPackets {
             packets: VecDeque::new(),
             frames: VecDeque::new(),
@@ -103,7 +103,7 @@ impl SentPackets {
     }
 
     /// A packet was sent with these frames.
-    pub fn on_sent(&mut self, packet: &SentPacket, path: u16, frames: &[SentFrame]) {
+    pub(crate) fn on_sent(&mut self, packet: &SentPacket, path: u16, frames: &[SentFrame]) {
         let number = packet.number.value();
         assert!(self.packets.back().is_none_or(|last| last.number < number), "packet numbers increase");
         if !packet.in_flight {
@@ -130,7 +130,12 @@ impl SentPackets {
 
     /// The packets of `range` are acknowledged: each open one is told to `each`, ascending, and its frames are appended;
     /// STREAM frames that continue each other as one, so that their stream does its accounts once for many packets.
-    pub fn on_acked(&mut self, range: RangeInclusive<u64>, acked: &mut Vec<SentFrame>, mut each: impl FnMut(&Entry)) {
+    pub(crate) fn on_acked(
+        &mut self,
+        range: RangeInclusive<u64>,
+        acked: &mut Vec<SentFrame>,
+        mut each: impl FnMut(&Entry),
+    ) {
         let from = match self.packets.front() {
             Some(first) if *range.start() <= first.number => 0,
             _ => self.packets.partition_point(|packet| packet.number < *range.start()),
@@ -159,7 +164,7 @@ impl SentPackets {
 
     /// Declares open packets lost, ascending, as long as `is_lost` says so; asked for the open packets up to `largest`.
     /// Each is told to `each` and its frames are appended. Returns the first packet that is not lost yet.
-    pub fn on_lost(
+    pub(crate) fn on_lost(
         &mut self,
         largest: u64,
         lost: &mut Vec<SentFrame>,
@@ -196,7 +201,7 @@ impl SentPackets {
     }
 
     /// Lets resolved packets at the front go, and tells of each that was in flight.
-    pub fn release_resolved(&mut self, mut each: impl FnMut(Resolved)) {
+    pub(crate) fn release_resolved(&mut self, mut each: impl FnMut(Resolved)) {
         let mut count = 0;
         for packet in &self.packets {
             match packet.fate {
@@ -215,52 +220,53 @@ impl SentPackets {
     }
 
     /// How many packets of `range` had been declared lost; they are not counted again.
-    pub fn on_late(&mut self, range: RangeInclusive<u64>) -> u64 {
+    pub(crate) fn on_late(&mut self, range: RangeInclusive<u64>) -> u64 {
         if self.lost.is_empty() { 0 } else { self.lost.remove(*range.start()..range.end() + 1) }
     }
 
     /// Below this number an acknowledgment tells nothing any more.
-    pub fn floor(&self) -> u64 {
+    pub(crate) fn floor(&self) -> u64 {
         let open = self.packets.front().map_or(u64::MAX, |packet| packet.number);
         open.min(self.lost.min().unwrap_or(u64::MAX))
     }
 
     /// Whether any open packet is ack-eliciting.
-    pub const fn has_ack_eliciting(&self) -> bool {
+    pub(crate) const fn has_ack_eliciting(&self) -> bool {
         self.ack_eliciting > 0
     }
 
     /// The open packets, ascending.
-    pub fn open(&self) -> impl Iterator<Item = &Entry> + '_ {
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Entry> + '_ {
         self.packets.iter().filter(|packet| packet.fate == Fate::Open)
     }
 
     /// What `packet` carried.
-    pub fn frames_of(&self, packet: &Entry) -> impl Iterator<Item = SentFrame> + '_ {
+    pub(crate) fn frames_of(&self, packet: &Entry) -> impl Iterator<Item = SentFrame> + '_ {
         let start = packet.frames.checked_sub(self.frames_start).expect("what is open keeps its frames") as usize;
         self.frames.iter().copied().skip(start).take(usize::from(packet.frame_count))
     }
 
     /// Gives back what is not used of the rings. They grow again with the next packets.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.packets.shrink_to_fit();
         self.frames.shrink_to_fit();
     }
 
     /// How many packets and frames are held, to watch the bounds.
-    pub fn held(&self) -> (usize, usize) {
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
         (self.packets.len(), self.frames.len())
     }
 
     /// For how many packets and frames there is memory.
     #[cfg(test)]
-    pub fn capacity(&self) -> (usize, usize) {
+    pub(crate) fn capacity(&self) -> (usize, usize) {
         (self.packets.capacity(), self.frames.capacity())
     }
 
     /// Takes out what was sent on `path` and is open, wherever it stands; its frames are appended to `lost`. Gives how many
     /// packets that are. Copies what remains.
-    pub fn give_up(&mut self, path: u16, lost: &mut Vec<SentFrame>) -> u64 {
+    pub(crate) fn give_up(&mut self, path: u16, lost: &mut Vec<SentFrame>) -> u64 {
         let (frames, frames_start) = (&self.frames, self.frames_start);
         let is_given_up = |packet: &Entry| packet.fate == Fate::Open && packet.path == path;
         for packet in self.packets.iter().filter(|packet| is_given_up(packet)) {

@@ -11,7 +11,7 @@ use core::ops::{Index, IndexMut};
 
 /// One packet number space.
 #[derive(Debug)]
-pub struct Space {
+pub(crate) struct Space {
     /// What was sent and is open.
     pub sent: SentPackets,
     /// The largest number that was sent or left out.
@@ -30,7 +30,7 @@ pub struct Space {
 
 impl Space {
     /// Nothing sent.
-    pub const fn new() -> Space {
+    pub(crate) const fn new() -> Space {
         Space {
             sent: SentPackets::new(),
             largest_used: None,
@@ -48,7 +48,7 @@ static UNUSED: Space = Space::new();
 
 /// All three spaces, found by their names.
 #[derive(Debug)]
-pub struct Spaces {
+pub(crate) struct Spaces {
     application: Space,
     initial: Option<Box<Space>>,
     handshake: Option<Box<Space>>,
@@ -56,12 +56,12 @@ pub struct Spaces {
 
 impl Spaces {
     /// Nothing sent in any. Allocates nothing.
-    pub const fn new() -> Spaces {
+    pub(crate) const fn new() -> Spaces {
         Spaces { application: Space::new(), initial: None, handshake: None }
     }
 
     /// Takes all that is known of a space away.
-    pub fn discard(&mut self, space: PacketNumberSpace) -> Space {
+    pub(crate) fn discard(&mut self, space: PacketNumberSpace) -> Space {
         match space {
             PacketNumberSpace::Initial => self.initial.take().map_or(Space::new(), |space| *space),
             PacketNumberSpace::Handshake => self.handshake.take().map_or(Space::new(), |space| *space),
@@ -70,12 +70,12 @@ impl Spaces {
     }
 
     /// Those in which something was sent.
-    pub fn iter(&self) -> impl Iterator<Item = &Space> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Space> {
         [self.initial.as_deref(), self.handshake.as_deref(), Some(&self.application)].into_iter().flatten()
     }
 
     /// Those in which something was sent.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Space> {
         [self.initial.as_deref_mut(), self.handshake.as_deref_mut(), Some(&mut self.application)].into_iter().flatten()
     }
 }

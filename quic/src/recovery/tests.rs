@@ -582,8 +582,8 @@ fn totals_are_counted() {
     assert_eq!((recovery.stats().sent_packets, recovery.bytes_in_flight()), (7, 6 * 1200));
     let out = ack(&mut recovery, at(10), ApplicationData, &[(4, 4)], ms(0)).unwrap();
     assert!(out.newly_acked_ack_eliciting);
-    assert_eq!(recovery.largest_acked(ApplicationData), Some(number(4)));
-    assert_eq!(recovery.largest_acked(Handshake), None);
+    assert_eq!(recovery.spaces[ApplicationData].largest_acked, Some(4));
+    assert_eq!(recovery.spaces[Handshake].largest_acked, None);
     let stats = recovery.stats();
     assert_eq!((stats.acked_packets, stats.lost_packets, stats.lost_bytes), (1, 2, 2400));
     assert!(ack(&mut recovery, at(10), ApplicationData, &[(6, 6)], ms(0)).is_ok());

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use base::{Buffer, Bytes};
 
 /// The largest chunk handed to a reader at once. Only chunks of this size are kept: smaller ones an allocator keeps itself.
-pub const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 /// Chunks remembered for all connections of an endpoint together: a mebibyte, two turns of a driver that receives as fast as
 /// it can.
 const MAX_LENT: usize = 16;
@@ -40,7 +40,7 @@ impl Chunks {
     }
 
     /// Takes over what `other` remembers, which then remembers nothing.
-    pub fn gather(&mut self, other: &mut Chunks) {
+    pub(crate) fn gather(&mut self, other: &mut Chunks) {
         if !other.lent.is_empty() {
             let room = MAX_LENT.saturating_sub(self.lent.len());
             self.lent.extend(other.lent.drain(..).take(room));

@@ -9,7 +9,7 @@ use base::{Full, StreamId};
 
 /// A stream.
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// If this side sends on it.
     pub send: Option<SendHalf>,
     /// If this side receives on it.
@@ -30,14 +30,14 @@ pub struct Stream {
 
 impl Stream {
     /// The queues it should be in.
-    pub fn wants(&mut self) -> Membership {
+    pub(crate) fn wants(&mut self) -> Membership {
         let wants = self.send.as_mut().map(SendHalf::wants).unwrap_or_default();
         let receive = self.receive.as_ref().is_some_and(ReceiveHalf::wants_control);
         wants.with(Queue::Control, receive)
     }
 
     /// Writes the control frames that are due.
-    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+    pub(crate) fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if let Some(receive) = &mut self.receive {
             receive.fill_control(id, packet)?;
         }
@@ -48,13 +48,13 @@ impl Stream {
     }
 
     /// Whether this side has ended what it sends and the peer has not acknowledged that.
-    pub fn awaits_end(&self) -> bool {
+    pub(crate) fn awaits_end(&self) -> bool {
         self.send.as_ref().is_some_and(SendHalf::awaits_end)
     }
 
     /// Whether both halves ended and the application knows how.
     /// RFC 9000 section 4.4-1.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.send.as_ref().is_none_or(|send| send.state().is_terminal())
             && self.receive.as_ref().is_none_or(ReceiveHalf::is_done)
             && !self.pending.holds_stream()

@@ -28,13 +28,13 @@ pub enum StreamEvent {
         /// Why, in the application's codes.
         code: VarInt,
     },
-    /// Streams can be opened again after [`open`](super::streams::Streams::open) had none.
+    /// Streams can be opened again after [`open`](crate::Connection::open) had none.
     StreamsAvailable(Direction),
 }
 
 /// The kinds of event a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// See [`StreamEvent::Readable`].
     Readable = 1,
     /// See [`StreamEvent::Writable`].
@@ -49,7 +49,7 @@ pub enum EventKind {
 
 /// Which events of one stream wait to be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
+pub(crate) struct Pending {
     wanted: u8,
     // A withdrawn event stays in the queue, and must not enter it twice.
     queued: u8,
@@ -57,22 +57,22 @@ pub struct Pending {
 
 impl Pending {
     /// Whether this kind waits.
-    pub const fn has(self, kind: EventKind) -> bool {
+    pub(crate) const fn has(self, kind: EventKind) -> bool {
         self.wanted & kind as u8 != 0
     }
 
     /// Whether an event waits without which the application does not know how the stream ended.
-    pub const fn holds_stream(self) -> bool {
+    pub(crate) const fn holds_stream(self) -> bool {
         self.has(EventKind::Finished) || self.has(EventKind::Stopped) || self.has(EventKind::Reset)
     }
 
     /// The event has become meaningless.
-    pub fn withdraw(&mut self, kind: EventKind) {
+    pub(crate) fn withdraw(&mut self, kind: EventKind) {
         self.wanted &= !(kind as u8);
     }
 
     /// The event left the queue. Whether it is to be told.
-    pub fn take(&mut self, kind: EventKind) -> bool {
+    pub(crate) fn take(&mut self, kind: EventKind) -> bool {
         let wanted = self.has(kind);
         self.wanted &= !(kind as u8);
         self.queued &= !(kind as u8);
@@ -82,13 +82,13 @@ impl Pending {
 
 /// Events in the order in which they happened. At most one of each kind per stream that is alive.
 #[derive(Debug, Default)]
-pub struct Events {
+pub(crate) struct Events {
     queue: VecDeque<(StreamId, EventKind)>,
 }
 
 impl Events {
     /// `kind` happened to the stream whose marks are `pending`.
-    pub fn push(&mut self, pending: &mut Pending, id: StreamId, kind: EventKind) {
+    pub(crate) fn push(&mut self, pending: &mut Pending, id: StreamId, kind: EventKind) {
         pending.wanted |= kind as u8;
         if pending.queued & kind as u8 == 0 {
             pending.queued |= kind as u8;
@@ -97,22 +97,22 @@ impl Events {
     }
 
     /// Gives back what the queue does not use.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.queue.shrink_to_fit();
     }
 
     /// Whether nothing is queued.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// The next in the queue, which may have been withdrawn.
-    pub fn pop(&mut self) -> Option<(StreamId, EventKind)> {
+    pub(crate) fn pop(&mut self) -> Option<(StreamId, EventKind)> {
         self.queue.pop_front()
     }
 
     /// Forgets what is queued for a stream that is gone, so that the queue never outgrows the streams.
-    pub fn forget(&mut self, pending: Pending, id: StreamId) {
+    pub(crate) fn forget(&mut self, pending: Pending, id: StreamId) {
         if pending.queued != 0 {
             self.queue.retain(|(queued, _)| *queued != id);
         }

@@ -68,7 +68,7 @@ impl StreamsConfig {
     }
 
     /// The credit for what the peer sends on `id`.
-    pub fn receive_credit(&self, side: Side, id: StreamId) -> ReceiveCredit {
+    pub(crate) fn receive_credit(&self, side: Side, id: StreamId) -> ReceiveCredit {
         let window = match (id.direction(), id.initiator() == side) {
             (Direction::Bidirectional, true) => self.max_stream_data_bidi_local,
             (Direction::Bidirectional, false) => self.max_stream_data_bidi_remote,
@@ -78,7 +78,7 @@ impl StreamsConfig {
     }
 
     /// The credit for what the peer sends on all streams.
-    pub fn connection_credit(&self) -> ReceiveCredit {
+    pub(crate) fn connection_credit(&self) -> ReceiveCredit {
         ReceiveCredit::new(self.max_data, self.max_connection_window, VarInt::MAX.value(), DATA_DIVISOR)
     }
 }
@@ -90,7 +90,7 @@ const STREAMS_DIVISOR: u64 = 8;
 
 /// What the peer's transport parameters allow before any frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PeerLimits {
+pub(crate) struct PeerLimits {
     /// On streams that the peer opened.
     pub bidi_local: u64,
     /// On bidirectional streams that we opened.
@@ -101,7 +101,7 @@ pub struct PeerLimits {
 
 impl PeerLimits {
     /// As the peer's transport parameters say.
-    pub const fn new(parameters: &TransportParameters) -> PeerLimits {
+    pub(crate) const fn new(parameters: &TransportParameters) -> PeerLimits {
         PeerLimits {
             bidi_local: parameters.initial_max_stream_data_bidi_local,
             bidi_remote: parameters.initial_max_stream_data_bidi_remote,
@@ -110,7 +110,7 @@ impl PeerLimits {
     }
 
     /// The first limit on what we send on `id`.
-    pub fn of_stream(&self, side: Side, id: StreamId) -> u64 {
+    pub(crate) fn of_stream(&self, side: Side, id: StreamId) -> u64 {
         match (id.direction(), id.initiator() == side) {
             (Direction::Bidirectional, true) => self.bidi_remote,
             (Direction::Bidirectional, false) => self.bidi_local,
@@ -121,7 +121,7 @@ impl PeerLimits {
 
 /// What became of a stream that a frame names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// It exists or existed.
     Created,
     /// It is the peer's and new: all of its kind with an index in this range are to be created (section 3.2).
@@ -135,7 +135,7 @@ pub enum Standing {
 
 /// The numbers of streams of one direction.
 #[derive(Debug)]
-pub struct StreamCounts {
+pub(crate) struct StreamCounts {
     /// Ours: what the peer allows, and how many we opened.
     pub local: SendCredit,
     /// The peer's: what we allow, how many it opened and how many are gone.
@@ -148,7 +148,7 @@ pub struct StreamCounts {
 
 impl StreamCounts {
     /// The peer may have `window` streams open at a time.
-    pub fn new(window: u64) -> StreamCounts {
+    pub(crate) fn new(window: u64) -> StreamCounts {
         StreamCounts {
             local: SendCredit::default(),
             // The window does not grow: it is the number the application can serve.
@@ -162,7 +162,7 @@ impl StreamCounts {
     ///
     /// # Errors
     /// It is ours and was not opened, or the peer's and over its limit.
-    pub fn standing(&self, side: Side, id: StreamId) -> Result<Standing, Violation> {
+    pub(crate) fn standing(&self, side: Side, id: StreamId) -> Result<Standing, Violation> {
         let index = id.index();
         if id.initiator() == side {
             // RFC 9000 section 19.5-1, 19.8-1, 19.10-1: only what we created can be spoken of.
@@ -179,7 +179,7 @@ impl StreamCounts {
     }
 
     /// One stream of the peer is gone.
-    pub fn on_remote_gone(&mut self, now: Instant) {
+    pub(crate) fn on_remote_gone(&mut self, now: Instant) {
         self.remote.on_consumed(now, Duration::ZERO, 1);
     }
 }

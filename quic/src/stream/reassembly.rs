@@ -110,39 +110,6 @@ impl Reassembly {
         Some(bytes)
     }
 
-    /// Copies the next bytes in order to `place`. How many.
-    pub fn read_slice(&mut self, place: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let Some(rest) = place.get_mut(filled..)
-            && !rest.is_empty()
-            && self.is_readable()
-        {
-            if let Some(front) = self.chunks.front_mut() {
-                let count = front.len().min(rest.len());
-                copy(rest, front.as_slice(), count);
-                front.advance(count);
-                if front.is_empty() {
-                    self.chunks.pop_front();
-                }
-                filled += count;
-                self.on_read(count);
-            } else {
-                let part = self.open.as_slice().split_at(self.open_read).1;
-                let count = part.len().min(rest.len());
-                copy(rest, part, count);
-                self.open_read += count;
-                filled += count;
-                self.on_read(count);
-                if self.open_read == self.open.len() {
-                    // The memory is kept for what follows.
-                    self.open.clear();
-                    self.open_read = 0;
-                }
-            }
-        }
-        filled
-    }
-
     fn on_read(&mut self, count: usize) {
         self.read += count as u64;
         if self.read == self.contiguous {
@@ -259,13 +226,6 @@ impl Reassembly {
     }
 }
 
-/// Copies the first `count` bytes; both sides have as many.
-fn copy(to: &mut [u8], from: &[u8], count: usize) {
-    if let (Some(to), Some(from)) = (to.get_mut(..count), from.get(..count)) {
-        to.copy_from_slice(from);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,9 +264,8 @@ mod tests {
             buffer.insert(range.start, &data(range), &mut Chunks::default()).unwrap();
         }
         assert_eq!((buffer.contiguous_end(), buffer.segments(), buffer.held()), (21, 0, 21));
-        let mut all = [0; 30];
-        assert_eq!(buffer.read_slice(&mut all), 21);
-        assert_eq!(all[..21], *data(0..21));
+        let all: Vec<u8> = core::iter::from_fn(|| buffer.read(30)).flat_map(|bytes| bytes.to_vec()).collect();
+        assert_eq!(all, data(0..21));
     }
 
     /// Any order, any overlap, any mix of reads: the bytes come out once and in order.
@@ -328,14 +287,7 @@ mod tests {
                 step += 1;
                 buffer.insert(start, &data(start..end), &mut Chunks::default()).unwrap();
                 let max = random(&mut seed, 20_000) as usize;
-                let got = if step % 3 == 0 {
-                    let mut place = alloc::vec![0; max];
-                    let count = buffer.read_slice(&mut place);
-                    place.truncate(count);
-                    place
-                } else {
-                    buffer.read(max).map(|bytes| bytes.to_vec()).unwrap_or_default()
-                };
+                let got = buffer.read(max).map(|bytes| bytes.to_vec()).unwrap_or_default();
                 assert_eq!(got, data(read..read + got.len() as u64));
                 read += got.len() as u64;
                 assert_eq!(read, buffer.read_offset());

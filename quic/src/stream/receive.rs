@@ -24,17 +24,6 @@ pub enum Read {
     Blocked,
 }
 
-/// What reading into a slice gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadSlice {
-    /// So many bytes were copied, at least one.
-    Data(usize),
-    /// There is no more: the end.
-    Finished,
-    /// Nothing now; a [`Readable`](super::event::StreamEvent::Readable) event follows.
-    Blocked,
-}
-
 /// Why nothing can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {
@@ -46,7 +35,7 @@ pub enum ReadError {
 
 /// The connection's side of the account: its credit, and when and how fast it is.
 #[derive(Debug)]
-pub struct Account<'a> {
+pub(crate) struct Account<'a> {
     /// The credit of all streams together.
     pub connection: &'a mut ReceiveCredit,
     /// Now, or when a packet last arrived.
@@ -57,7 +46,7 @@ pub struct Account<'a> {
 
 /// The half.
 #[derive(Debug)]
-pub struct ReceiveHalf {
+pub(crate) struct ReceiveHalf {
     state: ReceiveState,
     buffer: Reassembly,
     credit: ReceiveCredit,
@@ -71,7 +60,7 @@ pub struct ReceiveHalf {
 
 impl ReceiveHalf {
     /// In state Receive.
-    pub fn new(credit: ReceiveCredit) -> ReceiveHalf {
+    pub(crate) fn new(credit: ReceiveCredit) -> ReceiveHalf {
         ReceiveHalf {
             state: ReceiveState::Receive,
             buffer: Reassembly::new(),
@@ -84,34 +73,29 @@ impl ReceiveHalf {
         }
     }
 
-    /// The state of figure 3.
-    pub const fn state(&self) -> ReceiveState {
-        self.state
-    }
-
     /// Bytes held.
-    pub const fn held(&self) -> usize {
+    pub(crate) const fn held(&self) -> usize {
         self.buffer.held()
     }
 
     /// Pieces out of order.
-    pub fn segments(&self) -> usize {
+    pub(crate) fn segments(&self) -> usize {
         self.buffer.segments()
     }
 
     /// Why the peer abandoned the stream.
-    pub const fn reset_code(&self) -> VarInt {
+    pub(crate) const fn reset_code(&self) -> VarInt {
         self.reset_code
     }
 
     /// Whether nothing of this half is needed any more: the application saw the end, or asked for none and the peer knows,
     /// and how many bytes the connection is owed is settled.
-    pub const fn is_done(&self) -> bool {
+    pub(crate) const fn is_done(&self) -> bool {
         self.state.is_terminal() || self.stop.is_delivered() && self.final_size.is_some()
     }
 
     /// A STREAM frame. Whether there is something to read that was not there before.
-    pub fn on_stream(
+    pub(crate) fn on_stream(
         &mut self,
         frame: &StreamFrame<'_>,
         account: &mut Account<'_>,
@@ -149,7 +133,7 @@ impl ReceiveHalf {
 
     /// A RESET_STREAM frame. Whether the application is to be told.
     /// RFC 9000 section 4.5-1, 19.9-1.
-    pub fn on_reset(&mut self, code: VarInt, size: u64, account: &mut Account<'_>) -> Result<bool, Violation> {
+    pub(crate) fn on_reset(&mut self, code: VarInt, size: u64, account: &mut Account<'_>) -> Result<bool, Violation> {
         if self.final_size.is_some_and(|known| known != size) {
             return Err(Violation::FinalSizeChanged);
         }
@@ -175,12 +159,12 @@ impl ReceiveHalf {
     }
 
     /// The application was told of the reset.
-    pub fn on_reset_told(&mut self) {
+    pub(crate) fn on_reset_told(&mut self) {
         self.step(ReceiveStep::ReadReset);
     }
 
     /// The next bytes.
-    pub fn read(&mut self, max: usize, account: &mut Account<'_>) -> Result<Read, ReadError> {
+    pub(crate) fn read(&mut self, max: usize, account: &mut Account<'_>) -> Result<Read, ReadError> {
         self.check_readable()?;
         if let Some(bytes) = self.buffer.read(max) {
             self.on_read(bytes.len() as u64, account);
@@ -189,19 +173,8 @@ impl ReceiveHalf {
         Ok(if self.reach_end() { Read::Finished } else { Read::Blocked })
     }
 
-    /// The next bytes, copied.
-    pub fn read_slice(&mut self, place: &mut [u8], account: &mut Account<'_>) -> Result<ReadSlice, ReadError> {
-        self.check_readable()?;
-        let count = self.buffer.read_slice(place);
-        if count > 0 {
-            self.on_read(count as u64, account);
-            return Ok(ReadSlice::Data(count));
-        }
-        Ok(if self.reach_end() { ReadSlice::Finished } else { ReadSlice::Blocked })
-    }
-
     /// The application wants no more.
-    pub fn stop(&mut self, code: VarInt, account: &mut Account<'_>) {
+    pub(crate) fn stop(&mut self, code: VarInt, account: &mut Account<'_>) {
         if self.state.wants_data() {
             // RFC 9000 s3.5: while the end is open, the peer is told.
             self.stop.request();
@@ -215,12 +188,12 @@ impl ReceiveHalf {
     }
 
     /// Whether STOP_SENDING or MAX_STREAM_DATA is due.
-    pub const fn wants_control(&self) -> bool {
+    pub(crate) const fn wants_control(&self) -> bool {
         self.wants_stop() || self.wants_limit()
     }
 
     /// Writes STOP_SENDING and MAX_STREAM_DATA if they are due.
-    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+    pub(crate) fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if self.wants_stop() {
             Frame::StopSending { id, error_code: self.stop_code }.encode(packet.writer())?;
             packet.record(SentFrame::StopSending(id));
@@ -237,12 +210,12 @@ impl ReceiveHalf {
     }
 
     /// The STOP_SENDING signal.
-    pub const fn stop_signal(&mut self) -> &mut Once {
+    pub(crate) const fn stop_signal(&mut self) -> &mut Once {
         &mut self.stop
     }
 
     /// The credit, for the fate of MAX_STREAM_DATA.
-    pub const fn credit(&mut self) -> &mut ReceiveCredit {
+    pub(crate) const fn credit(&mut self) -> &mut ReceiveCredit {
         &mut self.credit
     }
 

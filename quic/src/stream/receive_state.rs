@@ -5,7 +5,7 @@
 
 /// A state of figure 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReceiveState {
+pub(crate) enum ReceiveState {
     /// Data flows.
     Receive,
     /// The end is known; data is missing.
@@ -22,7 +22,7 @@ pub enum ReceiveState {
 
 /// An edge of figure 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReceiveStep {
+pub(crate) enum ReceiveStep {
     /// A STREAM frame with the end arrived.
     Fin,
     /// Nothing is missing up to the end.
@@ -37,7 +37,8 @@ pub enum ReceiveStep {
 
 impl ReceiveState {
     /// Every state.
-    pub const ALL: [ReceiveState; 6] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [ReceiveState; 6] = [
         ReceiveState::Receive,
         ReceiveState::SizeKnown,
         ReceiveState::DataReceived,
@@ -47,7 +48,7 @@ impl ReceiveState {
     ];
 
     /// Where `step` leads, or `None` where it changes nothing.
-    pub const fn next(self, step: ReceiveStep) -> Option<ReceiveState> {
+    pub(crate) const fn next(self, step: ReceiveStep) -> Option<ReceiveState> {
         use ReceiveState::{DataRead, DataReceived, Receive, ResetRead, ResetReceived, SizeKnown};
         match (self, step) {
             (Receive, ReceiveStep::Fin) => Some(SizeKnown),
@@ -60,12 +61,12 @@ impl ReceiveState {
     }
 
     /// Whether more data can be of use.
-    pub const fn wants_data(self) -> bool {
+    pub(crate) const fn wants_data(self) -> bool {
         matches!(self, ReceiveState::Receive | ReceiveState::SizeKnown)
     }
 
     /// Whether the application has seen the end.
-    pub const fn is_terminal(self) -> bool {
+    pub(crate) const fn is_terminal(self) -> bool {
         matches!(self, ReceiveState::DataRead | ReceiveState::ResetRead)
     }
 }

@@ -8,7 +8,7 @@ use base::StreamId;
 
 /// What a stream may have to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
+pub(crate) enum Queue {
     /// RESET_STREAM, STOP_SENDING, MAX_STREAM_DATA, STREAM_DATA_BLOCKED.
     Control = 0,
     /// Bytes, or an end, that were lost: they need no credit.
@@ -21,49 +21,49 @@ pub enum Queue {
 
 impl Queue {
     /// In the order of sending.
-    pub const ALL: [Queue; 4] = [Queue::Control, Queue::Lost, Queue::End, Queue::Data];
+    pub(crate) const ALL: [Queue; 4] = [Queue::Control, Queue::Lost, Queue::End, Queue::Data];
 }
 
 /// The queues a stream is in, or wants to be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Membership(u8);
+pub(crate) struct Membership(u8);
 
 impl Membership {
     /// With `queue` if `wanted`.
-    pub const fn with(self, queue: Queue, wanted: bool) -> Membership {
+    pub(crate) const fn with(self, queue: Queue, wanted: bool) -> Membership {
         Membership(self.0 | (wanted as u8) << queue as u8)
     }
 
     /// Whether `queue` is among them.
-    pub const fn has(self, queue: Queue) -> bool {
+    pub(crate) const fn has(self, queue: Queue) -> bool {
         self.0 & 1 << queue as u8 != 0
     }
 }
 
 /// The queues.
 #[derive(Debug, Default)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     queues: [VecDeque<StreamId>; 4],
 }
 
 impl Schedule {
     /// Gives back what the queues do not use.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.queues.iter_mut().for_each(VecDeque::shrink_to_fit);
     }
 
     /// Whether nobody is in `queue`.
-    pub fn is_empty(&self, queue: Queue) -> bool {
+    pub(crate) fn is_empty(&self, queue: Queue) -> bool {
         self.queue(queue).is_empty()
     }
 
     /// Who is next in `queue`.
-    pub fn front(&self, queue: Queue) -> Option<StreamId> {
+    pub(crate) fn front(&self, queue: Queue) -> Option<StreamId> {
         self.queue(queue).front().copied()
     }
 
     /// Who is first in `queue` goes to its end.
-    pub fn rotate(&mut self, queue: Queue) {
+    pub(crate) fn rotate(&mut self, queue: Queue) {
         let queue = self.queue_mut(queue);
         if let Some(front) = queue.pop_front() {
             queue.push_back(front);
@@ -72,7 +72,7 @@ impl Schedule {
 
     /// The stream `id`, which was in `current`, is to be in `wanted`. Joining is at the end. Leaving from the front costs
     /// nothing; from elsewhere, which takes a reset or a late acknowledgment, a pass over the queue.
-    pub fn update(&mut self, id: StreamId, current: &mut Membership, wanted: Membership) {
+    pub(crate) fn update(&mut self, id: StreamId, current: &mut Membership, wanted: Membership) {
         if *current == wanted {
             return;
         }

@@ -33,7 +33,7 @@ impl WriteError {
 
 /// The half.
 #[derive(Debug)]
-pub struct SendHalf {
+pub(crate) struct SendHalf {
     state: SendState,
     buffer: SendBuffer,
     credit: SendCredit,
@@ -45,7 +45,7 @@ pub struct SendHalf {
 
 impl SendHalf {
     /// In state Ready, with the peer's first limit.
-    pub fn new(limit: u64) -> SendHalf {
+    pub(crate) fn new(limit: u64) -> SendHalf {
         SendHalf {
             state: SendState::Ready,
             buffer: SendBuffer::new(),
@@ -58,22 +58,22 @@ impl SendHalf {
     }
 
     /// The state of figure 2.
-    pub const fn state(&self) -> SendState {
+    pub(crate) const fn state(&self) -> SendState {
         self.state
     }
 
     /// The buffer, for those who write.
-    pub const fn buffer(&mut self) -> &mut SendBuffer {
+    pub(crate) const fn buffer(&mut self) -> &mut SendBuffer {
         &mut self.buffer
     }
 
     /// Bytes held until they are acknowledged.
-    pub const fn held(&self) -> u64 {
+    pub(crate) const fn held(&self) -> u64 {
         self.buffer.held()
     }
 
     /// Whether more may be written.
-    pub fn check_writable(&self) -> Result<(), WriteError> {
+    pub(crate) fn check_writable(&self) -> Result<(), WriteError> {
         match self.stopped {
             Some(code) => Err(WriteError::Stopped(code)),
             None if self.fin.is_requested() || self.reset.is_requested() => Err(WriteError::Finished),
@@ -82,19 +82,19 @@ impl SendHalf {
     }
 
     /// Whether the end, or the reset, was asked for and is not acknowledged.
-    pub const fn awaits_end(&self) -> bool {
+    pub(crate) const fn awaits_end(&self) -> bool {
         (self.fin.is_requested() || self.reset.is_requested()) && !self.state.is_terminal()
     }
 
     /// Nothing more will be written.
-    pub fn finish(&mut self) -> Result<(), WriteError> {
+    pub(crate) fn finish(&mut self) -> Result<(), WriteError> {
         self.check_writable()?;
         self.fin.request();
         Ok(())
     }
 
     /// Abandons what did not arrive. How many bytes are held less; `None` if the state forbids it.
-    pub fn reset(&mut self, code: VarInt) -> Option<u64> {
+    pub(crate) fn reset(&mut self, code: VarInt) -> Option<u64> {
         self.state = self.state.next(SendStep::Reset)?;
         self.reset_code = code;
         self.reset.request();
@@ -104,7 +104,7 @@ impl SendHalf {
     }
 
     /// The peer will not read further. As [`reset`](SendHalf::reset).
-    pub fn on_stop_sending(&mut self, code: VarInt) -> Option<u64> {
+    pub(crate) fn on_stop_sending(&mut self, code: VarInt) -> Option<u64> {
         // RFC 9000 section 3.5-2: the answer carries the code of the request.
         let freed = self.reset(code)?;
         self.stopped = Some(code);
@@ -112,12 +112,12 @@ impl SendHalf {
     }
 
     /// The peer allows more.
-    pub fn on_limit(&mut self, limit: u64) {
+    pub(crate) fn on_limit(&mut self, limit: u64) {
         self.credit.raise(limit);
     }
 
     /// The queues this half belongs into.
-    pub fn wants(&mut self) -> Membership {
+    pub(crate) fn wants(&mut self) -> Membership {
         let sends = self.state.may_send_data();
         let unsent = self.buffer.unsent() > 0;
         if sends && unsent {
@@ -131,7 +131,7 @@ impl SendHalf {
     }
 
     /// Writes RESET_STREAM and STREAM_DATA_BLOCKED if they are due.
-    pub fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
+    pub(crate) fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if self.reset.needs_sending() {
             // RFC 9000 s4.5: the final size is what was counted against flow control, and it stays.
             // RFC 9000 section 13.3-1.
@@ -153,7 +153,7 @@ impl SendHalf {
     ///
     /// # Errors
     /// The packet has no room, or there is nothing that may be sent.
-    pub fn fill_data(
+    pub(crate) fn fill_data(
         &mut self,
         id: StreamId,
         packet: &mut OutgoingPacket<'_>,
@@ -194,7 +194,7 @@ impl SendHalf {
     }
 
     /// A STREAM frame arrived. How many bytes are held less, and whether that was the last of all.
-    pub fn on_acked(&mut self, range: Range<u64>, fin: bool) -> (u64, bool) {
+    pub(crate) fn on_acked(&mut self, range: Range<u64>, fin: bool) -> (u64, bool) {
         if !self.state.may_send_data() {
             return (0, false);
         }
@@ -210,7 +210,7 @@ impl SendHalf {
     }
 
     /// A STREAM frame was lost.
-    pub fn on_lost(&mut self, range: Range<u64>, fin: bool) {
+    pub(crate) fn on_lost(&mut self, range: Range<u64>, fin: bool) {
         // RFC 9000 s13.3: after a reset, data is not sent again.
         if !self.state.may_send_data() {
             return;
@@ -222,18 +222,18 @@ impl SendHalf {
     }
 
     /// RESET_STREAM arrived.
-    pub fn on_reset_acked(&mut self) {
+    pub(crate) fn on_reset_acked(&mut self) {
         self.reset.on_acked();
         self.step(SendStep::ResetAcked);
     }
 
     /// RESET_STREAM was lost.
-    pub fn on_reset_lost(&mut self) {
+    pub(crate) fn on_reset_lost(&mut self) {
         self.reset.on_lost();
     }
 
     /// The STREAM_DATA_BLOCKED signal.
-    pub const fn credit(&mut self) -> &mut SendCredit {
+    pub(crate) const fn credit(&mut self) -> &mut SendCredit {
         &mut self.credit
     }
 

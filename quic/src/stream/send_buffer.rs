@@ -30,7 +30,7 @@ impl Chunk {
 
 /// The buffer.
 #[derive(Debug, Default)]
-pub struct SendBuffer {
+pub(crate) struct SendBuffer {
     chunks: VecDeque<Chunk>,
     // The last bytes, still growing: `end - open.len()..end`.
     open: Vec<u8>,
@@ -45,42 +45,42 @@ pub struct SendBuffer {
 
 impl SendBuffer {
     /// An empty buffer. Allocates nothing.
-    pub fn new() -> SendBuffer {
+    pub(crate) fn new() -> SendBuffer {
         SendBuffer::default()
     }
 
     /// The offset after the last byte handed over.
-    pub const fn end(&self) -> u64 {
+    pub(crate) const fn end(&self) -> u64 {
         self.end
     }
 
     /// The offset after the last byte ever sent.
-    pub const fn sent_end(&self) -> u64 {
+    pub(crate) const fn sent_end(&self) -> u64 {
         self.next
     }
 
     /// Bytes held: not acknowledged, or behind a gap in what is.
-    pub const fn held(&self) -> u64 {
+    pub(crate) const fn held(&self) -> u64 {
         self.end - self.base
     }
 
     /// Bytes never sent.
-    pub const fn unsent(&self) -> u64 {
+    pub(crate) const fn unsent(&self) -> u64 {
         self.end - self.next
     }
 
     /// Whether something is to be sent again.
-    pub fn has_lost(&self) -> bool {
+    pub(crate) fn has_lost(&self) -> bool {
         !self.lost.is_empty()
     }
 
     /// Whether the peer has all of it.
-    pub const fn is_acked(&self) -> bool {
+    pub(crate) const fn is_acked(&self) -> bool {
         self.base == self.end
     }
 
     /// Appends `bytes` without a copy.
-    pub fn push(&mut self, bytes: Bytes) {
+    pub(crate) fn push(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
@@ -91,7 +91,7 @@ impl SendBuffer {
     }
 
     /// Appends a copy of `bytes`, together with other small writes.
-    pub fn push_slice(&mut self, bytes: &[u8]) {
+    pub(crate) fn push_slice(&mut self, bytes: &[u8]) {
         if bytes.len() >= OPEN_CHUNK {
             self.push(Bytes::copy_from_slice(bytes));
             return;
@@ -104,7 +104,7 @@ impl SendBuffer {
     }
 
     /// The next bytes to send: the first that were lost, else new ones, at most `new` of those.
-    pub fn next_range(&self, new: u64) -> Option<Range<u64>> {
+    pub(crate) fn next_range(&self, new: u64) -> Option<Range<u64>> {
         if let Some(lost) = self.lost.iter().next() {
             return Some(lost);
         }
@@ -114,7 +114,7 @@ impl SendBuffer {
 
     /// Copies the bytes from `offset` on into `place`, all of which must be held.
     /// RFC 9000 section 2.2-3.
-    pub fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
+    pub(crate) fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
         assert!(offset >= self.base && offset + place.len() as u64 <= self.end, "only what is held is read");
         let mut index = self.find(offset);
         while !place.is_empty() {
@@ -135,7 +135,7 @@ impl SendBuffer {
     }
 
     /// `range` was written into a packet.
-    pub fn on_sent(&mut self, range: Range<u64>) {
+    pub(crate) fn on_sent(&mut self, range: Range<u64>) {
         if self.has_lost() {
             self.lost.remove(range.clone());
         }
@@ -143,7 +143,7 @@ impl SendBuffer {
     }
 
     /// `range` arrived. How many bytes are held less.
-    pub fn on_acked(&mut self, range: Range<u64>) -> u64 {
+    pub(crate) fn on_acked(&mut self, range: Range<u64>) -> u64 {
         let range = range.start.max(self.base)..range.end.min(self.next);
         if range.is_empty() {
             return 0;
@@ -168,13 +168,8 @@ impl SendBuffer {
         self.base - before
     }
 
-    /// All that is in flight goes again.
-    pub fn on_all_lost(&mut self) {
-        self.on_lost(self.base..self.next);
-    }
-
     /// `range`, which was sent as one, is given up for lost: what of it did not arrive otherwise goes again.
-    pub fn on_lost(&mut self, range: Range<u64>) {
+    pub(crate) fn on_lost(&mut self, range: Range<u64>) {
         let range = range.start.max(self.base)..range.end.min(self.next);
         if range.is_empty() {
             return;
@@ -186,7 +181,7 @@ impl SendBuffer {
     }
 
     /// Forgets all data: the stream is abandoned. How many bytes were held. What was sent stays counted.
-    pub fn clear(&mut self) -> u64 {
+    pub(crate) fn clear(&mut self) -> u64 {
         let held = self.held();
         *self = SendBuffer { base: self.next, next: self.next, end: self.next, ..SendBuffer::default() };
         held
@@ -248,7 +243,7 @@ mod tests {
         buffer.on_sent(0..4);
         buffer.on_sent(4..8);
         assert_eq!(buffer.on_acked(4..8), 0);
-        buffer.on_all_lost();
+        buffer.on_lost(0..8);
         assert_eq!(buffer.next_range(9), Some(0..4));
         assert_eq!(read(&mut buffer, 0..4), b"0123");
         buffer.on_sent(0..3);

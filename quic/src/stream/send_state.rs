@@ -2,7 +2,7 @@
 
 /// A state of figure 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SendState {
+pub(crate) enum SendState {
     /// Created; nothing was sent.
     Ready,
     /// Data flows.
@@ -19,7 +19,7 @@ pub enum SendState {
 
 /// An edge of figure 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SendStep {
+pub(crate) enum SendStep {
     /// A STREAM or STREAM_DATA_BLOCKED frame was sent.
     SentData,
     /// A STREAM frame with the end was sent.
@@ -34,7 +34,8 @@ pub enum SendStep {
 
 impl SendState {
     /// Every state.
-    pub const ALL: [SendState; 6] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [SendState; 6] = [
         SendState::Ready,
         SendState::Send,
         SendState::DataSent,
@@ -44,7 +45,7 @@ impl SendState {
     ];
 
     /// Where `step` leads, or `None` where the figure has no such edge.
-    pub const fn next(self, step: SendStep) -> Option<SendState> {
+    pub(crate) const fn next(self, step: SendStep) -> Option<SendState> {
         use SendState::{DataReceived, DataSent, Ready, ResetReceived, ResetSent, Send};
         match (self, step) {
             (Ready | Send, SendStep::SentData) => Some(Send),
@@ -60,12 +61,12 @@ impl SendState {
 
     /// Whether STREAM frames may be sent.
     /// RFC 9000 section 3.3-1, 3.3-2.
-    pub const fn may_send_data(self) -> bool {
+    pub(crate) const fn may_send_data(self) -> bool {
         self.next(SendStep::SentData).is_some()
     }
 
     /// Whether nothing will be sent any more.
-    pub const fn is_terminal(self) -> bool {
+    pub(crate) const fn is_terminal(self) -> bool {
         matches!(self, SendState::DataReceived | SendState::ResetReceived)
     }
 }

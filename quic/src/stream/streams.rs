@@ -9,7 +9,7 @@ use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
-use super::receive::{Account, Read, ReadError, ReadSlice, ReceiveHalf};
+use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use crate::credit::{ReceiveCredit, SendCredit};
@@ -31,7 +31,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidire
 
 /// The streams of one connection.
 #[derive(Debug)]
-pub struct Streams {
+pub(crate) struct Streams {
     side: Side,
     config: StreamsConfig,
     peer_limits: PeerLimits,
@@ -60,7 +60,7 @@ pub struct Streams {
 
 impl Streams {
     /// No streams. Allocates nothing. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent.
-    pub fn new(side: Side, config: StreamsConfig) -> Streams {
+    pub(crate) fn new(side: Side, config: StreamsConfig) -> Streams {
         Streams {
             side,
             peer_limits: PeerLimits::default(),
@@ -84,7 +84,7 @@ impl Streams {
     }
 
     /// What the peer's transport parameters allow (section 18.2), or those remembered for 0-RTT. Limits never decrease.
-    pub fn set_peer_limits(&mut self, parameters: &TransportParameters) {
+    pub(crate) fn set_peer_limits(&mut self, parameters: &TransportParameters) {
         self.peer_limits = PeerLimits::new(parameters);
         self.on_max_data(parameters.initial_max_data);
         self.on_max_streams(Direction::Bidirectional, parameters.initial_max_streams_bidi);
@@ -101,7 +101,7 @@ impl Streams {
     }
 
     /// Gives back what maps and queues have grown to and do not use.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.schedule.release_memory();
         self.events.release_memory();
         self.waiting.shrink_to_fit();
@@ -115,7 +115,7 @@ impl Streams {
 
     /// A STREAM frame (section 19.8). `round_trip` is the smoothed round-trip time, by which windows are tuned; `memory` is
     /// for its bytes.
-    pub fn on_stream(
+    pub(crate) fn on_stream(
         &mut self,
         now: Instant,
         frame: &StreamFrame<'_>,
@@ -150,7 +150,12 @@ impl Streams {
     }
 
     /// A RESET_STREAM frame (section 19.4).
-    pub fn on_reset_stream(&mut self, id: StreamId, error_code: VarInt, final_size: u64) -> Result<(), Violation> {
+    pub(crate) fn on_reset_stream(
+        &mut self,
+        id: StreamId,
+        error_code: VarInt,
+        final_size: u64,
+    ) -> Result<(), Violation> {
         if !id.is_received_by(self.side) {
             // RFC 9000 section 19.4-1.
             return Err(Violation::StreamNotSendable);
@@ -172,7 +177,7 @@ impl Streams {
     }
 
     /// A STOP_SENDING frame (section 19.5).
-    pub fn on_stop_sending(&mut self, id: StreamId, error_code: VarInt) -> Result<(), Violation> {
+    pub(crate) fn on_stop_sending(&mut self, id: StreamId, error_code: VarInt) -> Result<(), Violation> {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let send = stream.send.as_mut().expect(SENDS);
@@ -189,12 +194,12 @@ impl Streams {
 
     /// A MAX_DATA frame (section 19.9).
     /// RFC 9000 section 4.1-3.
-    pub fn on_max_data(&mut self, maximum: u64) {
+    pub(crate) fn on_max_data(&mut self, maximum: u64) {
         self.send_credit.raise(maximum);
     }
 
     /// A MAX_STREAM_DATA frame (section 19.10).
-    pub fn on_max_stream_data(&mut self, id: StreamId, maximum: u64) -> Result<(), Violation> {
+    pub(crate) fn on_max_stream_data(&mut self, id: StreamId, maximum: u64) -> Result<(), Violation> {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         stream.send.as_mut().expect(SENDS).on_limit(maximum);
@@ -204,16 +209,12 @@ impl Streams {
 
     /// A MAX_STREAMS frame (section 19.11), whose value the decoder has checked.
     /// RFC 9000 section 4.6-4, 19.11-2.
-    pub fn on_max_streams(&mut self, direction: Direction, maximum: u64) {
+    pub(crate) fn on_max_streams(&mut self, direction: Direction, maximum: u64) {
         self.counts(direction).local.raise(maximum.min(StreamId::MAX_COUNT));
     }
 
-    /// A DATA_BLOCKED frame (section 19.12). Credit is given when the application reads, not when the peer asks.
-    /// RFC 9000 section 4.2-2.
-    pub fn on_data_blocked(&mut self, _limit: u64) {}
-
     /// A STREAM_DATA_BLOCKED frame (section 19.13). It may be what opens the stream.
-    pub fn on_stream_data_blocked(&mut self, id: StreamId, _limit: u64) -> Result<(), Violation> {
+    pub(crate) fn on_stream_data_blocked(&mut self, id: StreamId, _limit: u64) -> Result<(), Violation> {
         if !id.is_received_by(self.side) {
             // RFC 9000 section 19.13-2.
             return Err(Violation::StreamNotSendable);
@@ -221,14 +222,10 @@ impl Streams {
         self.admit(id)
     }
 
-    /// A STREAMS_BLOCKED frame (section 19.14), whose value the decoder has checked.
-    /// RFC 9000 section 4.6-6.
-    pub fn on_streams_blocked(&mut self, _direction: Direction, _limit: u64) {}
-
     // ---- Fates of what was sent.
 
     /// A frame arrived. Frames of other owners are ignored.
-    pub fn on_acked(&mut self, frame: &SentFrame) {
+    pub(crate) fn on_acked(&mut self, frame: &SentFrame) {
         match *frame {
             SentFrame::MaxData(value) => self.receive_credit.announced().on_acked(value),
             SentFrame::DataBlocked(limit) => self.send_credit.blocked().on_acked(limit),
@@ -268,7 +265,7 @@ impl Streams {
     }
 
     /// A frame is given up for lost. Frames of other owners are ignored.
-    pub fn on_lost(&mut self, frame: &SentFrame) {
+    pub(crate) fn on_lost(&mut self, frame: &SentFrame) {
         match *frame {
             SentFrame::MaxData(value) => self.receive_credit.announced().on_lost(value),
             SentFrame::DataBlocked(limit) => self.send_credit.blocked().on_lost(limit),
@@ -301,7 +298,7 @@ impl Streams {
     // ---- Sending.
 
     /// Whether there is anything that may be sent now.
-    pub fn wants_to_send(&self) -> bool {
+    pub(crate) fn wants_to_send(&self) -> bool {
         self.has_control()
             || self.has_lost_data()
             || !self.schedule.is_empty(Queue::End)
@@ -309,12 +306,12 @@ impl Streams {
     }
 
     /// Whether stream data is to be sent again.
-    pub fn has_lost_data(&self) -> bool {
+    pub(crate) fn has_lost_data(&self) -> bool {
         !self.schedule.is_empty(Queue::Lost)
     }
 
     /// Whether frames other than STREAM are due.
-    pub fn has_control(&self) -> bool {
+    pub(crate) fn has_control(&self) -> bool {
         self.receive_credit.is_announcement_due()
             || self.send_credit.is_blocked_signal_due()
             || !self.schedule.is_empty(Queue::Control)
@@ -324,7 +321,7 @@ impl Streams {
     }
 
     /// Adds as many frames as there are and fit: control frames, lost data, ends, new data.
-    pub fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+    pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
         // A full packet is no error: what is left stays due.
         let _full = self.fill_connection(packet).and_then(|()| self.fill_streams(packet));
         self.note_blocked();
@@ -395,7 +392,7 @@ impl Streams {
 
     /// Opens a stream; `None` while the peer allows no more.
     /// [`StreamsAvailable`](StreamEvent::StreamsAvailable) follows then.
-    pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
+    pub(crate) fn open(&mut self, direction: Direction) -> Option<StreamId> {
         let side = self.side;
         let counts = self.counts(direction);
         // RFC 9000 section 2.1-1, 4.6-2, 19.11-3: no more than allowed, and each number once.
@@ -413,7 +410,7 @@ impl Streams {
 
     /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
     /// [`Writable`](StreamEvent::Writable) follows.
-    pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
+    pub(crate) fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
         let count = self.room(id, data.len())?;
         let part = data.split_to(count);
         self.written(id, count, |send| send.buffer().push(part));
@@ -421,7 +418,7 @@ impl Streams {
     }
 
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
-    pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
+    pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let count = self.room(id, data.len())?;
         let (part, _) = data.split_at(count);
         self.written(id, count, |send| send.buffer().push_slice(part));
@@ -429,7 +426,7 @@ impl Streams {
     }
 
     /// Nothing more will be written; [`Finished`](StreamEvent::Finished) follows when all has arrived.
-    pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
+    pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
         stream.waiting = false;
@@ -439,7 +436,7 @@ impl Streams {
 
     /// Abandons what was written and did not arrive. Nothing happens if there is no such stream or it has ended.
     /// RFC 9000 section 11.2-1.
-    pub fn reset(&mut self, id: StreamId, error_code: VarInt) {
+    pub(crate) fn reset(&mut self, id: StreamId, error_code: VarInt) {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(send) = &mut stream.send else { return };
         if let Some(freed) = send.reset(error_code) {
@@ -452,7 +449,7 @@ impl Streams {
     }
 
     /// The next bytes, at most `max`, without a copy. The peer gets credit for what is read.
-    pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
+    pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
@@ -466,24 +463,13 @@ impl Streams {
     }
 
     /// Has `memory` remember the chunks that the application was handed.
-    pub fn give_chunks(&mut self, memory: &mut Chunks) {
+    pub(crate) fn give_chunks(&mut self, memory: &mut Chunks) {
         memory.gather(&mut self.lent);
-    }
-
-    /// As [`read`](Streams::read), but copies to `place`.
-    pub fn read_slice(&mut self, id: StreamId, place: &mut [u8]) -> Result<ReadSlice, ReadError> {
-        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
-        let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
-        let result = receive.read_slice(place, &mut account);
-        Self::seen(stream, &result, &Ok(ReadSlice::Blocked));
-        self.settle(id);
-        result
     }
 
     /// The application wants nothing more of the stream: what is held is dropped, and the peer is asked to stop.
     /// Nothing happens if there is no such stream.
-    pub fn stop_sending(&mut self, id: StreamId, error_code: VarInt) {
+    pub(crate) fn stop_sending(&mut self, id: StreamId, error_code: VarInt) {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(receive) = &mut stream.receive else { return };
         self.segments -= receive.segments();
@@ -496,7 +482,7 @@ impl Streams {
 
     /// Has `word` told with each further event of the stream, so that the layer above finds what it keeps for it without
     /// a look-up. Until then it is 0. Nothing happens if there is no such stream.
-    pub fn set_word(&mut self, id: StreamId, word: u32) {
+    pub(crate) fn set_word(&mut self, id: StreamId, word: u32) {
         if let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) {
             stream.word = word;
         }
@@ -504,12 +490,12 @@ impl Streams {
 
     /// Has [`poll_flushed`](Streams::poll_flushed) say once when all that was written, and every end and reset, has been
     /// acknowledged. What is written until then counts, too.
-    pub const fn request_flushed(&mut self) {
+    pub(crate) const fn request_flushed(&mut self) {
         self.wants_flushed = true;
     }
 
     /// Whether that is so and was asked for; true once for each request.
-    pub const fn poll_flushed(&mut self) -> bool {
+    pub(crate) const fn poll_flushed(&mut self) -> bool {
         let is_flushed = self.is_flushed_due();
         if is_flushed {
             self.wants_flushed = false;
@@ -522,7 +508,7 @@ impl Streams {
     }
 
     /// What happened, oldest first, and the word of the stream it happened to; a stream's opening before all else about it.
-    pub fn poll_event(&mut self) -> Option<(StreamEvent, u32)> {
+    pub(crate) fn poll_event(&mut self) -> Option<(StreamEvent, u32)> {
         for direction in DIRECTIONS {
             let initiator = self.side.peer();
             let counts = self.counts(direction);
@@ -549,7 +535,7 @@ impl Streams {
     }
 
     /// Whether [`poll_event`](Streams::poll_event) or [`poll_flushed`](Streams::poll_flushed) may have something.
-    pub fn has_events(&self) -> bool {
+    pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
             || self.is_flushed_due()
             || [&self.bidirectional, &self.unidirectional].iter().any(|counts| {
@@ -560,12 +546,12 @@ impl Streams {
     // ---- Numbers.
 
     /// Streams that are not forgotten.
-    pub fn open_count(&self) -> usize {
+    pub(crate) fn open_count(&self) -> usize {
         self.map.len()
     }
 
     /// Bytes held to send and to be read. Takes a pass over the streams.
-    pub fn buffered(&self) -> u64 {
+    pub(crate) fn buffered(&self) -> u64 {
         let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;
         self.send_held + self.map.values().flatten().map(|stream| receiving(stream)).sum::<u64>()
     }

@@ -12,7 +12,7 @@ pub struct ConnectionId {
 
 impl ConnectionId {
     /// The most bytes in version 1 (RFC 9000 section 17.2).
-    pub const MAX_LEN: usize = 20;
+    pub(crate) const MAX_LEN: usize = 20;
     /// No bytes.
     pub const EMPTY: ConnectionId = ConnectionId { len: 0, bytes: [0; ConnectionId::MAX_LEN] };
 
@@ -32,7 +32,7 @@ impl ConnectionId {
 
     /// Whether these are its bytes. For eight of them, as our own IDs have by default, it is one comparison.
     #[inline]
-    pub fn is(&self, id: &[u8]) -> bool {
+    pub(crate) fn is(&self, id: &[u8]) -> bool {
         match <&[u8; 8]>::try_from(id) {
             Ok(id) => self.len == 8 && self.bytes.first_chunk() == Some(id),
             Err(_) => self.as_slice() == id,
@@ -78,7 +78,7 @@ pub struct ResetToken(pub [u8; ResetToken::LEN]);
 
 impl ResetToken {
     /// Bytes of a token.
-    pub const LEN: usize = 16;
+    pub(crate) const LEN: usize = 16;
 }
 
 impl PartialEq for ResetToken {

@@ -4,7 +4,7 @@
 //! packets are taken one at a time by the caller, in a loop: each call reads one header and says where its packet ends.
 //! This module knows no keys and no connections.
 
-pub mod encode;
+pub(crate) mod encode;
 
 pub use encode::{
     PacketLayout, encode_handshake, encode_initial, encode_retry, encode_short, encode_version_negotiation,
@@ -19,13 +19,9 @@ use core::ops::Range;
 use crypto::aead::TAG_LEN;
 
 /// Set in the first byte of a long header (RFC 8999 section 5.1).
-pub const LONG_FORM: u8 = 0x80;
+pub(crate) const LONG_FORM: u8 = 0x80;
 /// Set in the first byte of every packet of version 1 but Version Negotiation (RFC 9000 section 17.2).
-pub const FIXED_BIT: u8 = 0x40;
-/// A client's first destination connection ID has at least so many bytes (RFC 9000 section 7.2).
-pub const MIN_INITIAL_DESTINATION_LEN: usize = 8;
-/// Datagrams that carry an Initial packet have at least so many bytes (RFC 9000 section 14.1).
-pub const MIN_INITIAL_DATAGRAM_LEN: usize = 1200;
+pub(crate) const FIXED_BIT: u8 = 0x40;
 
 /// The header of one packet. Ranges and offsets count from the first byte that was given to [`Header::decode`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +142,7 @@ impl Header {
 /// Where the packet number of a short header begins, which is all there is to know of one besides its connection ID; `None`
 /// for a long header.
 #[inline]
-pub fn decode_short(datagram: &[u8], local_connection_id_len: usize) -> Result<Option<usize>, Discard> {
+pub(crate) fn decode_short(datagram: &[u8], local_connection_id_len: usize) -> Result<Option<usize>, Discard> {
     // RFC 9000 section 10.3-7: and so at each step.
     let first_byte = *datagram.first().ok_or(Discard::TooShort)?;
     if first_byte & LONG_FORM != 0 {
@@ -170,7 +166,7 @@ pub fn destination_connection_id(datagram: &[u8], local_connection_id_len: usize
 
 /// The destination connection ID of a short header, if the datagram has as many bytes.
 #[inline]
-pub fn short_destination(datagram: &[u8], local_connection_id_len: usize) -> Option<&[u8]> {
+pub(crate) fn short_destination(datagram: &[u8], local_connection_id_len: usize) -> Option<&[u8]> {
     let (first_byte, rest) = datagram.split_first()?;
     if first_byte & LONG_FORM == 0 { rest.get(..local_connection_id_len) } else { None }
 }

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, Transmit, VarInt};
-use quic::stream::Read;
+use quic::Read;
 use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
 use sim::oracle::fill_pattern;
 use sim::{ByteStreamChecker, Handle, LinkConfig, SeededRandom, World};

@@ -52,7 +52,7 @@ pub fn configurations(is_trusted: bool) -> (Arc<ClientConfig>, Arc<ServerConfig>
     let trusted = if is_trusted { home } else { authority(&provider, "elsewhere") };
     let mut roots = x509::RootStore::new();
     roots.add_der(&trusted.certificate).expect("an authority of ours can be a root");
-    let resolver = Arc::new(tls::resolver::Single(Arc::new(certified)));
+    let resolver = Arc::new(tls::Single(Arc::new(certified)));
     let protocols = vec![PROTOCOL.to_vec()];
     let verification = ServerVerification::Roots(Arc::new(roots));
     let client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(FixedClock));

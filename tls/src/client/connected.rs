@@ -21,7 +21,7 @@ use crypto::{CipherSuite, Secret};
 
 /// Holds only the proofs of the handshake, so that an idle connection keeps nothing else of it.
 #[derive(Debug)]
-pub struct Connected {
+pub(crate) struct Connected {
     rules: &'static Rules,
     _server: Authenticated,
     _finished: FinishedVerified,
@@ -29,7 +29,11 @@ pub struct Connected {
 
 impl Connected {
     /// Reads the server's Finished, answers with the client's second flight, and is done.
-    pub fn on_finished(state: WaitFinished, message: &Message<'_>, effects: &mut Effects) -> Result<Connected, Error> {
+    pub(crate) fn on_finished(
+        state: WaitFinished,
+        message: &Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<Connected, Error> {
         let WaitFinished { handshaking, certificate_requested, server } = state;
         let Handshaking {
             config,
@@ -58,7 +62,7 @@ impl Connected {
     }
 
     /// Reads a message after the handshake.
-    pub fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
+    pub(crate) fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
             // RFC 9846 s4.7.1: without resumption, tickets are ignored; resumption would keep them here.
             HandshakeType::NEW_SESSION_TICKET => {

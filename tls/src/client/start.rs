@@ -11,7 +11,7 @@ use base::Random;
 use crypto::{KeyExchange, NamedGroup};
 
 /// What both ClientHellos are made of.
-pub struct Start {
+pub(crate) struct Start {
     pub(super) config: Arc<ClientConfig>,
     pub(super) carrier: Carrier,
     /// The server's name.
@@ -24,7 +24,7 @@ pub struct Start {
 
 impl Start {
     /// A client that wants to reach `name`, if its configuration can work.
-    pub fn new(
+    pub(crate) fn new(
         config: Arc<ClientConfig>,
         carrier: Carrier,
         name: x509::ServerName,

@@ -18,7 +18,7 @@ use base::Random;
 
 /// Where a client is.
 #[derive(Debug)]
-pub enum State {
+pub(crate) enum State {
     /// WAIT_SH.
     WaitServerHello(Box<WaitServerHello>),
     /// WAIT_EE.
@@ -37,7 +37,7 @@ pub enum State {
 
 impl State {
     /// The name in RFC 9846 appendix A.1.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             State::WaitServerHello(_) => "WAIT_SH",
             State::WaitEncryptedExtensions(_) => "WAIT_EE",
@@ -50,7 +50,7 @@ impl State {
     }
 
     /// The level that the next message comes at.
-    pub fn level(&self) -> Level {
+    pub(crate) fn level(&self) -> Level {
         match self {
             State::WaitServerHello(_) => Level::Initial,
             State::Connected(_) => Level::OneRtt,
@@ -59,7 +59,7 @@ impl State {
     }
 
     /// Whether a message of this type has a place here, so that others are refused before they are gathered.
-    pub fn expects(&self, kind: HandshakeType) -> bool {
+    pub(crate) fn expects(&self, kind: HandshakeType) -> bool {
         match self {
             State::WaitServerHello(_) => kind == HandshakeType::SERVER_HELLO,
             State::WaitEncryptedExtensions(_) => kind == HandshakeType::ENCRYPTED_EXTENSIONS,
@@ -74,7 +74,7 @@ impl State {
     }
 
     /// The arrows of RFC 9846 appendix A.1: reads a whole message, and goes on to the next state.
-    pub fn on_message(
+    pub(crate) fn on_message(
         self,
         message: &Message<'_>,
         random: &mut dyn Random,

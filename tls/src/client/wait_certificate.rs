@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 
 /// Expects Certificate.
 #[derive(Debug)]
-pub struct WaitCertificate {
+pub(crate) struct WaitCertificate {
     pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
     pub(super) certificate_requested: bool,
@@ -17,7 +17,7 @@ pub struct WaitCertificate {
 
 impl WaitCertificate {
     /// Reads the request. There is no certificate to choose yet, so only its form matters.
-    pub fn on_certificate_request(
+    pub(crate) fn on_certificate_request(
         state: WaitCertificateOrRequest,
         message: &Message<'_>,
     ) -> Result<WaitCertificate, Error> {
@@ -28,7 +28,7 @@ impl WaitCertificate {
     }
 
     /// The server sent no request.
-    pub fn without_request(state: WaitCertificateOrRequest) -> WaitCertificate {
+    pub(crate) fn without_request(state: WaitCertificateOrRequest) -> WaitCertificate {
         WaitCertificate { handshaking: state.handshaking, certificate_requested: false }
     }
 }

@@ -11,13 +11,13 @@ use alloc::vec::Vec;
 
 /// Expects Certificate or CertificateRequest.
 #[derive(Debug)]
-pub struct WaitCertificateOrRequest {
+pub(crate) struct WaitCertificateOrRequest {
     pub(super) handshaking: Box<Handshaking>,
 }
 
 impl WaitCertificateOrRequest {
     /// Reads what the server agrees to.
-    pub fn on_encrypted_extensions(
+    pub(crate) fn on_encrypted_extensions(
         state: WaitEncryptedExtensions,
         message: &Message<'_>,
         effects: &mut Effects,

@@ -12,7 +12,7 @@ use rustls_pki_types::CertificateDer;
 
 /// Expects CertificateVerify.
 #[derive(Debug)]
-pub struct WaitCertificateVerify {
+pub(crate) struct WaitCertificateVerify {
     pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
     pub(super) certificate_requested: bool,
@@ -22,7 +22,7 @@ pub struct WaitCertificateVerify {
 
 impl WaitCertificateVerify {
     /// Reads the chain and checks it for the server's name.
-    pub fn on_certificate(
+    pub(crate) fn on_certificate(
         state: WaitCertificate,
         message: &Message<'_>,
         effects: &mut Effects,

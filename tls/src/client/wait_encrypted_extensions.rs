@@ -21,12 +21,12 @@ use crypto::{CipherSuite, KeyExchangeError, Secret};
 
 /// Expects EncryptedExtensions.
 #[derive(Debug)]
-pub struct WaitEncryptedExtensions {
+pub(crate) struct WaitEncryptedExtensions {
     pub(super) handshaking: Box<Handshaking>,
 }
 
 /// What every client state from here to WAIT_FINISHED carries.
-pub struct Handshaking {
+pub(crate) struct Handshaking {
     pub(super) config: Arc<ClientConfig>,
     pub(super) rules: &'static Rules,
     /// The server's name.
@@ -47,7 +47,7 @@ pub struct Handshaking {
 
 impl WaitEncryptedExtensions {
     /// Reads the ServerHello: everything after it is encrypted.
-    pub fn on_server_hello(
+    pub(crate) fn on_server_hello(
         state: WaitServerHello,
         message: &Message<'_>,
         hello: &ServerHello<'_>,

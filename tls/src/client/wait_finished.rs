@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 
 /// Expects Finished.
 #[derive(Debug)]
-pub struct WaitFinished {
+pub(crate) struct WaitFinished {
     pub(super) handshaking: Box<Handshaking>,
     /// Whether the server asked for a certificate.
     pub(super) certificate_requested: bool,
@@ -21,7 +21,7 @@ pub struct WaitFinished {
 
 impl WaitFinished {
     /// Reads the server's signature.
-    pub fn on_certificate_verify(
+    pub(crate) fn on_certificate_verify(
         state: WaitCertificateVerify,
         message: &Message<'_>,
         effects: &mut Effects,

@@ -20,7 +20,7 @@ use crypto::{CipherSuite, NamedGroup, Offer};
 const MAX_COOKIE_LEN: usize = 8192;
 
 /// Expects ServerHello or HelloRetryRequest.
-pub struct WaitServerHello {
+pub(crate) struct WaitServerHello {
     pub(super) start: Start,
     /// The group of the share that was sent, and its private value.
     pub(super) offer: (NamedGroup, Box<dyn Offer>),
@@ -39,7 +39,11 @@ pub(super) enum Hellos {
 
 impl WaitServerHello {
     /// Sends the first ClientHello.
-    pub fn on_start(start: Start, random: &mut dyn Random, effects: &mut Effects) -> Result<WaitServerHello, Error> {
+    pub(crate) fn on_start(
+        start: Start,
+        random: &mut dyn Random,
+        effects: &mut Effects,
+    ) -> Result<WaitServerHello, Error> {
         // RFC 9000 section 7-5: a new share for each connection.
         let offer = start.exchange.offer(random).map_err(|_| LocalError::KeyExchange)?;
         let group = start.exchange.group();
@@ -50,12 +54,12 @@ impl WaitServerHello {
     }
 
     /// Reads the server's answer, of either kind.
-    pub fn decode<'a>(&self, message: &Message<'a>) -> Result<ServerHelloOrRetry<'a>, Violation> {
+    pub(crate) fn decode<'a>(&self, message: &Message<'a>) -> Result<ServerHelloOrRetry<'a>, Violation> {
         ServerHelloOrRetry::decode(message.body, &self.start.carrier.session_id, &self.offered)
     }
 
     /// Answers a HelloRetryRequest with the second ClientHello.
-    pub fn on_hello_retry_request(
+    pub(crate) fn on_hello_retry_request(
         self,
         message: &Message<'_>,
         retry: &HelloRetryRequest<'_>,

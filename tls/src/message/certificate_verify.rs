@@ -42,7 +42,7 @@ impl<'a> CertificateVerify<'a> {
 
 /// What a server signs: 64 spaces, so that no older signature of the same key can be passed off as this one; a context that
 /// tells servers from clients; and the transcript up to Certificate.
-pub fn signed_by_server(transcript: &Digest) -> Vec<u8> {
+pub(crate) fn signed_by_server(transcript: &Digest) -> Vec<u8> {
     let mut content = Vec::with_capacity(64 + SERVER_CONTEXT.len() + 1 + Digest::MAX_LEN);
     content.resize(64, b' ');
     content.extend_from_slice(SERVER_CONTEXT);

@@ -11,7 +11,7 @@ use base::{Full, Reader};
 use crypto::NamedGroup;
 
 /// TLS 1.2's number, which legacy_version holds for ever.
-pub const LEGACY_VERSION: u16 = 0x0303;
+pub(crate) const LEGACY_VERSION: u16 = 0x0303;
 /// TLS 1.3's number.
 pub const TLS13: u16 = 0x0304;
 
@@ -229,7 +229,7 @@ impl<'a> Protocols<'a> {
 
 /// What a ClientHello of ours says.
 #[derive(Clone, Copy, Debug)]
-pub struct ClientHelloFields<'a> {
+pub(crate) struct ClientHelloFields<'a> {
     /// The client's random.
     pub random: &'a [u8; 32],
     /// The legacy_session_id, at most 32 bytes.
@@ -254,7 +254,7 @@ pub struct ClientHelloFields<'a> {
 
 impl ClientHelloFields<'_> {
     /// The whole message, and which extensions it offers.
-    pub fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
+    pub(crate) fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
         let (mut out, mut offered) = (Vec::with_capacity(512), Offered::nothing());
         push_message(&mut out, HandshakeType::CLIENT_HELLO, |out| {
             out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
@@ -315,7 +315,7 @@ impl ClientHelloFields<'_> {
 }
 
 /// Appends a KeyShareEntry.
-pub fn push_key_share(out: &mut Vec<u8>, group: NamedGroup, share: &[u8]) -> Result<(), Full> {
+pub(crate) fn push_key_share(out: &mut Vec<u8>, group: NamedGroup, share: &[u8]) -> Result<(), Full> {
     out.extend_from_slice(&group.0.to_be_bytes());
     push_u16_block(out, |out| {
         out.extend_from_slice(share);
@@ -324,7 +324,7 @@ pub fn push_key_share(out: &mut Vec<u8>, group: NamedGroup, share: &[u8]) -> Res
 }
 
 /// Appends a ProtocolName.
-pub fn push_protocol(out: &mut Vec<u8>, name: &[u8]) -> Result<(), Full> {
+pub(crate) fn push_protocol(out: &mut Vec<u8>, name: &[u8]) -> Result<(), Full> {
     push_u8_prefixed(out, |out| out.extend_from_slice(name))
 }
 

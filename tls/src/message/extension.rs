@@ -94,7 +94,7 @@ pub struct Offered(Vec<ExtensionType>);
 
 impl Offered {
     /// Nothing was offered.
-    pub fn nothing() -> Offered {
+    pub(crate) fn nothing() -> Offered {
         Offered::default()
     }
 
@@ -180,7 +180,7 @@ pub fn whole<'a, T>(
 }
 
 /// Appends one extension whose data `data` appends.
-pub fn push_extension(
+pub(crate) fn push_extension(
     out: &mut Vec<u8>,
     kind: ExtensionType,
     data: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,

@@ -49,7 +49,7 @@ pub struct Message<'a> {
 }
 
 /// Appends a message whose body `body` appends. Fails if the body does not fit: what is configured is too long.
-pub fn push_message(
+pub(crate) fn push_message(
     out: &mut Vec<u8>,
     kind: HandshakeType,
     body: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
@@ -61,7 +61,10 @@ pub fn push_message(
 }
 
 /// Appends a two-byte length and what `body` appends, where `body` can fail too.
-pub fn push_u16_block(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>) -> Result<(), Full> {
+pub(crate) fn push_u16_block(
+    out: &mut Vec<u8>,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
+) -> Result<(), Full> {
     let mut result = Ok(());
     base::writer::push_u16_prefixed(out, |out| result = body(out))?;
     result

@@ -11,7 +11,7 @@ use base::writer::push_u8_prefixed;
 use crypto::NamedGroup;
 
 /// The random that makes a ServerHello a HelloRetryRequest: SHA-256 of that word.
-pub const RETRY_RANDOM: [u8; 32] = [
+pub(crate) const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
     0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
@@ -138,7 +138,7 @@ fn decode_retry<'a>(cipher_suite: u16, extensions: Extensions<'a>) -> Result<Hel
 }
 
 /// A whole ServerHello. The session ID is the client's.
-pub fn encode_server_hello(
+pub(crate) fn encode_server_hello(
     random: &[u8; 32],
     session_id: &[u8],
     cipher_suite: u16,
@@ -149,7 +149,7 @@ pub fn encode_server_hello(
 }
 
 /// A whole HelloRetryRequest that asks for a share of `group`. The session ID is the client's.
-pub fn encode_hello_retry_request(
+pub(crate) fn encode_hello_retry_request(
     session_id: &[u8],
     cipher_suite: u16,
     group: NamedGroup,

@@ -14,17 +14,17 @@ use crypto::{CipherSuite, KeyExchange, SignatureScheme};
 
 /// The first suite of ours that the client offers.
 /// RFC 9001 section 5.3-2.
-pub fn choose_suite(config: &ServerConfig, offered: Numbers<'_>) -> Result<&'static CipherSuite, Violation> {
+pub(crate) fn choose_suite(config: &ServerConfig, offered: Numbers<'_>) -> Result<&'static CipherSuite, Violation> {
     let mut suites = config.provider.cipher_suites.iter().copied();
     suites.find(|suite| offered.contains(suite.id)).ok_or(Violation::NoCommonCipherSuite)
 }
 
 /// A key exchange, and the client's share for it if it sent one.
-pub type Exchange<'a> = (&'static dyn KeyExchange, Option<&'a [u8]>);
+pub(crate) type Exchange<'a> = (&'static dyn KeyExchange, Option<&'a [u8]>);
 
 /// The first key exchange of ours that the client sent a share for; or else the first that it can do at all, which costs a
 /// round trip. A better group is not worth that round trip: every one in the provider's table is good enough.
-pub fn choose_exchange<'a>(config: &ServerConfig, hello: &ClientHello<'a>) -> Result<Exchange<'a>, Violation> {
+pub(crate) fn choose_exchange<'a>(config: &ServerConfig, hello: &ClientHello<'a>) -> Result<Exchange<'a>, Violation> {
     let groups = hello.supported_groups.ok_or(Violation::MissingSupportedGroups)?;
     let shares = hello.key_shares.ok_or(Violation::MissingKeyShare)?;
     check_shares(groups, shares)?;
@@ -49,7 +49,7 @@ fn check_shares(groups: Numbers<'_>, shares: KeyShares<'_>) -> Result<(), Violat
 
 /// The first application protocol of ours that the client offers.
 /// RFC 9001 section 8.1-2, 8.1-5.
-pub fn choose_protocol<'a>(
+pub(crate) fn choose_protocol<'a>(
     config: &'a ServerConfig,
     rules: &Rules,
     hello: &ClientHello<'_>,
@@ -65,7 +65,7 @@ pub fn choose_protocol<'a>(
 
 /// The host name in lower case and without a trailing dot, so that every spelling of a name gets the same answer. An
 /// address counts as no name: RFC 6066 s3 does not allow one, but clients send it.
-pub fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Violation> {
+pub(crate) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Violation> {
     let Some(bytes) = hello.server_name else { return Ok(None) };
     let text = core::str::from_utf8(bytes).map_err(|_| Violation::ServerNameMalformed)?;
     match x509::ServerName::parse(text) {
@@ -76,7 +76,7 @@ pub fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Violation>
 }
 
 /// The certificate for the name, and the best scheme of its key that the client can verify.
-pub fn choose_certificate(
+pub(crate) fn choose_certificate(
     config: &ServerConfig,
     hello: &ClientHello<'_>,
     server_name: Option<&str>,

@@ -10,21 +10,21 @@ use crate::violation::Violation;
 
 /// Holds only the proof of the handshake, so that an idle connection keeps nothing else of it.
 #[derive(Debug)]
-pub struct Connected {
+pub(crate) struct Connected {
     _finished: FinishedVerified,
 }
 
 impl Connected {
     /// Reads the client's Finished: the client has the same transcript. It is not authenticated further, because no
     /// certificate was requested of it. From here on resumption_secret can be derived and tickets can be sent.
-    pub fn on_finished(state: WaitFinished, message: &Message<'_>) -> Result<Connected, Error> {
+    pub(crate) fn on_finished(state: WaitFinished, message: &Message<'_>) -> Result<Connected, Error> {
         let WaitFinished { suite, transcript, client_traffic } = state;
         let finished = FinishedVerified::check(suite, &client_traffic, &transcript.current(), message.body)?;
         Ok(Connected { _finished: finished })
     }
 
     /// Reads a message after the handshake.
-    pub fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
+    pub(crate) fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
             HandshakeType::KEY_UPDATE => effects.key_update = Some(KeyUpdate::decode(message.body)?),
             _ => return Err(Violation::UnexpectedMessage.into()),

@@ -22,7 +22,7 @@ use base::{Random, Side};
 use crypto::{CipherSuite, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
 
 /// Everything that was chosen for a client.
-pub struct Negotiated<'a> {
+pub(crate) struct Negotiated<'a> {
     start: &'a Start,
     client_random: [u8; 32],
     session_id: &'a [u8],
@@ -52,7 +52,7 @@ enum Authentication {
 
 impl<'a> Negotiated<'a> {
     /// Chooses what is left to choose: protocol, name and certificate.
-    pub fn select(received: ReceivedClientHello<'a>, effects: &mut Effects) -> Result<Negotiated<'a>, Error> {
+    pub(crate) fn select(received: ReceivedClientHello<'a>, effects: &mut Effects) -> Result<Negotiated<'a>, Error> {
         let ReceivedClientHello { start, hello, suite, exchange, share, transcript } = received;
         let application_protocol = choose_protocol(&start.config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;

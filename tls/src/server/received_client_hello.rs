@@ -16,7 +16,7 @@ use crate::violation::Violation;
 use crypto::{CipherSuite, Digest, KeyExchange, NamedGroup};
 
 /// A ClientHello that this server can answer.
-pub struct ReceivedClientHello<'a> {
+pub(crate) struct ReceivedClientHello<'a> {
     pub(super) start: &'a Start,
     pub(super) hello: ClientHello<'a>,
     pub(super) suite: &'static CipherSuite,
@@ -30,7 +30,7 @@ pub struct ReceivedClientHello<'a> {
 impl<'a> ReceivedClientHello<'a> {
     /// Reads a ClientHello. `None` if there is no share in it that is of use: then a HelloRetryRequest is sent, and `start`
     /// waits for the second ClientHello.
-    pub fn on_client_hello(
+    pub(crate) fn on_client_hello(
         start: &'a mut Start,
         message: &Message<'a>,
         effects: &mut Effects,

@@ -9,7 +9,7 @@ use crypto::{CipherSuite, Digest, KeyExchange};
 
 /// Expects ClientHello.
 #[derive(Debug)]
-pub struct Start {
+pub(crate) struct Start {
     pub(super) config: Arc<ServerConfig>,
     pub(super) carrier: Carrier,
     /// What is remembered of the first round, if there was one.
@@ -28,7 +28,7 @@ pub(super) struct Retried {
 
 impl Start {
     /// A server that has received nothing.
-    pub fn new(config: Arc<ServerConfig>, carrier: Carrier) -> Start {
+    pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier) -> Start {
         Start { config, carrier, retried: None }
     }
 }

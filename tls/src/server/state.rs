@@ -15,7 +15,7 @@ use base::Random;
 
 /// Where a server is.
 #[derive(Debug)]
-pub enum State {
+pub(crate) enum State {
     /// START.
     Start(Box<Start>),
     /// WAIT_FINISHED.
@@ -26,7 +26,7 @@ pub enum State {
 
 impl State {
     /// The name in RFC 9846 appendix A.2.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             State::Start(_) => "START",
             State::WaitFinished(_) => "WAIT_FINISHED",
@@ -35,7 +35,7 @@ impl State {
     }
 
     /// The level that the next message comes at.
-    pub fn level(&self) -> Level {
+    pub(crate) fn level(&self) -> Level {
         match self {
             State::Start(_) => Level::Initial,
             State::WaitFinished(_) => Level::Handshake,
@@ -44,7 +44,7 @@ impl State {
     }
 
     /// Whether a message of this type has a place here, so that others are refused before they are gathered.
-    pub fn expects(&self, kind: HandshakeType) -> bool {
+    pub(crate) fn expects(&self, kind: HandshakeType) -> bool {
         match self {
             State::Start(_) => kind == HandshakeType::CLIENT_HELLO,
             State::WaitFinished(_) => kind == HandshakeType::FINISHED,
@@ -53,7 +53,7 @@ impl State {
     }
 
     /// The arrows of RFC 9846 appendix A.2: reads a whole message, and goes on to the next state.
-    pub fn on_message(
+    pub(crate) fn on_message(
         self,
         message: &Message<'_>,
         random: &mut dyn Random,

@@ -9,7 +9,7 @@ use crypto::{CipherSuite, Secret};
 
 /// Expects Finished.
 #[derive(Debug)]
-pub struct WaitFinished {
+pub(crate) struct WaitFinished {
     pub(super) suite: &'static CipherSuite,
     /// All messages up to the server's Finished.
     pub(super) transcript: Transcript,
@@ -19,7 +19,7 @@ pub struct WaitFinished {
 
 impl WaitFinished {
     /// Sends the server's flight.
-    pub fn on_negotiated(
+    pub(crate) fn on_negotiated(
         negotiated: Negotiated<'_>,
         random: &mut dyn Random,
         effects: &mut Effects,

@@ -4,7 +4,7 @@ use base::{Duration, Instant};
 
 /// What one acknowledgment told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acked {
+pub(crate) struct Acked {
     /// When it arrived.
     pub now: Instant,
     /// Bytes newly acknowledged of packets that were sent after [`Controller::recovery_start`].
@@ -22,7 +22,7 @@ pub struct Acked {
 }
 
 /// A congestion controller of one path.
-pub trait Controller {
+pub(crate) trait Controller {
     /// Bytes that may be in flight.
     fn window(&self) -> u64;
 

@@ -10,7 +10,7 @@ const MINIMUM_WINDOW_PACKETS: u64 = 2;
 
 /// State of one path.
 #[derive(Clone, Debug)]
-pub struct NewReno {
+pub(crate) struct NewReno {
     max_datagram_size: u64,
     initial_window_packets: u64,
     window: u64,
@@ -25,7 +25,7 @@ pub struct NewReno {
 
 impl NewReno {
     /// At the initial window.
-    pub fn new(max_datagram_size: u64, initial_window_packets: u64) -> NewReno {
+    pub(crate) fn new(max_datagram_size: u64, initial_window_packets: u64) -> NewReno {
         NewReno {
             max_datagram_size,
             initial_window_packets,

@@ -10,7 +10,7 @@ use core::ops::RangeInclusive;
 
 /// The most ranges that are ever written into one frame. The count then takes one byte, which can be patched when it is
 /// known; and ranges older than these have been told of in earlier frames.
-pub const MAX_RANGES_SENT: usize = 64;
+pub(crate) const MAX_RANGES_SENT: usize = 64;
 
 impl<'a> AckFrame<'a> {
     /// The packet numbers acknowledged, the largest first, as ranges.
@@ -102,7 +102,7 @@ pub(super) fn encode_ecn(writer: &mut Writer<'_>, ecn: &EcnCounts) -> Result<(),
     writer.varint(ecn.ce)
 }
 
-/// Writes an ACK frame of as many `ranges` as fit, at most [`MAX_RANGES_SENT`], and says how many that were. The ranges
+/// Writes an ACK frame of as many `ranges` as fit, at most `MAX_RANGES_SENT`, and says how many that were. The ranges
 /// come largest first, with a gap between any two, and the first one ends at `largest`. `ack_delay` is already divided by
 /// our exponent. `Full`, and nothing written, if not even the first range fits.
 pub fn encode_ack(

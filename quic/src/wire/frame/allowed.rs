@@ -40,7 +40,7 @@ impl PacketKind {
 }
 
 /// The largest frame type that is known.
-pub const LAST_TYPE: u64 = 0x1e;
+pub(crate) const LAST_TYPE: u64 = 0x1e;
 
 const I: u8 = 1;
 const H: u8 = 2;

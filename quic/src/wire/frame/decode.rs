@@ -39,7 +39,7 @@ impl<'a> StreamFrame<'a> {
     /// registers costs 30 ns less than what goes through memory in a [`Frame`] and a result around it: the processor has to
     /// wait until the small writes to such a value are done before it can copy the whole.
     #[inline(always)]
-    pub fn decode_next(reader: &mut Reader<'a>) -> Result<Option<StreamFrame<'a>>, Violation> {
+    pub(crate) fn decode_next(reader: &mut Reader<'a>) -> Result<Option<StreamFrame<'a>>, Violation> {
         match reader.peek().first() {
             Some(frame_type @ 0x08..=0x0f) => {
                 reader.u8()?;

@@ -94,7 +94,7 @@ impl Frame<'_> {
 
 /// Writes all of a STREAM frame but its data, which the caller copies behind it, straight into the packet: `len_of_data`
 /// bytes. Without its length the frame takes all that is left of the packet.
-pub fn encode_stream_header(
+pub(crate) fn encode_stream_header(
     writer: &mut Writer<'_>,
     id: StreamId,
     offset: u64,
@@ -118,7 +118,7 @@ pub fn encode_stream_header(
 }
 
 /// Bytes that [`encode_stream_header`] writes.
-pub fn stream_header_len(id: StreamId, offset: u64, len_of_data: usize, with_length: bool) -> usize {
+pub(crate) fn stream_header_len(id: StreamId, offset: u64, len_of_data: usize, with_length: bool) -> usize {
     let offset_len = if offset > 0 { encoded_len(offset) } else { 0 };
     let length_len = if with_length { encoded_len(len_of_data as u64) } else { 0 };
     1 + encoded_len(id.value()) + offset_len + length_len

@@ -22,10 +22,10 @@ pub struct PacketLayout {
 impl PacketLayout {
     /// Bytes from the start of the packet number that must exist before the tag, so that a sample of ciphertext can be
     /// taken (RFC 9001 section 5.4.2): with fewer frames than this needs, add PADDING.
-    pub const MIN_NUMBER_AND_PAYLOAD: usize = 4;
+    pub(crate) const MIN_NUMBER_AND_PAYLOAD: usize = 4;
 
     /// How many bytes the payload needs at least.
-    pub const fn min_payload_len(&self) -> usize {
+    pub(crate) const fn min_payload_len(&self) -> usize {
         Self::MIN_NUMBER_AND_PAYLOAD - self.packet_number_len
     }
 
