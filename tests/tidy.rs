@@ -175,7 +175,6 @@ fn protocol_crates_are_no_std_safe_and_without_features() {
 fn no_file_imports_itself_round_a_corner_and_the_tour_is_the_reading_order() {
     let files = rust_files();
     let Reading { order, circles, uses } = reading_order(&files);
-    let circles: Vec<&str> = circles.iter().map(|circle| circle.uses.as_str()).collect();
     assert!(circles.is_empty(), "files that use each other, by imports or by methods:\n{}", circles.join("\n"));
     let text = std::fs::read_to_string(workspace().join("tests/tidy/chapters.txt")).expect("the list of chapters");
     let chapters = chapters::parse(&text);

@@ -218,14 +218,6 @@ fn method_names(source: &SourceFile) -> BTreeSet<String> {
     file.blocks.iter().filter(|block| !block.is_trait).flat_map(|block| file.methods(block)).collect()
 }
 
-/// Files that use each other.
-pub(crate) struct Circle {
-    /// Their paths, with a space between.
-    pub(crate) files: String,
-    /// Who uses what of whom, a line each.
-    pub(crate) uses: String,
-}
-
 /// One file uses another of its crate.
 pub(crate) struct Use {
     pub(crate) from: String,
@@ -238,7 +230,7 @@ pub(crate) struct Use {
 pub(crate) struct Reading<'a> {
     /// Crate by crate, each file after those it uses.
     pub(crate) order: Vec<&'a SourceFile>,
-    pub(crate) circles: Vec<Circle>,
+    pub(crate) circles: Vec<String>,
     pub(crate) uses: Vec<Use>,
 }
 
@@ -269,15 +261,15 @@ pub(crate) fn reading_order(files: &[SourceFile]) -> Reading<'_> {
     Reading { order, circles, uses }
 }
 
-fn in_words(circle: &[usize], files: &[&SourceFile], edges: &[Edges]) -> Circle {
+/// Who uses what of whom among files that use each other, a line each.
+fn in_words(circle: &[usize], files: &[&SourceFile], edges: &[Edges]) -> String {
     let mut uses = Vec::new();
     for from in circle {
         for (to, name) in edges[*from].iter().filter(|(to, _)| circle.contains(to)) {
             uses.push(format!("{} -> {} ({name})", files[*from].path, files[*to].path));
         }
     }
-    let paths: Vec<&str> = circle.iter().map(|place| files[*place].path.as_str()).collect();
-    Circle { files: paths.join(" "), uses: uses.join("\n") }
+    uses.join("\n")
 }
 
 /// The places in an order in which each comes after those it uses, and groups of those that use each other. Within a group
