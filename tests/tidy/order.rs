@@ -262,6 +262,7 @@ pub(crate) fn reading_order(files: &[SourceFile]) -> Reading<'_> {
     Reading { order, circles, uses }
 }
 
+/// Who uses what of whom among files that use each other, a line each.
 fn in_words(circle: &[usize], files: &[&SourceFile], edges: &[Edges]) -> String {
     let mut uses = Vec::new();
     for from in circle {

@@ -10,6 +10,6 @@ pub(super) struct TraceQueue {
     /// Connections with something new, by index.
     pub(super) touched: Vec<u32>,
     /// Those of connections that are gone.
-    #[expect(clippy::vec_box, reason = "they are boxed where they come from")]
+    #[expect(clippy::vec_box, reason = "a connection keeps its tracer in a box, and it is handed on as it is")]
     pub(super) left: Vec<Box<Tracer>>,
 }
