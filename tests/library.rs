@@ -4,6 +4,8 @@
 #[path = "library/handlers.rs"]
 mod handlers;
 mod support;
+#[path = "library/surface.rs"]
+mod surface;
 
 use handlers::{read_pattern, write_pattern};
 use posthaste::{Client, Error, Handle, Identity, Outcome, Reply, Request, Roots, Server};

@@ -309,6 +309,18 @@ fn what_is_public_is_named_or_has_a_reason() {
     assert!(stale.is_empty(), "named or gone, so that they need no reason:\n{}", stale.join("\n"));
 }
 
+/// Whoever uses `posthaste` needs no other crate of ours to write down what its signatures show.
+#[test]
+fn what_signatures_of_the_library_show_can_be_named_through_it() {
+    let files = rust_files();
+    let own: Vec<&SourceFile> =
+        files.iter().filter(|file| file.is_product() && file.crate_name() == "posthaste" && in_sources(file)).collect();
+    let others =
+        ["base", "crypto", "crypto_ring", "x509", "tls", "quic", "http", "qpack", "h3", "runtime", "rustls_pki_types"];
+    let missing = public::not_exported(&own, &others);
+    assert!(missing.is_empty(), "signatures show these, and `posthaste` does not export them:\n{}", missing.join("\n"));
+}
+
 /// Those that are published and whose public items are all accounted for.
 const CHECKED: [&str; 12] =
     ["base", "crypto", "crypto-ring", "x509", "tls", "quic", "http", "qpack", "h3", "runtime", "sim", "posthaste"];

@@ -1,14 +1,74 @@
-//! HTTP/3 (RFC 9114) as a pure state machine over anything that has QUIC's streams.
+//! HTTP/3 (RFC 9114) as a pure state machine over any transport that provides QUIC's streams.
 //!
 //! What an exchange is in every version of HTTP (events, phases, reasons) is `http::exchange`; this crate adds frames,
-//! streams and settings.
+//! streams and settings. [`Connection`] is HTTP/3 on one [`Transport`]; [`Endpoint`] is a QUIC endpoint that speaks it on
+//! every connection.
 //!
-//! Read in this order: `error_code`, `violation`, `config`, `budget`, `trace`, `transport`, `event`; then the wire: `frame`,
-//! `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is made of it: `control_stream`, `outbox`,
-//! `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection` with what the application calls in `body`,
-//! `client` and `server`; last `over_quic` and `machine`, which set it on our QUIC.
+//! A request and its answer, in memory:
 //!
-//! Nothing above those two knows packets, time or sockets.
+//! ```
+//! use base::{Datagram, FourTuple, Instant, Machine};
+//! use h3::{Config, Endpoint, EndpointEvent, Event};
+//! use http::{Method, RequestHead, ResponseHead, Status, exchange};
+//! use std::sync::Arc;
+//!
+//! let (client_tls, server_tls) = adversary::identity::pair_of(b"h3"); // of tests; a program makes its own with `tls`
+//! let endpoint = |seed, tls| {
+//!     let config = quic::EndpointConfig::new(sim::seeded_provider(), Arc::new(quic::Config::default()), tls);
+//!     let quic = quic::Endpoint::new(Instant::ZERO, config, Box::new(sim::SeededRandom::new(seed)));
+//!     Endpoint::<()>::new(quic, Config::default())
+//! };
+//! let (mut client, mut server) = (endpoint(1, None), endpoint(2, Some(server_tls)));
+//!
+//! fn deliver(now: Instant, from: &mut Endpoint, to: &mut Endpoint) -> bool {
+//!     let mut buffer = [0; 65_536];
+//!     let Some(transmit) = from.transmit(now, &mut buffer) else { return false };
+//!     let FourTuple { local, remote } = transmit.four_tuple;
+//!     for payload in buffer[..transmit.len].chunks_mut(transmit.segment_size) {
+//!         let four_tuple = FourTuple { local: remote, remote: local };
+//!         to.receive(now, Datagram { four_tuple, ecn: transmit.ecn, payload });
+//!     }
+//!     true
+//! }
+//! let now = Instant::ZERO;
+//! let path = FourTuple { local: "192.0.2.1:5000".parse()?, remote: "192.0.2.2:443".parse()? };
+//! let connection = client.connect(now, client_tls, adversary::identity::server_name(), path)?;
+//! let request = RequestHead::new(Method::Get, "https://localhost/").expect("a complete URI");
+//! let mut status = None;
+//! loop {
+//!     let mut is_busy = deliver(now, &mut client, &mut server) | deliver(now, &mut server, &mut client);
+//!     while let Some(event) = client.poll_event(now) {
+//!         is_busy = true;
+//!         match event {
+//!             EndpointEvent::Established(_) => {
+//!                 let sent = client.with(now, connection, |http, streams| http.send_request(streams, &request, true));
+//!                 sent.expect("the connection is there")?;
+//!             }
+//!             EndpointEvent::Http(_, Event::Exchange(_, exchange::Event::Response(head))) => status = Some(head.status),
+//!             _ => {}
+//!         }
+//!     }
+//!     while let Some(event) = server.poll_event(now) {
+//!         is_busy = true;
+//!         if let EndpointEvent::Http(connection, Event::Exchange(id, exchange::Event::Request(_))) = event {
+//!             let head = ResponseHead::new(Status::OK);
+//!             let sent = server.with(now, connection, |http, streams| http.send_response(streams, id, &head, true));
+//!             sent.expect("the connection is there")?;
+//!         }
+//!     }
+//!     if !is_busy {
+//!         break;
+//!     }
+//! }
+//! assert_eq!(status, Some(Status::OK));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Read the files in this order: `error_code`, `violation`, `config`, `budget`, `trace`, `transport`, `event`; then the wire:
+//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
+//! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection`, whose calls for the
+//! application are in `body`, `client` and `server`; last `over_quic` and `machine`, which connect it to our QUIC. Only those
+//! two know packets and time, and none knows sockets.
 #![no_std]
 #![forbid(unsafe_code)]
 

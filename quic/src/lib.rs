@@ -1,5 +1,48 @@
-//! QUIC version 1 (RFC 8999, 9000, 9001, 9002) as a pure state machine: datagrams and the time go in; datagrams, a
-//! deadline and events come out.
+//! QUIC version 1 (RFC 8999, 9000, 9001, 9002) as a pure state machine. Inputs are datagrams and the time; outputs are
+//! datagrams, a deadline and events.
+//!
+//! An [`Endpoint`] owns its connections, and is driven through [`base::Machine`]: give it each datagram, call it when its
+//! deadline has passed, send what it transmits. [`Endpoint::poll_event`] says which [`Connection`] has events; streams are
+//! opened, written and read on the connection itself.
+//!
+//! Two endpoints in memory, up to the end of their handshake:
+//!
+//! ```
+//! use base::{Datagram, FourTuple, Instant, Machine};
+//! use quic::{Config, Endpoint, EndpointConfig, EndpointEvent, Event};
+//! use std::sync::Arc;
+//!
+//! let (client_tls, server_tls) = adversary::identity::pair(); // of tests; a program makes its own with `tls`
+//! let endpoint = |seed, tls| {
+//!     let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(Config::default()), tls);
+//!     Endpoint::<()>::new(Instant::ZERO, config, Box::new(sim::SeededRandom::new(seed)))
+//! };
+//! let (mut client, mut server) = (endpoint(1, None), endpoint(2, Some(server_tls.clone())));
+//! let path = FourTuple { local: "192.0.2.1:5000".parse()?, remote: "192.0.2.2:443".parse()? };
+//! let name = adversary::identity::server_name();
+//! let connection = client.connect(Instant::ZERO, client_tls.clone(), name, path)?;
+//!
+//! fn deliver(now: Instant, from: &mut Endpoint, to: &mut Endpoint) -> bool {
+//!     let mut buffer = [0; 65_536];
+//!     let Some(transmit) = from.transmit(now, &mut buffer) else { return false };
+//!     let FourTuple { local, remote } = transmit.four_tuple;
+//!     for payload in buffer[..transmit.len].chunks_mut(transmit.segment_size) {
+//!         let four_tuple = FourTuple { local: remote, remote: local };
+//!         to.receive(now, Datagram { four_tuple, ecn: transmit.ecn, payload });
+//!     }
+//!     true
+//! }
+//! let now = Instant::ZERO;
+//! while deliver(now, &mut client, &mut server) | deliver(now, &mut server, &mut client) {}
+//!
+//! assert!(matches!(client.poll_event(), Some(EndpointEvent::Ready(ready)) if ready == connection));
+//! let connection = client.connection_mut(connection).expect("it is not over");
+//! assert_eq!(connection.poll_event(), Some(Event::Established));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Three modules are for people who look inside: [`wire`] (packets and frames byte for byte), [`protection`] (keys of
+//! packets) and [`trace`] (records of what a connection does). [`internals`] is for tests.
 #![no_std]
 #![forbid(unsafe_code)]
 

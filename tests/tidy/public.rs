@@ -116,6 +116,40 @@ fn signature_words(tokens: &[Token]) -> BTreeSet<String> {
     words
 }
 
+/// What public signatures of these files name of the crates in `others`, and no `pub use` of these files gives a path.
+/// A user could not write it without depending on the other crate.
+pub(crate) fn not_exported(files: &[&SourceFile], others: &[&str]) -> Vec<String> {
+    let all: Vec<(&str, Vec<Token>)> =
+        files.iter().map(|file| (file.path.as_str(), without_tests(&tokens(&file.text)))).collect();
+    let exported: BTreeSet<String> = all.iter().flat_map(|(_, tokens)| exports(tokens)).collect();
+    let mut found = Vec::new();
+    for (path, tokens) in &all {
+        let shown = signature_words(tokens);
+        let foreign =
+            expanded_paths(tokens).into_iter().chain(paths(tokens).into_iter().filter(|path| path.len() == 2));
+        for foreign in foreign.filter(|foreign| others.contains(&foreign[0].as_str())) {
+            let name = foreign.last().expect("a path has a name");
+            let is_type = name.starts_with(|first: char| first.is_ascii_uppercase());
+            if is_type && shown.contains(name) && !exported.contains(&foreign.join("::")) {
+                found.push(format!("{path}: {}", foreign.join("::")));
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The whole paths that `pub use` gives others.
+fn exports(tokens: &[Token]) -> Vec<String> {
+    let mut found = Vec::new();
+    for at in places(tokens).filter(|at| tokens[*at].word() == "use") {
+        let end = (at..tokens.len()).find(|end| tokens[*end].is(';')).unwrap_or(tokens.len());
+        found.extend(expanded_paths(&tokens[at..=end.min(tokens.len() - 1)]).into_iter().map(|path| path.join("::")));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +178,21 @@ mod tests {
     fn a_type_in_a_signature_is_shown_with_it() {
         let text = "pub struct S { pub t: T } pub enum T { A(U) } pub struct U; pub struct V; pub fn f(_: fn(&V)) -> S { W } pub struct W;";
         assert_eq!(names(&[("quic/src/lib.rs", text)], "quic f"), ["struct W"]);
+    }
+
+    #[test]
+    fn a_foreign_type_in_a_signature_needs_an_export() {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let own = [
+            file("src/lib.rs", "pub use ::base::Bytes; pub use ::tls::{Resolver};"),
+            file(
+                "src/a.rs",
+                "use base::{Bytes, Instant}; use tls::Resolver; use http::Status; use std::io::Write;
+                 pub fn a(_: Bytes, _: impl Resolver, _: Box<dyn tls::KeyLog>) -> Instant {}
+                 pub fn b(_: impl Write) { Status::OK } pub(crate) fn c(_: Status) {}",
+            ),
+        ];
+        let found = not_exported(&own.iter().collect::<Vec<_>>(), &["base", "tls", "http"]);
+        assert_eq!(found, ["src/a.rs: base::Instant", "src/a.rs: tls::KeyLog"]);
     }
 }

@@ -1,0 +1,117 @@
+//! What a program writes down that depends on `posthaste` alone: every type of its signatures has a path there.
+
+use posthaste::trace::{Trace, TraceConsumer};
+use posthaste::url::{BadUrl, Url};
+use posthaste::{
+    Body, BodyWriter, Bytes, CertificateDer, CertificateError, CertifiedKey, Client, ClientBuilder, CloseReason, Error,
+    Executor, ExecutorOptions, Fields, Files, Handle, Http3Config, Identity, IntoResponseHead, KeyLog, KeyLogFile,
+    Malformed, Method, Outcome, PendingResponse, Provider, Reason, Reply, Request, RequestBuilder, RequestHead,
+    Resolver, Response, ResponseHead, Roots, Server, ServerBuilder, ServerEvent, Status, TransportConfig, UdpOptions,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// One place for each setting that a builder takes.
+struct Settings {
+    transport: TransportConfig,
+    http: Http3Config,
+    sockets: UdpOptions,
+    provider: Provider,
+}
+
+impl Settings {
+    fn server(&self, identity: Identity) -> ServerBuilder {
+        let mut builder = Server::builder(identity);
+        builder.transport = self.transport.clone();
+        builder.http = self.http.clone();
+        builder.sockets = self.sockets;
+        builder
+    }
+
+    fn client(&self, roots: Roots) -> ClientBuilder {
+        let mut builder = Client::builder(roots);
+        builder.transport = self.transport.clone();
+        builder.http = self.http.clone();
+        builder.provider(self.provider)
+    }
+}
+
+/// A resolver that has no certificate for anybody, and counts who asked.
+#[derive(Default)]
+struct Nobody(AtomicU64);
+
+impl Resolver for Nobody {
+    fn resolve(&self, _server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Counts the records that it is given.
+struct Count(Arc<AtomicU64>);
+
+impl TraceConsumer for Count {
+    fn record(&mut self, _trace: &Trace<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A resolver, a provider, a consumer of records and all settings of the program's own.
+#[test]
+fn a_program_brings_its_own_parts() -> Result<(), Error> {
+    posthaste::run(|handle: Handle| async move {
+        let identity = Identity::development(&[])?;
+        let mut transport = TransportConfig::default();
+        transport.max_idle_timeout = Duration::from_secs(5).into();
+        let settings = Settings {
+            transport,
+            http: Http3Config::default(),
+            sockets: UdpOptions::default(),
+            provider: sim::seeded_provider(),
+        };
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let resolver = Arc::new(Nobody::default());
+        let records = Arc::new(AtomicU64::new(0));
+        let server = settings
+            .server(identity)
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .resolver(Shared(resolver.clone()))
+            .start(&handle, |_: Request, reply: Reply| reply.send(Status::OK, ""))?;
+        let client = settings.client(roots).trace(Count(records.clone())).build(&handle);
+        let answer = client.get(&format!("https://{}/", server.addresses()[0])).send().await;
+        assert!(matches!(answer.map(drop), Err(Error::Closed { reason: CloseReason::PeerTransport { .. }, .. })));
+        assert_eq!(resolver.0.load(Ordering::Relaxed), 1);
+        assert!(records.load(Ordering::Relaxed) > 0);
+        Ok(())
+    })?
+}
+
+/// A resolver that is asked about afterwards.
+struct Shared(Arc<Nobody>);
+
+impl Resolver for Shared {
+    fn resolve(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        self.0.resolve(server_name)
+    }
+}
+
+/// Types that others hand over, in signatures of a program's own.
+#[expect(dead_code, reason = "that these compile is the test")]
+mod signatures {
+    use super::*;
+
+    fn of_a_handler(_: &RequestHead, _: &mut Body, _: BodyWriter, _: &Fields, _: Bytes, _: Method) -> ResponseHead {
+        ResponseHead::new(Status::OK)
+    }
+
+    fn of_a_client(_: RequestBuilder, _: PendingResponse, _: &mut Response, _: &Url) -> Result<(), BadUrl> {
+        Ok(())
+    }
+
+    fn of_errors(_: &CertificateError, _: &CloseReason, _: Malformed, _: Reason, _: &ServerEvent<'_>) {}
+
+    fn of_parts(_: &Executor, _: ExecutorOptions, _: &Files, _: &KeyLogFile, _: &[CertificateDer<'static>]) {}
+
+    fn of_traits(_: &dyn KeyLog, _: impl IntoResponseHead, _: &dyn Outcome) {}
+}
