@@ -1,4 +1,4 @@
-//! What can go wrong, in words that say what failed, where, and what to do about it.
+//! The errors of the library, with texts that say what failed, where, and what to do about it.
 
 use crate::codes;
 use crate::url::BadUrl;
@@ -54,14 +54,14 @@ pub enum Error {
         /// Each address, and why it failed.
         attempts: Vec<(SocketAddr, Error)>,
     },
-    /// There is no way to the address.
+    /// There is no route to the address.
     NoRoute {
         /// Which.
         address: SocketAddr,
         /// What the system says.
         error: Arc<io::Error>,
     },
-    /// Nobody listens there: the host said so.
+    /// The remote host reported that the port is closed.
     Refused {
         /// Which.
         address: SocketAddr,
@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// The other end is about to close the connection and takes no more requests.
     GoingAway,
-    /// This end has closed, or was told to.
+    /// This side has closed the connection, or was told to.
     ShutDown,
     /// The other end broke the message off.
     Reset {
@@ -190,7 +190,7 @@ impl fmt::Display for Error {
             Error::File { path, action, error } => {
                 write!(f, "{} could not be {action}: {}", path.display(), plain(error))
             }
-            Error::System(error) => write!(f, "the system refuses: {}", plain(error)),
+            Error::System(error) => write!(f, "the operating system refused: {}", plain(error)),
             Error::Listen { address, error } => write_listen(f, *address, error),
             Error::Identity(text) | Error::Roots(text) | Error::Message(text) => f.write_str(text),
             Error::Resolve { host, error } => write!(f, "{host} has no address: {}", plain(error)),
@@ -198,16 +198,16 @@ impl fmt::Display for Error {
                 write!(f, "{host} could not be reached at any of its addresses")?;
                 attempts.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
             }
-            Error::NoRoute { address, error } => write!(f, "there is no way to {address}: {}", plain(error)),
+            Error::NoRoute { address, error } => write!(f, "no route to {address}: {}", plain(error)),
             Error::Refused { address } => write!(
                 f,
-                "connection refused: nobody listens on UDP port {} of {}; is the server running?",
+                "connection refused: UDP port {} of {} is closed; is the server running?",
                 address.port(),
                 address.ip()
             ),
             Error::NoAnswer { address, after } => write!(
                 f,
-                "no answer from {address} within {}: is a server of HTTP/3 running there, and does UDP get through?",
+                "no answer from {address} within {}: is an HTTP/3 server running there, and is UDP blocked on the way?",
                 seconds(*after)
             ),
             Error::Certificate { host, error } => write!(f, "the certificate of {host} is refused: {error}"),
@@ -216,12 +216,14 @@ impl fmt::Display for Error {
             }
             Error::Closed { address, reason } => write_closed(f, *address, reason),
             Error::Breach { address, what, section } => {
-                write!(f, "{address} broke the rules of HTTP: {what} ({section})")
+                write!(f, "{address} violated HTTP: {what} ({section})")
             }
             Error::Malformed { address, malformed } => write!(f, "{address} sent a malformed message: {malformed}"),
-            Error::GoingAway => f.write_str("the server is about to end and takes no more requests; ask again"),
-            Error::ShutDown => f.write_str("this end of the connection was closed"),
-            Error::Reset { reason } => write_reason(f, "the message was broken off by the other end", *reason),
+            Error::GoingAway => {
+                f.write_str("the server is shutting down and takes no more requests; send the request again")
+            }
+            Error::ShutDown => f.write_str("this side closed the connection"),
+            Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
@@ -252,10 +254,10 @@ fn write_listen(f: &mut fmt::Formatter<'_>, address: SocketAddr, error: &io::Err
     write!(f, "cannot listen on {address}: ")?;
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            write!(f, "UDP port {} is taken by another program; end it or choose another port", address.port())
+            write!(f, "UDP port {} is taken by another program; stop it or choose another port", address.port())
         }
-        io::ErrorKind::AddrNotAvailable => f.write_str("the address is not one of this machine's"),
-        io::ErrorKind::PermissionDenied => f.write_str("ports below 1024 are for privileged programs; choose another"),
+        io::ErrorKind::AddrNotAvailable => f.write_str("this machine does not have the address"),
+        io::ErrorKind::PermissionDenied => f.write_str("ports below 1024 need privileges; choose another port"),
         _ => f.write_str(&plain(error)),
     }
 }
@@ -303,10 +305,10 @@ mod tests {
         let address: SocketAddr = "127.0.0.1:4433".parse().unwrap();
         let taken = Arc::new(io::Error::from(io::ErrorKind::AddrInUse));
         for (error, parts) in [
-            (Error::Listen { address, error: taken }, ["port 4433", "another port"]),
+            (Error::Listen { address, error: taken }, ["port 4433", "choose another port"]),
             (Error::Refused { address }, ["refused", "port 4433 of 127.0.0.1"]),
             (Error::NoAnswer { address, after: Duration::from_millis(2500) }, ["2.5 s", "127.0.0.1:4433"]),
-            (Error::Reset { reason: Reason::Rejected }, ["broken off", "sent again"]),
+            (Error::Reset { reason: Reason::Rejected }, ["reset the stream", "sent again"]),
             (Error::Stopped { reason: Reason::Other(0x106) }, ["malformed frame", "0x106"]),
             (Error::Stopped { reason: Reason::Other(0x7777) }, ["unknown code", "0x7777"]),
             (
@@ -334,6 +336,6 @@ mod tests {
         );
         let reason = CloseReason::PeerApplication { code: base::VarInt::from_u32(0x102), reason: "oh".into() };
         let text = Error::closed(Some("a"), address, &reason).to_string();
-        assert!(text.contains("failed internally (0x102): \"oh\""), "{text}");
+        assert!(text.contains("internal error of the peer (0x102): \"oh\""), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! Requests and their responses, as handlers and clients see them: heads, bodies that are read and written part by part, and
-//! who waits for what.
+//! Requests and their responses, as handlers and clients see them: heads, bodies that are read and written part by
+//! part, and the tasks that wait for them.
 //!
 //! Nothing here knows a version of HTTP. A version has its [`Door`](door::Door), with the calls that one exchange needs, and
 //! tells by [`Events`](calls::Events) what happens to it.

@@ -64,7 +64,7 @@ impl Files {
     pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
             let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
-            return reply.send(head, "only GET and HEAD are possible here\n").await;
+            return reply.send(head, "only GET and HEAD are allowed here\n").await;
         }
         match self.find(request.path()) {
             Ok(Found::File(path)) => match open(&path) {

@@ -1,4 +1,4 @@
-//! HTTP/3 servers and clients on one thread, over Posthaste's own stack: no async framework, nothing global.
+//! HTTP/3 servers and clients on one thread, over Posthaste's own stack, without an async framework or global state.
 //!
 //! A server is an identity, an address and a function:
 //!
@@ -15,7 +15,7 @@
 //! }
 //! ```
 //!
-//! A client is shared by any number of tasks, and keeps one connection to each server: see [`Client`].
+//! Any number of tasks share a client, which keeps one connection to each server: see [`Client`].
 //!
 //! Everything runs on the [`Executor`] of one thread. [`run`] makes one for a program that needs no more; a program with
 //! several threads starts one server on each, on sockets that share their port (`ServerBuilder::sockets`).

@@ -1,4 +1,4 @@
-//! One future on one executor: all that a small program needs.
+//! Runs one future on one executor: enough for a small program.
 
 use crate::error::Error;
 use runtime::{Executor, Handle};

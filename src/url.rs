@@ -133,7 +133,7 @@ impl fmt::Display for BadUrl {
             BadUrl::Port(port) => write!(f, "{port:?} is not a port: a number from 1 to 65535"),
             BadUrl::UserInfo => f.write_str("user names in URLs are not supported: send a header instead"),
             BadUrl::Character(character) => {
-                write!(f, "{character:?} cannot stand in a URL: write it percent-encoded")
+                write!(f, "{character:?} is not allowed in a URL: it must be percent-encoded")
             }
         }
     }

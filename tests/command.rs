@@ -30,7 +30,7 @@ fn help_version_and_command_lines_without_sense() {
         (&["--help"][..], 0, ""),
         (&["serve", "--help"], 0, ""),
         (&["--version"], 0, ""),
-        (&["fly"], 2, "no command"),
+        (&["fly"], 2, "unknown command"),
         (&["get"], 2, "needs a URL"),
         (&["get", "http://localhost/"], 2, "write https://"),
         (&["get", "https://a b/"], 2, "percent-encoded"),
@@ -62,7 +62,7 @@ fn what_serve_cannot_use_is_named() {
         (&["/no/such/folder"][..], &["/no/such/folder", "No such file"][..]),
         (&[&certificate], &["cert.pem", "not a directory"]),
         (&["--listen", &address], &["cannot listen", &port, "taken", "another port"]),
-        (&["--listen", "192.0.2.1:4433"], &["192.0.2.1", "not one of this machine's"]),
+        (&["--listen", "192.0.2.1:4433"], &["192.0.2.1", "this machine does not have the address"]),
         (&["--cert", "/no/cert", "--key", &other_key], &["/no/cert could not be read"]),
         (&["--cert", &certificate, "--key", "/no/key"], &["/no/key could not be read"]),
         (&["--cert", &not_pem, "--key", &other_key], &["not.pem", "no certificate"]),
@@ -316,7 +316,7 @@ fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
                 Err(_) => handle.sleep(Duration::from_millis(1)).await,
             }
         };
-        expect(&output, 1, &["/file", "broken off", "failed internally"]);
+        expect(&output, 1, &["/file", "reset the stream", "internal error"]);
         assert_eq!(folder.list("out"), Vec::<String>::new());
         Ok(())
     })?

@@ -1,4 +1,4 @@
-//! Bytes on the heap, counted for each thread on its own, so that tests that run beside each other do not disturb the
+//! Bytes on the heap, counted per thread, so that tests that run beside each other do not disturb the
 //! count.
 //!
 //! A test binary opts in:

@@ -1,9 +1,9 @@
-//! A peer that means harm: the other side of a real endpoint's connection, for tests and fuzzing.
+//! A hostile peer: the other side of a real endpoint's connection, for tests and fuzzing.
 //!
-//! Its keys come from a real TLS session, so what it sends is authentic and reaches the parsers and state machines behind
-//! the encryption. Everything else is by hand: it sends any frame in any packet at any moment, and can forge, replay,
-//! truncate, re-seal and withhold. It keeps no rules, and holds its target to those of RFC 9000 that must stand whatever
-//! a peer does (see [`Peer::pump`]).
+//! Its keys come from a real TLS session, so what it sends is authentic and reaches the parsers and state machines
+//! behind the encryption. The test scripts everything else: any frame in any packet at any moment, forged, replayed,
+//! truncated, sealed again or withheld. The peer keeps no rules itself, and checks that its target keeps those of RFC
+//! 9000 that hold whatever a peer does (see [`Peer::pump`]).
 //!
 //! ```
 //! use adversary::{Peer, Stage};

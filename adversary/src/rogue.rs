@@ -1,9 +1,9 @@
-//! A rogue: an endpoint that means well, in the hands of somebody who breaks the rules.
+//! A rogue: a well-behaved endpoint inside a wrapper that breaks the rules.
 //!
-//! The endpoint within is a real one, with a real application, so transfers go on and complete if they can. All that it
-//! sends is opened with its own keys, changed as the [`Habit`]s of the rogue have it, and sealed again under packet numbers
-//! of the rogue's; all that its target sends is opened, read, and translated back. So every frame that the target sees is
-//! authentic, and both run on a [`sim::World`] beside endpoints that keep the rules.
+//! The inner endpoint is a real one, with a real application, so transfers go on and complete if they can. All that it
+//! sends is opened with its own keys, changed as the [`Habit`]s of the rogue have it, and sealed again under packet
+//! numbers of the rogue's; all that its target sends is opened, read, and translated back. So every frame that the
+//! target sees is authentic, and both run on a [`sim::World`] beside endpoints that keep the rules.
 
 mod draft;
 mod habit;

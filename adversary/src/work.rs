@@ -1,4 +1,4 @@
-//! Cryptographic work, counted for each thread on its own: what a flood costs is told in operations, not in seconds.
+//! Cryptographic work, counted per thread: the cost of a flood is measured in operations, not in seconds.
 
 use crypto::aead::NONCE_LEN;
 use crypto::{

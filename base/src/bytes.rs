@@ -93,12 +93,12 @@ impl Bytes {
         }
     }
 
-    /// Whether nobody else refers to this memory, so that [`reclaim`](Bytes::reclaim) would give it.
+    /// Whether no other value refers to this memory, so that [`reclaim`](Bytes::reclaim) would return it.
     pub fn is_unique(&self) -> bool {
         matches!(&self.storage, Storage::Shared(home) if Arc::strong_count(home) == 1)
     }
 
-    /// The memory, empty, to be written again; the bytes as they are if somebody else refers to it.
+    /// The memory, emptied so that it can be written again; the bytes unchanged if another value refers to it.
     pub fn reclaim(self) -> Result<Buffer, Bytes> {
         let Storage::Shared(mut home) = self.storage else { return Err(self) };
         match Arc::get_mut(&mut home) {

@@ -1,6 +1,6 @@
-//! What every other crate of Posthaste stands on: integers as QUIC writes them, checked cursors, shared bytes, time that
-//! is handed in, datagrams, the contracts of a [`Machine`] and of a [`StreamMachine`], the timer wheel, and the form of
-//! tables of violations.
+//! What every other crate of Posthaste builds on: variable-length integers, checked cursors, shared bytes, time and
+//! randomness as arguments, datagrams, the contracts of a [`Machine`] and of a [`StreamMachine`], the timer wheel, and
+//! the form of tables of violations.
 //!
 //! Nothing here knows a protocol beyond RFC 9000 section 16 (variable-length integers) and section 2.1 (stream numbers).
 //! Nothing here reads a clock, opens a socket or starts a thread.

@@ -1,8 +1,8 @@
-//! Chance that is handed in.
+//! Randomness as an argument.
 
 /// A source of random bytes. Production uses the operating system's; the simulator a seeded one.
 ///
-/// There is no error: a source that cannot deliver has to stop the program, because nothing safe can go on without it.
+/// There is no error: a source that cannot deliver has to stop the program, because nothing that follows would be safe.
 pub trait Random {
     /// Fills `bytes`.
     fn fill(&mut self, bytes: &mut [u8]);

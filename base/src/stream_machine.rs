@@ -17,8 +17,9 @@
 //! - `receive` takes bytes from the front and says how many. What it has not taken is offered again, first and as the
 //!   machine left it, followed by what has come since. So a machine may work in the bytes before it takes them: a record
 //!   is decrypted where it lies, and handed on from there as fast as the application takes it.
-//! - Who takes fewer than all and still demands more is waiting for the rest of something: it is asked again when more has
-//!   come. What it leaves then is less than [`STREAM_UNIT`]; who needs more than that in one piece collects it.
+//! - A machine that takes fewer than all and still demands more waits for the rest of something: it is asked again when
+//!   more has come. What it leaves then is less than [`STREAM_UNIT`]; a machine that needs more in one piece collects
+//!   it.
 //! - `on_end` says that the peer sends nothing more, once everything before has been offered. It comes once, and nothing is received
 //!   after it.
 //!
@@ -34,7 +35,7 @@
 //!   sent any more, and the driver makes no other call.
 //! - A machine that demands [`Demand::Reset`] gives the connection up. That is looked at even while its output stands still.
 //!   What was not sent is lost, and the peer learns by a reset.
-//! - Nobody promises that a peer ever says anything. A machine that is not to wait for ever has a deadline.
+//! - A peer may never send anything. A machine that must not wait indefinitely has a deadline.
 
 use crate::Instant;
 

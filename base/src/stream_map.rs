@@ -1,14 +1,14 @@
 //! Something for each stream of a connection, found in constant time.
 //!
 //! Streams of a kind are numbered one after the other, and those that live at the same time mostly have neighbouring
-//! numbers. So the low bits of the number are the place in a table, and nearly every look-up hits at once. Where two meet,
-//! one stands behind the other (linear probing, and who is farther from home goes first); a peer that keeps chosen streams
-//! open to bring that about makes a look-up walk past at most the streams it has open. The table is in proportion to the
-//! streams that live, whatever their numbers are.
+//! numbers. So the low bits of the number are the place in a table, and nearly every look-up hits at once. Where two
+//! meet, one stands behind the other (linear probing, and the entry farther from its home goes first). A peer that
+//! keeps chosen streams open to cause this makes a look-up walk past at most the streams it has open. The size of the
+//! table follows the number of live streams, whatever their numbers are.
 //!
 //! Invariants: at most three quarters of the places are taken; from a stream's home to its place no place is free, and
-//! nobody on the way is nearer to its own home than the stream was there. So a search may end at the first who is, and
-//! removing never walks through a long row of streams that all stand at home.
+//! no entry on the way is nearer to its own home than the stream was there. So a search may end at the first entry that
+//! is, and removing never walks through a long row of streams that all stand at home.
 
 use crate::StreamId;
 use alloc::vec::Vec;
@@ -141,7 +141,7 @@ impl<T> StreamMap<T> {
         None
     }
 
-    /// Puts a stream that is not there at its home, or behind it: whoever is farther from home has the place.
+    /// Puts a stream that is not there at its home, or behind it: the entry farther from its home has the place.
     fn put(&mut self, id: StreamId, value: T) {
         let (mut place, mut distance) = (self.home(id), 0);
         let mut homeless = (id, value);

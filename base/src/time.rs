@@ -30,7 +30,7 @@ impl Instant {
     }
 }
 
-/// The nanoseconds of a duration, at most `u64::MAX`: a span longer than 584 years is as good as for ever.
+/// The nanoseconds of a duration, at most `u64::MAX`: a span longer than 584 years counts as infinite.
 const fn nanos(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }

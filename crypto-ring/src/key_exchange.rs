@@ -1,7 +1,7 @@
 //! X25519 (RFC 7748), P-256 and P-384 as TLS 1.3 uses them (RFC 9846 section 4.3.8).
 //!
-//! ring makes ephemeral keys from its own source of random bytes only, and lets nobody else implement that source. So the
-//! `random` that is handed in is not used here: a simulation that has to be reproducible replaces this table.
+//! ring makes ephemeral keys from its own source of random bytes only, and that source cannot be implemented outside
+//! ring. So the `random` argument is not used here: a simulation that has to be reproducible replaces this table.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

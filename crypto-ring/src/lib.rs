@@ -1,4 +1,4 @@
-//! The tables of `crypto`, filled by ring. This is the only crate that names ring.
+//! The tables of `crypto`, implemented with ring. No other crate depends on ring.
 //!
 //! ```
 //! let provider = crypto_ring::provider();

@@ -1,7 +1,7 @@
-//! The seam between the protocols and the cryptography: plain tables of traits, and HKDF on top of them.
+//! The interface between the protocols and the cryptography: plain tables of traits, and HKDF on top of them.
 //!
 //! A [`Provider`] is a value chosen in a configuration, never something global. This crate holds no implementation of a
-//! primitive; `crypto-ring` fills the tables, and the simulator replaces the key exchange by a seeded one.
+//! primitive: `crypto-ring` fills the tables, and the simulator replaces the key exchange with a seeded one.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What the application calls on both sides: content, trailers, and the ends of a message.
+//! The application's calls on both sides: content, trailers, and the ends of a message.
 
 use crate::connection::Connection;
 use crate::error_code;
@@ -98,8 +98,8 @@ impl Connection {
         self.remove(id);
     }
 
-    /// Gives up reading the peer's message; ours goes on. A server that does so without an error says nothing until something
-    /// comes that nobody wants.
+    /// Stops reading the peer's message; ours goes on. A server that does so without an error tells the client only
+    /// when more of that message arrives.
     pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, reason: Reason) {
         let code = self.allowed_code(reason);
         if self.shared.side == Side::Server && code == error_code::H3_NO_ERROR {

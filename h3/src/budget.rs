@@ -1,7 +1,7 @@
 //! How much useless activity a peer has left (RFC 9114 section 10.5).
 //!
-//! Nothing it counts is a breach, and all of it costs us work. There is no clock here, so the measure is what good the
-//! peer does besides: a request that ends well earns some of the budget back.
+//! Nothing it counts is a violation, and all of it costs us work. There is no clock here, so useful work is the
+//! measure: a request that ends well earns some of the budget back.
 
 use crate::config::Limits;
 use crate::violation::Violation;

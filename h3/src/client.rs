@@ -1,4 +1,4 @@
-//! What a client's application calls.
+//! The calls of a client's application.
 
 use crate::connection::Connection;
 use crate::message::headers_frame;

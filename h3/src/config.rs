@@ -1,4 +1,4 @@
-//! What an application decides, and the limits that a peer is held to. SETTINGS advertises what is enforced.
+//! The application's options, and the limits that are enforced on a peer. SETTINGS advertises the same values.
 
 /// Options of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,8 +7,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether a server takes extended CONNECT (RFC 9220).
     pub extended_connect: bool,
-    /// Any number: chooses the meaningless setting and frame that are sent once, so that peers stay used to ignoring what
-    /// they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
+    /// GREASE: any number, which chooses the reserved setting and the reserved frame that are sent once, so that peers
+    /// keep ignoring what they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
     pub grease: Option<u32>,
 }
 
@@ -26,11 +26,12 @@ pub struct Limits {
     /// Bytes of field sections that have come in part, over all streams. A section is held only while it spans packets,
     /// so honest peers stay far below.
     pub max_header_buffer: usize,
-    /// Requests the application may have in hand at once. A request counts until the application has ended its response,
-    /// not until the peer lost interest: cancelling does not make room for more work.
+    /// Requests that the application may have in progress at once. A request counts until the application has ended its
+    /// response, not until the peer cancels it: cancelling does not make room for more work.
     pub max_concurrent_requests: usize,
-    /// How often a peer may do what is allowed but useless: cancelled or malformed requests, frames and streams of
-    /// unknown types, empty DATA frames, informational responses. Requests that end well earn some of it back.
+    /// How often a peer may cause useless work that the protocol allows: cancelled or malformed requests, frames and
+    /// streams of unknown types, empty DATA frames, informational responses. Requests that end well earn some of it
+    /// back.
     pub glitches: u32,
     /// What each request that ends well earns back.
     pub glitches_earned: u32,

@@ -1,4 +1,4 @@
-//! What the application is told of a connection.
+//! The events of a connection for the application.
 
 use crate::settings::PeerSettings;
 use crate::violation::Violation;

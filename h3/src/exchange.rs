@@ -138,7 +138,7 @@ pub(crate) enum Rest {
     Waiting,
     /// The end.
     Over,
-    /// Content or trailers, which nobody wants.
+    /// Content or trailers, which are not wanted.
     Wanting,
 }
 

@@ -215,8 +215,8 @@ impl<U> Kept<U> {
         }
     }
 
-    /// The connection is over. A client still reads what arrived before: a server may close as soon as the last byte of its
-    /// response is acknowledged. A server has nobody left to answer.
+    /// The connection is over. A client still reads what arrived before: a server may close as soon as the last byte of
+    /// its response is acknowledged. A server has no client left to answer.
     fn on_closed(&mut self, side: Side, reason: CloseReason) {
         let code = match &reason {
             CloseReason::PeerApplication { code, .. } => *code,

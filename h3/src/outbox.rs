@@ -1,5 +1,5 @@
-//! Bytes that are decided on but not yet taken by the transport, in order. Empty, and without an allocation, as long as
-//! the transport keeps up.
+//! Bytes that are to be sent but that the transport has not taken yet, in order. Empty, and without an allocation, as
+//! long as the transport keeps up.
 
 use crate::transport::{Transport, WriteError};
 use alloc::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! One request stream (RFC 9114 section 4.1): its frames, and where its two messages stand.
+//! One request stream (RFC 9114 section 4.1): its frames, and the progress of its two messages.
 
 use crate::frame::{DataHeaders, FrameHeader, FrameType};
 use crate::frame_reader::FrameHeaderReader;

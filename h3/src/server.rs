@@ -1,4 +1,4 @@
-//! What a server's application calls.
+//! The calls of a server's application.
 
 use crate::connection::Connection;
 use crate::message::headers_frame;

@@ -79,7 +79,7 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     };
     let max_size = VarInt::new(config.limits.max_field_section_size).unwrap_or(VarInt::MAX);
     setting(MAX_FIELD_SECTION_SIZE, max_size);
-    // Zero is the default of both; saying so helps whoever reads a trace.
+    // Zero is the default of both; sending it helps the reader of a trace.
     setting(QPACK_MAX_TABLE_CAPACITY, VarInt::ZERO);
     setting(QPACK_BLOCKED_STREAMS, VarInt::ZERO);
     // RFC 8441 s3: only servers are asked, so only servers say it.

@@ -1,4 +1,4 @@
-//! What a peer can do wrong, one variant each, in one table: variant, scope, code, section of the RFC.
+//! Each violation of the protocol that a peer can commit, in one table: variant, scope, code, section of the RFC.
 
 use crate::error_code;
 use base::VarInt;
@@ -35,37 +35,37 @@ base::violations! {
     // Streams.
     ServerBidirectionalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.1", "a bidirectional stream opened by the server";
     DuplicateCriticalStream, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.1", "a second control, encoder or decoder stream";
-    PushStreamOfClient, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.2", "a push stream opened by the client";
+    PushStreamOfClient, Connection, H3_STREAM_CREATION_ERROR, "RFC 9114 6.2.2", "a push stream from a client";
     PushStreamNotAllowed, Connection, H3_ID_ERROR, "RFC 9114 4.6", "a push stream, but no push was allowed";
     ClosedCriticalStream, Connection, H3_CLOSED_CRITICAL_STREAM, "RFC 9114 6.2.1", "a control, encoder or decoder stream was closed";
     // Frames.
     FrameTruncated, Connection, H3_FRAME_ERROR, "RFC 9114 7.1", "a stream ended inside a frame";
     FrameLength, Connection, H3_FRAME_ERROR, "RFC 9114 7.1", "a frame whose length does not fit its fields";
-    ReservedFrame, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.8", "a frame type of HTTP/2";
+    ReservedFrame, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.8", "a frame type that is reserved because of HTTP/2";
     FrameOnControlStream, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2", "a frame that may not be on the control stream";
     FrameOnRequestStream, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2", "a frame that may not be on a request stream";
     FrameOutOfOrder, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 4.1", "frames of a message in the wrong order";
-    FrameOfServer, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.5", "a client sent a frame of servers";
-    FrameOfClient, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.7", "a server sent a frame of clients";
+    FrameOfServer, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.5", "a frame that only a server may send";
+    FrameOfClient, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.7", "a frame that only a client may send";
     FrameInTunnel, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 4.4", "a frame other than DATA after CONNECT";
     // The control stream.
     MissingSettings, Connection, H3_MISSING_SETTINGS, "RFC 9114 6.2.1", "the control stream does not begin with SETTINGS";
     SecondSettings, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.4", "a second SETTINGS frame";
-    ReservedSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4.1", "a setting of HTTP/2";
+    ReservedSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4.1", "a setting that is reserved because of HTTP/2";
     DuplicateSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4", "a setting occurs twice";
     SettingValue, Connection, H3_SETTINGS_ERROR, "RFC 9220 3", "a setting with a value other than 0 and 1";
     ControlFrameTooLarge, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "a frame on the control stream that is too large";
     GoAwayIncreased, Connection, H3_ID_ERROR, "RFC 9114 5.2", "a GOAWAY with a larger identifier than before";
-    GoAwayStream, Connection, H3_ID_ERROR, "RFC 9114 7.2.6", "a GOAWAY with a stream that is no request";
+    GoAwayStream, Connection, H3_ID_ERROR, "RFC 9114 7.2.6", "a GOAWAY with a stream ID that is not of a request stream";
     MaxPushIdDecreased, Connection, H3_ID_ERROR, "RFC 9114 7.2.7", "a MAX_PUSH_ID smaller than before";
     PushNotAllowed, Connection, H3_ID_ERROR, "RFC 9114 7.2.5", "a push that was not allowed or not promised";
-    PriorityId, Connection, H3_ID_ERROR, "RFC 9218 7.2", "a PRIORITY_UPDATE for what cannot be prioritized";
+    PriorityId, Connection, H3_ID_ERROR, "RFC 9218 7.2", "a PRIORITY_UPDATE for an element that cannot be prioritized";
     // Messages.
     RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
     FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";
-    RequestsInHand, Stream, H3_REQUEST_REJECTED, "RFC 9114 4.1.1", "more requests than are taken at once";
+    RequestsInHand, Stream, H3_REQUEST_REJECTED, "RFC 9114 4.1.1", "more requests than are accepted at once";
     // Load.
-    Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much that is allowed but useless";
+    Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much useless activity";
     HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
 }
 

@@ -1,6 +1,6 @@
 //! Which bytes may stand where (RFC 9110 sections 5.5 and 5.6.2): one table, looked up once per byte.
 //!
-//! Bytes are compared as unsigned numbers, so what is above 0x7f is judged alike on every target.
+//! Bytes are compared as unsigned numbers, so bytes above 0x7f are judged the same on every target.
 
 const TOKEN: u8 = 1;
 const UPPERCASE: u8 = 2;

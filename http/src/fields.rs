@@ -1,8 +1,8 @@
 //! Field lines (RFC 9110 section 5): an order-keeping list of names and values.
 //!
-//! All text of a list stands in one buffer, and common names are constants of the program, so a message of ordinary size
-//! costs two allocations however many fields it has. Names are tokens in lower case, values hold no control characters:
-//! that is checked on the way in, so whoever writes a field to the wire need not ask again.
+//! All text of a list stands in one buffer, and common names are constants of the program, so a message of ordinary
+//! size costs two allocations however many fields it has. Names are tokens in lower case, values hold no control
+//! characters: that is checked on the way in, so an encoder need not check again.
 
 mod names;
 

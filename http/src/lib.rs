@@ -2,8 +2,8 @@
 //! that make a message malformed (RFC 9114 section 4; the same as RFC 9113 section 8), and [`exchange`]: what an application
 //! is told and may do between the beginning of a request and the end of its response.
 //!
-//! Nothing here knows a wire format. A decoder of one pushes `(name, value)` pairs into [`message_rules`]; an encoder of
-//! one takes them from [`RequestHead::lines`] and [`ResponseHead::lines`].
+//! Nothing here knows a wire format. A decoder pushes `(name, value)` pairs into [`message_rules`]; an encoder takes
+//! them from [`RequestHead::lines`] and [`ResponseHead::lines`].
 #![no_std]
 #![forbid(unsafe_code)]
 

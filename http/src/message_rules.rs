@@ -1,4 +1,4 @@
-//! What makes a message malformed (RFC 9114 section 4.1.2): the guard against smuggling, used by every version.
+//! What makes a message malformed (RFC 9114 section 4.1.2): the guard against request smuggling, for every version.
 //!
 //! A decoder of the wire pushes each line into a [`RequestDecoder`], [`ResponseDecoder`] or [`TrailersDecoder`] as it
 //! comes; the first breach ends it. What goes out is held to the same rules by [`check_request`], [`check_response`] and

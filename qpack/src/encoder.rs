@@ -69,7 +69,7 @@ mod tests {
     fn secrets_are_never_indexed() {
         assert_eq!(encoded("authorization", "Basic x")[2..4], [0x70 | 15, 84 - 15]);
         assert_eq!(encoded("cookie", "a=b")[2], 0x70 | 5);
-        // A cookie of twenty bytes is the first that nobody guesses.
+        // A cookie of twenty bytes is the shortest that cannot be guessed.
         assert_eq!(encoded("cookie", "a=01234567890123456")[2], 0x70 | 5);
         assert_eq!(encoded("cookie", "a=012345678901234567")[2], 0x50 | 5);
         assert_eq!(encoded("proxy-authorization", "x")[2] & 0xf0, 0x30);

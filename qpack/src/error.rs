@@ -24,8 +24,8 @@ impl fmt::Display for DecompressionError {
         f.write_str(match self {
             DecompressionError::Truncated => "the field section ends too early",
             DecompressionError::IntegerTooLarge => "an integer in the field section is too large",
-            DecompressionError::Huffman => "a string in the field section is not Huffman-coded",
-            DecompressionError::StaticIndex => "no such line in the static table",
+            DecompressionError::Huffman => "a string in the field section is not valid Huffman code",
+            DecompressionError::StaticIndex => "an index beyond the static table",
             DecompressionError::DynamicReference => "a reference to the dynamic table, which is empty",
             DecompressionError::NegativeBase => "a base below zero",
         })
@@ -50,7 +50,7 @@ impl fmt::Display for EncoderStreamError {
         f.write_str(match self {
             EncoderStreamError::Capacity => "a dynamic table larger than allowed",
             EncoderStreamError::EntryTooLarge => "an entry larger than the dynamic table",
-            EncoderStreamError::Reference => "a duplicate of an entry that is not there",
+            EncoderStreamError::Reference => "a reference to an entry that does not exist",
         })
     }
 }
@@ -71,7 +71,7 @@ pub enum DecoderStreamError {
 impl fmt::Display for DecoderStreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DecoderStreamError::SectionAcknowledgment => "an acknowledgment of a section that needs none",
+            DecoderStreamError::SectionAcknowledgment => "an acknowledgment of a section without dynamic references",
             DecoderStreamError::InsertCountIncrement => "an acknowledgment of insertions that were not sent",
             DecoderStreamError::IntegerTooLarge => "an integer on the decoder stream is too large",
         })
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(EncoderStreamError::Capacity.to_string(), "a dynamic table larger than allowed");
         assert_eq!(
             DecoderStreamError::SectionAcknowledgment.to_string(),
-            "an acknowledgment of a section that needs none"
+            "an acknowledgment of a section without dynamic references"
         );
     }
 }

@@ -1,10 +1,11 @@
-//! QPACK (RFC 9204): field lines as HTTP/3 writes them, with the prefix integers and the Huffman code of RFC 7541.
+//! QPACK (RFC 9204): the field compression of HTTP/3, with the prefix integers and the Huffman code of RFC 7541.
 //!
-//! Only the static table is used: a capacity of zero is what we advertise, so the peer can make us hold nothing, no
-//! stream ever waits for another, and no request can learn from another what was compressed with it. A dynamic table has
-//! its place between `static_table` and `instruction`; the encoder and decoder would take it as an argument.
+//! Only the static table is used. We advertise a dynamic table of capacity zero, so a peer cannot make us hold
+//! anything, no stream waits for another, and no request can learn what another one was compressed with. A dynamic
+//! table would stand between `static_table` and `instruction`; the encoder and the decoder would take it as an
+//! argument.
 //!
-//! Nothing here knows what a field means, except which ones must never enter a table.
+//! This crate does not know what fields mean, except which ones must never enter a table.
 #![no_std]
 #![forbid(unsafe_code)]
 

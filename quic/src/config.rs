@@ -11,28 +11,29 @@ pub struct Config {
     pub streams: StreamsConfig,
     /// Loss detection and congestion control. Its side is set to the connection's own.
     pub recovery: RecoveryConfig,
-    /// After how long without a word the connection is forgotten (RFC 9000 section 10.1); zero for never. Default 30 s:
+    /// After how long without a packet the connection is dropped (RFC 9000 section 10.1); zero for never. Default 30 s:
     /// NAT bindings of UDP rarely live longer, so a longer timeout would keep dead connections.
     pub max_idle_timeout: Duration,
-    /// Sends a PING when nothing was sent for this long, so that an idle connection stays. Default `None`: whoever wants it
-    /// knows why.
+    /// Sends a PING when nothing was sent for this long, so that an idle connection stays open. Default `None`: only
+    /// the application knows whether an idle connection is worth the traffic.
     pub keep_alive: Option<Duration>,
-    /// After how long a handshake is given up whatever still arrives. Default 10 s: several PTOs of a slow path, and a bound
+    /// After how long a handshake is abandoned, whatever still arrives. Default 10 s: several PTOs of a slow path, and
+    /// a bound
     /// on how long a half-open connection can hold state.
     pub handshake_timeout: Duration,
     /// The longest this side delays an ACK on purpose. Default 25 ms, the RFC's own (section 18.2).
     pub max_ack_delay: Duration,
     /// Connection IDs of the peer that are kept. Default 4: one in use, one for a migration, and two to spare.
     pub active_connection_id_limit: u64,
-    /// A server asks its clients not to move to other addresses (RFC 9000 section 18.2). Default false; for servers behind
-    /// something that finds them by the client's address. Addresses that change without the client knowing are followed all
-    /// the same.
+    /// A server asks its clients not to migrate (RFC 9000 section 18.2). Default false; for servers behind a load
+    /// balancer that routes by the client's address. An address that changes without the client knowing (NAT rebinding)
+    /// is followed all the same.
     pub disable_active_migration: bool,
     /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
     pub max_udp_payload_size: u16,
-    /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC 9001
-    /// section 6.6). Default: no other limit than the AEAD's own, which is lower in any case, because forgeries cost a
-    /// stranger little and the connection all.
+    /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC
+    /// 9001 section 6.6). Default: no other limit than the AEAD's own, which applies in any case. A lower one lets a
+    /// stranger end the connection with fewer forgeries, which cost it little.
     pub max_forged_packets: u64,
     /// After how many packets the 1-RTT keys are updated (RFC 9001 section 6). Default 2^22: half of what AES-GCM allows a
     /// key, so that an update that takes long to be confirmed still comes in time.

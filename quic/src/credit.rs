@@ -77,7 +77,7 @@ impl SendCredit {
     }
 }
 
-/// The peer used more than it was allowed. Whoever counts knows which violation that is.
+/// The peer used more than it was allowed. The owner of the counter knows which violation that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded;
 

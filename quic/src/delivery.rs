@@ -1,13 +1,13 @@
 //! How information survives the loss of the packet that carried it (RFC 9000 section 13.3).
 //!
-//! QUIC sends information again, never packets. Three classes cover every frame: what must arrive once and never changes
-//! ([`Once`]), what is a current value of which only the newest matters ([`Latest`]), and bytes at offsets
-//! (`stream::send_buffer`). A class knows nothing of frames: its owner encodes.
+//! QUIC retransmits information, never packets. Three classes cover every frame: a signal that must arrive once and
+//! never changes ([`Once`]), a value of which only the newest matters ([`Latest`]), and bytes at offsets
+//! (`stream::send_buffer`). A class knows nothing of frames: its owner encodes them.
 
 /// A signal that is sent until it is acknowledged: RESET_STREAM, STOP_SENDING, HANDSHAKE_DONE, the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum Once {
-    /// Nobody asked for it.
+    /// Not requested.
     #[default]
     Idle,
     /// Asked for, and not sent yet.
@@ -21,7 +21,7 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    /// Nobody asked for it yet.
+    /// Not requested yet.
     pub(crate) const fn new() -> Once {
         Once::Idle
     }

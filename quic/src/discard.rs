@@ -1,7 +1,7 @@
-//! Why a packet was dropped without a word (RFC 9000 section 12.2 and others).
+//! Why a packet was dropped silently (RFC 9000 section 12.2 and others).
 //!
-//! Anybody can send a datagram, so what is not authenticated must not change a connection: it ends here. A breach by the
-//! authenticated peer is a different type, `violation::Violation`.
+//! Any host can send a datagram, so a packet that is not authenticated must not change a connection: it is dropped. A
+//! breach by the authenticated peer is a different type, `violation::Violation`.
 
 use core::fmt;
 
@@ -30,21 +30,21 @@ discards! {
     FixedBit, "the fixed bit is 0";
     ConnectionIdTooLong, "a connection ID of more than 20 bytes";
     VersionList, "a Version Negotiation packet with no version or half of one";
-    // The header can be read, but nobody waits for this packet.
-    WrongConnectionId, "connection IDs that are not this connection's";
+    // The header can be read, but no connection expects this packet.
+    WrongConnectionId, "connection IDs of another connection";
     InitialTooSmall, "an Initial packet in a datagram of fewer than 1200 bytes";
-    UnexpectedPacketType, "a packet type that this side does not receive now";
+    UnexpectedPacketType, "a packet type that this side does not accept now";
     UnexpectedVersionNegotiation, "a Version Negotiation packet that answers nothing or names the version in use";
     UnexpectedRetry, "a Retry that answers nothing, or comes after another packet of the server";
     RetryIntegrity, "a Retry whose integrity tag is not right";
     RetryTokenTooLong, "a Retry with a token that leaves no room for a ClientHello";
     InvalidToken, "an Initial packet with an invalid token";
-    OtherAddress, "from an address that is not the peer's";
-    // The packet is not the peer's, or was here before.
-    NoKey, "no key for this packet, not yet or no longer";
+    OtherAddress, "from another address than the peer's";
+    // The packet is not from the peer, or was received before.
+    NoKey, "no keys for this packet: not yet, or no longer";
     Undecryptable, "authentication failed";
-    KeyPhase, "the key phase changed without keys for it";
-    IntegrityLimit, "authentication failed for the last time allowed: the connection has to close with AEAD_LIMIT_REACHED";
+    KeyPhase, "a key phase without keys for it";
+    IntegrityLimit, "authentication failed as often as the integrity limit allows: the connection closes with AEAD_LIMIT_REACHED";
     Duplicate, "a packet number that was received before";
 }
 

@@ -1,4 +1,4 @@
-//! How a connection ended, and what calls of the application's side can answer.
+//! How a connection ended, and the errors that the application's calls can return.
 
 use crate::violation::{TransportErrorCode, Violation};
 use alloc::string::String;
@@ -57,7 +57,7 @@ pub enum CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CloseReason::Local { code } => write!(f, "closed by this side with code {code}"),
+            CloseReason::Local { code } => write!(f, "closed by this side with code {:#x}", code.value()),
             CloseReason::PeerApplication { code, reason } => {
                 write!(f, "closed by the peer with application code {:#x}", code.value())?;
                 quoted(f, reason)
@@ -69,10 +69,10 @@ impl fmt::Display for CloseReason {
                 }
                 quoted(f, reason)
             }
-            CloseReason::Violation { violation, .. } => write!(f, "the peer broke the protocol: {violation}"),
+            CloseReason::Violation { violation, .. } => write!(f, "the peer violated the protocol: {violation}"),
             CloseReason::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
-            CloseReason::IdleTimeout(after) => write!(f, "nothing was heard from the peer for {after:?}"),
-            CloseReason::HandshakeTimeout(after) => write!(f, "the handshake was not complete after {after:?}"),
+            CloseReason::IdleTimeout(after) => write!(f, "idle timeout: no packet from the peer for {after:?}"),
+            CloseReason::HandshakeTimeout(after) => write!(f, "handshake timeout: not complete after {after:?}"),
             CloseReason::PacketNumbersExhausted => f.write_str("no packet numbers are left"),
             CloseReason::StatelessReset => f.write_str("the peer has lost the connection (stateless reset)"),
             CloseReason::VersionNegotiation { offered } => {
@@ -110,7 +110,9 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConnectError::TooManyConnections => f.write_str("the endpoint holds as many connections as it may"),
+            ConnectError::TooManyConnections => {
+                f.write_str("the endpoint has reached its maximum number of connections")
+            }
             ConnectError::Tls(error) => write!(f, "TLS cannot start: {error}"),
         }
     }
@@ -137,9 +139,9 @@ impl fmt::Display for MigrateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             MigrateError::Server => "only a client can migrate",
-            MigrateError::NotConfirmed => "the handshake is not confirmed, or the connection is over",
-            MigrateError::Disabled => "the server asks its clients not to migrate",
-            MigrateError::NoConnectionId => "the server has given no unused connection ID",
+            MigrateError::NotConfirmed => "the handshake is not confirmed yet, or the connection is closed",
+            MigrateError::Disabled => "the server has disabled active migration",
+            MigrateError::NoConnectionId => "no unused connection ID from the server",
             MigrateError::InUse => "the address is in use already",
         })
     }

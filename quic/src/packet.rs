@@ -129,7 +129,7 @@ impl<'a> OutgoingPacket<'a> {
         self.sent
     }
 
-    /// The place to encode frames to. Whoever writes through it calls one of the `record` methods after.
+    /// The place to encode frames to. A caller that writes through it calls one of the `record` methods afterwards.
     pub(crate) const fn writer(&mut self) -> &mut Writer<'a> {
         &mut self.payload
     }

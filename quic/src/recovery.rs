@@ -122,8 +122,8 @@ impl Recovery {
         }
     }
 
-    /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample, and
-    /// nobody waits for its acknowledgment: path validation has a timer of its own (section 9.4).
+    /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample,
+    /// and no timer waits for its acknowledgment: path validation has one of its own (section 9.4).
     pub(crate) fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
         let packet = SentPacket { ack_eliciting: false, in_flight: false, mtu_probe: false, ..packet };
         let state = &mut self.spaces[space];

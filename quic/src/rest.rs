@@ -1,7 +1,7 @@
-//! When a connection on which nothing happens gives back the memory that it can make again: the keys' schedules, which are
-//! the largest thing an idle connection has, and rings that have grown.
+//! When an idle connection frees the memory that it can make again: the expanded key schedules, which are the largest
+//! thing an idle connection holds, and rings that have grown.
 //!
-//! To make the keys again costs about two microseconds with the next packet, so it is not done after every exchange.
+//! Making the keys again costs about two microseconds with the next packet, so they are not freed after every exchange.
 
 use base::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What each packet number space has of its own: received packets, and the next number to send. Keys are apart from it, in
-//! `protection::levels`.
+//! The state of one packet number space: received packets, and the next number to send. The keys are not part of it:
+//! they are in `protection::levels`.
 
 use crate::acknowledgment::ReceivedPackets;
 use crate::packet::OutgoingPacket;

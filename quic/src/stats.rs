@@ -1,4 +1,4 @@
-//! Counters of one connection.
+//! The counters of one connection.
 
 use base::Duration;
 

@@ -1,4 +1,4 @@
-//! What the endpoint lends a connection for the time of one call: the moment, chance, and memory to work in.
+//! What the endpoint lends a connection for one call: the time, a source of randomness, and memory to work in.
 
 use crate::packet::SentFrame;
 use crate::recovery::Outcome;
@@ -10,7 +10,7 @@ use base::{Instant, Random};
 pub struct Turn<'a> {
     /// The time.
     pub now: Instant,
-    /// Chance.
+    /// The source of randomness.
     pub random: &'a mut dyn Random,
     /// Memory that is reused from packet to packet and from connection to connection, so that an idle connection owns
     /// none and a busy one allocates none.

@@ -1,6 +1,6 @@
-//! What a peer can do wrong, one variant each, in one table: variant, code, section of the RFC.
+//! Each violation of the protocol that a peer can commit, in one table: variant, code, section of the RFC.
 //!
-//! A violation closes the connection. What is merely dropped is a different type, `discard::Discard`.
+//! A violation closes the connection. A packet that is only dropped is a different type, `discard::Discard`.
 
 /// A code of RFC 9000 section 20.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ base::violations! {
     // Parsing.
     FrameTruncated, FRAME_ENCODING_ERROR, "RFC 9000 12.4", "a frame ends too early";
     UnknownFrameType, FRAME_ENCODING_ERROR, "RFC 9000 12.4", "a frame of unknown type";
-    FrameTypeNotShortest, PROTOCOL_VIOLATION, "RFC 9000 12.4", "a frame type in more bytes than needed";
+    FrameTypeNotShortest, PROTOCOL_VIOLATION, "RFC 9000 12.4", "a frame type that is not in its shortest encoding";
     EmptyPacket, PROTOCOL_VIOLATION, "RFC 9000 12.4", "a packet without frames";
     FrameInWrongPacket, PROTOCOL_VIOLATION, "RFC 9000 12.4", "a frame in a packet type that may not hold it";
     AckRangeBelowZero, FRAME_ENCODING_ERROR, "RFC 9000 19.3.1", "an ACK range below packet number 0";
@@ -64,7 +64,7 @@ base::violations! {
     ReservedBits, PROTOCOL_VIOLATION, "RFC 9000 17.2", "reserved header bits are set";
     TransportParameters, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.4", "a transport parameter is malformed, repeated or out of range";
     TransportParameterConnectionId, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.3", "a connection ID in the transport parameters is wrong or missing";
-    TransportParameterOfServer, TRANSPORT_PARAMETER_ERROR, "RFC 9000 18.2", "a client sent a transport parameter of servers";
+    TransportParameterOfServer, TRANSPORT_PARAMETER_ERROR, "RFC 9000 18.2", "a transport parameter that only a server may send";
     // Acknowledgments.
     AckOfUnsentPacket, PROTOCOL_VIOLATION, "RFC 9000 13.1", "an acknowledgment of a packet that was not sent";
     AckOfSkippedPacket, PROTOCOL_VIOLATION, "RFC 9000 21.4", "an acknowledgment of a packet number that was skipped";
@@ -78,12 +78,12 @@ base::violations! {
     FinalSizeChanged, FINAL_SIZE_ERROR, "RFC 9000 4.5", "the final size of a stream changed";
     DataPastFinalSize, FINAL_SIZE_ERROR, "RFC 9000 4.5", "stream data past its final size";
     FinalSizeBelowData, FINAL_SIZE_ERROR, "RFC 9000 4.5", "a final size below data already received";
-    StreamTooFragmented, INTERNAL_ERROR, "RFC 9000 2.2", "a stream in more pieces than are held";
-    CryptoBufferExceeded, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "more CRYPTO data than is held";
+    StreamTooFragmented, INTERNAL_ERROR, "RFC 9000 2.2", "a stream in more pieces than are buffered";
+    CryptoBufferExceeded, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "more CRYPTO data than is buffered";
     // Connection IDs and paths.
     ConnectionIdLimit, CONNECTION_ID_LIMIT_ERROR, "RFC 9000 5.1.1", "more connection IDs than allowed";
-    ConnectionIdReused, PROTOCOL_VIOLATION, "RFC 9000 19.15", "a connection ID or its sequence number stands for two things";
-    ConnectionIdNotUsed, PROTOCOL_VIOLATION, "RFC 9000 19.15", "a new connection ID although the peer was given none to use";
+    ConnectionIdReused, PROTOCOL_VIOLATION, "RFC 9000 19.15", "a connection ID or sequence number issued twice with different values";
+    ConnectionIdNotUsed, PROTOCOL_VIOLATION, "RFC 9000 19.15", "a NEW_CONNECTION_ID frame from a peer with zero-length connection IDs";
     RetiredUnknown, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of a connection ID that was not issued";
     RetiredInUse, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of the connection ID the packet was sent to";
     TooManyRetired, CONNECTION_ID_LIMIT_ERROR, "RFC 9000 5.1.2", "more connection IDs to retire than are remembered";
@@ -92,6 +92,6 @@ base::violations! {
     NewTokenByClient, PROTOCOL_VIOLATION, "RFC 9000 19.7", "a NEW_TOKEN frame from a client";
     AeadLimit, AEAD_LIMIT_REACHED, "RFC 9001 6.6", "too many packets failed authentication";
     KeyUpdate, KEY_UPDATE_ERROR, "RFC 9001 6.2", "a second key update before the first was answered";
-    CryptoAtOldLevel, PROTOCOL_VIOLATION, "RFC 9001 4.1.3", "handshake bytes of a level that TLS has left behind";
+    CryptoAtOldLevel, PROTOCOL_VIOLATION, "RFC 9001 4.1.3", "new CRYPTO data at an encryption level that is complete";
     CryptoAfterHandshakeFlood, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "endless CRYPTO data after the handshake";
 }

@@ -1,4 +1,4 @@
-//! What is on the wire, byte for byte, and nothing of what it means.
+//! The wire format, byte for byte, without its meaning.
 
 pub mod connection_id;
 pub mod frame;

@@ -6,8 +6,8 @@
 //! acknowledgment, say) leaves together with what the tasks make of it, in one datagram and one system call. A turn that
 //! did neither ends with the timer.
 //!
-//! The machine is shared with the application by `Rc<RefCell>`: both live in one thread and take turns. Whoever changes
-//! the machine from outside calls [`DriverHandle::notify`] afterwards.
+//! The driver shares the machine with the application by `Rc<RefCell>`: both run on one thread and take turns. Code
+//! that changes the machine from outside calls [`DriverHandle::notify`] afterwards.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -32,9 +32,9 @@ use crate::udp::{ReceiveBatch, UdpSocket};
 const RECEIVE_CALLS: usize = 8;
 /// Datagrams after which a turn receives no more. Acknowledgments and timers have to get their say.
 const RECEIVE_DATAGRAMS: usize = 64;
-/// After so long a turn takes in no more, too. Datagrams take a third of a microsecond each; but those of a handshake, with
-/// its signatures, a hundred and more: what follows from the first leaves before the next is taken in, so that the peer
-/// works on it meanwhile, and nobody waits for all who came with him.
+/// After this time, too, a turn takes in no more. Datagrams take a third of a microsecond each; but those of a
+/// handshake, with its signatures, a hundred and more: the answer to the first leaves before the next is taken in, so
+/// that its peer can go on, and no client waits for all that arrived together with it.
 const RECEIVE_TIME: Duration = Duration::from_micros(50);
 /// Sends of a turn.
 const TRANSMIT_CALLS: usize = 64;

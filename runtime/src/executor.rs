@@ -1,8 +1,8 @@
 //! Runs futures on one thread: tasks, timers and descriptors.
 //!
-//! Nothing is global: who wants to spawn, sleep or watch holds a [`Handle`]. Tasks stay on their thread and need not be
-//! `Send`; only their wakers travel. Each turn fires the timers that are due, polls the tasks that were woken, and takes
-//! in events, so that neither busy tasks nor a flood of packets can hold back a deadline by more than one turn.
+//! Nothing is global: spawning, sleeping and watching need a [`Handle`]. Tasks stay on their thread and need not be
+//! `Send`; only their wakers cross threads. Each turn fires the timers that are due, polls the tasks that were woken,
+//! and takes in events, so that neither busy tasks nor a flood of packets can delay a deadline by more than one turn.
 //! A task that panics takes the executor with it.
 
 mod core;
@@ -153,7 +153,7 @@ impl Handle {
         JoinHandle::spawn(&self.core, Kind::Ordinary, future)
     }
 
-    /// Starts a task that nobody waits for: it costs a little less.
+    /// Starts a task without a handle to wait for it: that costs a little less.
     pub fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
         let _ = self.core.spawn(Kind::Ordinary, future);
     }
@@ -184,8 +184,8 @@ impl Handle {
         Watched::new(self.core.clone(), inner)
     }
 
-    /// The time as it was read last, by the executor when its turn began or by somebody since: no clock is read. It lies
-    /// back as far as tasks have worked since, and never before what a machine was told.
+    /// The time as it was last read, by the executor when its turn began or by a later reader: no clock is read. It is
+    /// behind by the time that tasks have worked since, and never before the time that a machine was given.
     pub fn now(&self) -> Instant {
         self.core.now()
     }

@@ -1,7 +1,7 @@
 //! Receiving many messages with one system call, or one by one where the system refuses that.
 //!
-//! A refusal is answered by the other call, at once: nothing stays behind in the socket for want of asking. What both calls
-//! report is the caller's affair.
+//! After a refusal the other call is made at once, so nothing is left in the socket. An error of both is returned to
+//! the caller.
 
 use std::io;
 

@@ -1,10 +1,10 @@
 //! Posthaste's own reactor: the only crate that reads the clock, opens sockets and waits.
 //!
-//! It knows no protocol. What it runs is a [`base::Machine`] or a [`base::StreamMachine`]; what it offers to those who use
-//! one is an [`Executor`] for each thread, with tasks, timers and descriptors. A [`Driver`] runs a machine on UDP sockets;
-//! a [`StreamDriver`] runs a [`base::StreamMachine`] on a TCP connection.
+//! It knows no protocol. A [`Driver`] runs a [`base::Machine`] on UDP sockets, and a [`StreamDriver`] runs a
+//! [`base::StreamMachine`] on a TCP connection. Applications get an [`Executor`] for each thread, with tasks, timers
+//! and descriptors.
 //!
-//! A machine that sends back what it receives, and a turn of the loop that runs it:
+//! A machine that echoes what it receives, and the executor that runs it:
 //!
 //! ```
 //! use base::{Datagram, Instant, Machine, Transmit};

@@ -1,9 +1,9 @@
-//! Sending many datagrams with one system call, and going down a ladder where the system refuses.
+//! Sending many datagrams with one system call, with fallbacks where the system refuses.
 //!
-//! The rungs: segmentation by the kernel or the card (GSO), one call with many messages (`sendmmsg`), one call for each
-//! datagram. A refusal is answered by sending the same segments again, at once, on the next rung: nothing is lost and
-//! nothing waits for a timer. What a single datagram meets on the lowest rung (no route, too long for the link) is what
-//! the network does to datagrams, and left to the protocol's loss recovery.
+//! The ladder: segmentation by the kernel or the card (GSO), one call with many messages (`sendmmsg`), one call for
+//! each datagram. After a refusal the same segments are sent again at once on the next rung: nothing is lost and
+//! nothing waits for a timer. An error of a single datagram on the lowest rung (no route, too long for the link) counts
+//! as packet loss, and is left to the protocol's loss recovery.
 
 use std::io;
 

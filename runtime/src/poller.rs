@@ -1,7 +1,7 @@
 //! Waiting for many descriptors at once.
 //!
-//! Events that were under way when their registration ended never come out: each registration has a generation of its
-//! own, which travels through the kernel with it.
+//! Events that were pending when their registration ended are never delivered: each registration has a generation,
+//! which the kernel returns with each event.
 
 use std::fmt;
 use std::io;

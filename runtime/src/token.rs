@@ -1,4 +1,4 @@
-//! Names for what the poller watches.
+//! Tokens: the names of the poller's registrations.
 
 /// One registration. A token of a registration that has ended is recognized: its place may be taken again, but under
 /// another generation.

@@ -1,8 +1,8 @@
 //! Several threads, each with an executor of its own and sharing nothing.
 //!
 //! Servers bind one socket in each with [`UdpOptions::reuse_port`](crate::UdpOptions): the kernel sends each pair of
-//! addresses to the same one. A connection that changes its address may come out at another worker; that is for the
-//! protocol above to notice.
+//! addresses to the same one. The packets of a connection that changes its address may arrive at another worker; the
+//! protocol above has to notice that.
 
 use std::cell::Cell;
 use std::fmt;

@@ -110,7 +110,7 @@ impl ByteLink {
         }
     }
 
-    /// What is on its way is lost, and what is written later, and nobody is told: the peer, or the path, has vanished.
+    /// Bytes in transit and bytes written later are lost without notice: the peer, or the path, has vanished.
     pub fn silence(&mut self) {
         self.is_silent = true;
         self.end = None;

@@ -130,7 +130,7 @@ impl ByteNetwork {
         }
     }
 
-    /// From now on nothing arrives from this machine, and nobody is told.
+    /// From now on nothing arrives from this machine, without notice to either end.
     pub fn silence<M>(&mut self, handle: StreamHandle<M>) {
         self.connections[handle.connection].links[handle.side].silence();
     }

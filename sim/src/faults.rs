@@ -1,4 +1,4 @@
-//! Links drawn from a seed: what a test that runs over many seeds uses.
+//! Links with faults drawn from a seed, for tests that run over many seeds.
 
 use crate::link::LinkConfig;
 use crate::random::SeededRandom;

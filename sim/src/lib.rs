@@ -1,8 +1,8 @@
 //! A virtual network on virtual time, for anything that is a [`base::Machine`] or a [`base::StreamMachine`].
 //!
-//! A [`World`] holds machines by their addresses, carries their datagrams over links with faults, and jumps from event to
-//! event. Nothing waits and nothing is left to chance but the seed: the same seed gives the same bytes at the same
-//! moments, and [`World::trace_hash`] proves it.
+//! A [`World`] holds machines by their addresses, carries their datagrams over links with faults, and jumps from event
+//! to event. Nothing waits in real time, and the seed is the only source of randomness: the same seed gives the same
+//! bytes at the same moments, and [`World::trace_hash`] proves it.
 //!
 //! A machine under test, and what its user does with it:
 //!
@@ -48,8 +48,8 @@
 //!
 //! Machines on byte streams are joined in pairs by [`World::streams`], over links that cut the bytes into pieces of any size.
 //!
-//! For machines that speak TLS there are [`seeded_provider`], whose key exchange is **no security at all** but the same
-//! in every run, [`SIGNING_KEY`] and [`fixed_clock`].
+//! For machines that speak TLS there are [`seeded_provider`], whose key exchange gives **no security at all** but is
+//! the same in every run, [`SIGNING_KEY`] and [`fixed_clock`].
 #![forbid(unsafe_code)]
 
 pub mod byte_link;

@@ -11,7 +11,7 @@ impl LossMask {
     /// Every mask over the first `datagrams`, from none lost to all lost: 2^`datagrams` of them.
     ///
     /// # Panics
-    /// Above 32, which nobody has the time for.
+    /// Above 32: there would be too many masks to try.
     pub fn all(datagrams: u32) -> impl Iterator<Item = LossMask> {
         assert!(datagrams <= 32, "2^{datagrams} runs");
         (0..1u64 << datagrams).map(LossMask)

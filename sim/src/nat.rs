@@ -1,5 +1,5 @@
-//! What makes a host appear under other addresses: a network address translator before it, which gives it another outside
-//! address at set moments, and somebody on the path who repeats its datagrams as if they came from elsewhere.
+//! What makes a host appear under other addresses: a network address translator, which gives it another outside address
+//! at set moments, and an attacker on the path, who copies its datagrams with another source address.
 
 use base::{Duration, Instant};
 use std::net::SocketAddr;

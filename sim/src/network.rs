@@ -83,7 +83,7 @@ impl Network {
         self.nats.push(nat);
     }
 
-    /// Has somebody copy datagrams.
+    /// Adds an attacker on the path who copies datagrams.
     pub fn add_forger(&mut self, forger: Forger) {
         self.forgers.push(forger);
     }
@@ -103,7 +103,7 @@ impl Network {
         self.masked
     }
 
-    /// Of these, sent to an address that a translator no longer shows, or that nobody had at arrival.
+    /// Of these, sent to an address that a translator no longer shows, or that no machine had at arrival.
     pub const fn unroutable(&self) -> u64 {
         self.unroutable
     }
@@ -167,7 +167,8 @@ impl Network {
         self.nats.iter().find(|nat| nat.inside() == inside).map_or(inside, |nat| nat.outside(now))
     }
 
-    /// Who is reached at `address`; nobody at an address behind a translator, except by the one it shows.
+    /// The host reached at `address`; `None` for an address behind a translator, which is reached only by the one it
+    /// shows.
     fn inside(&self, now: Instant, address: SocketAddr) -> Option<SocketAddr> {
         if let Some(nat) = self.nats.iter().find(|nat| nat.outside(now) == address) {
             return Some(nat.inside());

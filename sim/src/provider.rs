@@ -1,8 +1,8 @@
 //! ring's tables with one replaced: the key exchange.
 //!
-//! **The key exchanges here are no security at all.** Who sees both shares has the secret. They exist because ring makes
-//! ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes in every run.
-//! They carry the numbers and the lengths of real groups, so that every message looks as it does in earnest.
+//! **The key exchanges here give no security at all.** An observer of both shares has the secret. They exist because
+//! ring makes ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes
+//! in every run. They have the numbers and lengths of real groups, so that every message looks like a real one.
 
 use base::Random;
 use crypto::{Accepted, KeyExchange, KeyExchangeError, NamedGroup, Offer, Provider, Secret};

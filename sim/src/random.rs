@@ -1,6 +1,6 @@
-//! Chance drawn from a seed: xoshiro256** (Blackman and Vigna), its state filled by SplitMix64.
+//! Randomness from a seed: xoshiro256** (Blackman and Vigna), its state filled by SplitMix64.
 //!
-//! Good enough to find faults with, and the same on every machine. It keeps no secrets.
+//! It is the same on every machine, and good enough for finding faults. It is not cryptographically secure.
 
 use base::{Duration, Random};
 

@@ -154,7 +154,7 @@ impl World {
         self.seed
     }
 
-    /// A generator of its own for whoever needs one, such as a machine at construction.
+    /// A new generator, for a machine at construction, say.
     pub fn fork_random(&mut self) -> SeededRandom {
         self.random.fork()
     }
@@ -197,7 +197,7 @@ impl World {
     /// Runs until `condition` holds, which is looked at before the first and after every step and may use the machines.
     ///
     /// # Panics
-    /// When the step limit is reached or time no longer passes: something keeps the world busy for ever.
+    /// When the step limit is reached or time no longer passes: something keeps the world busy without end.
     pub fn run_until(&mut self, time: Instant, mut condition: impl FnMut(&mut World) -> bool) -> Stop {
         loop {
             if condition(self) {

@@ -1,5 +1,5 @@
-//! A waiting line: who came first is served first. Without it, tasks that have just ended one request would take every
-//! stream that becomes available, and those that wait would wait for ever.
+//! A first-in, first-out queue of waiting tasks. Without it, tasks that have just ended one request would take every
+//! stream that becomes available, and those that wait would starve.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Line {
-    /// Whether nobody waits.
+    /// Whether no task waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.borrow().is_empty()
     }
@@ -50,7 +50,7 @@ impl Line {
 }
 
 impl Turn<'_> {
-    /// Waits until nobody is before it.
+    /// Waits until no other is before it.
     pub(crate) async fn first(&self) {
         poll_fn(|context| {
             let mut waiting = self.line.waiting.borrow_mut();

@@ -1,5 +1,5 @@
-//! One connection for each server, opened when it is first needed and again when it is gone. Whoever asks while it is
-//! being opened waits for the same one.
+//! One connection for each server, opened when it is first needed and again when it is gone. Tasks that ask while it is
+//! being opened wait for the same one.
 //!
 //! A connection leaves the pool when no more requests can be made on it, when it was idle for long, and when there are as
 //! many as may be and another is needed: then the one that was idle the longest. One task for each connection waits for the

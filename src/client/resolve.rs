@@ -1,4 +1,4 @@
-//! From a host name to its addresses, without keeping the executor waiting: the system's resolver only knows how to block.
+//! Resolves a host name to its addresses on a thread of its own, because the system's resolver blocks.
 
 use crate::error::Error;
 use std::future::poll_fn;
@@ -45,7 +45,7 @@ pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Er
     let mut addresses = result.map_err(failed)?;
     addresses.dedup();
     if addresses.is_empty() {
-        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "the name is known, but has none")));
+        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "the name exists, but has no address record")));
     }
     Ok(addresses)
 }

@@ -1,4 +1,4 @@
-//! Whom a client trusts.
+//! The trust anchors of a client.
 
 use crate::error::Error;
 use std::path::Path;
@@ -51,7 +51,7 @@ impl Roots {
         let path = path.as_ref();
         let pem = std::fs::read(path).map_err(|error| Error::file(path, "read", error))?;
         let mut store = RootStore::new();
-        store.add_pem(&pem).map_err(|error| Error::Roots(format!("{} cannot be trusted: {error}", path.display())))?;
+        store.add_pem(&pem).map_err(|error| Error::Roots(format!("{} cannot be used: {error}", path.display())))?;
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
     }
 
@@ -61,7 +61,7 @@ impl Roots {
     /// It holds none, or one that cannot be parsed.
     pub fn from_pem(pem: &[u8]) -> Result<Roots, Error> {
         let mut store = RootStore::new();
-        store.add_pem(pem).map_err(|error| Error::Roots(format!("the text cannot be trusted: {error}")))?;
+        store.add_pem(pem).map_err(|error| Error::Roots(format!("the certificates cannot be used: {error}")))?;
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
     }
 
@@ -79,7 +79,7 @@ impl Roots {
         let pem = std::fs::read(path).map_err(|error| Error::file(path, "read", error))?;
         let mut store = RootStore::new();
         if store.add_bundle(&pem).added == 0 {
-            return Err(Error::Roots(format!("{} holds no certificate that can be read", path.display())));
+            return Err(Error::Roots(format!("{} contains no readable certificate", path.display())));
         }
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
     }

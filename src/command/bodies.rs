@@ -32,7 +32,11 @@ impl Bodies {
             let plain = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
             return match count.parse::<u64>().ok().filter(|_| plain) {
                 Some(count) => self.generate(&request, reply, count).await,
-                None => reply.send((400, "text/plain"), "a number of bytes is wanted, as in /bytes/1000\n").await,
+                None => {
+                    reply
+                        .send((400, "text/plain"), "the path must end with a number of bytes, such as /bytes/1000\n")
+                        .await
+                }
             };
         }
         if *request.method() != Method::Post {
@@ -80,5 +84,5 @@ impl Bodies {
 
 async fn not_allowed(reply: Reply, allow: &str) -> Result<(), Error> {
     let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", allow)?;
-    reply.send(head, format!("only {allow} is possible here\n")).await
+    reply.send(head, format!("only {allow} is allowed here\n")).await
 }

@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well, with a hint where one helps.
+//! How a command fails, with a hint where one helps.
 
 use crate::command::arguments::Usage;
 use posthaste::Error;
@@ -10,7 +10,7 @@ pub enum Failure {
     Usage(String),
     /// Something did not work: status 1.
     Failed(String),
-    /// The same, but it has been said, or nobody is there to read it.
+    /// The same, but it was already reported, or its reader is gone.
     Quiet,
 }
 
@@ -41,17 +41,17 @@ fn hint(error: &Error) -> Option<&'static str> {
     match error {
         Error::Certificate { error, .. } => Some(match error {
             x509::Error::UnknownIssuer { .. } | x509::Error::BadSignature { .. } => {
-                "if the server is yours, trust its certificate with --ca FILE (posthaste serve says where it is)"
+                "if the server is yours, trust its certificate with --ca FILE (posthaste serve prints where it is)"
             }
             x509::Error::Rule { rule: x509::Rule::NotAnAuthority, .. } => {
-                "a server that made its own certificate makes a new one each time it starts: is the file the latest?"
+                "a server with a development certificate makes a new one each time it starts: is the file the latest?"
             }
             x509::Error::Expired { .. } => "the server needs a new certificate, or this machine's clock is wrong",
             x509::Error::NotYetValid { .. } => "is this machine's clock right?",
             x509::Error::NameMismatch { .. } => "ask for a name that the certificate is for",
             _ => return None,
         }),
-        Error::Roots(_) => Some("or name the certificates to trust with --ca FILE"),
+        Error::Roots(_) => Some("name the certificates to trust with --ca FILE"),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! `posthaste load`: asks again and again, and says how fast the answers came.
+//! `posthaste load`: sends requests repeatedly, and reports throughput and latency.
 
 use crate::command::arguments::Load;
 use crate::command::failure::{Failure, explain};

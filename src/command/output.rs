@@ -4,7 +4,7 @@ use crate::command::failure::Failure;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Prints `text`, and fails quietly if nobody reads it.
+/// Prints `text`, and fails quietly if its reader is gone.
 pub fn print(text: &str) -> Result<(), Failure> {
     write(text.as_bytes())
 }

@@ -58,7 +58,8 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         greet(workers.addresses())?;
         return workers.until_signal().map_err(Failure::from);
     }
-    let executor = Executor::new().map_err(|error| Failure::Failed(format!("the system refuses: {error}")))?;
+    let executor =
+        Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
     let server = builder.start(executor.handle(), handler)?;
     greet(server.addresses())?;
     executor.block_on(server.until_signal(PATIENCE)).map_err(Failure::from)
@@ -76,7 +77,7 @@ fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     let parse = |text: &String| {
         text.parse().map_err(|_| {
             Failure::Usage(format!(
-                "--listen needs an address with a port, as in 127.0.0.1:4433 or [::]:443, not {text:?}"
+                "--listen needs an address with a port, such as 127.0.0.1:4433 or [::]:443, not {text:?}"
             ))
         })
     };

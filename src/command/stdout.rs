@@ -41,7 +41,7 @@ impl Stdout {
         let shared = Arc::new(Shared::default());
         let writing = shared.clone();
         let thread = std::thread::Builder::new().name("posthaste-stdout".into()).spawn(move || writing.run());
-        let thread = thread.map_err(|error| Failure::Failed(format!("the system gives no thread: {error}")))?;
+        let thread = thread.map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))?;
         Ok(Stdout { shared, thread: Some(thread) })
     }
 

@@ -1,4 +1,4 @@
-//! Whom the client of a command trusts.
+//! The trust anchors of a command's client.
 
 use crate::command::arguments::Trust;
 use posthaste::{Error, Roots};

@@ -1,8 +1,8 @@
 //! One request and its response, as both halves of the application side see them.
 //!
-//! The calls here translate between tasks that wait and a door that does not. What a call of the door brings about is in
-//! the mailbox when it returns, so a task is kept for later only after a look at that: nothing is missed, and nobody is
-//! woken by what it does itself.
+//! The calls here translate between tasks that wait and a door that does not. The results of a call of the door are in
+//! the mailbox when it returns, so a task waits only after a look at the mailbox: no event is missed, and no task is
+//! woken by its own call.
 
 use crate::error::Error;
 use crate::exchange::door::{Door, Extent, Responded};
@@ -195,7 +195,7 @@ impl Exchange {
         self.record.door.cancel(Extent::Exchange, reason);
     }
 
-    /// Nobody here wants the rest of the peer's message.
+    /// This side does not want the rest of the peer's message.
     pub(crate) fn stop_reading(&self, reason: Reason) {
         if !self.mailbox().is_finished() && self.mailbox().ending().is_none() {
             self.record.door.cancel(Extent::Receiving, reason);

@@ -9,7 +9,7 @@ use http::exchange::{Body, Reason, SendError};
 use http::{Fields, ResponseHead};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
-/// nobody works on the exchange any more.
+/// no task works on the exchange any more.
 ///
 /// If the connection is over, sending fails with [`SendError::Closed`], and the exchange has been told why.
 pub(crate) trait Door {

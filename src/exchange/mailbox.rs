@@ -1,6 +1,6 @@
-//! What has happened to one exchange, kept until the tasks that work on it ask; and whom to wake for it.
+//! The events of one exchange, kept until the tasks that work on it ask, and the wakers of those tasks.
 //!
-//! It knows nothing of connections. Whoever delivers an event wakes only those whom it concerns.
+//! It knows nothing of connections. An event wakes only the tasks that it concerns.
 
 use crate::error::Error;
 use http::exchange::{Event, Reason};

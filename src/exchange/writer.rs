@@ -8,8 +8,8 @@ use http::exchange::Reason;
 use std::fmt;
 use std::future::poll_fn;
 
-/// Writes a body. It is complete after [`BodyWriter::finish`] or [`BodyWriter::finish_with_trailers`]; dropping it before
-/// breaks the message off, so that nobody takes a part for the whole.
+/// Writes a body. It is complete after [`BodyWriter::finish`] or [`BodyWriter::finish_with_trailers`]; dropping it
+/// before resets the stream, so that the peer cannot take a part for the whole.
 pub struct BodyWriter {
     exchange: Exchange,
     /// An answer to HEAD: all but the body.

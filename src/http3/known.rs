@@ -31,7 +31,7 @@ struct State {
     is_going_away: bool,
     /// Nothing more is asked on it, and all that was answered has arrived.
     is_flushed: bool,
-    /// The host at the other end said that nobody listens there.
+    /// The remote host reported that the port is closed.
     is_refused: bool,
     /// Its owner is gone: it ends with its last exchange.
     is_abandoned: bool,
@@ -118,7 +118,7 @@ impl Known {
         self.state.borrow().over.is_some()
     }
 
-    /// Whether the host at the other end said that nobody listens there.
+    /// Whether the remote host reported that the port is closed.
     pub(crate) fn is_refused(&self) -> bool {
         self.state.borrow().is_refused
     }
@@ -220,7 +220,7 @@ impl Known {
         self.change(|state| state.is_going_away = true);
     }
 
-    /// The host at the other end said that nobody listens there.
+    /// The remote host reported that the port is closed.
     pub(crate) fn on_refused(&self) {
         // Who tries to connect looks at this first, whatever it was woken for.
         self.change(|state| state.is_refused = true);

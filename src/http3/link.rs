@@ -287,7 +287,7 @@ impl Link {
         }
     }
 
-    /// Nobody works on the exchange any more.
+    /// No task works on the exchange any more.
     pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, known: &Known, id: StreamId) {
         if known.remove_exchange(id, self.handle.now()) {
             self.exchanges.set(self.exchanges.get() - 1);
@@ -475,7 +475,7 @@ impl Link {
 
     fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
         let Some(on_request) = self.on_request.get() else { return };
-        // While the application lets go of the last reference, nobody is left to answer.
+        // While the application drops the last reference, no task is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
         let known = follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");

@@ -69,7 +69,7 @@ struct Handling<B, F> {
     reporter: Option<Box<Reporter>>,
 }
 
-/// Tells what went wrong with one request. There is none where nobody listens.
+/// Reports what went wrong with one request. There is none without a callback.
 struct Reporter {
     on_event: Rc<OnEvent>,
     method: Method,

@@ -1,4 +1,4 @@
-//! Who a server is: a certificate chain and the key of its first certificate.
+//! A server's identity: a certificate chain and the private key of its first certificate.
 
 use crate::error::Error;
 use crate::server::base64;

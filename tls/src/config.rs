@@ -12,7 +12,7 @@ pub trait WallClock: Send + Sync {
     fn unix_seconds(&self) -> u64;
 }
 
-/// Gets the secrets of every connection, to decrypt captures. Whoever holds them can read everything.
+/// Receives the secrets of every connection, to decrypt captures. Anyone who has them can read everything.
 pub trait KeyLog: Send + Sync {
     /// One line of the NSS key log format: a label of that format, the client's random, the secret.
     fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
@@ -38,7 +38,7 @@ pub struct ClientConfig {
     pub alpn: Vec<Vec<u8>>,
     /// For the validity of certificates.
     pub wall_clock: Arc<dyn WallClock>,
-    /// Gets the secrets, if anybody does.
+    /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
     /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
     pub keep_peer_certificates: bool,
@@ -67,7 +67,7 @@ pub struct ServerConfig {
     pub alpn: Vec<Vec<u8>>,
     /// For the age of tickets, once there are tickets.
     pub wall_clock: Arc<dyn WallClock>,
-    /// Gets the secrets, if anybody does.
+    /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a state gives back besides the next state: messages to send, keys, and what was agreed on.
+//! What a state returns besides the next state: messages to send, keys, and what was agreed on.
 
 use crate::config::KeyLog;
 use crate::key_change::KeyChange;
@@ -46,7 +46,7 @@ pub(crate) struct Effects {
 /// Where the secrets of a connection are logged, and under which name.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyLogEntry<'a> {
-    /// Gets the secrets, if anybody does.
+    /// Receives the secrets, if set.
     pub key_log: Option<&'a Arc<dyn KeyLog>>,
     /// The client's random names the connection.
     pub client_random: &'a [u8; 32],

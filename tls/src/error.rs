@@ -61,7 +61,7 @@ impl Error {
         }
     }
 
-    /// Notes in which state this side was, for whoever reads the error.
+    /// Notes in which state this side was, for the reader of the error.
     pub(crate) fn in_state(self, state: &'static str) -> Error {
         match self {
             Error::Peer { violation, .. } => Error::Peer { violation, state },
@@ -126,7 +126,7 @@ impl core::error::Error for Error {}
 impl fmt::Display for LocalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            LocalError::EmptyProvider => "the provider has no cipher suite or no key exchange",
+            LocalError::EmptyProvider => "the provider has no cipher suite or no key-exchange group",
             LocalError::ApplicationProtocols => {
                 "each application protocol needs 1 to 255 bytes, and QUIC needs at least one protocol"
             }

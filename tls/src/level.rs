@@ -5,7 +5,7 @@ use core::fmt;
 /// An encryption level, in the order in which they are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// No keys, or keys that everybody can make, as QUIC's from the client's first destination connection ID.
+    /// No keys, or keys that any observer can derive, as QUIC's from the client's first destination connection ID.
     Initial,
     /// 0-RTT keys.
     EarlyData,

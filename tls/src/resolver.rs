@@ -1,4 +1,4 @@
-//! Which certificate a server shows for which name (RFC 6066 section 3).
+//! Which certificate a server presents for which name (RFC 6066 section 3).
 
 use alloc::boxed::Box;
 use alloc::string::String;

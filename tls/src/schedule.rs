@@ -4,7 +4,7 @@
 use crypto::hkdf::{expand_label, expand_label_secret, extract};
 use crypto::{CipherSuite, Digest, Secret};
 
-/// The Early Secret. Without a pre-shared key it is the same for everybody.
+/// The Early Secret. Without a pre-shared key it is the same in every connection.
 #[derive(Debug)]
 pub(crate) struct Early {
     suite: &'static CipherSuite,

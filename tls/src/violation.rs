@@ -10,7 +10,7 @@ base::violations! {
     // Framing and order.
     Malformed, DECODE_ERROR, "RFC 9846 4", "a message or extension does not parse";
     MessageTooLong, DECODE_ERROR, "RFC 9846 4", "a handshake message longer than is accepted";
-    UnexpectedMessage, UNEXPECTED_MESSAGE, "RFC 9846 4", "a handshake message that has no place in this state";
+    UnexpectedMessage, UNEXPECTED_MESSAGE, "RFC 9846 4", "a handshake message that is not expected in this state";
     WrongLevel, UNEXPECTED_MESSAGE, "RFC 9001 4.1.3", "handshake data at the wrong encryption level";
     MessageAcrossKeyChange, UNEXPECTED_MESSAGE, "RFC 9846 5.1", "handshake data continues at a level whose keys were replaced";
     KeyUpdateRequest, ILLEGAL_PARAMETER, "RFC 9846 4.7.3", "a KeyUpdate message with a request that has no meaning";
@@ -51,13 +51,13 @@ base::violations! {
     DuplicateKeyShare, ILLEGAL_PARAMETER, "RFC 9846 4.3.8", "two key shares for one group";
     KeyShareGroup, ILLEGAL_PARAMETER, "RFC 9846 4.3.8", "the server's key share is for another group than ours";
     BadKeyShare, ILLEGAL_PARAMETER, "RFC 9846 4.3.8.2", "a key share that is not a valid public value";
-    NoApplicationProtocol, NO_APPLICATION_PROTOCOL, "RFC 9001 8.1", "no application protocol was agreed on";
+    NoApplicationProtocol, NO_APPLICATION_PROTOCOL, "RFC 9001 8.1", "no application protocol in common (ALPN)";
     ProtocolNotOffered, NO_APPLICATION_PROTOCOL, "RFC 9001 8.1", "the server chose an application protocol that was not offered";
     ServerNameMalformed, ILLEGAL_PARAMETER, "RFC 6066 3", "server_name does not hold a host name";
     ServerNameUnknown, UNRECOGNIZED_NAME, "RFC 6066 3", "this server has no certificate for the requested name";
     // HelloRetryRequest.
     SecondRetry, UNEXPECTED_MESSAGE, "RFC 9846 4.2.4", "a second HelloRetryRequest";
-    RetryChangesNothing, ILLEGAL_PARAMETER, "RFC 9846 4.2.4", "a HelloRetryRequest that asks for no change";
+    RetryChangesNothing, ILLEGAL_PARAMETER, "RFC 9846 4.2.4", "a HelloRetryRequest that would change nothing";
     RetryGroup, ILLEGAL_PARAMETER, "RFC 9846 4.3.8", "a HelloRetryRequest for a group not offered, or whose share was sent";
     CookieTooLong, ILLEGAL_PARAMETER, "RFC 9846 4.3.2", "a cookie longer than is accepted";
     ClientHelloChanged, ILLEGAL_PARAMETER, "RFC 9846 4.2.2", "the second ClientHello changed a value that must stay the same";
@@ -66,7 +66,7 @@ base::violations! {
     RequestContext, ILLEGAL_PARAMETER, "RFC 9846 4.5.1", "a certificate request context that is not empty";
     EmptyCertificate, DECODE_ERROR, "RFC 9846 4.5.1.3", "the server sent no certificate";
     SignatureSchemeNotOffered, ILLEGAL_PARAMETER, "RFC 9846 4.5.2", "a CertificateVerify with a scheme that was not offered";
-    SignatureSchemeOfOtherKey, ILLEGAL_PARAMETER, "RFC 9846 4.5.2", "a CertificateVerify with a scheme for another kind of key";
+    SignatureSchemeOfOtherKey, ILLEGAL_PARAMETER, "RFC 9846 4.5.2", "a CertificateVerify with a scheme that does not match the key";
     BadSignature, DECRYPT_ERROR, "RFC 9846 4.5.2", "the signature in the CertificateVerify does not verify";
     FinishedLength, DECODE_ERROR, "RFC 9846 4.5.3", "a Finished message of the wrong length";
     BadFinished, DECRYPT_ERROR, "RFC 9846 4.5.3", "the Finished message does not verify";

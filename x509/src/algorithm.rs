@@ -8,7 +8,7 @@ use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
 
 /// An RSA key below this length can be broken with great effort.
 const MIN_RSA_BITS: usize = 2048;
-/// Above this a peer makes us do more arithmetic than any honest key needs.
+/// Longer keys make us do more arithmetic than any honest key needs.
 const MAX_RSA_BITS: usize = 8192;
 /// Bytes of the largest public exponent: 33 bits are what cryptographic libraries take.
 const MAX_EXPONENT_LEN: usize = 5;

@@ -1,4 +1,4 @@
-//! Why a certificate, a name or a key was refused, with enough detail to tell a person what to do about it.
+//! Why a certificate, a name or a key was refused, with enough detail for the reader to act on.
 //!
 //! Text that comes from a certificate is escaped and cut before it is stored here, so that an error can be printed
 //! anywhere: a peer cannot put control bytes into a terminal or a log, nor megabytes.
@@ -158,7 +158,7 @@ impl fmt::Display for Error {
             }
             Error::UnacceptableKey { subject } => write!(f, "the key of {subject} is too weak or too long"),
             Error::Rule { subject, rule } => write!(f, "certificate of {subject}: {rule}"),
-            Error::TooMuchWork => f.write_str("the certificates cost more work to check than is allowed"),
+            Error::TooMuchWork => f.write_str("checking the certificates would exceed the work limit"),
             Error::InvalidServerName => f.write_str("neither a DNS name nor an IP address"),
             Error::Pem(what) => write!(f, "PEM: {what}"),
             Error::KeyRejected => f.write_str("the private key is malformed or of a kind that cannot be used"),
@@ -174,20 +174,20 @@ impl fmt::Display for Rule {
         f.write_str(match self {
             Rule::Version => "it is not of version 3",
             Rule::SerialNumber => "its serial number is not positive or too long",
-            Rule::Encoding => "a part of it is not in the one encoding that is allowed",
-            Rule::UnknownCriticalExtension => "it has a critical extension that is not understood",
-            Rule::Criticality => "an extension is critical that must not be, or the other way round",
+            Rule::Encoding => "a part of it is not valid DER",
+            Rule::UnknownCriticalExtension => "it has an unknown critical extension",
+            Rule::Criticality => "an extension is critical but must not be, or must be critical but is not",
             Rule::EmptyName => "its issuer or subject is empty",
-            Rule::NotAnAuthority => "it issues certificates but is not an authority's",
-            Rule::AuthorityAsServer => "it is an authority's, not a server's",
+            Rule::NotAnAuthority => "it issued a certificate but is not a CA certificate",
+            Rule::AuthorityAsServer => "it is a CA certificate, not a server certificate",
             Rule::KeyUsage => "its key usage does not allow this use",
             Rule::ExtendedKeyUsage => "it is not for authenticating servers",
             Rule::PathLength => "the chain is longer than allowed",
-            Rule::NameConstraints => "its names are outside what its issuers may certify",
+            Rule::NameConstraints => "its names violate the name constraints of its issuers",
             Rule::UnsupportedConstraint => "it has a name constraint that is malformed or cannot be checked",
             Rule::NoSubjectAlternativeName => "it has no subject alternative name",
             Rule::CommonName => "its common name is a misleading form of a host name",
-            Rule::KeyIdentifier => "its key identifiers are missing or contradictory",
+            Rule::KeyIdentifier => "its key identifiers are missing or inconsistent",
             Rule::PolicyConstraints => "it requires certificate policies, which are not supported",
         })
     }

@@ -1,7 +1,7 @@
 //! Certificates for TLS: strict DER, RFC 5280 path validation under a work budget, RFC 9525 names, and short-lived
 //! development identities.
 //!
-//! Nothing here reads a clock, a file or a random source: time, bytes and randomness are arguments. Revocation is not
+//! This crate reads no clock, file or random source: time, bytes and randomness are arguments. Revocation is not
 //! checked: there is no input for revocation lists.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -108,8 +108,8 @@ fn check_any(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
     demand(!certificate.issuer().is_empty(), Rule::EmptyName)?;
     demand(!extensions.has_unknown_critical, Rule::UnknownCriticalExtension)?;
     demand(!extensions.has_wrong_criticality, Rule::Criticality)?;
-    // Every system's bundle has anchors with serial number zero, with odd encodings of times and usages, or without a word
-    // about who issued them; they were chosen by whoever trusts them. Nothing else has that excuse.
+    // Every system's bundle has anchors with serial number zero, with odd encodings of times and usages, or without an
+    // authority key identifier. They are trusted by choice, so they are exempt; no other certificate is.
     if place == Place::Anchor {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! A packet before it is sealed, in a form that is easy to spoil.
+//! A packet before it is sealed, in a form that is easy to corrupt.
 
 use base::Reader;
 use quic::wire::connection_id::ConnectionId;

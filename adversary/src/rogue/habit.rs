@@ -1,4 +1,4 @@
-//! What a rogue does that it should not: some of it within the rules, and rude; some of it against them.
+//! The misbehaviours of a rogue: some within the rules but abusive, some against them.
 
 use super::draft::Draft;
 use super::knowledge::Knowledge;
@@ -347,7 +347,7 @@ fn overflow(knowledge: &Knowledge, len: u32, gap: u64) -> Vec<Vec<u8>> {
     (0..1 + 1200 / (len as usize + 6)).map(frame).collect()
 }
 
-/// So many streams that nobody asked for, mostly within the limit.
+/// That many streams that serve no purpose, mostly within the limit.
 fn open_streams(knowledge: &Knowledge, random: &mut SeededRandom, count: u32, resets: bool) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let first = random.below(200);

@@ -1,4 +1,4 @@
-//! What a rogue knows of its connection, to break rules where it hurts.
+//! What a rogue knows of its connection, so that its violations concern streams, packets and IDs that exist.
 
 use super::draft::{Draft, Ids};
 use base::{Reader, Side, StreamId};

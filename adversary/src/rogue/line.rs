@@ -1,5 +1,5 @@
-//! One packet number space between the endpoint within a rogue and its target: keys towards both, and the numbers under
-//! which the target knows the endpoint's packets.
+//! One packet number space between the inner endpoint of a rogue and its target: the keys towards both, and the packet
+//! numbers under which the target knows the endpoint's packets.
 
 use super::draft::Draft;
 use base::{Side, Writer};

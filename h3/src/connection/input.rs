@@ -119,7 +119,7 @@ impl Connection {
             return;
         }
         if id.direction() == Direction::Unidirectional {
-            // RFC 9114 s6.2.1: nobody may ask for these to end.
+            // RFC 9114 s6.2.1: a peer must not ask for these to end.
             // RFC 9114 section 6.2.1-5: to be asked to end it is as bad.
             if self.outgoing.iter().any(|outgoing| outgoing.id == Some(id)) {
                 self.close_for(transport, Violation::ClosedCriticalStream);
@@ -130,7 +130,8 @@ impl Connection {
         if stream.send.has_ended() {
             return;
         }
-        // RFC 9114 section 4.1.1-5: "rejected" is only said of what nobody worked on, even if the peer said it first.
+        // RFC 9114 section 4.1.1-5: only a request that was not processed is "rejected", even if the peer used the code
+        // first.
         let is_work = self.shared.side == Side::Server && stream.is_known;
         let is_misused = is_work && code == error_code::H3_REQUEST_REJECTED;
         transport.reset(id, if is_misused { error_code::H3_REQUEST_CANCELLED } else { code });
@@ -149,7 +150,7 @@ impl Connection {
             self.shared.tell(id, exchange::Event::Stopped(error_code::reason(code)));
             self.spend(transport);
         } else {
-            // Nobody would read the response, so there is no point in reading the request.
+            // The client would not read the response, so there is no point in reading the request.
             transport.stop_sending(id, error_code::H3_REQUEST_REJECTED);
             self.remove(id);
             self.spend(transport);

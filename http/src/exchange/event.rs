@@ -1,4 +1,4 @@
-//! What the application is told of an exchange.
+//! The events of an exchange for the application.
 
 use super::reason::Reason;
 use crate::fields::Fields;

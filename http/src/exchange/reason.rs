@@ -1,4 +1,4 @@
-//! Why an exchange is given up, in words that every version has.
+//! Why an exchange is given up, in terms that every version has.
 
 use core::fmt;
 
@@ -34,16 +34,16 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::NotNeeded => "nothing is wrong, the rest is not needed",
+            Reason::NotNeeded => "no error, the rest is not needed",
             Reason::Cancelled => "the exchange was cancelled",
-            Reason::Rejected => "the server did nothing with the request: it can be sent again",
-            Reason::Internal => "the peer failed internally",
-            Reason::ExcessiveLoad => "the peer has too much to do",
-            Reason::Protocol => "the peer says that the protocol was broken",
-            Reason::Malformed => "the peer says that the message is malformed",
-            Reason::Incomplete => "the peer says that the message ended before it was complete",
+            Reason::Rejected => "the server did not process the request: it can be sent again",
+            Reason::Internal => "internal error of the peer",
+            Reason::ExcessiveLoad => "the peer detected excessive load",
+            Reason::Protocol => "the peer reports a protocol error",
+            Reason::Malformed => "the peer reports a malformed message",
+            Reason::Incomplete => "the peer reports that the message ended before it was complete",
             Reason::Connect => "the connection behind a CONNECT request failed",
-            Reason::VersionFallback => "the server wants to be asked over another version of HTTP",
+            Reason::VersionFallback => "the server requires another version of HTTP for this request",
             Reason::Other(code) => return write!(f, "code {code:#x}"),
         })
     }

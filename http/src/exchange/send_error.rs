@@ -30,15 +30,17 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            SendError::Blocked => "the peer allows no more requests for now",
+            SendError::Blocked => "the peer's limit on requests is reached",
             SendError::GoingAway => "the connection takes no new requests",
             SendError::Closed => "the connection is closed",
             SendError::Ended => "the message has ended",
-            SendError::Stopped(_) => "the peer does not read this message any more",
-            SendError::WrongOrder => "not the moment for this part of a message",
+            SendError::Stopped(_) => "the peer has stopped reading this message",
+            SendError::WrongOrder => {
+                "this part of a message cannot be sent now: head first, then content, then trailers"
+            }
             SendError::Malformed(malformed) => malformed.reason(),
-            SendError::TooLarge => "the fields are larger than the peer takes",
-            SendError::NoExtendedConnect => "the peer does not take extended CONNECT",
+            SendError::TooLarge => "the fields are larger than the peer accepts",
+            SendError::NoExtendedConnect => "the peer does not support extended CONNECT",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The ways to be malformed, one variant each.
+//! The reasons why a message is malformed, one variant each.
 
 use core::fmt;
 
@@ -28,11 +28,11 @@ macro_rules! malformed {
 }
 
 malformed! {
-    FieldName, "RFC 9114 10.3", "a field name is empty or has a character that no token has";
+    FieldName, "RFC 9114 10.3", "a field name is not a token";
     UppercaseName, "RFC 9114 4.2", "a field name has an upper-case letter";
-    FieldValue, "RFC 9114 10.3", "a field value has a control character or white space at an end";
+    FieldValue, "RFC 9114 10.3", "a field value has a control character, or begins or ends with white space";
     FieldsTooLarge, "RFC 9114 4.2.2", "the fields are too large";
-    ConnectionSpecificField, "RFC 9114 4.2", "a field that only means something to HTTP/1.1 connections";
+    ConnectionSpecificField, "RFC 9114 4.2", "a connection-specific field of HTTP/1.1";
     Te, "RFC 9114 4.2", "TE with a value other than trailers, or outside a request";
     UnknownPseudoField, "RFC 9114 4.3", "a pseudo-header field that is not defined here";
     DuplicatePseudoField, "RFC 9114 4.3", "a pseudo-header field occurs twice";

@@ -1,4 +1,4 @@
-//! The same rules for what this side sends: a message that a peer would have to refuse is refused here, with a reason.
+//! The same rules for outgoing messages: one that a peer would have to refuse is refused here, with a reason.
 
 use super::content_length::ContentLengthCheck;
 use super::malformed::Malformed;

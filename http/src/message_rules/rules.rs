@@ -61,7 +61,7 @@ pub(super) fn parse_content_length(value: &[u8]) -> Result<u64, Malformed> {
 
 /// The declared length, from the fields of one message.
 ///
-/// Two lines are refused even if they agree: RFC 9110 s8.6 leaves the choice, and nobody sends them honestly.
+/// Two lines are refused even if they agree: RFC 9110 s8.6 leaves the choice, and no honest sender sends both.
 pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, Malformed> {
     let mut values = fields.all("content-length");
     let Some(first) = values.next() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Moving between paths (RFC 9000 section 9): a peer whose address changes, and an application that wants to be elsewhere.
+//! Moving between paths (RFC 9000 section 9): a peer whose address changes, and an application that asks to migrate.
 //!
 //! A server follows its client to the address from which the newest packet came that is more than a probe. Until that
 //! address is validated it is sent at most three times what came from it, and the path before is kept to return to. The
@@ -170,8 +170,8 @@ impl Connection {
         let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
         let other = self.paths.others.remove(index).expect(IS_KEPT);
         self.go_to(now, other);
-        // RFC 9000 section 9.3.3-1: somebody may have copied the packet. A challenge to the path before makes a peer
-        // that is still there speak up.
+        // RFC 9000 section 9.3.3-1: an attacker may have copied the packet. A challenge to the path before makes a peer
+        // that is still there answer.
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }

@@ -34,8 +34,8 @@ impl Connection {
         Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, len))
     }
 
-    /// While nobody has proved to be at the address in use, the peer may as well be where it was before, and would wait there
-    /// for the end of a connection that is over.
+    /// While the address in use is not validated, the peer may still be where it was before, and would wait there for
+    /// the end of a connection that is over.
     pub(super) fn transmit_close_to_fallback(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         let Lifecycle::Closing(closing) = &self.lifecycle else { return None };
         if !closing.is_fallback_pending() || !self.paths.needs_fallback() {

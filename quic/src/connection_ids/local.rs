@@ -37,7 +37,7 @@ enum Announcement {
 }
 
 impl LocalIds {
-    /// More than this help nobody: one in use, one for a migration, two to spare while frames are under way.
+    /// More than this have no use: one in use, one for a migration, two to spare while frames are in transit.
     pub(crate) const MAX_ACTIVE: usize = 4;
 
     /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.

@@ -11,7 +11,7 @@ pub(crate) const MIN_LEN: usize = 21;
 pub(crate) const MAX_LEN: usize = 42;
 
 /// The token of one of our connection IDs: a keyed function of it, so that it can be made again after all else is lost,
-/// and nobody without `secret` can make it from what is seen on the wire.
+/// and cannot be made from what is seen on the wire without `secret`.
 /// RFC 9000 section 10.3.2-1, 10.3.2-5.
 pub(crate) fn token(hash: &dyn Hash, secret: &Secret, id: ConnectionId) -> ResetToken {
     let digest = hash.hmac(secret.as_bytes(), &[id.as_slice()]);

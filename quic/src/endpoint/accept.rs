@@ -16,7 +16,7 @@ pub struct EndpointConfig {
     pub provider: Provider,
     /// Settings of the connections.
     pub connection: Arc<Config>,
-    /// With this, connections are accepted.
+    /// The server's TLS settings; `None` accepts no connections.
     pub server: Option<Arc<tls::ServerConfig>>,
     /// The most connections at a time. Default 100,000.
     pub max_connections: usize,
@@ -29,8 +29,8 @@ pub struct EndpointConfig {
     pub max_handshaking_per_network: usize,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,
-    /// What stateless reset tokens are made of (RFC 9000 section 10.3.2). An endpoint that is to reset connections of its
-    /// own former life is given the same secret again; `None` draws one.
+    /// The secret that stateless reset tokens are made from (RFC 9000 section 10.3.2). An endpoint that is to reset
+    /// connections from before its restart is given the same secret again; `None` draws one.
     pub reset_secret: Option<Secret>,
     /// Decides about the first packet of each connection. Default `None`: all are accepted, as far as the limits go.
     pub on_incoming: Option<OnIncoming>,

@@ -5,8 +5,8 @@ use crate::wire::version::Version;
 use alloc::sync::Arc;
 use base::FourTuple;
 
-/// A first packet of a connection that does not exist yet (RFC 9000 section 7). Nothing in it was checked but its size, and
-/// its token if it has one: whoever sent it may have written any of it.
+/// A first packet of a connection that does not exist yet (RFC 9000 section 7). Nothing in it was checked but its size,
+/// and its token if it has one: its sender may have written any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incoming {
     /// Where it came from, and where it arrived.
@@ -40,7 +40,7 @@ pub enum Admission {
     Retry,
     /// The client is told that no connection begins: CONNECTION_REFUSED (section 5.2.2).
     Refuse,
-    /// The packet is dropped without a word.
+    /// The packet is dropped silently.
     Ignore,
 }
 

@@ -38,7 +38,7 @@ impl<T: Default> Endpoint<T> {
             return;
         }
         let network = Network::of(datagram.four_tuple.remote.ip());
-        // A full table drops before any key is derived, unless somebody asked to decide.
+        // A full table drops before any key is derived, unless the application decides.
         if self.is_accepting && self.config.on_incoming.is_none() && self.is_full(network) {
             self.strangers.at_limits += 1;
             return;
@@ -79,7 +79,8 @@ impl<T: Default> Endpoint<T> {
 
     fn decide(&self, incoming: &Incoming) -> Admission {
         match &self.config.on_incoming {
-            // RFC 9000 s5.2.2: who takes no new connections says so, and the client need not wait for a timeout.
+            // RFC 9000 s5.2.2: a server that takes no new connections says so, and the client need not wait for a
+            // timeout.
             _ if !self.is_accepting => Admission::Refuse,
             Some(on_incoming) => on_incoming(incoming),
             None => Admission::Accept,
@@ -103,7 +104,7 @@ impl<T: Default> Endpoint<T> {
     /// RFC 9000 s8.1.2: a client takes no second Retry packet, so one with a bad token of a first one is told at once.
     fn refuse_token(&mut self, first: &First) {
         if self.may_answer() {
-            self.answer_with_close(first, TransportErrorCode::INVALID_TOKEN, "the token is not valid, or not any more");
+            self.answer_with_close(first, TransportErrorCode::INVALID_TOKEN, "the token is invalid or expired");
             self.strangers.invalid_tokens += 1;
         }
     }
@@ -127,8 +128,8 @@ impl<T: Default> Endpoint<T> {
         if !self.may_answer() {
             return;
         }
-        // RFC 9000 section 17.2.5.1-1: another ID than the client's. It looks like any ID of ours, and belongs to
-        // nobody.
+        // RFC 9000 section 17.2.5.1-1: another ID than the client's. It looks like any ID of ours, and belongs to no
+        // connection.
         let retry_source = self.ids.issue(0, &mut *self.random);
         let token = self.tokens.issue(now, &mut *self.random, four_tuple.remote, destination, retry_source);
         let [random] = base::random::array(&mut *self.random);

@@ -27,7 +27,7 @@ pub(super) struct Answered {
 /// `None` if that is more than a datagram holds.
 pub(super) fn version_negotiation(random: u8, destination: &[u8], source: &[u8]) -> Option<Vec<u8>> {
     written(|writer| {
-        // RFC 9000 section 17.2.1-4, 17.2.1-5, 17.2.1-6: the answer goes to whoever the packet was from, so its IDs
+        // RFC 9000 section 17.2.1-4, 17.2.1-5, 17.2.1-6: the answer goes to the sender of the packet, so its IDs
         // change places.
         header::encode_version_negotiation(writer, random, source, destination, &[Version::V1])
     })

@@ -1,4 +1,4 @@
-//! What an endpoint tells the layer above.
+//! The events of an endpoint for the layer above.
 
 use super::slots::ConnectionHandle;
 

@@ -37,7 +37,7 @@ impl Handover {
         self.waiting.push_back((worker, OwnedDatagram::from(datagram)));
     }
 
-    /// The next one, and for whom.
+    /// The next one, and the worker it is for.
     pub(super) fn pop(&mut self) -> Option<(u32, OwnedDatagram)> {
         let (worker, datagram) = self.waiting.pop_front()?;
         self.bytes -= datagram.payload.len();

@@ -1,9 +1,9 @@
 //! How our connection IDs are made up: their length, whether they name a worker, and the key that hides what is in them.
 //!
-//! An ID is a nonce, then a hidden part: the number of a worker or server, and the index of the connection there. The hidden
-//! part has as many bits as both need; the rest of the ID is nonce. Whoever has the layout and its key reads both from any ID,
-//! which is what a worker, or a router before several servers, needs to send a packet on (RFC 9000 section 5.1). A layout
-//! says what is in an ID and not how it is hidden, so that ways which routers know can be added.
+//! An ID is a nonce, then a hidden part: the number of a worker or server, and the index of the connection there. The
+//! hidden part has as many bits as both need; the rest of the ID is nonce. With the layout and its key both can be read
+//! from any ID: a worker, or a load balancer before several servers, needs that to pass a packet on (RFC 9000 section
+//! 5.1). A layout says what is in an ID and not how it is hidden, so that forms which load balancers know can be added.
 
 use core::fmt;
 use crypto::Secret;
@@ -163,7 +163,7 @@ impl fmt::Display for IdLayoutError {
                 write!(f, "connection IDs cannot name {count} workers: choose 1 to {MAX_WORKERS}")
             }
             IdLayoutError::Worker { number, workers } => {
-                write!(f, "worker {number} is none of {workers}: they are numbered from 0")
+                write!(f, "there is no worker {number} among {workers}: they are numbered from 0")
             }
             IdLayoutError::Capacity { capacity, connections } => write!(
                 f,

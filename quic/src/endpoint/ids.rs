@@ -1,4 +1,4 @@
-//! Our connection IDs: they say which connection they belong to, to us and to nobody else.
+//! Our connection IDs: only this endpoint can tell from one which connection it belongs to.
 //!
 //! An ID is a nonce, and behind it the worker's number and the connection's index, encrypted under the layout's key with the
 //! nonce as the counter. So no table of IDs is needed, a packet finds its connection in constant time however many there

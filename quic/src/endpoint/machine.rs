@@ -1,4 +1,4 @@
-//! What the layer above and the driver call: connections begin, tell what happened, and take and give datagrams.
+//! The calls of the layer above and of the driver: connections begin, report events, and take and give datagrams.
 
 use super::accept::{HandshakeIds, transport_parameters};
 use super::event::EndpointEvent;
@@ -22,7 +22,7 @@ impl<T: Default> Endpoint<T> {
         four_tuple: FourTuple,
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
-        // RFC 9000 s7.2: at least eight bytes that nobody can predict.
+        // RFC 9000 s7.2: at least eight unpredictable bytes.
         let original_destination =
             // RFC 9000 section 7.2-1: eight random bytes.
             ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");

@@ -1,4 +1,4 @@
-//! What follows when something happened to a connection: the queues it belongs in, the IDs it needs, its timer, its end.
+//! The work that follows an input to a connection: the queues it belongs in, the IDs it needs, its timer, its end.
 
 use super::networks::Network;
 use super::slots::{ConnectionHandle, Slot};
@@ -100,7 +100,7 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// An ID that the connection does not have. With short ones, chance may draw one again.
+    /// An ID that the connection does not have. With short ones, the same may be drawn again.
     fn fresh_id(&mut self, index: u32) -> ConnectionId {
         loop {
             let id = self.ids.issue(index, &mut *self.random);

@@ -169,7 +169,7 @@ impl<T> Slots<T> {
         self.slots.get_mut(index as usize).expect("queues, maps and timers name places that there are")
     }
 
-    /// The connection at an index that anybody may have made up.
+    /// The connection at an index that may be invented.
     #[inline]
     pub(super) fn connection(&self, index: u32) -> Option<&Connection> {
         self.slots.get(index as usize)?.connection.as_deref()

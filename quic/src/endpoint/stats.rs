@@ -1,4 +1,4 @@
-//! Counters of an endpoint: what it holds, and what became of strangers.
+//! The counters of an endpoint: what it holds, and what became of first packets.
 
 /// A snapshot. What an endpoint holds is as of now; counters only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

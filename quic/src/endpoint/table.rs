@@ -156,7 +156,7 @@ impl<T> Endpoint<T> {
         self.is_accepting = false;
     }
 
-    /// Chance for what keeps peers used to the unknown.
+    /// Randomness for GREASE: reserved versions and reserved transport parameters.
     pub(super) fn grease(&mut self) -> u64 {
         u64::from_le_bytes(base::random::array(&mut *self.random))
     }
@@ -169,7 +169,7 @@ impl<T> Endpoint<T> {
         self.slots.reserve(self.ids.capacity())
     }
 
-    /// The token with which this endpoint resets whoever sends to `id` when its connection is lost.
+    /// The token with which this endpoint resets a peer that sends to `id` when its connection is lost.
     pub(super) fn reset_token(&self, id: &ConnectionId) -> ResetToken {
         stateless_reset::token(self.config.provider.initial.hash, &self.reset_secret, *id)
     }

@@ -1,4 +1,5 @@
-//! The limit on what is sent to an address that nobody has proved to own (RFC 9000 section 8).
+//! The anti-amplification limit: what may be sent to an address that the peer has not proved to own (RFC 9000 section
+//! 8).
 
 /// How much may be sent to one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

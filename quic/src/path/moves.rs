@@ -1,4 +1,4 @@
-//! How often a peer is followed that does not say whether anything reaches it.
+//! How often we follow a peer to a new address while it acknowledges nothing.
 //!
 //! Every move costs a walk over all that is open, and begins with packets that no congestion window holds back. A peer that
 //! lets a large window go unacknowledged and moves with every packet would make us work without end. So only a few moves
@@ -8,8 +8,8 @@
 
 use base::{Duration, Instant};
 
-/// Moves in a row without an answer. A peer acknowledges the first challenge that reaches it, so an honest one needs one or
-/// two; more is for somebody who copies its packets to other addresses in the meantime.
+/// Moves in a row without an answer. A peer acknowledges the first challenge that reaches it, so an honest one needs
+/// one or two; the rest is for an attacker who copies its packets to other addresses in the meantime.
 pub(crate) const MAX_UNANSWERED_MOVES: u8 = 16;
 
 /// The count of them.

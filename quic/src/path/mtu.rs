@@ -1,5 +1,5 @@
-//! How large a datagram may be (RFC 9000 section 14, RFC 8899): found by probes that the peer acknowledges, never by what
-//! routers say, because anybody can forge that.
+//! How large a datagram may be (RFC 9000 section 14, RFC 8899): found by probes that the peer acknowledges, never from
+//! ICMP messages, which any host can forge.
 //!
 //! The ceiling is tried first, since most paths carry it; after that the interval is halved. Probes are packets of their
 //! own whose loss says nothing about congestion (RFC 9000 section 14.4).

@@ -1,5 +1,5 @@
-//! The keys of Initial packets (RFC 9001 section 5.2). They come from the client's first destination connection ID, which
-//! anybody on the path can read: they keep out mistakes and blind attackers, not observers.
+//! The keys of Initial packets (RFC 9001 section 5.2). They come from the client's first destination connection ID,
+//! which any observer on the path can read: they protect against errors and off-path attackers, not against observers.
 
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::wire::connection_id::ConnectionId;

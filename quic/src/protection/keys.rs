@@ -373,9 +373,10 @@ impl OpenKeys {
     /// Removes header protection and decrypts in place. `packet` is exactly one packet; the offset is from its header.
     ///
     /// # Errors
-    /// Why it was dropped. After a failure its bytes mean nothing; whoever wants to compare the end of the datagram with
+    /// Why it was dropped. After a failure its bytes mean nothing; a caller that compares the end of the datagram with
     /// stateless reset tokens takes it before. [`Discard::IntegrityLimit`] says that this was the last failure allowed
-    /// (RFC 9001 section 6.6): the connection has to close with [`Violation::AeadLimit`], and nothing is opened any more.
+    /// (RFC 9001 section 6.6): the connection has to close with [`Violation::AeadLimit`], and nothing is opened any
+    /// more.
     pub fn open(
         &mut self,
         packet: &mut [u8],

@@ -1,4 +1,4 @@
-//! How often a key may be used (RFC 9001 section 6.6). Beyond, an AEAD no longer promises what its name says.
+//! How often a key may be used (RFC 9001 section 6.6). Beyond, the AEAD's guarantees no longer hold.
 
 /// A count of uses that stops at a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

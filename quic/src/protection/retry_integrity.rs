@@ -1,5 +1,5 @@
-//! The integrity tag of a Retry packet (RFC 9001 section 5.8). Its key is public: it keeps out accidents, and those who did
-//! not see the client's first packet.
+//! The integrity tag of a Retry packet (RFC 9001 section 5.8). Its key is public: it protects against errors, and
+//! against attackers that did not see the client's first packet.
 
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::version::Version;

@@ -1,4 +1,4 @@
-//! What an acknowledgment or a timeout led to, as values: recovery calls nobody back.
+//! What an acknowledgment or a timeout led to, as values: recovery has no callbacks.
 
 use crate::packet::SentFrame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};

@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Whoever waits wakes up for a millisecond's worth, or half a bucket, less what is there already.
+    /// A sender that waits wakes up for a millisecond's worth, or half a bucket, less what is there already.
     #[test]
     fn a_wait_is_for_a_burst() {
         let wait = |window: u64, slow_start: bool| {

@@ -1,6 +1,6 @@
 //! The round-trip time of a path (RFC 9002 section 5): numbers in, estimate out.
 //!
-//! Knows no packets: whoever calls decides whether an acknowledgment gives a sample (section 5.1).
+//! Knows no packets: the caller decides whether an acknowledgment gives a sample (section 5.1).
 
 use base::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Memory of chunks that the application has read and dropped, used again for the next ones.
 //!
-//! A chunk that goes back to the allocator tends to go back to the system from there, and comes again page by page: that
-//! costs more than all else that is done to the packets in it. So what was lent to the application is remembered, and what
-//! nobody refers to any more is written again. One pool serves all connections of an endpoint.
+//! A chunk that goes back to the allocator tends to go back to the system from there, and comes again page by page:
+//! that costs more than everything else that is done to the packets in it. So chunks lent to the application are
+//! remembered, and those without another reference are written again. One pool serves all connections of an endpoint.
 
 use alloc::vec::Vec;
 use base::{Buffer, Bytes};

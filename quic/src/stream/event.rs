@@ -1,4 +1,5 @@
-//! What the application is told, each thing once however often it happens before the application asks.
+//! The events of streams for the application: each is reported once, however often it occurs before the application
+//! asks.
 
 use alloc::collections::VecDeque;
 use base::{Direction, StreamId, VarInt};

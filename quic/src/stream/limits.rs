@@ -1,4 +1,4 @@
-//! How much of everything: what we allow the peer, what the peer allows us, and how many streams there are.
+//! The limits on streams: what we allow the peer, what the peer allows us, and how many streams there are.
 
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::violation::Violation;

@@ -1,7 +1,8 @@
-//! Whose turn it is to send: round robin within each queue, and the queues in the order control, lost data, ends, new data.
+//! Which stream sends next: round robin within each queue, and the queues in the order control, lost data, ends, new
+//! data.
 //!
-//! A stream is in a queue exactly while it has something for it, so that "is there anything to send" is a look at four
-//! lengths. Priorities (RFC 9000 section 2.3) find their place here.
+//! A stream is in a queue exactly while it has something for it, so that "is there anything to send" reads four
+//! lengths. Priorities (RFC 9000 section 2.3) belong here.
 
 use alloc::collections::VecDeque;
 use base::StreamId;
@@ -52,7 +53,7 @@ impl Schedule {
         self.queues.iter_mut().for_each(VecDeque::shrink_to_fit);
     }
 
-    /// Whether nobody is in `queue`.
+    /// Whether `queue` is empty.
     pub(crate) fn is_empty(&self, queue: Queue) -> bool {
         self.queue(queue).is_empty()
     }

@@ -1,7 +1,8 @@
 //! Bytes to send, from the moment they are handed over until they are acknowledged.
 //!
-//! Bytes are referred to, not copied, and copied once: into the packet. What was lost goes first. The prefix that is
-//! acknowledged is freed. Small writes are gathered in one open chunk. Knows nothing of streams or flow control.
+//! The buffer refers to the application's bytes and copies them once, into the packet. Lost bytes go first. The
+//! acknowledged prefix is freed. Small writes are gathered in one open chunk. The buffer knows nothing of streams or
+//! flow control.
 //!
 //! Invariants: `base <= next <= end`; `lost` and `acked` lie within `base..next` and do not overlap.
 

@@ -360,7 +360,7 @@ impl Streams {
                 if queue == Queue::Data && self.send_credit.available() == 0 {
                     break;
                 }
-                // Mostly one stream fills the packet: nobody else is asked then.
+                // Mostly one stream fills the packet: no other is asked then.
                 if packet.remaining() == 0 {
                     return Err(Full);
                 }
@@ -381,7 +381,7 @@ impl Streams {
         Ok(())
     }
 
-    /// RFC 9000 s4.1: whoever has data that the connection's limit holds back says so.
+    /// RFC 9000 s4.1: a sender whose data the connection's limit holds back says so.
     fn note_blocked(&mut self) {
         if !self.schedule.is_empty(Queue::Data) {
             self.send_credit.on_blocked();

@@ -223,7 +223,7 @@ impl TransportParameters {
         if sender == Side::Server {
             self.encode_of_server(&mut out);
         }
-        // RFC 9000 s18.1: numbers of the form 31 * N + 27 are nobody's.
+        // RFC 9000 s18.1: numbers of the form 31 * N + 27 are reserved and never assigned.
         let value = grease.to_be_bytes();
         let value = value.get(..(grease & 7) as usize).unwrap_or(&[]);
         push_id(&mut out, 31 * (grease >> 8) + 27, value.len());

@@ -200,7 +200,7 @@ impl Core {
 
     pub(crate) fn unwatch(&self, token: Token, fd: BorrowedFd<'_>) {
         let _ = self.poller.borrow_mut().deregister(token, fd);
-        // Whoever waited for the last owner of the place must not stay with it.
+        // A waiter for the last owner of the place must not stay with it.
         self.sources.borrow_mut().start(token);
     }
 

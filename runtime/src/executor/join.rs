@@ -1,4 +1,4 @@
-//! What a task leaves behind.
+//! The result of a task, and the handle that waits for it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -79,7 +79,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Held by the task: whichever way it ends, whoever waits hears of it.
+/// Held by the task: however it ends, the waiter is woken.
 struct End<T>(Rc<RefCell<Slot<T>>>);
 
 impl<T> Drop for End<T> {

@@ -1,4 +1,4 @@
-//! What an executor may be told before it begins.
+//! The options of an executor.
 
 use std::fs;
 use std::thread;

@@ -1,10 +1,10 @@
-//! Whether to poll for a moment before sleeping.
+//! Whether to busy-poll for a moment before sleeping.
 //!
-//! A thread that sleeps is back some 35 microseconds after its packet; one that looks again and again is back at once, and
-//! has used the processor all the while. So it pays to look for about as long as a wake takes, if packets nearly always
-//! come that soon, and never else. What happened the last times decides: with packets further apart, or where only every
-//! second one comes in time (as with handshakes, each of which is more work than a wake takes), and in a process that has
-//! nothing to do, nobody looks.
+//! A thread that sleeps resumes some 35 microseconds after its packet arrives; one that polls resumes at once, and has
+//! used the processor all the while. So it pays to poll for about as long as a wake-up takes, if packets nearly always
+//! come that soon, and otherwise never. The last idle times decide: there is no busy-polling with packets further
+//! apart, where only every second one comes in time (as with handshakes, each of which is more work than a wake-up
+//! takes), or in a process that has nothing to do.
 
 use base::Duration;
 

@@ -1,6 +1,6 @@
-//! Which tasks are to be polled. The only part of an executor that other threads touch.
+//! The tasks that are ready to be polled: the only part of an executor that other threads touch.
 //!
-//! There are two queues: drivers stand in one of their own, so that they need not wait for every task that is ready.
+//! Drivers have a queue of their own, so that they need not wait for every task that is ready.
 
 use std::collections::VecDeque;
 use std::io;
@@ -130,7 +130,7 @@ impl TaskWaker {
         Arc::new(TaskWaker { task, kind, queued: AtomicBool::new(false), ready })
     }
 
-    /// From now on it wakes another task. Nobody else may hold it.
+    /// From now on it wakes another task. There must be no other reference to it.
     pub(crate) fn rename(&mut self, task: TaskId, kind: Kind) {
         self.task = task;
         self.kind = kind;

@@ -1,4 +1,4 @@
-//! What is known about each watched descriptor, and who waits for it.
+//! The readiness of each watched descriptor, and the tasks that wait for it.
 
 use std::task::{Context, Poll, Waker};
 
@@ -40,7 +40,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// A new registration: ready for all we know, and nobody waits.
+    /// A new registration: assumed to be ready, and without waiters.
     pub(crate) fn start(&mut self, token: Token) {
         if self.sources.len() <= token.index() {
             self.sources.resize_with(token.index() + 1, Source::default);

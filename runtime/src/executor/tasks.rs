@@ -45,7 +45,7 @@ impl Tasks {
         });
         let place = &mut self.places[index as usize];
         let task = TaskId { index, generation: place.generation };
-        // The waker of the last task in this place serves again, unless somebody still holds it.
+        // The waker of the last task in this place is used again, unless another reference to it exists.
         let reused = place.waker.as_mut().and_then(Arc::get_mut).map(|waker| waker.rename(task, kind)).is_some();
         if !reused {
             place.waker = None;

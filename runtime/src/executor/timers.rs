@@ -1,4 +1,4 @@
-//! Who sleeps until when.
+//! The timers of an executor: which task to wake, and when.
 
 use std::task::Waker;
 

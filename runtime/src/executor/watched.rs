@@ -18,8 +18,8 @@ pub struct Watched<T: AsFd> {
     inner: T,
     token: Token,
     core: Rc<Core>,
-    /// The kernel tells when writing is possible. Only while somebody waits for that: it would tell after every datagram
-    /// that left the socket's buffer, and wake a thread that has nothing to send.
+    /// Whether the kernel reports when writing is possible. Only while a task waits for that: otherwise it would report
+    /// after every datagram that left the socket's buffer, and wake a thread that has nothing to send.
     watches_writing: Cell<bool>,
 }
 

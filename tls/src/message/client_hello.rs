@@ -10,7 +10,7 @@ use base::writer::push_u8_prefixed;
 use base::{Full, Reader};
 use crypto::NamedGroup;
 
-/// TLS 1.2's number, which legacy_version holds for ever.
+/// The version number of TLS 1.2, which legacy_version always holds.
 pub(crate) const LEGACY_VERSION: u16 = 0x0303;
 /// TLS 1.3's number.
 pub const TLS13: u16 = 0x0304;

@@ -1,4 +1,4 @@
-//! A server that says what a test wants, under keys that are right: so that a client refuses it for the one thing that is
+//! A server that sends what a test scripts, under valid keys, so that a client refuses it for the one thing that is
 //! wrong.
 
 use crate::error::Error;
