@@ -62,8 +62,7 @@ impl TraceConsumer for Count {
 fn a_program_brings_its_own_parts() -> Result<(), Error> {
     posthaste::run(|handle: Handle| async move {
         let identity = Identity::development(&[])?;
-        let mut transport = TransportConfig::default();
-        transport.max_idle_timeout = Duration::from_secs(5).into();
+        let transport = TransportConfig { max_idle_timeout: Duration::from_secs(5), ..TransportConfig::default() };
         let settings = Settings {
             transport,
             http: Http3Config::default(),
