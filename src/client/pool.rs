@@ -233,8 +233,10 @@ async fn watch(pool: Weak<Pool>, authority: Rc<str>, watched: Weak<Pooled>) {
         })
         .await;
         let (Some(pool), Some(pooled)) = (pool.upgrade(), watched.upgrade()) else { return };
-        let idle_since = pooled.idle_since().unwrap_or(handle.now());
-        if is_closing || idle_since + idle <= handle.now() {
+        // The true time: by that of the turn, which is earlier, a sleep may be over before its end.
+        let now = handle.read_clock();
+        let idle_since = pooled.idle_since().unwrap_or(now);
+        if is_closing || idle_since + idle <= now {
             pool.forget(&authority, &pooled);
             if !is_closing {
                 pooled.dismiss();
