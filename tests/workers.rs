@@ -40,10 +40,12 @@ fn a_connection_stays_with_its_worker_when_its_client_moves() -> Result<(), Erro
         let (worker, first) = ask(&client, &workers).await?;
         let mut seen = vec![first];
         for _ in 0..12 {
-            // A server gives another connection ID soon after each move.
+            // A server gives another connection ID soon after each move. Meanwhile the system may choose a port again that
+            // the connection has just left.
             while let Err(error) = client.migrate().await {
-                assert!(error.to_string().contains("no unused connection ID"), "{error}");
-                handle.sleep(Duration::from_millis(2)).await;
+                let text = error.to_string();
+                assert!(text.contains("no unused connection ID") || text.contains("in use already"), "{error}");
+                handle.sleep(Duration::from_millis(20)).await;
             }
             let moved = async {
                 loop {
