@@ -18,7 +18,7 @@ use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
-use quic::{CloseReason, ConnectionHandle};
+use quic::{CloseReason, ConnectionHandle, MigrateError};
 use runtime::udp::source_address;
 use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -220,25 +220,50 @@ impl Link {
         known: &Known,
         remote: SocketAddr,
     ) -> Result<Rc<Cell<Option<bool>>>, Error> {
-        let (Some(driver), Some(sockets)) = (self.driver.get(), &self.sockets) else { return Err(Error::ShutDown) };
         let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
         let source = source_address(remote).map_err(no_route)?;
         let from = known.port().ok_or(Error::GoingAway)?;
+        // Ports that the connection still knows from an earlier move. They are left at the end, or the system might give
+        // the same one again.
+        let mut refused = Vec::new();
+        let begun = loop {
+            let to = self.join_socket(from, remote, &refused)?;
+            let local = SocketAddr::new(source, to);
+            let begun = self.with_endpoint(|endpoint, now| {
+                let connection = endpoint.quic_mut().connection_mut(handle).ok_or(None)?;
+                connection.migrate(now, local).map_err(Some)?;
+                Ok(known.begin_move(to))
+            });
+            let is_again = matches!(begun, Some(Err(Some(MigrateError::InUse)))) && refused.len() < MOST_KNOWN_PORTS;
+            if !matches!(begun, Some(Ok(_))) {
+                refused.push(to);
+            }
+            if !is_again {
+                break begun;
+            }
+        };
+        refused.into_iter().for_each(|port| self.leave(port));
+        match begun {
+            Some(Ok(arrived)) => Ok(arrived),
+            Some(Err(Some(error))) => Err(Error::message(error)),
+            Some(Err(None)) => Err(Error::GoingAway),
+            None => Err(Error::ShutDown),
+        }
+    }
+
+    /// A socket for a connection that is to leave port `from`: the newest, or one more if that is not another.
+    fn join_socket(&self, from: Port, remote: SocketAddr, refused: &[Port]) -> Result<Port, Error> {
+        let (Some(driver), Some(sockets)) = (self.driver.get(), &self.sockets) else { return Err(Error::ShutDown) };
         let mut to = sockets.borrow().newest();
-        if to == from {
+        if to == from || refused.contains(&to) {
+            let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
             let socket = sockets::open(remote.is_ipv4()).map_err(no_route)?;
             to = socket.local_address().port();
             sockets.borrow_mut().add(&socket);
             driver.add_socket(socket).map_err(Error::system)?;
         }
         sockets.borrow_mut().join(to);
-        let local = SocketAddr::new(source, to);
-        let begun = self.with_endpoint(|endpoint, now| {
-            let connection = endpoint.quic_mut().connection_mut(handle).ok_or(Error::GoingAway)?;
-            connection.migrate(now, local).map_err(Error::message)?;
-            Ok(known.begin_move(to))
-        });
-        begun.unwrap_or(Err(Error::ShutDown)).inspect_err(|_| self.leave(to))
+        Ok(to)
     }
 
     /// A connection has left a socket.
@@ -556,6 +581,9 @@ impl Drop for Link {
         });
     }
 }
+
+/// How many ports a move tries at the most: a connection remembers three paths beside the one in use.
+const MOST_KNOWN_PORTS: usize = 4;
 
 /// The most time for telling peers that the connection is over. It takes one turn of the driver, unless its socket is full.
 const FAREWELL: Duration = Duration::from_secs(1);
