@@ -222,7 +222,7 @@ fn a_token_that_is_changed_or_late_or_of_somebody_else_is_refused() {
         spoil(&mut peer, &mut token);
         let second = peer.packet(Initial, &hello, with_token(&token));
         peer.deliver(second);
-        let reason = b"the token is not valid, or not any more".to_vec();
+        let reason = b"the token is invalid or expired".to_vec();
         assert_eq!(peer.closes(), [(Initial, 0x0b, Some(0), reason)], "{what}");
         assert!(peer.target.is_empty(), "{what}");
         assert_eq!(strangers(&peer), Strangers { retried: 1, invalid_tokens: 1, ..Strangers::default() });
