@@ -134,10 +134,11 @@ impl<U: Default> Endpoint<U> {
     /// One step of telling what happened on a connection. What HTTP/3 has made of the streams is told before what the
     /// transport told after it.
     fn advance(&mut self, now: Instant, handle: ConnectionHandle, waiting: Option<quic::Event>) -> Advance<U> {
-        let Some((connection, kept)) = self.quic.parts_mut(handle) else { return Advance::Done };
-        if let Some(event) = kept.http.as_deref_mut().and_then(Connection::poll_event) {
+        let http = self.quic.value_mut(handle).and_then(|kept| kept.http.as_deref_mut());
+        if let Some(event) = http.and_then(Connection::poll_event) {
             return Advance::Told(EndpointEvent::Http(handle, event), waiting);
         }
+        let Some((connection, kept)) = self.quic.parts_mut(handle) else { return Advance::Done };
         if let Some(reason) = kept.take_closed() {
             self.quic.hold(handle, false);
             return Advance::Told(EndpointEvent::Closed(handle, reason), waiting);

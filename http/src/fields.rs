@@ -115,16 +115,13 @@ impl Fields {
     pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
         let before = self.lines.len();
         let text = &self.text;
-        self.lines.retain(|line| !line.name.text(text).as_bytes().eq_ignore_ascii_case(name.as_ref()));
+        self.lines.retain(|line| !line.name.is(name.as_ref(), text));
         before - self.lines.len()
     }
 
     /// The value of the first line of that name.
     pub fn first(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.lines
-            .iter()
-            .find(|line| line.name.text(&self.text).as_bytes().eq_ignore_ascii_case(name.as_ref()))
-            .map(|line| line.value.of(&self.text))
+        self.lines.iter().find(|line| line.name.is(name.as_ref(), &self.text)).map(|line| line.value.of(&self.text))
     }
 
     /// The value of the first line of that name, if it is text.
@@ -134,7 +131,8 @@ impl Fields {
 
     /// The values of all lines of that name, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(line, _)| line.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let of_name = self.lines.iter().filter(|line| line.name.is(name.as_bytes(), &self.text));
+        of_name.map(|line| line.value.of(&self.text))
     }
 
     /// Whether there is a line of that name.
@@ -194,6 +192,16 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
 }
 
 impl Name {
+    /// Whether it is `name`, in whatever case. Most names of a message differ in length already.
+    #[inline]
+    fn is(self, name: &[u8], all: &[u8]) -> bool {
+        let own = match self {
+            Name::Common(own) => own.as_bytes(),
+            Name::Other(span) => span.of(all),
+        };
+        own.len() == name.len() && own.eq_ignore_ascii_case(name)
+    }
+
     fn text(self, all: &[u8]) -> &str {
         match self {
             Name::Common(name) => name,

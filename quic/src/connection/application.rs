@@ -18,7 +18,9 @@ impl Connection {
             return Some(event);
         }
         if let Some((event, word)) = self.streams.poll_event() {
-            self.trace_stream_event(event);
+            if self.is_traced() {
+                self.trace_stream_event(event);
+            }
             return Some(Event::Stream(event, word));
         }
         if !self.events.is_closed() && self.streams.poll_flushed() {
@@ -131,6 +133,7 @@ impl Connection {
         }
     }
 
+    #[cold]
     fn trace_stream_event(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Opened(id) => self.trace_call(Record::StreamOpened { id }),
