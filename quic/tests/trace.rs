@@ -157,3 +157,20 @@ fn what_nobody_pulls_is_bounded_and_counted() {
     host.endpoint.poll_traces(&mut |trace| left_out += trace.left_out);
     assert!(left_out > 300, "{left_out}");
 }
+
+#[test]
+fn connections_that_are_gone_leave_few_journals_behind() {
+    let mut pair = Pair::with(7, LinkConfig::new(Duration::from_millis(10)), Vec::new(), traced(), Config::default());
+    let (client_tls, _) = adversary::identity::pair().clone();
+    let path = base::FourTuple { local: support::CLIENT.parse().unwrap(), remote: support::SERVER.parse().unwrap() };
+    let (now, client) = (pair.world.now(), pair.client);
+    let host = pair.world.machine_mut(client);
+    for _ in 0..100 {
+        let handle = host.connect(now, client_tls.clone(), path, Vec::new());
+        host.endpoint.connection_mut(handle).unwrap().close(now, base::VarInt::ZERO, b"");
+    }
+    pair.world.run_for(Duration::from_secs(60));
+    let records = pull(&mut pair.world.machine_mut(client).endpoint);
+    let ended = records.iter().filter(|kept| kept.record == Record::Stage(Stage::Drained)).count();
+    assert_eq!(ended, 64, "of a hundred");
+}

@@ -5,6 +5,9 @@ use super::table::Endpoint;
 use crate::trace::{Trace, Tracer};
 use alloc::boxed::Box;
 
+/// Connections that are gone and whose records are kept: each journal is bounded, and so is their number where nobody pulls.
+const MOST_LEFT: usize = 64;
+
 impl<T> Endpoint<T> {
     /// Gives every record that was not pulled yet to `consumer`: of one connection in order, and connections by turns. To be
     /// called when the work of a turn is done; without [`Config::trace`](crate::Config::trace) there is nothing to give.
@@ -32,9 +35,11 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// A connection is gone; its records are not.
+    /// A connection is gone; its records are not, as far as they find room until somebody pulls them.
     pub(super) fn keep_records(&mut self, tracer: Option<Box<Tracer>>) {
-        self.traces.left.extend(tracer.filter(|tracer| !tracer.is_empty()));
+        if self.traces.left.len() < MOST_LEFT {
+            self.traces.left.extend(tracer.filter(|tracer| !tracer.is_empty()));
+        }
     }
 }
 
