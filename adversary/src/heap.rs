@@ -4,6 +4,8 @@
 //! A test binary opts in:
 //!
 //! ```
+//! use posthaste_adversary as adversary;
+//!
 //! #[global_allocator]
 //! static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 //!

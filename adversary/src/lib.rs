@@ -6,6 +6,7 @@
 //! 9000 that hold whatever a peer does (see [`Peer::pump`]).
 //!
 //! ```
+//! use posthaste_adversary as adversary;
 //! use adversary::{Peer, Stage};
 //! use base::Side;
 //! use quic::Violation;

@@ -16,7 +16,7 @@
 ///     const SYNTAX: Code = Code(1);
 /// }
 ///
-/// base::violations! {
+/// posthaste_base::violations! {
 ///     /// A breach of an example.
 ///     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 ///     pub enum Violation (code: Code = Code)

@@ -1,6 +1,7 @@
 //! The tables of `crypto`, implemented with ring. No other crate depends on ring.
 //!
 //! ```
+//! use posthaste_crypto_ring as crypto_ring;
 //! let provider = crypto_ring::provider();
 //! assert!(provider.cipher_suite(crypto::CipherSuite::AES_128_GCM_SHA256).is_some());
 //! ```

@@ -7,6 +7,7 @@
 //! A request and its answer, in memory:
 //!
 //! ```
+//! use posthaste_h3 as h3;
 //! use base::{Datagram, FourTuple, Instant, Machine};
 //! use h3::{Config, Endpoint, EndpointEvent, Event};
 //! use http::{Method, RequestHead, ResponseHead, Status, exchange};

@@ -6,6 +6,8 @@
 //! `POSTHASTE_DATAGRAMS=10000000` sends that many.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_h3 as h3;
+
 mod support;
 
 use adversary::rogue::Draft;

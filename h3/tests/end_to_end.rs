@@ -1,6 +1,8 @@
 //! HTTP/3 from application to application over our own QUIC, on virtual time.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_h3 as h3;
+
 mod support;
 
 use base::{Datagram, Duration, FourTuple, Instant, Machine, VarInt};

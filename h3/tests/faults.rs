@@ -3,6 +3,8 @@
 //!
 //! `POSTHASTE_SEEDS=10000 cargo test --release -p posthaste-h3 --test faults` runs that many; see `sim::seeds`.
 
+extern crate posthaste_h3 as h3;
+
 mod support;
 
 use base::{Duration, Instant, VarInt};

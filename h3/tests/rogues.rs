@@ -5,6 +5,8 @@
 //! `POSTHASTE_SEEDS=10000 cargo test --release -p posthaste-h3 --test rogues` runs that many; see `sim::seeds`.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_h3 as h3;
+
 #[path = "rogues/talker.rs"]
 mod talker;
 

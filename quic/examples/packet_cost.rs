@@ -7,6 +7,8 @@
 //! `perf record` or `valgrind --tool=callgrind` to see where the time goes.
 #![allow(clippy::unwrap_used, reason = "a measurement that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId};
 use quic::Read;
 use quic::{Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};

@@ -8,6 +8,7 @@
 //! Two endpoints in memory, up to the end of their handshake:
 //!
 //! ```
+//! use posthaste_quic as quic;
 //! use base::{Datagram, FourTuple, Instant, Machine};
 //! use quic::{Config, Endpoint, EndpointConfig, EndpointEvent, Event};
 //! use std::sync::Arc;

@@ -2,6 +2,8 @@
 //! its Retry packets, shown by a client that is made by hand.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::{Duration, FourTuple, Side};
 use quic::Strangers;

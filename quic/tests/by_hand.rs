@@ -2,6 +2,8 @@
 //! the endpoint: each finds its connection, whatever came before it. And an application that acts before anything is sent.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine, VarInt};
 use quic::Read;
 use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};

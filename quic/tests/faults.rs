@@ -3,6 +3,8 @@
 //!
 //! `POSTHASTE_SEEDS=100000 cargo test --release -p posthaste-quic --test faults` runs that many; see `sim::seeds`.
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use base::{Duration, Instant, VarInt};

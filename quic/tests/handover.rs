@@ -2,6 +2,8 @@
 //! one is handed over. And connection IDs of every length.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, Random, VarInt};
 use quic::Read;
 use quic::{

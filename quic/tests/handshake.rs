@@ -1,5 +1,7 @@
 //! Handshakes on virtual time.
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use base::{Duration, Instant};

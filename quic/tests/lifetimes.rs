@@ -2,6 +2,8 @@
 //! layer above keeps comes back, and nothing stays behind. And what the application is told when all it wrote has arrived.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, StreamId, VarInt};
 use quic::Held;
 use quic::Read;

@@ -1,6 +1,8 @@
 //! A peer's address changes (RFC 9000 section 9): by itself, on purpose, or only because somebody says so.
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 #[global_allocator]

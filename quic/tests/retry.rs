@@ -3,6 +3,8 @@
 //! nothing here depends on how an endpoint decides whom to ask.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Side, Transmit, Writer};

@@ -4,6 +4,8 @@
 //!
 //! `POSTHASTE_SEEDS=10000 cargo test --release -p posthaste-quic --test rogues` runs that many; see `sim::seeds`.
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use adversary::identity;

@@ -1,6 +1,8 @@
 //! What a connection records: both ends of a lossy transfer tell the same story, and who is not traced records nothing.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use base::{Duration, Instant, JournalLimits, Side};

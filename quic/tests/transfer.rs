@@ -1,5 +1,7 @@
 //! Bodies of all sizes each way, over links with and without loss: every byte, once, in order.
 
+extern crate posthaste_quic as quic;
+
 mod support;
 
 use base::{Duration, Instant};

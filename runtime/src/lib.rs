@@ -7,6 +7,7 @@
 //! A machine that echoes what it receives, and the executor that runs it:
 //!
 //! ```
+//! use posthaste_runtime as runtime;
 //! use base::{Datagram, Instant, Machine, Transmit};
 //! use runtime::{Driver, Executor, UdpSocket};
 //! use std::cell::RefCell;

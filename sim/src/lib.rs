@@ -7,6 +7,7 @@
 //! A machine under test, and what its user does with it:
 //!
 //! ```
+//! use posthaste_sim as sim;
 //! use base::{Datagram, Duration, FourTuple, Instant, Machine, Transmit};
 //! use sim::{LinkConfig, World};
 //!

@@ -8,6 +8,7 @@
 //! A handshake of QUIC in memory:
 //!
 //! ```
+//! use posthaste_tls as tls;
 //! use std::sync::Arc;
 //! use tls::{CertifiedKey, ClientConfig, ServerConfig, ServerVerification, Session, Single, WallClock};
 //!

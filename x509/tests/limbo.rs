@@ -8,6 +8,8 @@
 //! `limbo-exceptions.txt` lists what is answered differently on purpose: an id or `feature:` and a feature, then the
 //! reason. An id listed there that is answered as expected is an error too.
 
+extern crate posthaste_x509 as x509;
+
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::Value;

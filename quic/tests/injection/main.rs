@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "a test has no other crates to be reached from")]
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+extern crate posthaste_quic as quic;
+
 #[path = "../support/mod.rs"]
 mod support;
 
