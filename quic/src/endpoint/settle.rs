@@ -1,6 +1,6 @@
 //! The work that follows an input to a connection: the queues it belongs in, the IDs it needs, its timer, its end.
 
-use super::networks::Network;
+use super::handshakes::Begun;
 use super::slots::{ConnectionHandle, Slot};
 use super::table::Endpoint;
 use crate::connection::Connection;
@@ -8,24 +8,23 @@ use crate::wire::connection_id::ConnectionId;
 use alloc::boxed::Box;
 
 impl<T: Default> Endpoint<T> {
-    /// A connection begins in a place that was reserved. Of a client's, the ID it chose and its network.
+    /// A connection begins in a place that was reserved. Of a client's, the ID it chose.
     pub(super) fn begin(
         &mut self,
         index: u32,
         connection: Connection,
-        of_client: Option<(ConnectionId, Network)>,
+        begun: Begun,
+        chosen_by_client: Option<ConnectionId>,
     ) -> ConnectionHandle {
         let handle = self.slots.occupy(index, connection, T::default());
-        self.handshaking += 1;
-        if let Some((id, network)) = of_client {
+        self.handshakes.begin(begun);
+        if let Some(id) = chosen_by_client {
             let known = self.chosen_by_clients.insert(id, index);
             assert!(known.is_none(), "a packet to an ID that is known goes to its connection");
-            self.networks.add(network);
         }
         let slot = self.slots.get_mut(index);
-        slot.is_handshaking = true;
-        slot.chosen_by_client = of_client.map(|(id, _)| id);
-        slot.network = of_client.map(|(_, network)| network);
+        slot.handshake = Some(begun);
+        slot.chosen_by_client = chosen_by_client;
         self.settle(index);
         handle
     }
@@ -60,7 +59,7 @@ impl<T> Endpoint<T> {
         let Some(connection) = slot.connection.as_deref() else { return };
         let wants_ids = connection.wants_local_id();
         let has_new_token = !slot.knows_reset_token_of(connection);
-        let is_handshake_over = slot.is_handshaking && !connection.is_handshaking();
+        let is_handshake_over = slot.handshake.is_some() && !connection.is_handshaking();
         let is_over = connection.is_over();
         if !core::mem::replace(&mut slot.in_transmit_queue, true) {
             self.may_transmit.push_back(index);
@@ -157,13 +156,8 @@ impl<T> Endpoint<T> {
     /// not begin another one.
     fn follow_handshake(&mut self, index: u32) {
         let over = self.connection_at(index).is_some_and(|connection| !connection.is_handshaking());
-        let slot = self.slots.get_mut(index);
-        if slot.is_handshaking && over {
-            slot.is_handshaking = false;
-            self.handshaking -= 1;
-            if let Some(network) = slot.network.take() {
-                self.networks.remove(network);
-            }
+        if over && let Some(begun) = self.slots.get_mut(index).handshake.take() {
+            self.handshakes.end(begun);
         }
     }
 
@@ -203,19 +197,17 @@ impl<T> Endpoint<T> {
     fn retire(&mut self, index: u32) {
         // It may name this place, and the next datagram must not.
         self.last_route = None;
-        let Slot { connection, is_handshaking, timer, chosen_by_client, network, reset_token, .. } =
-            self.slots.vacate(index);
+        let Slot { connection, handshake, timer, chosen_by_client, reset_token, .. } = self.slots.vacate(index);
         self.keep_records(connection.and_then(|connection| connection.into_tracer()));
-        self.handshaking -= usize::from(is_handshaking);
+        if let Some(begun) = handshake {
+            self.handshakes.end(begun);
+        }
         if let Some(key) = timer {
             self.wheel.cancel(key);
         }
         if let Some(id) = chosen_by_client {
             let known = self.chosen_by_clients.remove(&id);
             assert_eq!(known, Some(index), "the ID that a client chose is its connection's as long as that lives");
-        }
-        if let Some(network) = network {
-            self.networks.remove(network);
         }
         if let Some(known) = reset_token {
             self.forget_reset_token(index, known.1);

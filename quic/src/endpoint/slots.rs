@@ -4,7 +4,7 @@
 //! A place is found by its index in constant time. It is reserved, occupied, vacated when its connection is over, and freed
 //! when the layer above has taken its value back; only then it can be reserved again.
 
-use super::networks::Network;
+use super::handshakes::Begun;
 use crate::connection::Connection;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use alloc::boxed::Box;
@@ -41,9 +41,8 @@ pub(super) struct Slot<T> {
     pub(super) in_trace_queue: bool,
     /// The layer above still reads what had arrived before the end.
     pub(super) is_held: bool,
-    pub(super) is_handshaking: bool,
-    /// That of the client, while its handshake is not complete.
-    pub(super) network: Option<Network>,
+    /// While the handshake is not complete.
+    pub(super) handshake: Option<Begun>,
     pub(super) chosen_by_client: Option<ConnectionId>,
     /// Of few: most peers are never told to use an ID that came with one.
     pub(super) reset_token: Option<Box<(ResetToken, ResetHash)>>,
@@ -61,8 +60,7 @@ impl<T> Slot<T> {
             in_event_queue: false,
             in_trace_queue: false,
             is_held: false,
-            is_handshaking: false,
-            network: None,
+            handshake: None,
             chosen_by_client: None,
             reset_token: None,
         }
