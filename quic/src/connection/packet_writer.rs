@@ -142,7 +142,9 @@ impl PacketWriter<'_> {
         let (size, ack_eliciting) = (sent.size, sent.ack_eliciting);
         match way {
             Way::InUse => {
-                space.probes = space.probes.saturating_sub(u8::from(ack_eliciting));
+                if ack_eliciting {
+                    space.on_ack_eliciting_sent();
+                }
                 self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
             }
             Way::Elsewhere => self.recovery.on_sent_elsewhere(id, sent),
