@@ -58,7 +58,7 @@ fn dotted(identifier: &[u8]) -> String {
     if identifier.len() > MAX_LEN {
         out.push_str("...");
     }
-    out
+    if out.is_empty() { String::from("without a name") } else { out }
 }
 
 #[cfg(test)]
@@ -73,8 +73,8 @@ mod tests {
             (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "1.2.840.10045.3.1.7"),
             (&[0x09, 0x92, 0x26], "0.9.2342"),
             (&[0x88, 0x37], "2.999"),
-            (&[], ""),
-            (&[0x80; 9], ""),
+            (&[], "without a name"),
+            (&[0x80; 9], "without a name"),
         ] {
             assert_eq!(name(identifier), want, "{identifier:x?}");
         }
