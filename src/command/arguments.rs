@@ -1,5 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
+use posthaste::AddressValidation;
 use std::fmt;
 
 /// What the command line asks for.
@@ -34,6 +35,8 @@ pub struct Serve {
     pub dotfiles: bool,
     /// How many threads serve; one if it is not said.
     pub workers: Option<usize>,
+    /// When clients are asked by a Retry packet to show their address.
+    pub retry: AddressValidation,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -122,7 +125,7 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM] [--bodies] [--dotfiles]
-                        [--workers N] [--key-log FILE] [--trace] [--qlog DIR]
+                        [--workers N] [--retry WHEN] [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--key-log FILE] [--trace] [--qlog DIR]
@@ -144,6 +147,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --dotfiles       also serve files and folders whose names begin with a dot
                    (default: only /.well-known/)
   --workers N      serve on N threads, which share the addresses (default: 1)
+  --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
+                   trip: always, under-load or never (default: under-load, that is in a flood of new connections)
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
@@ -273,6 +278,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
                 let number = arguments.number(flag, inline)?;
                 serve.workers = Some(usize::try_from(number).unwrap_or(usize::MAX));
             }
+            Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -283,6 +289,15 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
         return Err(Usage("--cert and --key go together: give both, or neither for a development certificate".into()));
     }
     Ok(Command::Serve(serve))
+}
+
+fn retry(when: &str) -> Result<AddressValidation, Usage> {
+    match when {
+        "always" => Ok(AddressValidation::Always),
+        "under-load" => Ok(AddressValidation::UnderLoad),
+        "never" => Ok(AddressValidation::Never),
+        other => Err(Usage(format!("--retry is always, under-load or never, not {other:?}"))),
+    }
 }
 
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
@@ -383,7 +398,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --trace --qlog q --workers=4";
+                    --trace --qlog q --workers=4 --retry always";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -393,6 +408,7 @@ mod tests {
             dotfiles: true,
             diagnosis: Diagnosis { key_log: Some("l".into()), trace: true, qlog: Some("q".into()) },
             workers: Some(4),
+            retry: AddressValidation::Always,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
         assert_eq!(parse(&words("serve")), Ok(Command::Serve(Serve::default())));
@@ -436,6 +452,7 @@ mod tests {
             ("serve --listen=", "needs a value"),
             ("serve --fast", "serve --help"),
             ("serve --bodies=yes", "takes no value"),
+            ("serve --retry sometimes", "always, under-load or never"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),

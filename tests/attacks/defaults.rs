@@ -28,7 +28,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/path/validation.rs", &["MAX_RESPONSES", "MAX_CHALLENGES"]),
     ("quic/src/path/moves.rs", &["MAX_UNANSWERED_MOVES"]),
     ("quic/src/path/amplification.rs", &["FACTOR"]),
-    ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND"]),
+    ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND", "MAX_REFUSALS_PER_SECOND"]),
     ("quic/src/endpoint/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
     ("runtime/src/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
     ("quic/src/lifecycle.rs", &["CLOSE_PTOS"]),

@@ -24,6 +24,7 @@ impl Connection {
             self.recovery.deadline(),
             acknowledgments,
             self.paths.deadline(),
+            self.paths.silence.deadline(self.silence_patience()),
         ]
         .into_iter()
         .flatten()
@@ -50,6 +51,7 @@ impl Connection {
         // Due from now on, even if the path does not let it be sent yet: a deadline in the past would come again and again.
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
+        self.on_silence_timeout(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }
@@ -95,16 +97,12 @@ impl Connection {
                 self.trace_expired(turn.now, Timer::Loss(space));
                 self.recovered(turn, space);
             }
-            Timeout::Probe { space, packets } => self.probe(turn.now, space, packets),
+            Timeout::Probe { space, packets } => {
+                self.stats.probe_timeouts += 1;
+                self.trace_expired(turn.now, Timer::Probe(space));
+                self.probe(turn, space, packets);
+            }
+            Timeout::SecondProbe { space } => self.second_probe(space),
         }
-    }
-
-    /// RFC 9002 section 6.2.4. A client without anything in flight may be asked to probe a space whose keys it has only
-    /// just got, so the space to probe is the first that has keys from there on.
-    fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
-        self.stats.probe_timeouts += 1;
-        self.trace_expired(now, Timer::Probe(space));
-        // A space that is gone takes its packets, and its timer, with it.
-        self.spaces.get_mut(space).expect("only a space that is there is probed").probes = packets;
     }
 }
