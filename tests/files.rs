@@ -358,8 +358,11 @@ fn swap(folder: &Path, stop: &AtomicBool) {
     let fifo = || Command::new("mkfifo").arg(&next).status().unwrap();
     assert!(fifo().success());
     fs::rename(&next, site.join("fifo")).unwrap();
+    // Only root may make one, and not on every file system.
+    let device = Command::new("mknod").arg(site.join("device")).args(["c", "1", "5"]).output().unwrap();
+    let special = if device.status.success() { "device" } else { "fifo" };
     while !stop.load(Ordering::Relaxed) {
-        for what in 0..6 {
+        for what in 0..7 {
             let made = match what {
                 0 => fs::write(&next, "public"),
                 1 => symlink(folder.join("secret"), &next),
@@ -367,6 +370,7 @@ fn swap(folder: &Path, stop: &AtomicBool) {
                 2 => fs::hard_link(site.join("fifo"), &next),
                 3 => symlink("../secret", &next),
                 4 => symlink("/dev/zero", &next),
+                5 => fs::hard_link(site.join(special), &next),
                 _ => std::os::unix::net::UnixListener::bind(&next).map(drop),
             };
             made.and_then(|()| fs::rename(&next, &place)).unwrap();

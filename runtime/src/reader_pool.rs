@@ -193,7 +193,7 @@ impl Shared {
             return Ok(());
         }
         let shared = self.clone();
-        start("posthaste-reader", move || shared.work())?;
+        start("posthaste-read", move || shared.work())?;
         state.threads += 1;
         state.called = true;
         Ok(())
@@ -206,7 +206,7 @@ impl Shared {
             Watcher::Asleep => self.watch.notify_one(),
             Watcher::None => {
                 let shared = self.clone();
-                start("posthaste-readers", move || shared.watch())?;
+                start("posthaste-watch", move || shared.watch())?;
             }
         }
         state.watcher = Watcher::Awake;

@@ -123,6 +123,30 @@ fn a_job_that_nobody_wants_is_not_made() {
     assert_eq!(made.load(Ordering::Relaxed), 0);
 }
 
+/// Threads that end as soon as they have nothing to do, while several executors hand over jobs now and then: none is
+/// forgotten, which would be told as one that is late.
+#[test]
+fn no_job_is_forgotten_while_threads_come_and_go() {
+    let (idle, slow, patience) = (Duration::from_micros(20), Duration::from_secs(30), Duration::from_secs(20));
+    let pool = ReaderPool::with(Limits { idle, slow, patience, ..SMALL });
+    thread::scope(|scope| {
+        for seed in 1..4_u32 {
+            let pool = pool.clone();
+            scope.spawn(move || {
+                let executor = Executor::new().unwrap();
+                let mut random = seed;
+                for number in 0..1000 {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let second = pool.run(move || number + 1);
+                    assert_eq!(executor.block_on(pool.run(move || number)).unwrap(), number);
+                    assert_eq!(executor.block_on(second).unwrap(), number + 1);
+                    (0..random >> 18).for_each(|_| core::hint::spin_loop());
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn a_panic_is_the_jobs_own() {
     let pool = ReaderPool::with(SMALL);
