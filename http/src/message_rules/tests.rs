@@ -308,6 +308,22 @@ fn outgoing_messages_obey_the_same_rules() {
     }
 }
 
+/// RFC 9110 section 15.3.6-1.
+#[test]
+fn reset_content_is_sent_without_content() {
+    let head = ResponseHead::new(Status::RESET_CONTENT);
+    let mut check = check_response(&head, &Method::Post).unwrap();
+    assert_eq!((check.on_body(1), check.on_end()), (Err(Malformed::BodyTooLong), Ok(())));
+    for (length, expected) in [("0", Ok(())), ("1", Err(Malformed::ContentLength))] {
+        let head = head.clone().with_field("content-length", length).unwrap();
+        assert_eq!(check_response(&head, &Method::Post).map(drop), expected, "{length}");
+    }
+    // Who gets one with content has still a whole message.
+    let received = response(&[(":status", "205"), ("content-length", "1")]).unwrap();
+    let mut check = ContentLengthCheck::for_response(&received, &Method::Post).unwrap();
+    assert_eq!((check.on_body(1), check.on_end()), (Ok(()), Ok(())));
+}
+
 #[test]
 fn every_reason_cites_a_section() {
     for malformed in Malformed::ALL {
