@@ -11,9 +11,8 @@ mod path;
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
-use crate::files::conditions::{Part, is_unchanged, part};
+use crate::files::conditions::{Answer, Version};
 use crate::files::content_type::of as media_type;
-use crate::files::date::http_date;
 use crate::files::path::{canonical_location, segments};
 use http::{Fields, Method, ResponseHead, Status};
 use std::fs::{File, Metadata};
@@ -63,8 +62,7 @@ impl Files {
     /// is there: then the client has been answered (404 where access is denied, 500 otherwise), and the error says why.
     pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
-            let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
-            return reply.send(head, "only GET and HEAD are allowed here\n").await;
+            return not_allowed(request.method(), reply).await;
         }
         match self.find(request.path()) {
             Ok(Found::File(path)) => match open(&path) {
@@ -136,34 +134,46 @@ async fn refuse(reply: Reply, path: &Path, error: io::Error) -> Result<(), Error
     Err(told)
 }
 
+/// RFC 9110 section 10.2.1-1, 15.5.6-1: what is known and not allowed here is told apart from what nobody knows.
+async fn not_allowed(method: &Method, reply: Reply) -> Result<(), Error> {
+    if !method.is_registered() {
+        return reply
+            .send((501, "text/plain; charset=utf-8"), format!("{method} is no method that is known here\n"))
+            .await;
+    }
+    let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
+    reply.send(head, "only GET and HEAD are allowed here\n").await
+}
+
 async fn not_found(reply: Reply) -> Result<(), Error> {
     reply.send((404, "text/plain; charset=utf-8"), "not found\n").await
 }
 
 async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata: &Metadata) -> Result<(), Error> {
-    let len = metadata.len();
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let last_modified = http_date(modified.as_secs());
-    let etag = format!("\"{:x}-{len:x}\"", modified.as_nanos());
+    let entity_tag = format!("\"{:x}-{:x}\"", modified.as_nanos(), metadata.len());
+    let now = runtime::clock::unix_seconds();
+    let version = Version::new(metadata.len(), entity_tag, modified.as_secs(), now);
+    let len = version.len;
+    // RFC 9110 section 15.4.5-1, 15.4.5-2, 15.3.7-2: whatever is answered says which version it is about.
     let mut fields = Fields::new();
-    fields.push("last-modified", &last_modified)?;
-    fields.push("etag", &etag)?;
+    fields.push("last-modified", version.last_modified.to_bytes())?;
+    fields.push("etag", &version.entity_tag)?;
     fields.push("accept-ranges", "bytes")?;
-    if is_unchanged(request.fields(), &etag, &last_modified) {
-        return reply.send(ResponseHead { status: Status::NOT_MODIFIED, fields }, "").await;
-    }
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-    let (status, range) = match part(request.method(), request.fields(), len, &etag, &last_modified) {
-        Part::All => (Status::OK, 0..len),
-        Part::Range(range) => {
-            fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
-            (Status::PARTIAL_CONTENT, range)
-        }
-        Part::OutOfRange => {
-            fields.push("content-range", format!("bytes */{len}"))?;
-            return reply.send(ResponseHead { status: Status::RANGE_NOT_SATISFIABLE, fields }, "").await;
+    let (status, range) = match version.answer(request.method(), request.fields(), now) {
+        Answer::Content(status, range) => (status, range),
+        Answer::Without(status) => {
+            if status == Status::RANGE_NOT_SATISFIABLE {
+                fields.push("content-range", format!("bytes */{len}"))?;
+            }
+            return reply.send(ResponseHead { status, fields }, "").await;
         }
     };
+    if status == Status::PARTIAL_CONTENT {
+        // RFC 9110 section 15.3.7.1-1.
+        fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
     fields.push("content-type", media_type(name))?;
     fields.push("content-length", (range.end - range.start).to_string())?;
     let head = ResponseHead { status, fields };

@@ -154,6 +154,7 @@ impl Status {
     }
 
     /// 2xx.
+    /// RFC 9110 section 15-1: by the first digit, whatever the others are.
     pub const fn is_successful(self) -> bool {
         self.0 / 100 == 2
     }
@@ -176,6 +177,7 @@ mod tests {
     use super::*;
     use alloc::string::ToString;
 
+    /// RFC 9110 section 15-1.
     #[test]
     fn every_code_and_back() {
         for code in 0..=1100u16 {
@@ -183,6 +185,8 @@ mod tests {
             assert_eq!(status.is_ok(), (100..=999).contains(&code));
             if let Ok(status) = status {
                 assert_eq!(status.as_str(), code.to_string());
+                let class = (status.is_informational(), status.is_successful());
+                assert_eq!(class, ((100..=199).contains(&code), (200..=299).contains(&code)));
                 assert_eq!(Status::from_bytes(status.as_str().as_bytes()), Ok(status));
             }
         }

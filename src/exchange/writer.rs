@@ -27,7 +27,7 @@ impl BodyWriter {
 
     /// Whatever is written is dropped.
     pub(crate) fn discarding(exchange: Exchange) -> BodyWriter {
-        BodyWriter { exchange, discard: true, reason: Reason::Internal, done: false }
+        BodyWriter { exchange, discard: true, reason: Reason::Cancelled, done: false }
     }
 
     /// Hands over `data`, and waits as long as the other end and the network have no room for it. Nothing is copied.

@@ -29,17 +29,17 @@ impl<'a> EntityTag<'a> {
     }
 
     /// Whether it may stand for several versions that mean the same.
-    pub const fn is_weak(self) -> bool {
+    pub(crate) const fn is_weak(self) -> bool {
         self.is_weak
     }
 
     /// Whether both stand for the same bytes (RFC 9110 section 8.8.3.2).
-    pub fn is_strongly(self, other: EntityTag<'_>) -> bool {
+    pub(super) fn is_strongly(self, other: EntityTag<'_>) -> bool {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
     }
 
     /// Whether one may stand for the other (RFC 9110 section 8.8.3.2).
-    pub fn is_weakly(self, other: EntityTag<'_>) -> bool {
+    pub(super) fn is_weakly(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 }

@@ -26,6 +26,7 @@ impl ContentLengthCheck {
     }
 
     /// For a final response to a request with `method`. Fails if Content-Length is not one number.
+    /// RFC 9110 section 6-1, 9.3.2-1.
     pub(crate) fn for_response(head: &ResponseHead, method: &Method) -> Result<ContentLengthCheck, Malformed> {
         // RFC 9110 section 9.3.6-7: whatever it says of the length.
         if *method == Method::Connect && head.status.is_successful() {

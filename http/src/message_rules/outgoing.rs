@@ -10,6 +10,7 @@ use crate::response::ResponseHead;
 use crate::status::Status;
 
 /// Whether the request is well-formed as a whole. Gives the counter its body is held to.
+/// RFC 9110 section 2.2-2, 7.2-1, 9.3.6-1.
 pub fn check_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
     let is_plain_connect = head.method == Method::Connect && head.protocol.is_none();
     if is_plain_connect {
