@@ -31,8 +31,8 @@ pub struct Config {
     pub disable_active_migration: bool,
     /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
     pub max_udp_payload_size: u16,
-    /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC
-    /// 9001 section 6.6). Default: no other limit than the AEAD's own, which applies in any case. A lower one lets a
+    /// Packets that may fail authentication before the connection closes with AEAD_LIMIT_REACHED, under all its keys together
+    /// (RFC 9001 section 6.6). Default: no other limit than the AEAD's own, which applies in any case. A lower one lets a
     /// stranger end the connection with fewer forgeries, which cost it little.
     pub max_forged_packets: u64,
     /// After how many packets the 1-RTT keys are updated (RFC 9001 section 6). Default 2^22: half of what AES-GCM allows a

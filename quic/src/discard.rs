@@ -48,6 +48,13 @@ discards! {
     Duplicate, "a packet number that was received before";
 }
 
+impl Discard {
+    /// Whether it is a try to forge a packet, as far as can be told.
+    pub const fn is_forgery(self) -> bool {
+        matches!(self, Discard::Undecryptable | Discard::KeyPhase)
+    }
+}
+
 impl fmt::Display for Discard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason())

@@ -236,12 +236,10 @@ impl Connection {
         if kind == PacketKind::OneRtt {
             self.levels.one_rtt().expire(now);
         }
-        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
-        let keys = self.levels.open(kind).ok_or(Discard::NoKey)?;
-        let space = self.spaces.get(kind.space()).expect("a level that has keys has its space");
+        let space = self.spaces.get(kind.space()).ok_or(Discard::NoKey)?;
         // Opening wipes what it cannot authenticate, so a token has to be read before.
         let token = stateless_reset::token_of(packet).filter(|_| kind == PacketKind::OneRtt);
-        match keys.open(packet, protected.packet_number_offset, space.received.largest()) {
+        match self.levels.open_packet(kind, packet, protected.packet_number_offset, space.received.largest()) {
             // RFC 9000 section 12.3-4, 12.3-5: known only now, when the number is authenticated.
             Ok(opened) if space.received.is_duplicate(opened.packet_number) => Err(Discard::Duplicate),
             Ok(opened) => Ok(opened),

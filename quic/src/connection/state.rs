@@ -99,6 +99,7 @@ impl Connection {
         let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
         let (seal, open) = wire.initial_keys(new.initial_suite);
         levels.install(PacketKind::Initial, Some(seal), Some(open));
+        levels.lower_integrity_limit(config.max_forged_packets);
         spaces.begin(PacketNumberSpace::Initial);
         let mtu = MtuDiscovery::new(usize::from(config.max_udp_payload_size));
         let tracer = config.trace.map(|limits| Box::new(Tracer::new(side, original_destination, limits)));
@@ -187,8 +188,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn install_keys(&mut self, now: Instant, kind: PacketKind, seal: SealKeys, mut open: OpenKeys) {
-        open.lower_integrity_limit(self.config.max_forged_packets);
+    pub(super) fn install_keys(&mut self, now: Instant, kind: PacketKind, seal: SealKeys, open: OpenKeys) {
         self.levels.install(kind, Some(seal), Some(open));
         self.spaces.begin(kind.space());
         self.trace_keys(now, kind, 0, true);
