@@ -20,6 +20,8 @@ use crypto::{AeadKey, CipherSuite, HeaderProtectionKey, OpenError, SealError, Se
 
 /// The bit of a short header that says which generation of keys protects the packet (RFC 9001 section 6).
 const KEY_PHASE: u8 = 0x04;
+/// The bit of a short header that shows observers the round trip (RFC 9000 section 17.4).
+const SPIN: u8 = 0x20;
 /// A packet number is at most so long, and a sample is taken as if it were (RFC 9001 section 5.4.2).
 const MAX_NUMBER_LEN: usize = 4;
 /// The longest key of an AEAD of TLS 1.3.
@@ -287,6 +289,11 @@ enum Which {
 }
 
 impl Opened {
+    /// The spin bit of a short header, which nothing protects and the tag covers (RFC 9000 section 17.4).
+    pub(crate) const fn spin(&self) -> bool {
+        self.first_byte & SPIN != 0
+    }
+
     /// RFC 9000 section 17.2-9, 17.3.1-3: the reserved bits are looked at only now, because what is not authenticated
     /// must not close a connection, and the time it takes must not tell what is under the protection (RFC 9001 section
     /// 9.5).
@@ -390,7 +397,7 @@ impl OpenKeys {
     ///
     /// # Errors
     /// Why it was dropped. After a failure its bytes mean nothing; a caller that compares the end of the datagram with
-    /// stateless reset tokens takes it before. [`Discard::is_forgery`] tells which of them count (RFC 9001 section 6.6).
+    /// stateless reset tokens takes it before. What could not be authenticated counts as a forgery (RFC 9001 section 6.6).
     pub fn open(
         &mut self,
         packet: &mut [u8],
