@@ -20,11 +20,17 @@ pub(super) fn is_unchanged(fields: &Fields, etag: &str, last_modified: &str) -> 
         let values = fields.all("if-none-match").filter_map(|value| std::str::from_utf8(value).ok());
         return values.flat_map(|value| value.split(',')).any(|known| {
             let known = known.trim();
-            known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
+            // RFC 9110 s13.1.2: whether a tag is weak does not matter here.
+            known == "*" || opaque(known) == opaque(etag)
         });
     }
     // A date other than the one we gave would have to be compared; clients send back the one they got.
     fields.first_text("if-modified-since") == Some(last_modified)
+}
+
+/// A tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 /// Which part a request asks for. One range is served; several are answered with all (RFC 9110 section 14.2 leaves that to
@@ -33,7 +39,10 @@ pub(super) fn part(method: &Method, fields: &Fields, len: u64, etag: &str, last_
     if *method != Method::Get {
         return Part::All;
     }
-    let still_the_same = fields.first_text("if-range").is_none_or(|known| known == etag || known == last_modified);
+    let still_the_same = fields.first_text("if-range").is_none_or(|known| {
+        // RFC 9110 s13.1.5: here only a strong tag matches.
+        known == etag && !etag.starts_with("W/") || known == last_modified
+    });
     match fields.first_text("range") {
         Some(range) if still_the_same => parse(range, len),
         _ => Part::All,
@@ -87,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn a_part_goes_only_with_a_strong_tag() {
+        let part_of = |tag: &str, etag: &str| {
+            let mut fields = Fields::new();
+            fields.push("range", "bytes=0-0").unwrap();
+            fields.push("if-range", tag).unwrap();
+            part(&Method::Get, &fields, 10, etag, "date")
+        };
+        assert_eq!(part_of("\"e\"", "\"e\""), Part::Range(0..1));
+        assert_eq!(part_of("\"e\"", "\"f\""), Part::All);
+        assert_eq!(part_of("W/\"e\"", "W/\"e\""), Part::All);
+        assert_eq!(part_of("\"e\"", "W/\"e\""), Part::All);
+    }
+
+    #[test]
     fn copies_that_are_still_good() {
         let with = |name: &str, value: &str| {
             let mut fields = Fields::new();
@@ -95,6 +118,7 @@ mod tests {
         };
         assert!(is_unchanged(&with("if-none-match", "\"x\", W/\"e\""), "\"e\"", "date"));
         assert!(is_unchanged(&with("if-none-match", "*"), "\"e\"", "date"));
+        assert!(is_unchanged(&with("if-none-match", "\"e\""), "W/\"e\"", "date"));
         assert!(!is_unchanged(&with("if-none-match", "\"x\""), "\"e\"", "date"));
         assert!(!is_unchanged(&with("if-none-match", "W/W/\"e\""), "\"e\"", "date"), "no tag at all");
         assert!(is_unchanged(&with("if-modified-since", "date"), "\"e\"", "date"));
