@@ -85,8 +85,7 @@ impl Files {
     /// 500 otherwise), and the error says why.
     pub async fn serve(&self, request: &Request, mut reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
-            let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
-            return reply.send(head, "only GET and HEAD are allowed here\n").await;
+            return not_allowed(request.method(), reply).await;
         }
         // Work begins when there is use for it: a client that takes nothing, or gives up meanwhile, costs no opening.
         let room = reply.room(PIECE).await?;
@@ -134,6 +133,17 @@ impl Files {
         };
         found.map_err(|error| Problem::of_opening(path, error))
     }
+}
+
+/// RFC 9110 section 10.2.1-1, 15.5.6-1: what is known and not allowed here is told apart from what nobody knows.
+async fn not_allowed(method: &Method, reply: Reply) -> Result<(), Error> {
+    if !method.is_registered() {
+        return reply
+            .send((501, "text/plain; charset=utf-8"), format!("{method} is no method that is known here\n"))
+            .await;
+    }
+    let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
+    reply.send(head, "only GET and HEAD are allowed here\n").await
 }
 
 #[cfg(test)]
