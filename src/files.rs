@@ -19,7 +19,7 @@ use crate::exchange::request::Request;
 use crate::files::path::{canonical_location, is_hidden, segments};
 use crate::files::prepared::{Prepared, wants_all};
 use crate::files::problem::Problem;
-use crate::files::source::{Found, open, open_at_once};
+use crate::files::source::{Found, PIECE, open, open_at_once};
 use http::{Method, ResponseHead, Status};
 use runtime::{Folder, ReaderPool};
 use std::ffi::OsStr;
@@ -74,7 +74,7 @@ impl Files {
 
     /// Whether `/` is answered with a file, `index.html`. This may wait for a disk.
     pub fn has_index(&self) -> bool {
-        matches!(open(&self.root.folder, INDEX, false), Ok(Found::File(_)))
+        matches!(open(&self.root.folder, INDEX, 0), Ok(Found::File(_)))
     }
 
     /// Answers a request for one of the files.
@@ -83,18 +83,21 @@ impl Files {
     /// The client is gone, or the file changed while it was sent; the reply is broken off. Or the system refuses to open what
     /// is there: then the client has been answered (403 where access is denied, 503 where the system is short of something,
     /// 500 otherwise), and the error says why.
-    pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
+    pub async fn serve(&self, request: &Request, mut reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
             let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
             return reply.send(head, "only GET and HEAD are allowed here\n").await;
         }
-        match self.answer(request).await {
+        // What the client cannot be sent is not looked for.
+        let room = reply.room(PIECE).await?;
+        match self.answer(request, room).await {
             Ok(answer) => answer.send(reply).await,
             Err(problem) => problem.send(reply).await,
         }
     }
 
-    async fn answer(&self, request: &Request) -> Result<Prepared, Problem> {
+    /// The answer to a client that can be sent `room` bytes now.
+    async fn answer(&self, request: &Request, room: usize) -> Result<Prepared, Problem> {
         let names = segments(request.path()).filter(|names| self.dotfiles || !is_hidden(names));
         let mut names = names.ok_or_else(Problem::nothing)?;
         let names_folder = request.path().ends_with('/');
@@ -103,9 +106,10 @@ impl Files {
         }
         let relative: Arc<[u8]> = names.join(&b'/').into();
         let path = self.root.path.join(OsStr::from_bytes(&relative));
+        let whole = if wants_all(request) { room } else { 0 };
         for left in (0..TRIES).rev() {
-            let answer = match self.find(&relative, &path, wants_all(request)).await? {
-                Found::File(opened) => prepared::of(request, opened, &self.readers, &path).await,
+            let answer = match self.find(&relative, &path, whole).await? {
+                Found::File(opened) => prepared::of(request, opened, room, &self.readers, &path).await,
                 Found::Folder if !names_folder => prepared::redirect(canonical_location(&names), request.query()),
                 Found::Folder | Found::Other => Err(Problem::nothing()),
             };
@@ -117,13 +121,14 @@ impl Files {
         unreachable!("the last try is answered, whatever came of it")
     }
 
-    /// What a path leads to: at once if that is in memory, and from a reader thread if not.
-    async fn find(&self, relative: &Arc<[u8]>, path: &Path, with_content: bool) -> Result<Found, Problem> {
-        let found = match open_at_once(&self.root.folder, relative, with_content) {
+    /// What a path leads to, with its content if that has at most `whole` bytes: at once if that is in memory, and from a reader
+    /// thread if not.
+    async fn find(&self, relative: &Arc<[u8]>, path: &Path, whole: usize) -> Result<Found, Problem> {
+        let found = match open_at_once(&self.root.folder, relative, whole) {
             Some(found) => found,
             None => {
                 let (root, relative) = (self.root.clone(), relative.clone());
-                let job = self.readers.run(move || open(&root.folder, &relative, with_content));
+                let job = self.readers.run(move || open(&root.folder, &relative, whole));
                 job.await.map_err(|error| Problem::no_reader(path, error))?
             }
         };

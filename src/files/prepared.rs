@@ -7,7 +7,7 @@ use crate::files::conditions::{Part, is_unchanged, part};
 use crate::files::content_type::of as media_type;
 use crate::files::date::http_date;
 use crate::files::problem::Problem;
-use crate::files::source::{Opened, Source};
+use crate::files::source::{Opened, PIECE, Source};
 use http::{Fields, Method, ResponseHead, Status};
 use runtime::ReaderPool;
 use std::ops::Range;
@@ -39,10 +39,12 @@ pub(super) fn redirect(mut location: String, query: Option<&str>) -> Result<Prep
     Ok(Prepared::Whole(head, Vec::new()))
 }
 
-/// The file, a part of it, or that the client has it already.
+/// The file, a part of it, or that the client has it already. `room` bytes can be sent now: a body of no more is read before its
+/// head is sent, so that it can be begun again.
 pub(super) async fn of(
     request: &Request,
     mut opened: Opened,
+    room: usize,
     readers: &ReaderPool,
     path: &Path,
 ) -> Result<Prepared, Problem> {
@@ -54,8 +56,8 @@ pub(super) async fn of(
         return Ok(Prepared::Whole(head, all));
     }
     let mut source = Source::new(opened, readers.clone(), range);
-    let first = source.next().await.map_err(|loss| Problem::of_reading(path, loss))?.unwrap_or_default();
-    Ok(if source.is_over() {
+    let first = source.next(room).await.map_err(|loss| Problem::of_reading(path, loss))?.unwrap_or_default();
+    Ok(if source.left() == 0 {
         Prepared::Whole(head, first)
     } else {
         Prepared::Begun { head, first, rest: source, path: path.to_owned() }
@@ -101,8 +103,11 @@ impl Prepared {
         };
         let mut writer = reply.start(head)?;
         writer.write(first).await?;
-        while let Some(piece) = rest.next().await.map_err(|loss| Problem::of_reading(&path, loss).into_error())? {
-            writer.write(piece).await?;
+        while rest.left() > 0 {
+            // What the client does not take is not read.
+            let room = writer.room(usize::try_from(rest.left()).unwrap_or(PIECE).min(PIECE)).await?;
+            let piece = rest.next(room).await.map_err(|loss| Problem::of_reading(&path, loss).into_error())?;
+            writer.write(piece.unwrap_or_default()).await?;
         }
         writer.finish()
     }

@@ -32,9 +32,9 @@ fn found(files: &Files, name: &str) -> Result<&'static str, io::ErrorKind> {
         Err(error) => Err(error.kind()),
     };
     let (root, relative) = (files.root.clone(), name.as_bytes().to_vec());
-    let job = files.readers.run(move || open(&root.folder, &relative, true));
+    let job = files.readers.run(move || open(&root.folder, &relative, PIECE));
     let slowly = kind(Executor::new().unwrap().block_on(job).unwrap());
-    if let Some(at_once) = open_at_once(&files.root.folder, name.as_bytes(), true) {
+    if let Some(at_once) = open_at_once(&files.root.folder, name.as_bytes(), PIECE) {
         assert_eq!(kind(at_once), slowly, "{name}");
     }
     slowly
@@ -73,7 +73,7 @@ fn what_names_lead_to() {
         assert_eq!(found(&files, name), expected, "{name}");
     }
     // A link to itself is there and cannot be followed: its owner is told.
-    let error = open(&files.root.folder, b"loop", false).unwrap_err();
+    let error = open(&files.root.folder, b"loop", 0).unwrap_err();
     let problem = format!("{:?}", Problem::of_opening(&root.join("loop"), error));
     assert!(problem.contains("500") && problem.contains("loop"), "{problem}");
     let error = Files::new(root.join("a.txt")).unwrap_err().to_string();
@@ -105,13 +105,13 @@ fn a_file_is_whole_or_not_there() {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number >> 4) as u8).collect();
     std::fs::write(&path, &bytes).unwrap();
     let files = Files::new(place.root()).unwrap();
-    let source = |start: u64, end: u64| match open(&files.root.folder, b"a", true) {
+    let source = |start: u64, end: u64| match open(&files.root.folder, b"a", PIECE) {
         Ok(Found::File(opened)) => Source::new(opened, files.readers.clone(), start..end),
         other => panic!("{other:?}"),
     };
     let read = async |mut source: Source, at: usize, change: &dyn Fn()| {
         let mut all = Vec::new();
-        while let Some(piece) = source.next().await? {
+        while let Some(piece) = source.next(PIECE).await? {
             all.extend(piece);
             if all.len() == at {
                 change();

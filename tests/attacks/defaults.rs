@@ -20,6 +20,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
     ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),
+    ("quic/src/idle.rs", &["REMINDERS"]),
+    ("quic/src/stream/send_window.rs", &["MIN_LEAD", "GRAIN", "HELD_WINDOWS", "MIN_HELD"]),
+    ("quic/src/stream/send_memory.rs", &["GUARANTEED"]),
     ("quic/src/stream/chunks.rs", &["MAX_LENT"]),
     ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
     ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
@@ -54,7 +57,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
     ("src/files.rs", &["TRIES"]),
-    ("src/files/source.rs", &["PIECE", "PIECES_UNLOOKED"]),
+    ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
     ("src/files/state.rs", &["SETTLED"]),
 ];
 

@@ -9,6 +9,7 @@ use crate::wire::packet_number::PacketNumberSpace;
 impl Connection {
     /// Tells every owner of what `turn.scratch.outcome` holds, which is all of `space`.
     pub(super) fn recovered(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace) {
+        self.streams.follow_congestion_window(self.recovery.congestion_window());
         let outcome = &mut turn.scratch.outcome;
         for frame in &outcome.acked {
             self.on_frame(space, frame, Fate::Acked);

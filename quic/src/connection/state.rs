@@ -18,7 +18,7 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::stream::Streams;
+use crate::stream::{SendMemory, Streams};
 use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
@@ -81,6 +81,8 @@ pub struct NewConnection {
     /// Whether the peer is known to receive what is sent to its address (RFC 9000 section 8.1): a client has chosen its
     /// server's, and a client may have shown its own with a token.
     pub is_validated: bool,
+    /// What the connections of its endpoint may hold to send.
+    pub send_memory: SendMemory,
 }
 
 impl Connection {
@@ -107,7 +109,7 @@ impl Connection {
             levels,
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
-            streams: Streams::new(side, config.streams.clone()),
+            streams: Streams::new(side, config.streams.clone(), new.send_memory),
             paths: Paths::new(Path::first(four_tuple, local_id, new.is_validated, mtu)),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),

@@ -19,7 +19,7 @@ impl Connection {
         let acknowledgments = self.spaces.iter().filter_map(|space| space.received.deadline()).min();
         [
             self.lifecycle.deadline(),
-            self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData)),
+            self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData), self.waits_for_credit()),
             self.rest.deadline(),
             self.recovery.deadline(),
             acknowledgments,
@@ -40,8 +40,10 @@ impl Connection {
         if !self.lifecycle.is_open() {
             return;
         }
-        match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData)) {
+        let waits_for_credit = self.waits_for_credit();
+        match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData), waits_for_credit) {
             IdleTimeout::Nothing => {}
+            IdleTimeout::Remind => self.streams.remind_of_blocked(),
             IdleTimeout::KeepAlive => self.spaces.application().ping = true,
             IdleTimeout::Expired => {
                 let after = self.idle.timeout().expect("what has expired has a length");
@@ -58,6 +60,11 @@ impl Connection {
         if self.rest.on_timeout(now) {
             self.release_memory();
         }
+    }
+
+    /// RFC 9000 section 4.1-5: data waits for credit of the peer, and no acknowledgment is awaited.
+    fn waits_for_credit(&self) -> bool {
+        self.is_established() && self.streams.is_blocked() && self.recovery.bytes_in_flight() == 0
     }
 
     /// Gives back what can be made again, unless an acknowledgment is awaited and will need it soon.

@@ -126,7 +126,7 @@ fn a_packet_is_sealed_numbered_booked_counted_and_traced() {
         0,
         "the probes that were asked for are sent"
     );
-    assert_eq!(parts.idle.deadline(Duration::ZERO), Some(NOW + Duration::from_secs(30)));
+    assert_eq!(parts.idle.deadline(Duration::ZERO, false), Some(NOW + Duration::from_secs(30)));
     assert_eq!(parts.traced(), [(0, 1000, true), (1, 1000, true), (2, 1000, true)]);
 }
 
