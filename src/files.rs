@@ -85,10 +85,9 @@ impl Files {
     /// 500 otherwise), and the error says why.
     pub async fn serve(&self, request: &Request, mut reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
-            let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
-            return reply.send(head, "only GET and HEAD are allowed here\n").await;
+            return not_allowed(request.method(), reply).await;
         }
-        // What the client cannot be sent is not looked for.
+        // Work begins when there is use for it: a client that takes nothing, or gives up meanwhile, costs no opening.
         let room = reply.room(PIECE).await?;
         match self.answer(request, room).await {
             Ok(answer) => answer.send(reply).await,
@@ -96,7 +95,7 @@ impl Files {
         }
     }
 
-    /// The answer to a client that can be sent `room` bytes now.
+    /// `room`: how many bytes the client can be sent now.
     async fn answer(&self, request: &Request, room: usize) -> Result<Prepared, Problem> {
         let names = segments(request.path()).filter(|names| self.dotfiles || !is_hidden(names));
         let mut names = names.ok_or_else(Problem::nothing)?;
@@ -106,9 +105,9 @@ impl Files {
         }
         let relative: Arc<[u8]> = names.join(&b'/').into();
         let path = self.root.path.join(OsStr::from_bytes(&relative));
-        let whole = if wants_all(request) { room } else { 0 };
+        let content = if wants_all(request) { room } else { 0 };
         for left in (0..TRIES).rev() {
-            let answer = match self.find(&relative, &path, whole).await? {
+            let answer = match self.find(&relative, &path, content).await? {
                 Found::File(opened) => prepared::of(request, opened, room, &self.readers, &path).await,
                 Found::Folder if !names_folder => prepared::redirect(canonical_location(&names), request.query()),
                 Found::Folder | Found::Other => Err(Problem::nothing()),
@@ -121,19 +120,30 @@ impl Files {
         unreachable!("the last try is answered, whatever came of it")
     }
 
-    /// What a path leads to, with its content if that has at most `whole` bytes: at once if that is in memory, and from a reader
-    /// thread if not.
-    async fn find(&self, relative: &Arc<[u8]>, path: &Path, whole: usize) -> Result<Found, Problem> {
-        let found = match open_at_once(&self.root.folder, relative, whole) {
+    /// What a path leads to: at once if that is in memory, and from a reader thread if not. A file of at most `content` bytes is
+    /// read as well.
+    async fn find(&self, relative: &Arc<[u8]>, path: &Path, content: usize) -> Result<Found, Problem> {
+        let found = match open_at_once(&self.root.folder, relative, content) {
             Some(found) => found,
             None => {
                 let (root, relative) = (self.root.clone(), relative.clone());
-                let job = self.readers.run(move || open(&root.folder, &relative, whole));
+                let job = self.readers.run(move || open(&root.folder, &relative, content));
                 job.await.map_err(|error| Problem::no_reader(path, error))?
             }
         };
         found.map_err(|error| Problem::of_opening(path, error))
     }
+}
+
+/// RFC 9110 section 10.2.1-1, 15.5.6-1: what is known and not allowed here is told apart from what nobody knows.
+async fn not_allowed(method: &Method, reply: Reply) -> Result<(), Error> {
+    if !method.is_registered() {
+        return reply
+            .send((501, "text/plain; charset=utf-8"), format!("{method} is no method that is known here\n"))
+            .await;
+    }
+    let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
+    reply.send(head, "only GET and HEAD are allowed here\n").await
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
-use crate::files::conditions::{Part, is_unchanged, part};
+use crate::files::conditions::{Answer, Version};
 use crate::files::content_type::of as media_type;
-use crate::files::date::http_date;
 use crate::files::problem::Problem;
 use crate::files::source::{Opened, PIECE, Source};
 use http::{Fields, Method, ResponseHead, Status};
@@ -26,7 +25,9 @@ pub(super) enum Prepared {
 /// Whether the answer to a request will be all of the file, if it is there.
 pub(super) fn wants_all(request: &Request) -> bool {
     let fields = request.fields();
-    let narrows = ["range", "if-none-match", "if-modified-since"].into_iter().any(|name| fields.contains(name));
+    let narrows = ["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
+        .into_iter()
+        .any(|name| fields.contains(name));
     *request.method() == Method::Get && !narrows
 }
 
@@ -39,8 +40,7 @@ pub(super) fn redirect(mut location: String, query: Option<&str>) -> Result<Prep
     Ok(Prepared::Whole(head, Vec::new()))
 }
 
-/// The file, a part of it, or that the client has it already. `room` bytes can be sent now: a body of no more is read before its
-/// head is sent, so that it can be begun again.
+/// The file, a part of it, or that the client has it already. It can be sent `room` bytes now.
 pub(super) async fn of(
     request: &Request,
     mut opened: Opened,
@@ -57,7 +57,7 @@ pub(super) async fn of(
     }
     let mut source = Source::new(opened, readers.clone(), range);
     let first = source.next(room).await.map_err(|loss| Problem::of_reading(path, loss))?.unwrap_or_default();
-    Ok(if source.left() == 0 {
+    Ok(if source.is_over() {
         Prepared::Whole(head, first)
     } else {
         Prepared::Begun { head, first, rest: source, path: path.to_owned() }
@@ -67,27 +67,27 @@ pub(super) async fn of(
 /// The head, and which bytes follow it.
 fn head(request: &Request, opened: &Opened, path: &Path) -> Result<(ResponseHead, Range<u64>), Problem> {
     let state = opened.state();
-    let len = state.len();
-    let last_modified = http_date(state.modified_seconds());
-    let etag = state.tag(opened.shows_each_change(), SystemTime::now());
+    let now = runtime::clock::unix_seconds();
+    let tag = state.tag(opened.shows_each_change(), SystemTime::now());
+    let version = Version::new(state.len(), tag, state.modified_seconds(), now);
+    // RFC 9110 section 15.4.5-1, 15.4.5-2, 15.3.7-2: whatever is answered says which version it is about.
     let mut fields = Fields::new();
-    fields.push("last-modified", &last_modified)?;
-    fields.push("etag", &etag)?;
+    fields.push("last-modified", version.last_modified.to_bytes())?;
+    fields.push("etag", &version.entity_tag)?;
     fields.push("accept-ranges", "bytes")?;
-    if is_unchanged(request.fields(), &etag, &last_modified) {
-        return Ok((ResponseHead { status: Status::NOT_MODIFIED, fields }, 0..0));
-    }
-    let (status, range) = match part(request.method(), request.fields(), len, &etag, &last_modified) {
-        Part::All => (Status::OK, 0..len),
-        Part::Range(range) => {
-            fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
-            (Status::PARTIAL_CONTENT, range)
-        }
-        Part::OutOfRange => {
-            fields.push("content-range", format!("bytes */{len}"))?;
-            return Ok((ResponseHead { status: Status::RANGE_NOT_SATISFIABLE, fields }, 0..0));
+    let (status, range) = match version.answer(request.method(), request.fields(), now) {
+        Answer::Content(status, range) => (status, range),
+        Answer::Without(status) => {
+            if status == Status::RANGE_NOT_SATISFIABLE {
+                fields.push("content-range", format!("bytes */{}", version.len))?;
+            }
+            return Ok((ResponseHead { status, fields }, 0..0));
         }
     };
+    if status == Status::PARTIAL_CONTENT {
+        // RFC 9110 section 15.3.7.1-1.
+        fields.push("content-range", format!("bytes {}-{}/{}", range.start, range.end - 1, version.len))?;
+    }
     fields.push("content-type", media_type(&path.file_name().unwrap_or_default().to_string_lossy()))?;
     fields.push("content-length", (range.end - range.start).to_string())?;
     let range = if *request.method() == Method::Head { 0..0 } else { range };
@@ -103,9 +103,9 @@ impl Prepared {
         };
         let mut writer = reply.start(head)?;
         writer.write(first).await?;
-        while rest.left() > 0 {
+        while !rest.is_over() {
             // What the client does not take is not read.
-            let room = writer.room(usize::try_from(rest.left()).unwrap_or(PIECE).min(PIECE)).await?;
+            let room = writer.room(PIECE).await?;
             let piece = rest.next(room).await.map_err(|loss| Problem::of_reading(&path, loss).into_error())?;
             writer.write(piece.unwrap_or_default()).await?;
         }

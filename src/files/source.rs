@@ -41,10 +41,10 @@ pub(super) struct Opened {
 /// Reads `into` from an offset on; less than all at the end of the file, or if no more can be had at once.
 type Read = fn(&File, &mut [u8], u64) -> io::Result<usize>;
 
-/// Opens what `path` leads to if that takes no waiting, and reads it if it is a file of at most `whole` bytes.
-pub(super) fn open_at_once(folder: &Folder, path: &[u8], whole: usize) -> Option<io::Result<Found>> {
+/// Opens what `path` leads to if that takes no waiting. A file of at most `content` bytes is read as well.
+pub(super) fn open_at_once(folder: &Folder, path: &[u8], content: usize) -> Option<io::Result<Found>> {
     match folder.open_if_cached(path)? {
-        Ok(file) => Some(look(folder, file, whole, read_at_once)),
+        Ok(file) => Some(look(folder, file, content, read_at_once)),
         // It may be a folder: that is for the other way.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
         Err(error) => Some(Err(error)),
@@ -52,16 +52,16 @@ pub(super) fn open_at_once(folder: &Folder, path: &[u8], whole: usize) -> Option
 }
 
 /// The same with waiting, for a reader thread.
-pub(super) fn open(folder: &Folder, path: &[u8], whole: usize) -> io::Result<Found> {
+pub(super) fn open(folder: &Folder, path: &[u8], content: usize) -> io::Result<Found> {
     match folder.open_beneath(path) {
-        Ok(file) => look(folder, file, whole, read_all),
+        Ok(file) => look(folder, file, content, read_all),
         // One that may be gone through, but not listed.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && folder.is_folder(path) => Ok(Found::Folder),
         Err(error) => Err(error),
     }
 }
 
-fn look(folder: &Folder, file: File, whole: usize, read: Read) -> io::Result<Found> {
+fn look(folder: &Folder, file: File, content: usize, read: Read) -> io::Result<Found> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Ok(if metadata.is_dir() { Found::Folder } else { Found::Other });
@@ -69,7 +69,7 @@ fn look(folder: &Folder, file: File, whole: usize, read: Read) -> io::Result<Fou
     let (state, links) = (State::of(&metadata), metadata.nlink());
     let (is_local, shows_each_change) = (folder.is_local(&metadata), folder.shows_each_change(&metadata));
     let mut opened = Opened { file, state, links, is_local, shows_each_change, whole: None };
-    if state.len() <= whole as u64 {
+    if state.len() <= content as u64 {
         opened.whole = opened.read_whole(read)?;
     }
     Ok(Found::File(opened))
@@ -158,19 +158,19 @@ impl Source {
         Source { opened: Arc::new(opened), readers, next: range.start, end: range.end, unlooked: 0 }
     }
 
-    /// Bytes that are left.
-    pub(super) fn left(&self) -> u64 {
-        self.end - self.next
+    /// Whether the last piece was given.
+    pub(super) fn is_over(&self) -> bool {
+        self.next == self.end
     }
 
-    /// The next piece, of at most so many bytes; `None` after the last. The last one comes only if the file is still what it was: a client can rely on a
-    /// complete body being of one state.
-    pub(super) async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, Loss> {
-        let len = self.left().min(most as u64);
-        if self.left() == 0 {
+    /// The next piece, of at most `room` bytes; `None` after the last. The last one comes only if the file is still what it was: a
+    /// client can rely on a complete body being of one state.
+    pub(super) async fn next(&mut self, room: usize) -> Result<Option<Vec<u8>>, Loss> {
+        let len = (self.end - self.next).min(room.min(PIECE) as u64);
+        if len == 0 {
             return Ok(None);
         }
-        let looks = len == self.left() || self.unlooked + len >= UNLOOKED;
+        let looks = self.next + len == self.end || self.unlooked + len >= UNLOOKED;
         let piece = self.piece(vec![0; len as usize], looks).await?;
         self.unlooked = if looks { 0 } else { self.unlooked + len };
         self.next += len;

@@ -373,7 +373,15 @@ pub(crate) const ROWS: &[Row] = &[
         &["crypto-ring/src/signing_key/tests.rs::every_format_loads_and_signs"],
     ),
     ("t19", "hybrid key shares of every length", "", &[]),
-    ("r1", "readers that give no credit", "", &[]),
+    (
+        "r1",
+        "readers that give no credit",
+        "quic/src/stream/send_window.rs",
+        &[
+            "quic/tests/slow_readers.rs::r1_readers_that_do_not_read_cost_the_sender_nothing_that_they_gave_no_credit_for",
+            "quic/src/stream/streams/tests/writers.rs::r1_connections_share_a_budget_and_none_of_them_is_starved",
+        ],
+    ),
     (
         "r2",
         "a path that narrows in the middle of a transfer",
@@ -449,7 +457,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r1", "r4", "r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r4", "r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {
