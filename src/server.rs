@@ -166,7 +166,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows different certificates for different names, instead of the one identity.
+    /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), or any
+    /// rule of a program's own. [`Identity::certified_key`] has what it gives.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));
@@ -341,7 +342,7 @@ impl ServerBuilder {
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        let single = || Arc::new(Single(self.identity.certified_key())) as Arc<dyn Resolver>;
         let resolver = self.resolver.clone().unwrap_or_else(single);
         let mut tls = tls::ServerConfig::new(provider, resolver, vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
