@@ -1,6 +1,8 @@
 //! A server: sockets, an identity, and one function that answers requests.
 
+pub(crate) mod authorities;
 mod base64;
+mod duties;
 pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
@@ -12,15 +14,16 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
 use crate::http3::link::{Endpoint, Link};
+use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either};
 use crate::trace::{SharedTrace, TraceConsumer};
-use crate::wall_clock::SystemClock;
+use crate::wall_clock::{SystemClock, date_now};
 use crypto::Provider;
-use quic::{Admission, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, IdLayout, Incoming};
 use runtime::{Executor, Handle, Handover, Signals, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -52,6 +55,7 @@ pub struct ServerBuilder {
     on_event: Option<Arc<SharedOnEvent>>,
     trace: Option<SharedTrace>,
     policy: Policy,
+    names: Vec<String>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -89,6 +93,7 @@ impl Server {
             on_event: None,
             trace: None,
             policy: Policy::default(),
+            names: Vec::new(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
@@ -167,10 +172,20 @@ impl ServerBuilder {
     }
 
     /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), or any
-    /// rule of a program's own. [`Identity::certified_key`] has what it gives.
+    /// rule of a program's own. [`Identity::certified`] has what it gives.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// A host that requests may be for, beside those in the certificate: `example.com` or `192.0.2.1`, `*.example.com` for one
+    /// label more, with a port if only that one is meant, or `*` for all, where something in front of the server has looked.
+    /// May be called more than once. Requests for other hosts, and for other schemes than https, are answered with 421 (RFC 9110
+    /// section 7.4).
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> ServerBuilder {
+        self.names.push(name.into());
         self
     }
 
@@ -199,6 +214,23 @@ impl ServerBuilder {
         on_incoming: impl Fn(&Incoming) -> Admission + Send + Sync + 'static,
     ) -> ServerBuilder {
         self.policy.on_incoming = Some(Arc::new(on_incoming));
+        self
+    }
+
+    /// When a client has to show, before a connection begins, that it receives what is sent to its address. Default
+    /// [`AddressValidation::UnderLoad`]: while 1,024 handshakes are under way of clients that have not shown it, as in a
+    /// flood of forged addresses. It applies to whom [`ServerBuilder::on_incoming`] accepts.
+    #[must_use]
+    pub fn address_validation(mut self, when: AddressValidation) -> ServerBuilder {
+        self.policy.address_validation = when;
+        self
+    }
+
+    /// The most connections at a time, of each worker. Default 100,000. Clients beyond them are refused, which they learn
+    /// within a round trip (RFC 9000 section 5.2.2).
+    #[must_use]
+    pub fn max_connections(mut self, most: usize) -> ServerBuilder {
+        self.policy.max_connections = Some(most);
         self
     }
 
@@ -297,6 +329,8 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let endpoint = self.endpoint(handover.as_ref())?;
+        let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
+        let authorities = AuthoritySource::new(self.certificates(), given);
         let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -305,7 +339,7 @@ impl ServerBuilder {
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
         }
-        door::serve(&link, spawn_each(handle.clone(), handler, on_event));
+        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event));
         Ok(Server { link, handle: handle.clone() })
     }
 
@@ -342,14 +376,20 @@ impl ServerBuilder {
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let single = || Arc::new(Single(self.identity.certified_key())) as Arc<dyn Resolver>;
-        let resolver = self.resolver.clone().unwrap_or_else(single);
-        let mut tls = tls::ServerConfig::new(provider, resolver, vec![b"h3".to_vec()], Arc::new(SystemClock));
+        let mut tls =
+            tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());
-        Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), self.http.clone()))
+        let mut http = self.http.clone();
+        http.date.get_or_insert(date_now);
+        Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), http))
+    }
+
+    fn certificates(&self) -> Arc<dyn Resolver> {
+        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        self.resolver.clone().unwrap_or_else(single)
     }
 }
 

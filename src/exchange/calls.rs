@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox};
+use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, Event, Reason, SendError};
 use http::{Fields, RequestHead, ResponseHead};
@@ -29,8 +30,8 @@ pub(crate) struct Events {
     record: Weak<Record<dyn Door>>,
 }
 
-/// Given each new request, with the exchange that it begins.
-pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead)>;
+/// Given each new request, with the exchange that it begins, and what its connection is good for.
+pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead, &Authorities)>;
 
 /// What all clones share, in one allocation.
 struct Record<D: ?Sized> {
@@ -121,6 +122,24 @@ impl Exchange {
         }
     }
 
+    /// The next response ahead of the final one; `None` when that has come.
+    pub(crate) fn poll_informational(&self, context: &Context<'_>) -> Poll<Result<Option<ResponseHead>, Error>> {
+        match self.mailbox().take_informational() {
+            Some(head) => Poll::Ready(Ok(Some(head))),
+            None if self.mailbox().has_head() => Poll::Ready(Ok(None)),
+            None => self.wait(context),
+        }
+    }
+
+    /// Whether all of this side's message has arrived, or was not wanted.
+    pub(crate) fn poll_delivered(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        match self.mailbox().stopped() {
+            _ if self.mailbox().is_delivered() => Poll::Ready(Ok(())),
+            Some(reason) => Poll::Ready(Err(Error::Stopped { reason })),
+            None => self.wait(context),
+        }
+    }
+
     /// Waits for more of the peer's message.
     fn wait<T>(&self, context: &Context<'_>) -> Poll<Result<T, Error>> {
         if let Some(ending) = self.mailbox().ending() {
@@ -128,6 +147,19 @@ impl Exchange {
         }
         self.mailbox().set_reader(context);
         Poll::Pending
+    }
+
+    /// Waits until content can be sent, and says how much of `wanted` bytes.
+    pub(crate) fn poll_room(&self, wanted: usize, context: &Context<'_>) -> Poll<Result<usize, Error>> {
+        self.mailbox().set_writer(context);
+        if let Some(reason) = self.mailbox().stopped() {
+            return Poll::Ready(Err(Error::Stopped { reason }));
+        }
+        match self.record.door.room(wanted) {
+            Ok(0) if wanted > 0 => Poll::Pending,
+            Ok(room) => Poll::Ready(Ok(room)),
+            Err(error) => Poll::Ready(Err(self.send_error(error))),
+        }
     }
 
     /// Hands over all of `data`; waits where the connection takes no more for now.

@@ -99,12 +99,12 @@ impl Identity {
     }
 
     /// From a chain and a key of a program's own: one that signs elsewhere, say.
-    pub fn from_certified_key(certified: Arc<CertifiedKey>) -> Identity {
+    pub fn from_certified(certified: Arc<CertifiedKey>) -> Identity {
         Identity { certified }
     }
 
     /// What TLS shows to clients: what a [`Resolver`](crate::Resolver) gives.
-    pub fn certified_key(&self) -> Arc<CertifiedKey> {
+    pub fn certified(&self) -> Arc<CertifiedKey> {
         self.certified.clone()
     }
 

@@ -175,6 +175,7 @@ fn many_requests_wait_for_the_stream_limit() -> Result<(), Error> {
     )
 }
 
+/// RFC 9114 section 4.1.1-6.
 #[test]
 fn handlers_that_panic_or_forget_to_answer() -> Result<(), Error> {
     with_server(
@@ -210,7 +211,7 @@ fn handlers_that_panic_or_forget_to_answer() -> Result<(), Error> {
                     Ok(mut response) => response.body().read_to_end(100).await.map(|_| ()),
                     Err(error) => Err(error),
                 };
-                assert!(matches!(result, Err(Error::Reset { reason: Reason::Internal })), "{path}: {result:?}");
+                assert!(matches!(result, Err(Error::Reset { reason: Reason::Cancelled })), "{path}: {result:?}");
             }
             assert_eq!(client.get(&base).send().await?.status().code(), 200);
             Ok(())
@@ -318,6 +319,43 @@ fn what_breaks_the_rules_is_not_sent() -> Result<(), Error> {
             assert!(matches!(writer.finish_with_trailers(&trailers), Err(Error::Message(_))));
             // 99 is no status: the handler fails, and the client is told.
             assert_eq!(client.get(&base).send().await?.status().code(), 500);
+            Ok(())
+        },
+    )
+}
+
+/// A handler that asks for room first reads nothing for a client that takes nothing, and no more than is taken.
+#[test]
+fn r1_a_body_is_read_from_elsewhere_only_as_the_client_takes_it() -> Result<(), Error> {
+    let (read, took) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (count, limit) = (read.clone(), took.clone());
+    with_server(
+        move |_, mut reply| {
+            let (read, took) = (count.clone(), limit.clone());
+            async move {
+                assert!(reply.room(1000).await? > 0);
+                let mut writer = reply.start(200)?;
+                while read.get() < TEN_MEGABYTES {
+                    let room = writer.room(50_000.min(TEN_MEGABYTES - read.get())).await?;
+                    assert!(room > 0 && room <= 50_000);
+                    let part: Vec<u8> = (read.get()..read.get() + room).map(byte).collect();
+                    read.set(read.get() + room);
+                    assert!(read.get() - took.get() < TEN_MEGABYTES / 2, "far ahead of the client");
+                    writer.write(part).await?;
+                }
+                writer.finish()
+            }
+        },
+        async move |client, base, _| {
+            let mut response = client.get(&base).send().await?;
+            let body = response.body();
+            let mut place = 0;
+            while let Some(part) = body.chunk().await? {
+                assert!(part.iter().enumerate().all(|(at, found)| *found == byte(place + at)));
+                place += part.len();
+                took.set(place);
+            }
+            assert_eq!(place, TEN_MEGABYTES);
             Ok(())
         },
     )

@@ -127,13 +127,13 @@ fn identities_by_name_and_a_key_that_is_elsewhere() -> Result<(), Error> {
     posthaste::run(|handle: Handle| async move {
         let (local, other) = (Identity::development(&[])?, Identity::development(&[])?);
         let signed = Arc::new(AtomicU64::new(0));
-        let key = Box::new(Elsewhere { key: local.certified_key(), signed: signed.clone() });
+        let key = Box::new(Elsewhere { key: local.certified(), signed: signed.clone() });
         let elsewhere = CertifiedKey::new(local.chain().to_vec(), key)
             .map_err(|error: CertifiedKeyError| Error::Identity(error.to_string()))?;
-        let elsewhere = Identity::from_certified_key(Arc::new(elsewhere));
+        let elsewhere = Identity::from_certified(Arc::new(elsewhere));
         let mut names = ByName::new();
-        names.insert("localhost", elsewhere.certified_key());
-        names.set_nameless(other.certified_key());
+        names.insert("localhost", elsewhere.certified());
+        names.set_nameless(other.certified());
         let server = Server::builder(other.clone())
             .listen("127.0.0.1:0".parse().expect("an address"))
             .resolver(names)

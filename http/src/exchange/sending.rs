@@ -6,7 +6,7 @@
 use super::reason::Reason;
 use super::send_error::SendError;
 use crate::fields::Fields;
-use crate::message_rules::{ContentLengthCheck, check_trailers};
+use crate::message_rules::{ContentLengthCheck, check_trailer_duties, check_trailers};
 
 /// Where a message that is being sent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,8 @@ impl Sending {
         if self.is_tunnel {
             return Err(SendError::WrongOrder);
         }
-        Ok(check_trailers(fields)?)
+        check_trailers(fields)?;
+        Ok(check_trailer_duties(fields)?)
     }
 
     /// Whether the message may end here.
@@ -104,6 +105,11 @@ impl Sending {
     /// The peer does not want the rest. The application has still to learn that.
     pub const fn on_stopped(&mut self, reason: Reason) {
         self.phase = SendPhase::Stopped(reason);
+    }
+
+    /// Whether there is more of the message to be sent.
+    pub const fn check_going_on(&self) -> Result<(), SendError> {
+        if let SendPhase::Head = self.phase { Ok(()) } else { self.check_phase() }
     }
 
     /// Whether content, trailers or the end may be sent.
