@@ -25,6 +25,10 @@ impl Body {
         Body { exchange, stop_reason, length, received: 0, ended: false }
     }
 
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     /// The next part; `None` after the last.
     ///
     /// # Errors

@@ -72,6 +72,11 @@ impl SendHalf {
         self.buffer.held()
     }
 
+    /// Bytes written, and how many of them from the first on are acknowledged.
+    pub(crate) const fn delivery(&self) -> (u64, u64) {
+        (self.buffer.end(), self.buffer.acked_end())
+    }
+
     /// Whether more may be written.
     pub(crate) fn check_writable(&self) -> Result<(), WriteError> {
         match self.stopped {

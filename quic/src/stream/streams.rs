@@ -550,6 +550,16 @@ impl Streams {
         self.map.len()
     }
 
+    /// Bytes that were written to a stream, and how many of them from the first on the peer has.
+    pub(crate) fn delivery(&self, id: StreamId) -> Option<(u64, u64)> {
+        Some(self.map.get(id)?.as_ref()?.send.as_ref()?.delivery())
+    }
+
+    /// Bytes held to send.
+    pub(crate) const fn undelivered(&self) -> u64 {
+        self.send_held
+    }
+
     /// Bytes held to send and to be read. Takes a pass over the streams.
     pub(crate) fn buffered(&self) -> u64 {
         let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;
