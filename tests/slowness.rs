@@ -36,7 +36,7 @@ where
     let server = builder.start(handle, handler).unwrap();
     let base = format!("https://{}/", server.addresses()[0]);
     let mut client = Client::builder(roots);
-    client.transport.streams.stream_window = 10_000;
+    client.transport.streams.max_stream_data_bidi_local = 10_000;
     client.transport.streams.max_stream_window = 10_000;
     (server, client.build(handle), base, told)
 }

@@ -1,4 +1,4 @@
-//! The ten things HTTP/3 needs of QUIC, and a place for its records.
+//! The eleven things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
 use crate::pace::Delivery;
@@ -12,6 +12,10 @@ pub trait Transport {
 
     /// Takes what has arrived, at most `max` bytes. Credit goes back to the peer for what is taken and for nothing else.
     fn read(&mut self, id: StreamId, max: usize) -> Read;
+
+    /// How many of `wanted` bytes would be taken now. 0 if there is too little room to be worth the trouble: then
+    /// `on_stream_writable` is called once there is more.
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError>;
 
     /// Takes as much of `data` as fits, and drops that from its front. After it left something, `on_stream_writable` is
     /// called once there is room again.
@@ -34,7 +38,7 @@ pub trait Transport {
     fn delivery(&self, id: StreamId) -> Option<Delivery>;
 
     /// Bytes of all streams that were written and are not acknowledged.
-    fn undelivered(&self) -> u64;
+    fn unacknowledged(&self) -> u64;
 
     /// Whether records of what HTTP/3 does are wanted.
     fn is_traced(&self) -> bool {

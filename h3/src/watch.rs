@@ -71,10 +71,10 @@ impl Watch {
         }
     }
 
-    /// Looks at the connection as a whole. `undelivered`: bytes that the peer has not acknowledged.
-    pub(crate) fn look(&mut self, now: Instant, times: &TimeLimits, undelivered: u64) -> Use {
+    /// Looks at the connection as a whole. `unacknowledged`: bytes that the peer has not acknowledged.
+    pub(crate) fn look(&mut self, now: Instant, times: &TimeLimits, unacknowledged: u64) -> Use {
         let Some(since) = self.quiet_since else { return Use::Open };
-        let Some(rate) = times.response().filter(|_| undelivered > 0) else {
+        let Some(rate) = times.response().filter(|_| unacknowledged > 0) else {
             return self.look_at_quiet(now, since, times);
         };
         self.at(now + rate.patience / LOOKS);
@@ -82,7 +82,7 @@ impl Watch {
         if seen_since != Some(since) {
             taking = Taking::default();
         }
-        let pace = look_at_tail(&mut taking, now, rate, undelivered);
+        let pace = look_at_tail(&mut taking, now, rate, unacknowledged);
         self.tail = (Some(since), taking);
         if pace == Pace::TooSlow { Use::NotTaken } else { Use::Open }
     }
@@ -104,8 +104,8 @@ impl Watch {
 }
 
 /// No request has come since, so nothing was written, and what is held less was taken.
-fn look_at_tail(taking: &mut Taking, now: Instant, rate: LeastRate, undelivered: u64) -> Pace {
-    taking.look(now, rate, Delivery { written: ALL, acknowledged: ALL - undelivered.min(ALL) }, false)
+fn look_at_tail(taking: &mut Taking, now: Instant, rate: LeastRate, unacknowledged: u64) -> Pace {
+    taking.look(now, rate, Delivery { written: ALL, acknowledged: ALL - unacknowledged.min(ALL) }, false)
 }
 
 #[cfg(test)]
@@ -125,11 +125,11 @@ mod tests {
     }
 
     /// Looks whenever it is time to, until something becomes of the connection: when, and what.
-    fn run(watch: &mut Watch, mut undelivered: impl FnMut(Instant) -> u64) -> (Instant, Use) {
+    fn run(watch: &mut Watch, mut unacknowledged: impl FnMut(Instant) -> u64) -> (Instant, Use) {
         loop {
             let now = watch.next().unwrap();
             watch.on_look();
-            match watch.look(now, &TIMES, undelivered(now)) {
+            match watch.look(now, &TIMES, unacknowledged(now)) {
                 Use::Open => {}
                 end => return (now, end),
             }

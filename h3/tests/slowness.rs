@@ -117,7 +117,8 @@ fn world(heads: Vec<Vec<u8>>) -> (World, Handle<Metered<Host>>, Handle<Slow>) {
     let mut world = World::new(7);
     let (server_random, client_random) = (world.fork_random(), world.fork_random());
     let server_tls = tls_pair().1;
-    let server = Metered::new(|| Host::new(server_random, quic::Config::default(), Some(server_tls)));
+    let mut server = Metered::new(|| Host::new(server_random, quic::Config::default(), Some(server_tls)));
+    server.machine.rogue = Some(address(CLIENT));
     let server = world.add(&[address(SERVER)], server);
     let client = world.add(&[address(CLIENT)], Slow::new(client_random, heads));
     world.network().set_both(address(CLIENT), address(SERVER), LinkConfig::new(Duration::from_millis(20)));

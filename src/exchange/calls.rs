@@ -146,14 +146,24 @@ impl Exchange {
         self.record.door.lift_time_limits();
     }
 
+    /// Waits until content can be sent, and says how much of `wanted` bytes.
+    pub(crate) fn poll_room(&self, wanted: usize, context: &Context<'_>) -> Poll<Result<usize, Error>> {
+        self.mailbox().set_writer(context);
+        if let Some(reason) = self.mailbox().stopped() {
+            return Poll::Ready(Err(Error::Stopped { reason }));
+        }
+        match self.record.door.room(wanted) {
+            Ok(0) if wanted > 0 => Poll::Pending,
+            Ok(room) => Poll::Ready(Ok(room)),
+            Err(error) => Poll::Ready(Err(self.send_error(error))),
+        }
+    }
+
     /// Hands over all of `data`; waits where the connection takes no more for now.
     pub(crate) fn poll_write(&self, data: &mut Bytes, context: &Context<'_>) -> Poll<Result<(), Error>> {
         self.mailbox().set_writer(context);
         if let Some(reason) = self.mailbox().stopped() {
             return Poll::Ready(Err(Error::Stopped { reason }));
-        }
-        if self.mailbox().slow() == Some(Slow::Receiver) {
-            return Poll::Ready(Err(self.too_slow(Slow::Receiver)));
         }
         match self.record.door.write(data) {
             Ok(()) if data.is_empty() => Poll::Ready(Ok(())),

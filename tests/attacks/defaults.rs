@@ -10,6 +10,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("A connection", "quic/src/config.rs", "Config"),
     ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
     ("HTTP/3", "h3/src/config.rs", "Limits"),
+    ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -20,6 +21,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
     ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),
+    ("quic/src/idle.rs", &["REMINDERS"]),
+    ("quic/src/stream/send_window.rs", &["MIN_LEAD", "GRAIN", "HELD_WINDOWS", "MIN_HELD"]),
+    ("quic/src/stream/send_memory.rs", &["GUARANTEED"]),
     ("quic/src/stream/chunks.rs", &["MAX_LENT"]),
     ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
     ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
@@ -44,6 +48,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("x509/src/text.rs", &["MAX_TEXT"]),
     ("qpack/src/prefix_integer.rs", &["MAX_LEN"]),
     ("h3/src/settings.rs", &["MAX_LEN"]),
+    ("h3/src/watch.rs", &["NOTICE", "LOOKS"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),
     ("runtime/src/driver.rs", &["RECEIVE_CALLS", "RECEIVE_DATAGRAMS", "ERRORS_TOLERATED"]),
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),

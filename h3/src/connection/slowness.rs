@@ -155,8 +155,8 @@ impl Connection {
     }
 
     fn look_at_all(&mut self, transport: &mut impl Transport, now: Instant) {
-        let undelivered = transport.undelivered();
-        match self.shared.watch.look(now, &self.shared.config.times, undelivered) {
+        let unacknowledged = transport.unacknowledged();
+        match self.shared.watch.look(now, &self.shared.config.times, unacknowledged) {
             Use::Open => {}
             // RFC 9114 section 5.2: so that a client makes its next request elsewhere.
             Use::Notice if self.shared.goaway.sent.is_none() => self.shutdown(transport),

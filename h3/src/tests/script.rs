@@ -100,6 +100,13 @@ impl Transport for Recorder {
         }
     }
 
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        match self.stopped.get(&id.value()) {
+            Some(code) => Err(WriteError::Stopped(*code)),
+            None => Ok(self.room.get(&id.value()).map_or(wanted, |room| wanted.min(*room))),
+        }
+    }
+
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
         if let Some(code) = self.stopped.get(&id.value()) {
             return Err(WriteError::Stopped(*code));
@@ -143,7 +150,7 @@ impl Transport for Recorder {
         Some(Delivery { written, acknowledged })
     }
 
-    fn undelivered(&self) -> u64 {
+    fn unacknowledged(&self) -> u64 {
         let left = |(id, acknowledged): (&u64, &u64)| self.written.get(id).copied().unwrap_or(0) - acknowledged;
         self.acknowledged.iter().map(left).sum()
     }

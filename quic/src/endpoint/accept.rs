@@ -27,6 +27,10 @@ pub struct EndpointConfig {
     /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
     /// from behind one NAT at 100 ms.
     pub max_handshaking_per_network: usize,
+    /// Bytes that all connections together hold to send, until they are acknowledged. Default 128 MiB: what a hundred fast
+    /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
+    /// so that no connection can starve another, however much it was sent and does not acknowledge.
+    pub send_memory: u64,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,
     /// The secret that stateless reset tokens are made from (RFC 9000 section 10.3.2). An endpoint that is to reset
@@ -61,6 +65,7 @@ impl EndpointConfig {
             max_handshaking_per_network: 1_024,
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
+            send_memory: 128 << 20,
             ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,

@@ -200,6 +200,7 @@ impl<T: Default> Endpoint<T> {
                 peer_id: source,
                 four_tuple: datagram.four_tuple,
                 is_validated: first.incoming.is_validated,
+                send_memory: self.send_memory.clone(),
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

@@ -57,6 +57,7 @@ impl<T: Default> Endpoint<T> {
                 peer_id: original_destination,
                 four_tuple,
                 is_validated: true,
+                send_memory: self.send_memory.clone(),
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

@@ -5,6 +5,7 @@ use super::slots::{ConnectionHandle, Slot};
 use super::table::Endpoint;
 use crate::connection::Connection;
 use crate::wire::connection_id::ConnectionId;
+use alloc::boxed::Box;
 
 impl<T: Default> Endpoint<T> {
     /// A connection begins in a place that was reserved. Of a client's, the ID it chose.
@@ -50,17 +51,34 @@ impl<T> Endpoint<T> {
         self.touched = touched;
     }
 
-    /// After a connection took input: what it needs of the endpoint, and the queues it belongs in.
+    /// After a connection took input: what it needs of the endpoint, and the queues it belongs in. This is done for every
+    /// batch, so one look at the connection finds out what is to be done at all.
     pub(super) fn settle(&mut self, index: u32) {
-        if self.connection_at(index).is_none() {
-            return;
+        self.queue_trace(index);
+        let slot = self.slots.get_mut(index);
+        let Some(connection) = slot.connection.as_deref() else { return };
+        let wants_ids = connection.wants_local_id();
+        let has_new_token = !slot.knows_reset_token_of(connection);
+        let is_handshake_over = slot.handshake.is_some() && !connection.is_handshaking();
+        let is_over = connection.is_over();
+        if !core::mem::replace(&mut slot.in_transmit_queue, true) {
+            self.may_transmit.push_back(index);
         }
-        self.queue_transmit(index);
-        self.queue_events(index);
-        self.issue_ids(index);
-        self.follow_reset_token(index);
-        self.follow_handshake(index);
-        self.retire_if_over(index);
+        if connection.has_events() && !core::mem::replace(&mut slot.in_event_queue, true) {
+            self.have_events.push_back(index);
+        }
+        if wants_ids {
+            self.issue_ids(index);
+        }
+        if has_new_token {
+            self.follow_reset_token(index);
+        }
+        if is_handshake_over {
+            self.follow_handshake(index);
+        }
+        if is_over {
+            self.retire_if_over(index);
+        }
     }
 
     /// The connection is asked for datagrams with the next `transmit`.
@@ -116,19 +134,14 @@ impl<T> Endpoint<T> {
     /// Keeps the table of reset tokens at the one token that counts for each connection.
     fn follow_reset_token(&mut self, index: u32) {
         let token = self.connection_at(index).and_then(Connection::peer_reset_token);
-        let known = self.slots.get(index).reset_token;
-        // Both are our own copies, so this comparison, made for every batch, need not hide where they differ.
-        if known.map(|(token, _)| token.0) == token.map(|token| token.0) {
-            return;
+        if let Some(known) = self.slots.get_mut(index).reset_token.take() {
+            self.forget_reset_token(index, known.1);
         }
-        if let Some((_, hash)) = known {
-            self.forget_reset_token(index, hash);
-        }
-        let entry = token.map(|token| (token, self.reset_hash(&token)));
-        if let Some((_, hash)) = entry {
+        if let Some(token) = token {
+            let hash = self.reset_hash(&token);
             self.reset_tokens.insert(hash, index);
+            self.slots.get_mut(index).reset_token = Some(Box::new((token, hash)));
         }
-        self.slots.get_mut(index).reset_token = entry;
     }
 
     /// A server may give two connections the same token: then it counts for the later one.
@@ -196,8 +209,8 @@ impl<T> Endpoint<T> {
             let known = self.chosen_by_clients.remove(&id);
             assert_eq!(known, Some(index), "the ID that a client chose is its connection's as long as that lives");
         }
-        if let Some((_, hash)) = reset_token {
-            self.forget_reset_token(index, hash);
+        if let Some(known) = reset_token {
+            self.forget_reset_token(index, known.1);
         }
         self.queue_notice(index);
     }

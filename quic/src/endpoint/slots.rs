@@ -46,7 +46,8 @@ pub(super) struct Slot<T> {
     /// While the handshake is not complete.
     pub(super) handshake: Option<Begun>,
     pub(super) chosen_by_client: Option<ConnectionId>,
-    pub(super) reset_token: Option<(ResetToken, ResetHash)>,
+    /// Of few: most peers are never told to use an ID that came with one.
+    pub(super) reset_token: Option<Box<(ResetToken, ResetHash)>>,
 }
 
 impl<T> Slot<T> {
@@ -66,6 +67,12 @@ impl<T> Slot<T> {
             chosen_by_client: None,
             reset_token: None,
         }
+    }
+
+    /// Whether the token that counts for the connection is the one in the endpoint's table. Both are our own copies, so this
+    /// comparison need not hide where they differ.
+    pub(super) fn knows_reset_token_of(&self, connection: &Connection) -> bool {
+        self.reset_token.as_ref().map(|known| known.0.0) == connection.peer_reset_token().map(|token| token.0)
     }
 
     /// The connection, and the value of the layer above.

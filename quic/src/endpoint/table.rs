@@ -11,6 +11,7 @@ use super::token::Tokens;
 use super::trace_queue::TraceQueue;
 use crate::connection::Connection;
 use crate::connection_ids::stateless_reset;
+use crate::stream::SendMemory;
 use crate::turn::{Scratch, Turn};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use alloc::boxed::Box;
@@ -51,6 +52,8 @@ pub struct Endpoint<T = ()> {
     pub(super) strangers: Strangers,
     pub(super) traces: TraceQueue,
     pub(super) scratch: Scratch,
+    /// What all connections together may hold to send.
+    pub(super) send_memory: SendMemory,
 }
 
 impl<T: Default> Endpoint<T> {
@@ -72,6 +75,7 @@ impl<T: Default> Endpoint<T> {
         });
         let tokens = Tokens::new(config.provider.initial, token_secret, config.retry_token_lifetime);
         Endpoint {
+            send_memory: SendMemory::new(config.send_memory),
             config,
             random,
             ids,
