@@ -31,7 +31,7 @@ where
     let mut builder = Server::builder(identity)
         .listen("127.0.0.1:0".parse().unwrap())
         .on_event(move |event| events.lock().unwrap().push(event.to_string()));
-    builder.http.times = TimeLimits { request: SHORT, response: SHORT, ..TimeLimits::default() };
+    builder.http.times = TimeLimits { least_rate: 1024, request: SHORT, response: SHORT, ..TimeLimits::OFF };
     set(&mut builder);
     let server = builder.start(handle, handler).unwrap();
     let base = format!("https://{}/", server.addresses()[0]);
