@@ -19,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
     ("p4", "tokens that were never issued", "quic/src/wire/header.rs", &[]),
     ("p5", "Retry packets of every length", "quic/src/wire/header.rs", &[]),
-    ("p6", "a datagram of thousands of packets", "quic/src/connection/receive.rs", &[]),
+    ("p6", "a datagram of thousands of packets", "quic/src/connection/coalesced.rs", &[]),
     ("p7", "ACK ranges below zero", "quic/src/wire/frame/ack.rs", &[]),
     (
         "p8",
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
     ("s10", "Version Negotiation to a server", "quic/src/endpoint/strangers.rs", &[]),
-    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
+    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/coalesced.rs", &[]),
     ("s12", "critical streams opened twice or closed", "h3/src/critical_streams.rs", &[]),
     ("s13", "events after the end of a stream", "h3/src/connection/input.rs", &[]),
     ("s14", "Initial packets that fail at each step", "quic/src/endpoint/admit.rs", &[]),
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
     ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
     ("m11", "floods of Initial packets from forged addresses", "quic/src/endpoint/admit.rs", &[]),
-    ("m12", "coalesced garbage", "quic/src/connection/receive.rs", &[]),
+    ("m12", "coalesced garbage", "quic/src/connection/coalesced.rs", &[]),
     (
         "m13",
         "a new port for every packet",
@@ -373,7 +373,15 @@ pub(crate) const ROWS: &[Row] = &[
         &["crypto-ring/src/signing_key/tests.rs::every_format_loads_and_signs"],
     ),
     ("t19", "hybrid key shares of every length", "", &[]),
-    ("r1", "readers that give no credit", "", &[]),
+    (
+        "r1",
+        "readers that give no credit",
+        "quic/src/stream/send_window.rs",
+        &[
+            "quic/tests/slow_readers.rs::r1_readers_that_do_not_read_cost_the_sender_nothing_that_they_gave_no_credit_for",
+            "quic/src/stream/streams/tests/writers.rs::r1_connections_share_a_budget_and_none_of_them_is_starved",
+        ],
+    ),
     (
         "r2",
         "a path that narrows in the middle of a transfer",
@@ -407,7 +415,15 @@ pub(crate) const ROWS: &[Row] = &[
             "h3/tests/slowness.rs::r4_a_connection_without_a_request_ends_whatever_it_pings",
         ],
     ),
-    ("r5", "files that are exchanged while they are opened", "", &[]),
+    (
+        "r5",
+        "files that are exchanged while they are opened",
+        "runtime/src/folder.rs",
+        &[
+            "runtime/src/folder/tests.rs::r5_what_is_swapped_while_it_is_opened_neither_leads_out_nor_blocks",
+            "tests/files.rs::r5_what_is_swapped_while_it_is_asked_for_neither_leads_out_nor_blocks",
+        ],
+    ),
     ("r6", "requests for files that are reset at once", "", &[]),
     ("r7", "responses stopped while uploads stay open", "", &[]),
     (
@@ -452,7 +468,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r1", "r5", "r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {
