@@ -59,7 +59,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
     ("src/files.rs", &["TRIES"]),
-    ("src/files/source.rs", &["PIECE", "PIECES_UNLOOKED"]),
+    ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
     ("src/files/state.rs", &["SETTLED"]),
 ];
 

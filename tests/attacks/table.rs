@@ -391,6 +391,7 @@ pub(crate) const ROWS: &[Row] = &[
             "quic/tests/narrowing.rs::r2_an_upload_over_a_path_that_narrows",
             "quic/tests/narrowing.rs::r2_many_small_answers_over_a_path_that_narrows",
             "quic/tests/narrowing.rs::r2_many_small_questions_over_a_path_that_narrows",
+            "quic/tests/narrowing.rs::r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged",
         ],
     ),
     (
@@ -444,7 +445,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "r12",
         "a first flight of a server that is lost again and again",
-        "quic/src/recovery.rs",
+        "quic/src/connection/probe.rs",
         &[
             "quic/tests/handshake.rs::r12_a_lost_flight_costs_one_timeout_and_no_round_trip_more",
             "quic/tests/handshake.rs::r12_every_probe_carries_initial_and_handshake_packets",
