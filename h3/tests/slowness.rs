@@ -9,6 +9,7 @@ use adversary::Metered;
 use adversary::heap::Counting;
 use adversary::http::{GET, headers};
 use base::{Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, Transmit};
+use h3::TimeLimits;
 use quic::{CloseReason, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, Read, StreamEvent};
 use sim::{Handle, LinkConfig, SeededRandom, World};
 use std::collections::BTreeMap;
@@ -114,10 +115,16 @@ impl Machine for Slow {
 }
 
 fn world(heads: Vec<Vec<u8>>) -> (World, Handle<Metered<Host>>, Handle<Slow>) {
+    world_with(heads, TimeLimits::default())
+}
+
+fn world_with(heads: Vec<Vec<u8>>, times: TimeLimits) -> (World, Handle<Metered<Host>>, Handle<Slow>) {
     let mut world = World::new(7);
     let (server_random, client_random) = (world.fork_random(), world.fork_random());
     let server_tls = tls_pair().1;
-    let mut server = Metered::new(|| Host::new(server_random, quic::Config::default(), Some(server_tls)));
+    let http = h3::Config { times, ..h3::Config::default() };
+    let make = || Host::with_http(server_random, quic::Config::default(), http, Some(server_tls));
+    let mut server = Metered::new(make);
     server.machine.rogue = Some(address(CLIENT));
     let server = world.add(&[address(SERVER)], server);
     let client = world.add(&[address(CLIENT)], Slow::new(client_random, heads));
@@ -173,4 +180,13 @@ fn a_connection_has_one_timer_for_all_its_time_limits() {
     let (mut world, server, _) = world((0..100).map(|_| vec![1]).collect());
     world.run_for(Duration::from_secs(5));
     assert_eq!(world.machine(server).machine.endpoint.quic().stats().held.timers, 2, "the transport's and this one");
+}
+
+/// What the limits are there for: without them the same client holds what it holds for as long as it likes.
+#[test]
+fn without_time_limits_heads_in_part_and_pings_go_on() {
+    let (mut world, server, client) = world_with(vec![vec![1], vec![1, 20]], TimeLimits::OFF);
+    world.run_for(Duration::from_secs(600));
+    assert!(world.machine(client).closed.is_none() && world.machine(client).ended.is_empty());
+    assert_eq!(world.machine(server).machine.endpoint.quic().len(), 1);
 }

@@ -253,7 +253,10 @@ impl Host {
             }
             Event::Exchange(id, exchange::Event::Writable) => self.write((handle, id)),
             Event::GoAway { .. } => self.going_away = true,
-            Event::RequestsAvailable | Event::Settings(_) | Event::Closed { .. } => {}
+            Event::Exchange(_, exchange::Event::Delivered)
+            | Event::RequestsAvailable
+            | Event::Settings(_)
+            | Event::Closed { .. } => {}
             other => {
                 assert!(!is_strict, "unexpected: {other:?}");
                 if let Event::Exchange(id, _) = other {
