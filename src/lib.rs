@@ -36,7 +36,7 @@ mod wall_clock;
 
 pub use ::base::Bytes;
 pub use ::crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
-pub use ::h3::Config as Http3Config;
+pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};

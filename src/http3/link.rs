@@ -498,6 +498,7 @@ impl Link {
         match event {
             Event::Exchange(id, exchange::Event::Request(head)) => self.on_arrival(endpoint, handle, id, head),
             Event::Exchange(id, event) => {
+                self.tell_slowness(known(endpoint, handle), &event);
                 if let Some(events) = known(endpoint, handle).exchange(id) {
                     events.on_event(event);
                 }
@@ -562,6 +563,17 @@ impl Link {
     fn on_drained(&self, known: &Known) {
         assert!(known.is_over(), "the end of a connection is told before it is drained");
         known.take_ports().into_iter().flatten().for_each(|port| self.leave(port));
+    }
+
+    fn tell_slowness(&self, known: &Known, event: &exchange::Event) {
+        let what = match event {
+            exchange::Event::SlowSender => "the rest of its request",
+            exchange::Event::SlowReceiver => "the rest of its response",
+            _ => return,
+        };
+        if let Some(remote) = known.remote() {
+            self.tell(&ServerEvent::ClientTooSlow { remote, what });
+        }
     }
 
     fn tell(&self, event: &ServerEvent<'_>) {
