@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::error_code;
 use crate::event::Event;
 use crate::over_quic::OverQuic;
+use crate::parting::Parting;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
@@ -26,8 +27,8 @@ pub enum EndpointEvent<U = ()> {
     MigrationFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
-    /// After GOAWAY (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been acknowledged: the
-    /// connection can be closed without loss. Told once.
+    /// After GOAWAY of either side (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been
+    /// acknowledged: the connection can be closed without loss, and is of no use any more. Told once.
     Flushed(ConnectionHandle),
     /// The connection is over; nothing of it follows but `Drained`.
     Closed(ConnectionHandle, CloseReason),
@@ -52,8 +53,7 @@ pub struct Kept<U> {
     http: Option<Box<Connection>>,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<CloseReason>,
-    /// The transport was asked to tell when all is acknowledged.
-    asked_for_flushed: bool,
+    parting: Parting,
     value: U,
 }
 
@@ -124,7 +124,7 @@ impl<U: Default> Endpoint<U> {
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
         let result = call(kept.http.as_deref_mut()?, &mut OverQuic::new(connection, now));
-        kept.look_for_shutdown(connection);
+        kept.look_for_end(connection, now);
         if kept.has_events() || connection.has_events() {
             self.quic.mark_ready(handle);
         }
@@ -190,10 +190,11 @@ impl<U> Kept<U> {
                         deliver(http, &mut OverQuic::new(connection, now), event);
                     }
                 }
+                Some(quic::Event::Flushed) if !self.parting.on_flushed() => {}
                 event => break event,
             }
         };
-        self.look_for_shutdown(connection);
+        self.look_for_end(connection, now);
         let is_more = event.is_some() || self.has_events() || connection.has_events();
         if is_more { Advance::Waiting(event) } else { Advance::Done }
     }
@@ -207,11 +208,10 @@ impl<U> Kept<U> {
         self.http = Some(http);
     }
 
-    /// RFC 9114 section 5.2: both sides know that no request follows, and the last exchange has ended. What is left is that
-    /// the peer has it all.
-    fn look_for_shutdown(&mut self, connection: &mut quic::Connection) {
-        if !self.asked_for_flushed && self.http.as_ref().is_some_and(|http| http.is_drained()) {
-            self.asked_for_flushed = true;
+    /// Whether nobody needs the connection any more.
+    fn look_for_end(&mut self, connection: &mut quic::Connection, now: Instant) {
+        let Some(http) = &mut self.http else { return };
+        if self.parting.advance(http, &mut OverQuic::new(connection, now)) {
             connection.request_flushed();
         }
     }

@@ -420,7 +420,7 @@ impl Link {
                 EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
-                EndpointEvent::Flushed(handle) => self.on_flushed(known(endpoint, handle)),
+                EndpointEvent::Flushed(handle) => self.on_flushed(endpoint, now, handle),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
                 EndpointEvent::Drained(_, known) => self.on_drained(&known),
             }
@@ -464,11 +464,15 @@ impl Link {
         }
     }
 
-    fn on_flushed(&self, known: &Known) {
+    /// RFC 9114 s5.2: nobody needs the connection, and both sides know it. Who learns it first closes; silence would keep both
+    /// until they run out of patience.
+    fn on_flushed(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
+        let known = known(endpoint, handle);
         if !known.is_over() && known.on_flushed() {
             self.unflushed.set(self.unflushed.get() - 1);
             self.look_for_idle();
         }
+        close_each(endpoint, now, &[handle]);
     }
 
     fn on_http(&self, endpoint: &Endpoint, handle: ConnectionHandle, event: Event) {
