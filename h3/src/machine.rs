@@ -94,6 +94,14 @@ impl<U: Default> Endpoint<U> {
         self.quic.value_mut(handle).map(|kept| &mut kept.value)
     }
 
+    /// Messages of this side that are not known to have arrived: of a server, requests that would be cut short if the
+    /// connection were closed now. None on one that is closing.
+    pub fn undelivered(&self, handle: ConnectionHandle) -> usize {
+        let Some(connection) = self.quic.connection(handle).filter(|connection| connection.is_open()) else { return 0 };
+        let http = self.quic.value(handle).and_then(|kept| kept.http.as_deref());
+        http.map_or(0, Connection::unanswered) + connection.unacknowledged_ends()
+    }
+
     /// What happened: of one connection in order, and connections by turns.
     pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent<U>> {
         loop {

@@ -70,6 +70,7 @@ mod offload;
 mod poller;
 mod signal;
 mod stream_driver;
+mod succession;
 #[allow(unsafe_code)]
 mod sys;
 mod tcp;
@@ -84,8 +85,9 @@ pub use handover::{Handover, HandoverStats};
 pub use notice::Flushed;
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller, Trigger};
-pub use signal::{Signal, Signals};
+pub use signal::{Signal, SignalMark, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
+pub use succession::Offer;
 pub use tcp::{TcpListener, TcpOptions, TcpStream};
 pub use token::Token;
 pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};

@@ -61,8 +61,13 @@ pub(crate) struct Serving {
 impl Serving {
     /// `posthaste serve` with these arguments, in `folder`, once it is ready.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Serving {
+        Serving::start_at(folder, "127.0.0.1:0", arguments)
+    }
+
+    /// The same at an address that is given.
+    pub(crate) fn start_at(folder: &Folder, address: &str, arguments: &[&str]) -> Serving {
         let mut child = posthaste()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", address])
             .args(arguments)
             .current_dir(folder.path())
             .env("TMPDIR", folder.path())
@@ -71,7 +76,12 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("it says where it listens").unwrap();
+        let Some(first) = lines.next() else {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("it does not say where it listens: {said}");
+        };
+        let first = first.unwrap();
         let base = first.strip_prefix("listening on ").expect("where").to_owned();
         let said: Vec<String> =
             lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
@@ -112,11 +122,17 @@ impl Serving {
         self.child.wait().unwrap().code()
     }
 
+    /// What it wrote to standard error until its end.
+    pub(crate) fn said(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+
     /// Ends it, and gives what it wrote to standard error.
     pub(crate) fn end(mut self) -> String {
         self.signal("-TERM");
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let said = self.said();
         assert_eq!(self.wait(), Some(0));
         said
     }

@@ -96,7 +96,10 @@ fn a_server_that_says_goaway_is_left_with_the_last_response() -> Result<(), Erro
         while client.open_connections() > 0 {
             handle.sleep(Duration::from_millis(1)).await;
         }
-        assert!(server.told(|event| is_closed_without_error(event).then_some(())).is_empty(), "not before the response");
+        assert!(
+            server.told(|event| is_closed_without_error(event).then_some(())).is_empty(),
+            "not before the response"
+        );
         server.with(connection, |http, transport| {
             http.send_response(transport, id, &ResponseHead::new(Status::OK), true).unwrap();
         });

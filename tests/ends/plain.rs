@@ -43,8 +43,13 @@ impl tls::WallClock for Clock {
 fn certified() -> tls::CertifiedKey {
     let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
     let names = vec!["127.0.0.1".into()];
-    let request =
-        x509::IssueRequest { names, not_before_unix: 0, lifetime_seconds: 1 << 33, serial: [7; 16], is_authority: false };
+    let request = x509::IssueRequest {
+        names,
+        not_before_unix: 0,
+        lifetime_seconds: 1 << 33,
+        serial: [7; 16],
+        is_authority: false,
+    };
     let identity = x509::issue::self_signed(&crypto_ring::PROVIDER, &key, &request).unwrap();
     let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).unwrap();
     tls::CertifiedKey { chain: vec![identity.certificate], key }

@@ -89,6 +89,11 @@ impl Connection {
         self.shared.side == Side::Server && goaway.received.is_some() && goaway.sent.is_none() && self.is_idle()
     }
 
+    /// Requests whose responses this side has not ended.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.streams.values().filter(|stream| !stream.send.has_ended()).count()
+    }
+
     /// Whether the application was told of content that it has not read.
     pub(crate) fn has_unread(&self) -> bool {
         self.streams.values().any(|stream| stream.receive.is_announced)

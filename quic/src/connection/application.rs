@@ -98,6 +98,11 @@ impl Connection {
         self.streams.request_flushed();
     }
 
+    /// How many streams have been finished or reset by this side without the peer having acknowledged that.
+    pub const fn unacknowledged_ends(&self) -> usize {
+        self.streams.unacknowledged_ends()
+    }
+
     /// Closes the connection. What was not yet acknowledged may be lost; `reason` is for humans.
     pub fn close(&mut self, now: Instant, code: VarInt, reason: &[u8]) {
         let frame = CloseFrame::Application { code, reason: Vec::from(reason) };

@@ -550,6 +550,11 @@ impl Streams {
         self.map.len()
     }
 
+    /// Ends and resets that were written and are not acknowledged.
+    pub(crate) const fn unacknowledged_ends(&self) -> usize {
+        self.ending
+    }
+
     /// Bytes held to send and to be read. Takes a pass over the streams.
     pub(crate) fn buffered(&self) -> u64 {
         let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;
