@@ -22,7 +22,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// How much of a file is read at a time, and held until the client has taken it.
+/// The most of a file that is read at a time. It is held until the client has taken it.
 const PIECE: usize = 64 << 10;
 
 /// A folder of files. Cheap to clone.
@@ -61,14 +61,15 @@ impl Files {
     /// # Errors
     /// The client is gone, or the file changed while it was sent; the reply is broken off. Or the system refuses to open what
     /// is there: then the client has been answered (404 where access is denied, 500 otherwise), and the error says why.
-    pub async fn serve(&self, request: &Request, reply: Reply) -> Result<(), Error> {
+    pub async fn serve(&self, request: &Request, mut reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
             let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
             return reply.send(head, "only GET and HEAD are allowed here\n").await;
         }
+        let room = reply.room(PIECE).await?;
         match self.find(request.path()) {
             Ok(Found::File(path)) => match open(&path) {
-                Ok((file, metadata)) => send(request, reply, &path, file, &metadata).await,
+                Ok((file, metadata)) => send(request, reply, room, &path, file, &metadata).await,
                 Err(error) => refuse(reply, &path, error).await,
             },
             Ok(Found::Redirect(mut location)) => {
@@ -140,7 +141,15 @@ async fn not_found(reply: Reply) -> Result<(), Error> {
     reply.send((404, "text/plain; charset=utf-8"), "not found\n").await
 }
 
-async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata: &Metadata) -> Result<(), Error> {
+/// Answers with a file, of which the client can be sent `room` bytes now.
+async fn send(
+    request: &Request,
+    reply: Reply,
+    room: usize,
+    path: &Path,
+    file: File,
+    metadata: &Metadata,
+) -> Result<(), Error> {
     let len = metadata.len();
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let last_modified = http_date(modified.as_secs());
@@ -171,13 +180,15 @@ async fn send(request: &Request, reply: Reply, path: &Path, file: File, metadata
         return reply.send(head, "").await;
     }
     let mut next = range.start;
-    if range.end - next <= PIECE as u64 {
+    if range.end - next <= room as u64 {
         let all = read(&file, path, next, range.end)?;
         return reply.send(head, all).await;
     }
     let mut writer = reply.start(head)?;
     while next < range.end {
-        let piece = read(&file, path, next, range.end)?;
+        // What the client does not take is not read.
+        let room = writer.room(usize::try_from(range.end - next).unwrap_or(PIECE).min(PIECE)).await?;
+        let piece = read(&file, path, next, next + room as u64)?;
         next += piece.len() as u64;
         writer.write(piece).await?;
     }

@@ -144,6 +144,23 @@ fn a_client_that_says_goaway_is_served_and_left() {
     }
 }
 
+/// RFC 9114 s5.1: a client keeps the connection while it waits for an answer, however long the server thinks; without anything to
+/// wait for it lets it go.
+#[test]
+fn a_client_that_waits_for_an_answer_keeps_its_connection() {
+    let link = LinkConfig::new(Duration::from_millis(10));
+    let (mut world, client, server) = pair(7, link, vec![Ask { upload: 1000, download: 1000 }]);
+    world.machine_mut(server).is_lazy = true;
+    world.run_for(Duration::from_secs(300));
+    assert_eq!((world.machine(client).closed.len(), world.machine(server).under_way()), (0, 1));
+    let (now, host) = (world.now(), world.machine_mut(server));
+    (host.now, host.is_lazy) = (now, false);
+    host.read_all();
+    complete(&mut world, [client, server], 1, Duration::from_secs(310));
+    world.run_for(Duration::from_secs(40));
+    assert!(matches!(world.machine(client).closed[..], [CloseReason::IdleTimeout(_)]));
+}
+
 /// What is another worker's passes through the HTTP/3 endpoint on its way there.
 #[test]
 fn packets_of_another_worker_are_handed_over() {

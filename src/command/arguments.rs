@@ -1,5 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
+use posthaste::AddressValidation;
 use std::fmt;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Serve {
     pub drain: Option<Duration>,
     /// Where what outlives it is kept.
     pub state: Option<String>,
+    /// When clients are asked by a Retry packet to show their address.
+    pub retry: AddressValidation,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -125,7 +128,7 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM] [--bodies] [--workers N]
-                        [--key-log FILE] [--trace] [--qlog DIR]
+                        [--retry WHEN] [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--key-log FILE] [--trace] [--qlog DIR]
@@ -147,6 +150,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --workers N      serve on N threads, which share the addresses (default: 1)
   --drain SECONDS  the longest that requests under way may take when it is told to end (default: 30)
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
+  --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
+                   trip: always, under-load or never (default: under-load, that is in a flood of new connections)
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
@@ -284,6 +289,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             }
             Argument::Flag(flag @ "--drain", inline) => serve.drain = Some(arguments.seconds(flag, inline)?),
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -294,6 +300,15 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
         return Err(Usage("--cert and --key go together: give both, or neither for a development certificate".into()));
     }
     Ok(Command::Serve(serve))
+}
+
+fn retry(when: &str) -> Result<AddressValidation, Usage> {
+    match when {
+        "always" => Ok(AddressValidation::Always),
+        "under-load" => Ok(AddressValidation::UnderLoad),
+        "never" => Ok(AddressValidation::Never),
+        other => Err(Usage(format!("--retry is always, under-load or never, not {other:?}"))),
+    }
 }
 
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
@@ -394,7 +409,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --key-log l --trace --qlog q \
-                    --workers=4 --drain 2.5 --state s";
+                    --workers=4 --drain 2.5 --state s --retry always";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -405,6 +420,7 @@ mod tests {
             workers: Some(4),
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
+            retry: AddressValidation::Always,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
         assert_eq!(parse(&words("serve")), Ok(Command::Serve(Serve::default())));
@@ -451,6 +467,7 @@ mod tests {
             ("serve --drain soon", "number of seconds"),
             ("serve --drain=-1", "number of seconds"),
             ("serve --drain nan", "number of seconds"),
+            ("serve --retry sometimes", "always, under-load or never"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),

@@ -89,6 +89,11 @@ impl Connection {
         self.shared.side == Side::Server && goaway.received.is_some() && goaway.sent.is_none() && self.is_idle()
     }
 
+    /// Whether this is a client's that waits for a response.
+    pub(crate) fn awaits_response(&self) -> bool {
+        self.shared.side == Side::Client && !self.streams.is_empty()
+    }
+
     /// Requests whose responses this side has not ended.
     pub(crate) fn unanswered(&self) -> usize {
         self.streams.values().filter(|stream| !stream.send.has_ended()).count()

@@ -42,6 +42,15 @@ impl Connection {
         Some(id)
     }
 
+    /// How many of `wanted` bytes [`write`](Connection::write) would take now. 0 if there is too little room to be worth the
+    /// trouble: then [`StreamEvent::Writable`] follows. For data that is made or read only when it can be sent.
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write).
+    pub fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        self.streams.room(id, wanted)
+    }
+
     /// Hands over as much of `data` as the send buffer takes, without a copy; what was taken is removed from `data`.
     pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
         let len = self.streams.write(id, data)?;
@@ -96,6 +105,13 @@ impl Connection {
     /// acknowledged, which may be at once.
     pub const fn request_flushed(&mut self) {
         self.streams.request_flushed();
+    }
+
+    /// Whether the application waits for something of the peer: as long as it does, a PING is sent when a quarter of the idle
+    /// timeout has gone by in silence. So the connection is kept while the peer thinks, and one that has lost it says so (RFC
+    /// 9000 section 10.3).
+    pub const fn keep_alive_while(&mut self, is_needed: bool) {
+        self.idle.set_needed(is_needed);
     }
 
     /// How many streams have been finished or reset by this side without the peer having acknowledged that.
