@@ -9,6 +9,10 @@ mod goodbye;
 mod plain;
 #[path = "ends/processes.rs"]
 mod processes;
+#[path = "ends/repeat.rs"]
+mod repeat;
+#[path = "ends/restart.rs"]
+mod restart;
 #[allow(dead_code)] // shared with the tests of the command
 #[path = "command/serving.rs"]
 mod serving;

@@ -52,7 +52,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
     ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
     ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
+    ("runtime/src/succession.rs", &["MOST_ENDING"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/server.rs", &["DRAIN", "CONFIRMATION", "MAX_OUTLIVING"]),
 ];
 
 fn read(path: &str) -> String {

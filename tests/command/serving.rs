@@ -117,9 +117,21 @@ impl Serving {
         assert!(status.success());
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end, and gives its status.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// The next line that it writes to standard error.
+    pub(crate) fn hear(&mut self) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let bytes = stderr.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n');
+        String::from_utf8(bytes.collect()).unwrap()
     }
 
     /// What it wrote to standard error until its end.

@@ -146,6 +146,17 @@ impl Plain {
         assert!(in_time.is_ok(), "{what} did not come; this did: {:?}", self.told.borrow().events);
     }
 
+    /// Waits until something is so.
+    pub(crate) async fn until_so(&self, what: &str, is_so: impl Fn() -> bool) {
+        let waiting = async {
+            while !is_so() {
+                self.handle.sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = self.handle.timeout(PATIENCE, waiting).await;
+        assert!(in_time.is_ok(), "{what}: not so; this was told: {:?}", self.told.borrow().events);
+    }
+
     /// What `pick` takes of all that was told.
     pub(crate) fn told<T>(&self, pick: impl Fn(&EndpointEvent) -> Option<T>) -> Vec<T> {
         self.told.borrow().events.iter().filter_map(pick).collect()
