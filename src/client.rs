@@ -273,7 +273,7 @@ impl RequestBuilder {
         let mut tries = 0;
         loop {
             let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
-            let pending = PendingResponse::new(exchange.clone());
+            let pending = PendingResponse::new(exchange.clone(), !self.body.is_empty());
             if !self.body.is_empty() {
                 self.client.pool.handle().spawn_detached(write_all(exchange, self.body.clone()));
             }
@@ -291,7 +291,7 @@ impl RequestBuilder {
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
         let parts = self.parts?;
         let (exchange, _) = self.client.open(&parts, false).await?;
-        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange)))
+        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange, true)))
     }
 }
 

@@ -316,7 +316,7 @@ fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
                 Err(_) => handle.sleep(Duration::from_millis(1)).await,
             }
         };
-        expect(&output, 1, &["/file", "reset the stream", "internal error"]);
+        expect(&output, 1, &["/file", "reset the stream", "cancelled"]);
         assert_eq!(folder.list("out"), Vec::<String>::new());
         Ok(())
     })?

@@ -1,8 +1,12 @@
 //! Server and client of the library against each other, over real sockets.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "library/duties.rs"]
+mod duties;
 #[path = "library/handlers.rs"]
 mod handlers;
+#[path = "library/origin.rs"]
+mod origin;
 mod support;
 #[path = "library/surface.rs"]
 mod surface;
@@ -72,7 +76,7 @@ fn errors_name_what_failed() -> Result<(), Error> {
         for (identity, roots, parts) in [
             (expired.clone(), &expired, ["127.0.0.1 is refused", "expired on"]),
             (misnamed.clone(), &misnamed, ["www.example, example.org", "not 127.0.0.1"]),
-            (stranger, &misnamed, ["127.0.0.1 is refused", "not a CA certificate"]),
+            (stranger, &misnamed, ["127.0.0.1 is refused", "does not make it a CA"]),
         ] {
             let client = Client::builder(Roots::from_pem(roots.certificate_pem().as_bytes())?).build(&handle);
             let server = Server::builder(identity)
@@ -418,6 +422,7 @@ fn a_client_has_so_many_connections_and_gives_up_the_one_idle_the_longest() -> R
         let opened = gate.clone();
         let server = Server::builder(Identity::development(&[])?)
             .listen("0.0.0.0:0".parse().expect("an address"))
+            .name("*")
             .start(&handle, move |request: Request, reply: Reply| {
                 asked.borrow_mut().push(request.remote());
                 let gate = opened.clone();

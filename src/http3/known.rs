@@ -6,6 +6,7 @@
 use crate::error::Error;
 use crate::exchange::calls::Events;
 use crate::http3::sockets::Port;
+use crate::server::authorities::Authorities;
 use base::{Instant, StreamId, StreamMap};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ struct State {
     /// Where the other end is, if it is known.
     remote: Option<SocketAddr>,
     exchanges: StreamMap<Events>,
+    /// Of a server, what requests may be for. Looked up with the first one.
+    authorities: Option<Rc<Authorities>>,
     /// When the last exchange ended.
     used: Instant,
     is_established: bool,
@@ -111,6 +114,11 @@ impl Known {
     /// It has been found to be there.
     pub(crate) fn set_remote(&self, remote: SocketAddr) {
         self.state.borrow_mut().remote = Some(remote);
+    }
+
+    /// What requests may be for; `find` says it once.
+    pub(crate) fn authorities(&self, find: impl FnOnce() -> Rc<Authorities>) -> Rc<Authorities> {
+        self.state.borrow_mut().authorities.get_or_insert_with(find).clone()
     }
 
     /// Whether it is over.

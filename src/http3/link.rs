@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::exchange::calls::Events;
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
+use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
 use base::{Duration, FourTuple, Instant, StreamId};
@@ -47,6 +48,8 @@ pub(crate) struct NewRequest {
     pub(crate) remote: SocketAddr,
     /// What is asked for.
     pub(crate) head: RequestHead,
+    /// What its connection is good for.
+    pub(crate) authorities: Rc<Authorities>,
 }
 
 /// What a server that ends waits for.
@@ -70,7 +73,8 @@ pub(crate) struct Link {
     unflushed: Cell<usize>,
     /// How often each open connection was told that requests are to end (RFC 9114 section 5.2): a notice, then the end.
     goaways: Cell<u32>,
-    on_request: OnceCell<OnRequest>,
+    /// A server's: who is given requests, and what its connections are good for.
+    on_request: OnceCell<(OnRequest, AuthoritySource)>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
     trace: OnceCell<SharedTrace>,
@@ -157,9 +161,9 @@ impl Link {
         Ok(link)
     }
 
-    /// Who is given new requests. To be called once, before any can come.
-    pub(crate) fn on_request(&self, on_request: OnRequest) {
-        assert!(self.on_request.set(on_request).is_ok(), "requests are given to one");
+    /// Who is given new requests, and what the connections are good for. To be called once, before any can come.
+    pub(crate) fn on_request(&self, on_request: OnRequest, authorities: AuthoritySource) {
+        assert!(self.on_request.set((on_request, authorities)).is_ok(), "requests are given to one");
     }
 
     /// Who is told what goes wrong. To be called once at most.
@@ -561,12 +565,15 @@ impl Link {
     }
 
     fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
-        let Some(on_request) = self.on_request.get() else { return };
+        let Some((on_request, source)) = self.on_request.get() else { return };
         // While the application drops the last reference, no task is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
         let known = follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");
-        on_request(&link, NewRequest { handle, known, id, remote, head });
+        let connection = endpoint.quic().connection(handle);
+        let name = || connection.and_then(|connection| connection.session().server_name());
+        let authorities = known.authorities(|| source.of_connection(name()));
+        on_request(&link, NewRequest { handle, known, id, remote, head, authorities });
     }
 
     fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {

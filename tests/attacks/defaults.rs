@@ -52,8 +52,14 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
     ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
     ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
+    ("runtime/src/reader_pool.rs", &["WORKING", "MAX_THREADS", "MAX_WAITING", "SLOW", "PATIENCE", "IDLE"]),
+    ("runtime/src/folder.rs", &["TRIES"]),
+    ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
     ("runtime/src/succession.rs", &["MOST_ENDING"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/files.rs", &["TRIES"]),
+    ("src/files/source.rs", &["PIECE", "PIECES_UNLOOKED"]),
+    ("src/files/state.rs", &["SETTLED"]),
     ("src/server.rs", &["DRAIN", "CONFIRMATION", "MAX_OUTLIVING"]),
 ];
 

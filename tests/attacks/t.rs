@@ -80,6 +80,7 @@ fn meet_signer(
 /// A client checks by default, and each thing that is wrong ends the handshake.
 /// RFC 9000 section 7-2, 7-3.
 /// RFC 9001 section 4.4-1.
+/// RFC 9110 section 4.3.4-1, 4.3.4-5.
 /// RFC 9114 section 3.1-1, 3.1-2.
 #[test]
 fn t1_servers_that_are_not_who_they_should_be() {

@@ -56,6 +56,7 @@ pub(crate) struct Serving {
     child: Child,
     base: String,
     folder: PathBuf,
+    said: Vec<String>,
 }
 
 impl Serving {
@@ -65,8 +66,18 @@ impl Serving {
     }
 
     /// The same at an address that is given.
+    #[allow(dead_code)] // some tests do not ask
     pub(crate) fn start_at(folder: &Folder, address: &str, arguments: &[&str]) -> Serving {
-        let mut child = posthaste()
+        Serving::run(posthaste(), folder, address, arguments)
+    }
+
+    /// The same by a command that runs `posthaste` with what follows.
+    pub(crate) fn start_by(command: Command, folder: &Folder, arguments: &[&str]) -> Serving {
+        Serving::run(command, folder, "127.0.0.1:0", arguments)
+    }
+
+    fn run(mut command: Command, folder: &Folder, address: &str, arguments: &[&str]) -> Serving {
+        let mut child = command
             .args(["serve", "--listen", address])
             .args(arguments)
             .current_dir(folder.path())
@@ -87,7 +98,13 @@ impl Serving {
             lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
         assert!(said.iter().any(|line| line.starts_with("certificate SHA-256: ") && line.len() == 21 + 64), "{said:?}");
         assert!(said.iter().any(|line| line.starts_with("public key SHA-256: ") && line.len() == 20 + 44), "{said:?}");
-        Serving { child, base, folder: folder.path().to_owned() }
+        Serving { child, base, folder: folder.path().to_owned(), said }
+    }
+
+    /// What it printed between its addresses and its hints.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn said(&self) -> &[String] {
+        &self.said
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -118,6 +135,7 @@ impl Serving {
     }
 
     /// Whether it has not ended.
+    #[allow(dead_code)] // some tests do not ask
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -128,6 +146,7 @@ impl Serving {
     }
 
     /// The next line that it writes to standard error.
+    #[allow(dead_code)] // some tests do not ask
     pub(crate) fn hear(&mut self) -> String {
         let stderr = self.child.stderr.as_mut().unwrap();
         let bytes = stderr.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n');
@@ -135,7 +154,8 @@ impl Serving {
     }
 
     /// What it wrote to standard error until its end.
-    pub(crate) fn said(&mut self) -> String {
+    #[allow(dead_code)]
+    pub(crate) fn told(&mut self) -> String {
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         said
@@ -144,7 +164,7 @@ impl Serving {
     /// Ends it, and gives what it wrote to standard error.
     pub(crate) fn end(mut self) -> String {
         self.signal("-TERM");
-        let said = self.said();
+        let said = self.told();
         assert_eq!(self.wait(), Some(0));
         said
     }

@@ -85,7 +85,7 @@ fn a_second_signal_closes_all_connections_and_the_status_tells() -> Result<(), E
             Ok::<(), Error>(())
         })??;
         assert_eq!(serving.wait(), Some(1));
-        let said = serving.said();
+        let said = serving.told();
         assert!(said.contains("1 request under way, which was cut short"), "{said}");
     }
     Ok(())
@@ -105,7 +105,7 @@ fn the_longest_wait_can_be_set_and_may_be_nothing() -> Result<(), Error> {
             Ok::<(), Error>(())
         })??;
         assert_eq!(serving.wait(), Some(1));
-        assert!(serving.said().contains("cut short"));
+        assert!(serving.told().contains("cut short"));
         let mut serving = Serving::start(&folder, &[".", "--drain", seconds]);
         serving.signal("-INT");
         assert_eq!(serving.wait(), Some(0), "nothing was cut");

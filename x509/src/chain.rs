@@ -87,6 +87,7 @@ pub fn verify_server_with(
     Search { policy, provider, roots, leaf, intermediates, now, budget: Budget::new(), reason: None }.run()
 }
 
+/// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
 /// RFC 9525 s6: an address is compared with addresses, a name with names, and the common name with nothing.
 fn check_name(leaf: &Certificate<'_>, wanted: &ServerName) -> Result<(), Error> {
     let Some(alternative) = &leaf.extensions().subject_alternative_name else {

@@ -690,6 +690,7 @@ fn the_number_of_extensions_has_a_limit() {
     assert_eq!(pair(Draft::authority("root"), twice), Err(Error::Malformed("repeated extension")));
 }
 
+/// RFC 9110 section 4.3.4-3.
 #[test]
 fn addresses_are_named_too_when_they_are_others() {
     let names = sequence(&[&element(tag::context(7), &[&[192, 0, 2, 1]]), &dns("a.example")]);
