@@ -72,6 +72,7 @@ impl Serving {
     }
 
     /// The same by a command that runs `posthaste` with what follows.
+    #[allow(dead_code)] // some tests do not ask
     pub(crate) fn start_by(command: Command, folder: &Folder, arguments: &[&str]) -> Serving {
         Serving::run(command, folder, "127.0.0.1:0", arguments)
     }
