@@ -144,7 +144,7 @@ fn traffic_secrets() -> Result<(), Error> {
         assert_eq!(remains::watched() - before.0, 16);
         assert!(held() >= 4, "both sides hold their keys: {}", held());
         client.close().await;
-        server.shutdown(std::time::Duration::from_secs(5)).await;
+        server.shutdown(std::time::Duration::from_secs(5)).await?;
         Ok::<(), Error>(())
     })??;
     assert_eq!((held(), freed()), (0, before.1));
