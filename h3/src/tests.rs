@@ -9,3 +9,4 @@ mod parting;
 mod script;
 mod server_messages;
 mod shutdown;
+mod slowness;
