@@ -25,7 +25,9 @@ pub(super) enum Prepared {
 /// Whether the answer to a request will be all of the file, if it is there.
 pub(super) fn wants_all(request: &Request) -> bool {
     let fields = request.fields();
-    let narrows = ["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].into_iter().any(|name| fields.contains(name));
+    let narrows = ["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
+        .into_iter()
+        .any(|name| fields.contains(name));
     *request.method() == Method::Get && !narrows
 }
 
