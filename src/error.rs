@@ -112,6 +112,11 @@ pub enum Error {
     GoingAway,
     /// This side has closed the connection, or was told to.
     ShutDown,
+    /// The server ended before it had answered all requests that were under way.
+    Unfinished {
+        /// How many were cut short.
+        requests: usize,
+    },
     /// The other end broke the message off.
     Reset {
         /// Why.
@@ -230,6 +235,12 @@ impl fmt::Display for Error {
                 f.write_str("the server is shutting down and takes no more requests; send the request again")
             }
             Error::ShutDown => f.write_str("this side closed the connection"),
+            Error::Unfinished { requests: 1 } => {
+                f.write_str("the server ended with 1 request under way, which was cut short")
+            }
+            Error::Unfinished { requests } => {
+                write!(f, "the server ended with {requests} requests under way, which were cut short")
+            }
             Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
             Error::TooSlow { address, is_reader } => {

@@ -68,8 +68,8 @@
 //! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
 //! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection`, whose calls for the
-//! application are in `body`, `client` and `server`; last `over_quic` and `machine`, which connect it to our QUIC. Only those
-//! two know packets, and none knows sockets.
+//! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
+//! it to our QUIC. Only those two know packets and time, and none knows sockets.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -95,6 +95,7 @@ mod message;
 mod outbox;
 mod over_quic;
 mod pace;
+mod parting;
 mod priority;
 mod request_stream;
 mod server;

@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::error_code;
 use crate::event::Event;
 use crate::over_quic::OverQuic;
+use crate::parting::Parting;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
@@ -26,8 +27,8 @@ pub enum EndpointEvent<U = ()> {
     MigrationFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
-    /// After GOAWAY (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been acknowledged: the
-    /// connection can be closed without loss. Told once.
+    /// After GOAWAY of either side (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been
+    /// acknowledged: the connection can be closed without loss, and is of no use any more. Told once.
     Flushed(ConnectionHandle),
     /// The connection is over; nothing of it follows but `Drained`.
     Closed(ConnectionHandle, CloseReason),
@@ -54,10 +55,9 @@ pub struct Kept<U> {
     http: Option<Box<Connection>>,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<Box<CloseReason>>,
-    /// The transport was asked to tell when all is acknowledged.
-    asked_for_flushed: bool,
     /// When this connection is told to be ready because of its time limits.
     awake_at: Option<Instant>,
+    parting: Parting,
     value: U,
 }
 
@@ -98,6 +98,14 @@ impl<U: Default> Endpoint<U> {
         self.quic.value_mut(handle).map(|kept| &mut kept.value)
     }
 
+    /// Messages of this side that are not known to have arrived: of a server, requests that would be cut short if the
+    /// connection were closed now. None on one that is closing.
+    pub fn undelivered(&self, handle: ConnectionHandle) -> usize {
+        let Some(connection) = self.quic.connection(handle).filter(|connection| connection.is_open()) else { return 0 };
+        let http = self.quic.value(handle).and_then(|kept| kept.http.as_deref());
+        http.map_or(0, Connection::unanswered) + connection.unacknowledged_ends()
+    }
+
     /// What happened: of one connection in order, and connections by turns.
     pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent<U>> {
         loop {
@@ -123,7 +131,7 @@ impl<U: Default> Endpoint<U> {
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
         let result = call(kept.http.as_deref_mut()?, &mut OverQuic::new(connection, now));
-        kept.look_for_shutdown(connection);
+        kept.look_for_need(connection, now);
         let wake_at = kept.follow(now);
         if kept.has_events() || connection.has_events() {
             self.quic.mark_ready(handle);
@@ -212,16 +220,21 @@ impl<U> Kept<U> {
     /// whether there may be more to tell.
     fn advance(&mut self, connection: &mut quic::Connection, now: Instant, waiting: &mut Option<quic::Event>) -> bool {
         while let Some(event) = connection.poll_event() {
-            let quic::Event::Stream(event, _) = event else {
-                *waiting = Some(event);
-                break;
-            };
-            // Before HTTP/3 is there, the application has no streams.
-            if let Some(http) = &mut self.http {
-                deliver(http, &mut OverQuic::new(connection, now), event);
+            match event {
+                quic::Event::Stream(event, _) => {
+                    // Before HTTP/3 is there, the application has no streams.
+                    if let Some(http) = &mut self.http {
+                        deliver(http, &mut OverQuic::new(connection, now), event);
+                    }
+                }
+                quic::Event::Flushed if !self.parting.on_flushed() => {}
+                event => {
+                    *waiting = Some(event);
+                    break;
+                }
             }
         }
-        self.look_for_shutdown(connection);
+        self.look_for_need(connection, now);
         waiting.is_some() || self.has_events() || connection.has_events()
     }
 
@@ -234,11 +247,12 @@ impl<U> Kept<U> {
         self.http = Some(http);
     }
 
-    /// RFC 9114 section 5.2: both sides know that no request follows, and the last exchange has ended. What is left is that
-    /// the peer has it all.
-    fn look_for_shutdown(&mut self, connection: &mut quic::Connection) {
-        if !self.asked_for_flushed && self.http.as_ref().is_some_and(|http| http.is_drained()) {
-            self.asked_for_flushed = true;
+    /// Who still needs the connection: a client that waits for a response (RFC 9114 s5.1: it asks the transport to keep the
+    /// connection), or nobody any more.
+    fn look_for_need(&mut self, connection: &mut quic::Connection, now: Instant) {
+        let Some(http) = &mut self.http else { return };
+        connection.keep_alive_while(http.awaits_response());
+        if self.parting.advance(http, &mut OverQuic::new(connection, now)) {
             connection.request_flushed();
         }
     }

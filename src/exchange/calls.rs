@@ -78,12 +78,12 @@ impl Exchange {
     pub(crate) fn poll_body(&self, context: &Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         let mailbox = self.mailbox();
         loop {
+            if mailbox.is_finished() {
+                // That is told when all content was read. What became of the connection since does not matter.
+                return Poll::Ready(Ok(None));
+            }
             if let Some(error) = self.end_of_receiving() {
                 return Poll::Ready(Err(error));
-            }
-            if mailbox.is_finished() {
-                // That is told when all content was read.
-                return Poll::Ready(Ok(None));
             }
             mailbox.take_news();
             match self.record.door.read(MAX_READ) {

@@ -4,6 +4,7 @@ use crate::error::Error;
 use http::Method;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Something went wrong that concerns one client, or the whole server. See `ServerBuilder::on_event`.
 #[non_exhaustive]
@@ -53,6 +54,15 @@ pub enum ServerEvent<'a> {
         /// Why it ended.
         error: &'a Error,
     },
+    /// The server was told to end, and there are clients. It takes no more connections, and waits for those it has.
+    Ending {
+        /// Connections that are open.
+        connections: usize,
+        /// Requests on them that are not answered in full.
+        requests: usize,
+        /// The longest that it waits.
+        patience: Duration,
+    },
     /// No socket can be used any more: the server is at its end.
     SocketsBroken {
         /// What the system says.
@@ -74,9 +84,18 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::ConnectionFailed { remote, error } => {
                 write!(f, "the connection with {remote} failed: {error}")
             }
+            ServerEvent::Ending { connections, requests, patience } => {
+                let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));
+                let seconds = patience.as_secs_f64();
+                write!(f, "ending: waits for {connections} with {requests} under way, at most {seconds} s")
+            }
             ServerEvent::SocketsBroken { error } => write!(f, "the sockets cannot be used any more: {error}"),
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 impl fmt::Debug for ServerEvent<'_> {

@@ -57,10 +57,12 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/reader_pool.rs", &["WORKING", "MAX_THREADS", "MAX_WAITING", "SLOW", "PATIENCE", "IDLE"]),
     ("runtime/src/folder.rs", &["TRIES"]),
     ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
+    ("runtime/src/succession.rs", &["MOST_ENDING"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
     ("src/files.rs", &["TRIES"]),
     ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
     ("src/files/state.rs", &["SETTLED"]),
+    ("src/server.rs", &["DRAIN", "CONFIRMATION", "MAX_OUTLIVING"]),
 ];
 
 fn read(path: &str) -> String {

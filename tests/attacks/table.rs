@@ -440,8 +440,26 @@ pub(crate) const ROWS: &[Row] = &[
         ],
     ),
     ("r9", "a peak of memory that is kept", "", &[]),
-    ("r10", "a draining server that holds its port in silence", "", &[]),
-    ("r11", "a server that was killed and cannot reset its connections", "", &[]),
+    (
+        "r10",
+        "a draining server that holds its port in silence",
+        "src/server.rs",
+        &[
+            "tests/ends/drain.rs::r10_a_newcomer_is_refused_at_once_while_a_request_is_stuck",
+            "tests/ends/drain.rs::r10_a_successor_binds_and_serves_while_a_request_is_stuck",
+            "tests/ends/drain.rs::r10_a_successor_of_several_workers_binds_and_serves_while_a_request_is_stuck",
+            "tests/ends/processes.rs::r10_a_process_that_ends_refuses_and_its_successor_binds",
+        ],
+    ),
+    (
+        "r11",
+        "a server that was killed and cannot reset its connections",
+        "src/server/policy.rs",
+        &[
+            "tests/ends/restart.rs::r11_a_server_that_was_killed_and_started_again_resets_its_clients_at_once",
+            "tests/ends/restart.rs::r11_a_client_of_a_killed_server_goes_on_with_the_next",
+        ],
+    ),
     (
         "r12",
         "a first flight of a server that is lost again and again",
@@ -469,7 +487,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

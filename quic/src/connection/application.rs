@@ -118,6 +118,18 @@ impl Connection {
         self.streams.request_flushed();
     }
 
+    /// Whether the application waits for something of the peer: as long as it does, a PING is sent when a quarter of the idle
+    /// timeout has gone by in silence. So the connection is kept while the peer thinks, and one that has lost it says so (RFC
+    /// 9000 section 10.3).
+    pub const fn keep_alive_while(&mut self, is_needed: bool) {
+        self.idle.set_needed(is_needed);
+    }
+
+    /// How many streams have been finished or reset by this side without the peer having acknowledged that.
+    pub const fn unacknowledged_ends(&self) -> usize {
+        self.streams.unacknowledged_ends()
+    }
+
     /// Closes the connection. What was not yet acknowledged may be lost; `reason` is for humans.
     pub fn close(&mut self, now: Instant, code: VarInt, reason: &[u8]) {
         let frame = CloseFrame::Application { code, reason: Vec::from(reason) };

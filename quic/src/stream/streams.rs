@@ -609,6 +609,11 @@ impl Streams {
         self.window.held()
     }
 
+    /// Ends and resets that were written and are not acknowledged.
+    pub(crate) const fn unacknowledged_ends(&self) -> usize {
+        self.tally.ending
+    }
+
     /// Whether more is to come on a stream that this side has opened. Takes a pass over the streams.
     pub(crate) fn awaits_response(&self) -> bool {
         let awaits = |stream: &Stream| stream.receive.as_ref().is_some_and(ReceiveHalf::awaits_data);
