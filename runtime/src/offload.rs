@@ -230,7 +230,11 @@ impl Offload {
             // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
             Ok(_) => self.marks &= is_short || outgoing.ecn == Ecn::NotEct,
             Err(error) if meaning(&error) == Meaning::Full => return Sent::Waits,
-            Err(_) => {
+            Err(error) => {
+                if meaning(&error) == Meaning::Refused {
+                    // Refused alone as well, so the calls before were not to blame: most likely its link is narrower.
+                    (self.refusals_in_a_row, self.many_refusals_in_a_row) = (0, 0);
+                }
                 self.give_up(datagram, datagram.len());
             }
         }

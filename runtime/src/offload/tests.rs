@@ -173,3 +173,32 @@ fn no_call_gets_more_than_the_receiver_can_join() {
         assert_eq!(outlet.calls.len(), bytes.len().div_ceil(size * most));
     }
 }
+
+/// A link that carries no more than so many bytes.
+struct Narrow(usize);
+
+impl Outlet for Narrow {
+    fn send(&mut self, _: &Outgoing, payload: &[u8], segment_size: Option<u16>) -> io::Result<usize> {
+        let size = segment_size.map_or(payload.len(), usize::from);
+        if size <= self.0 { Ok(payload.len()) } else { Err(io::Error::from_raw_os_error(errno::EMSGSIZE)) }
+    }
+
+    fn send_each(&mut self, outgoing: &Outgoing, payload: &[u8], segment_size: usize) -> io::Result<usize> {
+        self.send(outgoing, payload.get(..segment_size).unwrap_or(payload), None)?;
+        Ok(payload.len().div_ceil(segment_size))
+    }
+}
+
+/// A link that becomes narrower under a transfer loses what is too long, and takes nobody the fast calls.
+#[test]
+fn a_link_that_narrows_costs_datagrams_and_no_rung() {
+    let (mut offload, mut link) = (Offload::new(true), Narrow(1300));
+    for _ in 0..3 * REFUSALS_TOLERATED {
+        assert_eq!(offload.send(&mut link, &OUTGOING, &[0; 20 * 1452], 1452), 20 * 1452);
+    }
+    assert_eq!(offload.dropped, u64::from(3 * REFUSALS_TOLERATED) * 20);
+    assert!(offload.segmentation && offload.many_messages, "{offload:?}");
+    let refused = offload.refused;
+    assert_eq!(offload.send(&mut link, &OUTGOING, &[0; 20 * 1200], 1200), 20 * 1200);
+    assert_eq!((offload.refused, offload.dropped), (refused, u64::from(3 * REFUSALS_TOLERATED) * 20));
+}
