@@ -148,6 +148,14 @@ impl Transport for Recorder {
         }
     }
 
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        self.check_own(id);
+        match self.stopped.get(&id) {
+            Some(code) => Err(WriteError::Stopped(*code)),
+            None => Ok(self.room.get(&id).map_or(wanted, |room| wanted.min(*room))),
+        }
+    }
+
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
         self.check_own(id);
         assert!(!self.ended.contains(&id), "{id:?} has ended");

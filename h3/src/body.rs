@@ -32,6 +32,14 @@ impl Connection {
         Ok(())
     }
 
+    /// How many of `wanted` bytes of content can be sent now, after the head if that is not sent. 0 if there is no room: then
+    /// an event (`Writable`) tells when there is. For content that is made or read only when it can be sent.
+    pub fn room(&mut self, transport: &mut impl Transport, id: StreamId, wanted: usize) -> Result<usize, SendError> {
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        stream.send.message.check_going_on()?;
+        Ok(stream.send.room(transport, id, wanted)?)
+    }
+
     /// Sends trailers and ends the message.
     pub fn send_trailers(
         &mut self,

@@ -1,4 +1,4 @@
-//! The transport of HTTP/3 over a QUIC connection of ours: seven calls, each one call of [`quic::Connection`].
+//! The transport of HTTP/3 over a QUIC connection of ours: eight calls, each one call of [`quic::Connection`].
 
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
@@ -33,12 +33,12 @@ impl Transport for OverQuic<'_> {
         }
     }
 
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        self.connection.room(id, wanted).map_err(write_error)
+    }
+
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
-        match self.connection.write(id, data) {
-            Ok(_) => Ok(()),
-            Err(quic::WriteError::Stopped(code)) => Err(WriteError::Stopped(code)),
-            Err(quic::WriteError::Finished | quic::WriteError::Unknown) => Err(WriteError::Closed),
-        }
+        self.connection.write(id, data).map(drop).map_err(write_error)
     }
 
     fn finish(&mut self, id: StreamId) {
@@ -65,5 +65,12 @@ impl Transport for OverQuic<'_> {
 
     fn close(&mut self, code: VarInt, reason: &'static str) {
         self.connection.close(self.now, code, reason.as_bytes());
+    }
+}
+
+const fn write_error(error: quic::WriteError) -> WriteError {
+    match error {
+        quic::WriteError::Stopped(code) => WriteError::Stopped(code),
+        quic::WriteError::Finished | quic::WriteError::Unknown => WriteError::Closed,
     }
 }

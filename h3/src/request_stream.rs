@@ -11,9 +11,14 @@ use base::{Bytes, Side, StreamId};
 use http::Method;
 use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
 
-/// The longest DATA frame that is sent. What the transport leaves of one waits here (as a reference, not a copy), so
-/// this is also how far a body runs ahead of the transport.
+/// The longest DATA frame that is sent.
 const MAX_DATA_FRAME: usize = 64 * 1024;
+/// Content up to this size makes a DATA frame even if the transport has room for a part of it only: where a peer gives credit
+/// by the byte, frames are not as small. What the transport leaves waits here (as a reference, not a copy), so this is also
+/// how far a body runs ahead of the transport.
+const MIN_DATA_FRAME: usize = 4 * 1024;
+/// What such a frame has at most before its content.
+const DATA_FRAME_HEADER: usize = 5;
 
 /// Both directions of a request stream.
 #[derive(Debug)]
@@ -236,6 +241,13 @@ fn up_to(left: u64, have: usize) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(have)
 }
 
+/// How much content of `wanted` bytes goes into the next DATA frame; 0 if the transport has to have room first.
+fn frame_len(transport: &mut impl Transport, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+    let wanted = wanted.min(MAX_DATA_FRAME);
+    let room = transport.room(id, wanted + DATA_FRAME_HEADER)?;
+    Ok(if room == 0 { 0 } else { room.saturating_sub(DATA_FRAME_HEADER).max(MIN_DATA_FRAME).min(wanted) })
+}
+
 /// The sending direction.
 #[derive(Debug)]
 pub(crate) struct Send {
@@ -276,7 +288,11 @@ impl Send {
     ) -> Result<(), WriteError> {
         self.outbox.flush(transport, id)?;
         while !data.is_empty() && self.outbox.is_empty() {
-            let piece = data.split_to(MAX_DATA_FRAME);
+            let len = if data.len() <= MIN_DATA_FRAME { data.len() } else { frame_len(transport, id, data.len())? };
+            if len == 0 {
+                break;
+            }
+            let piece = data.split_to(len);
             if transport.is_traced() {
                 transport.trace(id, &trace::data(true, piece.len()));
             }
@@ -285,6 +301,19 @@ impl Send {
         }
         self.wants_room = !data.is_empty();
         Ok(())
+    }
+
+    /// How many of `wanted` bytes of content would be sent now. After it gave 0, `flush` announces when there are some.
+    pub(crate) fn room(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        wanted: usize,
+    ) -> Result<usize, WriteError> {
+        self.outbox.flush(transport, id)?;
+        let room = if self.outbox.is_empty() { frame_len(transport, id, wanted)? } else { 0 };
+        self.wants_room = room == 0 && wanted > 0;
+        Ok(room)
     }
 
     /// Nothing more follows.

@@ -1,4 +1,4 @@
-//! The seven things HTTP/3 needs of QUIC, and a place for its records.
+//! The eight things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
 use base::{Bytes, Direction, StreamId, VarInt};
@@ -11,6 +11,10 @@ pub trait Transport {
 
     /// Takes what has arrived, at most `max` bytes. Credit goes back to the peer for what is taken and for nothing else.
     fn read(&mut self, id: StreamId, max: usize) -> Read;
+
+    /// How many of `wanted` bytes would be taken now. 0 if there is too little room to be worth the trouble: then
+    /// `on_stream_writable` is called once there is more.
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError>;
 
     /// Takes as much of `data` as fits, and drops that from its front. After it left something, `on_stream_writable` is
     /// called once there is room again.

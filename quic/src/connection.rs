@@ -12,6 +12,8 @@
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `packet_writer` | one packet, from its header to its place in the books |
 //! | `outgoing` | what every outgoing datagram has in common |
+//! | `interest` | what a space would like to send |
+//! | `probe` | what is sent when the probe timer has expired |
 //! | `transmit` | components -> frames -> packets -> datagrams |
 //! | `transmit_close` | CONNECTION_CLOSE, when nothing else is sent any more |
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
@@ -24,9 +26,11 @@ pub(crate) mod budget;
 mod dispatch;
 mod establish;
 mod identity;
+mod interest;
 mod outgoing;
 mod packet_writer;
 mod paths;
+mod probe;
 mod receive;
 mod recovered;
 mod retry;

@@ -66,6 +66,14 @@ impl SendCredit {
         }
     }
 
+    /// The peer is told once more, if all of the limit is used: it may have missed what is awaited, or be slow to give it.
+    pub(crate) fn remind(&mut self) {
+        if self.available() == 0 {
+            self.blocked_at = Some(self.limit);
+            self.blocked.set(self.limit);
+        }
+    }
+
     /// The blocked signal of this limit.
     pub(crate) const fn blocked(&mut self) -> &mut Latest<u64> {
         &mut self.blocked
@@ -212,6 +220,7 @@ mod tests {
         assert_eq!((credit.available(), credit.is_blocked_signal_due()), (1, false));
     }
 
+    /// RFC 9000 section 4.1-4.
     #[test]
     fn blocked_is_told_once_per_limit() {
         let mut credit = SendCredit::new(0);

@@ -1,6 +1,11 @@
-//! The idle timeout (RFC 9000 section 10.1) and the PINGs that keep a connection alive.
+//! The idle timeout (RFC 9000 section 10.1), and what keeps a connection alive: PINGs, if they are asked for, and reminders
+//! of a sender whose data the peer's credit holds back (section 4.1).
 
 use base::{Duration, Instant};
+
+/// How often in the time of the idle timeout a peer is reminded: some may get lost, and the peer's own timer may have begun to
+/// run a while before.
+const REMINDERS: u32 = 4;
 
 /// The idle timer of a connection.
 #[derive(Clone, Debug)]
@@ -11,6 +16,8 @@ pub(crate) struct Idle {
     /// When the time began to run, for the last time.
     since: Option<Instant>,
     ping_at: Option<Instant>,
+    /// When the last word was received, or the last one sent that asks for an answer.
+    quiet_since: Option<Instant>,
     /// An ack-eliciting packet was sent since something was last received: further ones do not restart the timer.
     sent_since_received: bool,
 }
@@ -22,6 +29,8 @@ pub(crate) enum IdleTimeout {
     Nothing,
     /// A PING to keep the connection alive.
     KeepAlive,
+    /// The peer is to be reminded of the credit that is awaited.
+    Remind,
     /// The connection is over.
     Expired,
 }
@@ -30,7 +39,7 @@ impl Idle {
     /// `timeout` is this side's; zero means never. `keep_alive` is the time without a word after which a PING is sent.
     pub(crate) fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
         let timeout = (!timeout.is_zero()).then_some(timeout);
-        Idle { timeout, keep_alive, since: None, ping_at: None, sent_since_received: false }
+        Idle { timeout, keep_alive, since: None, ping_at: None, quiet_since: None, sent_since_received: false }
     }
 
     /// The peer's transport parameter is known.
@@ -58,15 +67,17 @@ impl Idle {
             self.restart(now);
         }
         self.ping_at = self.keep_alive.map(|after| now + after);
+        self.quiet_since = Some(now);
     }
 
-    /// When `on_timeout` is to be called. `pto` is the probe timeout now.
-    pub(crate) fn deadline(&self, pto: Duration) -> Option<Instant> {
-        [self.expires(pto), self.ping_at].into_iter().flatten().min()
+    /// When `on_timeout` is to be called. `pto` is the probe timeout now. `is_waiting`: data waits for credit of the peer, and
+    /// nothing is in flight.
+    pub(crate) fn deadline(&self, pto: Duration, is_waiting: bool) -> Option<Instant> {
+        [self.expires(pto), self.ping_at, self.reminds(pto, is_waiting)].into_iter().flatten().min()
     }
 
     /// The deadline has come.
-    pub(crate) fn on_timeout(&mut self, now: Instant, pto: Duration) -> IdleTimeout {
+    pub(crate) fn on_timeout(&mut self, now: Instant, pto: Duration, is_waiting: bool) -> IdleTimeout {
         if self.expires(pto).is_some_and(|at| at <= now) {
             return IdleTimeout::Expired;
         }
@@ -74,17 +85,33 @@ impl Idle {
             self.ping_at = None;
             return IdleTimeout::KeepAlive;
         }
+        if self.reminds(pto, is_waiting).is_some_and(|at| at <= now) {
+            // The path may not let it be sent at once: a deadline in the past would come again and again.
+            self.quiet_since = Some(now);
+            return IdleTimeout::Remind;
+        }
         IdleTimeout::Nothing
     }
 
     fn restart(&mut self, now: Instant) {
         self.since = Some(now);
+        self.quiet_since = Some(now);
         self.ping_at = self.keep_alive.map(|after| now + after);
     }
 
     fn expires(&self, pto: Duration) -> Option<Instant> {
+        Some(self.since? + self.patience(pto)?)
+    }
+
+    /// RFC 9000 section 4.1-5: periodically, or the peer's slowness would look like silence. The peer's answer restarts the
+    /// timer of both ends, and a peer that is gone gives none.
+    fn reminds(&self, pto: Duration, is_waiting: bool) -> Option<Instant> {
+        if is_waiting { Some(self.quiet_since? + self.patience(pto)? / REMINDERS) } else { None }
+    }
+
+    fn patience(&self, pto: Duration) -> Option<Duration> {
         // RFC 9000 section 10.1-1: at least three PTOs, so that a few losses in a row do not look like silence.
-        Some(self.since? + self.timeout?.max(pto.saturating_mul(3)))
+        Some(self.timeout?.max(pto.saturating_mul(3)))
     }
 }
 
@@ -115,11 +142,11 @@ mod tests {
         let mut idle = Idle::new(Duration::from_secs(10), None);
         idle.on_received(at(0));
         idle.on_sent(at(5));
-        assert_eq!(idle.deadline(PTO), Some(at(15)));
+        assert_eq!(idle.deadline(PTO, false), Some(at(15)));
         idle.on_sent(at(8));
-        assert_eq!(idle.deadline(PTO), Some(at(15)));
-        assert_eq!(idle.on_timeout(at(14), PTO), IdleTimeout::Nothing);
-        assert_eq!(idle.on_timeout(at(15), PTO), IdleTimeout::Expired);
+        assert_eq!(idle.deadline(PTO, false), Some(at(15)));
+        assert_eq!(idle.on_timeout(at(14), PTO, false), IdleTimeout::Nothing);
+        assert_eq!(idle.on_timeout(at(15), PTO, false), IdleTimeout::Expired);
     }
 
     /// RFC 9000 section 10.1-1.
@@ -127,16 +154,39 @@ mod tests {
     fn never_less_than_three_probe_timeouts() {
         let mut idle = Idle::new(Duration::from_millis(1), None);
         idle.on_received(at(0));
-        assert_eq!(idle.deadline(Duration::from_secs(1)), Some(at(3)));
+        assert_eq!(idle.deadline(Duration::from_secs(1), false), Some(at(3)));
+    }
+
+    /// RFC 9000 section 4.1-5.
+    #[test]
+    fn who_waits_for_credit_reminds_as_long_as_the_peer_answers() {
+        let mut idle = Idle::new(Duration::from_secs(40), None);
+        idle.on_received(at(0));
+        assert_eq!((idle.deadline(PTO, false), idle.deadline(PTO, true)), (Some(at(40)), Some(at(10))));
+        assert_eq!(idle.on_timeout(at(10), PTO, false), IdleTimeout::Nothing);
+        for start in [0, 10, 20, 30, 40, 50] {
+            assert_eq!(idle.on_timeout(at(start + 9), PTO, true), IdleTimeout::Nothing);
+            assert_eq!(idle.on_timeout(at(start + 10), PTO, true), IdleTimeout::Remind);
+            assert_eq!(idle.deadline(PTO, true), Some(at(start + 20)));
+            idle.on_sent(at(start + 10));
+            idle.on_received(at(start + 10));
+        }
+        // Without an answer the first reminder is the last that counts.
+        idle.on_sent(at(70));
+        idle.on_sent(at(80));
+        assert_eq!(idle.on_timeout(at(110), PTO, true), IdleTimeout::Expired);
+        let mut never = Idle::new(Duration::ZERO, None);
+        never.on_received(at(0));
+        assert_eq!(never.deadline(PTO, true), None, "what never ends need not be kept alive");
     }
 
     #[test]
     fn keep_alive_asks_for_a_ping_once_per_silence() {
         let mut idle = Idle::new(Duration::from_secs(10), Some(Duration::from_secs(4)));
         idle.on_received(at(0));
-        assert_eq!(idle.on_timeout(at(4), PTO), IdleTimeout::KeepAlive);
-        assert_eq!(idle.on_timeout(at(5), PTO), IdleTimeout::Nothing);
+        assert_eq!(idle.on_timeout(at(4), PTO, false), IdleTimeout::KeepAlive);
+        assert_eq!(idle.on_timeout(at(5), PTO, false), IdleTimeout::Nothing);
         idle.on_sent(at(5));
-        assert_eq!(idle.deadline(PTO), Some(at(9)));
+        assert_eq!(idle.deadline(PTO, false), Some(at(9)));
     }
 }

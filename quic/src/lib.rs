@@ -83,14 +83,14 @@ pub use config::Config;
 pub use connection::Connection;
 pub use discard::Discard;
 pub use endpoint::{
-    Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held, IdLayout, IdLayoutError,
-    Incoming, OnIncoming, Strangers,
+    AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
+    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers,
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use recovery::RecoveryConfig;
 pub use stats::Stats;
-pub use stream::{Read, ReadError, StreamEvent, StreamsConfig, WriteError};
+pub use stream::{Read, ReadError, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
 
 /// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise

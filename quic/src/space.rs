@@ -17,6 +17,8 @@ pub(crate) struct Space {
     pub largest_acknowledged: Option<PacketNumber>,
     /// Packets to send because the probe timer expired, whatever the congestion window says.
     pub probes: u8,
+    /// How many of them have gone since it expired: the next one carries other data.
+    pub probed: u8,
     /// A PING is to be sent if nothing else asks for an acknowledgment: for a probe, to keep the connection alive, or to show
     /// the peer where this end is.
     pub ping: bool,
@@ -41,6 +43,7 @@ impl Space {
             received,
             largest_acknowledged: None,
             probes: 0,
+            probed: 0,
             ping: false,
             next: 0,
             skip_at,
@@ -56,6 +59,20 @@ impl Space {
             packet.record_unremembered();
         }
         self.ping &= !packet.is_ack_eliciting();
+    }
+
+    /// The probe timer expired: `probes` are to be sent, after `probed` that have gone already.
+    pub(crate) const fn owe_probes(&mut self, probes: u8, probed: u8) {
+        (self.probes, self.probed) = (probes, probed);
+    }
+
+    /// A packet went that asks for an acknowledgment.
+    #[inline]
+    pub(crate) const fn on_ack_eliciting_sent(&mut self) {
+        if self.probes > 0 {
+            self.probes -= 1;
+            self.probed += 1;
+        }
     }
 
     /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
@@ -149,6 +166,17 @@ impl Spaces {
     /// The space of application data, which is always there.
     pub(crate) const fn application(&mut self) -> &mut Space {
         &mut self.application
+    }
+
+    /// How many datagrams with probes are to be sent.
+    #[inline]
+    pub(crate) fn probes(&self) -> u8 {
+        self.iter().map(|space| space.probes).max().unwrap_or(0)
+    }
+
+    /// A datagram with probes went, and so many more may follow: what had no room in it is not owed any longer.
+    pub(crate) fn limit_probes(&mut self, probes: u8) {
+        self.iter_mut().for_each(|space| space.probes = space.probes.min(probes));
     }
 
     /// Every space there is.

@@ -13,7 +13,9 @@ pub(crate) mod receive_state;
 pub(crate) mod schedule;
 pub(crate) mod send;
 pub(crate) mod send_buffer;
+pub(crate) mod send_memory;
 pub(crate) mod send_state;
+pub(crate) mod send_window;
 pub(crate) mod streams;
 
 pub use chunks::Chunks;
@@ -22,4 +24,5 @@ pub use limits::StreamsConfig;
 pub use reassembly::{MAX_SEGMENTS, Reassembly, TooFragmented};
 pub use receive::{Read, ReadError};
 pub use send::WriteError;
+pub use send_memory::SendMemory;
 pub(crate) use streams::Streams;

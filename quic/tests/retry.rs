@@ -101,6 +101,7 @@ impl AskingServer {
             original_destination: original,
             retry_source,
             is_validated: true,
+            send_memory: quic::SendMemory::new(1 << 20),
             local_id,
             peer_id: client,
             four_tuple,

@@ -149,6 +149,19 @@ impl Exchange {
         Poll::Pending
     }
 
+    /// Waits until content can be sent, and says how much of `wanted` bytes.
+    pub(crate) fn poll_room(&self, wanted: usize, context: &Context<'_>) -> Poll<Result<usize, Error>> {
+        self.mailbox().set_writer(context);
+        if let Some(reason) = self.mailbox().stopped() {
+            return Poll::Ready(Err(Error::Stopped { reason }));
+        }
+        match self.record.door.room(wanted) {
+            Ok(0) if wanted > 0 => Poll::Pending,
+            Ok(room) => Poll::Ready(Ok(room)),
+            Err(error) => Poll::Ready(Err(self.send_error(error))),
+        }
+    }
+
     /// Hands over all of `data`; waits where the connection takes no more for now.
     pub(crate) fn poll_write(&self, data: &mut Bytes, context: &Context<'_>) -> Poll<Result<(), Error>> {
         self.mailbox().set_writer(context);

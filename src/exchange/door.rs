@@ -1,7 +1,7 @@
 //! What a version of HTTP does for one exchange.
 //!
-//! Six calls are all of it. `open` is a client's, and is asked of its connection
-//! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the five others are
+//! Seven calls are all of it. `open` is a client's, and is asked of its connection
+//! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the six others are
 //! here. None of them waits: what cannot be done now is told later as an event.
 
 use base::Bytes;
@@ -16,6 +16,10 @@ pub(crate) trait Door {
     /// Sends a head, and of `body` as much as fits, which is dropped from its front; with `ends` that is the whole message.
     /// On an error nothing was sent.
     fn respond(&self, head: &ResponseHead, body: &mut Bytes, ends: bool) -> Result<Responded, SendError>;
+
+    /// How many of `wanted` bytes of content can be sent now. After it gave 0,
+    /// [`Event::Writable`](http::exchange::Event::Writable) is told once there is room.
+    fn room(&self, wanted: usize) -> Result<usize, SendError>;
 
     /// Sends as much of `data` as fits, and drops that from its front. After it left something,
     /// [`Event::Writable`](http::exchange::Event::Writable) is told once there is room.

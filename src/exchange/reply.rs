@@ -52,6 +52,15 @@ impl Reply {
         })
     }
 
+    /// Waits until the client can be sent something, and says how much of a body of `wanted` bytes. Who has to work for an
+    /// answer begins when there is use for it: a client that gives up in the meantime, or that takes nothing, costs nothing.
+    ///
+    /// # Errors
+    /// The client does not want the answer, or is gone.
+    pub async fn room(&mut self, wanted: usize) -> Result<usize, Error> {
+        poll_fn(|context| self.exchange.poll_room(wanted, context)).await
+    }
+
     /// Begins an answer whose body is written part by part.
     ///
     /// # Errors

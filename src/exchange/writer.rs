@@ -30,6 +30,19 @@ impl BodyWriter {
         BodyWriter { exchange, discard: true, reason: Reason::Cancelled, done: false }
     }
 
+    /// Waits until content can be sent, and says how much: of `wanted` bytes so many are taken at once by the
+    /// [`BodyWriter::write`] that follows. Who reads a body from elsewhere reads no more than that, and holds nothing for an
+    /// other end that does not take it.
+    ///
+    /// # Errors
+    /// As for [`BodyWriter::write`].
+    pub async fn room(&mut self, wanted: usize) -> Result<usize, Error> {
+        if self.discard {
+            return Ok(wanted);
+        }
+        poll_fn(|context| self.exchange.poll_room(wanted, context)).await
+    }
+
     /// Hands over `data`, and waits as long as the other end and the network have no room for it. Nothing is copied.
     ///
     /// # Errors

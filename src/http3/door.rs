@@ -75,6 +75,10 @@ impl Door for Stream {
         sent.unwrap_or(Err(SendError::Closed))
     }
 
+    fn room(&self, wanted: usize) -> Result<usize, SendError> {
+        self.with(|http, transport, id| http.room(transport, id, wanted)).unwrap_or(Err(SendError::Closed))
+    }
+
     fn write(&self, data: &mut Bytes) -> Result<(), SendError> {
         self.with(|http, transport, id| http.send_body(transport, id, data)).unwrap_or(Err(SendError::Closed))
     }

@@ -225,6 +225,13 @@ impl Message {
         Ok(())
     }
 
+    fn room(&self, wanted: usize) -> Result<usize, SendError> {
+        self.sending.borrow().check_going_on()?;
+        let room = wanted.min(WINDOW - self.buffered());
+        self.wants_room.set(room == 0 && wanted > 0);
+        Ok(room)
+    }
+
     fn read(&self, max: usize) -> Body {
         let mut body = self.body.borrow_mut();
         if let Some(front) = body.front_mut() {
@@ -341,6 +348,10 @@ impl Door for End {
             Ok(if is_whole { Responded::Whole } else { Responded::Begun })
         });
         Ok(sent.unwrap_or_else(Responded::Broken))
+    }
+
+    fn room(&self, wanted: usize) -> Result<usize, SendError> {
+        self.out().room(wanted)
     }
 
     fn write(&self, data: &mut Bytes) -> Result<(), SendError> {

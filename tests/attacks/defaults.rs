@@ -20,6 +20,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
     ("quic/src/acknowledgment.rs", &["MAX_RANGES"]),
+    ("quic/src/idle.rs", &["REMINDERS"]),
+    ("quic/src/stream/send_window.rs", &["MIN_LEAD", "GRAIN", "HELD_WINDOWS", "MIN_HELD"]),
+    ("quic/src/stream/send_memory.rs", &["GUARANTEED"]),
     ("quic/src/stream/chunks.rs", &["MAX_LENT"]),
     ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
     ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
@@ -28,7 +31,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/path/validation.rs", &["MAX_RESPONSES", "MAX_CHALLENGES"]),
     ("quic/src/path/moves.rs", &["MAX_UNANSWERED_MOVES"]),
     ("quic/src/path/amplification.rs", &["FACTOR"]),
-    ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND"]),
+    ("quic/src/endpoint/reply.rs", &["MAX_WAITING", "MAX_RESETS_PER_SECOND", "MAX_REFUSALS_PER_SECOND"]),
     ("quic/src/endpoint/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
     ("runtime/src/handover.rs", &["MAX_WAITING", "MAX_WAITING_BYTES"]),
     ("quic/src/lifecycle.rs", &["CLOSE_PTOS"]),
@@ -49,7 +52,13 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
     ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
     ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
+    ("runtime/src/reader_pool.rs", &["WORKING", "MAX_THREADS", "MAX_WAITING", "SLOW", "PATIENCE", "IDLE"]),
+    ("runtime/src/folder.rs", &["TRIES"]),
+    ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/files.rs", &["TRIES"]),
+    ("src/files/source.rs", &["PIECE", "PIECES_UNLOOKED"]),
+    ("src/files/state.rs", &["SETTLED"]),
 ];
 
 fn read(path: &str) -> String {

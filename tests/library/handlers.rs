@@ -323,3 +323,40 @@ fn what_breaks_the_rules_is_not_sent() -> Result<(), Error> {
         },
     )
 }
+
+/// A handler that asks for room first reads nothing for a client that takes nothing, and no more than is taken.
+#[test]
+fn r1_a_body_is_read_from_elsewhere_only_as_the_client_takes_it() -> Result<(), Error> {
+    let (read, took) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (count, limit) = (read.clone(), took.clone());
+    with_server(
+        move |_, mut reply| {
+            let (read, took) = (count.clone(), limit.clone());
+            async move {
+                assert!(reply.room(1000).await? > 0);
+                let mut writer = reply.start(200)?;
+                while read.get() < TEN_MEGABYTES {
+                    let room = writer.room(50_000.min(TEN_MEGABYTES - read.get())).await?;
+                    assert!(room > 0 && room <= 50_000);
+                    let part: Vec<u8> = (read.get()..read.get() + room).map(byte).collect();
+                    read.set(read.get() + room);
+                    assert!(read.get() - took.get() < TEN_MEGABYTES / 2, "far ahead of the client");
+                    writer.write(part).await?;
+                }
+                writer.finish()
+            }
+        },
+        async move |client, base, _| {
+            let mut response = client.get(&base).send().await?;
+            let body = response.body();
+            let mut place = 0;
+            while let Some(part) = body.chunk().await? {
+                assert!(part.iter().enumerate().all(|(at, found)| *found == byte(place + at)));
+                place += part.len();
+                took.set(place);
+            }
+            assert_eq!(place, TEN_MEGABYTES);
+            Ok(())
+        },
+    )
+}

@@ -46,12 +46,14 @@ pub fn path(data: &[u8]) {
     let Some(segments) = file_path::segments(text) else { return };
     let mut place = std::path::PathBuf::from("/root");
     for (depth, segment) in segments.iter().enumerate() {
-        assert!(!segment.contains('\\') && !segment.contains('\0'));
-        place.push(segment);
+        assert!(!segment.contains(&b'\\') && !segment.contains(&0));
+        place.push(std::os::unix::ffi::OsStrExt::from_bytes(segment.as_slice()) as &std::ffi::OsStr);
         let inside: Vec<_> = place.strip_prefix("/root").expect("it stays inside").components().collect();
         assert_eq!(inside.len(), depth + 1, "one name is one step down");
         assert!(inside.iter().all(|part| matches!(part, std::path::Component::Normal(_))));
     }
+    let dotted = segments.iter().any(|name| name.first() == Some(&b'.') && name != b".well-known");
+    assert!(!dotted || file_path::is_hidden(&segments), "a dot hides a name");
     let location = file_path::canonical_location(&segments);
     assert!(location.starts_with('/') && !location.starts_with("//") && location.ends_with('/'));
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));

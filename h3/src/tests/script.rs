@@ -91,6 +91,13 @@ impl Transport for Recorder {
         }
     }
 
+    fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        match self.stopped.get(&id.value()) {
+            Some(code) => Err(WriteError::Stopped(*code)),
+            None => Ok(self.room.get(&id.value()).map_or(wanted, |room| wanted.min(*room))),
+        }
+    }
+
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
         if let Some(code) = self.stopped.get(&id.value()) {
             return Err(WriteError::Stopped(*code));

@@ -107,6 +107,11 @@ impl Sending {
         self.phase = SendPhase::Stopped(reason);
     }
 
+    /// Whether there is more of the message to be sent.
+    pub const fn check_going_on(&self) -> Result<(), SendError> {
+        if let SendPhase::Head = self.phase { Ok(()) } else { self.check_phase() }
+    }
+
     /// Whether content, trailers or the end may be sent.
     const fn check_phase(&self) -> Result<(), SendError> {
         match self.phase {

@@ -42,6 +42,15 @@ impl Connection {
         Some(id)
     }
 
+    /// How many of `wanted` bytes [`write`](Connection::write) would take now. 0 if there is too little room to be worth the
+    /// trouble: then [`StreamEvent::Writable`] follows. For data that is made or read only when it can be sent.
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write).
+    pub fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        self.streams.room(id, wanted)
+    }
+
     /// Hands over as much of `data` as the send buffer takes, without a copy; what was taken is removed from `data`.
     pub fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
         let len = self.streams.write(id, data)?;

@@ -88,7 +88,7 @@ impl PacketWriter<'_> {
         }
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
         let len = number.encoded_len(acknowledged);
-        let WireIdentity { version, local_source: source, ref token, .. } = *self.wire;
+        let WireIdentity { version, local_source: source, .. } = *self.wire;
         let mut writer = Writer::new(room);
         let layout = match kind {
             PacketKind::OneRtt => {
@@ -97,7 +97,7 @@ impl PacketWriter<'_> {
                 header::encode_short(&mut writer, destination, phase, false, number, len)
             }
             PacketKind::Initial => {
-                header::encode_initial(&mut writer, version, destination, source, token, number, len)
+                header::encode_initial(&mut writer, version, destination, source, self.wire.token(), number, len)
             }
             PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
@@ -142,7 +142,9 @@ impl PacketWriter<'_> {
         let (size, ack_eliciting) = (sent.size, sent.ack_eliciting);
         match way {
             Way::InUse => {
-                space.probes = space.probes.saturating_sub(u8::from(ack_eliciting));
+                if ack_eliciting {
+                    space.on_ack_eliciting_sent();
+                }
                 self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
             }
             Way::Elsewhere => self.recovery.on_sent_elsewhere(id, sent),

@@ -9,6 +9,7 @@ use crate::wire::packet_number::PacketNumberSpace;
 impl Connection {
     /// Tells every owner of what `turn.scratch.outcome` holds, which is all of `space`.
     pub(super) fn recovered(&mut self, turn: &mut Turn<'_>, space: PacketNumberSpace) {
+        self.streams.follow_congestion_window(self.recovery.congestion_window());
         let outcome = &mut turn.scratch.outcome;
         for frame in &outcome.acked {
             self.on_frame(space, frame, Fate::Acked);
@@ -27,7 +28,7 @@ impl Connection {
         if outcome.largest_acked_size > 0 {
             self.paths.in_use.mtu.on_packet_acked(outcome.largest_acked_size);
         }
-        if outcome.largest_lost_size > 0 && self.paths.in_use.mtu.on_packet_lost(turn.now, outcome.largest_lost_size) {
+        if outcome.largest_lost_size > 0 && self.paths.in_use.mtu.on_unanswered(turn.now, outcome.largest_lost_size) {
             self.on_mtu_changed(turn);
         }
         let outcome = &turn.scratch.outcome;
@@ -61,7 +62,8 @@ impl Connection {
         tracer.note_congestion(turn.now, metrics.congestion_window, is_slow_start, recovery_start);
     }
 
-    fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
+    /// The path in use carries datagrams of another size.
+    pub(super) fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
         let to = self.paths.in_use.mtu.current();
         let from = self.recovery.max_datagram_size();
         self.recovery.set_max_datagram_size(to);

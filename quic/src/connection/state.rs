@@ -18,14 +18,14 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::stream::Streams;
+use crate::stream::{SendMemory, Streams};
 use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
-use crate::wire_identity::WireIdentity;
+use crate::wire_identity::{Retried, WireIdentity};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -81,6 +81,8 @@ pub struct NewConnection {
     /// Whether the peer is known to receive what is sent to its address (RFC 9000 section 8.1): a client has chosen its
     /// server's, and a client may have shown its own with a token.
     pub is_validated: bool,
+    /// What the connections of its endpoint may hold to send.
+    pub send_memory: SendMemory,
 }
 
 impl Connection {
@@ -90,11 +92,10 @@ impl Connection {
         let wire = WireIdentity {
             side,
             version: new.version,
-            token: Box::default(),
             original_destination,
             local_source: local_id,
             peer_source: (side == Side::Server).then_some(peer_id),
-            retry_source: new.retry_source,
+            retry: new.retry_source.map(|source| Box::new(Retried { source, token: Box::default() })),
         };
         let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
         let (seal, open) = wire.initial_keys(new.initial_suite);
@@ -108,7 +109,7 @@ impl Connection {
             levels,
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
-            streams: Streams::new(side, config.streams.clone()),
+            streams: Streams::new(side, config.streams.clone(), new.send_memory),
             paths: Paths::new(Path::first(four_tuple, local_id, new.is_validated, mtu)),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),

@@ -19,11 +19,12 @@ impl Connection {
         let acknowledgments = self.spaces.iter().filter_map(|space| space.received.deadline()).min();
         [
             self.lifecycle.deadline(),
-            self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData)),
+            self.idle.deadline(self.recovery.pto(PacketNumberSpace::ApplicationData), self.waits_for_credit()),
             self.rest.deadline(),
             self.recovery.deadline(),
             acknowledgments,
             self.paths.deadline(),
+            self.paths.silence.deadline(self.silence_patience()),
         ]
         .into_iter()
         .flatten()
@@ -39,8 +40,10 @@ impl Connection {
         if !self.lifecycle.is_open() {
             return;
         }
-        match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData)) {
+        let waits_for_credit = self.waits_for_credit();
+        match self.idle.on_timeout(now, self.recovery.pto(PacketNumberSpace::ApplicationData), waits_for_credit) {
             IdleTimeout::Nothing => {}
+            IdleTimeout::Remind => self.streams.remind_of_blocked(),
             IdleTimeout::KeepAlive => self.spaces.application().ping = true,
             IdleTimeout::Expired => {
                 let after = self.idle.timeout().expect("what has expired has a length");
@@ -50,12 +53,18 @@ impl Connection {
         // Due from now on, even if the path does not let it be sent yet: a deadline in the past would come again and again.
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
+        self.on_silence_timeout(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }
         if self.rest.on_timeout(now) {
             self.release_memory();
         }
+    }
+
+    /// RFC 9000 section 4.1-5: data waits for credit of the peer, and no acknowledgment is awaited.
+    fn waits_for_credit(&self) -> bool {
+        self.is_established() && self.streams.is_blocked() && self.recovery.bytes_in_flight() == 0
     }
 
     /// Gives back what can be made again, unless an acknowledgment is awaited and will need it soon.
@@ -95,16 +104,12 @@ impl Connection {
                 self.trace_expired(turn.now, Timer::Loss(space));
                 self.recovered(turn, space);
             }
-            Timeout::Probe { space, packets } => self.probe(turn.now, space, packets),
+            Timeout::Probe { space, packets } => {
+                self.stats.probe_timeouts += 1;
+                self.trace_expired(turn.now, Timer::Probe(space));
+                self.probe(turn, space, packets);
+            }
+            Timeout::SecondProbe { space } => self.second_probe(space),
         }
-    }
-
-    /// RFC 9002 section 6.2.4. A client without anything in flight may be asked to probe a space whose keys it has only
-    /// just got, so the space to probe is the first that has keys from there on.
-    fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
-        self.stats.probe_timeouts += 1;
-        self.trace_expired(now, Timer::Probe(space));
-        // A space that is gone takes its packets, and its timer, with it.
-        self.spaces.get_mut(space).expect("only a space that is there is probed").probes = packets;
     }
 }

@@ -2,8 +2,8 @@
 
 use super::accept::EndpointConfig;
 use super::handover::Handover;
+use super::handshakes::Handshakes;
 use super::ids::IdCodec;
-use super::networks::Networks;
 use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
 use super::stats::{EndpointStats, Held, Strangers};
@@ -11,6 +11,7 @@ use super::token::Tokens;
 use super::trace_queue::TraceQueue;
 use crate::connection::Connection;
 use crate::connection_ids::stateless_reset;
+use crate::stream::SendMemory;
 use crate::turn::{Scratch, Turn};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use alloc::boxed::Box;
@@ -30,8 +31,7 @@ pub struct Endpoint<T = ()> {
     /// A server takes new connections.
     pub(super) is_accepting: bool,
     pub(super) slots: Slots<T>,
-    pub(super) handshaking: usize,
-    pub(super) networks: Networks,
+    pub(super) handshakes: Handshakes,
     /// Connection IDs that clients chose for their first packets. Ordered, because clients could choose IDs that collide in
     /// any hash they can predict.
     pub(super) chosen_by_clients: BTreeMap<ConnectionId, u32>,
@@ -52,6 +52,8 @@ pub struct Endpoint<T = ()> {
     pub(super) strangers: Strangers,
     pub(super) traces: TraceQueue,
     pub(super) scratch: Scratch,
+    /// What all connections together may hold to send.
+    pub(super) send_memory: SendMemory,
 }
 
 impl<T: Default> Endpoint<T> {
@@ -73,6 +75,7 @@ impl<T: Default> Endpoint<T> {
         });
         let tokens = Tokens::new(config.provider.initial, token_secret, config.retry_token_lifetime);
         Endpoint {
+            send_memory: SendMemory::new(config.send_memory),
             config,
             random,
             ids,
@@ -80,8 +83,7 @@ impl<T: Default> Endpoint<T> {
             tokens,
             is_accepting: true,
             slots: Slots::new(),
-            handshaking: 0,
-            networks: Networks::default(),
+            handshakes: Handshakes::default(),
             chosen_by_clients: BTreeMap::new(),
             reset_tokens: BTreeMap::new(),
             wheel: Wheel::new(now),
@@ -90,7 +92,7 @@ impl<T: Default> Endpoint<T> {
             may_transmit: VecDeque::new(),
             have_events: VecDeque::new(),
             told: None,
-            replies: Replies::default(),
+            replies: Replies::new(),
             handover: Handover::default(),
             strangers: Strangers::default(),
             traces: TraceQueue::default(),
@@ -134,12 +136,13 @@ impl<T> Endpoint<T> {
     pub fn stats(&self) -> EndpointStats {
         let held = Held {
             connections: self.slots.occupied(),
-            handshaking: self.handshaking,
+            handshaking: self.handshakes.all(),
+            unvalidated: self.handshakes.unvalidated(),
             drained: self.slots.drained(),
             timers: self.wheel.len(),
             chosen_by_clients: self.chosen_by_clients.len(),
             reset_tokens: self.reset_tokens.len(),
-            networks: self.networks.len(),
+            networks: self.handshakes.networks(),
             queued: self.touched.len()
                 + self.may_transmit.len()
                 + self.have_events.len()

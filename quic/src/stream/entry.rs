@@ -20,8 +20,10 @@ pub(crate) struct Stream {
     pub membership: Membership,
     /// Whether a write did not take everything since the last [`Writable`](super::event::StreamEvent::Writable).
     pub waiting: bool,
-    /// Whether it is in the list of those for which there was no room at all.
+    /// Whether it is in the list of those whom the connection as a whole had no room for.
     pub enlisted: bool,
+    /// Whether it is counted among those that the peer's credit holds back.
+    pub is_blocked: bool,
     /// Whether it is counted among those whose end was sent and is not acknowledged.
     pub is_ending: bool,
     /// What the layer above knows the stream by: told with each of its events.
@@ -31,7 +33,8 @@ pub(crate) struct Stream {
 impl Stream {
     /// The queues it should be in.
     pub(crate) fn wants(&mut self) -> Membership {
-        let wants = self.send.as_mut().map(SendHalf::wants).unwrap_or_default();
+        let is_waiting = self.waiting;
+        let wants = self.send.as_mut().map(|send| send.wants(is_waiting)).unwrap_or_default();
         let receive = self.receive.as_ref().is_some_and(ReceiveHalf::wants_control);
         wants.with(Queue::Control, receive)
     }
@@ -50,6 +53,11 @@ impl Stream {
     /// Whether this side has ended what it sends and the peer has not acknowledged that.
     pub(crate) fn awaits_end(&self) -> bool {
         self.send.as_ref().is_some_and(SendHalf::awaits_end)
+    }
+
+    /// Whether there is more to write, and the peer's credit for the stream is used up.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.waiting && self.send.as_ref().is_some_and(SendHalf::is_out_of_credit)
     }
 
     /// Whether both halves ended and the application knows how.

@@ -27,11 +27,13 @@ pub struct StreamsConfig {
     pub max_stream_window: u64,
     /// How far the connection's window grows. 24 MiB.
     pub max_connection_window: u64,
-    /// Bytes a stream takes from the application before they are acknowledged. 16 MiB, or the send buffer is what limits
-    /// a fast path; they are referred to, not copied.
+    /// The most that a stream takes from the application before it is acknowledged. 16 MiB: a window of 1.3 Gbit/s at 100 ms.
+    /// Mostly it takes far less: what the peer has given credit for, and of that what keeps the path busy until the next
+    /// acknowledgment. Bytes are referred to, not copied.
     pub stream_send_buffer: u64,
-    /// Bytes all streams together take before they are acknowledged. 32 MiB: a stream never takes more than it leaves for
-    /// others, so that one more can be served however many the peer has stopped reading, and one alone may take 16 MiB.
+    /// The most that all streams together take before it is acknowledged. 32 MiB: a stream never takes more than it leaves
+    /// for others, so that one more can be served whatever is not acknowledged, and one alone may take 16 MiB. All
+    /// connections of an endpoint share [`EndpointConfig::send_memory`](crate::EndpointConfig::send_memory).
     pub connection_send_buffer: u64,
     /// Pieces out of order over all streams. 4096: at about 100 bytes of overhead each, 400 KiB.
     pub max_segments: usize,

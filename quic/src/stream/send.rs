@@ -3,6 +3,7 @@
 use super::schedule::{Membership, Queue};
 use super::send_buffer::SendBuffer;
 use super::send_state::{SendState, SendStep};
+use super::send_window::{Abandoned, Load};
 use crate::credit::SendCredit;
 use crate::delivery::Once;
 use crate::packet::{OutgoingPacket, SentFrame};
@@ -72,6 +73,17 @@ impl SendHalf {
         self.buffer.held()
     }
 
+    /// What that means for the room there is for more.
+    pub(crate) const fn load(&self) -> Load {
+        let (held, unsent) = (self.buffer.held(), self.buffer.unsent());
+        Load { held, unsent, credit: self.credit.available().saturating_sub(unsent) }
+    }
+
+    /// Whether the peer's credit is used up.
+    pub(crate) const fn is_out_of_credit(&self) -> bool {
+        self.credit.available() == 0
+    }
+
     /// Whether more may be written.
     pub(crate) fn check_writable(&self) -> Result<(), WriteError> {
         match self.stopped {
@@ -93,22 +105,23 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Abandons what did not arrive. How many bytes are held less; `None` if the state forbids it.
-    pub(crate) fn reset(&mut self, code: VarInt) -> Option<u64> {
+    /// Abandons what did not arrive. What was held of it; `None` if the state forbids it.
+    pub(crate) fn reset(&mut self, code: VarInt) -> Option<Abandoned> {
         self.state = self.state.next(SendStep::Reset)?;
         self.reset_code = code;
         self.reset.request();
         // RFC 9000 section 3.3-2: nothing more is said of a stream that was given up.
         self.credit.blocked().cancel();
-        Some(self.buffer.clear())
+        let unsent = self.buffer.unsent();
+        Some(Abandoned { held: self.buffer.clear(), unsent })
     }
 
     /// The peer will not read further. As [`reset`](SendHalf::reset).
-    pub(crate) fn on_stop_sending(&mut self, code: VarInt) -> Option<u64> {
+    pub(crate) fn on_stop_sending(&mut self, code: VarInt) -> Option<Abandoned> {
         // RFC 9000 section 3.5-2: the answer carries the code of the request.
-        let freed = self.reset(code)?;
+        let abandoned = self.reset(code)?;
         self.stopped = Some(code);
-        Some(freed)
+        Some(abandoned)
     }
 
     /// The peer allows more.
@@ -116,11 +129,12 @@ impl SendHalf {
         self.credit.raise(limit);
     }
 
-    /// The queues this half belongs into.
-    pub(crate) fn wants(&mut self) -> Membership {
+    /// The queues this half belongs into. `is_waiting`: the application has more to write than was taken.
+    /// RFC 9000 section 4.1-4: what the limit holds back is told to the peer.
+    pub(crate) fn wants(&mut self, is_waiting: bool) -> Membership {
         let sends = self.state.may_send_data();
         let unsent = self.buffer.unsent() > 0;
-        if sends && unsent {
+        if sends && (unsent || is_waiting) {
             self.credit.on_blocked();
         }
         Membership::default()

@@ -12,6 +12,8 @@ use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
+use super::send_memory::SendMemory;
+use super::send_window::SendWindow;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
@@ -19,6 +21,7 @@ use crate::wire::frame::{Frame, StreamFrame};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
 /// What stands in the queues, or is being worked on, is in the map: it leaves all of them when it is forgotten.
@@ -43,13 +46,13 @@ pub(crate) struct Streams {
     receive_credit: ReceiveCredit,
     schedule: Schedule,
     events: Events,
-    // Streams whose writers were refused when nothing of theirs was held, so that nothing of theirs can be acknowledged.
+    window: SendWindow,
+    // Streams whose writers wait for room that others have, or for the connection's credit: no acknowledgment of their own
+    // need come to tell them.
     waiting: VecDeque<StreamId>,
-    // Bytes held to send, and pieces held out of order, over all streams.
-    send_held: u64,
+    // Pieces held out of order, over all streams.
     segments: usize,
-    // Streams whose sending side was ended or reset, and the peer has not acknowledged it.
-    ending: usize,
+    tally: Tally,
     // The application asked to be told when nothing of what it wrote is left to be acknowledged.
     wants_flushed: bool,
     // Chunks the application was handed since `give_chunks`.
@@ -59,8 +62,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// No streams. Allocates nothing. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent.
-    pub(crate) fn new(side: Side, config: StreamsConfig) -> Streams {
+    /// No streams. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent. What they hold to send
+    /// is counted in `memory`.
+    pub(crate) fn new(side: Side, config: StreamsConfig, memory: SendMemory) -> Streams {
         Streams {
             side,
             peer_limits: PeerLimits::default(),
@@ -71,10 +75,10 @@ impl Streams {
             receive_credit: config.connection_credit(),
             schedule: Schedule::default(),
             events: Events::default(),
+            window: SendWindow::new(memory),
             waiting: VecDeque::new(),
-            send_held: 0,
             segments: 0,
-            ending: 0,
+            tally: Tally::default(),
             wants_flushed: false,
             lent: Chunks::default(),
             now: Instant::ZERO,
@@ -89,13 +93,13 @@ impl Streams {
         self.on_max_data(parameters.initial_max_data);
         self.on_max_streams(Direction::Bidirectional, parameters.initial_max_streams_bidi);
         self.on_max_streams(Direction::Unidirectional, parameters.initial_max_streams_uni);
-        for (id, slot) in self.map.iter_mut() {
-            if let Some(stream) = slot
-                && let Some(send) = &mut stream.send
-            {
-                send.on_limit(self.peer_limits.of_stream(self.side, id));
-                let wants = stream.wants();
-                self.schedule.update(id, &mut stream.membership, wants);
+        let known: Vec<StreamId> = self.map.iter().filter_map(|(id, slot)| slot.as_ref().map(|_| id)).collect();
+        for id in known {
+            let limit = self.peer_limits.of_stream(self.side, id);
+            if let Some(send) = &mut alive(&mut self.map, id).send {
+                send.on_limit(limit);
+                self.wake(id);
+                self.settle(id);
             }
         }
     }
@@ -143,7 +147,7 @@ impl Streams {
         if readable {
             self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
         }
-        if follow(&mut self.schedule, &mut self.send_credit, &mut self.ending, stream, frame.id) {
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, frame.id) {
             self.forget(frame.id);
         }
         Ok(())
@@ -181,8 +185,8 @@ impl Streams {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let send = stream.send.as_mut().expect(SENDS);
-        if let Some(freed) = send.on_stop_sending(error_code) {
-            self.send_held -= freed;
+        if let Some(abandoned) = send.on_stop_sending(error_code) {
+            self.window.on_abandoned(abandoned);
             stream.waiting = false;
             stream.pending.withdraw(EventKind::Writable);
             self.events.push(&mut stream.pending, id, EventKind::Stopped);
@@ -195,7 +199,9 @@ impl Streams {
     /// A MAX_DATA frame (section 19.9).
     /// RFC 9000 section 4.1-3.
     pub(crate) fn on_max_data(&mut self, maximum: u64) {
-        self.send_credit.raise(maximum);
+        if self.send_credit.raise(maximum) {
+            self.wake_all();
+        }
     }
 
     /// A MAX_STREAM_DATA frame (section 19.10).
@@ -203,6 +209,7 @@ impl Streams {
         self.admit_sending(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         stream.send.as_mut().expect(SENDS).on_limit(maximum);
+        self.wake(id);
         self.settle(id);
         Ok(())
     }
@@ -236,7 +243,7 @@ impl Streams {
                 let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 let send = stream.send.as_mut().expect(SENDS);
                 let (freed, all) = send.on_acked(offset..offset.saturating_add(u64::from(len)), fin);
-                self.send_held -= freed;
+                self.window.on_arrived(freed);
                 if all {
                     self.events.push(&mut stream.pending, id, EventKind::Finished);
                 }
@@ -370,8 +377,9 @@ impl Streams {
                     (_, Some(send)) => send.fill_data(id, packet, &mut self.send_credit),
                     (_, None) => Err(Full),
                 };
-                let wants = stream.wants();
+                let (wants, is_blocked) = (stream.wants(), stream.is_held_back());
                 self.schedule.update(id, &mut stream.membership, wants);
+                count(&mut self.tally.blocked, &mut stream.is_blocked, is_blocked);
                 result?;
                 if queue == Queue::Data && wants.has(queue) {
                     self.schedule.rotate(queue);
@@ -381,10 +389,34 @@ impl Streams {
         Ok(())
     }
 
-    /// RFC 9000 s4.1: a sender whose data the connection's limit holds back says so.
+    /// RFC 9000 section 4.1-4: a sender whose data the connection's limit holds back says so.
     fn note_blocked(&mut self) {
-        if !self.schedule.is_empty(Queue::Data) {
+        if self.is_held_back() {
             self.send_credit.on_blocked();
+        }
+    }
+
+    /// Whether there is more to send, and the credit for all streams is used up.
+    fn is_held_back(&self) -> bool {
+        self.send_credit.available() == 0 && !(self.waiting.is_empty() && self.schedule.is_empty(Queue::Data))
+    }
+
+    /// Whether the peer's credit holds anything back.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.tally.blocked > 0 || self.is_held_back()
+    }
+
+    /// The peer is told once more that its credit holds something back.
+    /// RFC 9000 section 4.1-5.
+    pub(crate) fn remind_of_blocked(&mut self) {
+        if self.is_held_back() {
+            return self.send_credit.remind();
+        }
+        let held_back = |(id, slot): (StreamId, &Option<Box<Stream>>)| slot.as_ref()?.is_held_back().then_some(id);
+        let id = self.map.iter().find_map(held_back);
+        if let Some(id) = id {
+            alive(&mut self.map, id).send.as_mut().expect(SENDS).credit().remind();
+            self.settle(id);
         }
     }
 
@@ -411,7 +443,7 @@ impl Streams {
     /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
     /// [`Writable`](StreamEvent::Writable) follows.
     pub(crate) fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        let count = self.room(id, data.len())?;
+        let count = self.take(id, data.len())?;
         let part = data.split_to(count);
         self.written(id, count, |send| send.buffer().push(part));
         Ok(count)
@@ -419,10 +451,27 @@ impl Streams {
 
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        let count = self.room(id, data.len())?;
+        let count = self.take(id, data.len())?;
         let (part, _) = data.split_at(count);
         self.written(id, count, |send| send.buffer().push_slice(part));
         Ok(count)
+    }
+
+    /// How many of `wanted` bytes are taken now. If that is none, there is too little room to be worth the trouble, and
+    /// [`Writable`](StreamEvent::Writable) follows once there is more.
+    pub(crate) fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
+        let (room, is_for_all) = self.measure(id, wanted)?;
+        let send = alive(&mut self.map, id).send.as_ref().expect(SENDS);
+        if room == wanted || self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+            return Ok(room);
+        }
+        self.wait(id, is_for_all);
+        Ok(0)
+    }
+
+    /// What may be in flight has changed, and with it what is taken ahead of that.
+    pub(crate) const fn follow_congestion_window(&mut self, congestion_window: u64) {
+        self.window.follow(congestion_window);
     }
 
     /// Nothing more will be written; [`Finished`](StreamEvent::Finished) follows when all has arrived.
@@ -439,8 +488,8 @@ impl Streams {
     pub(crate) fn reset(&mut self, id: StreamId, error_code: VarInt) {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(send) = &mut stream.send else { return };
-        if let Some(freed) = send.reset(error_code) {
-            self.send_held -= freed;
+        if let Some(abandoned) = send.reset(error_code) {
+            self.window.on_abandoned(abandoned);
             stream.waiting = false;
             stream.pending.withdraw(EventKind::Writable);
             self.wake_all();
@@ -504,7 +553,7 @@ impl Streams {
     }
 
     const fn is_flushed_due(&self) -> bool {
-        self.wants_flushed && self.send_held == 0 && self.ending == 0
+        self.wants_flushed && self.window.held() == 0 && self.tally.ending == 0
     }
 
     /// What happened, oldest first, and the word of the stream it happened to; a stream's opening before all else about it.
@@ -550,10 +599,16 @@ impl Streams {
         self.map.len()
     }
 
+    /// Whether more is to come on a stream that this side has opened. Takes a pass over the streams.
+    pub(crate) fn awaits_response(&self) -> bool {
+        let awaits = |stream: &Stream| stream.receive.as_ref().is_some_and(ReceiveHalf::awaits_data);
+        self.map.iter().any(|(id, stream)| id.initiator() == self.side && stream.as_deref().is_some_and(awaits))
+    }
+
     /// Bytes held to send and to be read. Takes a pass over the streams.
     pub(crate) fn buffered(&self) -> u64 {
         let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;
-        self.send_held + self.map.values().flatten().map(|stream| receiving(stream)).sum::<u64>()
+        self.window.held() + self.map.values().flatten().map(|stream| receiving(stream)).sum::<u64>()
     }
 
     // ---- Within.
@@ -587,29 +642,42 @@ impl Streams {
         if id.is_sent_by(self.side) { self.admit(id) } else { Err(Violation::StreamNotReceivable) }
     }
 
-    /// How many of `count` bytes may be written.
-    fn room(&mut self, id: StreamId, count: usize) -> Result<usize, WriteError> {
+    /// How many of `count` bytes may be written. If that is not all, the stream is told of more.
+    fn take(&mut self, id: StreamId, count: usize) -> Result<usize, WriteError> {
+        let (room, is_for_all) = self.measure(id, count)?;
+        if room < count {
+            self.wait(id, is_for_all);
+        }
+        Ok(room)
+    }
+
+    /// For how many of `count` bytes there is room, and whether who waits for more waits for what the streams have together.
+    fn measure(&mut self, id: StreamId, count: usize) -> Result<(usize, bool), WriteError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let room = share(&self.config, self.send_held, send.held()).saturating_sub(send.held());
-        let taken = count.min(usize::try_from(room).unwrap_or(usize::MAX));
-        if taken < count {
-            stream.waiting = true;
-            if taken == 0 && send.held() == 0 && !stream.enlisted {
-                stream.enlisted = true;
-                self.waiting.push_back(id);
-            }
-        }
-        Ok(taken)
+        let room = self.window.room(&self.config, &self.send_credit, send.load());
+        let room = count.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let is_left_nothing = room == 0 && send.held() == 0;
+        Ok((room, is_left_nothing || self.window.credit(&self.send_credit) <= room as u64))
     }
 
     fn written(&mut self, id: StreamId, count: usize, push: impl FnOnce(&mut SendHalf)) {
         if count == 0 {
             return;
         }
-        self.send_held += count as u64;
+        self.window.take(count as u64);
         push(alive(&mut self.map, id).send.as_mut().expect(SENDS));
+        self.settle(id);
+    }
+
+    /// Who writes the stream waits. `for_all`: for what the streams have together.
+    fn wait(&mut self, id: StreamId, for_all: bool) {
+        alive(&mut self.map, id).waiting = true;
+        if for_all {
+            self.enlist(id);
+        }
+        self.note_blocked();
         self.settle(id);
     }
 
@@ -649,25 +717,42 @@ impl Streams {
         told.then_some((event, word))
     }
 
-    /// There is room for this stream: its writer may go on once half its share is free, so that it is not woken for every
-    /// packet.
+    /// Tells who writes the stream and was refused, if there is room enough for it.
     fn wake(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
-        let held = stream.send.as_ref().map_or(0, SendHalf::held);
-        let share = share(&self.config, self.send_held, held);
-        if stream.waiting && share > 0 && held <= share / 2 {
+        let Some(send) = stream.send.as_ref().filter(|_| stream.waiting) else { return };
+        if self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
+        } else if self.window.is_used_up(&self.config, &self.send_credit) {
+            // It was the last word about its own bytes, perhaps.
+            self.enlist(id);
         }
     }
 
-    /// Bytes of some stream are held no more: those may go on for whom there was no room at all.
-    fn wake_all(&mut self) {
-        if self.send_held >= self.config.connection_send_buffer {
-            return;
+    /// The stream is told when there is room for all.
+    fn enlist(&mut self, id: StreamId) {
+        let stream = alive(&mut self.map, id);
+        if !stream.enlisted {
+            stream.enlisted = true;
+            self.waiting.push_back(id);
         }
-        while let Some(id) = self.waiting.pop_front() {
-            alive(&mut self.map, id).enlisted = false;
+    }
+
+    /// There is more room for all: those may go on who wait for that, as many as the connection's credit is enough for, and
+    /// each in its turn.
+    fn wake_all(&mut self) {
+        let mut credit = self.window.credit(&self.send_credit);
+        while credit > 0
+            && !self.waiting.is_empty()
+            && !self.window.is_used_up(&self.config, &self.send_credit)
+            && let Some(id) = self.waiting.pop_front()
+        {
+            let stream = alive(&mut self.map, id);
+            stream.enlisted = false;
+            let room =
+                stream.send.as_ref().map_or(0, |send| self.window.room(&self.config, &self.send_credit, send.load()));
+            credit -= room.min(credit);
             self.wake(id);
         }
     }
@@ -675,7 +760,7 @@ impl Streams {
     /// Makes the queues true after something happened to `id`, and forgets the stream if that was its end.
     fn settle(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
-        if follow(&mut self.schedule, &mut self.send_credit, &mut self.ending, stream, id) {
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
             self.forget(id);
         }
     }
@@ -687,7 +772,7 @@ impl Streams {
             self.waiting.retain(|waiting| *waiting != id);
         }
         self.schedule.update(id, &mut stream.membership, Membership::default());
-        assert!(!stream.is_ending, "what ended is counted no more");
+        assert!(!stream.is_ending && !stream.is_blocked, "what ended is counted no more");
         assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
         assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
         if id.initiator() != self.side {
@@ -706,17 +791,15 @@ fn alive(map: &mut StreamMap<Option<Box<Stream>>>, id: StreamId) -> &mut Stream 
 fn follow(
     schedule: &mut Schedule,
     send_credit: &mut SendCredit,
-    ending: &mut usize,
+    tally: &mut Tally,
     stream: &mut Stream,
     id: StreamId,
 ) -> bool {
     let wants = stream.wants();
     schedule.update(id, &mut stream.membership, wants);
-    let awaits_end = stream.awaits_end();
-    if awaits_end != stream.is_ending {
-        stream.is_ending = awaits_end;
-        *ending = if awaits_end { *ending + 1 } else { *ending - 1 };
-    }
+    let (awaits_end, is_blocked) = (stream.awaits_end(), stream.is_held_back());
+    count(&mut tally.ending, &mut stream.is_ending, awaits_end);
+    count(&mut tally.blocked, &mut stream.is_blocked, is_blocked);
     if wants.has(Queue::Data) {
         // Which matters only if none is left.
         send_credit.on_blocked();
@@ -724,11 +807,21 @@ fn follow(
     stream.is_done()
 }
 
-/// How many bytes a stream may hold to send that holds `held` of the `all` that the connection holds: as many as then stay
-/// free for others, so that there is room for one more stream however many the peer leaves unread.
-fn share(config: &StreamsConfig, all: u64, held: u64) -> u64 {
-    let without_it = config.connection_send_buffer.saturating_sub(all) + held;
-    config.stream_send_buffer.min(without_it.div_ceil(2))
+/// How many streams there are of some kinds.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Their sending side was ended or reset, and the peer has not acknowledged it.
+    ending: usize,
+    /// There is more to write, and their own credit is used up.
+    blocked: usize,
+}
+
+/// A stream is counted among so many exactly while `is_one`.
+fn count(number: &mut usize, is_counted: &mut bool, is_one: bool) {
+    if is_one != *is_counted {
+        *is_counted = is_one;
+        *number = if is_one { *number + 1 } else { *number - 1 };
+    }
 }
 
 /// The stream `id`, with its halves made if this is the first time that they matter. `None` if it was never created or is
@@ -748,6 +841,7 @@ fn touch<'a>(
             membership: Membership::default(),
             waiting: false,
             enlisted: false,
+            is_blocked: false,
             is_ending: false,
             word: 0,
         })

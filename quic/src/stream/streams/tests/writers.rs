@@ -140,3 +140,91 @@ fn without_a_buffer_nobody_is_woken() {
         assert_eq!((client.write_slice(two, b"x"), events(&mut client)), (Ok(0), Vec::new()));
     }
 }
+
+/// What the peer gives no credit for is not taken, so it can stand in nobody's way.
+/// RFC 9000 section 4.1-4.
+#[test]
+fn r1_no_more_is_taken_than_the_credit_of_the_stream_and_of_the_connection() {
+    let config = StreamsConfig { max_data: 150, max_stream_data_uni: 100, ..StreamsConfig::default() };
+    let (mut client, mut server) = pair(&config);
+    let one = stream(&mut client, 500, 100);
+    let blocked = |sent: &[SentFrame]| {
+        sent.iter().any(|frame| matches!(frame, SentFrame::StreamDataBlocked(..) | SentFrame::DataBlocked(_)))
+    };
+    assert!(client.is_blocked());
+    let two = stream(&mut client, 500, 50);
+    let three = stream(&mut client, 500, 0);
+    // Their own bytes are acknowledged, which gives no credit.
+    assert_eq!(acked(&mut client, one, 0..100), []);
+    assert_eq!(acked(&mut client, two, 0..50), []);
+    assert_eq!((client.window.held(), client.wants_to_send()), (0, false));
+    client.remind_of_blocked();
+    assert!(blocked(&packet(&mut client, 1200).1) && !client.wants_to_send());
+    // Of the connection's credit, those have a part who can use it, one after the other.
+    client.on_max_data(200);
+    assert_eq!(events(&mut client), [StreamEvent::Writable(two)]);
+    assert_eq!(client.write_slice(two, &[1; 500]), Ok(50));
+    assert_eq!(client.room(three, 500), Ok(0));
+    flush(&mut client, &mut server);
+    client.on_max_data(1000);
+    assert_eq!(events(&mut client), [StreamEvent::Writable(three)]);
+    assert_eq!(client.room(three, 500), Ok(100));
+    client.on_max_stream_data(one, 101).unwrap();
+    assert_eq!(events(&mut client), [StreamEvent::Writable(one)]);
+    assert_eq!((client.room(one, 500), client.is_blocked()), (Ok(1), true), "two waits");
+}
+
+/// What runs ahead of the network begins small and grows with what may be in flight, and many streams share it.
+#[test]
+fn r1_what_runs_ahead_follows_the_congestion_window() {
+    let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
+    let (mut client, _) = pair(&config);
+    let one = client.open(UNI).unwrap();
+    assert_eq!(client.write_slice(one, &[1; 1 << 20]), Ok(64 << 10));
+    assert_eq!(client.room(one, 1 << 20), Ok(0));
+    client.follow_congestion_window(256 << 10);
+    assert_eq!(client.room(one, 1 << 20), Ok(192 << 10));
+    client.write_slice(one, &[1; 1 << 20]).unwrap();
+    // Each of many has something.
+    for _ in 0..90 {
+        let stream = client.open(UNI).unwrap();
+        assert!(client.write_slice(stream, &[1; 1 << 20]).unwrap() >= 4 << 10);
+    }
+    assert!(client.window.held() < (512 + 400) << 10);
+    // A packet that is never acknowledged holds no more than some windows.
+    while client.wants_to_send() {
+        packet(&mut client, 1200);
+        client.write_slice(one, &[1; 1 << 20]).unwrap();
+    }
+    assert!(client.window.held() <= 16 * (256 << 10));
+}
+
+/// The budget of an endpoint: who came first has the most, and nobody has nothing.
+#[test]
+fn r1_connections_share_a_budget_and_none_of_them_is_starved() {
+    let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
+    let memory = SendMemory::new(1 << 20);
+    let connect = || {
+        let mut client = Streams::new(Side::Client, config.clone(), memory.clone());
+        client.set_peer_limits(&parameters(&config));
+        client.follow_congestion_window(1 << 20);
+        client
+    };
+    // Each takes and sends all that it may, and nothing is ever acknowledged.
+    let fill = |client: &mut Streams| {
+        let stream = client.open(UNI).unwrap();
+        while client.write_slice(stream, &[1; 1 << 20]).unwrap() > 0 {
+            while client.wants_to_send() {
+                packet(client, 1200);
+            }
+        }
+        client.window.held()
+    };
+    let mut clients: Vec<Streams> = (0..50).map(|_| connect()).collect();
+    let held: Vec<u64> = clients.iter_mut().map(fill).collect();
+    assert_eq!(held[0], 256 << 10, "a stream has half of what its connection may hold, and that is half of the budget");
+    assert!(held.iter().all(|held| *held >= 16 << 10));
+    assert!(memory.held() <= (1 << 20) + 50 * (32 << 10));
+    drop(clients);
+    assert_eq!(memory.held(), 0);
+}

@@ -1,0 +1,111 @@
+//! What all connections of an endpoint together may hold to send, and the part of it that each may have.
+//!
+//! A connection may hold half of what the others leave free, so that there is room for one more however many hold what
+//! nobody takes; and [`GUARANTEED`] whatever the others do, so that nobody can starve it. What an endpoint holds is
+//! therefore bounded by its budget and so much for each connection.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a connection may hold to send even if the budget of its endpoint is used up. 32 KiB: two first congestion windows
+/// (RFC 9002 section 7.2), so that a connection that was left nothing else still sends as fast as it began.
+pub(crate) const GUARANTEED: u64 = 32 << 10;
+
+/// The budget of an endpoint, in bytes. Clones are about the same one.
+#[derive(Clone, Debug)]
+pub struct SendMemory {
+    budget: u64,
+    // Connections of one endpoint are worked with by one thread at a time; this is how they share a number and still can be
+    // sent to another thread.
+    held: Arc<AtomicUsize>,
+}
+
+impl SendMemory {
+    /// A budget of so many bytes, of which none is held.
+    pub fn new(budget: u64) -> SendMemory {
+        SendMemory { budget, held: Arc::new(AtomicUsize::new(0)) }
+    }
+
+    /// How many bytes are held, by all connections together.
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed) as u64
+    }
+
+    /// The part of a connection that holds nothing yet.
+    pub(crate) const fn share(self) -> Share {
+        Share { memory: self, held: 0 }
+    }
+}
+
+/// The part of one connection. What it holds is given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    memory: SendMemory,
+    held: u64,
+}
+
+impl Share {
+    /// How many bytes the connection holds.
+    pub(crate) const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How many it may hold.
+    pub(crate) fn most(&self) -> u64 {
+        let without_it = self.memory.budget.saturating_sub(self.memory.held()) + self.held;
+        GUARANTEED.max(without_it.div_ceil(2))
+    }
+
+    /// It holds `count` more.
+    pub(crate) fn take(&mut self, count: u64) {
+        self.held += count;
+        self.memory.held.fetch_add(count as usize, Ordering::Relaxed);
+    }
+
+    /// It holds `count` less.
+    pub(crate) fn give_back(&mut self, count: u64) {
+        self.held = self.held.checked_sub(count).expect("no more is given back than is held");
+        self.memory.held.fetch_sub(count as usize, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.give_back(self.held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// A connection takes all that it may.
+    fn fill(memory: &SendMemory) -> Share {
+        let mut share = memory.clone().share();
+        while share.held() < share.most() {
+            share.take(share.most() - share.held());
+        }
+        share
+    }
+
+    #[test]
+    fn those_who_take_all_they_may_leave_the_others_what_is_guaranteed() {
+        let memory = SendMemory::new(64 * GUARANTEED);
+        let shares: Vec<Share> = (0..1000).map(|_| fill(&memory)).collect();
+        assert_eq!(shares[0].held(), 32 * GUARANTEED);
+        assert!(shares.iter().all(|share| share.held() >= GUARANTEED));
+        assert!(memory.held() <= (64 + 1000) * GUARANTEED, "the budget, and what is guaranteed to each");
+        drop(shares);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn what_is_given_back_is_for_all() {
+        let memory = SendMemory::new(64 * GUARANTEED);
+        let (mut one, two) = (fill(&memory), fill(&memory));
+        assert_eq!(two.held(), 16 * GUARANTEED);
+        one.give_back(one.held());
+        assert_eq!(two.most(), 32 * GUARANTEED);
+    }
+}

@@ -1,0 +1,138 @@
+//! How much of what the application wants to send is taken from it ahead of the network.
+//!
+//! What is taken can be sent: it is within the peer's credit for the stream and for the connection, so a peer that gives no
+//! credit makes us hold nothing, and nothing that is taken ever stands in the way of another stream. Of what can be sent,
+//! as much is taken as keeps the path busy until the next acknowledgment, which begins small and grows with the congestion
+//! window. And all that is held, sent or not, is bounded by the buffers that are configured and by the budget that the
+//! connections of the endpoint share.
+
+use super::limits::StreamsConfig;
+use super::send_memory::{SendMemory, Share};
+use crate::credit::SendCredit;
+
+/// The least that all streams together may have handed over and not sent. 128 KiB: one stream alone has half of it, which is
+/// four times what a connection may send at its beginning, so that most responses are taken at once.
+const MIN_LEAD: u64 = 128 << 10;
+/// What a stream that has nothing unsent may hand over, however many others do: as much as small writes are gathered to.
+const GRAIN: u64 = 4 << 10;
+/// How many congestion windows may be held, sent or not, behind a packet that stays lost. A path that loses a packet three
+/// times needs four.
+const HELD_WINDOWS: u64 = 16;
+/// The least of that. 256 KiB, as much again as may run ahead.
+const MIN_HELD: u64 = 256 << 10;
+
+/// The window of one connection.
+#[derive(Debug)]
+pub(crate) struct SendWindow {
+    share: Share,
+    // Bytes that all streams may have handed over and not sent.
+    lead: u64,
+    // Bytes that all streams may hold as the path is now.
+    path: u64,
+    // Bytes handed over in all, without those that were abandoned before they were sent: so much of the connection's credit
+    // is used or promised.
+    promised: u64,
+}
+
+impl SendWindow {
+    /// Of a connection that has sent nothing yet.
+    pub(crate) const fn new(memory: SendMemory) -> SendWindow {
+        SendWindow { share: memory.share(), lead: MIN_LEAD, path: MIN_HELD, promised: 0 }
+    }
+
+    /// How much is held of all streams.
+    pub(crate) const fn held(&self) -> u64 {
+        self.share.held()
+    }
+
+    /// What may be in flight has changed.
+    pub(crate) const fn follow(&mut self, congestion_window: u64) {
+        let lead = congestion_window.saturating_mul(2);
+        self.lead = if lead > MIN_LEAD { lead } else { MIN_LEAD };
+        let path = congestion_window.saturating_mul(HELD_WINDOWS);
+        self.path = if path > MIN_HELD { path } else { MIN_HELD };
+    }
+
+    /// A stream has handed `count` bytes over.
+    pub(crate) fn take(&mut self, count: u64) {
+        self.share.take(count);
+        self.promised += count;
+    }
+
+    /// `count` bytes arrived.
+    pub(crate) fn on_arrived(&mut self, count: u64) {
+        self.share.give_back(count);
+    }
+
+    /// A stream is given up that held so much, and of it so much that was never sent.
+    pub(crate) fn on_abandoned(&mut self, Abandoned { held, unsent }: Abandoned) {
+        self.share.give_back(held);
+        self.promised -= unsent;
+    }
+
+    /// How much of the peer's credit for the connection nobody was promised.
+    pub(crate) const fn credit(&self, connection: &SendCredit) -> u64 {
+        connection.used() + connection.available() - self.promised
+    }
+
+    /// Whether there is no room for any stream: the connection holds as much as it may, or all of its credit is promised.
+    pub(crate) fn is_used_up(&self, config: &StreamsConfig, connection: &SendCredit) -> bool {
+        self.held() >= self.most(config) || self.credit(connection) == 0
+    }
+
+    /// How much a stream may hand over now.
+    pub(crate) fn room(&self, config: &StreamsConfig, connection: &SendCredit, stream: Load) -> u64 {
+        let held = self.hold_of(config, stream).saturating_sub(stream.held);
+        let lead = self.lead_of(connection, stream).saturating_sub(stream.unsent);
+        held.min(lead).min(stream.credit).min(self.credit(connection))
+    }
+
+    /// Whether there is enough room for a stream that waits to be told of it, rather than of every byte: half of what it may
+    /// hold, or a quarter of what may run ahead. Where less is given than that, it is told when nothing of it is left.
+    pub(crate) fn is_worth_telling(&self, config: &StreamsConfig, connection: &SendCredit, stream: Load) -> bool {
+        let (hold, lead) = (self.hold_of(config, stream), self.lead_of(connection, stream));
+        let credit = stream.credit.min(self.credit(connection));
+        hold > 0
+            && stream.held <= hold / 2
+            && stream.unsent <= lead - lead / 4
+            && (credit >= GRAIN || credit > 0 && stream.unsent == 0)
+    }
+
+    /// How much a stream may hold: as much as stays free for others then, so that there is room for one more stream however
+    /// many the peer leaves unread.
+    fn hold_of(&self, config: &StreamsConfig, stream: Load) -> u64 {
+        let without_it = self.most(config).saturating_sub(self.held()) + stream.held;
+        config.stream_send_buffer.min(without_it.div_ceil(2))
+    }
+
+    /// How much a stream may have handed over and not sent, by the same rule.
+    fn lead_of(&self, connection: &SendCredit, stream: Load) -> u64 {
+        let unsent = self.promised - connection.used();
+        let without_it = self.lead.saturating_sub(unsent) + stream.unsent;
+        GRAIN.max(without_it.div_ceil(2))
+    }
+
+    fn most(&self, config: &StreamsConfig) -> u64 {
+        config.connection_send_buffer.min(self.path).min(self.share.most())
+    }
+}
+
+/// What a stream holds, and may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Bytes that are not acknowledged.
+    pub held: u64,
+    /// Bytes of them that were never sent.
+    pub unsent: u64,
+    /// The peer's credit that is neither used nor promised to those.
+    pub credit: u64,
+}
+
+/// What a stream held when it was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Abandoned {
+    /// Bytes in all.
+    pub held: u64,
+    /// Bytes of them that were never sent.
+    pub unsent: u64,
+}
