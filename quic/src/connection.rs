@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `budget` | whether a packet may be sent |
-//! | `receive` | datagram -> packets -> frames |
+//! | `coalesced` | datagram -> packets |
+//! | `receive` | packet -> frames |
 //! | `retry` | a server that wants our address proved first |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
@@ -23,6 +24,7 @@
 
 pub(crate) mod application;
 pub(crate) mod budget;
+mod coalesced;
 mod dispatch;
 mod establish;
 mod identity;

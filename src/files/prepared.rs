@@ -65,13 +65,13 @@ pub(super) async fn of(
 }
 
 /// The head, and which bytes follow it.
-/// RFC 9110 section 15.4.5-1, 15.4.5-2, 15.3.7-2: whatever is answered says which version it is about.
 fn head(request: &Request, opened: &Opened, path: &Path) -> Result<(ResponseHead, Range<u64>), Problem> {
-    let (state, now) = (opened.state(), runtime::clock::unix_seconds());
-    let len = state.len();
+    let state = opened.state();
+    let now = runtime::clock::unix_seconds();
     // RFC 9110 section 8.8.3-1.
-    let entity_tag = state.tag(opened.shows_each_change(), SystemTime::now());
-    let version = Version::new(len, entity_tag, state.modified_seconds(), now);
+    let tag = state.tag(opened.shows_each_change(), SystemTime::now());
+    let version = Version::new(state.len(), tag, state.modified_seconds(), now);
+    // RFC 9110 section 15.4.5-1, 15.4.5-2, 15.3.7-2: whatever is answered says which version it is about.
     let mut fields = Fields::new();
     fields.push("last-modified", version.last_modified.to_bytes())?;
     fields.push("etag", &version.entity_tag)?;
@@ -80,14 +80,14 @@ fn head(request: &Request, opened: &Opened, path: &Path) -> Result<(ResponseHead
         Answer::Content(status, range) => (status, range),
         Answer::Without(status) => {
             if status == Status::RANGE_NOT_SATISFIABLE {
-                fields.push("content-range", format!("bytes */{len}"))?;
+                fields.push("content-range", format!("bytes */{}", version.len))?;
             }
             return Ok((ResponseHead { status, fields }, 0..0));
         }
     };
     if status == Status::PARTIAL_CONTENT {
         // RFC 9110 section 15.3.7.1-1.
-        fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
+        fields.push("content-range", format!("bytes {}-{}/{}", range.start, range.end - 1, version.len))?;
     }
     // RFC 9110 section 15.3.7-4: a part has the fields of the whole.
     fields.push("content-type", media_type(&path.file_name().unwrap_or_default().to_string_lossy()))?;

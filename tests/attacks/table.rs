@@ -19,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
     ("p4", "tokens that were never issued", "quic/src/wire/header.rs", &[]),
     ("p5", "Retry packets of every length", "quic/src/wire/header.rs", &[]),
-    ("p6", "a datagram of thousands of packets", "quic/src/connection/receive.rs", &[]),
+    ("p6", "a datagram of thousands of packets", "quic/src/connection/coalesced.rs", &[]),
     ("p7", "ACK ranges below zero", "quic/src/wire/frame/ack.rs", &[]),
     (
         "p8",
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
     ("s10", "Version Negotiation to a server", "quic/src/endpoint/strangers.rs", &[]),
-    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
+    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/coalesced.rs", &[]),
     ("s12", "critical streams opened twice or closed", "h3/src/critical_streams.rs", &[]),
     ("s13", "events after the end of a stream", "h3/src/connection/input.rs", &[]),
     ("s14", "Initial packets that fail at each step", "quic/src/endpoint/admit.rs", &[]),
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
     ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
     ("m11", "floods of Initial packets from forged addresses", "quic/src/endpoint/admit.rs", &[]),
-    ("m12", "coalesced garbage", "quic/src/connection/receive.rs", &[]),
+    ("m12", "coalesced garbage", "quic/src/connection/coalesced.rs", &[]),
     (
         "m13",
         "a new port for every packet",

@@ -29,14 +29,14 @@ impl Connection {
                 && size <= other.path.amplification.available().min(buffer.len())
                 && size >= LEAST_WITHOUT_ID + destination.len()
             {
-                written = Some((other.path.four_tuple, destination, size));
+                written = Some((other.path.four_tuple, destination, size, other.path.spin.bit(destination)));
                 break;
             }
         }
-        let (four_tuple, destination, size) = written?;
+        let (four_tuple, destination, size, spin) = written?;
         let id = PacketNumberSpace::ApplicationData;
         let room = buffer.get_mut(..size)?;
-        let begun = self.begin_packet(turn.now, room, id, destination)?;
+        let begun = self.begin_packet_on(turn.now, room, id, destination, spin)?;
         let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         let other = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))?;
         let is_full = other.path.validation.fill(&mut packet, turn.random);

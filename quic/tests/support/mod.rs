@@ -153,7 +153,9 @@ impl Host {
                         self.open_streams(handle);
                     }
                     Event::Confirmed => self.confirmed = true,
-                    Event::CanSend => assert_eq!(self.endpoint.connection(handle).map(|it| it.side()), Some(base::Side::Server)),
+                    Event::CanSend => {
+                        assert_eq!(self.endpoint.connection(handle).map(|it| it.side()), Some(base::Side::Server))
+                    }
                     Event::Migrated(_) | Event::MigrationFailed(_) => self.migrations.push(event),
                     Event::Closed(reason) => {
                         self.closed.push(reason);
