@@ -403,12 +403,13 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --trace --qlog q --workers=4 --retry always";
+                    --trace --qlog q --workers=4 --retry always --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
             certificate: Some("c".into()),
             key: Some("k".into()),
+            names: vec!["a.example".into(), "*".into()],
             bodies: true,
             dotfiles: true,
             diagnosis: Diagnosis { key_log: Some("l".into()), trace: true, qlog: Some("q".into()) },

@@ -237,7 +237,7 @@ fn incomplete(error: &Error, body: &Body) -> Failure {
     Failure::Failed(format!("incomplete after {}{of} bytes: {}", body.received(), explain(error)))
 }
 
-fn head_text<'a>(status: posthaste::Status, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+fn head_text<'a>(status: Status, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut text = format!("HTTP/3 {}\n", status.code()).into_bytes();
     text.extend(lines(fields));
     text.push(b'\n');

@@ -154,7 +154,8 @@ impl Host {
                     }
                     Event::Confirmed => self.confirmed = true,
                     Event::CanSend => {
-                        assert_eq!(self.endpoint.connection(handle).map(|it| it.side()), Some(base::Side::Server))
+                        let side = self.endpoint.connection(handle).map(|connection| connection.side());
+                        assert_eq!(side, Some(base::Side::Server));
                     }
                     Event::Migrated(_) | Event::MigrationFailed(_) => self.migrations.push(event),
                     Event::Closed(reason) => {
