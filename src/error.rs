@@ -122,6 +122,13 @@ pub enum Error {
         /// Why.
         reason: Reason,
     },
+    /// The other end was slower than the server's time limits allow ([`TimeLimits`](crate::TimeLimits)).
+    TooSlow {
+        /// The other end.
+        address: SocketAddr,
+        /// With taking what is sent to it, and not with sending.
+        is_reader: bool,
+    },
     /// The body is larger than was allowed for.
     TooLarge {
         /// The limit, in bytes.
@@ -225,6 +232,10 @@ impl fmt::Display for Error {
             Error::ShutDown => f.write_str("this side closed the connection"),
             Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
+            Error::TooSlow { address, is_reader } => {
+                let what = if *is_reader { "take the response" } else { "send its request" };
+                write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
+            }
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }

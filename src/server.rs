@@ -171,7 +171,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows different certificates for different names, instead of the one identity.
+    /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), or any
+    /// rule of a program's own. [`Identity::certified`] has what it gives.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));

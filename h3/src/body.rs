@@ -29,6 +29,7 @@ impl Connection {
         let before = data.len();
         stream.send.body(transport, id, data, &mut self.shared.data_headers)?;
         stream.send.message.on_body((before - data.len()) as u64);
+        self.wait_for_reader(transport.now());
         Ok(())
     }
 
@@ -37,7 +38,9 @@ impl Connection {
     pub fn room(&mut self, transport: &mut impl Transport, id: StreamId, wanted: usize) -> Result<usize, SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.message.check_going_on()?;
-        Ok(stream.send.room(transport, id, wanted)?)
+        let room = stream.send.room(transport, id, wanted)?;
+        self.wait_for_reader(transport.now());
+        Ok(room)
     }
 
     /// Sends trailers and ends the message.
@@ -89,6 +92,7 @@ impl Connection {
         // What is held of a section that came in part is of no use either.
         self.shared.header_buffered -= stream.receive.buffered();
         self.read_unwanted(transport, id);
+        self.wait_for_content(id, transport.now());
     }
 
     /// Gives up both directions, and forgets the stream: no event about it follows. The reason of a client, and of a
@@ -128,6 +132,16 @@ impl Connection {
 
     /// The next content, at most `max` bytes. The peer gets credit for what is read here.
     pub fn read_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
+        let body = self.take_body(transport, id, max);
+        match &body {
+            Body::Data(bytes) => self.on_content(id, transport.now(), bytes.len()),
+            Body::Blocked => self.wait_for_content(id, transport.now()),
+            Body::End | Body::Gone => {}
+        }
+        body
+    }
+
+    fn take_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
         loop {
             let Some(stream) = self.streams.get_mut(id) else {
                 return if self.is_closed { Body::Blocked } else { Body::Gone };

@@ -58,6 +58,8 @@ pub struct Kept<U> {
     closed: Option<Box<CloseReason>>,
     /// The transport was asked to tell when all is acknowledged.
     asked_for_flushed: bool,
+    /// When this connection is told to be ready because of its time limits.
+    awake_at: Option<Instant>,
     value: U,
 }
 
@@ -125,10 +127,18 @@ impl<U: Default> Endpoint<U> {
         let http = kept.http.as_deref_mut().filter(|_| kept.is_established)?;
         let result = call(http, &mut OverQuic::new(connection, now));
         kept.look_for_shutdown(connection);
+        let wake_at = kept.follow(now);
         if kept.has_events() || connection.has_events() {
             self.quic.mark_ready(handle);
         }
+        self.wake_at(handle, wake_at);
         Some(result)
+    }
+
+    fn wake_at(&mut self, handle: ConnectionHandle, at: Option<Instant>) {
+        if let Some(at) = at {
+            self.quic.wake_at(handle, at);
+        }
     }
 
     /// One step of telling what happened on the current connection; a step may have nothing to tell. What HTTP/3 has made of
@@ -147,7 +157,11 @@ impl<U: Default> Endpoint<U> {
             return Some(EndpointEvent::Closed(handle, reason));
         }
         if self.waiting.is_none() {
-            if !kept.advance(connection, now, &mut self.waiting) {
+            kept.look_at_time(connection, now);
+            let is_more = kept.advance(connection, now, &mut self.waiting);
+            let wake_at = kept.follow(now);
+            self.wake_at(handle, wake_at);
+            if !is_more {
                 self.current = None;
             }
             return None;
@@ -181,6 +195,26 @@ impl<U> Kept<U> {
     /// Whether there is something to tell that the transport does not know of.
     fn has_events(&self) -> bool {
         self.is_read_to_the_end() || self.http.as_ref().is_some_and(|http| http.has_events())
+    }
+
+    /// Gives up what has become too slow.
+    fn look_at_time(&mut self, connection: &mut quic::Connection, now: Instant) {
+        if self.awake_at.is_some_and(|at| at <= now) {
+            self.awake_at = None;
+            if let Some(http) = &mut self.http {
+                http.on_timeout(&mut OverQuic::new(connection, now));
+            }
+        }
+    }
+
+    /// After anything happened: when the connection is to be looked at, if that is earlier than was said. A time that was said
+    /// is not taken back, so that requests that are quick cost no timer.
+    fn follow(&mut self, now: Instant) -> Option<Instant> {
+        let http = self.http.as_deref_mut()?;
+        http.follow(now);
+        let deadline = http.deadline()?;
+        let is_earlier = self.awake_at.is_none_or(|at| deadline < at);
+        is_earlier.then(|| *self.awake_at.insert(deadline))
     }
 
     /// Brings the events of streams to HTTP/3, up to one that is about the connection, which is left in `waiting`. Tells

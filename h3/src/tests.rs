@@ -8,3 +8,4 @@ mod pair;
 mod script;
 mod server_messages;
 mod shutdown;
+mod slowness;

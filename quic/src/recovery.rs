@@ -61,6 +61,8 @@ pub(crate) struct Recovery {
     pto_count: u32,
     // When the second probe of the last expiry is due, if it was not sent with the first.
     second_probe: Option<(Instant, PacketNumberSpace)>,
+    // Since when nothing that asks for an acknowledgment got one, as told by an expiry of the timer.
+    unanswered_since: Option<Instant>,
     handshake_confirmed: bool,
     has_handshake_keys: bool,
     peer_validated_address: bool,
@@ -101,6 +103,7 @@ impl Recovery {
             max_ack_delay: Duration::from_millis(25),
             pto_count: 0,
             second_probe: None,
+            unanswered_since: None,
             handshake_confirmed: false,
             has_handshake_keys: false,
             // RFC 9002 A.8: a client has validated the server's address by the handshake itself.
@@ -189,6 +192,9 @@ impl Recovery {
             self.peer_validated_address = true;
         }
         self.second_probe = None;
+        if newly.ack_eliciting {
+            self.unanswered_since = None;
+        }
         // RFC 9002 s6.2.1: not while the server may still be held back by the amplification limit.
         if self.peer_validated_address {
             self.pto_count = 0;
@@ -398,6 +404,7 @@ impl Recovery {
                 self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
                 self.stats.probe_timeouts += 1;
+                self.unanswered_since.get_or_insert(self.waiting_since);
                 self.waiting_since = now;
                 self.second_probe = None;
                 Timeout::Probe { space, packets: self.probes_now(now, space, packets) }
@@ -416,6 +423,11 @@ impl Recovery {
         let half = pto::backed_off(self.pto(space), self.pto_count) / 2;
         self.second_probe = Some((now + half, space));
         packets - 1
+    }
+
+    /// Since when nothing was acknowledged that asked for it, if the probe timer has expired since.
+    pub(crate) const fn unanswered_since(&self) -> Option<Instant> {
+        self.unanswered_since
     }
 
     /// Bytes of the largest packet whose fate is open, of those sent on the path in use since it was taken up: what is not
@@ -458,6 +470,7 @@ impl Recovery {
     const fn restart_backoff(&mut self) {
         self.pto_count = 0;
         self.second_probe = None;
+        self.unanswered_since = None;
     }
 
     /// Bytes in flight are the packets that are open. Asserted where time is not short: when a timer has expired.

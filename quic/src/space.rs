@@ -51,11 +51,14 @@ impl Space {
         }
     }
 
-    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. To be called when everything
-    /// else is in the packet.
+    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. A probe has one in any case,
+    /// if there is room: if all that it repeats is a NEW_CONNECTION_ID, a peer that sees another address would take it for a
+    /// packet that tries a path (RFC 9000 section 9.1), and go on answering at the address before. To be called when
+    /// everything else is in the packet.
     #[inline]
     pub(crate) fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
-        if self.ping && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
+        let is_wanted = self.ping && !packet.is_ack_eliciting() || self.probes > 0;
+        if is_wanted && Frame::Ping.encode(packet.writer()).is_ok() {
             packet.record_unremembered();
         }
         self.ping &= !packet.is_ack_eliciting();
@@ -212,6 +215,9 @@ mod tests {
         assert_eq!(fill(&mut space, 8, false), (1, false));
         space.ping = true;
         assert_eq!(fill(&mut space, 8, true), (0, false), "the packet does without");
+        space.owe_probes(1, 0);
+        assert_eq!(fill(&mut space, 8, true), (1, false), "a probe is more than what tries a path");
+        assert_eq!(fill(&mut space, 0, true), (0, false), "a full packet is, too");
     }
 
     #[test]

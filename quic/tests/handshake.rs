@@ -4,9 +4,12 @@ extern crate posthaste_quic as quic;
 
 mod support;
 
-use base::{Duration, Instant};
+use base::{Duration, FourTuple, Instant};
 use quic::Config;
-use sim::{LinkConfig, LinkStats, LossMask, World};
+use sim::{AmplificationChecker, Forger, LinkConfig, LinkStats, LossMask, Nat, World};
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
 use support::{CLIENT, Exchange, Pair, SERVER};
 
 fn link() -> LinkConfig {
@@ -111,5 +114,63 @@ fn r12_every_probe_carries_initial_and_handshake_packets() {
         pair.world.run_until(patience, |world| world.machine(client).completed == 1);
         // One way for the probe, one for Finished and the request, one for the answer.
         assert_eq!(pair.world.now() - sent, link().delay * 3, "{lost} lost or more");
+    }
+}
+
+/// A translator on the way gives the client another port while the handshake goes on: whenever that is, it costs one probe
+/// timeout at most, and a round trip in which the server asks whether the client is there.
+/// RFC 9000 section 8.1-2, 9-4.
+#[test]
+fn another_port_at_any_moment_of_the_handshake_costs_one_probe_timeout() {
+    for moment in (0..130).step_by(3) {
+        for exchange in
+            [None, Some(Exchange { upload: 10, download: 1000 }), Some(Exchange { upload: 50_000, download: 10 })]
+        {
+            let mut pair = Pair::new(3, link(), exchange.into_iter().collect());
+            let outside = |port| SocketAddr::from(([198, 51, 100, 1], port));
+            let mut nat = Nat::new(CLIENT.parse().expect("an address"), outside(1000));
+            nat.rebind(Instant::ZERO + Duration::from_millis(moment), outside(2000));
+            pair.world.network().add_nat(nat);
+            let (client, server, count) = (pair.client, pair.server, usize::from(exchange.is_some()));
+            let is_done = |world: &mut World| {
+                [client, server]
+                    .iter()
+                    .all(|host| world.machine(*host).confirmed && world.machine(*host).completed == count)
+            };
+            pair.world.run_until(Instant::ZERO + Duration::from_secs(60), is_done);
+            let now = pair.world.now();
+            let closed = &pair.world.machine(client).closed;
+            assert!(
+                now <= Instant::ZERO + Duration::from_millis(FIRST_TIMEOUT + 4 * 40 + 40),
+                "{moment} ms, {exchange:?}: {now:?} {closed:?}"
+            );
+        }
+    }
+}
+
+/// Somebody on the path copies what the client sends, with the source address of a victim, and faster than the original: the
+/// victim is sent no more than three times what came in its name, and the handshake is done soon after it has ended.
+/// RFC 9000 section 8.1-2.
+#[test]
+fn a3_copies_of_the_handshake_draw_nothing_away() {
+    let here: SocketAddr = CLIENT.parse().expect("an address");
+    for (every, begin, victims) in
+        [(1, 0, 1), (1, 20, 1), (1, 50, 1), (2, 0, 1), (2, 0, 9), (3, 0, 1), (3, 20, 2), (5, 0, 5)]
+    {
+        let mut pair = Pair::new(3, link(), request());
+        // Of another host, and of the client's: only there the server may take it for the client.
+        let victim = |number| SocketAddr::from(([[198, 51, 100, 7], [192, 0, 2, 1]][usize::from(number) % 2], number));
+        let mut forger = Forger::new(here, (1..=victims).map(victim).collect(), Duration::from_millis(1));
+        forger.every = every;
+        forger.span = (Instant::ZERO + Duration::from_millis(begin), Instant::ZERO + Duration::from_secs(2));
+        pair.world.network().add_forger(forger);
+        let oracle = Rc::new(RefCell::new(AmplificationChecker::new()));
+        let seen = oracle.clone();
+        pair.world.observe(move |seen_now| match (seen_now.is_sent, seen_now.four_tuple) {
+            (_, FourTuple { local, remote }) if local == here || remote == here => {}
+            (true, FourTuple { remote, .. }) => seen.borrow_mut().on_sent(remote, seen_now.payload.len()),
+            (false, FourTuple { remote, .. }) => seen.borrow_mut().on_received(remote, seen_now.payload.len()),
+        });
+        pair.complete(1, Duration::from_secs(8));
     }
 }

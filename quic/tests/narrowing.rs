@@ -6,6 +6,7 @@ extern crate posthaste_quic as quic;
 mod support;
 
 use base::{Duration, Instant};
+use quic::{CloseReason, Config};
 use sim::{LinkConfig, World};
 use support::{Exchange, Pair};
 
@@ -86,4 +87,22 @@ fn r2_many_small_answers_over_a_path_that_narrows() {
 #[test]
 fn r2_many_small_questions_over_a_path_that_narrows() {
     matrix("questions", || vec![Exchange { upload: 700, download: 10 }; 2000]);
+}
+
+/// A path that carries less than QUIC needs, but enough for PINGs and their acknowledgments: nothing else gets through, and a
+/// client that keeps its connection alive does not keep this one.
+#[test]
+fn r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged() {
+    for exchange in [Exchange { upload: 0, download: 3_000_000 }, Exchange { upload: 3_000_000, download: 0 }] {
+        let client = Config { keep_alive: Some(Duration::from_secs(5)), ..Config::default() };
+        let server = Config { keep_alive: Some(Duration::from_secs(7)), ..Config::default() };
+        let mut pair = Pair::with(1, link(), vec![exchange], client, server);
+        pair.world.run_until(Instant::ZERO + ms(400), |_| false);
+        pair.set_link(LinkConfig { mtu: 1000, ..link() });
+        pair.world.run_for(Duration::from_secs(100));
+        for host in [pair.client, pair.server] {
+            let closed = &pair.world.machine(host).closed;
+            assert!(matches!(closed[..], [CloseReason::IdleTimeout(_) | CloseReason::StatelessReset]), "{closed:?}");
+        }
+    }
 }

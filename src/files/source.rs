@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 /// The most of a file that is read at a time. It is held until the client has taken it. Default 64 KiB.
 pub(super) const PIECE: usize = 64 << 10;
-/// Pieces that are sent until it is looked again whether the file is the same. Default 16: a megabyte.
-const PIECES_UNLOOKED: u32 = 16;
+/// Bytes that are sent until it is looked again whether the file is the same. Default 1 MiB.
+const UNLOOKED: u64 = 1 << 20;
 
 /// What a name leads to.
 #[derive(Debug)]
@@ -147,7 +147,8 @@ pub(super) struct Source {
     readers: ReaderPool,
     next: u64,
     end: u64,
-    unlooked: u32,
+    /// Bytes since the last look.
+    unlooked: u64,
 }
 
 impl Source {
@@ -162,16 +163,16 @@ impl Source {
         self.next == self.end
     }
 
-    /// The next piece, of at most `room` bytes; `None` after the last. The last one comes only if the file is still what it was: a client can rely on a
-    /// complete body being of one state.
+    /// The next piece, of at most `room` bytes; `None` after the last. The last one comes only if the file is still what it was: a
+    /// client can rely on a complete body being of one state.
     pub(super) async fn next(&mut self, room: usize) -> Result<Option<Vec<u8>>, Loss> {
         let len = (self.end - self.next).min(room.min(PIECE) as u64);
         if len == 0 {
             return Ok(None);
         }
-        let looks = self.next + len == self.end || self.unlooked + 1 == PIECES_UNLOOKED;
+        let looks = self.next + len == self.end || self.unlooked + len >= UNLOOKED;
         let piece = self.piece(vec![0; len as usize], looks).await?;
-        self.unlooked = if looks { 0 } else { self.unlooked + 1 };
+        self.unlooked = if looks { 0 } else { self.unlooked + len };
         self.next += len;
         Ok(Some(piece))
     }

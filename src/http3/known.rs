@@ -258,11 +258,6 @@ impl Known {
         self.state.borrow().client.as_ref().map(|client| client.at)
     }
 
-    /// Whether a move is under way.
-    pub(crate) fn is_moving(&self) -> bool {
-        self.state.borrow().client.as_ref().is_some_and(|client| client.moving.is_some())
-    }
-
     /// A move to another socket begins. Who waits for its end looks at what is given, after a change.
     pub(crate) fn begin_move(&self, to: Port) -> Rc<Cell<Option<bool>>> {
         let arrived = Rc::new(Cell::new(None));
@@ -289,6 +284,16 @@ impl Known {
         };
         self.change(|_| {});
         unused
+    }
+
+    /// Waits until no move is under way.
+    pub(crate) fn poll_still(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if state.client.as_ref().is_none_or(|client| client.moving.is_none()) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
     }
 
     /// Waits for the end of a move: whether it succeeded.

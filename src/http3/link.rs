@@ -200,22 +200,35 @@ impl Link {
     }
 
     /// Moves a connection to another port, or to the address that leads to its server now (RFC 9000 section 9). The socket
-    /// before is used until the next move, for what the other end has sent there. One move at a time; it goes on if nobody
-    /// waits for it.
+    /// before is used until the next move, for what the other end has sent there. One move at a time, so another waits for
+    /// its turn; it goes on if nobody waits for it. Where the server has given no connection ID to move with yet, it is waited
+    /// for, because a server gives another for each that was used.
     pub(crate) async fn migrate(
         &self,
         handle: ConnectionHandle,
         known: &Known,
         remote: SocketAddr,
     ) -> Result<(), Error> {
-        if known.is_moving() {
-            return Err(Error::Message("the connection is moving already; wait until it has arrived".into()));
-        }
-        let arrived = self.begin_move(handle, known, remote)?;
+        let patience = self.handle.read_clock() + ID_PATIENCE;
+        let arrived = loop {
+            poll_fn(|context| known.poll_still(context)).await;
+            match self.begin_move(handle, known, remote) {
+                Ok(arrived) => break arrived,
+                Err(NoMove::Later(after)) if self.handle.read_clock() + after <= patience => {
+                    self.handle.sleep(after).await;
+                }
+                Err(NoMove::Later(_)) => {
+                    let words = format!("the server has given no connection ID to move with for {ID_PATIENCE:?}");
+                    return Err(Error::Message(words));
+                }
+                Err(NoMove::Never(error)) => return Err(error),
+            }
+        };
         if poll_fn(|context| known.poll_arrived(&arrived, context)).await {
             Ok(())
         } else {
-            Err(Error::Message("the server does not answer at the new address".into()))
+            let words = "the server did not answer at the new address in time; the connection stays where it was";
+            Err(Error::Message(words.into()))
         }
     }
 
@@ -224,7 +237,7 @@ impl Link {
         handle: ConnectionHandle,
         known: &Known,
         remote: SocketAddr,
-    ) -> Result<Rc<Cell<Option<bool>>>, Error> {
+    ) -> Result<Rc<Cell<Option<bool>>>, NoMove> {
         let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
         let source = source_address(remote).map_err(no_route)?;
         let from = known.port().ok_or(Error::GoingAway)?;
@@ -250,9 +263,10 @@ impl Link {
         refused.into_iter().for_each(|port| self.leave(port));
         match begun {
             Some(Ok(arrived)) => Ok(arrived),
-            Some(Err(Some(error))) => Err(Error::message(error)),
-            Some(Err(None)) => Err(Error::GoingAway),
-            None => Err(Error::ShutDown),
+            Some(Err(Some(MigrateError::NoConnectionId { after: Some(after) }))) => Err(NoMove::Later(after)),
+            Some(Err(Some(error))) => Err(NoMove::Never(Error::message(error))),
+            Some(Err(None)) => Err(NoMove::Never(Error::GoingAway)),
+            None => Err(NoMove::Never(Error::ShutDown)),
         }
     }
 
@@ -484,6 +498,7 @@ impl Link {
         match event {
             Event::Exchange(id, exchange::Event::Request(head)) => self.on_arrival(endpoint, handle, id, head),
             Event::Exchange(id, event) => {
+                self.tell_slowness(known(endpoint, handle), &event);
                 if let Some(events) = known(endpoint, handle).exchange(id) {
                     events.on_event(event);
                 }
@@ -550,6 +565,17 @@ impl Link {
         known.take_ports().into_iter().flatten().for_each(|port| self.leave(port));
     }
 
+    fn tell_slowness(&self, known: &Known, event: &exchange::Event) {
+        let what = match event {
+            exchange::Event::SlowSender => "the rest of its request",
+            exchange::Event::SlowReceiver => "the rest of its response",
+            _ => return,
+        };
+        if let Some(remote) = known.remote() {
+            self.tell(&ServerEvent::ClientTooSlow { remote, what });
+        }
+    }
+
     fn tell(&self, event: &ServerEvent<'_>) {
         if let Some(on_event) = self.on_event.get() {
             on_event(event);
@@ -593,6 +619,24 @@ impl Drop for Link {
         });
     }
 }
+
+/// Why a move does not begin.
+enum NoMove {
+    /// It may after so long.
+    Later(Duration),
+    /// It cannot.
+    Never(Error),
+}
+
+impl From<Error> for NoMove {
+    fn from(error: Error) -> NoMove {
+        NoMove::Never(error)
+    }
+}
+
+/// How long a move waits for a connection ID of the server's: as long as a server may take for its first answer. It takes three
+/// probe timeouts and a round trip where the move before has arrived.
+const ID_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many ports a move tries at the most: a connection remembers three paths beside the one in use.
 const MOST_KNOWN_PORTS: usize = 4;

@@ -38,6 +38,14 @@ pub enum ServerEvent<'a> {
         /// What is wrong with it.
         reason: &'a dyn fmt::Display,
     },
+    /// A client was too slow with a request, or with taking a response: the rest of it was given up
+    /// ([`TimeLimits`](crate::TimeLimits)). The handler is told as well.
+    ClientTooSlow {
+        /// Who asked.
+        remote: SocketAddr,
+        /// What it was too slow with.
+        what: &'static str,
+    },
     /// A connection ended by a failure: no handshake, a breach of the protocol, or a failure that the client reports.
     ConnectionFailed {
         /// Who it was with.
@@ -62,6 +70,7 @@ impl fmt::Display for ServerEvent<'_> {
                 write!(f, "the handler of {method} {path} of {remote} panicked: {message}")
             }
             ServerEvent::RequestRefused { remote, reason } => write!(f, "a request of {remote} was refused: {reason}"),
+            ServerEvent::ClientTooSlow { remote, what } => write!(f, "{remote} was too slow: {what} was given up"),
             ServerEvent::ConnectionFailed { remote, error } => {
                 write!(f, "the connection with {remote} failed: {error}")
             }

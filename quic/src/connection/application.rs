@@ -89,6 +89,17 @@ impl Connection {
         self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
     }
 
+    /// Bytes that were written to a stream, and how many of them from the first on the peer has acknowledged; `None` if there
+    /// is no such stream, or all of it is over.
+    pub fn delivery(&self, id: StreamId) -> Option<(u64, u64)> {
+        self.streams.delivery(id)
+    }
+
+    /// Bytes of all streams that were written and that the peer has not acknowledged.
+    pub fn unacknowledged(&self) -> u64 {
+        self.streams.unacknowledged()
+    }
+
     /// The next received bytes of a stream, at most `max`, without a copy. What is read lets the peer send more.
     pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
         let read = self.streams.read(id, max)?;

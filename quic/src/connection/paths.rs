@@ -95,13 +95,22 @@ impl Connection {
         }
         // RFC 9000 section 9.5-2: an ID that was never used elsewhere. Who uses empty ones would be recognized on both
         // paths.
-        let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
+        let after = self.next_id_after(now);
+        let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId { after })?;
         self.paths.others.iter_mut().for_each(|other| other.is_goal = false);
         let local_id = self.paths.in_use.local_id;
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
         other.is_goal = true;
         self.push_other(now, other);
         Ok(())
+    }
+
+    /// After how long the peer may have given another connection ID: one is given back when a path is forgotten, and its
+    /// successor comes a round trip later.
+    fn next_id_after(&self, now: Instant) -> Option<Duration> {
+        let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+        let at = if self.peer_ids.is_retiring() { Some(now) } else { self.paths.others.first_end() };
+        at.map(|at| (at - now) + pto)
     }
 
     /// The addresses in use, as far as the peer's are validated: a request that comes from a new address is reported under
@@ -174,6 +183,7 @@ impl Connection {
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
         if let Some(proof) = self.paths.in_use.validation.on_response(data) {
             self.paths.in_use.on_proof(proof);
+            self.hasten_left_paths(now);
             self.recovery.set_amplification_limited(false);
             self.trace(now, Record::PathValidated(self.paths.in_use.four_tuple));
             return;
@@ -242,6 +252,15 @@ impl Connection {
         self.stats.migrations += 1;
         self.trace(turn.now, Record::PathChanged(elsewhere.four_tuple));
         self.give_up_forgotten_paths(turn);
+    }
+
+    /// Nobody returns to a path from one that works. What is late comes within a few probe timeouts, as with keys (RFC 9001
+    /// section 6.5); then the IDs of the path are free for another move.
+    fn hasten_left_paths(&mut self, now: Instant) {
+        if self.paths.in_use.is_proven() {
+            let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+            self.paths.others.hasten(now + pto.saturating_mul(3));
+        }
     }
 
     /// A deadline of a path may have come.
@@ -366,6 +385,7 @@ impl Connection {
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
         let (interval, timeout) = self.validation_times();
+        let late = self.recovery.pto(PacketNumberSpace::ApplicationData).saturating_mul(3);
         path.on_taken_up(now, interval, timeout);
         path.spin.on_id_changed();
         let mtu = path.mtu.current();
@@ -383,7 +403,8 @@ impl Connection {
         let left = core::mem::replace(&mut self.paths.in_use, path);
         self.stats.migrations += 1;
         self.trace(now, Record::PathChanged(self.paths.in_use.four_tuple));
-        let expires = now + timeout;
+        // From a path that works nobody returns.
+        let expires = now + if self.paths.in_use.is_proven() { late } else { timeout };
         self.push_other(
             now,
             OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, is_goal: false },

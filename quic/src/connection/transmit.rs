@@ -129,8 +129,9 @@ impl Connection {
         // RFC 9000 section 8.1-4, 14.1-1, 14.1-2: some packets make their datagram one of at least 1200 bytes.
         // RFC 9001 section 9.3-1: a ClientHello, too.
         // RFC 9002 section 6.2.2.1-3: a probe, too.
-        let mut needs_padding = false;
+        // And a client's probes: should its address have changed, they are all that lets the server answer (section 8.1).
         let owed = self.owed_probes();
+        let mut needs_padding = owed > 0 && self.wire.side == Side::Client;
         let mut len = 0;
         for (index, (space, permission)) in PacketNumberSpace::ALL.into_iter().zip(permissions).enumerate() {
             if permission == Permission::Nothing {

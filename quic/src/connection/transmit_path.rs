@@ -19,10 +19,12 @@ impl Connection {
         if self.paths.others.is_empty() {
             return None;
         }
-        let mut written = None;
+        let (mut written, in_use) = (None, self.paths.in_use.local_id);
         for other in self.paths.others.iter_mut().filter(|other| other.path.validation.wants_to_send()) {
-            // RFC 9000 s5.1.2: an ID that was asked back is not used, nor is another path's.
-            other.peer_id = other.peer_id.filter(|id| self.peer_ids.contains(*id));
+            // RFC 9000 s5.1.2: an ID that was asked back is not used, nor is another path's. One may have come since.
+            let kept = other.peer_id.filter(|id| self.peer_ids.contains(*id));
+            let fresh = || if other.path.local_id == in_use { None } else { self.peer_ids.take_unused() };
+            other.peer_id = kept.or_else(fresh);
             let size = other.path.datagram_size().min(MIN_DATAGRAM_SIZE);
             if let Some(destination) = other.peer_id
                 // RFC 9000 section 8.2.2-3, 8.2.2-6: on its own path, within its limit.

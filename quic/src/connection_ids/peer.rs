@@ -201,6 +201,11 @@ impl PeerIds {
         valid.fold(false, |found, held| found | (held == *token))
     }
 
+    /// Whether the peer has not confirmed yet that it has all back that was given back.
+    pub(crate) fn is_retiring(&self) -> bool {
+        !self.retiring.is_empty()
+    }
+
     /// Whether something waits to be sent.
     pub(crate) fn wants_to_send(&self) -> bool {
         self.retiring.iter().any(|entry| !entry.in_flight)

@@ -35,6 +35,8 @@ pub(super) struct Slot<T> {
     /// From the beginning of the connection until the layer above has it back.
     value: Option<T>,
     pub(super) timer: Option<TimerKey>,
+    /// The layer above wants to be told then.
+    pub(super) wake: Option<TimerKey>,
     pub(super) is_touched: bool,
     pub(super) in_transmit_queue: bool,
     pub(super) in_event_queue: bool,
@@ -55,6 +57,7 @@ impl<T> Slot<T> {
             connection: None,
             value: None,
             timer: None,
+            wake: None,
             is_touched: false,
             in_transmit_queue: false,
             in_event_queue: false,

@@ -297,6 +297,10 @@ fn a_way_that_does_not_work_is_not_taken() {
     pair.world.run_until(at(300), |_| false);
     migrate(&mut pair, second).unwrap();
     assert_eq!(migrate(&mut pair, second), Err(MigrateError::InUse));
+    // Told after three times the probe timeout of a path that nothing is known of (RFC 9000 s8.2.4).
+    let client = pair.client;
+    pair.world.run_until(at(10_000), |world| !world.machine(client).migrations.is_empty());
+    assert!(pair.world.now() <= at(300 + 3 * 1025), "{:?}", pair.world.now());
     pair.complete(1, Duration::from_secs(20));
     pair.world.run_for(Duration::from_secs(5));
     let four_tuple = FourTuple { local: second, remote: address(SERVER) };
@@ -324,11 +328,39 @@ fn who_may_migrate_and_when() {
     for port in [1, 2, second.port()] {
         assert_eq!(migrate(&mut pair, at_port(port)), Ok(()));
     }
-    assert_eq!(migrate(&mut pair, at_port(4)), Err(MigrateError::NoConnectionId));
+    let Err(MigrateError::NoConnectionId { after: Some(after) }) = migrate(&mut pair, at_port(4)) else {
+        panic!("no ID is left")
+    };
+    assert!(after > Duration::from_secs(1) && after < Duration::from_secs(5), "{after:?}");
     // What is refused takes nothing back.
     pair.world.run_for(Duration::from_secs(5));
     let four_tuple = FourTuple { local: second, remote: address(SERVER) };
     assert_eq!(pair.world.machine(pair.client).migrations, [Event::Migrated(four_tuple)]);
+}
+
+/// A client may move as fast as paths that were left are forgotten, and is told how long that takes: here three moves in three
+/// probe timeouts and a round trip, where both ends know the way.
+#[test]
+fn a_client_that_has_no_id_left_is_told_when_to_try_again() {
+    let others: Vec<SocketAddr> = (1..=30).map(|port| SocketAddr::new(address(CLIENT).ip(), port)).collect();
+    let mut pair = many_homed(9, link(0.0), vec![], &others);
+    pair.world.run_until(at(300), |_| false);
+    let mut waits = Vec::new();
+    for (number, other) in others.iter().enumerate() {
+        while let Err(error) = migrate(&mut pair, *other) {
+            let MigrateError::NoConnectionId { after: Some(after) } = error else { panic!("{error}") };
+            assert!(after <= Duration::from_secs(4), "{after:?}");
+            waits.push(after);
+            assert!(waits.len() < 40, "{waits:?}");
+            pair.world.run_for(after);
+        }
+        pair.world.run_for(Duration::from_millis(100));
+        assert_eq!(pair.world.machine(pair.client).migrations.len(), number + 1);
+    }
+    let done = |event: &Event| matches!(event, Event::Migrated(_));
+    assert!(pair.world.machine(pair.client).migrations.iter().all(done));
+    println!("30 moves in {:?}, {} waits, the longest {:?}", pair.world.now(), waits.len(), waits.iter().max());
+    assert!(pair.world.now() < at(30_000), "{:?}", pair.world.now());
 }
 
 /// RFC 9000 section 9-2, 9-3, 18.2-3.
