@@ -138,9 +138,8 @@ impl Files {
 /// RFC 9110 section 10.2.1-1, 15.5.6-1: what is known and not allowed here is told apart from what nobody knows.
 async fn not_allowed(method: &Method, reply: Reply) -> Result<(), Error> {
     if !method.is_registered() {
-        return reply
-            .send((501, "text/plain; charset=utf-8"), format!("{method} is no method that is known here\n"))
-            .await;
+        let text = format!("{method} is no method that is known here\n");
+        return reply.send((501, "text/plain; charset=utf-8"), text).await;
     }
     let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
     reply.send(head, "only GET and HEAD are allowed here\n").await

@@ -193,6 +193,42 @@ fn generated_bodies_and_echo() -> Result<(), Error> {
     })
 }
 
+/// RFC 9114 section 4.1-16: the response is kept, and the exit status says that the upload is not what it was to be.
+#[test]
+fn an_upload_that_was_cut_short_is_not_a_success() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    let large = folder.write("large", &vec![b'x'; 8_000_000]);
+    for path in ["/bytes/5", "/echo"] {
+        let output = serving.get(&[&serving.url(path), "--method", "GET", "--data", &format!("@{large}")]);
+        let why = "before it had taken all of the body";
+        if path == "/echo" {
+            expect(&output, 1, &["the server answered 405 Method Not Allowed", why]);
+        } else {
+            expect(&output, 1, &[why]);
+            assert_eq!(output.stdout, [0, 1, 2, 3, 4]);
+        }
+    }
+    let whole = serving.get(&[&serving.url("/echo"), "--data", &format!("@{large}")]);
+    assert!(whole.status.success() && whole.stdout.len() == 8_000_000, "{}", text(&whole.stderr));
+}
+
+/// RFC 9110 section 7.4-1, 7.4-2.
+#[test]
+fn serve_answers_for_the_names_it_was_given() {
+    let folder = Folder::new();
+    folder.write("a", b"a");
+    let (certificate, key) = support::identity_pem(&["a.example"], runtime::clock::unix_seconds() - 10, 1000);
+    let (certificate, key) = (folder.write("cert", certificate.as_bytes()), folder.write("key", key.as_bytes()));
+    for (names, status) in [(&[][..], 1), (&["--name", "127.0.0.1"], 0), (&["--name", "*"], 0)] {
+        let serving = Serving::start(&folder, &[&[".", "--cert", &certificate, "--key", &key], names].concat());
+        let output = posthaste().args(["get", &serving.url("/a"), "--insecure"]).output().unwrap();
+        expect(&output, status, if status == 0 { &[] } else { &["421 Misdirected Request"] });
+    }
+    let output = posthaste().args(["serve", "--name", "a b"]).output().unwrap();
+    expect(&output, 1, &["\"a b\" is no name of a server"]);
+}
+
 #[test]
 fn get_writes_bodies_heads_and_files() {
     let folder = Folder::new();

@@ -51,8 +51,10 @@ pub struct Endpoint<U = ()> {
 /// What the QUIC endpoint keeps for each of its connections.
 #[derive(Debug, Default)]
 pub struct Kept<U> {
-    /// From the moment at which the handshake is complete.
+    /// From the moment at which this side can send.
     http: Option<Box<Connection>>,
+    /// The handshake is complete, and the application knows.
+    is_established: bool,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<Box<CloseReason>>,
     /// When this connection is told to be ready because of its time limits.
@@ -130,7 +132,8 @@ impl<U: Default> Endpoint<U> {
         call: impl FnOnce(&mut Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
-        let result = call(kept.http.as_deref_mut()?, &mut OverQuic::new(connection, now));
+        let http = kept.http.as_deref_mut().filter(|_| kept.is_established)?;
+        let result = call(http, &mut OverQuic::new(connection, now));
         kept.look_for_need(connection, now);
         let wake_at = kept.follow(now);
         if kept.has_events() || connection.has_events() {
@@ -172,8 +175,14 @@ impl<U: Default> Endpoint<U> {
             return None;
         }
         match self.waiting.take()? {
+            // RFC 9114 section 7.2.4.2-3: the settings do not wait for the client's part of the handshake.
+            quic::Event::CanSend => {
+                kept.begin(connection, &self.config, now);
+                None
+            }
             quic::Event::Established => {
-                kept.establish(connection, self.config.clone(), now);
+                kept.begin(connection, &self.config, now);
+                kept.is_established = true;
                 Some(EndpointEvent::Established(handle))
             }
             quic::Event::Closed(reason) => {
@@ -238,10 +247,14 @@ impl<U> Kept<U> {
         waiting.is_some() || self.has_events() || connection.has_events()
     }
 
-    fn establish(&mut self, connection: &mut quic::Connection, config: Config, now: Instant) {
+    /// This side can send, and begins with its settings unless it has.
+    fn begin(&mut self, connection: &mut quic::Connection, config: &Config, now: Instant) {
+        if self.http.is_some() {
+            return;
+        }
         let mut http = Box::new(match connection.side() {
-            Side::Client => Connection::client(config),
-            Side::Server => Connection::server(config),
+            Side::Client => Connection::client(config.clone()),
+            Side::Server => Connection::server(config.clone()),
         });
         http.on_connected(&mut OverQuic::new(connection, now));
         self.http = Some(http);

@@ -19,6 +19,19 @@ fn one_exchange_with_everything_in_it() {
     complete(&mut world, [client, server], 1, Duration::from_secs(10));
 }
 
+/// RFC 9114 section 7.2.4.2-3: they come with the server's first flight, half a round trip before it hears the client's Finished.
+#[test]
+fn a_server_sends_its_settings_as_soon_as_it_can_send() {
+    let link = LinkConfig::new(Duration::from_millis(50));
+    let (mut world, client, server) = pair(21, link, vec![Ask { upload: 10, download: 10 }]);
+    world.run_for(Duration::from_millis(99));
+    assert_eq!(world.machine(client).settings_at, None);
+    world.run_for(Duration::from_millis(30));
+    let at = world.machine(client).settings_at.expect("in the first flight");
+    assert!(at < Instant::ZERO + Duration::from_millis(110), "one round trip, and not two: {at:?}");
+    complete(&mut world, [client, server], 1, Duration::from_secs(1));
+}
+
 #[test]
 fn three_hundred_exchanges_at_once_with_five_percent_loss() {
     let mut link = LinkConfig::new(Duration::from_millis(10));

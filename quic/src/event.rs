@@ -9,6 +9,9 @@ use base::FourTuple;
 /// One thing the application may want to know. Asked for with `poll_event`; nothing is called back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// A server has said all that it has to say in the handshake, and can send: streams can be opened and written (RFC 9001
+    /// section 5.7). Who the client is, and whether it is there at all, shows when the handshake is complete.
+    CanSend,
     /// The handshake is complete: the peer is authenticated as far as the configuration asks, streams can be opened.
     Established,
     /// The handshake is confirmed (RFC 9001 section 4.1.2): the peer knows it, too.

@@ -8,7 +8,7 @@ use crate::command::output::Progress;
 use crate::command::stdout::Stdout;
 use crate::command::trust;
 use posthaste::url::Url;
-use posthaste::{Body, Bytes, Client, Error, Handle, Method, RequestBuilder, Response};
+use posthaste::{Body, Bytes, Client, Error, Handle, Method, Reason, RequestBuilder, Response, Status};
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -22,6 +22,9 @@ const AT_A_TIME: usize = 16;
 
 /// Well within the 30 s that most servers wait.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// How long a server may go on taking a body after its response is complete.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What all fetches of one command share.
 struct Job {
@@ -180,11 +183,37 @@ impl Job {
         if let Some(fields) = trailers {
             self.print(lines(fields.iter())).await?;
         }
-        if status.is_successful() {
-            Ok(())
-        } else {
-            Err(Failure::Failed(format!("the server answered {}", status.code())))
+        let cut = self.wait_for_upload(&response).await.err();
+        match (status.is_successful(), cut) {
+            (true, None) => Ok(()),
+            (true, Some(cut)) => Err(Failure::Failed(cut)),
+            (false, cut) => Err(Failure::Failed(format!(
+                "{}{}",
+                answered(status),
+                cut.map_or(String::new(), |cut| format!("; {cut}"))
+            ))),
         }
+    }
+
+    /// A response is as good as any where the server did not want all of the body; but the upload is not what it was to be.
+    async fn wait_for_upload(&self, response: &Response) -> Result<(), String> {
+        let cut = "the server answered before it had taken all of the body, and does not want the rest";
+        match self.handle.timeout(UPLOAD_PATIENCE, response.uploaded()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Error::Stopped { reason: Reason::NotNeeded })) => Err(cut.into()),
+            Ok(Err(error)) => Err(format!("the body was not uploaded as a whole: {}", explain(&error))),
+            Err(_) => {
+                let seconds = UPLOAD_PATIENCE.as_secs();
+                Err(format!("the server answered, and has not taken all of the body within {seconds} s after that"))
+            }
+        }
+    }
+}
+
+fn answered(status: Status) -> String {
+    match status.reason() {
+        Some(reason) => format!("the server answered {} {reason}", status.code()),
+        None => format!("the server answered {}", status.code()),
     }
 }
 
@@ -208,7 +237,7 @@ fn incomplete(error: &Error, body: &Body) -> Failure {
     Failure::Failed(format!("incomplete after {}{of} bytes: {}", body.received(), explain(error)))
 }
 
-fn head_text<'a>(status: posthaste::Status, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+fn head_text<'a>(status: Status, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut text = format!("HTTP/3 {}\n", status.code()).into_bytes();
     text.extend(lines(fields));
     text.push(b'\n');

@@ -30,12 +30,15 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     let note = if files.has_index() { "" } else { NO_INDEX };
     let (identity, is_development) = match (&arguments.certificate, &arguments.key) {
         (Some(certificate), Some(key)) => (Identity::from_pem_files(certificate, key)?, false),
-        _ => (Identity::development(&[])?, true),
+        _ => (Identity::development(&hosts(&arguments.names))?, true),
     };
     warn_if_not_valid(&identity);
     let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
     for address in addresses(&arguments.listen)? {
         builder = builder.listen(address);
+    }
+    for name in &arguments.names {
+        builder = builder.name(name);
     }
     let Records { key_log, trace } = Records::open(&arguments.diagnosis)?;
     if let Some(key_log) = key_log {
@@ -103,6 +106,12 @@ fn open_folder(arguments: &Serve) -> Result<Files, Failure> {
     let _ = runtime::folder::raise_descriptor_limit();
     let folder = arguments.folder.as_deref().unwrap_or(".");
     Ok(Files::new(folder)?.dotfiles(arguments.dotfiles))
+}
+
+/// The hosts that a development certificate can be for, without their ports.
+fn hosts(names: &[String]) -> Vec<String> {
+    let authorities = names.iter().filter_map(|name| http::Authority::from_bytes(name.as_bytes()).ok());
+    authorities.map(|authority| authority.host().to_owned()).filter(|host| host != "*").collect()
 }
 
 fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {

@@ -68,6 +68,7 @@ pub(super) async fn of(
 fn head(request: &Request, opened: &Opened, path: &Path) -> Result<(ResponseHead, Range<u64>), Problem> {
     let state = opened.state();
     let now = runtime::clock::unix_seconds();
+    // RFC 9110 section 8.8.3-1.
     let tag = state.tag(opened.shows_each_change(), SystemTime::now());
     let version = Version::new(state.len(), tag, state.modified_seconds(), now);
     // RFC 9110 section 15.4.5-1, 15.4.5-2, 15.3.7-2: whatever is answered says which version it is about.
@@ -88,6 +89,7 @@ fn head(request: &Request, opened: &Opened, path: &Path) -> Result<(ResponseHead
         // RFC 9110 section 15.3.7.1-1.
         fields.push("content-range", format!("bytes {}-{}/{}", range.start, range.end - 1, version.len))?;
     }
+    // RFC 9110 section 15.3.7-4: a part has the fields of the whole.
     fields.push("content-type", media_type(&path.file_name().unwrap_or_default().to_string_lossy()))?;
     fields.push("content-length", (range.end - range.start).to_string())?;
     let range = if *request.method() == Method::Head { 0..0 } else { range };

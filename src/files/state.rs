@@ -76,6 +76,7 @@ impl State {
 mod tests {
     use super::*;
 
+    /// RFC 9110 section 8.8.3-1.
     #[test]
     fn a_tag_is_strong_once_the_next_change_must_have_another_time() {
         let state = |modified, changed| State { inode: 1, len: 255, modified, changed };

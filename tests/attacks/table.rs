@@ -469,8 +469,24 @@ pub(crate) const ROWS: &[Row] = &[
             "quic/tests/handshake.rs::r12_every_probe_carries_initial_and_handshake_packets",
         ],
     ),
-    ("r13", "expectations that nobody answers", "", &[]),
-    ("r14", "If-Range with a date that is weak", "", &[]),
+    (
+        "r13",
+        "expectations that nobody answers",
+        "src/exchange/body.rs",
+        &[
+            "tests/library/duties.rs::r13_a_client_that_waits_gets_100_when_the_handler_reads",
+            "tests/library/duties.rs::r13_a_client_that_waits_is_refused_without_its_content",
+        ],
+    ),
+    (
+        "r14",
+        "If-Range with a date that is weak",
+        "http/src/conditions/range.rs",
+        &[
+            "http/src/conditions/range.rs::r14_a_date_within_its_own_second_is_weak",
+            "tests/library/origin.rs::r14_a_date_of_this_second_gets_the_whole_file",
+        ],
+    ),
 ];
 
 /// What rows wait for: the feature, how its files would be called, the rows.

@@ -22,7 +22,10 @@ fn every_final_response_has_a_date_and_keeps_its_own() -> Result<(), Error> {
                 reply.inform(103)?;
                 reply.send(200, "").await
             }
-            "/dropped" => Ok(drop(reply)),
+            "/dropped" => {
+                drop(reply);
+                Ok(())
+            }
             "/204" => reply.send(204, "").await,
             "/404" => reply.send(404, "none").await,
             "/writer" => reply.start(200)?.finish(),
@@ -93,7 +96,8 @@ fn files_are_served_by_the_conditions_of_the_request() -> Result<(), Error> {
             assert_eq!(plain.fields().first_text("last-modified"), Some(DATE));
             let (later, old_form) = ("Sun, 06 Nov 1994 08:49:38 GMT", "Sunday, 06-Nov-94 08:49:37 GMT");
             let (before, range) = ("Sun, 06 Nov 1994 08:49:36 GMT", ("range", "Bytes=2-4"));
-            let table: [(&[(&str, &str)], u16, &str); 16] = [
+            type Lines<'a> = &'a [(&'a str, &'a str)];
+            let table: [(Lines<'_>, u16, &str); 16] = [
                 (&[("if-none-match", &tag)], 304, ""),
                 (&[("if-modified-since", later)], 304, ""),
                 (&[("if-modified-since", old_form)], 304, ""),

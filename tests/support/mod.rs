@@ -40,7 +40,8 @@ pub(crate) fn fresh_key_pem() -> String {
     identity_pem(&["localhost"], 0, 1000).1
 }
 
-fn identity_pem(names: &[&str], not_before_unix: u64, lifetime_seconds: u64) -> (String, String) {
+/// Certificate and key of a self-signed identity.
+pub(crate) fn identity_pem(names: &[&str], not_before_unix: u64, lifetime_seconds: u64) -> (String, String) {
     let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let request = x509::IssueRequest { names, not_before_unix, lifetime_seconds, serial: [7; 16], is_authority: false };

@@ -107,7 +107,12 @@ impl Talker {
                 }
             }
             Event::Stream(StreamEvent::Readable(id), _) if self.random.chance(self.reads) => self.read(id),
-            Event::Confirmed | Event::Flushed | Event::Migrated(_) | Event::MigrationFailed(_) | Event::Stream(..) => {}
+            Event::CanSend
+            | Event::Confirmed
+            | Event::Flushed
+            | Event::Migrated(_)
+            | Event::MigrationFailed(_)
+            | Event::Stream(..) => {}
         }
     }
 

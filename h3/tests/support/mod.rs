@@ -99,6 +99,8 @@ pub struct Host {
     pub now: Instant,
     is_client: bool,
     pub going_away: bool,
+    /// When the peer's settings came.
+    pub settings_at: Option<Instant>,
     /// Content is left where it is.
     pub is_lazy: bool,
     /// A peer at this address need not keep any rule.
@@ -134,6 +136,7 @@ impl Host {
             now: Instant::ZERO,
             is_client,
             going_away: false,
+            settings_at: None,
             is_lazy: false,
             rogue: None,
         }
@@ -253,10 +256,8 @@ impl Host {
             }
             Event::Exchange(id, exchange::Event::Writable) => self.write((handle, id)),
             Event::GoAway { .. } => self.going_away = true,
-            Event::Exchange(_, exchange::Event::Delivered)
-            | Event::RequestsAvailable
-            | Event::Settings(_)
-            | Event::Closed { .. } => {}
+            Event::Settings(_) => self.settings_at = Some(self.now),
+            Event::Exchange(_, exchange::Event::Delivered) | Event::RequestsAvailable | Event::Closed { .. } => {}
             other => {
                 assert!(!is_strict, "unexpected: {other:?}");
                 if let Event::Exchange(id, _) = other {

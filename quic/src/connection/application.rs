@@ -7,6 +7,8 @@ use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
 use crate::stream::{Read, ReadError, StreamEvent, WriteError};
 use crate::trace::Record;
+use crate::wire::frame::PacketKind;
+use crate::wire::packet_number::PacketNumberSpace;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
 use tls::Session;
@@ -36,10 +38,19 @@ impl Connection {
 
     /// Opens a stream; `None` while the peer's limit on their number is reached.
     pub fn open(&mut self, direction: Direction) -> Option<StreamId> {
-        let is_established = matches!(self.lifecycle, Lifecycle::Established);
-        let id = if is_established { self.streams.open(direction) } else { None }?;
+        let id = if self.can_send() { self.streams.open(direction) } else { None }?;
         self.trace_call(Record::StreamOpened { id });
         Some(id)
+    }
+
+    /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof.
+    fn can_send(&self) -> bool {
+        let has_keys = || self.levels.sealing(PacketNumberSpace::ApplicationData) == Some(PacketKind::OneRtt);
+        match self.lifecycle {
+            Lifecycle::Established => true,
+            Lifecycle::Handshaking { .. } => self.wire.side == Side::Server && has_keys(),
+            _ => false,
+        }
     }
 
     /// How many of `wanted` bytes [`write`](Connection::write) would take now. 0 if there is too little room to be worth the

@@ -36,8 +36,11 @@ impl Connection {
                 return Err(Violation::CryptoAtOldLevel);
             }
             self.install_keys(now, kind, seal, open);
-            if kind == PacketKind::Handshake {
-                self.recovery.set_has_handshake_keys();
+            match (kind, self.wire.side) {
+                (PacketKind::Handshake, _) => self.recovery.set_has_handshake_keys(),
+                // Its limits came with the ClientHello.
+                (PacketKind::OneRtt, Side::Server) => self.events.push(Event::CanSend),
+                _ => {}
             }
         }
         if self.handshake.session().is_complete() && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
