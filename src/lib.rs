@@ -39,7 +39,7 @@ pub use ::crypto::Provider;
 pub use ::h3::Config as Http3Config;
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
-pub use ::quic::{Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
+pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
 pub use ::tls::{CertifiedKey, KeyLog, Resolver};

@@ -20,7 +20,7 @@ use crate::server::workers::{Stop, Workers, either};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::SystemClock;
 use crypto::Provider;
-use quic::{Admission, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, IdLayout, Incoming};
 use runtime::{Executor, Handle, Handover, Signals, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -198,6 +198,23 @@ impl ServerBuilder {
         on_incoming: impl Fn(&Incoming) -> Admission + Send + Sync + 'static,
     ) -> ServerBuilder {
         self.policy.on_incoming = Some(Arc::new(on_incoming));
+        self
+    }
+
+    /// When a client has to show, before a connection begins, that it receives what is sent to its address. Default
+    /// [`AddressValidation::UnderLoad`]: while 1,024 handshakes are under way of clients that have not shown it, as in a
+    /// flood of forged addresses. It applies to whom [`ServerBuilder::on_incoming`] accepts.
+    #[must_use]
+    pub fn address_validation(mut self, when: AddressValidation) -> ServerBuilder {
+        self.policy.address_validation = when;
+        self
+    }
+
+    /// The most connections at a time, of each worker. Default 100,000. Clients beyond them are refused, which they learn
+    /// within a round trip (RFC 9000 section 5.2.2).
+    #[must_use]
+    pub fn max_connections(mut self, most: usize) -> ServerBuilder {
+        self.policy.max_connections = Some(most);
         self
     }
 

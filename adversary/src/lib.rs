@@ -21,6 +21,7 @@
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test that uses it")]
 
+mod first_packets;
 mod frames;
 pub mod heap;
 pub mod http;
@@ -33,6 +34,7 @@ mod seen;
 mod spaces;
 pub mod work;
 
+pub use first_packets::FirstPackets;
 pub use frames::{encode, push, space_of};
 pub use metered::Metered;
 pub use options::{HERE, Options, PLAIN, Parameters, Stage, THERE, Tweak};

@@ -41,8 +41,10 @@ pub enum EndpointEvent<U = ()> {
 pub struct Endpoint<U = ()> {
     quic: quic::Endpoint<Kept<U>>,
     config: Config,
-    /// The connection whose events are being told, and an event of its transport that comes after those of HTTP/3.
-    current: Option<(ConnectionHandle, Option<quic::Event>)>,
+    /// The connection whose events are being told.
+    current: Option<ConnectionHandle>,
+    /// An event of its transport that comes after those of HTTP/3.
+    waiting: Option<quic::Event>,
 }
 
 /// What the QUIC endpoint keeps for each of its connections.
@@ -51,7 +53,7 @@ pub struct Kept<U> {
     /// From the moment at which the handshake is complete.
     http: Option<Box<Connection>>,
     /// Why the connection is over, while content that had arrived is still being read.
-    closed: Option<CloseReason>,
+    closed: Option<Box<CloseReason>>,
     /// The transport was asked to tell when all is acknowledged.
     asked_for_flushed: bool,
     value: U,
@@ -60,7 +62,7 @@ pub struct Kept<U> {
 impl<U: Default> Endpoint<U> {
     /// On top of `quic`, whose TLS configurations offer `h3` as their protocol.
     pub const fn new(quic: quic::Endpoint<Kept<U>>, config: Config) -> Endpoint<U> {
-        Endpoint { quic, config, current: None }
+        Endpoint { quic, config, current: None, waiting: None }
     }
 
     /// Begins a connection to a server.
@@ -97,18 +99,13 @@ impl<U: Default> Endpoint<U> {
     /// What happened: of one connection in order, and connections by turns.
     pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent<U>> {
         loop {
-            while let Some((handle, waiting)) = self.current.take() {
-                match self.advance(now, handle, waiting) {
-                    Advance::Told(event, waiting) => {
-                        self.current = Some((handle, waiting));
-                        return Some(event);
-                    }
-                    Advance::Waiting(waiting) => self.current = Some((handle, waiting)),
-                    Advance::Done => {}
+            while let Some(handle) = self.current {
+                if let Some(event) = self.advance(now, handle) {
+                    return Some(event);
                 }
             }
             match self.quic.poll_event()? {
-                quic::EndpointEvent::Ready(handle) => self.current = Some((handle, None)),
+                quic::EndpointEvent::Ready(handle) => self.current = Some(handle),
                 quic::EndpointEvent::Drained(handle, kept) => return Some(EndpointEvent::Drained(handle, kept.value)),
             }
         }
@@ -131,47 +128,44 @@ impl<U: Default> Endpoint<U> {
         Some(result)
     }
 
-    /// One step of telling what happened on a connection. What HTTP/3 has made of the streams is told before what the
-    /// transport told after it.
-    fn advance(&mut self, now: Instant, handle: ConnectionHandle, waiting: Option<quic::Event>) -> Advance<U> {
+    /// One step of telling what happened on the current connection; a step may have nothing to tell. What HTTP/3 has made of
+    /// the streams is told before what the transport told after it.
+    fn advance(&mut self, now: Instant, handle: ConnectionHandle) -> Option<EndpointEvent<U>> {
         let http = self.quic.value_mut(handle).and_then(|kept| kept.http.as_deref_mut());
         if let Some(event) = http.and_then(Connection::poll_event) {
-            return Advance::Told(EndpointEvent::Http(handle, event), waiting);
+            return Some(EndpointEvent::Http(handle, event));
         }
-        let Some((connection, kept)) = self.quic.parts_mut(handle) else { return Advance::Done };
+        let Some((connection, kept)) = self.quic.parts_mut(handle) else {
+            (self.current, self.waiting) = (None, None);
+            return None;
+        };
         if let Some(reason) = kept.take_closed() {
             self.quic.hold(handle, false);
-            return Advance::Told(EndpointEvent::Closed(handle, reason), waiting);
+            return Some(EndpointEvent::Closed(handle, reason));
         }
-        let event = match waiting {
-            None => return kept.advance(connection, now),
-            Some(quic::Event::Established) => {
-                kept.establish(connection, self.config.clone(), now);
-                EndpointEvent::Established(handle)
+        if self.waiting.is_none() {
+            if !kept.advance(connection, now, &mut self.waiting) {
+                self.current = None;
             }
-            Some(quic::Event::Closed(reason)) => {
+            return None;
+        }
+        match self.waiting.take()? {
+            quic::Event::Established => {
+                kept.establish(connection, self.config.clone(), now);
+                Some(EndpointEvent::Established(handle))
+            }
+            quic::Event::Closed(reason) => {
                 kept.on_closed(connection.side(), reason);
                 // Until it is read, what arrived stays.
                 self.quic.hold(handle, true);
-                return Advance::Waiting(None);
+                None
             }
-            Some(quic::Event::Flushed) => EndpointEvent::Flushed(handle),
-            Some(quic::Event::Migrated(_)) => EndpointEvent::Migrated(handle),
-            Some(quic::Event::MigrationFailed(_)) => EndpointEvent::MigrationFailed(handle),
-            Some(quic::Event::Confirmed | quic::Event::Stream(..)) => return Advance::Waiting(None),
-        };
-        Advance::Told(event, None)
+            quic::Event::Flushed => Some(EndpointEvent::Flushed(handle)),
+            quic::Event::Migrated(_) => Some(EndpointEvent::Migrated(handle)),
+            quic::Event::MigrationFailed(_) => Some(EndpointEvent::MigrationFailed(handle)),
+            quic::Event::Confirmed | quic::Event::Stream(..) => None,
+        }
     }
-}
-
-/// One step of telling what happened on a connection.
-enum Advance<U> {
-    /// This is told; then comes an event of the transport, if there is one.
-    Told(EndpointEvent<U>, Option<quic::Event>),
-    /// There may be more: what HTTP/3 has to tell, then this.
-    Waiting(Option<quic::Event>),
-    /// There is no more for now.
-    Done,
 }
 
 impl<U> Kept<U> {
@@ -180,22 +174,21 @@ impl<U> Kept<U> {
         self.is_read_to_the_end() || self.http.as_ref().is_some_and(|http| http.has_events())
     }
 
-    /// Brings the events of streams to HTTP/3, up to one that is about the connection.
-    fn advance<V>(&mut self, connection: &mut quic::Connection, now: Instant) -> Advance<V> {
-        let event = loop {
-            match connection.poll_event() {
-                Some(quic::Event::Stream(event, _)) => {
-                    // Before HTTP/3 is there, the application has no streams.
-                    if let Some(http) = &mut self.http {
-                        deliver(http, &mut OverQuic::new(connection, now), event);
-                    }
-                }
-                event => break event,
+    /// Brings the events of streams to HTTP/3, up to one that is about the connection, which is left in `waiting`. Tells
+    /// whether there may be more to tell.
+    fn advance(&mut self, connection: &mut quic::Connection, now: Instant, waiting: &mut Option<quic::Event>) -> bool {
+        while let Some(event) = connection.poll_event() {
+            let quic::Event::Stream(event, _) = event else {
+                *waiting = Some(event);
+                break;
+            };
+            // Before HTTP/3 is there, the application has no streams.
+            if let Some(http) = &mut self.http {
+                deliver(http, &mut OverQuic::new(connection, now), event);
             }
-        };
+        }
         self.look_for_shutdown(connection);
-        let is_more = event.is_some() || self.has_events() || connection.has_events();
-        if is_more { Advance::Waiting(event) } else { Advance::Done }
+        waiting.is_some() || self.has_events() || connection.has_events()
     }
 
     fn establish(&mut self, connection: &mut quic::Connection, config: Config, now: Instant) {
@@ -227,7 +220,7 @@ impl<U> Kept<U> {
             Some(http) if side == Side::Client && http.has_unread() => http.on_transport_over(code),
             _ => self.http = None,
         }
-        self.closed = Some(reason);
+        self.closed = Some(Box::new(reason));
     }
 
     /// Whether the connection was over before, and all that had come has been read since.
@@ -241,7 +234,7 @@ impl<U> Kept<U> {
             return None;
         }
         self.http = None;
-        self.closed.take()
+        self.closed.take().map(|reason| *reason)
     }
 }
 

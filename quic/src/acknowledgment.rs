@@ -141,6 +141,14 @@ impl ReceivedPackets {
         self.unacknowledged > 0
     }
 
+    /// What was said may not have arrived, or not have been enough: it is said again, though nothing new has come.
+    pub(crate) fn repeat(&mut self) {
+        if !self.ranges.is_empty() {
+            self.due = true;
+            self.unacknowledged = self.unacknowledged.max(1);
+        }
+    }
+
     /// The deadline may have passed.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         if self.is_due(now) {

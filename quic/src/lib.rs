@@ -83,8 +83,8 @@ pub use config::Config;
 pub use connection::Connection;
 pub use discard::Discard;
 pub use endpoint::{
-    Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held, IdLayout, IdLayoutError,
-    Incoming, OnIncoming, Strangers,
+    AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
+    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers,
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;

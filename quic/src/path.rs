@@ -7,4 +7,5 @@ pub(crate) mod others;
 #[expect(clippy::module_inception, reason = "the file holds the type Path")]
 pub(crate) mod path;
 pub(crate) mod paths;
+pub(crate) mod silence;
 pub(crate) mod validation;

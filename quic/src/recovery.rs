@@ -430,11 +430,28 @@ impl Recovery {
     /// The connection moved to another path (RFC 9000 section 9.4): its estimate and window begin anew, or go on as they were
     /// when it was left. What is under way on the path before no longer counts; what is known of that comes out.
     pub(crate) fn on_path_changed(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
-        let to = to.unwrap_or_else(|| {
-            self.last_path_number = if self.last_path_number >= ELSEWHERE - 1 { 0 } else { self.last_path_number + 1 };
-            let congestion = PathCongestion::new(&self.config, max_datagram_size as u64);
-            LeftPath { congestion, number: self.last_path_number }
-        });
+        let anew = PathCongestion::new(&self.config, max_datagram_size as u64);
+        let to = to.unwrap_or_else(|| self.number_path(anew));
+        self.take_up(to, max_datagram_size)
+    }
+
+    /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
+    /// window stay (RFC 9000 section 9.4), what is known of the size does not. Still it is another path: what was sent to
+    /// the port before may be lost for no other reason than that nobody is there any more.
+    pub(crate) fn on_rebound(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
+        let kept = self.path.clone();
+        let to = to.unwrap_or_else(|| self.number_path(kept));
+        self.take_up(to, max_datagram_size)
+    }
+
+    /// A path of its own: what is sent on it from now on can be told from everything before.
+    const fn number_path(&mut self, congestion: PathCongestion) -> LeftPath {
+        self.last_path_number = if self.last_path_number >= ELSEWHERE - 1 { 0 } else { self.last_path_number + 1 };
+        LeftPath { congestion, number: self.last_path_number }
+    }
+
+    /// RFC 9000 section 9.4-1: from now on only what is sent on this path counts for it.
+    fn take_up(&mut self, to: LeftPath, max_datagram_size: usize) -> LeftPath {
         let left = LeftPath {
             congestion: core::mem::replace(&mut self.path, to.congestion),
             number: core::mem::replace(&mut self.path_number, to.number),
@@ -444,7 +461,11 @@ impl Recovery {
         let bytes = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
         self.path.set_bytes_in_flight(bytes);
         self.spaces.iter_mut().for_each(|state| state.persistent = PersistentCongestion::new());
-        self.on_rebound(max_datagram_size);
+        let largest = self.spaces[PacketNumberSpace::ApplicationData].largest_used;
+        self.path_start = largest.map_or(0, |largest| largest + 1);
+        self.path.set_max_datagram_size(max_datagram_size as u64);
+        // What went unanswered went to the address before.
+        self.pto_count = 0;
         left
     }
 
@@ -462,16 +483,6 @@ impl Recovery {
     /// address changes with every packet asks for one each time, so they end at twice the window.
     pub(crate) fn may_exceed_window(&self) -> bool {
         self.bytes_in_flight() < self.congestion_window().saturating_mul(2)
-    }
-
-    /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
-    /// window stay (RFC 9000 section 9.4), what is known of the size does not.
-    pub(crate) fn on_rebound(&mut self, max_datagram_size: usize) {
-        let largest = self.spaces[PacketNumberSpace::ApplicationData].largest_used;
-        self.path_start = largest.map_or(0, |largest| largest + 1);
-        self.path.set_max_datagram_size(max_datagram_size as u64);
-        // What went unanswered went to the address before.
-        self.pto_count = 0;
     }
 
     /// Whether the peer has acknowledged a packet that was sent since the last move. Everything older counts as acknowledged

@@ -22,22 +22,39 @@ pub(crate) struct WireIdentity {
     pub side: Side,
     /// What is spoken.
     pub version: Version,
-    /// What every Initial packet of a client carries; empty unless a Retry or an earlier connection gave one.
-    pub token: Box<[u8]>,
     /// What the client's very first Initial was sent to.
     pub original_destination: ConnectionId,
     /// The source of this side's Initial packets.
     pub local_source: ConnectionId,
     /// The source of the peer's Initial packets, once one has arrived.
     pub peer_source: Option<ConnectionId>,
-    /// The source of the Retry that came before the connection, if one did.
-    pub retry_source: Option<ConnectionId>,
+    /// The Retry that came before the connection, if one did.
+    pub retry: Option<Box<Retried>>,
+}
+
+/// What a Retry changed. Few connections have one, and all would have its memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retried {
+    /// Its source.
+    pub source: ConnectionId,
+    /// What every Initial packet of the client carries from then on; a server keeps none.
+    pub token: Box<[u8]>,
 }
 
 impl WireIdentity {
+    /// The source of the Retry that came before the connection.
+    pub(crate) fn retry_source(&self) -> Option<ConnectionId> {
+        self.retry.as_ref().map(|retry| retry.source)
+    }
+
+    /// What every Initial packet of a client carries; empty unless a Retry gave one.
+    pub(crate) fn token(&self) -> &[u8] {
+        self.retry.as_ref().map_or(&[], |retry| &retry.token)
+    }
+
     /// What the client's Initial packets are sent to until the server has named itself. Initial keys are made of it.
     pub(crate) fn client_destination(&self) -> ConnectionId {
-        self.retry_source.unwrap_or(self.original_destination)
+        self.retry_source().unwrap_or(self.original_destination)
     }
 
     /// The keys of Initial packets. `suite` is the provider's AES-128-GCM with SHA-256.
@@ -67,8 +84,7 @@ impl WireIdentity {
     /// A Retry was accepted (RFC 9000 section 17.2.5): Initial packets go to its source and carry its token. Our own source
     /// stays, because it may be part of the token.
     pub(crate) fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
-        self.retry_source = Some(source);
-        self.token = token.into();
+        self.retry = Some(Box::new(Retried { source, token: token.into() }));
     }
 
     /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
@@ -76,7 +92,7 @@ impl WireIdentity {
     pub(crate) fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {
         self.side == Side::Client
             && self.peer_source.is_none()
-            && self.retry_source.is_none()
+            && self.retry.is_none()
             && destination == self.local_source
             && source == self.original_destination
     }
@@ -90,7 +106,7 @@ impl WireIdentity {
     pub(crate) fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
         let (original_destination, retry_source) = match self.side {
             // RFC 9000 s7.3: only servers name the destination of the first Initial and the source of a Retry.
-            Side::Client => (Some(self.original_destination), self.retry_source),
+            Side::Client => (Some(self.original_destination), self.retry_source()),
             Side::Server => (None, None),
         };
         let matches = parameters.initial_source_connection_id == self.peer_source
@@ -109,15 +125,18 @@ mod tests {
         ConnectionId::new(&[byte; 8]).unwrap()
     }
 
+    fn retried(source: u8) -> Option<Box<Retried>> {
+        Some(Box::new(Retried { source: id(source), token: Box::default() }))
+    }
+
     fn identity(side: Side) -> WireIdentity {
         WireIdentity {
             side,
             version: Version::V1,
-            token: Box::default(),
             original_destination: id(1),
             local_source: id(2),
             peer_source: None,
-            retry_source: None,
+            retry: None,
         }
     }
 
@@ -134,7 +153,7 @@ mod tests {
     fn a_server_is_sent_to_under_the_id_that_the_client_chose_or_was_given() {
         let mut server = identity(Side::Server);
         assert!(server.is_first_destination(&[1; 8]) && !server.is_first_destination(&[3; 8]));
-        server.retry_source = Some(id(3));
+        server.retry = retried(3);
         assert!(!server.is_first_destination(&[1; 8]) && server.is_first_destination(&[3; 8]));
         assert!(!identity(Side::Client).is_first_destination(&[1; 8]));
     }
@@ -145,7 +164,7 @@ mod tests {
         let client = identity(Side::Client);
         assert!(client.may_be_negotiated(id(2), id(1)));
         assert!(!client.may_be_negotiated(id(2), id(3)) && !client.may_be_negotiated(id(3), id(1)));
-        assert!(!WireIdentity { retry_source: Some(id(3)), ..client.clone() }.may_be_negotiated(id(2), id(1)));
+        assert!(!WireIdentity { retry: retried(3), ..client.clone() }.may_be_negotiated(id(2), id(1)));
         assert!(!WireIdentity { peer_source: Some(id(3)), ..client }.may_be_negotiated(id(2), id(1)));
         assert!(!identity(Side::Server).may_be_negotiated(id(2), id(1)));
     }
@@ -154,7 +173,7 @@ mod tests {
     #[test]
     fn parameters_name_what_was_seen_and_nothing_else() {
         let seen = WireIdentity { peer_source: Some(id(8)), ..identity(Side::Client) };
-        let after_retry = WireIdentity { retry_source: Some(id(3)), ..seen.clone() };
+        let after_retry = WireIdentity { retry: retried(3), ..seen.clone() };
         let of_server = |retry| TransportParameters {
             original_destination_connection_id: Some(id(1)),
             initial_source_connection_id: Some(id(8)),
@@ -170,7 +189,7 @@ mod tests {
         assert_eq!(identity(Side::Client).authenticate(&of_server(None)), wrong, "nothing was seen yet");
         let of_client =
             TransportParameters { initial_source_connection_id: Some(id(8)), ..TransportParameters::default() };
-        let server = WireIdentity { peer_source: Some(id(8)), retry_source: Some(id(3)), ..identity(Side::Server) };
+        let server = WireIdentity { peer_source: Some(id(8)), retry: retried(3), ..identity(Side::Server) };
         assert_eq!(server.authenticate(&of_client), Ok(()), "a client does not name the Retry");
     }
 }

@@ -10,5 +10,7 @@ static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
 #[path = "migration/network.rs"]
 mod network;
+#[path = "migration/rebinding.rs"]
+mod rebinding;
 #[path = "migration/scripted.rs"]
 mod scripted;

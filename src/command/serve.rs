@@ -26,7 +26,7 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         _ => (Identity::development(&[])?, true),
     };
     warn_if_not_valid(&identity);
-    let mut builder = Server::builder(identity.clone());
+    let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
     for address in addresses(&arguments.listen)? {
         builder = builder.listen(address);
     }

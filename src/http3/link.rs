@@ -128,6 +128,7 @@ impl Link {
         let (mut driver, notice) = Driver::new(handle, sockets, machine, move |endpoint: &mut Endpoint, now| {
             if let Some(link) = Weak::upgrade(&deliver) {
                 link.deliver_all(endpoint, now);
+                link.look_for_socket_errors();
             }
         })?;
         if let Some(handover) = handover {
@@ -426,6 +427,10 @@ impl Link {
             }
         }
         self.pull_traces(endpoint);
+    }
+
+    /// The driver has them ready when it has taken a turn, and at no other time.
+    fn look_for_socket_errors(&self) {
         while let Some(error) = self.driver.get().and_then(DriverHandle::take_error) {
             self.on_socket_error(error);
         }

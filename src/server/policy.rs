@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crypto::{Provider, Secret, hkdf};
-use quic::{Admission, EndpointConfig, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, EndpointConfig, IdLayout, Incoming};
 use runtime::Handover;
 use std::sync::Arc;
 
@@ -14,13 +14,23 @@ type OnIncoming = dyn Fn(&Incoming) -> Admission + Send + Sync;
 pub(crate) struct Policy {
     pub(crate) provider: Provider,
     pub(crate) on_incoming: Option<Arc<OnIncoming>>,
+    pub(crate) address_validation: AddressValidation,
+    /// The most connections of an endpoint, if it is not the default.
+    pub(crate) max_connections: Option<usize>,
     pub(crate) ids: IdLayout,
     pub(crate) secret: Option<[u8; 32]>,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { provider: crypto_ring::PROVIDER, on_incoming: None, ids: IdLayout::default(), secret: None }
+        Policy {
+            provider: crypto_ring::PROVIDER,
+            on_incoming: None,
+            address_validation: AddressValidation::default(),
+            max_connections: None,
+            ids: IdLayout::default(),
+            secret: None,
+        }
     }
 }
 
@@ -44,6 +54,8 @@ impl Policy {
     /// Puts them into the configuration of an endpoint: of a single one, or of one of several.
     pub(crate) fn apply(&self, config: &mut EndpointConfig, handover: Option<&Handover>) -> Result<(), Error> {
         config.on_incoming = self.on_incoming.clone();
+        config.address_validation = self.address_validation;
+        config.max_connections = self.max_connections.unwrap_or(config.max_connections);
         config.ids = self.ids.clone();
         if let Some(secret) = &self.secret {
             let secret = Secret::new(secret);

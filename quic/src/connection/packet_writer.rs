@@ -88,7 +88,7 @@ impl PacketWriter<'_> {
         }
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
         let len = number.encoded_len(acknowledged);
-        let WireIdentity { version, local_source: source, ref token, .. } = *self.wire;
+        let WireIdentity { version, local_source: source, .. } = *self.wire;
         let mut writer = Writer::new(room);
         let layout = match kind {
             PacketKind::OneRtt => {
@@ -97,7 +97,7 @@ impl PacketWriter<'_> {
                 header::encode_short(&mut writer, destination, phase, false, number, len)
             }
             PacketKind::Initial => {
-                header::encode_initial(&mut writer, version, destination, source, token, number, len)
+                header::encode_initial(&mut writer, version, destination, source, self.wire.token(), number, len)
             }
             PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),

@@ -170,11 +170,39 @@ impl Connection {
         let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
         let other = self.paths.others.remove(index).expect(IS_KEPT);
         self.go_to(now, other);
+        // What was acknowledged to the address before may not have arrived, and the peer may wait for it to go on.
+        self.spaces.application().received.repeat();
         // RFC 9000 section 9.3.3-1: an attacker may have copied the packet. A challenge to the path before makes a peer
         // that is still there answer.
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
+    }
+
+    /// The newest packet of a handshake came from another port of the same host: a translator has forgotten the client, and
+    /// what was sent to the port before is lost. It is sent again to the new one, which has to be validated anew, and gets
+    /// no more than three times what comes from it (section 8.1). There is nothing to return to: if somebody has copied the
+    /// packet, the next one of the client moves the connection back.
+    pub(super) fn on_peer_rebound(&mut self, turn: &mut Turn<'_>, elsewhere: Elsewhere) {
+        let (_, patience) = self.validation_times();
+        if !self.paths.moves.on_move(turn.now, patience) {
+            return;
+        }
+        let Path { local_id, mtu, .. } = &self.paths.in_use;
+        let mut path = Path::first(elsewhere.four_tuple, *local_id, false, mtu.on_another_path());
+        path.amplification.on_datagram_received(elsewhere.len);
+        for space in [PacketNumberSpace::Initial, PacketNumberSpace::Handshake] {
+            turn.scratch.outcome.clear();
+            self.recovery.abandon(space, &mut turn.scratch.outcome);
+            self.recovered(turn, space);
+        }
+        let left = self.recovery.on_rebound(None, path.mtu.current());
+        self.recovery.set_amplification_limited(false);
+        self.paths.others.forgotten.push(left);
+        self.paths.in_use = path;
+        self.stats.migrations += 1;
+        self.trace(turn.now, Record::PathChanged(elsewhere.four_tuple));
+        self.give_up_forgotten_paths(turn);
     }
 
     /// A deadline of a path may have come.
@@ -190,6 +218,34 @@ impl Connection {
         }
         while let Some(index) = self.paths.others.expired(now, self.paths.needs_fallback()) {
             self.drop_other(now, index);
+        }
+    }
+
+    /// After how long at most a client in the middle of an exchange asks why nothing comes: a probe timeout without the time
+    /// that the other end may wait with an acknowledgment, but no sooner than this end sends one of its own.
+    pub(super) fn silence_patience(&self) -> Duration {
+        self.recovery.pto(PacketNumberSpace::Handshake).max(self.config.max_ack_delay)
+    }
+
+    /// The other end is heard, and there may be more to come. A server need not ask: its client does.
+    #[inline]
+    pub(super) fn on_heard(&mut self, now: Instant) {
+        if self.wire.side == Side::Client {
+            self.paths.silence.on_heard(now);
+        }
+    }
+
+    /// The other end may have lost the way here, if there is more to come of it. An acknowledgment shows it, even if the
+    /// window has no room for a PING.
+    pub(super) fn on_silence_timeout(&mut self, now: Instant) {
+        if !self.paths.silence.on_timeout(now, self.silence_patience()) {
+            return;
+        }
+        let is_receiving = self.streams.awaits_response();
+        let space = self.spaces.application();
+        space.ping |= is_receiving;
+        if is_receiving || self.recovery.bytes_in_flight() > 0 {
+            space.received.repeat();
         }
     }
 
@@ -273,12 +329,11 @@ impl Connection {
         path.on_taken_up(now, interval, timeout);
         let mtu = path.mtu.current();
         // RFC 9000 section 9.4-1, 9.4-2: a client that moves deliberately begins anew in any case (section 9.2).
-        let congestion = if self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use) {
-            self.recovery.on_rebound(mtu);
-            self.paths.others.forgotten.extend(congestion);
-            None
+        let is_rebound = self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use.four_tuple);
+        let congestion = if is_rebound {
+            self.recovery.on_rebound(congestion, mtu)
         } else {
-            Some(self.recovery.on_path_changed(congestion, mtu))
+            self.recovery.on_path_changed(congestion, mtu)
         };
         self.recovery.set_amplification_limited(false);
         let before = self.peer_ids.active();
@@ -288,7 +343,10 @@ impl Connection {
         self.stats.migrations += 1;
         self.trace(now, Record::PathChanged(self.paths.in_use.four_tuple));
         let expires = now + timeout;
-        self.push_other(now, OtherPath { path: left, peer_id: Some(before), congestion, expires, is_goal: false });
+        self.push_other(
+            now,
+            OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, is_goal: false },
+        );
     }
 
     fn push_other(&mut self, now: Instant, other: OtherPath) {

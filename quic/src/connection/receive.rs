@@ -40,6 +40,8 @@ struct Payload {
     ack_eliciting: bool,
     /// It holds nothing but what a peer tries a path with (RFC 9000 section 9.1). Not looked for on the path in use.
     is_probe: bool,
+    /// It holds data of a stream.
+    has_data: bool,
 }
 
 impl Connection {
@@ -68,6 +70,8 @@ impl Connection {
             if rest.is_empty() {
                 break;
             }
+            // The packet before it may have moved the connection here.
+            let elsewhere = elsewhere.filter(|elsewhere| !self.paths.in_use.is_at(&elsewhere.four_tuple));
             let end = match self.receive_packet(turn, ecn, rest, is_small, elsewhere) {
                 Ok(end) => end,
                 Err(discard) => {
@@ -211,11 +215,14 @@ impl Connection {
         match self.on_payload(turn, kind, receipt, payload) {
             Ok(payload) => {
                 let is_newest = self.record_received(turn.now, kind.space(), ecn, opened.packet_number, &payload);
-                if kind == PacketKind::OneRtt && is_newest && !payload.is_probe {
-                    self.follow_peer(turn, receipt);
+                self.after_packet(turn, kind);
+                if is_newest && !payload.is_probe {
+                    self.follow_peer(turn, kind, receipt);
                 }
                 self.idle.on_received(turn.now);
-                self.after_packet(turn, kind);
+                if payload.has_data || self.recovery.bytes_in_flight() > 0 {
+                    self.on_heard(turn.now);
+                }
             }
             // RFC 9000 section 5.2-2: whatever was done of the packet, the connection ends.
             Err((violation, frame_type)) => self.on_violation(turn.now, violation, frame_type),
@@ -300,8 +307,9 @@ impl Connection {
         number: PacketNumber,
         payload: &Payload,
     ) -> bool {
-        // A frame of the packet may have ended its space: then nothing is acknowledged in it any more.
-        let Some(space) = self.spaces.get_mut(id) else { return false };
+        // A frame of the packet may have ended its space: then nothing is acknowledged in it any more, and nothing in it is
+        // newer.
+        let Some(space) = self.spaces.get_mut(id) else { return true };
         let is_newest = space.received.largest() < Some(number);
         // RFC 9000 section 13.1-1: only now that all frames were read.
         space.received.on_received(now, number, payload.ack_eliciting, ecn, self.config.max_ack_delay);
@@ -322,10 +330,6 @@ impl Connection {
                 Side::Client if protected.has_token => return Err(Discard::InvalidToken),
                 Side::Server | Side::Client => {}
             }
-        }
-        // RFC 9000 s9: only 1-RTT packets can come from another address, because only then the handshake is confirmed.
-        if protected.elsewhere.is_some() && protected.kind != PacketKind::OneRtt {
-            return Err(Discard::OtherAddress);
         }
         // RFC 9001 section 5.7-1, 5.7-2, 5.7-5: a server does not use 1-RTT data before the handshake is complete,
         // whatever keys it has.
@@ -349,13 +353,14 @@ impl Connection {
 
     /// RFC 9000 section 9.3-1: the newest packet that is more than a probe says where the peer is, and to which ID it
     /// sends.
-    fn follow_peer(&mut self, turn: &mut Turn<'_>, receipt: Receipt<'_>) {
+    fn follow_peer(&mut self, turn: &mut Turn<'_>, kind: PacketKind, receipt: Receipt<'_>) {
         if !self.lifecycle.is_open() {
             return;
         }
         match receipt.elsewhere {
-            None if receipt.is_to(&self.paths.in_use.local_id) => {}
+            None if kind != PacketKind::OneRtt || receipt.is_to(&self.paths.in_use.local_id) => {}
             None => self.paths.in_use.local_id = receipt.destination(),
+            Some(elsewhere) if self.is_handshaking() => self.on_peer_rebound(turn, elsewhere),
             Some(elsewhere) if self.wire.side == Side::Server => {
                 self.on_peer_moved(turn.now, elsewhere, receipt.destination());
                 self.give_up_forgotten_paths(turn);
@@ -378,7 +383,7 @@ impl Connection {
             return Err((Violation::EmptyPacket, 0));
         }
         let space = kind.space();
-        let mut ack_eliciting = false;
+        let (mut ack_eliciting, mut has_data) = (false, false);
         let mut is_probe = receipt.elsewhere.is_some();
         while !reader.is_empty() {
             let bytes = reader.peek();
@@ -386,7 +391,7 @@ impl Connection {
             if kind == PacketKind::OneRtt {
                 match StreamFrame::decode_next(&mut reader) {
                     Ok(Some(stream)) => {
-                        (ack_eliciting, is_probe) = (true, false);
+                        (ack_eliciting, has_data, is_probe) = (true, true, false);
                         self.on_stream(turn, &stream).map_err(blame)?;
                         continue;
                     }
@@ -406,13 +411,13 @@ impl Connection {
                 break;
             }
         }
-        Ok(Payload { ack_eliciting, is_probe })
+        Ok(Payload { ack_eliciting, is_probe, has_data })
     }
 
     /// What a packet means by having arrived.
     fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
         if self.wire.side == Side::Server && kind == PacketKind::Handshake {
-            // RFC 9000 s8.1: only who received our Handshake keys' making can send this, so the address is the peer's.
+            // RFC 9000 s8.1: only who received our Initial can send this, so the address that it went to is the peer's.
             self.paths.in_use.amplification.validate();
             // RFC 9001 section 4.9.1-1, 4.9.1-2: and the client has no further use for Initial packets.
             self.discard_keys(turn.now, PacketKind::Initial);

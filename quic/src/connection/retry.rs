@@ -37,7 +37,7 @@ impl Connection {
         let is_waiting = self.wire.side == Side::Client
             && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
             // RFC 9000 section 17.2.5.2-1, 17.2.5.2-2: one Retry at the most, and none after a packet of the server.
-            && self.wire.retry_source.is_none()
+            && self.wire.retry.is_none()
             && self.wire.peer_source.is_none();
         if !is_waiting || version != self.wire.version {
             return Err(Discard::UnexpectedRetry);

@@ -25,7 +25,7 @@ use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
-use crate::wire_identity::WireIdentity;
+use crate::wire_identity::{Retried, WireIdentity};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -92,11 +92,10 @@ impl Connection {
         let wire = WireIdentity {
             side,
             version: new.version,
-            token: Box::default(),
             original_destination,
             local_source: local_id,
             peer_source: (side == Side::Server).then_some(peer_id),
-            retry_source: new.retry_source,
+            retry: new.retry_source.map(|source| Box::new(Retried { source, token: Box::default() })),
         };
         let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
         let (seal, open) = wire.initial_keys(new.initial_suite);

@@ -24,6 +24,7 @@ impl Connection {
             self.recovery.deadline(),
             acknowledgments,
             self.paths.deadline(),
+            self.paths.silence.deadline(self.silence_patience()),
         ]
         .into_iter()
         .flatten()
@@ -52,6 +53,7 @@ impl Connection {
         // Due from now on, even if the path does not let it be sent yet: a deadline in the past would come again and again.
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
+        self.on_silence_timeout(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }

@@ -1,6 +1,6 @@
 //! How an endpoint's connections begin.
 
-use super::admission::OnIncoming;
+use super::admission::{AddressValidation, OnIncoming};
 use super::id_layout::{IdLayout, IdLayoutError};
 use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
@@ -18,7 +18,7 @@ pub struct EndpointConfig {
     pub connection: Arc<Config>,
     /// The server's TLS settings; `None` accepts no connections.
     pub server: Option<Arc<tls::ServerConfig>>,
-    /// The most connections at a time. Default 100,000.
+    /// The most connections at a time. Default 100,000. Who comes beyond them is told so: CONNECTION_REFUSED.
     pub max_connections: usize,
     /// The most of them whose handshake is not complete. Default 4,096: beyond it new ones are dropped before any
     /// cryptography, so that a flood of first packets costs little and leaves the others alone.
@@ -36,6 +36,13 @@ pub struct EndpointConfig {
     /// The secret that stateless reset tokens are made from (RFC 9000 section 10.3.2). An endpoint that is to reset
     /// connections from before its restart is given the same secret again; `None` draws one.
     pub reset_secret: Option<Secret>,
+    /// The most of the handshakes that clients began who have not shown that they receive what is sent to their address.
+    /// Default 1,024, and never more than half of `max_handshaking`: ten thousand handshakes a second at 100 ms go without
+    /// a further round trip, and the other places are for those who have shown it, so that a flood of forged addresses
+    /// cannot take them.
+    pub max_unvalidated: usize,
+    /// Whether clients beyond `max_unvalidated` are asked to show it. Default [`AddressValidation::UnderLoad`].
+    pub address_validation: AddressValidation,
     /// Decides about the first packet of each connection. Default `None`: all are accepted, as far as the limits go.
     pub on_incoming: Option<OnIncoming>,
     /// What the tokens of Retry packets are sealed under (RFC 9000 section 8.1.2). Servers of one host that may get each
@@ -57,6 +64,8 @@ impl EndpointConfig {
             max_handshaking: 4_096,
             max_handshaking_per_network: 1_024,
             send_memory: 128 << 20,
+            max_unvalidated: 1_024,
+            address_validation: AddressValidation::UnderLoad,
             ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,

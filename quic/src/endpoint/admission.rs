@@ -29,16 +29,33 @@ pub struct Incoming {
     pub handshaking_of_network: usize,
 }
 
+/// When a client has to show, before a connection begins, that it receives what is sent to its address: it is asked back by
+/// a Retry packet, and nothing is kept of it until it comes (RFC 9000 section 8.1.2). That costs it a round trip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AddressValidation {
+    /// Before each connection.
+    Always,
+    /// While as many handshakes are under way of clients that have not shown it as there may be
+    /// ([`EndpointConfig::max_unvalidated`](super::EndpointConfig::max_unvalidated)).
+    #[default]
+    UnderLoad,
+    /// Not before a connection begins: the handshake itself shows it. Who forges addresses can then take all places of
+    /// handshakes.
+    Never,
+}
+
 /// What becomes of a first packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Admission {
-    /// A connection begins, if the endpoint's limits allow one more; beyond them the packet is dropped.
+    /// A connection begins, if the endpoint's limits allow one more, and if the client has shown its address where
+    /// [`AddressValidation`] asks for that.
     Accept,
     /// The client is to show first that it receives what is sent to its address (section 8.1.2). Nothing is kept of it
     /// until it comes back with the token it is given. For a client that has shown it, this is the same as `Accept`: a
     /// client follows one Retry packet and no more (section 17.2.5.2).
     Retry,
-    /// The client is told that no connection begins: CONNECTION_REFUSED (section 5.2.2).
+    /// The client is told that no connection begins: CONNECTION_REFUSED (section 5.2.2), at most 1,000 of them in a
+    /// second.
     Refuse,
     /// The packet is dropped silently.
     Ignore,

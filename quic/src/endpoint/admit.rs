@@ -2,8 +2,9 @@
 //! 8.1).
 
 use super::accept::{HandshakeIds, transport_parameters};
-use super::admission::{Admission, Incoming};
+use super::admission::{AddressValidation, Admission, Incoming};
 use super::answers::{self, Answered};
+use super::handshakes::Begun;
 use super::networks::Network;
 use super::table::Endpoint;
 use super::token::Shown;
@@ -39,7 +40,7 @@ impl<T: Default> Endpoint<T> {
         }
         let network = Network::of(datagram.four_tuple.remote.ip());
         // A full table drops before any key is derived, unless the application decides.
-        if self.is_accepting && self.config.on_incoming.is_none() && self.is_full(network) {
+        if self.is_accepting && self.config.on_incoming.is_none() && self.is_crowded(network) {
             self.strangers.at_limits += 1;
             return;
         }
@@ -62,8 +63,8 @@ impl<T: Default> Endpoint<T> {
             is_validated: original_destination.is_some(),
             size: datagram.payload.len(),
             open: self.slots.occupied(),
-            handshaking: self.handshaking,
-            handshaking_of_network: self.networks.count(network),
+            handshaking: self.handshakes.all(),
+            handshaking_of_network: self.handshakes.of(network),
         };
         let first = First { incoming, network, original_destination };
         if shown == Shown::Invalid {
@@ -72,32 +73,54 @@ impl<T: Default> Endpoint<T> {
         match self.decide(&incoming) {
             Admission::Retry if original_destination.is_none() => self.retry(now, &first),
             Admission::Accept | Admission::Retry => self.accept(now, datagram, &first),
-            Admission::Refuse => self.refuse(&first),
+            Admission::Refuse => self.refuse(now, &first, "no new connections are accepted"),
             Admission::Ignore => self.strangers.ignored += 1,
         }
     }
 
+    /// What the application says goes, except that it accepts within the limits, and whom the address validation lets in.
     fn decide(&self, incoming: &Incoming) -> Admission {
-        match &self.config.on_incoming {
+        let admission = match &self.config.on_incoming {
             // RFC 9000 s5.2.2: a server that takes no new connections says so, and the client need not wait for a
             // timeout.
             _ if !self.is_accepting => Admission::Refuse,
             Some(on_incoming) => on_incoming(incoming),
             None => Admission::Accept,
-        }
+        };
+        let must_show = !incoming.is_validated && self.asks_for_addresses();
+        if admission == Admission::Accept && must_show { Admission::Retry } else { admission }
     }
 
-    /// Whether the limits allow no further handshake.
-    fn is_full(&self, network: Network) -> bool {
-        self.handshaking >= self.config.max_handshaking
-            || self.networks.count(network) >= self.config.max_handshaking_per_network
-            || self.slots.occupied() >= self.config.max_connections
+    /// Whether a client has to show now that it receives what is sent to its address. There is no use in asking where no
+    /// connection could begin.
+    fn asks_for_addresses(&self) -> bool {
+        let most = self.config.max_unvalidated.min(self.config.max_handshaking.div_ceil(2));
+        let is_asked = match self.config.address_validation {
+            AddressValidation::Always => true,
+            AddressValidation::UnderLoad => self.handshakes.unvalidated() >= most,
+            AddressValidation::Never => false,
+        };
+        is_asked && !self.is_full()
     }
 
-    fn refuse(&mut self, first: &First) {
-        if self.may_answer() {
-            self.answer_with_close(first, TransportErrorCode::CONNECTION_REFUSED, "no new connections are accepted");
+    /// Whether there are as many connections as there may be.
+    const fn is_full(&self) -> bool {
+        self.slots.occupied() >= self.config.max_connections
+    }
+
+    /// Whether there are as many handshakes as there may be, in total or of this network.
+    fn is_crowded(&self, network: Network) -> bool {
+        self.handshakes.all() >= self.config.max_handshaking
+            || self.handshakes.of(network) >= self.config.max_handshaking_per_network
+    }
+
+    /// RFC 9000 section 5.2.2: a client is told that no connection begins. A flood of first packets must not buy an answer each.
+    fn refuse(&mut self, now: Instant, first: &First, reason: &'static str) {
+        if self.replies.may_refuse(now) {
+            self.answer_with_close(first, TransportErrorCode::CONNECTION_REFUSED, reason);
             self.strangers.refused += 1;
+        } else {
+            self.strangers.unanswered += 1;
         }
     }
 
@@ -142,13 +165,12 @@ impl<T: Default> Endpoint<T> {
     /// RFC 9000 section 7: a connection begins, if the packet is what it seems to be.
     fn accept(&mut self, now: Instant, datagram: Datagram<'_>, first: &First) {
         let Incoming { destination, source, .. } = first.incoming;
-        if self.is_full(first.network) {
+        if self.is_crowded(first.network) {
             self.strangers.at_limits += 1;
             return;
         }
         let Some(index) = self.reserve() else {
-            self.strangers.at_limits += 1;
-            return;
+            return self.refuse(now, first, "the server has as many connections as it may have");
         };
         let tls = self.config.server.clone().expect("first packets come to servers only");
         let local = self.ids.issue(index, &mut *self.random);
@@ -190,6 +212,7 @@ impl<T: Default> Endpoint<T> {
             return;
         }
         self.strangers.accepted += 1;
-        self.begin(index, connection, Some((destination, first.network)));
+        let begun = Begun { network: Some(first.network), is_validated: first.incoming.is_validated };
+        self.begin(index, connection, begun, Some(destination));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::accept::{HandshakeIds, transport_parameters};
 use super::event::EndpointEvent;
+use super::handshakes::Begun;
 use super::slots::ConnectionHandle;
 use super::table::Endpoint;
 use crate::connection::{Connection, NewConnection};
@@ -57,7 +58,7 @@ impl<T: Default> Endpoint<T> {
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());
-        Ok(self.begin(index, connection, None))
+        Ok(self.begin(index, connection, Begun { network: None, is_validated: true }, None))
     }
 }
 

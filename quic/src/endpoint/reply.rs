@@ -1,8 +1,9 @@
 //! Answers to packets that belong to no connection: Version Negotiation and stateless resets, both bounded.
 
+use super::per_second::PerSecond;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use base::{Duration, FourTuple, Instant};
+use base::{FourTuple, Instant};
 
 /// Answers that wait for `transmit`. Default 64: enough for a burst of strangers; the rest is dropped, because nothing is
 /// owed to them.
@@ -12,15 +13,28 @@ const MAX_WAITING: usize = 64;
 /// and an endpoint from being made a source of traffic.
 const MAX_RESETS_PER_SECOND: u32 = 100;
 
+/// Refusals per second. Default 1,000: each takes the keys of an Initial packet, some ten microseconds, so a flood of first
+/// packets at a server that is full costs a hundredth of a processor; and as many clients are told at once that come to a
+/// server that is about to end.
+const MAX_REFUSALS_PER_SECOND: u32 = 1000;
+
 /// Datagrams to be sent that belong to no connection.
-#[derive(Default)]
 pub(crate) struct Replies {
     waiting: VecDeque<(FourTuple, Vec<u8>)>,
-    second_began: Option<Instant>,
-    resets: u32,
+    resets: PerSecond,
+    refusals: PerSecond,
 }
 
 impl Replies {
+    /// Nothing waits.
+    pub(crate) const fn new() -> Replies {
+        Replies {
+            waiting: VecDeque::new(),
+            resets: PerSecond::new(MAX_RESETS_PER_SECOND),
+            refusals: PerSecond::new(MAX_REFUSALS_PER_SECOND),
+        }
+    }
+
     /// Queues an answer, unless too many wait already.
     pub(crate) fn push(&mut self, four_tuple: FourTuple, datagram: Vec<u8>) {
         if self.waiting.len() < MAX_WAITING {
@@ -45,11 +59,11 @@ impl Replies {
 
     /// Whether one more stateless reset may be sent in this second.
     pub(crate) fn may_reset(&mut self, now: Instant) -> bool {
-        if self.second_began.is_none_or(|began| now - began >= Duration::from_secs(1)) {
-            self.second_began = Some(now);
-            self.resets = 0;
-        }
-        self.resets += 1;
-        self.resets <= MAX_RESETS_PER_SECOND && self.has_room()
+        self.has_room() && self.resets.take(now)
+    }
+
+    /// Whether one more client may be told in this second that no connection begins.
+    pub(crate) fn may_refuse(&mut self, now: Instant) -> bool {
+        self.has_room() && self.refusals.take(now)
     }
 }

@@ -1,30 +1,30 @@
 //! The work that follows an input to a connection: the queues it belongs in, the IDs it needs, its timer, its end.
 
-use super::networks::Network;
+use super::handshakes::Begun;
 use super::slots::{ConnectionHandle, Slot};
 use super::table::Endpoint;
 use crate::connection::Connection;
 use crate::wire::connection_id::ConnectionId;
+use alloc::boxed::Box;
 
 impl<T: Default> Endpoint<T> {
-    /// A connection begins in a place that was reserved. Of a client's, the ID it chose and its network.
+    /// A connection begins in a place that was reserved. Of a client's, the ID it chose.
     pub(super) fn begin(
         &mut self,
         index: u32,
         connection: Connection,
-        of_client: Option<(ConnectionId, Network)>,
+        begun: Begun,
+        chosen_by_client: Option<ConnectionId>,
     ) -> ConnectionHandle {
         let handle = self.slots.occupy(index, connection, T::default());
-        self.handshaking += 1;
-        if let Some((id, network)) = of_client {
+        self.handshakes.begin(begun);
+        if let Some(id) = chosen_by_client {
             let known = self.chosen_by_clients.insert(id, index);
             assert!(known.is_none(), "a packet to an ID that is known goes to its connection");
-            self.networks.add(network);
         }
         let slot = self.slots.get_mut(index);
-        slot.is_handshaking = true;
-        slot.chosen_by_client = of_client.map(|(id, _)| id);
-        slot.network = of_client.map(|(_, network)| network);
+        slot.handshake = Some(begun);
+        slot.chosen_by_client = chosen_by_client;
         self.settle(index);
         handle
     }
@@ -51,17 +51,34 @@ impl<T> Endpoint<T> {
         self.touched = touched;
     }
 
-    /// After a connection took input: what it needs of the endpoint, and the queues it belongs in.
+    /// After a connection took input: what it needs of the endpoint, and the queues it belongs in. This is done for every
+    /// batch, so one look at the connection finds out what is to be done at all.
     pub(super) fn settle(&mut self, index: u32) {
-        if self.connection_at(index).is_none() {
-            return;
+        self.queue_trace(index);
+        let slot = self.slots.get_mut(index);
+        let Some(connection) = slot.connection.as_deref() else { return };
+        let wants_ids = connection.wants_local_id();
+        let has_new_token = !slot.knows_reset_token_of(connection);
+        let is_handshake_over = slot.handshake.is_some() && !connection.is_handshaking();
+        let is_over = connection.is_over();
+        if !core::mem::replace(&mut slot.in_transmit_queue, true) {
+            self.may_transmit.push_back(index);
         }
-        self.queue_transmit(index);
-        self.queue_events(index);
-        self.issue_ids(index);
-        self.follow_reset_token(index);
-        self.follow_handshake(index);
-        self.retire_if_over(index);
+        if connection.has_events() && !core::mem::replace(&mut slot.in_event_queue, true) {
+            self.have_events.push_back(index);
+        }
+        if wants_ids {
+            self.issue_ids(index);
+        }
+        if has_new_token {
+            self.follow_reset_token(index);
+        }
+        if is_handshake_over {
+            self.follow_handshake(index);
+        }
+        if is_over {
+            self.retire_if_over(index);
+        }
     }
 
     /// The connection is asked for datagrams with the next `transmit`.
@@ -117,19 +134,14 @@ impl<T> Endpoint<T> {
     /// Keeps the table of reset tokens at the one token that counts for each connection.
     fn follow_reset_token(&mut self, index: u32) {
         let token = self.connection_at(index).and_then(Connection::peer_reset_token);
-        let known = self.slots.get(index).reset_token;
-        // Both are our own copies, so this comparison, made for every batch, need not hide where they differ.
-        if known.map(|(token, _)| token.0) == token.map(|token| token.0) {
-            return;
+        if let Some(known) = self.slots.get_mut(index).reset_token.take() {
+            self.forget_reset_token(index, known.1);
         }
-        if let Some((_, hash)) = known {
-            self.forget_reset_token(index, hash);
-        }
-        let entry = token.map(|token| (token, self.reset_hash(&token)));
-        if let Some((_, hash)) = entry {
+        if let Some(token) = token {
+            let hash = self.reset_hash(&token);
             self.reset_tokens.insert(hash, index);
+            self.slots.get_mut(index).reset_token = Some(Box::new((token, hash)));
         }
-        self.slots.get_mut(index).reset_token = entry;
     }
 
     /// A server may give two connections the same token: then it counts for the later one.
@@ -144,13 +156,8 @@ impl<T> Endpoint<T> {
     /// not begin another one.
     fn follow_handshake(&mut self, index: u32) {
         let over = self.connection_at(index).is_some_and(|connection| !connection.is_handshaking());
-        let slot = self.slots.get_mut(index);
-        if slot.is_handshaking && over {
-            slot.is_handshaking = false;
-            self.handshaking -= 1;
-            if let Some(network) = slot.network.take() {
-                self.networks.remove(network);
-            }
+        if over && let Some(begun) = self.slots.get_mut(index).handshake.take() {
+            self.handshakes.end(begun);
         }
     }
 
@@ -190,10 +197,11 @@ impl<T> Endpoint<T> {
     fn retire(&mut self, index: u32) {
         // It may name this place, and the next datagram must not.
         self.last_route = None;
-        let Slot { connection, is_handshaking, timer, chosen_by_client, network, reset_token, .. } =
-            self.slots.vacate(index);
+        let Slot { connection, handshake, timer, chosen_by_client, reset_token, .. } = self.slots.vacate(index);
         self.keep_records(connection.and_then(|connection| connection.into_tracer()));
-        self.handshaking -= usize::from(is_handshaking);
+        if let Some(begun) = handshake {
+            self.handshakes.end(begun);
+        }
         if let Some(key) = timer {
             self.wheel.cancel(key);
         }
@@ -201,11 +209,8 @@ impl<T> Endpoint<T> {
             let known = self.chosen_by_clients.remove(&id);
             assert_eq!(known, Some(index), "the ID that a client chose is its connection's as long as that lives");
         }
-        if let Some(network) = network {
-            self.networks.remove(network);
-        }
-        if let Some((_, hash)) = reset_token {
-            self.forget_reset_token(index, hash);
+        if let Some(known) = reset_token {
+            self.forget_reset_token(index, known.1);
         }
         self.queue_notice(index);
     }

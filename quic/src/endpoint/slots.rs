@@ -4,7 +4,7 @@
 //! A place is found by its index in constant time. It is reserved, occupied, vacated when its connection is over, and freed
 //! when the layer above has taken its value back; only then it can be reserved again.
 
-use super::networks::Network;
+use super::handshakes::Begun;
 use crate::connection::Connection;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use alloc::boxed::Box;
@@ -41,11 +41,11 @@ pub(super) struct Slot<T> {
     pub(super) in_trace_queue: bool,
     /// The layer above still reads what had arrived before the end.
     pub(super) is_held: bool,
-    pub(super) is_handshaking: bool,
-    /// That of the client, while its handshake is not complete.
-    pub(super) network: Option<Network>,
+    /// While the handshake is not complete.
+    pub(super) handshake: Option<Begun>,
     pub(super) chosen_by_client: Option<ConnectionId>,
-    pub(super) reset_token: Option<(ResetToken, ResetHash)>,
+    /// Of few: most peers are never told to use an ID that came with one.
+    pub(super) reset_token: Option<Box<(ResetToken, ResetHash)>>,
 }
 
 impl<T> Slot<T> {
@@ -60,11 +60,16 @@ impl<T> Slot<T> {
             in_event_queue: false,
             in_trace_queue: false,
             is_held: false,
-            is_handshaking: false,
-            network: None,
+            handshake: None,
             chosen_by_client: None,
             reset_token: None,
         }
+    }
+
+    /// Whether the token that counts for the connection is the one in the endpoint's table. Both are our own copies, so this
+    /// comparison need not hide where they differ.
+    pub(super) fn knows_reset_token_of(&self, connection: &Connection) -> bool {
+        self.reset_token.as_ref().map(|known| known.0.0) == connection.peer_reset_token().map(|token| token.0)
     }
 
     /// The connection, and the value of the layer above.

@@ -39,6 +39,8 @@ pub struct Held {
     pub connections: usize,
     /// Connections whose handshake is not complete.
     pub handshaking: usize,
+    /// Those of them that clients began who had not shown that they receive what is sent to their address.
+    pub unvalidated: usize,
     /// Connections that are over, whose value has not been given back yet.
     pub drained: usize,
     /// Timers.

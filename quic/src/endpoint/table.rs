@@ -2,8 +2,8 @@
 
 use super::accept::EndpointConfig;
 use super::handover::Handover;
+use super::handshakes::Handshakes;
 use super::ids::IdCodec;
-use super::networks::Networks;
 use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
 use super::stats::{EndpointStats, Held, Strangers};
@@ -31,8 +31,7 @@ pub struct Endpoint<T = ()> {
     /// A server takes new connections.
     pub(super) is_accepting: bool,
     pub(super) slots: Slots<T>,
-    pub(super) handshaking: usize,
-    pub(super) networks: Networks,
+    pub(super) handshakes: Handshakes,
     /// Connection IDs that clients chose for their first packets. Ordered, because clients could choose IDs that collide in
     /// any hash they can predict.
     pub(super) chosen_by_clients: BTreeMap<ConnectionId, u32>,
@@ -84,8 +83,7 @@ impl<T: Default> Endpoint<T> {
             tokens,
             is_accepting: true,
             slots: Slots::new(),
-            handshaking: 0,
-            networks: Networks::default(),
+            handshakes: Handshakes::default(),
             chosen_by_clients: BTreeMap::new(),
             reset_tokens: BTreeMap::new(),
             wheel: Wheel::new(now),
@@ -94,7 +92,7 @@ impl<T: Default> Endpoint<T> {
             may_transmit: VecDeque::new(),
             have_events: VecDeque::new(),
             told: None,
-            replies: Replies::default(),
+            replies: Replies::new(),
             handover: Handover::default(),
             strangers: Strangers::default(),
             traces: TraceQueue::default(),
@@ -138,12 +136,13 @@ impl<T> Endpoint<T> {
     pub fn stats(&self) -> EndpointStats {
         let held = Held {
             connections: self.slots.occupied(),
-            handshaking: self.handshaking,
+            handshaking: self.handshakes.all(),
+            unvalidated: self.handshakes.unvalidated(),
             drained: self.slots.drained(),
             timers: self.wheel.len(),
             chosen_by_clients: self.chosen_by_clients.len(),
             reset_tokens: self.reset_tokens.len(),
-            networks: self.networks.len(),
+            networks: self.handshakes.networks(),
             queued: self.touched.len()
                 + self.may_transmit.len()
                 + self.have_events.len()

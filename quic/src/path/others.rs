@@ -22,7 +22,7 @@ pub(crate) struct OtherPath {
     pub path: Path,
     /// The peer's ID that is sent to on it; `None` while there is none to spare.
     pub peer_id: Option<ConnectionId>,
-    /// The congestion control that was in use on it; `None` if it was never in use, or if another path has taken it on.
+    /// The congestion control that was in use on it; `None` if it was never in use.
     pub congestion: Option<LeftPath>,
     /// Until when it is kept.
     pub expires: Instant,

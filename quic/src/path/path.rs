@@ -80,10 +80,10 @@ impl Path {
 
     /// Whether only the peer's port differs from that of `other`: most likely the same way through the network
     /// (section 9.4).
-    pub(crate) fn differs_by_port_only(&self, other: &Path) -> bool {
-        self.four_tuple.local == other.four_tuple.local
-            && self.four_tuple.remote.ip() == other.four_tuple.remote.ip()
-            && self.four_tuple.remote.port() != other.four_tuple.remote.port()
+    pub(crate) fn differs_by_port_only(&self, other: &FourTuple) -> bool {
+        self.four_tuple.local == other.local
+            && self.four_tuple.remote.ip() == other.remote.ip()
+            && self.four_tuple.remote.port() != other.remote.port()
     }
 
     /// How large the next datagram may be: as large as the path carries, or half of what the amplification limit leaves if
@@ -129,7 +129,7 @@ mod tests {
             ("10.0.0.1:1", "10.0.0.3:2", false),
             ("10.0.0.1:2", "10.0.0.2:3", false),
         ] {
-            assert_eq!(known.differs_by_port_only(&path(local, remote)), port_only);
+            assert_eq!(known.differs_by_port_only(&path(local, remote).four_tuple), port_only);
         }
     }
 

@@ -6,6 +6,7 @@
 use super::moves::Moves;
 use super::others::{OtherPath, OtherPaths};
 use super::path::Path;
+use super::silence::Silence;
 use crate::lifecycle::Lifecycle;
 use base::{Duration, FourTuple, Instant, Side};
 
@@ -17,12 +18,14 @@ pub(crate) struct Paths {
     pub others: OtherPaths,
     /// Moves without an answer.
     pub moves: Moves,
+    /// Whether the other end may have lost the way here.
+    pub silence: Silence,
 }
 
 impl Paths {
     /// Those of a connection that begins on `path`.
     pub(crate) fn new(path: Path) -> Paths {
-        Paths { in_use: path, others: OtherPaths::default(), moves: Moves::default() }
+        Paths { in_use: path, others: OtherPaths::default(), moves: Moves::default(), silence: Silence::default() }
     }
 
     /// Whether the path in use needs another one to return to.
@@ -53,8 +56,9 @@ impl Paths {
             Lifecycle::Closing(_) => {
                 self.needs_fallback() && self.fallback().is_some_and(|fallback| fallback.path.is_at(four_tuple))
             }
-            // RFC 9000 s9: the addresses of the handshake do not change.
-            Lifecycle::Handshaking { .. } | Lifecycle::Draining { .. } | Lifecycle::Drained => false,
+            // RFC 9000 s9: nobody moves on purpose during the handshake; but a translator may forget a client at any time.
+            Lifecycle::Handshaking { .. } => side == Side::Server && self.in_use.differs_by_port_only(four_tuple),
+            Lifecycle::Draining { .. } | Lifecycle::Drained => false,
         }
     }
 
@@ -161,7 +165,8 @@ mod tests {
         let handshaking = Lifecycle::Handshaking { give_up: at(9) };
         let closing = Lifecycle::Closing(Box::new(Closing::new(CloseFrame::of(Violation::EmptyPacket, 0), at(9))));
         for (lifecycle, side, port, accepted) in [
-            (&handshaking, Side::Server, 3, false),
+            (&handshaking, Side::Server, 3, true),
+            (&handshaking, Side::Client, 3, false),
             (&Lifecycle::Established, Side::Server, 3, true),
             (&Lifecycle::Established, Side::Client, 3, false),
             (&Lifecycle::Established, Side::Client, 2, true),

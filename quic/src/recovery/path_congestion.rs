@@ -8,8 +8,8 @@ use super::pacer::{Pace, Pacer};
 use super::rtt::RttEstimator;
 use base::Instant;
 
-/// One path. Another path begins with a new one (RFC 9000 section 9.4).
-#[derive(Debug)]
+/// One path. Another path begins with a new one (RFC 9000 section 9.4), or with a copy where only a port differs.
+#[derive(Clone, Debug)]
 pub(crate) struct PathCongestion {
     /// The estimate of the round trip.
     pub rtt: RttEstimator,

@@ -334,6 +334,32 @@ fn another_path_begins_anew() {
     assert_eq!(recovery.rtt().latest(), ms(20));
 }
 
+/// What was sent to a port that is gone says nothing about the way to the next one, although that begins with all that is known
+/// of it.
+/// RFC 9000 section 9.4-1.
+#[test]
+fn r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before() {
+    let mut recovery = confirmed();
+    (0..10).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(50), ApplicationData, &[(0, 9)], ms(0)).unwrap();
+    let (window, rtt) = (recovery.congestion_window(), *recovery.rtt());
+    // Nothing of this arrives, for longer than persistent congestion takes.
+    for (value, time) in (10..30).zip((60..).step_by(100)) {
+        send(&mut recovery, at(time), ApplicationData, value);
+    }
+    let left = recovery.on_rebound(None, 1200);
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight(), *recovery.rtt()), (window, 0, rtt));
+    send(&mut recovery, at(3000), ApplicationData, 30);
+    let out = ack(&mut recovery, at(3050), ApplicationData, &[(30, 30)], ms(0)).unwrap();
+    assert_eq!((out.lost_packets, out.persistent_congestion, out.largest_lost_size), (20, false, 0));
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (window + 1200, 0));
+    assert_eq!(recovery.rtt().latest(), ms(50));
+    // The port before, if it is that after all, is as it was left.
+    send(&mut recovery, at(3100), ApplicationData, 31);
+    recovery.on_rebound(Some(left), 1200);
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (window, 0));
+}
+
 #[test]
 fn a_path_that_is_returned_to_is_as_it_was_left() {
     let mut recovery = confirmed();
@@ -396,7 +422,7 @@ fn a_probe_of_the_size_of_another_path_says_nothing() {
         let mut recovery = confirmed();
         let probe = SentPacket { mtu_probe: true, size: 1400, ..packet(0, at(0)) };
         recovery.on_sent(at(0), ApplicationData, probe, &[]);
-        recovery.on_rebound(1200);
+        recovery.on_rebound(None, 1200);
         (1..6).for_each(|value| send(&mut recovery, at(1), ApplicationData, value));
         let ranges = if arrives { [(0, 5)] } else { [(1, 5)] };
         let out = ack(&mut recovery, at(20), ApplicationData, &ranges, ms(0)).unwrap();
@@ -705,7 +731,7 @@ fn a_move_is_answered_by_what_was_sent_since() {
         ack(&mut recovery, at(10), ApplicationData, &[(0, 1)], ms(0)).unwrap();
         assert!(recovery.is_answered_since_move());
         if rebound {
-            recovery.on_rebound(1200);
+            recovery.on_rebound(None, 1200);
         } else {
             recovery.on_path_changed(None, 1200);
         }

@@ -88,6 +88,11 @@ impl ReceiveHalf {
         self.reset_code
     }
 
+    /// Whether data is missing that the application wants.
+    pub(crate) const fn awaits_data(&self) -> bool {
+        self.state.wants_data() && !self.stop.is_requested()
+    }
+
     /// Whether nothing of this half is needed any more: the application saw the end, or asked for none and the peer knows,
     /// and how many bytes the connection is owed is settled.
     pub(crate) const fn is_done(&self) -> bool {

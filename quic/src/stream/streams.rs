@@ -599,6 +599,12 @@ impl Streams {
         self.map.len()
     }
 
+    /// Whether more is to come on a stream that this side has opened. Takes a pass over the streams.
+    pub(crate) fn awaits_response(&self) -> bool {
+        let awaits = |stream: &Stream| stream.receive.as_ref().is_some_and(ReceiveHalf::awaits_data);
+        self.map.iter().any(|(id, stream)| id.initiator() == self.side && stream.as_deref().is_some_and(awaits))
+    }
+
     /// Bytes held to send and to be read. Takes a pass over the streams.
     pub(crate) fn buffered(&self) -> u64 {
         let receiving = |stream: &Stream| stream.receive.as_ref().map_or(0, ReceiveHalf::held) as u64;

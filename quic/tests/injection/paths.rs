@@ -35,19 +35,53 @@ fn a_client_never_listens_to_another_server_address() {
     assert!(!peer.datagrams.is_empty());
 }
 
-/// Who repeats the client's first packets from elsewhere earns nothing, in bytes or in budget.
+/// Who repeats the client's first packets from another host earns nothing, in bytes or in budget.
 #[test]
-fn a_handshake_stays_with_the_address_it_began_with() {
+fn a_handshake_stays_with_the_host_it_began_with() {
     let mut peer = Peer::against(Server, Stage::Keys);
-    let sent: usize = peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+    let elsewhere = FourTuple { remote: "192.0.2.10:40000".parse().unwrap(), ..elsewhere() };
+    let sent = peer.datagrams.len();
     for _ in 0..10 {
         let packet = peer.padded_packet(Initial, &[1]);
-        peer.deliver_from(elsewhere(), packet);
+        peer.deliver_from(elsewhere, packet);
     }
-    assert!(peer.datagrams.iter().all(|(four_tuple, _)| four_tuple.remote == HERE.parse().unwrap()));
-    assert_eq!(peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum::<usize>(), sent);
+    assert_eq!(peer.datagrams.len(), sent);
     peer.send_crypto(Level::Handshake);
     assert!(peer.is_open());
+}
+
+/// From another port of the same host it may be the client behind a translator: what was sent is sent again there, though never
+/// more than three times what came from there, and again where the next packet comes from.
+/// RFC 9000 section 8-1.
+#[test]
+fn r8_a_handshake_follows_its_client_to_another_port() {
+    let moves = |peer: &Peer| {
+        let handle = peer.target.handles().next().unwrap();
+        peer.target.connection(handle).unwrap().stats().migrations
+    };
+    let mut peer = Peer::against(Server, Stage::Keys);
+    let flight: usize = peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+    peer.datagrams.clear();
+    let mut received = 0;
+    for _ in 0..40 {
+        let packet = peer.padded_packet(Initial, &[1]);
+        received += packet.len();
+        peer.deliver_from(elsewhere(), packet);
+        assert!(peer.datagrams.iter().all(|(four_tuple, _)| *four_tuple == elsewhere()));
+        let sent: usize = peer.datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+        assert!(sent <= 3 * received && sent >= flight.min(3 * received) / 2, "{sent} for {received}");
+    }
+    assert_eq!(moves(&peer), 1);
+    // Back again and again, and soon no more for a while: each move repeats the flight.
+    for number in 0..100 {
+        let packet = peer.padded_packet(Initial, &[1]);
+        let four_tuple = if number % 2 == 0 { peer.four_tuple } else { elsewhere() };
+        peer.deliver_from(four_tuple, packet);
+    }
+    assert_eq!(moves(&peer), 16);
+    peer.wait(base::Duration::from_secs(5));
+    peer.send_crypto(Level::Handshake);
+    assert!(peer.is_open() && moves(&peer) <= 17);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::turn::Scratch;
 use crate::wire::frame::Frame;
 use crate::wire::header::Header;
 use crate::wire::version::Version;
+use crate::wire_identity::Retried;
 use alloc::boxed::Box;
 use base::{Duration, JournalLimits, Random, Side};
 
@@ -51,11 +52,10 @@ impl Parts {
         let wire = WireIdentity {
             side: Side::Client,
             version: Version::V1,
-            token: Box::from(&b"token"[..]),
             original_destination: id(1),
             local_source: id(2),
             peer_source: None,
-            retry_source: None,
+            retry: Some(Box::new(Retried { source: id(3), token: Box::from(&b"token"[..]) })),
         };
         Parts {
             wire,
