@@ -10,6 +10,9 @@ use sim::{Handle, LinkConfig, SeededRandom, World};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+#[global_allocator]
+static HEAP: adversary::heap::Counting = adversary::heap::Counting;
+
 const CLIENT: &str = "192.0.2.1:50000";
 const SERVER: &str = "192.0.2.2:443";
 /// What is sent on each stream.
@@ -143,11 +146,8 @@ impl Pair {
     fn new(seed: u64, window: u64) -> Pair {
         let mut world = World::new(seed);
         world.set_step_limit(100_000_000);
-        let streams = StreamsConfig {
-            max_stream_data_bidi_local: window,
-            max_stream_window: window,
-            ..StreamsConfig::default()
-        };
+        let streams =
+            StreamsConfig { max_stream_data_bidi_local: window, max_stream_window: window, ..StreamsConfig::default() };
         let (of_client, of_server) = (world.fork_random(), world.fork_random());
         let config = Config { streams, ..Config::default() };
         let client = world.add(&[address(CLIENT)], Host::new(of_client, config, None));
@@ -263,4 +263,44 @@ fn the_whole_of_a_window_serves() {
     let taken = pair.world.now().saturating_duration_since(before);
     let share = (FILE - from) as f64 / taken.as_secs_f64() / RATE as f64;
     assert!(share > 0.92, "{share:.3} of what the window and the path allow");
+}
+
+/// What a peak of connections has left behind is given back, and the handles of that time stay invalid.
+#[test]
+fn r9_places_of_connections_that_are_gone_are_given_back() {
+    let mut pair = Pair::new(1, 16 << 10);
+    pair.connect();
+    pair.run_for(5);
+    let meter = adversary::heap::Meter::start();
+    (0..300).for_each(|_| pair.connect());
+    pair.run_for(5);
+    assert!(meter.held() > 4 << 20);
+    let now = pair.world.now();
+    let old: Vec<ConnectionHandle> = pair.server().endpoint.handles().collect();
+    let keeps = old[9];
+    for handle in old.iter().filter(|handle| **handle != keeps) {
+        pair.server().endpoint.connection_mut(*handle).unwrap().close(now, base::VarInt::ZERO, b"");
+    }
+    pair.run_for(10);
+    assert_eq!((pair.server().endpoint.len(), pair.client().endpoint.len()), (1, 1));
+    for host in [pair.client, pair.server] {
+        let host = pair.world.machine_mut(host);
+        host.endpoint.release_memory();
+        (host.streams, host.closed) = (Vec::new(), Vec::new());
+    }
+    assert!(meter.held() < 64 << 10, "{} bytes are left", meter.held());
+    assert!(pair.server().endpoint.connection(keeps).is_some());
+    assert!(
+        old.iter().filter(|handle| **handle != keeps).all(|handle| pair
+            .server()
+            .endpoint
+            .connection(*handle)
+            .is_none())
+    );
+    (0..300).for_each(|_| pair.connect());
+    pair.run_for(5);
+    let new: Vec<ConnectionHandle> = pair.server().endpoint.handles().collect();
+    assert_eq!(new.len(), 301);
+    assert!(new.iter().all(|handle| *handle == keeps || !old.contains(handle)), "no old handle means a new connection");
+    assert!(new.iter().all(|handle| handle.index() <= 300), "places are used again");
 }

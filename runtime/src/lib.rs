@@ -65,6 +65,7 @@ mod driver;
 pub mod executor;
 pub mod handover;
 mod intake;
+pub mod memory;
 mod notice;
 mod offload;
 mod poller;

@@ -11,6 +11,8 @@ pub(crate) use linux::calls::{alarm_fd, on_interrupt_and_terminate, raise_alarm}
 #[cfg(target_os = "linux")]
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]
+pub(crate) use linux::memory::release_unused;
+#[cfg(target_os = "linux")]
 pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each, take_report};
 #[cfg(test)]
 pub(crate) use linux::refusal;

@@ -54,6 +54,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
     ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/http3/ebb.rs", &["AFTER", "FEW"]),
 ];
 
 fn read(path: &str) -> String {
