@@ -107,15 +107,22 @@ impl Client {
     /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
     /// its network has changed, or to be harder to follow. Requests go on meanwhile.
     ///
+    /// A move takes a connection ID of the server's, which gives another soon after each; if there is none yet, the move waits for
+    /// it, ten seconds at most. Gives how many connections have moved.
+    ///
     /// # Errors
-    /// A server asks its clients to stay where they are, has given no connection ID to move with (it gives another soon after
-    /// each move), or cannot be reached from there. The connection is then still where it was.
-    pub async fn migrate(&self) -> Result<(), Error> {
-        let mut result = Ok(());
+    /// The first of what went wrong, when all have been tried: a server asks its clients to stay where they are, gives no
+    /// connection ID to move with, or cannot be reached from there, which is known after three seconds or three probe timeouts.
+    /// The connection is then still where it was.
+    pub async fn migrate(&self) -> Result<usize, Error> {
+        let (mut moved, mut failed) = (0, None);
         for pooled in self.pool.open() {
-            result = result.and(pooled.connection.migrate().await);
+            match pooled.connection.migrate().await {
+                Ok(()) => moved += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        result
+        failed.map_or(Ok(moved), Err)
     }
 
     /// How many connections are open.
@@ -273,7 +280,7 @@ impl RequestBuilder {
         let mut tries = 0;
         loop {
             let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
-            let pending = PendingResponse::new(exchange.clone());
+            let pending = PendingResponse::new(exchange.clone(), !self.body.is_empty());
             if !self.body.is_empty() {
                 self.client.pool.handle().spawn_detached(write_all(exchange, self.body.clone()));
             }
@@ -291,7 +298,7 @@ impl RequestBuilder {
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
         let parts = self.parts?;
         let (exchange, _) = self.client.open(&parts, false).await?;
-        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange)))
+        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange, true)))
     }
 }
 

@@ -1,205 +1,149 @@
 //! Serves the files below one folder (RFC 9110 sections 13 and 14 for conditions and ranges).
 //!
-//! What a path may be is decided twice: by its text, before the file system is asked, and by where it really leads, after
-//! links are followed. Files are read in pieces as the client takes them; nothing is listed.
+//! What a path may be is decided twice: by its text, before the file system is asked, and by where it really leads, while it
+//! is opened: the folder is held open, and no step from there leads out of it ([`runtime::Folder`]). Files are read in
+//! pieces as the client takes them; nothing is listed.
 
 mod conditions;
 pub mod content_type;
 pub mod date;
 mod path;
+mod prepared;
+mod problem;
+mod source;
+mod state;
 
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
-use crate::files::conditions::{Part, is_unchanged, part};
-use crate::files::content_type::of as media_type;
-use crate::files::date::http_date;
-use crate::files::path::{canonical_location, segments};
-use http::{Fields, Method, ResponseHead, Status};
-use std::fs::{File, Metadata};
-use std::io;
-use std::os::unix::fs::FileExt;
+use crate::files::path::{canonical_location, is_hidden, segments};
+use crate::files::prepared::{Prepared, wants_all};
+use crate::files::problem::Problem;
+use crate::files::source::{Found, PIECE, open, open_at_once};
+use http::{Method, ResponseHead, Status};
+use runtime::{Folder, ReaderPool};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
 
-/// The most of a file that is read at a time. It is held until the client has taken it.
-const PIECE: usize = 64 << 10;
+/// What a folder answers with where no file is named.
+const INDEX: &[u8] = b"index.html";
+/// How often a file that changes while it is read is begun again, before the client is told to ask later. Default 4.
+const TRIES: u32 = 4;
 
-/// A folder of files. Cheap to clone.
+/// A folder of files. Cheap to clone; clones share the open folder and the threads that read where a disk has to be waited for.
+///
+/// Links within the folder are followed if their text is relative and stays within it. Files and folders whose names begin
+/// with a dot are not there, but for `/.well-known/` (RFC 8615), unless [`Files::dotfiles`] says otherwise.
 #[derive(Clone, Debug)]
 pub struct Files {
-    root: PathBuf,
+    root: Arc<Root>,
+    readers: ReaderPool,
+    dotfiles: bool,
 }
 
-/// What a path leads to.
-#[derive(Debug, PartialEq)]
-enum Found {
-    File(PathBuf),
-    /// A folder that was named without its slash; its name with one.
-    Redirect(String),
-    Nothing,
+#[derive(Debug)]
+struct Root {
+    folder: Folder,
+    /// For messages: it is opened once.
+    path: PathBuf,
 }
 
 impl Files {
-    /// The files below `root`.
+    /// The files below `root`. The folder is opened now, and stays the one it is if it is renamed or replaced later.
     ///
     /// # Errors
     /// It is no folder, or cannot be read.
     pub fn new(root: impl AsRef<Path>) -> Result<Files, Error> {
-        let root = root.as_ref();
-        let canonical = root.canonicalize().map_err(|error| Error::file(root, "opened", error))?;
-        if !canonical.is_dir() {
-            let error = io::Error::from(io::ErrorKind::NotADirectory);
-            return Err(Error::file(root, "served", error));
-        }
-        std::fs::read_dir(&canonical).map_err(|error| Error::file(root, "read", error))?;
-        Ok(Files { root: canonical })
+        let path = root.as_ref();
+        let folder = Folder::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotADirectory => Error::file(path, "served", error.kind().into()),
+            _ => Error::file(path, "opened", error),
+        })?;
+        let root = Arc::new(Root { folder, path: path.to_owned() });
+        Ok(Files { root, readers: ReaderPool::new(), dotfiles: false })
+    }
+
+    /// Whether files and folders whose names begin with a dot are served as well. Default no.
+    #[must_use]
+    pub fn dotfiles(mut self, served: bool) -> Files {
+        self.dotfiles = served;
+        self
+    }
+
+    /// Whether `/` is answered with a file, `index.html`. This may wait for a disk.
+    pub fn has_index(&self) -> bool {
+        matches!(open(&self.root.folder, INDEX, 0), Ok(Found::File(_)))
     }
 
     /// Answers a request for one of the files.
     ///
     /// # Errors
     /// The client is gone, or the file changed while it was sent; the reply is broken off. Or the system refuses to open what
-    /// is there: then the client has been answered (404 where access is denied, 500 otherwise), and the error says why.
+    /// is there: then the client has been answered (403 where access is denied, 503 where the system is short of something,
+    /// 500 otherwise), and the error says why.
     pub async fn serve(&self, request: &Request, mut reply: Reply) -> Result<(), Error> {
         if !matches!(request.method(), Method::Get | Method::Head) {
-            let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
-            return reply.send(head, "only GET and HEAD are allowed here\n").await;
+            return not_allowed(request.method(), reply).await;
         }
+        // Work begins when there is use for it: a client that takes nothing, or gives up meanwhile, costs no opening.
         let room = reply.room(PIECE).await?;
-        match self.find(request.path()) {
-            Ok(Found::File(path)) => match open(&path) {
-                Ok((file, metadata)) => send(request, reply, room, &path, file, &metadata).await,
-                Err(error) => refuse(reply, &path, error).await,
-            },
-            Ok(Found::Redirect(mut location)) => {
-                if let Some(query) = request.query() {
-                    location = format!("{location}?{query}");
-                }
-                reply.send(ResponseHead::new(Status::MOVED_PERMANENTLY).with_field("location", location)?, "").await
+        match self.answer(request, room).await {
+            Ok(answer) => answer.send(reply).await,
+            Err(problem) => problem.send(reply).await,
+        }
+    }
+
+    /// `room`: how many bytes the client can be sent now.
+    async fn answer(&self, request: &Request, room: usize) -> Result<Prepared, Problem> {
+        let names = segments(request.path()).filter(|names| self.dotfiles || !is_hidden(names));
+        let mut names = names.ok_or_else(Problem::nothing)?;
+        let names_folder = request.path().ends_with('/');
+        if names_folder {
+            names.push(INDEX.to_vec());
+        }
+        let relative: Arc<[u8]> = names.join(&b'/').into();
+        let path = self.root.path.join(OsStr::from_bytes(&relative));
+        let content = if wants_all(request) { room } else { 0 };
+        for left in (0..TRIES).rev() {
+            let answer = match self.find(&relative, &path, content).await? {
+                Found::File(opened) => prepared::of(request, opened, room, &self.readers, &path).await,
+                Found::Folder if !names_folder => prepared::redirect(canonical_location(&names), request.query()),
+                Found::Folder | Found::Other => Err(Problem::nothing()),
+            };
+            match answer {
+                Err(problem) if problem.is_change() && left > 0 => {}
+                answer => return answer,
             }
-            Ok(Found::Nothing) => not_found(reply).await,
-            Err((path, error)) => refuse(reply, &path, error).await,
         }
+        unreachable!("the last try is answered, whatever came of it")
     }
 
-    /// What a request's path leads to; or what the system does not let us see, and why.
-    fn find(&self, path: &str) -> Result<Found, (PathBuf, io::Error)> {
-        let Some(segments) = segments(path) else { return Ok(Found::Nothing) };
-        let names_folder = path.ends_with('/');
-        let wanted: PathBuf =
-            std::iter::once(self.root.as_os_str()).chain(segments.iter().map(|s| s.as_ref())).collect();
-        let Some(real) = self.inside(wanted)? else { return Ok(Found::Nothing) };
-        Ok(match (real.is_dir(), names_folder) {
-            (true, true) => match self.inside(real.join("index.html"))? {
-                Some(index) if index.is_file() => Found::File(index),
-                _ => Found::Nothing,
-            },
-            (true, false) => Found::Redirect(canonical_location(&segments)),
-            (false, false) if real.is_file() => Found::File(real),
-            _ => Found::Nothing,
-        })
-    }
-
-    /// Where a path really leads, if that is below the root.
-    fn inside(&self, path: PathBuf) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
-        match path.canonicalize() {
-            Ok(real) => Ok(Some(real).filter(|real| real.starts_with(&self.root))),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err((path, error)),
-        }
+    /// What a path leads to: at once if that is in memory, and from a reader thread if not. A file of at most `content` bytes is
+    /// read as well.
+    async fn find(&self, relative: &Arc<[u8]>, path: &Path, content: usize) -> Result<Found, Problem> {
+        let found = match open_at_once(&self.root.folder, relative, content) {
+            Some(found) => found,
+            None => {
+                let (root, relative) = (self.root.clone(), relative.clone());
+                let job = self.readers.run(move || open(&root.folder, &relative, content));
+                job.await.map_err(|error| Problem::no_reader(path, error))?
+            }
+        };
+        found.map_err(|error| Problem::of_opening(path, error))
     }
 }
 
-/// Whether the system says no more than that nothing is there.
-fn is_absence(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
-}
-
-fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    // It was a file a moment ago.
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
-}
-
-/// The system does not let us have what is there. The client learns no more than it must, and the server's owner why.
-async fn refuse(reply: Reply, path: &Path, error: io::Error) -> Result<(), Error> {
-    if is_absence(&error) {
-        return not_found(reply).await;
+/// RFC 9110 section 10.2.1-1, 15.5.6-1: what is known and not allowed here is told apart from what nobody knows.
+async fn not_allowed(method: &Method, reply: Reply) -> Result<(), Error> {
+    if !method.is_registered() {
+        return reply
+            .send((501, "text/plain; charset=utf-8"), format!("{method} is no method that is known here\n"))
+            .await;
     }
-    let told = Error::file(path, "opened", error);
-    match &told {
-        Error::File { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => not_found(reply).await?,
-        _ => reply.send((500, "text/plain; charset=utf-8"), "the server cannot read this file now\n").await?,
-    }
-    Err(told)
-}
-
-async fn not_found(reply: Reply) -> Result<(), Error> {
-    reply.send((404, "text/plain; charset=utf-8"), "not found\n").await
-}
-
-/// Answers with a file, of which the client can be sent `room` bytes now.
-async fn send(
-    request: &Request,
-    reply: Reply,
-    room: usize,
-    path: &Path,
-    file: File,
-    metadata: &Metadata,
-) -> Result<(), Error> {
-    let len = metadata.len();
-    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let last_modified = http_date(modified.as_secs());
-    let etag = format!("\"{:x}-{len:x}\"", modified.as_nanos());
-    let mut fields = Fields::new();
-    fields.push("last-modified", &last_modified)?;
-    fields.push("etag", &etag)?;
-    fields.push("accept-ranges", "bytes")?;
-    if is_unchanged(request.fields(), &etag, &last_modified) {
-        return reply.send(ResponseHead { status: Status::NOT_MODIFIED, fields }, "").await;
-    }
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-    let (status, range) = match part(request.method(), request.fields(), len, &etag, &last_modified) {
-        Part::All => (Status::OK, 0..len),
-        Part::Range(range) => {
-            fields.push("content-range", format!("bytes {}-{}/{len}", range.start, range.end - 1))?;
-            (Status::PARTIAL_CONTENT, range)
-        }
-        Part::OutOfRange => {
-            fields.push("content-range", format!("bytes */{len}"))?;
-            return reply.send(ResponseHead { status: Status::RANGE_NOT_SATISFIABLE, fields }, "").await;
-        }
-    };
-    fields.push("content-type", media_type(name))?;
-    fields.push("content-length", (range.end - range.start).to_string())?;
-    let head = ResponseHead { status, fields };
-    if *request.method() == Method::Head {
-        return reply.send(head, "").await;
-    }
-    let mut next = range.start;
-    if range.end - next <= room as u64 {
-        let all = read(&file, path, next, range.end)?;
-        return reply.send(head, all).await;
-    }
-    let mut writer = reply.start(head)?;
-    while next < range.end {
-        // What the client does not take is not read.
-        let room = writer.room(usize::try_from(range.end - next).unwrap_or(PIECE).min(PIECE)).await?;
-        let piece = read(&file, path, next, next + room as u64)?;
-        next += piece.len() as u64;
-        writer.write(piece).await?;
-    }
-    writer.finish()
-}
-
-/// The next piece. Disks answer soon enough to be waited for here.
-fn read(file: &File, path: &Path, start: u64, end: u64) -> Result<Vec<u8>, Error> {
-    let mut piece = vec![0; usize::try_from(end - start).unwrap_or(PIECE).min(PIECE)];
-    file.read_exact_at(&mut piece, start).map_err(|error| Error::file(path, "read", error))?;
-    Ok(piece)
+    let head = ResponseHead::new(Status::METHOD_NOT_ALLOWED).with_field("allow", "GET, HEAD")?;
+    reply.send(head, "only GET and HEAD are allowed here\n").await
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A server: sockets, an identity, and one function that answers requests.
 
+pub(crate) mod authorities;
 mod base64;
+mod duties;
 pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
@@ -12,13 +14,14 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
 use crate::http3::link::{Endpoint, Link};
+use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either};
 use crate::trace::{SharedTrace, TraceConsumer};
-use crate::wall_clock::SystemClock;
+use crate::wall_clock::{SystemClock, date_now};
 use crypto::Provider;
 use quic::{AddressValidation, Admission, IdLayout, Incoming};
 use runtime::{Executor, Handle, Handover, Signals, UdpOptions, UdpSocket};
@@ -52,6 +55,7 @@ pub struct ServerBuilder {
     on_event: Option<Arc<SharedOnEvent>>,
     trace: Option<SharedTrace>,
     policy: Policy,
+    names: Vec<String>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -89,6 +93,7 @@ impl Server {
             on_event: None,
             trace: None,
             policy: Policy::default(),
+            names: Vec::new(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
@@ -170,6 +175,16 @@ impl ServerBuilder {
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// A host that requests may be for, beside those in the certificate: `example.com` or `192.0.2.1`, `*.example.com` for one
+    /// label more, with a port if only that one is meant, or `*` for all, where something in front of the server has looked.
+    /// May be called more than once. Requests for other hosts, and for other schemes than https, are answered with 421 (RFC 9110
+    /// section 7.4).
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> ServerBuilder {
+        self.names.push(name.into());
         self
     }
 
@@ -313,6 +328,8 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let endpoint = self.endpoint(handover.as_ref())?;
+        let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
+        let authorities = AuthoritySource::new(self.certificates(), given);
         let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -321,7 +338,7 @@ impl ServerBuilder {
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
         }
-        door::serve(&link, spawn_each(handle.clone(), handler, on_event));
+        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event));
         Ok(Server { link, handle: handle.clone() })
     }
 
@@ -358,14 +375,20 @@ impl ServerBuilder {
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
-        let resolver = self.resolver.clone().unwrap_or_else(single);
-        let mut tls = tls::ServerConfig::new(provider, resolver, vec![b"h3".to_vec()], Arc::new(SystemClock));
+        let mut tls =
+            tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());
-        Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), self.http.clone()))
+        let mut http = self.http.clone();
+        http.date.get_or_insert(date_now);
+        Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), http))
+    }
+
+    fn certificates(&self) -> Arc<dyn Resolver> {
+        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        self.resolver.clone().unwrap_or_else(single)
     }
 }
 

@@ -21,7 +21,7 @@ use line::Line;
 use quic::wire::connection_id::ConnectionId;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -135,17 +135,29 @@ impl Qlog {
             Side::Server => "server",
         };
         let path = self.folder.join(format!("{}_{side}.sqlog", trace.group));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        // Addresses of clients and the names they ask for are nobody else's business.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let begun = options.open(&path).and_then(|file| {
+        let begun = new_file(&path).and_then(|file| {
             let mut file = BufWriter::new(file);
             file.write_all(qlog::header(trace.side, trace.group, &rfc3339(SystemTime::now())).as_bytes())?;
             Ok(QlogFile { file, zero: trace.at })
         });
         begun.map_err(|error| Error::file(&path, "written as qlog", error))
+    }
+}
+
+/// A new file, whatever had its name: the name is made of an ID that a client chose, and what somebody has put there might be a
+/// link to something of ours, or a pipe that would be waited for.
+fn new_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // Addresses of clients and the names they ask for are nobody else's business.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            options.open(path)
+        }
+        opened => opened,
     }
 }
 

@@ -5,7 +5,7 @@
 mod serving;
 mod support;
 
-use posthaste::{Client, Error, Identity, Method, Reply, Roots, Server};
+use posthaste::{Client, Error, Identity, Method, Reply, Request, Roots, Server};
 use serving::{Folder, Serving, posthaste};
 use std::io::Read;
 use std::process::{Output, Stdio};
@@ -316,7 +316,7 @@ fn what_is_not_complete_is_not_kept() -> Result<(), Error> {
                 Err(_) => handle.sleep(Duration::from_millis(1)).await,
             }
         };
-        expect(&output, 1, &["/file", "reset the stream", "internal error"]);
+        expect(&output, 1, &["/file", "reset the stream", "cancelled"]);
         assert_eq!(folder.list("out"), Vec::<String>::new());
         Ok(())
     })?
@@ -382,6 +382,36 @@ fn load_counts_and_fails_if_anything_did() {
     let output = load("/nothing");
     expect(&output, 1, &[]);
     assert!(text(&output.stdout).contains("errors 0, not 2xx 300"));
+}
+
+/// Each connection that has moved counts, and a move that fails is told and is a failure.
+#[test]
+fn load_counts_moves_and_fails_if_one_did_not_arrive() -> Result<(), Error> {
+    let load = |url: &str, arguments: &[&str]| {
+        let output = posthaste().args(["load", url, "--insecure"]).args(arguments).output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    for (arguments, moves) in [
+        (&["--requests", "40", "--concurrency", "1", "--migrate", "4"][..], 10),
+        // More moves than there are connection IDs at a time, and several who want to move one connection.
+        (&["--requests", "24", "--concurrency", "6", "--connections", "2", "--migrate", "1"], 24),
+    ] {
+        let (status, said) = load(&serving.url("/bytes/1000"), arguments);
+        assert!(said.contains(&format!("moves to another port {moves}, failed 0")), "{said}");
+        assert_eq!(status, Some(0), "{said}");
+    }
+    let mut server = Server::builder(Identity::development(&[])?).listen("127.0.0.1:0".parse().expect("an address"));
+    server.transport.disable_active_migration = true;
+    let workers = server.start_workers(1, async |_: Request, reply: Reply| reply.send(200, "").await)?;
+    let url = format!("https://{}/", workers.addresses()[0]);
+    let (status, said) = load(&url, &["--requests", "8", "--concurrency", "1", "--migrate", "2"]);
+    assert!(said.contains("moves to another port 0, failed 4"), "{said}");
+    assert!(said.contains("first failed move: the server has disabled active migration"), "{said}");
+    assert_eq!(status, Some(1), "{said}");
+    workers.shutdown();
+    workers.join()
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn a_thousand_origins_are_visited_within_sixty_four_descriptors() -> Result<(), 
     posthaste::run(|handle| async move {
         let server = Server::builder(Identity::development(&[])?)
             .listen("0.0.0.0:0".parse().expect("an address"))
+            .name("*")
             .start(&handle, |request: Request, reply: Reply| {
                 let authority = request.authority().to_owned();
                 reply.send(200, authority)

@@ -105,7 +105,7 @@ impl Peer {
         let ranges: Vec<_> = ranges.take(64).collect();
         let mut payload = vec![0; 1000];
         let mut writer = Writer::new(&mut payload);
-        encode_ack(&mut writer, PacketNumber::new(largest).unwrap(), 0, ranges.into_iter(), None).unwrap();
+        encode_ack(&mut writer, PacketNumber::new(largest).unwrap(), 0, ranges.into_iter(), None, 0).unwrap();
         let len = writer.position();
         self.send(kind, &payload[..len]);
     }

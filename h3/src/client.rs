@@ -8,7 +8,7 @@ use crate::transport::Transport;
 use alloc::boxed::Box;
 use base::{Direction, Side, StreamId};
 use http::exchange::SendError;
-use http::message_rules::check_request;
+use http::message_rules::{check_client_duties, check_request};
 use http::{Method, RequestHead};
 
 impl Connection {
@@ -35,6 +35,7 @@ impl Connection {
             return Err(SendError::NoExtendedConnect);
         }
         let check = check_request(head)?;
+        check_client_duties(head, !end)?;
         if end {
             check.on_end()?;
         }
@@ -47,6 +48,7 @@ impl Connection {
         let mut stream = Box::new(RequestStream::new());
         stream.method = head.method.clone();
         stream.is_known = true;
+        stream.send.awaits_delivery = !end;
         stream.send.message.on_head(check, head.method == Method::Connect);
         if transport.is_traced() {
             transport.trace(id, &trace::headers(true, head.lines()));

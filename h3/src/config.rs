@@ -1,7 +1,9 @@
 //! The application's options, and the limits that are enforced on a peer. SETTINGS advertises the same values.
 
+use http::HttpDate;
+
 /// Options of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// What the peer can make us hold or do.
     pub limits: Limits,
@@ -10,11 +12,14 @@ pub struct Config {
     /// GREASE: any number, which chooses the reserved setting and the reserved frame that are sent once, so that peers
     /// keep ignoring what they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
     pub grease: Option<u32>,
+    /// What a server with a clock calls for the Date of each response that has none (RFC 9110 section 6.6.1). Nothing here knows
+    /// the time; without this no Date is added.
+    pub date: Option<fn() -> [u8; HttpDate::LEN]>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { limits: Limits::default(), extended_connect: false, grease: Some(0x0b5e) }
+        Config { limits: Limits::default(), extended_connect: false, grease: Some(0x0b5e), date: None }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
-use http::Authority;
 use http::exchange::{self, ReceivePhase};
+use http::{Authority, HttpDate, ResponseHead};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -64,6 +64,13 @@ impl Shared {
     /// Something happened to an exchange.
     pub(crate) fn tell(&mut self, id: StreamId, event: exchange::Event) {
         self.events.push_back(Event::Exchange(id, event));
+    }
+
+    /// The Date that is to be added to a final response: none if it has one, or if there is no clock.
+    /// RFC 9110 section 6.6.1-2, 6.6.1-3.
+    pub(crate) fn date_for(&self, head: &ResponseHead) -> Option<[u8; HttpDate::LEN]> {
+        let is_needed = !head.status.is_informational() && !head.fields.contains("date");
+        self.config.date.filter(|_| is_needed).map(|date| date())
     }
 
     /// An exchange is over, whatever way.
@@ -186,6 +193,7 @@ fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
         let max_size = shared.config.limits.max_field_section_size;
         let fields = message::decode_trailers(&mut shared.decoder, section, max_size)?;
         stream.receive.message.on_trailers();
+        // RFC 9110 section 6.5.1-2: the application gets them by themselves.
         shared.tell(id, exchange::Event::Trailers(fields));
         return Ok(());
     }
@@ -195,6 +203,7 @@ fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     }
 }
 
+/// RFC 9110 section 5.3-4: the whole head was there.
 fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
     let max_size = shared.config.limits.max_field_section_size;
     let extended_connect = shared.config.extended_connect;

@@ -244,7 +244,7 @@ fn deliver(http: &mut Connection, transport: &mut OverQuic<'_>, event: quic::Str
         quic::StreamEvent::Opened(id) => http.on_stream_opened(transport, id),
         quic::StreamEvent::Readable(id) => http.on_stream_readable(transport, id),
         quic::StreamEvent::Writable(id) => http.on_stream_writable(transport, id),
-        quic::StreamEvent::Finished(_) => {}
+        quic::StreamEvent::Finished(id) => http.on_stream_delivered(id),
         quic::StreamEvent::Stopped { id, code } => http.on_stream_stopped(transport, id, code),
         quic::StreamEvent::Reset { id, code } => http.on_stream_reset(transport, id, code),
         quic::StreamEvent::StreamsAvailable(direction) => http.on_streams_available(transport, direction),

@@ -4,7 +4,9 @@ use crate::frame;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::{Bytes, VarInt, Writer};
-use http::{Authority, Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
+use http::{
+    Authority, Fields, HttpDate, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder,
+};
 use qpack::{DecodeError, Decoder};
 
 /// Room in front of a section for its frame header: one byte of type, at most eight of length.
@@ -46,6 +48,14 @@ pub(crate) fn decode_trailers(decoder: &mut Decoder, section: &[u8], max_size: u
     let mut trailers = TrailersDecoder::new();
     decoder.decode(section, max_size, |name, value| trailers.push(name, value))?;
     Ok(trailers.finish())
+}
+
+/// The lines of a response, and the date if it is one that is to be added.
+pub(crate) fn dated<'a>(
+    head: &'a ResponseHead,
+    date: Option<&'a [u8; HttpDate::LEN]>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+    head.lines().chain(date.map(|date| ("date", &date[..])))
 }
 
 /// A whole HEADERS frame, or `None` if its fields are larger than `max_size`.

@@ -42,9 +42,9 @@ impl RequestStream {
         self.receive.message.announced().map_or(!is_bare, |left| left > 0)
     }
 
-    /// Whether neither direction has anything left to do.
+    /// Whether neither direction has anything left to do, and nothing is left to be learned of them.
     pub(crate) fn is_over(&self) -> bool {
-        self.receive.has_ended() && self.send.has_ended()
+        self.receive.has_ended() && self.send.has_ended() && !self.send.awaits_delivery
     }
 }
 
@@ -258,6 +258,8 @@ fn frame_len(transport: &mut impl Transport, id: StreamId, wanted: usize) -> Res
 #[derive(Debug)]
 pub(crate) struct Send {
     pub(crate) message: Sending,
+    /// The application is to learn whether all of it arrives: a server may stop it while the transport has it.
+    pub(crate) awaits_delivery: bool,
     /// Whether the application waits for room.
     wants_room: bool,
     outbox: Outbox,
@@ -265,7 +267,7 @@ pub(crate) struct Send {
 
 impl Send {
     const fn new() -> Send {
-        Send { message: Sending::new(), wants_room: false, outbox: Outbox::new() }
+        Send { message: Sending::new(), awaits_delivery: false, wants_room: false, outbox: Outbox::new() }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -346,6 +348,7 @@ impl Send {
     pub(crate) fn abandon(&mut self, stopped: Option<Reason>) {
         self.outbox.clear();
         self.wants_room = false;
+        self.awaits_delivery = false;
         match stopped {
             Some(reason) => self.message.on_stopped(reason),
             None => self.message.on_end(),

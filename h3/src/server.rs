@@ -1,7 +1,7 @@
 //! The calls of a server's application.
 
 use crate::connection::Connection;
-use crate::message::headers_frame;
+use crate::message::{dated, headers_frame};
 use crate::trace;
 use crate::transport::Transport;
 use base::{Side, StreamId};
@@ -53,9 +53,11 @@ impl Connection {
         if end {
             check.on_end()?;
         }
-        let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        let date = self.shared.date_for(head);
+        let max_size = self.shared.peer.max_field_section_size;
+        let frame = headers_frame(dated(head, date.as_ref()), max_size).ok_or(SendError::TooLarge)?;
         if transport.is_traced() {
-            transport.trace(id, &trace::headers(true, head.lines()));
+            transport.trace(id, &trace::headers(true, dated(head, date.as_ref())));
         }
         stream.send.frame(transport, id, frame)?;
         if !head.status.is_informational() {

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_advertised_is_what_is_enforced() {
         let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
-        let config = Config { limits, extended_connect: true, grease: Some(7) };
+        let config = Config { limits, extended_connect: true, grease: Some(7), ..Config::default() };
         let mut out = Vec::new();
         push(&mut out, &config, true);
         assert_eq!((out[0], usize::from(out[1])), (4, out.len() - 2));

@@ -28,6 +28,7 @@ impl core::error::Error for InvalidAuthority {}
 
 impl Authority {
     /// Checks the text: a name, an IPv4 address or a bracketed IPv6 address, not empty, and a port that fits 16 bits.
+    /// RFC 9110 section 4.2.1-1, 4.2.1-2, 4.2.2-1, 4.2.2-2, 4.2.4-1.
     pub fn from_bytes(bytes: &[u8]) -> Result<Authority, InvalidAuthority> {
         let text = core::str::from_utf8(bytes).map_err(|_| InvalidAuthority)?;
         let host_len = if text.starts_with('[') {
@@ -129,6 +130,7 @@ mod tests {
     }
 
     /// RFC 9114 section 4.3.1-1, 4.3.1-8.
+    /// RFC 9110 section 4.2.1-1, 4.2.1-2, 4.2.2-1, 4.2.2-2, 4.2.4-1.
     #[test]
     fn everything_else_is_refused() {
         for text in [

@@ -181,6 +181,7 @@ const USUAL_LINES: usize = 8;
 const USUAL_TEXT: usize = 128;
 
 /// RFC 9114 section 4.3-3, 10.3-1, 10.3-2.
+/// RFC 9110 section 2.2-1, 5.5-4.
 fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
     if !is_token(name) {
         return Err(InvalidField::Name);
@@ -282,6 +283,7 @@ mod tests {
     }
 
     /// RFC 9114 section 10.3-1, 10.3-2.
+    /// RFC 9110 section 2.2-1, 5.5-4.
     #[test]
     fn names_and_values_are_checked() {
         let mut fields = Fields::new();

@@ -11,6 +11,8 @@ extern crate alloc;
 
 mod authority;
 mod characters;
+pub mod conditions;
+mod date;
 pub mod exchange;
 mod fields;
 pub mod message_rules;
@@ -21,6 +23,7 @@ mod status;
 mod target;
 
 pub use authority::{Authority, InvalidAuthority};
+pub use date::HttpDate;
 pub use fields::{Fields, InvalidField};
 pub use message_rules::{ContentLengthCheck, Malformed, RequestDecoder, ResponseDecoder, TrailersDecoder};
 pub use method::{ExtensionMethod, InvalidMethod, Method};

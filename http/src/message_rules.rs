@@ -2,9 +2,10 @@
 //!
 //! A decoder of the wire pushes each line into a [`RequestDecoder`], [`ResponseDecoder`] or [`TrailersDecoder`] as it
 //! comes; the first breach ends it. What goes out is held to the same rules by [`check_request`], [`check_response`] and
-//! [`check_trailers`]. [`ContentLengthCheck`] compares the declared with the real length on every way a body can end.
+//! [`check_trailers`]; [`check_client_duties`] asks for more. [`ContentLengthCheck`] compares the declared with the real length on every way a body can end.
 
 mod content_length;
+mod duties;
 mod malformed;
 mod outgoing;
 mod request_decoder;
@@ -13,6 +14,8 @@ mod rules;
 mod trailers_decoder;
 
 pub use content_length::ContentLengthCheck;
+pub use duties::check_client_duties;
+pub(crate) use duties::check_trailer_duties;
 pub use malformed::Malformed;
 pub use outgoing::{check_request, check_response, check_trailers};
 pub use request_decoder::RequestDecoder;

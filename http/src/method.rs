@@ -83,16 +83,65 @@ impl Method {
         }
     }
 
-    /// Whether it only reads (RFC 9110 section 9.2.1).
-    pub const fn is_safe(&self) -> bool {
-        matches!(self, Method::Get | Method::Head | Method::Options | Method::Trace)
+    /// Whether it only reads (RFC 9110 section 9.2.1). A method that is not registered is taken for one that does more.
+    pub fn is_safe(&self) -> bool {
+        match self {
+            Method::Get | Method::Head | Method::Options | Method::Trace => true,
+            Method::Extension(ExtensionMethod(text)) => SAFE.contains(&&**text),
+            _ => false,
+        }
     }
 
-    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
-    pub const fn is_idempotent(&self) -> bool {
-        self.is_safe() || matches!(self, Method::Put | Method::Delete)
+    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2). Of a method that is not registered nobody knows.
+    pub fn is_idempotent(&self) -> bool {
+        match self {
+            Method::Put | Method::Delete => true,
+            Method::Extension(ExtensionMethod(text)) => self.is_safe() || IDEMPOTENT.contains(&&**text),
+            _ => self.is_safe(),
+        }
+    }
+
+    /// Whether the registry has it: a server that does not allow it says 405, and 501 to methods that nobody knows.
+    pub fn is_registered(&self) -> bool {
+        match self {
+            Method::Extension(ExtensionMethod(text)) => self.is_idempotent() || NEITHER.contains(&&**text),
+            _ => true,
+        }
     }
 }
+
+/// The registered methods beside the standard ones: those that only read (RFC 3253, 4918, 5323, and QUERY),
+const SAFE: [&str; 4] = ["PROPFIND", "QUERY", "REPORT", "SEARCH"];
+/// those that change something and can be repeated (RFC 2068, 3253, 3648, 3744, 4437, 4791, 4918, 5842),
+const IDEMPOTENT: [&str; 25] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PROPPATCH",
+    "REBIND",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
+/// and the others (RFC 4918). PRI and `*` are registered so that nobody uses them.
+const NEITHER: [&str; 1] = ["LOCK"];
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,5 +175,24 @@ mod tests {
     fn safe_is_idempotent() {
         assert!(STANDARD.iter().all(|method| !method.is_safe() || method.is_idempotent()));
         assert!(!Method::Post.is_idempotent() && Method::Put.is_idempotent() && !Method::Put.is_safe());
+    }
+
+    #[test]
+    fn registered_methods_have_their_properties() {
+        let properties = |text: &str| {
+            let method = Method::from_bytes(text.as_bytes()).unwrap();
+            (method.is_safe(), method.is_idempotent(), method.is_registered())
+        };
+        for text in SAFE {
+            assert_eq!(properties(text), (true, true, true), "{text}");
+        }
+        for text in IDEMPOTENT {
+            assert_eq!(properties(text), (false, true, true), "{text}");
+        }
+        assert_eq!(properties("LOCK"), (false, false, true));
+        assert_eq!(properties("PATCH"), (false, false, true));
+        for text in ["PURGE", "get", "PRI", "*"] {
+            assert_eq!(properties(text), (false, false, false), "{text}");
+        }
     }
 }

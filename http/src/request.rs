@@ -118,6 +118,7 @@ mod tests {
     use alloc::vec::Vec;
 
     /// RFC 9114 section 4.3-5, 4.3.1-5, 4.3-1.
+    /// RFC 9110 section 7.2-1.
     #[test]
     fn uris_become_pseudo_header_fields() {
         for (uri, authority, path) in [
@@ -148,6 +149,7 @@ mod tests {
     }
 
     /// RFC 9114 section 4.3.1-10, 4.4-1, 4.4-2, 4.4-3.
+    /// RFC 9110 section 9.3.6-1.
     #[test]
     fn connect_in_both_forms() {
         let head = RequestHead::connect("example.com:443").unwrap();

@@ -32,48 +32,90 @@ const DIGITS: [u8; 2700] = {
     digits
 };
 
-impl Status {
-    /// 100: go on with the content.
-    pub const CONTINUE: Status = Status(100);
-    /// 103: fields that the final response will likely have (RFC 8297).
-    pub const EARLY_HINTS: Status = Status(103);
-    /// 200.
-    pub const OK: Status = Status(200);
-    /// 204: no content follows, whatever the fields say.
-    pub const NO_CONTENT: Status = Status(204);
-    /// 206: a part, as asked for by Range.
-    pub const PARTIAL_CONTENT: Status = Status(206);
-    /// 301.
-    pub const MOVED_PERMANENTLY: Status = Status(301);
-    /// 304: the client's copy is still good.
-    pub const NOT_MODIFIED: Status = Status(304);
-    /// 400.
-    pub const BAD_REQUEST: Status = Status(400);
-    /// 403.
-    pub const FORBIDDEN: Status = Status(403);
-    /// 404.
-    pub const NOT_FOUND: Status = Status(404);
-    /// 405.
-    pub const METHOD_NOT_ALLOWED: Status = Status(405);
-    /// 408.
-    pub const REQUEST_TIMEOUT: Status = Status(408);
-    /// 413: the content is larger than the server takes.
-    pub const CONTENT_TOO_LARGE: Status = Status(413);
-    /// 416: none of the asked ranges exist.
-    pub const RANGE_NOT_SATISFIABLE: Status = Status(416);
-    /// 421: the server does not answer for this authority.
-    pub const MISDIRECTED_REQUEST: Status = Status(421);
-    /// 425: not in early data (RFC 8470).
-    pub const TOO_EARLY: Status = Status(425);
-    /// 431: the request's fields are too large (RFC 6585).
-    pub const REQUEST_HEADER_FIELDS_TOO_LARGE: Status = Status(431);
-    /// 500.
-    pub const INTERNAL_SERVER_ERROR: Status = Status(500);
-    /// 501.
-    pub const NOT_IMPLEMENTED: Status = Status(501);
-    /// 503.
-    pub const SERVICE_UNAVAILABLE: Status = Status(503);
+macro_rules! registered {
+    ($($name:ident, $code:literal, $reason:literal, $text:literal;)*) => {
+        /// The registry of status codes, without those that stand for nothing (306 and 418).
+        impl Status {
+            $(#[doc = concat!($code, ": ", $text, ".")] pub const $name: Status = Status($code);)*
 
+            /// The words that the registry has for the code; `None` if it does not have the code. For people: HTTP/3 does not
+            /// send them.
+            pub const fn reason(self) -> Option<&'static str> {
+                match self.0 {
+                    $($code => Some($reason),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+registered! {
+    CONTINUE, 100, "Continue", "go on with the content";
+    SWITCHING_PROTOCOLS, 101, "Switching Protocols", "of HTTP/1.1 alone";
+    PROCESSING, 102, "Processing", "the server is at work (RFC 2518)";
+    EARLY_HINTS, 103, "Early Hints", "fields that the final response will likely have (RFC 8297)";
+    UPLOAD_RESUMPTION_SUPPORTED, 104, "Upload Resumption Supported", "an upload that breaks off can be resumed";
+    OK, 200, "OK", "it is done";
+    CREATED, 201, "Created", "there is something new, at Location";
+    ACCEPTED, 202, "Accepted", "it will perhaps be done later";
+    NON_AUTHORITATIVE_INFORMATION, 203, "Non-Authoritative Information", "a proxy has changed what the server said";
+    NO_CONTENT, 204, "No Content", "no content follows, whatever the fields say";
+    RESET_CONTENT, 205, "Reset Content", "the form is to be emptied; no content follows";
+    PARTIAL_CONTENT, 206, "Partial Content", "a part, as asked for by Range";
+    MULTI_STATUS, 207, "Multi-Status", "several outcomes, in the content (RFC 4918)";
+    ALREADY_REPORTED, 208, "Already Reported", "told before, in the same answer (RFC 5842)";
+    IM_USED, 226, "IM Used", "a difference to another version (RFC 3229)";
+    MULTIPLE_CHOICES, 300, "Multiple Choices", "there are several representations";
+    MOVED_PERMANENTLY, 301, "Moved Permanently", "it is at Location for good";
+    FOUND, 302, "Found", "it is at Location for now";
+    SEE_OTHER, 303, "See Other", "GET what is at Location";
+    NOT_MODIFIED, 304, "Not Modified", "the client's copy is still good";
+    USE_PROXY, 305, "Use Proxy", "not used any more";
+    TEMPORARY_REDIRECT, 307, "Temporary Redirect", "the same request to Location, for now";
+    PERMANENT_REDIRECT, 308, "Permanent Redirect", "the same request to Location, for good";
+    BAD_REQUEST, 400, "Bad Request", "the request makes no sense";
+    UNAUTHORIZED, 401, "Unauthorized", "credentials are needed, as WWW-Authenticate says";
+    PAYMENT_REQUIRED, 402, "Payment Required", "it costs money";
+    FORBIDDEN, 403, "Forbidden", "the server will not do it";
+    NOT_FOUND, 404, "Not Found", "there is nothing here, or nothing to be shown";
+    METHOD_NOT_ALLOWED, 405, "Method Not Allowed", "other methods are allowed here: Allow names them";
+    NOT_ACCEPTABLE, 406, "Not Acceptable", "no representation is what was asked for";
+    PROXY_AUTHENTICATION_REQUIRED, 407, "Proxy Authentication Required", "the proxy needs credentials";
+    REQUEST_TIMEOUT, 408, "Request Timeout", "the request took too long to arrive";
+    CONFLICT, 409, "Conflict", "the state of the resource does not allow it";
+    GONE, 410, "Gone", "there was something here and never will be again";
+    LENGTH_REQUIRED, 411, "Length Required", "Content-Length is missing";
+    PRECONDITION_FAILED, 412, "Precondition Failed", "a condition of the request is not met";
+    CONTENT_TOO_LARGE, 413, "Content Too Large", "the content is larger than the server takes";
+    URI_TOO_LONG, 414, "URI Too Long", "the target is longer than the server takes";
+    UNSUPPORTED_MEDIA_TYPE, 415, "Unsupported Media Type", "the server does not take content of this type";
+    RANGE_NOT_SATISFIABLE, 416, "Range Not Satisfiable", "none of the asked ranges exist";
+    EXPECTATION_FAILED, 417, "Expectation Failed", "the server cannot do what Expect says";
+    MISDIRECTED_REQUEST, 421, "Misdirected Request", "the server does not answer for this scheme and authority";
+    UNPROCESSABLE_CONTENT, 422, "Unprocessable Content", "the content is well-formed and means nothing here";
+    LOCKED, 423, "Locked", "the resource is locked (RFC 4918)";
+    FAILED_DEPENDENCY, 424, "Failed Dependency", "another request that this one needs has failed (RFC 4918)";
+    TOO_EARLY, 425, "Too Early", "not in early data (RFC 8470)";
+    UPGRADE_REQUIRED, 426, "Upgrade Required", "not in this protocol";
+    PRECONDITION_REQUIRED, 428, "Precondition Required", "only with a condition (RFC 6585)";
+    TOO_MANY_REQUESTS, 429, "Too Many Requests", "the client asks too often (RFC 6585)";
+    REQUEST_HEADER_FIELDS_TOO_LARGE, 431, "Request Header Fields Too Large", "the fields are too large (RFC 6585)";
+    UNAVAILABLE_FOR_LEGAL_REASONS, 451, "Unavailable For Legal Reasons", "it may not be shown (RFC 7725)";
+    INTERNAL_SERVER_ERROR, 500, "Internal Server Error", "the server failed";
+    NOT_IMPLEMENTED, 501, "Not Implemented", "the server cannot do this at all";
+    BAD_GATEWAY, 502, "Bad Gateway", "the server behind the gateway answered badly";
+    SERVICE_UNAVAILABLE, 503, "Service Unavailable", "not now";
+    GATEWAY_TIMEOUT, 504, "Gateway Timeout", "the server behind the gateway did not answer";
+    HTTP_VERSION_NOT_SUPPORTED, 505, "HTTP Version Not Supported", "not in this version";
+    VARIANT_ALSO_NEGOTIATES, 506, "Variant Also Negotiates", "a negotiation goes in a circle (RFC 2295)";
+    INSUFFICIENT_STORAGE, 507, "Insufficient Storage", "there is no room (RFC 4918)";
+    LOOP_DETECTED, 508, "Loop Detected", "an endless loop (RFC 5842)";
+    NOT_EXTENDED, 510, "Not Extended", "not used any more (RFC 2774)";
+    NETWORK_AUTHENTICATION_REQUIRED, 511, "Network Authentication Required", "the network needs a login (RFC 6585)";
+}
+
+impl Status {
     /// `InvalidStatus` outside 100 to 999.
     pub const fn new(code: u16) -> Result<Status, InvalidStatus> {
         if code >= 100 && code <= 999 { Ok(Status(code)) } else { Err(InvalidStatus) }
@@ -106,7 +148,13 @@ impl Status {
         self.0 < 200
     }
 
+    /// Whether a response with it never has content, whatever the request was (RFC 9110 section 6.4.1).
+    pub const fn is_without_content(self) -> bool {
+        matches!(self, Status::NO_CONTENT | Status::RESET_CONTENT | Status::NOT_MODIFIED) || self.is_informational()
+    }
+
     /// 2xx.
+    /// RFC 9110 section 15-1: by the first digit, whatever the others are.
     pub const fn is_successful(self) -> bool {
         self.0 / 100 == 2
     }
@@ -129,6 +177,7 @@ mod tests {
     use super::*;
     use alloc::string::ToString;
 
+    /// RFC 9110 section 15-1.
     #[test]
     fn every_code_and_back() {
         for code in 0..=1100u16 {
@@ -136,9 +185,32 @@ mod tests {
             assert_eq!(status.is_ok(), (100..=999).contains(&code));
             if let Ok(status) = status {
                 assert_eq!(status.as_str(), code.to_string());
+                let class = (status.is_informational(), status.is_successful());
+                assert_eq!(class, ((100..=199).contains(&code), (200..=299).contains(&code)));
                 assert_eq!(Status::from_bytes(status.as_str().as_bytes()), Ok(status));
             }
         }
+    }
+
+    #[test]
+    fn every_registered_code_has_its_words() {
+        let registered: [&[u16]; 5] = [
+            &[100, 101, 102, 103, 104],
+            &[200, 201, 202, 203, 204, 205, 206, 207, 208, 226],
+            &[300, 301, 302, 303, 304, 305, 307, 308],
+            &[
+                400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422,
+                423, 424, 425, 426, 428, 429, 431, 451,
+            ],
+            &[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
+        ];
+        let registered = registered.concat();
+        for code in 100..=999 {
+            let reason = Status::new(code).unwrap().reason();
+            assert_eq!(reason.is_some(), registered.contains(&code), "{code}");
+            assert!(reason.is_none_or(|reason| !reason.is_empty() && reason.is_ascii()), "{code}");
+        }
+        assert_eq!(Status::MISDIRECTED_REQUEST.reason(), Some("Misdirected Request"));
     }
 
     #[test]

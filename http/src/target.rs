@@ -90,6 +90,7 @@ impl Path {
         // RFC 9114 section 4.3.1-5: never empty where the scheme needs a path.
         let starts_well = match bytes.first() {
             Some(b'/') => true,
+            // RFC 9110 section 7.1-1.
             // RFC 9114 s4.3.1: the asterisk asks about the server as a whole, and only OPTIONS can do that.
             Some(b'*') => bytes.len() == 1 && *method == Method::Options,
             // Other schemes have paths of their own form.

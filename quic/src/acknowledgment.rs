@@ -181,7 +181,8 @@ impl ReceivedPackets {
         let ack_delay = u64::try_from(waited).unwrap_or(u64::MAX).min(PacketNumber::MAX.value());
         let ecn = (self.ecn != EcnCounts::default()).then_some(self.ecn);
         let ranges = self.ranges.iter().rev().map(|range| range.start..=range.end - 1).take(count);
-        if encode_ack(packet.writer(), largest, ack_delay, ranges, ecn).is_err() {
+        let least_len = packet.least_len();
+        if encode_ack(packet.writer(), largest, ack_delay, ranges, ecn, least_len).is_err() {
             return false;
         }
         packet.record_ack(largest);

@@ -21,9 +21,11 @@ pub struct Config {
     /// a bound
     /// on how long a half-open connection can hold state.
     pub handshake_timeout: Duration,
-    /// The longest this side delays an ACK on purpose. Default 25 ms, the RFC's own (section 18.2).
+    /// The longest this side delays an ACK on purpose. Default 25 ms. A millisecond more is advertised, by which alarms may be
+    /// late (RFC 9000 section 18.2).
     pub max_ack_delay: Duration,
-    /// Connection IDs of the peer that are kept. Default 4: one in use, one for a migration, and two to spare.
+    /// Connection IDs of the peer that are kept, 2 to 16: less is taken for 2 (RFC 9000 section 18.2), more for 16. Default 4:
+    /// one in use, one for a migration, and two to spare.
     pub active_connection_id_limit: u64,
     /// A server asks its clients not to migrate (RFC 9000 section 18.2). Default false; for servers behind a load
     /// balancer that routes by the client's address. An address that changes without the client knowing (NAT rebinding)
@@ -31,13 +33,16 @@ pub struct Config {
     pub disable_active_migration: bool,
     /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
     pub max_udp_payload_size: u16,
-    /// Packets that may fail authentication under one key before the connection closes with AEAD_LIMIT_REACHED (RFC
-    /// 9001 section 6.6). Default: no other limit than the AEAD's own, which applies in any case. A lower one lets a
+    /// Packets that may fail authentication before the connection closes with AEAD_LIMIT_REACHED, under all its keys together
+    /// (RFC 9001 section 6.6). Default: no other limit than the AEAD's own, which applies in any case. A lower one lets a
     /// stranger end the connection with fewer forgeries, which cost it little.
     pub max_forged_packets: u64,
     /// After how many packets the 1-RTT keys are updated (RFC 9001 section 6). Default 2^22: half of what AES-GCM allows a
     /// key, so that an update that takes long to be confirmed still comes in time.
     pub key_update_packets: u64,
+    /// Whether the spin bit shows observers on the way how long a round trip takes (RFC 9000 section 17.4). Default true, on 15
+    /// of 16 paths: the section wants the others silent.
+    pub spin_bit: bool,
     /// Keeps records of what happens, packet by packet, up to these bounds until they are pulled
     /// ([`crate::Endpoint::poll_traces`]). Default `None`: nothing is recorded.
     pub trace: Option<JournalLimits>,
@@ -58,10 +63,32 @@ impl Default for Config {
             max_forged_packets: u64::MAX,
             // RFC 9001 section 5.3-3, 6.6-3: half of the smallest limit.
             key_update_packets: 1 << 22,
+            spin_bit: true,
             trace: None,
         }
     }
 }
+
+impl Config {
+    /// The longest that this side takes for an ACK, as it is advertised: in whole milliseconds.
+    pub(crate) fn advertised_ack_delay(&self) -> Duration {
+        let longest = self.max_ack_delay.saturating_add(ALARM_DELAY).as_micros().div_ceil(1000);
+        Duration::from_millis(u64::try_from(longest).unwrap_or(u64::MAX).min(MAX_ACK_DELAY_MILLIS))
+    }
+
+    /// How many connection IDs of the peer are kept, as it is advertised and enforced.
+    pub(crate) fn peer_id_limit(&self) -> u64 {
+        self.active_connection_id_limit.clamp(2, MAX_PEER_IDS)
+    }
+}
+
+/// RFC 9000 s18.2: values of 2^14 or greater are invalid.
+const MAX_ACK_DELAY_MILLIS: u64 = (1 << 14) - 1;
+/// By how much alarms are late, as far as it can be foreseen: the time a busy thread takes for a turn.
+const ALARM_DELAY: Duration = Duration::from_millis(1);
+
+/// No use for more, and the numbers seen are remembered in a word of 64 bits.
+pub(crate) const MAX_PEER_IDS: u64 = 16;
 
 impl core::fmt::Debug for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -77,3 +104,17 @@ pub(crate) const ACK_DELAY_EXPONENT: u8 = 3;
 
 /// The smallest datagram that carries an Initial packet (RFC 9000 section 14.1), and the size every path must carry.
 pub(crate) const MIN_DATAGRAM_SIZE: usize = 1200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_advertised_of_the_delay_has_room_for_a_late_alarm() {
+        let advertised = |micros| {
+            let config = Config { max_ack_delay: Duration::from_micros(micros), ..Config::default() };
+            config.advertised_ack_delay().as_millis()
+        };
+        assert_eq!([0, 1, 25_000, 25_001, 60_000_000].map(advertised), [1, 2, 26, 27, 16_383]);
+    }
+}

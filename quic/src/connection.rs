@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `budget` | whether a packet may be sent |
-//! | `receive` | datagram -> packets -> frames |
+//! | `coalesced` | datagram -> packets |
+//! | `receive` | packet -> frames |
 //! | `retry` | a server that wants our address proved first |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
@@ -12,6 +13,8 @@
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `packet_writer` | one packet, from its header to its place in the books |
 //! | `outgoing` | what every outgoing datagram has in common |
+//! | `interest` | what a space would like to send |
+//! | `probe` | what is sent when the probe timer has expired |
 //! | `transmit` | components -> frames -> packets -> datagrams |
 //! | `transmit_close` | CONNECTION_CLOSE, when nothing else is sent any more |
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
@@ -21,12 +24,15 @@
 
 pub(crate) mod application;
 pub(crate) mod budget;
+mod coalesced;
 mod dispatch;
 mod establish;
 mod identity;
+mod interest;
 mod outgoing;
 mod packet_writer;
 mod paths;
+mod probe;
 mod receive;
 mod recovered;
 mod retry;

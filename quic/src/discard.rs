@@ -40,12 +40,22 @@ discards! {
     RetryTokenTooLong, "a Retry with a token that leaves no room for a ClientHello";
     InvalidToken, "an Initial packet with an invalid token";
     OtherAddress, "from another address than the peer's";
+    UnusableAddress, "from an address that nothing may be sent to";
+    OtherDestination, "to another connection ID than the first packet of the datagram";
     // The packet is not from the peer, or was received before.
     NoKey, "no keys for this packet: not yet, or no longer";
     Undecryptable, "authentication failed";
     KeyPhase, "a key phase without keys for it";
     IntegrityLimit, "authentication failed as often as the integrity limit allows: the connection closes with AEAD_LIMIT_REACHED";
     Duplicate, "a packet number that was received before";
+    TooManyUseless, "after too many packets in one datagram that were forged or received before";
+}
+
+impl Discard {
+    /// Whether it is a try to forge a packet, as far as can be told.
+    pub(crate) const fn is_forgery(self) -> bool {
+        matches!(self, Discard::Undecryptable | Discard::KeyPhase)
+    }
 }
 
 impl fmt::Display for Discard {

@@ -129,21 +129,33 @@ pub enum MigrateError {
     NotConfirmed,
     /// The server asks its clients not to (disable_active_migration, section 18.2).
     Disabled,
-    /// The server has given no connection ID that was not used before, for now or at all (section 9.5).
-    NoConnectionId,
+    /// The server has given no connection ID that was not used before (section 9.5). It gives another for each that is given
+    /// back, which is when an earlier path is forgotten.
+    NoConnectionId {
+        /// After how long one may be there; `None` if none was given back or will be, so that a server that keeps the rules
+        /// has no reason to give another.
+        after: Option<Duration>,
+    },
     /// The address is in use already, or was a moment ago.
     InUse,
 }
 
 impl fmt::Display for MigrateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            MigrateError::Server => "only a client can migrate",
-            MigrateError::NotConfirmed => "the handshake is not confirmed yet, or the connection is closed",
-            MigrateError::Disabled => "the server has disabled active migration",
-            MigrateError::NoConnectionId => "no unused connection ID from the server",
-            MigrateError::InUse => "the address is in use already",
-        })
+        match self {
+            MigrateError::Server => f.write_str("only a client can migrate"),
+            MigrateError::NotConfirmed => {
+                f.write_str("the handshake is not confirmed yet, or the connection is closed: try again when it is")
+            }
+            MigrateError::Disabled => f.write_str("the server has disabled active migration"),
+            MigrateError::NoConnectionId { after: Some(after) } => {
+                write!(f, "no unused connection ID from the server: try again in {after:?}")
+            }
+            MigrateError::NoConnectionId { after: None } => {
+                f.write_str("the server has given no connection ID to migrate with, and owes none")
+            }
+            MigrateError::InUse => f.write_str("the address is in use already, or was a moment ago: take another port"),
+        }
     }
 }
 

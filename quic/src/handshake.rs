@@ -38,6 +38,19 @@ pub(crate) enum HandshakeError {
     Tls(tls::Error),
 }
 
+impl HandshakeError {
+    /// RFC 9001 section 4.1.3-2, 4.1.3-3: what TLS does not take because it is past the level is an error of QUIC. Records
+    /// have an alert for it (RFC 9846 s5.1).
+    fn of(error: tls::Error) -> HandshakeError {
+        match error.violation() {
+            Some(tls::Violation::MessageAcrossKeyChange | tls::Violation::WrongLevel) => {
+                HandshakeError::Violation(Violation::CryptoAtOldLevel)
+            }
+            _ => HandshakeError::Tls(error),
+        }
+    }
+}
+
 impl Handshake {
     /// Takes over a fresh session and what it wants to send.
     pub(crate) fn new(session: Session) -> Handshake {
@@ -88,7 +101,7 @@ impl Handshake {
             return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
         }
         while let Some(bytes) = stream.read() {
-            self.session.read(level(space), &bytes, random).map_err(HandshakeError::Tls)?;
+            self.session.read(level(space), &bytes, random).map_err(HandshakeError::of)?;
         }
         self.take_output();
         Ok(())

@@ -109,7 +109,8 @@ impl Idle {
         if is_waiting { Some(self.quiet_since? + self.patience(pto)? / REMINDERS) } else { None }
     }
 
-    fn patience(&self, pto: Duration) -> Option<Duration> {
+    /// How long silence is borne.
+    pub(crate) fn patience(&self, pto: Duration) -> Option<Duration> {
         // RFC 9000 section 10.1-1: at least three PTOs, so that a few losses in a row do not look like silence.
         Some(self.timeout?.max(pto.saturating_mul(3)))
     }

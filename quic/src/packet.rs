@@ -80,6 +80,7 @@ pub(crate) struct OutgoingPacket<'a> {
     sent: &'a mut Vec<SentFrame>,
     ack_eliciting: bool,
     padded: bool,
+    least_len: usize,
 }
 
 impl<'a> OutgoingPacket<'a> {
@@ -90,7 +91,17 @@ impl<'a> OutgoingPacket<'a> {
         sent: &'a mut Vec<SentFrame>,
     ) -> OutgoingPacket<'a> {
         sent.clear();
-        OutgoingPacket { space, payload: Writer::new(payload), sent, ack_eliciting: false, padded: false }
+        OutgoingPacket { space, payload: Writer::new(payload), sent, ack_eliciting: false, padded: false, least_len: 0 }
+    }
+
+    /// The same, to be filled with so many bytes at least.
+    pub(crate) fn with_least_len(self, least_len: usize) -> OutgoingPacket<'a> {
+        OutgoingPacket { least_len, ..self }
+    }
+
+    /// How many bytes its frames have at least, together.
+    pub(crate) const fn least_len(&self) -> usize {
+        self.least_len
     }
 
     /// The space it will be sent in.

@@ -40,6 +40,9 @@ use spaces::Spaces;
 /// 21.4). Such a peer acknowledges all numbers, so the newest few catch it as well as all would.
 const MAX_SKIPPED: usize = 8;
 
+/// After so many probe timeouts in a row the two probes of each no longer go together.
+const PROBES_TOGETHER: u32 = 2;
+
 /// The path number of packets that were sent on a path not in use.
 const ELSEWHERE: u16 = u16::MAX;
 
@@ -56,6 +59,10 @@ pub(crate) struct Recovery {
     path_start: u64,
     max_ack_delay: Duration,
     pto_count: u32,
+    // When the second probe of the last expiry is due, if it was not sent with the first.
+    second_probe: Option<(Instant, PacketNumberSpace)>,
+    // Since when nothing that asks for an acknowledgment got one, as told by an expiry of the timer.
+    unanswered_since: Option<Instant>,
     handshake_confirmed: bool,
     has_handshake_keys: bool,
     peer_validated_address: bool,
@@ -95,6 +102,8 @@ impl Recovery {
             // RFC 9000 s18.2: the default of the transport parameter.
             max_ack_delay: Duration::from_millis(25),
             pto_count: 0,
+            second_probe: None,
+            unanswered_since: None,
             handshake_confirmed: false,
             has_handshake_keys: false,
             // RFC 9002 A.8: a client has validated the server's address by the handshake itself.
@@ -181,6 +190,10 @@ impl Recovery {
         if space == PacketNumberSpace::Handshake {
             // RFC 9002 A.8: the server read a Handshake packet, so it knows where the client is.
             self.peer_validated_address = true;
+        }
+        self.second_probe = None;
+        if newly.ack_eliciting {
+            self.unanswered_since = None;
         }
         // RFC 9002 s6.2.1: not while the server may still be held back by the amplification limit.
         if self.peer_validated_address {
@@ -324,7 +337,8 @@ impl Recovery {
     /// When to call [`Recovery::on_timeout`]: the loss time, or else the probe timeout (RFC 9002 appendix A.8).
     /// RFC 9002 section 6.2.1-6.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.loss_deadline().map(|(time, _)| time).or_else(|| self.probe_deadline().map(|(time, ..)| time))
+        let probe = || [self.second_probe().map(|(time, _)| time), self.probe_deadline().map(|(time, ..)| time)];
+        self.loss_deadline().map(|(time, _)| time).or_else(|| probe().into_iter().flatten().min())
     }
 
     fn loss_deadline(&self) -> Option<(Instant, PacketNumberSpace)> {
@@ -332,6 +346,11 @@ impl Recovery {
             .into_iter()
             .filter_map(|space| Some((self.spaces[space].loss_time?, space)))
             .min_by_key(|(time, _)| *time)
+    }
+
+    /// When the second probe is due that did not go with the first, and where.
+    fn second_probe(&self) -> Option<(Instant, PacketNumberSpace)> {
+        self.second_probe.filter(|_| !self.amplification_limited)
     }
 
     /// When to probe, where, and with how many packets.
@@ -376,17 +395,48 @@ impl Recovery {
             self.detect_lost(now, space, out);
             return Timeout::Lost { space };
         }
+        if let Some((_, space)) = self.second_probe.take_if(|(time, _)| *time <= now && !self.amplification_limited) {
+            return Timeout::SecondProbe { space };
+        }
         match self.probe_deadline() {
             Some((time, space, packets)) if time <= now => {
                 // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
                 self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
                 self.stats.probe_timeouts += 1;
+                self.unanswered_since.get_or_insert(self.waiting_since);
                 self.waiting_since = now;
-                Timeout::Probe { space, packets }
+                self.second_probe = None;
+                Timeout::Probe { space, packets: self.probes_now(now, space, packets) }
             }
             _ => Timeout::Nothing,
         }
+    }
+
+    /// How many of the probes of an expiry go at once. After a few expiries in a row the path is most likely silent, and not
+    /// a single packet lost: then the second one waits for half of the period, so that a path that works again is found in
+    /// half the time. RFC 9002 s6.2.4 permits two datagrams, and with each the timer begins anew (s6.2.1).
+    fn probes_now(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) -> u8 {
+        if packets < 2 || self.pto_count <= PROBES_TOGETHER {
+            return packets;
+        }
+        let half = pto::backed_off(self.pto(space), self.pto_count) / 2;
+        self.second_probe = Some((now + half, space));
+        packets - 1
+    }
+
+    /// Since when nothing was acknowledged that asked for it, if the probe timer has expired since.
+    pub(crate) const fn unanswered_since(&self) -> Option<Instant> {
+        self.unanswered_since
+    }
+
+    /// Bytes of the largest packet whose fate is open, of those sent on the path in use since it was taken up: what is not
+    /// answered may be too large. MTU probes, which are expected to be, are left out.
+    pub(crate) fn largest_in_flight(&self) -> usize {
+        let sent = &self.spaces[PacketNumberSpace::ApplicationData].sent;
+        let of_path = |packet: &&Entry| packet.path == self.path_number && packet.number >= self.path_start;
+        let sizes = sent.open().filter(of_path).filter(|packet| packet.ack_eliciting && !packet.mtu_probe);
+        sizes.map(|packet| usize::from(packet.size)).max().unwrap_or(0)
     }
 
     /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4-1).
@@ -395,7 +445,7 @@ impl Recovery {
         let bytes: u64 = self.in_flight_on_path(&state.sent);
         self.path.on_left_flight(bytes);
         // RFC 9002 section 6.2.2-4: progress was made.
-        self.pto_count = 0;
+        self.restart_backoff();
     }
 
     /// Gives back what the rings have grown to, as far as they are empty.
@@ -414,7 +464,13 @@ impl Recovery {
         state.sent.release_resolved(|_| {});
         state.loss_time = None;
         state.persistent = PersistentCongestion::new();
+        self.restart_backoff();
+    }
+
+    const fn restart_backoff(&mut self) {
         self.pto_count = 0;
+        self.second_probe = None;
+        self.unanswered_since = None;
     }
 
     /// Bytes in flight are the packets that are open. Asserted where time is not short: when a timer has expired.
@@ -465,7 +521,7 @@ impl Recovery {
         self.path_start = largest.map_or(0, |largest| largest + 1);
         self.path.set_max_datagram_size(max_datagram_size as u64);
         // What went unanswered went to the address before.
-        self.pto_count = 0;
+        self.restart_backoff();
         left
     }
 
@@ -591,27 +647,24 @@ impl Recovery {
         &self.stats
     }
 
-    /// Whether the space has ack-eliciting packets in flight: a probe then also repeats them.
-    #[cfg(test)]
+    /// Whether the space has ack-eliciting packets in flight.
     pub(crate) fn has_ack_eliciting(&self, space: PacketNumberSpace) -> bool {
         self.spaces[space].sent.has_ack_eliciting()
     }
 
-    /// What the oldest ack-eliciting packet in flight carried, for a probe to carry again.
-    pub(crate) fn oldest_unacked_frames(&self, space: PacketNumberSpace) -> impl Iterator<Item = SentFrame> + '_ {
-        self.unacked_frames(space, 0)
-    }
-
-    /// The same of the packet that has `older` such packets before it.
+    /// What ack-eliciting packets in flight carried that were sent before `now`, for a probe to carry again: of `count` such
+    /// packets, the oldest after the first `older`.
     pub(crate) fn unacked_frames(
         &self,
+        now: Instant,
         space: PacketNumberSpace,
         older: usize,
+        count: usize,
     ) -> impl Iterator<Item = SentFrame> + '_ {
         let sent = &self.spaces[space].sent;
         // A lost MTU probe is not repeated as a probe: it holds nothing to repeat.
-        let packet = sent.open().filter(|packet| packet.ack_eliciting && !packet.mtu_probe).nth(older);
-        packet.into_iter().flat_map(|packet| sent.frames_of(packet))
+        let repeated = move |packet: &&Entry| packet.ack_eliciting && !packet.mtu_probe && packet.time_sent < now;
+        sent.open().filter(repeated).skip(older).take(count).flat_map(|packet| sent.frames_of(packet))
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Space {
     pub largest_acknowledged: Option<PacketNumber>,
     /// Packets to send because the probe timer expired, whatever the congestion window says.
     pub probes: u8,
+    /// How many of them have gone since it expired: the next one carries other data.
+    pub probed: u8,
     /// A PING is to be sent if nothing else asks for an acknowledgment: for a probe, to keep the connection alive, or to show
     /// the peer where this end is.
     pub ping: bool,
@@ -41,6 +43,7 @@ impl Space {
             received,
             largest_acknowledged: None,
             probes: 0,
+            probed: 0,
             ping: false,
             next: 0,
             skip_at,
@@ -48,14 +51,31 @@ impl Space {
         }
     }
 
-    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. To be called when everything
-    /// else is in the packet.
+    /// Adds the PING that is asked for, unless the packet asks for an acknowledgment without it. A probe has one in any case,
+    /// if there is room: if all that it repeats is a NEW_CONNECTION_ID, a peer that sees another address would take it for a
+    /// packet that tries a path (RFC 9000 section 9.1), and go on answering at the address before. To be called when
+    /// everything else is in the packet.
     #[inline]
     pub(crate) fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
-        if self.ping && !packet.is_ack_eliciting() && Frame::Ping.encode(packet.writer()).is_ok() {
+        let is_wanted = self.ping && !packet.is_ack_eliciting() || self.probes > 0;
+        if is_wanted && Frame::Ping.encode(packet.writer()).is_ok() {
             packet.record_unremembered();
         }
         self.ping &= !packet.is_ack_eliciting();
+    }
+
+    /// The probe timer expired: `probes` are to be sent, after `probed` that have gone already.
+    pub(crate) const fn owe_probes(&mut self, probes: u8, probed: u8) {
+        (self.probes, self.probed) = (probes, probed);
+    }
+
+    /// A packet went that asks for an acknowledgment.
+    #[inline]
+    pub(crate) const fn on_ack_eliciting_sent(&mut self) {
+        if self.probes > 0 {
+            self.probes -= 1;
+            self.probed += 1;
+        }
     }
 
     /// The number of the next packet, as [`OneRttKeys`](crate::protection::one_rtt::OneRttKeys) counts.
@@ -151,6 +171,17 @@ impl Spaces {
         &mut self.application
     }
 
+    /// How many datagrams with probes are to be sent.
+    #[inline]
+    pub(crate) fn probes(&self) -> u8 {
+        self.iter().map(|space| space.probes).max().unwrap_or(0)
+    }
+
+    /// A datagram with probes went, and so many more may follow: what had no room in it is not owed any longer.
+    pub(crate) fn limit_probes(&mut self, probes: u8) {
+        self.iter_mut().for_each(|space| space.probes = space.probes.min(probes));
+    }
+
     /// Every space there is.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Space> {
         [self.initial.as_deref(), self.handshake.as_deref(), Some(&self.application)].into_iter().flatten()
@@ -184,6 +215,9 @@ mod tests {
         assert_eq!(fill(&mut space, 8, false), (1, false));
         space.ping = true;
         assert_eq!(fill(&mut space, 8, true), (0, false), "the packet does without");
+        space.owe_probes(1, 0);
+        assert_eq!(fill(&mut space, 8, true), (1, false), "a probe is more than what tries a path");
+        assert_eq!(fill(&mut space, 0, true), (0, false), "a full packet is, too");
     }
 
     #[test]

@@ -63,12 +63,14 @@ pub mod clock;
 mod deadline;
 mod driver;
 pub mod executor;
+pub mod folder;
 pub mod handover;
 mod intake;
 pub mod memory;
 mod notice;
 mod offload;
 mod poller;
+mod reader_pool;
 mod signal;
 mod stream_driver;
 #[allow(unsafe_code)]
@@ -81,10 +83,12 @@ mod worker;
 
 pub use driver::{Driver, DriverHandle, SocketError};
 pub use executor::{Executor, ExecutorOptions, Handle, JoinHandle};
+pub use folder::Folder;
 pub use handover::{Handover, HandoverStats};
 pub use notice::Flushed;
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller, Trigger};
+pub use reader_pool::{Job, JobError, ReaderPool};
 pub use signal::{Signal, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
 pub use tcp::{TcpListener, TcpOptions, TcpStream};

@@ -11,6 +11,10 @@ pub(crate) use linux::calls::{alarm_fd, on_interrupt_and_terminate, raise_alarm}
 #[cfg(target_os = "linux")]
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]
+pub(crate) use linux::files::{
+    Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_link_at,
+};
+#[cfg(target_os = "linux")]
 pub(crate) use linux::memory::release_unused;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each, take_report};
@@ -22,6 +26,9 @@ pub(crate) use linux::selector::{Happening, Selector};
 pub(crate) use linux::socket::{SocketOptions, open_udp, supports_segmentation};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::types::{O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH};
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("posthaste-runtime knows Linux only; the protocol crates below it run anywhere");

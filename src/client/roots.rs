@@ -78,8 +78,10 @@ impl Roots {
     fn bundle(path: &Path) -> Result<Roots, Error> {
         let pem = std::fs::read(path).map_err(|error| Error::file(path, "read", error))?;
         let mut store = RootStore::new();
-        if store.add_bundle(&pem).added == 0 {
-            return Err(Error::Roots(format!("{} contains no readable certificate", path.display())));
+        let bundle = store.add_bundle(&pem);
+        if bundle.added == 0 {
+            let why = bundle.refused.first().map_or("it holds none".into(), |refused| refused.error.to_string());
+            return Err(Error::Roots(format!("{} contains no certificate that can be trusted: {why}", path.display())));
         }
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
     }

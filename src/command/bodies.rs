@@ -48,6 +48,7 @@ impl Bodies {
                 fields.push(name, value)?;
             }
         }
+        request.body().invite();
         let mut writer = reply.start(ResponseHead { status: Status::OK, fields })?;
         while let Some(part) = request.body().chunk().await? {
             writer.write(part).await?;

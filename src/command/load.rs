@@ -23,11 +23,13 @@ struct Tally {
     latencies: RefCell<Vec<u32>>,
     errors: Cell<u64>,
     moves: Cell<u64>,
+    failed_moves: Cell<u64>,
+    first_failed_move: RefCell<Option<String>>,
     not_successful: Cell<u64>,
     first_error: RefCell<Option<String>>,
 }
 
-/// Measures; fails if any answer was not complete and 2xx.
+/// Measures; fails if any answer was not complete and 2xx, or a connection did not move that was to.
 pub fn run(arguments: &Load) -> Result<(), Failure> {
     Url::parse(&arguments.url).map_err(|error| Failure::Usage(format!("{}: {error}", arguments.url)))?;
     let roots = trust::roots(&arguments.trust)?;
@@ -63,7 +65,8 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
         }
     })??;
     output::print(&tally.report(elapsed))?;
-    if tally.errors.get() + tally.not_successful.get() > 0 { Err(Failure::Quiet) } else { Ok(()) }
+    let failures = tally.errors.get() + tally.not_successful.get() + tally.failed_moves.get();
+    if failures > 0 { Err(Failure::Quiet) } else { Ok(()) }
 }
 
 async fn work(client: Client, arguments: Load, tally: Rc<Tally>) {
@@ -73,9 +76,13 @@ async fn work(client: Client, arguments: Load, tally: Rc<Tally>) {
         tally.left.set(left);
         asked += 1;
         if asked.checked_rem(arguments.migrate) == Some(0) {
-            // A server that has no connection ID for it yet, or has been left by another worker just now, has given no
-            // wrong answer.
-            tally.moves.set(tally.moves.get() + u64::from(client.migrate().await.is_ok()));
+            match client.migrate().await {
+                Ok(moved) => tally.moves.set(tally.moves.get() + moved as u64),
+                Err(error) => {
+                    tally.failed_moves.set(tally.failed_moves.get() + 1);
+                    tally.first_failed_move.borrow_mut().get_or_insert_with(|| explain(&error));
+                }
+            }
         }
         let began = Instant::now();
         match ask(&request).await {
@@ -124,8 +131,11 @@ impl Tally {
             );
         }
         let _ = writeln!(text, "errors {}, not 2xx {}", self.errors.get(), self.not_successful.get());
-        if self.moves.get() > 0 {
-            let _ = writeln!(text, "moves to another port {}", self.moves.get());
+        if self.moves.get() + self.failed_moves.get() > 0 {
+            let _ = writeln!(text, "moves to another port {}, failed {}", self.moves.get(), self.failed_moves.get());
+        }
+        if let Some(error) = &*self.first_failed_move.borrow() {
+            let _ = writeln!(text, "first failed move: {error}");
         }
         if let Some(error) = &*self.first_error.borrow() {
             let _ = writeln!(text, "first error: {error}");

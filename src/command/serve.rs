@@ -17,10 +17,14 @@ use std::time::Duration;
 const PORT: u16 = 4433;
 /// How long requests under way may take after SIGINT or SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What is said of a folder whose owner might expect something at `/`.
+const NO_INDEX: &str =
+    "note: the folder has no index.html: / is answered with 404, files by their names, and nothing is listed\n";
 
 /// Serves until it is told to end.
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
-    let files = Files::new(arguments.folder.as_deref().unwrap_or("."))?;
+    let files = open_folder(arguments)?;
+    let note = if files.has_index() { "" } else { NO_INDEX };
     let (identity, is_development) = match (&arguments.certificate, &arguments.key) {
         (Some(certificate), Some(key)) => (Identity::from_pem_files(certificate, key)?, false),
         _ => (Identity::development(&[])?, true),
@@ -51,7 +55,7 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     };
     let greet = |addresses: &[SocketAddr]| {
         let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
-        output::print(&greeting(addresses, &identity, trusted))
+        output::print(&greeting(addresses, &identity, note, trusted))
     };
     if let Some(workers) = arguments.workers {
         let workers = builder.drain(PATIENCE).start_workers(workers, handler)?;
@@ -63,6 +67,14 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     let server = builder.start(executor.handle(), handler)?;
     greet(server.addresses())?;
     executor.block_on(server.until_signal(PATIENCE)).map_err(Failure::from)
+}
+
+/// The folder that is served.
+fn open_folder(arguments: &Serve) -> Result<Files, Failure> {
+    // A file that is on its way takes a descriptor. Where the limit stays as it is, it holds.
+    let _ = runtime::folder::raise_descriptor_limit();
+    let folder = arguments.folder.as_deref().unwrap_or(".");
+    Ok(Files::new(folder)?.dotfiles(arguments.dotfiles))
 }
 
 fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
@@ -117,7 +129,7 @@ fn write_certificate(identity: &Identity) -> Result<PathBuf, Failure> {
     Err(Failure::Failed(last))
 }
 
-fn greeting(addresses: &[SocketAddr], identity: &Identity, trusted: Option<PathBuf>) -> String {
+fn greeting(addresses: &[SocketAddr], identity: &Identity, note: &str, trusted: Option<PathBuf>) -> String {
     let mut text = String::new();
     for address in addresses {
         let _ = writeln!(text, "listening on https://{address}");
@@ -126,6 +138,7 @@ fn greeting(addresses: &[SocketAddr], identity: &Identity, trusted: Option<PathB
     let key = identity.public_key_sha256_base64();
     let _ = writeln!(text, "certificate SHA-256: {fingerprint}");
     let _ = writeln!(text, "public key SHA-256: {key}");
+    text.push_str(note);
     let Some(address) = addresses.first() else { return text };
     let Some(file) = trusted else {
         let _ = writeln!(text, "try: posthaste get https://{}/", shown(*address));

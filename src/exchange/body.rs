@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Bytes;
-use http::Fields;
 use http::exchange::Reason;
+use http::{Fields, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
 
@@ -17,12 +17,30 @@ pub struct Body {
     received: u64,
     /// The end of the content was read.
     ended: bool,
+    /// The sender may be waiting to be asked for it (`Expect: 100-continue`).
+    awaits_invitation: bool,
 }
 
 impl Body {
     pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_reason: Reason) -> Body {
         let length = fields.first_text("content-length").and_then(|text| text.parse().ok());
-        Body { exchange, stop_reason, length, received: 0, ended: false }
+        Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false }
+    }
+
+    /// One whose sender waits to be asked for it.
+    pub(crate) fn awaiting_invitation(mut self) -> Body {
+        self.awaits_invitation = true;
+        self
+    }
+
+    /// Asks a client that waits for it (`Expect: 100-continue`) for the body, with a 100. Reading does so too, so this is for
+    /// handlers that begin their answer before they read: afterwards it is too late. Does nothing if nobody waits.
+    /// RFC 9110 section 10.1.1-13, 10.1.1-14.
+    pub fn invite(&mut self) {
+        if std::mem::take(&mut self.awaits_invitation) && !self.exchange.mailbox().is_finished() {
+            // A client that is gone, or has its answer, does not need it.
+            let _ = self.exchange.send_informational(&ResponseHead::new(Status::CONTINUE));
+        }
     }
 
     /// The next part; `None` after the last.
@@ -33,7 +51,14 @@ impl Body {
         if self.ended {
             return Ok(None);
         }
-        let part = poll_fn(|context| self.exchange.poll_body(context)).await?;
+        let part = poll_fn(|context| {
+            let part = self.exchange.poll_body(context);
+            if part.is_pending() {
+                self.invite();
+            }
+            part
+        })
+        .await?;
         match &part {
             Some(bytes) => self.received += bytes.len() as u64,
             None => self.ended = true,

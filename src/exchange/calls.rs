@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox};
+use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, Event, Reason, SendError};
 use http::{Fields, RequestHead, ResponseHead};
@@ -29,8 +30,8 @@ pub(crate) struct Events {
     record: Weak<Record<dyn Door>>,
 }
 
-/// Given each new request, with the exchange that it begins.
-pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead)>;
+/// Given each new request, with the exchange that it begins, and what its connection is good for.
+pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead, &Authorities)>;
 
 /// What all clones share, in one allocation.
 struct Record<D: ?Sized> {
@@ -117,6 +118,24 @@ impl Exchange {
     pub(crate) fn poll_response(&self, context: &Context<'_>) -> Poll<Result<ResponseHead, Error>> {
         match self.mailbox().take_head() {
             Some(head) => Poll::Ready(Ok(head)),
+            None => self.wait(context),
+        }
+    }
+
+    /// The next response ahead of the final one; `None` when that has come.
+    pub(crate) fn poll_informational(&self, context: &Context<'_>) -> Poll<Result<Option<ResponseHead>, Error>> {
+        match self.mailbox().take_informational() {
+            Some(head) => Poll::Ready(Ok(Some(head))),
+            None if self.mailbox().has_head() => Poll::Ready(Ok(None)),
+            None => self.wait(context),
+        }
+    }
+
+    /// Whether all of this side's message has arrived, or was not wanted.
+    pub(crate) fn poll_delivered(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        match self.mailbox().stopped() {
+            _ if self.mailbox().is_delivered() => Poll::Ready(Ok(())),
+            Some(reason) => Poll::Ready(Err(Error::Stopped { reason })),
             None => self.wait(context),
         }
     }

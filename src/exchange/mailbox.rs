@@ -37,6 +37,7 @@ struct Contents {
     informational: VecDeque<ResponseHead>,
     trailers: Option<Fields>,
     finished: bool,
+    delivered: bool,
     stopped: Option<Reason>,
     ending: Option<Ending>,
     /// Something came for the reader since it last said that it knows all.
@@ -58,6 +59,7 @@ impl Mailbox {
             Event::Trailers(fields) => self.for_reader(|contents| contents.trailers = Some(fields)),
             Event::Finished => self.for_reader(|contents| contents.finished = true),
             Event::Writable => self.wake_writer(),
+            Event::Delivered => self.for_reader(|contents| contents.delivered = true),
             Event::Reset(reason) => self.on_ending(Ending::Reset(reason)),
             Event::Stopped(reason) => self.on_stopped(reason),
             Event::Failed(malformed) => self.on_ending(Ending::Malformed(malformed)),
@@ -66,7 +68,8 @@ impl Mailbox {
 
     /// The peer does not want what is being written.
     fn on_stopped(&self, reason: Reason) {
-        self.contents.borrow_mut().stopped = Some(reason);
+        // Who waits for the end of an upload reads.
+        self.for_reader(|contents| contents.stopped = Some(reason));
         self.wake_writer();
         self.wake_task();
     }
@@ -102,6 +105,16 @@ impl Mailbox {
     /// Whether the peer's message is complete.
     pub(crate) fn is_finished(&self) -> bool {
         self.contents.borrow().finished
+    }
+
+    /// Whether all of this side's message has arrived.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.contents.borrow().delivered
+    }
+
+    /// Whether the final response has come and was not taken.
+    pub(crate) fn has_head(&self) -> bool {
+        self.contents.borrow().head.is_some()
     }
 
     /// For what reason the peer asked to stop.

@@ -26,13 +26,11 @@ impl Reply {
     /// head does.
     ///
     /// # Errors
-    /// The status or a field is not well-formed, or the client is gone.
+    /// The status or a field is not well-formed, the body is not one that the head may have (then the client is answered with
+    /// 500), or the client is gone.
     pub async fn send(mut self, head: impl IntoResponseHead, body: impl Into<Bytes>) -> Result<(), Error> {
         let (mut head, mut body) = (head.into_response_head()?, body.into());
-        let may_have_body = !matches!(head.status.code(), 100..=199 | 204 | 304);
-        if may_have_body && !head.fields.contains("content-length") {
-            head.fields.push_integer("content-length", body.len() as u64)?;
-        }
+        self.check_length(&mut head, body.len() as u64)?;
         if self.is_head || body.is_empty() {
             return self.respond(&head, true);
         }
@@ -49,7 +47,7 @@ impl Reply {
         };
         rest.await.inspect_err(|_| {
             if self.answered {
-                self.exchange.abandon(Reason::Internal);
+                self.exchange.abandon(Reason::Cancelled);
             }
         })
     }
@@ -73,7 +71,8 @@ impl Reply {
         Ok(if self.is_head {
             BodyWriter::discarding(self.exchange.clone())
         } else {
-            BodyWriter::new(self.exchange.clone(), Reason::Internal)
+            // RFC 9114 section 4.1.1-6: the server has begun to work, and gives up.
+            BodyWriter::new(self.exchange.clone(), Reason::Cancelled)
         })
     }
 
@@ -89,6 +88,25 @@ impl Reply {
     pub fn reject(mut self) {
         self.answered = true;
         self.exchange.reset(Reason::Rejected);
+    }
+
+    /// What is not so must not be said: a head that went out with it could only be taken back by breaking off.
+    fn check_length(&self, head: &mut ResponseHead, len: u64) -> Result<(), Error> {
+        // RFC 9110 section 15.3.6-1, 8.6-5.
+        if head.status.is_without_content() {
+            let (code, is_empty) = (head.status.code(), len == 0);
+            return if is_empty { Ok(()) } else { Err(Error::Message(format!("an answer with {code} has no body"))) };
+        }
+        match head.fields.first_text("content-length") {
+            // RFC 9110 section 8.6-3: an answer to HEAD that comes without a body does not say how long that of GET is.
+            None if self.is_head && len == 0 => {}
+            None => head.fields.push_integer("content-length", len)?,
+            Some(said) if !self.is_head && said.parse() != Ok(len) => {
+                return Err(Error::Message(format!("content-length says {said}, and the body has {len} bytes")));
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 
     fn respond(&mut self, head: &ResponseHead, end: bool) -> Result<(), Error> {

@@ -6,6 +6,11 @@ use http::exchange::Reason;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
 
+/// Whether the client may wait for a 100 before it sends content (RFC 9110 section 10.1.1). Another expectation has been refused.
+fn awaits_continue(head: &RequestHead) -> bool {
+    head.fields.contains("expect") && head.fields.first("content-length") != Some(b"0")
+}
+
 /// A request: its head, and its body as it arrives.
 #[derive(Debug)]
 pub struct Request {
@@ -19,6 +24,7 @@ impl Request {
         let remote = exchange.remote();
         // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
         let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
+        let body = if awaits_continue(&head) { body.awaiting_invitation() } else { body };
         Request { head, body, remote }
     }
 

@@ -9,11 +9,12 @@ use std::fmt;
 use std::future::poll_fn;
 
 /// A response: its head, and its body as it arrives.
-#[derive(Debug)]
 pub struct Response {
     head: ResponseHead,
     informational: Vec<ResponseHead>,
     body: Body,
+    /// If the request has a body, to see what became of it.
+    upload: Option<Exchange>,
 }
 
 impl Response {
@@ -42,21 +43,51 @@ impl Response {
         &mut self.body
     }
 
+    /// Waits until the server has all of the request's body. A server may answer before it has, and may want no more: the
+    /// response is as good as any, but what was to be uploaded is not there. Without a body there is nothing to wait for.
+    ///
+    /// A server that neither reads on nor says so keeps this waiting for as long as the connection lives.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if the server did not want all of it; the connection ended before it had arrived.
+    pub async fn uploaded(&self) -> Result<(), Error> {
+        match &self.upload {
+            Some(exchange) => poll_fn(|context| exchange.poll_delivered(context)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Head and body, each by itself.
     pub fn into_parts(self) -> (ResponseHead, Body) {
         (self.head, self.body)
     }
 }
 
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("head", &self.head).field("body", &self.body).finish_non_exhaustive()
+    }
+}
+
 /// A response that is waited for. Dropping it cancels the request.
 pub struct PendingResponse {
     exchange: Exchange,
+    has_upload: bool,
     done: bool,
 }
 
 impl PendingResponse {
-    pub(crate) fn new(exchange: Exchange) -> PendingResponse {
-        PendingResponse { exchange, done: false }
+    pub(crate) fn new(exchange: Exchange, has_upload: bool) -> PendingResponse {
+        PendingResponse { exchange, has_upload, done: false }
+    }
+
+    /// Waits for the next response (1xx) ahead of the final one; `None` when that has come. A client that sent `Expect:
+    /// 100-continue` so learns whether its content is wanted.
+    ///
+    /// # Errors
+    /// As for [`PendingResponse::response`].
+    pub async fn informational(&mut self) -> Result<Option<ResponseHead>, Error> {
+        poll_fn(|context| self.exchange.poll_informational(context)).await
     }
 
     /// Waits for its head.
@@ -68,7 +99,8 @@ impl PendingResponse {
         self.done = true;
         let informational = std::iter::from_fn(|| self.exchange.mailbox().take_informational()).collect();
         let body = Body::new(self.exchange.clone(), &head.fields, Reason::Cancelled);
-        Ok(Response { head, informational, body })
+        let upload = self.has_upload.then(|| self.exchange.clone());
+        Ok(Response { head, informational, body, upload })
     }
 }
 

@@ -27,7 +27,7 @@ impl BodyWriter {
 
     /// Whatever is written is dropped.
     pub(crate) fn discarding(exchange: Exchange) -> BodyWriter {
-        BodyWriter { exchange, discard: true, reason: Reason::Internal, done: false }
+        BodyWriter { exchange, discard: true, reason: Reason::Cancelled, done: false }
     }
 
     /// Waits until content can be sent, and says how much: of `wanted` bytes so many are taken at once by the

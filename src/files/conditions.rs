@@ -1,106 +1,81 @@
-//! Whether the client has the file already, and which part of it is asked for (RFC 9110 sections 13.1 and 14).
+//! What a request gets of a file that is there: all, a part, or the word that its copy is good (RFC 9110 sections 13 and 14).
 
-use http::{Fields, Method};
+use http::conditions::{EntityTag, Part, Precondition, Validators, precondition, requested_part};
+use http::{Fields, HttpDate, Method, Status};
 use std::ops::Range;
 
-/// What is to be sent.
+/// A version of a file, as a client is told of it.
+pub(super) struct Version {
+    pub(super) len: u64,
+    pub(super) entity_tag: String,
+    pub(super) last_modified: HttpDate,
+}
+
+/// What is to be answered.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part {
-    All,
-    /// Not empty, and within the file.
-    Range(Range<u64>),
-    /// There is no such part.
-    OutOfRange,
+pub(super) enum Answer {
+    /// These bytes, with 200 or 206.
+    Content(Status, Range<u64>),
+    /// No content: 304, 412 or 416.
+    Without(Status),
 }
 
-/// Whether the copy that the client has is still good.
-pub(super) fn is_unchanged(fields: &Fields, etag: &str, last_modified: &str) -> bool {
-    // RFC 9110 s13.1.3: with If-None-Match the date says nothing.
-    if fields.contains("if-none-match") {
-        let values = fields.all("if-none-match").filter_map(|value| std::str::from_utf8(value).ok());
-        return values.flat_map(|value| value.split(',')).any(|known| {
-            let known = known.trim();
-            known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
-        });
+impl Version {
+    /// `modified` is what the file system says, and `now` the time; both in seconds since 1970.
+    /// RFC 9110 section 8.8.2.1-3, 8.8.2.1-4: nothing was modified after the response was made.
+    pub(super) fn new(len: u64, entity_tag: String, modified: u64, now: u64) -> Version {
+        Version { len, entity_tag, last_modified: HttpDate::from_unix(modified.min(now)) }
     }
-    // A date other than the one we gave would have to be compared; clients send back the one they got.
-    fields.first_text("if-modified-since") == Some(last_modified)
-}
 
-/// Which part a request asks for. One range is served; several are answered with all (RFC 9110 section 14.2 leaves that to
-/// the server).
-pub(super) fn part(method: &Method, fields: &Fields, len: u64, etag: &str, last_modified: &str) -> Part {
-    if *method != Method::Get {
-        return Part::All;
+    /// What a request that GET or HEAD makes is answered with, at the time `now`.
+    /// RFC 9110 section 13.2.1-1: after all else was looked at.
+    pub(super) fn answer(&self, method: &Method, fields: &Fields, now: u64) -> Answer {
+        let entity_tag = EntityTag::parse(self.entity_tag.as_bytes());
+        let (current, now) =
+            (Validators { entity_tag, last_modified: Some(self.last_modified) }, HttpDate::from_unix(now));
+        match precondition(method, fields, Some(&current), now) {
+            Precondition::Proceed => {}
+            Precondition::NotModified => return Answer::Without(Status::NOT_MODIFIED),
+            Precondition::Failed => return Answer::Without(Status::PRECONDITION_FAILED),
+        }
+        match requested_part(method, fields, self.len, &current, now) {
+            Part::All => Answer::Content(Status::OK, 0..self.len),
+            // RFC 9110 section 15.3.7.1-1: the caller says which bytes these are.
+            Part::Range(range) => Answer::Content(Status::PARTIAL_CONTENT, range),
+            Part::OutOfRange => Answer::Without(Status::RANGE_NOT_SATISFIABLE),
+        }
     }
-    let still_the_same = fields.first_text("if-range").is_none_or(|known| known == etag || known == last_modified);
-    match fields.first_text("range") {
-        Some(range) if still_the_same => parse(range, len),
-        _ => Part::All,
-    }
-}
-
-fn parse(text: &str, len: u64) -> Part {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-        return Part::All;
-    };
-    let number = |digits: &str| {
-        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        plain.then(|| digits.parse().unwrap_or(u64::MAX))
-    };
-    let range = match (number(first), number(last)) {
-        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(len),
-        (Some(first), None) if last.is_empty() => first..len,
-        // The last so many bytes.
-        (None, Some(count)) if first.is_empty() => len.saturating_sub(count)..len,
-        // Not understood, and so not asked.
-        _ => return Part::All,
-    };
-    if range.is_empty() { Part::OutOfRange } else { Part::Range(range) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn ranges() {
-        for (text, part) in [
-            ("bytes=0-0", Part::Range(0..1)),
-            ("bytes=2-", Part::Range(2..10)),
-            ("bytes=2-99", Part::Range(2..10)),
-            ("bytes=-3", Part::Range(7..10)),
-            ("bytes=-99", Part::Range(0..10)),
-            ("bytes=0-99999999999999999999", Part::Range(0..10)),
-            ("bytes=10-", Part::OutOfRange),
-            ("bytes=-0", Part::OutOfRange),
-            ("bytes=3-2", Part::All),
-            ("bytes=-", Part::All),
-            ("bytes=0-1,3-4", Part::All),
-            ("bytes=+1-2", Part::All),
-            ("lines=0-1", Part::All),
-            ("", Part::All),
-        ] {
-            assert_eq!(parse(text, 10), part, "{text}");
-        }
-        assert_eq!(parse("bytes=0-", 0), Part::OutOfRange);
+    fn version(modified: u64, now: u64) -> Version {
+        Version::new(10, "\"e\"".into(), modified, now)
     }
 
+    /// RFC 9110 section 8.8.2.1-3, 8.8.2.1-4.
     #[test]
-    fn copies_that_are_still_good() {
-        let with = |name: &str, value: &str| {
+    fn nothing_was_modified_in_the_future() {
+        assert_eq!(version(500, 1000).last_modified, HttpDate::from_unix(500));
+        assert_eq!(version(5000, 1000).last_modified, HttpDate::from_unix(1000));
+    }
+
+    /// RFC 9110 section 13.2.1-1, 13.2.2-1.
+    #[test]
+    fn conditions_come_before_ranges() {
+        let answer = |lines: &[(&str, &str)]| {
             let mut fields = Fields::new();
-            fields.push(name, value).unwrap();
-            fields
+            lines.iter().for_each(|(name, value)| fields.push(name, value).unwrap());
+            version(500, 1000).answer(&Method::Get, &fields, 1000)
         };
-        assert!(is_unchanged(&with("if-none-match", "\"x\", W/\"e\""), "\"e\"", "date"));
-        assert!(is_unchanged(&with("if-none-match", "*"), "\"e\"", "date"));
-        assert!(!is_unchanged(&with("if-none-match", "\"x\""), "\"e\"", "date"));
-        assert!(!is_unchanged(&with("if-none-match", "W/W/\"e\""), "\"e\"", "date"), "no tag at all");
-        assert!(is_unchanged(&with("if-modified-since", "date"), "\"e\"", "date"));
-        assert!(!is_unchanged(&with("if-modified-since", "other"), "\"e\"", "date"));
-        let mut both = with("if-modified-since", "date");
-        both.push("if-none-match", "\"x\"").unwrap();
-        assert!(!is_unchanged(&both, "\"e\"", "date"));
+        let (part, beyond) = (("range", "bytes=0-1"), ("range", "bytes=10-"));
+        assert_eq!(answer(&[]), Answer::Content(Status::OK, 0..10));
+        assert_eq!(answer(&[part]), Answer::Content(Status::PARTIAL_CONTENT, 0..2));
+        assert_eq!(answer(&[beyond]), Answer::Without(Status::RANGE_NOT_SATISFIABLE));
+        assert_eq!(answer(&[beyond, ("if-none-match", "\"e\"")]), Answer::Without(Status::NOT_MODIFIED));
+        assert_eq!(answer(&[part, ("if-match", "\"x\"")]), Answer::Without(Status::PRECONDITION_FAILED));
+        assert_eq!(answer(&[part, ("if-range", "\"x\"")]), Answer::Content(Status::OK, 0..10));
     }
 }

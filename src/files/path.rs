@@ -1,8 +1,13 @@
 //! From the path of a request to names of files, by its text alone.
+//!
+//! A name is a sequence of bytes, as it is to the file system: it need not be UTF-8.
+
+/// The one name with a dot in front that is meant for everybody, at the top of a site (RFC 8615).
+const WELL_KNOWN: &[u8] = b".well-known";
 
 /// The names between the slashes, percent-decoded. `None` if one is not a plain name: empty, a dot or two, or with a
 /// character that separates names on some system.
-pub(super) fn segments(path: &str) -> Option<Vec<String>> {
+pub(super) fn segments(path: &str) -> Option<Vec<Vec<u8>>> {
     let inside = path.strip_prefix('/')?;
     let inside = inside.strip_suffix('/').unwrap_or(inside);
     if inside.is_empty() {
@@ -12,13 +17,20 @@ pub(super) fn segments(path: &str) -> Option<Vec<String>> {
     inside.split('/').map(|segment| decode(segment).filter(|name| is_plain(name))).collect()
 }
 
+/// Whether a name among them begins with a dot. Such files are their owner's: keys, histories, what editors and version control
+/// leave behind.
+pub(super) fn is_hidden(segments: &[Vec<u8>]) -> bool {
+    let mut names = segments.iter().enumerate();
+    names.any(|(place, name)| name.first() == Some(&b'.') && (place > 0 || name != WELL_KNOWN))
+}
+
 /// The path of a folder as it is written: what goes into `location` is made of names that exist, not of what was sent.
-pub(super) fn canonical_location(segments: &[String]) -> String {
+pub(super) fn canonical_location(segments: &[Vec<u8>]) -> String {
     let mut location = String::from("/");
     for segment in segments {
-        for byte in segment.bytes() {
+        for byte in segment {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => location.push(char::from(byte)),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => location.push(char::from(*byte)),
                 _ => location.push_str(&format!("%{byte:02X}")),
             }
         }
@@ -27,14 +39,13 @@ pub(super) fn canonical_location(segments: &[String]) -> String {
     location
 }
 
-fn is_plain(name: &str) -> bool {
-    let bytes = name.as_bytes();
+fn is_plain(name: &[u8]) -> bool {
     // `c:` is a drive where there are drives.
-    let is_drive = matches!(bytes, [letter, b':', ..] if letter.is_ascii_alphabetic());
-    !matches!(name, "" | "." | "..") && !is_drive && !bytes.iter().any(|byte| matches!(byte, 0 | b'/' | b'\\'))
+    let is_drive = matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic());
+    !matches!(name, b"" | b"." | b"..") && !is_drive && !name.iter().any(|byte| matches!(byte, 0 | b'/' | b'\\'))
 }
 
-fn decode(segment: &str) -> Option<String> {
+fn decode(segment: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
@@ -43,7 +54,7 @@ fn decode(segment: &str) -> Option<String> {
             byte => byte,
         });
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -58,15 +69,36 @@ mod tests {
     fn plain_names_pass() {
         for (path, names) in [
             ("/", &[][..]),
-            ("/a", &["a"]),
-            ("/a/", &["a"]),
-            ("/a/b.txt", &["a", "b.txt"]),
-            ("/a%20b/%C3%A4", &["a b", "ä"]),
-            ("/...", &["..."]),
-            ("/..a", &["..a"]),
-            ("/%2525", &["%25"]),
+            ("/a", &[&b"a"[..]]),
+            ("/a/", &[b"a"]),
+            ("/a/b.txt", &[b"a", b"b.txt"]),
+            ("/a%20b/%C3%A4", &[b"a b", "ä".as_bytes()]),
+            ("/...", &[b"..."]),
+            ("/..a", &[b"..a"]),
+            ("/%2525", &[b"%25"]),
+            ("/%ff%FE", &[b"\xff\xfe"]),
+            // Another way to write a dot in some decoders; here it is two bytes of a name.
+            ("/%c0%ae%c0%ae/", &[b"\xc0\xae\xc0\xae"]),
         ] {
             assert_eq!(segments(path).as_deref().unwrap(), names, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_dot_in_front_are_hidden() {
+        for (path, hidden) in [
+            ("/", false),
+            ("/a.b/c.", false),
+            ("/.git/config", true),
+            ("/a/.htaccess", true),
+            ("/%2eenv", true),
+            ("/...", true),
+            ("/.well-known/acme-challenge/x", false),
+            ("/.well-known/.x", true),
+            ("/.well-known.bak", true),
+            ("/a/.well-known/x", true),
+        ] {
+            assert_eq!(is_hidden(&segments(path).unwrap()), hidden, "{path}");
         }
     }
 
@@ -96,8 +128,6 @@ mod tests {
             "/%",
             "/%a",
             "/%zz",
-            "/%ff",
-            "/%c0%ae%c0%ae/",
         ] {
             assert_eq!(segments(path), None, "{path}");
         }
@@ -105,6 +135,6 @@ mod tests {
 
     #[test]
     fn locations_are_made_of_names() {
-        assert_eq!(canonical_location(&["a b".into(), "ä\r\n".into()]), "/a%20b/%C3%A4%0D%0A/");
+        assert_eq!(canonical_location(&["a b".into(), "ä\r\n\"".into(), vec![255]]), "/a%20b/%C3%A4%0D%0A%22/%FF/");
     }
 }

@@ -3,7 +3,8 @@
 use crate::exchange::calls::{Exchange, OnRequest};
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::http3::known::Known;
-use crate::http3::link::Link;
+use crate::http3::link::{Link, NewRequest};
+use crate::server::authorities::AuthoritySource;
 use base::{Bytes, StreamId};
 use h3::OverQuic;
 use http::exchange::{Body, Reason, SendError};
@@ -34,12 +35,14 @@ pub(crate) fn exchange(
     exchange
 }
 
-/// Has `on_request` given each request that comes on the connections of `link`. To be called once, before any can come.
-pub(crate) fn serve(link: &Link, on_request: OnRequest) {
-    link.on_request(Box::new(move |link, request| {
+/// Has `on_request` given each request that comes on the connections of `link`, which are good for these authorities. To be
+/// called once, before any can come.
+pub(crate) fn serve(link: &Link, authorities: AuthoritySource, on_request: OnRequest) {
+    let on_request = Box::new(move |link: &Rc<Link>, request: NewRequest| {
         let exchange = exchange(link, request.handle, &request.known, request.id, request.remote);
-        on_request(exchange, request.head);
-    }));
+        on_request(exchange, request.head, &request.authorities);
+    });
+    link.on_request(on_request, authorities);
 }
 
 impl Stream {

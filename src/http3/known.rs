@@ -6,6 +6,7 @@
 use crate::error::Error;
 use crate::exchange::calls::Events;
 use crate::http3::sockets::Port;
+use crate::server::authorities::Authorities;
 use base::{Instant, StreamId, StreamMap};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ struct State {
     /// Where the other end is, if it is known.
     remote: Option<SocketAddr>,
     exchanges: StreamMap<Events>,
+    /// Of a server, what requests may be for. Looked up with the first one.
+    authorities: Option<Rc<Authorities>>,
     /// When the last exchange ended.
     used: Instant,
     is_established: bool,
@@ -111,6 +114,11 @@ impl Known {
     /// It has been found to be there.
     pub(crate) fn set_remote(&self, remote: SocketAddr) {
         self.state.borrow_mut().remote = Some(remote);
+    }
+
+    /// What requests may be for; `find` says it once.
+    pub(crate) fn authorities(&self, find: impl FnOnce() -> Rc<Authorities>) -> Rc<Authorities> {
+        self.state.borrow_mut().authorities.get_or_insert_with(find).clone()
     }
 
     /// Whether it is over.
@@ -250,11 +258,6 @@ impl Known {
         self.state.borrow().client.as_ref().map(|client| client.at)
     }
 
-    /// Whether a move is under way.
-    pub(crate) fn is_moving(&self) -> bool {
-        self.state.borrow().client.as_ref().is_some_and(|client| client.moving.is_some())
-    }
-
     /// A move to another socket begins. Who waits for its end looks at what is given, after a change.
     pub(crate) fn begin_move(&self, to: Port) -> Rc<Cell<Option<bool>>> {
         let arrived = Rc::new(Cell::new(None));
@@ -281,6 +284,16 @@ impl Known {
         };
         self.change(|_| {});
         unused
+    }
+
+    /// Waits until no move is under way.
+    pub(crate) fn poll_still(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if state.client.as_ref().is_none_or(|client| client.moving.is_none()) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
     }
 
     /// Waits for the end of a move: whether it succeeded.

@@ -13,6 +13,7 @@ use crate::exchange::calls::Events;
 use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
+use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
 use base::{Duration, FourTuple, Instant, StreamId};
@@ -48,6 +49,8 @@ pub(crate) struct NewRequest {
     pub(crate) remote: SocketAddr,
     /// What is asked for.
     pub(crate) head: RequestHead,
+    /// What its connection is good for.
+    pub(crate) authorities: Rc<Authorities>,
 }
 
 /// An endpoint and its connections.
@@ -64,7 +67,8 @@ pub(crate) struct Link {
     unflushed: Cell<usize>,
     /// How often each open connection was told that requests are to end (RFC 9114 section 5.2): a notice, then the end.
     goaways: Cell<u32>,
-    on_request: OnceCell<OnRequest>,
+    /// A server's: who is given requests, and what its connections are good for.
+    on_request: OnceCell<(OnRequest, AuthoritySource)>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
     trace: OnceCell<SharedTrace>,
@@ -149,9 +153,9 @@ impl Link {
         Ok(link)
     }
 
-    /// Who is given new requests. To be called once, before any can come.
-    pub(crate) fn on_request(&self, on_request: OnRequest) {
-        assert!(self.on_request.set(on_request).is_ok(), "requests are given to one");
+    /// Who is given new requests, and what the connections are good for. To be called once, before any can come.
+    pub(crate) fn on_request(&self, on_request: OnRequest, authorities: AuthoritySource) {
+        assert!(self.on_request.set((on_request, authorities)).is_ok(), "requests are given to one");
     }
 
     /// Who is told what goes wrong. To be called once at most.
@@ -200,22 +204,35 @@ impl Link {
     }
 
     /// Moves a connection to another port, or to the address that leads to its server now (RFC 9000 section 9). The socket
-    /// before is used until the next move, for what the other end has sent there. One move at a time; it goes on if nobody
-    /// waits for it.
+    /// before is used until the next move, for what the other end has sent there. One move at a time, so another waits for
+    /// its turn; it goes on if nobody waits for it. Where the server has given no connection ID to move with yet, it is waited
+    /// for, because a server gives another for each that was used.
     pub(crate) async fn migrate(
         &self,
         handle: ConnectionHandle,
         known: &Known,
         remote: SocketAddr,
     ) -> Result<(), Error> {
-        if known.is_moving() {
-            return Err(Error::Message("the connection is moving already; wait until it has arrived".into()));
-        }
-        let arrived = self.begin_move(handle, known, remote)?;
+        let patience = self.handle.read_clock() + ID_PATIENCE;
+        let arrived = loop {
+            poll_fn(|context| known.poll_still(context)).await;
+            match self.begin_move(handle, known, remote) {
+                Ok(arrived) => break arrived,
+                Err(NoMove::Later(after)) if self.handle.read_clock() + after <= patience => {
+                    self.handle.sleep(after).await;
+                }
+                Err(NoMove::Later(_)) => {
+                    let words = format!("the server has given no connection ID to move with for {ID_PATIENCE:?}");
+                    return Err(Error::Message(words));
+                }
+                Err(NoMove::Never(error)) => return Err(error),
+            }
+        };
         if poll_fn(|context| known.poll_arrived(&arrived, context)).await {
             Ok(())
         } else {
-            Err(Error::Message("the server does not answer at the new address".into()))
+            let words = "the server did not answer at the new address in time; the connection stays where it was";
+            Err(Error::Message(words.into()))
         }
     }
 
@@ -224,7 +241,7 @@ impl Link {
         handle: ConnectionHandle,
         known: &Known,
         remote: SocketAddr,
-    ) -> Result<Rc<Cell<Option<bool>>>, Error> {
+    ) -> Result<Rc<Cell<Option<bool>>>, NoMove> {
         let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
         let source = source_address(remote).map_err(no_route)?;
         let from = known.port().ok_or(Error::GoingAway)?;
@@ -250,9 +267,10 @@ impl Link {
         refused.into_iter().for_each(|port| self.leave(port));
         match begun {
             Some(Ok(arrived)) => Ok(arrived),
-            Some(Err(Some(error))) => Err(Error::message(error)),
-            Some(Err(None)) => Err(Error::GoingAway),
-            None => Err(Error::ShutDown),
+            Some(Err(Some(MigrateError::NoConnectionId { after: Some(after) }))) => Err(NoMove::Later(after)),
+            Some(Err(Some(error))) => Err(NoMove::Never(Error::message(error))),
+            Some(Err(None)) => Err(NoMove::Never(Error::GoingAway)),
+            None => Err(NoMove::Never(Error::ShutDown)),
         }
     }
 
@@ -537,12 +555,15 @@ impl Link {
     }
 
     fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
-        let Some(on_request) = self.on_request.get() else { return };
+        let Some((on_request, source)) = self.on_request.get() else { return };
         // While the application drops the last reference, no task is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
         let known = follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");
-        on_request(&link, NewRequest { handle, known, id, remote, head });
+        let connection = endpoint.quic().connection(handle);
+        let name = || connection.and_then(|connection| connection.session().server_name());
+        let authorities = known.authorities(|| source.of_connection(name()));
+        on_request(&link, NewRequest { handle, known, id, remote, head, authorities });
     }
 
     fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {
@@ -622,6 +643,24 @@ impl Drop for Link {
         });
     }
 }
+
+/// Why a move does not begin.
+enum NoMove {
+    /// It may after so long.
+    Later(Duration),
+    /// It cannot.
+    Never(Error),
+}
+
+impl From<Error> for NoMove {
+    fn from(error: Error) -> NoMove {
+        NoMove::Never(error)
+    }
+}
+
+/// How long a move waits for a connection ID of the server's: as long as a server may take for its first answer. It takes three
+/// probe timeouts and a round trip where the move before has arrived.
+const ID_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many ports a move tries at the most: a connection remembers three paths beside the one in use.
 const MOST_KNOWN_PORTS: usize = 4;

@@ -4,6 +4,7 @@
 use crate::exchange::calls::{Exchange, OnRequest};
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
+use crate::server::duties::{Refusal, refusal};
 use crate::server::event::{OnEvent, ServerEvent};
 use http::Method;
 use runtime::Handle;
@@ -34,7 +35,7 @@ impl<E: Display> Outcome for Result<(), E> {
     }
 }
 
-/// Answers each request with a task of its own.
+/// Answers each request with a task of its own. What no handler could answer rightly is not given to one.
 pub(crate) fn spawn_each<F>(
     executor: Handle,
     handler: impl Fn(Request, Reply) -> F + 'static,
@@ -44,7 +45,15 @@ where
     F: Future<Output: Outcome> + 'static,
 {
     let handler = Rc::new(handler);
-    Box::new(move |exchange, head| {
+    Box::new(move |exchange, head, authorities| {
+        if let Some(refusal) = refusal(&head, authorities) {
+            let remote = exchange.remote();
+            if let Some(on_event) = &on_event {
+                on_event(&ServerEvent::RequestRefused { remote, reason: &refusal });
+            }
+            let reply = Reply::new(exchange, &head.method);
+            return executor.spawn_detached(refuse(reply, refusal));
+        }
         let reporter = on_event.clone().map(|on_event| {
             let (method, path) = (head.method.clone(), head.path().into());
             Box::new(Reporter { on_event, method, path })
@@ -55,6 +64,11 @@ where
         let begin = Some(move || handler(request, reply));
         executor.spawn_detached(Handling { begin, future: None, exchange, reporter });
     })
+}
+
+/// Nobody hears of it if the client is gone by then.
+async fn refuse(reply: Reply, refusal: Refusal) {
+    let _ = reply.send((refusal.status.code(), "text/plain; charset=utf-8"), format!("{refusal}\n")).await;
 }
 
 /// A handler's future. Ready when the handler is, when it panicked, or when the client does not want the answer.

@@ -11,11 +11,12 @@ use crate::exchange::calls::{Events, Exchange, OnRequest};
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
+use crate::server::authorities::Authorities;
 use crate::server::event::ServerEvent;
 use crate::server::handler::{Outcome, spawn_each};
 use base::{Bytes, Instant};
 use http::exchange::{Body, Event, Reason, Receiving, SendError, SendPhase, Sending};
-use http::message_rules::{check_request, check_response};
+use http::message_rules::{check_client_duties, check_request, check_response};
 use http::{Fields, Method, RequestHead, ResponseHead};
 use runtime::Handle;
 use std::cell::{Cell, RefCell};
@@ -102,6 +103,9 @@ impl Connection for Line {
     }
 
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
+        if let Err(malformed) = check_client_duties(head, !ends) {
+            return Some(Err(Error::message(malformed)));
+        }
         let length = match check_request(head) {
             Ok(length) if !ends || length.on_end().is_ok() => length,
             Ok(length) => return Some(Err(Error::message(length.on_end().unwrap_err()))),
@@ -123,7 +127,7 @@ impl Connection for Line {
         let message = &pair.messages[REQUEST];
         message.sending.borrow_mut().on_head(length, head.method == Method::Connect);
         message.receiving.borrow_mut().on_request(head).unwrap();
-        (self.on_request)(server, head.clone());
+        (self.on_request)(server, head.clone(), &Authorities::any());
         if ends {
             message.finish(None).unwrap();
         }
@@ -276,6 +280,7 @@ impl Message {
         }
         self.receiving.borrow_mut().on_end().unwrap();
         self.tell_receiver(Event::Finished);
+        self.tell_sender(Event::Delivered);
     }
 
     /// The receiver does not want the rest.
@@ -287,8 +292,8 @@ impl Message {
         self.body.borrow_mut().clear();
         if !self.sending.borrow().has_ended() {
             self.sending.borrow_mut().on_stopped(reason);
-            self.tell_sender(Event::Stopped(reason));
         }
+        self.tell_sender(Event::Stopped(reason));
     }
 
     /// The sender breaks it off.

@@ -214,6 +214,31 @@ fn qlog_is_a_sequence_of_json_texts_with_a_header() {
     assert!(no_secret.iter().all(|secret| !text.contains(secret)), "payloads stay out of the log");
 }
 
+/// Files are named after IDs that clients choose: what somebody has put there before is neither followed nor waited for.
+#[test]
+fn a_qlog_file_is_a_new_one_whatever_has_its_name() {
+    let folder = std::env::temp_dir().join(format!("posthaste-qlog-taken-{}", std::process::id()));
+    let mut qlog = Qlog::open(&folder).expect("a folder");
+    let (path, other) = (folder.join(format!("{}_client.sqlog", group())), folder.join("other"));
+    for taken in ["link", "pipe", "file"] {
+        std::fs::write(&other, "of somebody else").expect("written");
+        match taken {
+            "link" => std::os::unix::fs::symlink(&other, &path).expect("linked"),
+            "pipe" => assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("run").success()),
+            _ => std::fs::write(&path, "of an earlier connection").expect("written"),
+        }
+        let mut tracer = tracer();
+        every_record(&mut tracer);
+        feed(&mut tracer, &mut qlog);
+        assert!(qlog.take_error().is_none() && qlog.open.is_empty(), "{taken}");
+        assert_eq!(std::fs::read_to_string(&other).expect("a file"), "of somebody else", "{taken}");
+        let kind = std::fs::symlink_metadata(&path).expect("it is there").file_type();
+        assert!(kind.is_file() && std::fs::read_to_string(&path).expect("a file").starts_with('\u{1e}'), "{taken}");
+        std::fs::remove_file(&path).expect("removed");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
 #[test]
 fn a_folder_that_cannot_be_made_is_told() {
     assert!(Qlog::open("/dev/null/qlog").is_err());

@@ -15,7 +15,8 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
 
 /// Constants that bound what a peer can make us hold or do, by file.
 const CONSTANTS: &[(&str, &[&str])] = &[
-    ("quic/src/connection/receive.rs", &["MAX_COALESCED"]),
+    ("quic/src/config.rs", &["MAX_PEER_IDS"]),
+    ("quic/src/connection/coalesced.rs", &["MAX_USELESS"]),
     ("quic/src/connection/retry.rs", &["MAX_TOKEN"]),
     ("quic/src/handshake.rs", &["MAX_POST_HANDSHAKE"]),
     ("quic/src/crypto_stream.rs", &["MAX_UNREAD"]),
@@ -26,8 +27,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/stream/chunks.rs", &["MAX_LENT"]),
     ("quic/src/stream/reassembly.rs", &["MAX_SEGMENTS"]),
     ("quic/src/recovery/sent_packets.rs", &["MAX_NOT_IN_FLIGHT"]),
-    ("quic/src/connection_ids/local.rs", &["MAX_ACTIVE"]),
-    ("quic/src/connection_ids/peer.rs", &["MAX_LIMIT"]),
+    ("quic/src/connection_ids/local.rs", &["MAX_ACTIVE", "MAX_RETIRED"]),
     ("quic/src/path/validation.rs", &["MAX_RESPONSES", "MAX_CHALLENGES"]),
     ("quic/src/path/moves.rs", &["MAX_UNANSWERED_MOVES"]),
     ("quic/src/path/amplification.rs", &["FACTOR"]),
@@ -53,7 +53,13 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
     ("base/src/stream_machine.rs", &["STREAM_UNIT"]),
     ("base/src/duplex.rs", &["BUFFER_LEN", "SPARE"]),
+    ("runtime/src/reader_pool.rs", &["WORKING", "MAX_THREADS", "MAX_WAITING", "SLOW", "PATIENCE", "IDLE"]),
+    ("runtime/src/folder.rs", &["TRIES"]),
+    ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
+    ("src/files.rs", &["TRIES"]),
+    ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
+    ("src/files/state.rs", &["SETTLED"]),
     ("src/http3/ebb.rs", &["AFTER", "FEW"]),
 ];
 

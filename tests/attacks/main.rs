@@ -17,6 +17,7 @@ mod guards;
 mod m;
 mod p;
 mod q;
+mod r;
 mod s;
 mod support;
 mod t;

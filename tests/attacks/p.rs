@@ -240,7 +240,7 @@ fn tiny_packets() {
     tiny[6..14].copy_from_slice(peer.destination.as_slice());
     peer.deliver(tiny.repeat(65_000 / tiny.len()));
     assert!(peer.is_open());
-    // Sealed and good, each with a new number: no more than eight are looked at.
+    // Sealed and good, each with a new number: all are used, one after the other.
     let mut peer = Peer::against(Client, Stage::Keys);
     let before = peer.connection().stats().packets_received;
     let many: Vec<u8> = (0..1000).flat_map(|_| peer.packet(Handshake, &[0x01; 4], PLAIN)).collect();
@@ -248,8 +248,15 @@ fn tiny_packets() {
     let meter = Meter::start();
     peer.deliver(many);
     let read = peer.connection().stats().packets_received - before;
-    assert!((1..=8).contains(&read), "{read}");
+    assert_eq!(read, 1000);
     assert!(meter.held() < 64 << 10);
+    // Forged: no more than 64 are tried.
+    let dropped = |peer: &mut Peer| peer.connection().stats().packets_dropped;
+    let before = dropped(&mut peer);
+    let mut forged = peer.packet(Handshake, &[0x01; 4], PLAIN);
+    *forged.last_mut().unwrap() ^= 1;
+    peer.deliver(forged.repeat(1000));
+    assert_eq!(dropped(&mut peer) - before, 65, "and the rest as one");
 }
 
 /// RFC 9000 section 19.3.1-1.

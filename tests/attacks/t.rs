@@ -80,6 +80,7 @@ fn meet_signer(
 /// A client checks by default, and each thing that is wrong ends the handshake.
 /// RFC 9000 section 7-2, 7-3.
 /// RFC 9001 section 4.4-1.
+/// RFC 9110 section 4.3.4-1, 4.3.4-5.
 /// RFC 9114 section 3.1-1, 3.1-2.
 #[test]
 fn t1_servers_that_are_not_who_they_should_be() {
@@ -109,10 +110,41 @@ fn t1_servers_that_are_not_who_they_should_be() {
     let leaf = Authority { certificate: good.clone(), key: key.clone() };
     let by_leaf = issue(&leaf, &request("localhost", false, 1_000_000));
     refused("a server as an authority", &[&ours], vec![by_leaf, good.clone()]);
+    // The same certificate trusted as it is: it still vouches for nobody but itself.
+    let vouched = issue(&leaf, &request("localhost", false, 1_000_000));
+    refused("a trusted server as an authority", &[&leaf], vec![vouched]);
+    assert!(meet(&[&leaf], vec![good.clone()], &key).is_ok());
+    // For clients, or for code, by extKeyUsage; and once more for servers, so that it is not the new signature that counts.
+    let purpose = |last: u8| {
+        const SERVER_AUTHENTICATION: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 3, 1];
+        let changed = |der: &mut Vec<u8>| {
+            let at = der.windows(8).position(|window| window == SERVER_AUTHENTICATION).unwrap();
+            der[at + 7] = last;
+        };
+        resigned(&good, &*load(&ours.key), changed)
+    };
+    refused("a client's certificate", &[&ours], vec![purpose(2)]);
+    refused("a certificate for code", &[&ours], vec![purpose(3)]);
+    assert!(meet(&[&ours], vec![purpose(1)], &key).is_ok());
     // The right certificate, and somebody else's key.
     let other_key = (provider.generate_key)(KeyKind::EcP256).unwrap();
     let error = meet(&[&ours], vec![good], &other_key).expect_err("another key");
     assert_eq!(error.alert(), 51, "decrypt_error: {error}");
+}
+
+/// A certificate changed and signed anew with an Ed25519 key, whose signatures have one length and are the end of it.
+fn resigned(
+    certificate: &[u8],
+    key: &dyn SigningKey,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> rustls_pki_types::CertificateDer<'static> {
+    let mut der = certificate.to_vec();
+    change(&mut der);
+    // Before what is signed the header of the whole, and after it the algorithm and the signature with their headers.
+    let end = der.len() - 64;
+    let signature = key.sign(SignatureScheme::ED25519, &der[4..end - 3 - 7]).unwrap();
+    der[end..].copy_from_slice(&signature);
+    der.into()
 }
 
 /// The server's flight without a certificate, with a huge one, without CertificateVerify, with a bad one and with one that
@@ -288,8 +320,8 @@ fn t14_names_with_nul_or_white_space_match_nothing() {
     let certificate = x509::issue::self_signed(&provider, &key, &request("localhostaaaaaaa", false, 1_000_000));
     let certificate = certificate.unwrap().certificate.to_vec();
     let at = certificate.windows(16).position(|window| window == b"localhostaaaaaaa").unwrap();
-    let name = x509::ServerName::parse("localhost").unwrap();
-    let verdict = |text: &[u8; 16]| {
+    let verdict = |text: &[u8; 16], wanted: &str| {
+        let name = x509::ServerName::parse(wanted).unwrap();
         let mut changed = certificate.clone();
         changed[at..at + 16].copy_from_slice(text);
         let mut roots = x509::RootStore::new();
@@ -298,6 +330,12 @@ fn t14_names_with_nul_or_white_space_match_nothing() {
         }
         x509::verify_server(&provider, &roots, &[changed.into()], &name, NOW).is_ok()
     };
+    // A name that is changed in the same way, and is one, matches itself and nothing else.
+    assert!(verdict(b"localhostaaaaaaa", "localhostaaaaaaa"));
+    for text in [b"localhost.exampl", b"local-host.examp", b"local_host.examp"] {
+        assert!(verdict(text, core::str::from_utf8(text).unwrap()), "{}", text.escape_ascii());
+        assert!(!verdict(text, "localhost"), "{}", text.escape_ascii());
+    }
     for text in [
         b"localhost\0aaaaaa",
         b"localhost\0\0\0\0\0\0\0",
@@ -309,7 +347,7 @@ fn t14_names_with_nul_or_white_space_match_nothing() {
         b"localhost\xff\xff\xff\xff\xff\xff\xff",
         b"\0\0\0\0\0\0\0localhost",
     ] {
-        assert!(!verdict(text), "{}", text.escape_ascii());
+        assert!(!verdict(text, "localhost"), "{}", text.escape_ascii());
     }
     for text in ["localhost\0", "local host", "localhost\r", "localhöst"] {
         assert!(x509::ServerName::parse(text).is_err(), "{text:?}");

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 /// How many rows each letter has.
-const LETTERS: [(char, u8); 8] =
-    [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 15), ('a', 15), ('t', 19)];
+const LETTERS: [(char, u8); 9] =
+    [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 15), ('a', 15), ('t', 19), ('r', 14)];
 
 /// A row: its id, what is tried, the file that guards, and tests outside of this folder or beside those in it.
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
@@ -19,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
     ("p4", "tokens that were never issued", "quic/src/wire/header.rs", &[]),
     ("p5", "Retry packets of every length", "quic/src/wire/header.rs", &[]),
-    ("p6", "a datagram of thousands of packets", "quic/src/connection/receive.rs", &[]),
+    ("p6", "a datagram of thousands of packets", "quic/src/connection/coalesced.rs", &[]),
     ("p7", "ACK ranges below zero", "quic/src/wire/frame/ack.rs", &[]),
     (
         "p8",
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     ("s9", "STOP_SENDING with STREAM", "quic/src/stream/streams.rs", &[]),
     ("s10", "Version Negotiation to a server", "quic/src/endpoint/strangers.rs", &[]),
-    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/receive.rs", &[]),
+    ("s11", "Version Negotiation that answers nothing", "quic/src/connection/coalesced.rs", &[]),
     ("s12", "critical streams opened twice or closed", "h3/src/critical_streams.rs", &[]),
     ("s13", "events after the end of a stream", "h3/src/connection/input.rs", &[]),
     ("s14", "Initial packets that fail at each step", "quic/src/endpoint/admit.rs", &[]),
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("m9", "acknowledgments never acknowledged", "quic/src/recovery/sent_packets.rs", &[]),
     ("m10", "small frames in large packets", "quic/src/stream/reassembly.rs", &[]),
     ("m11", "floods of Initial packets from forged addresses", "quic/src/endpoint/admit.rs", &[]),
-    ("m12", "coalesced garbage", "quic/src/connection/receive.rs", &[]),
+    ("m12", "coalesced garbage", "quic/src/connection/coalesced.rs", &[]),
     (
         "m13",
         "a new port for every packet",
@@ -373,6 +373,75 @@ pub(crate) const ROWS: &[Row] = &[
         &["crypto-ring/src/signing_key/tests.rs::every_format_loads_and_signs"],
     ),
     ("t19", "hybrid key shares of every length", "", &[]),
+    (
+        "r1",
+        "readers that give no credit",
+        "quic/src/stream/send_window.rs",
+        &[
+            "quic/tests/slow_readers.rs::r1_readers_that_do_not_read_cost_the_sender_nothing_that_they_gave_no_credit_for",
+            "quic/src/stream/streams/tests/writers.rs::r1_connections_share_a_budget_and_none_of_them_is_starved",
+        ],
+    ),
+    (
+        "r2",
+        "a path that narrows in the middle of a transfer",
+        "quic/src/recovery.rs",
+        &[
+            "quic/tests/narrowing.rs::r2_a_download_over_a_path_that_narrows",
+            "quic/tests/narrowing.rs::r2_an_upload_over_a_path_that_narrows",
+            "quic/tests/narrowing.rs::r2_many_small_answers_over_a_path_that_narrows",
+            "quic/tests/narrowing.rs::r2_many_small_questions_over_a_path_that_narrows",
+            "quic/tests/narrowing.rs::r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged",
+        ],
+    ),
+    (
+        "r3",
+        "a flood of first packets from forged addresses",
+        "quic/src/endpoint/admit.rs",
+        &[
+            "quic/tests/floods.rs::r3_honest_clients_get_in_within_a_second_under_a_flood_of_forged_first_packets",
+            "quic/tests/floods.rs::r3_a_forged_first_packet_costs_a_retry_and_leaves_nothing",
+            "tests/floods.rs::r3_honest_clients_get_in_while_the_command_is_flooded",
+        ],
+    ),
+    ("r4", "heads and bodies that never end", "", &[]),
+    (
+        "r5",
+        "files that are exchanged while they are opened",
+        "runtime/src/folder.rs",
+        &[
+            "runtime/src/folder/tests.rs::r5_what_is_swapped_while_it_is_opened_neither_leads_out_nor_blocks",
+            "tests/files.rs::r5_what_is_swapped_while_it_is_asked_for_neither_leads_out_nor_blocks",
+        ],
+    ),
+    ("r6", "requests for files that are reset at once", "", &[]),
+    ("r7", "responses stopped while uploads stay open", "", &[]),
+    (
+        "r8",
+        "a port that changes again and again",
+        "quic/src/recovery.rs",
+        &[
+            "quic/src/recovery/tests.rs::r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before",
+            "quic/tests/migration/rebinding.rs::r8_a_port_that_changes_again_and_again_costs_no_rate",
+            "quic/tests/migration/rebinding.rs::r8_whenever_a_port_changes_it_costs_a_probe_timeout_at_most",
+            "quic/tests/migration/rebinding.rs::r8_a_port_that_changes_under_the_handshake_is_followed",
+            "quic/tests/injection/paths.rs::r8_a_handshake_follows_its_client_to_another_port",
+        ],
+    ),
+    ("r9", "a peak of memory that is kept", "", &[]),
+    ("r10", "a draining server that holds its port in silence", "", &[]),
+    ("r11", "a server that was killed and cannot reset its connections", "", &[]),
+    (
+        "r12",
+        "a first flight of a server that is lost again and again",
+        "quic/src/connection/probe.rs",
+        &[
+            "quic/tests/handshake.rs::r12_a_lost_flight_costs_one_timeout_and_no_round_trip_more",
+            "quic/tests/handshake.rs::r12_every_probe_carries_initial_and_handshake_packets",
+        ],
+    ),
+    ("r13", "expectations that nobody answers", "", &[]),
+    ("r14", "If-Range with a date that is weak", "", &[]),
 ];
 
 /// What rows wait for: the feature, how its files would be called, the rows.
@@ -389,6 +458,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r4", "r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

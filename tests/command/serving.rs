@@ -56,12 +56,18 @@ pub(crate) struct Serving {
     child: Child,
     base: String,
     folder: PathBuf,
+    said: Vec<String>,
 }
 
 impl Serving {
     /// `posthaste serve` with these arguments, in `folder`, once it is ready.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Serving {
-        let mut child = posthaste()
+        Serving::start_by(posthaste(), folder, arguments)
+    }
+
+    /// The same by a command that runs `posthaste` with what follows.
+    pub(crate) fn start_by(mut command: Command, folder: &Folder, arguments: &[&str]) -> Serving {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .current_dir(folder.path())
@@ -77,7 +83,13 @@ impl Serving {
             lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
         assert!(said.iter().any(|line| line.starts_with("certificate SHA-256: ") && line.len() == 21 + 64), "{said:?}");
         assert!(said.iter().any(|line| line.starts_with("public key SHA-256: ") && line.len() == 20 + 44), "{said:?}");
-        Serving { child, base, folder: folder.path().to_owned() }
+        Serving { child, base, folder: folder.path().to_owned(), said }
+    }
+
+    /// What it printed between its addresses and its hints.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn said(&self) -> &[String] {
+        &self.said
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

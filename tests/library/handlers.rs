@@ -175,6 +175,7 @@ fn many_requests_wait_for_the_stream_limit() -> Result<(), Error> {
     )
 }
 
+/// RFC 9114 section 4.1.1-6.
 #[test]
 fn handlers_that_panic_or_forget_to_answer() -> Result<(), Error> {
     with_server(
@@ -210,7 +211,7 @@ fn handlers_that_panic_or_forget_to_answer() -> Result<(), Error> {
                     Ok(mut response) => response.body().read_to_end(100).await.map(|_| ()),
                     Err(error) => Err(error),
                 };
-                assert!(matches!(result, Err(Error::Reset { reason: Reason::Internal })), "{path}: {result:?}");
+                assert!(matches!(result, Err(Error::Reset { reason: Reason::Cancelled })), "{path}: {result:?}");
             }
             assert_eq!(client.get(&base).send().await?.status().code(), 200);
             Ok(())

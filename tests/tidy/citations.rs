@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 5] = [
+const RFCS: [(u16, &str); 6] = [
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
     (9002, "QUIC: loss detection and congestion control"),
+    (9110, "HTTP: semantics"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
 ];

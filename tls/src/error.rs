@@ -75,10 +75,12 @@ fn certificate_alert(error: &x509::Error) -> Alert {
     match error {
         x509::Error::Expired { .. } | x509::Error::NotYetValid { .. } => Alert::CERTIFICATE_EXPIRED,
         x509::Error::UnknownIssuer { .. } => Alert::UNKNOWN_CA,
-        x509::Error::UnsupportedAlgorithm { .. } | x509::Error::UnacceptableKey { .. } => {
-            Alert::UNSUPPORTED_CERTIFICATE
-        }
-        x509::Error::Malformed(_)
+        x509::Error::UnsupportedKey { .. }
+        | x509::Error::UnsupportedSignature { .. }
+        | x509::Error::UnacceptableKey { .. } => Alert::UNSUPPORTED_CERTIFICATE,
+        // RFC 9846 s4.5.1.3: bad_certificate for MD5.
+        x509::Error::BrokenHash { .. }
+        | x509::Error::Malformed(_)
         | x509::Error::BadSignature { .. }
         | x509::Error::NameMismatch { .. }
         | x509::Error::Rule { .. } => Alert::BAD_CERTIFICATE,
@@ -153,11 +155,13 @@ mod tests {
             (x509::Error::Expired { subject: subject(), not_after: 0 }, 45),
             (x509::Error::NotYetValid { subject: subject(), not_before: 0 }, 45),
             (x509::Error::UnknownIssuer { issuer: subject() }, 48),
-            (x509::Error::UnsupportedAlgorithm { subject: subject() }, 43),
+            (x509::Error::UnsupportedKey { subject: subject(), kind: subject() }, 43),
+            (x509::Error::UnsupportedSignature { subject: subject(), algorithm: subject() }, 43),
+            (x509::Error::BrokenHash { subject: subject(), algorithm: subject() }, 42),
             (x509::Error::UnacceptableKey { subject: subject() }, 43),
             (x509::Error::Malformed("all of it"), 42),
             (x509::Error::BadSignature { subject: subject() }, 42),
-            (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::KeyUsage }, 42),
+            (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::NameConstraints }, 42),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

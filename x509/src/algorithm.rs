@@ -4,6 +4,8 @@
 use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::oid;
+use crate::registry;
+use alloc::string::String;
 use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
 
 /// An RSA key below this length can be broken with great effort.
@@ -62,6 +64,31 @@ fn hash_of<'a>(elements: &mut Elements<'a>) -> Option<&'a [u8]> {
     let hash = identifier.value(tag::OBJECT_IDENTIFIER, "").ok()?;
     let parameters = identifier.optional(tag::NULL, "").ok()?;
     (identifier.is_empty() && parameters.is_none_or(<[u8]>::is_empty)).then_some(hash)
+}
+
+/// What the algorithm of a signature is called.
+pub(crate) fn signature_name(identifier: &[u8]) -> String {
+    registry::name(algorithm_id(identifier))
+}
+
+/// Whether a signature of this algorithm can be forged by finding two certificates of one hash.
+pub(crate) fn has_broken_hash(identifier: &[u8]) -> bool {
+    matches!(
+        algorithm_id(identifier),
+        oid::RSA_MD2 | oid::RSA_MD5 | oid::RSA_SHA1 | oid::RSA_SHA1_OIW | oid::ECDSA_SHA1 | oid::DSA_SHA1
+    )
+}
+
+fn algorithm_id(identifier: &[u8]) -> &[u8] {
+    Elements::new(identifier).value(tag::OBJECT_IDENTIFIER, "").unwrap_or_default()
+}
+
+/// What the kind of a key is called: its curve, or else its algorithm.
+pub(crate) fn key_name(identifier: &[u8]) -> String {
+    let mut elements = Elements::new(identifier);
+    let algorithm = elements.value(tag::OBJECT_IDENTIFIER, "").unwrap_or_default();
+    let curve = elements.value(tag::OBJECT_IDENTIFIER, "").ok().filter(|_| algorithm == oid::EC_PUBLIC_KEY);
+    registry::name(curve.unwrap_or(algorithm))
 }
 
 /// What can be wrong with a key.

@@ -121,6 +121,17 @@ impl<'a> Certificate<'a> {
         algorithm::signature_algorithm(self.signature_algorithm)
     }
 
+    /// Why a signature like this one is of no use: its hash can be forged, or it is not one of ours.
+    pub(crate) fn unusable_signature(&self) -> Error {
+        let (subject, algorithm) = (self.label(), algorithm::signature_name(self.signature_algorithm));
+        // RFC 9846 s4.5.1.3: bad_certificate for MD5, and recommended for SHA-1.
+        if algorithm::has_broken_hash(self.signature_algorithm) {
+            Error::BrokenHash { subject, algorithm }
+        } else {
+            Error::UnsupportedSignature { subject, algorithm }
+        }
+    }
+
     /// The signature, as [`SignatureAlgorithm`] says.
     pub fn signature(&self) -> &'a [u8] {
         self.signature
@@ -132,7 +143,10 @@ impl<'a> Certificate<'a> {
         let subject = || self.subject.label();
         match algorithm::public_key(self.key_algorithm, self.key) {
             Ok(kind) => Ok((kind, self.key)),
-            Err(BadKey::Unsupported) => Err(Error::UnsupportedAlgorithm { subject: subject() }),
+            Err(BadKey::Unsupported) => {
+                let kind = algorithm::key_name(self.key_algorithm);
+                Err(Error::UnsupportedKey { subject: subject(), kind })
+            }
             Err(BadKey::Unacceptable) => Err(Error::UnacceptableKey { subject: subject() }),
         }
     }

@@ -4,6 +4,7 @@
 //! down costs one signature of a budget, so that a graph of look-alike authorities ends in an error and not in hours.
 //! The certificates after the first may come in any order, and those that are not needed are not looked at closely.
 
+use crate::anchor;
 use crate::budget::Budget;
 use crate::certificate::Certificate;
 use crate::constraints;
@@ -11,7 +12,7 @@ use crate::dns;
 use crate::error::{Error, Rule};
 use crate::general_name::{GeneralName, ip_address};
 use crate::name::CanonicalName;
-use crate::profile::{self, Place};
+use crate::profile;
 use crate::root_store::RootStore;
 use crate::server_name::ServerName;
 use crate::text;
@@ -86,6 +87,7 @@ pub fn verify_server_with(
     Search { policy, provider, roots, leaf, intermediates, now, budget: Budget::new(), reason: None }.run()
 }
 
+/// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
 /// RFC 9525 s6: an address is compared with addresses, a name with names, and the common name with nothing.
 fn check_name(leaf: &Certificate<'_>, wanted: &ServerName) -> Result<(), Error> {
     let Some(alternative) = &leaf.extensions().subject_alternative_name else {
@@ -204,7 +206,8 @@ impl<'r> Search<'r> {
         let mut candidates: Vec<_> = anchors.chain(fitting).chain(others).collect();
         candidates.reverse();
         if candidates.is_empty() {
-            self.note(Error::UnknownIssuer { issuer: child.certificate.issuer().label() });
+            let refused = self.roots.refusal(&child.issuer).cloned();
+            self.note(refused.unwrap_or_else(|| Error::UnknownIssuer { issuer: child.certificate.issuer().label() }));
         }
         candidates
     }
@@ -216,25 +219,19 @@ impl<'r> Search<'r> {
         if path.len() + 3 > MAX_PATH || depth > self.policy.max_chain_depth {
             return Err(Error::Rule { subject: node.certificate.label(), rule: Rule::PathLength });
         }
-        self.check_authority(&node.certificate, Place::Intermediate, below)?;
+        profile::check_time(&node.certificate, self.now)?;
+        profile::check_intermediate(&node.certificate)?;
+        check_path_length(&node.certificate, below)?;
         check_signature(self.provider, &self.last(path).certificate, &node.certificate, &mut self.budget)
     }
 
     fn try_anchor(&mut self, path: &[&'r Node<'r>], der: &[u8]) -> Result<(), Error> {
         let anchor = Certificate::parse(der)?;
-        self.check_authority(&anchor, Place::Anchor, counted(path))?;
+        profile::check_time(&anchor, self.now)?;
+        anchor::check(&anchor)?;
+        check_path_length(&anchor, counted(path))?;
         check_signature(self.provider, &self.last(path).certificate, &anchor, &mut self.budget)?;
         self.check_constraints(path, &anchor)
-    }
-
-    /// Everything but the signature; `below` authorities that count come after it.
-    fn check_authority(&self, certificate: &Certificate<'_>, place: Place, below: usize) -> Result<(), Error> {
-        profile::check_time(certificate, self.now)?;
-        profile::check_authority(certificate, place)?;
-        let limit = certificate.extensions().basic_constraints.and_then(|basic| basic.path_length);
-        let fits = limit.is_none_or(|limit| usize::try_from(limit).is_ok_and(|limit| below <= limit));
-        let rule = Rule::PathLength;
-        if fits { Ok(()) } else { Err(Error::Rule { subject: certificate.label(), rule }) }
     }
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those
@@ -269,6 +266,13 @@ fn counted(path: &[&Node<'_>]) -> usize {
     path.iter().filter(|node| !node.is_self_issued()).count()
 }
 
+/// RFC 5280 s4.2.1.9: `below` authorities that count come after this one.
+fn check_path_length(certificate: &Certificate<'_>, below: usize) -> Result<(), Error> {
+    let limit = certificate.extensions().basic_constraints.and_then(|basic| basic.path_length);
+    let fits = limit.is_none_or(|limit| usize::try_from(limit).is_ok_and(|limit| below <= limit));
+    profile::demand(certificate, fits, Rule::PathLength)
+}
+
 fn check_signature(
     provider: &Provider,
     child: &Certificate<'_>,
@@ -277,7 +281,7 @@ fn check_signature(
 ) -> Result<(), Error> {
     let (key_algorithm, key) = issuer.subject_public_key()?;
     let verifier = child.signature_algorithm().and_then(|signature| provider.verifier(key_algorithm, signature));
-    let verifier = verifier.ok_or_else(|| Error::UnsupportedAlgorithm { subject: child.label() })?;
+    let verifier = verifier.ok_or_else(|| child.unusable_signature())?;
     budget.spend_signature()?;
     let outcome = verifier.verify(key, child.to_be_signed(), child.signature());
     outcome.map_err(|_| Error::BadSignature { subject: child.label() })

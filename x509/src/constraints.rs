@@ -94,7 +94,6 @@ fn subtrees<'a>(contents: &'a [u8], budget: &mut Budget) -> Result<Option<Vec<Co
         budget.spend_comparison()?;
         let base = subtree(&mut elements)?;
         let is_sound = match base {
-            // A leading dot is no DNS name; readers differ in what they make of it.
             GeneralName::Dns(name) => dns::is_constraint(name),
             GeneralName::IpAddress(range) => is_address_range(range),
             _ => true,
@@ -149,12 +148,19 @@ fn relation(name: &Comparable<'_>, subtree: &Comparable<'_>) -> Relation {
     }
 }
 
+/// RFC 5280 s4.2.1.10 has no dot in front of a DNS constraint. Where there is one, it means what is below the name and not
+/// the name itself, to OpenSSL, Go and webpki alike. As an exclusion it is read as if the name were meant, too.
 fn dns_relation(name: &[u8], subtree: &[u8]) -> Relation {
     if !dns::is_presented_name(name) {
         return Relation::Invalid;
     }
+    let (subtree, is_below_only) = subtree.strip_prefix(b".").map_or((subtree, false), |subtree| (subtree, true));
     let Some(base) = name.strip_prefix(b"*.") else {
-        return if dns::is_within(name, subtree) { Relation::Within } else { Relation::Apart };
+        return match dns::is_within(name, subtree) {
+            true if is_below_only && name.len() == subtree.len() => Relation::Touches,
+            true => Relation::Within,
+            false => Relation::Apart,
+        };
     };
     // A wildcard stands for every label: all of them are within what its base is within; one of them may be the subtree.
     if dns::is_within(base, subtree) {

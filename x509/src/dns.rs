@@ -6,23 +6,30 @@ const MAX_NAME: usize = 253;
 /// RFC 1035 s2.3.4.
 const MAX_LABEL: usize = 63;
 
-/// Whether `name` can be asked for. Underscores are accepted: such hosts exist, and a wildcard may cover them.
+/// Whether `name` can be asked for. Underscores are accepted: such hosts exist.
 pub(crate) fn is_reference_name(name: &[u8]) -> bool {
-    has_name_syntax(name, true)
+    has_name_syntax(name)
 }
 
-/// Whether `name` is what a dNSName may hold: letters, digits and hyphens, possibly under a whole-label wildcard.
+/// Whether `name` is what a dNSName may hold: letters, digits, hyphens and underscores, possibly under a whole-label
+/// wildcard.
 pub(crate) fn is_presented_name(name: &[u8]) -> bool {
     match name.strip_prefix(b"*.") {
         // One label below the root is a registry: no authority may certify all of it.
-        Some(base) => base.contains(&b'.') && has_name_syntax(base, false),
-        None => has_name_syntax(name, false),
+        Some(base) => base.contains(&b'.') && has_name_syntax(base),
+        None => has_name_syntax(name),
     }
 }
 
-/// Whether `name` is what a name constraint may hold: a plain name, or nothing at all, which is every name.
+/// Whether a certificate of ours may hold `name`: RFC 5280 s4.2.1.6 has no underscores, and what is made keeps to it.
+pub(crate) fn is_issued_name(name: &[u8]) -> bool {
+    is_presented_name(name) && !name.contains(&b'_')
+}
+
+/// Whether `name` is what a name constraint may hold: a plain name; one after a dot, which stands for what is below the
+/// name; or nothing at all, which is every name.
 pub(crate) fn is_constraint(name: &[u8]) -> bool {
-    name.is_empty() || has_name_syntax(name, false)
+    name.is_empty() || has_name_syntax(name.strip_prefix(b".").unwrap_or(name))
 }
 
 /// Whether the presented name covers the wanted one. Both have been checked for syntax.
@@ -53,12 +60,12 @@ pub(crate) fn split_first_label(name: &[u8]) -> Option<&[u8]> {
     name.get(dot + 1..)
 }
 
-fn has_name_syntax(name: &[u8], underscores: bool) -> bool {
+fn has_name_syntax(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > MAX_NAME {
         return false;
     }
     let is_label = |label: &[u8]| {
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || (underscores && *byte == b'_');
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         (1..=MAX_LABEL).contains(&label.len())
             && label.iter().all(allowed)
             && label.first() != Some(&b'-')
@@ -116,7 +123,10 @@ mod tests {
             ("example.com\0.evil.example", "example.com", false),
             ("exa mple.com", "exa mple.com", false),
             ("xn--*.example.com", "xn--628h.example.com", false),
-            ("a_b.example.com", "a_b.example.com", false),
+            ("a_b.example.com", "a_b.example.com", true),
+            ("_a.example.com", "_A.example.com", true),
+            ("*.a_b.example.com", "w.a_b.example.com", true),
+            ("a_b.example.com", "a-b.example.com", false),
             ("192.0.2.1", "192.0.2.1", false),
         ] {
             assert_eq!(matches(presented.as_bytes(), wanted.as_bytes()), want, "{presented} for {wanted}");

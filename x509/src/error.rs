@@ -49,12 +49,28 @@ pub enum Error {
         /// Whose certificate.
         subject: String,
     },
-    /// A key or signature algorithm that this implementation does not have.
-    UnsupportedAlgorithm {
+    /// A key of a kind that this implementation does not have.
+    UnsupportedKey {
         /// Whose certificate.
         subject: String,
+        /// The curve or the algorithm: its name, or its object identifier.
+        kind: String,
     },
-    /// An RSA key of a length that is not accepted, or with a useless exponent.
+    /// A signature of a kind that this implementation does not have, or that the issuer's kind of key cannot have made.
+    UnsupportedSignature {
+        /// Whose certificate.
+        subject: String,
+        /// The algorithm: its name, or its object identifier.
+        algorithm: String,
+    },
+    /// A signature over a hash that can be forged: MD5 or SHA-1 (RFC 9846 s4.5.1.3).
+    BrokenHash {
+        /// Whose certificate.
+        subject: String,
+        /// The algorithm.
+        algorithm: String,
+    },
+    /// An RSA key of a length that is not accepted, or with a useless exponent; or a point of the wrong form.
     UnacceptableKey {
         /// Whose certificate.
         subject: String,
@@ -79,27 +95,29 @@ pub enum Error {
 }
 
 /// A rule that a certificate breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
     /// Only version 3 has the extensions that validation rests on (RFC 5280 s4.1.2.1).
     Version,
     /// A serial number is positive and of at most 20 bytes (RFC 5280 s4.1.2.2).
     SerialNumber,
-    /// A part has another encoding than the one that DER and RFC 5280 allow; tolerated in anchors only.
-    Encoding,
-    /// A critical extension that is not understood (RFC 5280 s4.2).
-    UnknownCriticalExtension,
-    /// An extension is marked critical that must not be, or the other way round.
-    Criticality,
-    /// The issuer, or the subject of an authority, is empty (RFC 5280 s4.1.2.4 and s4.1.2.6).
-    EmptyName,
+    /// This part has another encoding than the one that DER and RFC 5280 allow; tolerated in anchors only.
+    Encoding(&'static str),
+    /// A critical extension that is not understood (RFC 5280 s4.2), by its object identifier.
+    UnknownCriticalExtension(String),
+    /// This extension must be critical here, and is not.
+    MustBeCritical(&'static str),
+    /// This extension must not be critical, and is.
+    MustNotBeCritical(&'static str),
+    /// This name is empty: the issuer, or the subject of an authority (RFC 5280 s4.1.2.4 and s4.1.2.6).
+    EmptyName(&'static str),
     /// A certificate that issues others is not an authority's: basicConstraints (RFC 5280 s4.2.1.9).
     NotAnAuthority,
     /// A server presented the certificate of an authority as its own.
     AuthorityAsServer,
-    /// The key usage does not allow what the key is used for (RFC 5280 s4.2.1.3).
-    KeyUsage,
+    /// The key usage does not have this bit, although the key is used for it (RFC 5280 s4.2.1.3).
+    KeyUsage(&'static str),
     /// The extended key usage does not allow to authenticate servers (RFC 5280 s4.2.1.12).
     ExtendedKeyUsage,
     /// More authorities follow than pathLenConstraint or the policy allows.
@@ -112,8 +130,8 @@ pub enum Rule {
     NoSubjectAlternativeName,
     /// The common name spells a name of subjectAltName differently.
     CommonName,
-    /// The key identifiers are missing or contradictory (RFC 5280 s4.2.1.1 and s4.2.1.2).
-    KeyIdentifier,
+    /// An intermediate authority without subjectKeyIdentifier (RFC 5280 s4.2.1.2).
+    NoSubjectKeyIdentifier,
     /// Certificate policies are required of the chain, which is not supported (RFC 5280 s4.2.1.11).
     PolicyConstraints,
 }
@@ -153,10 +171,23 @@ impl fmt::Display for Error {
             Error::BadSignature { subject } => {
                 write!(f, "the signature of the certificate of {subject} does not match")
             }
-            Error::UnsupportedAlgorithm { subject } => {
-                write!(f, "the certificate of {subject} uses a key or signature algorithm that is not supported")
+            Error::UnsupportedKey { subject, kind } => write!(
+                f,
+                "the key of {subject} is of a kind that is not supported ({kind}): P-256, P-384, Ed25519 and RSA are"
+            ),
+            Error::UnsupportedSignature { subject, algorithm } => {
+                write!(f, "the certificate of {subject} is signed in a way that is not supported ({algorithm})")
             }
-            Error::UnacceptableKey { subject } => write!(f, "the key of {subject} is too weak or too long"),
+            Error::BrokenHash { subject, algorithm } => write!(
+                f,
+                "the certificate of {subject} is signed with {algorithm}, which can be forged \
+                 (RFC 9846 section 4.5.1.3): it has to be issued anew, with SHA-256"
+            ),
+            Error::UnacceptableKey { subject } => write!(
+                f,
+                "the key of {subject} is malformed, or an RSA key that is not of 2048 to 8192 bits in whole bytes \
+                 with an odd exponent"
+            ),
             Error::Rule { subject, rule } => write!(f, "certificate of {subject}: {rule}"),
             Error::TooMuchWork => f.write_str("checking the certificates would exceed the work limit"),
             Error::InvalidServerName => f.write_str("neither a DNS name nor an IP address"),
@@ -171,25 +202,39 @@ impl core::error::Error for Error {}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rule::Version => "it is not of version 3",
-            Rule::SerialNumber => "its serial number is not positive or too long",
-            Rule::Encoding => "a part of it is not valid DER",
-            Rule::UnknownCriticalExtension => "it has an unknown critical extension",
-            Rule::Criticality => "an extension is critical but must not be, or must be critical but is not",
-            Rule::EmptyName => "its issuer or subject is empty",
-            Rule::NotAnAuthority => "it issued a certificate but is not a CA certificate",
-            Rule::AuthorityAsServer => "it is a CA certificate, not a server certificate",
-            Rule::KeyUsage => "its key usage does not allow this use",
-            Rule::ExtendedKeyUsage => "it is not for authenticating servers",
-            Rule::PathLength => "the chain is longer than allowed",
-            Rule::NameConstraints => "its names violate the name constraints of its issuers",
-            Rule::UnsupportedConstraint => "it has a name constraint that is malformed or cannot be checked",
-            Rule::NoSubjectAlternativeName => "it has no subject alternative name",
+        let text = match self {
+            Rule::Encoding(part) => return write!(f, "the encoding of {part} is not DER as RFC 5280 has it"),
+            Rule::UnknownCriticalExtension(id) => {
+                return write!(f, "its extension {id} is critical but not known here (RFC 5280 section 4.2)");
+            }
+            Rule::MustBeCritical(extension) => {
+                return write!(f, "its {extension} must be critical but is not, since the subject is empty (RFC 5280)");
+            }
+            Rule::MustNotBeCritical(extension) => {
+                return write!(f, "its {extension} is critical, which RFC 5280 forbids");
+            }
+            Rule::EmptyName(which) => return write!(f, "its {which} is empty (RFC 5280 section 4.1.2)"),
+            Rule::KeyUsage(bit) => {
+                return write!(f, "its keyUsage lacks {bit}, so that its key may not be used for this");
+            }
+            Rule::Version => "it is of version 1 or 2, and only version 3 can say what it is for",
+            Rule::SerialNumber => "its serial number is not positive, or longer than 20 bytes",
+            Rule::NotAnAuthority => "it issued a certificate, but basicConstraints does not make it a CA's",
+            Rule::AuthorityAsServer => "it is a CA certificate (basicConstraints, keyUsage), not a server's",
+            Rule::ExtendedKeyUsage => "its extKeyUsage does not name serverAuth",
+            Rule::PathLength => "more CA certificates follow it than pathLenConstraint or the client's limit allows",
+            Rule::NameConstraints => "its names violate the nameConstraints of its issuers",
+            Rule::UnsupportedConstraint => {
+                "it has nameConstraints that are malformed, not a CA's, or of a kind that cannot be checked"
+            }
+            Rule::NoSubjectAlternativeName => {
+                "it has no subjectAltName, and a common name proves nothing (RFC 9525 section 2)"
+            }
             Rule::CommonName => "its common name is a misleading form of a host name",
-            Rule::KeyIdentifier => "its key identifiers are missing or inconsistent",
-            Rule::PolicyConstraints => "it requires certificate policies, which are not supported",
-        })
+            Rule::NoSubjectKeyIdentifier => "it is a CA's but has no subjectKeyIdentifier (RFC 5280 section 4.2.1.2)",
+            Rule::PolicyConstraints => "its policyConstraints require certificate policies, which are not supported",
+        };
+        f.write_str(text)
     }
 }
 
@@ -216,6 +261,9 @@ mod tests {
         assert_eq!(mismatch(vec!["b".into(), "c".into()], 0), "certificate is for b, c, not a");
         assert_eq!(mismatch(vec!["b".into()], 7), "certificate is for b and 7 more, not a");
         let rule = Error::Rule { subject: String::from("a"), rule: Rule::Version };
-        assert_eq!(rule.to_string(), "certificate of a: it is not of version 3");
+        assert_eq!(
+            rule.to_string(),
+            "certificate of a: it is of version 1 or 2, and only version 3 can say what it is for"
+        );
     }
 }

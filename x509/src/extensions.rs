@@ -28,10 +28,10 @@ pub struct Extensions<'a> {
     pub authority_key_identifier: Option<AuthorityKeyIdentifier<'a>>,
     /// policyConstraints (s4.2.1.11) is there.
     pub has_policy_constraints: bool,
-    /// There is a critical extension that is not known.
-    pub has_unknown_critical: bool,
-    /// A known extension is critical that must not be.
-    pub has_wrong_criticality: bool,
+    /// A critical extension that is not known: the contents of its object identifier.
+    pub unknown_critical: Option<&'a [u8]>,
+    /// A known extension that is critical and must not be, by its name in RFC 5280.
+    pub wrongly_critical: Option<&'static str>,
 }
 
 /// basicConstraints.
@@ -90,8 +90,6 @@ pub struct NameConstraints<'a> {
 pub struct AuthorityKeyIdentifier<'a> {
     /// keyIdentifier.
     pub key_identifier: Option<&'a [u8]>,
-    /// authorityCertIssuer or authorityCertSerialNumber is there.
-    pub names_certificate: bool,
 }
 
 impl<'a> Extensions<'a> {
@@ -120,7 +118,7 @@ impl<'a> Extensions<'a> {
         Ok(extensions)
     }
 
-    fn read_one(&mut self, id: &[u8], critical: bool, value: &'a [u8]) -> Result<(), Error> {
+    fn read_one(&mut self, id: &'a [u8], critical: bool, value: &'a [u8]) -> Result<(), Error> {
         let mut inside = Elements::new(value);
         match id {
             oid::BASIC_CONSTRAINTS => self.basic_constraints = Some(basic_constraints(&mut inside, critical)?),
@@ -132,16 +130,16 @@ impl<'a> Extensions<'a> {
             }
             oid::NAME_CONSTRAINTS => self.name_constraints = Some(name_constraints(&mut inside)?),
             oid::SUBJECT_KEY_IDENTIFIER => {
-                self.has_wrong_criticality |= critical;
+                self.never_critical("subjectKeyIdentifier", critical);
                 let identifier = inside.value(tag::OCTET_STRING, "subject key identifier")?;
                 self.subject_key_identifier = Some(identifier);
             }
             oid::AUTHORITY_KEY_IDENTIFIER => {
-                self.has_wrong_criticality |= critical;
+                self.never_critical("authorityKeyIdentifier", critical);
                 self.authority_key_identifier = Some(authority_key_identifier(&mut inside)?);
             }
             oid::AUTHORITY_INFORMATION_ACCESS => {
-                self.has_wrong_criticality |= critical;
+                self.never_critical("authorityInfoAccess", critical);
                 authority_information_access(&mut inside)?;
             }
             oid::POLICY_CONSTRAINTS => {
@@ -152,11 +150,19 @@ impl<'a> Extensions<'a> {
             oid::CERTIFICATE_POLICIES | oid::POLICY_MAPPINGS => non_empty_sequence(&mut inside, "policies")?,
             oid::INHIBIT_ANY_POLICY => drop(inside.integer("inhibitAnyPolicy")?),
             _ => {
-                self.has_unknown_critical |= critical;
+                if critical {
+                    self.unknown_critical = Some(id);
+                }
                 return Ok(());
             }
         }
         inside.end("extension")
+    }
+
+    fn never_critical(&mut self, name: &'static str, critical: bool) {
+        if critical {
+            self.wrongly_critical = Some(name);
+        }
     }
 }
 
@@ -213,10 +219,11 @@ fn authority_key_identifier<'a>(inside: &mut Elements<'a>) -> Result<AuthorityKe
     const WHAT: &str = "authority key identifier";
     let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
     let key_identifier = sequence.optional(tag::context(0), WHAT)?;
-    let issuer = sequence.optional(tag::context_constructed(1), WHAT)?;
-    let serial = sequence.optional(tag::context(2), WHAT)?;
+    // authorityCertIssuer and authorityCertSerialNumber: another way to say which certificate, which nobody needs.
+    sequence.optional(tag::context_constructed(1), WHAT)?;
+    sequence.optional(tag::context(2), WHAT)?;
     sequence.end(WHAT)?;
-    Ok(AuthorityKeyIdentifier { key_identifier, names_certificate: issuer.is_some() || serial.is_some() })
+    Ok(AuthorityKeyIdentifier { key_identifier })
 }
 
 /// Nothing here is fetched, but what says where to look must be readable (RFC 5280 s4.2.2.1).

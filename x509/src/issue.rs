@@ -213,7 +213,7 @@ fn alternative_names(names: &[String]) -> Result<Vec<u8>, Error> {
 
 /// Only what [`crate::chain`] would accept again.
 fn dns_name(name: &str) -> Result<Vec<u8>, Error> {
-    if !dns::is_presented_name(name.as_bytes()) {
+    if !dns::is_issued_name(name.as_bytes()) {
         return Err(Error::InvalidServerName);
     }
     Ok(element(tag::context(2), &[name.to_string().as_bytes()]))

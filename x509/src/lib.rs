@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod algorithm;
+mod anchor;
 mod budget;
 mod certificate;
 mod chain;
@@ -24,6 +25,7 @@ mod name;
 mod oid;
 mod pem;
 mod profile;
+mod registry;
 mod root_store;
 mod server_name;
 mod text;
@@ -39,6 +41,6 @@ pub use extensions::{
 pub use issue::{Identity, IssueRequest};
 pub use name::Name;
 pub use pem::{load_certificates_pem, load_private_key_pem};
-pub use root_store::{Bundle, RootStore};
+pub use root_store::{Bundle, Refused, RootStore};
 pub use server_name::ServerName;
 pub use validity::Validity;

@@ -1,4 +1,6 @@
-//! What RFC 5280 and the Web PKI demand of each certificate by itself, by its place in the chain.
+//! What RFC 5280 and the Web PKI demand of each certificate by itself, by its place in the chain: the server's own, and
+//! those of authorities that the peer sent. `docs/certificates.md` gives a reason for each rule, and for each that is not here.
+//! Trust anchors are judged in [`crate::anchor`].
 
 use crate::certificate::Certificate;
 use crate::error::{Error, Rule};
@@ -6,17 +8,6 @@ use crate::extensions::{ExtendedKeyUsage, SubjectAlternativeName};
 use crate::general_name::{GeneralName, ip_address};
 use alloc::string::ToString;
 use core::net::IpAddr;
-
-/// Where a certificate stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It is the peer's own.
-    Server,
-    /// It is an authority's, and the peer sent it.
-    Intermediate,
-    /// It is an authority's, and we trust it.
-    Anchor,
-}
 
 /// Common names that are looked at; each costs a walk over all alternative names.
 const MAX_COMMON_NAMES: usize = 4;
@@ -35,7 +26,7 @@ pub(crate) fn check_time(certificate: &Certificate<'_>, now: i64) -> Result<(), 
 
 /// A server's own certificate, issued by an authority.
 pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
-    check_any(certificate, Place::Server)?;
+    check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
     // Baseline Requirements s7.1.2.7.8 and s7.1.2.7.11: the two roles are kept apart.
@@ -48,87 +39,75 @@ pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
     demand(extensions.name_constraints.is_none(), Rule::UnsupportedConstraint)?;
     let alternative = extensions.subject_alternative_name.as_ref();
     let alternative = alternative.ok_or_else(|| broken(certificate, Rule::NoSubjectAlternativeName))?;
-    // RFC 5280 s4.2.1.6 and Baseline Requirements s7.1.2.7.12: critical exactly if the subject is empty.
-    demand(alternative.critical == certificate.subject().is_empty(), Rule::Criticality)?;
+    // RFC 5280 s4.2.1.6: critical if the subject is empty. That it is critical beside a subject does no harm: it is read.
+    demand(alternative.critical || !certificate.subject().is_empty(), Rule::MustBeCritical("subjectAltName"))?;
     check_common_names(certificate, alternative)?;
     certificate.subject_public_key().map(|_| ())
 }
 
 /// What is demanded even of a certificate that is itself trusted.
 pub(crate) fn check_server_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
+    check_critical_extensions(certificate)?;
     let extensions = certificate.extensions();
-    demand(certificate, !extensions.has_unknown_critical, Rule::UnknownCriticalExtension)?;
+    let signs = extensions.key_usage.is_none_or(|usage| usage.digital_signature);
     // RFC 9846 s4.4.2.2: a server signs the handshake.
-    demand(certificate, extensions.key_usage.is_none_or(|usage| usage.digital_signature), Rule::KeyUsage)?;
-    // Baseline Requirements s7.1.2.7.10: for servers by name, not for anything; and not critical.
+    demand(certificate, signs, Rule::KeyUsage("digitalSignature"))?;
+    // Baseline Requirements s7.1.2.7.10: for servers by name, not for anything.
     let fits = |usage: ExtendedKeyUsage| usage.server_authentication && !usage.any;
-    demand(certificate, extensions.extended_key_usage.is_none_or(fits), Rule::ExtendedKeyUsage)?;
-    demand(certificate, extensions.extended_key_usage.is_none_or(|usage| !usage.critical), Rule::Criticality)
+    demand(certificate, extensions.extended_key_usage.is_none_or(fits), Rule::ExtendedKeyUsage)
 }
 
-/// An authority's certificate.
-pub(crate) fn check_authority(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
-    check_any(certificate, place)?;
+/// The certificate of an authority that the peer sent.
+pub(crate) fn check_intermediate(certificate: &Certificate<'_>) -> Result<(), Error> {
+    check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
-    demand(!certificate.subject().is_empty(), Rule::EmptyName)?;
+    demand(extensions.subject_key_identifier.is_some(), Rule::NoSubjectKeyIdentifier)?;
+    // RFC 5280 s4.2.1.9 has it critical, for readers that do not know it; this one does.
     let basic = extensions.basic_constraints.ok_or_else(|| broken(certificate, Rule::NotAnAuthority))?;
     demand(basic.is_authority, Rule::NotAnAuthority)?;
-    // RFC 5280 s4.2.1.9.
-    demand(basic.critical, Rule::Criticality)?;
-    demand(extensions.key_usage.is_none_or(|usage| usage.certificate_signing), Rule::KeyUsage)?;
-    let usage = extensions.extended_key_usage;
-    match place {
-        // Not of RFC 5280, but of every web client: an authority's purposes limit those of what it issues.
-        Place::Server | Place::Intermediate => {
-            demand(usage.is_none_or(|usage| usage.server_authentication || usage.any), Rule::ExtendedKeyUsage)?;
-        }
-        // Baseline Requirements s7.1.2.1.2.
-        Place::Anchor => demand(usage.is_none(), Rule::ExtendedKeyUsage)?,
-    }
-    // RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported.
-    demand(!extensions.has_policy_constraints, Rule::PolicyConstraints)?;
-    demand(extensions.subject_key_identifier.is_some(), Rule::KeyIdentifier)?;
-    if let (Place::Anchor, Some(authority), true) =
-        (place, &extensions.authority_key_identifier, certificate.is_self_issued())
-    {
-        // Baseline Requirements s7.1.2.1.3: a root names its own key and nothing else.
-        let own = authority.key_identifier == extensions.subject_key_identifier;
-        demand(own && !authority.names_certificate, Rule::KeyIdentifier)?;
-    }
+    check_authority_usage(certificate)?;
     certificate.subject_public_key().map(|_| ())
 }
 
-/// Rules of every place.
-fn check_any(certificate: &Certificate<'_>, place: Place) -> Result<(), Error> {
+/// What an authority says about the use of its key, wherever it stands.
+pub(crate) fn check_authority_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
-    demand(certificate.version() == 3, Rule::Version)?;
-    demand(is_serial_number(certificate.serial_number(), place == Place::Anchor), Rule::SerialNumber)?;
-    demand(!certificate.issuer().is_empty(), Rule::EmptyName)?;
-    demand(!extensions.has_unknown_critical, Rule::UnknownCriticalExtension)?;
-    demand(!extensions.has_wrong_criticality, Rule::Criticality)?;
-    // Every system's bundle has anchors with serial number zero, with odd encodings of times and usages, or without an
-    // authority key identifier. They are trusted by choice, so they are exempt; no other certificate is.
-    if place == Place::Anchor {
-        return Ok(());
-    }
-    let is_odd = extensions.key_usage.is_some_and(|usage| usage.has_trailing_zeros);
-    demand(!is_odd && !certificate.validity().has_long_early_year, Rule::Encoding)?;
-    check_authority_key(certificate)
+    demand(!certificate.subject().is_empty(), Rule::EmptyName("subject"))?;
+    demand(extensions.key_usage.is_none_or(|usage| usage.certificate_signing), Rule::KeyUsage("keyCertSign"))?;
+    // Not of RFC 5280, but of every web client: an authority's purposes limit those of what it issues.
+    let usage = extensions.extended_key_usage;
+    demand(usage.is_none_or(|usage| usage.server_authentication || usage.any), Rule::ExtendedKeyUsage)?;
+    // RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported.
+    demand(!extensions.has_policy_constraints, Rule::PolicyConstraints)
 }
 
-/// RFC 5280 s4.2.1.1: a certificate that is not self-signed identifies the key that signed it. It is not demanded of an anchor.
-fn check_authority_key(certificate: &Certificate<'_>) -> Result<(), Error> {
-    let authority = certificate.extensions().authority_key_identifier;
-    let is_named = authority.is_some_and(|authority| authority.key_identifier.is_some());
-    demand(certificate, is_named || certificate.is_self_issued(), Rule::KeyIdentifier)
+/// RFC 5280 s4.2: what is critical is understood; and what must never be critical is not.
+pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result<(), Error> {
+    let extensions = certificate.extensions();
+    if let Some(id) = extensions.unknown_critical {
+        return Err(broken(certificate, Rule::UnknownCriticalExtension(crate::registry::name(id))));
+    }
+    extensions.wrongly_critical.map_or(Ok(()), |name| Err(broken(certificate, Rule::MustNotBeCritical(name))))
+}
+
+/// Rules of every certificate that a peer sent.
+fn check_sent(certificate: &Certificate<'_>) -> Result<(), Error> {
+    let demand = |holds, rule| demand(certificate, holds, rule);
+    demand(certificate.version() == 3, Rule::Version)?;
+    demand(is_serial_number(certificate.serial_number()), Rule::SerialNumber)?;
+    demand(!certificate.issuer().is_empty(), Rule::EmptyName("issuer"))?;
+    check_critical_extensions(certificate)?;
+    let is_odd = certificate.extensions().key_usage.is_some_and(|usage| usage.has_trailing_zeros);
+    demand(!is_odd, Rule::Encoding("keyUsage"))?;
+    demand(!certificate.validity().has_long_early_year, Rule::Encoding("validity"))
 }
 
 /// RFC 5280 s4.1.2.2.
-fn is_serial_number(contents: &[u8], may_be_zero: bool) -> bool {
+fn is_serial_number(contents: &[u8]) -> bool {
     let is_negative = contents.first().is_none_or(|byte| byte & 0x80 != 0);
-    contents.len() <= 20 && !is_negative && (may_be_zero || contents != [0])
+    contents.len() <= 20 && !is_negative && contents != [0]
 }
 
 /// Baseline Requirements s7.1.4.3: a common name that stands for one of the alternative names is spelled like it, and one
@@ -166,7 +145,7 @@ fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| number.map(|number: u32| IpAddr::from(number.to_be_bytes()))).or_else(bytes)
 }
 
-fn demand(certificate: &Certificate<'_>, holds: bool, rule: Rule) -> Result<(), Error> {
+pub(crate) fn demand(certificate: &Certificate<'_>, holds: bool, rule: Rule) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(broken(certificate, rule)) }
 }
 

@@ -1,5 +1,6 @@
 //! The trust anchors of a client.
 
+use crate::anchor;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::name::CanonicalName;
@@ -14,15 +15,26 @@ use rustls_pki_types::pem::PemObject;
 pub struct RootStore {
     by_subject: BTreeMap<CanonicalName, Vec<CertificateDer<'static>>>,
     len: usize,
+    /// Why there is no anchor of a subject that a bundle has, so that a chain that ends there can be told the reason.
+    refused: BTreeMap<CanonicalName, Error>,
 }
 
 /// What became of a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     /// Certificates that are anchors now.
     pub added: usize,
-    /// Sections that are no certificate that can be read.
-    pub skipped: usize,
+    /// Those that are not.
+    pub refused: Vec<Refused>,
+}
+
+/// A section of a bundle that is no anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which section of its text, from 1.
+    pub number: usize,
+    /// Why not.
+    pub error: Error,
 }
 
 impl RootStore {
@@ -31,9 +43,14 @@ impl RootStore {
         RootStore::default()
     }
 
-    /// Trusts one certificate. Whether it can serve as an anchor is checked when it is used.
+    /// Trusts one certificate, whatever the time: an authority's to vouch for servers, or that of one server.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is of no use as either.
     pub fn add_der(&mut self, der: &[u8]) -> Result<(), Error> {
-        let subject = Certificate::parse(der)?.subject().canonical();
+        let certificate = Certificate::parse(der)?;
+        anchor::check_either(&certificate)?;
+        let subject = certificate.subject().canonical();
         let same = self.by_subject.entry(subject).or_default();
         if !same.iter().any(|anchor| anchor.as_ref() == der) {
             same.push(CertificateDer::from(der.to_vec()));
@@ -53,16 +70,24 @@ impl RootStore {
         Ok(certificates.len())
     }
 
-    /// Trusts what can be read of a bundle, as an operating system has one.
+    /// Trusts what can be trusted of a bundle, as an operating system has one, and tells what cannot.
     pub fn add_bundle(&mut self, pem: &[u8]) -> Bundle {
-        let mut bundle = Bundle { added: 0, skipped: 0 };
-        for section in CertificateDer::pem_slice_iter(pem) {
-            match section {
-                Ok(der) if self.add_der(&der).is_ok() => bundle.added += 1,
-                _ => bundle.skipped += 1,
+        let mut bundle = Bundle { added: 0, refused: Vec::new() };
+        for (section, number) in CertificateDer::pem_slice_iter(pem).zip(1..) {
+            match section.map_err(|_| Error::Pem("a section is damaged")).and_then(|der| self.add_or_note(&der)) {
+                Ok(()) => bundle.added += 1,
+                Err(error) => bundle.refused.push(Refused { number, error }),
             }
         }
         bundle
+    }
+
+    fn add_or_note(&mut self, der: &[u8]) -> Result<(), Error> {
+        self.add_der(der).inspect_err(|error| {
+            if let Ok(certificate) = Certificate::parse(der) {
+                self.refused.insert(certificate.subject().canonical(), error.clone());
+            }
+        })
     }
 
     /// Number of anchors.
@@ -73,6 +98,11 @@ impl RootStore {
     /// Whether nothing is trusted.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Why the certificate of this subject is no anchor, if a bundle had one.
+    pub(crate) fn refusal(&self, subject: &CanonicalName) -> Option<&Error> {
+        self.refused.get(subject)
     }
 
     /// The anchors of this subject.
@@ -137,8 +167,11 @@ mod tests {
         let mixed = format!("{}{}{one}", pem(&certificate("Third", 3)), pem(&[1, 2, 3, 4]));
         assert!(roots.add_pem(mixed.as_bytes()).is_err() && roots.len() == 2);
         assert!(roots.add_pem(b"nothing").is_err());
-        assert_eq!(roots.add_bundle(mixed.as_bytes()), Bundle { added: 2, skipped: 1 });
+        assert_eq!(
+            roots.add_bundle(mixed.as_bytes()),
+            Bundle { added: 2, refused: vec![Refused { number: 2, error: Error::Malformed("certificate") }] }
+        );
         assert_eq!(roots.len(), 3, "one of them was known");
-        assert_eq!(roots.add_bundle(b"nothing"), Bundle { added: 0, skipped: 0 });
+        assert_eq!(roots.add_bundle(b"nothing"), Bundle { added: 0, refused: vec![] });
     }
 }

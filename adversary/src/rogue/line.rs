@@ -76,7 +76,7 @@ impl Line {
         let mut bytes = vec![0; 2000];
         let mut writer = Writer::new(&mut bytes);
         let largest = PacketNumber::new(largest).expect("a number of the endpoint's");
-        encode_ack(&mut writer, largest, ack.ack_delay, ranges.into_iter(), None).expect("room for 64 ranges");
+        encode_ack(&mut writer, largest, ack.ack_delay, ranges.into_iter(), None, 0).expect("room for 64 ranges");
         let len = writer.position();
         bytes.truncate(len);
         bytes

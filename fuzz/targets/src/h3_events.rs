@@ -22,6 +22,7 @@ fn config(choice: u8) -> Config {
         limits: if choice & 2 == 0 { Limits::default() } else { small },
         extended_connect: choice & 4 != 0,
         grease: (choice & 8 != 0).then_some(7),
+        date: (choice & 16 != 0).then_some(|| *b"Sun, 06 Nov 1994 08:49:37 GMT"),
     }
 }
 

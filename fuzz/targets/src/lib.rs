@@ -25,9 +25,6 @@ mod x509_single;
 #[path = "../../../src/command/arguments.rs"]
 mod arguments;
 #[allow(dead_code, unreachable_pub)]
-#[path = "../../../src/files/conditions.rs"]
-mod conditions;
-#[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/files/path.rs"]
 mod file_path;
 #[allow(dead_code, unreachable_pub)]

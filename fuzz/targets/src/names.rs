@@ -1,8 +1,8 @@
 //! What people type: server names, URLs, command lines; and what strangers ask for: names of files, and parts of them.
 
-use super::conditions::{Part, is_unchanged, part};
 use super::{arguments, file_path, url::Url};
-use http::{Fields, Method, RequestHead};
+use http::conditions::{EntityTag, Part, Precondition, Validators, precondition, requested_part};
+use http::{Fields, HttpDate, Method, RequestHead};
 use x509::ServerName;
 
 pub fn server_name(data: &[u8]) {
@@ -46,12 +46,14 @@ pub fn path(data: &[u8]) {
     let Some(segments) = file_path::segments(text) else { return };
     let mut place = std::path::PathBuf::from("/root");
     for (depth, segment) in segments.iter().enumerate() {
-        assert!(!segment.contains('\\') && !segment.contains('\0'));
-        place.push(segment);
+        assert!(!segment.contains(&b'\\') && !segment.contains(&0));
+        place.push(std::os::unix::ffi::OsStrExt::from_bytes(segment.as_slice()) as &std::ffi::OsStr);
         let inside: Vec<_> = place.strip_prefix("/root").expect("it stays inside").components().collect();
         assert_eq!(inside.len(), depth + 1, "one name is one step down");
         assert!(inside.iter().all(|part| matches!(part, std::path::Component::Normal(_))));
     }
+    let dotted = segments.iter().any(|name| name.first() == Some(&b'.') && name != b".well-known");
+    assert!(!dotted || file_path::is_hidden(&segments), "a dot hides a name");
     let location = file_path::canonical_location(&segments);
     assert!(location.starts_with('/') && !location.starts_with("//") && location.ends_with('/'));
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -61,34 +63,51 @@ pub fn path(data: &[u8]) {
 /// A length of the file, then a field a line: which part of it is asked for, and whether the client has it already.
 pub fn conditions(data: &[u8]) {
     const ETAG: &str = "\"5-1994\"";
-    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     let Some((len, lines)) = data.split_first_chunk().map(|(len, lines)| (u64::from_be_bytes(*len), lines)) else {
         return;
     };
-    let names = ["range", "if-range", "if-none-match", "if-modified-since"];
+    let names = ["range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"];
     let mut fields = Fields::new();
     for line in lines.split(|byte| *byte == b'\n') {
         let Some((number, value)) = line.split_first() else { continue };
         // What the fields refuse does not reach the files.
         let _ = fields.push(names[usize::from(*number) % names.len()], value);
     }
-    let asked = part(&Method::Get, &fields, len, ETAG, DATE);
+    let (modified, now) = (HttpDate::from_unix(784_111_777), HttpDate::from_unix(1_000_000_000));
+    let current = Validators { entity_tag: EntityTag::parse(ETAG.as_bytes()), last_modified: Some(modified) };
+    let part = |method, fields: &Fields| requested_part(method, fields, len, &current, now);
+    let asked = part(&Method::Get, &fields);
     if let Part::Range(range) = &asked {
         assert!(range.start < range.end && range.end <= len, "{range:?} is a part of {len} bytes");
         // Said plainly it is the same part, whatever else was said; and of another file it is none.
         let mut plain = Fields::new();
         plain.push("range", format!("bytes={}-{}", range.start, range.end - 1)).expect("a field");
-        assert_eq!(part(&Method::Get, &plain, len, ETAG, DATE), asked);
+        assert_eq!(part(&Method::Get, &plain), asked);
         plain.push("if-range", "\"other\"").expect("a field");
-        assert_eq!(part(&Method::Get, &plain, len, ETAG, DATE), Part::All);
+        assert_eq!(part(&Method::Get, &plain), Part::All);
     }
     assert!(asked == Part::All || fields.contains("range"));
-    assert_eq!(part(&Method::Head, &fields, len, ETAG, DATE), Part::All);
+    assert_eq!(part(&Method::Head, &fields), Part::All);
+    judged(&fields, &current, now, ETAG);
+}
+
+fn judged(fields: &Fields, current: &Validators<'_>, now: HttpDate, tag: &str) {
     let says = |name: &str, text: &str| {
         fields.all(name).any(|value| value.windows(text.len()).any(|window| window == text.as_bytes()))
     };
-    if is_unchanged(&fields, ETAG, DATE) {
-        let by_tag = says("if-none-match", ETAG) || says("if-none-match", "*");
-        assert!(by_tag || says("if-modified-since", DATE), "who has it said so");
+    let names_it = |name: &str| says(name, tag) || says(name, "*");
+    let date = |name: &str| fields.first(name).and_then(|value| HttpDate::parse(value, now));
+    let get = precondition(&Method::Get, fields, Some(current), now);
+    match get {
+        Precondition::NotModified if fields.contains("if-none-match") => assert!(names_it("if-none-match")),
+        Precondition::NotModified => assert!(date("if-modified-since") >= current.last_modified, "who has it said so"),
+        Precondition::Failed if fields.contains("if-match") => {}
+        Precondition::Failed => assert!(date("if-unmodified-since") < current.last_modified),
+        Precondition::Proceed => {
+            assert!(!fields.contains("if-match") || names_it("if-match"), "only who knows it");
+        }
     }
+    assert_eq!(precondition(&Method::Head, fields, Some(current), now), get);
+    assert_ne!(precondition(&Method::Put, fields, Some(current), now), Precondition::NotModified);
+    assert_eq!(precondition(&Method::Options, fields, Some(current), now), Precondition::Proceed);
 }

@@ -127,7 +127,7 @@ impl Connection {
             return;
         }
         let Some(stream) = self.streams.get_mut(id) else { return };
-        if stream.send.has_ended() {
+        if stream.send.has_ended() && !stream.send.awaits_delivery {
             return;
         }
         // RFC 9114 section 4.1.1-5: only a request that was not processed is "rejected", even if the peer used the code
@@ -158,12 +158,23 @@ impl Connection {
         }
     }
 
+    /// All of a stream's data has arrived.
+    pub(crate) fn on_stream_delivered(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if core::mem::take(&mut stream.send.awaits_delivery) {
+            self.shared.tell(id, exchange::Event::Delivered);
+            self.remove_if_over(id);
+        }
+    }
+
     /// The transport's connection is over, but content that had arrived can still be read. Every stream without such content
     /// ends as if the peer had given it up with `code`, and no request can be made.
     pub(crate) fn on_transport_over(&mut self, code: VarInt) {
         self.shared.goaway.received = Some(0);
         for id in self.select(|_, stream| !stream.receive.is_announced) {
-            self.shared.tell(id, exchange::Event::Reset(error_code::reason(code)));
+            if self.streams.get(id).is_some_and(|stream| !stream.receive.has_ended()) {
+                self.shared.tell(id, exchange::Event::Reset(error_code::reason(code)));
+            }
             self.remove(id);
         }
     }

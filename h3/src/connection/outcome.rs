@@ -5,7 +5,7 @@ use super::state::Connection;
 use crate::error_code;
 use crate::event::Event;
 use crate::exchange::{Progress, Rest, read_rest};
-use crate::message::headers_frame;
+use crate::message::{dated, headers_frame};
 use crate::transport::Transport;
 use crate::violation::{Scope, Violation};
 use base::{Side, StreamId, VarInt};
@@ -80,11 +80,13 @@ impl Connection {
         self.spend(transport);
     }
 
+    /// RFC 9110 section 5.4-1.
     /// RFC 9114 s4.2.2: a head over the limit is answered where that is possible, so that the client learns what is wrong.
     /// The answer is complete without the rest of the request, which is not read (s4.1). False if there was no answer.
     fn answer_too_large(&mut self, transport: &mut impl Transport, id: StreamId) -> bool {
         let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
-        let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size);
+        let date = self.shared.date_for(&head);
+        let frame = headers_frame(dated(&head, date.as_ref()), self.shared.peer.max_field_section_size);
         // Where the peer takes no fields at all, there is no answer.
         let Some(frame) = frame else { return false };
         let stream = self.streams.get_mut(id).expect("a request that is refused is there");

@@ -16,7 +16,10 @@ fn carry(from: &mut Script, to: &mut Script, size: usize) -> bool {
         match command {
             Open(_) => {}
             Write(stream, bytes) => bytes.chunks(size).for_each(|piece| to.feed(stream, piece)),
-            Finish(stream) => to.end(stream),
+            Finish(stream) => {
+                to.end(stream);
+                from.connection.on_stream_delivered(id(stream));
+            }
             Reset(stream, reason) => to.reset(stream, reason),
             StopSending(stream, reason) => to.stop(stream, reason),
             Close(reason) => to.connection.on_closed(code(reason)),
@@ -81,7 +84,7 @@ fn many_exchanges_at_once_in_pieces_of_any_size() {
                 break;
             }
         }
-        let mut finished = 0;
+        let (mut finished, mut delivered) = (0, 0);
         let mut trailers = Vec::new();
         while let Some(event) = client.connection.poll_event() {
             match event {
@@ -94,11 +97,12 @@ fn many_exchanges_at_once_in_pieces_of_any_size() {
                     trailers.push(fields.first_text("x-bytes").unwrap().len());
                 }
                 Event::Exchange(_, exchange::Event::Finished) => finished += 1,
+                Event::Exchange(_, exchange::Event::Delivered) => delivered += 1,
                 Event::Settings(_) | Event::Exchange(_, exchange::Event::Response(_)) => {}
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!((finished, trailers.len()), (20, 20));
+        assert_eq!((finished, delivered, trailers.len()), (20, 20, 20));
         assert!(client.connection.streams.is_empty() && server.connection.streams.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Requests that come in, and the responses to them.
 
 use super::script::*;
-use crate::{Body, Config, Connection, Event, SendError, Violation};
+use crate::{Body, Config, Connection, Event, Limits, SendError, Violation};
 use alloc::vec::Vec;
 use base::Bytes;
 use http::exchange::{self, Reason};
@@ -63,6 +63,7 @@ fn a_request_and_its_response() {
     assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::Ended));
 }
 
+/// RFC 9110 section 5.3-4.
 /// RFC 9114 section 7.2.8-2, 9-1.
 #[test]
 fn one_byte_at_a_time_is_the_same_as_whole() {
@@ -259,6 +260,7 @@ fn content_length_on_every_way_to_end() {
     assert_eq!(script.read_all(0), (b"12345".to_vec(), Body::End));
 }
 
+/// RFC 9110 section 6.5.1-2.
 /// RFC 9114 section 4.1-2, 4.3-3.
 #[test]
 fn trailers_are_held_to_the_rules() {
@@ -338,6 +340,36 @@ fn connect_is_a_tunnel() {
     script.events();
     script.feed(0, &headers(&[("a", "b")]));
     script.expect_close(Violation::FrameInTunnel);
+}
+
+/// RFC 9110 section 6.6.1-2, 6.6.1-3, 5.4-1.
+#[test]
+fn final_responses_have_a_date_where_there_is_a_clock() {
+    const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let clock: fn() -> [u8; 29] = || *b"Sun, 06 Nov 1994 08:49:37 GMT";
+    let limits = Limits { max_field_section_size: 300, ..Limits::default() };
+    let mut script = Script::started(Connection::server(Config { date: Some(clock), limits, ..Config::default() }));
+    script.feed_and_end(0, &headers(&GET));
+    let early = ResponseHead::new(Status::EARLY_HINTS);
+    script.connection.send_informational(&mut script.transport, id(0), &early).unwrap();
+    script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+    let dated = headers(&[(":status", "200"), ("date", NOW)]);
+    script.expect(&[Write(0, [headers(&[(":status", "103")]), dated].concat()), Finish(0)]);
+    // One that the application gave stays.
+    script.feed_and_end(4, &headers(&GET));
+    let own = ok().with_field("date", "Mon, 07 Nov 1994 08:49:37 GMT").unwrap();
+    script.connection.send_response(&mut script.transport, id(4), &own, true).unwrap();
+    let own = headers(&[(":status", "200"), ("date", "Mon, 07 Nov 1994 08:49:37 GMT")]);
+    script.expect(&[Write(4, own), Finish(4)]);
+    // What is refused before any application hears of it, too.
+    script.feed(8, &with(&GET, &[("x", &"a".repeat(300))]));
+    let refused = headers(&[(":status", "431"), ("date", NOW)]);
+    assert!(script.transport.commands.contains(&Write(8, refused)), "{:?}", script.transport.commands);
+    // Without a clock there is none.
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+    script.expect(&[Write(0, headers(&[(":status", "200")])), Finish(0)]);
 }
 
 #[test]

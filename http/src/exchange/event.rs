@@ -24,6 +24,8 @@ pub enum Event {
     Finished,
     /// An exchange that left data with the application takes more.
     Writable,
+    /// A client's request that had content, or might have had, has arrived whole. Told if the server did not stop it before.
+    Delivered,
     /// The peer gave up sending its message. A client is told [`Reason::Rejected`] also for what a server that is about to
     /// end has left out.
     Reset(Reason),

@@ -6,7 +6,7 @@
 use super::reason::Reason;
 use super::send_error::SendError;
 use crate::fields::Fields;
-use crate::message_rules::{ContentLengthCheck, check_trailers};
+use crate::message_rules::{ContentLengthCheck, check_trailer_duties, check_trailers};
 
 /// Where a message that is being sent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,8 @@ impl Sending {
         if self.is_tunnel {
             return Err(SendError::WrongOrder);
         }
-        Ok(check_trailers(fields)?)
+        check_trailers(fields)?;
+        Ok(check_trailer_duties(fields)?)
     }
 
     /// Whether the message may end here.

@@ -17,6 +17,7 @@ pub struct ContentLengthCheck {
 
 impl ContentLengthCheck {
     /// For a request. Fails if Content-Length is not one number.
+    /// RFC 9110 section 8.6-8.
     pub(crate) fn for_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
         let declared = rules::content_length(&head.fields)?;
         // What follows CONNECT is a tunnel, not content.
@@ -25,17 +26,25 @@ impl ContentLengthCheck {
     }
 
     /// For a final response to a request with `method`. Fails if Content-Length is not one number.
+    /// RFC 9110 section 6-1, 9.3.2-1.
     pub(crate) fn for_response(head: &ResponseHead, method: &Method) -> Result<ContentLengthCheck, Malformed> {
+        // RFC 9110 section 9.3.6-7: whatever it says of the length.
+        if *method == Method::Connect && head.status.is_successful() {
+            return Ok(ContentLengthCheck { expected: None, counted: 0 });
+        }
         let declared = rules::content_length(&head.fields)?;
-        let expected = if *method == Method::Connect && head.status.is_successful() {
-            None
-        } else if *method == Method::Head || matches!(head.status, Status::NO_CONTENT | Status::NOT_MODIFIED) {
+        let expected = if *method == Method::Head || matches!(head.status, Status::NO_CONTENT | Status::NOT_MODIFIED) {
             // RFC 9110 s6.4.1: never content; Content-Length then speaks of what another request would have got.
             Some(0)
         } else {
             declared
         };
         Ok(ContentLengthCheck { expected, counted: 0 })
+    }
+
+    /// For a message that has no content, whatever its fields say.
+    pub(super) const fn of_nothing() -> ContentLengthCheck {
+        ContentLengthCheck { expected: Some(0), counted: 0 }
     }
 
     /// How many bytes are still to come; `None` if the message did not say.

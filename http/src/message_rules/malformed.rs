@@ -55,6 +55,13 @@ malformed! {
     HeadMissing, "RFC 9114 4.1", "a message that ended before its head was there";
     BodyTooLong, "RFC 9114 4.1.2", "more content than Content-Length says, or than the message may have";
     BodyTooShort, "RFC 9114 4.1.2", "less content than Content-Length says";
+    NoTrailer, "RFC 9110 6.5.1", "a field that may not stand in trailers";
+    ExpectWithoutContent, "RFC 9110 10.1.1", "Expect: 100-continue in a request without content";
+    ContentOfTrace, "RFC 9110 9.3.8", "a TRACE request with content";
+    SecretInTrace, "RFC 9110 9.3.8", "a TRACE request with credentials, which the server would send back";
+    ContentTypeMissing, "RFC 9110 9.3.7", "an OPTIONS request with content and without Content-Type";
+    IfRange, "RFC 9110 13.1.5", "If-Range with a weak tag, or without Range";
+    Referer, "RFC 9110 10.1.3", "a Referer with a fragment or with user information";
 }
 
 impl fmt::Display for Malformed {

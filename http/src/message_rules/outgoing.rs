@@ -10,6 +10,7 @@ use crate::response::ResponseHead;
 use crate::status::Status;
 
 /// Whether the request is well-formed as a whole. Gives the counter its body is held to.
+/// RFC 9110 section 2.2-2, 7.2-1, 9.3.6-1.
 pub fn check_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed> {
     let is_plain_connect = head.method == Method::Connect && head.protocol.is_none();
     if is_plain_connect {
@@ -40,6 +41,7 @@ pub fn check_request(head: &RequestHead) -> Result<ContentLengthCheck, Malformed
 }
 
 /// Whether the response to a request with `method` is well-formed as a whole. Gives the counter its body is held to.
+/// RFC 9110 section 8.6-5, 8.6-6, 9.3.6-6.
 pub fn check_response(head: &ResponseHead, method: &Method) -> Result<ContentLengthCheck, Malformed> {
     if head.status.code() == 101 {
         return Err(Malformed::SwitchingProtocols);
@@ -51,7 +53,13 @@ pub fn check_response(head: &ResponseHead, method: &Method) -> Result<ContentLen
     if has_no_length && head.fields.contains("content-length") {
         return Err(Malformed::ContentLength);
     }
-    ContentLengthCheck::for_response(head, method)
+    let check = ContentLengthCheck::for_response(head, method)?;
+    // RFC 9110 section 15.3.6-1: and a length, if there is one, of zero. A peer is not held to it.
+    if head.status == Status::RESET_CONTENT && !is_tunnel {
+        let says_none = head.fields.first("content-length").is_none_or(|length| length == b"0");
+        return if says_none { Ok(ContentLengthCheck::of_nothing()) } else { Err(Malformed::ContentLength) };
+    }
+    Ok(check)
 }
 
 /// Whether the trailers are well-formed.

@@ -72,6 +72,7 @@ fn each_pseudo_field_is_required_once_and_before_the_others() {
 }
 
 /// RFC 9114 section 4.3-2, 4.3-3, 4.3-4.
+/// RFC 9110 section 2.2-2.
 #[test]
 fn undefined_pseudo_fields_are_refused() {
     for name in [":foo", ":autority", ":", ":status", ":Method"] {
@@ -105,6 +106,7 @@ fn names_that_are_no_lower_case_tokens() {
 }
 
 /// RFC 9114 section 10.3-2.
+/// RFC 9110 section 5.5-4.
 #[test]
 fn control_characters_in_any_value() {
     for value in ["a\r\nb", "a\nb", "a\rb", "a\0b", "\x7f", " a", "a "] {
@@ -154,6 +156,7 @@ fn host_and_authority_agree() {
 }
 
 /// RFC 9114 section 4.3.1-5.
+/// RFC 9110 section 7.1-1.
 #[test]
 fn paths() {
     for value in ["", "x", "*", "/a b", "/a#b"] {
@@ -177,6 +180,7 @@ fn cookies_become_one() {
 }
 
 /// RFC 9114 section 4.4-1, 4.4-2, 4.4-3, 4.4-4.
+/// RFC 9110 section 9.3.6-2.
 #[test]
 fn connect() {
     let connect = (":method", "CONNECT");
@@ -218,6 +222,7 @@ fn status_is_three_digits_and_not_101() {
     assert_eq!(response(&[(":status", "101")]), Err(Malformed::SwitchingProtocols));
 }
 
+/// RFC 9110 section 8.6-8.
 #[test]
 fn content_length_is_one_number() {
     for value in ["", "+5", "-1", "5,6", "5, 5", "0x10", "5 5", "18446744073709551616", "1e3"] {
@@ -251,6 +256,7 @@ fn content_length_against_the_body_on_every_end() {
     assert_eq!((unknown.on_end(), unknown.remaining()), (Ok(()), None));
 }
 
+/// RFC 9110 section 6-1, 9.3.2-1, 9.3.6-7.
 #[test]
 fn responses_that_never_have_content() {
     let with_length = |status| response(&[(":status", status), ("content-length", "5")]).unwrap();
@@ -267,6 +273,7 @@ fn responses_that_never_have_content() {
 }
 
 /// RFC 9114 section 4.1-7, 4.2-3, 4.2-4, 4.3.1-7, 4.4-3.
+/// RFC 9110 section 2.2-2, 7.2-1, 8.6-5, 8.6-6, 9.3.6-6.
 #[test]
 fn outgoing_messages_obey_the_same_rules() {
     let head = RequestHead::get("https://a.example/").unwrap();
@@ -306,6 +313,22 @@ fn outgoing_messages_obey_the_same_rules() {
         let head = ResponseHead::new(Status::new(code).unwrap()).with_field("content-length", "0").unwrap();
         assert_eq!(check_response(&head, &method).is_ok(), expected, "{code} to {method}");
     }
+}
+
+/// RFC 9110 section 15.3.6-1.
+#[test]
+fn reset_content_is_sent_without_content() {
+    let head = ResponseHead::new(Status::RESET_CONTENT);
+    let mut check = check_response(&head, &Method::Post).unwrap();
+    assert_eq!((check.on_body(1), check.on_end()), (Err(Malformed::BodyTooLong), Ok(())));
+    for (length, expected) in [("0", Ok(())), ("1", Err(Malformed::ContentLength))] {
+        let head = head.clone().with_field("content-length", length).unwrap();
+        assert_eq!(check_response(&head, &Method::Post).map(drop), expected, "{length}");
+    }
+    // Who gets one with content has still a whole message.
+    let received = response(&[(":status", "205"), ("content-length", "1")]).unwrap();
+    let mut check = ContentLengthCheck::for_response(&received, &Method::Post).unwrap();
+    assert_eq!((check.on_body(1), check.on_end()), (Ok(()), Ok(())));
 }
 
 #[test]

@@ -3,12 +3,19 @@
 use super::state::Connection;
 use crate::error::CloseReason;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
-use base::Instant;
+use base::{FourTuple, Instant};
 
 impl Connection {
     /// Whether `id` is one of ours that is in use.
     pub(crate) fn has_local_id(&self, id: &[u8]) -> bool {
         self.local_ids.contains(id)
+    }
+
+    /// Whether a packet to `id`, which is none of ours that is in use, is of this connection all the same: the peer has retired
+    /// the ID, or may have, and the packet comes from where it is.
+    /// RFC 9000 section 11-4: who lives needs no stateless reset.
+    pub(crate) fn has_retired(&self, id: &[u8], four_tuple: &FourTuple) -> bool {
+        self.local_ids.is_retired(id).unwrap_or_else(|| self.paths.is_known(four_tuple))
     }
 
     /// Whether the peer is to be given another connection ID.

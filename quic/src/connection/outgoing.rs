@@ -30,7 +30,7 @@ impl Connection {
         }
     }
 
-    /// Begins the next packet of the space; `None` if there can be none.
+    /// Begins the next packet of the space on the path in use; `None` if there can be none.
     #[inline(always)]
     pub(super) fn begin_packet(
         &mut self,
@@ -39,8 +39,22 @@ impl Connection {
         id: PacketNumberSpace,
         destination: ConnectionId,
     ) -> Option<BegunPacket> {
+        let spin = self.paths.in_use.spin.bit(destination);
+        self.begin_packet_on(now, room, id, destination, spin)
+    }
+
+    /// The same on a path with this spin bit.
+    #[inline(always)]
+    pub(super) fn begin_packet_on(
+        &mut self,
+        now: Instant,
+        room: &mut [u8],
+        id: PacketNumberSpace,
+        destination: ConnectionId,
+        spin: bool,
+    ) -> Option<BegunPacket> {
         let update_after = self.is_confirmed().then_some(self.config.key_update_packets);
-        match self.writer().begin(room, id, destination, update_after) {
+        match self.writer().begin(room, id, destination, update_after, spin) {
             Ok(begun) => Some(begun),
             Err(why) => self.on_unwritable(now, why),
         }

@@ -24,6 +24,10 @@ use alloc::vec::Vec;
 use base::{Ecn, Instant, Writer};
 use crypto::aead::TAG_LEN;
 
+/// A packet is so much longer than our connection IDs, at least: a stateless reset that answers it is a byte shorter, and has
+/// no less than a packet to us (RFC 9000 section 10.3).
+const RESET_MARGIN: usize = 22;
+
 /// The parts of a connection that a packet has to do with.
 pub(super) struct PacketWriter<'a> {
     pub(super) wire: &'a WireIdentity,
@@ -42,6 +46,8 @@ pub(super) struct BegunPacket {
     space: PacketNumberSpace,
     number: PacketNumber,
     layout: PacketLayout,
+    /// How many bytes its frames have at least, together.
+    least_len: usize,
 }
 
 /// Why there is no packet.
@@ -68,7 +74,7 @@ pub(super) enum Way {
 
 impl PacketWriter<'_> {
     /// Writes the header of the next packet of the space to the front of `room`. `update_after`: after how many packets
-    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1).
+    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1); `spin` is the spin bit of the path.
     #[inline(always)]
     pub(super) fn begin(
         &mut self,
@@ -76,6 +82,7 @@ impl PacketWriter<'_> {
         id: PacketNumberSpace,
         destination: ConnectionId,
         update_after: Option<u64>,
+        spin: bool,
     ) -> Result<BegunPacket, Unwritable> {
         let kind = self.levels.sealing(id).ok_or(Unwritable::NoKeys)?;
         let space = self.spaces.get(id).expect("a level that has keys has its space");
@@ -93,8 +100,7 @@ impl PacketWriter<'_> {
         let layout = match kind {
             PacketKind::OneRtt => {
                 let phase = self.levels.seal(kind).expect("a level that seals has keys").key_phase();
-                // RFC 9000 section 17.4-2: the spin bit is always 0.
-                header::encode_short(&mut writer, destination, phase, false, number, len)
+                header::encode_short(&mut writer, destination, phase, spin, number, len)
             }
             PacketKind::Initial => {
                 header::encode_initial(&mut writer, version, destination, source, self.wire.token(), number, len)
@@ -102,7 +108,11 @@ impl PacketWriter<'_> {
             PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
         };
-        Ok(BegunPacket { kind, space: id, number, layout: layout.map_err(|_| Unwritable::NoRoom)? })
+        let layout = layout.map_err(|_| Unwritable::NoRoom)?;
+        // RFC 9000 s10.3: no shorter than what the peer may send to any ID of ours, and a byte more, so that a stateless reset
+        // of the peer's could be a packet.
+        let least = (RESET_MARGIN + source.len()).saturating_sub(layout.header_len + TAG_LEN);
+        Ok(BegunPacket { kind, space: id, number, layout, least_len: least.max(layout.min_payload_len()) })
     }
 
     /// Seals the packet at the front of `room`, whose frames are in `turn.scratch.sent`, and books it; gives its size.
@@ -142,7 +152,9 @@ impl PacketWriter<'_> {
         let (size, ack_eliciting) = (sent.size, sent.ack_eliciting);
         match way {
             Way::InUse => {
-                space.probes = space.probes.saturating_sub(u8::from(ack_eliciting));
+                if ack_eliciting {
+                    space.on_ack_eliciting_sent();
+                }
                 self.recovery.on_sent(turn.now, id, sent, &turn.scratch.sent);
             }
             Way::Elsewhere => self.recovery.on_sent_elsewhere(id, sent),
@@ -190,17 +202,16 @@ impl BegunPacket {
     ) -> Result<OutgoingPacket<'p>, Unwritable> {
         let end = room.len().checked_sub(TAG_LEN).ok_or(Unwritable::NoRoom)?;
         let payload = room.get_mut(self.layout.header_len..end).ok_or(Unwritable::NoRoom)?;
-        Ok(OutgoingPacket::new(self.space, payload, sent))
+        Ok(OutgoingPacket::new(self.space, payload, sent).with_least_len(self.least_len))
     }
 
-    /// Fills the packet with PADDING up to `target` bytes of payload, and up to what header protection needs.
+    /// Fills the packet with PADDING up to `target` bytes of payload, and up to the least that it has.
     #[inline]
     pub(super) fn pad(&self, packet: &mut OutgoingPacket<'_>, target: usize) {
-        let least = self.layout.min_payload_len();
         let missing = target.saturating_sub(packet.len()).min(packet.remaining());
-        let missing = missing.max(least.saturating_sub(packet.len()));
+        let missing = missing.max(self.least_len.saturating_sub(packet.len()));
         if missing > 0 {
-            let padding = packet.writer().reserve(missing).expect("there is room for what header protection needs");
+            let padding = packet.writer().reserve(missing).expect("there is room for the least that a packet has");
             padding.fill(0);
             packet.record_padding();
         }

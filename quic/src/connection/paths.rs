@@ -14,12 +14,15 @@ use crate::error::MigrateError;
 use crate::event::Event;
 use crate::path::others::OtherPath;
 use crate::path::path::Path;
+use crate::path::reach;
+use crate::path::spin::Spin;
 use crate::path::validation::Proof;
 use crate::trace::Record;
 use crate::turn::Turn;
-use crate::wire::connection_id::ConnectionId;
+use crate::violation::Violation;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::header;
-use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use base::{Duration, FourTuple, Instant, Side};
 use core::net::SocketAddr;
 
@@ -92,13 +95,22 @@ impl Connection {
         }
         // RFC 9000 section 9.5-2: an ID that was never used elsewhere. Who uses empty ones would be recognized on both
         // paths.
-        let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId)?;
+        let after = self.next_id_after(now);
+        let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId { after })?;
         self.paths.others.iter_mut().for_each(|other| other.is_goal = false);
         let local_id = self.paths.in_use.local_id;
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
         other.is_goal = true;
         self.push_other(now, other);
         Ok(())
+    }
+
+    /// After how long the peer may have given another connection ID: one is given back when a path is forgotten, and its
+    /// successor comes a round trip later.
+    fn next_id_after(&self, now: Instant) -> Option<Duration> {
+        let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+        let at = if self.peer_ids.is_retiring() { Some(now) } else { self.paths.others.first_end() };
+        at.map(|at| (at - now) + pto)
     }
 
     /// The addresses in use, as far as the peer's are validated: a request that comes from a new address is reported under
@@ -113,11 +125,46 @@ impl Connection {
         if !self.paths.accepts_from(&four_tuple, self.wire.side, &self.lifecycle) {
             return Err(Discard::OtherAddress);
         }
+        // A client's own address is its own affair.
+        if self.wire.side == Side::Server && !reach::may_move(self.paths.in_use.four_tuple.remote, four_tuple.remote) {
+            return Err(Discard::UnusableAddress);
+        }
         if let Some(other) = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))
         {
             other.path.amplification.on_datagram_received(len);
         }
         Ok(Elsewhere { four_tuple, len })
+    }
+
+    /// NEW_CONNECTION_ID: the peer may ask back what is in use.
+    pub(super) fn on_new_connection_id(
+        &mut self,
+        sequence_number: u64,
+        retire_prior_to: u64,
+        id: ConnectionId,
+        token: ResetToken,
+    ) -> Result<(), Violation> {
+        let before = self.peer_ids.active();
+        let result = self.peer_ids.on_new_connection_id(sequence_number, retire_prior_to, id, token);
+        if self.peer_ids.active() != before {
+            self.paths.in_use.spin.on_id_changed();
+        }
+        result
+    }
+
+    /// The spin bit of a 1-RTT packet.
+    #[inline]
+    pub(super) fn on_spin(&mut self, elsewhere: Option<Elsewhere>, number: PacketNumber, bit: bool) {
+        let side = self.wire.side;
+        match elsewhere {
+            None => self.paths.in_use.spin.on_received(side, number, bit),
+            Some(elsewhere) => {
+                let index = self.paths.others.position(&elsewhere.four_tuple);
+                if let Some(other) = index.and_then(|index| self.paths.others.get_mut(index)) {
+                    other.path.spin.on_received(side, number, bit);
+                }
+            }
+        }
     }
 
     /// PATH_CHALLENGE: answered on the path it came on (RFC 9000 section 8.2.2-1, 8.2.2-3, 19.17-1).
@@ -136,6 +183,7 @@ impl Connection {
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
         if let Some(proof) = self.paths.in_use.validation.on_response(data) {
             self.paths.in_use.on_proof(proof);
+            self.hasten_left_paths(now);
             self.recovery.set_amplification_limited(false);
             self.trace(now, Record::PathValidated(self.paths.in_use.four_tuple));
             return;
@@ -191,6 +239,7 @@ impl Connection {
         let Path { local_id, mtu, .. } = &self.paths.in_use;
         let mut path = Path::first(elsewhere.four_tuple, *local_id, false, mtu.on_another_path());
         path.amplification.on_datagram_received(elsewhere.len);
+        path.spin = Spin::new(self.config.spin_bit, path.local_id);
         for space in [PacketNumberSpace::Initial, PacketNumberSpace::Handshake] {
             turn.scratch.outcome.clear();
             self.recovery.abandon(space, &mut turn.scratch.outcome);
@@ -203,6 +252,15 @@ impl Connection {
         self.stats.migrations += 1;
         self.trace(turn.now, Record::PathChanged(elsewhere.four_tuple));
         self.give_up_forgotten_paths(turn);
+    }
+
+    /// Nobody returns to a path from one that works. What is late comes within a few probe timeouts, as with keys (RFC 9001
+    /// section 6.5); then the IDs of the path are free for another move.
+    fn hasten_left_paths(&mut self, now: Instant) {
+        if self.paths.in_use.is_proven() {
+            let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
+            self.paths.others.hasten(now + pto.saturating_mul(3));
+        }
     }
 
     /// A deadline of a path may have come.
@@ -309,6 +367,7 @@ impl Connection {
         let is_client = self.wire.side == Side::Client;
         let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
         path.validation.start(now, interval, timeout);
+        path.spin = Spin::new(self.config.spin_bit, local_id);
         OtherPath { path, peer_id, congestion: None, expires: now + timeout, is_goal: false }
     }
 
@@ -326,7 +385,9 @@ impl Connection {
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
         let (interval, timeout) = self.validation_times();
+        let late = self.recovery.pto(PacketNumberSpace::ApplicationData).saturating_mul(3);
         path.on_taken_up(now, interval, timeout);
+        path.spin.on_id_changed();
         let mtu = path.mtu.current();
         // RFC 9000 section 9.4-1, 9.4-2: a client that moves deliberately begins anew in any case (section 9.2).
         let is_rebound = self.wire.side == Side::Server && path.differs_by_port_only(&self.paths.in_use.four_tuple);
@@ -342,7 +403,8 @@ impl Connection {
         let left = core::mem::replace(&mut self.paths.in_use, path);
         self.stats.migrations += 1;
         self.trace(now, Record::PathChanged(self.paths.in_use.four_tuple));
-        let expires = now + timeout;
+        // From a path that works nobody returns.
+        let expires = now + if self.paths.in_use.is_proven() { late } else { timeout };
         self.push_other(
             now,
             OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, is_goal: false },

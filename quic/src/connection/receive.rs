@@ -1,12 +1,9 @@
-//! Datagram -> packets -> frames.
+//! Packet -> frames.
 
 use super::paths::{Elsewhere, Receipt};
-use super::retry::Retry;
 use super::state::Connection;
-use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
-use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::protection::keys::Opened;
 use crate::trace::{Key, Packet, PacketType, Record};
@@ -14,24 +11,26 @@ use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::{Frame, PacketKind, StreamFrame};
-use crate::wire::header::{self, Header, Long};
+use crate::wire::header;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
-use alloc::vec::Vec;
-use base::{Datagram, Ecn, Instant, Reader, Side};
+use base::{Ecn, Instant, Reader, Side};
 
-/// The most packets that are looked at in one datagram. A handshake coalesces at most three or four; without a bound a
-/// datagram of tiny packets would buy thousands of failed decryptions.
-const MAX_COALESCED: usize = 8;
+/// How a packet came: what is known of its datagram.
+pub(super) struct Arrival {
+    pub(super) ecn: Ecn,
+    /// The datagram is smaller than one with an Initial packet may be.
+    pub(super) is_small: bool,
+    /// If it did not come on the path in use.
+    pub(super) elsewhere: Option<Elsewhere>,
+}
 
-/// A packet's place in the datagram and what its header says.
-struct Protected {
-    kind: PacketKind,
+/// What a packet's header says.
+pub(super) struct Protected {
+    pub(super) kind: PacketKind,
     /// The source connection ID of a long header.
-    source: Option<ConnectionId>,
-    packet_number_offset: usize,
-    has_token: bool,
-    /// If its datagram did not come on the path in use.
-    elsewhere: Option<Elsewhere>,
+    pub(super) source: Option<ConnectionId>,
+    pub(super) packet_number_offset: usize,
+    pub(super) has_token: bool,
 }
 
 /// What is known of a packet when its frames are read.
@@ -45,114 +44,16 @@ struct Payload {
 }
 
 impl Connection {
-    /// Takes in one datagram that the endpoint found to be of this connection.
-    pub fn receive(&mut self, turn: &mut Turn<'_>, datagram: Datagram<'_>) {
-        let Datagram { four_tuple, ecn, payload } = datagram;
-        self.stats.datagrams_received += 1;
-        self.stats.bytes_received += payload.len() as u64;
-        let elsewhere = if self.paths.in_use.is_at(&four_tuple) {
-            // RFC 9000 section 8.1-3: what may be sent is counted by datagrams, once each, however many packets they
-            // hold.
-            self.paths.in_use.amplification.on_datagram_received(payload.len());
-            self.recovery.set_amplification_limited(false);
-            None
-        } else {
-            match self.on_elsewhere(four_tuple, payload.len()) {
-                Ok(elsewhere) => Some(elsewhere),
-                Err(discard) => return self.dropped(turn, payload.len(), discard),
-            }
-        };
-        self.rest.on_activity(turn.now);
-        let is_small = payload.len() < MIN_DATAGRAM_SIZE;
-        let mut rest = payload;
-        // RFC 9000 section 12.2-1: one after the other, each by itself.
-        for _ in 0..MAX_COALESCED {
-            if rest.is_empty() {
-                break;
-            }
-            // The packet before it may have moved the connection here.
-            let elsewhere = elsewhere.filter(|elsewhere| !self.paths.in_use.is_at(&elsewhere.four_tuple));
-            let end = match self.receive_packet(turn, ecn, rest, is_small, elsewhere) {
-                Ok(end) => end,
-                Err(discard) => {
-                    self.dropped(turn, rest.len(), discard);
-                    break;
-                }
-            };
-            rest = rest.split_at_mut_checked(end).map_or(&mut [], |(_, rest)| rest);
-        }
-    }
-
-    /// The first packet of `bytes`; gives where it ends, or why the rest of the datagram is of no use.
-    /// `is_small`: the datagram is smaller than one with an Initial packet may be.
-    fn receive_packet(
+    /// One packet whose header is read: what it holds is used, or it is dropped.
+    pub(super) fn receive_packet(
         &mut self,
         turn: &mut Turn<'_>,
-        ecn: Ecn,
-        bytes: &mut [u8],
-        is_small: bool,
-        elsewhere: Option<Elsewhere>,
-    ) -> Result<usize, Discard> {
-        let len = bytes.len();
-        if let Some(packet_number_offset) = header::decode_short(bytes, self.local_ids.id_len())? {
-            let kind = PacketKind::OneRtt;
-            let protected = Protected { kind, source: None, packet_number_offset, has_token: false, elsewhere };
-            self.receive_expected(turn, ecn, &protected, bytes, is_small);
-            return Ok(len);
-        }
-        let (mut protected, end) = match Header::decode(bytes, self.local_ids.id_len())? {
-            Header::Initial(long) => Self::long(PacketKind::Initial, &long),
-            Header::ZeroRtt(long) => Self::long(PacketKind::ZeroRtt, &long),
-            Header::Handshake(long) => Self::long(PacketKind::Handshake, &long),
-            Header::VersionNegotiation { destination, source, versions } => {
-                self.trace_unnumbered(turn, PacketType::VersionNegotiation, destination, source, len);
-                let versions = bytes.get(versions).expect("what a header names lies in its packet");
-                return self.on_version_negotiation(turn, destination, source, versions).map(|()| len);
-            }
-            Header::Retry { version, destination, source, token, integrity_tag } => {
-                self.trace_unnumbered(turn, PacketType::Retry, destination, source, len);
-                let retry = Retry { version, destination, source, token, integrity_tag };
-                return self.on_retry(turn, retry, bytes).map(|()| len);
-            }
-            // RFC 9000 section 5.2.1-2: none of this version, or none of this side.
-            Header::OneRtt(_) | Header::OtherVersion { .. } => {
-                return Err(Discard::UnexpectedPacketType);
-            }
-        };
-        protected.elsewhere = elsewhere;
-        let packet = bytes.get_mut(..end).expect("a packet that was read lies in its datagram");
-        self.receive_expected(turn, ecn, &protected, packet, is_small);
-        Ok(end)
-    }
-
-    /// One packet whose header is read. RFC 9000 section 12.2-6, 12.2-7: if it is of no use, the packets after it are
-    /// still looked at.
-    fn receive_expected(
-        &mut self,
-        turn: &mut Turn<'_>,
-        ecn: Ecn,
+        arrival: &Arrival,
         protected: &Protected,
         packet: &mut [u8],
-        is_small: bool,
-    ) {
-        let result = match self.expects(protected, packet, is_small) {
-            Ok(()) => self.receive_protected(turn, ecn, protected, packet),
-            Err(discard) => Err(discard),
-        };
-        if let Err(discard) = result {
-            self.dropped(turn, packet.len(), discard);
-        }
-    }
-
-    fn long(kind: PacketKind, long: &Long) -> (Protected, usize) {
-        let protected = Protected {
-            kind,
-            source: Some(long.source),
-            packet_number_offset: long.packet_number_offset,
-            has_token: !long.token.is_empty(),
-            elsewhere: None,
-        };
-        (protected, long.end)
+    ) -> Result<(), Discard> {
+        self.expects(arrival, protected, packet)?;
+        self.receive_protected(turn, arrival, protected, packet)
     }
 
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
@@ -165,34 +66,15 @@ impl Connection {
         destination.is_some_and(|id| self.local_ids.contains(id) || self.wire.is_first_destination(id))
     }
 
-    fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
-        self.stats.packets_dropped += 1;
-        self.trace(turn.now, Record::PacketDropped { size, reason });
-    }
-
-    /// A packet of a type that has neither number nor frames.
-    fn trace_unnumbered(
-        &mut self,
-        turn: &Turn<'_>,
-        packet_type: PacketType,
-        destination: ConnectionId,
-        source: ConnectionId,
-        size: usize,
-    ) {
-        let (source, ecn) = (Some(source), Ecn::NotEct);
-        let packet = Packet { packet_type, number: None, destination, source, size, ecn, is_mtu_probe: false };
-        self.trace(turn.now, Record::PacketReceived(packet));
-    }
-
     /// Removes protection, then gives the frames to their owners.
     fn receive_protected(
         &mut self,
         turn: &mut Turn<'_>,
-        ecn: Ecn,
+        arrival: &Arrival,
         protected: &Protected,
         packet: &mut [u8],
     ) -> Result<(), Discard> {
-        let kind = protected.kind;
+        let (kind, ecn) = (protected.kind, arrival.ecn);
         let opened = self.open_packet(turn.now, protected, packet)?;
         self.stats.packets_received += 1;
         if self.tracer.is_some() {
@@ -200,6 +82,9 @@ impl Connection {
         }
         let (header, payload) = packet.split_at(opened.payload.start);
         let payload = payload.get(..opened.payload.len()).expect("a packet holds its payload");
+        if kind == PacketKind::OneRtt {
+            self.on_spin(arrival.elsewhere, opened.packet_number, opened.spin());
+        }
         if !self.lifecycle.is_open() {
             self.on_packet_after_end(turn.now, payload);
             return Ok(());
@@ -211,7 +96,7 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        let receipt = Receipt { header, id_len: self.local_ids.id_len(), elsewhere: protected.elsewhere };
+        let receipt = Receipt { header, id_len: self.local_ids.id_len(), elsewhere: arrival.elsewhere };
         match self.on_payload(turn, kind, receipt, payload) {
             Ok(payload) => {
                 let is_newest = self.record_received(turn.now, kind.space(), ecn, opened.packet_number, &payload);
@@ -236,12 +121,10 @@ impl Connection {
         if kind == PacketKind::OneRtt {
             self.levels.one_rtt().expire(now);
         }
-        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
-        let keys = self.levels.open(kind).ok_or(Discard::NoKey)?;
-        let space = self.spaces.get(kind.space()).expect("a level that has keys has its space");
+        let space = self.spaces.get(kind.space()).ok_or(Discard::NoKey)?;
         // Opening wipes what it cannot authenticate, so a token has to be read before.
         let token = stateless_reset::token_of(packet).filter(|_| kind == PacketKind::OneRtt);
-        match keys.open(packet, protected.packet_number_offset, space.received.largest()) {
+        match self.levels.open_packet(kind, packet, protected.packet_number_offset, space.received.largest()) {
             // RFC 9000 section 12.3-4, 12.3-5: known only now, when the number is authenticated.
             Ok(opened) if space.received.is_duplicate(opened.packet_number) => Err(Discard::Duplicate),
             Ok(opened) => Ok(opened),
@@ -317,7 +200,7 @@ impl Connection {
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
-    fn expects(&self, protected: &Protected, packet: &[u8], is_small: bool) -> Result<(), Discard> {
+    fn expects(&self, arrival: &Arrival, protected: &Protected, packet: &[u8]) -> Result<(), Discard> {
         if !self.accepts_destination(protected.kind, packet) {
             return Err(Discard::WrongConnectionId);
         }
@@ -325,7 +208,7 @@ impl Connection {
             match self.wire.side {
                 // RFC 9000 section 14.1-4, 14-4: not only the first one, or later ones would buy bytes of ours for
                 // less.
-                Side::Server if is_small => return Err(Discard::InitialTooSmall),
+                Side::Server if arrival.is_small => return Err(Discard::InitialTooSmall),
                 // RFC 9000 section 17.2.2-1: a server has no token to send.
                 Side::Client if protected.has_token => return Err(Discard::InvalidToken),
                 Side::Server | Side::Client => {}
@@ -440,25 +323,6 @@ impl Connection {
                 Err(_) => return,
             }
         }
-    }
-
-    /// RFC 9000 section 6.2-1, 6.2-2, 6.2-3: the server does not speak our version. Only believed before anything else
-    /// arrived from it, and only if it answers what we sent.
-    fn on_version_negotiation(
-        &mut self,
-        turn: &Turn<'_>,
-        destination: ConnectionId,
-        source: ConnectionId,
-        versions: &[u8],
-    ) -> Result<(), Discard> {
-        let ours =
-            self.wire.may_be_negotiated(destination, source) && matches!(self.lifecycle, Lifecycle::Handshaking { .. });
-        let offered: Vec<u32> = versions.as_chunks::<4>().0.iter().map(|bytes| u32::from_be_bytes(*bytes)).collect();
-        if !ours || offered.contains(&self.wire.version.0) {
-            return Err(Discard::UnexpectedVersionNegotiation);
-        }
-        self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
-        Ok(())
     }
 }
 

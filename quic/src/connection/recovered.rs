@@ -28,7 +28,7 @@ impl Connection {
         if outcome.largest_acked_size > 0 {
             self.paths.in_use.mtu.on_packet_acked(outcome.largest_acked_size);
         }
-        if outcome.largest_lost_size > 0 && self.paths.in_use.mtu.on_packet_lost(turn.now, outcome.largest_lost_size) {
+        if outcome.largest_lost_size > 0 && self.paths.in_use.mtu.on_unanswered(turn.now, outcome.largest_lost_size) {
             self.on_mtu_changed(turn);
         }
         let outcome = &turn.scratch.outcome;
@@ -62,7 +62,8 @@ impl Connection {
         tracer.note_congestion(turn.now, metrics.congestion_window, is_slow_start, recovery_start);
     }
 
-    fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
+    /// The path in use carries datagrams of another size.
+    pub(super) fn on_mtu_changed(&mut self, turn: &Turn<'_>) {
         let to = self.paths.in_use.mtu.current();
         let from = self.recovery.max_datagram_size();
         self.recovery.set_max_datagram_size(to);

@@ -11,6 +11,7 @@ use crate::lifecycle::{CloseFrame, Closing, Lifecycle};
 use crate::path::mtu::MtuDiscovery;
 use crate::path::path::Path;
 use crate::path::paths::Paths;
+use crate::path::spin::Spin;
 use crate::peer_parameters::PeerParameters;
 use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
@@ -100,8 +101,11 @@ impl Connection {
         let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
         let (seal, open) = wire.initial_keys(new.initial_suite);
         levels.install(PacketKind::Initial, Some(seal), Some(open));
+        levels.lower_integrity_limit(config.max_forged_packets);
         spaces.begin(PacketNumberSpace::Initial);
         let mtu = MtuDiscovery::new(usize::from(config.max_udp_payload_size));
+        let mut path = Path::first(four_tuple, local_id, new.is_validated, mtu);
+        path.spin = Spin::new(config.spin_bit, local_id);
         let tracer = config.trace.map(|limits| Box::new(Tracer::new(side, original_destination, limits)));
         let mut connection = Connection {
             lifecycle: Lifecycle::Handshaking { give_up: now + config.handshake_timeout },
@@ -110,10 +114,10 @@ impl Connection {
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
             streams: Streams::new(side, config.streams.clone(), new.send_memory),
-            paths: Paths::new(Path::first(four_tuple, local_id, new.is_validated, mtu)),
+            paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
-            peer_ids: PeerIds::new(peer_id, config.active_connection_id_limit),
+            peer_ids: PeerIds::new(peer_id, config.peer_id_limit()),
             idle: Idle::new(config.max_idle_timeout, config.keep_alive),
             rest: Rest::default(),
             events: Events::default(),
@@ -188,8 +192,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn install_keys(&mut self, now: Instant, kind: PacketKind, seal: SealKeys, mut open: OpenKeys) {
-        open.lower_integrity_limit(self.config.max_forged_packets);
+    pub(super) fn install_keys(&mut self, now: Instant, kind: PacketKind, seal: SealKeys, open: OpenKeys) {
         self.levels.install(kind, Some(seal), Some(open));
         self.spaces.begin(kind.space());
         self.trace_keys(now, kind, 0, true);

@@ -8,7 +8,7 @@ use crate::recovery::Timeout;
 use crate::trace::{Record, Stage, Timer, TimerChange};
 use crate::turn::Turn;
 use crate::wire::packet_number::PacketNumberSpace;
-use base::Instant;
+use base::{Duration, Instant};
 
 impl Connection {
     /// When `on_timeout` is to be called.
@@ -62,6 +62,14 @@ impl Connection {
         }
     }
 
+    /// RFC 9002 s6.2.1: probe timeouts in a row end with the idle timeout. Its own timer does not come while something arrives:
+    /// a peer's PINGs, and our acknowledgments of them, would keep a connection alive in which nothing else gets through.
+    fn unanswered_too_long(&self, now: Instant) -> Option<Duration> {
+        let since = self.recovery.unanswered_since()?;
+        let patience = self.idle.patience(self.recovery.pto(PacketNumberSpace::ApplicationData))?;
+        (now - since >= patience).then_some(patience)
+    }
+
     /// RFC 9000 section 4.1-5: data waits for credit of the peer, and no acknowledgment is awaited.
     fn waits_for_credit(&self) -> bool {
         self.is_established() && self.streams.is_blocked() && self.recovery.bytes_in_flight() == 0
@@ -104,16 +112,15 @@ impl Connection {
                 self.trace_expired(turn.now, Timer::Loss(space));
                 self.recovered(turn, space);
             }
-            Timeout::Probe { space, packets } => self.probe(turn.now, space, packets),
+            Timeout::Probe { space, packets } => {
+                self.stats.probe_timeouts += 1;
+                self.trace_expired(turn.now, Timer::Probe(space));
+                if let Some(after) = self.unanswered_too_long(turn.now) {
+                    return self.end_silently(turn.now, CloseReason::IdleTimeout(after));
+                }
+                self.probe(turn, space, packets);
+            }
+            Timeout::SecondProbe { space } => self.second_probe(space),
         }
-    }
-
-    /// RFC 9002 section 6.2.4. A client without anything in flight may be asked to probe a space whose keys it has only
-    /// just got, so the space to probe is the first that has keys from there on.
-    fn probe(&mut self, now: Instant, space: PacketNumberSpace, packets: u8) {
-        self.stats.probe_timeouts += 1;
-        self.trace_expired(now, Timer::Probe(space));
-        // A space that is gone takes its packets, and its timer, with it.
-        self.spaces.get_mut(space).expect("only a space that is there is probed").probes = packets;
     }
 }

@@ -1,6 +1,6 @@
 //! Components -> frames -> packets -> datagrams.
 
-use super::budget::{Constraint, Interest, Permission, permission};
+use super::budget::{Constraint, Permission, permission};
 use super::outgoing::MIN_PACKET_ROOM;
 use super::packet_writer::Way;
 use super::state::Connection;
@@ -24,6 +24,9 @@ const MAX_SEGMENTS: usize = 64;
 /// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
 const CIPHER_BLOCK: usize = 16;
 
+/// A window of so many datagrams has room for an MTU probe among data.
+const WIDE_WINDOW: usize = 64;
+
 const HAS_SPACE: &str = "a packet that was begun has its space";
 
 impl Connection {
@@ -39,13 +42,20 @@ impl Connection {
             // RFC 9000 section 10.2.2-1, 10.2.2-3.
             Lifecycle::Draining { .. } | Lifecycle::Drained => return None,
         }
-        if let Some(transmit) = self.transmit_other_path(turn, buffer).or_else(|| self.transmit_mtu_probe(turn, buffer))
+        if let Some(transmit) = self.transmit_other_path(turn, buffer) {
+            return Some(transmit);
+        }
+        if self.may_probe_mtu_before_data()
+            && let Some(transmit) = self.transmit_mtu_probe(turn, buffer)
         {
             return Some(transmit);
         }
-        let mut segment_size = self.segment_size();
+        let (mut segment_size, most) = match self.owed_probes() {
+            0 => (self.segment_size(), MAX_SEGMENTS),
+            owed => (Self::probe_size(self.segment_size()), owed),
+        };
         let mut len = 0;
-        for segment in 0..MAX_SEGMENTS {
+        for segment in 0..most {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
                 break;
             }
@@ -61,7 +71,12 @@ impl Connection {
                 break;
             }
         }
-        (len > 0).then(|| self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, segment_size))
+        if len == 0 {
+            // Nothing waits, or it waits for the pacer, who is not to be made to wait longer for something else.
+            let is_paced = self.paths.in_use.paced_until.is_some();
+            return if is_paced { None } else { self.transmit_mtu_probe(turn, buffer) };
+        }
+        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, segment_size))
     }
 
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
@@ -95,30 +110,6 @@ impl Connection {
         if self.paths.in_use.paced_until.is_some() { Constraint::Congestion } else { Constraint::None }
     }
 
-    /// What the space would like to send. Inlined, as it is asked for every packet, nearly always of the same space.
-    #[inline(always)]
-    fn interest(&self, now: Instant, id: PacketNumberSpace) -> Interest {
-        if self.levels.sealing(id).is_none() {
-            return Interest::default();
-        }
-        let space = self.spaces.get(id).expect("a level that has keys has its space");
-        let is_application = id == PacketNumberSpace::ApplicationData;
-        if is_application && self.wire.side == Side::Client && !self.is_established() {
-            return Interest::default();
-        }
-        let data = (is_application && self.streams.wants_to_send())
-            || space.ping
-            || self.handshake.wants_to_send(id)
-            || (is_application
-                // RFC 9000 section 8.2.2-2: an answer waits for nothing but the window.
-                && (self.paths.in_use.validation.wants_to_send()
-                    || self.local_ids.wants_to_send()
-                    || self.peer_ids.wants_to_send()));
-        let challenge =
-            is_application && self.paths.in_use.validation.wants_challenge() && self.recovery.may_exceed_window();
-        Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
-    }
-
     /// One datagram of at most `room.len()` bytes; gives its size, 0 for nothing to send.
     fn fill_datagram(&mut self, turn: &mut Turn<'_>, room: &mut [u8]) -> usize {
         let constraint = self.constraint(turn.now, room.len());
@@ -138,7 +129,9 @@ impl Connection {
         // RFC 9000 section 8.1-4, 14.1-1, 14.1-2: some packets make their datagram one of at least 1200 bytes.
         // RFC 9001 section 9.3-1: a ClientHello, too.
         // RFC 9002 section 6.2.2.1-3: a probe, too.
-        let mut needs_padding = false;
+        // And a client's probes: should its address have changed, they are all that lets the server answer (section 8.1).
+        let owed = self.owed_probes();
+        let mut needs_padding = owed > 0 && self.wire.side == Side::Client;
         let mut len = 0;
         for (index, (space, permission)) in PacketNumberSpace::ALL.into_iter().zip(permissions).enumerate() {
             if permission == Permission::Nothing {
@@ -151,6 +144,9 @@ impl Connection {
             // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
             let padded_len = (index == last).then_some(MIN_DATAGRAM_SIZE.saturating_sub(len));
             len += self.fill_packet(turn, rest, space, permission, padded_len, &mut needs_padding);
+        }
+        if len > 0 {
+            self.probes_sent(owed);
         }
         self.filled(len, constraint)
     }
@@ -206,24 +202,6 @@ impl Connection {
         self.finish_packet(turn, room, &begun, sent, Way::InUse).unwrap_or(0)
     }
 
-    /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else
-    /// a PING.
-    /// RFC 9000 section 8.1-5, 8.1-6.
-    fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
-        if self.spaces.get(id).expect(HAS_SPACE).probes == 0 || self.interest(now, id).data {
-            return;
-        }
-        let oldest: alloc::vec::Vec<_> = self.recovery.oldest_unacked_frames(id).collect();
-        for frame in &oldest {
-            self.on_frame_lost(id, frame);
-        }
-        if !self.interest(now, id).data
-            && let Some(space) = self.spaces.get_mut(id)
-        {
-            space.ping = true;
-        }
-    }
-
     /// Frames in a fixed order: what lets the peer go on first, bulk data last. True if the datagram is to have its least
     /// size.
     fn fill_frames(
@@ -258,6 +236,14 @@ impl Connection {
         }
         space.fill_ping(packet);
         full_size
+    }
+
+    /// Whether an MTU probe may take the place of data that waits for the window. Where the window has room for many
+    /// datagrams, one of them costs no round trip, and a transfer that always fills its window would never find the size
+    /// otherwise. Not while it makes up for losses.
+    fn may_probe_mtu_before_data(&self) -> bool {
+        self.recovery.congestion_window() >= (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64
+            && !self.streams.has_lost_data()
     }
 
     /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.

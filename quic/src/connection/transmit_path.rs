@@ -19,24 +19,26 @@ impl Connection {
         if self.paths.others.is_empty() {
             return None;
         }
-        let mut written = None;
+        let (mut written, in_use) = (None, self.paths.in_use.local_id);
         for other in self.paths.others.iter_mut().filter(|other| other.path.validation.wants_to_send()) {
-            // RFC 9000 s5.1.2: an ID that was asked back is not used, nor is another path's.
-            other.peer_id = other.peer_id.filter(|id| self.peer_ids.contains(*id));
+            // RFC 9000 s5.1.2: an ID that was asked back is not used, nor is another path's. One may have come since.
+            let kept = other.peer_id.filter(|id| self.peer_ids.contains(*id));
+            let fresh = || if other.path.local_id == in_use { None } else { self.peer_ids.take_unused() };
+            other.peer_id = kept.or_else(fresh);
             let size = other.path.datagram_size().min(MIN_DATAGRAM_SIZE);
             if let Some(destination) = other.peer_id
                 // RFC 9000 section 8.2.2-3, 8.2.2-6: on its own path, within its limit.
                 && size <= other.path.amplification.available().min(buffer.len())
                 && size >= LEAST_WITHOUT_ID + destination.len()
             {
-                written = Some((other.path.four_tuple, destination, size));
+                written = Some((other.path.four_tuple, destination, size, other.path.spin.bit(destination)));
                 break;
             }
         }
-        let (four_tuple, destination, size) = written?;
+        let (four_tuple, destination, size, spin) = written?;
         let id = PacketNumberSpace::ApplicationData;
         let room = buffer.get_mut(..size)?;
-        let begun = self.begin_packet(turn.now, room, id, destination)?;
+        let begun = self.begin_packet_on(turn.now, room, id, destination, spin)?;
         let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         let other = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))?;
         let is_full = other.path.validation.fill(&mut packet, turn.random);

@@ -7,12 +7,17 @@ use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::frame::Frame;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// Our IDs.
 #[derive(Debug)]
 pub(crate) struct LocalIds {
     active: Vec<LocalId>,
+    /// Those that the peer has retired, the newest last.
+    retired: VecDeque<ConnectionId>,
+    /// Some of them are no longer remembered.
+    has_forgotten: bool,
     next_sequence_number: u64,
     /// How many may be active at once: 1 until the peer's transport parameters are known.
     limit: usize,
@@ -40,10 +45,21 @@ impl LocalIds {
     /// More than this have no use: one in use, one for a migration, two to spare while frames are in transit.
     pub(crate) const MAX_ACTIVE: usize = 4;
 
+    /// Retired IDs that are remembered, so that a late packet to one is not taken for one of a connection that is lost. A
+    /// peer retires one with each move.
+    pub(crate) const MAX_RETIRED: usize = 16;
+
     /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.
     pub(crate) fn new(handshake_id: ConnectionId) -> LocalIds {
         let first = LocalId { sequence_number: 0, id: handshake_id, token: None, announcement: Announcement::Done };
-        LocalIds { active: alloc::vec![first], next_sequence_number: 1, limit: 1, id_len: handshake_id.len() }
+        LocalIds {
+            active: alloc::vec![first],
+            retired: VecDeque::new(),
+            has_forgotten: false,
+            next_sequence_number: 1,
+            limit: 1,
+            id_len: handshake_id.len(),
+        }
     }
 
     /// Bytes of each: all are as long as the first, so that a short header need not say it (RFC 9000 section 17.3.1).
@@ -130,7 +146,19 @@ impl LocalIds {
         if self.active.get(index).is_some_and(|entry| entry.id == packet_destination) {
             return Err(Violation::RetiredInUse);
         }
-        Ok(Some(self.active.remove(index).id))
+        let id = self.active.remove(index).id;
+        if self.retired.len() >= Self::MAX_RETIRED {
+            self.retired.pop_front();
+            self.has_forgotten = true;
+        }
+        self.retired.push_back(id);
+        Ok(Some(id))
+    }
+
+    /// Whether the peer has retired this one; `None` if it has retired so many that nobody knows.
+    pub(crate) fn is_retired(&self, id: &[u8]) -> Option<bool> {
+        let is_known = self.retired.iter().any(|retired| retired.is(id));
+        (is_known || !self.has_forgotten).then_some(is_known)
     }
 
     /// A NEW_CONNECTION_ID frame was lost: it is sent again while its ID is active.
@@ -232,6 +260,23 @@ mod tests {
         assert_eq!(sent(&mut ids, 1200), [1, 3]);
         ids.on_lost(2);
         assert!(!ids.wants_to_send());
+    }
+
+    /// RFC 9000 section 11-4.
+    #[test]
+    fn retired_ids_are_remembered_up_to_a_number() {
+        let mut ids = issued(4);
+        assert_eq!(ids.is_retired(id(0).as_slice()), Some(false));
+        for number in 0..LocalIds::MAX_RETIRED as u64 {
+            ids.on_retire(number, id(200)).unwrap();
+            assert_eq!(ids.is_retired(id(number as u8).as_slice()), Some(true));
+            let next = ids.next_sequence_number as u8;
+            ids.issue(id(next), ResetToken([next; 16]));
+            assert_eq!(ids.is_retired(id(next).as_slice()), Some(false));
+        }
+        assert_eq!(ids.is_retired(id(0).as_slice()), Some(true));
+        ids.on_retire(LocalIds::MAX_RETIRED as u64, id(200)).unwrap();
+        assert_eq!((ids.is_retired(id(0).as_slice()), ids.is_retired(id(1).as_slice())), (None, Some(true)));
     }
 
     /// RFC 9000 section 19.15-2, 19.16-4.

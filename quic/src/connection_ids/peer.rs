@@ -36,17 +36,14 @@ struct Retiring {
 }
 
 impl PeerIds {
-    /// With the ID of the handshake, and our own active_connection_id_limit.
+    /// With the ID of the handshake, and our own active_connection_id_limit as it is advertised.
     pub(crate) fn new(handshake_id: ConnectionId, active_connection_id_limit: u64) -> PeerIds {
         let first = PeerId { sequence_number: 0, id: handshake_id, token: None, used: true };
         let mut seen = Seen::default();
         seen.insert(0);
-        let limit = usize::try_from(active_connection_id_limit).unwrap_or(usize::MAX).clamp(2, Self::MAX_LIMIT);
+        let limit = usize::try_from(active_connection_id_limit).expect("a limit of ours is small");
         PeerIds { held: alloc::vec![first], retiring: Vec::new(), retire_prior_to: 0, seen, limit }
     }
-
-    /// No use for more, and the numbers seen are remembered in a word of 64 bits.
-    pub(crate) const MAX_LIMIT: usize = 16;
 
     /// The ID to send to on the current path.
     pub(crate) fn active(&self) -> ConnectionId {
@@ -202,6 +199,11 @@ impl PeerIds {
         let valid = self.held.iter().filter(|entry| entry.used).filter_map(|entry| entry.token);
         // RFC 9000 section 10.3.1-4: each token is compared to its end, in constant time.
         valid.fold(false, |found, held| found | (held == *token))
+    }
+
+    /// Whether the peer has not confirmed yet that it has all back that was given back.
+    pub(crate) fn is_retiring(&self) -> bool {
+        !self.retiring.is_empty()
     }
 
     /// Whether something waits to be sent.

@@ -63,9 +63,9 @@ impl EndpointConfig {
             max_connections: 100_000,
             max_handshaking: 4_096,
             max_handshaking_per_network: 1_024,
-            send_memory: 128 << 20,
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
+            send_memory: 128 << 20,
             ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,
@@ -103,9 +103,9 @@ pub(crate) fn transport_parameters(config: &Config, side: Side, ids: &HandshakeI
     parameters.max_idle_timeout = config.max_idle_timeout;
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
-    parameters.max_ack_delay = config.max_ack_delay;
+    parameters.max_ack_delay = config.advertised_ack_delay();
     // RFC 9000 section 18.2-8.
-    parameters.active_connection_id_limit = config.active_connection_id_limit;
+    parameters.active_connection_id_limit = config.peer_id_limit();
     parameters.initial_source_connection_id = Some(ids.local);
     if side == Side::Server {
         parameters.disable_active_migration = config.disable_active_migration;

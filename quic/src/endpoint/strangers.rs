@@ -6,6 +6,7 @@ use super::ids::Named;
 use super::table::Endpoint;
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
+use crate::path::reach;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header::Header;
 use crate::wire::version::Version;
@@ -14,6 +15,9 @@ use base::{Datagram, Instant};
 impl<T: Default> Endpoint<T> {
     /// A datagram of no connection: a first packet, something of another version, a reset, or nothing.
     pub(super) fn receive_stranger(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if !reach::is_usable(datagram.four_tuple.remote) {
+            return;
+        }
         // What arrived before it may have brought the token of a reset, or have completed a handshake.
         self.settle_touched();
         if self.is_reset(now, datagram.payload) {
@@ -66,12 +70,17 @@ impl<T: Default> Endpoint<T> {
         true
     }
 
-    /// A packet of a connection we do not have: it is another worker's, or the peer is told.
+    /// A packet of a connection we do not have: it is another worker's, or the peer is told. One to an ID that its peer has
+    /// retired, of a connection that lives, is late and no more.
     /// RFC 9000 section 11-4.
     fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
         let named = self.ids.read(destination.as_slice());
         if let Some(Named { worker, .. }) = named.filter(|named| named.worker != self.ids.worker()) {
             return self.handover.push(worker, datagram);
+        }
+        let living = named.and_then(|named| self.slots.connection(named.index));
+        if living.is_some_and(|living| living.has_retired(destination.as_slice(), &datagram.four_tuple)) {
+            return;
         }
         if self.replies.may_reset(now) {
             let token = self.reset_token(&destination);

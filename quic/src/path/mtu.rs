@@ -176,9 +176,9 @@ impl MtuDiscovery {
         }
     }
 
-    /// A packet in a datagram of `size` bytes that was no probe was lost. Packets found lost at the same moment are one
-    /// event. True if the path has become narrower: the size is 1200 again.
-    pub(crate) fn on_packet_lost(&mut self, now: Instant, size: usize) -> bool {
+    /// A packet in a datagram of `size` bytes that was no probe was lost, or nobody has answered it although the probe timer
+    /// expired. What is found at the same moment is one event. True if the path has become narrower: the size is 1200 again.
+    pub(crate) fn on_unanswered(&mut self, now: Instant, size: usize) -> bool {
         if size <= MIN_SIZE || size > self.current || self.last_loss_event == Some(now) {
             return false;
         }
@@ -187,13 +187,14 @@ impl MtuDiscovery {
         if self.loss_events < BLACK_HOLE_EVENTS {
             return false;
         }
-        // RFC 8899 s4.3: a black hole. The search begins anew, below what no longer arrives.
-        self.high = self.current.saturating_sub(1).max(MIN_SIZE);
+        // RFC 8899 section 4.3: a black hole. The search begins anew, and with what no longer arrives: perhaps nothing did
+        // for a while, whatever its size.
+        self.high = self.current;
+        self.candidate = Some((self.current, 0));
         self.current = MIN_SIZE;
         self.loss_events = 0;
         self.probe_in_flight = false;
         self.raise_at = None;
-        self.advance(now);
         true
     }
 
@@ -271,18 +272,35 @@ mod tests {
         search(&mut discovery, NOW, 1452);
         let at = |event: u64| NOW + Duration::from_millis(event);
         for _ in 0..10 {
-            assert!(!discovery.on_packet_lost(at(1), 1452), "one event, however many packets");
+            assert!(!discovery.on_unanswered(at(1), 1452), "one event, however many packets");
         }
-        assert!(!discovery.on_packet_lost(at(2), 1452));
+        assert!(!discovery.on_unanswered(at(2), 1452));
         discovery.on_packet_acked(1452);
-        assert!(!discovery.on_packet_lost(at(3), 1452));
+        assert!(!discovery.on_unanswered(at(3), 1452));
         discovery.on_packet_acked(1200);
-        assert!(!discovery.on_packet_lost(at(4), 1452));
-        assert!(!discovery.on_packet_lost(at(5), 1200), "a small packet says nothing about size");
-        assert!(discovery.on_packet_lost(at(5), 1452));
+        assert!(!discovery.on_unanswered(at(4), 1452));
+        assert!(!discovery.on_unanswered(at(5), 1200), "a small packet says nothing about size");
+        assert!(discovery.on_unanswered(at(5), 1452));
         assert_eq!(discovery.current(), 1200);
         search(&mut discovery, at(6), 1300);
         assert!(discovery.current() > 1280 && discovery.current() <= 1300);
+    }
+
+    /// Nothing that is large is answered, and nothing is lost either, as nothing else is answered.
+    #[test]
+    fn r2_what_nobody_answers_is_a_black_hole_as_well() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1452);
+        let at = |event: u64| NOW + Duration::from_millis(event);
+        assert!(!discovery.on_unanswered(at(1), 0), "nothing in flight");
+        assert!(!discovery.on_unanswered(at(1), 1452) && !discovery.on_unanswered(at(2), 1452));
+        assert!(discovery.on_unanswered(at(3), 1452));
+        assert_eq!(discovery.current(), 1200);
+        // The silence may have had another reason, so the size before is tried first.
+        discovery.on_full_datagram();
+        assert_eq!(discovery.probe_size(at(4)), Some(1452));
+        assert_eq!(search(&mut discovery, at(4), 1452), 1);
+        assert_eq!(discovery.current(), 1452);
     }
 
     /// RFC 9000 section 14.2.1-1, 14.2.1-6.

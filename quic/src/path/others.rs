@@ -103,6 +103,18 @@ impl OtherPaths {
         self.list.iter().enumerate().position(|(index, other)| other.expires <= now && Some(index) != kept)
     }
 
+    /// When the first of them is forgotten.
+    pub(crate) fn first_end(&self) -> Option<Instant> {
+        self.list.iter().map(|other| other.expires).min()
+    }
+
+    /// The path in use works: those that were left are kept for what is late, and no longer than until then.
+    pub(crate) fn hasten(&mut self, until: Instant) {
+        for other in self.list.iter_mut().filter(|other| other.congestion.is_some()) {
+            other.expires = other.expires.min(until);
+        }
+    }
+
     /// When something is to be done about one of them. With `keep_fallback` that one's time never comes.
     pub(crate) fn deadline(&self, keep_fallback: bool) -> Option<Instant> {
         let kept = self.fallback().filter(|_| keep_fallback);

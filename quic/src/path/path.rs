@@ -2,6 +2,7 @@
 
 use super::amplification::Amplification;
 use super::mtu::MtuDiscovery;
+use super::spin::Spin;
 use super::validation::{Proof, Validation};
 use crate::wire::connection_id::ConnectionId;
 use base::{Duration, FourTuple, Instant};
@@ -28,6 +29,8 @@ pub(crate) struct Path {
     pub mtu: MtuDiscovery,
     /// The pacer asks to wait until then.
     pub paced_until: Option<Instant>,
+    /// The spin bit.
+    pub spin: Spin,
 }
 
 impl Path {
@@ -42,7 +45,8 @@ impl Path {
     pub(crate) fn new(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
         let amplification = if validated { Amplification::validated() } else { Amplification::new() };
         let validation = Validation::new();
-        Path { four_tuple, local_id, amplification, validation, carries_full_size: false, mtu, paced_until: None }
+        let spin = Spin::default();
+        Path { four_tuple, local_id, amplification, validation, carries_full_size: false, mtu, paced_until: None, spin }
     }
 
     /// Whether a datagram with these addresses was sent on this path. Where a driver does not know the IP address it

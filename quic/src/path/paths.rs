@@ -28,6 +28,11 @@ impl Paths {
         Paths { in_use: path, others: OtherPaths::default(), moves: Moves::default(), silence: Silence::default() }
     }
 
+    /// Whether this is one of them.
+    pub(crate) fn is_known(&self, four_tuple: &FourTuple) -> bool {
+        self.in_use.is_at(four_tuple) || self.others.position(four_tuple).is_some()
+    }
+
     /// Whether the path in use needs another one to return to.
     pub(crate) const fn needs_fallback(&self) -> bool {
         !self.in_use.is_proven()

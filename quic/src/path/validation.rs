@@ -10,11 +10,13 @@
 
 use crate::packet::OutgoingPacket;
 use crate::wire::frame::Frame;
+use alloc::collections::VecDeque;
 use base::{Duration, Instant, Random};
 
-/// The peer's challenges that wait for an answer: the newest ones. An answer is sent once (RFC 9000 section 13.3); when it
-/// is lost the peer asks again, so nothing is owed to older ones, and a flood of them costs nothing.
-const MAX_RESPONSES: usize = 2;
+/// Challenges of the peer that may wait for their answers: as many as two full datagrams hold, or more than that wait only
+/// because the congestion window or the amplification limit lets nothing go. Then the newest are answered. An answer is sent
+/// once (RFC 9000 section 13.3); when it is lost the peer asks again.
+const MAX_RESPONSES: usize = 256;
 /// Our own challenges whose answer would count: each is sent once, with fresh data.
 const MAX_CHALLENGES: usize = 3;
 /// A packet with room for so much of a payload is in a datagram of 1200 bytes: smaller ones are not larger than
@@ -25,7 +27,7 @@ const FULL_SIZE_ROOM: usize = 1100;
 #[derive(Debug, Default)]
 pub(crate) struct Validation {
     /// The oldest first.
-    responses: [Option<[u8; 8]>; MAX_RESPONSES],
+    responses: VecDeque<[u8; 8]>,
     /// The oldest first.
     challenges: [Option<Challenge>; MAX_CHALLENGES],
     wants_challenge: bool,
@@ -91,7 +93,10 @@ impl Validation {
 
     /// The peer challenges this path.
     pub(crate) fn on_challenge(&mut self, data: [u8; 8]) {
-        push(&mut self.responses, data);
+        if self.responses.len() >= MAX_RESPONSES {
+            self.responses.pop_front();
+        }
+        self.responses.push_back(data);
     }
 
     /// The peer answered, on whatever path (RFC 9000 section 8.2.3). `None` for data that was never sent, which is ignored
@@ -111,7 +116,7 @@ impl Validation {
     /// Whether something waits to be sent on this path.
     #[inline]
     pub(crate) fn wants_to_send(&self) -> bool {
-        self.wants_challenge || self.responses.iter().any(Option::is_some)
+        self.wants_challenge || !self.responses.is_empty()
     }
 
     /// Whether that is a challenge of ours. There are few, at times of our own choice, so they need not wait for the
@@ -135,19 +140,25 @@ impl Validation {
                 wrote = true;
             }
         }
-        while let Some(data) = self.responses.first().copied().flatten() {
+        wrote |= self.fill_responses(packet);
+        wrote && full_size
+    }
+
+    /// RFC 9000 section 8.2.2-1, 8.2.2-7: each challenge is answered, once. True if one was.
+    fn fill_responses(&mut self, packet: &mut OutgoingPacket<'_>) -> bool {
+        let mut wrote = false;
+        while let Some(data) = self.responses.front().copied() {
             if (Frame::PathResponse { data }).encode(packet.writer()).is_err() {
-                break;
+                return wrote;
             }
             packet.record_unremembered();
+            self.responses.pop_front();
             wrote = true;
-            // RFC 9000 section 8.2.2-7: answered once.
-            self.responses.rotate_left(1);
-            if let Some(last) = self.responses.last_mut() {
-                *last = None;
-            }
         }
-        wrote && full_size
+        if wrote {
+            self.responses = VecDeque::new();
+        }
+        wrote
     }
 
     /// When `on_timeout` is to be called.
@@ -269,17 +280,20 @@ mod tests {
         assert!(!validation.on_timeout(at(3000)) && validation.deadline().is_none());
     }
 
-    /// RFC 9000 section 8.2.2-7.
+    /// RFC 9000 section 8.2.2-1, 8.2.2-7, 19.17-1.
     #[test]
-    fn m2_only_the_newest_challenges_are_answered_and_once() {
+    fn m2_every_challenge_is_answered_once_and_of_a_flood_the_newest() {
         let (mut validation, mut random) = (Validation::new(), Counter(0));
-        for number in 0..1_000_000u64 {
-            validation.on_challenge(number.to_be_bytes());
-        }
-        let newest = [999_998u64.to_be_bytes(), 999_999u64.to_be_bytes()];
-        assert_eq!(sent(&mut validation, &mut random, 9).0, newest[..1]);
-        assert_eq!(sent(&mut validation, &mut random, 8).0, newest[..0]);
-        assert_eq!(sent(&mut validation, &mut random, 100).0, newest[1..]);
-        assert!(!validation.wants_to_send());
+        let data = |numbers: core::ops::Range<u64>| numbers.map(u64::to_be_bytes).collect::<Vec<_>>();
+        data(0..200).into_iter().for_each(|data| validation.on_challenge(data));
+        assert_eq!(sent(&mut validation, &mut random, 9).0, data(0..1));
+        assert_eq!(sent(&mut validation, &mut random, 8).0, data(0..0));
+        assert_eq!(sent(&mut validation, &mut random, 1150).0, data(1..128));
+        assert_eq!(sent(&mut validation, &mut random, 1150).0, data(128..200));
+        assert!(!validation.wants_to_send() && validation.responses.capacity() == 0);
+        data(0..1_000_000).into_iter().for_each(|data| validation.on_challenge(data));
+        let newest = 1_000_000 - MAX_RESPONSES as u64;
+        assert_eq!(sent(&mut validation, &mut random, 1150).0, data(newest..newest + 127));
+        assert!(validation.responses.capacity() <= MAX_RESPONSES);
     }
 }

@@ -20,6 +20,8 @@ use crypto::{AeadKey, CipherSuite, HeaderProtectionKey, OpenError, SealError, Se
 
 /// The bit of a short header that says which generation of keys protects the packet (RFC 9001 section 6).
 const KEY_PHASE: u8 = 0x04;
+/// The bit of a short header that shows observers the round trip (RFC 9000 section 17.4).
+const SPIN: u8 = 0x20;
 /// A packet number is at most so long, and a sample is taken as if it were (RFC 9001 section 5.4.2).
 const MAX_NUMBER_LEN: usize = 4;
 /// The longest key of an AEAD of TLS 1.3.
@@ -258,11 +260,11 @@ pub struct OpenKeys {
     keys: KeySet,
     /// The key before, for packets that are late.
     previous: Option<PacketKey>,
-    /// The key after, once a packet has asked for it. It is kept, so that forged packets cannot have it made again and again.
+    /// The key after, of packets with a short header: made before any packet asks for it, so that nobody can tell from the
+    /// time it takes whether one did.
     next: Option<PacketKey>,
     /// The lowest number received in this generation: a packet of the other phase below it is of the generation before.
     generation_start: PacketNumber,
-    failed: UsageLimit,
 }
 
 /// A packet that was authenticated and decrypted.
@@ -287,6 +289,11 @@ enum Which {
 }
 
 impl Opened {
+    /// The spin bit of a short header, which nothing protects and the tag covers (RFC 9000 section 17.4).
+    pub(crate) const fn spin(&self) -> bool {
+        self.first_byte & SPIN != 0
+    }
+
     /// RFC 9000 section 17.2-9, 17.3.1-3: the reserved bits are looked at only now, because what is not authenticated
     /// must not close a connection, and the time it takes must not tell what is under the protection (RFC 9001 section
     /// 9.5).
@@ -304,14 +311,12 @@ impl OpenKeys {
             previous: None,
             next: None,
             generation_start: PacketNumber::ZERO,
-            failed: UsageLimit::new(suite.aead.integrity_limit()),
         }
     }
 
     /// Gives back the memory of the keys, under the same condition as [`SealKeys::rest`].
     pub fn rest(&mut self) {
         if self.keys.rest() {
-            // A forgery may have asked for it.
             self.next = None;
         }
     }
@@ -321,38 +326,55 @@ impl OpenKeys {
         self.keys.generation.phase
     }
 
+    /// What is opened with these keys.
+    pub(crate) const fn suite(&self) -> &'static CipherSuite {
+        self.keys.generation.suite
+    }
+
     /// Late packets of the generation before are late no more (RFC 9001 section 6.5).
     pub(crate) fn discard_previous(&mut self) {
         self.previous = None;
     }
 
     /// The generation of a packet. Long headers have no key phase.
-    fn which(&self, first_byte: u8, number: PacketNumber) -> Result<Which, Discard> {
+    fn which(&self, first_byte: u8, number: PacketNumber) -> Which {
         if first_byte & LONG_FORM != 0 || (first_byte & KEY_PHASE != 0) == self.keys.generation.phase {
-            Ok(Which::Current)
+            Which::Current
         } else if number >= self.generation_start {
-            Ok(Which::Next)
-        } else if self.previous.is_some() {
-            Ok(Which::Previous)
+            Which::Next
         } else {
-            Err(Discard::KeyPhase)
+            Which::Previous
         }
     }
 
+    /// One packet is one use of one key, whatever its key phase says.
+    /// RFC 9001 section 6.3-1, 6.3-5, 9.5-1.
     fn open_payload(
-        &mut self,
+        &self,
         which: Which,
         number: PacketNumber,
         header: &[u8],
         payload: &mut [u8],
-    ) -> Result<usize, OpenError> {
-        let key = match which {
-            Which::Current => &self.keys.key,
-            Which::Previous => self.previous.as_ref().ok_or(OpenError)?,
-            // RFC 9001 section 6.3-5: the next generation, beside this one.
-            Which::Next => self.next.get_or_insert_with(|| PacketKey::of(&self.keys.generation.next())),
+    ) -> Result<usize, Discard> {
+        let (key, failure) = match (which, &self.previous) {
+            (Which::Current, _) => (&self.keys.key, Discard::Undecryptable),
+            (Which::Previous, Some(previous)) => (previous, Discard::Undecryptable),
+            (Which::Previous, None) => (self.next_key(), Discard::KeyPhase),
+            (Which::Next, _) => (self.next_key(), Discard::Undecryptable),
         };
-        key.open(number, header, payload)
+        let opened = key.open(number, header, payload).map_err(|_| failure);
+        // Another key takes the place of one that is gone. What it opens was sealed too early for it.
+        opened.and_then(|len| if failure == Discard::KeyPhase { Err(failure) } else { Ok(len) })
+    }
+
+    fn next_key(&self) -> &PacketKey {
+        self.next.as_ref().expect("the next key is made before a packet can ask for it")
+    }
+
+    /// Makes the key after this one, for the first packet, after a rest or an update.
+    #[cold]
+    fn make_next(&mut self) {
+        self.next = Some(PacketKey::of(&self.keys.generation.next()));
     }
 
     /// A packet of generation `which` was authenticated.
@@ -366,6 +388,7 @@ impl OpenKeys {
                 self.previous = Some(core::mem::replace(&mut self.keys.key, next));
                 self.keys.generation = self.keys.generation.next();
                 self.generation_start = number;
+                self.make_next();
             }
         }
     }
@@ -374,19 +397,17 @@ impl OpenKeys {
     ///
     /// # Errors
     /// Why it was dropped. After a failure its bytes mean nothing; a caller that compares the end of the datagram with
-    /// stateless reset tokens takes it before. [`Discard::IntegrityLimit`] says that this was the last failure allowed
-    /// (RFC 9001 section 6.6): the connection has to close with [`Violation::AeadLimit`], and nothing is opened any
-    /// more.
+    /// stateless reset tokens takes it before. What could not be authenticated counts as a forgery (RFC 9001 section 6.6).
     pub fn open(
         &mut self,
         packet: &mut [u8],
         packet_number_offset: usize,
         largest_received: Option<PacketNumber>,
     ) -> Result<Opened, Discard> {
-        if self.failed.is_reached() {
-            return Err(Discard::IntegrityLimit);
-        }
         self.keys.awake();
+        if self.next.is_none() && packet.first().is_some_and(|first| first & LONG_FORM == 0) {
+            self.make_next();
+        }
         let [first_mask, number_mask @ ..] =
             mask(&*self.keys.header, packet, packet_number_offset).ok_or(Discard::TooShort)?;
         let first = packet.first_mut().ok_or(Discard::TooShort)?;
@@ -401,28 +422,12 @@ impl OpenKeys {
             truncated = truncated << 8 | u32::from(*place);
         }
         let packet_number = PacketNumber::decode(truncated, number_len, largest_received);
-        let which = self.which(first_byte, packet_number)?;
+        let which = self.which(first_byte, packet_number);
         // RFC 9001 section 5.5-1, 5.5-2: dropped, whatever the key phase said.
-        let Ok(len) = self.open_payload(which, packet_number, header, payload) else {
-            // RFC 9001 section 6.6-6, 6.6-7.
-            self.failed.count();
-            return Err(if self.failed.is_reached() { Discard::IntegrityLimit } else { Discard::Undecryptable });
-        };
+        let len = self.open_payload(which, packet_number, header, payload)?;
         self.on_opened(which, packet_number);
         let is_key_update = which == Which::Next;
         Ok(Opened { packet_number, payload: header_len..header_len + len, first_byte, is_key_update })
-    }
-
-    /// Packets that failed authentication so far.
-    #[cfg(test)]
-    pub(crate) const fn failed_packets(&self) -> u64 {
-        self.failed.used()
-    }
-
-    /// Makes the integrity limit smaller than the AEAD's. The limit is for all keys of a connection together
-    /// (RFC 9001 section 6.6): the failures of earlier keys are taken off it this way.
-    pub(crate) fn lower_integrity_limit(&mut self, packets: u64) {
-        self.failed.lower(packets);
     }
 }
 
@@ -434,7 +439,7 @@ impl fmt::Debug for SealKeys {
 
 impl fmt::Debug for OpenKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenKeys").field("failed", &self.failed).finish_non_exhaustive()
+        f.debug_struct("OpenKeys").field("suite", &self.suite()).finish_non_exhaustive()
     }
 }
 

@@ -5,10 +5,12 @@
 //! A level is named by the packets that it protects. Invariant: once the keys of Initial or Handshake packets are
 //! discarded, none are installed again.
 
-use crate::protection::keys::{OpenKeys, SealKeys};
+use crate::discard::Discard;
+use crate::protection::keys::{OpenKeys, Opened, SealKeys};
+use crate::protection::limits::UsageLimit;
 use crate::protection::one_rtt::OneRttKeys;
 use crate::wire::frame::PacketKind;
-use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
 
 /// What one level has of the two directions. An end that only sends 0-RTT packets, or only receives them, has one.
@@ -29,6 +31,8 @@ pub(crate) struct Levels {
     one_rtt: OneRttKeys,
     /// Initial and Handshake keys that are gone for good.
     discarded: [bool; 2],
+    /// Packets that failed authentication, under whatever key (RFC 9001 section 6.6).
+    forgeries: UsageLimit,
 }
 
 impl Levels {
@@ -47,9 +51,47 @@ impl Levels {
         if seal.is_some() {
             *to_seal = seal;
         }
-        if open.is_some() {
-            *to_open = open;
+        if let Some(open) = open {
+            self.forgeries.lower(open.suite().aead.integrity_limit());
+            *to_open = Some(open);
         }
+    }
+
+    /// Ends the connection after fewer forgeries than the AEADs allow.
+    pub(crate) fn lower_integrity_limit(&mut self, packets: u64) {
+        self.forgeries.lower(packets);
+    }
+
+    /// Opens a packet of this kind in place: see [`OpenKeys::open`].
+    ///
+    /// # Errors
+    /// Why it was dropped. [`Discard::IntegrityLimit`] says that this was the last failure allowed (RFC 9001 section 6.6):
+    /// the connection has to close with [`Violation::AeadLimit`](crate::Violation::AeadLimit), and nothing is opened any
+    /// more.
+    #[inline]
+    pub(crate) fn open_packet(
+        &mut self,
+        kind: PacketKind,
+        packet: &mut [u8],
+        packet_number_offset: usize,
+        largest_received: Option<PacketNumber>,
+    ) -> Result<Opened, Discard> {
+        if self.forgeries.is_reached() {
+            return Err(Discard::IntegrityLimit);
+        }
+        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
+        let keys = self.open(kind).ok_or(Discard::NoKey)?;
+        keys.open(packet, packet_number_offset, largest_received).map_err(|discard| self.on_failure(discard))
+    }
+
+    /// RFC 9001 section 6.6-6, 6.6-7: counted over the whole connection.
+    #[cold]
+    const fn on_failure(&mut self, discard: Discard) -> Discard {
+        if !discard.is_forgery() {
+            return discard;
+        }
+        self.forgeries.count();
+        if self.forgeries.is_reached() { Discard::IntegrityLimit } else { discard }
     }
 
     /// The keys of these packets are of no use any more (RFC 9001 section 4.9); says whether they were still there. 1-RTT

@@ -7,6 +7,13 @@ pub(crate) struct UsageLimit {
     limit: u64,
 }
 
+impl Default for UsageLimit {
+    /// None used, and no limit yet.
+    fn default() -> UsageLimit {
+        UsageLimit::new(u64::MAX)
+    }
+}
+
 impl UsageLimit {
     /// Nothing used yet of `limit`.
     pub(crate) const fn new(limit: u64) -> UsageLimit {

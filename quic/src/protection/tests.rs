@@ -1,8 +1,11 @@
+extern crate std;
+
 use super::*;
 use crate::discard::Discard;
 use crate::protection::{initial, key_update, retry_integrity};
 use crate::violation::Violation;
 use crate::wire::connection_id::ConnectionId;
+use crate::wire::frame::PacketKind;
 use crate::wire::header::{Header, PacketLayout, encode_handshake, encode_initial, encode_retry, encode_short};
 use crate::wire::packet_number::PacketNumber;
 use crate::wire::version::Version;
@@ -10,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use base::{Side, Writer};
 use crypto::aead::TAG_LEN;
-use crypto::{CipherSuite, Secret};
+use crypto::{Aead, AeadKey, CipherSuite, HeaderProtectionKey, OpenError, SealError, Secret, Tag};
 
 // RFC 9001 appendix A, in hexadecimal.
 
@@ -239,22 +242,36 @@ fn every_changed_byte_and_every_truncation_is_dropped() {
     assert_eq!(open.open(&mut packet.clone(), usize::MAX, None), Err(Discard::TooShort));
 }
 
+/// Failures of the handshake count with those after it.
+/// RFC 9001 section 6.6-6, 6.6-7.
 #[test]
-fn a14_the_integrity_limit_is_reached_with_the_last_failure() {
+fn a14_the_integrity_limit_is_reached_with_the_last_failure_under_any_key() {
     let good = hex(SERVER_INITIAL);
     let mut forged = good.clone();
     *forged.last_mut().unwrap() ^= 1;
-    let (_, mut open) = keys(Side::Client);
-    open.lower_integrity_limit(3);
+    let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));
+    let mut levels = Levels::default();
+    levels.install(PacketKind::Initial, None, Some(keys(Side::Client).1));
+    levels.lower_integrity_limit(4);
+    let initial = |levels: &mut Levels, packet: &[u8]| {
+        levels.open_packet(PacketKind::Initial, &mut packet.to_vec(), 18, None).map(|_| ())
+    };
     for _ in 0..2 {
-        assert_eq!(open.open(&mut forged.clone(), 18, None), Err(Discard::Undecryptable));
-        assert!(open.open(&mut good.clone(), 18, None).is_ok());
-        // Too short to be tried is no forgery.
-        assert_eq!(open.open(&mut good[..30].to_vec(), 18, None), Err(Discard::TooShort));
+        assert_eq!(initial(&mut levels, &forged), Err(Discard::Undecryptable));
+        assert!(initial(&mut levels, &good).is_ok());
+        // Too short to be tried is no forgery, and nor is what has no key.
+        assert_eq!(initial(&mut levels, &good[..30]), Err(Discard::TooShort));
+        assert_eq!(levels.open_packet(PacketKind::Handshake, &mut forged.clone(), 18, None), Err(Discard::NoKey));
     }
-    assert_eq!(open.open(&mut forged.clone(), 18, None), Err(Discard::IntegrityLimit));
-    assert_eq!(open.open(&mut good.clone(), 18, None), Err(Discard::IntegrityLimit));
-    assert_eq!(open.failed_packets(), 3);
+    levels.discard(PacketKind::Initial);
+    levels.install(PacketKind::OneRtt, None, Some(OpenKeys::new(suite, Version::V1, &secret)));
+    let mut seal = SealKeys::new(suite, Version::V1, &secret);
+    let mut open =
+        |phase, value| levels.open_packet(PacketKind::OneRtt, &mut one_rtt(&mut seal, phase, value), 1, None);
+    assert!(open(false, 5).is_ok());
+    assert_eq!(open(true, 6), Err(Discard::Undecryptable), "sealed under the wrong key for its phase");
+    assert_eq!(open(true, 1), Err(Discard::IntegrityLimit));
+    assert_eq!(open(false, 7), Err(Discard::IntegrityLimit), "nothing is opened any more");
 }
 
 /// RFC 9001 section 6.6-1, 6.6-2.
@@ -339,6 +356,100 @@ fn keys_follow_each_other_and_late_packets_are_opened_for_a_while() {
             open.discard_previous();
             assert_eq!(open.open(&mut late[2], 1, Some(number(11))), Err(Discard::KeyPhase));
         }
+    }
+}
+
+/// A suite whose AEAD counts how often it makes a key and opens a packet.
+fn counted() -> &'static CipherSuite {
+    static SUITE: std::sync::OnceLock<CipherSuite> = std::sync::OnceLock::new();
+    SUITE.get_or_init(|| CipherSuite { aead: &Counted, ..*initial_suite() })
+}
+
+struct Counted;
+
+std::thread_local! {
+    /// Keys made, packets opened.
+    static WORK: core::cell::Cell<(u32, u32)> = const { core::cell::Cell::new((0, 0)) };
+}
+
+struct CountedKey(alloc::boxed::Box<dyn AeadKey>);
+
+impl Aead for Counted {
+    fn key_len(&self) -> usize {
+        initial_suite().aead.key_len()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        initial_suite().aead.confidentiality_limit()
+    }
+
+    fn integrity_limit(&self) -> u64 {
+        initial_suite().aead.integrity_limit()
+    }
+
+    fn key(&self, key: &[u8]) -> alloc::boxed::Box<dyn AeadKey> {
+        WORK.with(|work| work.set((work.get().0 + 1, work.get().1)));
+        alloc::boxed::Box::new(CountedKey(initial_suite().aead.key(key)))
+    }
+
+    fn header_protection_key(&self, key: &[u8]) -> alloc::boxed::Box<dyn HeaderProtectionKey> {
+        initial_suite().aead.header_protection_key(key)
+    }
+}
+
+impl AeadKey for CountedKey {
+    fn seal(&self, nonce: [u8; 12], associated_data: &[u8], payload: &mut [u8]) -> Result<Tag, SealError> {
+        self.0.seal(nonce, associated_data, payload)
+    }
+
+    fn open(&self, nonce: [u8; 12], associated_data: &[u8], payload: &mut [u8]) -> Result<usize, OpenError> {
+        WORK.with(|work| work.set((work.get().0, work.get().1 + 1)));
+        self.0.open(nonce, associated_data, payload)
+    }
+}
+
+/// Whatever generation a packet says that it is of, forged or old, it costs one use of one key, and no key is made for it.
+/// RFC 9001 section 6.3-1, 6.3-5, 9.5-1.
+#[test]
+fn what_a_packet_costs_does_not_tell_its_key_phase() {
+    let secret = Secret::new(&[7; 32]);
+    let mut seal = SealKeys::new(counted(), Version::V1, &secret);
+    let old: Vec<Vec<u8>> = (0..4).map(|value| one_rtt(&mut seal, false, value)).collect();
+    let mut open = OpenKeys::new(counted(), Version::V1, &secret);
+    let cost = |open: &mut OpenKeys, packet: &[u8], largest: u64| {
+        WORK.set((0, 0));
+        let result = open.open(&mut packet.to_vec(), 1, Some(number(largest))).map(|_| ());
+        (result, WORK.get())
+    };
+    let forged = |packet: &[u8], phase: u8| {
+        let mut packet = packet.to_vec();
+        packet[0] ^= phase;
+        *packet.last_mut().unwrap() ^= 1;
+        packet
+    };
+    assert!(open.open(&mut old[0].clone(), 1, None).is_ok());
+    for round in 0..2 {
+        let (now, largest) = if round == 0 { (&old[1], 0) } else { (&one_rtt(&mut seal, true, 11), 10) };
+        for phase in [0, 4] {
+            assert_eq!(cost(&mut open, &forged(now, phase), largest), (Err(Discard::Undecryptable), (0, 1)), "{phase}");
+        }
+        if round == 0 {
+            seal.update();
+            let first = one_rtt(&mut seal, true, 10);
+            // The next generation is made by the packet that proves the update, not by one that may be forged.
+            assert_eq!(cost(&mut open, &first, 9), (Ok(()), (1, 1)));
+            assert_eq!(cost(&mut open, &old[2], 10), (Ok(()), (0, 1)));
+            open.discard_previous();
+            assert_eq!(cost(&mut open, &old[3], 10), (Err(Discard::KeyPhase), (0, 1)));
+        }
+    }
+    // After a rest every packet costs the same, too.
+    let mut seal = SealKeys::new(counted(), Version::V1, &secret);
+    let packet = one_rtt(&mut seal, false, 20);
+    for phase in [0, 4] {
+        let mut open = OpenKeys::new(counted(), Version::V1, &secret);
+        open.rest();
+        assert_eq!(cost(&mut open, &forged(&packet, phase), 19), (Err(Discard::Undecryptable), (2, 1)), "{phase}");
     }
 }
 

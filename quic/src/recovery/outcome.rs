@@ -80,6 +80,11 @@ pub(crate) enum Timeout {
         /// One or two.
         packets: u8,
     },
+    /// Send the second of these packets now, which did not go with the first.
+    SecondProbe {
+        /// Where.
+        space: PacketNumberSpace,
+    },
 }
 
 /// Totals of the connection.

@@ -150,19 +150,66 @@ fn probe_timeouts_double_and_lose_nothing() {
     let pto = recovery.pto(ApplicationData);
     assert_eq!(pto, ms(999 + 25));
     let mut out = Outcome::new();
-    let mut now = at(0);
-    for count in 0..4 {
-        assert_eq!(recovery.deadline(), Some(now + pto * (1 << count)));
+    let (mut now, mut number) = (at(0), 0);
+    for count in 0..5 {
         now += pto * (1 << count);
-        assert_eq!(recovery.on_timeout(now, &mut out), Timeout::Probe { space: ApplicationData, packets: 2 });
-        assert_eq!(recovery.pto_count(), count + 1);
-        assert!(recovery.oldest_unacked_frames(ApplicationData).eq([SentFrame::MaxData(0)]));
-        send(&mut recovery, now, ApplicationData, u64::from(count) + 1);
+        assert_eq!(recovery.deadline(), Some(now));
+        // From the third on the second one follows half a period later, and the timer begins anew with it.
+        let packets = if count < 2 { 2 } else { 1 };
+        assert_eq!(recovery.on_timeout(now, &mut out), Timeout::Probe { space: ApplicationData, packets });
+        for probe in 0..2 {
+            if probe == 1 && packets == 1 {
+                now += pto * (1 << count);
+                assert_eq!(recovery.deadline(), Some(now));
+                assert_eq!(recovery.on_timeout(now - ms(1), &mut out), Timeout::Nothing);
+                assert_eq!(recovery.on_timeout(now, &mut out), Timeout::SecondProbe { space: ApplicationData });
+            }
+            number += 1;
+            send(&mut recovery, now, ApplicationData, number);
+        }
+        assert_eq!((recovery.pto_count(), recovery.stats().probe_timeouts), (count + 1, u64::from(count) + 1));
     }
-    assert_eq!((out, recovery.bytes_in_flight()), (Outcome::new(), 5 * 1200));
-    assert!(recovery.unacked_frames(ApplicationData, 1).eq([SentFrame::MaxData(1)]));
-    ack(&mut recovery, now + ms(10), ApplicationData, &[(4, 4)], ms(0)).unwrap();
+    assert_eq!((out, recovery.bytes_in_flight()), (Outcome::new(), (number + 1) * 1200));
+    ack(&mut recovery, now + ms(10), ApplicationData, &[(number, number)], ms(0)).unwrap();
     assert_eq!(recovery.pto_count(), 0);
+}
+
+/// Whatever shows that the path works, or that another is in use, makes the second probe needless; and it waits while the
+/// amplification limit forbids to send.
+#[test]
+fn a_second_probe_that_is_not_needed_does_not_come() {
+    let silent = || {
+        let mut recovery = confirmed();
+        send(&mut recovery, at(0), ApplicationData, 0);
+        for number in 1..4 {
+            let now = recovery.deadline().unwrap();
+            assert!(matches!(recovery.on_timeout(now, &mut Outcome::new()), Timeout::Probe { .. }));
+            send(&mut recovery, now, ApplicationData, number);
+        }
+        let second = recovery.deadline().unwrap();
+        (recovery, second)
+    };
+    let later = |time: Instant| time + Duration::from_secs(1000);
+    let ends: [fn(&mut Recovery, Instant); 4] = [
+        |recovery, now| ack(recovery, now, ApplicationData, &[(3, 3)], ms(0)).map(|_| ()).unwrap(),
+        |recovery, _| _ = recovery.on_rebound(None, 1200),
+        |recovery, _| recovery.discard_space(ApplicationData),
+        |recovery, _| recovery.abandon(ApplicationData, &mut Outcome::new()),
+    ];
+    for end in ends {
+        let (mut recovery, second) = silent();
+        end(&mut recovery, second - ms(1));
+        let outcome = recovery.on_timeout(later(second), &mut Outcome::new());
+        assert!(!matches!(outcome, Timeout::SecondProbe { .. }), "{outcome:?}");
+    }
+    let (mut recovery, second) = silent();
+    recovery.set_amplification_limited(true);
+    assert_eq!((recovery.deadline(), recovery.on_timeout(second, &mut Outcome::new())), (None, Timeout::Nothing));
+    recovery.set_amplification_limited(false);
+    assert_eq!(recovery.deadline(), Some(second));
+    let space = ApplicationData;
+    assert_eq!(recovery.on_timeout(second, &mut Outcome::new()), Timeout::SecondProbe { space });
+    assert!(recovery.deadline().unwrap() > second, "it comes once");
 }
 
 /// RFC 9002 section 6.2.1-2, 6.2.1-3, 6.2.2-4, 6.2.2.1-1, 6.4-1.
@@ -539,6 +586,9 @@ fn random_histories_add_up() {
                             Timeout::Probe { .. } => {
                                 assert_eq!((out.lost.len(), recovery.pto_count()), (0, pto_count + 1));
                             }
+                            Timeout::SecondProbe { .. } => {
+                                assert_eq!((out.lost.len(), recovery.pto_count()), (0, pto_count));
+                            }
                         }
                     }
                 }
@@ -806,8 +856,38 @@ fn what_a_probe_carries_is_that_of_usual_packets() {
         let packet = SentPacket { ack_eliciting, mtu_probe, ..packet(value, at(0)) };
         recovery.on_sent(at(0), ApplicationData, packet, &[SentFrame::MaxData(value)]);
     }
-    let frames = |older| data(&recovery.unacked_frames(ApplicationData, older).collect::<Vec<_>>());
-    assert_eq!((frames(0), frames(1), frames(2)), (vec_of(2..3), vec_of(3..4), vec_of(0..0)));
+    let frames =
+        |older, count| data(&recovery.unacked_frames(at(1), ApplicationData, older, count).collect::<Vec<_>>());
+    assert_eq!((frames(0, 1), frames(1, 1), frames(2, 1)), (vec_of(2..3), vec_of(3..4), vec_of(0..0)));
+    assert_eq!((frames(0, 2), frames(1, 2)), (vec_of(2..4), vec_of(3..4)));
+    assert_eq!(
+        recovery.unacked_frames(at(0), ApplicationData, 0, 9).count(),
+        0,
+        "what goes at this moment is no content"
+    );
+}
+
+/// What may be too large: nothing of another path, of before a move, or that was a probe of the size.
+#[test]
+fn the_largest_in_flight_is_what_the_path_should_have_carried() {
+    let mut recovery = confirmed();
+    let send = |recovery: &mut Recovery, value, size, ack_eliciting, mtu_probe| {
+        let packet = SentPacket { size, ack_eliciting, mtu_probe, ..packet(value, at(0)) };
+        recovery.on_sent(at(0), ApplicationData, packet, &[]);
+        recovery.largest_in_flight()
+    };
+    assert_eq!(send(&mut recovery, 0, 1300, true, false), 1300);
+    assert_eq!(send(&mut recovery, 1, 1452, true, true), 1300);
+    assert_eq!(send(&mut recovery, 2, 1400, false, false), 1300);
+    assert_eq!(send(&mut recovery, 3, 1350, true, false), 1350);
+    recovery.on_rebound(None, 1200);
+    assert_eq!(recovery.largest_in_flight(), 0);
+    assert_eq!(send(&mut recovery, 4, 1250, true, false), 1250);
+    let left = recovery.on_path_changed(None, 1200);
+    assert_eq!(recovery.largest_in_flight(), 0);
+    assert_eq!(send(&mut recovery, 5, 1220, true, false), 1220);
+    recovery.on_path_changed(Some(left), 1200);
+    assert_eq!(recovery.largest_in_flight(), 0, "what is older than the return says nothing");
 }
 
 #[test]

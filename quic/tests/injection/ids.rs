@@ -1,10 +1,12 @@
 //! Connection IDs, challenges and acknowledgments of an authenticated peer that means harm (attacks M1, M2, M3, A11).
 
-use adversary::{PLAIN, Peer, Stage, Tweak, push};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, push};
 use base::Side::{Client, Server};
+use quic::Violation;
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::Frame;
-use quic::wire::frame::PacketKind::OneRtt;
+use quic::wire::frame::PacketKind::{Handshake, OneRtt};
+use quic::wire::transport_parameters::TransportParameters;
 
 fn new_id(number: u64, retire_prior_to: u64) -> Frame<'static> {
     Frame::NewConnectionId {
@@ -33,10 +35,102 @@ fn retired_ids_are_replaced() {
         peer.deliver(packet);
         assert!(peer.is_open());
     }
-    // The first ID was retired: nothing is found by it.
+    // The first ID was retired: nothing is found by it, and a connection that lives needs no reset.
     let before = peer.connection().stats().packets_received;
-    peer.send(OneRtt, &[1]);
+    peer.datagrams.clear();
+    peer.send(OneRtt, &[1; 50]);
     assert_eq!(peer.connection().stats().packets_received, before);
+    assert!(peer.datagrams.is_empty());
+}
+
+/// RFC 9000 section 11-4.
+#[test]
+fn a_late_packet_to_a_retired_id_is_no_reason_for_a_reset() {
+    let mut peer = Peer::against(Server, Stage::Established);
+    let ids = peer.frames(|_, frame| match frame {
+        Frame::NewConnectionId { connection_id, .. } => Some(*connection_id),
+        _ => None,
+    });
+    let first = peer.destination;
+    let retire = [0x19, 0];
+    let packet = peer.packet(OneRtt, &retire, Tweak { destination: Some(ids[0]), ..PLAIN });
+    peer.deliver(packet);
+    let elsewhere = base::FourTuple { remote: "198.51.100.7:7".parse().unwrap(), ..peer.four_tuple };
+    for four_tuple in [peer.four_tuple, elsewhere] {
+        peer.datagrams.clear();
+        let late = peer.packet(OneRtt, &[1; 50], Tweak { destination: Some(first), ..PLAIN });
+        peer.deliver_from(four_tuple, late);
+        assert!(peer.datagrams.is_empty() && peer.is_open());
+    }
+    // An ID that nobody retired, as of a connection that was lost: then there is one.
+    let mut lost = first;
+    for byte in 0..=u8::MAX {
+        lost = ConnectionId::new(&[&[byte], &first.as_slice()[1..]].concat()).unwrap();
+        if lost != first && !ids.contains(&lost) {
+            break;
+        }
+    }
+    let packet = peer.packet(OneRtt, &[1; 50], Tweak { destination: Some(lost), ..PLAIN });
+    peer.deliver(packet);
+    assert_eq!(peer.datagrams.len(), 1);
+}
+
+/// RFC 9000 section 18.2-8.
+#[test]
+fn the_limit_of_ids_that_is_advertised_is_the_one_that_is_kept() {
+    for (wanted, limit) in [(0, 2), (1, 2), (2, 2), (5, 5), (16, 16), (1000, 16)] {
+        let config = quic::Config { active_connection_id_limit: wanted, ..quic::Config::default() };
+        let mut peer = Peer::with(Server, Stage::Established, Options { config, ..Options::default() });
+        let parameters = TransportParameters::decode(&peer.peer_parameters(), Server).unwrap();
+        assert_eq!(parameters.active_connection_id_limit, limit);
+        for number in 1..limit {
+            peer.send(OneRtt, &encode(&new_id(number, 0)));
+            assert!(peer.is_open(), "{number} of {limit}");
+        }
+        peer.send(OneRtt, &encode(&new_id(limit, 0)));
+        assert_eq!(peer.violation().map(|(violation, _)| violation), Some(Violation::ConnectionIdLimit));
+    }
+}
+
+/// RFC 9000 section 10.3: packets to a peer with short IDs are long enough for its resets to look like packets, and what only
+/// acknowledges counts no more for that.
+#[test]
+fn packets_to_short_ids_are_no_shorter_than_a_packet_to_ours() {
+    for len in 0..=9 {
+        let source = ConnectionId::new(&[0x77; 20][..len]).unwrap();
+        let mut peer = Peer::with(Server, Stage::Established, Options { source, ..Options::default() });
+        peer.acknowledge_all(OneRtt);
+        peer.datagrams.clear();
+        for _ in 0..10 {
+            peer.send(OneRtt, &[1]);
+        }
+        let now = peer.now;
+        peer.connection().close(now, base::VarInt::from_u32(7), b"");
+        assert_eq!(peer.connection().stats().bytes_in_flight, 0, "{len}");
+        peer.pump();
+        assert!(peer.datagrams.len() >= 6);
+        for (_, datagram) in &peer.datagrams {
+            assert!(datagram.len() >= 22 + peer.destination.len(), "{} bytes to {len}", datagram.len());
+        }
+    }
+}
+
+/// RFC 9000 section 12.2: what follows in a datagram goes to the same ID.
+#[test]
+fn the_packets_of_a_datagram_are_sent_to_one_id() {
+    let mut peer = Peer::against(Server, Stage::Keys);
+    let received = |peer: &Peer| {
+        let handle = peer.target.handles().next().unwrap();
+        peer.target.connection(handle).unwrap().stats().packets_received
+    };
+    let original = Tweak { destination: Some(peer.original), ..PLAIN };
+    for (second, count) in [(original, 1), (PLAIN, 2)] {
+        let before = received(&peer);
+        let first = peer.packet(Handshake, &[1], PLAIN);
+        let second = peer.packet(Handshake, &[1], second);
+        peer.deliver([first, second].concat());
+        assert_eq!(received(&peer) - before, count);
+    }
 }
 
 /// An honest peer never notices.
@@ -62,7 +156,7 @@ fn honest_acknowledgments_of_many_packets_are_fine() {
 fn the_id_of_a_preferred_address_can_be_asked_back() {
     use adversary::Options;
     use quic::wire::transport_parameters::PreferredAddress;
-    let parameters = |mut parameters: quic::wire::transport_parameters::TransportParameters, side| {
+    let parameters = |mut parameters: TransportParameters, side| {
         parameters.preferred_address = Some(PreferredAddress {
             ipv4: None,
             ipv6: None,

@@ -343,6 +343,13 @@ const ROWS: &[Row] = &[
         peer.send_frame(Handshake, &Frame::Crypto { offset, data: &[20, 0, 0, 0] });
         peer
     }),
+    // ServerHello and what should follow under other keys, in one.
+    (Violation::CryptoAtOldLevel, 0x06, || {
+        let mut peer = Peer::against(Client, Stage::Begun);
+        let hello = [peer.take_crypto(Level::Initial), vec![8, 0, 0, 2, 0, 0]].concat();
+        peer.send_frame(Initial, &Frame::Crypto { offset: 0, data: &hello });
+        peer
+    }),
     (Violation::CryptoAfterHandshakeFlood, 0x06, tickets),
 ];
 
@@ -366,13 +373,6 @@ const TLS_ROWS: &[TlsRow] = &[
     }),
     // C7: TLS's own KeyUpdate does not exist in QUIC (RFC 9001 section 6).
     (0x10a, || frames_at(Client, &[Frame::Crypto { offset: 0, data: &[24, 0, 0, 1, 0] }])),
-    // S20: ServerHello and what should follow under other keys, in one.
-    (0x10a, || {
-        let mut peer = Peer::against(Client, Stage::Begun);
-        let hello = [peer.take_crypto(Level::Initial), vec![8, 0, 0, 2, 0, 0]].concat();
-        peer.send_frame(Initial, &Frame::Crypto { offset: 0, data: &hello });
-        peer
-    }),
 ];
 
 /// RFC 9001 section 4.4-5, 4.6.1-2, 4.8-1, 6-3.

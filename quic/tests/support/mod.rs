@@ -20,6 +20,7 @@ pub const CLIENT: &str = "192.0.2.1:50000";
 pub const SECOND: &str = "203.0.113.1:60000";
 pub const SERVER: &str = "192.0.2.2:443";
 const HEADER: usize = 16;
+
 /// What a rogue gets at most on one stream, whatever it asks for.
 const ROGUE_DOWNLOAD: u64 = 200_000;
 
@@ -359,6 +360,16 @@ impl Pair {
         let server = world.add(&[server_address], server);
         let client = world.add(&[client_address, SECOND.parse().unwrap()], client);
         Pair { world, client, server }
+    }
+
+    /// Both directions between the client's first address and the server behave so from now on.
+    pub fn set_link(&mut self, link: LinkConfig) {
+        self.world.network().set_both(CLIENT.parse().unwrap(), SERVER.parse().unwrap(), link);
+    }
+
+    /// As [`set_link`](Pair::set_link), for what the server sends.
+    pub fn set_downlink(&mut self, link: LinkConfig) {
+        self.world.network().set_link(SERVER.parse().unwrap(), CLIENT.parse().unwrap(), link);
     }
 
     /// Runs until the client has completed `count` exchanges, or fails after `limit` of virtual time.

@@ -33,3 +33,11 @@ pub(crate) fn int_option(fd: std::os::fd::BorrowedFd<'_>, level: i32, name: i32)
     assert_eq!(unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut len) }, 0);
     value
 }
+
+/// A pipe with a name.
+pub(crate) fn make_fifo(path: &std::path::Path) -> std::io::Result<()> {
+    let path = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))?;
+    // SAFETY: `path` is a C string that lives through the call.
+    let made = unsafe { libc::mkfifo(path.as_ptr(), 0o600) };
+    if made == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}

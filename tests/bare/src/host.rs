@@ -94,7 +94,7 @@ impl Host {
                 }
             }
             Event::Exchange(_, exchange::Event::Writable) => self.write(now),
-            Event::Settings(_) | Event::Closed { .. } => {}
+            Event::Exchange(_, exchange::Event::Delivered) | Event::Settings(_) | Event::Closed { .. } => {}
             other => panic!("unexpected: {other:?}"),
         }
     }

@@ -11,6 +11,8 @@ use core::ops::RangeInclusive;
 /// The most ranges that are ever written into one frame. The count then takes one byte, which can be patched when it is
 /// known; and ranges older than these have been told of in earlier frames.
 pub(crate) const MAX_RANGES_SENT: usize = 64;
+/// What the first byte of an integer of eight bytes begins with (RFC 9000 section 16).
+const EIGHT_BYTES: u64 = 0b11 << 62;
 
 impl<'a> AckFrame<'a> {
     /// The packet numbers acknowledged, the largest first, as ranges.
@@ -104,26 +106,34 @@ pub(super) fn encode_ecn(writer: &mut Writer<'_>, ecn: &EcnCounts) -> Result<(),
 
 /// Writes an ACK frame of as many `ranges` as fit, at most `MAX_RANGES_SENT`, and says how many that were. The ranges
 /// come largest first, with a gap between any two, and the first one ends at `largest`. `ack_delay` is already divided by
-/// our exponent. `Full`, and nothing written, if not even the first range fits.
+/// our exponent. If the frame would be shorter than `least_len`, the delay takes eight bytes: padding would make the packet one
+/// that counts for congestion control and that nobody acknowledges. `Full`, and nothing written, if not even the first range fits.
 pub fn encode_ack(
     writer: &mut Writer<'_>,
     largest: PacketNumber,
     ack_delay: u64,
     mut ranges: impl Iterator<Item = RangeInclusive<u64>>,
     ecn: Option<EcnCounts>,
+    least_len: usize,
 ) -> Result<usize, Full> {
     let largest = largest.value();
     let first = ranges.next().unwrap_or(largest..=largest);
     assert!(*first.end() == largest && first.start() <= first.end(), "the first range ends at the largest number");
     let first_range = largest - first.start();
     let tail_len = ecn.as_ref().map_or(0, ecn_len);
-    let head_len = 1 + encoded_len(largest) + encoded_len(ack_delay) + 1 + encoded_len(first_range);
+    let short_len = 1 + encoded_len(largest) + encoded_len(ack_delay) + 1 + encoded_len(first_range);
+    let is_wide = short_len + tail_len < least_len;
+    let head_len = if is_wide { short_len - encoded_len(ack_delay) + 8 } else { short_len };
     if writer.remaining() < head_len + tail_len {
         return Err(Full);
     }
     writer.u8(0x02 | u8::from(ecn.is_some()))?;
     writer.varint(largest)?;
-    writer.varint(ack_delay)?;
+    if is_wide {
+        writer.u64(EIGHT_BYTES | ack_delay)?;
+    } else {
+        writer.varint(ack_delay)?;
+    }
     let count_at = writer.position();
     writer.u8(0)?;
     writer.varint(first_range)?;

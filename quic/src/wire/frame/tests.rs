@@ -318,7 +318,7 @@ fn acknowledged(
     let largest = PacketNumber::new(*ranges[0].end()).unwrap();
     let mut buffer = vec![0; room];
     let mut writer = Writer::new(&mut buffer);
-    let Ok(count) = encode_ack(&mut writer, largest, 77, ranges.iter().cloned(), ecn) else {
+    let Ok(count) = encode_ack(&mut writer, largest, 77, ranges.iter().cloned(), ecn, 0) else {
         assert_eq!(writer.position(), 0);
         return None;
     };

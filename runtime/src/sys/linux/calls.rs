@@ -1,4 +1,4 @@
-//! Every foreign function that Posthaste calls, each wrapped once in a safe one.
+//! Every foreign function that Posthaste calls, each wrapped once in a safe one; those about files are in `files.rs`.
 //!
 //! `read`, `close` and the like come from the standard library through `OwnedFd`.
 

@@ -19,6 +19,8 @@ pub(crate) enum Call {
     Option,
     /// `epoll_ctl` of a descriptor more.
     Watch,
+    /// `openat2`.
+    OpenBeneath,
 }
 
 /// What is refused, how, and how often yet.

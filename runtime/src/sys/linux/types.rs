@@ -63,6 +63,34 @@ pub(crate) const SYS_EPOLL_PWAIT2: i64 = 441;
 pub(crate) const EFD_CLOEXEC: i32 = 0o2_000_000;
 pub(crate) const EFD_NONBLOCK: i32 = 0o4_000;
 
+pub(crate) const O_CLOEXEC: i32 = 0o2_000_000;
+pub(crate) const O_NOCTTY: i32 = 0o400;
+pub(crate) const O_NONBLOCK: i32 = 0o4_000;
+pub(crate) const O_PATH: i32 = 0o10_000_000;
+// These two are not the same everywhere.
+#[cfg(target_arch = "aarch64")]
+pub(crate) const O_DIRECTORY: i32 = 0o40_000;
+#[cfg(target_arch = "aarch64")]
+pub(crate) const O_NOFOLLOW: i32 = 0o100_000;
+#[cfg(not(target_arch = "aarch64"))]
+pub(crate) const O_DIRECTORY: i32 = 0o200_000;
+#[cfg(not(target_arch = "aarch64"))]
+pub(crate) const O_NOFOLLOW: i32 = 0o400_000;
+
+pub(crate) const SYS_OPENAT2: i64 = 437;
+pub(crate) const RESOLVE_NO_XDEV: u64 = 0x01;
+pub(crate) const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+pub(crate) const RESOLVE_BENEATH: u64 = 0x08;
+pub(crate) const RESOLVE_CACHED: u64 = 0x20;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_PREADV2: i64 = 327;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const SYS_PREADV2: i64 = 286;
+pub(crate) const RWF_NOWAIT: i32 = 0x08;
+
+pub(crate) const RLIMIT_NOFILE: i32 = 7;
+
 pub(crate) const SIGINT: i32 = 2;
 pub(crate) const SIGTERM: i32 = 15;
 
@@ -98,6 +126,31 @@ pub(crate) struct IoVector {
     pub(crate) len: usize,
 }
 
+/// `struct open_how`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct OpenHow {
+    pub(crate) flags: u64,
+    pub(crate) mode: u64,
+    pub(crate) resolve: u64,
+}
+
+/// `struct statfs`; only the first field is of interest.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct StatFs {
+    pub(crate) kind: i64,
+    pub(crate) rest: [u64; 14],
+}
+
+/// `struct rlimit`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct ResourceLimit {
+    pub(crate) current: u64,
+    pub(crate) maximum: u64,
+}
+
 /// `struct msghdr`.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -125,6 +178,9 @@ const _: () = assert!(size_of::<EpollEvent>() == 12 && offset_of!(EpollEvent, da
 const _: () = assert!(size_of::<EpollEvent>() == 16 && offset_of!(EpollEvent, data) == 8);
 const _: () = assert!(size_of::<TimeSpec>() == 16 && offset_of!(TimeSpec, nanoseconds) == 8);
 const _: () = assert!(size_of::<Linger>() == 8 && offset_of!(Linger, seconds) == 4);
+const _: () = assert!(size_of::<OpenHow>() == 24 && offset_of!(OpenHow, resolve) == 16);
+const _: () = assert!(size_of::<StatFs>() == 120);
+const _: () = assert!(size_of::<ResourceLimit>() == 16 && offset_of!(ResourceLimit, maximum) == 8);
 const _: () = assert!(size_of::<IoVector>() == 16 && offset_of!(IoVector, len) == 8);
 const _: () = {
     assert!(size_of::<MessageHeader>() == 56);

@@ -16,6 +16,9 @@ fn structures_are_laid_out_as_libc_says() {
     same_layout!(TimeSpec, libc::timespec; seconds = tv_sec, nanoseconds = tv_nsec);
     same_layout!(Linger, libc::linger; on = l_onoff, seconds = l_linger);
     same_layout!(IoVector, libc::iovec; base = iov_base, len = iov_len);
+    same_layout!(OpenHow, libc::open_how; flags = flags, mode = mode, resolve = resolve);
+    same_layout!(StatFs, libc::statfs; kind = f_type);
+    same_layout!(ResourceLimit, libc::rlimit; current = rlim_cur, maximum = rlim_max);
     same_layout!(MessageHeader, libc::msghdr; name = msg_name, name_len = msg_namelen, vectors = msg_iov,
         vectors_len = msg_iovlen, control = msg_control, control_len = msg_controllen, flags = msg_flags);
     same_layout!(MultiMessageHeader, libc::mmsghdr; header = msg_hdr, len = msg_len);
@@ -74,6 +77,20 @@ fn numbers_are_those_of_libc() {
         (SYS_EPOLL_PWAIT2 as i32, libc::SYS_epoll_pwait2 as i32),
         (EFD_CLOEXEC, libc::EFD_CLOEXEC),
         (EFD_NONBLOCK, libc::EFD_NONBLOCK),
+        (O_CLOEXEC, libc::O_CLOEXEC),
+        (O_NOCTTY, libc::O_NOCTTY),
+        (O_NONBLOCK, libc::O_NONBLOCK),
+        (O_PATH, libc::O_PATH),
+        (O_DIRECTORY, libc::O_DIRECTORY),
+        (O_NOFOLLOW, libc::O_NOFOLLOW),
+        (SYS_OPENAT2 as i32, libc::SYS_openat2 as i32),
+        (RESOLVE_NO_XDEV as i32, libc::RESOLVE_NO_XDEV as i32),
+        (RESOLVE_NO_MAGICLINKS as i32, libc::RESOLVE_NO_MAGICLINKS as i32),
+        (RESOLVE_BENEATH as i32, libc::RESOLVE_BENEATH as i32),
+        (RESOLVE_CACHED as i32, libc::RESOLVE_CACHED as i32),
+        (SYS_PREADV2 as i32, libc::SYS_preadv2 as i32),
+        (RWF_NOWAIT, libc::RWF_NOWAIT),
+        (RLIMIT_NOFILE, libc::RLIMIT_NOFILE as i32),
         (SIGINT, libc::SIGINT),
         (SIGTERM, libc::SIGTERM),
     ];
@@ -87,11 +104,21 @@ fn error_numbers_are_those_of_libc() {
     use crate::sys::errno;
     for (ours, theirs) in [
         (errno::EPERM, libc::EPERM),
+        (errno::ENOENT, libc::ENOENT),
+        (errno::EINTR, libc::EINTR),
         (errno::EIO, libc::EIO),
         (errno::EAGAIN, libc::EAGAIN),
         (errno::EACCES, libc::EACCES),
+        (errno::EXDEV, libc::EXDEV),
+        (errno::ENXIO, libc::ENXIO),
+        (errno::ENODEV, libc::ENODEV),
+        (errno::ENFILE, libc::ENFILE),
+        (errno::EMFILE, libc::EMFILE),
+        (errno::ENOTDIR, libc::ENOTDIR),
         (errno::EINVAL, libc::EINVAL),
+        (errno::ENAMETOOLONG, libc::ENAMETOOLONG),
         (errno::ENOSYS, libc::ENOSYS),
+        (errno::ELOOP, libc::ELOOP),
         (errno::ENOPROTOOPT, libc::ENOPROTOOPT),
         (errno::EOPNOTSUPP, libc::EOPNOTSUPP),
         (errno::EADDRNOTAVAIL, libc::EADDRNOTAVAIL),

@@ -1,0 +1,108 @@
+//! A path that carries less from some moment on, perhaps after it carried nothing for a while: what is under way goes on soon
+//! after (RFC 8899 section 4.3, RFC 9000 section 14.3).
+
+extern crate posthaste_quic as quic;
+
+mod support;
+
+use base::{Duration, Instant};
+use quic::{CloseReason, Config};
+use sim::{LinkConfig, World};
+use support::{Exchange, Pair};
+
+/// Half of a round trip of 40 ms.
+const DELAY: Duration = Duration::from_millis(20);
+/// So long after the path carries anything again at most, all is done.
+const BOUND: Duration = Duration::from_secs(3);
+/// What passes from some moment on. All but the last are found again by the search, to within what is worth a probe.
+const SIZES: [usize; 5] = [1440, 1400, 1300, 1280, 1200];
+/// When: while the handshake ends, with the window still small, and in the middle.
+const MOMENTS: [u64; 3] = [45, 130, 400];
+/// For how many milliseconds nothing passes before.
+const GAPS: [u64; 4] = [0, 350, 900, 2000];
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn link() -> LinkConfig {
+    LinkConfig { rate: Some(2_500_000), queue: 100_000, ..LinkConfig::new(DELAY) }
+}
+
+/// Runs `exchanges` over a path that carries `size` bytes from `moment` on, after `gap` of silence; how long they took from
+/// the end of the silence on.
+fn narrowed(exchanges: Vec<Exchange>, size: usize, moment: u64, gap: u64) -> (Duration, Pair) {
+    let count = exchanges.len();
+    let mut pair = Pair::new(moment + gap, link(), exchanges);
+    pair.world.set_step_limit(100_000_000);
+    let (client, server) = (pair.client, pair.server);
+    let is_done = |world: &mut World| [client, server].iter().all(|host| world.machine(*host).completed == count);
+    pair.world.run_until(Instant::ZERO + ms(moment), |_| false);
+    assert!(!is_done(&mut pair.world), "still under way");
+    pair.set_link(LinkConfig { loss: 1.0, ..link() });
+    pair.world.run_for(ms(gap));
+    pair.set_link(LinkConfig { mtu: size, ..link() });
+    let begin = pair.world.now();
+    pair.world.run_until(begin + Duration::from_secs(100), |world| {
+        is_done(world) || !world.machine(client).closed.is_empty()
+    });
+    assert!(
+        is_done(&mut pair.world),
+        "to {size} bytes, {moment} ms, {gap} ms: {:?}",
+        pair.world.machine(client).closed
+    );
+    (pair.world.now() - begin, pair)
+}
+
+fn matrix(name: &str, exchanges: impl Fn() -> Vec<Exchange>) {
+    let mut slowest = Duration::ZERO;
+    for size in SIZES {
+        for moment in MOMENTS {
+            let times = GAPS.map(|gap| narrowed(exchanges(), size, moment, gap).0);
+            println!(
+                "{name:9} to {size} at {moment:3} ms, after {GAPS:?} ms of silence: {:?} ms",
+                times.map(|time| time.as_nanos() / 1_000_000)
+            );
+            slowest = times.into_iter().fold(slowest, Duration::max);
+        }
+    }
+    assert!(slowest <= BOUND, "{name}: {slowest:?}");
+}
+
+#[test]
+fn r2_a_download_over_a_path_that_narrows() {
+    matrix("download", || vec![Exchange { upload: 0, download: 1_500_000 }]);
+}
+
+#[test]
+fn r2_an_upload_over_a_path_that_narrows() {
+    matrix("upload", || vec![Exchange { upload: 1_500_000, download: 0 }]);
+}
+
+#[test]
+fn r2_many_small_answers_over_a_path_that_narrows() {
+    matrix("answers", || vec![Exchange { upload: 10, download: 700 }; 2000]);
+}
+
+#[test]
+fn r2_many_small_questions_over_a_path_that_narrows() {
+    matrix("questions", || vec![Exchange { upload: 700, download: 10 }; 2000]);
+}
+
+/// A path that carries less than QUIC needs, but enough for PINGs and their acknowledgments: nothing else gets through, and a
+/// client that keeps its connection alive does not keep this one.
+#[test]
+fn r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged() {
+    for exchange in [Exchange { upload: 0, download: 3_000_000 }, Exchange { upload: 3_000_000, download: 0 }] {
+        let client = Config { keep_alive: Some(Duration::from_secs(5)), ..Config::default() };
+        let server = Config { keep_alive: Some(Duration::from_secs(7)), ..Config::default() };
+        let mut pair = Pair::with(1, link(), vec![exchange], client, server);
+        pair.world.run_until(Instant::ZERO + ms(400), |_| false);
+        pair.set_link(LinkConfig { mtu: 1000, ..link() });
+        pair.world.run_for(Duration::from_secs(100));
+        for host in [pair.client, pair.server] {
+            let closed = &pair.world.machine(host).closed;
+            assert!(matches!(closed[..], [CloseReason::IdleTimeout(_) | CloseReason::StatelessReset]), "{closed:?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Which hosts a server answers for (RFC 9110 sections 4.3.3 and 7.4): those of its certificate, and those it was given.
+//!
+//! A certificate is for hosts on whatever port, and so is a name here unless it was given with one: behind a port that is
+//! forwarded, or announced by Alt-Svc (RFC 7838), clients name another port than the one that the server listens on.
+
+use crate::error::Error;
+use http::{Authority, Scheme};
+use rustls_pki_types::CertificateDer;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tls::{CertifiedKey, Resolver};
+use x509::Certificate;
+use x509::general_name::GeneralName;
+
+/// The port of https.
+const DEFAULT_PORT: u16 = 443;
+
+/// The hosts that requests on a connection may be for.
+#[derive(Debug, Default)]
+pub(crate) struct Authorities {
+    /// Whatever is asked for: somebody else has looked.
+    is_any: bool,
+    hosts: Vec<Served>,
+    /// What the last request named that was for one of them: most requests name the same.
+    last: RefCell<Option<Authority>>,
+}
+
+/// A host, and the port if it is for one alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    host: Host,
+    port: Option<u16>,
+}
+
+/// In lower case, without the dot of the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Host {
+    /// Every one.
+    Any,
+    Name(Box<str>),
+    /// `*.` and this: one label in place of the star.
+    Below(Box<str>),
+    Address(IpAddr),
+}
+
+impl Authorities {
+    /// Whatever is asked for.
+    #[cfg(test)]
+    pub(crate) fn any() -> Authorities {
+        Authorities { is_any: true, ..Authorities::default() }
+    }
+
+    fn new(certificate: Option<&CertificateDer<'_>>, given: &[Served]) -> Authorities {
+        let mut hosts = given.to_vec();
+        hosts.extend(certificate.into_iter().flat_map(|der| of_certificate(der)));
+        Authorities { is_any: hosts.iter().any(|served| served.host == Host::Any), hosts, last: RefCell::default() }
+    }
+
+    /// Whether a request for a URI of this scheme and authority is to be answered.
+    /// RFC 9110 section 7.4-1, 7.4-2.
+    pub(crate) fn answer_for(&self, scheme: Option<&Scheme>, authority: Option<&Authority>) -> bool {
+        if self.is_any {
+            return true;
+        }
+        let (Some(Scheme::Https), Some(authority)) = (scheme, authority) else { return false };
+        if self.last.borrow().as_ref() == Some(authority) {
+            return true;
+        }
+        let is_ours = self.hosts.iter().any(|served| served.is(authority));
+        if is_ours {
+            *self.last.borrow_mut() = Some(authority.clone());
+        }
+        is_ours
+    }
+}
+
+impl Served {
+    /// Reads `example.com`, `*.example.com`, `192.0.2.1` or `[2001:db8::1]`, perhaps with a port behind a colon; or `*`.
+    pub(crate) fn parse(text: &str) -> Result<Served, Error> {
+        if text == "*" {
+            return Ok(Served { host: Host::Any, port: None });
+        }
+        let refused = || {
+            Error::Message(format!(
+                "{text:?} is no name of a server: give a host such as example.com, *.example.com or 192.0.2.1, perhaps with \
+                 a port, or * for all"
+            ))
+        };
+        // An address of IPv6 may stand without brackets where there is no port.
+        if let Ok(address) = text.parse() {
+            return Ok(Served { host: Host::Address(address), port: None });
+        }
+        let authority = Authority::from_bytes(text.as_bytes()).map_err(|_| refused())?;
+        Ok(Served { host: Host::parse(authority.host()).ok_or_else(refused)?, port: authority.port() })
+    }
+
+    fn is(&self, authority: &Authority) -> bool {
+        let has_port = self.port.is_none_or(|port| authority.port().unwrap_or(DEFAULT_PORT) == port);
+        has_port && self.host.is(authority.host())
+    }
+}
+
+impl Host {
+    fn parse(text: &str) -> Option<Host> {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if let Ok(address) = bare.parse() {
+            return Some(Host::Address(address));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        match name.strip_prefix("*.") {
+            Some(parent) if is_name(parent) => Some(Host::Below(parent.into())),
+            None if is_name(&name) => Some(Host::Name(name.into())),
+            _ => None,
+        }
+    }
+
+    fn is(&self, asked: &str) -> bool {
+        let name = asked.strip_suffix('.').unwrap_or(asked);
+        match self {
+            Host::Any => true,
+            Host::Name(own) => own.eq_ignore_ascii_case(name),
+            Host::Below(parent) => name
+                .split_once('.')
+                .is_some_and(|(label, rest)| !label.is_empty() && label != "*" && parent.eq_ignore_ascii_case(rest)),
+            Host::Address(own) => {
+                let bare = asked.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(asked);
+                bare.parse::<IpAddr>().is_ok_and(|address| address == *own)
+            }
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text.split('.').all(is_label)
+}
+
+/// The names in a certificate. The common name counts for nothing, as for clients (RFC 9525 section 6.4).
+fn of_certificate(der: &CertificateDer<'_>) -> Vec<Served> {
+    let Ok(certificate) = Certificate::parse(der) else { return Vec::new() };
+    let Some(alternative) = &certificate.extensions().subject_alternative_name else { return Vec::new() };
+    let host = |name| match name {
+        GeneralName::Dns(name) => Host::parse(std::str::from_utf8(name).ok()?),
+        GeneralName::IpAddress(&[a, b, c, d]) => Some(Host::Address(IpAddr::from([a, b, c, d]))),
+        GeneralName::IpAddress(bytes) => <[u8; 16]>::try_from(bytes).ok().map(|bytes| Host::Address(bytes.into())),
+        _ => None,
+    };
+    alternative.names.iter().filter_map(host).map(|host| Served { host, port: None }).collect()
+}
+
+/// Knows which hosts each connection of a server is good for.
+pub(crate) struct AuthoritySource {
+    given: Vec<Served>,
+    resolver: Arc<dyn Resolver>,
+    /// The last certificate that was looked at, and its hosts: most connections have the same.
+    last: RefCell<Option<(Arc<CertifiedKey>, Rc<Authorities>)>>,
+}
+
+impl AuthoritySource {
+    /// Of a server that shows the certificates of `resolver`, and was given these names.
+    pub(crate) fn new(resolver: Arc<dyn Resolver>, given: Vec<Served>) -> AuthoritySource {
+        AuthoritySource { given, resolver, last: RefCell::default() }
+    }
+
+    /// The hosts of a connection whose client asked for `server_name` in its handshake.
+    pub(crate) fn of_connection(&self, server_name: Option<&str>) -> Rc<Authorities> {
+        let Some(certified) = self.resolver.resolve(server_name) else {
+            return Rc::new(Authorities::new(None, &self.given));
+        };
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((known, authorities)) if Arc::ptr_eq(known, &certified) => authorities.clone(),
+            _ => {
+                let authorities = Rc::new(Authorities::new(certified.chain.first(), &self.given));
+                *last = Some((certified, authorities.clone()));
+                authorities
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::identity::Identity;
+
+    fn answers(authorities: &Authorities, text: &str) -> bool {
+        let authority = Authority::from_bytes(text.as_bytes()).unwrap();
+        // A second look finds the same.
+        let first = authorities.answer_for(Some(&Scheme::Https), Some(&authority));
+        assert_eq!(authorities.answer_for(Some(&Scheme::Https), Some(&authority)), first, "{text}");
+        first
+    }
+
+    fn given(names: &[&str]) -> Authorities {
+        Authorities::new(None, &names.iter().map(|name| Served::parse(name).unwrap()).collect::<Vec<_>>())
+    }
+
+    /// RFC 9110 section 7.4-1, 7.4-2.
+    #[test]
+    fn a_server_answers_for_the_names_of_its_certificate() {
+        let identity = Identity::development(&["*.box.example".into(), "192.0.2.7".into()]).unwrap();
+        let source = AuthoritySource::new(Arc::new(tls::Single(identity.certified())), Vec::new());
+        let authorities = source.of_connection(None);
+        assert!(Rc::ptr_eq(&authorities, &source.of_connection(Some("localhost"))), "looked at once");
+        for ours in [
+            "localhost",
+            "LocalHost:4433",
+            "localhost.",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "[::1]:4433",
+            "[0:0:0:0:0:0:0:1]",
+            "a.box.example",
+            "A.BOX.example:443",
+            "192.0.2.7",
+        ] {
+            assert!(answers(&authorities, ours), "{ours}");
+        }
+        for other in [
+            "example.com",
+            "localhost.example",
+            "xlocalhost",
+            "box.example",
+            "a.b.box.example",
+            ".box.example",
+            "*.box.example",
+            "127.0.0.2",
+            "[::2]",
+            "192.0.2.70",
+            "localhos%74",
+        ] {
+            assert!(!answers(&authorities, other), "{other}");
+        }
+        let (http, localhost) = (Scheme::Http, Authority::from_bytes(b"localhost").unwrap());
+        assert!(!authorities.answer_for(Some(&http), Some(&localhost)), "the certificate is for https");
+        assert!(!authorities.answer_for(Some(&Scheme::Https), None));
+    }
+
+    /// RFC 9110 section 7.4-1.
+    #[test]
+    fn names_that_were_given_are_for_one_port_if_they_have_one() {
+        let authorities =
+            given(&["example.com", "port.example:8443", "default.example:443", "2001:db8::1", "[2001:db8::2]:1"]);
+        for ours in [
+            "example.com:1",
+            "port.example:8443",
+            "default.example",
+            "default.example:443",
+            "[2001:DB8::1]:9",
+            "[2001:db8::2]:1",
+        ] {
+            assert!(answers(&authorities, ours), "{ours}");
+        }
+        for other in ["port.example", "port.example:443", "default.example:80", "[2001:db8::2]", "localhost"] {
+            assert!(!answers(&authorities, other), "{other}");
+        }
+        assert!(answers(&given(&["*"]), "anything.example"));
+        assert!(!answers(&given(&[]), "localhost"));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_a_word_about_it() {
+        for text in
+            ["", "a b", "a..b", "https://a.example", "a.example/", "*.", "a.*.example", "user@a.example", "a:x", "é"]
+        {
+            let error = Served::parse(text).unwrap_err().to_string();
+            assert!(error.contains("example.com"), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_certificate_of_a_resolver_is_for_its_own_names() {
+        let (one, other) =
+            (Identity::development(&["one.example".into()]), Identity::development(&["other.example".into()]));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let mut resolver = tls::ByName::new();
+        resolver.insert("one.example", one.certified());
+        resolver.insert("other.example", other.certified());
+        let source = AuthoritySource::new(Arc::new(resolver), vec![Served::parse("given.example").unwrap()]);
+        for (asked, foreign) in [("one.example", "other.example"), ("other.example", "one.example")] {
+            let authorities = source.of_connection(Some(asked));
+            assert!(answers(&authorities, asked) && answers(&authorities, "given.example"));
+            assert!(!answers(&authorities, foreign), "{foreign} on a connection for {asked}");
+        }
+        assert!(answers(&source.of_connection(None), "given.example"));
+        assert!(!answers(&source.of_connection(None), "one.example"));
+    }
+}
