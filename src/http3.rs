@@ -2,6 +2,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod door;
+mod ebb;
 mod known;
 pub(crate) mod link;
 mod sockets;

@@ -46,6 +46,43 @@ fn a_client_connects_again_when_the_server_was_replaced() -> Result<(), Error> {
     })?
 }
 
+/// More uploads stay open than there are streams at a time, and nobody reads them any more: each is stopped, so the
+/// connection goes on.
+#[test]
+fn r7_uploads_end_with_the_responses_that_nobody_wants() -> Result<(), Error> {
+    with_server(
+        |request, reply| async move {
+            if request.path() != "/endless" {
+                return reply.send(200, "").await;
+            }
+            let mut writer = reply.start(200)?;
+            loop {
+                writer.write(vec![0; 50_000]).await?;
+            }
+        },
+        async |client, base, _| {
+            let mut uploads = Vec::new();
+            for _ in 0..1000 {
+                let (mut upload, response) = client.post(&format!("{base}/endless")).start().await?;
+                upload.write("x").await?;
+                assert!(response.response().await?.body().chunk().await?.is_some());
+                uploads.push(upload);
+            }
+            assert_eq!(client.open_connections(), 1);
+            for mut upload in uploads {
+                let stopped = async {
+                    loop {
+                        upload.write("x").await?
+                    }
+                };
+                assert!(matches!(stopped.await, Err::<(), _>(Error::Stopped { .. })));
+            }
+            assert_eq!(client.get(&base).send().await?.status().code(), 200);
+            Ok(())
+        },
+    )
+}
+
 #[test]
 fn a_shutdown_lets_what_is_under_way_finish() -> Result<(), Error> {
     posthaste::run(|handle| async move {

@@ -67,32 +67,53 @@ impl Connection {
     /// RFC 9114 section 4.1-9.
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
-        if let SendPhase::Stopped(_) = stream.send.message.phase() {
+        let is_stopped = matches!(stream.send.message.phase(), SendPhase::Stopped(_));
+        if is_stopped {
             stream.send.abandon(None);
         } else {
             stream.send.message.check_end()?;
             // RFC 9114 section 4.1-11: the end of the stream is the end of the message.
             stream.send.finish(transport, id);
         }
-        if self.shared.side == Side::Server {
-            self.leave_rest(transport, id);
+        match self.shared.side {
+            Side::Server if is_stopped => self.give_up_reading(transport, id, error_code::H3_REQUEST_CANCELLED),
+            Side::Server => self.leave_rest(transport, id),
+            Side::Client => {}
         }
         self.remove_if_over(id);
         Ok(())
     }
 
-    /// The response is complete, so what may still come of the request is not wanted. Most often that is nothing but the
-    /// end of the stream, in a packet of its own; a client that has nothing more to send is not told to stop.
+    /// Nobody reads what may still come of the request. A client that sends content is told at once, because what it does
+    /// not send any more frees the stream. Of a request without content most often nothing is missing but the end of the
+    /// stream, in a packet of its own: its client is told if content comes all the same, or if many such ends are missing.
     fn leave_rest(&mut self, transport: &mut impl Transport, id: StreamId) {
         let Some(stream) = self.streams.get_mut(id) else { return };
-        if stream.receive.has_ended() {
+        if stream.receive.has_ended() || stream.receive.is_unwanted {
             return;
         }
         stream.receive.is_unwanted = true;
         // What is held of a section that came in part is of no use either.
         self.shared.header_buffered -= stream.receive.buffered();
+        if stream.has_content_to_come() {
+            return self.stop_unwanted(transport, id);
+        }
         self.read_unwanted(transport, id);
         self.wait_for_content(id, transport.now());
+        if let Some(oldest) = self.endless.push(id) {
+            self.stop_unwanted(transport, oldest);
+            self.remove_if_over(oldest);
+        }
+    }
+
+    /// The client is asked to send no more of what is not wanted, unless all has come.
+    fn stop_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if stream.receive.is_unwanted && !stream.receive.has_ended() {
+            // What was held of a section is not counted any more.
+            stream.receive.abandon();
+            transport.stop_sending(id, error_code::H3_NO_ERROR);
+        }
     }
 
     /// Gives up both directions, and forgets the stream: no event about it follows. The reason of a client, and of a
@@ -110,8 +131,8 @@ impl Connection {
         self.remove(id);
     }
 
-    /// Stops reading the peer's message; ours goes on. A server that does so without an error tells the client only
-    /// when more of that message arrives.
+    /// Stops reading the peer's message; ours goes on. A server that does so without an error tells a client whose request
+    /// has no content only if some comes.
     pub fn stop_sending(&mut self, transport: &mut impl Transport, id: StreamId, reason: Reason) {
         let code = self.allowed_code(reason);
         if self.shared.side == Side::Server && code == error_code::H3_NO_ERROR {

@@ -84,6 +84,7 @@ mod config;
 mod connection;
 mod control_stream;
 mod critical_streams;
+mod endless;
 pub mod error_code;
 mod event;
 mod exchange;

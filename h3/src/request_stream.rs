@@ -53,6 +53,12 @@ impl RequestStream {
         }
     }
 
+    /// Whether a request may have content that has not come: a length was promised, or the method is one that has some.
+    pub(crate) fn has_content_to_come(&self) -> bool {
+        let is_bare = matches!(self.method, Method::Get | Method::Head);
+        self.receive.message.announced().map_or(!is_bare, |left| left > 0)
+    }
+
     /// Whether neither direction has anything left to do, and nothing is left to be learned of them.
     pub(crate) fn is_over(&self) -> bool {
         self.receive.has_ended() && self.send.has_ended() && !self.send.awaits_delivery

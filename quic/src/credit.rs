@@ -100,8 +100,9 @@ pub(crate) struct ReceiveCredit {
     highest: u64,
     // The limit is told anew once it can grow by `window / divisor`.
     divisor: u64,
-    // When the limit last grew: what the window is tuned by.
-    grown: Option<Instant>,
+    // What the window is tuned by: how much was consumed when half a window had last gone, and when that was.
+    mark: u64,
+    marked: Option<Instant>,
     announced: Latest<u64>,
 }
 
@@ -118,7 +119,8 @@ impl ReceiveCredit {
             ceiling: ceiling.max(window),
             highest,
             divisor: divisor.max(1),
-            grown: None,
+            mark: 0,
+            marked: None,
             announced: Latest::default(),
         }
     }
@@ -172,12 +174,14 @@ impl ReceiveCredit {
         if growth == 0 || growth < self.window / self.divisor && !last {
             return;
         }
-        if let Some(grown) = self.grown
-            && now.saturating_duration_since(grown) < round_trip.saturating_mul(2)
-        {
-            self.window = self.window.saturating_mul(2).min(self.ceiling);
+        if self.consumed - self.mark >= self.window / 2 {
+            if let Some(marked) = self.marked
+                && now.saturating_duration_since(marked) < round_trip.saturating_mul(2)
+            {
+                self.window = self.window.saturating_mul(2).min(self.ceiling);
+            }
+            (self.mark, self.marked) = (self.consumed, Some(now));
         }
-        self.grown = Some(now);
         self.limit = self.target();
         self.announced.set(self.limit);
     }

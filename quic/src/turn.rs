@@ -17,6 +17,13 @@ pub struct Turn<'a> {
     pub scratch: &'a mut Scratch,
 }
 
+impl Scratch {
+    /// Gives back what is not in use.
+    pub(crate) fn release_memory(&mut self) {
+        *self = Scratch::default();
+    }
+}
+
 /// Vectors that keep their capacity between packets.
 #[derive(Default)]
 pub struct Scratch {

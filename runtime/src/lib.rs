@@ -66,6 +66,7 @@ pub mod executor;
 pub mod folder;
 pub mod handover;
 mod intake;
+pub mod memory;
 mod notice;
 mod offload;
 mod poller;

@@ -10,6 +10,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Events;
+use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::authorities::{Authorities, AuthoritySource};
@@ -69,6 +70,8 @@ pub(crate) struct Link {
     driver: OnceCell<DriverHandle>,
     task: Cell<Option<JoinHandle<()>>>,
     exchanges: Cell<usize>,
+    /// Of exchanges, and of connections.
+    ebbs: [Ebb; 2],
     /// Connections that are open and not flushed.
     unflushed: Cell<usize>,
     /// How often each open connection was told that requests are to end (RFC 9114 section 5.2): a notice, then the end.
@@ -125,6 +128,7 @@ impl Link {
             driver: OnceCell::new(),
             task: Cell::new(None),
             exchanges: Cell::new(0),
+            ebbs: Default::default(),
             unflushed: Cell::new(0),
             goaways: Cell::new(0),
             on_request: OnceCell::new(),
@@ -340,6 +344,7 @@ impl Link {
     pub(crate) fn add_exchange(&self, known: &Known, id: StreamId, events: Events) {
         if known.add_exchange(id, events) {
             self.exchanges.set(self.exchanges.get() + 1);
+            self.follow_ebb(self.ebbs[0].on_count(self.exchanges.get()));
         }
     }
 
@@ -347,6 +352,7 @@ impl Link {
     pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, known: &Known, id: StreamId) {
         if known.remove_exchange(id, self.handle.now()) {
             self.exchanges.set(self.exchanges.get() - 1);
+            self.follow_ebb(self.ebbs[0].on_count(self.exchanges.get()));
             self.look_for_idle();
             self.close_if_unused(handle, known);
         }
@@ -494,7 +500,7 @@ impl Link {
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
                 EndpointEvent::Flushed(handle) => self.on_flushed(endpoint, now, handle),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
-                EndpointEvent::Drained(_, known) => self.on_drained(&known),
+                EndpointEvent::Drained(_, known) => self.on_drained(endpoint, &known),
             }
         }
         self.pull_traces(endpoint);
@@ -519,11 +525,38 @@ impl Link {
         self.unflushed.set(self.unflushed.get() + 1);
         let known = follow_peer(endpoint, handle);
         known.on_established();
+        self.follow_ebb(self.ebbs[1].on_count(endpoint.quic().len()));
         self.forget_reaching(known);
         // Who comes while the server ends is told so.
         for _ in 0..self.goaways.get() {
             endpoint.with(now, handle, |http, transport| http.shutdown(transport));
         }
+    }
+
+    /// Much of what there was has gone, if it `is_due`: some time later its memory is given back. Not a client's: it is a part of
+    /// an application, which knows better.
+    fn follow_ebb(&self, is_due: bool) {
+        if !is_due || self.sockets.is_some() {
+            return;
+        }
+        let (link, wait) = (self.itself.clone(), self.handle.sleep(ebb::AFTER));
+        self.handle.spawn_detached(async move {
+            wait.await;
+            if let Some(link) = Weak::upgrade(&link) {
+                link.release_memory();
+            }
+        });
+    }
+
+    fn release_memory(&self) {
+        let connections = self.with_endpoint(|endpoint, _| {
+            endpoint.quic_mut().release_memory();
+            endpoint.quic().len()
+        });
+        for (ebb, count) in self.ebbs.iter().zip([self.exchanges.get(), connections.unwrap_or(0)]) {
+            ebb.on_done(count);
+        }
+        runtime::memory::release_unused();
     }
 
     fn forget_reaching(&self, known: &Rc<Known>) {
@@ -617,7 +650,10 @@ impl Link {
     }
 
     /// The endpoint has forgotten the connection: its sockets have one user less.
-    fn on_drained(&self, known: &Known) {
+    fn on_drained(&self, endpoint: &Endpoint, known: &Known) {
+        let [_, connections] = &self.ebbs;
+        let left = endpoint.quic().len();
+        self.follow_ebb(if left == 0 { connections.on_none() } else { connections.on_count(left) });
         assert!(known.is_over(), "the end of a connection is told before it is drained");
         known.take_ports().into_iter().flatten().for_each(|port| self.leave(port));
     }

@@ -47,6 +47,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("x509/src/algorithm.rs", &["MIN_RSA_BITS", "MAX_RSA_BITS"]),
     ("x509/src/text.rs", &["MAX_TEXT"]),
     ("qpack/src/prefix_integer.rs", &["MAX_LEN"]),
+    ("h3/src/endless.rs", &["MAX_ENDLESS"]),
     ("h3/src/settings.rs", &["MAX_LEN"]),
     ("h3/src/watch.rs", &["NOTICE", "LOOKS"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),
@@ -63,6 +64,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
     ("src/files/state.rs", &["SETTLED"]),
     ("src/server.rs", &["DRAIN", "CONFIRMATION", "MAX_OUTLIVING"]),
+    ("src/http3/ebb.rs", &["AFTER", "FEW"]),
 ];
 
 fn read(path: &str) -> String {

@@ -149,6 +149,7 @@ impl Connection {
         } else if stream.send.message.phase() == SendPhase::Finishing {
             // The application was done with it and will not come back; what waited for the transport is dropped.
             stream.send.abandon(None);
+            self.give_up_reading(transport, id, error_code::H3_REQUEST_CANCELLED);
             self.remove_if_over(id);
             self.spend(transport);
         } else if stream.is_known {

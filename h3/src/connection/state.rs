@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::critical_streams::{Incoming, Outgoing, Seen, outgoing};
+use crate::endless::Endless;
 use crate::event::Event;
 use crate::exchange::Shared;
 use crate::goaway;
@@ -27,6 +28,8 @@ pub struct Connection {
     pub(super) outgoing: [Outgoing; 3],
     /// One past the last request stream the peer opened.
     pub(super) next_request: VarInt,
+    /// Requests whose end is awaited and nothing else.
+    pub(crate) endless: Endless,
     /// Whether a request had to wait for the peer to allow more streams.
     pub(crate) wants_stream: bool,
 }
@@ -52,6 +55,7 @@ impl Connection {
             seen: Seen::default(),
             outgoing,
             next_request: VarInt::ZERO,
+            endless: Endless::default(),
             wants_stream: false,
         }
     }

@@ -441,6 +441,69 @@ fn an_early_response_says_that_the_rest_is_not_needed() {
     script.expect(&[]);
 }
 
+/// Who has content left to send is told with the answer, whatever has come of it: until then its stream is not free.
+#[test]
+fn r7_an_upload_that_nobody_reads_is_stopped_at_once() {
+    let with_length = |length| with(&POST, &[("content-length", length)]);
+    for (request, is_told) in [(with(&POST, &[]), true), (with_length("3"), true), (with_length("0"), false)] {
+        let mut script = Script::server();
+        script.feed(0, &request);
+        script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+        let stop = StopSending(0, 0x100);
+        let answer = [Write(0, headers(&[(":status", "200")])), Finish(0)];
+        script.expect(&answer.into_iter().chain(is_told.then_some(stop)).collect::<Vec<_>>());
+        assert_eq!(script.connection.streams.is_empty(), is_told);
+    }
+}
+
+#[test]
+fn r7_a_stopped_response_stops_the_upload_in_turn() {
+    for what_is_left in ["the application's part", "what waits for the transport"] {
+        let mut script = Script::server();
+        for round in 0..1000 {
+            let stream = 4 * round;
+            script.feed(stream, &headers(if round % 2 == 0 { &POST } else { &GET }));
+            script.connection.send_response(&mut script.transport, id(stream), &ok(), false).unwrap();
+            script.expect(&[Write(stream, headers(&[(":status", "200")]))]);
+            if what_is_left == "what waits for the transport" {
+                script.transport.room.insert(stream, 1);
+                let Script { connection, transport, .. } = &mut script;
+                connection.send_body(transport, id(stream), &mut Bytes::from_static(b"abc")).unwrap();
+                connection.finish(transport, id(stream)).unwrap();
+                script.stop(stream, 0x10c);
+            } else {
+                script.stop(stream, 0x10c);
+                script.connection.finish(&mut script.transport, id(stream)).unwrap();
+            }
+            let told = |command: &Command| matches!(command, StopSending(of, _) if *of == stream);
+            assert_eq!(script.transport.commands.iter().filter(|command| told(command)).count(), 1, "{round}");
+            script.transport.commands.clear();
+            assert!(script.connection.streams.is_empty());
+            script.events();
+        }
+        assert!(!script.connection.is_closed, "{what_is_left}");
+    }
+}
+
+/// Ends that never come keep few streams.
+#[test]
+fn r7_of_requests_that_never_end_few_are_waited_for() {
+    let mut script = Script::server();
+    for round in 0..100 {
+        script.feed(4 * round, &headers(&GET));
+        script.connection.send_response(&mut script.transport, id(4 * round), &ok(), true).unwrap();
+        script.events();
+    }
+    assert_eq!(script.connection.streams.len(), 16);
+    let stopped = script.transport.commands.iter().filter(|command| matches!(command, StopSending(_, 0x100)));
+    assert_eq!(stopped.count(), 100 - 16);
+    // Those that have ended are not among them.
+    for round in 84..100 {
+        script.end(4 * round);
+    }
+    assert!(script.connection.streams.is_empty());
+}
+
 #[test]
 fn responses_in_order_only() {
     let mut script = Script::server();

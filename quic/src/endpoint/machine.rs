@@ -118,6 +118,16 @@ impl<T> Endpoint<T> {
         }
     }
 
+    /// Gives back the memory of places and queues that connections which are gone have left behind.
+    pub fn release_memory(&mut self) {
+        self.settle_touched();
+        self.slots.release_memory();
+        self.touched.shrink_to_fit();
+        self.may_transmit.shrink_to_fit();
+        self.have_events.shrink_to_fit();
+        self.scratch.release_memory();
+    }
+
     /// Whether the endpoint keeps a connection after [`Event::Closed`](crate::Event::Closed), so that what arrived before can
     /// still be read. Who sets this takes it back; until then the connection is not drained.
     pub fn hold(&mut self, handle: ConnectionHandle, is_held: bool) {

@@ -75,6 +75,12 @@ impl<T> Slot<T> {
         self.reset_token.as_ref().map(|known| known.0.0) == connection.peer_reset_token().map(|token| token.0)
     }
 
+    /// Whether nobody is there, and nothing leads there.
+    const fn is_unknown(&self) -> bool {
+        let is_queued = self.is_touched || self.in_transmit_queue || self.in_event_queue || self.in_trace_queue;
+        self.connection.is_none() && self.value.is_none() && !is_queued
+    }
+
     /// The connection, and the value of the layer above.
     pub(super) fn parts(&mut self) -> Option<(&mut Connection, &mut T)> {
         self.connection.as_deref_mut().zip(self.value.as_mut())
@@ -86,11 +92,13 @@ pub(super) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     occupied: usize,
+    /// Of places that are made: later than that of any place that is gone, whose handles stay invalid.
+    generation: u32,
 }
 
 impl<T> Slots<T> {
     pub(super) const fn new() -> Slots<T> {
-        Slots { slots: Vec::new(), free: Vec::new(), occupied: 0 }
+        Slots { slots: Vec::new(), free: Vec::new(), occupied: 0, generation: 0 }
     }
 
     /// How many connections there are.
@@ -109,7 +117,7 @@ impl<T> Slots<T> {
             return Some(index);
         }
         let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < limit)?;
-        self.slots.push(Slot::empty(0));
+        self.slots.push(Slot::empty(self.generation));
         Some(index)
     }
 
@@ -160,6 +168,17 @@ impl<T> Slots<T> {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(index);
         Some((handle, value))
+    }
+
+    /// Gives up free places behind the last one that is taken, or that a queue names.
+    pub(super) fn release_memory(&mut self) {
+        while let Some(slot) = self.slots.pop_if(|slot| slot.is_unknown()) {
+            self.generation = self.generation.max(slot.generation);
+        }
+        let count = self.slots.len();
+        self.free.retain(|index| (*index as usize) < count);
+        self.slots.shrink_to_fit();
+        self.free.shrink_to_fit();
     }
 
     /// The place of an index that this table gave.
@@ -214,5 +233,22 @@ impl<T> Slots<T> {
     /// The same, to be changed.
     pub(super) fn value_mut(&mut self, handle: ConnectionHandle) -> Option<&mut T> {
         self.find_mut(handle)?.value.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r9_free_places_at_the_end_are_given_up_unless_a_queue_names_them() {
+        let mut slots: Slots<()> = Slots::new();
+        let places: Vec<u32> = (0..1000).filter_map(|_| slots.reserve(1000)).collect();
+        places.into_iter().for_each(|index| slots.give_back(index));
+        slots.get_mut(7).in_transmit_queue = true;
+        slots.get_mut(900).generation = 5;
+        slots.release_memory();
+        assert_eq!((slots.slots.len(), slots.free.len(), slots.slots.capacity()), (8, 8, 8));
+        assert_eq!(slots.generation, 5, "handles of a place that is gone stay invalid");
     }
 }
