@@ -22,7 +22,7 @@ pub(crate) async fn serve_once(handle: Handle) -> Result<String, Error> {
     let mut response = client.get(&url).send().await?;
     let text = response.body().read_to_end(1000).await?;
     drop(response);
-    server.shutdown(Duration::from_secs(5)).await;
+    server.shutdown(Duration::from_secs(5)).await?;
     assert!(client.get(&url).send().await.is_err(), "nobody listens any more");
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

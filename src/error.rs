@@ -112,6 +112,11 @@ pub enum Error {
     GoingAway,
     /// This side has closed the connection, or was told to.
     ShutDown,
+    /// The server ended before it had answered all requests that were under way.
+    Unfinished {
+        /// How many were cut short.
+        requests: usize,
+    },
     /// The other end broke the message off.
     Reset {
         /// Why.
@@ -121,6 +126,13 @@ pub enum Error {
     Stopped {
         /// Why.
         reason: Reason,
+    },
+    /// The other end was slower than the server's time limits allow ([`TimeLimits`](crate::TimeLimits)).
+    TooSlow {
+        /// The other end.
+        address: SocketAddr,
+        /// With taking what is sent to it, and not with sending.
+        is_reader: bool,
     },
     /// The body is larger than was allowed for.
     TooLarge {
@@ -223,8 +235,18 @@ impl fmt::Display for Error {
                 f.write_str("the server is shutting down and takes no more requests; send the request again")
             }
             Error::ShutDown => f.write_str("this side closed the connection"),
+            Error::Unfinished { requests: 1 } => {
+                f.write_str("the server ended with 1 request under way, which was cut short")
+            }
+            Error::Unfinished { requests } => {
+                write!(f, "the server ended with {requests} requests under way, which were cut short")
+            }
             Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
+            Error::TooSlow { address, is_reader } => {
+                let what = if *is_reader { "take the response" } else { "send its request" };
+                write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
+            }
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }

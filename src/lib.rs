@@ -35,14 +35,14 @@ pub mod url;
 mod wall_clock;
 
 pub use ::base::Bytes;
-pub use ::crypto::Provider;
-pub use ::h3::Config as Http3Config;
+pub use ::crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
+pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
-pub use ::tls::{CertifiedKey, KeyLog, Resolver};
+pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver};
 pub use ::x509::Error as CertificateError;
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};

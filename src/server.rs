@@ -3,30 +3,35 @@
 pub(crate) mod authorities;
 mod base64;
 mod duties;
+pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
 mod policy;
+mod state;
 pub(crate) mod workers;
 
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
-use crate::http3::link::{Endpoint, Link};
+use crate::http3::link::{Endpoint, Link, Waits};
 use crate::server::authorities::{AuthoritySource, Served};
+use crate::server::ending::Ending;
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
-use crate::server::workers::{Stop, Workers, either};
+use crate::server::workers::{Stop, Workers, either, signals};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::Provider;
 use quic::{AddressValidation, Admission, IdLayout, Incoming};
-use runtime::{Executor, Handle, Handover, Signals, UdpOptions, UdpSocket};
+use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +57,7 @@ pub struct ServerBuilder {
     key_log: Option<Arc<dyn tls::KeyLog>>,
     resolver: Option<Arc<dyn Resolver>>,
     drain: Duration,
+    signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
     trace: Option<SharedTrace>,
     policy: Policy,
@@ -72,6 +78,9 @@ type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 pub struct Server {
     link: Rc<Link>,
     handle: Handle,
+    ending: Arc<Ending>,
+    /// From when on signals count.
+    signals: Option<SignalMark>,
 }
 
 /// How long requests under way may take once a server is told to end.
@@ -80,6 +89,11 @@ const DRAIN: Duration = Duration::from_secs(30);
 const NOTICE: Duration = Duration::from_secs(1);
 /// The shortest: clients on the same host.
 const SHORTEST_NOTICE: Duration = Duration::from_millis(2);
+/// How long a server that ends waits for those who are owed nothing but have not confirmed the notice: they may be gone.
+const CONFIRMATION: Duration = Duration::from_secs(1);
+/// Connections of a server that ends that go on when a successor has taken over its port: each needs a descriptor, and of
+/// those a process may have 1,024 where nobody said otherwise.
+const MAX_OUTLIVING: usize = 512;
 
 impl Server {
     /// A server that shows `identity` to its clients.
@@ -90,6 +104,7 @@ impl Server {
             key_log: None,
             resolver: None,
             drain: DRAIN,
+            signals: None,
             on_event: None,
             trace: None,
             policy: Policy::default(),
@@ -112,10 +127,20 @@ impl Server {
 
     /// Ends well: takes no more connections, tells clients to send no more requests, lets those under way finish, and
     /// waits until all that was answered has arrived. After `patience` it ends regardless.
-    pub async fn shutdown(self, patience: Duration) {
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`]: requests were cut short.
+    pub async fn shutdown(self, patience: Duration) -> Result<(), Error> {
+        self.end(patience, std::future::pending::<()>()).await
+    }
+
+    /// The same, or at once when `at_once` is ready. In any case clients are told.
+    async fn end<T>(&self, patience: Duration, at_once: impl Future<Output = T>) -> Result<(), Error> {
         self.link.with_endpoint(|endpoint, _| endpoint.quic_mut().stop_accepting());
-        let _ = self.handle.timeout(patience, self.drain()).await;
+        either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
+        let requests = self.link.waits().requests;
         self.close().await;
+        if requests == 0 { Ok(()) } else { Err(Error::Unfinished { requests }) }
     }
 
     /// Waits until the sockets cannot be used any more, which they usually can for ever.
@@ -124,12 +149,37 @@ impl Server {
     }
 
     /// Until nothing is left to be answered or acknowledged.
-    async fn drain(&self) {
+    async fn drain(&self, patience: Duration) {
         // RFC 9114 s5.2: first a notice, so that requests on their way are still served; then the end.
         self.link.say_goaway();
+        self.yield_ports().await;
+        let waits = self.ending.begin(self.link.waits(), self.addresses());
+        if let Some(Waits { connections, requests }) = waits.filter(|waits| waits.connections > 0) {
+            self.link.tell(&ServerEvent::Ending { connections, requests, patience });
+        }
         self.handle.sleep(self.longest_round_trip().clamp(SHORTEST_NOTICE, NOTICE)).await;
         self.link.say_goaway();
-        poll_fn(|context| self.link.poll_idle(context)).await;
+        poll_fn(|context| self.link.poll_answered(context)).await;
+        self.delivered().await;
+    }
+
+    /// Until all answers have arrived, and until all clients have confirmed the end, or have had the time to.
+    async fn delivered(&self) {
+        loop {
+            let idle = poll_fn(|context| self.link.poll_idle(context));
+            let is_idle = self.handle.timeout(CONFIRMATION, idle).await.is_ok();
+            if is_idle || self.link.waits().requests == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Lets a successor have the ports, and keeps the clients.
+    async fn yield_ports(&self) {
+        self.link.share_ports().await;
+        // One that failed does not share any more, and has no sockets either.
+        let _ = self.handle.timeout(CONFIRMATION, self.ending.all_share()).await;
+        self.link.bind_beside(MAX_OUTLIVING / self.ending.workers());
     }
 
     fn longest_round_trip(&self) -> Duration {
@@ -145,6 +195,13 @@ impl Server {
         self.link.close_all();
         self.link.farewell().await;
         self.link.stop();
+    }
+}
+
+impl Drop for Server {
+    /// Requests under way hold what they need of it, and end with it.
+    fn drop(&mut self) {
+        self.link.give_up();
     }
 }
 
@@ -171,7 +228,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows different certificates for different names, instead of the one identity.
+    /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), or any
+    /// rule of a program's own. [`Identity::certified`] has what it gives.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));
@@ -193,6 +251,17 @@ impl ServerBuilder {
     pub fn drain(mut self, patience: Duration) -> ServerBuilder {
         self.drain = patience;
         self
+    }
+
+    /// From now on SIGINT and SIGTERM do not end the process but wait for [`Server::until_signal`] or
+    /// [`Workers::until_signal`]. Otherwise those hear of signals from when they are called: for programs that say that they are
+    /// ready before that.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn hear_signals(mut self) -> Result<ServerBuilder, Error> {
+        self.signals = Some(SignalMark::now().map_err(Error::system)?);
+        Ok(self)
     }
 
     /// Who is told what goes wrong without any handler knowing of it: a handler's error, a request or connection that was
@@ -249,6 +318,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Keeps the secret of [`ServerBuilder::secret`] in this folder, in a file that its owner alone may read: made if there is
+    /// none, and used again in the next life. Servers that share a folder share the secret.
+    ///
+    /// # Errors
+    /// The file cannot be made or read, is something else, or may be read by others.
+    pub fn state(self, folder: impl AsRef<Path>) -> Result<ServerBuilder, Error> {
+        state::secret(folder.as_ref()).map(|secret| self.secret(secret))
+    }
+
     /// The cryptography to use instead of `ring`'s.
     #[must_use]
     pub fn provider(mut self, provider: Provider) -> ServerBuilder {
@@ -266,7 +344,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let sockets = self.bind()?;
-        self.start_on(handle, sockets, None, handler)
+        self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)
     }
 
     /// Starts so many workers, each on a thread of its own. They listen at the same addresses, and a connection stays with its
@@ -283,21 +361,19 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
-        let mut sockets = vec![self.bind_shared()?];
+        let sockets = self.bind_each(count)?;
         self.listen = sockets[0].iter().map(UdpSocket::local_address).collect();
-        for _ in 1..count {
-            sockets.push(self.bind()?);
-        }
+        let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
-        let addresses = self.listen.clone();
-        Workers::spawn(count, addresses, move |number, executor, stop| {
+        let (addresses, signals) = (self.listen.clone(), self.signals);
+        Workers::spawn(count, addresses, signals, move |number, executor, stop| {
             let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
             let (sockets, handover) = own.expect("each worker starts once");
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
-            let server = builder.start_on(executor.handle(), sockets, Some(handover), handler)?;
+            let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
             executor.block_on(server.until_stopped(stop, self.drain))
         })
     }
@@ -322,6 +398,7 @@ impl ServerBuilder {
         handle: &Handle,
         sockets: Vec<UdpSocket>,
         handover: Option<Handover>,
+        ending: Arc<Ending>,
         handler: impl Fn(Request, Reply) -> F + 'static,
     ) -> Result<Server, Error>
     where
@@ -339,7 +416,7 @@ impl ServerBuilder {
             link.on_event(on_event.clone());
         }
         door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event));
-        Ok(Server { link, handle: handle.clone() })
+        Ok(Server { link, handle: handle.clone(), ending, signals: self.signals })
     }
 
     fn bind(&self) -> Result<Vec<UdpSocket>, Error> {
@@ -349,14 +426,21 @@ impl ServerBuilder {
         self.listen.iter().map(|address| bind(*address, &self.sockets)).collect()
     }
 
-    /// The sockets of the first worker. Another process that shares its port would take part of the connections, so a port
-    /// that is taken is refused, as without workers.
-    fn bind_shared(&mut self) -> Result<Vec<UdpSocket>, Error> {
-        if !self.sockets.reuse_port {
-            self.bind()?;
-            self.sockets.reuse_port = true;
+    /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are
+    /// bound as without workers: a port that is taken is refused.
+    fn bind_each(&mut self, workers: usize) -> Result<Vec<Vec<UdpSocket>>, Error> {
+        let first = self.bind()?;
+        first.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
+        self.listen = first.iter().map(UdpSocket::local_address).collect();
+        self.sockets.reuse_port = true;
+        let mut sockets = vec![first];
+        for _ in 1..workers {
+            sockets.push(self.bind()?);
         }
-        self.bind()
+        if self.listen.iter().any(|address| Offer::is_made(address.port())) {
+            sockets[0].iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
+        }
+        Ok(sockets)
     }
 
     /// Runs it on this thread until SIGINT or SIGTERM, then lets requests under way finish.
@@ -392,27 +476,33 @@ impl ServerBuilder {
     }
 }
 
+/// A socket for an address that is free, or that a server offers which is ending.
 fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, Error> {
-    UdpSocket::bind_with(address, options).map_err(|error| Error::Listen { address, error: Arc::new(error) })
+    let bound = UdpSocket::bind_with(address, options).or_else(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse && Offer::is_made(address.port()) {
+            UdpSocket::bind_with(address, &UdpOptions { take_over: true, ..*options })
+        } else {
+            Err(error)
+        }
+    });
+    bound.map_err(|error| Error::Listen { address, error: Arc::new(error) })
 }
 
 impl Server {
     /// Runs until SIGINT or SIGTERM, then lets requests under way finish, at most for `patience`. A second signal ends it
-    /// at once.
+    /// at once. Clients are told in any case.
     ///
     /// # Errors
-    /// The sockets cannot be used any more.
+    /// The sockets cannot be used any more, or [`Error::Unfinished`]: requests were cut short.
     pub async fn until_signal(self, patience: Duration) -> Result<(), Error> {
-        let mut signals = Signals::new(&self.handle).map_err(Error::system)?;
+        let mut signals = signals(&self.handle, self.signals)?;
         self.unbroken_until(signals.next()).await?;
-        either(self.shutdown(patience), signals.next()).await;
-        Ok(())
+        self.end(patience, signals.next()).await
     }
 
     async fn until_stopped(self, stop: &Stop, patience: Duration) -> Result<(), Error> {
         self.unbroken_until(stop.drain.wait()).await?;
-        either(self.shutdown(patience), stop.close.wait()).await;
-        Ok(())
+        self.end(patience, stop.close.wait()).await
     }
 
     /// Waits for `end`, or for the sockets to break.

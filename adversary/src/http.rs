@@ -3,8 +3,8 @@
 //! The transport holds the connection to the rules: nothing is written to a stream that was not opened or has ended, and
 //! the connection is closed once.
 
-use base::{Bytes, Direction, Side, StreamId, VarInt};
-use h3::{Body, Connection, Event, Read, Transport, Violation, WriteError};
+use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
+use h3::{Body, Connection, Delivery, Event, Read, Transport, Violation, WriteError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a connection asked for, in order; writes to one stream that follow each other are one.
@@ -47,6 +47,8 @@ pub struct Recorder {
     pub room: BTreeMap<StreamId, usize>,
     /// Streams the peer does not read any more, and why.
     pub stopped: BTreeMap<StreamId, VarInt>,
+    /// The present.
+    pub now: Instant,
     ended: BTreeSet<StreamId>,
     is_closed: bool,
 }
@@ -63,6 +65,7 @@ impl Recorder {
             known: BTreeSet::new(),
             room: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            now: Instant::ZERO,
             ended: BTreeSet::new(),
             is_closed: false,
         }
@@ -193,6 +196,19 @@ impl Transport for Recorder {
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         assert!(!self.is_closed, "nothing is said after the close");
         self.commands.push(Command::StopSending(id.value(), code.value()));
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// All that is written arrives.
+    fn delivery(&self, _id: StreamId) -> Option<Delivery> {
+        None
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        0
     }
 
     fn close(&mut self, code: VarInt, _reason: &'static str) {

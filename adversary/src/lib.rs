@@ -17,7 +17,8 @@
 //! assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
 //! ```
 //!
-//! [`http::Script`] does the same above QUIC, and [`heap`] and [`work`] count what a target holds and does.
+//! [`http::Script`] does the same above QUIC, [`heap`] and [`work`] count what a target holds and does, and
+//! [`remains`] finds what it leaves behind.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test that uses it")]
 
@@ -29,6 +30,7 @@ pub mod identity;
 mod metered;
 mod options;
 mod peer;
+pub mod remains;
 pub mod rogue;
 mod seen;
 mod spaces;

@@ -1,6 +1,6 @@
 //! AES-GCM and ChaCha20-Poly1305 (RFC 5116, RFC 8439), with the limits that QUIC sets them.
 
-use crate::header_protection::RingHeaderProtectionKey;
+use crate::header_protection::{RingHeaderProtectionKey, ZEROS};
 use alloc::boxed::Box;
 use crypto::aead::{NONCE_LEN, TAG_LEN};
 use crypto::{Aead, AeadKey, HeaderProtectionKey, OpenError, SealError, Tag};
@@ -62,6 +62,17 @@ impl Aead for RingAead {
 
 /// "Less safe", because nonces are the caller's: they are made of packet numbers (RFC 9001 section 5.3).
 struct RingAeadKey(LessSafeKey);
+
+/// As for [`RingHeaderProtectionKey`].
+impl Drop for RingAeadKey {
+    fn drop(&mut self) {
+        let algorithm = self.0.algorithm();
+        if let Some(Ok(zeros)) = ZEROS.get(..algorithm.key_len()).map(|zeros| UnboundKey::new(algorithm, zeros)) {
+            self.0 = LessSafeKey::new(zeros);
+            core::hint::black_box(&mut self.0);
+        }
+    }
+}
 
 impl AeadKey for RingAeadKey {
     fn seal(&self, nonce: [u8; NONCE_LEN], associated_data: &[u8], payload: &mut [u8]) -> Result<Tag, SealError> {

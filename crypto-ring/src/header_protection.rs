@@ -4,6 +4,9 @@ use crypto::HeaderProtectionKey;
 use crypto::header_protection::{MASK_LEN, SAMPLE_LEN};
 use ring::aead::quic;
 
+/// What is put in the place of a key: as long as the longest.
+pub(crate) const ZEROS: [u8; 32] = [0; 32];
+
 pub(crate) struct RingHeaderProtectionKey(quic::HeaderProtectionKey);
 
 impl RingHeaderProtectionKey {
@@ -12,6 +15,19 @@ impl RingHeaderProtectionKey {
     pub(crate) fn new(algorithm: &'static quic::Algorithm, key: &[u8]) -> RingHeaderProtectionKey {
         let key = quic::HeaderProtectionKey::new(algorithm, key);
         RingHeaderProtectionKey(key.expect("the key schedule gives keys of the right length"))
+    }
+}
+
+/// ring wipes nothing, and its memory cannot be reached; so a key of zeros is put in the place of this one. It is of the same
+/// algorithm and so of the same form.
+impl Drop for RingHeaderProtectionKey {
+    fn drop(&mut self) {
+        let algorithm = self.0.algorithm();
+        let zeros = ZEROS.get(..algorithm.key_len());
+        if let Some(Ok(zeros)) = zeros.map(|zeros| quic::HeaderProtectionKey::new(algorithm, zeros)) {
+            self.0 = zeros;
+            core::hint::black_box(&mut self.0);
+        }
     }
 }
 

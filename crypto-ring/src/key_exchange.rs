@@ -32,7 +32,7 @@ impl RingKeyExchange {
         let private = EphemeralPrivateKey::generate(self.algorithm, &SystemRandom::new());
         let private = private.map_err(|_| KeyExchangeError::Internal)?;
         let public = private.compute_public_key().map_err(|_| KeyExchangeError::Internal)?;
-        Ok(RingOffer { private, public })
+        Ok(RingOffer { private: Some(private), algorithm: self.algorithm, public })
     }
 }
 
@@ -50,23 +50,36 @@ impl KeyExchange for RingKeyExchange {
         if client_share.len() != self.share_len {
             return Err(KeyExchangeError::BadShare);
         }
-        let ours = self.generate()?;
+        let mut ours = self.generate()?;
         let share = Vec::from(ours.public.as_ref());
         Ok(Accepted { share, secret: ours.agree(client_share)? })
     }
 }
 
 struct RingOffer {
-    private: EphemeralPrivateKey,
+    /// None once it was used.
+    private: Option<EphemeralPrivateKey>,
+    algorithm: &'static agreement::Algorithm,
     public: PublicKey,
+}
+
+/// ring wipes nothing, and its memory cannot be reached; so a fresh key that nobody has used is put in the place of this one.
+impl Drop for RingOffer {
+    fn drop(&mut self) {
+        if let Ok(other) = EphemeralPrivateKey::generate(self.algorithm, &SystemRandom::new()) {
+            self.private = Some(other);
+            core::hint::black_box(&mut self.private);
+        }
+    }
 }
 
 impl RingOffer {
     /// ring refuses shares of the wrong length, points that are not on the curve, and all-zero secrets
     /// (RFC 9846 section 7.4.2).
-    fn agree(self, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
-        let peer = UnparsedPublicKey::new(self.private.algorithm(), peer_share);
-        agreement::agree_ephemeral(self.private, &peer, Secret::new).map_err(|_| KeyExchangeError::BadShare)
+    fn agree(&mut self, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        let peer = UnparsedPublicKey::new(self.algorithm, peer_share);
+        let private = self.private.take().ok_or(KeyExchangeError::Internal)?;
+        agreement::agree_ephemeral(private, &peer, Secret::new).map_err(|_| KeyExchangeError::BadShare)
     }
 }
 
@@ -75,7 +88,7 @@ impl Offer for RingOffer {
         self.public.as_ref()
     }
 
-    fn finish(self: Box<Self>, server_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+    fn finish(mut self: Box<Self>, server_share: &[u8]) -> Result<Secret, KeyExchangeError> {
         self.agree(server_share)
     }
 }

@@ -4,7 +4,9 @@ use crate::signature::rsa_size_is_acceptable;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use crypto::signature::BoxedSigningKey;
-use crypto::{KeyKind, KeyRejected, PrivateKeyFormat, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
+use crypto::{
+    KeyKind, KeyRejected, PrivateKeyFormat, PublicKeyAlgorithm, SecretBytes, SignatureScheme, SigningFailed, SigningKey,
+};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding,
@@ -25,14 +27,14 @@ pub fn load_key(format: PrivateKeyFormat, key: &[u8]) -> Result<BoxedSigningKey,
     }
 }
 
-/// Makes a private key, as PKCS #8. The bytes are secret; who keeps them wipes them.
-pub fn generate_key(kind: KeyKind) -> Result<Vec<u8>, KeyRejected> {
+/// Makes a private key, as PKCS #8.
+pub fn generate_key(kind: KeyKind) -> Result<SecretBytes, KeyRejected> {
     let random = SystemRandom::new();
     let document = match kind {
         KeyKind::EcP256 => EcdsaKeyPair::generate_pkcs8(P256.algorithm, &random),
         KeyKind::Ed25519 => Ed25519KeyPair::generate_pkcs8(&random),
     };
-    Ok(Vec::from(document.map_err(|_| KeyRejected)?.as_ref()))
+    Ok(SecretBytes::new(document.map_err(|_| KeyRejected)?.as_ref()))
 }
 
 /// The algorithm is written in the key; ring looks at it before anything else.
@@ -73,11 +75,11 @@ static P384: Curve = Curve {
 impl Curve {
     fn load(&self, pkcs8: &[u8]) -> Result<BoxedSigningKey, KeyRejected> {
         let pair = EcdsaKeyPair::from_pkcs8(self.algorithm, pkcs8, &SystemRandom::new()).map_err(|_| KeyRejected)?;
-        Ok(Box::new(Ecdsa { pair, key: self.key, scheme: self.scheme }))
+        Ok(Box::new(Ecdsa { pair, algorithm: self.algorithm, key: self.key, scheme: self.scheme }))
     }
 
     /// PrivateKeyInfo (RFC 5208 section 5): version 0, this algorithm, and the ECPrivateKey in an octet string.
-    fn wrap_sec1(&self, sec1: &[u8]) -> Result<Vec<u8>, KeyRejected> {
+    fn wrap_sec1(&self, sec1: &[u8]) -> Result<SecretBytes, KeyRejected> {
         const VERSION_0: &[u8] = &[0x02, 0x01, 0x00];
         let private_key = der(0x04, &[sec1])?;
         der(0x30, &[VERSION_0, self.algorithm_identifier, &private_key])
@@ -85,21 +87,22 @@ impl Curve {
 }
 
 /// A DER element of this tag whose content is `parts`. No elliptic-curve key comes near 64 KiB.
-fn der(tag: u8, parts: &[&[u8]]) -> Result<Vec<u8>, KeyRejected> {
+fn der(tag: u8, parts: &[&[u8]]) -> Result<SecretBytes, KeyRejected> {
     let content_len: usize = parts.iter().map(|part| part.len()).sum();
     let [high, low] = u16::try_from(content_len).map_err(|_| KeyRejected)?.to_be_bytes();
-    let mut out = Vec::with_capacity(content_len + 4);
-    match (high, low) {
-        (0, 0..=0x7f) => out.extend_from_slice(&[tag, low]),
-        (0, _) => out.extend_from_slice(&[tag, 0x81, low]),
-        _ => out.extend_from_slice(&[tag, 0x82, high, low]),
-    }
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    Ok(out)
+    Ok(SecretBytes::with_capacity(content_len + 4, |out| {
+        match (high, low) {
+            (0, 0..=0x7f) => out.extend_from_slice(&[tag, low]),
+            (0, _) => out.extend_from_slice(&[tag, 0x81, low]),
+            _ => out.extend_from_slice(&[tag, 0x82, high, low]),
+        }
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    }))
 }
 
 struct Ecdsa {
     pair: EcdsaKeyPair,
+    algorithm: &'static ring::signature::EcdsaSigningAlgorithm,
     key: PublicKeyAlgorithm,
     scheme: SignatureScheme,
 }
@@ -126,7 +129,31 @@ impl SigningKey for Ecdsa {
     }
 }
 
+/// ring wipes nothing, and its memory cannot be reached; so another key is put in the place of this one. It is as long, and
+/// of numbers only. Without random bytes the key stays, which nothing can be done about.
+impl Drop for Ecdsa {
+    fn drop(&mut self) {
+        let random = SystemRandom::new();
+        let other = EcdsaKeyPair::generate_pkcs8(self.algorithm, &random).ok();
+        let other = other.and_then(|other| EcdsaKeyPair::from_pkcs8(self.algorithm, other.as_ref(), &random).ok());
+        if let Some(other) = other {
+            self.pair = other;
+            core::hint::black_box(&mut self.pair);
+        }
+    }
+}
+
 struct Ed25519(Ed25519KeyPair);
+
+/// As for [`Ecdsa`].
+impl Drop for Ed25519 {
+    fn drop(&mut self) {
+        if let Ok(other) = Ed25519KeyPair::from_seed_unchecked(&[0; 32]) {
+            self.0 = other;
+            core::hint::black_box(&mut self.0);
+        }
+    }
+}
 
 impl Ed25519 {
     /// Version 1 of the format has no public half; then it is computed.
@@ -157,6 +184,7 @@ impl SigningKey for Ed25519 {
     }
 }
 
+/// ring keeps the numbers of an RSA key in memory of its own, which nobody can wipe.
 struct Rsa(RsaKeyPair);
 
 impl Rsa {

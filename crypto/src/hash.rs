@@ -28,8 +28,8 @@ pub trait HashContext: Send + Sync {
     fn current(&self) -> Digest;
 }
 
-/// The output of a hash or an HMAC.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The output of a hash or an HMAC. It is wiped when it is dropped, because that of an HMAC may be a key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Digest {
     bytes: [u8; Digest::MAX_LEN],
     len: u8,
@@ -50,6 +50,12 @@ impl Digest {
             *place = *byte;
         }
         Digest { bytes, len: digest.len() as u8 }
+    }
+}
+
+impl Drop for Digest {
+    fn drop(&mut self) {
+        crate::secret::wipe(&mut self.bytes);
     }
 }
 

@@ -24,7 +24,7 @@ pub use hash::{Digest, Hash, HashContext};
 pub use header_protection::HeaderProtectionKey;
 pub use key_exchange::{Accepted, KeyExchange, KeyExchangeError, NamedGroup, Offer};
 pub use provider::Provider;
-pub use secret::Secret;
+pub use secret::{Secret, SecretBytes};
 pub use signature::{
     BadSignature, KeyKind, KeyRejected, PrivateKeyFormat, PublicKeyAlgorithm, SignatureAlgorithm, SignatureScheme,
     SigningFailed, SigningKey, Verifier,

@@ -2,10 +2,9 @@
 
 use crate::signature::BoxedSigningKey;
 use crate::{
-    CipherSuite, KeyExchange, KeyKind, KeyRejected, NamedGroup, PrivateKeyFormat, PublicKeyAlgorithm,
+    CipherSuite, KeyExchange, KeyKind, KeyRejected, NamedGroup, PrivateKeyFormat, PublicKeyAlgorithm, SecretBytes,
     SignatureAlgorithm, SignatureScheme, Verifier,
 };
-use alloc::vec::Vec;
 
 /// Everything a protocol needs of cryptography, best first in each table.
 #[derive(Clone, Copy)]
@@ -21,7 +20,7 @@ pub struct Provider {
     /// Reads a private key.
     pub load_key: fn(PrivateKeyFormat, &[u8]) -> Result<BoxedSigningKey, KeyRejected>,
     /// Makes a private key, as PKCS #8.
-    pub generate_key: fn(KeyKind) -> Result<Vec<u8>, KeyRejected>,
+    pub generate_key: fn(KeyKind) -> Result<SecretBytes, KeyRejected>,
 }
 
 impl Provider {

@@ -1,11 +1,17 @@
 //! Key material that is wiped when it is dropped and never printed.
+//!
+//! It lies on the heap from the beginning, so that moving a value that holds it moves a pointer. What is moved in memory leaves
+//! its bytes behind, in a box that is freed or in a queue that something was taken from, and nobody wipes those.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 
 /// A secret of at most 64 bytes: the output of a key exchange or of the key schedule.
 #[derive(Clone)]
 pub struct Secret {
-    bytes: [u8; Secret::MAX_LEN],
+    bytes: Box<[u8; Secret::MAX_LEN]>,
     len: u8,
 }
 
@@ -19,17 +25,15 @@ impl Secret {
     /// If it is longer than 64 bytes: secrets come from our own primitives, never from a peer.
     pub fn new(secret: &[u8]) -> Secret {
         assert!(secret.len() <= Self::MAX_LEN, "a secret of {} bytes", secret.len());
-        let mut bytes = [0; Self::MAX_LEN];
-        for (place, byte) in bytes.iter_mut().zip(secret) {
-            *place = *byte;
-        }
-        Secret { bytes, len: secret.len() as u8 }
+        let mut new = Secret::zeros(secret.len());
+        new.bytes.iter_mut().zip(secret).for_each(|(place, byte)| *place = *byte);
+        new
     }
 
     /// `len` zero bytes, for the steps of the key schedule that have no input.
     pub fn zeros(len: usize) -> Secret {
         assert!(len <= Self::MAX_LEN, "a secret of {len} bytes");
-        Secret { bytes: [0; Self::MAX_LEN], len: len as u8 }
+        Secret { bytes: Box::new([0; Self::MAX_LEN]), len: len as u8 }
     }
 
     /// The secret itself.
@@ -40,13 +44,67 @@ impl Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        wipe(&mut self.bytes);
+        wipe(&mut self.bytes[..]);
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+/// Key material of any length: a private key as a file has it.
+#[derive(Clone)]
+pub struct SecretBytes {
+    bytes: Vec<u8>,
+}
+
+impl SecretBytes {
+    /// A copy of `secret`.
+    pub fn new(secret: &[u8]) -> SecretBytes {
+        SecretBytes { bytes: secret.to_vec() }
+    }
+
+    /// Takes `len` bytes of memory, once, for what `fill` appends.
+    ///
+    /// # Panics
+    /// If `fill` appends more: memory would have to be moved, and what was there would stay behind.
+    pub fn with_capacity(len: usize, fill: impl FnOnce(&mut Vec<u8>)) -> SecretBytes {
+        let mut new = SecretBytes { bytes: Vec::with_capacity(len) };
+        let place = new.bytes.as_ptr();
+        fill(&mut new.bytes);
+        assert_eq!(place, new.bytes.as_ptr(), "a secret of more than {len} bytes");
+        new
+    }
+}
+
+impl From<Vec<u8>> for SecretBytes {
+    fn from(bytes: Vec<u8>) -> SecretBytes {
+        SecretBytes { bytes }
+    }
+}
+
+impl Deref for SecretBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        // What lies beyond the length was written once, perhaps; this much room is there already.
+        self.bytes.clear();
+        self.bytes.resize(self.bytes.capacity(), 0);
+        wipe(&mut self.bytes);
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes(..)")
     }
 }
 

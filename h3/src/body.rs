@@ -29,6 +29,7 @@ impl Connection {
         let before = data.len();
         stream.send.body(transport, id, data, &mut self.shared.data_headers)?;
         stream.send.message.on_body((before - data.len()) as u64);
+        self.wait_for_reader(transport.now());
         Ok(())
     }
 
@@ -37,7 +38,9 @@ impl Connection {
     pub fn room(&mut self, transport: &mut impl Transport, id: StreamId, wanted: usize) -> Result<usize, SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.message.check_going_on()?;
-        Ok(stream.send.room(transport, id, wanted)?)
+        let room = stream.send.room(transport, id, wanted)?;
+        self.wait_for_reader(transport.now());
+        Ok(room)
     }
 
     /// Sends trailers and ends the message.
@@ -96,6 +99,7 @@ impl Connection {
             return self.stop_unwanted(transport, id);
         }
         self.read_unwanted(transport, id);
+        self.wait_for_content(id, transport.now());
         if let Some(oldest) = self.endless.push(id) {
             self.stop_unwanted(transport, oldest);
             self.remove_if_over(oldest);
@@ -149,6 +153,16 @@ impl Connection {
 
     /// The next content, at most `max` bytes. The peer gets credit for what is read here.
     pub fn read_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
+        let body = self.take_body(transport, id, max);
+        match &body {
+            Body::Data(bytes) => self.on_content(id, transport.now(), bytes.len()),
+            Body::Blocked => self.wait_for_content(id, transport.now()),
+            Body::End | Body::Gone => {}
+        }
+        body
+    }
+
+    fn take_body(&mut self, transport: &mut impl Transport, id: StreamId, max: usize) -> Body {
         loop {
             let Some(stream) = self.streams.get_mut(id) else {
                 return if self.is_closed { Body::Blocked } else { Body::Gone };

@@ -45,7 +45,7 @@ impl Connection {
             return Err(SendError::Blocked);
         };
         // RFC 9114 section 4.1-1: each request has a stream of its own.
-        let mut stream = Box::new(RequestStream::new());
+        let mut stream = Box::new(RequestStream::new(transport.now()));
         stream.method = head.method.clone();
         stream.is_known = true;
         stream.send.awaits_delivery = !end;

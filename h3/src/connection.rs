@@ -6,12 +6,14 @@
 //! | `outcome` | what reading a message came to: its end, a reset, a violation |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
+//! | `slowness` | what is given up because the client is too slow with it |
 //!
 //! What the application calls is in `body`, `client` and `server`.
 
 mod control;
 mod input;
 mod outcome;
+mod slowness;
 mod state;
 
 pub use state::Connection;

@@ -13,6 +13,7 @@ use crate::settings::PeerSettings;
 use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::Violation;
+use crate::watch::Watch;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) header_buffered: usize,
     /// Requests the application has and has not answered to the end.
     pub(crate) in_hand: usize,
+    /// When to look whether the peer is too slow.
+    pub(crate) watch: Watch,
     pub(crate) decoder: qpack::Decoder,
     pub(crate) data_headers: DataHeaders,
     /// What the last request named, for the next one to share.
@@ -55,6 +58,7 @@ impl Shared {
             goaway: GoAway::default(),
             header_buffered: 0,
             in_hand: 0,
+            watch: Watch::default(),
             decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
             authority: None,

@@ -65,11 +65,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Read the files in this order: `error_code`, `violation`, `config`, `budget`, `trace`, `transport`, `event`; then the wire:
+//! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
 //! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection`, whose calls for the
-//! application are in `body`, `client` and `server`; last `over_quic` and `machine`, which connect it to our QUIC. Only those
-//! two know packets and time, and none knows sockets.
+//! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
+//! it to our QUIC. Only those two know packets and time, and none knows sockets.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -95,6 +95,8 @@ mod machine;
 mod message;
 mod outbox;
 mod over_quic;
+mod pace;
+mod parting;
 mod priority;
 mod request_stream;
 mod server;
@@ -103,16 +105,18 @@ mod stream_type;
 pub mod trace;
 mod transport;
 mod violation;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, TimeLimits};
 pub use connection::Connection;
 pub use event::Event;
 pub use http::exchange::{Body, Reason, SendError};
 pub use machine::{Endpoint, EndpointEvent, Kept};
 pub use over_quic::OverQuic;
+pub use pace::Delivery;
 pub use settings::PeerSettings;
 pub use transport::{Read, Transport, WriteError};
 pub use violation::{Scope, Violation};

@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::error_code;
 use crate::event::Event;
 use crate::over_quic::OverQuic;
+use crate::parting::Parting;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
@@ -26,8 +27,8 @@ pub enum EndpointEvent<U = ()> {
     MigrationFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
-    /// After GOAWAY (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been acknowledged: the
-    /// connection can be closed without loss. Told once.
+    /// After GOAWAY of either side (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been
+    /// acknowledged: the connection can be closed without loss, and is of no use any more. Told once.
     Flushed(ConnectionHandle),
     /// The connection is over; nothing of it follows but `Drained`.
     Closed(ConnectionHandle, CloseReason),
@@ -54,8 +55,9 @@ pub struct Kept<U> {
     http: Option<Box<Connection>>,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<Box<CloseReason>>,
-    /// The transport was asked to tell when all is acknowledged.
-    asked_for_flushed: bool,
+    /// When this connection is told to be ready because of its time limits.
+    awake_at: Option<Instant>,
+    parting: Parting,
     value: U,
 }
 
@@ -96,6 +98,14 @@ impl<U: Default> Endpoint<U> {
         self.quic.value_mut(handle).map(|kept| &mut kept.value)
     }
 
+    /// Messages of this side that are not known to have arrived: of a server, requests that would be cut short if the
+    /// connection were closed now. None on one that is closing.
+    pub fn undelivered(&self, handle: ConnectionHandle) -> usize {
+        let Some(connection) = self.quic.connection(handle).filter(|connection| connection.is_open()) else { return 0 };
+        let http = self.quic.value(handle).and_then(|kept| kept.http.as_deref());
+        http.map_or(0, Connection::unanswered) + connection.unacknowledged_ends()
+    }
+
     /// What happened: of one connection in order, and connections by turns.
     pub fn poll_event(&mut self, now: Instant) -> Option<EndpointEvent<U>> {
         loop {
@@ -121,11 +131,19 @@ impl<U: Default> Endpoint<U> {
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
         let result = call(kept.http.as_deref_mut()?, &mut OverQuic::new(connection, now));
-        kept.look_for_shutdown(connection);
+        kept.look_for_need(connection, now);
+        let wake_at = kept.follow(now);
         if kept.has_events() || connection.has_events() {
             self.quic.mark_ready(handle);
         }
+        self.wake_at(handle, wake_at);
         Some(result)
+    }
+
+    fn wake_at(&mut self, handle: ConnectionHandle, at: Option<Instant>) {
+        if let Some(at) = at {
+            self.quic.wake_at(handle, at);
+        }
     }
 
     /// One step of telling what happened on the current connection; a step may have nothing to tell. What HTTP/3 has made of
@@ -144,7 +162,11 @@ impl<U: Default> Endpoint<U> {
             return Some(EndpointEvent::Closed(handle, reason));
         }
         if self.waiting.is_none() {
-            if !kept.advance(connection, now, &mut self.waiting) {
+            kept.look_at_time(connection, now);
+            let is_more = kept.advance(connection, now, &mut self.waiting);
+            let wake_at = kept.follow(now);
+            self.wake_at(handle, wake_at);
+            if !is_more {
                 self.current = None;
             }
             return None;
@@ -174,20 +196,45 @@ impl<U> Kept<U> {
         self.is_read_to_the_end() || self.http.as_ref().is_some_and(|http| http.has_events())
     }
 
+    /// Gives up what has become too slow.
+    fn look_at_time(&mut self, connection: &mut quic::Connection, now: Instant) {
+        if self.awake_at.is_some_and(|at| at <= now) {
+            self.awake_at = None;
+            if let Some(http) = &mut self.http {
+                http.on_timeout(&mut OverQuic::new(connection, now));
+            }
+        }
+    }
+
+    /// After anything happened: when the connection is to be looked at, if that is earlier than was said. A time that was said
+    /// is not taken back, so that requests that are quick cost no timer.
+    fn follow(&mut self, now: Instant) -> Option<Instant> {
+        let http = self.http.as_deref_mut()?;
+        http.follow(now);
+        let deadline = http.deadline()?;
+        let is_earlier = self.awake_at.is_none_or(|at| deadline < at);
+        is_earlier.then(|| *self.awake_at.insert(deadline))
+    }
+
     /// Brings the events of streams to HTTP/3, up to one that is about the connection, which is left in `waiting`. Tells
     /// whether there may be more to tell.
     fn advance(&mut self, connection: &mut quic::Connection, now: Instant, waiting: &mut Option<quic::Event>) -> bool {
         while let Some(event) = connection.poll_event() {
-            let quic::Event::Stream(event, _) = event else {
-                *waiting = Some(event);
-                break;
-            };
-            // Before HTTP/3 is there, the application has no streams.
-            if let Some(http) = &mut self.http {
-                deliver(http, &mut OverQuic::new(connection, now), event);
+            match event {
+                quic::Event::Stream(event, _) => {
+                    // Before HTTP/3 is there, the application has no streams.
+                    if let Some(http) = &mut self.http {
+                        deliver(http, &mut OverQuic::new(connection, now), event);
+                    }
+                }
+                quic::Event::Flushed if !self.parting.on_flushed() => {}
+                event => {
+                    *waiting = Some(event);
+                    break;
+                }
             }
         }
-        self.look_for_shutdown(connection);
+        self.look_for_need(connection, now);
         waiting.is_some() || self.has_events() || connection.has_events()
     }
 
@@ -200,11 +247,12 @@ impl<U> Kept<U> {
         self.http = Some(http);
     }
 
-    /// RFC 9114 section 5.2: both sides know that no request follows, and the last exchange has ended. What is left is that
-    /// the peer has it all.
-    fn look_for_shutdown(&mut self, connection: &mut quic::Connection) {
-        if !self.asked_for_flushed && self.http.as_ref().is_some_and(|http| http.is_drained()) {
-            self.asked_for_flushed = true;
+    /// Who still needs the connection: a client that waits for a response (RFC 9114 s5.1: it asks the transport to keep the
+    /// connection), or nobody any more.
+    fn look_for_need(&mut self, connection: &mut quic::Connection, now: Instant) {
+        let Some(http) = &mut self.http else { return };
+        connection.keep_alive_while(http.awaits_response());
+        if self.parting.advance(http, &mut OverQuic::new(connection, now)) {
             connection.request_flushed();
         }
     }

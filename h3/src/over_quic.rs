@@ -1,5 +1,6 @@
-//! The transport of HTTP/3 over a QUIC connection of ours: eight calls, each one call of [`quic::Connection`].
+//! The transport of HTTP/3 over a QUIC connection of ours: eleven calls, each one call of [`quic::Connection`] at most.
 
+use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use quic::Connection;
@@ -11,7 +12,7 @@ pub struct OverQuic<'a> {
 }
 
 impl<'a> OverQuic<'a> {
-    /// `now` is when a close would happen.
+    /// `now` is the present.
     pub fn new(connection: &'a mut Connection, now: Instant) -> OverQuic<'a> {
         OverQuic { connection, now }
     }
@@ -52,6 +53,19 @@ impl Transport for OverQuic<'_> {
 
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         self.connection.stop_sending(id, code);
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn delivery(&self, id: StreamId) -> Option<Delivery> {
+        let (written, acknowledged) = self.connection.delivery(id)?;
+        Some(Delivery { written, acknowledged })
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        self.connection.unacknowledged()
     }
 
     #[inline]

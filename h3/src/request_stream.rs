@@ -3,11 +3,12 @@
 use crate::frame::{DataHeaders, FrameHeader, FrameType};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
+use crate::pace::{Taking, Waiting};
 use crate::trace;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, Side, StreamId};
+use base::{Bytes, Instant, Side, StreamId};
 use http::Method;
 use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
 
@@ -29,11 +30,27 @@ pub(crate) struct RequestStream {
     pub(crate) is_known: bool,
     pub(crate) receive: Receive,
     pub(crate) send: Send,
+    /// When it began.
+    pub(crate) opened: Instant,
+    /// How the client of a server does with its content, and with our response.
+    pub(crate) waiting: Waiting,
+    pub(crate) taking: Taking,
+    /// The application has lifted the limits of both.
+    pub(crate) may_be_slow: bool,
 }
 
 impl RequestStream {
-    pub(crate) fn new() -> RequestStream {
-        RequestStream { method: Method::Get, is_known: false, receive: Receive::new(), send: Send::new() }
+    pub(crate) fn new(opened: Instant) -> RequestStream {
+        RequestStream {
+            method: Method::Get,
+            is_known: false,
+            receive: Receive::new(),
+            send: Send::new(),
+            opened,
+            waiting: Waiting::default(),
+            taking: Taking::default(),
+            may_be_slow: false,
+        }
     }
 
     /// Whether a request may have content that has not come: a length was promised, or the method is one that has some.
@@ -272,6 +289,11 @@ impl Send {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.message.has_ended()
+    }
+
+    /// Whether there is more to write than the transport has taken.
+    pub(crate) fn has_more(&self) -> bool {
+        self.wants_room || !self.outbox.is_empty()
     }
 
     /// A whole HEADERS frame.

@@ -63,6 +63,10 @@ impl Connection {
         if !head.status.is_informational() {
             stream.send.message.on_head(check, stream.method == Method::Connect);
         }
-        if end { self.finish(transport, id) } else { Ok(()) }
+        if end {
+            return self.finish(transport, id);
+        }
+        self.wait_for_reader(transport.now());
+        Ok(())
     }
 }

@@ -5,6 +5,8 @@ mod client_messages;
 mod control_stream;
 mod load;
 mod pair;
+mod parting;
 mod script;
 mod server_messages;
 mod shutdown;
+mod slowness;

@@ -1,7 +1,8 @@
-//! The eight things HTTP/3 needs of QUIC, and a place for its records.
+//! The eleven things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
-use base::{Bytes, Direction, StreamId, VarInt};
+use crate::pace::Delivery;
+use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::SendError;
 
 /// A connection with streams. Calls are cheap and never wait.
@@ -29,6 +30,15 @@ pub trait Transport {
     /// Gives up reading: what has come is thrown away, and the peer is asked to stop. Does nothing if the receiving side
     /// has ended.
     fn stop_sending(&mut self, id: StreamId, code: VarInt);
+
+    /// The present, as of this call.
+    fn now(&self) -> Instant;
+
+    /// How much of what was written to a stream has arrived; `None` if it is no stream that is sent on.
+    fn delivery(&self, id: StreamId) -> Option<Delivery>;
+
+    /// Bytes of all streams that were written and are not acknowledged.
+    fn unacknowledged(&self) -> u64;
 
     /// Whether records of what HTTP/3 does are wanted.
     fn is_traced(&self) -> bool {

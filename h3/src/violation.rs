@@ -63,9 +63,11 @@ base::violations! {
     // Messages.
     RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
     FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";
+    SlowHead, Stream, H3_REQUEST_REJECTED, "RFC 9114 10.5", "the head of a request did not come in time";
     RequestsInHand, Stream, H3_REQUEST_REJECTED, "RFC 9114 4.1.1", "more requests than are accepted at once";
     // Load.
     Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much useless activity";
+    ResponsesNotTaken, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "responses are not taken at the least rate";
     HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
 }
 

@@ -103,21 +103,62 @@ fn a_draining_server_is_told_and_never_looks() {
     assert_eq!((world.machine(client).completed, world.machine(client).drained.len()), (1, 1));
 }
 
-/// A connection without exchanges is flushed as soon as the peer has the notice.
+/// A connection without exchanges is flushed as soon as the peer has the notice; the other side is as soon as it knows.
 #[test]
 fn an_idle_connection_is_flushed_when_the_notice_has_arrived() {
-    let link = LinkConfig::new(Duration::from_millis(10));
-    let (mut world, client, server) = pair(6, link, vec![]);
-    world.run_for(Duration::from_secs(1));
-    for host in [client, server] {
-        world.machine_mut(host).with_latest(|http, transport| {
+    for side in [base::Side::Client, base::Side::Server] {
+        let link = LinkConfig::new(Duration::from_millis(10));
+        let (mut world, client, server) = pair(6, link, vec![]);
+        world.run_for(Duration::from_secs(1));
+        let (own, other) = if side == base::Side::Client { (client, server) } else { (server, client) };
+        world.machine_mut(own).with_latest(|http, transport| {
             http.shutdown(transport);
             http.shutdown(transport);
         });
-        assert!(world.machine(host).flushed.is_empty());
+        assert!(world.machine(own).flushed.is_empty() && world.machine(other).flushed.is_empty());
         world.run_for(Duration::from_secs(1));
-        assert_eq!(world.machine(host).flushed.len(), 1);
+        assert_eq!((world.machine(own).flushed.len(), world.machine(other).flushed.len()), (1, 1));
     }
+}
+
+/// RFC 9114 section 5.2-8: a client that says GOAWAY with its request is served, and its server is at the end within three round
+/// trips of the answer, whatever was lost on the way: nobody waits for a timeout.
+#[test]
+fn a_client_that_says_goaway_is_served_and_left() {
+    for seed in 0..40 {
+        let mut link = LinkConfig::new(Duration::from_millis(10));
+        link.loss = if seed == 0 { 0.0 } else { 0.1 };
+        let (mut world, client, server) = pair(100 + seed, link, vec![Ask { upload: 1000, download: 50_000 }]);
+        let is_begun = |world: &mut World| world.machine(client).under_way() == 1;
+        assert_eq!(world.run_until(Instant::ZERO + Duration::from_secs(20), is_begun), Stop::Condition);
+        world.machine_mut(client).with_latest(|http, transport| http.shutdown(transport));
+        complete(&mut world, [client, server], 1, Duration::from_secs(20));
+        let answered = world.now();
+        let is_left = |world: &mut World| !world.machine(server).flushed.is_empty();
+        assert_eq!(world.run_until(answered + Duration::from_secs(5), is_left), Stop::Condition, "seed {seed}");
+        if seed == 0 {
+            assert!(world.now() - answered < Duration::from_millis(90), "{:?}", world.now() - answered);
+        }
+        assert!(world.machine(client).going_away, "the server has said so, too");
+        assert_eq!((world.machine(server).flushed.len(), world.machine(client).refused), (1, 0), "seed {seed}");
+    }
+}
+
+/// RFC 9114 s5.1: a client keeps the connection while it waits for an answer, however long the server thinks; without anything to
+/// wait for it lets it go.
+#[test]
+fn a_client_that_waits_for_an_answer_keeps_its_connection() {
+    let link = LinkConfig::new(Duration::from_millis(10));
+    let (mut world, client, server) = pair(7, link, vec![Ask { upload: 1000, download: 1000 }]);
+    world.machine_mut(server).is_lazy = true;
+    world.run_for(Duration::from_secs(300));
+    assert_eq!((world.machine(client).closed.len(), world.machine(server).under_way()), (0, 1));
+    let (now, host) = (world.now(), world.machine_mut(server));
+    (host.now, host.is_lazy) = (now, false);
+    host.read_all();
+    complete(&mut world, [client, server], 1, Duration::from_secs(310));
+    world.run_for(Duration::from_secs(40));
+    assert!(matches!(world.machine(client).closed[..], [CloseReason::IdleTimeout(_)]));
 }
 
 /// What is another worker's passes through the HTTP/3 endpoint on its way there.

@@ -215,14 +215,16 @@ impl<M: Machine + 'static> Cast<M> {
         });
         let (client_tls, server_tls) = shared_tls().clone();
         let (target_random, neighbour_random) = (world.fork_random(), world.fork_random());
-        // The neighbour outlives the rogue, however long that takes.
+        // The neighbour outlives the rogue, however long that takes, and has no requests meanwhile.
+        let times = h3::TimeLimits { without_requests: Duration::ZERO, ..h3::TimeLimits::default() };
+        let lasting = h3::Config { times, ..h3::Config::default() };
         let patient = quic::Config { keep_alive: Some(Duration::from_secs(10)), ..quic::Config::default() };
         let path = |local, remote| FourTuple { local: address(local), remote: address(remote) };
         let neighbours = vec![Ask { upload: 20_000, download: 20_000 }; NEIGHBOURS];
         let (mut target, neighbour);
         match target_side {
             Side::Server => {
-                target = Metered::new(|| Host::new(target_random, small(is_hostile), Some(server_tls)));
+                target = Metered::new(|| Host::with_http(target_random, small(is_hostile), lasting, Some(server_tls)));
                 let mut host = Host::new(neighbour_random, patient, None);
                 host.connect(Instant::ZERO, client_tls, path(NEIGHBOUR, SERVER), neighbours);
                 neighbour = host;
@@ -234,7 +236,7 @@ impl<M: Machine + 'static> Cast<M> {
                     target.connect(Instant::ZERO, client_tls, path(SERVER, NEIGHBOUR), neighbours);
                     target
                 });
-                neighbour = Host::new(neighbour_random, patient, Some(server_tls));
+                neighbour = Host::with_http(neighbour_random, patient, lasting, Some(server_tls));
             }
         }
         target.machine.rogue = is_hostile.then(|| address(CLIENT));

@@ -56,7 +56,7 @@ impl HttpDate {
         let (year, month, day) = civil(days);
         let mut out = *b"Thu, 01 Jan 1970 00:00:00 GMT";
         let weekday = WEEKDAYS.iter().cycle().nth(days.rem_euclid(7) as usize);
-        let month = MONTHS.iter().nth((month - 1) as usize);
+        let month = MONTHS.get((month - 1) as usize);
         let (Some(weekday), Some(month)) = (weekday, month) else {
             unreachable!("a week has seven days, a year twelve months")
         };

@@ -18,6 +18,8 @@ pub(crate) struct Idle {
     ping_at: Option<Instant>,
     /// When the last word was received, or the last one sent that asks for an answer.
     quiet_since: Option<Instant>,
+    /// The application waits for something of the peer.
+    is_needed: bool,
     /// An ack-eliciting packet was sent since something was last received: further ones do not restart the timer.
     sent_since_received: bool,
 }
@@ -39,7 +41,20 @@ impl Idle {
     /// `timeout` is this side's; zero means never. `keep_alive` is the time without a word after which a PING is sent.
     pub(crate) fn new(timeout: Duration, keep_alive: Option<Duration>) -> Idle {
         let timeout = (!timeout.is_zero()).then_some(timeout);
-        Idle { timeout, keep_alive, since: None, ping_at: None, quiet_since: None, sent_since_received: false }
+        Idle {
+            timeout,
+            keep_alive,
+            since: None,
+            ping_at: None,
+            quiet_since: None,
+            is_needed: false,
+            sent_since_received: false,
+        }
+    }
+
+    /// Whether the application waits for something of the peer, who may take its time: then silence is broken.
+    pub(crate) const fn set_needed(&mut self, is_needed: bool) {
+        self.is_needed = is_needed;
     }
 
     /// The peer's transport parameter is known.
@@ -88,7 +103,7 @@ impl Idle {
         if self.reminds(pto, is_waiting).is_some_and(|at| at <= now) {
             // The path may not let it be sent at once: a deadline in the past would come again and again.
             self.quiet_since = Some(now);
-            return IdleTimeout::Remind;
+            return if is_waiting { IdleTimeout::Remind } else { IdleTimeout::KeepAlive };
         }
         IdleTimeout::Nothing
     }
@@ -106,7 +121,7 @@ impl Idle {
     /// RFC 9000 section 4.1-5: periodically, or the peer's slowness would look like silence. The peer's answer restarts the
     /// timer of both ends, and a peer that is gone gives none.
     fn reminds(&self, pto: Duration, is_waiting: bool) -> Option<Instant> {
-        if is_waiting { Some(self.quiet_since? + self.patience(pto)? / REMINDERS) } else { None }
+        if is_waiting || self.is_needed { Some(self.quiet_since? + self.patience(pto)? / REMINDERS) } else { None }
     }
 
     /// How long silence is borne.
@@ -179,6 +194,23 @@ mod tests {
         let mut never = Idle::new(Duration::ZERO, None);
         never.on_received(at(0));
         assert_eq!(never.deadline(PTO, true), None, "what never ends need not be kept alive");
+    }
+
+    #[test]
+    fn who_waits_for_the_peer_breaks_the_silence_four_times_before_it_is_the_end() {
+        let mut idle = Idle::new(Duration::from_secs(40), None);
+        idle.on_received(at(0));
+        assert_eq!(idle.deadline(PTO, false), Some(at(40)));
+        idle.set_needed(true);
+        for start in [0, 10] {
+            assert_eq!(idle.on_timeout(at(start + 9), PTO, false), IdleTimeout::Nothing);
+            assert_eq!(idle.on_timeout(at(start + 10), PTO, false), IdleTimeout::KeepAlive);
+            idle.on_sent(at(start + 10));
+        }
+        // Nothing comes back: what was sent first counts.
+        assert_eq!(idle.on_timeout(at(50), PTO, false), IdleTimeout::Expired);
+        idle.set_needed(false);
+        assert_eq!(idle.deadline(PTO, false), Some(at(50)));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! The driver shares the machine with the application by `Rc<RefCell>`: both run on one thread and take turns. Code
 //! that changes the machine from outside calls [`DriverHandle::notify`] afterwards.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use base::{Duration, FourTuple, Instant, Machine, OwnedDatagram, Transmit};
 
@@ -70,6 +70,8 @@ pub struct Driver<M, F> {
 #[derive(Debug)]
 struct Bound {
     socket: Watched<UdpSocket>,
+    /// It receives what is for one peer, and nothing is sent by it.
+    is_inlet: bool,
     /// When its errors began that nothing has come between. Each has its own: one of several may be on an interface that is
     /// gone, and the others neither excuse it nor suffer for it.
     errors_since: Option<Instant>,
@@ -77,7 +79,7 @@ struct Bound {
 
 impl Bound {
     fn new(socket: Watched<UdpSocket>) -> Bound {
-        Bound { socket, errors_since: None }
+        Bound { socket, is_inlet: false, errors_since: None }
     }
 }
 
@@ -111,12 +113,16 @@ pub struct DriverHandle {
 struct Shared {
     errors: RefCell<VecDeque<SocketError>>,
     changes: RefCell<Vec<Change>>,
+    are_ports_shared: Cell<bool>,
+    /// Who waits for that.
+    sharing: RefCell<Option<Waker>>,
 }
 
 /// What is to happen to the sockets at the next turn.
 enum Change {
     Add(Bound),
     Remove(SocketAddr),
+    Share,
 }
 
 /// What a socket reported instead of a datagram.
@@ -166,6 +172,34 @@ impl DriverHandle {
         self.shared.changes.borrow_mut().push(Change::Add(bound));
         self.notify();
         Ok(())
+    }
+
+    /// Receives by one socket more, which was bound beside another ([`UdpSocket::bind_beside`]). All is still sent by the others.
+    ///
+    /// # Errors
+    /// As for [`DriverHandle::add_socket`].
+    pub fn add_inlet(&self, socket: UdpSocket) -> io::Result<()> {
+        let bound = Bound { is_inlet: true, ..Bound::new(self.handle.watch(socket)?) };
+        self.shared.changes.borrow_mut().push(Change::Add(bound));
+        self.notify();
+        Ok(())
+    }
+
+    /// Lets another server take over the ports of all sockets there are now ([`UdpOptions::take_over`]). Until one does, they
+    /// receive as before. Ready when one may, which takes a turn of the driver. One task at a time waits for this.
+    ///
+    /// [`UdpOptions::take_over`]: crate::UdpOptions::take_over
+    pub fn share_ports(&self) -> impl Future<Output = ()> + use<> {
+        let (shared, notice) = (self.shared.clone(), self.notice.clone());
+        shared.changes.borrow_mut().push(Change::Share);
+        notice.notify();
+        std::future::poll_fn(move |context| {
+            if shared.are_ports_shared.get() || notice.is_over() {
+                return Poll::Ready(());
+            }
+            *shared.sharing.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
     }
 
     /// Closes the socket that is bound there. What was still to be sent or received by it is lost.
@@ -254,6 +288,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         for change in self.shared.changes.take() {
             match change {
                 Change::Add(bound) => self.sockets.push(bound),
+                Change::Share => self.share_ports(),
                 Change::Remove(local) => {
                     let place = self.local_addresses().position(|bound| bound == local);
                     if let Some(place) = place {
@@ -261,6 +296,17 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                     }
                 }
             }
+        }
+    }
+
+    /// A system that does not let others bind beside keeps the port taken until the end, as it always was.
+    fn share_ports(&self) {
+        for bound in self.sockets.iter().filter(|bound| !bound.is_inlet) {
+            let _ = bound.socket.inner().share();
+        }
+        self.shared.are_ports_shared.set(true);
+        if let Some(waiting) = self.shared.sharing.take() {
+            waiting.wake();
         }
     }
 
@@ -339,7 +385,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         let mut datagrams = 0;
         *progress |= self.take_reports(place);
         for _ in 0..RECEIVE_CALLS {
-            let Bound { socket, errors_since } = &mut self.sockets[place];
+            let Bound { socket, errors_since, .. } = &mut self.sockets[place];
             if datagrams >= RECEIVE_DATAGRAMS || socket.poll_readable(context).is_pending() {
                 break;
             }
@@ -449,7 +495,11 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             return 0;
         }
         let local = four_tuple.local;
-        let quality = |bound: SocketAddr| {
+        let quality = |bound: &Bound| {
+            if bound.is_inlet {
+                return 0;
+            }
+            let bound = bound.socket.inner().local_address();
             let family = bound.is_ipv4() == four_tuple.remote.is_ipv4();
             let any = bound.ip().is_unspecified() && (family || bound.is_ipv6());
             match bound.port() == local.port() {
@@ -461,7 +511,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             }
         };
         let mut best = (0, 0);
-        for (place, bound) in self.local_addresses().enumerate() {
+        for (place, bound) in self.sockets.iter().enumerate() {
             let quality = quality(bound);
             if quality > best.0 {
                 best = (quality, place);

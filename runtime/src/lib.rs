@@ -73,6 +73,7 @@ mod poller;
 mod reader_pool;
 mod signal;
 mod stream_driver;
+mod succession;
 #[allow(unsafe_code)]
 mod sys;
 mod tcp;
@@ -89,8 +90,9 @@ pub use notice::Flushed;
 pub use offload::Offload;
 pub use poller::{Event, Interest, Poller, Trigger};
 pub use reader_pool::{Job, JobError, ReaderPool};
-pub use signal::{Signal, Signals};
+pub use signal::{Signal, SignalMark, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
+pub use succession::Offer;
 pub use tcp::{TcpListener, TcpOptions, TcpStream};
 pub use token::Token;
 pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};

@@ -57,6 +57,11 @@ impl Notice {
         self.wake_flushing();
     }
 
+    /// Whether the driver is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
     fn wake_flushing(&self) {
         // Nearly always nobody.
         if !self.flushing.borrow().is_empty() {

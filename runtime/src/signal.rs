@@ -40,12 +40,42 @@ struct Place {
     taken: bool,
 }
 
+/// A moment from which on signals are kept for those who will listen.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalMark {
+    interrupts: u32,
+    terminations: u32,
+}
+
+impl SignalMark {
+    /// From now on SIGINT and SIGTERM do not end the process but are reported to [`Signals::since`] this moment.
+    ///
+    /// # Errors
+    /// As for [`Signals::new`].
+    pub fn now() -> io::Result<SignalMark> {
+        let (place, alarm) = take_place()?;
+        let counters = sys::on_interrupt_and_terminate(place, alarm);
+        release_place(place);
+        let (interrupts, terminations) = counters?;
+        let count = |counter: &AtomicU32| counter.load(Ordering::Acquire);
+        Ok(SignalMark { interrupts: count(interrupts), terminations: count(terminations) })
+    }
+}
+
 impl Signals {
     /// From now on SIGINT and SIGTERM do not end the process but are reported here.
     ///
     /// # Errors
     /// There are 64 already, or the process has no descriptor left.
     pub fn new(handle: &Handle) -> io::Result<Signals> {
+        Signals::since(handle, SignalMark::now()?)
+    }
+
+    /// The same, with those that came after `mark`.
+    ///
+    /// # Errors
+    /// As for [`Signals::new`].
+    pub fn since(handle: &Handle, mark: SignalMark) -> io::Result<Signals> {
         let (place, alarm) = take_place()?;
         let ready = sys::on_interrupt_and_terminate(place, alarm)
             .and_then(|counters| Ok((counters, handle.watch(alarm.as_fd())?)));
@@ -53,8 +83,8 @@ impl Signals {
             Ok(((interrupts, terminations), alarm)) => Ok(Signals {
                 alarm,
                 place,
-                interrupts: Counter::new(interrupts),
-                terminations: Counter::new(terminations),
+                interrupts: Counter { count: interrupts, seen: mark.interrupts },
+                terminations: Counter { count: terminations, seen: mark.terminations },
             }),
             Err(error) => {
                 release_place(place);
@@ -97,10 +127,6 @@ impl fmt::Debug for Signals {
 }
 
 impl Counter {
-    fn new(count: &'static AtomicU32) -> Counter {
-        Counter { count, seen: count.load(Ordering::Acquire) }
-    }
-
     fn take(&mut self) -> bool {
         let there = self.count.load(Ordering::Acquire) != self.seen;
         if there {
@@ -151,6 +177,9 @@ mod tests {
             let place = second.place;
             drop(second);
             assert_eq!(Signals::new(handle).unwrap().place, place);
+            let mark = SignalMark::now().unwrap();
+            sys::testing::raise(libc::SIGTERM);
+            assert_eq!(Signals::since(handle, mark).unwrap().next().await, Signal::Terminate, "nobody listened yet");
         });
     }
 }

@@ -22,6 +22,11 @@ pub struct UdpOptions {
     pub only_ipv6: bool,
     /// Several sockets share the address, and the kernel spreads the peers over them: one for each worker thread.
     pub reuse_port: bool,
+    /// Binds also where the sockets of a server are that ends ([`DriverHandle::share_ports`]), and receives in their place what
+    /// is not for one of their connections. Nobody can do the same to this socket.
+    ///
+    /// [`DriverHandle::share_ports`]: crate::DriverHandle::share_ports
+    pub take_over: bool,
     /// Bytes that may wait in the kernel to be received. It grants what its own limit allows.
     pub receive_buffer: usize,
     /// Bytes that may wait in the kernel to be sent.
@@ -38,6 +43,7 @@ impl Default for UdpOptions {
         UdpOptions {
             only_ipv6: false,
             reuse_port: false,
+            take_over: false,
             // The kernel's 208 KiB hold four full sends: a burst that meets a busy receiver would be lost.
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
@@ -71,10 +77,32 @@ impl UdpSocket {
     /// # Errors
     /// As for [`UdpSocket::bind`].
     pub fn bind_with(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
+        let socket = UdpSocket::open(address, options)?;
+        if options.take_over {
+            sys::keep(socket.as_fd())?;
+        }
+        Ok(socket)
+    }
+
+    /// Opens a socket that receives what comes from `remote` to `local`, where another socket of this process is bound that may
+    /// be bound beside, and goes on to receive it when another process takes over the port. Until it is connected to `remote`, for
+    /// a moment, it may receive what is for others.
+    ///
+    /// # Errors
+    /// As for [`UdpSocket::bind`].
+    pub fn bind_beside(local: SocketAddr, remote: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
+        let options = UdpOptions { take_over: true, reuse_port: false, ..*options };
+        let socket = UdpSocket::open(local, &options)?;
+        sys::receive_only_from(socket.as_fd(), remote, local.is_ipv6())?;
+        Ok(socket)
+    }
+
+    fn open(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
         let socket = StdUdpSocket::from(sys::open_udp(&SocketOptions {
             address,
             only_ipv6: options.only_ipv6,
             reuse_port: options.reuse_port,
+            take_over: options.take_over,
             receive_buffer: options.receive_buffer,
             send_buffer: options.send_buffer,
             coalesce: options.coalesce,
@@ -84,6 +112,32 @@ impl UdpSocket {
         let offload = Cell::new(Offload::new(sys::supports_segmentation(socket.as_fd())));
         let (intake, has_reports) = (Cell::new(Intake::new()), Cell::new(false));
         Ok(UdpSocket { socket, local, offload, intake, has_reports })
+    }
+
+    /// Shares the address with sockets that are bound later with [`UdpOptions::reuse_port`], although it was bound without: so
+    /// an address that is taken is noticed.
+    ///
+    /// # Errors
+    /// The system does not know of this.
+    pub fn spread(&self) -> io::Result<()> {
+        sys::spread(self.socket.as_fd())
+    }
+
+    /// Has kernels before 6.13 prefer connected sockets to those that share this address. They look no further once they have
+    /// found a socket that shares, unless one of its group was ever connected; what is for the last clients of a server that ends
+    /// ([`UdpSocket::bind_beside`]) would come out here. For a server that has taken over, once its address is shared.
+    ///
+    /// # Errors
+    /// The system gives no socket.
+    pub fn mind_connected(&self) -> io::Result<()> {
+        let options = UdpOptions { reuse_port: true, ..UdpOptions::default() };
+        let member = UdpSocket::open(self.local, &options)?;
+        sys::receive_only_from(member.as_fd(), self.local, self.local.is_ipv6())
+    }
+
+    /// Lets a later server take over the port ([`UdpOptions::take_over`]).
+    pub(crate) fn share(&self) -> io::Result<()> {
+        sys::share(self.socket.as_fd())
     }
 
     /// Where it is bound, with the port that the system chose if it was asked to.

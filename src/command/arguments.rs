@@ -2,6 +2,7 @@
 
 use posthaste::AddressValidation;
 use std::fmt;
+use std::time::Duration;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,10 @@ pub struct Serve {
     pub dotfiles: bool,
     /// How many threads serve; one if it is not said.
     pub workers: Option<usize>,
+    /// The longest that requests under way may take when it ends, if it is said.
+    pub drain: Option<Duration>,
+    /// Where what outlives it is kept.
+    pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
     /// What is recorded.
@@ -147,13 +152,16 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --dotfiles       also serve files and folders whose names begin with a dot
                    (default: only /.well-known/)
   --workers N      serve on N threads, which share the addresses (default: 1)
+  --drain SECONDS  the longest that requests under way may take when it is told to end (default: 30)
+  --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
 
-SIGINT or SIGTERM lets requests under way finish, then ends with status 0.
+SIGINT or SIGTERM lets requests under way finish, while another server can take over the addresses. A second signal ends at
+once. The status is 0 if no request was cut short.
 ";
 
 /// What `posthaste get --help` prints.
@@ -238,6 +246,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    fn seconds(&mut self, flag: &str, inline: Option<&'a str>) -> Result<Duration, Usage> {
+        let value = self.value(flag, inline)?;
+        let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        seconds.ok_or_else(|| Usage(format!("{flag} needs a number of seconds, such as 0 or 2.5, not {value:?}")))
+    }
+
     fn number(&mut self, flag: &str, inline: Option<&'a str>) -> Result<u64, Usage> {
         let value = self.value(flag, inline)?;
         match value.parse() {
@@ -278,6 +292,8 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
                 let number = arguments.number(flag, inline)?;
                 serve.workers = Some(usize::try_from(number).unwrap_or(usize::MAX));
             }
+            Argument::Flag(flag @ "--drain", inline) => serve.drain = Some(arguments.seconds(flag, inline)?),
+            Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
@@ -398,7 +414,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --trace --qlog q --workers=4 --retry always";
+                    --trace --qlog q --workers=4 --drain 2.5 --state s --retry always";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -408,6 +424,8 @@ mod tests {
             dotfiles: true,
             diagnosis: Diagnosis { key_log: Some("l".into()), trace: true, qlog: Some("q".into()) },
             workers: Some(4),
+            drain: Some(Duration::from_millis(2500)),
+            state: Some("s".into()),
             retry: AddressValidation::Always,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -452,6 +470,9 @@ mod tests {
             ("serve --listen=", "needs a value"),
             ("serve --fast", "serve --help"),
             ("serve --bodies=yes", "takes no value"),
+            ("serve --drain soon", "number of seconds"),
+            ("serve --drain=-1", "number of seconds"),
+            ("serve --drain nan", "number of seconds"),
             ("serve --retry sometimes", "always, under-load or never"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),

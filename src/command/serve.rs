@@ -5,18 +5,21 @@ use crate::command::bodies::Bodies;
 use crate::command::diagnosis::Records;
 use crate::command::failure::Failure;
 use crate::command::output;
-use posthaste::{Executor, Files, Identity, Reply, Request, Server, date};
+use posthaste::{Error, Executor, Files, Identity, Reply, Request, Server, ServerEvent, date};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
+use std::io;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where to listen if nothing is said: on this machine only.
 const PORT: u16 = 4433;
-/// How long requests under way may take after SIGINT or SIGTERM.
+/// How long requests under way may take after SIGINT or SIGTERM, if nothing is said.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for an address that is taken: by a server, maybe, that was told to end just now and is about to let go.
+const TAKEN: Duration = Duration::from_millis(500);
 /// What is said of a folder whose owner might expect something at `/`.
 const NO_INDEX: &str =
     "note: the folder has no index.html: / is answered with 404, files by their names, and nothing is listed\n";
@@ -41,7 +44,11 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     if let Some(trace) = trace {
         builder = builder.trace(trace);
     }
-    builder = builder.on_event(|event| output::report(&event.to_string()));
+    if let Some(folder) = &arguments.state {
+        builder = builder.state(folder)?;
+    }
+    let patience = arguments.drain.unwrap_or(PATIENCE);
+    builder = builder.drain(patience).on_event(|event| output::report(&told(event))).hear_signals()?;
     let bodies = arguments.bodies.then(Bodies::new);
     let handler = move |request: Request, reply: Reply| {
         let (files, bodies) = (files.clone(), bodies.clone());
@@ -57,16 +64,37 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
         output::print(&greeting(addresses, &identity, note, trusted))
     };
-    if let Some(workers) = arguments.workers {
-        let workers = builder.drain(PATIENCE).start_workers(workers, handler)?;
+    if let Some(count) = arguments.workers {
+        let workers = once_free(|| builder.clone().start_workers(count, handler.clone()))?;
         greet(workers.addresses())?;
         return workers.until_signal().map_err(Failure::from);
     }
     let executor =
         Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
-    let server = builder.start(executor.handle(), handler)?;
+    let server = once_free(|| builder.clone().start(executor.handle(), handler.clone()))?;
     greet(server.addresses())?;
-    executor.block_on(server.until_signal(PATIENCE)).map_err(Failure::from)
+    executor.block_on(server.until_signal(patience)).map_err(Failure::from)
+}
+
+/// What `start` gives, once no other server has the address, or after a moment what it gives then.
+fn once_free<T>(start: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    let begun = Instant::now();
+    loop {
+        match start() {
+            Err(Error::Listen { error, .. }) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < TAKEN => {
+                std::thread::sleep(TAKEN / 50);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// An event in the words of a command.
+fn told(event: &ServerEvent<'_>) -> String {
+    match event {
+        ServerEvent::Ending { .. } => format!("{event}; a second signal ends at once"),
+        event => event.to_string(),
+    }
 }
 
 /// The folder that is served.

@@ -43,6 +43,10 @@ impl Body {
         }
     }
 
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     /// The next part; `None` after the last.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::exchange::door::{Door, Extent, Responded};
-use crate::exchange::mailbox::{Ending, Mailbox};
+use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, Event, Reason, SendError};
@@ -78,12 +78,12 @@ impl Exchange {
     pub(crate) fn poll_body(&self, context: &Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         let mailbox = self.mailbox();
         loop {
-            if let Some(ending) = mailbox.ending() {
-                return Poll::Ready(Err(self.error(&ending)));
-            }
             if mailbox.is_finished() {
-                // That is told when all content was read.
+                // That is told when all content was read. What became of the connection since does not matter.
                 return Poll::Ready(Ok(None));
+            }
+            if let Some(error) = self.end_of_receiving() {
+                return Poll::Ready(Err(error));
             }
             mailbox.take_news();
             match self.record.door.read(MAX_READ) {
@@ -142,11 +142,27 @@ impl Exchange {
 
     /// Waits for more of the peer's message.
     fn wait<T>(&self, context: &Context<'_>) -> Poll<Result<T, Error>> {
-        if let Some(ending) = self.mailbox().ending() {
-            return Poll::Ready(Err(self.error(&ending)));
+        if let Some(error) = self.end_of_receiving() {
+            return Poll::Ready(Err(error));
         }
         self.mailbox().set_reader(context);
         Poll::Pending
+    }
+
+    /// Why no more of the peer's message comes, before its end.
+    fn end_of_receiving(&self) -> Option<Error> {
+        let mailbox = self.mailbox();
+        let ended = mailbox.ending().map(|ending| self.error(&ending));
+        ended.or_else(|| mailbox.slow().map(|slow| self.too_slow(slow)))
+    }
+
+    fn too_slow(&self, slow: Slow) -> Error {
+        Error::TooSlow { address: self.record.remote, is_reader: slow == Slow::Receiver }
+    }
+
+    /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.
+    pub(crate) fn lift_time_limits(&self) {
+        self.record.door.lift_time_limits();
     }
 
     /// Waits until content can be sent, and says how much of `wanted` bytes.
@@ -256,6 +272,7 @@ impl Exchange {
                 Error::Stopped { reason }
             }
             SendError::Closed => self.failure(),
+            SendError::Ended if self.mailbox().slow() == Some(Slow::Receiver) => self.too_slow(Slow::Receiver),
             SendError::Ended => match (self.mailbox().ending(), self.mailbox().stopped()) {
                 (Some(ending), _) => self.error(&ending),
                 (None, Some(reason)) => Error::Stopped { reason },

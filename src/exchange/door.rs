@@ -1,7 +1,7 @@
 //! What a version of HTTP does for one exchange.
 //!
-//! Seven calls are all of it. `open` is a client's, and is asked of its connection
-//! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the six others are
+//! Eight calls are all of it. `open` is a client's, and is asked of its connection
+//! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the seven others are
 //! here. None of them waits: what cannot be done now is told later as an event.
 
 use base::Bytes;
@@ -31,6 +31,9 @@ pub(crate) trait Door {
 
     /// Ends the message, with these fields after it if there are any.
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError>;
+
+    /// Whatever the peer is slow with, the exchange is not given up for it.
+    fn lift_time_limits(&self);
 
     /// Gives up, and says why.
     fn cancel(&self, extent: Extent, reason: Reason);

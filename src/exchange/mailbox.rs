@@ -25,6 +25,15 @@ pub(crate) enum Ending {
     Connection(Rc<Error>),
 }
 
+/// What the peer was too slow with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slow {
+    /// Its message: the rest of that is given up.
+    Sender,
+    /// Taking ours: the exchange is given up.
+    Receiver,
+}
+
 /// What the application has not yet asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
@@ -40,6 +49,8 @@ struct Contents {
     delivered: bool,
     stopped: Option<Reason>,
     ending: Option<Ending>,
+    /// The peer was too slow with its message or with ours.
+    slow: Option<Slow>,
     /// Something came for the reader since it last said that it knows all.
     news: bool,
     reader: Option<Waker>,
@@ -62,6 +73,11 @@ impl Mailbox {
             Event::Delivered => self.for_reader(|contents| contents.delivered = true),
             Event::Reset(reason) => self.on_ending(Ending::Reset(reason)),
             Event::Stopped(reason) => self.on_stopped(reason),
+            Event::SlowSender => self.for_reader(|contents| contents.slow = Some(Slow::Sender)),
+            Event::SlowReceiver => {
+                self.for_reader(|contents| contents.slow = Some(Slow::Receiver));
+                self.wake_writer();
+            }
             Event::Failed(malformed) => self.on_ending(Ending::Malformed(malformed)),
         }
     }
@@ -125,6 +141,11 @@ impl Mailbox {
     /// Why nothing more will come.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.contents.borrow().ending.clone()
+    }
+
+    /// What the peer was too slow with. The one that answers its request is not stopped by that, but told.
+    pub(crate) fn slow(&self) -> Option<Slow> {
+        self.contents.borrow().slow
     }
 
     /// Whether the peer gave the exchange up, one way or the other.

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
+use crate::exchange::mailbox::Slow;
 use crate::exchange::writer::BodyWriter;
 use base::Bytes;
 use http::exchange::Reason;
@@ -9,7 +10,8 @@ use http::{Fields, Method, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
 
-/// The answer that is to be given. Dropping it without an answer answers 500, so that no client waits for nothing.
+/// The answer that is to be given. Dropping it without an answer answers 500, so that no client waits for nothing; or 408, if
+/// the client was too slow with its request.
 pub struct Reply {
     exchange: Exchange,
     /// A request by HEAD gets all but the body.
@@ -128,7 +130,8 @@ impl Drop for Reply {
         if self.exchange.mailbox().is_given_up() {
             return self.exchange.reset(Reason::Cancelled);
         }
-        let mut head = ResponseHead::new(Status::INTERNAL_SERVER_ERROR);
+        let is_late = self.exchange.mailbox().slow() == Some(Slow::Sender);
+        let mut head = ResponseHead::new(if is_late { Status::REQUEST_TIMEOUT } else { Status::INTERNAL_SERVER_ERROR });
         head.fields.push("content-length", "0").expect("a constant that is well-formed");
         if self.respond(&head, true).is_err() {
             self.exchange.reset(Reason::Internal);

@@ -68,6 +68,13 @@ impl Request {
         &mut self.body
     }
 
+    /// The exchange is slow by its nature, as long polling and streams of events are: neither the rest of the request nor the
+    /// answer is given up because the client sends or takes too little of it
+    /// ([`TimeLimits`](crate::TimeLimits)).
+    pub fn lift_time_limits(&self) {
+        self.body.exchange().lift_time_limits();
+    }
+
     /// Head and body, each by itself.
     pub fn into_parts(self) -> (RequestHead, Body) {
         (self.head, self.body)

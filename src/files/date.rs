@@ -1,4 +1,4 @@
-//! Dates as HTTP writes them (RFC 9110 section 5.6.7), and whole seconds as the file system has them.
+//! Dates as HTTP writes them (RFC 9110 section 5.6.7), and as people and logs read them.
 
 use http::HttpDate;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -101,6 +101,10 @@ impl Door for Stream {
         finished.unwrap_or(Err(SendError::Closed))
     }
 
+    fn lift_time_limits(&self) {
+        self.with(|http, _, id| http.lift_time_limits(id));
+    }
+
     fn cancel(&self, extent: Extent, reason: Reason) {
         self.with(|http, transport, id| match extent {
             Extent::Exchange => http.reset(transport, id, reason),

@@ -22,7 +22,7 @@ use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
 use quic::{CloseReason, ConnectionHandle, MigrateError};
 use runtime::udp::source_address;
-use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpSocket};
+use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpOptions, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -53,6 +53,15 @@ pub(crate) struct NewRequest {
     pub(crate) authorities: Rc<Authorities>,
 }
 
+/// What a server that ends waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waits {
+    /// Connections that are open.
+    pub(crate) connections: usize,
+    /// Requests on them that are not answered in full.
+    pub(crate) requests: usize,
+}
+
 /// An endpoint and its connections.
 pub(crate) struct Link {
     itself: Weak<Link>,
@@ -72,6 +81,8 @@ pub(crate) struct Link {
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
     trace: OnceCell<SharedTrace>,
+    /// Who waits until nobody works on an exchange.
+    answered: RefCell<Vec<Waker>>,
     /// Who waits until nothing is left to be answered or acknowledged.
     idle: RefCell<Vec<Waker>>,
     broken: RefCell<Option<io::Error>>,
@@ -123,6 +134,7 @@ impl Link {
             on_request: OnceCell::new(),
             on_event: OnceCell::new(),
             trace: OnceCell::new(),
+            answered: RefCell::default(),
             idle: RefCell::default(),
             broken: RefCell::default(),
             is_broken: Cell::default(),
@@ -385,6 +397,44 @@ impl Link {
         });
     }
 
+    /// What the end of a server waits for.
+    pub(crate) fn waits(&self) -> Waits {
+        let undelivered = |endpoint: &mut Endpoint, _| {
+            let handles = endpoint.quic().handles();
+            handles.map(|handle| endpoint.undelivered(handle)).sum()
+        };
+        let requests: usize = self.with_endpoint(undelivered).unwrap_or(0);
+        Waits { connections: self.unflushed.get(), requests }
+    }
+
+    /// Lets others bind beside the sockets of a server.
+    pub(crate) async fn share_ports(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.share_ports().await;
+        }
+    }
+
+    /// Gives each connection of a server a socket of its own for what its client sends, beside those that are shared, as far as
+    /// `most` goes: first those that are owed most. So they outlive that a successor takes over the ports.
+    pub(crate) fn bind_beside(&self, most: usize) {
+        let Some(driver) = self.driver.get() else { return };
+        let paths = self.with_endpoint(|endpoint, _| paths(endpoint)).unwrap_or_default();
+        for path in paths.into_iter().take(most) {
+            // Where the system refuses, the connection goes on with the others, as long as there is no successor.
+            let _ = UdpSocket::bind_beside(path.local, path.remote, &UdpOptions::default())
+                .and_then(|socket| driver.add_inlet(socket));
+        }
+    }
+
+    /// Waits until no exchange is under way, as [`Link::poll_idle`] does.
+    pub(crate) fn poll_answered(&self, context: &Context<'_>) -> Poll<()> {
+        if self.exchanges.get() == 0 {
+            return Poll::Ready(());
+        }
+        keep_waker(&self.answered, context);
+        Poll::Pending
+    }
+
     /// Waits until no exchange is under way, and every connection that is open was told to end and has delivered all that it
     /// had. The caller is woken for that and for nothing else.
     pub(crate) fn poll_idle(&self, context: &Context<'_>) -> Poll<()> {
@@ -400,6 +450,9 @@ impl Link {
     }
 
     fn look_for_idle(&self) {
+        if self.exchanges.get() == 0 {
+            wake_all(&self.answered);
+        }
         if self.is_idle() {
             wake_all(&self.idle);
         }
@@ -445,7 +498,7 @@ impl Link {
                 EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
-                EndpointEvent::Flushed(handle) => self.on_flushed(known(endpoint, handle)),
+                EndpointEvent::Flushed(handle) => self.on_flushed(endpoint, now, handle),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
                 EndpointEvent::Drained(_, known) => self.on_drained(endpoint, &known),
             }
@@ -520,17 +573,22 @@ impl Link {
         }
     }
 
-    fn on_flushed(&self, known: &Known) {
+    /// RFC 9114 s5.2: nobody needs the connection, and both sides know it. Who learns it first closes; silence would keep both
+    /// until they run out of patience.
+    fn on_flushed(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
+        let known = known(endpoint, handle);
         if !known.is_over() && known.on_flushed() {
             self.unflushed.set(self.unflushed.get() - 1);
             self.look_for_idle();
         }
+        close_each(endpoint, now, &[handle]);
     }
 
     fn on_http(&self, endpoint: &Endpoint, handle: ConnectionHandle, event: Event) {
         match event {
             Event::Exchange(id, exchange::Event::Request(head)) => self.on_arrival(endpoint, handle, id, head),
             Event::Exchange(id, event) => {
+                self.tell_slowness(known(endpoint, handle), &event);
                 if let Some(events) = known(endpoint, handle).exchange(id) {
                     events.on_event(event);
                 }
@@ -600,7 +658,19 @@ impl Link {
         known.take_ports().into_iter().flatten().for_each(|port| self.leave(port));
     }
 
-    fn tell(&self, event: &ServerEvent<'_>) {
+    fn tell_slowness(&self, known: &Known, event: &exchange::Event) {
+        let what = match event {
+            exchange::Event::SlowSender => "the rest of its request",
+            exchange::Event::SlowReceiver => "the rest of its response",
+            _ => return,
+        };
+        if let Some(remote) = known.remote() {
+            self.tell(&ServerEvent::ClientTooSlow { remote, what });
+        }
+    }
+
+    /// Tells whom it may concern what happened to a server.
+    pub(crate) fn tell(&self, event: &ServerEvent<'_>) {
         if let Some(on_event) = self.on_event.get() {
             on_event(event);
         }
@@ -628,9 +698,9 @@ impl Link {
     }
 }
 
-impl Drop for Link {
-    /// Peers are told, if the executor goes on until no farewell is left.
-    fn drop(&mut self) {
+impl Link {
+    /// The end at once, for those who cannot wait. Peers are told, if the executor goes on until no farewell is left.
+    pub(crate) fn give_up(&self) {
         if let Ok(mut endpoint) = self.machine.try_borrow_mut() {
             close_all(&mut endpoint, self.handle.read_clock());
             self.end_all(&endpoint);
@@ -662,6 +732,12 @@ impl From<Error> for NoMove {
 /// probe timeouts and a round trip where the move before has arrived.
 const ID_PATIENCE: Duration = Duration::from_secs(10);
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
 /// How many ports a move tries at the most: a connection remembers three paths beside the one in use.
 const MOST_KNOWN_PORTS: usize = 4;
 
@@ -681,6 +757,16 @@ fn follow_peer(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
         known.set_remote(connection.four_tuple().remote);
     }
     known
+}
+
+/// Where the clients of open connections are: first those that are owed most.
+fn paths(endpoint: &Endpoint) -> Vec<FourTuple> {
+    let open = |handle| endpoint.quic().connection(handle).filter(|connection| connection.is_open());
+    let handles = endpoint.quic().handles();
+    let mut paths: Vec<(usize, FourTuple)> =
+        handles.filter_map(|handle| Some((endpoint.undelivered(handle), open(handle)?.four_tuple()))).collect();
+    paths.sort_by_key(|(undelivered, _)| std::cmp::Reverse(*undelivered));
+    paths.into_iter().map(|(_, path)| path).collect()
 }
 
 fn close_all(endpoint: &mut Endpoint, now: Instant) {

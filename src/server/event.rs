@@ -4,6 +4,7 @@ use crate::error::Error;
 use http::Method;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Something went wrong that concerns one client, or the whole server. See `ServerBuilder::on_event`.
 #[non_exhaustive]
@@ -38,12 +39,29 @@ pub enum ServerEvent<'a> {
         /// What is wrong with it.
         reason: &'a dyn fmt::Display,
     },
+    /// A client was too slow with a request, or with taking a response: the rest of it was given up
+    /// ([`TimeLimits`](crate::TimeLimits)). The handler is told as well.
+    ClientTooSlow {
+        /// Who asked.
+        remote: SocketAddr,
+        /// What it was too slow with.
+        what: &'static str,
+    },
     /// A connection ended by a failure: no handshake, a breach of the protocol, or a failure that the client reports.
     ConnectionFailed {
         /// Who it was with.
         remote: SocketAddr,
         /// Why it ended.
         error: &'a Error,
+    },
+    /// The server was told to end, and there are clients. It takes no more connections, and waits for those it has.
+    Ending {
+        /// Connections that are open.
+        connections: usize,
+        /// Requests on them that are not answered in full.
+        requests: usize,
+        /// The longest that it waits.
+        patience: Duration,
     },
     /// No socket can be used any more: the server is at its end.
     SocketsBroken {
@@ -62,12 +80,22 @@ impl fmt::Display for ServerEvent<'_> {
                 write!(f, "the handler of {method} {path} of {remote} panicked: {message}")
             }
             ServerEvent::RequestRefused { remote, reason } => write!(f, "a request of {remote} was refused: {reason}"),
+            ServerEvent::ClientTooSlow { remote, what } => write!(f, "{remote} was too slow: {what} was given up"),
             ServerEvent::ConnectionFailed { remote, error } => {
                 write!(f, "the connection with {remote} failed: {error}")
+            }
+            ServerEvent::Ending { connections, requests, patience } => {
+                let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));
+                let seconds = patience.as_secs_f64();
+                write!(f, "ending: waits for {connections} with {requests} under way, at most {seconds} s")
             }
             ServerEvent::SocketsBroken { error } => write!(f, "the sockets cannot be used any more: {error}"),
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 impl fmt::Debug for ServerEvent<'_> {

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::server::base64;
+use crypto::SecretBytes;
 use crypto_ring::PROVIDER;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
@@ -24,7 +25,7 @@ impl Identity {
     pub fn from_pem_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Identity, Error> {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
         let read = |path: &Path| std::fs::read(path).map_err(|error| Error::file(path, "read", error));
-        let (chain, key_bytes) = (read(certificate)?, read(key)?);
+        let (chain, key_bytes) = (read(certificate)?, SecretBytes::from(read(key)?));
         let names = (certificate.display().to_string(), key.display().to_string());
         Identity::new(&chain, &key_bytes, &names.0, &names.1)
     }
@@ -97,8 +98,13 @@ impl Identity {
         })
     }
 
-    /// What TLS shows to clients.
-    pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
+    /// From a chain and a key of a program's own: one that signs elsewhere, say.
+    pub fn from_certified(certified: Arc<CertifiedKey>) -> Identity {
+        Identity { certified }
+    }
+
+    /// What TLS shows to clients: what a [`Resolver`](crate::Resolver) gives.
+    pub fn certified(&self) -> Arc<CertifiedKey> {
         self.certified.clone()
     }
 

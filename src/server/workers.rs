@@ -4,7 +4,7 @@
 //! connection IDs name the worker, and datagrams that come out at another are handed over.
 
 use crate::error::Error;
-use runtime::{Executor, Shutdown, Signals};
+use runtime::{Executor, Handle, Shutdown, SignalMark, Signals};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ pub struct Workers {
     /// Triggered when the last one has ended.
     ended: Shutdown,
     failure: Failure,
+    /// From when on signals count.
+    signals: Option<SignalMark>,
 }
 
 /// What tells workers to end.
@@ -39,6 +41,7 @@ impl Workers {
     pub(crate) fn spawn(
         count: usize,
         addresses: Vec<SocketAddr>,
+        signals: Option<SignalMark>,
         run: impl Fn(usize, &Executor, &Stop) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<Workers, Error> {
         let (stop, ended, failure) = (Stop::default(), Shutdown::new(), Failure::default());
@@ -50,7 +53,7 @@ impl Workers {
             let result = run(number, executor, &theirs);
             executor.block_on(executor.handle().farewells_over());
             if let Err(error) = result {
-                lock(&first).get_or_insert(error);
+                keep(&mut lock(&first), error);
             }
             Ok(())
         };
@@ -58,7 +61,7 @@ impl Workers {
             stop.drain.trigger();
             Error::system(error)
         })?;
-        Ok(Workers { addresses, threads, stop, ended, failure })
+        Ok(Workers { addresses, threads, stop, ended, failure, signals })
     }
 
     /// Where they listen, with the ports that the system chose where it was asked to.
@@ -81,7 +84,8 @@ impl Workers {
     /// [`Workers::shutdown`].
     ///
     /// # Errors
-    /// The first error of a worker: its sockets cannot be used any more, or it panicked.
+    /// The first error of a worker: its sockets cannot be used any more, or it panicked; else [`Error::Unfinished`], if requests
+    /// were cut short.
     pub fn join(self) -> Result<(), Error> {
         let joined = self.threads.join().map_err(Error::system);
         match lock(&self.failure).take() {
@@ -97,7 +101,7 @@ impl Workers {
     /// As for [`Workers::join`]; the system has no descriptor left.
     pub fn until_signal(self) -> Result<(), Error> {
         let executor = Executor::new().map_err(Error::system)?;
-        let mut signals = Signals::new(executor.handle()).map_err(Error::system)?;
+        let mut signals = signals(executor.handle(), self.signals)?;
         executor.block_on(async {
             either(signals.next(), self.stop.drain.wait()).await;
             self.shutdown();
@@ -124,6 +128,21 @@ impl Drop for TriggerAtEnd {
     }
 }
 
+/// The first error counts, and a failure more than requests that were cut short; those are added up.
+fn keep(kept: &mut Option<Error>, error: Error) {
+    match (&mut *kept, error) {
+        (Some(Error::Unfinished { requests }), Error::Unfinished { requests: more }) => *requests += more,
+        (None | Some(Error::Unfinished { .. }), error) => *kept = Some(error),
+        (Some(_), _) => {}
+    }
+}
+
+/// Those that come from `mark` on, or from now on.
+pub(crate) fn signals(handle: &Handle, mark: Option<SignalMark>) -> Result<Signals, Error> {
+    let signals = mark.map_or_else(|| Signals::new(handle), |mark| Signals::since(handle, mark));
+    signals.map_err(Error::system)
+}
+
 fn lock(failure: &Failure) -> std::sync::MutexGuard<'_, Option<Error>> {
     failure.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -144,11 +163,24 @@ pub(crate) async fn either<A, B>(first: impl Future<Output = A>, second: impl Fu
 mod tests {
     use super::*;
 
+    #[test]
+    fn requests_cut_short_are_added_up_and_a_failure_counts_more() {
+        let cut = |requests| Error::Unfinished { requests };
+        let mut kept = None;
+        keep(&mut kept, cut(1));
+        keep(&mut kept, cut(2));
+        assert!(matches!(kept, Some(Error::Unfinished { requests: 3 })));
+        keep(&mut kept, Error::GoingAway);
+        keep(&mut kept, cut(4));
+        keep(&mut kept, Error::ShutDown);
+        assert!(matches!(kept, Some(Error::GoingAway)));
+    }
+
     /// Each of these would wait for ever if the end of the first did not reach the second.
     #[test]
     fn one_that_fails_or_panics_ends_all_and_is_told() {
         let start = |first: fn() -> Result<(), Error>| {
-            Workers::spawn(2, Vec::new(), move |number, executor, stop| {
+            Workers::spawn(2, Vec::new(), None, move |number, executor, stop| {
                 if number == 0 {
                     return first();
                 }

@@ -200,10 +200,10 @@ fn a8_resets_are_limited_in_rate() {
     for number in 0..900 {
         peer.deliver(short(100, number));
     }
-    assert!((50..=100).contains(&peer.datagrams.len()), "{} in a second", peer.datagrams.len());
+    assert!((250..=500).contains(&peer.datagrams.len()), "{} in a second", peer.datagrams.len());
     peer.wait(Duration::from_secs(1));
     peer.deliver(short(100, 1));
-    assert!(peer.datagrams.len() <= 101);
+    assert!(peer.datagrams.len() <= 501);
 }
 
 #[test]

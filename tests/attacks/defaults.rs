@@ -10,6 +10,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("A connection", "quic/src/config.rs", "Config"),
     ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
     ("HTTP/3", "h3/src/config.rs", "Limits"),
+    ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -48,6 +49,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("qpack/src/prefix_integer.rs", &["MAX_LEN"]),
     ("h3/src/endless.rs", &["MAX_ENDLESS"]),
     ("h3/src/settings.rs", &["MAX_LEN"]),
+    ("h3/src/watch.rs", &["NOTICE", "LOOKS"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),
     ("runtime/src/driver.rs", &["RECEIVE_CALLS", "RECEIVE_DATAGRAMS", "ERRORS_TOLERATED"]),
     ("runtime/src/stream_driver.rs", &["RECEIVE_CALLS", "SEND_CALLS"]),
@@ -56,11 +58,13 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/reader_pool.rs", &["WORKING", "MAX_THREADS", "MAX_WAITING", "SLOW", "PATIENCE", "IDLE"]),
     ("runtime/src/folder.rs", &["TRIES"]),
     ("runtime/src/folder/steps.rs", &["MAX_LINKS", "MAX_DEPTH", "MAX_PATH"]),
+    ("runtime/src/succession.rs", &["MOST_ENDING"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
     ("src/files.rs", &["TRIES"]),
     ("src/files/source.rs", &["PIECE", "UNLOOKED"]),
     ("src/files/state.rs", &["SETTLED"]),
     ("src/http3/ebb.rs", &["AFTER", "FEW"]),
+    ("src/server.rs", &["DRAIN", "CONFIRMATION", "MAX_OUTLIVING"]),
 ];
 
 fn read(path: &str) -> String {

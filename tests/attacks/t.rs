@@ -27,7 +27,7 @@ impl WallClock for Clock {
 
 struct Authority {
     certificate: rustls_pki_types::CertificateDer<'static>,
-    key: Vec<u8>,
+    key: crypto::SecretBytes,
 }
 
 fn request(name: &str, is_authority: bool, not_before_unix: u64) -> x509::IssueRequest {

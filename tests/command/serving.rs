@@ -62,13 +62,24 @@ pub(crate) struct Serving {
 impl Serving {
     /// `posthaste serve` with these arguments, in `folder`, once it is ready.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Serving {
-        Serving::start_by(posthaste(), folder, arguments)
+        Serving::start_at(folder, "127.0.0.1:0", arguments)
+    }
+
+    /// The same at an address that is given.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn start_at(folder: &Folder, address: &str, arguments: &[&str]) -> Serving {
+        Serving::run(posthaste(), folder, address, arguments)
     }
 
     /// The same by a command that runs `posthaste` with what follows.
-    pub(crate) fn start_by(mut command: Command, folder: &Folder, arguments: &[&str]) -> Serving {
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn start_by(command: Command, folder: &Folder, arguments: &[&str]) -> Serving {
+        Serving::run(command, folder, "127.0.0.1:0", arguments)
+    }
+
+    fn run(mut command: Command, folder: &Folder, address: &str, arguments: &[&str]) -> Serving {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", address])
             .args(arguments)
             .current_dir(folder.path())
             .env("TMPDIR", folder.path())
@@ -77,7 +88,12 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("it says where it listens").unwrap();
+        let Some(first) = lines.next() else {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("it does not say where it listens: {said}");
+        };
+        let first = first.unwrap();
         let base = first.strip_prefix("listening on ").expect("where").to_owned();
         let said: Vec<String> =
             lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
@@ -119,16 +135,37 @@ impl Serving {
         assert!(status.success());
     }
 
+    /// Whether it has not ended.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end, and gives its status.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
+    /// The next line that it writes to standard error.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn hear(&mut self) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let bytes = stderr.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n');
+        String::from_utf8(bytes.collect()).unwrap()
+    }
+
+    /// What it wrote to standard error until its end.
+    #[allow(dead_code)]
+    pub(crate) fn told(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+
     /// Ends it, and gives what it wrote to standard error.
     pub(crate) fn end(mut self) -> String {
         self.signal("-TERM");
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let said = self.told();
         assert_eq!(self.wait(), Some(0));
         said
     }

@@ -3,10 +3,11 @@
 use posthaste::trace::{Trace, TraceConsumer};
 use posthaste::url::{BadUrl, Url};
 use posthaste::{
-    Body, BodyWriter, Bytes, CertificateDer, CertificateError, CertifiedKey, Client, ClientBuilder, CloseReason, Error,
-    Executor, ExecutorOptions, Fields, Files, Handle, Http3Config, Identity, IntoResponseHead, KeyLog, KeyLogFile,
-    Malformed, Method, Outcome, PendingResponse, Provider, Reason, Reply, Request, RequestBuilder, RequestHead,
-    Resolver, Response, ResponseHead, Roots, Server, ServerBuilder, ServerEvent, Status, TransportConfig, UdpOptions,
+    Body, BodyWriter, ByName, Bytes, CertificateDer, CertificateError, CertifiedKey, CertifiedKeyError, Client,
+    ClientBuilder, CloseReason, Error, Executor, ExecutorOptions, Fields, Files, Handle, Http3Config, Identity,
+    IntoResponseHead, KeyLog, KeyLogFile, Malformed, Method, Outcome, PendingResponse, Provider, PublicKeyAlgorithm,
+    Reason, Reply, Request, RequestBuilder, RequestHead, Resolver, Response, ResponseHead, Roots, Server,
+    ServerBuilder, ServerEvent, SignatureScheme, SigningFailed, SigningKey, Status, TransportConfig, UdpOptions,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,6 +94,63 @@ impl Resolver for Shared {
     fn resolve(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         self.0.resolve(server_name)
     }
+}
+
+/// A key that is somewhere else, and counts what it signs.
+struct Elsewhere {
+    key: Arc<CertifiedKey>,
+    signed: Arc<AtomicU64>,
+}
+
+impl SigningKey for Elsewhere {
+    fn public_key_algorithm(&self) -> PublicKeyAlgorithm {
+        self.key.key.public_key_algorithm()
+    }
+
+    fn public_key(&self) -> &[u8] {
+        self.key.key.public_key()
+    }
+
+    fn schemes(&self) -> &[SignatureScheme] {
+        self.key.key.schemes()
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        self.signed.fetch_add(1, Ordering::Relaxed);
+        self.key.key.sign(scheme, message)
+    }
+}
+
+/// Two identities behind one port, one by name and one for who asks for none, one of them with a key of the program's own.
+#[test]
+fn identities_by_name_and_a_key_that_is_elsewhere() -> Result<(), Error> {
+    posthaste::run(|handle: Handle| async move {
+        let (local, other) = (Identity::development(&[])?, Identity::development(&[])?);
+        let signed = Arc::new(AtomicU64::new(0));
+        let key = Box::new(Elsewhere { key: local.certified(), signed: signed.clone() });
+        let elsewhere = CertifiedKey::new(local.chain().to_vec(), key)
+            .map_err(|error: CertifiedKeyError| Error::Identity(error.to_string()))?;
+        let elsewhere = Identity::from_certified(Arc::new(elsewhere));
+        let mut names = ByName::new();
+        names.insert("localhost", elsewhere.certified());
+        names.set_nameless(other.certified());
+        let server = Server::builder(other.clone())
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .resolver(names)
+            .start(&handle, |_: Request, reply: Reply| reply.send(Status::OK, ""))?;
+        // Who trusts the first reaches the first only, and who trusts no one of them nobody.
+        let port = server.addresses()[0].port();
+        for (trusted, reached, refused) in [(&local, "localhost", "127.0.0.1"), (&other, "127.0.0.1", "localhost")] {
+            let roots = Roots::from_pem(trusted.certificate_pem().as_bytes())?;
+            let client = Client::builder(roots).build(&handle);
+            assert_eq!(client.get(&format!("https://{reached}:{port}/")).send().await?.status(), Status::OK);
+            let refused = client.get(&format!("https://{refused}:{port}/")).send().await;
+            assert!(matches!(refused.map(drop), Err(Error::Certificate { .. })));
+            client.close().await;
+        }
+        assert_eq!(signed.load(Ordering::Relaxed), 2);
+        Ok(())
+    })?
 }
 
 /// Types that others hand over, in signatures of a program's own.

@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use base::Random;
 use core::net::IpAddr;
-use crypto::{KeyKind, PrivateKeyFormat, Provider, PublicKeyAlgorithm, SigningKey};
+use crypto::{KeyKind, PrivateKeyFormat, Provider, PublicKeyAlgorithm, SecretBytes, SigningKey};
 use rustls_pki_types::CertificateDer;
 
 /// 13 days: browsers accept certificates by hash only if they live for two weeks at most.
@@ -45,7 +45,7 @@ pub struct Identity {
     /// The certificate.
     pub certificate: CertificateDer<'static>,
     /// The private key, as PKCS #8.
-    pub key_pkcs8: Vec<u8>,
+    pub key_pkcs8: SecretBytes,
 }
 
 impl core::fmt::Debug for Identity {
@@ -60,7 +60,7 @@ pub fn self_signed(provider: &Provider, key_pkcs8: &[u8], request: &IssueRequest
     let key = (provider.load_key)(PrivateKeyFormat::Pkcs8, key_pkcs8).map_err(|_| Error::KeyRejected)?;
     let subject = subject(request);
     let certificate = build(provider, &subject, None, &*key, &*key, request)?;
-    Ok(Identity { certificate, key_pkcs8: key_pkcs8.to_vec() })
+    Ok(Identity { certificate, key_pkcs8: SecretBytes::new(key_pkcs8) })
 }
 
 /// Certifies the public half of `subject_key` by an authority.

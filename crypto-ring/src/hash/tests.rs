@@ -121,3 +121,67 @@ fn labels_of_quic() {
     let updated = hkdf::expand_label_secret(SHA256, &chacha, b"quic ku", b"");
     assert_eq!(updated.as_bytes(), hex("1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"));
 }
+
+/// Every length of output around the ends of blocks, up to the longest; labels and contexts from none to the longest; salts
+/// around the length of a block of the hash. All outputs were computed with another implementation (Python's `hmac`) and are
+/// compared by their hash.
+#[test]
+fn hkdf_of_every_length() {
+    let hashed = |outputs: &[Vec<u8>]| {
+        let parts: Vec<&[u8]> = outputs.iter().map(Vec::as_slice).collect();
+        SHA256.digest(&parts).to_vec()
+    };
+    for (hash, block, of_expand, of_label, of_extract) in [
+        (
+            SHA256,
+            64,
+            "aa1d1f551d219bc0552d11625b0483908956ebea9ab25ad4412bc15ef6b5b2a4",
+            "74945c419847bdc91b3d3b6816c884e55bfdd235f292f25611fca8db586ef496",
+            "4bb5a7dbbf600d6328eff2c67a3e29bc68b753dac4ddef7f4708eac13b5832d3",
+        ),
+        (
+            SHA384,
+            128,
+            "f470708be6a655c9fe15feffd89dc9227ce26bc1e086220f9659fa8c324e4fd7",
+            "1b735a66455d3829a786422739d703964f4fec6997421f3a55f0a4c91d5674af",
+            "f67c6ab941447047b57476a3576dd84589eb01cec2080ac9c9255aa3cc61e667",
+        ),
+    ] {
+        let len = hash.output_len();
+        let key = Secret::new(&(0..len as u8).collect::<Vec<u8>>());
+        let mut outputs = Vec::new();
+        for wanted in (0..=4 * len).chain([255 * len - 1, 255 * len]) {
+            for info in [&b""[..], &b"info".repeat(10)] {
+                let mut out = alloc::vec![0; wanted];
+                hkdf::expand(hash, &key, &[info], &mut out);
+                outputs.push(out);
+            }
+        }
+        assert_eq!(hashed(&outputs), hex(of_expand));
+        outputs.clear();
+        for label in [0, 1, 9, 249].map(|len| alloc::vec![b'l'; len]) {
+            for context in [0, 1, len, 255].map(|len| alloc::vec![b'c'; len]) {
+                for wanted in [1, 12, 16, len - 1, len, len + 1, 2 * len, 1000] {
+                    let mut out = alloc::vec![0; wanted];
+                    hkdf::expand_label(hash, &key, &label, &context, &mut out);
+                    outputs.push(out);
+                }
+            }
+        }
+        assert_eq!(hashed(&outputs), hex(of_label));
+        outputs.clear();
+        for salt in [0, 1, len, block - 1, block, block + 1, 200].map(|len| alloc::vec![b's'; len]) {
+            for input in [0, 1, 32, 65, 300].map(|len| alloc::vec![b'i'; len]) {
+                outputs.push(hkdf::extract(hash, &salt, &input).as_bytes().to_vec());
+            }
+        }
+        assert_eq!(hashed(&outputs), hex(of_extract));
+    }
+}
+
+/// RFC 5869 section 2.3: at most 255 blocks.
+#[test]
+#[should_panic(expected = "HKDF cannot give")]
+fn hkdf_gives_255_blocks_at_most() {
+    hkdf::expand(SHA256, &Secret::zeros(32), &[], &mut alloc::vec![0; 255 * 32 + 1]);
+}

@@ -138,3 +138,69 @@ fn a_modulus_of_2047_bits_is_refused() {
     let row = provider().verifier(PublicKeyAlgorithm::Rsa, SignatureAlgorithm::RsaPkcs1Sha256).unwrap();
     assert_eq!(row.verify(public_key, MESSAGE, signature), Err(BadSignature));
 }
+
+/// An ECDSA signature is a sequence of two positive integers in the one form of DER, each from 1 to below the group's order:
+/// a signature has one encoding, and numbers that fit by chance are none.
+#[test]
+fn ecdsa_signatures_have_one_form() {
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let key = crate::generate_key(crypto::KeyKind::EcP256).unwrap();
+    let key = crate::load_key(PrivateKeyFormat::Pkcs8, &key).unwrap();
+    let row = provider().verifier(PublicKeyAlgorithm::EcP256, SignatureAlgorithm::EcdsaSha256).unwrap();
+    let verify = |signature: &[u8]| row.verify(key.public_key(), MESSAGE, signature);
+    let good = key.sign(SignatureScheme::ECDSA_SECP256R1_SHA256, MESSAGE).unwrap();
+    assert_eq!(verify(&good), Ok(()));
+    // The contents of the two integers, with what DER puts before them.
+    let (first, second) = good[2..].split_at(2 + usize::from(good[3]));
+    let element = |tag: u8, parts: &[&[u8]]| {
+        let contents = parts.concat();
+        [&[tag, contents.len() as u8][..], &contents].concat()
+    };
+    let (r, s) = (&first[2..], &second[2..]);
+    assert_eq!(element(0x30, &[&element(2, &[r]), &element(2, &[s])]), good);
+    let pair = |r: &[u8], s: &[u8]| element(0x30, &[&element(2, &[r]), &element(2, &[s])]);
+    let order = [&[0][..], &hex(ORDER)].concat();
+    // The same value again, beyond the order.
+    let beyond = |number: &[u8]| {
+        let mut sum = order.clone();
+        let mut carry = 0;
+        let padded = [&alloc::vec![0; order.len() - number.len()][..], number].concat();
+        for (place, byte) in sum.iter_mut().zip(padded).rev() {
+            let total = u16::from(*place) + u16::from(byte) + carry;
+            (*place, carry) = (total as u8, total >> 8);
+        }
+        sum
+    };
+    let negative = |number: &[u8]| [&[number[0] | 0x80][..], &number[1..]].concat();
+    let zero_before = |number: &[u8]| [&[0][..], number].concat();
+    for (what, signature) in [
+        ("nothing", Vec::new()),
+        ("no integers", element(0x30, &[])),
+        ("one integer", element(0x30, &[first])),
+        ("three integers", element(0x30, &[first, second, second])),
+        ("bytes behind", [&good[..], &[0]].concat()),
+        ("bytes behind, inside", element(0x30, &[first, second, &[5, 0]])),
+        ("a set", [&[0x31], &good[1..]].concat()),
+        ("a long length", [&[0x30, 0x81, good[1]], &good[2..]].concat()),
+        ("an indefinite length", [&[0x30, 0x80], &good[2..], &[0, 0]].concat()),
+        ("a length too small", [&[0x30, good[1] - 1], &good[2..]].concat()),
+        ("a length too large", [&[0x30, good[1] + 1], &good[2..]].concat()),
+        ("a zero before r", pair(&zero_before(&zero_before(r)), s)),
+        ("a zero before s", pair(r, &zero_before(&zero_before(s)))),
+        ("a negative r", pair(&negative(r), s)),
+        ("a negative s", pair(r, &negative(s))),
+        ("r of 0", pair(&[0], s)),
+        ("s of 0", pair(r, &[0])),
+        ("both 0", pair(&[0], &[0])),
+        ("both 1", pair(&[1], &[1])),
+        ("r empty", pair(&[], s)),
+        ("r the order", pair(&order, s)),
+        ("s the order", pair(r, &order)),
+        ("r beyond the order", pair(&beyond(r), s)),
+        ("s beyond the order", pair(r, &beyond(s))),
+        ("r and s changed", pair(s, r)),
+        ("an octet string for r", element(0x30, &[&element(4, &[r]), second])),
+    ] {
+        assert_eq!(verify(&signature), Err(BadSignature), "{what}");
+    }
+}

@@ -15,7 +15,7 @@ const RSA_2047_PKCS1: &[u8] = include_bytes!("../test_data/rsa2047.pkcs1.der");
 
 fn rsa_pkcs8() -> Vec<u8> {
     let algorithm = hex("300d06092a864886f70d0101010500");
-    der(0x30, &[&[2, 1, 0], &algorithm, &der(0x04, &[RSA_PKCS1]).unwrap()]).unwrap()
+    der(0x30, &[&[2, 1, 0], &algorithm, &der(0x04, &[RSA_PKCS1]).unwrap()]).unwrap().to_vec()
 }
 
 fn sample_keys() -> Vec<(PrivateKeyFormat, Vec<u8>, PublicKeyAlgorithm)> {

@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use adversary::http::Recorder;
-use base::{Bytes, Direction, Side, StreamId, VarInt};
+use base::{Bytes, Direction, Duration, Side, StreamId, VarInt};
 use h3::{Body, Config, Connection, Event, Limits};
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 
@@ -23,6 +23,7 @@ fn config(choice: u8) -> Config {
         extended_connect: choice & 4 != 0,
         grease: (choice & 8 != 0).then_some(7),
         date: (choice & 16 != 0).then_some(|| *b"Sun, 06 Nov 1994 08:49:37 GMT"),
+        ..Config::default()
     }
 }
 
@@ -127,6 +128,11 @@ impl Play {
                 80..120 => connection.on_connected(transport),
                 120..150 => {
                     let _ = connection.send_informational(transport, id, &response(input));
+                }
+                150..190 => {
+                    connection.follow(transport.now);
+                    transport.now += Duration::from_secs(u64::from(choice) / 10);
+                    connection.on_timeout(transport);
                 }
                 _ => connection.on_stream_readable(transport, id),
             },

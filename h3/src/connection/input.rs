@@ -55,7 +55,11 @@ impl Connection {
         }
         let next = VarInt::new(id.value().saturating_add(4)).unwrap_or(VarInt::MAX);
         self.next_request = self.next_request.max(next);
-        self.streams.insert(id, Box::new(RequestStream::new()));
+        let now = transport.now();
+        if let Some(end) = self.shared.config.times.end_of_head(now) {
+            self.shared.watch.at(end);
+        }
+        self.streams.insert(id, Box::new(RequestStream::new(now)));
     }
 
     /// Something can be read on a stream: bytes, its end, or a reset.
@@ -70,8 +74,10 @@ impl Connection {
             return;
         }
         let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.waiting.pause(transport.now());
         if stream.receive.is_unwanted && !stream.receive.has_ended() {
-            return self.read_unwanted(transport, id);
+            self.read_unwanted(transport, id);
+            return self.wait_for_content(id, transport.now());
         }
         if stream.receive.body_left() > 0 && stream.receive.is_announced {
             return;

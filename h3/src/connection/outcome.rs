@@ -65,7 +65,8 @@ impl Connection {
         }
         let Some(stream) = self.streams.get(id) else { return };
         let is_known = stream.is_known;
-        if is_known || violation != Violation::FieldSectionTooLarge || !self.answer_too_large(transport, id) {
+        let answer = refusal(violation).filter(|_| !is_known);
+        if !answer.is_some_and(|status| self.answer_refused(transport, id, status)) {
             transport.reset(id, violation.code());
             transport.stop_sending(id, violation.code());
             self.remove(id);
@@ -81,10 +82,10 @@ impl Connection {
     }
 
     /// RFC 9110 section 5.4-1.
-    /// RFC 9114 s4.2.2: a head over the limit is answered where that is possible, so that the client learns what is wrong.
-    /// The answer is complete without the rest of the request, which is not read (s4.1). False if there was no answer.
-    fn answer_too_large(&mut self, transport: &mut impl Transport, id: StreamId) -> bool {
-        let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    /// A head that is refused is answered where that is possible, so that the client learns what is wrong. The answer is
+    /// complete without the rest of the request, which is not read (RFC 9114 s4.1). False if there was no answer.
+    fn answer_refused(&mut self, transport: &mut impl Transport, id: StreamId, status: Status) -> bool {
+        let head = ResponseHead::new(status);
         let date = self.shared.date_for(&head);
         let frame = headers_frame(dated(&head, date.as_ref()), self.shared.peer.max_field_section_size);
         // Where the peer takes no fields at all, there is no answer.
@@ -122,5 +123,16 @@ impl Connection {
             }
         }
         self.remove_if_over(id);
+    }
+}
+
+/// What a request is answered that is refused because of its head.
+const fn refusal(violation: Violation) -> Option<Status> {
+    match violation {
+        // RFC 9114 s4.2.2.
+        Violation::FieldSectionTooLarge => Some(Status::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        // RFC 9110 s15.5.9.
+        Violation::SlowHead => Some(Status::REQUEST_TIMEOUT),
+        _ => None,
     }
 }

@@ -77,9 +77,30 @@ impl Connection {
             Side::Server => goaway.sent.is_some_and(|sent| sent < goaway::SERVER_NOTICE),
             Side::Client => goaway.sent.is_some() || goaway.received.is_some(),
         };
+        self.is_closed || (refuses && self.is_idle())
+    }
+
+    /// Whether no request is open.
+    pub(crate) fn is_idle(&self) -> bool {
         // A response that is complete needs nothing more, though the end of its request has not come.
-        let mut streams = self.streams.values();
-        self.is_closed || (refuses && streams.all(|stream| stream.receive.is_unwanted && stream.send.has_ended()))
+        self.streams.values().all(|stream| stream.receive.is_unwanted && stream.send.has_ended())
+    }
+
+    /// Whether this is a server's, whose client has said that it goes and is owed no answer, and the server has not yet said
+    /// anything of the kind.
+    pub(crate) fn is_left(&self) -> bool {
+        let goaway = &self.shared.goaway;
+        self.shared.side == Side::Server && goaway.received.is_some() && goaway.sent.is_none() && self.is_idle()
+    }
+
+    /// Whether this is a client's that waits for a response.
+    pub(crate) fn awaits_response(&self) -> bool {
+        self.shared.side == Side::Client && !self.streams.is_empty()
+    }
+
+    /// Requests whose responses this side has not ended.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.streams.values().filter(|stream| !stream.send.has_ended()).count()
     }
 
     /// Whether the application was told of content that it has not read.

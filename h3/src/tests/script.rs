@@ -2,11 +2,12 @@
 
 use crate::connection::Connection;
 use crate::event::Event;
+use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use crate::violation::{Scope, Violation};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use base::{Bytes, Direction, Side, StreamId, VarInt};
+use base::{Bytes, Direction, Duration, Instant, Side, StreamId, VarInt};
 use http::exchange;
 
 /// What a connection asked of its transport.
@@ -38,6 +39,11 @@ pub(super) struct Recorder {
     pub(super) stopped: BTreeMap<u64, VarInt>,
     /// Bytes that were read, by stream: the credit that went back to the peer.
     pub(super) credit: BTreeMap<u64, usize>,
+    /// The present.
+    pub(super) now: Instant,
+    written: BTreeMap<u64, u64>,
+    /// How much of a stream the peer has acknowledged, where it is not all.
+    pub(super) acknowledged: BTreeMap<u64, u64>,
 }
 
 #[derive(Default)]
@@ -58,6 +64,9 @@ impl Recorder {
             room: BTreeMap::new(),
             stopped: BTreeMap::new(),
             credit: BTreeMap::new(),
+            now: Instant::ZERO,
+            written: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
         }
     }
 }
@@ -110,6 +119,7 @@ impl Transport for Recorder {
             }
             None => core::mem::take(data),
         };
+        *self.written.entry(id.value()).or_default() += piece.len() as u64;
         match self.commands.last_mut() {
             _ if piece.is_empty() => {}
             Some(Write(last, bytes)) if *last == id.value() => bytes.extend_from_slice(&piece),
@@ -128,6 +138,21 @@ impl Transport for Recorder {
 
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         self.commands.push(StopSending(id.value(), code.value()));
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn delivery(&self, id: StreamId) -> Option<Delivery> {
+        let written = self.written.get(&id.value()).copied().unwrap_or(0);
+        let acknowledged = self.acknowledged.get(&id.value()).copied().unwrap_or(written);
+        Some(Delivery { written, acknowledged })
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        let left = |(id, acknowledged): (&u64, &u64)| self.written.get(id).copied().unwrap_or(0) - acknowledged;
+        self.acknowledged.iter().map(left).sum()
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {
@@ -225,6 +250,20 @@ impl Script {
         self.open(stream);
         self.transport.stopped.insert(stream, code(reason));
         self.connection.on_stream_stopped(&mut self.transport, id(stream), code(reason));
+    }
+
+    /// Time passes, and the connection is called when it asked to be.
+    pub(super) fn wait(&mut self, span: Duration) {
+        let end = self.transport.now + span;
+        self.connection.follow(self.transport.now);
+        for calls in 0.. {
+            assert!(calls < 10_000, "it is looked at without end");
+            let Some(deadline) = self.connection.deadline().filter(|deadline| *deadline <= end) else { break };
+            self.transport.now = self.transport.now.max(deadline);
+            self.connection.on_timeout(&mut self.transport);
+            self.connection.follow(self.transport.now);
+        }
+        self.transport.now = end;
     }
 
     /// All events so far.

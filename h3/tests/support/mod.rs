@@ -107,11 +107,21 @@ pub struct Host {
 
 impl Host {
     pub fn new(random: SeededRandom, config: quic::Config, server: Option<Arc<tls::ServerConfig>>) -> Host {
+        Host::with_http(random, config, Config::default(), server)
+    }
+
+    /// One with settings of HTTP/3 of its own.
+    pub fn with_http(
+        random: SeededRandom,
+        config: quic::Config,
+        http: Config,
+        server: Option<Arc<tls::ServerConfig>>,
+    ) -> Host {
         let is_client = server.is_none();
         let config = quic::EndpointConfig::new(sim::seeded_provider(), Arc::new(config), server);
         let quic = quic::Endpoint::new(Instant::ZERO, config, Box::new(random));
         Host {
-            endpoint: Endpoint::new(quic, Config::default()),
+            endpoint: Endpoint::new(quic, http),
             handle: None,
             waiting: BTreeMap::new(),
             exchanges: BTreeMap::new(),
@@ -243,7 +253,10 @@ impl Host {
             }
             Event::Exchange(id, exchange::Event::Writable) => self.write((handle, id)),
             Event::GoAway { .. } => self.going_away = true,
-            Event::RequestsAvailable | Event::Settings(_) | Event::Closed { .. } => {}
+            Event::Exchange(_, exchange::Event::Delivered)
+            | Event::RequestsAvailable
+            | Event::Settings(_)
+            | Event::Closed { .. } => {}
             other => {
                 assert!(!is_strict, "unexpected: {other:?}");
                 if let Event::Exchange(id, _) = other {

@@ -6,7 +6,8 @@ use crate::message_rules::Malformed;
 use crate::request::RequestHead;
 use crate::response::ResponseHead;
 
-/// Something happened to an exchange. After `Finished`, `Reset` or `Failed` there is nothing more to receive on it.
+/// Something happened to an exchange. After `Finished`, `Reset`, `Failed` or `SlowSender` there is nothing more to receive on
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A server got a request. It is in hand until the application ends its response or breaks the exchange off.
@@ -31,6 +32,11 @@ pub enum Event {
     Reset(Reason),
     /// The peer does not read our message any more. A response that still comes is as good as any.
     Stopped(Reason),
+    /// The content of a request came too slowly: the rest of it was given up. The response can be sent.
+    SlowSender,
+    /// A response was taken too slowly; both directions were given up and the exchange is gone. Earlier events about it that
+    /// were not polled are dropped.
+    SlowReceiver,
     /// The peer's message is malformed; both directions were given up and the exchange is gone. Earlier events about it
     /// that were not polled are dropped.
     Failed(Malformed),

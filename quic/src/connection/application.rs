@@ -78,6 +78,17 @@ impl Connection {
         self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
     }
 
+    /// Bytes that were written to a stream, and how many of them from the first on the peer has acknowledged; `None` if there
+    /// is no such stream, or all of it is over.
+    pub fn delivery(&self, id: StreamId) -> Option<(u64, u64)> {
+        self.streams.delivery(id)
+    }
+
+    /// Bytes of all streams that were written and that the peer has not acknowledged.
+    pub fn unacknowledged(&self) -> u64 {
+        self.streams.unacknowledged()
+    }
+
     /// The next received bytes of a stream, at most `max`, without a copy. What is read lets the peer send more.
     pub fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
         let read = self.streams.read(id, max)?;
@@ -105,6 +116,18 @@ impl Connection {
     /// acknowledged, which may be at once.
     pub const fn request_flushed(&mut self) {
         self.streams.request_flushed();
+    }
+
+    /// Whether the application waits for something of the peer: as long as it does, a PING is sent when a quarter of the idle
+    /// timeout has gone by in silence. So the connection is kept while the peer thinks, and one that has lost it says so (RFC
+    /// 9000 section 10.3).
+    pub const fn keep_alive_while(&mut self, is_needed: bool) {
+        self.idle.set_needed(is_needed);
+    }
+
+    /// How many streams have been finished or reset by this side without the peer having acknowledged that.
+    pub const fn unacknowledged_ends(&self) -> usize {
+        self.streams.unacknowledged_ends()
     }
 
     /// Closes the connection. What was not yet acknowledged may be lost; `reason` is for humans.

@@ -40,7 +40,15 @@ impl Connection {
         };
         self.rest.on_activity(turn.now);
         let mut arrival = Arrival { ecn, is_small: payload.len() < MIN_DATAGRAM_SIZE, elsewhere };
-        self.receive_packets(turn, &mut arrival, payload);
+        // After the handshake a datagram is one packet with a short header, and this is all.
+        match header::decode_short(payload, self.local_ids.id_len()) {
+            Ok(Some(packet_number_offset)) => {
+                if let Err(discard) = self.receive_packet(turn, &arrival, &short(packet_number_offset), payload) {
+                    self.dropped(turn, payload.len(), discard);
+                }
+            }
+            _ => self.receive_packets(turn, &mut arrival, payload),
+        }
     }
 
     /// RFC 9000 section 12.2-1, 12.2-6, 12.2-7: one after the other, each by itself. If one is of no use, those after it are
@@ -88,10 +96,7 @@ impl Connection {
     ) -> Result<(usize, Result<(), Discard>), Discard> {
         let len = bytes.len();
         let (protected, end) = match header::decode_short(bytes, self.local_ids.id_len())? {
-            Some(packet_number_offset) => {
-                let kind = PacketKind::OneRtt;
-                (Protected { kind, source: None, packet_number_offset, has_token: false }, len)
-            }
+            Some(packet_number_offset) => (short(packet_number_offset), len),
             None => match self.read_long(turn, bytes)? {
                 Some(read) => read,
                 None => return Ok((len, Ok(()))),
@@ -169,6 +174,10 @@ impl Connection {
         self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
         Ok(())
     }
+}
+
+const fn short(packet_number_offset: usize) -> Protected {
+    Protected { kind: PacketKind::OneRtt, source: None, packet_number_offset, has_token: false }
 }
 
 fn protected(kind: PacketKind, long: &Long) -> (Protected, usize) {

@@ -13,6 +13,9 @@ use crate::wire::version::Version;
 use alloc::sync::Arc;
 use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
 
+/// In the token of a timer: it is the layer above that waits, not the connection.
+const WAKE: u64 = 1 << 32;
+
 impl<T: Default> Endpoint<T> {
     /// Begins a connection to a server. Its fate is told by its events.
     pub fn connect(
@@ -113,6 +116,18 @@ impl<T> Endpoint<T> {
         self.scratch.release_memory();
     }
 
+    /// Has [`poll_event`](Endpoint::poll_event) give a connection at that time, whether or not it has events: for a layer
+    /// above with time limits of its own. The last time that was said counts, and once.
+    pub fn wake_at(&mut self, handle: ConnectionHandle, at: Instant) {
+        let Some(slot) = self.slots.find_mut(handle).filter(|slot| slot.connection.is_some()) else { return };
+        match slot.wake {
+            Some(key) => {
+                self.wheel.reset(key, at);
+            }
+            None => slot.wake = Some(self.wheel.insert(at, WAKE | handle.index() as u64)),
+        }
+    }
+
     /// Whether the endpoint keeps a connection after [`Event::Closed`](crate::Event::Closed), so that what arrived before can
     /// still be read. Who sets this takes it back; until then the connection is not drained.
     pub fn hold(&mut self, handle: ConnectionHandle, is_held: bool) {
@@ -187,6 +202,11 @@ impl<T: Default> Machine for Endpoint<T> {
     fn on_timeout(&mut self, now: Instant) {
         while let Some((_, token)) = self.wheel.pop_expired(now) {
             let index = token as u32;
+            if token & WAKE != 0 {
+                self.slots.get_mut(index).wake = None;
+                self.queue_notice(index);
+                continue;
+            }
             self.slots.get_mut(index).timer = None;
             let (connection, mut turn) = self.lend(now, index).expect("a timer goes with its connection");
             connection.on_timeout(&mut turn);

@@ -10,8 +10,9 @@ use base::{FourTuple, Instant};
 const MAX_WAITING: usize = 64;
 
 /// Stateless resets per second. RFC 9000 section 10.3.3: a limit keeps two endpoints from resetting each other for ever,
-/// and an endpoint from being made a source of traffic.
-const MAX_RESETS_PER_SECOND: u32 = 100;
+/// and an endpoint from being made a source of traffic. Default 500: a server that was killed and started again tells as many
+/// clients at once, and each costs it one hash and 42 bytes.
+const MAX_RESETS_PER_SECOND: u32 = 500;
 
 /// Refusals per second. Default 1,000: each takes the keys of an Initial packet, some ten microseconds, so a flood of first
 /// packets at a server that is full costs a hundredth of a processor; and as many clients are told at once that come to a

@@ -197,12 +197,12 @@ impl<T> Endpoint<T> {
     fn retire(&mut self, index: u32) {
         // It may name this place, and the next datagram must not.
         self.last_route = None;
-        let Slot { connection, handshake, timer, chosen_by_client, reset_token, .. } = self.slots.vacate(index);
+        let Slot { connection, handshake, timer, wake, chosen_by_client, reset_token, .. } = self.slots.vacate(index);
         self.keep_records(connection.and_then(|connection| connection.into_tracer()));
         if let Some(begun) = handshake {
             self.handshakes.end(begun);
         }
-        if let Some(key) = timer {
+        for key in [timer, wake].into_iter().flatten() {
             self.wheel.cancel(key);
         }
         if let Some(id) = chosen_by_client {

@@ -35,6 +35,8 @@ pub(super) struct Slot<T> {
     /// From the beginning of the connection until the layer above has it back.
     value: Option<T>,
     pub(super) timer: Option<TimerKey>,
+    /// The layer above wants to be told then.
+    pub(super) wake: Option<TimerKey>,
     pub(super) is_touched: bool,
     pub(super) in_transmit_queue: bool,
     pub(super) in_event_queue: bool,
@@ -55,6 +57,7 @@ impl<T> Slot<T> {
             connection: None,
             value: None,
             timer: None,
+            wake: None,
             is_touched: false,
             in_transmit_queue: false,
             in_event_queue: false,
@@ -75,7 +78,8 @@ impl<T> Slot<T> {
     /// Whether nobody is there, and nothing leads there.
     const fn is_unknown(&self) -> bool {
         let is_queued = self.is_touched || self.in_transmit_queue || self.in_event_queue || self.in_trace_queue;
-        self.connection.is_none() && self.value.is_none() && !is_queued
+        let has_timer = self.timer.is_some() || self.wake.is_some();
+        self.connection.is_none() && self.value.is_none() && !is_queued && !has_timer
     }
 
     /// The connection, and the value of the layer above.

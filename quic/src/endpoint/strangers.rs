@@ -42,9 +42,9 @@ impl<T: Default> Endpoint<T> {
         destination: core::ops::Range<usize>,
         source: core::ops::Range<usize>,
     ) {
-        let is_answered = self.config.server.is_some() && self.is_accepting;
-        // RFC 9000 section 5.2.2-3, 17.2.1-7: one answer, and only to a full datagram.
-        if !is_answered || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
+        // RFC 9000 section 5.2.2-3, 17.2.1-7: one answer, and only to a full datagram. Also of a server that takes no connections
+        // any more: a client that comes back with our version learns that at once.
+        if self.config.server.is_none() || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
             return;
         }
         let destination = datagram.payload.get(destination).expect("a header is within its datagram");

@@ -73,6 +73,11 @@ impl SendHalf {
         self.buffer.held()
     }
 
+    /// Bytes written, and how many of them from the first on are acknowledged.
+    pub(crate) const fn delivery(&self) -> (u64, u64) {
+        (self.buffer.end(), self.buffer.acked_end())
+    }
+
     /// What that means for the room there is for more.
     pub(crate) const fn load(&self) -> Load {
         let (held, unsent) = (self.buffer.held(), self.buffer.unsent());

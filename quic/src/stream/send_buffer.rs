@@ -65,6 +65,11 @@ impl SendBuffer {
         self.end - self.base
     }
 
+    /// The offset up to which all is acknowledged.
+    pub(crate) const fn acked_end(&self) -> u64 {
+        self.base
+    }
+
     /// Bytes never sent.
     pub(crate) const fn unsent(&self) -> u64 {
         self.end - self.next

@@ -599,6 +599,21 @@ impl Streams {
         self.map.len()
     }
 
+    /// Bytes that were written to a stream, and how many of them from the first on the peer has.
+    pub(crate) fn delivery(&self, id: StreamId) -> Option<(u64, u64)> {
+        Some(self.map.get(id)?.as_ref()?.send.as_ref()?.delivery())
+    }
+
+    /// Bytes held to send.
+    pub(crate) const fn unacknowledged(&self) -> u64 {
+        self.window.held()
+    }
+
+    /// Ends and resets that were written and are not acknowledged.
+    pub(crate) const fn unacknowledged_ends(&self) -> usize {
+        self.tally.ending
+    }
+
     /// Whether more is to come on a stream that this side has opened. Takes a pass over the streams.
     pub(crate) fn awaits_response(&self) -> bool {
         let awaits = |stream: &Stream| stream.receive.as_ref().is_some_and(ReceiveHalf::awaits_data);

@@ -297,6 +297,10 @@ fn a_way_that_does_not_work_is_not_taken() {
     pair.world.run_until(at(300), |_| false);
     migrate(&mut pair, second).unwrap();
     assert_eq!(migrate(&mut pair, second), Err(MigrateError::InUse));
+    // Told after three times the probe timeout of a path that nothing is known of (RFC 9000 s8.2.4).
+    let client = pair.client;
+    pair.world.run_until(at(10_000), |world| !world.machine(client).migrations.is_empty());
+    assert!(pair.world.now() <= at(300 + 3 * 1025), "{:?}", pair.world.now());
     pair.complete(1, Duration::from_secs(20));
     pair.world.run_for(Duration::from_secs(5));
     let four_tuple = FourTuple { local: second, remote: address(SERVER) };

@@ -445,7 +445,7 @@ fn reports_about_earlier_datagrams_never_break_a_socket_and_lasting_errors_do() 
     let mut context = Context::from_waker(Waker::noop());
     let mut receive = |seconds: u64| {
         let errors_since = driver.sockets[0].errors_since;
-        driver.sockets = vec![Bound { socket: executor.handle().watch(loopback()).unwrap(), errors_since }];
+        driver.sockets = vec![Bound { errors_since, ..Bound::new(executor.handle().watch(loopback()).unwrap()) }];
         driver.receive(Instant::ZERO + Duration::from_secs(seconds), &mut context, &mut false)
     };
     for seconds in 1..100 {

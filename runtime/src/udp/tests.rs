@@ -84,6 +84,75 @@ fn several_sockets_share_an_address_if_all_agree() {
     assert!(UdpSocket::bind(first.local_address()).is_err());
 }
 
+/// The sockets of a server that ends: `count` that share `address`, and one for a client that it has.
+fn ending(address: SocketAddr, count: usize, client: &UdpSocket) -> (Vec<UdpSocket>, UdpSocket) {
+    let share = UdpOptions { reuse_port: count > 1, ..UdpOptions::default() };
+    let mut sockets = vec![UdpSocket::bind_with(address, &share).unwrap()];
+    let address = sockets[0].local_address();
+    sockets.extend((1..count).map(|_| UdpSocket::bind_with(address, &share).unwrap()));
+    let take_over = UdpOptions { take_over: true, ..UdpOptions::default() };
+    assert!(UdpSocket::bind_with(address, &take_over).is_err(), "it does not end yet");
+    sockets.iter().for_each(|socket| socket.share().unwrap());
+    let local = SocketAddr::new(client.local_address().ip(), address.port());
+    let own = UdpSocket::bind_beside(local, client.local_address(), &share).unwrap();
+    (sockets, own)
+}
+
+/// How many datagrams come to each group of sockets, of so many in all.
+fn arrived(groups: [&[UdpSocket]; 3], total: usize) -> [usize; 3] {
+    let (mut batch, mut counts) = (ReceiveBatch::new(), [0; 3]);
+    let begun = std::time::Instant::now();
+    while counts.iter().sum::<usize>() < total {
+        assert!(begun.elapsed().as_secs() < 20, "{counts:?} of {total}");
+        for (sockets, count) in groups.iter().zip(&mut counts) {
+            for socket in *sockets {
+                while socket.receive(&mut batch).is_ok() {
+                    while let Some(message) = batch.next_message() {
+                        *count += message.datagrams().count();
+                    }
+                }
+            }
+        }
+    }
+    counts
+}
+
+/// A server that ends keeps its clients, and what comes from others goes to its successor, however many sockets each has, at one
+/// address or at any. Nobody else gets anything, and nobody takes the port from the successor.
+#[test]
+fn a_port_is_taken_over_with_all_but_the_clients_of_before() {
+    let any = ["0.0.0.0:0", "[::]:0"];
+    for (loopback, any) in LOOPBACKS.into_iter().zip(any) {
+        for (address, before, after) in [(loopback, 1, 1), (loopback, 2, 1), (loopback, 1, 3), (any, 2, 3), (any, 1, 1)]
+        {
+            let client = bind(loopback);
+            let (shared, own) = ending(address.parse().unwrap(), before, &client);
+            let address = shared[0].local_address();
+            let to = SocketAddr::new(client.local_address().ip(), address.port());
+            let say = |socket: &UdpSocket, text: &[u8]| {
+                let whole = transmit(socket.local_address(), to, Ecn::NotEct, text.len(), text.len());
+                assert_eq!(socket.send(&whole, text), text.len());
+            };
+            say(&client, b"old");
+            say(&bind(loopback), b"new");
+            let own = [own];
+            assert_eq!(arrived([&own, &shared, &[]], 2), [1, 1, 0], "no successor yet");
+            let take_over = UdpOptions { take_over: true, ..UdpOptions::default() };
+            let mut successor = vec![UdpSocket::bind_with(address, &take_over).unwrap()];
+            if after > 1 {
+                successor[0].spread().unwrap();
+                let share = UdpOptions { reuse_port: true, ..take_over };
+                successor.extend((1..after).map(|_| UdpSocket::bind_with(address, &share).unwrap()));
+                successor[0].mind_connected().unwrap();
+            }
+            assert!(UdpSocket::bind_with(address, &take_over).is_err(), "the successor does not end");
+            (0..20).for_each(|_| say(&client, b"old"));
+            (0..20).for_each(|_| say(&bind(loopback), b"new"));
+            assert_eq!(arrived([&own, &shared, &successor], 40), [20, 0, 20], "{address} {before} {after}");
+        }
+    }
+}
+
 #[test]
 fn segments_are_sent_at_once_and_come_joined_or_apart_but_all() {
     for address in LOOPBACKS {

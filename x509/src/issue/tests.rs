@@ -15,7 +15,7 @@ fn request(names: &[&str], is_authority: bool) -> IssueRequest {
     }
 }
 
-fn key(kind: KeyKind) -> Vec<u8> {
+fn key(kind: KeyKind) -> SecretBytes {
     crypto_ring::generate_key(kind).expect("a key")
 }
 

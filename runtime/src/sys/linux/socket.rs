@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::linux::address::RawAddress;
-use crate::sys::linux::calls::{bind, set_option, socket};
+use crate::sys::linux::calls::{bind, connect, set_option, socket};
 use crate::sys::linux::types::{
     AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVERR, IP_RECVTOS, IPV6_MTU_DISCOVER,
-    IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEPORT,
-    SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+    IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEADDR,
+    SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
 };
 
 /// What to open.
@@ -18,6 +18,8 @@ pub(crate) struct SocketOptions {
     pub(crate) address: SocketAddr,
     pub(crate) only_ipv6: bool,
     pub(crate) reuse_port: bool,
+    /// Also where sockets are that may be bound beside ([`share`]).
+    pub(crate) take_over: bool,
     pub(crate) receive_buffer: usize,
     pub(crate) send_buffer: usize,
     pub(crate) coalesce: bool,
@@ -35,7 +37,10 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
         set_option(fd, SOL_IPV6, IPV6_V6ONLY, i32::from(options.only_ipv6))?;
     }
     if options.reuse_port {
-        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)?;
+        spread(fd)?;
+    }
+    if options.take_over {
+        set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)?;
     }
     let size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
     wish(fd, SOL_SOCKET, SO_RCVBUF, size(options.receive_buffer));
@@ -52,6 +57,28 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
     }
     bind(fd, &RawAddress::new(options.address, is_ipv6))?;
     Ok(socket)
+}
+
+/// Has the kernel spread the peers over this socket and others that are bound to the same address with this option.
+pub(crate) fn spread(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)
+}
+
+/// Lets another process bind beside a socket, if that wants to take over: the kernel gives what is for both to the later one.
+/// Peers are not spread over this one any more, or the later ones would be taken for some of the same kind.
+pub(crate) fn share(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 0)?;
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+}
+
+/// Nobody may bind beside a socket, not even one that wants to take over.
+pub(crate) fn keep(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0)
+}
+
+/// Has a socket receive from `remote` alone: before all sockets that are bound to the same port and not connected.
+pub(crate) fn receive_only_from(fd: BorrowedFd<'_>, remote: SocketAddr, is_ipv6: bool) -> io::Result<()> {
+    connect(fd, &RawAddress::new(remote, is_ipv6))
 }
 
 /// Asks for an option, and does without where it is refused.

@@ -1,0 +1,114 @@
+//! `posthaste serve` as a process: signals, successors, and what its status says.
+
+use crate::plain::PATIENCE;
+use crate::serving::{Folder, Serving, posthaste};
+use posthaste::{BodyWriter, Client, Error, Response, Roots};
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A request whose end is up to the test, and what has come of the answer.
+async fn stuck(client: &Client, serving: &Serving) -> Result<(BodyWriter, Response), Error> {
+    let (mut writer, pending) = client.post(&serving.url("/echo")).start().await?;
+    writer.write("first").await?;
+    let mut response = pending.response().await?;
+    assert_eq!(response.body().chunk().await?.as_deref(), Some(&b"first"[..]));
+    Ok((writer, response))
+}
+
+fn get(url: &str) -> Output {
+    posthaste().args(["get", url, "--insecure"]).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// One process ends with a request under way: newcomers are refused at once, the next process binds the port and serves them,
+/// and the first ends well when its request has.
+#[test]
+fn r10_a_process_that_ends_refuses_and_its_successor_binds() -> Result<(), Error> {
+    for (old, new) in [(&[][..], &[][..]), (&["--workers", "2"], &["--workers", "3"]), (&[], &["--workers", "2"])] {
+        let folder = Folder::new();
+        folder.write("index.html", b"the page");
+        let mut first = Serving::start(&folder, &[&[".", "--bodies"], old].concat());
+        let (serving, began) = (&first, &folder);
+        posthaste::run(|handle| async move {
+            let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+            let (writer, mut response) = stuck(&client, serving).await?;
+            serving.signal("-TERM");
+            let begun = Instant::now();
+            loop {
+                let refused = get(&serving.url("/"));
+                assert!(begun.elapsed() < PATIENCE, "{}", text(&refused.stderr));
+                if !refused.status.success() {
+                    assert!(text(&refused.stderr).contains("no new connections are accepted"), "{refused:?}");
+                    break;
+                }
+            }
+            let address = serving.url("").replace("https://", "");
+            let next = Serving::start_at(began, &address, &[&[".", "--bodies"], new].concat());
+            for _ in 0..6 {
+                let served = get(&next.url("/"));
+                assert_eq!(text(&served.stdout), "the page", "{served:?}");
+            }
+            writer.finish()?;
+            assert_eq!(response.body().chunk().await?, None);
+            client.close().await;
+            next.end();
+            Ok::<(), Error>(())
+        })??;
+        assert_eq!(first.wait(), Some(0));
+    }
+    Ok(())
+}
+
+/// The first signal says what is waited for; the second closes every connection, and the status says that requests were cut.
+#[test]
+fn a_second_signal_closes_all_connections_and_the_status_tells() -> Result<(), Error> {
+    for arguments in [&[".", "--bodies"][..], &[".", "--bodies", "--workers", "2"]] {
+        let folder = Folder::new();
+        let mut serving = Serving::start(&folder, arguments);
+        let running = &mut serving;
+        posthaste::run(|handle| async move {
+            let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+            let (_writer, mut response) = stuck(&client, running).await?;
+            running.signal("-TERM");
+            let said = running.hear();
+            let expected =
+                "ending: waits for 1 connection with 1 request under way, at most 30 s; a second signal ends at once";
+            assert!(said.contains(expected), "{said}");
+            running.signal("-INT");
+            let begun = Instant::now();
+            let error = response.body().chunk().await.unwrap_err();
+            assert!(error.to_string().contains("closed the connection"), "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+            Ok::<(), Error>(())
+        })??;
+        assert_eq!(serving.wait(), Some(1));
+        let said = serving.told();
+        assert!(said.contains("1 request under way, which was cut short"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_longest_wait_can_be_set_and_may_be_nothing() -> Result<(), Error> {
+    for seconds in ["0", "0.2"] {
+        let folder = Folder::new();
+        let mut serving = Serving::start(&folder, &[".", "--bodies", "--drain", seconds]);
+        let running = &serving;
+        posthaste::run(|handle| async move {
+            let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+            let (_writer, mut response) = stuck(&client, running).await?;
+            running.signal("-TERM");
+            assert!(response.body().chunk().await.is_err());
+            Ok::<(), Error>(())
+        })??;
+        assert_eq!(serving.wait(), Some(1));
+        assert!(serving.told().contains("cut short"));
+        let mut serving = Serving::start(&folder, &[".", "--drain", seconds]);
+        serving.signal("-INT");
+        assert_eq!(serving.wait(), Some(0), "nothing was cut");
+    }
+    Ok(())
+}
