@@ -46,6 +46,41 @@ fn a_client_connects_again_when_the_server_was_replaced() -> Result<(), Error> {
     })?
 }
 
+/// Of an answer that is given up no more was made than could be sent.
+#[test]
+fn r6_an_answer_that_is_given_up_costs_what_can_be_sent_of_it() -> Result<(), Error> {
+    const ANSWERS: usize = 200;
+    let made = Rc::new(Cell::new(0));
+    let count = made.clone();
+    with_server(
+        move |request, reply| {
+            let made = count.clone();
+            async move {
+                if request.path() != "/large" {
+                    return reply.send(200, "").await;
+                }
+                let mut writer = reply.start(200)?;
+                for _ in 0..200 {
+                    made.set(made.get() + 50_000);
+                    writer.write(vec![0; 50_000]).await?;
+                }
+                writer.finish()
+            }
+        },
+        async |client, base, _| {
+            for _ in 0..ANSWERS {
+                let response = client.get(&format!("{base}/large")).send().await?;
+                assert_eq!(response.status().code(), 200);
+                drop(response);
+                client.get(&base).send().await?;
+            }
+            let each = made.get() / ANSWERS;
+            assert!(each < 2_000_000, "{each} bytes were made of each answer of ten million");
+            Ok(())
+        },
+    )
+}
+
 /// More uploads stay open than there are streams at a time, and nobody reads them any more: each is stopped, so the
 /// connection goes on.
 #[test]

@@ -425,8 +425,23 @@ pub(crate) const ROWS: &[Row] = &[
             "tests/files.rs::r5_what_is_swapped_while_it_is_asked_for_neither_leads_out_nor_blocks",
         ],
     ),
-    ("r6", "requests for files that are reset at once", "", &[]),
-    ("r7", "responses stopped while uploads stay open", "", &[]),
+    (
+        "r6",
+        "requests for files that are reset at once",
+        "quic/src/stream/send_window.rs",
+        &["tests/library.rs::r6_an_answer_that_is_given_up_costs_what_can_be_sent_of_it"],
+    ),
+    (
+        "r7",
+        "responses stopped while uploads stay open",
+        "h3/src/body.rs",
+        &[
+            "h3/src/tests/server_messages.rs::r7_a_stopped_response_stops_the_upload_in_turn",
+            "h3/src/tests/server_messages.rs::r7_an_upload_that_nobody_reads_is_stopped_at_once",
+            "h3/src/tests/server_messages.rs::r7_of_requests_that_never_end_few_are_waited_for",
+            "tests/library.rs::r7_uploads_end_with_the_responses_that_nobody_wants",
+        ],
+    ),
     (
         "r8",
         "a port that changes again and again",
@@ -439,7 +454,16 @@ pub(crate) const ROWS: &[Row] = &[
             "quic/tests/injection/paths.rs::r8_a_handshake_follows_its_client_to_another_port",
         ],
     ),
-    ("r9", "a peak of memory that is kept", "", &[]),
+    (
+        "r9",
+        "a peak of memory that is kept",
+        "quic/src/endpoint/slots.rs",
+        &[
+            "quic/src/endpoint/slots.rs::r9_free_places_at_the_end_are_given_up_unless_a_queue_names_them",
+            "quic/tests/slow_readers.rs::r9_places_of_connections_that_are_gone_are_given_back",
+            "runtime/tests/memory.rs::r9_memory_below_what_is_still_used_goes_back",
+        ],
+    ),
     (
         "r10",
         "a draining server that holds its port in silence",
@@ -503,7 +527,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r13", "r14"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

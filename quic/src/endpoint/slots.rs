@@ -78,7 +78,8 @@ impl<T> Slot<T> {
     /// Whether nobody is there, and nothing leads there.
     const fn is_unknown(&self) -> bool {
         let is_queued = self.is_touched || self.in_transmit_queue || self.in_event_queue || self.in_trace_queue;
-        self.connection.is_none() && self.value.is_none() && !is_queued
+        let has_timer = self.timer.is_some() || self.wake.is_some();
+        self.connection.is_none() && self.value.is_none() && !is_queued && !has_timer
     }
 
     /// The connection, and the value of the layer above.
