@@ -446,13 +446,7 @@ pub(crate) const ROWS: &[Row] = &[
         "r8",
         "a port that changes again and again",
         "quic/src/recovery.rs",
-        &[
-            "quic/src/recovery/tests.rs::r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before",
-            "quic/tests/migration/rebinding.rs::r8_a_port_that_changes_again_and_again_costs_no_rate",
-            "quic/tests/migration/rebinding.rs::r8_whenever_a_port_changes_it_costs_a_probe_timeout_at_most",
-            "quic/tests/migration/rebinding.rs::r8_a_port_that_changes_under_the_handshake_is_followed",
-            "quic/tests/injection/paths.rs::r8_a_handshake_follows_its_client_to_another_port",
-        ],
+        &["quic/src/recovery/tests.rs::r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before"],
     ),
     (
         "r9",
@@ -527,7 +521,6 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r13", "r14"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

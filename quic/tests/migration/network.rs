@@ -94,7 +94,9 @@ fn a_port_of_the_peer_that_changes_leaves_the_window_and_another_host_does_not()
     };
     let (before, after) = window(true);
     assert!(before.congestion_window > 50_000, "{before:?}");
-    assert_eq!(after.congestion_window, before.congestion_window, "{after:?}");
+    // It grows by what arrives until the server hears of the port.
+    let grown = before.congestion_window..before.congestion_window + before.congestion_window / 20;
+    assert!(grown.contains(&after.congestion_window), "{} of {grown:?}", after.congestion_window);
     assert!(after.smoothed_rtt < before.smoothed_rtt * 2);
     let (_, after) = window(false);
     assert_eq!((after.congestion_window, after.mtu), (12_000, 1200));
@@ -128,8 +130,9 @@ fn the_size_of_datagrams_is_found_anew_on_another_path() {
     assert_eq!(pair.world.machine(pair.server).stats().mtu, 1452);
     pair.world.network().set_both(address(CLIENT), address(SERVER), narrow);
     pair.complete(1, Duration::from_secs(60));
-    // Where the window is narrow, data goes before what looks for the size.
-    pair.world.run_for(Duration::from_secs(2));
+    // Data goes before what looks for the size. Each size that does not fit then costs a probe timeout, and the queue that the
+    // transfer has filled made that long.
+    pair.world.run_for(Duration::from_secs(8));
     let mtu = pair.world.machine(pair.server).stats().mtu;
     assert!((1280..=1300).contains(&mtu), "{mtu}");
 }
