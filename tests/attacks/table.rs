@@ -485,7 +485,7 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
     ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
     ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
-    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r10", "r11", "r13", "r14"]),
+    ("tests of these rows", &["tests/attacks/no-such"], &["r6", "r7", "r9", "r10", "r11"]),
 ];
 
 pub(crate) fn root() -> &'static Path {
