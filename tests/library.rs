@@ -107,7 +107,7 @@ fn r7_uploads_end_with_the_responses_that_nobody_wants() -> Result<(), Error> {
             for mut upload in uploads {
                 let stopped = async {
                     loop {
-                        upload.write("x").await?
+                        upload.write("x").await?;
                     }
                 };
                 assert!(matches!(stopped.await, Err::<(), _>(Error::Stopped { .. })));

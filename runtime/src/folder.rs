@@ -2,7 +2,7 @@
 //!
 //! A path is not checked and then opened by its name: between the two anything may be put in its place. It is resolved once,
 //! from the open folder on, by the kernel (`openat2`) or, where the kernel has no such call, step by step
-//! ([`steps`]). Either way no step leads out of the folder, and what was opened is looked at through its
+//! (`steps`). Either way no step leads out of the folder, and what was opened is looked at through its
 //! descriptor.
 //!
 //! Links within the folder are followed where their text is relative and does not climb above the folder. An absolute link
