@@ -1,6 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use posthaste::AddressValidation;
+use quic::AddressValidation; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
