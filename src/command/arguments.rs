@@ -132,7 +132,8 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM] [--name HOST]... [--bodies] [--dotfiles]
-                        [--workers N] [--retry WHEN] [--key-log FILE] [--trace] [--qlog DIR]
+                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR]
+                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--key-log FILE] [--trace] [--qlog DIR]

@@ -86,7 +86,7 @@ impl Levels {
 
     /// RFC 9001 section 6.6-6, 6.6-7: counted over the whole connection.
     #[cold]
-    const fn on_failure(&mut self, discard: Discard) -> Discard {
+    fn on_failure(&mut self, discard: Discard) -> Discard {
         if !discard.is_forgery() {
             return discard;
         }
