@@ -60,9 +60,14 @@ pub(crate) fn encode(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>
         prefix_integer::encode(first | 1 << length_bits, length_bits, coded_len as u64, out);
         huffman::encode(text, out);
     } else {
-        prefix_integer::encode(first, length_bits, text.len() as u64, out);
-        out.extend_from_slice(text);
+        encode_plain(first, length_bits, text, out);
     }
+}
+
+/// Appends `text` as it is.
+pub(crate) fn encode_plain(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>) {
+    prefix_integer::encode(first, length_bits, text.len() as u64, out);
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]
