@@ -87,6 +87,20 @@ impl SendWindow {
         held.min(lead).min(stream.credit).min(self.credit(connection))
     }
 
+    /// For how many of `wanted` bytes a stream has room, and whether who waits for more waits for what the streams have
+    /// together.
+    pub(crate) fn measure(
+        &self,
+        config: &StreamsConfig,
+        connection: &SendCredit,
+        stream: Load,
+        wanted: usize,
+    ) -> (usize, bool) {
+        let room = wanted.min(usize::try_from(self.room(config, connection, stream)).unwrap_or(usize::MAX));
+        let is_left_nothing = room == 0 && stream.held == 0;
+        (room, is_left_nothing || self.credit(connection) <= room as u64)
+    }
+
     /// Whether there is enough room for a stream that waits to be told of it, rather than of every byte: half of what it may
     /// hold, or a quarter of what may run ahead. Where less is given than that, it is told when nothing of it is left.
     pub(crate) fn is_worth_telling(&self, config: &StreamsConfig, connection: &SendCredit, stream: Load) -> bool {

@@ -12,6 +12,7 @@ use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
+use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
 use super::send_window::SendWindow;
 use crate::credit::{ReceiveCredit, SendCredit};
@@ -443,25 +444,21 @@ impl Streams {
     /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
     /// [`Writable`](StreamEvent::Writable) follows.
     pub(crate) fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        let count = self.take(id, data.len())?;
-        let part = data.split_to(count);
-        self.written(id, count, |send| send.buffer().push(part));
-        Ok(count)
+        self.take(id, data.len(), |buffer, count| buffer.push(data.split_to(count)))
     }
 
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        let count = self.take(id, data.len())?;
-        let (part, _) = data.split_at(count);
-        self.written(id, count, |send| send.buffer().push_slice(part));
-        Ok(count)
+        self.take(id, data.len(), |buffer, count| buffer.push_slice(data.split_at(count).0))
     }
 
     /// How many of `wanted` bytes are taken now. If that is none, there is too little room to be worth the trouble, and
     /// [`Writable`](StreamEvent::Writable) follows once there is more.
     pub(crate) fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
-        let (room, is_for_all) = self.measure(id, wanted)?;
-        let send = alive(&mut self.map, id).send.as_ref().expect(SENDS);
+        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
+        send.check_writable()?;
+        let (room, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
         if room == wanted || self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
             return Ok(room);
         }
@@ -657,33 +654,27 @@ impl Streams {
         if id.is_sent_by(self.side) { self.admit(id) } else { Err(Violation::StreamNotReceivable) }
     }
 
-    /// How many of `count` bytes may be written. If that is not all, the stream is told of more.
-    fn take(&mut self, id: StreamId, count: usize) -> Result<usize, WriteError> {
-        let (room, is_for_all) = self.measure(id, count)?;
-        if room < count {
-            self.wait(id, is_for_all);
-        }
-        Ok(room)
-    }
-
-    /// For how many of `count` bytes there is room, and whether who waits for more waits for what the streams have together.
-    fn measure(&mut self, id: StreamId, count: usize) -> Result<(usize, bool), WriteError> {
+    /// Hands over as many of `wanted` bytes as there is room for. If that is not all, the stream is told of more.
+    fn take(
+        &mut self,
+        id: StreamId,
+        wanted: usize,
+        push: impl FnOnce(&mut SendBuffer, usize),
+    ) -> Result<usize, WriteError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
-        let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
+        let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let room = self.window.room(&self.config, &self.send_credit, send.load());
-        let room = count.min(usize::try_from(room).unwrap_or(usize::MAX));
-        let is_left_nothing = room == 0 && send.held() == 0;
-        Ok((room, is_left_nothing || self.window.credit(&self.send_credit) <= room as u64))
-    }
-
-    fn written(&mut self, id: StreamId, count: usize, push: impl FnOnce(&mut SendHalf)) {
-        if count == 0 {
-            return;
+        let (count, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
+        if count > 0 {
+            self.window.take(count as u64);
+            push(send.buffer(), count);
         }
-        self.window.take(count as u64);
-        push(alive(&mut self.map, id).send.as_mut().expect(SENDS));
-        self.settle(id);
+        if count < wanted {
+            self.wait(id, is_for_all);
+        } else if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
+        Ok(count)
     }
 
     /// Who writes the stream waits. `for_all`: for what the streams have together.
