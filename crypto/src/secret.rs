@@ -11,8 +11,7 @@ use core::ops::Deref;
 /// A secret of at most 64 bytes: the output of a key exchange or of the key schedule.
 #[derive(Clone)]
 pub struct Secret {
-    bytes: Box<[u8; Secret::MAX_LEN]>,
-    len: u8,
+    bytes: Box<[u8]>,
 }
 
 impl Secret {
@@ -25,26 +24,24 @@ impl Secret {
     /// If it is longer than 64 bytes: secrets come from our own primitives, never from a peer.
     pub fn new(secret: &[u8]) -> Secret {
         assert!(secret.len() <= Self::MAX_LEN, "a secret of {} bytes", secret.len());
-        let mut new = Secret::zeros(secret.len());
-        new.bytes.iter_mut().zip(secret).for_each(|(place, byte)| *place = *byte);
-        new
+        Secret { bytes: secret.into() }
     }
 
     /// `len` zero bytes, for the steps of the key schedule that have no input.
     pub fn zeros(len: usize) -> Secret {
         assert!(len <= Self::MAX_LEN, "a secret of {len} bytes");
-        Secret { bytes: Box::new([0; Self::MAX_LEN]), len: len as u8 }
+        Secret { bytes: alloc::vec![0; len].into() }
     }
 
     /// The secret itself.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes
     }
 }
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        wipe(&mut self.bytes[..]);
+        wipe(&mut self.bytes);
     }
 }
 
