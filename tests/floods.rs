@@ -38,18 +38,14 @@ fn r3_honest_clients_get_in_while_the_command_is_flooded() {
     let serving = Serving::start(&folder, &[]);
     let flood = Sender::start(target(&serving), 4_500, 1_000);
     // Long enough to take every place, if it could.
-    while flood.sent() < 8_000 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    flood.wait_until_sent(8_000);
     for number in 0..8 {
         assert!(arrive(&serving, Duration::from_secs(5)).is_some(), "client {number}");
     }
     drop(flood);
     let serving = Serving::start(&folder, &["--retry", "never"]);
     let flood = Sender::start(target(&serving), 4_500, 1_000);
-    while flood.sent() < 8_000 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    flood.wait_until_sent(8_000);
     assert_eq!(arrive(&serving, Duration::from_secs(2)), None);
 }
 

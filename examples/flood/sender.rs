@@ -5,6 +5,7 @@ use adversary::FirstPackets;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 pub struct Sender {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    /// How many were sent, after each burst.
+    bursts: Receiver<u64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -20,6 +23,7 @@ impl Sender {
     pub fn start(target: SocketAddr, rate: u64, addresses: u16) -> Sender {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stops, counts) = (stop.clone(), sent.clone());
+        let (tell, bursts) = channel();
         let thread = std::thread::spawn(move || {
             let (begin, mut packets) = (Instant::now(), FirstPackets::new(b"h3"));
             while !stops.load(Ordering::Relaxed) {
@@ -28,13 +32,25 @@ impl Sender {
                     send(target, (number % u64::from(addresses)) as u16, &packets.make());
                     counts.fetch_add(1, Ordering::Relaxed);
                 }
+                // Nobody has to listen.
+                let _ = tell.send(due);
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
-        Sender { stop, sent, thread: Some(thread) }
+        Sender { stop, sent, bursts, thread: Some(thread) }
+    }
+
+    /// Waits until so many were sent.
+    ///
+    /// # Panics
+    /// If nothing is sent for ten seconds.
+    #[allow(dead_code, reason = "the program does not wait, tests do")]
+    pub fn wait_until_sent(&self, count: u64) {
+        while self.bursts.recv_timeout(Duration::from_secs(10)).expect("the flood goes on") < count {}
     }
 
     /// How many were sent.
+    #[allow(dead_code, reason = "the program tells, tests do not")]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }

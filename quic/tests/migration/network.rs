@@ -100,7 +100,10 @@ fn a_port_of_the_peer_that_changes_leaves_the_window_and_another_host_does_not()
         (before, pair.world.machine(server).stats())
     };
     let (before, after) = window(true);
-    assert!(before.congestion_window > 50_000 && after.congestion_window == before.congestion_window, "{after:?}");
+    assert!(before.congestion_window > 50_000, "{before:?}");
+    // The datagram that tells of the port acknowledges two packets at the most.
+    let kept = before.congestion_window..=before.congestion_window + 2 * 1452;
+    assert!(kept.contains(&after.congestion_window), "{} is not in {kept:?}", after.congestion_window);
     assert!(after.smoothed_rtt < before.smoothed_rtt * 2);
     let (_, after) = window(false);
     assert_eq!((after.congestion_window, after.mtu), (12_000, 1200));
