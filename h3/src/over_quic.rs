@@ -1,4 +1,4 @@
-//! The transport of HTTP/3 over a QUIC connection of ours: eleven calls, each one call of [`quic::Connection`] at most.
+//! The transport of HTTP/3 over a QUIC connection of ours: twelve calls, each one call of [`quic::Connection`] at most.
 
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
@@ -49,6 +49,10 @@ impl Transport for OverQuic<'_> {
 
     fn reset(&mut self, id: StreamId, code: VarInt) {
         self.connection.reset(id, code);
+    }
+
+    fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        self.connection.ask_to_stop(id, code);
     }
 
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {

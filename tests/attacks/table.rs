@@ -436,6 +436,9 @@ pub(crate) const ROWS: &[Row] = &[
         "responses stopped while uploads stay open",
         "h3/src/body.rs",
         &[
+            "h3/src/tests/early_answers.rs::r7_trailers_in_part_after_the_question_are_charged",
+            "h3/src/tests/early_answers.rs::r7_what_comes_after_the_question_is_read_up_to_a_number",
+            "h3/src/tests/early_answers.rs::r7_what_does_not_come_after_the_question_is_awaited_for_a_time",
             "h3/src/tests/server_messages.rs::r7_a_stopped_response_stops_the_upload_in_turn",
             "h3/src/tests/server_messages.rs::r7_an_upload_that_nobody_reads_is_stopped_at_once",
             "h3/src/tests/server_messages.rs::r7_of_requests_that_never_end_few_are_waited_for",

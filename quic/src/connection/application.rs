@@ -117,6 +117,13 @@ impl Connection {
         self.trace_call(Record::StreamEnded { id, received: true, code: Some(code) });
     }
 
+    /// Asks the peer to stop sending on a stream, and goes on reading: what arrives all the same is told and read as before, until
+    /// the end, a reset, or [`stop_sending`](Connection::stop_sending). None of it earns the peer credit on the stream, so that
+    /// what it was allowed before is the most that comes. RFC 9000 section 3.5.
+    pub fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        self.streams.ask_to_stop(id, code);
+    }
+
     /// Has `word` come with each further event of a stream, so that the application finds what it keeps for the stream
     /// without a look-up. Nothing happens if there is no such stream.
     pub fn set_stream_word(&mut self, id: StreamId, word: u32) {

@@ -526,6 +526,15 @@ impl Streams {
         self.settle(id);
     }
 
+    /// The peer is asked to stop; what it sends all the same is told and read as before, and earns it no credit on the stream.
+    /// Nothing happens if there is no such stream, or if the peer has sent all of it.
+    pub(crate) fn ask_to_stop(&mut self, id: StreamId, error_code: VarInt) {
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(receive) = &mut stream.receive else { return };
+        receive.ask_to_stop(error_code);
+        self.settle(id);
+    }
+
     /// Has `word` told with each further event of the stream, so that the layer above finds what it keeps for it without
     /// a look-up. Until then it is 0. Nothing happens if there is no such stream.
     pub(crate) fn set_word(&mut self, id: StreamId, word: u32) {

@@ -1,6 +1,7 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
 mod signals;
+mod stops;
 mod writers;
 
 use super::*;
