@@ -375,11 +375,14 @@ pub(crate) const ROWS: &[Row] = &[
     ("t19", "hybrid key shares of every length", "", &[]),
     (
         "r1",
-        "readers that give no credit",
+        "readers that give no credit, and senders that leave holes",
         "quic/src/stream/send_window.rs",
         &[
             "quic/tests/slow_readers.rs::r1_readers_that_do_not_read_cost_the_sender_nothing_that_they_gave_no_credit_for",
             "quic/src/stream/streams/tests/writers.rs::r1_connections_share_a_budget_and_none_of_them_is_starved",
+            "quic/src/stream/streams/tests/holes.rs::r1_peers_that_leave_holes_are_held_within_a_budget",
+            "quic/src/stream/streams/tests/holes.rs::r1_a_large_window_gives_way_to_others",
+            "quic/tests/transfer.rs::r1_a_window_grows_as_far_as_the_endpoint_has_memory",
         ],
     ),
     (

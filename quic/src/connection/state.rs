@@ -19,7 +19,7 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::stream::{SendMemory, Streams};
+use crate::stream::{ReceiveMemory, SendMemory, Streams};
 use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
@@ -84,6 +84,8 @@ pub struct NewConnection {
     pub is_validated: bool,
     /// What the connections of its endpoint may hold to send.
     pub send_memory: SendMemory,
+    /// What they may allow their peers beyond first windows.
+    pub receive_memory: ReceiveMemory,
 }
 
 impl Connection {
@@ -113,7 +115,7 @@ impl Connection {
             levels,
             spaces,
             recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
-            streams: Streams::new(side, config.streams.clone(), new.send_memory),
+            streams: Streams::new(side, config.streams.clone(), new.send_memory, new.receive_memory),
             paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),

@@ -58,6 +58,7 @@ impl<T: Default> Endpoint<T> {
                 four_tuple,
                 is_validated: true,
                 send_memory: self.send_memory.clone(),
+                receive_memory: self.receive_memory.clone(),
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

@@ -10,6 +10,7 @@ use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
+use super::receive_memory::ReceiveMemory;
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
@@ -45,6 +46,7 @@ pub(crate) struct Streams {
     unidirectional: StreamCounts,
     send_credit: SendCredit,
     receive_credit: ReceiveCredit,
+    receive_memory: ReceiveMemory,
     schedule: Schedule,
     events: Events,
     window: SendWindow,
@@ -64,8 +66,13 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// No streams. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent. What they hold to send
-    /// is counted in `memory`.
-    pub(crate) fn new(side: Side, config: StreamsConfig, memory: SendMemory) -> Streams {
+    /// is counted in `send_memory`, and what they allow the peer in `receive_memory`.
+    pub(crate) fn new(
+        side: Side,
+        config: StreamsConfig,
+        send_memory: SendMemory,
+        receive_memory: ReceiveMemory,
+    ) -> Streams {
         Streams {
             side,
             peer_limits: PeerLimits::default(),
@@ -74,9 +81,10 @@ impl Streams {
             unidirectional: StreamCounts::new(config.max_streams_uni),
             send_credit: SendCredit::default(),
             receive_credit: config.connection_credit(),
+            receive_memory,
             schedule: Schedule::default(),
             events: Events::default(),
-            window: SendWindow::new(memory),
+            window: SendWindow::new(send_memory),
             waiting: VecDeque::new(),
             segments: 0,
             tally: Tally::default(),
@@ -139,7 +147,12 @@ impl Streams {
         };
         let receive = stream.receive.as_mut().expect(RECEIVES);
         let before = receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let readable = receive.on_stream(frame, &mut account, memory)?;
         self.segments = self.segments - before + receive.segments();
         if self.segments > self.config.max_segments {
@@ -169,7 +182,12 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let receive = stream.receive.as_mut().expect(RECEIVES);
         let pieces = receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let told = receive.on_reset(error_code, final_size, &mut account)?;
         // None is left, and complete data had none.
         self.segments -= pieces;
@@ -498,7 +516,12 @@ impl Streams {
     pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let result = receive.read(max, &mut account);
         Self::seen(stream, &result, &Ok(Read::Blocked));
         if let Ok(Read::Data(bytes)) = &result {
@@ -519,7 +542,12 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(receive) = &mut stream.receive else { return };
         self.segments -= receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         receive.stop(error_code, &mut account);
         stream.pending.withdraw(EventKind::Readable);
         stream.pending.withdraw(EventKind::Reset);
@@ -794,6 +822,13 @@ impl Streams {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
         }
+    }
+}
+
+/// What the peer was allowed is free for other connections.
+impl Drop for Streams {
+    fn drop(&mut self) {
+        self.receive_memory.give_back(self.config.max_data, self.receive_credit.window());
     }
 }
 

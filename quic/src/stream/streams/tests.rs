@@ -1,5 +1,6 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
+mod holes;
 mod signals;
 mod stops;
 mod writers;
@@ -21,8 +22,8 @@ fn parameters(config: &StreamsConfig) -> TransportParameters {
 }
 
 fn pair(config: &StreamsConfig) -> (Streams, Streams) {
-    let mut client = Streams::new(Side::Client, config.clone(), SendMemory::new(1 << 30));
-    let mut server = Streams::new(Side::Server, config.clone(), SendMemory::new(1 << 30));
+    let mut client = Streams::new(Side::Client, config.clone(), SendMemory::new(1 << 30), ReceiveMemory::new(1 << 30));
+    let mut server = Streams::new(Side::Server, config.clone(), SendMemory::new(1 << 30), ReceiveMemory::new(1 << 30));
     client.set_peer_limits(&parameters(config));
     server.set_peer_limits(&parameters(config));
     (client, server)
