@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    /// The words as RFC 9110 section 18.3 and RFC 8470 section 7.2 register them; 306 and 418 are reserved there, and mean nothing.
+    /// The words as RFC 9110 section 18.3 and RFC 8470 section 7 register them; 306 and 418 are reserved there, and mean nothing.
     #[test]
     fn the_words_are_those_of_the_registry() {
         let words = [
