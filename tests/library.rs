@@ -178,6 +178,7 @@ fn nobody_there_and_nobody_who_answers() -> Result<(), Error> {
         drop(silent);
         let error = client.get(&url).send().await.unwrap_err();
         assert!(matches!(error, Error::Refused { address: asked } if asked == address), "{error}");
+        assert!(matches!(client.connect(&url).await, Err(Error::Refused { .. })));
         // A hundred that ask at once share the one attempt and its outcome.
         let all: Vec<_> = (0..100).map(|_| handle.spawn(client.get(&url).send())).collect();
         for one in all {

@@ -12,6 +12,8 @@ pub enum Failure {
     Failed(String),
     /// The same, but it was already reported, or its reader is gone.
     Quiet,
+    /// The signal of this number asked for the end: status 128 and the number.
+    Signal(u8),
 }
 
 impl From<Usage> for Failure {
