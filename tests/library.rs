@@ -197,6 +197,22 @@ fn nobody_there_and_nobody_who_answers() -> Result<(), Error> {
 }
 
 #[test]
+fn a_connection_is_there_before_it_is_needed() {
+    with_server(
+        |_: Request, reply: Reply| reply.send(200, "hello"),
+        async |client, base, _| {
+            for _ in 0..2 {
+                client.connect(&base).await.unwrap();
+                assert_eq!(client.open_connections(), 1);
+            }
+            assert_eq!(client.get(&base).send().await.unwrap().status().code(), 200);
+            assert_eq!(client.open_connections(), 1);
+            assert!(matches!(client.connect("http://localhost/").await, Err(Error::Url(_))));
+        },
+    );
+}
+
+#[test]
 fn a_server_of_another_protocol() -> Result<(), Error> {
     posthaste::run(|handle| async move {
         let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).expect("a key");

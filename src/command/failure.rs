@@ -2,6 +2,7 @@
 
 use crate::command::arguments::Usage;
 use posthaste::Error;
+use std::io;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -28,6 +29,15 @@ impl From<Error> for Failure {
             Error::Url(_) => Failure::Usage(error.to_string()),
             error => Failure::Failed(explain(&error)),
         }
+    }
+}
+
+/// What the system says, without the number that the standard library appends.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::command::arguments::{Data, Get, Limits};
 use crate::command::data::{self, Source};
 use crate::command::diagnosis::Records;
-use crate::command::failure::{Failure, explain};
+use crate::command::failure::{Failure, explain, plain};
 use crate::command::input::Input;
 use crate::command::interruption::Interruption;
-use crate::command::naming::file_name;
+use crate::command::naming::{beginning, file_name};
 use crate::command::output::{self, Progress};
 use crate::command::part_file::PartFile;
 use crate::command::stdout::Stdout;
@@ -31,10 +31,22 @@ const AT_A_TIME: usize = 16;
 /// Well within the 30 s that most servers wait.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// The longest URL that is told as a whole.
+const SHOWN: usize = 300;
+
 /// What is fetched, and how the file is called that it may be written to.
 struct Target {
     url: Url,
     name: String,
+}
+
+impl Target {
+    /// The URL as it is told, which nobody reads to its end if it is long.
+    fn shown(&self) -> String {
+        let url = self.url.to_string();
+        let shown = beginning(&url, SHOWN);
+        if shown.len() < url.len() { format!("{shown}...") } else { url }
+    }
 }
 
 /// What all fetches of one command share.
@@ -59,8 +71,9 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let folder = arguments.folder.as_ref().map(PathBuf::from);
     if let Some(folder) = &folder {
         check_names(&targets)?;
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::Failed(format!("the folder {} cannot be used: {error}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::Failed(format!("the folder {} cannot be used: {}", folder.display(), plain(&error)))
+        })?;
     }
     if targets.len() > 1 && arguments.data.as_ref().is_some_and(data::is_read_once) {
         return Err(Failure::Usage("standard input, or a pipe, can be sent to one URL only".into()));
@@ -159,7 +172,7 @@ async fn work(job: Rc<Job>, left: Rc<RefCell<VecDeque<Target>>>) -> Result<(), F
         match job.fetch_in_time(&target).await {
             Ok(()) => {}
             Err(Failure::Failed(text) | Failure::Usage(text)) => {
-                output::report(&format!("{}: {text}", target.url));
+                output::report(&format!("{}: {text}", target.shown()));
                 result = Err(Failure::Quiet);
             }
             Err(failure) => return Err(failure),

@@ -1,7 +1,7 @@
 //! A file, a pipe or standard input, read by a thread of its own: a pipe that takes its time lets the request wait, but neither
 //! the connection's timers nor the response.
 
-use crate::command::failure::Failure;
+use crate::command::failure::{Failure, plain};
 use posthaste::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -114,7 +114,7 @@ impl Shared {
     }
 
     fn read(&self, name: &str, shown: &str) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::Failed(format!("{shown} could not be read: {error}"));
+        let failed = |error: io::Error| not_read(shown, &error);
         let mut file = open(name).map_err(failed)?;
         let mut length = length(&mut file, shown)?;
         let mut first = None;
@@ -179,7 +179,7 @@ fn open(name: &str) -> io::Result<File> {
 
 /// How much a regular file has from where it is read.
 fn length(file: &mut File, shown: &str) -> Result<Option<u64>, Failure> {
-    let failed = |error: io::Error| Failure::Failed(format!("{shown} could not be read: {error}"));
+    let failed = |error: io::Error| not_read(shown, &error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(Failure::Failed(format!("{shown} is a folder: name a file, or standard input with @-")));
@@ -204,6 +204,10 @@ fn piece(file: &mut File) -> io::Result<Bytes> {
             }
         }
     }
+}
+
+fn not_read(shown: &str, error: &io::Error) -> Failure {
+    Failure::Failed(format!("{shown} could not be read: {}", plain(error)))
 }
 
 fn changed(shown: &str, length: u64, how: &str) -> Failure {

@@ -4,7 +4,7 @@
 //! complete it takes its own name. It replaces a file or a symbolic link there; what the link points to stays as it is. A
 //! folder, a pipe, a socket or a device is not replaced.
 
-use crate::command::failure::Failure;
+use crate::command::failure::{Failure, plain};
 use crate::command::naming::beginning;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -99,7 +99,7 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("{} could not be written: {error}", path.display()))
+    Failure::Failed(format!("{} could not be written: {}", path.display(), plain(error)))
 }
 
 #[cfg(test)]

@@ -52,6 +52,14 @@ fn one_that_fails_does_not_stop_the_others_and_all_share_a_connection() {
 }
 
 #[test]
+fn a_long_url_is_told_by_its_beginning() {
+    let (folder, server) = (Folder::new(), server());
+    let output = get(&folder, &[&server.url(&format!("/{}", "x".repeat(100_000)))]);
+    expect(&output, 1, &["/xxxx", "x...: the fields are larger than the peer accepts"]);
+    assert!(output.stderr.len() < 500, "{}", output.stderr.len());
+}
+
+#[test]
 fn redirects_are_told_and_not_followed() {
     let (folder, server) = (Folder::new(), server());
     let base = server.url("");
