@@ -4,8 +4,9 @@ use crate::answering::{Answering, pause};
 use crate::plain::PATIENCE;
 use crate::process::{Running, command, expect, get, text};
 use crate::serving::{Folder, Serving};
-use posthaste::{Reply, Request};
+use posthaste::{Error, Reply, Request};
 use std::fs::File;
+use std::future::pending;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -178,6 +179,23 @@ fn an_answer_that_cuts_the_upload_ends_it_though_the_pipe_is_open() {
     drop(pipe);
     expect(&output, 1, &["answered before it had taken all of the body"]);
     assert_eq!(text(&output.stdout), "no more");
+}
+
+/// Nor is one that wants no more and does not answer.
+#[test]
+fn a_server_that_wants_no_more_and_says_nothing_is_given_up() {
+    let server = Answering::start(|request: Request, reply: Reply| async move {
+        drop(request.into_parts());
+        let _reply = reply;
+        pending::<Result<(), Error>>().await
+    });
+    let folder = Folder::new();
+    let mut command = command(&folder, &[&server.url("/"), "--data", "@-", "--first-byte-timeout", "0.4"]);
+    let mut getting = Running::start(command.stdin(Stdio::piped()));
+    let pipe = getting.0.stdin.take().unwrap();
+    let output = getting.output();
+    drop(pipe);
+    expect(&output, 1, &["no response within 0.4 s of the request"]);
 }
 
 #[test]
