@@ -7,7 +7,6 @@ mod answering;
 mod files;
 #[path = "get/limits.rs"]
 mod limits;
-#[allow(dead_code)] // shared with the tests of ends
 #[path = "ends/plain.rs"]
 mod plain;
 #[path = "get/process.rs"]

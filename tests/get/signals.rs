@@ -63,6 +63,8 @@ fn ended_while_fetching(arguments: &[&str], end: impl FnOnce(&mut Running)) -> R
         let status = getting.wait();
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert_eq!(sizes(&folder), []);
+        let output = getting.output();
+        assert!(output.stderr.is_empty(), "it has nothing to say of it: {output:?}");
         Ok(status.code())
     })?
 }
