@@ -2,11 +2,14 @@
 
 pub mod arguments;
 mod bodies;
+mod certificate_file;
 mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod hint;
 mod load;
+mod log;
 mod output;
 mod serve;
 mod stdout;

@@ -55,6 +55,7 @@ pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
 pub use run::run;
+pub use server::answer::Answer;
 pub use server::event::ServerEvent;
 pub use server::handler::Outcome;
 pub use server::identity::Identity;

@@ -44,6 +44,8 @@ pub struct Serve {
     pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
+    /// Whether each request is told on standard error.
+    pub log: bool,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -132,7 +134,7 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM] [--name HOST]... [--bodies] [--dotfiles]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR]
+                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
@@ -146,7 +148,8 @@ For the options of a command: posthaste serve --help, posthaste get --help, post
 pub const SERVE_HELP: &str = "\
 posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP/3
 
-  --listen ADDR    address and port to listen on, such as 0.0.0.0:443 or [::]:443; may be given more than once
+  --listen ADDR    address and port to listen on; may be given more than once. 0.0.0.0:443 is for IPv4, [::]:443 for both IPv6
+                   and IPv4; port 0 is one that is free
                    (default: 127.0.0.1:4433 and [::1]:4433)
   --cert PEM       the certificate chain, leaf first; needs --key
   --key PEM        the private key of the certificate
@@ -161,6 +164,7 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
+  --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
@@ -289,6 +293,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--name", inline) => serve.names.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--bodies", inline) => serve.bodies = switch(flag, inline)?,
             Argument::Flag(flag @ "--dotfiles", inline) => serve.dotfiles = switch(flag, inline)?,
+            Argument::Flag(flag @ "--log", inline) => serve.log = switch(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => {
                 serve.diagnosis.key_log = Some(arguments.value(flag, inline)?);
             }
@@ -420,7 +425,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --name a.example --name=*";
+                    --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -434,6 +439,7 @@ mod tests {
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
             retry: AddressValidation::Always,
+            log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
         assert_eq!(parse(&words("serve")), Ok(Command::Serve(Serve::default())));

@@ -1,15 +1,18 @@
 //! A server's identity: a certificate chain and the private key of its first certificate.
 
+use crate::client::roots::Roots;
 use crate::error::Error;
 use crate::server::base64;
 use crypto::SecretBytes;
 use crypto_ring::PROVIDER;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tls::{CertifiedKey, CertifiedKeyError};
-use x509::Certificate;
+use tls::{CertifiedKey, CertifiedKeyError, ServerVerification};
+use x509::general_name::GeneralName;
+use x509::{Certificate, ServerName};
 
 /// A certificate chain, leaf first, and its private key. Cheap to clone.
 #[derive(Clone)]
@@ -98,6 +101,32 @@ impl Identity {
         })
     }
 
+    /// The hosts that the first certificate is for: DNS names, perhaps with a star in front, and addresses.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(certificate) = Certificate::parse(self.leaf()) else { return Vec::new() };
+        let Some(alternative) = &certificate.extensions().subject_alternative_name else { return Vec::new() };
+        let text = |name| match name {
+            GeneralName::Dns(name) => Some(std::str::from_utf8(name).ok()?.to_owned()),
+            GeneralName::IpAddress(&[a, b, c, d]) => Some(IpAddr::from([a, b, c, d]).to_string()),
+            GeneralName::IpAddress(bytes) => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string()),
+            _ => None,
+        };
+        alternative.names.iter().filter_map(text).collect()
+    }
+
+    /// Whether a client that trusts `roots` and asks for `host` will accept this identity now: what a server can find out
+    /// before its clients do.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`]: what the client will say.
+    pub fn check(&self, roots: &Roots, host: &str) -> Result<(), Error> {
+        let ServerVerification::Roots(store) = roots.verification() else { return Ok(()) };
+        let checked = ServerName::parse(host).and_then(|name| {
+            x509::verify_server(&PROVIDER, &store, self.chain(), &name, runtime::clock::unix_seconds())
+        });
+        checked.map_err(|error| Error::Certificate { host: host.to_owned(), error })
+    }
+
     /// From a chain and a key of a program's own: one that signs elsewhere, say.
     pub fn from_certified(certified: Arc<CertifiedKey>) -> Identity {
         Identity { certified }
@@ -140,6 +169,21 @@ mod tests {
         });
         assert_eq!(identity.public_key_sha256_base64().len(), 44);
         assert!(Identity::development(&["no name".into()]).is_err());
+    }
+
+    #[test]
+    fn an_identity_knows_its_names_and_who_accepts_it() {
+        let identity = Identity::development(&["box.example".into(), "192.0.2.1".into()]).unwrap();
+        assert_eq!(identity.names(), ["localhost", "127.0.0.1", "::1", "box.example", "192.0.2.1"]);
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        for host in identity.names() {
+            assert!(identity.check(&roots, &host).is_ok(), "{host}");
+        }
+        let refused = identity.check(&roots, "other.example").unwrap_err().to_string();
+        assert!(refused.contains("certificate of other.example is refused"), "{refused}");
+        let other = Identity::development(&[]).unwrap();
+        assert!(other.check(&roots, "localhost").is_err());
+        assert!(other.check(&Roots::dangerous_accept_any(), "anything").is_ok());
     }
 
     #[test]
