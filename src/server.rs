@@ -62,6 +62,7 @@ pub struct ServerBuilder {
     signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
     on_answer: Option<Arc<SharedOnAnswer>>,
+    on_listening: Option<Arc<SharedOnListening>>,
     trace: Option<SharedTrace>,
     policy: Policy,
     names: Vec<String>,
@@ -77,6 +78,8 @@ pub struct ServerBuilder {
 type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 /// The same.
 type SharedOnAnswer = dyn Fn(&Answer<'_>) + Send + Sync;
+/// Told once.
+type SharedOnListening = dyn Fn(&[SocketAddr]) + Send + Sync;
 
 /// A running server. Dropping it ends it at once; see [`Server::shutdown`].
 #[must_use = "dropping a server ends it"]
@@ -112,6 +115,7 @@ impl Server {
             signals: None,
             on_event: None,
             on_answer: None,
+            on_listening: None,
             trace: None,
             policy: Policy::default(),
             names: Vec::new(),
@@ -282,6 +286,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Who is told where the server listens, with the ports that the system chose: once, when it does. For programs that leave
+    /// the rest to [`ServerBuilder::run`].
+    #[must_use]
+    pub fn on_listening(mut self, on_listening: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> ServerBuilder {
+        self.on_listening = Some(Arc::new(on_listening));
+        self
+    }
+
     /// Who is told what became of each request that was well-formed, once nobody works on it any more: what a log is written
     /// from. Called on the server's thread, or on those of its workers, in the middle of its work: it must not wait.
     ///
@@ -371,7 +383,10 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let sockets = self.bind()?;
-        self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)
+        let on_listening = self.on_listening.clone();
+        let server = self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)?;
+        on_listening.inspect(|on_listening| on_listening(server.addresses()));
+        Ok(server)
     }
 
     /// Starts so many workers, each on a thread of its own. They listen at the same addresses, and a connection stays with its
@@ -395,14 +410,17 @@ impl ServerBuilder {
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
         let (addresses, signals) = (self.listen.clone(), self.signals);
-        Workers::spawn(count, addresses, signals, move |number, executor, stop| {
+        let on_listening = self.on_listening.clone();
+        let workers = Workers::spawn(count, addresses, signals, move |number, executor, stop| {
             let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
             let (sockets, handover) = own.expect("each worker starts once");
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
             let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
             executor.block_on(server.until_stopped(stop, self.drain))
-        })
+        })?;
+        on_listening.inspect(|on_listening| on_listening(workers.addresses()));
+        Ok(workers)
     }
 
     /// Runs so many workers until SIGINT or SIGTERM, then lets requests under way finish. A second signal ends all at once.
