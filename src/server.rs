@@ -28,7 +28,7 @@ use crate::server::workers::{Stop, Workers, either, signals};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::Provider;
-use quic::{AddressValidation, Admission, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, EndpointStats, IdLayout, Incoming, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -133,6 +133,17 @@ impl Server {
     /// Requests that are being answered.
     pub fn requests_under_way(&self) -> usize {
         self.link.exchange_count()
+    }
+
+    /// What each open connection has sent, received and measured, and the address of its client. Not to be called while the
+    /// server itself calls, as `on_event` is: then it gives nothing.
+    pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
+        self.link.connection_stats()
+    }
+
+    /// How much the server holds, and what became of clients' first packets. As for [`Server::connections`].
+    pub fn stats(&self) -> EndpointStats {
+        self.link.endpoint_stats()
     }
 
     /// Ends well: takes no more connections, tells clients to send no more requests, lets those under way finish, and

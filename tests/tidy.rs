@@ -171,6 +171,22 @@ fn protocol_crates_are_no_std_safe_and_without_features() {
     }
 }
 
+/// What docs.rs shows first: what a crate is, one example that is compiled, and where to go on.
+#[test]
+fn every_crate_has_a_front_page_with_an_example() {
+    let files = rust_files();
+    let roots: Vec<&SourceFile> =
+        files.iter().filter(|file| file.path == "src/lib.rs" || file.path.ends_with("/src/lib.rs")).collect();
+    assert_eq!(roots.len(), 13, "every crate has a root");
+    for root in roots {
+        let page: Vec<&str> = root.text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let fences: Vec<&&str> = page.iter().filter(|line| line.starts_with("//! ```")).collect();
+        assert!(fences.len() >= 2, "{} has no example", root.path);
+        assert!(["//! ```", "//! ```no_run"].contains(fences[0]), "{}: an example that is not compiled", root.path);
+        assert!(!page.last().is_some_and(|line| line.starts_with("//! ```")), "{} says not where to go on", root.path);
+    }
+}
+
 #[test]
 fn no_file_imports_itself_round_a_corner_and_the_tour_is_the_reading_order() {
     let files = rust_files();

@@ -115,6 +115,8 @@ pub struct Load {
     pub connections: usize,
     /// After how many requests of each worker its connection moves to another port; 0 for never.
     pub migrate: u64,
+    /// The longest that nothing may come of an answer.
+    pub patience: Duration,
 }
 
 /// What is wrong with a command line.
@@ -140,6 +142,7 @@ posthaste: QUIC and HTTP/3
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--requests N] [--concurrency C] [--connections K] [--migrate N]
+                     [--timeout SECONDS]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -197,6 +200,8 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --concurrency C  requests in progress at a time, over all connections (default: 32)
   --connections K  connections (default: 1)
   --migrate N      move a connection to another port after every N requests of a worker (default: never)
+  --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
+                   request fails, the rest is given up (default: 30)
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
 ";
@@ -358,6 +363,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
+    let mut patience = Duration::from_secs(30);
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -370,6 +376,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--concurrency", inline) => concurrency = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
+            Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -382,15 +389,18 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             "--connections {connections} is more than --concurrency {concurrency}: some connections would be idle"
         )));
     }
-    let small = |number: u64, flag: &str| {
-        usize::try_from(number)
-            .ok()
-            .filter(|number| *number <= 100_000)
-            .ok_or_else(|| Usage(format!("{flag} is at most 100000")))
+    if patience.is_zero() {
+        return Err(Usage("--timeout needs more than 0 seconds".into()));
+    }
+    let at_most = |most: u64, number: u64, flag: &str| match usize::try_from(number) {
+        Ok(small) if number <= most => Ok(small),
+        _ => Err(Usage(format!("{flag} is at most {most}"))),
     };
-    let concurrency = small(concurrency, "--concurrency")?;
-    let connections = small(connections, "--connections")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate }))
+    let concurrency = at_most(100_000, concurrency, "--concurrency")?;
+    let connections = at_most(100_000, connections, "--connections")?;
+    // The time of each answer is kept until the end.
+    at_most(100_000_000, requests, "--requests")?;
+    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -464,13 +474,13 @@ mod tests {
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections, migrate| {
-            let trust = Trust { roots: None, insecure: true };
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate })
+        let load = |requests, concurrency, connections, migrate, patience| {
+            let (trust, patience) = (Trust { roots: None, insecure: true }, Duration::from_millis(patience));
+            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate, patience })
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0)));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2)));
+        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0, 30_000)));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2, 500)));
     }
 
     #[test]
@@ -493,6 +503,9 @@ mod tests {
             ("load", "needs a URL"),
             ("load u --requests 0", "at least 1"),
             ("load u --requests x", "at least 1"),
+            ("load u --requests 100000001", "at most 100000000"),
+            ("load u --timeout 0", "more than 0"),
+            ("load u --timeout soon", "number of seconds"),
             ("load u --concurrency 1 --connections 2", "idle"),
             ("load u --concurrency 100001", "at most"),
         ];
