@@ -7,6 +7,8 @@ use crypto::SecretBytes;
 use crypto_ring::PROVIDER;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +29,6 @@ impl Identity {
     /// A file cannot be read, holds no certificate or key, or the key is another certificate's.
     pub fn from_pem_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Identity, Error> {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
-        let read = |path: &Path| std::fs::read(path).map_err(|error| Error::file(path, "read", error));
         let (chain, key_bytes) = (read(certificate)?, SecretBytes::from(read(key)?));
         let names = (certificate.display().to_string(), key.display().to_string());
         Identity::new(&chain, &key_bytes, &names.0, &names.1)
@@ -58,8 +59,9 @@ impl Identity {
 
     fn new(chain: &[u8], key: &[u8], chain_name: &str, key_name: &str) -> Result<Identity, Error> {
         let refused = |name: &str, why: &dyn fmt::Display| Error::Identity(format!("{name} cannot be used: {why}"));
-        let chain = x509::load_certificates_pem(chain).map_err(|error| refused(chain_name, &error))?;
-        let (format, key) = x509::load_private_key_pem(key).map_err(|error| refused(key_name, &error))?;
+        let not_pem = |name: &str, text: &[u8], error| refused(name, &format!("{error}{}", looks_like(text)));
+        let chain = x509::load_certificates_pem(chain).map_err(|error| not_pem(chain_name, chain, error))?;
+        let (format, key) = x509::load_private_key_pem(key).map_err(|error| not_pem(key_name, key, error))?;
         let key = (PROVIDER.load_key)(format, &key).map_err(|error| refused(key_name, &error))?;
         let certified = CertifiedKey::new(chain, key).map_err(|error| match error {
             CertifiedKeyError::Certificate(error) => refused(chain_name, &error),
@@ -142,6 +144,35 @@ impl Identity {
     }
 }
 
+/// More than any chain of certificates has. A device that gives bytes without an end is not read for ever.
+const MAX_FILE: u64 = 1 << 20;
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error| Error::file(path, "read", error);
+    // All of it at once: a buffer that grows leaves pieces of a key behind.
+    let mut bytes = Vec::with_capacity(MAX_FILE as usize + 1);
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if read as u64 > MAX_FILE {
+        return Err(Error::Identity(format!(
+            "{} cannot be used: it has more than 1 MiB, and is no file of certificates or keys",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// What somebody may have meant with a file in which the right thing was not found.
+fn looks_like(text: &[u8]) -> &'static str {
+    let has = |label: &[u8]| text.windows(label.len()).any(|part| part == label);
+    match (has(b"PRIVATE KEY-----"), has(b"CERTIFICATE-----"), text.first()) {
+        (true, false, _) => "; it holds a private key: are certificate and key swapped?",
+        (false, true, _) => "; it holds certificates: are certificate and key swapped?",
+        // The tag of a SEQUENCE.
+        (false, false, Some(0x30)) => "; it may be DER: PEM is needed, as `openssl x509` and `openssl pkey` make it",
+        _ => "",
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("certificates", &self.chain().len()).finish_non_exhaustive()
@@ -197,6 +228,15 @@ mod tests {
         assert!(error.to_string().contains("does not belong"), "{error}");
         let error = Identity::from_pem(key(&one).as_bytes(), certificate.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("no certificate"), "{error}");
+        assert!(error.to_string().contains("holds a private key: are certificate and key swapped"), "{error}");
+        let error = Identity::from_pem(certificate.as_bytes(), certificate.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("holds certificates: are certificate and key swapped"), "{error}");
+        let error = Identity::from_pem(&one.certificate, key(&one).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("may be DER"), "{error}");
+        let error = Identity::from_pem_files("/dev/zero", "/dev/zero").unwrap_err();
+        assert!(error.to_string().contains("/dev/zero cannot be used: it has more than 1 MiB"), "{error}");
+        let error = Identity::from_pem_files("/", "/").unwrap_err();
+        assert!(error.to_string().contains("could not be read: Is a directory"), "{error}");
         let error = Identity::from_pem_files("/nowhere.pem", "/nowhere.key").unwrap_err();
         assert!(error.to_string().contains("/nowhere.pem could not be read"), "{error}");
     }
