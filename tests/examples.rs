@@ -1,5 +1,6 @@
 //! The examples do what they say.
 #![allow(dead_code, clippy::unwrap_used)] // `main` of each; and a test may
+#![allow(clippy::duplicate_mod)] // what examples share is a part of each
 
 #[path = "../examples/count.rs"]
 mod count;
