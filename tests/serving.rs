@@ -378,3 +378,35 @@ fn an_error_that_nobody_reads_keeps_its_status() {
         assert_eq!(ended.code(), Some(status), "{arguments:?}");
     }
 }
+
+/// A client of IPv4 keeps its server to the end, while others of both families get to the next one at the same address.
+#[test]
+fn a_server_of_both_families_ends_and_another_takes_over() -> Result<(), Error> {
+    const LENGTH: usize = 50_000_000;
+    let folder = site();
+    let mut first = Serving::start_at(&folder, "[::]:0", &[".", "--bodies"]);
+    let port: u16 = first.url("").rsplit(':').next().unwrap().parse().unwrap();
+    let roots = Roots::from_pem_file(first.certificate())?;
+    let (running, address) = (&first, format!("[::]:{port}"));
+    let folder = &folder;
+    posthaste::run(|handle| async move {
+        let client = Client::builder(roots).build(&handle);
+        let mut response = client.get(&format!("https://127.0.0.1:{port}/bytes/{LENGTH}")).send().await?;
+        let mut count = response.body().chunk().await?.map_or(0, |part| part.len());
+        running.signal("-TERM");
+        // It begins once the port is offered.
+        let next = Serving::start_at(folder, &address, &["."]);
+        for host in ["127.0.0.1", "[::1]"] {
+            let arguments = ["get", &format!("https://{host}:{port}/"), "--ca"];
+            let output = posthaste().args(arguments).arg(next.certificate()).output().unwrap();
+            assert_eq!(text(&output.stdout), "it works\n", "{host}: {}", text(&output.stderr));
+        }
+        while let Some(part) = response.body().chunk().await? {
+            count += part.len();
+        }
+        assert_eq!(count, LENGTH);
+        Ok::<(), Error>(())
+    })??;
+    assert_eq!(first.wait(), Some(0));
+    Ok(())
+}
