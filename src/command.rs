@@ -8,12 +8,17 @@ mod diagnosis;
 pub mod failure;
 mod get;
 mod hint;
+mod input;
+pub mod interruption;
 mod load;
 mod log;
-mod output;
+mod naming;
+pub mod output;
+mod part_file;
 mod serve;
 mod stdout;
 mod trust;
+mod watch;
 
 use arguments::{Command, Usage};
 use failure::Failure;

@@ -5,25 +5,21 @@
 mod command;
 
 use command::failure::Failure;
-use std::io::Write;
+use command::{interruption, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match command::run(std::env::args_os().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(text)) => {
-            say(&text);
+            output::report(&text);
             ExitCode::from(2)
         }
         Err(Failure::Failed(text)) => {
-            say(&text);
+            output::report(&text);
             ExitCode::FAILURE
         }
         Err(Failure::Quiet) => ExitCode::FAILURE,
+        Err(Failure::Signal(number)) => ExitCode::from(interruption::status(number)),
     }
-}
-
-/// In one write, so that it does not mix with the lines of others. Where nobody reads it there is nobody else to tell.
-fn say(text: &str) {
-    let _ = std::io::stderr().write_all(format!("posthaste: {text}\n").as_bytes());
 }
