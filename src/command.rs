@@ -2,13 +2,16 @@
 
 pub mod arguments;
 mod bodies;
+mod certificate_file;
 mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod hint;
 mod input;
 pub mod interruption;
 mod load;
+mod log;
 mod naming;
 pub mod output;
 mod part_file;
