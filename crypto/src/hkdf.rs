@@ -61,11 +61,21 @@ pub fn expand_label(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u
 
 /// HKDF-Expand-Label to a secret of the hash's length, as the key schedule needs it.
 pub fn expand_label_secret(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u8]) -> Secret {
+    with_expanded_label(hash, secret, label, context, Secret::new)
+}
+
+/// What is expanded as by [`expand_label_secret`], for the time of one call: it stays where it was made, and is wiped there.
+pub fn with_expanded_label<R>(
+    hash: &dyn Hash,
+    secret: &Secret,
+    label: &[u8],
+    context: &[u8],
+    call: impl FnOnce(&[u8]) -> R,
+) -> R {
     let mut out = [0; Secret::MAX_LEN];
-    let len = hash.output_len();
-    let (used, _) = out.split_at_mut(len);
+    let (used, _) = out.split_at_mut(hash.output_len());
     expand_label(hash, secret, label, context, used);
-    let result = Secret::new(used);
+    let result = call(used);
     crate::secret::wipe(&mut out);
     result
 }

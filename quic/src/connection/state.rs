@@ -15,7 +15,7 @@ use crate::path::spin::Spin;
 use crate::peer_parameters::PeerParameters;
 use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
-use crate::recovery::{Recovery, RecoveryConfig};
+use crate::recovery::Recovery;
 use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
@@ -112,8 +112,8 @@ impl Connection {
             handshake: Handshake::new(session),
             levels,
             spaces,
-            recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
-            streams: Streams::new(side, config.streams.clone(), new.send_memory),
+            recovery: Recovery::new(side, config.clone()),
+            streams: Streams::new(side, config.clone(), new.send_memory),
             paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),

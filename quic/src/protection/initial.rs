@@ -29,5 +29,5 @@ pub fn keys(
         Side::Client => (client, server),
         Side::Server => (server, client),
     };
-    (SealKeys::new(suite, version, &ours), OpenKeys::new(suite, version, &theirs))
+    (SealKeys::new(suite, version, ours), OpenKeys::new(suite, version, theirs))
 }

@@ -121,9 +121,9 @@ struct KeySet {
 }
 
 impl KeySet {
-    fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> KeySet {
+    fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> KeySet {
         let generation = Generation::first(suite, version, secret);
-        let header = header_key(suite, row(version), secret);
+        let header = header_key(suite, row(version), &generation.secret);
         KeySet { key: PacketKey::of(&generation), header, generation, is_resting: false }
     }
 
@@ -163,7 +163,7 @@ pub struct SealKeys {
 
 impl SealKeys {
     /// Keys of `version` from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> SealKeys {
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> SealKeys {
         let sealed = UsageLimit::new(suite.aead.confidentiality_limit());
         SealKeys { keys: KeySet::new(suite, version, secret), sealed }
     }
@@ -258,8 +258,8 @@ fn protect_header(packet: &mut [u8], layout: &PacketLayout, [first_mask, number_
 /// Opens what the peer sent.
 pub struct OpenKeys {
     keys: KeySet,
-    /// The key before, for packets that are late.
-    previous: Option<PacketKey>,
+    /// The key before, for packets that are late; few connections ever have one.
+    previous: Option<Box<PacketKey>>,
     /// The key after, of packets with a short header: made before any packet asks for it, so that nobody can tell from the
     /// time it takes whether one did.
     next: Option<PacketKey>,
@@ -305,7 +305,7 @@ impl Opened {
 
 impl OpenKeys {
     /// Keys of `version` from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> OpenKeys {
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> OpenKeys {
         OpenKeys {
             keys: KeySet::new(suite, version, secret),
             previous: None,
@@ -358,7 +358,7 @@ impl OpenKeys {
     ) -> Result<usize, Discard> {
         let (key, failure) = match (which, &self.previous) {
             (Which::Current, _) => (&self.keys.key, Discard::Undecryptable),
-            (Which::Previous, Some(previous)) => (previous, Discard::Undecryptable),
+            (Which::Previous, Some(previous)) => (&**previous, Discard::Undecryptable),
             (Which::Previous, None) => (self.next_key(), Discard::KeyPhase),
             (Which::Next, _) => (self.next_key(), Discard::Undecryptable),
         };
@@ -385,7 +385,7 @@ impl OpenKeys {
             Which::Next => {
                 let next = self.next.take().expect("what opened a packet is there");
                 // RFC 9001 section 6.1-3: only a packet that opened under the new key ends the old one's time.
-                self.previous = Some(core::mem::replace(&mut self.keys.key, next));
+                self.previous = Some(Box::new(core::mem::replace(&mut self.keys.key, next)));
                 self.keys.generation = self.keys.generation.next();
                 self.generation_start = number;
                 self.make_next();
@@ -450,8 +450,8 @@ mod tests {
     #[test]
     fn a_key_that_rests_takes_no_memory() {
         let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
-        let mut seal = SealKeys::new(suite, Version::V1, &secret);
-        let mut open = OpenKeys::new(suite, Version::V1, &secret);
+        let mut seal = SealKeys::new(suite, Version::V1, secret.clone());
+        let mut open = OpenKeys::new(suite, Version::V1, secret.clone());
         assert!(size_of_val(&*seal.keys.key.aead) > 0 && size_of_val(&*open.keys.header) > 0);
         seal.rest();
         open.rest();

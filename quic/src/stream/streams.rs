@@ -8,13 +8,14 @@
 use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
-use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
+use super::limits::{PeerLimits, Standing, StreamCounts};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
 use super::send_window::SendWindow;
+use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
@@ -22,6 +23,7 @@ use crate::wire::frame::{Frame, StreamFrame};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
@@ -37,7 +39,8 @@ const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidire
 #[derive(Debug)]
 pub(crate) struct Streams {
     side: Side,
-    config: StreamsConfig,
+    // Shared by all connections: none has a copy.
+    config: Arc<Config>,
     peer_limits: PeerLimits,
     // `None` for a stream on which nothing happened yet.
     map: StreamMap<Option<Box<Stream>>>,
@@ -65,15 +68,16 @@ pub(crate) struct Streams {
 impl Streams {
     /// No streams. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent. What they hold to send
     /// is counted in `memory`.
-    pub(crate) fn new(side: Side, config: StreamsConfig, memory: SendMemory) -> Streams {
+    pub(crate) fn new(side: Side, config: Arc<Config>, memory: SendMemory) -> Streams {
+        let limits = &config.streams;
         Streams {
             side,
             peer_limits: PeerLimits::default(),
             map: StreamMap::new(),
-            bidirectional: StreamCounts::new(config.max_streams_bidi),
-            unidirectional: StreamCounts::new(config.max_streams_uni),
+            bidirectional: StreamCounts::new(limits.max_streams_bidi),
+            unidirectional: StreamCounts::new(limits.max_streams_uni),
             send_credit: SendCredit::default(),
-            receive_credit: config.connection_credit(),
+            receive_credit: limits.connection_credit(),
             schedule: Schedule::default(),
             events: Events::default(),
             window: SendWindow::new(memory),
@@ -142,7 +146,7 @@ impl Streams {
         let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
         let readable = receive.on_stream(frame, &mut account, memory)?;
         self.segments = self.segments - before + receive.segments();
-        if self.segments > self.config.max_segments {
+        if self.segments > self.config.streams.max_segments {
             return Err(Violation::StreamTooFragmented);
         }
         if readable {
@@ -458,8 +462,8 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (room, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
-        if room == wanted || self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        let (room, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
+        if room == wanted || self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             return Ok(room);
         }
         self.wait(id, is_for_all);
@@ -664,7 +668,7 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (count, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
+        let (count, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
         if count > 0 {
             self.window.take(count as u64);
             push(send.buffer(), count);
@@ -727,10 +731,10 @@ impl Streams {
     fn wake(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
         let Some(send) = stream.send.as_ref().filter(|_| stream.waiting) else { return };
-        if self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        if self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
-        } else if self.window.is_used_up(&self.config, &self.send_credit) {
+        } else if self.window.is_used_up(&self.config.streams, &self.send_credit) {
             // It was the last word about its own bytes, perhaps.
             self.enlist(id);
         }
@@ -751,13 +755,15 @@ impl Streams {
         let mut credit = self.window.credit(&self.send_credit);
         while credit > 0
             && !self.waiting.is_empty()
-            && !self.window.is_used_up(&self.config, &self.send_credit)
+            && !self.window.is_used_up(&self.config.streams, &self.send_credit)
             && let Some(id) = self.waiting.pop_front()
         {
             let stream = alive(&mut self.map, id);
             stream.enlisted = false;
-            let room =
-                stream.send.as_ref().map_or(0, |send| self.window.room(&self.config, &self.send_credit, send.load()));
+            let room = stream
+                .send
+                .as_ref()
+                .map_or(0, |send| self.window.room(&self.config.streams, &self.send_credit, send.load()));
             credit -= room.min(credit);
             self.wake(id);
         }
@@ -835,14 +841,14 @@ fn count(number: &mut usize, is_counted: &mut bool, is_one: bool) {
 fn touch<'a>(
     map: &'a mut StreamMap<Option<Box<Stream>>>,
     side: Side,
-    config: &StreamsConfig,
+    config: &Config,
     peer_limits: &PeerLimits,
     id: StreamId,
 ) -> Option<&'a mut Stream> {
     let make = || {
         Box::new(Stream {
             send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
-            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.receive_credit(side, id))),
+            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
             pending: Pending::default(),
             membership: Membership::default(),
             waiting: false,

@@ -205,7 +205,7 @@ fn r1_connections_share_a_budget_and_none_of_them_is_starved() {
     let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
     let memory = SendMemory::new(1 << 20);
     let connect = || {
-        let mut client = Streams::new(Side::Client, config.clone(), memory.clone());
+        let mut client = Streams::new(Side::Client, shared(&config), memory.clone());
         client.set_peer_limits(&parameters(&config));
         client.follow_congestion_window(1 << 20);
         client
