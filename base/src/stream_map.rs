@@ -110,25 +110,33 @@ impl<T> StreamMap<T> {
         self.iter().map(|(_, value)| value)
     }
 
+    /// The number of places is a power of two, or zero: then nothing is found whatever the mask is.
     const fn mask(&self) -> usize {
-        self.places.len().saturating_sub(1)
+        self.places.len().wrapping_sub(1)
     }
 
     /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
     const fn home(&self, id: StreamId) -> usize {
-        let kind = (id.value() & 3) as usize * (self.places.len() / 4);
-        ((id.index() as usize & self.mask()) + kind) & self.mask()
+        let kind = (id.value() & 3) as usize;
+        (id.index() as usize).wrapping_add(kind.wrapping_mul(self.places.len() / 4)) & self.mask()
     }
 
     /// How far `place` is from the home of `id`, which stands there.
     const fn distance(&self, id: StreamId, place: usize) -> usize {
-        (place + self.places.len() - self.home(id)) & self.mask()
+        place.wrapping_sub(self.home(id)) & self.mask()
     }
 
     #[inline]
     fn find(&self, id: StreamId) -> Option<usize> {
-        let (mut place, mut distance) = (self.home(id), 0);
-        // It ends: some place is free. Without any place at all it ends at once.
+        let home = self.home(id);
+        // Nearly always; without any place at all it ends at once.
+        if self.places.get(home)?.as_ref()?.0 == id { Some(home) } else { self.find_behind(home, id) }
+    }
+
+    /// Another stream stands at the home of `id`.
+    fn find_behind(&self, home: usize, id: StreamId) -> Option<usize> {
+        let (mut place, mut distance) = ((home + 1) & self.mask(), 1);
+        // It ends: some place is free.
         while let Some((known, _)) = self.places.get(place)? {
             if *known == id {
                 return Some(place);

@@ -1,4 +1,4 @@
-//! The transport of HTTP/3 over a QUIC connection of ours: eleven calls, each one call of [`quic::Connection`] at most.
+//! The transport of HTTP/3 over a QUIC connection of ours: twelve calls, each one call of [`quic::Connection`] at most.
 
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
@@ -40,6 +40,10 @@ impl Transport for OverQuic<'_> {
 
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError> {
         self.connection.write(id, data).map(drop).map_err(write_error)
+    }
+
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        self.connection.write_parts(id, parts).map(drop).map_err(write_error)
     }
 
     fn finish(&mut self, id: StreamId) {

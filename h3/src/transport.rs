@@ -1,4 +1,4 @@
-//! The eleven things HTTP/3 needs of QUIC, and a place for its records.
+//! The twelve things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
 use crate::pace::Delivery;
@@ -20,6 +20,17 @@ pub trait Transport {
     /// Takes as much of `data` as fits, and drops that from its front. After it left something, `on_stream_writable` is
     /// called once there is room again.
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError>;
+
+    /// As [`write`](Transport::write), of several pieces that follow each other. On an error nothing was taken.
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        for part in parts {
+            self.write(id, part)?;
+            if !part.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// Nothing more will be written.
     fn finish(&mut self, id: StreamId);

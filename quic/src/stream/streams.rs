@@ -252,9 +252,13 @@ impl Streams {
                 if all {
                     self.events.push(&mut stream.pending, id, EventKind::Finished);
                 }
-                self.wake(id);
-                self.wake_all();
-                self.settle(id);
+                if stream.waiting || !self.waiting.is_empty() {
+                    self.wake(id);
+                    self.wake_all();
+                    self.settle(id);
+                } else if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+                    self.forget(id);
+                }
             }
             SentFrame::ResetStream(id)
             | SentFrame::StopSending(id)
@@ -451,6 +455,21 @@ impl Streams {
         self.take(id, data.len(), |buffer, count| buffer.push(data.split_to(count)))
     }
 
+    /// As [`write`](Streams::write), of several pieces that follow each other, with one look at the stream.
+    pub(crate) fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let wanted = parts.iter().map(|part| part.len()).sum();
+        self.take(id, wanted, |buffer, mut count| {
+            for part in parts.iter_mut().filter(|part| !part.is_empty()) {
+                let taken = part.len().min(count);
+                if taken == 0 {
+                    break;
+                }
+                buffer.push(part.split_to(taken));
+                count -= taken;
+            }
+        })
+    }
+
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.take(id, data.len(), |buffer, count| buffer.push_slice(data.split_at(count).0))
@@ -480,7 +499,9 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
         stream.waiting = false;
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         Ok(())
     }
 
@@ -508,7 +529,9 @@ impl Streams {
         if let Ok(Read::Data(bytes)) = &result {
             self.lent.lend(bytes);
         }
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         result
     }
 
@@ -723,7 +746,12 @@ impl Streams {
                 StreamEvent::Reset { id, code: receive.reset_code() }
             }
         };
-        self.settle(id);
+        if kind == EventKind::Reset {
+            self.settle(id);
+        } else if stream.is_done() {
+            // What is to be sent has not changed.
+            self.forget(id);
+        }
         told.then_some((event, word))
     }
 
