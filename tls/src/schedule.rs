@@ -1,7 +1,7 @@
 //! The key schedule (RFC 9846 section 7.1) as a chain of types: Early, Handshake, Main. A secret can only be derived from
 //! the stage that has it, and going on to the next stage consumes the one before.
 
-use crypto::hkdf::{expand_label, expand_label_secret, extract, with_expanded_label};
+use crypto::hkdf::{expand_label, expand_label_secret, expand_label_secrets, extract, with_expanded_label};
 use crypto::{CipherSuite, Digest, Secret};
 
 /// The Early Secret. Without a pre-shared key it is the same in every connection.
@@ -39,14 +39,10 @@ impl Early {
 }
 
 impl Handshake {
-    /// client_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"c hs traffic", transcript)
-    }
-
-    /// server_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"s hs traffic", transcript)
+    /// client_handshake_traffic_secret and server_handshake_traffic_secret; `transcript` ends with ServerHello.
+    pub(crate) fn traffic(&self, transcript: &Digest) -> [Secret; 2] {
+        let labels: [&[u8]; 2] = [b"c hs traffic", b"s hs traffic"];
+        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
     }
 
     /// Goes on to the last stage, which adds nothing secret.
@@ -56,19 +52,11 @@ impl Handshake {
 }
 
 impl Main {
-    /// client_application_traffic_secret_0; `transcript` ends with the server's Finished, as for the next two.
-    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"c ap traffic", transcript)
-    }
-
-    /// server_application_traffic_secret_0.
-    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"s ap traffic", transcript)
-    }
-
-    /// exporter_secret.
-    pub(crate) fn exporter(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"exp master", transcript)
+    /// client_application_traffic_secret_0, server_application_traffic_secret_0 and exporter_secret; `transcript` ends with the
+    /// server's Finished.
+    pub(crate) fn traffic_and_exporter(&self, transcript: &Digest) -> [Secret; 3] {
+        let labels: [&[u8]; 3] = [b"c ap traffic", b"s ap traffic", b"exp master"];
+        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
     }
 }
 
