@@ -110,20 +110,19 @@ impl<T> StreamMap<T> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// The number of places is a power of two, or zero: then nothing is found whatever the mask is.
     const fn mask(&self) -> usize {
-        self.places.len().wrapping_sub(1)
+        self.places.len().saturating_sub(1)
     }
 
     /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
     const fn home(&self, id: StreamId) -> usize {
         let kind = (id.value() & 3) as usize;
-        (id.index() as usize).wrapping_add(kind.wrapping_mul(self.places.len() / 4)) & self.mask()
+        ((id.index() as usize & self.mask()) + kind * (self.places.len() / 4)) & self.mask()
     }
 
     /// How far `place` is from the home of `id`, which stands there.
     const fn distance(&self, id: StreamId, place: usize) -> usize {
-        place.wrapping_sub(self.home(id)) & self.mask()
+        (place + self.places.len() - self.home(id)) & self.mask()
     }
 
     #[inline]

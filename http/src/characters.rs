@@ -61,9 +61,13 @@ pub(crate) fn has_uppercase(bytes: &[u8]) -> bool {
 /// Whether this is a field value (RFC 9110 section 5.5): no control character but tab, and no space at either end.
 pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
     let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    are_of_value(bytes) && !is_space(bytes.first()) && !is_space(bytes.last())
+}
+
+/// Whether all bytes may stand in a value.
+fn are_of_value(bytes: &[u8]) -> bool {
     let (eights, rest) = bytes.as_chunks::<8>();
-    let are_values = eights.iter().all(|eight| are_plain(*eight) || all(eight, VALUE)) && all(rest, VALUE);
-    are_values && !is_space(bytes.first()) && !is_space(bytes.last())
+    eights.iter().all(|eight| are_plain(*eight) || all(eight, VALUE)) && all(rest, VALUE)
 }
 
 /// Whether eight bytes are all of space to `~`, which most values are made of, in one look.

@@ -132,7 +132,7 @@ impl Fields {
     /// The value of the first line of that name, if it is a number in decimal digits, below 2^64.
     pub fn first_integer(&self, name: impl AsRef<[u8]>) -> Option<u64> {
         let (first, rest) = self.first(name)?.split_first()?;
-        let digit = |byte: u8| Some(u64::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
         let mut sum = digit(*first)?;
         for byte in rest {
             sum = sum.checked_mul(10)?.checked_add(digit(*byte)?)?;

@@ -55,11 +55,10 @@ pub(super) fn parse_content_length(value: &[u8]) -> Result<u64, Malformed> {
     }
     let mut sum = 0u64;
     for byte in value {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+        if !byte.is_ascii_digit() {
             return Err(Malformed::ContentLength);
         }
-        let next = sum.checked_mul(10).and_then(|sum| sum.checked_add(u64::from(digit)));
+        let next = sum.checked_mul(10).and_then(|sum| sum.checked_add(u64::from(byte - b'0')));
         sum = next.ok_or(Malformed::ContentLength)?;
     }
     Ok(sum)
