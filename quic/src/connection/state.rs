@@ -280,3 +280,18 @@ fn cause(reason: &CloseReason, side: Side) -> Cause {
         CloseReason::VersionNegotiation { .. } => Cause::VersionMismatch,
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// Every connection that is open takes so much, whatever it does (docs/performance.md). What few of them need, and what all
+    /// need for a moment only, is kept elsewhere, and only while it is needed.
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        let size = size_of::<Connection>();
+        assert!(size <= MOST, "a connection takes {size} bytes instead of {MOST}");
+    }
+
+    const MOST: usize = 2_944;
+}
