@@ -64,7 +64,7 @@ pub struct ClientBuilder {
     pub http: h3::Config,
 }
 
-/// How long a server may take to answer the first packet.
+/// How long a server may take to answer at any of its addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a request is sent again after a server did nothing with it, or lost the connection before.
 const RETRIES: u32 = 2;
@@ -97,6 +97,15 @@ impl Client {
     /// A POST request.
     pub fn post(&self, url: &str) -> RequestBuilder {
         self.request(Method::Post, url)
+    }
+
+    /// Opens a connection to the server of this URL, if there is none: for those who want to know that it is there, or how long
+    /// that takes, before they ask for something.
+    ///
+    /// # Errors
+    /// The URL is wrong, or the server cannot be reached.
+    pub async fn connect(&self, url: &str) -> Result<(), Error> {
+        self.pool.connection(&Origin::new(&Url::parse(url)?)).await.map(drop)
     }
 
     /// A request. What is wrong with its parts is told when it is sent.
@@ -183,7 +192,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long to wait for a server's first answer. Default 10 s.
+    /// How long a server's name may take to be looked up, and then all of its addresses together to answer; an address that has
+    /// others behind it has 3 s at most. `Duration::MAX` is for ever. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.connect_timeout = timeout;
@@ -222,7 +232,11 @@ impl ClientBuilder {
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);
-        Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }), self.limits)
+        Client::over(
+            handle,
+            Box::new(Dialer { http3, handle: handle.clone(), patience: self.connect_timeout }),
+            self.limits,
+        )
     }
 }
 

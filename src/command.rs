@@ -6,11 +6,16 @@ mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod input;
+pub mod interruption;
 mod load;
-mod output;
+mod naming;
+pub mod output;
+mod part_file;
 mod serve;
 mod stdout;
 mod trust;
+mod watch;
 
 use arguments::{Command, Usage};
 use failure::Failure;

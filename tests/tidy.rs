@@ -117,7 +117,7 @@ fn p23_arithmetic_is_checked_in_every_build() {
 
 /// Whether a file is part of what users run.
 fn ships(file: &SourceFile) -> bool {
-    file.is_product() && !["sim", "adversary"].contains(&file.crate_name())
+    file.is_product() && !["sim", "adversary", "relay"].contains(&file.crate_name())
 }
 
 /// C2: nothing that a peer can choose is looked up by a hash that it could predict. Tables of the protocols are ordered, or

@@ -118,7 +118,7 @@ impl<T> StreamMap<T> {
     /// beside each other: else all behind one that is away from home would be.
     const fn home(&self, id: StreamId) -> usize {
         let (number, kind) = (id.index() as usize, (id.value() & 3) as usize);
-        (number ^ number << 3 ^ kind * (self.places.len() / 4)) & self.mask()
+        (number ^ (number << 3) ^ (kind * (self.places.len() / 4))) & self.mask()
     }
 
     /// How far `place` is from the home of `id`, which stands there.

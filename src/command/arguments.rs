@@ -85,8 +85,30 @@ pub struct Get {
     pub method: Option<String>,
     /// What to send.
     pub data: Option<Data>,
+    /// How long is waited.
+    pub limits: Limits,
     /// What is recorded.
     pub diagnosis: Diagnosis,
+}
+
+/// How long is waited; `Duration::MAX` is for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// For a server's name to be looked up, and then for a connection.
+    pub connect: Duration,
+    /// For the head of a response, once its request was sent.
+    pub first_byte: Duration,
+    /// For more of a body in either direction.
+    pub idle: Duration,
+    /// For all of it.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let minute = Duration::from_secs(60);
+        Limits { connect: Duration::from_secs(10), first_byte: minute, idle: minute, whole: Duration::MAX }
+    }
 }
 
 /// A request body.
@@ -94,7 +116,7 @@ pub struct Get {
 pub enum Data {
     /// As it is on the command line.
     Text(String),
-    /// From a file (`@FILE`).
+    /// From a file (`@FILE`); `-` is standard input.
     File(String),
 }
 
@@ -136,6 +158,7 @@ posthaste: QUIC and HTTP/3
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
+                       [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--requests N] [--concurrency C] [--connections K] [--migrate N]
 
@@ -171,7 +194,7 @@ once. The status is 0 if no request was cut short.
 
 /// What `posthaste get --help` prints.
 pub const GET_HELP: &str = "\
-posthaste get URL...: fetches over HTTP/3; status 0 only if every response was 2xx and complete
+posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out several at a time
 
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
@@ -179,10 +202,19 @@ posthaste get URL...: fetches over HTTP/3; status 0 only if every response was 2
   --include        print status and fields before each body
   --header 'name: value'   send this field; may be given more than once
   --method M       use this method (default: GET, or POST with --data)
-  --data TEXT      send TEXT as the body; @FILE sends the file, @- standard input
+  --data TEXT      send TEXT as the body; @FILE sends the file or pipe as it is read, @- or - standard input
+  --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
+  --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
+  --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
+                   time that a pipe at standard input or output takes does not count
+  --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
+
+The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
+A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT or SIGTERM removes what
+is not complete and closes the connections: status 130 or 143. A second signal ends at once.
 ";
 
 /// What `posthaste load --help` prints.
@@ -255,6 +287,12 @@ impl<'a> Arguments<'a> {
         let value = self.value(flag, inline)?;
         let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         seconds.ok_or_else(|| Usage(format!("{flag} needs a number of seconds, such as 0 or 2.5, not {value:?}")))
+    }
+
+    /// Seconds, of which 0 are for ever.
+    fn limit(&mut self, flag: &str, inline: Option<&'a str>) -> Result<Duration, Usage> {
+        let seconds = self.seconds(flag, inline)?;
+        Ok(if seconds.is_zero() { Duration::MAX } else { seconds })
     }
 
     fn number(&mut self, flag: &str, inline: Option<&'a str>) -> Result<u64, Usage> {
@@ -335,7 +373,13 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--include", inline) => get.include = switch(flag, inline)?,
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
-            Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)),
+            Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--connect-timeout", inline) => get.limits.connect = arguments.limit(flag, inline)?,
+            Argument::Flag(flag @ "--first-byte-timeout", inline) => {
+                get.limits.first_byte = arguments.limit(flag, inline)?;
+            }
+            Argument::Flag(flag @ "--idle-timeout", inline) => get.limits.idle = arguments.limit(flag, inline)?,
+            Argument::Flag(flag @ "--max-time", inline) => get.limits.whole = arguments.limit(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => get.diagnosis.key_log = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--trace", inline) => get.diagnosis.trace = switch(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => get.diagnosis.qlog = Some(arguments.value(flag, inline)?),
@@ -402,10 +446,12 @@ fn header(text: &str) -> Result<(String, String), Usage> {
     }
 }
 
-fn data(text: String) -> Data {
+fn data(text: String) -> Result<Data, Usage> {
     match text.strip_prefix('@') {
-        Some(file) => Data::File(file.to_owned()),
-        None => Data::Text(text),
+        Some("") => Err(Usage("--data @ needs the name of a file, or - for standard input".into())),
+        Some(file) => Ok(Data::File(file.to_owned())),
+        None if text == "-" => Ok(Data::File(text)),
+        None => Ok(Data::Text(text)),
     }
 }
 
@@ -441,7 +487,9 @@ mod tests {
 
     #[test]
     fn get_in_full() {
-        let mut line = words("get https://a/ --ca c --out d --include --method PUT --data @f https://b/");
+        let line = "get https://a/ --ca c --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90";
+        let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
             urls: vec!["https://a/".into(), "https://b/".into()],
@@ -451,9 +499,24 @@ mod tests {
             headers: vec![("x-y".into(), "z: w".into())],
             method: Some("PUT".into()),
             data: Some(Data::File("f".into())),
+            limits: Limits {
+                connect: Duration::from_millis(500),
+                first_byte: Duration::from_secs(2),
+                idle: Duration::MAX,
+                whole: Duration::from_secs(90),
+            },
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
+        for (text, data) in [
+            ("a@b", Data::Text("a@b".into())),
+            ("-", Data::File("-".into())),
+            ("@-", Data::File("-".into())),
+            ("--", Data::Text("--".into())),
+        ] {
+            let expected = Get { urls: vec!["u".into()], data: Some(data), ..Get::default() };
+            assert_eq!(parse(&words(&format!("get u --data {text}"))), Ok(Command::Get(expected)), "{text}");
+        }
     }
 
     #[test]
@@ -484,6 +547,8 @@ mod tests {
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),
+            ("get u --max-time soon", "number of seconds"),
+            ("get u --data @", "name of a file"),
             ("load", "needs a URL"),
             ("load u --requests 0", "at least 1"),
             ("load u --requests x", "at least 1"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 13] = [
+pub(crate) const CRATES: [&str; 14] = [
     "base",
     "crypto",
     "crypto-ring",
@@ -17,6 +17,7 @@ pub(crate) const CRATES: [&str; 13] = [
     "runtime",
     "sim",
     "adversary",
+    "relay",
     "posthaste",
 ];
 
