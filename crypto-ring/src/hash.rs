@@ -34,6 +34,11 @@ impl Hash for RingHash {
         parts.iter().for_each(|part| context.update(part));
         Digest::new(context.sign().as_ref())
     }
+
+    fn with_hmac(&self, key: &[u8], call: &mut dyn FnMut(&dyn Fn(&[u8]) -> Digest)) {
+        let key = hmac::Key::new(*self.hmac, key);
+        call(&|message| Digest::new(hmac::sign(&key, message).as_ref()));
+    }
 }
 
 struct Context(digest::Context);

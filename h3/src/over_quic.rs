@@ -42,6 +42,10 @@ impl Transport for OverQuic<'_> {
         self.connection.write(id, data).map(drop).map_err(write_error)
     }
 
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        self.connection.write_parts(id, parts).map(drop).map_err(write_error)
+    }
+
     fn finish(&mut self, id: StreamId) {
         // A stream that was stopped or reset meanwhile has no end to tell.
         let _ = self.connection.finish(id);

@@ -326,7 +326,31 @@ impl Send {
         id: StreamId,
         frame: Bytes,
     ) -> Result<(), WriteError> {
-        self.outbox.write(transport, id, frame)
+        self.outbox.write(transport, id, [frame])
+    }
+
+    /// A whole HEADERS frame, and all of a small content after it. What the transport does not take of them waits here.
+    ///
+    /// # Panics
+    /// If the content [is not small](Send::is_small).
+    pub(crate) fn frame_and_body(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        frame: Bytes,
+        data: Bytes,
+        headers: &mut DataHeaders,
+    ) -> Result<(), WriteError> {
+        assert!(Send::is_small(&data), "content of {} bytes is too large to wait", data.len());
+        if transport.is_traced() {
+            transport.trace(id, &trace::data(true, data.len()));
+        }
+        self.outbox.write(transport, id, [frame, headers.of(data.len()), data])
+    }
+
+    /// Whether content makes one DATA frame, whatever room the transport has, and makes one at all.
+    pub(crate) fn is_small(data: &Bytes) -> bool {
+        (1..=MIN_DATA_FRAME).contains(&data.len())
     }
 
     /// Content, as far as it fits. What stays in `data` is announced by `flush` once there is room.
@@ -347,8 +371,7 @@ impl Send {
             if transport.is_traced() {
                 transport.trace(id, &trace::data(true, piece.len()));
             }
-            self.outbox.write(transport, id, headers.of(piece.len()))?;
-            self.outbox.write(transport, id, piece)?;
+            self.outbox.write(transport, id, [headers.of(piece.len()), piece])?;
         }
         self.wants_room = !data.is_empty();
         Ok(())

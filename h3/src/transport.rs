@@ -21,6 +21,17 @@ pub trait Transport {
     /// called once there is room again.
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError>;
 
+    /// As [`write`](Transport::write), of several pieces that follow each other. On an error nothing was taken.
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        for part in parts {
+            self.write(id, part)?;
+            if !part.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing more will be written.
     fn finish(&mut self, id: StreamId);
 

@@ -319,10 +319,7 @@ impl Link {
 
     /// Works with the endpoint as a whole. Here connections begin and end, so the time is the true one.
     pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
-        self.with_endpoint_at(self.handle.read_clock(), call)
-    }
-
-    fn with_endpoint_at<R>(&self, now: Instant, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
+        let now = self.handle.read_clock();
         let mut endpoint = self.machine.try_borrow_mut().ok()?;
         let result = call(&mut endpoint, now);
         self.deliver_all(&mut endpoint, now);
@@ -331,13 +328,22 @@ impl Link {
         Some(result)
     }
 
-    /// Works with one connection; `None` if it is over. The clock is not read: this is done several times for each request.
+    /// Works with one connection; `None` if it is over. This is done several times for each request. So the clock is not read,
+    /// and where nothing came of it but something to send, that is left to the driver.
     pub(crate) fn with<R>(
         &self,
         handle: ConnectionHandle,
         call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
-        self.with_endpoint_at(self.handle.now(), |endpoint, now| endpoint.with(now, handle, call)).flatten()
+        let now = self.handle.now();
+        let mut endpoint = self.machine.try_borrow_mut().ok()?;
+        let result = endpoint.with(now, handle, call);
+        if endpoint.has_events() || self.trace.get().is_some() {
+            self.deliver_all(&mut endpoint, now);
+        }
+        drop(endpoint);
+        self.notify();
+        result
     }
 
     /// Somebody works on the exchange of a stream from now on.

@@ -69,6 +69,17 @@ impl Connection {
         Ok(len)
     }
 
+    /// As [`write`](Connection::write), of several pieces that follow each other: what was taken is removed from their fronts,
+    /// and how much that was is given.
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write): nothing was taken.
+    pub fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let len = self.streams.write_parts(id, parts)?;
+        self.trace_moved(id, len, false);
+        Ok(len)
+    }
+
     /// Copies as much of `data` as the send buffer takes; gives how much that was.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let len = self.streams.write_slice(id, data)?;

@@ -87,6 +87,12 @@ impl<T> Endpoint<T> {
         None
     }
 
+    /// Whether [`poll_event`](Endpoint::poll_event) is known to have something. What follows from datagrams that were received
+    /// since it was asked last is found out only when it is asked again.
+    pub fn has_events(&self) -> bool {
+        !self.have_events.is_empty()
+    }
+
     /// A connection, to be worked with: it will be asked for datagrams at the next `transmit`.
     pub fn connection_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
         self.parts_mut(handle).map(|(connection, _)| connection)

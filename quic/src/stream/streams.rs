@@ -8,7 +8,7 @@
 use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
-use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
+use super::limits::{PeerLimits, Standing, StreamCounts};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::receive_memory::ReceiveMemory;
 use super::schedule::{Membership, Queue, Schedule};
@@ -16,6 +16,7 @@ use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
 use super::send_window::SendWindow;
+use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
@@ -23,6 +24,7 @@ use crate::wire::frame::{Frame, StreamFrame};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
@@ -38,7 +40,8 @@ const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidire
 #[derive(Debug)]
 pub(crate) struct Streams {
     side: Side,
-    config: StreamsConfig,
+    // Shared by all connections: none has a copy.
+    config: Arc<Config>,
     peer_limits: PeerLimits,
     // `None` for a stream on which nothing happened yet.
     map: StreamMap<Option<Box<Stream>>>,
@@ -69,18 +72,19 @@ impl Streams {
     /// is counted in `send_memory`, and what they allow the peer in `receive_memory`.
     pub(crate) fn new(
         side: Side,
-        config: StreamsConfig,
+        config: Arc<Config>,
         send_memory: SendMemory,
         receive_memory: ReceiveMemory,
     ) -> Streams {
+        let limits = &config.streams;
         Streams {
             side,
             peer_limits: PeerLimits::default(),
             map: StreamMap::new(),
-            bidirectional: StreamCounts::new(config.max_streams_bidi),
-            unidirectional: StreamCounts::new(config.max_streams_uni),
+            bidirectional: StreamCounts::new(limits.max_streams_bidi),
+            unidirectional: StreamCounts::new(limits.max_streams_uni),
             send_credit: SendCredit::default(),
-            receive_credit: config.connection_credit(),
+            receive_credit: limits.connection_credit(),
             receive_memory,
             schedule: Schedule::default(),
             events: Events::default(),
@@ -149,13 +153,13 @@ impl Streams {
         let before = receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.max_data),
+            shared: (&self.receive_memory, self.config.streams.max_data),
             now: self.now,
             round_trip: self.round_trip,
         };
         let readable = receive.on_stream(frame, &mut account, memory)?;
         self.segments = self.segments - before + receive.segments();
-        if self.segments > self.config.max_segments {
+        if self.segments > self.config.streams.max_segments {
             return Err(Violation::StreamTooFragmented);
         }
         if readable {
@@ -184,7 +188,7 @@ impl Streams {
         let pieces = receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.max_data),
+            shared: (&self.receive_memory, self.config.streams.max_data),
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -266,9 +270,13 @@ impl Streams {
                 if all {
                     self.events.push(&mut stream.pending, id, EventKind::Finished);
                 }
-                self.wake(id);
-                self.wake_all();
-                self.settle(id);
+                if stream.waiting || !self.waiting.is_empty() {
+                    self.wake(id);
+                    self.wake_all();
+                    self.settle(id);
+                } else if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+                    self.forget(id);
+                }
             }
             SentFrame::ResetStream(id)
             | SentFrame::StopSending(id)
@@ -465,6 +473,21 @@ impl Streams {
         self.take(id, data.len(), |buffer, count| buffer.push(data.split_to(count)))
     }
 
+    /// As [`write`](Streams::write), of several pieces that follow each other, with one look at the stream.
+    pub(crate) fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let wanted = parts.iter().map(|part| part.len()).sum();
+        self.take(id, wanted, |buffer, mut count| {
+            for part in parts.iter_mut().filter(|part| !part.is_empty()) {
+                let taken = part.len().min(count);
+                if taken == 0 {
+                    break;
+                }
+                buffer.push(part.split_to(taken));
+                count -= taken;
+            }
+        })
+    }
+
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.take(id, data.len(), |buffer, count| buffer.push_slice(data.split_at(count).0))
@@ -476,8 +499,8 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (room, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
-        if room == wanted || self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        let (room, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
+        if room == wanted || self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             return Ok(room);
         }
         self.wait(id, is_for_all);
@@ -494,7 +517,9 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
         stream.waiting = false;
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         Ok(())
     }
 
@@ -518,7 +543,7 @@ impl Streams {
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.max_data),
+            shared: (&self.receive_memory, self.config.streams.max_data),
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -527,7 +552,9 @@ impl Streams {
         if let Ok(Read::Data(bytes)) = &result {
             self.lent.lend(bytes);
         }
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         result
     }
 
@@ -544,7 +571,7 @@ impl Streams {
         self.segments -= receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.max_data),
+            shared: (&self.receive_memory, self.config.streams.max_data),
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -701,7 +728,7 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (count, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
+        let (count, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
         if count > 0 {
             self.window.take(count as u64);
             push(send.buffer(), count);
@@ -756,7 +783,12 @@ impl Streams {
                 StreamEvent::Reset { id, code: receive.reset_code() }
             }
         };
-        self.settle(id);
+        if kind == EventKind::Reset {
+            self.settle(id);
+        } else if stream.is_done() {
+            // What is to be sent has not changed.
+            self.forget(id);
+        }
         told.then_some((event, word))
     }
 
@@ -764,10 +796,10 @@ impl Streams {
     fn wake(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
         let Some(send) = stream.send.as_ref().filter(|_| stream.waiting) else { return };
-        if self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        if self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
-        } else if self.window.is_used_up(&self.config, &self.send_credit) {
+        } else if self.window.is_used_up(&self.config.streams, &self.send_credit) {
             // It was the last word about its own bytes, perhaps.
             self.enlist(id);
         }
@@ -788,13 +820,15 @@ impl Streams {
         let mut credit = self.window.credit(&self.send_credit);
         while credit > 0
             && !self.waiting.is_empty()
-            && !self.window.is_used_up(&self.config, &self.send_credit)
+            && !self.window.is_used_up(&self.config.streams, &self.send_credit)
             && let Some(id) = self.waiting.pop_front()
         {
             let stream = alive(&mut self.map, id);
             stream.enlisted = false;
-            let room =
-                stream.send.as_ref().map_or(0, |send| self.window.room(&self.config, &self.send_credit, send.load()));
+            let room = stream
+                .send
+                .as_ref()
+                .map_or(0, |send| self.window.room(&self.config.streams, &self.send_credit, send.load()));
             credit -= room.min(credit);
             self.wake(id);
         }
@@ -828,7 +862,7 @@ impl Streams {
 /// What the peer was allowed is free for other connections.
 impl Drop for Streams {
     fn drop(&mut self) {
-        self.receive_memory.give_back(self.config.max_data, self.receive_credit.window());
+        self.receive_memory.give_back(self.config.streams.max_data, self.receive_credit.window());
     }
 }
 
@@ -879,14 +913,14 @@ fn count(number: &mut usize, is_counted: &mut bool, is_one: bool) {
 fn touch<'a>(
     map: &'a mut StreamMap<Option<Box<Stream>>>,
     side: Side,
-    config: &StreamsConfig,
+    config: &Config,
     peer_limits: &PeerLimits,
     id: StreamId,
 ) -> Option<&'a mut Stream> {
     let make = || {
         Box::new(Stream {
             send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
-            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.receive_credit(side, id))),
+            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
             pending: Pending::default(),
             membership: Membership::default(),
             waiting: false,

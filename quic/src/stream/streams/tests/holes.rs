@@ -18,7 +18,7 @@ fn config() -> StreamsConfig {
 }
 
 fn connect(memory: &ReceiveMemory) -> Streams {
-    let mut server = Streams::new(Side::Server, config(), SendMemory::new(1 << 20), memory.clone());
+    let mut server = Streams::new(Side::Server, shared(&config()), SendMemory::new(1 << 20), memory.clone());
     server.set_peer_limits(&parameters(&StreamsConfig::default()));
     server
 }
@@ -44,7 +44,7 @@ fn leave_holes(server: &mut Streams) {
         receive(server, stream, 1, &alloc::vec![1; count as usize], false).unwrap();
     }
     let over = server.receive_credit.limit() - server.receive_credit.received() + 1;
-    let last = 4 * (server.config.max_streams_uni - 1) + 2;
+    let last = 4 * (server.config.streams.max_streams_uni - 1) + 2;
     let refused = receive(server, last, 0, &alloc::vec![1; over as usize], false);
     assert_eq!(refused, Err(Violation::ConnectionFlowControl), "what is advertised is what is enforced");
 }
