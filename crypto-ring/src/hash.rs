@@ -1,7 +1,7 @@
 //! SHA-256 and SHA-384 (FIPS 180-4), and HMAC (RFC 2104) with each.
 
 use alloc::boxed::Box;
-use crypto::{Digest, Hash, HashContext};
+use crypto::{Digest, Hash, HashContext, Hmac};
 use ring::{digest, hmac};
 
 /// SHA-256.
@@ -35,7 +35,7 @@ impl Hash for RingHash {
         Digest::new(context.sign().as_ref())
     }
 
-    fn with_hmac(&self, key: &[u8], call: &mut dyn FnMut(&dyn Fn(&[u8]) -> Digest)) {
+    fn with_hmac(&self, key: &[u8], call: &mut dyn FnMut(&Hmac<'_>)) {
         let key = hmac::Key::new(*self.hmac, key);
         call(&|message| Digest::new(hmac::sign(&key, message).as_ref()));
     }

@@ -41,7 +41,7 @@ pub mod signature;
 
 pub use aead::{Aead, AeadKey, OpenError, SealError, Tag};
 pub use cipher_suite::CipherSuite;
-pub use hash::{Digest, Hash, HashContext};
+pub use hash::{Digest, Hash, HashContext, Hmac};
 pub use header_protection::HeaderProtectionKey;
 pub use key_exchange::{Accepted, KeyExchange, KeyExchangeError, NamedGroup, Offer};
 pub use provider::Provider;

@@ -283,7 +283,7 @@ fn cause(reason: &CloseReason, side: Side) -> Cause {
     }
 }
 
-#[cfg(all(test, target_pointer_width = "64"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_connection_at_rest_is_small() {
         let size = size_of::<Connection>();
-        assert!(size <= MOST, "a connection takes {size} bytes instead of {MOST}");
+        assert!(size <= MOST || usize::BITS != 64, "a connection takes {size} bytes instead of {MOST}");
     }
 
     const MOST: usize = 2_944;
