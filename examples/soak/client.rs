@@ -126,8 +126,8 @@ impl Client {
         };
         let arguments = match self.kind {
             Kind::Small => load("bytes/1000", 1),
-            Kind::Large => load("bytes/1000000", 100),
-            Kind::Files => load("file", 200),
+            Kind::Large => load("bytes/1000000", 400),
+            Kind::Files => load("file", 1000),
             Kind::Upload => get(&["--data", "@file"], "echo"),
             Kind::SlowReader => get(&[], "file"),
         };

@@ -144,7 +144,7 @@ impl<'a> Soak<'a> {
     }
 
     fn replace_server(&mut self) -> Result<(), Failure> {
-        self.server.tell_to_end()?;
+        self.server.make_way()?;
         let address = self.server.address;
         let successor = Server::start(&self.command, self.folder, address)?;
         self.before.push(std::mem::replace(&mut self.server, successor));

@@ -307,6 +307,14 @@ fn c8_parameters_at_their_ends() {
                     continue;
                 }
                 talk(&mut peer);
+                let numbers = peer.frames(|_, frame| match frame {
+                    Frame::NewConnectionId { sequence_number, .. } => Some(*sequence_number),
+                    _ => None,
+                });
+                assert!(
+                    numbers.iter().all(|number| *number < 4),
+                    "{value}: we keep four IDs, however many may be given"
+                );
             }
         }
     }

@@ -549,22 +549,27 @@ fn s19_packets_of_discarded_spaces_are_dropped() {
     }
 }
 
-/// ServerHello and what should follow under other keys, in one, in two frames and in two packets.
+/// ServerHello and what should follow under other keys, in one, in two frames, in two packets and behind a gap.
 /// RFC 9001 section 4.1.3-1, 4.1.3-2, 4.1.3-3.
 #[test]
 fn s20_messages_after_a_key_change_at_the_old_level() {
     // A whole message, and a single byte of none.
-    for (pieces, extensions) in (1..=3).flat_map(|pieces| [(pieces, &[8, 0, 0, 2, 0, 0][..]), (pieces, &[0])]) {
+    for (pieces, extensions) in (1..=4).flat_map(|pieces| [(pieces, &[8, 0, 0, 2, 0, 0][..]), (pieces, &[0])]) {
         let mut peer = Peer::against(Client, Stage::Begun);
         let hello = peer.take_crypto(Level::Initial);
         let end = hello.len() as u64;
         match pieces {
             1 => peer.send(Initial, &crypto(0, &[&hello[..], extensions].concat())),
             2 => peer.send(Initial, &[crypto(0, &hello), crypto(end, extensions)].concat()),
-            _ => {
+            3 => {
                 peer.send(Initial, &crypto(0, &hello));
                 peer.forget();
                 peer.send(Initial, &crypto(end, extensions));
+            }
+            // Behind a gap, so that TLS is never given it.
+            _ => {
+                peer.send(Initial, &crypto(0, &hello));
+                peer.send(Initial, &crypto(end + 1, extensions));
             }
         }
         assert_eq!(peer.violation(), Some((Violation::CryptoAtOldLevel, 0x06)), "{pieces}: {extensions:?}");
