@@ -5,6 +5,9 @@ use crate::error::Error;
 use crate::name::Name;
 use core::net::IpAddr;
 
+/// The tag of a uniformResourceIdentifier.
+pub(crate) const URI: u8 = tag::context(6);
+
 /// A name of one of the kinds that matter to servers.
 #[derive(Clone, Copy, Debug)]
 pub enum GeneralName<'a> {
@@ -26,7 +29,6 @@ impl<'a> GeneralName<'a> {
         const WHAT: &str = "general name";
         const DNS: u8 = tag::context(2);
         const EMAIL_ADDRESS: u8 = tag::context(1);
-        const URI: u8 = tag::context(6);
         const DIRECTORY: u8 = tag::context_constructed(4);
         const IP_ADDRESS: u8 = tag::context(7);
         const REGISTERED_ID: u8 = tag::context(8);

@@ -4,11 +4,14 @@ use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::oid;
 use crate::text;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// More attributes than any real name has; each costs work whenever names are compared.
 const MAX_ATTRIBUTES: usize = 64;
+/// Bytes of a name that is written out, after which no attribute begins.
+const MAX_WRITTEN: usize = 200;
 
 /// A distinguished name, checked for structure.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,25 @@ impl<'a> Name<'a> {
         self.attributes().any(|attribute| attribute.kind == oid::EMAIL_ADDRESS)
     }
 
+    /// The whole name for a message, the last part first (RFC 4514 s2): `CN=Example CA, O=Example\, Inc.`. Escaped, and cut
+    /// after some hundred characters.
+    pub(crate) fn written(&self) -> String {
+        let attributes: Vec<_> = self.attributes().collect();
+        let mut out = String::new();
+        for attribute in attributes.iter().rev() {
+            if out.len() > MAX_WRITTEN {
+                out.push_str(", ...");
+                break;
+            }
+            let value = attribute.text().map_or_else(|| String::from("(no text)"), text::escaped);
+            // A comma in a value begins no other attribute.
+            let value = value.replace(',', "\\,").replace('+', "\\+");
+            let comma = if out.is_empty() { "" } else { ", " };
+            out.push_str(&format!("{comma}{}={value}", keyword(attribute.kind)));
+        }
+        if out.is_empty() { String::from("(unnamed)") } else { out }
+    }
+
     /// Something to call it in a message: the common name, or the last attribute that is text. Escaped and bounded.
     pub fn label(&self) -> String {
         let last = || self.attributes().filter_map(|attribute| attribute.text()).last();
@@ -99,6 +121,23 @@ impl<'a> Name<'a> {
             None => String::from("(unnamed)"),
         }
     }
+}
+
+/// What an attribute is called in a name that is written out (RFC 4514 section 3, and two that are seen often).
+fn keyword(kind: &[u8]) -> String {
+    let known = match kind {
+        [0x55, 4, 3] => "CN",
+        [0x55, 4, 6] => "C",
+        [0x55, 4, 7] => "L",
+        [0x55, 4, 8] => "ST",
+        [0x55, 4, 10] => "O",
+        [0x55, 4, 11] => "OU",
+        [0x55, 4, 5] => "serialNumber",
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
+        oid::EMAIL_ADDRESS => "emailAddress",
+        other => return crate::registry::name(other),
+    };
+    String::from(known)
 }
 
 /// An AttributeTypeAndValue.
@@ -175,6 +214,23 @@ mod tests {
         let contents = common_name(tag::UTF8_STRING, "a\0\u{1b}");
         assert_eq!(Name::new(&contents).expect("a name").label(), "a\\0\\u{1b}");
         assert_eq!(Name::new(&[]).expect("a name").label(), "(unnamed)");
+        assert_eq!(Name::new(&[]).expect("a name").written(), "(unnamed)");
+    }
+
+    #[test]
+    fn names_are_written_out_with_their_kinds_and_are_bounded() {
+        let part = |kind: u8, text: &str| {
+            let mut part = common_name(tag::UTF8_STRING, text);
+            part[8] = kind;
+            part
+        };
+        let contents = [part(6, "CH"), part(10, "Example, Inc."), part(99, "x"), part(3, "A\u{7}+CN=b")].concat();
+        let name = Name::new(&contents).expect("a name");
+        assert_eq!(name.written(), "CN=A\\u{7}\\+CN=b, 2.5.4.99=x, O=Example\\, Inc., C=CH");
+        assert_eq!(Name::new(&common_name(0x1e, "ab")).expect("a name").written(), "CN=(no text)");
+        let long = part(10, &"a".repeat(90)).repeat(64);
+        let text = Name::new(&long).expect("a name").written();
+        assert!(text.len() < 400 && text.ends_with(", ..."), "{text}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use alloc::string::String;
 use alloc::vec;
 use crypto::{KeyKind, PrivateKeyFormat, SignatureScheme, SigningKey};
 
+mod webs;
+
 const NOW: u64 = 1_795_000_000;
 
 /// A certificate in the making: everything can be set wrong.
@@ -160,7 +162,10 @@ fn time_counts_for_every_certificate_and_says_so() {
     assert_eq!(pair(Draft::authority("root"), edge()), Ok(()));
     assert!(matches!(pair(Draft::authority("root"), late()), Err(Error::NotYetValid { .. })));
     let error = pair(Draft::authority("root"), old()).expect_err("expired");
-    assert_eq!(format!("{error}"), "certificate of leaf expired on 2026-11-18 11:06:39 UTC");
+    assert_eq!(
+        format!("{error}"),
+        "certificate of leaf expired on 2026-11-18 11:06:39 UTC (checked at 2026-11-18 11:06:40 UTC)"
+    );
     assert!(error.is_about_time());
     let root = Draft { not_after: NOW as i64 - 1, ..Draft::authority("root") };
     assert!(matches!(pair(root, good_leaf()), Err(Error::Expired { subject, .. }) if subject == "root"));
@@ -169,7 +174,7 @@ fn time_counts_for_every_certificate_and_says_so() {
 #[test]
 fn another_name_is_told_in_bounded_escaped_text() {
     let error = pair(Draft::authority("root"), Draft::leaf(&["example.com", "a\0b\u{1b}"])).expect_err("another name");
-    assert_eq!(format!("{error}"), "certificate is for example.com, a\\0b\\u{1b}, not www.example.com");
+    assert_eq!(format!("{error}"), "certificate is valid for example.com, a\\0b\\u{1b}, not www.example.com");
     let many: Vec<String> = (0..5000).map(|index| format!("{index}.{}.example", "a".repeat(60))).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let error = pair(Draft::authority("root"), Draft::leaf(&many)).expect_err("another name");
@@ -225,6 +230,12 @@ fn the_table_of_rules_for_a_server() {
         ("a host", None),
     ] {
         assert_eq!(check(Draft { subject: String::from(subject), ..good_leaf() }), broken, "{subject}");
+    }
+    // RFC 5280 s6.1.5 (b): the last certificate of a path may demand a policy as well.
+    for critical in [true, false] {
+        let demand = sequence(&[&element(tag::context(0), &[&[0]])]);
+        let leaf = good_leaf().with(oid::POLICY_CONSTRAINTS, critical, demand);
+        assert_eq!(check(leaf), Some(Rule::PolicyConstraints));
     }
     for serial in [&[0][..], &[0x80], &[1; 21]] {
         assert_eq!(check(Draft { serial: serial.to_vec(), ..good_leaf() }), Some(Rule::SerialNumber), "{serial:?}");
@@ -384,7 +395,7 @@ fn who_did_not_sign_is_not_the_issuer() {
     assert!(matches!(verify(&[&root], &[forged], "www.example.com"), Err(Error::BadSignature { .. })));
     let stranger = good_leaf().sign("another", &*other_key, &*leaf_key);
     let error = verify(&[&root], &[stranger], "www.example.com").expect_err("unknown");
-    assert_eq!(error, Error::UnknownIssuer { issuer: String::from("another") });
+    assert_eq!(error, Error::UnknownIssuer { issuer: String::from("CN=another"), unreadable: None });
     // A server's certificate issues nothing.
     let server = good_leaf().sign("root", &*root_key, &*leaf_key);
     let below = good_leaf().sign("leaf", &*leaf_key, &*other_key);
@@ -423,7 +434,7 @@ fn path_lengths_are_kept() {
         (root, vec![leaf, one, two])
     };
     let (root, chain) = build(Some(1));
-    assert_eq!(rule(verify(&[&root], &chain, "www.example.com")), Some(Rule::PathLength));
+    assert_eq!(rule(verify(&[&root], &chain, "www.example.com")), Some(Rule::PathLength { authorities: 2, limit: 1 }));
     let (root, chain) = build(Some(2));
     assert_eq!(verify(&[&root], &chain, "www.example.com"), Ok(()));
     let (root, chain) = build(None);
@@ -434,7 +445,7 @@ fn path_lengths_are_kept() {
         verify_server_with(&Policy { max_chain_depth }, &crypto_ring::PROVIDER, &store, &chain, &wanted, NOW)
     };
     assert_eq!(with_depth(2), Ok(()));
-    assert_eq!(rule(with_depth(1)), Some(Rule::PathLength));
+    assert_eq!(with_depth(1), Err(Error::ChainTooLong { subject: String::from("one"), limit: 1 }));
 }
 
 #[test]
@@ -483,8 +494,8 @@ fn the_table_of_name_constraints() {
     };
     let (outside, refused) = (Some("outside"), Some("refused"));
     let kind = |broken: Result<(), Error>| match rule(broken)? {
-        Rule::NameConstraints => outside,
-        Rule::UnsupportedConstraint => refused,
+        Rule::NameConstraints { .. } => outside,
+        Rule::UnsupportedConstraint | Rule::UncheckedName { .. } => refused,
         other => panic!("{other:?}"),
     };
     let net = || ip(&[192, 0, 2, 0, 255, 255, 255, 0]);
@@ -696,7 +707,7 @@ fn addresses_are_named_too_when_they_are_others() {
     let names = sequence(&[&element(tag::context(7), &[&[192, 0, 2, 1]]), &dns("a.example")]);
     let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
     let error = pair(Draft::authority("root"), leaf).expect_err("another name");
-    assert_eq!(format!("{error}"), "certificate is for 192.0.2.1, a.example, not www.example.com");
+    assert_eq!(format!("{error}"), "certificate is valid for 192.0.2.1, a.example, not www.example.com");
 }
 
 /// Of all that went wrong on the ways that were tried, that is told which says most, in whatever order they come.
@@ -712,7 +723,7 @@ fn the_reason_that_says_most_is_told() {
         let chain: Vec<_> = core::iter::once(&leaf).chain(others.iter().copied()).cloned().collect();
         verify(&[&root], &chain, "www.example.com").expect_err("no way leads to the root")
     };
-    let unknown = Error::UnknownIssuer { issuer: String::from("nobody") };
+    let unknown = Error::UnknownIssuer { issuer: String::from("CN=nobody"), unreadable: None };
     assert!(matches!(reason(&[&look_alike]), Error::BadSignature { .. }));
     for others in [[&look_alike, &lost], [&lost, &look_alike]] {
         assert_eq!(reason(&others), unknown);
@@ -734,7 +745,7 @@ fn strangers_are_not_asked_and_circles_end() {
     let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
     let stranger = Draft::authority("stranger").sign("root", &*root_key, &*one);
     let leaf = good_leaf().sign("nobody", &*two, &*two);
-    let unknown = |name: &str| Err(Error::UnknownIssuer { issuer: String::from(name) });
+    let unknown = |name: &str| Err(Error::UnknownIssuer { issuer: format!("CN={name}"), unreadable: None });
     assert_eq!(verify(&[&root], &[leaf, stranger], "www.example.com"), unknown("nobody"));
     let circle = [
         good_leaf().sign("one", &*one, &*two),
