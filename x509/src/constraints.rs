@@ -170,7 +170,12 @@ fn relation(name: &Comparable<'_>, subtree: &Comparable<'_>) -> Relation {
     match (name, subtree) {
         (Comparable::Dns(name), Comparable::Dns(subtree)) => dns_relation(name, subtree),
         (Comparable::IpAddress(address), Comparable::IpAddress(range)) => within(is_in_range(address, range)),
-        (Comparable::Directory(_, name), Comparable::Directory(_, subtree)) => within(name.starts_with(subtree)),
+        (Comparable::Directory(name, own), Comparable::Directory(base, subtree)) => match own.starts_with(subtree) {
+            true => Relation::Within,
+            // Another reader may see one text in two spellings.
+            false if name.is_surely_outside(base) => Relation::Apart,
+            false => Relation::Touches,
+        },
         (Comparable::EmailAddress, Comparable::EmailAddress) => Relation::Unsupported,
         (Comparable::Other(name), Comparable::Other(subtree)) if name == subtree => Relation::Unsupported,
         _ => Relation::OtherKind,

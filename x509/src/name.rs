@@ -4,6 +4,7 @@ use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::oid;
 use crate::text;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -56,30 +57,35 @@ impl<'a> Name<'a> {
 
     /// The form to compare.
     pub(crate) fn canonical(&self) -> CanonicalName {
+        self.relative_names().map(|attributes| canonical(&attributes)).collect()
+    }
+
+    /// Whether nobody could read this as a name below `subtree`: it is shorter, or at some place both have nothing but ASCII
+    /// and differ. Beyond ASCII there is more than one way to write a text, and none of them is preferred here.
+    pub(crate) fn is_surely_outside(&self, subtree: &Name<'_>) -> bool {
+        let mut own = self.relative_names();
+        subtree.relative_names().any(|wanted| match own.next() {
+            None => true,
+            Some(own) => own.iter().chain(&wanted).all(Attribute::is_ascii) && canonical(&own) != canonical(&wanted),
+        })
+    }
+
+    /// The relative distinguished names in their order: the attributes of each.
+    fn relative_names(&self) -> impl Iterator<Item = Vec<Attribute<'a>>> + use<'a> {
         let mut sequence = Elements::new(self.contents);
-        let mut names = Vec::new();
-        while let Ok(mut set) = sequence.nested(tag::SET, "name") {
-            let mut attributes: Vec<Vec<u8>> = Vec::new();
+        core::iter::from_fn(move || {
+            let mut set = sequence.nested(tag::SET, "name").ok()?;
+            let mut attributes = Vec::new();
             while let Ok(attribute) = attribute(&mut set) {
-                attributes.push(attribute.canonical());
+                attributes.push(attribute);
             }
-            // Folding may change the order that DER gave the set.
-            attributes.sort();
-            names.push(attributes.concat());
-        }
-        names
+            Some(attributes)
+        })
     }
 
     /// The attributes in their order, across all relative names.
     fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        let mut sequence = Elements::new(self.contents);
-        let mut set = Elements::new(&[]);
-        core::iter::from_fn(move || {
-            if set.is_empty() {
-                set = sequence.nested(tag::SET, "name").ok()?;
-            }
-            attribute(&mut set).ok()
-        })
+        self.relative_names().flatten()
     }
 
     /// The common names that are text.
@@ -148,6 +154,13 @@ struct Attribute<'a> {
     value: &'a [u8],
 }
 
+/// The form to compare of a relative distinguished name. Folding may change the order that DER gave the set.
+fn canonical(attributes: &[Attribute<'_>]) -> Vec<u8> {
+    let mut parts: Vec<_> = attributes.iter().map(Attribute::canonical).collect();
+    parts.sort();
+    parts.concat()
+}
+
 fn attribute<'a>(set: &mut Elements<'a>) -> Result<Attribute<'a>, Error> {
     let mut pair = set.nested(tag::SEQUENCE, "name")?;
     let kind = pair.value(tag::OBJECT_IDENTIFIER, "name")?;
@@ -164,11 +177,37 @@ impl<'a> Attribute<'a> {
         }
     }
 
+    /// The value if it is text of any type: also of those that only old authorities use (RFC 5280 s4.1.2.4), since a reader of
+    /// another make understands them, and what is excluded must not hide in one.
+    fn any_text(&self) -> Option<Cow<'a, str>> {
+        let whole = |width: usize| self.value.len().is_multiple_of(width);
+        match self.tag {
+            // Nearly all who write the first meant Latin-1 (RFC 5280 appendix B).
+            tag::TELETEX_STRING | tag::VISIBLE_STRING | tag::NUMERIC_STRING => {
+                Some(self.value.iter().map(|byte| char::from(*byte)).collect())
+            }
+            tag::BMP_STRING if whole(2) => {
+                let units = self.value.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+                char::decode_utf16(units).collect::<Result<String, _>>().ok().map(Cow::Owned)
+            }
+            tag::UNIVERSAL_STRING if whole(4) => {
+                let units = self.value.chunks_exact(4);
+                let units = units.map(|unit| u32::from_be_bytes([unit[0], unit[1], unit[2], unit[3]]));
+                units.map(char::from_u32).collect::<Option<String>>().map(Cow::Owned)
+            }
+            _ => self.text().map(Cow::Borrowed),
+        }
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.any_text().is_some_and(|text| text.is_ascii())
+    }
+
     /// Type and value with their lengths, so that no two attributes run into each other.
     fn canonical(&self) -> Vec<u8> {
         // RFC 5280 s7.1: texts that differ in case, outer or repeated space or string type are the same.
-        let (kind, value) = match self.text() {
-            Some(text) => (tag::UTF8_STRING, folded(text).into_bytes()),
+        let (kind, value) = match self.any_text() {
+            Some(text) => (tag::UTF8_STRING, folded(&text).into_bytes()),
             None => (self.tag, self.value.to_vec()),
         };
         let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
@@ -206,7 +245,14 @@ mod tests {
         let want = canonical(tag::UTF8_STRING, "example ca");
         assert_eq!(canonical(tag::PRINTABLE_STRING, " Example  CA "), want);
         assert_ne!(canonical(tag::UTF8_STRING, "exampleca"), want);
-        assert_ne!(canonical(0x1e, "example ca"), want, "other types are compared byte by byte");
+        for kind in [tag::TELETEX_STRING, tag::VISIBLE_STRING] {
+            assert_eq!(canonical(kind, "Example CA"), want);
+        }
+        assert_eq!(canonical(tag::BMP_STRING, "\0E\0x\0a\0m\0p\0l\0e\0 \0C\0A"), want);
+        assert_eq!(canonical(tag::UNIVERSAL_STRING, "\0\0\0a"), canonical(tag::UTF8_STRING, "A"));
+        for (kind, text) in [(tag::BMP_STRING, "abc"), (tag::UNIVERSAL_STRING, "abcd"), (0x04, "example ca")] {
+            assert_ne!(canonical(kind, text), canonical(tag::UTF8_STRING, text), "no text of its type");
+        }
     }
 
     #[test]

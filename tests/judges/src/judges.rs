@@ -36,9 +36,37 @@ impl Evidence {
         })
     }
 
-    /// What rustls-webpki says, or why it says no.
+    /// What rustls-webpki says, or why it says no. If it names a certificate that is out of its time and was not needed, why it
+    /// says no without that one.
     pub fn webpki(&self) -> Result<(), String> {
-        self.webpki_verdict().map_err(|error| word(&format!("{error:?}")))
+        let reason = |error| word(&format!("{error:?}"));
+        match self.webpki_verdict() {
+            Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {
+                let timely =
+                    Evidence { chain: self.timely(), anchors: self.anchors.clone(), name: self.name.clone(), ..*self };
+                timely.webpki_verdict().map_err(reason).and(Err(String::from("OutOfTime")))
+            }
+            verdict => verdict.map_err(reason),
+        }
+    }
+
+    /// The server's own certificate, and those others that are in their time or cannot be read.
+    fn timely(&self) -> Vec<Vec<u8>> {
+        let now = self.now as i64;
+        let is_timely = |der: &[u8]| {
+            let validity = x509::Certificate::parse(der).map(|certificate| certificate.validity());
+            validity.map_or(true, |validity| (validity.not_before..=validity.not_after).contains(&now))
+        };
+        let others = self.chain.iter().enumerate().filter(|(place, der)| *place == 0 || is_timely(der));
+        others.map(|(_, der)| der.clone()).collect()
+    }
+
+    /// Whether an issuer and a subject have the same name in other bytes.
+    pub fn has_names_in_other_bytes(&self) -> bool {
+        let all: Vec<_> = self.chain.iter().chain(&self.anchors).filter_map(|der| names(der)).collect();
+        all.iter().any(|(issuer, _, [label, _])| {
+            all.iter().any(|(_, subject, [_, other])| label == other && issuer != subject)
+        })
     }
 
     fn webpki_verdict(&self) -> Result<(), webpki::Error> {
@@ -65,6 +93,31 @@ impl Evidence {
     pub fn trusts_the_leaf(&self) -> bool {
         self.chain.first().is_some_and(|leaf| self.anchors.contains(leaf))
     }
+}
+
+/// Issuer and subject of a certificate, as bytes and as what they are called in messages, in small letters.
+fn names(der: &[u8]) -> Option<(&[u8], &[u8], [String; 2])> {
+    let certificate = x509::Certificate::parse(der).ok()?;
+    let label = |name: x509::Name<'_>| name.label().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut fields = content(content(der)?.0)?.0;
+    // Version, serial number and algorithm.
+    for _ in 0..3 {
+        fields = content(fields)?.1;
+    }
+    let (issuer, rest) = content(fields)?;
+    let (subject, _) = content(content(rest)?.1)?;
+    Some((issuer, subject, [label(certificate.issuer()), label(certificate.subject())]))
+}
+
+/// The contents of the first element, and what follows it.
+fn content(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match der {
+        [_, 0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [_, 0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
+        [_, length @ ..0x80, rest @ ..] => (usize::from(*length), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
 }
 
 fn class(error: &x509::Error) -> String {

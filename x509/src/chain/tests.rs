@@ -482,6 +482,15 @@ fn the_table_of_name_constraints() {
     let directory = |text: &str| element(tag::context_constructed(4), &[&name(text)]);
     let uri = |text: &str| element(tag::context(6), &[text.as_bytes()]);
     let email = |text: &str| element(tag::context(1), &[text.as_bytes()]);
+    let of_type = |kind: u8, text: &[u8]| {
+        let attribute = sequence(&[&object_identifier(oid::COMMON_NAME), &element(kind, &[text])]);
+        element(tag::context_constructed(4), &[&sequence(&[&element(tag::SET, &[&attribute])])])
+    };
+    let mailbox = || {
+        let address =
+            element(tag::context_constructed(0), &[&element(tag::UTF8_STRING, &["\u{e9}@a.example".as_bytes()])]);
+        element(tag::context_constructed(0), &[&object_identifier(oid::SMTP_UTF8_MAILBOX), &address])
+    };
     // All addresses that begin with so many bits of 0x20 after 0x20.
     let long_net = |bits: usize| {
         let byte = |index: usize, value: u8| if index * 8 < bits { value } else { 0 };
@@ -532,6 +541,14 @@ fn the_table_of_name_constraints() {
         (directory("LEAF"), vec![], None, outside),
         (directory("other"), vec![], outside, None),
         (directory("leaf"), vec![directory("other")], outside, outside),
+        (directory("leaf"), vec![of_type(0x1e, b"\0o\0t\0h\0e\0r")], outside, outside),
+        (directory("other"), vec![of_type(0x1e, b"\0o\0t\0h\0e\0r")], outside, outside),
+        (directory("other"), vec![of_type(0x0c, "o\u{301}ther".as_bytes())], outside, outside),
+        (directory("\u{f3}ther"), vec![], outside, outside),
+        (directory("other"), vec![of_type(0x04, b"other")], outside, outside),
+        (directory("other"), vec![of_type(0x16, b"else")], outside, None),
+        (email("example.com"), vec![mailbox()], refused, refused),
+        (uri("example.com"), vec![mailbox()], None, None),
         (ip(&[192, 0, 0, 0, 255, 255, 0, 0]), vec![ip(&[192, 0, 3, 7])], None, outside),
         (ip(&[192, 0, 2, 0, 255, 255, 0, 255]), vec![], refused, refused),
         (long_net(32), vec![ip(&[0x20; 16])], None, outside),
