@@ -279,8 +279,13 @@ fn check_signature(
     budget: &mut Budget,
 ) -> Result<(), Error> {
     let (key_algorithm, key) = issuer.subject_public_key()?;
-    let verifier = child.signature_algorithm().and_then(|signature| provider.verifier(key_algorithm, signature));
-    let verifier = verifier.ok_or_else(|| child.unusable_signature())?;
+    let algorithm = child.signature_algorithm();
+    let Some(verifier) = algorithm.and_then(|algorithm| provider.verifier(key_algorithm, algorithm)) else {
+        // That a key of another kind did not sign says nothing about the signature.
+        let is_known = provider.verifiers.iter().any(|verifier| Some(verifier.signature_algorithm()) == algorithm);
+        let other_kind = Error::BadSignature { subject: child.label() };
+        return Err(if is_known { other_kind } else { child.unusable_signature() });
+    };
     budget.spend_signature()?;
     let outcome = verifier.verify(key, child.to_be_signed(), child.signature());
     outcome.map_err(|_| Error::BadSignature { subject: child.label() })

@@ -63,7 +63,7 @@ pub enum Error {
         /// The curve or the algorithm: its name, or its object identifier.
         kind: String,
     },
-    /// A signature of a kind that this implementation does not have, or that the issuer's kind of key cannot have made.
+    /// A signature of a kind that this implementation does not have.
     UnsupportedSignature {
         /// Whose certificate.
         subject: String,

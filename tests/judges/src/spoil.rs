@@ -228,7 +228,7 @@ fn spelling(scene: &mut Scene, random: &mut Random, _: &[Key]) {
     let texts = ["one", "ONE", " one ", "root", "Root", "two"];
     let (text, tag) = (*random.one_of(&texts), *random.one_of(&[0x0c, 0x13, 0x16, 0x14, 0x1e]));
     let plain = name(0x0c, &text.trim().to_lowercase());
-    let spelled = if scene.spells_plainly && tag != 0x14 && tag != 0x1e { plain } else { name(tag, text) };
+    let spelled = if scene.spells_plainly && tag != 0x1e { plain } else { name(tag, text) };
     let draft = any(scene, random);
     let field = if random.below(2) == 0 { &mut draft.subject } else { &mut draft.issuer };
     *field = spelled;

@@ -387,6 +387,26 @@ fn md5_and_sha1_are_told_by_name() {
     assert!(matches!(error, Error::UnsupportedSignature { algorithm, .. } if algorithm == "1.2.3"));
 }
 
+/// A key of another kind than that of the signature has not made it; that is all there is to say.
+#[test]
+fn a_key_of_another_kind_did_not_sign() {
+    let provider = &crypto_ring::PROVIDER;
+    let key_of = |kind| (provider.generate_key)(kind).expect("a key");
+    let load = |pkcs8: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, pkcs8).expect("a key");
+    let request = |is_authority| crate::IssueRequest {
+        names: vec![String::from("www.example.com")],
+        not_before_unix: NOW - 10,
+        lifetime_seconds: 20,
+        serial: [1; 16],
+        is_authority,
+    };
+    let (trusted, signer) = (key_of(KeyKind::EcP256), key_of(KeyKind::Ed25519));
+    let root = crate::issue::self_signed(provider, &trusted, &request(true)).expect("a root").certificate;
+    let leaf = crate::issue::issued_by(provider, &root, &*load(&signer), &*load(&signer), &request(false));
+    let verdict = verify(&[&root], &[leaf.expect("a certificate")], "www.example.com");
+    assert_eq!(verdict, Err(Error::BadSignature { subject: String::from("Posthaste development") }));
+}
+
 #[test]
 fn who_did_not_sign_is_not_the_issuer() {
     let (root_key, other_key, leaf_key) = (key(), key(), key());
@@ -753,6 +773,23 @@ fn the_reason_that_says_most_is_told() {
     for (others, first) in [([&old, &older], NOW as i64 - 1), ([&older, &old], NOW as i64 - 2)] {
         assert!(matches!(reason(&others), Error::Expired { not_after, .. } if not_after == first));
     }
+}
+
+/// The certificate that is missing may have been one of those that cannot be read.
+#[test]
+fn what_cannot_be_read_is_told_if_an_issuer_is_missing() {
+    let (root_key, own) = (key(), key());
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let leaf = good_leaf().sign("one", &*own, &*key());
+    let usage = element(tag::BIT_STRING, &[&[0, 0]]);
+    let odd = Draft::authority("one").with(oid::KEY_USAGE, true, usage).sign("root", &*root_key, &*own);
+    let good = Draft::authority("one").sign("root", &*root_key, &*own);
+    let chain = [leaf.clone(), root.clone(), odd.clone()];
+    let error = verify(&[&root], &chain, "www.example.com").expect_err("it cannot be read");
+    let told = "issuer not found: CN=one is neither trusted nor was its certificate sent; intermediate certificate 2 that \
+                was sent cannot be read: key usage";
+    assert_eq!(format!("{error}"), told);
+    assert_eq!(verify(&[&root], &[leaf, odd, good], "www.example.com"), Ok(()));
 }
 
 /// Only who has the name of the issuer is asked, and nobody twice on one way.
