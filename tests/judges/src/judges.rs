@@ -61,6 +61,15 @@ impl Evidence {
         others.map(|(_, der)| der.clone()).collect()
     }
 
+    /// Whether a certificate constrains directory names: such a name not far behind the identifier of nameConstraints.
+    pub fn constrains_directory_names(&self) -> bool {
+        let has = |der: &Vec<u8>| {
+            let at = der.windows(5).position(|window| window == [6, 3, 0x55, 0x1d, 30]);
+            at.is_some_and(|at| der[at..].iter().take(30).any(|byte| *byte == 0xa4))
+        };
+        self.chain.iter().chain(&self.anchors).any(has)
+    }
+
     /// Whether an issuer and a subject have the same name in other bytes.
     pub fn has_names_in_other_bytes(&self) -> bool {
         let all: Vec<_> = self.chain.iter().chain(&self.anchors).filter_map(|der| names(der)).collect();

@@ -46,11 +46,12 @@ const WIDER: &[(&str, &str)] = &[
     ("the leaf is an anchor", "who trusts this very certificate asks no authority; webpki has no such rule"),
     (SPELLED, "names are compared as RFC 5280 section 7.1 says, and by webpki byte by byte"),
     ("RequiredEkuNotFound", "an authority may be for any purpose; webpki wants serverAuth by name"),
-    ("NameConstraintViolation", "constraints on directory names are applied; webpki refuses whatever has a subject"),
+    (DIRECTORY, "constraints on directory names are applied; webpki refuses whatever has a subject"),
     ("InvalidSignatureForPublicKey", "an authority that certified its next key: webpki does not find this way"),
 ];
 
 const SPELLED: &str = "name spelled otherwise";
+const DIRECTORY: &str = "directory names constrained";
 const REFUSED: &str = "refused here alone";
 const ACCEPTED: &str = "accepted here alone";
 
@@ -78,6 +79,9 @@ impl Sums {
                 let class = match plain() {
                     Ok(()) => String::from(SPELLED),
                     Err(_) if theirs == "UnknownIssuer" && evidence.has_names_in_other_bytes() => String::from(SPELLED),
+                    Err(plain) if plain == "NameConstraintViolation" && evidence.constrains_directory_names() => {
+                        String::from(DIRECTORY)
+                    }
                     Err(plain) => plain,
                 };
                 (ACCEPTED, class, &mut self.wider, WIDER)
