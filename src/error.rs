@@ -352,12 +352,12 @@ mod tests {
     #[test]
     fn the_end_of_a_connection_is_told_by_its_cause() {
         let address: SocketAddr = "[::1]:1".parse().unwrap();
-        let certificate = x509::Error::UnknownIssuer { issuer: "X".into() };
+        let certificate = x509::Error::UnknownIssuer { issuer: "X".into(), unreadable: None };
         let reason = CloseReason::Tls(tls::Error::Certificate(certificate));
         assert!(
             Error::closed(Some("a"), address, &reason)
                 .to_string()
-                .contains("certificate of a is refused: issuer unknown")
+                .contains("certificate of a is refused: issuer not found: X")
         );
         let reason = CloseReason::PeerApplication { code: base::VarInt::from_u32(0x102), reason: "oh".into() };
         let text = Error::closed(Some("a"), address, &reason).to_string();

@@ -217,7 +217,11 @@ pub(crate) const ROWS: &[Row] = &[
         "c9",
         "many authorities with the same name",
         "x509/src/budget.rs",
-        &["x509/src/chain/tests.rs::look_alike_authorities_end_in_an_error_soon"],
+        &[
+            "x509/src/chain/tests.rs::look_alike_authorities_end_in_an_error_soon",
+            "x509/src/chain/tests/webs.rs::ways_without_number_have_a_limit",
+            "x509/src/chain/tests/webs.rs::a_web_is_crossed_by_the_shortest_way",
+        ],
     ),
     (
         "c10",

@@ -48,10 +48,10 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
         }
     }
     paths.sort();
-    let excluded = workspace().join("tests/peers");
+    let excluded = ["tests/peers", "tests/judges"].map(|folder| workspace().join(folder));
     let files: Vec<SourceFile> = paths
         .into_iter()
-        .filter(|path| !path.starts_with(&excluded))
+        .filter(|path| !excluded.iter().any(|folder| path.starts_with(folder)))
         .map(|path| {
             let text = std::fs::read_to_string(&path).expect("a source file can be read");
             let path =
@@ -63,10 +63,10 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
     files
 }
 
-/// Rust files beside the workspace that are built on its crates: foreign peers, benchmarks, fuzzing, the program without `std`.
+/// Rust files beside the workspace that are built on its crates: foreign peers and judges, benchmarks, fuzzing, the program without `std`.
 pub(crate) fn files_beside() -> Vec<SourceFile> {
     let mut paths = Vec::new();
-    for folder in ["tests/peers", "tests/bare", "bench", "fuzz"] {
+    for folder in ["tests/peers", "tests/judges", "tests/bare", "bench", "fuzz"] {
         collect(&workspace().join(folder), &mut paths);
     }
     let read = |path: PathBuf| {

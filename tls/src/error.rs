@@ -83,6 +83,7 @@ fn certificate_alert(error: &x509::Error) -> Alert {
         | x509::Error::Malformed(_)
         | x509::Error::BadSignature { .. }
         | x509::Error::NameMismatch { .. }
+        | x509::Error::ChainTooLong { .. }
         | x509::Error::Rule { .. } => Alert::BAD_CERTIFICATE,
         _ => Alert::CERTIFICATE_UNKNOWN,
     }
@@ -152,16 +153,17 @@ mod tests {
     fn each_refusal_of_a_certificate_has_its_alert() {
         let subject = || String::from("somebody");
         for (error, alert) in [
-            (x509::Error::Expired { subject: subject(), not_after: 0 }, 45),
-            (x509::Error::NotYetValid { subject: subject(), not_before: 0 }, 45),
-            (x509::Error::UnknownIssuer { issuer: subject() }, 48),
+            (x509::Error::Expired { subject: subject(), not_after: 0, now: 1 }, 45),
+            (x509::Error::NotYetValid { subject: subject(), not_before: 1, now: 0 }, 45),
+            (x509::Error::UnknownIssuer { issuer: subject(), unreadable: None }, 48),
             (x509::Error::UnsupportedKey { subject: subject(), kind: subject() }, 43),
             (x509::Error::UnsupportedSignature { subject: subject(), algorithm: subject() }, 43),
             (x509::Error::BrokenHash { subject: subject(), algorithm: subject() }, 42),
-            (x509::Error::UnacceptableKey { subject: subject() }, 43),
+            (x509::Error::UnacceptableKey { subject: subject(), found: subject() }, 43),
             (x509::Error::Malformed("all of it"), 42),
             (x509::Error::BadSignature { subject: subject() }, 42),
-            (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::NameConstraints }, 42),
+            (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::Version }, 42),
+            (x509::Error::ChainTooLong { subject: subject(), limit: 8 }, 42),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

@@ -5,6 +5,7 @@ use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::oid;
 use crate::registry;
+use alloc::format;
 use alloc::string::String;
 use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
 
@@ -127,19 +128,43 @@ fn key_algorithm(identifier: &[u8]) -> Option<PublicKeyAlgorithm> {
     elements.is_empty().then_some(found)
 }
 
+/// What is to be said of a key whose kind is one of ours and that is not accepted.
+pub(crate) fn unacceptable_key(identifier: &[u8], key: &[u8]) -> String {
+    if key_algorithm(identifier) != Some(PublicKeyAlgorithm::Rsa) {
+        return format!("{} bytes that are no point of {} in full", key.len(), key_name(identifier));
+    }
+    let Ok((modulus, exponent)) = rsa_numbers(key) else { return String::from("a malformed RSA key") };
+    let bits = |number| bit_length(number).unwrap_or(0);
+    if has_acceptable_length(bits(modulus)) {
+        format!("an RSA key with an even modulus, or an exponent of {} bits that is even or 1 or long", bits(exponent))
+    } else {
+        format!("an RSA key of {} bits", bits(modulus))
+    }
+}
+
 /// Looks at lengths only, before anything is computed with the key.
 fn is_acceptable_rsa(key: &[u8]) -> Result<bool, Error> {
+    let (modulus, exponent) = rsa_numbers(key)?;
+    let length = has_acceptable_length(bit_length(modulus).unwrap_or(0));
+    // CA/Browser Forum Baseline Requirements s6.1.6: an odd exponent of at least three.
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    let exponent_fits = exponent.len() <= MAX_EXPONENT_LEN && bit_length(exponent).is_some_and(|bits| bits > 1);
+    Ok(length && is_odd(modulus) && is_odd(exponent) && exponent_fits)
+}
+
+/// CA/Browser Forum Baseline Requirements s6.1.5: whole bytes.
+fn has_acceptable_length(bits: usize) -> bool {
+    (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) && bits.is_multiple_of(8)
+}
+
+/// Modulus and exponent of an RSAPublicKey (RFC 8017 appendix A.1.1).
+fn rsa_numbers(key: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let mut outer = Elements::new(key);
     let mut numbers = outer.nested(tag::SEQUENCE, "RSA key")?;
     outer.end("RSA key")?;
     let (modulus, exponent) = (numbers.integer("RSA key")?, numbers.integer("RSA key")?);
     numbers.end("RSA key")?;
-    let bits = bit_length(modulus).unwrap_or(0);
-    // CA/Browser Forum Baseline Requirements s6.1.5 and s6.1.6: whole bytes, an odd exponent of at least three.
-    let length = (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) && bits.is_multiple_of(8);
-    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-    let exponent_fits = exponent.len() <= MAX_EXPONENT_LEN && bit_length(exponent).is_some_and(|bits| bits > 1);
-    Ok(length && is_odd(modulus) && is_odd(exponent) && exponent_fits)
+    Ok((modulus, exponent))
 }
 
 /// Bits of a positive INTEGER's contents; `None` for a negative one.

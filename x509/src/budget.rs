@@ -7,6 +7,7 @@ use crate::error::Error;
 pub(crate) struct Budget {
     signatures: u32,
     comparisons: u32,
+    steps: usize,
 }
 
 impl Budget {
@@ -15,8 +16,17 @@ impl Budget {
     /// Some ten milliseconds of comparing names with constraints.
     const COMPARISONS: u32 = 100_000;
 
+    /// Some ten milliseconds of trying who may have issued what. Chains in use need less than a hundred.
+    const STEPS: usize = 50_000;
+
     pub(crate) fn new() -> Budget {
-        Budget { signatures: Self::SIGNATURES, comparisons: Self::COMPARISONS }
+        Budget { signatures: Self::SIGNATURES, comparisons: Self::COMPARISONS, steps: Self::STEPS }
+    }
+
+    /// Before so many candidates for one issuer are tried.
+    pub(crate) fn spend_steps(&mut self, steps: usize) -> Result<(), Error> {
+        self.steps = self.steps.checked_sub(steps).ok_or(Error::TooMuchWork)?;
+        Ok(())
     }
 
     /// Before a signature is checked.

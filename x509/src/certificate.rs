@@ -147,7 +147,10 @@ impl<'a> Certificate<'a> {
                 let kind = algorithm::key_name(self.key_algorithm);
                 Err(Error::UnsupportedKey { subject: subject(), kind })
             }
-            Err(BadKey::Unacceptable) => Err(Error::UnacceptableKey { subject: subject() }),
+            Err(BadKey::Unacceptable) => {
+                let found = algorithm::unacceptable_key(self.key_algorithm, self.key);
+                Err(Error::UnacceptableKey { subject: subject(), found })
+            }
         }
     }
 

@@ -1,21 +1,22 @@
 //! Path building and validation (RFC 5280 section 6, with the demands of the Web PKI; RFC 9525 for the name).
 //!
-//! A depth-first search from the peer's certificate to an anchor, with a stack of its own instead of recursion. Every step
-//! down costs one signature of a budget, so that a graph of look-alike authorities ends in an error and not in hours.
+//! A depth-first search from the peer's certificate to an anchor, with a stack of its own instead of recursion. It goes where
+//! an anchor is closest first ([`crate::graph`]). Signatures and steps have a budget, so that a graph of look-alike authorities
+//! ends in an error and not in hours.
 //! The certificates after the first may come in any order, and those that are not needed are not looked at closely.
 
-use crate::anchor;
 use crate::budget::Budget;
 use crate::certificate::Certificate;
 use crate::constraints;
 use crate::dns;
 use crate::error::{Error, Rule};
 use crate::general_name::{GeneralName, ip_address};
-use crate::name::CanonicalName;
+use crate::graph::{Candidate, Graph, LEAF};
 use crate::profile;
 use crate::root_store::RootStore;
 use crate::server_name::ServerName;
 use crate::text;
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use crypto::Provider;
@@ -81,10 +82,14 @@ pub fn verify_server_with(
     }
     profile::check_server(&leaf)?;
     // A certificate that cannot be read is of no use to any path; the path decides whether it was needed.
-    let leaf = &Node::new(leaf);
-    let intermediates: Vec<_> = others.iter().filter_map(|der| Certificate::parse(der).ok()).map(Node::new).collect();
-    let intermediates = intermediates.as_slice();
-    Search { policy, provider, roots, leaf, intermediates, now, budget: Budget::new(), reason: None }.run()
+    let read: Vec<_> = others.iter().map(|der| Certificate::parse(der)).collect();
+    let unreadable = read.iter().zip(1..).find_map(|(outcome, number)| match outcome {
+        Err(Error::Malformed(what)) => Some((number, *what)),
+        _ => None,
+    });
+    let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, now);
+    let (budget, signatures) = (Budget::new(), BTreeMap::new());
+    Search { policy, provider, roots, graph, unreadable, budget, signatures, reason: None }.run()
 }
 
 /// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
@@ -112,54 +117,35 @@ fn check_name(leaf: &Certificate<'_>, wanted: &ServerName) -> Result<(), Error> 
     Err(Error::NameMismatch { expected: wanted.to_string(), more: all.saturating_sub(presented.len()), presented })
 }
 
-/// A certificate with its names ready to be compared.
-#[derive(Clone, Debug)]
-struct Node<'a> {
-    certificate: Certificate<'a>,
-    subject: CanonicalName,
-    issuer: CanonicalName,
-}
-
-impl<'a> Node<'a> {
-    fn new(certificate: Certificate<'a>) -> Node<'a> {
-        let (subject, issuer) = (certificate.subject().canonical(), certificate.issuer().canonical());
-        Node { certificate, subject, issuer }
-    }
-
-    fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
-    }
-
-    /// Whether both stand for one authority: a path does not pass one twice.
-    fn is_same_authority(&self, other: &Node<'_>) -> bool {
-        self.subject == other.subject && self.certificate.spki_der() == other.certificate.spki_der()
-    }
-}
-
-/// Something that may have issued the last certificate of the path.
-#[derive(Clone, Copy, Debug)]
-enum Candidate<'r> {
-    Anchor(&'r [u8]),
-    Intermediate(&'r Node<'r>),
-}
-
 struct Search<'r> {
     policy: &'r Policy,
     provider: &'r Provider,
     roots: &'r RootStore,
-    leaf: &'r Node<'r>,
-    intermediates: &'r [Node<'r>],
-    now: i64,
+    graph: &'r Graph<'r>,
+    /// The first certificate that could not be read, for the error.
+    unreadable: Option<(usize, &'static str)>,
     budget: Budget,
+    /// What came of each signature that was checked, by the number of the certificate and who may have signed it: many paths
+    /// share a step, and only the first pays for it.
+    signatures: BTreeMap<(usize, Signer), Result<(), Error>>,
     /// The most telling reason for which a candidate was refused.
     reason: Option<Error>,
 }
 
+/// Whose key may have signed a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Signer {
+    /// That of an anchor, by its place among those of its name.
+    Anchor(usize),
+    /// That of an authority, by its number: all its certificates have the same key.
+    Authority(usize),
+}
+
 impl<'r> Search<'r> {
     fn run(mut self) -> Result<(), Error> {
-        // The path above the leaf, and what is left to try at each of its steps.
-        let mut path: Vec<&'r Node<'r>> = Vec::new();
-        let mut open = alloc::vec![self.candidates(&path)];
+        // The numbers of the certificates above the leaf, and what is left to try at each step of the path.
+        let mut path: Vec<usize> = Vec::new();
+        let mut open = alloc::vec![self.candidates(&path)?];
         while let Some(candidates) = open.last_mut() {
             let outcome = match candidates.pop() {
                 None => {
@@ -167,85 +153,98 @@ impl<'r> Search<'r> {
                     path.pop();
                     continue;
                 }
-                Some(Candidate::Anchor(der)) => match self.try_anchor(&path, der) {
+                Some(Candidate::Anchor(place)) => match self.try_anchor(&path, place) {
                     Ok(()) => return Ok(()),
                     Err(error) => Err(error),
                 },
-                Some(Candidate::Intermediate(node)) => self.try_intermediate(&path, node).map(|()| node),
+                Some(Candidate::Intermediate(number)) => self.try_intermediate(&path, number).map(|()| number),
             };
             match outcome {
-                Ok(node) => {
-                    path.push(node);
-                    open.push(self.candidates(&path));
+                Ok(number) => {
+                    path.push(number);
+                    open.push(self.candidates(&path)?);
                 }
                 Err(Error::TooMuchWork) => return Err(Error::TooMuchWork),
                 Err(error) => self.note(error),
             }
         }
-        let unknown = Error::UnknownIssuer { issuer: self.leaf.certificate.issuer().label() };
-        Err(self.reason.unwrap_or(unknown))
+        let reason = self.reason.take();
+        Err(reason.unwrap_or_else(|| self.unknown_issuer(&self.graph.node(LEAF).certificate)))
     }
 
-    /// The last certificate of the path.
-    fn last(&self, path: &[&'r Node<'r>]) -> &'r Node<'r> {
-        path.last().copied().unwrap_or(self.leaf)
-    }
-
-    /// What may have issued the last certificate, best last: anchors, then those whose key identifier fits (RFC 4158
-    /// s3.2: a key identifier orders the candidates and rules none out).
-    fn candidates(&mut self, path: &[&'r Node<'r>]) -> Vec<Candidate<'r>> {
-        let child = self.last(path);
-        let wanted = child.certificate.extensions().authority_key_identifier.and_then(|key| key.key_identifier);
-        let is_passed = |node: &Node<'_>| path.iter().any(|passed| passed.is_same_authority(node));
-        let (mut fitting, mut others) = (Vec::new(), Vec::new());
-        for node in self.intermediates.iter().filter(|node| node.subject == child.issuer && !is_passed(node)) {
-            let fits = wanted.is_some() && node.certificate.extensions().subject_key_identifier == wanted;
-            if fits { &mut fitting } else { &mut others }.push(Candidate::Intermediate(node));
-        }
-        let anchors = self.roots.of_subject(&child.issuer).iter().map(|der| Candidate::Anchor(der.as_ref()));
-        let mut candidates: Vec<_> = anchors.chain(fitting).chain(others).collect();
-        candidates.reverse();
+    /// What may have issued the last certificate of the path and is not in it, best last.
+    fn candidates(&mut self, path: &[usize]) -> Result<Vec<Candidate>, Error> {
+        let (graph, child) = (self.graph, last(path));
+        self.budget.spend_steps(graph.count_of_candidates(child))?;
+        let is_passed = |number: usize| {
+            let authority = graph.node(number).authority;
+            path.iter().any(|passed| graph.node(*passed).authority == authority)
+        };
+        let mut candidates = graph.candidates(child);
         if candidates.is_empty() {
-            let refused = self.roots.refusal(&child.issuer).cloned();
-            self.note(refused.unwrap_or_else(|| Error::UnknownIssuer { issuer: child.certificate.issuer().label() }));
+            let certificate = &graph.node(child).certificate;
+            let refused = self.roots.refusal(&certificate.issuer().canonical()).cloned();
+            self.note(refused.unwrap_or_else(|| self.unknown_issuer(certificate)));
         }
-        candidates
+        candidates.retain(|candidate| !matches!(candidate, Candidate::Intermediate(number) if is_passed(*number)));
+        candidates.reverse();
+        Ok(candidates)
     }
 
-    fn try_intermediate(&mut self, path: &[&'r Node<'r>], node: &Node<'_>) -> Result<(), Error> {
-        let below = counted(path);
+    fn try_intermediate(&mut self, path: &[usize], number: usize) -> Result<(), Error> {
+        let node = self.graph.node(number);
+        node.fitness.clone()?;
+        let below = self.counted(path);
         let depth = below + usize::from(!node.is_self_issued());
+        let limit = self.policy.max_chain_depth;
         // Leaf, path, this one and an anchor.
-        if path.len() + 3 > MAX_PATH || depth > self.policy.max_chain_depth {
-            return Err(Error::Rule { subject: node.certificate.label(), rule: Rule::PathLength });
+        if path.len() + 3 > MAX_PATH || depth > limit {
+            return Err(Error::ChainTooLong { subject: node.certificate.label(), limit: limit.min(MAX_PATH - 2) });
         }
-        profile::check_time(&node.certificate, self.now)?;
-        profile::check_intermediate(&node.certificate)?;
         check_path_length(&node.certificate, below)?;
-        check_signature(self.provider, &self.last(path).certificate, &node.certificate, &mut self.budget)
+        self.check_signature(last(path), Signer::Authority(node.authority), &node.certificate)
     }
 
-    fn try_anchor(&mut self, path: &[&'r Node<'r>], der: &[u8]) -> Result<(), Error> {
-        let anchor = Certificate::parse(der)?;
-        profile::check_time(&anchor, self.now)?;
-        anchor::check(&anchor)?;
-        check_path_length(&anchor, counted(path))?;
-        check_signature(self.provider, &self.last(path).certificate, &anchor, &mut self.budget)?;
-        self.check_constraints(path, &anchor)
+    fn try_anchor(&mut self, path: &[usize], place: usize) -> Result<(), Error> {
+        let anchor = &self.graph.anchors(last(path))[place];
+        anchor.fitness.clone()?;
+        check_path_length(&anchor.certificate, self.counted(path))?;
+        self.check_signature(last(path), Signer::Anchor(place), &anchor.certificate)?;
+        self.check_constraints(path, &anchor.certificate)
     }
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those
     /// authorities that issued themselves.
-    fn check_constraints(&mut self, path: &[&'r Node<'r>], anchor: &Certificate<'_>) -> Result<(), Error> {
-        let above = path.iter().map(|node| &node.certificate).chain(core::iter::once(anchor));
+    fn check_constraints(&mut self, path: &[usize], anchor: &Certificate<'_>) -> Result<(), Error> {
+        let graph = self.graph;
+        let above = path.iter().map(|number| &graph.node(*number).certificate).chain(core::iter::once(anchor));
         for (depth, authority) in above.enumerate() {
-            let Some(name_constraints) = &authority.extensions().name_constraints else { continue };
-            constraints::check(name_constraints, &self.leaf.certificate, &mut self.budget)?;
-            for node in path.iter().take(depth).filter(|node| !node.is_self_issued()) {
-                constraints::check(name_constraints, &node.certificate, &mut self.budget)?;
+            let Some(_) = &authority.extensions().name_constraints else { continue };
+            constraints::check(authority, &graph.node(LEAF).certificate, &mut self.budget)?;
+            let below = path.iter().take(depth).map(|number| graph.node(*number));
+            for node in below.filter(|node| !node.is_self_issued()) {
+                constraints::check(authority, &node.certificate, &mut self.budget)?;
             }
         }
         Ok(())
+    }
+
+    fn check_signature(&mut self, child: usize, signer: Signer, issuer: &Certificate<'_>) -> Result<(), Error> {
+        if let Some(outcome) = self.signatures.get(&(child, signer)) {
+            return outcome.clone();
+        }
+        let outcome = check_signature(self.provider, &self.graph.node(child).certificate, issuer, &mut self.budget);
+        self.signatures.insert((child, signer), outcome.clone());
+        outcome
+    }
+
+    fn unknown_issuer(&self, certificate: &Certificate<'_>) -> Error {
+        Error::UnknownIssuer { issuer: certificate.issuer().written(), unreadable: self.unreadable }
+    }
+
+    /// Authorities in the path that count for its length (RFC 5280 s6.1.4 (l): self-issued ones do not).
+    fn counted(&self, path: &[usize]) -> usize {
+        path.iter().filter(|number| !self.graph.node(**number).is_self_issued()).count()
     }
 
     /// Keeps the reason that says most: that a look-alike did not sign says least.
@@ -261,16 +260,16 @@ impl<'r> Search<'r> {
     }
 }
 
-/// Authorities in the path that count for its length (RFC 5280 s6.1.4 (l): self-issued ones do not).
-fn counted(path: &[&Node<'_>]) -> usize {
-    path.iter().filter(|node| !node.is_self_issued()).count()
+/// The number of the last certificate of the path.
+fn last(path: &[usize]) -> usize {
+    path.last().copied().unwrap_or(LEAF)
 }
 
 /// RFC 5280 s4.2.1.9: `below` authorities that count come after this one.
 fn check_path_length(certificate: &Certificate<'_>, below: usize) -> Result<(), Error> {
     let limit = certificate.extensions().basic_constraints.and_then(|basic| basic.path_length);
-    let fits = limit.is_none_or(|limit| usize::try_from(limit).is_ok_and(|limit| below <= limit));
-    profile::demand(certificate, fits, Rule::PathLength)
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    profile::demand(certificate, below <= limit, Rule::PathLength { authorities: below, limit })
 }
 
 fn check_signature(
@@ -280,8 +279,13 @@ fn check_signature(
     budget: &mut Budget,
 ) -> Result<(), Error> {
     let (key_algorithm, key) = issuer.subject_public_key()?;
-    let verifier = child.signature_algorithm().and_then(|signature| provider.verifier(key_algorithm, signature));
-    let verifier = verifier.ok_or_else(|| child.unusable_signature())?;
+    let algorithm = child.signature_algorithm();
+    let Some(verifier) = algorithm.and_then(|algorithm| provider.verifier(key_algorithm, algorithm)) else {
+        // That a key of another kind did not sign says nothing about the signature.
+        let is_known = provider.verifiers.iter().any(|verifier| Some(verifier.signature_algorithm()) == algorithm);
+        let other_kind = Error::BadSignature { subject: child.label() };
+        return Err(if is_known { other_kind } else { child.unusable_signature() });
+    };
     budget.spend_signature()?;
     let outcome = verifier.verify(key, child.to_be_signed(), child.signature());
     outcome.map_err(|_| Error::BadSignature { subject: child.label() })

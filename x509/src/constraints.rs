@@ -8,41 +8,50 @@ use crate::certificate::Certificate;
 use crate::der::Elements;
 use crate::dns;
 use crate::error::{Error, Rule};
-use crate::extensions::{NameConstraints, subtree};
-use crate::general_name::GeneralName;
-use crate::name::CanonicalName;
+use crate::extensions::subtree;
+use crate::general_name::{self, GeneralName, ip_address};
+use crate::name::{CanonicalName, Name};
+use crate::text;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// Checks the names of `certificate` against the constraints of an authority above it.
 pub(crate) fn check(
-    constraints: &NameConstraints<'_>,
+    authority: &Certificate<'_>,
     certificate: &Certificate<'_>,
     budget: &mut Budget,
 ) -> Result<(), Error> {
-    let rule = |rule| Error::Rule { subject: certificate.label(), rule };
-    let permitted = subtrees(constraints.permitted, budget)?.ok_or_else(|| rule(Rule::UnsupportedConstraint))?;
-    let excluded = subtrees(constraints.excluded, budget)?.ok_or_else(|| rule(Rule::UnsupportedConstraint))?;
+    let Some(constraints) = &authority.extensions().name_constraints else { return Ok(()) };
+    let malformed = || Error::Rule { subject: authority.label(), rule: Rule::UnsupportedConstraint };
+    let permitted = subtrees(constraints.permitted, budget)?.ok_or_else(malformed)?;
+    let excluded = subtrees(constraints.excluded, budget)?.ok_or_else(malformed)?;
+    let broken = |rule| Error::Rule { subject: certificate.label(), rule };
     for name in names(certificate) {
+        let outside = || {
+            let (name, authority) = (name.to_text(), authority.label());
+            broken(Rule::NameConstraints { name, authority })
+        };
+        let unchecked = || broken(Rule::UncheckedName { kind: name.kind(), authority: authority.label() });
         let mut allowed = None;
         for subtree in &permitted {
             budget.spend_comparison()?;
             match relation(&name, subtree) {
                 Relation::OtherKind => {}
-                Relation::Unsupported => return Err(rule(Rule::UnsupportedConstraint)),
+                Relation::Unsupported => return Err(unchecked()),
                 Relation::Within => allowed = Some(true),
                 Relation::Touches | Relation::Apart => allowed = allowed.or(Some(false)),
-                Relation::Invalid => return Err(rule(Rule::NameConstraints)),
+                Relation::Invalid => return Err(outside()),
             }
         }
         if allowed == Some(false) {
-            return Err(rule(Rule::NameConstraints));
+            return Err(outside());
         }
         for subtree in &excluded {
             budget.spend_comparison()?;
             match relation(&name, subtree) {
                 Relation::OtherKind | Relation::Apart => {}
-                Relation::Unsupported => return Err(rule(Rule::UnsupportedConstraint)),
-                Relation::Within | Relation::Touches | Relation::Invalid => return Err(rule(Rule::NameConstraints)),
+                Relation::Unsupported => return Err(unchecked()),
+                Relation::Within | Relation::Touches | Relation::Invalid => return Err(outside()),
             }
         }
     }
@@ -53,7 +62,7 @@ pub(crate) fn check(
 enum Comparable<'a> {
     Dns(&'a [u8]),
     IpAddress(&'a [u8]),
-    Directory(CanonicalName),
+    Directory(Name<'a>, CanonicalName),
     EmailAddress,
     Other(u8),
 }
@@ -63,9 +72,29 @@ impl<'a> Comparable<'a> {
         match name {
             GeneralName::Dns(name) => Comparable::Dns(name),
             GeneralName::IpAddress(address) => Comparable::IpAddress(address),
-            GeneralName::Directory(name) => Comparable::Directory(name.canonical()),
+            GeneralName::Directory(name) => Comparable::Directory(name, name.canonical()),
             GeneralName::EmailAddress => Comparable::EmailAddress,
             GeneralName::Other(tag) => Comparable::Other(tag),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Comparable::Dns(name) => text::escaped_bytes(name),
+            Comparable::IpAddress(address) => ip_address(address).map(|ip| ip.to_string()).unwrap_or_default(),
+            Comparable::Directory(name, _) => name.written(),
+            Comparable::EmailAddress | Comparable::Other(_) => String::from(self.kind()),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Comparable::Dns(_) => "a DNS name",
+            Comparable::IpAddress(_) => "an IP address",
+            Comparable::Directory(..) => "a directory name",
+            Comparable::EmailAddress => "an e-mail address",
+            Comparable::Other(general_name::URI) => "a URI",
+            Comparable::Other(_) => "a name of another kind",
         }
     }
 }
@@ -75,7 +104,7 @@ fn names<'a>(certificate: &Certificate<'a>) -> Vec<Comparable<'a>> {
     let mut names = Vec::new();
     let subject = certificate.subject();
     if !subject.is_empty() {
-        names.push(Comparable::Directory(subject.canonical()));
+        names.push(Comparable::new(GeneralName::Directory(subject)));
     }
     if subject.has_email_address() {
         names.push(Comparable::EmailAddress);
@@ -141,7 +170,12 @@ fn relation(name: &Comparable<'_>, subtree: &Comparable<'_>) -> Relation {
     match (name, subtree) {
         (Comparable::Dns(name), Comparable::Dns(subtree)) => dns_relation(name, subtree),
         (Comparable::IpAddress(address), Comparable::IpAddress(range)) => within(is_in_range(address, range)),
-        (Comparable::Directory(name), Comparable::Directory(subtree)) => within(name.starts_with(subtree)),
+        (Comparable::Directory(name, own), Comparable::Directory(base, subtree)) => match own.starts_with(subtree) {
+            true => Relation::Within,
+            // Another reader may see one text in two spellings.
+            false if name.is_surely_outside(base) => Relation::Apart,
+            false => Relation::Touches,
+        },
         (Comparable::EmailAddress, Comparable::EmailAddress) => Relation::Unsupported,
         (Comparable::Other(name), Comparable::Other(subtree)) if name == subtree => Relation::Unsupported,
         _ => Relation::OtherKind,

@@ -22,6 +22,8 @@ pub enum Error {
         subject: String,
         /// The last second of its life.
         not_after: i64,
+        /// The time at which it was checked.
+        now: i64,
     },
     /// `now` is before notBefore (RFC 5280 s4.1.2.5). Seconds since 1970.
     NotYetValid {
@@ -29,6 +31,8 @@ pub enum Error {
         subject: String,
         /// The first second of its life.
         not_before: i64,
+        /// The time at which it was checked.
+        now: i64,
     },
     /// The certificate is for other names (RFC 9525 s6).
     NameMismatch {
@@ -41,8 +45,11 @@ pub enum Error {
     },
     /// No chain leads to a trust anchor: the issuer named here is neither trusted nor was it sent.
     UnknownIssuer {
-        /// The issuer that is missing.
+        /// The issuer that is missing: its whole name, as `CN=Example CA, O=Example`.
         issuer: String,
+        /// A certificate that was sent and could not be read, so that it may have been the one: which of those after the
+        /// server's own, from 1, and what is wrong with it.
+        unreadable: Option<(usize, &'static str)>,
     },
     /// The signature of the certificate is not by the key of its issuer.
     BadSignature {
@@ -56,7 +63,7 @@ pub enum Error {
         /// The curve or the algorithm: its name, or its object identifier.
         kind: String,
     },
-    /// A signature of a kind that this implementation does not have, or that the issuer's kind of key cannot have made.
+    /// A signature of a kind that this implementation does not have.
     UnsupportedSignature {
         /// Whose certificate.
         subject: String,
@@ -74,6 +81,8 @@ pub enum Error {
     UnacceptableKey {
         /// Whose certificate.
         subject: String,
+        /// What it is instead, as `an RSA key of 1024 bits`.
+        found: String,
     },
     /// The certificate breaks a rule of RFC 5280 or of the Web PKI.
     Rule {
@@ -81,6 +90,13 @@ pub enum Error {
         subject: String,
         /// Which rule.
         rule: Rule,
+    },
+    /// The path from the server's certificate to this one has more authorities than the policy allows.
+    ChainTooLong {
+        /// Whose certificate was one too many.
+        subject: String,
+        /// How many are allowed.
+        limit: usize,
     },
     /// Validation would cost more work than a peer may cause: too many certificates, signatures or names to compare.
     TooMuchWork,
@@ -120,11 +136,29 @@ pub enum Rule {
     KeyUsage(&'static str),
     /// The extended key usage does not allow to authenticate servers (RFC 5280 s4.2.1.12).
     ExtendedKeyUsage,
-    /// More authorities follow than pathLenConstraint or the policy allows.
-    PathLength,
+    /// More authorities follow than pathLenConstraint allows (RFC 5280 s4.2.1.9).
+    PathLength {
+        /// How many there would be.
+        authorities: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// A name is outside what an authority above may certify (RFC 5280 s4.2.1.10).
-    NameConstraints,
-    /// A name constraint that is malformed, misplaced or of a kind that cannot be checked.
+    NameConstraints {
+        /// The name.
+        name: String,
+        /// Whose constraints it breaks.
+        authority: String,
+    },
+    /// An authority above constrains names of a kind that this certificate has and that is not compared here: e-mail
+    /// addresses, URIs and other kinds (RFC 5280 s4.2.1.10).
+    UncheckedName {
+        /// What kind.
+        kind: &'static str,
+        /// Whose constraints they are.
+        authority: String,
+    },
+    /// A name constraint that is malformed or misplaced.
     UnsupportedConstraint,
     /// There is no subjectAltName, the only place where names count (RFC 9525 s2).
     NoSubjectAlternativeName,
@@ -148,14 +182,15 @@ impl fmt::Display for Error {
         match self {
             Error::Malformed(what) => write!(f, "malformed certificate: {what}"),
             Error::NoCertificate => f.write_str("the peer sent no certificate"),
-            Error::Expired { subject, not_after } => {
-                write!(f, "certificate of {subject} expired on {}", Date(*not_after))
+            Error::Expired { subject, not_after, now } => {
+                write!(f, "certificate of {subject} expired on {} (checked at {})", Date(*not_after), Date(*now))
             }
-            Error::NotYetValid { subject, not_before } => {
-                write!(f, "certificate of {subject} is not valid before {}", Date(*not_before))
+            Error::NotYetValid { subject, not_before, now } => {
+                write!(f, "certificate of {subject} is not valid before {} ", Date(*not_before))?;
+                write!(f, "(checked at {})", Date(*now))
             }
             Error::NameMismatch { expected, presented, more } => {
-                f.write_str("certificate is for ")?;
+                f.write_str("certificate is valid for ")?;
                 if presented.is_empty() {
                     f.write_str("no name that can be checked")?;
                 }
@@ -167,7 +202,15 @@ impl fmt::Display for Error {
                 }
                 write!(f, ", not {expected}")
             }
-            Error::UnknownIssuer { issuer } => write!(f, "issuer unknown: no trusted certificate of {issuer}"),
+            Error::UnknownIssuer { issuer, unreadable } => {
+                write!(f, "issuer not found: {issuer} is neither trusted nor was its certificate sent")?;
+                match unreadable {
+                    Some((number, what)) => {
+                        write!(f, "; intermediate certificate {number} that was sent cannot be read: {what}")
+                    }
+                    None => Ok(()),
+                }
+            }
             Error::BadSignature { subject } => {
                 write!(f, "the signature of the certificate of {subject} does not match")
             }
@@ -183,12 +226,17 @@ impl fmt::Display for Error {
                 "the certificate of {subject} is signed with {algorithm}, which can be forged \
                  (RFC 9846 section 4.5.1.3): it has to be issued anew, with SHA-256"
             ),
-            Error::UnacceptableKey { subject } => write!(
+            Error::UnacceptableKey { subject, found } => write!(
                 f,
-                "the key of {subject} is malformed, or an RSA key that is not of 2048 to 8192 bits in whole bytes \
-                 with an odd exponent"
+                "the key of {subject} is {found}: accepted are points in full, and RSA keys of 2048 to 8192 bits in whole \
+                 bytes with an odd exponent of at least 3"
             ),
             Error::Rule { subject, rule } => write!(f, "certificate of {subject}: {rule}"),
+            Error::ChainTooLong { subject, limit } => write!(
+                f,
+                "the chain is too long: with {subject} it has more than the {limit} intermediate CA certificates that this \
+                 client allows"
+            ),
             Error::TooMuchWork => f.write_str("checking the certificates would exceed the work limit"),
             Error::InvalidServerName => f.write_str("neither a DNS name nor an IP address"),
             Error::Pem(what) => write!(f, "PEM: {what}"),
@@ -217,16 +265,21 @@ impl fmt::Display for Rule {
             Rule::KeyUsage(bit) => {
                 return write!(f, "its keyUsage lacks {bit}, so that its key may not be used for this");
             }
+            Rule::PathLength { authorities, limit } => {
+                return write!(f, "{authorities} CA certificates follow it, and its pathLenConstraint allows {limit}");
+            }
+            Rule::NameConstraints { name, authority } => {
+                return write!(f, "its name {name} violates the nameConstraints of {authority}");
+            }
+            Rule::UncheckedName { kind, authority } => {
+                return write!(f, "it has {kind}, which {authority} constrains, and which cannot be checked");
+            }
             Rule::Version => "it is of version 1 or 2, and only version 3 can say what it is for",
             Rule::SerialNumber => "its serial number is not positive, or longer than 20 bytes",
             Rule::NotAnAuthority => "it issued a certificate, but basicConstraints does not make it a CA's",
             Rule::AuthorityAsServer => "it is a CA certificate (basicConstraints, keyUsage), not a server's",
             Rule::ExtendedKeyUsage => "its extKeyUsage does not name serverAuth",
-            Rule::PathLength => "more CA certificates follow it than pathLenConstraint or the client's limit allows",
-            Rule::NameConstraints => "its names violate the nameConstraints of its issuers",
-            Rule::UnsupportedConstraint => {
-                "it has nameConstraints that are malformed, not a CA's, or of a kind that cannot be checked"
-            }
+            Rule::UnsupportedConstraint => "it has nameConstraints that are malformed or not a CA's",
             Rule::NoSubjectAlternativeName => {
                 "it has no subjectAltName, and a common name proves nothing (RFC 9525 section 2)"
             }
@@ -247,8 +300,8 @@ mod tests {
     #[test]
     fn only_the_clock_is_about_time() {
         let subject = || String::from("somebody");
-        assert!(Error::Expired { subject: subject(), not_after: 0 }.is_about_time());
-        assert!(Error::NotYetValid { subject: subject(), not_before: 0 }.is_about_time());
+        assert!(Error::Expired { subject: subject(), not_after: 0, now: 1 }.is_about_time());
+        assert!(Error::NotYetValid { subject: subject(), not_before: 1, now: 0 }.is_about_time());
         assert!(!Error::BadSignature { subject: subject() }.is_about_time());
         assert!(!Error::NoCertificate.is_about_time());
     }
@@ -257,9 +310,9 @@ mod tests {
     fn errors_tell_a_person_what_to_look_at() {
         let mismatch =
             |presented, more| Error::NameMismatch { expected: String::from("a"), presented, more }.to_string();
-        assert_eq!(mismatch(vec![], 0), "certificate is for no name that can be checked, not a");
-        assert_eq!(mismatch(vec!["b".into(), "c".into()], 0), "certificate is for b, c, not a");
-        assert_eq!(mismatch(vec!["b".into()], 7), "certificate is for b and 7 more, not a");
+        assert_eq!(mismatch(vec![], 0), "certificate is valid for no name that can be checked, not a");
+        assert_eq!(mismatch(vec!["b".into(), "c".into()], 0), "certificate is valid for b, c, not a");
+        assert_eq!(mismatch(vec!["b".into()], 7), "certificate is valid for b and 7 more, not a");
         let rule = Error::Rule { subject: String::from("a"), rule: Rule::Version };
         assert_eq!(
             rule.to_string(),

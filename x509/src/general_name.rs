@@ -3,7 +3,11 @@
 use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::name::Name;
+use crate::oid;
 use core::net::IpAddr;
+
+/// The tag of a uniformResourceIdentifier.
+pub(crate) const URI: u8 = tag::context(6);
 
 /// A name of one of the kinds that matter to servers.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +18,7 @@ pub enum GeneralName<'a> {
     IpAddress(&'a [u8]),
     /// directoryName.
     Directory(Name<'a>),
-    /// rfc822Name.
+    /// rfc822Name, or an SmtpUTF8Mailbox in an otherName.
     EmailAddress,
     /// Any other kind, by its tag.
     Other(u8),
@@ -26,7 +30,6 @@ impl<'a> GeneralName<'a> {
         const WHAT: &str = "general name";
         const DNS: u8 = tag::context(2);
         const EMAIL_ADDRESS: u8 = tag::context(1);
-        const URI: u8 = tag::context(6);
         const DIRECTORY: u8 = tag::context_constructed(4);
         const IP_ADDRESS: u8 = tag::context(7);
         const REGISTERED_ID: u8 = tag::context(8);
@@ -45,6 +48,8 @@ impl<'a> GeneralName<'a> {
                 inside.end(WHAT)?;
                 Ok(GeneralName::Directory(name))
             }
+            // RFC 9549: the constraints on e-mail addresses are about this kind, too.
+            OTHER_NAME if is_mailbox(element.value) => Ok(GeneralName::EmailAddress),
             URI | REGISTERED_ID | OTHER_NAME | X400_ADDRESS | EDI_PARTY_NAME => Ok(GeneralName::Other(element.tag)),
             _ => Err(Error::Malformed(WHAT)),
         }
@@ -80,6 +85,11 @@ impl<'a> GeneralNames<'a> {
         let mut elements = Elements::new(self.contents);
         core::iter::from_fn(move || GeneralName::read(&mut elements).ok())
     }
+}
+
+/// Whether this is an otherName of an internationalized e-mail address.
+fn is_mailbox(contents: &[u8]) -> bool {
+    Elements::new(contents).value(tag::OBJECT_IDENTIFIER, "").is_ok_and(|kind| kind == oid::SMTP_UTF8_MAILBOX)
 }
 
 /// The address of 4 or 16 bytes.

@@ -45,6 +45,7 @@ mod encode;
 pub mod error;
 mod extensions;
 pub mod general_name;
+mod graph;
 pub mod issue;
 mod name;
 mod oid;

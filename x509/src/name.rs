@@ -4,11 +4,15 @@ use crate::der::{Elements, tag};
 use crate::error::Error;
 use crate::oid;
 use crate::text;
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// More attributes than any real name has; each costs work whenever names are compared.
 const MAX_ATTRIBUTES: usize = 64;
+/// Bytes of a name that is written out, after which no attribute begins.
+const MAX_WRITTEN: usize = 200;
 
 /// A distinguished name, checked for structure.
 #[derive(Clone, Copy, Debug)]
@@ -53,30 +57,35 @@ impl<'a> Name<'a> {
 
     /// The form to compare.
     pub(crate) fn canonical(&self) -> CanonicalName {
+        self.relative_names().map(|attributes| canonical(&attributes)).collect()
+    }
+
+    /// Whether nobody could read this as a name below `subtree`: it is shorter, or at some place both have nothing but ASCII
+    /// and differ. Beyond ASCII there is more than one way to write a text, and none of them is preferred here.
+    pub(crate) fn is_surely_outside(&self, subtree: &Name<'_>) -> bool {
+        let mut own = self.relative_names();
+        subtree.relative_names().any(|wanted| match own.next() {
+            None => true,
+            Some(own) => own.iter().chain(&wanted).all(Attribute::is_ascii) && canonical(&own) != canonical(&wanted),
+        })
+    }
+
+    /// The relative distinguished names in their order: the attributes of each.
+    fn relative_names(&self) -> impl Iterator<Item = Vec<Attribute<'a>>> + use<'a> {
         let mut sequence = Elements::new(self.contents);
-        let mut names = Vec::new();
-        while let Ok(mut set) = sequence.nested(tag::SET, "name") {
-            let mut attributes: Vec<Vec<u8>> = Vec::new();
+        core::iter::from_fn(move || {
+            let mut set = sequence.nested(tag::SET, "name").ok()?;
+            let mut attributes = Vec::new();
             while let Ok(attribute) = attribute(&mut set) {
-                attributes.push(attribute.canonical());
+                attributes.push(attribute);
             }
-            // Folding may change the order that DER gave the set.
-            attributes.sort();
-            names.push(attributes.concat());
-        }
-        names
+            Some(attributes)
+        })
     }
 
     /// The attributes in their order, across all relative names.
     fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        let mut sequence = Elements::new(self.contents);
-        let mut set = Elements::new(&[]);
-        core::iter::from_fn(move || {
-            if set.is_empty() {
-                set = sequence.nested(tag::SET, "name").ok()?;
-            }
-            attribute(&mut set).ok()
-        })
+        self.relative_names().flatten()
     }
 
     /// The common names that are text.
@@ -91,6 +100,25 @@ impl<'a> Name<'a> {
         self.attributes().any(|attribute| attribute.kind == oid::EMAIL_ADDRESS)
     }
 
+    /// The whole name for a message, the last part first (RFC 4514 s2): `CN=Example CA, O=Example\, Inc.`. Escaped, and cut
+    /// after some hundred characters.
+    pub(crate) fn written(&self) -> String {
+        let attributes: Vec<_> = self.attributes().collect();
+        let mut out = String::new();
+        for attribute in attributes.iter().rev() {
+            if out.len() > MAX_WRITTEN {
+                out.push_str(", ...");
+                break;
+            }
+            let value = attribute.text().map_or_else(|| String::from("(no text)"), text::escaped);
+            // A comma in a value begins no other attribute.
+            let value = value.replace(',', "\\,").replace('+', "\\+");
+            let comma = if out.is_empty() { "" } else { ", " };
+            out.push_str(&format!("{comma}{}={value}", keyword(attribute.kind)));
+        }
+        if out.is_empty() { String::from("(unnamed)") } else { out }
+    }
+
     /// Something to call it in a message: the common name, or the last attribute that is text. Escaped and bounded.
     pub fn label(&self) -> String {
         let last = || self.attributes().filter_map(|attribute| attribute.text()).last();
@@ -101,12 +129,36 @@ impl<'a> Name<'a> {
     }
 }
 
+/// What an attribute is called in a name that is written out (RFC 4514 section 3, and two that are seen often).
+fn keyword(kind: &[u8]) -> String {
+    let known = match kind {
+        [0x55, 4, 3] => "CN",
+        [0x55, 4, 6] => "C",
+        [0x55, 4, 7] => "L",
+        [0x55, 4, 8] => "ST",
+        [0x55, 4, 10] => "O",
+        [0x55, 4, 11] => "OU",
+        [0x55, 4, 5] => "serialNumber",
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
+        oid::EMAIL_ADDRESS => "emailAddress",
+        other => return crate::registry::name(other),
+    };
+    String::from(known)
+}
+
 /// An AttributeTypeAndValue.
 #[derive(Clone, Copy, Debug)]
 struct Attribute<'a> {
     kind: &'a [u8],
     tag: u8,
     value: &'a [u8],
+}
+
+/// The form to compare of a relative distinguished name. Folding may change the order that DER gave the set.
+fn canonical(attributes: &[Attribute<'_>]) -> Vec<u8> {
+    let mut parts: Vec<_> = attributes.iter().map(Attribute::canonical).collect();
+    parts.sort();
+    parts.concat()
 }
 
 fn attribute<'a>(set: &mut Elements<'a>) -> Result<Attribute<'a>, Error> {
@@ -125,11 +177,37 @@ impl<'a> Attribute<'a> {
         }
     }
 
+    /// The value if it is text of any type: also of those that only old authorities use (RFC 5280 s4.1.2.4), since a reader of
+    /// another make understands them, and what is excluded must not hide in one.
+    fn any_text(&self) -> Option<Cow<'a, str>> {
+        let whole = |width: usize| self.value.len().is_multiple_of(width);
+        match self.tag {
+            // Nearly all who write the first meant Latin-1 (RFC 5280 appendix B).
+            tag::TELETEX_STRING | tag::VISIBLE_STRING | tag::NUMERIC_STRING => {
+                Some(self.value.iter().map(|byte| char::from(*byte)).collect())
+            }
+            tag::BMP_STRING if whole(2) => {
+                let units = self.value.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+                char::decode_utf16(units).collect::<Result<String, _>>().ok().map(Cow::Owned)
+            }
+            tag::UNIVERSAL_STRING if whole(4) => {
+                let units = self.value.chunks_exact(4);
+                let units = units.map(|unit| u32::from_be_bytes([unit[0], unit[1], unit[2], unit[3]]));
+                units.map(char::from_u32).collect::<Option<String>>().map(Cow::Owned)
+            }
+            _ => self.text().map(Cow::Borrowed),
+        }
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.any_text().is_some_and(|text| text.is_ascii())
+    }
+
     /// Type and value with their lengths, so that no two attributes run into each other.
     fn canonical(&self) -> Vec<u8> {
         // RFC 5280 s7.1: texts that differ in case, outer or repeated space or string type are the same.
-        let (kind, value) = match self.text() {
-            Some(text) => (tag::UTF8_STRING, folded(text).into_bytes()),
+        let (kind, value) = match self.any_text() {
+            Some(text) => (tag::UTF8_STRING, folded(&text).into_bytes()),
             None => (self.tag, self.value.to_vec()),
         };
         let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
@@ -167,7 +245,14 @@ mod tests {
         let want = canonical(tag::UTF8_STRING, "example ca");
         assert_eq!(canonical(tag::PRINTABLE_STRING, " Example  CA "), want);
         assert_ne!(canonical(tag::UTF8_STRING, "exampleca"), want);
-        assert_ne!(canonical(0x1e, "example ca"), want, "other types are compared byte by byte");
+        for kind in [tag::TELETEX_STRING, tag::VISIBLE_STRING] {
+            assert_eq!(canonical(kind, "Example CA"), want);
+        }
+        assert_eq!(canonical(tag::BMP_STRING, "\0E\0x\0a\0m\0p\0l\0e\0 \0C\0A"), want);
+        assert_eq!(canonical(tag::UNIVERSAL_STRING, "\0\0\0a"), canonical(tag::UTF8_STRING, "A"));
+        for (kind, text) in [(tag::BMP_STRING, "abc"), (tag::UNIVERSAL_STRING, "abcd"), (0x04, "example ca")] {
+            assert_ne!(canonical(kind, text), canonical(tag::UTF8_STRING, text), "no text of its type");
+        }
     }
 
     #[test]
@@ -175,6 +260,23 @@ mod tests {
         let contents = common_name(tag::UTF8_STRING, "a\0\u{1b}");
         assert_eq!(Name::new(&contents).expect("a name").label(), "a\\0\\u{1b}");
         assert_eq!(Name::new(&[]).expect("a name").label(), "(unnamed)");
+        assert_eq!(Name::new(&[]).expect("a name").written(), "(unnamed)");
+    }
+
+    #[test]
+    fn names_are_written_out_with_their_kinds_and_are_bounded() {
+        let part = |kind: u8, text: &str| {
+            let mut part = common_name(tag::UTF8_STRING, text);
+            part[8] = kind;
+            part
+        };
+        let contents = [part(6, "CH"), part(10, "Example, Inc."), part(99, "x"), part(3, "A\u{7}+CN=b")].concat();
+        let name = Name::new(&contents).expect("a name");
+        assert_eq!(name.written(), "CN=A\\u{7}\\+CN=b, 2.5.4.99=x, O=Example\\, Inc., C=CH");
+        assert_eq!(Name::new(&common_name(0x1e, "ab")).expect("a name").written(), "CN=(no text)");
+        let long = part(10, &"a".repeat(90)).repeat(64);
+        let text = Name::new(&long).expect("a name").written();
+        assert!(text.len() < 400 && text.ends_with(", ..."), "{text}");
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 /// anyExtendedKeyUsage.
 pub(crate) const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 
+/// id-on 9.
+pub(crate) const SMTP_UTF8_MAILBOX: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 8, 9];
+
 /// id-at 3.
 pub(crate) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 /// pkcs-9 1.

@@ -16,10 +16,10 @@ const MAX_COMMON_NAMES: usize = 4;
 pub(crate) fn check_time(certificate: &Certificate<'_>, now: i64) -> Result<(), Error> {
     let validity = certificate.validity();
     if now < validity.not_before {
-        return Err(Error::NotYetValid { subject: certificate.label(), not_before: validity.not_before });
+        return Err(Error::NotYetValid { subject: certificate.label(), not_before: validity.not_before, now });
     }
     if now > validity.not_after {
-        return Err(Error::Expired { subject: certificate.label(), not_after: validity.not_after });
+        return Err(Error::Expired { subject: certificate.label(), not_after: validity.not_after, now });
     }
     Ok(())
 }
@@ -48,6 +48,7 @@ pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
 /// What is demanded even of a certificate that is itself trusted.
 pub(crate) fn check_server_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
     check_critical_extensions(certificate)?;
+    check_policies(certificate)?;
     let extensions = certificate.extensions();
     let signs = extensions.key_usage.is_none_or(|usage| usage.digital_signature);
     // RFC 9846 s4.4.2.2: a server signs the handshake.
@@ -79,8 +80,13 @@ pub(crate) fn check_authority_usage(certificate: &Certificate<'_>) -> Result<(),
     // Not of RFC 5280, but of every web client: an authority's purposes limit those of what it issues.
     let usage = extensions.extended_key_usage;
     demand(usage.is_none_or(|usage| usage.server_authentication || usage.any), Rule::ExtendedKeyUsage)?;
-    // RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported.
-    demand(!extensions.has_policy_constraints, Rule::PolicyConstraints)
+    check_policies(certificate)
+}
+
+/// RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported. A server's own certificate
+/// may have them, too, and then demands a policy of its path (s6.1.5 (b)).
+fn check_policies(certificate: &Certificate<'_>) -> Result<(), Error> {
+    demand(certificate, !certificate.extensions().has_policy_constraints, Rule::PolicyConstraints)
 }
 
 /// RFC 5280 s4.2: what is critical is understood; and what must never be critical is not.

@@ -8,7 +8,10 @@ use alloc::string::String;
 const MAX_LEN: usize = 32;
 
 /// What is asked about most. The dotted form is shown for all others.
-const NAMES: [(&[u8], &str); 22] = [
+const NAMES: [(&[u8], &str); 25] = [
+    (oid::P256, "P-256"),
+    (oid::P384, "P-384"),
+    (oid::ED25519, "Ed25519"),
     (&[0x2b, 0x81, 4, 0, 35], "P-521"),
     (&[0x2b, 0x81, 4, 0, 33], "P-224"),
     (&[0x2b, 0x81, 4, 0, 10], "secp256k1"),
@@ -70,7 +73,8 @@ mod tests {
         for (identifier, want) in [
             (&[0x2b, 0x81, 4, 0, 35][..], "P-521"),
             (&[0x55, 0x1d, 19], "2.5.29.19"),
-            (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "1.2.840.10045.3.1.7"),
+            (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "P-256"),
+            (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 6], "1.2.840.10045.3.1.6"),
             (&[0x09, 0x92, 0x26], "0.9.2342"),
             (&[0x88, 0x37], "2.999"),
             (&[], "without a name"),

@@ -8,6 +8,8 @@ use alloc::string::String;
 use alloc::vec;
 use crypto::{KeyKind, PrivateKeyFormat, SignatureScheme, SigningKey};
 
+mod webs;
+
 const NOW: u64 = 1_795_000_000;
 
 /// A certificate in the making: everything can be set wrong.
@@ -160,7 +162,10 @@ fn time_counts_for_every_certificate_and_says_so() {
     assert_eq!(pair(Draft::authority("root"), edge()), Ok(()));
     assert!(matches!(pair(Draft::authority("root"), late()), Err(Error::NotYetValid { .. })));
     let error = pair(Draft::authority("root"), old()).expect_err("expired");
-    assert_eq!(format!("{error}"), "certificate of leaf expired on 2026-11-18 11:06:39 UTC");
+    assert_eq!(
+        format!("{error}"),
+        "certificate of leaf expired on 2026-11-18 11:06:39 UTC (checked at 2026-11-18 11:06:40 UTC)"
+    );
     assert!(error.is_about_time());
     let root = Draft { not_after: NOW as i64 - 1, ..Draft::authority("root") };
     assert!(matches!(pair(root, good_leaf()), Err(Error::Expired { subject, .. }) if subject == "root"));
@@ -169,7 +174,7 @@ fn time_counts_for_every_certificate_and_says_so() {
 #[test]
 fn another_name_is_told_in_bounded_escaped_text() {
     let error = pair(Draft::authority("root"), Draft::leaf(&["example.com", "a\0b\u{1b}"])).expect_err("another name");
-    assert_eq!(format!("{error}"), "certificate is for example.com, a\\0b\\u{1b}, not www.example.com");
+    assert_eq!(format!("{error}"), "certificate is valid for example.com, a\\0b\\u{1b}, not www.example.com");
     let many: Vec<String> = (0..5000).map(|index| format!("{index}.{}.example", "a".repeat(60))).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let error = pair(Draft::authority("root"), Draft::leaf(&many)).expect_err("another name");
@@ -225,6 +230,12 @@ fn the_table_of_rules_for_a_server() {
         ("a host", None),
     ] {
         assert_eq!(check(Draft { subject: String::from(subject), ..good_leaf() }), broken, "{subject}");
+    }
+    // RFC 5280 s6.1.5 (b): the last certificate of a path may demand a policy as well.
+    for critical in [true, false] {
+        let demand = sequence(&[&element(tag::context(0), &[&[0]])]);
+        let leaf = good_leaf().with(oid::POLICY_CONSTRAINTS, critical, demand);
+        assert_eq!(check(leaf), Some(Rule::PolicyConstraints));
     }
     for serial in [&[0][..], &[0x80], &[1; 21]] {
         assert_eq!(check(Draft { serial: serial.to_vec(), ..good_leaf() }), Some(Rule::SerialNumber), "{serial:?}");
@@ -376,6 +387,26 @@ fn md5_and_sha1_are_told_by_name() {
     assert!(matches!(error, Error::UnsupportedSignature { algorithm, .. } if algorithm == "1.2.3"));
 }
 
+/// A key of another kind than that of the signature has not made it; that is all there is to say.
+#[test]
+fn a_key_of_another_kind_did_not_sign() {
+    let provider = &crypto_ring::PROVIDER;
+    let key_of = |kind| (provider.generate_key)(kind).expect("a key");
+    let load = |pkcs8: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, pkcs8).expect("a key");
+    let request = |is_authority| crate::IssueRequest {
+        names: vec![String::from("www.example.com")],
+        not_before_unix: NOW - 10,
+        lifetime_seconds: 20,
+        serial: [1; 16],
+        is_authority,
+    };
+    let (trusted, signer) = (key_of(KeyKind::EcP256), key_of(KeyKind::Ed25519));
+    let root = crate::issue::self_signed(provider, &trusted, &request(true)).expect("a root").certificate;
+    let leaf = crate::issue::issued_by(provider, &root, &*load(&signer), &*load(&signer), &request(false));
+    let verdict = verify(&[&root], &[leaf.expect("a certificate")], "www.example.com");
+    assert_eq!(verdict, Err(Error::BadSignature { subject: String::from("Posthaste development") }));
+}
+
 #[test]
 fn who_did_not_sign_is_not_the_issuer() {
     let (root_key, other_key, leaf_key) = (key(), key(), key());
@@ -384,7 +415,7 @@ fn who_did_not_sign_is_not_the_issuer() {
     assert!(matches!(verify(&[&root], &[forged], "www.example.com"), Err(Error::BadSignature { .. })));
     let stranger = good_leaf().sign("another", &*other_key, &*leaf_key);
     let error = verify(&[&root], &[stranger], "www.example.com").expect_err("unknown");
-    assert_eq!(error, Error::UnknownIssuer { issuer: String::from("another") });
+    assert_eq!(error, Error::UnknownIssuer { issuer: String::from("CN=another"), unreadable: None });
     // A server's certificate issues nothing.
     let server = good_leaf().sign("root", &*root_key, &*leaf_key);
     let below = good_leaf().sign("leaf", &*leaf_key, &*other_key);
@@ -423,7 +454,7 @@ fn path_lengths_are_kept() {
         (root, vec![leaf, one, two])
     };
     let (root, chain) = build(Some(1));
-    assert_eq!(rule(verify(&[&root], &chain, "www.example.com")), Some(Rule::PathLength));
+    assert_eq!(rule(verify(&[&root], &chain, "www.example.com")), Some(Rule::PathLength { authorities: 2, limit: 1 }));
     let (root, chain) = build(Some(2));
     assert_eq!(verify(&[&root], &chain, "www.example.com"), Ok(()));
     let (root, chain) = build(None);
@@ -434,7 +465,7 @@ fn path_lengths_are_kept() {
         verify_server_with(&Policy { max_chain_depth }, &crypto_ring::PROVIDER, &store, &chain, &wanted, NOW)
     };
     assert_eq!(with_depth(2), Ok(()));
-    assert_eq!(rule(with_depth(1)), Some(Rule::PathLength));
+    assert_eq!(with_depth(1), Err(Error::ChainTooLong { subject: String::from("one"), limit: 1 }));
 }
 
 #[test]
@@ -471,6 +502,15 @@ fn the_table_of_name_constraints() {
     let directory = |text: &str| element(tag::context_constructed(4), &[&name(text)]);
     let uri = |text: &str| element(tag::context(6), &[text.as_bytes()]);
     let email = |text: &str| element(tag::context(1), &[text.as_bytes()]);
+    let of_type = |kind: u8, text: &[u8]| {
+        let attribute = sequence(&[&object_identifier(oid::COMMON_NAME), &element(kind, &[text])]);
+        element(tag::context_constructed(4), &[&sequence(&[&element(tag::SET, &[&attribute])])])
+    };
+    let mailbox = || {
+        let address =
+            element(tag::context_constructed(0), &[&element(tag::UTF8_STRING, &["\u{e9}@a.example".as_bytes()])]);
+        element(tag::context_constructed(0), &[&object_identifier(oid::SMTP_UTF8_MAILBOX), &address])
+    };
     // All addresses that begin with so many bits of 0x20 after 0x20.
     let long_net = |bits: usize| {
         let byte = |index: usize, value: u8| if index * 8 < bits { value } else { 0 };
@@ -483,8 +523,8 @@ fn the_table_of_name_constraints() {
     };
     let (outside, refused) = (Some("outside"), Some("refused"));
     let kind = |broken: Result<(), Error>| match rule(broken)? {
-        Rule::NameConstraints => outside,
-        Rule::UnsupportedConstraint => refused,
+        Rule::NameConstraints { .. } => outside,
+        Rule::UnsupportedConstraint | Rule::UncheckedName { .. } => refused,
         other => panic!("{other:?}"),
     };
     let net = || ip(&[192, 0, 2, 0, 255, 255, 255, 0]);
@@ -521,6 +561,14 @@ fn the_table_of_name_constraints() {
         (directory("LEAF"), vec![], None, outside),
         (directory("other"), vec![], outside, None),
         (directory("leaf"), vec![directory("other")], outside, outside),
+        (directory("leaf"), vec![of_type(0x1e, b"\0o\0t\0h\0e\0r")], outside, outside),
+        (directory("other"), vec![of_type(0x1e, b"\0o\0t\0h\0e\0r")], outside, outside),
+        (directory("other"), vec![of_type(0x0c, "o\u{301}ther".as_bytes())], outside, outside),
+        (directory("\u{f3}ther"), vec![], outside, outside),
+        (directory("other"), vec![of_type(0x04, b"other")], outside, outside),
+        (directory("other"), vec![of_type(0x16, b"else")], outside, None),
+        (email("example.com"), vec![mailbox()], refused, refused),
+        (uri("example.com"), vec![mailbox()], None, None),
         (ip(&[192, 0, 0, 0, 255, 255, 0, 0]), vec![ip(&[192, 0, 3, 7])], None, outside),
         (ip(&[192, 0, 2, 0, 255, 255, 0, 255]), vec![], refused, refused),
         (long_net(32), vec![ip(&[0x20; 16])], None, outside),
@@ -696,7 +744,7 @@ fn addresses_are_named_too_when_they_are_others() {
     let names = sequence(&[&element(tag::context(7), &[&[192, 0, 2, 1]]), &dns("a.example")]);
     let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
     let error = pair(Draft::authority("root"), leaf).expect_err("another name");
-    assert_eq!(format!("{error}"), "certificate is for 192.0.2.1, a.example, not www.example.com");
+    assert_eq!(format!("{error}"), "certificate is valid for 192.0.2.1, a.example, not www.example.com");
 }
 
 /// Of all that went wrong on the ways that were tried, that is told which says most, in whatever order they come.
@@ -712,7 +760,7 @@ fn the_reason_that_says_most_is_told() {
         let chain: Vec<_> = core::iter::once(&leaf).chain(others.iter().copied()).cloned().collect();
         verify(&[&root], &chain, "www.example.com").expect_err("no way leads to the root")
     };
-    let unknown = Error::UnknownIssuer { issuer: String::from("nobody") };
+    let unknown = Error::UnknownIssuer { issuer: String::from("CN=nobody"), unreadable: None };
     assert!(matches!(reason(&[&look_alike]), Error::BadSignature { .. }));
     for others in [[&look_alike, &lost], [&lost, &look_alike]] {
         assert_eq!(reason(&others), unknown);
@@ -727,6 +775,23 @@ fn the_reason_that_says_most_is_told() {
     }
 }
 
+/// The certificate that is missing may have been one of those that cannot be read.
+#[test]
+fn what_cannot_be_read_is_told_if_an_issuer_is_missing() {
+    let (root_key, own) = (key(), key());
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let leaf = good_leaf().sign("one", &*own, &*key());
+    let usage = element(tag::BIT_STRING, &[&[0, 0]]);
+    let odd = Draft::authority("one").with(oid::KEY_USAGE, true, usage).sign("root", &*root_key, &*own);
+    let good = Draft::authority("one").sign("root", &*root_key, &*own);
+    let chain = [leaf.clone(), root.clone(), odd.clone()];
+    let error = verify(&[&root], &chain, "www.example.com").expect_err("it cannot be read");
+    let told = "issuer not found: CN=one is neither trusted nor was its certificate sent; intermediate certificate 2 that \
+                was sent cannot be read: key usage";
+    assert_eq!(format!("{error}"), told);
+    assert_eq!(verify(&[&root], &[leaf, odd, good], "www.example.com"), Ok(()));
+}
+
 /// Only who has the name of the issuer is asked, and nobody twice on one way.
 #[test]
 fn strangers_are_not_asked_and_circles_end() {
@@ -734,7 +799,7 @@ fn strangers_are_not_asked_and_circles_end() {
     let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
     let stranger = Draft::authority("stranger").sign("root", &*root_key, &*one);
     let leaf = good_leaf().sign("nobody", &*two, &*two);
-    let unknown = |name: &str| Err(Error::UnknownIssuer { issuer: String::from(name) });
+    let unknown = |name: &str| Err(Error::UnknownIssuer { issuer: format!("CN={name}"), unreadable: None });
     assert_eq!(verify(&[&root], &[leaf, stranger], "www.example.com"), unknown("nobody"));
     let circle = [
         good_leaf().sign("one", &*one, &*two),
