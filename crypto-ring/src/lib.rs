@@ -1,4 +1,4 @@
-//! The tables of `crypto`, implemented with ring. No other crate depends on ring.
+//! The tables of `crypto`, implemented with ring, and with ML-KEM beside it. No other crate depends on ring.
 //!
 //! ```
 //! use posthaste_crypto_ring as crypto_ring;
@@ -16,6 +16,7 @@ mod aead;
 mod cipher_suite;
 pub mod hash;
 mod header_protection;
+mod hybrid;
 mod key_exchange;
 pub mod provider;
 mod random;
@@ -25,6 +26,7 @@ mod signing_key;
 #[cfg(test)]
 mod hex;
 
+pub use hybrid::Hybrid;
 pub use provider::{PROVIDER, provider};
 pub use random::SystemRandom;
 pub use signing_key::{generate_key, load_key};

@@ -7,9 +7,11 @@ use crate::field::{self, Q};
 /// A division by Q would take a time that depends on the number, on many machines. The product with its reciprocal does not.
 #[inline(always)]
 pub(crate) fn compress<const BITS: u32>(coefficient: i16) -> u16 {
-    /// 2^34 / Q rounded up: for dividends below 2^22 and a bit, which is all there are, the quotient is exact.
-    const RECIPROCAL: u64 = (1 << 34) / Q as u64 + 1;
-    let dividend = (u64::from(field::canonical(coefficient)) << BITS) + Q as u64 / 2;
+    const SCALE: u64 = 1 << 34;
+    /// Rounded up: for dividends below 2^22, which is more than there are, the quotient is exact.
+    const RECIPROCAL: u64 = SCALE / Q as u64 + 1;
+    const HALF: u64 = (Q as u64) >> 1;
+    let dividend = (u64::from(field::canonical(coefficient)) << BITS) + HALF;
     ((dividend * RECIPROCAL) >> 34) as u16 & ((1 << BITS) - 1)
 }
 

@@ -353,11 +353,23 @@ impl Pair {
     }
 
     pub fn with(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, client: Config, server: Config) -> Pair {
+        Pair::with_identity(adversary::identity::pair(), seed, link, exchanges, client, server)
+    }
+
+    /// As [`with`](Pair::with), with other TLS configurations.
+    pub fn with_identity(
+        identity: &adversary::identity::Pair,
+        seed: u64,
+        link: LinkConfig,
+        exchanges: Vec<Exchange>,
+        client: Config,
+        server: Config,
+    ) -> Pair {
         let mut world = World::new(seed);
         let (client_address, server_address): (SocketAddr, SocketAddr) =
             (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
         world.network().set_both(client_address, server_address, link);
-        let (client_tls, server_tls) = adversary::identity::pair().clone();
+        let (client_tls, server_tls) = identity.clone();
         let (client_random, server_random) = (world.fork_random(), world.fork_random());
         let server = Host::server(Instant::ZERO, server_random, server, server_tls);
         let client = Host::client(Instant::ZERO, client_random, client, client_tls, exchanges);
