@@ -1,7 +1,7 @@
 //! ring's tables with one replaced: the key exchange.
 //!
-//! **The key exchanges here give no security at all.** An observer of both shares has the secret. They exist because
-//! ring makes ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes
+//! **The key exchanges here give no security at all.** An observer of both shares has the secret, except for the part of the
+//! hybrid that is ML-KEM. They exist because ring makes ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes
 //! in every run. They have the numbers and lengths of real groups, so that every message looks like a real one.
 
 use base::Random;

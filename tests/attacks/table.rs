@@ -267,7 +267,10 @@ pub(crate) const ROWS: &[Row] = &[
         "a3",
         "migration to a forged address",
         "quic/src/path/amplification.rs",
-        &["quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it"],
+        &[
+            "quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it",
+            "quic/tests/handshake.rs::a3_copies_of_the_handshake_draw_nothing_away",
+        ],
     ),
     (
         "a4",
