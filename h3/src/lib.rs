@@ -65,6 +65,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! It opens no sockets and runs no tasks: the crate `posthaste` is an async server and client on top of it. Limits are in
+//! [`Config`], and messages in `posthaste-http`.
 //! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
 //! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, and the conductor `connection`, whose calls for the

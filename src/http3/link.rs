@@ -20,7 +20,7 @@ use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
-use quic::{CloseReason, ConnectionHandle, MigrateError};
+use quic::{CloseReason, ConnectionHandle, EndpointStats, MigrateError, Stats};
 use runtime::udp::source_address;
 use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpOptions, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -378,6 +378,27 @@ impl Link {
     /// Closes all connections.
     pub(crate) fn close_all(&self) {
         self.with_endpoint(close_all);
+    }
+
+    /// What each connection has counted, and where its other end is.
+    pub(crate) fn connection_stats(&self) -> Vec<(SocketAddr, Stats)> {
+        let of_each = |endpoint: &mut Endpoint, _| {
+            let quic = endpoint.quic();
+            let connections = quic.handles().filter_map(|handle| quic.connection(handle));
+            connections.map(|connection| (connection.four_tuple().remote, connection.stats())).collect()
+        };
+        self.with_endpoint(of_each).unwrap_or_default()
+    }
+
+    /// What one connection has counted, if it is not over.
+    pub(crate) fn stats_of(&self, handle: ConnectionHandle) -> Option<Stats> {
+        self.with_endpoint(|endpoint, _| endpoint.quic().connection(handle).map(|connection| connection.stats()))
+            .flatten()
+    }
+
+    /// What the endpoint holds, and what became of first packets.
+    pub(crate) fn endpoint_stats(&self) -> EndpointStats {
+        self.with_endpoint(|endpoint, _| endpoint.quic().stats()).unwrap_or_default()
     }
 
     /// Exchanges under way.

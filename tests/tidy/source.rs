@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 14] = [
+pub(crate) const CRATES: [&str; 15] = [
     "base",
     "ml-kem",
     "crypto",
@@ -18,6 +18,7 @@ pub(crate) const CRATES: [&str; 14] = [
     "runtime",
     "sim",
     "adversary",
+    "relay",
     "posthaste",
 ];
 

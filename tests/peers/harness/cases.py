@@ -39,17 +39,22 @@ def get(size):
     return Exchange(f"/bytes/{size}", expected=body(size))
 
 
+def echo(size):
+    return Exchange("/echo", "POST", body(size), expected=body(size))
+
+
 def exchanges(case):
     """The requests of a case, to be made at the same time on one connection."""
     if case == "get-100x":
         return [get(10_000 + number) for number in range(100)]
-    echo = body(1_000_000)
     short = body(1_000)
     table = {
         "get-0": get(0),
         "get-1k": get(1_000),
+        "get-5m": get(5_000_000),
         "get-10m": get(10_000_000),
-        "post-1m": Exchange("/echo", "POST", echo, expected=echo),
+        "post-1m": echo(1_000_000),
+        "post-3m": echo(3_000_000),
         "head": Exchange("/bytes/5000", "HEAD", expected=b""),
         "not-found": Exchange("/no-such-thing", status=404),
         "trailers": Exchange("/echo", "POST", short, expected=short, trailers=True),

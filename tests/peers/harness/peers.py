@@ -59,14 +59,14 @@ def client_command(name):
     return [sys.executable, str(HERE / f"{name}_client.py")]
 
 
-def run_client(name, arguments, environment):
-    """Runs a client for at most PATIENCE; returns its exit status (None: too long) and what it said."""
+def run_client(name, arguments, environment, patience=PATIENCE):
+    """Runs a client for at most `patience` seconds; returns its exit status (None: too long) and what it said."""
     child = subprocess.Popen(
         client_command(name) + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **environment},
     )
     try:
-        output, _ = child.communicate(timeout=PATIENCE)
+        output, _ = child.communicate(timeout=patience)
         status = child.returncode
     except subprocess.TimeoutExpired:
         status, output = None, b""

@@ -47,28 +47,24 @@ pub fn exchanges(case: &str) -> Option<Vec<Exchange>> {
         expected: Some(body(len)),
         trailers: false,
     };
+    let echo = |len: usize| Exchange {
+        method: "POST",
+        path: "/echo".into(),
+        body: body(len),
+        expected: Some(body(len)),
+        ..get(0)
+    };
     Some(match case {
         "get-0" => vec![get(0)],
         "get-1k" => vec![get(1_000)],
+        "get-5m" => vec![get(5_000_000)],
         "get-10m" => vec![get(10_000_000)],
         "get-100x" => (0..100).map(|number| get(10_000 + number)).collect(),
-        "post-1m" => vec![Exchange {
-            method: "POST",
-            path: "/echo".into(),
-            body: body(1_000_000),
-            expected: Some(body(1_000_000)),
-            ..get(0)
-        }],
+        "post-1m" => vec![echo(1_000_000)],
+        "post-3m" => vec![echo(3_000_000)],
         "head" => vec![Exchange { method: "HEAD", path: "/bytes/5000".into(), expected: Some(Vec::new()), ..get(0) }],
         "not-found" => vec![Exchange { path: "/no-such-thing".into(), status: 404, expected: None, ..get(0) }],
-        "trailers" => vec![Exchange {
-            method: "POST",
-            path: "/echo".into(),
-            body: body(1_000),
-            expected: Some(body(1_000)),
-            trailers: true,
-            ..get(0)
-        }],
+        "trailers" => vec![Exchange { trailers: true, ..echo(1_000) }],
         // Cases in which no answer may come: the caller looks at the failure.
         "by-address" => vec![get(1_000)],
         "untrusted" | "wrong-name" | "expired" | "wrong-alpn" => vec![get(1)],

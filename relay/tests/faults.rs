@@ -1,0 +1,146 @@
+//! Each fault of a path, seen by two plain sockets.
+#![allow(clippy::unwrap_used)] // a test may
+
+use posthaste_relay::{Path, Relay};
+use std::net::UdpSocket;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Long beyond any delay here.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Ends {
+    relay: Relay,
+    client: UdpSocket,
+    server: UdpSocket,
+}
+
+impl Ends {
+    fn new(settings: &str) -> Ends {
+        let [client, server] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        let path = Path::parse(settings.split_whitespace()).unwrap();
+        let relay = Relay::start(server.local_addr().unwrap(), path).unwrap();
+        client.connect(relay.address()).unwrap();
+        Ends { relay, client, server }
+    }
+
+    /// The next datagram at the server, and the port it comes from.
+    fn at_server(&self) -> (Vec<u8>, std::net::SocketAddr) {
+        let mut buffer = [0; 2048];
+        let (len, from) = self.server.recv_from(&mut buffer).unwrap();
+        (buffer[..len].to_vec(), from)
+    }
+
+    fn at_client(&self) -> Vec<u8> {
+        let mut buffer = [0; 2048];
+        let len = self.client.recv(&mut buffer).unwrap();
+        buffer[..len].to_vec()
+    }
+
+    /// Until so many datagrams are counted.
+    fn wait_for(&self, count: u64) {
+        let began = Instant::now();
+        while self.relay.counts().passed.load(Ordering::Relaxed) + self.lost() < count {
+            assert!(began.elapsed() < PATIENCE, "{:?}", self.relay.counts());
+            std::thread::yield_now();
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.relay.counts().lost.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn both_ways_in_order() {
+    let ends = Ends::new("delay=1");
+    for round in 0..10u8 {
+        let numbers = || (0..10).map(|number| 10 * round + number);
+        numbers().for_each(|number| drop(ends.client.send(&[number; 1000])));
+        for number in numbers() {
+            let (datagram, from) = ends.at_server();
+            assert_eq!(datagram, [number; 1000]);
+            ends.server.send_to(&datagram, from).unwrap();
+            assert_eq!(ends.at_client(), [number; 1000]);
+        }
+    }
+}
+
+#[test]
+fn a_share_of_datagrams_is_lost() {
+    let ends = Ends::new("loss=500");
+    (0..100u8).for_each(|number| drop(ends.client.send(&[number])));
+    ends.wait_for(100);
+    assert!((20..80).contains(&ends.lost()), "{}", ends.lost());
+}
+
+#[test]
+fn some_are_overtaken() {
+    let ends = Ends::new("delay=1 reordering=300 late=20");
+    (0..100u8).for_each(|number| drop(ends.client.send(&[number])));
+    let arrived: Vec<u8> = (0..100).map(|_| ends.at_server().0[0]).collect();
+    let mut sorted = arrived.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..100).collect::<Vec<u8>>());
+    assert_ne!(arrived, sorted);
+}
+
+#[test]
+fn a_full_queue_loses_what_comes() {
+    // 1,000 bytes take 8 ms, so of 50 the queue has room for a dozen.
+    let ends = Ends::new("rate=1000 queue=100");
+    (0..50u8).for_each(|number| drop(ends.client.send(&[number; 1000])));
+    assert_eq!(ends.at_server().0[0], 0);
+    ends.wait_for(50);
+    assert!(ends.lost() >= 25, "{}", ends.lost());
+}
+
+#[test]
+fn a_path_narrows() {
+    let ends = Ends::new("narrow-after=0 narrow-size=1200");
+    ends.client.send(&[1; 1201]).unwrap();
+    ends.client.send(&[2; 1200]).unwrap();
+    let (datagram, from) = ends.at_server();
+    assert_eq!(datagram, [2; 1200]);
+    ends.server.send_to(&[3; 1452], from).unwrap();
+    ends.server.send_to(&[4; 100], from).unwrap();
+    assert_eq!(ends.at_client(), [4; 100]);
+    assert_eq!(ends.lost(), 2);
+}
+
+#[test]
+fn a_port_is_forgotten() {
+    let ends = Ends::new("rebinding=50");
+    ends.client.send(b"one").unwrap();
+    let (_, first) = ends.at_server();
+    let second = loop {
+        ends.client.send(b"more").unwrap();
+        let (_, from) = ends.at_server();
+        if from != first {
+            break from;
+        }
+    };
+    assert_eq!(ends.relay.counts().rebound.load(Ordering::Relaxed), 1);
+    ends.server.send_to(b"to the port before", first).unwrap();
+    ends.server.send_to(b"to the port now", second).unwrap();
+    assert_eq!(ends.at_client(), b"to the port now");
+}
+
+#[test]
+fn a_first_flight_is_lost_once() {
+    let ends = Ends::new("first-flight=2");
+    ends.client.send(b"hello").unwrap();
+    let (_, from) = ends.at_server();
+    (1..=3u8).for_each(|number| drop(ends.server.send_to(&[number], from)));
+    assert_eq!(ends.at_client(), [3]);
+}
+
+#[test]
+fn wrong_settings_are_told() {
+    for wrong in ["delay", "delay=", "delay=-1", "speed=3", "loss=1.5"] {
+        let error = Path::parse([wrong]).unwrap_err().to_string();
+        assert!(error.contains(wrong) && error.contains("delay=MS"), "{error}");
+    }
+}

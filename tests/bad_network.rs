@@ -1,0 +1,89 @@
+//! The library's client and server over real sockets, with a bad network between them. What each case costs on virtual time
+//! is the affair of the simulated tests; here everything has to come to its end, whole.
+#![allow(clippy::unwrap_used)] // a test may
+
+use posthaste::{Bytes, Client, Error, Handle, Identity, Method, Reply, Request, Roots, Server};
+use relay::{Path, Relay};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const DOWN: usize = 2_000_000;
+const UP: usize = 1_000_000;
+/// Long beyond what any of the cases takes, and below the idle timeout, so that nobody is rescued by a second connection.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|place| (place % 251) as u8).collect()
+}
+
+async fn answer(request: Request, reply: Reply) -> Result<(), Error> {
+    let body = request.into_parts().1.read_to_end(UP).await?;
+    if body.is_empty() { reply.send(200, pattern(DOWN)).await } else { reply.send(200, body).await }
+}
+
+/// Downloads, uploads and gets back what was uploaded, all on one connection at the same time.
+async fn exchange(client: Client, base: String, handle: &Handle) -> Result<(), Error> {
+    let (other, url) = (client.clone(), base.clone());
+    let echo = handle.spawn(async move {
+        let sent = Bytes::from(pattern(UP));
+        let mut response = other.request(Method::Put, &url).body(sent.clone()).send().await?;
+        assert_eq!(response.body().read_to_end(UP).await?, sent.as_ref());
+        Ok::<(), Error>(())
+    });
+    let mut response = client.get(&base).send().await?;
+    assert_eq!(response.body().read_to_end(DOWN).await?, pattern(DOWN));
+    echo.await.unwrap()
+}
+
+/// Everything is exchanged over the path within `PATIENCE`; gives the relay for its counts.
+fn over(settings: &str) -> Result<Relay, Error> {
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let server =
+            Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").start(&handle, answer)?;
+        let relay = Relay::start(server.addresses()[0], Path::parse(settings.split(' ')).unwrap()).unwrap();
+        let client = Client::builder(roots).build(&handle);
+        let exchanging = exchange(client.clone(), format!("https://{}/", relay.address()), &handle);
+        assert!(handle.timeout(PATIENCE, exchanging).await.map_err(|_| settings).unwrap().is_ok(), "{settings}");
+        client.close().await;
+        Ok(relay)
+    })?
+}
+
+#[test]
+fn loss_and_reordering() -> Result<(), Error> {
+    let relay = over("delay=5 loss=20 reordering=100")?;
+    assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
+    Ok(())
+}
+
+#[test]
+fn a_lost_first_flight() -> Result<(), Error> {
+    over("delay=20 first-flight=3").map(drop)
+}
+
+#[test]
+fn a_bottleneck_with_a_short_queue() -> Result<(), Error> {
+    over("delay=10 rate=20000 queue=10").map(drop)
+}
+
+#[test]
+fn ports_that_change() -> Result<(), Error> {
+    for time in ["rebinding=200", "rebinding=1000"] {
+        let relay = over(&format!("delay=20 rate=20000 {time}"))?;
+        assert!(relay.counts().rebound.load(Ordering::Relaxed) > 0, "{time}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_path_that_narrows() -> Result<(), Error> {
+    let cases = [(1440, 0), (1300, 300), (1280, 100), (1200, 0), (1200, 300)];
+    let narrowing = cases.map(|(size, silence)| {
+        std::thread::spawn(move || {
+            over(&format!("delay=20 rate=20000 narrow-after=300 narrow-size={size} narrow-silence={silence}")).map(drop)
+        })
+    });
+    narrowing.into_iter().try_for_each(|case| case.join().unwrap())
+}
