@@ -18,8 +18,9 @@ pub(crate) fn generate(
 ) {
     let (mut matrix_seed, mut noise_seed) = ([0; 32], Wiped([0; 32]));
     sha3_512(&[seed, &[RANK as u8]], &mut matrix_seed, &mut noise_seed);
-    let mut secret = noise_vector(&noise_seed, 0);
-    let mut error = noise_vector(&noise_seed, RANK as u8);
+    let (mut secret, mut error) = (Wiped([Polynomial::ZERO; RANK]), Wiped([Polynomial::ZERO; RANK]));
+    noise_vector(&noise_seed, 0, &mut secret);
+    noise_vector(&noise_seed, RANK as u8, &mut error);
     secret.iter_mut().chain(error.iter_mut()).for_each(transform::forward);
 
     let mut public: Vector = [Polynomial::ZERO; RANK];
@@ -44,9 +45,10 @@ pub(crate) fn encrypt(
     ciphertext: &mut [u8; CIPHERTEXT_LEN],
 ) {
     let (vector, matrix_seed) = split_key(encryption_key);
-    let mut y = noise_vector(randomness, 0);
+    let (mut y, mut error) = (Wiped([Polynomial::ZERO; RANK]), Wiped([Polynomial::ZERO; RANK]));
+    noise_vector(randomness, 0, &mut y);
     y.iter_mut().for_each(transform::forward);
-    let error = noise_vector(randomness, RANK as u8);
+    noise_vector(randomness, RANK as u8, &mut error);
 
     let mut u = Wiped([Polynomial::ZERO; RANK]);
     // The matrix is transposed here.
@@ -59,8 +61,8 @@ pub(crate) fn encrypt(
 
     let mut public: Vector = [Polynomial::ZERO; RANK];
     encoding::decode(vector, &mut public);
-    let mut v = inner_product(&public, &y);
-    let mut last_error = Wiped(Polynomial::ZERO);
+    let (mut v, mut last_error) = (Wiped(Polynomial::ZERO), Wiped(Polynomial::ZERO));
+    inner_product(&public, &y, &mut v);
     noise(randomness, 2 * RANK as u8, &mut last_error);
     v.add(&last_error);
     encoding::add_message(message, &mut v);
@@ -79,7 +81,8 @@ pub(crate) fn decrypt(
     u.iter_mut().for_each(transform::forward);
     let mut secret = Wiped([Polynomial::ZERO; RANK]);
     encoding::decode(decryption_key, &mut secret);
-    let mut difference = inner_product(&secret, &u);
+    let mut difference = Wiped(Polynomial::ZERO);
+    inner_product(&secret, &u, &mut difference);
     difference.subtract_from(&v);
     difference.reduce();
     encoding::message_of(&difference, message);
@@ -88,7 +91,8 @@ pub(crate) fn decrypt(
 /// The matrix of this seed times a vector of transforms, times 2^-16. Each entry is made when it is needed: the whole matrix
 /// would be 4.5 KiB. `place` says what an entry of this row and column is made from.
 fn multiply_matrix(seed: &[u8; 32], vector: &Vector, place: fn(u8, u8) -> [u8; 2], out: &mut Vector) {
-    let multipliers = [0, 1, 2].map(|column: usize| Multiplier::new(&vector[column]));
+    let mut multipliers = [const { Multiplier::new() }; RANK];
+    multipliers.iter_mut().zip(vector).for_each(|(multiplier, transform)| multiplier.set(transform));
     let (mut sum, mut entry) = (Sum::new(), Polynomial::ZERO);
     for (row, out) in (0..).zip(out) {
         sum.clear();
@@ -102,15 +106,14 @@ fn multiply_matrix(seed: &[u8; 32], vector: &Vector, place: fn(u8, u8) -> [u8; 2
 
 /// The inner product of two vectors of transforms, no transform any more, between -Q and Q. The first has coefficients between
 /// -2^12 and 2^12.
-fn inner_product(left: &Vector, right: &Vector) -> Wiped<Polynomial> {
-    let mut sum = Sum::new();
+fn inner_product(left: &Vector, right: &Vector, out: &mut Polynomial) {
+    let (mut sum, mut multiplier) = (Sum::new(), Multiplier::new());
     for (left, right) in left.iter().zip(right) {
-        sum.add_product(left, &Multiplier::new(right));
+        multiplier.set(right);
+        sum.add_product(left, &multiplier);
     }
-    let mut out = Wiped(Polynomial::ZERO);
-    sum.reduce_to(&mut out);
-    transform::inverse(&mut out);
-    out
+    sum.reduce_to(out);
+    transform::inverse(out);
 }
 
 /// The vector of an encryption key, and the seed of its matrix.

@@ -17,17 +17,20 @@ pub(crate) struct Multiplier {
 }
 
 impl Multiplier {
+    /// Zero.
+    pub(crate) const fn new() -> Multiplier {
+        Multiplier { straight: Wiped([0; DEGREE]), crossed: Wiped([0; DEGREE]) }
+    }
+
     /// Prepares a transform with coefficients between -Q and Q.
-    pub(crate) fn new(transform: &Polynomial) -> Multiplier {
-        let mut new = Multiplier { straight: Wiped([0; DEGREE]), crossed: Wiped([0; DEGREE]) };
-        let places = new.straight.as_chunks_mut::<4>().0.iter_mut().zip(new.crossed.as_chunks_mut::<4>().0);
+    pub(crate) fn set(&mut self, transform: &Polynomial) {
+        let places = self.straight.as_chunks_mut::<4>().0.iter_mut().zip(self.crossed.as_chunks_mut::<4>().0);
         for (number, (b, (straight, crossed))) in transform.0.as_chunks::<4>().0.iter().zip(places).enumerate() {
             let [b0, b1, b2, b3] = *b;
             let root = root_of_two_pairs(number);
             *straight = [b0, root.times(b1), b2, field::subtract(0, root.times(b3))];
             *crossed = [b1, b0, b3, b2];
         }
-        new
     }
 }
 

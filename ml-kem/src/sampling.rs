@@ -2,7 +2,7 @@
 
 use crate::field::Q;
 use crate::keccak::{Shake128, Shake256};
-use crate::polynomial::{DEGREE, Polynomial, RANK, Vector};
+use crate::polynomial::{DEGREE, Polynomial, Vector};
 use crate::wipe::Wiped;
 
 /// The entry of the matrix at this place of the two bytes that are hashed with the seed (algorithm 7): a transform, with
@@ -44,8 +44,6 @@ pub(crate) fn noise(seed: &[u8; 32], number: u8, out: &mut Polynomial) {
 }
 
 /// A vector of noise, whose polynomials have the numbers from `first` on.
-pub(crate) fn noise_vector(seed: &[u8; 32], first: u8) -> Wiped<Vector> {
-    let mut vector = Wiped([Polynomial::ZERO; RANK]);
-    vector.iter_mut().zip(first..).for_each(|(polynomial, number)| noise(seed, number, polynomial));
-    vector
+pub(crate) fn noise_vector(seed: &[u8; 32], first: u8, out: &mut Vector) {
+    out.iter_mut().zip(first..).for_each(|(polynomial, number)| noise(seed, number, polynomial));
 }

@@ -118,7 +118,9 @@ mod tests {
             forward(&mut left);
             forward(&mut right);
             let mut sum = Sum::new();
-            sum.add_product(&left, &Multiplier::new(&right));
+            let mut multiplier = Multiplier::new();
+            multiplier.set(&right);
+            sum.add_product(&left, &multiplier);
             let mut product = Polynomial::ZERO;
             sum.reduce_to(&mut product);
             inverse(&mut product);
