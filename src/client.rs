@@ -20,7 +20,7 @@ use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use base::Bytes;
-use crypto::Provider;
+use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
 use http::{Method, RequestHead};
 use quic::Stats;
@@ -31,6 +31,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Groups;
 
 /// Makes requests. Cheap to clone: clones share their connections.
 ///
@@ -59,6 +60,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
     provider: Provider,
+    groups: Groups,
     limits: Limits,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
@@ -80,6 +82,7 @@ impl Client {
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
             provider: crypto_ring::PROVIDER,
+            groups: Groups::default(),
             limits: Limits::default(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
@@ -252,12 +255,21 @@ impl ClientBuilder {
         self
     }
 
+    /// The key exchanges to offer, best first. By default all of the provider's, and a share is sent for X25519MLKEM768 and for
+    /// X25519. Those that the provider does not have are passed over; if none is left, connecting fails.
+    #[must_use]
+    pub fn key_exchange_groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> ClientBuilder {
+        self.groups = Groups::Only(groups.into_iter().collect());
+        self
+    }
+
     /// The client, on an executor. Nothing is sent yet.
     pub fn build(self, handle: &Handle) -> Client {
         let protocols = vec![b"h3".to_vec()];
         let verification = self.roots.verification();
         let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
+        tls.groups = self.groups;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);

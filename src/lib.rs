@@ -42,7 +42,7 @@ pub mod url;
 mod wall_clock;
 
 pub use ::base::Bytes;
-pub use ::crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
+pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};

@@ -27,7 +27,7 @@ use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
-use crypto::Provider;
+use crypto::{NamedGroup, Provider};
 use quic::{AddressValidation, Admission, EndpointStats, IdLayout, Incoming, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
@@ -39,7 +39,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tls::{Resolver, Single};
+use tls::{Groups, Resolver, Single};
 
 /// What a server is to be, before it is started.
 ///
@@ -384,6 +384,14 @@ impl ServerBuilder {
         self
     }
 
+    /// The key exchanges to accept, best first. By default all of the provider's, X25519MLKEM768 before X25519. Those that the
+    /// provider does not have are passed over; if none is left, every handshake fails.
+    #[must_use]
+    pub fn key_exchange_groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> ServerBuilder {
+        self.policy.groups = Groups::Only(groups.into_iter().collect());
+        self
+    }
+
     /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
     /// when its client gives up.
     ///
@@ -526,6 +534,7 @@ impl ServerBuilder {
         let mut tls =
             tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
+        tls.groups = self.policy.groups.clone();
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());

@@ -154,6 +154,38 @@ fn t16_secrets_are_compared_in_constant_time() {
     }
 }
 
+/// T17: a division takes a time that depends on what is divided, and a compiler may branch on what it knows to be one of two
+/// values. Where ML-KEM handles secrets, only constants are divided, nothing branches, and single bits are hidden from it.
+#[test]
+fn t17_nothing_secret_is_divided_or_branched_on() {
+    let text = |name: &str| std::fs::read_to_string(workspace().join("ml-kem/src").join(name)).expect(name);
+    for name in ["field.rs", "transform.rs", "product.rs", "compression.rs", "encoding.rs"] {
+        let file = SourceFile { path: format!("ml-kem/src/{name}"), text: text(name) };
+        let code = file.code_without_tests();
+        // What the compiler computes has no time.
+        let code = code.split("const fn ").enumerate().map(|(number, part)| match part.split_once("\n}\n") {
+            Some((_, rest)) if number > 0 => rest,
+            _ => part,
+        });
+        for line in code.flat_map(str::lines).filter(|line| !line.contains("const ")) {
+            let place = format!("{}: {line}", file.path);
+            let divides = [" / ", " % "].iter().any(|sign| {
+                line.match_indices(sign).any(|(at, _)| {
+                    let last = line[..at].rsplit([' ', '(', '[', '.']).next().unwrap_or(line);
+                    !last.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '_')
+                })
+            });
+            let branches = ["if ", "while ", "match ", "&& ", "|| "].iter().any(|word| line.trim().starts_with(word));
+            assert!(!divides && !branches, "{place}");
+        }
+    }
+    assert!(text("encoding.rs").contains("core::hint::black_box(u16::from(byte >> shift & 1))"));
+    let mechanism = text("mechanism.rs");
+    assert!(
+        mechanism.contains("core::hint::black_box(difference)") && mechanism.contains("core::hint::black_box(is_equal")
+    );
+}
+
 #[test]
 fn protocol_crates_are_no_std_safe_and_without_features() {
     for name in PROTOCOL_CRATES {
@@ -338,8 +370,21 @@ fn what_signatures_of_the_library_show_can_be_named_through_it() {
 }
 
 /// Those that are published and whose public items are all accounted for.
-const CHECKED: [&str; 12] =
-    ["base", "crypto", "crypto-ring", "x509", "tls", "quic", "http", "qpack", "h3", "runtime", "sim", "posthaste"];
+const CHECKED: [&str; 13] = [
+    "base",
+    "ml-kem",
+    "crypto",
+    "crypto-ring",
+    "x509",
+    "tls",
+    "quic",
+    "http",
+    "qpack",
+    "h3",
+    "runtime",
+    "sim",
+    "posthaste",
+];
 
 /// Whether it is within a library's own sources: the command is a program that uses its library as others do.
 fn in_sources(file: &SourceFile) -> bool {

@@ -20,6 +20,18 @@ pub fn pair() -> &'static Pair {
     PAIR.get_or_init(|| pair_of(b"test"))
 }
 
+/// The same with X25519 alone, for tests about single datagrams: each side's first message is one, where that of the hybrid
+/// takes two.
+pub fn classical() -> &'static Pair {
+    static PAIR: OnceLock<Pair> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let (client, server) = pair().clone();
+        let groups = tls::Groups::Only(vec![crypto::NamedGroup::X25519]);
+        let client = ClientConfig { groups: groups.clone(), ..ClientConfig::clone(&client) };
+        (Arc::new(client), Arc::new(ServerConfig { groups, ..ServerConfig::clone(&server) }))
+    })
+}
+
 /// A pair of this application protocol.
 pub fn pair_of(protocol: &[u8]) -> Pair {
     let provider = sim::seeded_provider();

@@ -1,5 +1,6 @@
 //! What a script may choose: how it begins, what its target is configured with, how one packet is built.
 
+use crate::identity::{self, Pair};
 use base::{Duration, Side};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::transport_parameters::TransportParameters;
@@ -52,6 +53,8 @@ pub struct Options {
     pub source: ConnectionId,
     /// Changes the peer's transport parameters as bytes.
     pub parameters: Parameters,
+    /// Of both sides.
+    pub identity: &'static Pair,
     /// Of all that is drawn.
     pub seed: u64,
     /// Changes the target's endpoint.
@@ -66,6 +69,7 @@ impl Default for Options {
             config: Config::default(),
             source: ConnectionId::new(&[0x77; 8]).unwrap(),
             parameters: Rc::new(|parameters: TransportParameters, side| parameters.encode(side, 0)),
+            identity: identity::pair(),
             seed: 1,
             endpoint: Rc::new(|_| {}),
             keeps: true,

@@ -77,7 +77,7 @@ impl Peer {
     }
 
     fn client(options: &Options) -> Peer {
-        let (client, server) = identity::pair().clone();
+        let (client, server) = options.identity.clone();
         let mut config = EndpointConfig::new(work::provider(), Arc::new(options.config.clone()), Some(server));
         (options.endpoint)(&mut config);
         let target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
@@ -91,7 +91,7 @@ impl Peer {
     }
 
     fn server(options: &Options) -> Peer {
-        let (client, server) = identity::pair().clone();
+        let (client, server) = options.identity.clone();
         let mut config = EndpointConfig::new(work::provider(), Arc::new(options.config.clone()), None);
         (options.endpoint)(&mut config);
         let mut target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
@@ -108,7 +108,7 @@ impl Peer {
         let mut peer = Peer::new(target, Side::Server, long.destination, session, random, options);
         peer.destination = long.source;
         peer.handle = Some(handle);
-        peer.take(path(), &buffer);
+        buffer.chunks(sent.segment_size).for_each(|datagram| peer.take(path(), datagram));
         peer.pump();
         peer
     }

@@ -1,4 +1,4 @@
-//! The tables of `posthaste-crypto`, implemented with ring. No other crate depends on ring.
+//! The tables of `posthaste-crypto`, implemented with ring, and with ML-KEM beside it. No other crate depends on ring.
 //!
 //! It is no interface to ring: what a protocol needs and nothing else, by the names of the protocol.
 //!
@@ -23,6 +23,7 @@ mod aead;
 mod cipher_suite;
 pub mod hash;
 mod header_protection;
+mod hybrid;
 mod key_exchange;
 pub mod provider;
 mod random;
@@ -32,6 +33,7 @@ mod signing_key;
 #[cfg(test)]
 mod hex;
 
+pub use hybrid::Hybrid;
 pub use provider::{PROVIDER, provider};
 pub use random::SystemRandom;
 pub use signing_key::{generate_key, load_key};

@@ -41,6 +41,20 @@ pub trait Offer: Send + Sync {
 
     /// The shared secret.
     fn finish(self: Box<Self>, server_share: &[u8]) -> Result<Secret, KeyExchangeError>;
+
+    /// The part of a hybrid that is a group of its own, and its share, for a server that does not know the hybrid: both shares
+    /// can be sent, and the private value is made once. `None` if there is no such part.
+    fn part(&self) -> Option<(NamedGroup, &[u8])> {
+        None
+    }
+
+    /// The shared secret with a server that answered [`part`](Self::part).
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish); [`KeyExchangeError::Internal`] if there is no part.
+    fn finish_part(self: Box<Self>, _server_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        Err(KeyExchangeError::Internal)
+    }
 }
 
 /// The server's answer.
@@ -55,7 +69,7 @@ pub struct Accepted {
 /// Why no secret came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyExchangeError {
-    /// The peer's share has the wrong length, is no point of the curve, or gives the all-zero secret.
+    /// The peer's share has the wrong length, is no point of the curve or no key, or gives the all-zero secret.
     BadShare,
     /// The source of random bytes or the primitive failed on our side.
     Internal,

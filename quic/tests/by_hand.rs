@@ -134,3 +134,56 @@ fn a_client_that_closes_at_once_has_completed_its_handshake() {
     let said = CloseReason::PeerApplication { code: VarInt::from_u32(77), reason: "there".into() };
     assert_eq!(events.last(), Some(&Event::Closed(said)));
 }
+
+/// A ClientHello with a hybrid's share takes two datagrams. Whatever order they come in, and however often: the server begins one
+/// connection, and sends no more than three times what came.
+/// RFC 9000 section 8.1-2, 14.1-1.
+#[test]
+fn the_halves_of_a_client_hello_in_any_order_and_again() {
+    for order in [&[0, 1][..], &[1, 0], &[0, 0, 1], &[1, 1, 0, 0], &[1, 0, 1, 0], &[0, 1, 1, 1]] {
+        let (mut client, mut server) = endpoints();
+        let now = Instant::ZERO + base::Duration::from_millis(1);
+        let handle = connect(&mut client, now, 1000);
+        let halves = drain(&mut client, now);
+        assert_eq!(halves.iter().map(|(_, datagram)| datagram.len()).collect::<Vec<_>>(), [1200, 1200]);
+        let (mut came, mut sent, mut answers) = (0, 0, Vec::new());
+        for half in order {
+            came += halves[*half].1.len();
+            deliver(&mut server, now, vec![halves[*half].clone()]);
+            let answer = drain(&mut server, now);
+            sent += answer.iter().map(|(_, datagram)| datagram.len()).sum::<usize>();
+            assert!(sent <= 3 * came, "{order:?}: {sent} bytes for {came}");
+            answers.extend(answer);
+        }
+        let stats = server.stats();
+        assert_eq!((stats.strangers.accepted, stats.held.handshaking), (1, 1), "{order:?}");
+        deliver(&mut client, now, answers);
+        settle(&mut client, &mut server, now);
+        assert!(client.connection_mut(handle).unwrap().session().is_complete(), "{order:?}");
+        assert_eq!(server.stats().held.handshaking, 0, "{order:?}");
+    }
+}
+
+/// One half alone is a handshake that ends when its time is up, and leaves nothing.
+#[test]
+fn half_a_client_hello_is_given_up() {
+    for half in [0, 1] {
+        let (mut client, mut server) = endpoints();
+        let mut now = Instant::ZERO + base::Duration::from_millis(1);
+        connect(&mut client, now, 1000);
+        let halves = drain(&mut client, now);
+        deliver(&mut server, now, vec![halves[half].clone()]);
+        assert_eq!(server.stats().held.handshaking, 1);
+        let len = |packets: Vec<Packet>| packets.iter().map(|(_, datagram)| datagram.len()).sum::<usize>();
+        let mut sent = len(drain(&mut server, now));
+        while let Some(deadline) = server.deadline() {
+            now = now.max(deadline);
+            server.on_timeout(now);
+            sent += len(drain(&mut server, now));
+            received(&mut server, &mut BTreeMap::new());
+            assert!(sent <= 3 * 1200 && now < Instant::ZERO + base::Duration::from_secs(20), "{half}: {sent} {now:?}");
+        }
+        drain(&mut server, now);
+        assert!(server.is_empty(), "{half}");
+    }
+}

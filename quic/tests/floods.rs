@@ -201,7 +201,7 @@ fn a_server_that_is_full_refuses() {
         "{closed:?}"
     );
     assert!(world.now() - begin < Duration::from_millis(200), "after a round trip");
-    assert_eq!(world.machine(server).endpoint.stats().strangers.refused, 1);
+    assert_eq!(world.machine(server).endpoint.stats().strangers.refused, 2, "each datagram of the ClientHello");
 }
 
 /// A flood at a server that is full buys a number of refusals in a second, each much smaller than what it answers; the rest

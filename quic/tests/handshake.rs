@@ -4,6 +4,7 @@ extern crate posthaste_quic as quic;
 
 mod support;
 
+use adversary::identity;
 use base::{Duration, FourTuple, Instant};
 use quic::Config;
 use sim::{AmplificationChecker, Forger, LinkConfig, LinkStats, LossMask, Nat, World};
@@ -68,8 +69,9 @@ fn request() -> Vec<Exchange> {
 
 /// When, in milliseconds, the handshake was complete at the client, and when the exchange was done, if `lost` of the first
 /// datagrams are.
-fn with_lost(lost: &[u64]) -> (u64, u64) {
-    let mut pair = Pair::new(3, link(), request());
+fn with_lost(identity: &identity::Pair, lost: &[u64]) -> (u64, u64) {
+    let (client, server) = (Config::default(), Config::default());
+    let mut pair = Pair::with_identity(identity, 3, link(), request(), client, server);
     pair.world.network().set_loss_mask(LossMask(lost.iter().fold(0, |mask, number| mask | 1 << number)));
     let (client, server) = (pair.client, pair.server);
     let in_ms = |time: Instant| time.as_nanos() / 1_000_000;
@@ -87,6 +89,7 @@ fn with_lost(lost: &[u64]) -> (u64, u64) {
 /// What a lost flight costs is a probe timeout, and no round trip beyond.
 #[test]
 fn r12_a_lost_flight_costs_one_timeout_and_no_round_trip_more() {
+    let with_lost = |lost: &[u64]| with_lost(identity::classical(), lost);
     assert_eq!(with_lost(&[]), (40, 80));
     let ends = with_lost(&[0]);
     assert_eq!(ends, (40 + FIRST_TIMEOUT, 80 + FIRST_TIMEOUT), "the ClientHello");
@@ -96,12 +99,29 @@ fn r12_a_lost_flight_costs_one_timeout_and_no_round_trip_more() {
     assert_eq!(with_lost(&[2]), (40, 80 + 120), "Finished and the request");
 }
 
+/// The hybrid's ClientHello and ServerHello are two datagrams each. The loss of both costs a probe timeout, and that of one
+/// less, because the other is acknowledged.
+#[test]
+fn r12_half_a_flight_that_is_lost_costs_less_than_all_of_it() {
+    let with_lost = |lost: &[u64]| with_lost(identity::pair(), lost);
+    // A round trip and an eighth, if something later is acknowledged, or else a probe timeout of what was measured.
+    let (late, probe) = (45, 120);
+    assert_eq!(with_lost(&[]), (40, 80));
+    assert_eq!(with_lost(&[0, 1]), (40 + FIRST_TIMEOUT, 80 + FIRST_TIMEOUT), "the ClientHello");
+    assert_eq!(with_lost(&[0]), (40 + late, 80 + late), "the first half of the ClientHello");
+    assert_eq!(with_lost(&[1]), (40 + probe, 80 + probe), "the second half of the ClientHello");
+    assert_eq!(with_lost(&[2, 3]), (40 + FIRST_TIMEOUT, 80 + FIRST_TIMEOUT), "the server's flight");
+    // What came beside the second half of the ServerHello was sent after 20 ms, came before its keys, and is asked for again.
+    assert_eq!(with_lost(&[2]), (20 + probe, 60 + probe), "the first half of the ServerHello");
+    assert_eq!(with_lost(&[3]), (40 + probe, 80 + probe), "the second half of the ServerHello");
+}
+
 /// Of a server that hears nothing but ClientHellos, and whose first datagrams are all lost: each probe has both packets, so the
 /// first that arrives completes the handshake.
 #[test]
 fn r12_every_probe_carries_initial_and_handshake_packets() {
     for lost in 1..=8 {
-        let mut pair = Pair::with(3, link(), request(), patient(), patient());
+        let mut pair = Pair::with_identity(identity::classical(), 3, link(), request(), patient(), patient());
         let (client, server) = (pair.client, pair.server);
         let patience = Instant::ZERO + Duration::from_secs(200);
         pair.set_downlink(LinkConfig { loss: 1.0, ..link() });
@@ -154,10 +174,14 @@ fn another_port_at_any_moment_of_the_handshake_costs_one_probe_timeout() {
 #[test]
 fn a3_copies_of_the_handshake_draw_nothing_away() {
     let here: SocketAddr = CLIENT.parse().expect("an address");
-    for (every, begin, victims) in
-        [(1, 0, 1), (1, 20, 1), (1, 50, 1), (2, 0, 1), (2, 0, 9), (3, 0, 1), (3, 20, 2), (5, 0, 5)]
-    {
-        let mut pair = Pair::new(3, link(), request());
+    let cases = [(1, 0, 1), (1, 20, 1), (1, 50, 1), (2, 0, 1), (2, 0, 9), (3, 0, 1), (3, 20, 2), (5, 0, 5)];
+    let cases = cases.map(|case| (identity::classical(), case));
+    // With two datagrams in each first flight, somebody on the path can be the first with one of them from another host, and then
+    // the handshake is with that host; so all victims are ports of the client's.
+    let hybrid = [(1, 0, 1), (1, 20, 1), (1, 50, 1), (2, 0, 1), (3, 0, 1), (4, 0, 1), (5, 0, 1), (5, 50, 1)];
+    for (identity, (every, begin, victims)) in cases.into_iter().chain(hybrid.map(|case| (identity::pair(), case))) {
+        let (client, server) = (Config::default(), Config::default());
+        let mut pair = Pair::with_identity(identity, 3, link(), request(), client, server);
         // Of another host, and of the client's: only there the server may take it for the client.
         let victim = |number| SocketAddr::from(([[198, 51, 100, 7], [192, 0, 2, 1]][usize::from(number) % 2], number));
         let mut forger = Forger::new(here, (1..=victims).map(victim).collect(), Duration::from_millis(1));

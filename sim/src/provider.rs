@@ -1,11 +1,12 @@
 //! ring's tables with one replaced: the key exchange.
 //!
-//! **The key exchanges here give no security at all.** An observer of both shares has the secret. They exist because
-//! ring makes ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes
+//! **The key exchanges here give no security at all.** An observer of both shares has the secret, except for the part of the
+//! hybrid that is ML-KEM. They exist because ring makes ephemeral keys from the operating system's random bytes only, and a simulation must give the same bytes
 //! in every run. They have the numbers and lengths of real groups, so that every message looks like a real one.
 
 use base::Random;
 use crypto::{Accepted, KeyExchange, KeyExchangeError, NamedGroup, Offer, Provider, Secret};
+use crypto_ring::Hybrid;
 use crypto_ring::hash::SHA256;
 
 /// An Ed25519 key, as PKCS #8, whose seed everybody knows. Ed25519 signs the same message always in the same way.
@@ -17,7 +18,10 @@ pub fn seeded_provider() -> Provider {
     Provider { key_exchanges: KEY_EXCHANGES, ..crypto_ring::provider() }
 }
 
-static KEY_EXCHANGES: &[&dyn KeyExchange] = &[&X25519, &SECP256R1];
+static KEY_EXCHANGES: &[&dyn KeyExchange] = &[&X25519MLKEM768, &X25519, &SECP256R1];
+
+/// ML-KEM takes its randomness from a seeded source as well as from any other, so that part is real.
+static X25519MLKEM768: Hybrid = Hybrid::new(&X25519);
 
 static X25519: ToyGroup = ToyGroup { group: NamedGroup::X25519, prefix: &[], parts: 1 };
 /// The second group is there for HelloRetryRequest. Its shares look like uncompressed points.
@@ -94,13 +98,15 @@ mod tests {
 
     #[test]
     fn both_sides_agree_and_the_seed_decides() {
-        for (group, share_len) in [(NamedGroup::X25519, 32), (NamedGroup::SECP256R1, 65)] {
+        for (group, client_len, server_len) in
+            [(NamedGroup::X25519, 32, 32), (NamedGroup::SECP256R1, 65, 65), (NamedGroup::X25519MLKEM768, 1216, 1120)]
+        {
             let exchange = seeded_provider().key_exchange(group).unwrap();
             let run = |seed| {
                 let random = &mut SeededRandom::new(seed);
                 let offer = exchange.offer(random).unwrap();
                 let accepted = exchange.accept(offer.share(), random).unwrap();
-                assert_eq!((offer.share().len(), accepted.share.len()), (share_len, share_len));
+                assert_eq!((offer.share().len(), accepted.share.len()), (client_len, server_len));
                 assert_ne!(offer.share(), accepted.share);
                 let secret = offer.finish(&accepted.share).unwrap();
                 assert_eq!(secret.as_bytes(), accepted.secret.as_bytes());
@@ -115,7 +121,8 @@ mod tests {
     #[test]
     fn bad_shares_are_refused() {
         let random = &mut SeededRandom::new(1);
-        for exchange in seeded_provider().key_exchanges {
+        // The hybrid has tests of its own, where it is made.
+        for exchange in [&X25519, &SECP256R1] {
             let good = exchange.offer(random).unwrap().share().to_vec();
             let mut bad: Vec<Vec<u8>> = (0..good.len()).map(|len| good[..len].to_vec()).collect();
             bad.push([&good[..], &[0]].concat());

@@ -5,6 +5,7 @@ use crypto::{Provider, Secret, hkdf};
 use quic::{AddressValidation, Admission, EndpointConfig, IdLayout, Incoming};
 use runtime::Handover;
 use std::sync::Arc;
+use tls::Groups;
 
 /// Decides about first packets.
 type OnIncoming = dyn Fn(&Incoming) -> Admission + Send + Sync;
@@ -13,6 +14,7 @@ type OnIncoming = dyn Fn(&Incoming) -> Admission + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Policy {
     pub(crate) provider: Provider,
+    pub(crate) groups: Groups,
     pub(crate) on_incoming: Option<Arc<OnIncoming>>,
     pub(crate) address_validation: AddressValidation,
     /// The most connections of an endpoint, if it is not the default.
@@ -25,6 +27,7 @@ impl Default for Policy {
     fn default() -> Policy {
         Policy {
             provider: crypto_ring::PROVIDER,
+            groups: Groups::default(),
             on_incoming: None,
             address_validation: AddressValidation::default(),
             max_connections: None,

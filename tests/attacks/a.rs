@@ -1,7 +1,7 @@
 //! Amplification, spoofing, and what somebody off the path can do.
 
 use crate::support::{after, crypto, raw, with_parameters};
-use adversary::{Options, PLAIN, Peer, Stage, Tweak};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, identity};
 use base::Side::{Client, Server};
 use base::{Duration, Random};
 use quic::TransportErrorCode;
@@ -39,11 +39,16 @@ fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Ve
     bytes
 }
 
+/// A client before its first packet, whose ClientHello fits one datagram.
+fn one_datagram() -> Peer {
+    Peer::with(Server, Stage::Begun, Options { identity: identity::classical(), ..Options::default() })
+}
+
 /// A2: three times what came, counted by datagrams, until a Handshake packet comes.
 /// RFC 9000 section 8-1, 8.1-2, 8.1-3, 14.1-6.
 #[test]
 fn a2_a_server_sends_three_times_what_came() {
-    let mut peer = Peer::against(Server, Stage::Begun);
+    let mut peer = one_datagram();
     let hello = peer.take_crypto(Level::Initial);
     let payload = crypto(0, &hello);
     let first = peer.packet(Initial, &payload, PLAIN);
@@ -65,7 +70,7 @@ fn a2_a_server_sends_three_times_what_came() {
 /// A5 and RFC 9000 section 14.1-4.
 #[test]
 fn a5_first_packets_that_are_too_small_begin_nothing() {
-    let mut peer = Peer::against(Server, Stage::Begun);
+    let mut peer = one_datagram();
     let hello = peer.take_crypto(Level::Initial);
     let payload = crypto(0, &hello);
     let small = peer.packet(Initial, &payload, PLAIN);

@@ -271,7 +271,10 @@ pub(crate) const ROWS: &[Row] = &[
         "a3",
         "migration to a forged address",
         "quic/src/path/amplification.rs",
-        &["quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it"],
+        &[
+            "quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it",
+            "quic/tests/handshake.rs::a3_copies_of_the_handshake_draw_nothing_away",
+        ],
     ),
     (
         "a4",
@@ -369,14 +372,33 @@ pub(crate) const ROWS: &[Row] = &[
         "crypto-ring/src/aead.rs",
         &["tests/tidy.rs::t16_secrets_are_compared_in_constant_time"],
     ),
-    ("t17", "primitives in constant time", "", &[]),
+    (
+        "t17",
+        "primitives in constant time",
+        "ml-kem/src/compression.rs",
+        &[
+            "tests/tidy.rs::t17_nothing_secret_is_divided_or_branched_on",
+            "ml-kem/src/mechanism/tests.rs::a_changed_ciphertext_gives_another_secret",
+            "ml-kem/src/mechanism/tests.rs::any_difference_takes_the_other_secret",
+        ],
+    ),
     (
         "t18",
         "a public key that does not match the private key",
         "crypto/src/signature.rs",
         &["crypto-ring/src/signing_key/tests.rs::every_format_loads_and_signs"],
     ),
-    ("t19", "hybrid key shares of every length", "", &[]),
+    (
+        "t19",
+        "hybrid key shares of every length",
+        "crypto-ring/src/hybrid.rs",
+        &[
+            "tls/src/session/tests/groups.rs::t19_hybrid_shares_of_every_length",
+            "crypto-ring/src/hybrid/tests.rs::t19_shares_of_any_other_length_are_bad",
+            "crypto-ring/src/hybrid/tests.rs::t19_a_key_that_is_not_reduced_is_bad",
+            "ml-kem/src/mechanism/tests.rs::every_coefficient_that_is_not_below_q_is_rejected",
+        ],
+    ),
     (
         "r1",
         "readers that give no credit, and senders that leave holes",
@@ -529,8 +551,6 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("early data", &["src/early_data", "zero_rtt.rs"], &["t6", "t7", "t8"]),
     ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
     ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
-    ("cryptography of our own", &["crypto-own", "crypto/src/x25519"], &["t17"]),
-    ("X25519MLKEM768", &["mlkem", "ml_kem"], &["t19"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

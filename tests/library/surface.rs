@@ -5,9 +5,10 @@ use posthaste::url::{BadUrl, Url};
 use posthaste::{
     Body, BodyWriter, ByName, Bytes, CertificateDer, CertificateError, CertifiedKey, CertifiedKeyError, Client,
     ClientBuilder, CloseReason, Error, Executor, ExecutorOptions, Fields, Files, Handle, Http3Config, Identity,
-    IntoResponseHead, KeyLog, KeyLogFile, Malformed, Method, Outcome, PendingResponse, Provider, PublicKeyAlgorithm,
-    Reason, Reply, Request, RequestBuilder, RequestHead, Resolver, Response, ResponseHead, Roots, Server,
-    ServerBuilder, ServerEvent, SignatureScheme, SigningFailed, SigningKey, Status, TransportConfig, UdpOptions,
+    IntoResponseHead, KeyLog, KeyLogFile, Malformed, Method, NamedGroup, Outcome, PendingResponse, Provider,
+    PublicKeyAlgorithm, Reason, Reply, Request, RequestBuilder, RequestHead, Resolver, Response, ResponseHead, Roots,
+    Server, ServerBuilder, ServerEvent, SignatureScheme, SigningFailed, SigningKey, Status, TransportConfig,
+    UdpOptions,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,4 +172,30 @@ mod signatures {
     fn of_parts(_: &Executor, _: ExecutorOptions, _: &Files, _: &KeyLogFile, _: &[CertificateDer<'static>]) {}
 
     fn of_traits(_: &dyn KeyLog, _: impl IntoResponseHead, _: &dyn Outcome) {}
+}
+
+/// Each side chooses which key exchanges it does, in its order.
+#[test]
+fn both_sides_have_their_lists_of_key_exchanges() -> Result<(), Error> {
+    posthaste::run(|handle: Handle| async move {
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let server = Server::builder(identity)
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .key_exchange_groups([NamedGroup::X25519])
+            .start(&handle, |_: Request, reply: Reply| reply.send(Status::OK, ""))?;
+        let url = format!("https://{}/", server.addresses()[0]);
+        let default = Client::builder(roots.clone()).build(&handle);
+        assert_eq!(default.get(&url).send().await?.status(), Status::OK);
+        for (groups, is_answered) in [
+            (&[NamedGroup::X25519MLKEM768, NamedGroup::X25519][..], true),
+            (&[NamedGroup::SECP256R1, NamedGroup::X25519], true),
+            (&[NamedGroup::X25519MLKEM768], false),
+            (&[], false),
+        ] {
+            let client = Client::builder(roots.clone()).key_exchange_groups(groups.iter().copied()).build(&handle);
+            assert_eq!(client.get(&url).send().await.is_ok(), is_answered, "{groups:?}");
+        }
+        Ok(())
+    })?
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 14] = [
+pub(crate) const CRATES: [&str; 15] = [
     "base",
+    "ml-kem",
     "crypto",
     "crypto-ring",
     "x509",
@@ -22,7 +23,8 @@ pub(crate) const CRATES: [&str; 14] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 8] = ["base", "crypto", "x509", "tls", "quic", "qpack", "http", "h3"];
+pub(crate) const PROTOCOL_CRATES: [&str; 9] =
+    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "http", "h3"];
 
 /// One source file.
 #[derive(Clone)]

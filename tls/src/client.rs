@@ -2,6 +2,7 @@
 //! only be made from the state before it and the message that leads to it.
 
 pub(crate) mod connected;
+mod key_offer;
 pub(crate) mod start;
 pub(crate) mod state;
 pub(crate) mod wait_certificate;

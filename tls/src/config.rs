@@ -5,6 +5,7 @@ use crate::resolver::Resolver;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use crypto::{KeyExchange, NamedGroup, Provider};
 
 /// The time of day, for the validity of certificates.
 pub trait WallClock: Send + Sync {
@@ -16,6 +17,28 @@ pub trait WallClock: Send + Sync {
 pub trait KeyLog: Send + Sync {
     /// One line of the NSS key log format: a label of that format, the client's random, the secret.
     fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+/// Which key exchanges of a provider are used, best first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Groups {
+    /// All that the provider has, in its order.
+    #[default]
+    OfProvider,
+    /// These, in this order. Those that the provider does not have are passed over, and so is one that was named before.
+    Only(Vec<NamedGroup>),
+}
+
+impl Groups {
+    pub(crate) fn key_exchanges(&self, provider: &Provider) -> Vec<&'static dyn KeyExchange> {
+        match self {
+            Groups::OfProvider => provider.key_exchanges.to_vec(),
+            Groups::Only(groups) => {
+                let first = groups.iter().enumerate().filter(|(at, group)| !groups[..*at].contains(group));
+                first.filter_map(|(_, group)| provider.key_exchange(*group)).collect()
+            }
+        }
+    }
 }
 
 /// How a client checks that the server is who it says.
@@ -30,8 +53,11 @@ pub enum ServerVerification {
 /// A client's configuration, shared by its connections.
 #[derive(Clone)]
 pub struct ClientConfig {
-    /// The cryptography, best first. The first key exchange is the one a share is sent for.
-    pub provider: crypto::Provider,
+    /// The cryptography, best first.
+    pub provider: Provider,
+    /// The key exchanges that are offered, best first. A share is sent for the first, and for its part if the first is a hybrid
+    /// and the part is in the list too.
+    pub groups: Groups,
     /// How the server is verified.
     pub roots: ServerVerification,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
@@ -47,12 +73,20 @@ pub struct ClientConfig {
 impl ClientConfig {
     /// A configuration that keeps and logs nothing.
     pub fn new(
-        provider: crypto::Provider,
+        provider: Provider,
         roots: ServerVerification,
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ClientConfig {
-        ClientConfig { provider, roots, alpn, wall_clock, key_log: None, keep_peer_certificates: false }
+        ClientConfig {
+            provider,
+            groups: Groups::default(),
+            roots,
+            alpn,
+            wall_clock,
+            key_log: None,
+            keep_peer_certificates: false,
+        }
     }
 }
 
@@ -60,7 +94,10 @@ impl ClientConfig {
 #[derive(Clone)]
 pub struct ServerConfig {
     /// The cryptography, best first: a server chooses by its own order.
-    pub provider: crypto::Provider,
+    pub provider: Provider,
+    /// The key exchanges that are accepted, best first. A group whose share is there comes before one that would cost a round
+    /// trip.
+    pub groups: Groups,
     /// Finds the certificate for a name.
     pub resolver: Arc<dyn Resolver>,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
@@ -74,12 +111,12 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// A configuration that logs nothing.
     pub fn new(
-        provider: crypto::Provider,
+        provider: Provider,
         resolver: Arc<dyn Resolver>,
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ServerConfig {
-        ServerConfig { provider, resolver, alpn, wall_clock, key_log: None }
+        ServerConfig { provider, groups: Groups::default(), resolver, alpn, wall_clock, key_log: None }
     }
 }
 

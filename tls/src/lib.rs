@@ -88,7 +88,7 @@ mod transcript;
 mod violation;
 
 pub use alert::Alert;
-pub use config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClock};
+pub use config::{ClientConfig, Groups, KeyLog, ServerConfig, ServerVerification, WallClock};
 pub use error::{Error, LocalError};
 pub use key_change::KeyChange;
 pub use level::Level;

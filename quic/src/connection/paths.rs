@@ -239,6 +239,8 @@ impl Connection {
         let Path { local_id, mtu, .. } = &self.paths.in_use;
         let mut path = Path::first(elsewhere.four_tuple, *local_id, false, mtu.on_another_path());
         path.amplification.on_datagram_received(elsewhere.len);
+        // Whoever sends a Handshake packet has our Initial, but it went to the port before.
+        path.proved_by_handshake = false;
         path.spin = Spin::new(self.config.spin_bit, path.local_id);
         for space in [PacketNumberSpace::Initial, PacketNumberSpace::Handshake] {
             turn.scratch.outcome.clear();
@@ -254,6 +256,25 @@ impl Connection {
         self.give_up_forgotten_paths(turn);
     }
 
+    /// A Handshake packet of the client: only who received our Initial can send it, so the address that all of those went to is
+    /// the client's (RFC 9000 section 8.1). Another one is asked as soon as the client can answer.
+    pub(super) fn on_handshake_packet(&mut self, now: Instant) {
+        if self.paths.in_use.proved_by_handshake {
+            self.paths.in_use.amplification.validate();
+        } else if !self.is_handshaking() {
+            self.challenge_path_in_use(now);
+        }
+    }
+
+    /// Asks on the path in use whether the peer is there, unless that is known, or asked already.
+    fn challenge_path_in_use(&mut self, now: Instant) {
+        let (interval, timeout) = self.validation_times();
+        let path = &mut self.paths.in_use;
+        if !path.amplification.is_validated() && !path.validation.is_validating() {
+            path.validation.start(now, interval, timeout);
+        }
+    }
+
     /// Nobody returns to a path from one that works. What is late comes within a few probe timeouts, as with keys (RFC 9001
     /// section 6.5); then the IDs of the path are free for another move.
     fn hasten_left_paths(&mut self, now: Instant) {
@@ -266,7 +287,11 @@ impl Connection {
     /// A deadline of a path may have come.
     pub(super) fn on_path_timeouts(&mut self, now: Instant) {
         if self.paths.in_use.validation.on_timeout(now) && self.paths.needs_fallback() {
-            self.return_to_fallback(now);
+            match self.paths.others.fallback().and_then(|index| self.paths.others.remove(index)) {
+                Some(fallback) => self.return_to(now, fallback),
+                // The port changed in the handshake, and nothing was proved before: this end goes on asking.
+                None => self.challenge_path_in_use(now),
+            }
         }
         for other in self.paths.others.iter_mut() {
             if other.path.validation.on_timeout(now) && other.is_goal {
@@ -308,9 +333,7 @@ impl Connection {
     }
 
     /// RFC 9000 section 9.3.2-1, 14.2-4: the address was not the peer's, or the path carries too little.
-    fn return_to_fallback(&mut self, now: Instant) {
-        let fallback = self.paths.others.fallback().and_then(|index| self.paths.others.remove(index));
-        let fallback = fallback.expect("a path that works is kept until another one is proven");
+    fn return_to(&mut self, now: Instant, fallback: OtherPath) {
         self.go_to(now, fallback);
         self.drop_other(now, 0);
     }

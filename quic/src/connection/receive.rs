@@ -300,8 +300,7 @@ impl Connection {
     /// What a packet means by having arrived.
     fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
         if self.wire.side == Side::Server && kind == PacketKind::Handshake {
-            // RFC 9000 s8.1: only who received our Initial can send this, so the address that it went to is the peer's.
-            self.paths.in_use.amplification.validate();
+            self.on_handshake_packet(turn.now);
             // RFC 9001 section 4.9.1-1, 4.9.1-2: and the client has no further use for Initial packets.
             self.discard_keys(turn.now, PacketKind::Initial);
         }

@@ -3,8 +3,8 @@
 //! A path gets a place here only when an authenticated packet came on it, or the application asks for it. There are few
 //! places, each for a short time.
 //!
-//! Invariant, kept together with the conductor: while the path in use is not proven, one that is has a place here, so there
-//! is always somewhere to return to (section 9.3.2).
+//! Invariant, kept together with the conductor: while the path in use is not proven, one that is has a place here, if there
+//! ever was one, so there is somewhere to return to (section 9.3.2). There is none where the port changed in the handshake.
 
 use super::path::Path;
 use crate::recovery::LeftPath;

@@ -23,6 +23,8 @@ pub(crate) struct Path {
     pub amplification: Amplification,
     /// Challenges and responses.
     pub validation: Validation,
+    /// Whether a Handshake packet proves the peer's address: only where all Initial packets of ours went there.
+    pub proved_by_handshake: bool,
     /// Whether it is known to carry datagrams of 1200 bytes to the peer.
     pub carries_full_size: bool,
     /// How large datagrams may be.
@@ -38,7 +40,7 @@ impl Path {
     /// the server it chose to talk to (section 8.1). The handshake itself shows that it carries 1200 bytes (section 14.1).
     /// RFC 9000 section 14-1.
     pub(crate) fn first(four_tuple: FourTuple, local_id: ConnectionId, validated: bool, mtu: MtuDiscovery) -> Path {
-        Path { carries_full_size: true, ..Path::new(four_tuple, local_id, validated, mtu) }
+        Path { proved_by_handshake: true, carries_full_size: true, ..Path::new(four_tuple, local_id, validated, mtu) }
     }
 
     /// A path on which nothing was sent or received yet.
@@ -46,7 +48,17 @@ impl Path {
         let amplification = if validated { Amplification::validated() } else { Amplification::new() };
         let validation = Validation::new();
         let spin = Spin::default();
-        Path { four_tuple, local_id, amplification, validation, carries_full_size: false, mtu, paced_until: None, spin }
+        Path {
+            four_tuple,
+            local_id,
+            amplification,
+            validation,
+            proved_by_handshake: false,
+            carries_full_size: false,
+            mtu,
+            paced_until: None,
+            spin,
+        }
     }
 
     /// Whether a datagram with these addresses was sent on this path. Where a driver does not know the IP address it

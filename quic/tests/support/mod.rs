@@ -353,7 +353,8 @@ impl Pair {
     }
 
     pub fn with(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, client: Config, server: Config) -> Pair {
-        Pair::with_server(seed, link, exchanges, client, server, |_| {})
+        let identity = adversary::identity::pair();
+        Pair::with_settings(identity, seed, link, exchanges, client, server, |_| {})
     }
 
     /// The server's endpoint has settings of its own.
@@ -365,11 +366,35 @@ impl Pair {
         server: Config,
         change: impl FnOnce(&mut EndpointConfig),
     ) -> Pair {
+        Pair::with_settings(adversary::identity::pair(), seed, link, exchanges, client, server, change)
+    }
+
+    /// As [`with`](Pair::with), with other TLS configurations.
+    pub fn with_identity(
+        identity: &adversary::identity::Pair,
+        seed: u64,
+        link: LinkConfig,
+        exchanges: Vec<Exchange>,
+        client: Config,
+        server: Config,
+    ) -> Pair {
+        Pair::with_settings(identity, seed, link, exchanges, client, server, |_| {})
+    }
+
+    fn with_settings(
+        identity: &adversary::identity::Pair,
+        seed: u64,
+        link: LinkConfig,
+        exchanges: Vec<Exchange>,
+        client: Config,
+        server: Config,
+        change: impl FnOnce(&mut EndpointConfig),
+    ) -> Pair {
         let mut world = World::new(seed);
         let (client_address, server_address): (SocketAddr, SocketAddr) =
             (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
         world.network().set_both(client_address, server_address, link);
-        let (client_tls, server_tls) = adversary::identity::pair().clone();
+        let (client_tls, server_tls) = identity.clone();
         let (client_random, server_random) = (world.fork_random(), world.fork_random());
         let server = Host::server_with(Instant::ZERO, server_random, server, server_tls, change);
         let client = Host::client(Instant::ZERO, client_random, client, client_tls, exchanges);

@@ -30,6 +30,7 @@ CLIENTS = {
         "wrong-alpn": "always offers h3",
     },
     "quinn": {},
+    "quinn-hybrid": {},
     "quiche": {"by-address": "it looks for the address among the names of the certificate"},
     "chromium": {
         "trailers": "fetch knows none",
@@ -47,6 +48,7 @@ SERVERS = {
     },
     "caddy": {"trailers": "its file server sends none", "wrong-alpn": "always speaks h3"},
     "quinn": {},
+    "quinn-hybrid": {},
     "quiche": {},
     "posthaste": {},
 }
@@ -56,6 +58,8 @@ def client_command(name):
     binaries = pathlib.Path(os.environ["PEERS_BIN"])
     if name in ("quinn", "quiche"):
         return [str(binaries / f"{name}-client")]
+    if name == "quinn-hybrid":
+        return [str(binaries / "quinn-client"), "--hybrid"]
     return [sys.executable, str(HERE / f"{name}_client.py")]
 
 
@@ -137,6 +141,9 @@ class Server:
             return [sys.executable, str(HERE / "aioquic_server.py"), pem, key, protocol], r"^ready (\d+)"
         if self.name in ("quinn", "quiche"):
             return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{self.name}-server"), pem, key, protocol], r"^ready (\d+)"
+        if self.name == "quinn-hybrid":
+            program = str(pathlib.Path(os.environ["PEERS_BIN"]) / "quinn-server")
+            return [program, "--hybrid", pem, key, protocol], r"^ready (\d+)"
         if self.name == "ngtcp2":
             quiet = ["--no-quic-dump", "--no-http-dump"]
             return ["gtlsserver", *quiet, "--htdocs", str(work / "files"), "127.0.0.1", "0", key, pem], "document root"

@@ -32,6 +32,18 @@ pub struct Exchange {
     pub trailers: bool,
 }
 
+/// The arguments after the program's name, and the cryptography they ask for: `--hybrid` as the first is X25519MLKEM768 of
+/// AWS-LC and no other key exchange.
+pub fn arguments() -> (Vec<String>, rustls::crypto::CryptoProvider) {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--hybrid") {
+        arguments.remove(0);
+        let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+        return (arguments, rustls::crypto::CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() });
+    }
+    (arguments, rustls::crypto::ring::default_provider())
+}
+
 /// The protocol a client offers in a case.
 pub fn protocol(case: &str) -> &'static [u8] {
     if case == "wrong-alpn" { b"other" } else { b"h3" }

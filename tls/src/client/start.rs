@@ -1,10 +1,12 @@
 //! START: nothing is sent. The content of the first ClientHello, and of the second after a HelloRetryRequest.
 
 use crate::carrier::Carrier;
+use crate::client::key_offer::KeyOffer;
 use crate::config::ClientConfig;
-use crate::error::LocalError;
+use crate::error::{Error, LocalError};
 use crate::message::client_hello::ClientHelloFields;
 use crate::message::extension::Offered;
+use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
@@ -18,8 +20,8 @@ pub(crate) struct Start {
     pub(super) name: x509::ServerName,
     /// The client's random.
     pub(super) client_random: [u8; 32],
-    /// The provider's first: the one whose share the first ClientHello holds.
-    pub(super) exchange: &'static dyn KeyExchange,
+    /// What it can do, best first; not empty. The first ClientHello holds a share of the first.
+    pub(super) exchanges: Vec<&'static dyn KeyExchange>,
 }
 
 impl Start {
@@ -30,8 +32,8 @@ impl Start {
         name: x509::ServerName,
         random: &mut dyn Random,
     ) -> Result<Start, LocalError> {
-        let exchange = *config.provider.key_exchanges.first().ok_or(LocalError::EmptyProvider)?;
-        if config.provider.cipher_suites.is_empty() {
+        let exchanges = config.groups.key_exchanges(&config.provider);
+        if exchanges.is_empty() || config.provider.cipher_suites.is_empty() {
             return Err(LocalError::EmptyProvider);
         }
         // RFC 9001 section 8.1-1: QUIC agrees on a protocol by ALPN.
@@ -40,18 +42,31 @@ impl Start {
             return Err(LocalError::ApplicationProtocols);
         }
         let client_random = base::random::array(random);
-        Ok(Start { config, carrier, name, client_random, exchange })
+        Ok(Start { config, carrier, name, client_random, exchanges })
     }
 
-    /// A ClientHello with this share, and which extensions it offers.
+    /// A fresh share of the best key exchange, and of its part.
+    pub(super) fn first_offer(&self, random: &mut dyn Random) -> Result<KeyOffer, LocalError> {
+        let first = self.exchanges.first().ok_or(LocalError::EmptyProvider)?;
+        let groups: Vec<NamedGroup> = self.exchanges.iter().map(|exchange| exchange.group()).collect();
+        KeyOffer::first(*first, &groups, random)
+    }
+
+    /// A fresh share of the group that a server asks for.
+    pub(super) fn retried_offer(&self, group: NamedGroup, random: &mut dyn Random) -> Result<KeyOffer, Error> {
+        let exchange = self.exchanges.iter().find(|exchange| exchange.group() == group);
+        Ok(KeyOffer::only(*exchange.ok_or(Violation::RetryGroup)?, random)?)
+    }
+
+    /// A ClientHello with these shares, and which extensions it offers.
     pub(super) fn client_hello(
         &self,
-        share: (NamedGroup, &[u8]),
+        offer: &KeyOffer,
         cookie: Option<&[u8]>,
     ) -> Result<(Vec<u8>, Offered), LocalError> {
         let provider = &self.config.provider;
         let cipher_suites: Vec<u16> = provider.cipher_suites.iter().map(|suite| suite.id).collect();
-        let groups: Vec<u16> = provider.key_exchanges.iter().map(|exchange| exchange.group().0).collect();
+        let groups: Vec<u16> = self.exchanges.iter().map(|exchange| exchange.group().0).collect();
         let hello = ClientHelloFields {
             random: &self.client_random,
             session_id: &self.carrier.session_id,
@@ -64,7 +79,7 @@ impl Start {
             },
             supported_groups: &groups,
             signature_algorithms: &signature_algorithms(provider),
-            key_share: share,
+            key_shares: &offer.shares(),
             application_protocols: &self.config.alpn,
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),

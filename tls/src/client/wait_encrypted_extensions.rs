@@ -5,7 +5,7 @@ use crate::client::start::Start;
 use crate::client::wait_server_hello::{Hellos, WaitServerHello, offered_suite};
 use crate::config::ClientConfig;
 use crate::effects::{Effects, KeyLogEntry};
-use crate::error::{Error, LocalError};
+use crate::error::Error;
 use crate::key_change::KeyChange;
 use crate::message::extension::Offered;
 use crate::message::framing::Message;
@@ -17,7 +17,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::Side;
 use core::fmt;
-use crypto::{CipherSuite, KeyExchangeError, Secret};
+use crypto::{CipherSuite, Secret};
 
 /// Expects EncryptedExtensions.
 #[derive(Debug)]
@@ -53,19 +53,13 @@ impl WaitEncryptedExtensions {
         hello: &ServerHello<'_>,
         effects: &mut Effects,
     ) -> Result<WaitEncryptedExtensions, Error> {
-        let WaitServerHello { start, offer: (group, offer), offered, hellos } = state;
+        let WaitServerHello { start, offer, offered, hellos } = state;
         let Start { config, carrier, name, client_random, .. } = start;
         let (suite, mut transcript) = transcript(&config, hellos, hello)?;
         transcript.add(message.bytes);
 
-        let (server_group, share) = hello.key_share.ok_or(Violation::MissingKeyShare)?;
-        if server_group != group {
-            return Err(Violation::KeyShareGroup.into());
-        }
-        let shared = offer.finish(share).map_err(|error| match error {
-            KeyExchangeError::BadShare => Error::from(Violation::BadKeyShare),
-            KeyExchangeError::Internal => LocalError::KeyExchange.into(),
-        })?;
+        let (group, share) = hello.key_share.ok_or(Violation::MissingKeyShare)?;
+        let shared = offer.finish(group, share)?;
         let schedule = Early::without_pre_shared_key(suite).into_handshake(&shared);
         let digest = transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);

@@ -1,20 +1,20 @@
 //! WAIT_SH: the ClientHello is sent. The server answers with ServerHello, or once with HelloRetryRequest.
 
+use crate::client::key_offer::KeyOffer;
 use crate::client::start::Start;
 use crate::config::ClientConfig;
 use crate::effects::Effects;
-use crate::error::{Error, LocalError};
+use crate::error::Error;
 use crate::level::Level;
 use crate::message::extension::Offered;
 use crate::message::framing::Message;
 use crate::message::server_hello::{HelloRetryRequest, ServerHelloOrRetry};
 use crate::transcript::Transcript;
 use crate::violation::Violation;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::Random;
 use core::fmt;
-use crypto::{CipherSuite, NamedGroup, Offer};
+use crypto::CipherSuite;
 
 /// The longest cookie that is carried back: the second ClientHello must still fit into what a server buffers.
 const MAX_COOKIE_LEN: usize = 8192;
@@ -22,8 +22,8 @@ const MAX_COOKIE_LEN: usize = 8192;
 /// Expects ServerHello or HelloRetryRequest.
 pub(crate) struct WaitServerHello {
     pub(super) start: Start,
-    /// The group of the share that was sent, and its private value.
-    pub(super) offer: (NamedGroup, Box<dyn Offer>),
+    /// The shares that were sent, and their private value.
+    pub(super) offer: KeyOffer,
     /// The extensions of the latest ClientHello.
     pub(super) offered: Offered,
     pub(super) hellos: Hellos,
@@ -44,13 +44,11 @@ impl WaitServerHello {
         random: &mut dyn Random,
         effects: &mut Effects,
     ) -> Result<WaitServerHello, Error> {
-        // RFC 9000 section 7-5: a new share for each connection.
-        let offer = start.exchange.offer(random).map_err(|_| LocalError::KeyExchange)?;
-        let group = start.exchange.group();
-        let (hello, offered) = start.client_hello((group, offer.share()), None)?;
+        let offer = start.first_offer(random)?;
+        let (hello, offered) = start.client_hello(&offer, None)?;
         effects.is_in_compatibility_mode = !start.carrier.session_id.is_empty();
         effects.send(Level::Initial, hello.clone());
-        Ok(WaitServerHello { start, offer: (group, offer), offered, hellos: Hellos::First(hello) })
+        Ok(WaitServerHello { start, offer, offered, hellos: Hellos::First(hello) })
     }
 
     /// Reads the server's answer, of either kind.
@@ -75,14 +73,11 @@ impl WaitServerHello {
         let offer = match retry.selected_group {
             None if retry.cookie.is_none() => return Err(Violation::RetryChangesNothing.into()),
             None => offer,
-            // RFC 9846 s4.3.8: a group we have, and not the one whose share is there already.
-            Some(group) if group == offer.0 => return Err(Violation::RetryGroup.into()),
-            Some(group) => {
-                let exchange = start.config.provider.key_exchange(group).ok_or(Violation::RetryGroup)?;
-                (group, exchange.offer(random).map_err(|_| LocalError::KeyExchange)?)
-            }
+            // RFC 9846 s4.3.8: a group we have, and not one whose share is there already.
+            Some(group) if offer.contains(group) => return Err(Violation::RetryGroup.into()),
+            Some(group) => start.retried_offer(group, random)?,
         };
-        let (second, offered) = start.client_hello((offer.0, offer.1.share()), retry.cookie)?;
+        let (second, offered) = start.client_hello(&offer, retry.cookie)?;
         let mut transcript = Transcript::after_retry(suite, &first);
         transcript.add(message.bytes);
         transcript.add(&second);
@@ -100,9 +95,6 @@ pub(super) fn offered_suite(config: &ClientConfig, id: u16) -> Result<&'static C
 impl fmt::Debug for WaitServerHello {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let retried = matches!(self.hellos, Hellos::Second { .. });
-        f.debug_struct("WaitServerHello")
-            .field("group", &self.offer.0)
-            .field("retried", &retried)
-            .finish_non_exhaustive()
+        f.debug_struct("WaitServerHello").field("offer", &self.offer).field("retried", &retried).finish_non_exhaustive()
     }
 }

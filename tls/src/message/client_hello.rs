@@ -242,8 +242,8 @@ pub(crate) struct ClientHelloFields<'a> {
     pub supported_groups: &'a [u16],
     /// Signature schemes, best first.
     pub signature_algorithms: &'a [u16],
-    /// The one key share.
-    pub key_share: (NamedGroup, &'a [u8]),
+    /// Groups and shares, best first.
+    pub key_shares: &'a [(NamedGroup, &'a [u8])],
     /// Application protocols, best first; none leaves the extension out.
     pub application_protocols: &'a [Vec<u8>],
     /// The carrier's own extension, opaque here.
@@ -255,7 +255,8 @@ pub(crate) struct ClientHelloFields<'a> {
 impl ClientHelloFields<'_> {
     /// The whole message, and which extensions it offers.
     pub(crate) fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
-        let (mut out, mut offered) = (Vec::with_capacity(512), Offered::nothing());
+        let shares: usize = self.key_shares.iter().map(|(_, share)| share.len()).sum();
+        let (mut out, mut offered) = (Vec::with_capacity(512 + shares), Offered::nothing());
         push_message(&mut out, HandshakeType::CLIENT_HELLO, |out| {
             out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
             out.extend_from_slice(self.random);
@@ -288,7 +289,8 @@ impl ClientHelloFields<'_> {
         offered.push(out, ExtensionType::SUPPORTED_GROUPS, |out| push_numbers(out, self.supported_groups))?;
         offered.push(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| push_numbers(out, self.signature_algorithms))?;
         offered.push(out, ExtensionType::KEY_SHARE, |out| {
-            push_u16_block(out, |out| push_key_share(out, self.key_share.0, self.key_share.1))
+            let mut shares = self.key_shares.iter();
+            push_u16_block(out, |out| shares.try_for_each(|(group, share)| push_key_share(out, *group, share)))
         })?;
         if !self.application_protocols.is_empty() {
             offered.push(out, ExtensionType::ALPN, |out| {

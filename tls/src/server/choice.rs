@@ -28,7 +28,8 @@ pub(crate) fn choose_exchange<'a>(config: &ServerConfig, hello: &ClientHello<'a>
     let groups = hello.supported_groups.ok_or(Violation::MissingSupportedGroups)?;
     let shares = hello.key_shares.ok_or(Violation::MissingKeyShare)?;
     check_shares(groups, shares)?;
-    let supported = || config.provider.key_exchanges.iter().copied().filter(|row| groups.contains(row.group().0));
+    let ours = config.groups.key_exchanges(&config.provider);
+    let supported = || ours.iter().copied().filter(|row| groups.contains(row.group().0));
     supported()
         .find_map(|row| shares.find(row.group()).map(|share| (row, Some(share))))
         .or_else(|| supported().next().map(|row| (row, None)))

@@ -1,6 +1,7 @@
 //! Whole handshakes, and how bytes, levels and states fit together. What each side refuses is in the files below.
 
 mod client_refuses;
+mod groups;
 mod server_refuses;
 mod tampering;
 
@@ -20,7 +21,8 @@ use crypto::NamedGroup;
 
 const SUITES: [u16; 3] =
     [CipherSuite::AES_128_GCM_SHA256, CipherSuite::AES_256_GCM_SHA384, CipherSuite::CHACHA20_POLY1305_SHA256];
-const GROUPS: [NamedGroup; 3] = [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1];
+const GROUPS: [NamedGroup; 4] =
+    [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::X25519MLKEM768];
 
 #[test]
 fn every_suite_group_and_key_with_and_without_retry() {

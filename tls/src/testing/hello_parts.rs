@@ -32,7 +32,7 @@ impl HelloParts {
             server_name: Some("server.example"),
             supported_groups: &[0x001d, 0x0017],
             signature_algorithms: &[0x0403],
-            key_share: (NamedGroup::X25519, offer.share()),
+            key_shares: &[(NamedGroup::X25519, offer.share())],
             application_protocols: &[b"h3".to_vec()],
             carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, CLIENT_PARAMETERS)),
             cookie: None,

@@ -1,7 +1,7 @@
 //! quinn with h3, as a client.
 
 use bytes::{Buf, Bytes};
-use peers::{Exchange, check, exchanges, pem, protocol};
+use peers::{Exchange, arguments, check, exchanges, pem, protocol};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, ca, case] = &arguments[..] else { panic!("quinn-client BASE_URL CA_PEM CASE") };
-    match run(url, ca, case).await {
+    let (arguments, provider) = arguments();
+    let [url, ca, case] = &arguments[..] else { panic!("quinn-client [--hybrid] BASE_URL CA_PEM CASE") };
+    match run(url, ca, case, provider).await {
         Ok(()) => println!("ok"),
         Err(error) => {
             println!("{error}");
@@ -23,7 +23,7 @@ async fn main() {
     }
 }
 
-async fn run(url: &str, ca: &str, case: &str) -> Result<(), Failure> {
+async fn run(url: &str, ca: &str, case: &str, provider: rustls::crypto::CryptoProvider) -> Result<(), Failure> {
     let authority = url.trim_start_matches("https://").trim_end_matches('/').to_owned();
     let address: SocketAddr = authority.to_socket_addrs()?.find(SocketAddr::is_ipv4).ok_or("no address")?;
     let name = authority.rsplit_once(':').map_or(authority.as_str(), |(name, _)| name).trim_matches(['[', ']']);
@@ -31,8 +31,7 @@ async fn run(url: &str, ca: &str, case: &str) -> Result<(), Failure> {
     for der in pem(ca, "CERTIFICATE") {
         roots.add(der.into())?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();

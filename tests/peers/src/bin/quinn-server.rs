@@ -1,20 +1,19 @@
 //! quinn with h3, as a server.
 
 use bytes::{Buf, Bytes};
-use peers::{Answer, answer, body, pem};
+use peers::{Answer, answer, arguments, body, pem};
 use std::sync::Arc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, certificate, key] = &arguments[..3] else { panic!("quinn-server CERT_PEM KEY_PEM [ALPN]") };
-    let protocol = arguments.get(3).map_or("h3", String::as_str);
+    let (arguments, provider) = arguments();
+    let [certificate, key, ..] = &arguments[..] else { panic!("quinn-server [--hybrid] CERT_PEM KEY_PEM [ALPN]") };
+    let protocol = arguments.get(2).map_or("h3", String::as_str);
     let chain = pem(certificate, "CERTIFICATE").into_iter().map(Into::into).collect();
     let key = pem(key, "PRIVATE KEY").remove(0);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, rustls::pki_types::PrivatePkcs8KeyDer::from(key).into())?;

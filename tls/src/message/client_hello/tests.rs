@@ -10,7 +10,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
         server_name: Some("server.example"),
         supported_groups: &[0x001d, 0x0017],
         signature_algorithms: &[0x0403],
-        key_share: (NamedGroup::X25519, &[5; 32]),
+        key_shares: &[(NamedGroup::X25519, &[5; 32])],
         application_protocols: protocols,
         carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, b"parameters")),
         cookie,
