@@ -138,7 +138,8 @@ fn a_policy_decides_who_may_begin() -> Result<(), Error> {
         for _ in 0..4 {
             ask(&client(&handle), &workers).await?;
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 8, "each is asked to come back once");
+        // A ClientHello is two packets. Each is asked to come back, and when they do, the first begins the connection.
+        assert_eq!(asked.load(Ordering::SeqCst), 4 * (2 + 1));
         is_closed.store(true, Ordering::SeqCst);
         let error = ask(&client(&handle), &workers).await.unwrap_err();
         assert!(matches!(error, Error::Closed { .. }), "{error}");
