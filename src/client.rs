@@ -16,6 +16,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::tickets::MemoryTickets;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
@@ -29,6 +30,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::TicketStore;
 
 /// Makes requests. Cheap to clone: clones share their connections.
 ///
@@ -54,6 +56,7 @@ pub struct Client {
 pub struct ClientBuilder {
     roots: Roots,
     key_log: Option<Arc<dyn tls::KeyLog>>,
+    tickets: Option<Arc<dyn TicketStore>>,
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
     provider: Provider,
@@ -75,6 +78,7 @@ impl Client {
         ClientBuilder {
             roots,
             key_log: None,
+            tickets: Some(Arc::new(MemoryTickets::default())),
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
             provider: crypto_ring::PROVIDER,
@@ -183,6 +187,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Where tickets are kept, instead of in memory by this client alone: connections are resumed with them, which spares server
+    /// and client the certificate. A store that several clients share lets servers see that they belong together.
+    #[must_use]
+    pub fn ticket_store(mut self, store: Arc<dyn TicketStore>) -> ClientBuilder {
+        self.tickets = Some(store);
+        self
+    }
+
+    /// Resumes nothing and keeps no tickets: no server can tell by them that it has met this client before. Moves and addresses may
+    /// tell it all the same.
+    #[must_use]
+    pub fn without_tickets(mut self) -> ClientBuilder {
+        self.tickets = None;
+        self
+    }
+
     /// How long to wait for a server's first answer. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
@@ -219,6 +239,7 @@ impl ClientBuilder {
         let verification = self.roots.verification();
         let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
+        tls.tickets = self.tickets;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);

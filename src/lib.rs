@@ -30,6 +30,7 @@ mod http3;
 mod key_log;
 mod run;
 mod server;
+mod tickets;
 pub mod trace;
 pub mod url;
 mod wall_clock;
@@ -42,7 +43,7 @@ pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
-pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver};
+pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver, Ticket, TicketOrigin, TicketStore};
 pub use ::x509::Error as CertificateError;
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
@@ -60,6 +61,7 @@ pub use server::handler::Outcome;
 pub use server::identity::Identity;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
+pub use tickets::{MemoryTickets, Tickets};
 
 #[cfg(test)]
 extern crate self as posthaste;

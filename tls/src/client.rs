@@ -2,6 +2,8 @@
 //! only be made from the state before it and the message that leads to it.
 
 pub(crate) mod connected;
+pub(crate) mod receiver;
+pub(crate) mod resumption;
 pub(crate) mod start;
 pub(crate) mod state;
 pub(crate) mod wait_certificate;

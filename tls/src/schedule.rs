@@ -32,6 +32,24 @@ impl Early {
         Early { suite, secret: extract(suite.hash, zeros.as_bytes(), zeros.as_bytes()) }
     }
 
+    /// The stage before the key exchange, with a pre-shared key that belongs to the suite's hash.
+    pub(crate) fn with_pre_shared_key(suite: &'static CipherSuite, key: &Secret) -> Early {
+        let zeros = Secret::zeros(suite.hash.output_len());
+        Early { suite, secret: extract(suite.hash, zeros.as_bytes(), key.as_bytes()) }
+    }
+
+    /// The binder of the pre-shared key (RFC 9846 section 4.3.11.2); `transcript` ends where the binders begin.
+    pub(crate) fn binder(&self, transcript: &Digest) -> Digest {
+        let empty = self.suite.hash.digest(&[]);
+        let key = expand_label_secret(self.suite.hash, &self.secret, b"res binder", &empty);
+        verify_data(self.suite, &key, transcript)
+    }
+
+    /// client_early_traffic_secret; `transcript` is the ClientHello.
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
+        expand_label_secret(self.suite.hash, &self.secret, b"c e traffic", transcript)
+    }
+
     /// Adds the secret of the key exchange.
     pub(crate) fn into_handshake(self, shared: &Secret) -> Handshake {
         Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared) }
@@ -71,6 +89,11 @@ impl Main {
     pub(crate) fn exporter(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"exp master", transcript)
     }
+
+    /// resumption_secret; `transcript` ends with the client's Finished.
+    pub(crate) fn resumption(&self, transcript: &Digest) -> Secret {
+        expand_label_secret(self.suite.hash, &self.secret, b"res master", transcript)
+    }
 }
 
 /// The salt of the next stage is derived from this one over an empty transcript.
@@ -89,6 +112,11 @@ pub(crate) fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secre
 pub(crate) fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
     let finished_key = expand_label_secret(suite.hash, sender_handshake_traffic, b"finished", &[]);
     suite.hash.hmac(finished_key.as_bytes(), &[transcript])
+}
+
+/// The pre-shared key of the ticket with this nonce (RFC 9846 section 4.7.1).
+pub(crate) fn ticket_secret(suite: &CipherSuite, resumption: &Secret, nonce: &[u8]) -> Secret {
+    expand_label_secret(suite.hash, resumption, b"resumption", nonce)
 }
 
 /// The exporter (RFC 9846 section 7.5): fills `out` with bytes that only the two sides of this connection can know.

@@ -75,6 +75,7 @@ pub fn encrypted_extensions(data: &[u8]) {
     let fields = EncryptedExtensionsFields {
         application_protocol: extensions.application_protocol,
         acknowledges_server_name: extensions.acknowledges_server_name,
+        accepts_early_data: extensions.accepts_early_data,
         carrier_extension: carried.as_deref().map(|data| (ExtensionType::QUIC_TRANSPORT_PARAMETERS, data)),
     };
     let mut out = Vec::new();

@@ -3,7 +3,7 @@
 use crate::carrier::Carrier;
 use crate::config::ClientConfig;
 use crate::error::LocalError;
-use crate::message::client_hello::ClientHelloFields;
+use crate::message::client_hello::{ClientHelloFields, ResumptionFields};
 use crate::message::extension::Offered;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -48,6 +48,7 @@ impl Start {
         &self,
         share: (NamedGroup, &[u8]),
         cookie: Option<&[u8]>,
+        resumption: ResumptionFields<'_>,
     ) -> Result<(Vec<u8>, Offered), LocalError> {
         let provider = &self.config.provider;
         let cipher_suites: Vec<u16> = provider.cipher_suites.iter().map(|suite| suite.id).collect();
@@ -69,6 +70,7 @@ impl Start {
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),
             cookie,
+            resumption,
         };
         hello.encode()
     }

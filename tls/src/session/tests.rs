@@ -1,6 +1,8 @@
 //! Whole handshakes, and how bytes, levels and states fit together. What each side refuses is in the files below.
 
 mod client_refuses;
+mod early_data;
+mod resumption;
 mod server_refuses;
 mod tampering;
 
