@@ -6,7 +6,9 @@ use crypto::Provider;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tls::{Ticket, TicketCache, TicketKeyRotation, TicketKeySource, TicketKeys, TicketOrigin, TicketPolicy, TicketStore};
+use tls::{
+    Ticket, TicketCache, TicketKeyRotation, TicketKeySource, TicketKeys, TicketOrigin, TicketPolicy, TicketStore,
+};
 
 /// Seven days: no ticket lives longer (RFC 9846 section 4.7.1).
 const LONGEST_LIFETIME: Duration = Duration::from_secs(604_800);
@@ -195,12 +197,14 @@ impl SharedKeys {
 
 /// Tickets of a client in memory: four for each server, 256 in all, gone with the process. The clients that share one resume
 /// each other's connections, as far as they trust the same and speak the same, and servers can tell that they belong together.
-pub struct MemoryTickets(Mutex<TicketCache>);
+pub struct MemoryTickets {
+    tickets: Mutex<TicketCache>,
+}
 
 impl MemoryTickets {
     /// No tickets, and room for so many: for each server, and in all.
     pub const fn new(per_server: usize, in_all: usize) -> MemoryTickets {
-        MemoryTickets(Mutex::new(TicketCache::new(per_server, in_all)))
+        MemoryTickets { tickets: Mutex::new(TicketCache::new(per_server, in_all)) }
     }
 
     /// How many there are.
@@ -219,7 +223,7 @@ impl MemoryTickets {
     }
 
     fn cache(&self) -> MutexGuard<'_, TicketCache> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

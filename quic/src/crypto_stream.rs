@@ -157,7 +157,7 @@ mod tests {
             assert_eq!((sent, from.rests_at()), (vec![SentFrame::Crypto { offset: 10 * (round - 1), len: 10 }], None));
             deliver(&bytes, &mut to);
             assert_eq!(to.rests_at(), None, "to be read");
-            assert_eq!(to.read().unwrap(), vec![round as u8; 10]);
+            assert_eq!(&to.read().unwrap()[..], [round as u8; 10]);
             from.on_acked(10 * (round - 1), 10);
             assert_eq!((from.rests_at(), to.rests_at()), (Some((10 * round, 0)), Some((0, 10 * round))));
             (from, to) = (CryptoStream::at(10 * round, 0), CryptoStream::at(0, 10 * round));

@@ -25,7 +25,7 @@ pub fn unix_millis() -> u64 {
 }
 
 /// Nothing, if the clock is set to a time before 1970.
-fn since_1970() -> core::time::Duration {
+fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

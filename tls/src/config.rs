@@ -68,11 +68,20 @@ impl ClientConfig {
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ClientConfig {
-        ClientConfig { provider, roots, alpn, wall_clock, key_log: None, keep_peer_certificates: false, tickets: None, dangerous_offer_early_data_that_may_be_replayed: false }
+        ClientConfig {
+            provider,
+            roots,
+            alpn,
+            wall_clock,
+            key_log: None,
+            keep_peer_certificates: false,
+            tickets: None,
+            dangerous_offer_early_data_that_may_be_replayed: false,
+        }
     }
 
     /// Under what the tickets of this server are kept: its name, and all that its identity was checked with.
-    /// RFC 9846 section 4.7.1-7.
+    /// RFC 9846 section 4.7.1.
     pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> TicketOrigin {
         let trust = match &self.roots {
             ServerVerification::Roots(roots) => roots.fingerprint().to_be_bytes(),
@@ -154,7 +163,7 @@ impl TicketPolicy {
         self.count.min(MAX_TICKETS)
     }
 
-    /// RFC 9846 section 4.7.1-11.
+    /// RFC 9846 section 4.7.1.
     pub(crate) fn lifetime(&self) -> u32 {
         self.lifetime_seconds.min(MAX_LIFETIME_SECONDS)
     }

@@ -105,7 +105,7 @@ fn expires(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> u64 {
 
 impl TicketAccepted {
     /// Checks what a server selected against the one ticket that it was offered.
-    /// RFC 9846 section 4.3.11-11.
+    /// RFC 9846 section 4.3.11.
     pub(crate) fn by_client(
         ticket: &Ticket,
         ticket_suite: &CipherSuite,
@@ -134,7 +134,7 @@ impl Authenticated {
 
 impl BinderVerified {
     /// Checks a client's binder against the key of the ticket that it belongs to; `transcript` ends where the binders begin.
-    /// RFC 9846 section 4.3.11-8.
+    /// RFC 9846 section 4.3.11.
     pub(crate) fn check(early: &Early, transcript: &Digest, binder: &[u8]) -> Result<BinderVerified, Violation> {
         // A binder of another length is unequal: the hash, not the peer, says how long it is.
         if !constant_time::equal(binder, &early.binder(transcript)) {

@@ -194,9 +194,7 @@ impl Session {
             return Err(LocalError::NotComplete.into());
         }
         match &mut self.state {
-            Some(State::Server(ServerState::Connected(state))) => {
-                Ok(state.send_tickets(random, &mut self.effects)?)
-            }
+            Some(State::Server(ServerState::Connected(state))) => Ok(state.send_tickets(random, &mut self.effects)?),
             _ => Ok(()),
         }
     }
@@ -263,9 +261,7 @@ impl Session {
             State::Failed(error) => return Err((**error).clone()),
         };
         let verdict = match level {
-            Level::EarlyData if expected != level => {
-                self.rules.messages_in_early_data.and(Err(Violation::WrongLevel))
-            }
+            Level::EarlyData if expected != level => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
             // RFC 9846 s5.1: messages do not span a change of keys.
             _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),

@@ -7,7 +7,7 @@ use core::fmt;
 use crypto::Secret;
 
 /// No ticket is used longer, whatever its server says: seven days.
-/// RFC 9846 section 4.7.1-12.
+/// RFC 9846 section 4.7.1.
 pub(crate) const MAX_LIFETIME_SECONDS: u32 = 604_800;
 /// The longest ticket that is kept. Servers put some hundred bytes into one; a chain of client certificates makes it longer.
 pub(crate) const MAX_TICKET_LEN: usize = 4096;
@@ -40,7 +40,7 @@ pub struct Ticket {
 impl Ticket {
     /// Whether it may be used at this time, in milliseconds since 1970. A clock that was set back before it came cannot tell
     /// its age, so then it may not.
-    /// RFC 9846 section 4.3.11.1-1.
+    /// RFC 9846 section 4.3.11.1.
     pub fn is_valid_at(&self, unix_millis: u64) -> bool {
         (self.received_millis..self.expires_millis).contains(&unix_millis)
     }
@@ -52,8 +52,9 @@ impl Ticket {
 
     /// obfuscated_ticket_age (RFC 9846 section 4.3.11.1): the age in milliseconds plus the server's number, modulo 2^32.
     pub(crate) fn obfuscated_age(&self, unix_millis: u64) -> u32 {
+        const MASK: u64 = 0xffff_ffff;
         let age = unix_millis.saturating_sub(self.received_millis);
-        ((age & u64::from(u32::MAX)) + u64::from(self.age_add) & u64::from(u32::MAX)) as u32
+        (((age & MASK) + u64::from(self.age_add)) & MASK) as u32
     }
 }
 
@@ -213,7 +214,7 @@ mod tests {
         }
     }
 
-    /// RFC 9846 section 4.3.11.1-1.
+    /// RFC 9846 section 4.3.11.1.
     #[test]
     fn no_ticket_outside_of_its_time() {
         for (now, valid) in [(9, false), (10, true), (19, true), (20, false), (u64::MAX, false)] {

@@ -107,7 +107,7 @@ impl TicketBounds<'_> {
         out.extend_from_slice(&self.carrier.to_be_bytes());
         out.extend_from_slice(&self.generation.to_be_bytes());
         // A hash is told by its length: the two of TLS 1.3 differ in it.
-        // RFC 9846 section 4.7.1-6.
+        // RFC 9846 section 4.7.1.
         out.extend_from_slice(&(suite.hash.output_len() as u64).to_be_bytes());
         let name = self.server_name.map(str::as_bytes);
         for part in [Some(self.identity), name, self.application_protocol] {

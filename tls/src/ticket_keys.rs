@@ -79,7 +79,12 @@ impl TicketKeys {
 
     /// The next set, if the key that seals has done so for long enough: with a new one in front, and without those that have
     /// nothing left to open. A clock that was set back far makes a new one due as well, or the next might never be.
-    pub fn renewed(&self, rotation: TicketKeyRotation, unix_seconds: u64, random: &mut dyn Random) -> Option<TicketKeys> {
+    pub fn renewed(
+        &self,
+        rotation: TicketKeyRotation,
+        unix_seconds: u64,
+        random: &mut dyn Random,
+    ) -> Option<TicketKeys> {
         let TicketKeyRotation { every_seconds, kept_seconds } = rotation;
         let since = self.keys.first().map_or(0, |key| key.since);
         let is_due = unix_seconds.abs_diff(since) >= every_seconds.max(1);

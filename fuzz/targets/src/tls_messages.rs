@@ -111,4 +111,10 @@ pub fn new_session_ticket(data: &[u8]) {
     assert!(!ticket.ticket.is_empty());
     is_inside(ticket.nonce, data);
     is_inside(ticket.ticket, data);
+    let mut out = Vec::new();
+    ticket.encode(&mut out).expect("what was read can be written");
+    let again = NewSessionTicket::decode(&out[HEADER_LEN..]).expect("what was written can be read");
+    assert_eq!((again.lifetime_seconds, again.age_add), (ticket.lifetime_seconds, ticket.age_add));
+    assert_eq!((again.nonce, again.ticket), (ticket.nonce, ticket.ticket));
+    assert_eq!(again.max_early_data_size, ticket.max_early_data_size);
 }

@@ -233,6 +233,7 @@ impl Connection {
             mtu: self.paths.in_use.mtu.current(),
             buffered: self.streams.buffered(),
             open_streams: self.streams.open_count(),
+            is_resumed: self.is_resumed(),
         }
     }
 }

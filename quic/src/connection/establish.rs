@@ -96,7 +96,10 @@ impl Connection {
             self.on_confirmed(now);
             if let Err(error) = self.handshake.send_tickets(turn.random) {
                 // A connection is as good without: the client comes back with a full handshake.
-                assert!(matches!(error, HandshakeError::Tls(tls::Error::Local(_))), "tickets are ours alone: {error:?}");
+                assert!(
+                    matches!(error, HandshakeError::Tls(tls::Error::Local(_))),
+                    "tickets are ours alone: {error:?}"
+                );
             }
         }
     }

@@ -88,7 +88,7 @@ impl Connected {
     /// Reads a message after the handshake.
     pub(crate) fn on_message(&mut self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
-            // RFC 9846 section 4.7.1-3: a client that keeps none ignores them.
+            // RFC 9846 section 4.7.1: a client that keeps none ignores them.
             HandshakeType::NEW_SESSION_TICKET => {
                 let ticket = NewSessionTicket::decode(message.body)?;
                 if ticket.max_early_data_size.is_some_and(|size| size != u32::MAX) {
@@ -104,8 +104,8 @@ impl Connected {
     }
 }
 
-/// RFC 9846 section 4.6-1, 4.6-2: where early data was taken, and only there, a message under its keys says that it ends; over
-/// QUIC none does.
+/// RFC 9846 section 4.6: where early data was taken, and only there, a message under its keys says that it ends.
+/// RFC 9001 section 8.3-1: over QUIC none does.
 fn end_early_data(rules: &Rules, transcript: &mut Transcript, effects: &mut Effects) -> Result<(), LocalError> {
     if effects.early_data == EarlyData::Accepted && rules.end_of_early_data.is_ok() {
         let mut end = Vec::new();

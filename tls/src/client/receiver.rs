@@ -56,7 +56,7 @@ impl Receiver {
     fn ticket(&self, message: &NewSessionTicket<'_>, application_protocol: Option<&[u8]>) -> Ticket {
         let Received { wall_clock, suite, resumption, certificate_expires, parameters, .. } = &self.received;
         let now = wall_clock.unix_millis();
-        // RFC 9846 section 4.7.1-12.
+        // RFC 9846 section 4.7.1.
         let lifetime = u64::from(message.lifetime_seconds.min(MAX_LIFETIME_SECONDS)) * 1000;
         Ticket {
             identity: message.ticket.to_vec(),

@@ -38,7 +38,7 @@ impl Resumption {
     }
 
     /// What the ClientHello says of it. `binder` is still zeros.
-    /// RFC 9846 section 4.2.2-6: the age is that of this very moment.
+    /// RFC 9846 section 4.2.2: the age is that of this very moment.
     pub(super) fn fields<'a>(resumption: Option<&'a Resumption>, start: &Start) -> ResumptionFields<'a> {
         let now = start.config.wall_clock.unix_millis();
         ResumptionFields {

@@ -1,14 +1,14 @@
 //! WAIT_EE: the ServerHello is read, and both sides have the keys of the handshake.
 
 use crate::carrier::Rules;
-use crate::client::start::Start;
 use crate::client::resumption::Resumption;
+use crate::client::start::Start;
 use crate::client::wait_server_hello::{Hellos, WaitServerHello, offered_suite, refuse_early_data};
 use crate::config::ClientConfig;
+use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
-use crate::early_data::EarlyData;
 use crate::message::encrypted_extensions::EncryptedExtensions;
 use crate::message::extension::Offered;
 use crate::message::framing::Message;
@@ -175,8 +175,8 @@ fn select(
     Ok((early, Some(Selected { proof, early_data })))
 }
 
-/// RFC 9846 section 4.3.11-13: early data is under the ticket's key, so a server that takes the one takes the other.
-/// RFC 9846 section 4.3.10-10: and with the same suite and application protocol.
+/// RFC 9846 section 4.3.11: early data is under the ticket's key, so a server that takes the one takes the other.
+/// RFC 9846 section 4.3.10: and with the same suite and application protocol.
 fn accept_early_data(
     ticket: Option<&Selected>,
     suite: &CipherSuite,

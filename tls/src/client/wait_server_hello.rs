@@ -125,7 +125,7 @@ fn offer_early_data(resumption: &Resumption, start: &Start, hello: &[u8], effect
     effects.give_keys(Side::Client, KeyChange::EarlyData { suite: resumption.suite, secret }, entry);
 }
 
-/// RFC 9846 section 4.2.2-4, 4.3.10-7: after a HelloRetryRequest there is no early data.
+/// RFC 9846 sections 4.2.2, 4.3.10: after a HelloRetryRequest there is no early data.
 fn without_early_data(resumption: Resumption) -> Resumption {
     Resumption { early_data: false, ..resumption }
 }

@@ -102,6 +102,9 @@ mod tests {
 
     #[test]
     fn a_ticket_of_no_bytes_is_none() {
-        assert_eq!(NewSessionTicket::decode(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).err(), Some(Violation::Malformed));
+        assert_eq!(
+            NewSessionTicket::decode(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).err(),
+            Some(Violation::Malformed)
+        );
     }
 }

@@ -39,7 +39,7 @@ impl Issuer {
     pub(crate) fn issue(self, random: &mut dyn Random) -> Result<Vec<u8>, LocalError> {
         let mut out = Vec::new();
         let Some(policy) = &self.terms.config.tickets else { return Ok(out) };
-        // RFC 9846 section 4.7.1-14: a number makes the key of each ticket another.
+        // RFC 9846 section 4.7.1: a number makes the key of each ticket another.
         (0..policy.count()).try_for_each(|number| self.push(&mut out, policy, number, random))?;
         Ok(out)
     }

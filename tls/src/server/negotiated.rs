@@ -1,14 +1,14 @@
 //! NEGOTIATED: the parameters are chosen. The server sends all of its flight at once.
 
+use crate::config::ServerConfig;
 use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
-use crate::config::ServerConfig;
-use crate::message::client_hello::ClientHello;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
+use crate::message::client_hello::ClientHello;
 use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::{encode_resuming_server_hello, encode_server_hello};
@@ -111,9 +111,7 @@ impl<'a> Negotiated<'a> {
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
         let terms = terms(start, &hello, suite, &bounds);
         let (early, authentication) = match resumption {
-            Some(Resumption { number, early, proof, .. }) => {
-                (early, Authentication::Ticket { number, _proof: proof })
-            }
+            Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
@@ -145,7 +143,7 @@ impl<'a> Negotiated<'a> {
 
     /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished; with a ticket neither of the third
     /// and the fourth. Gives what the client's Finished is checked with.
-    /// RFC 9846 section 4.3.11.3-1: at once, whether or not early data comes.
+    /// RFC 9846 section 4.3.11.3: at once, whether or not early data comes.
     pub(super) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<FlightSent, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
@@ -205,7 +203,7 @@ impl Answer<'_> {
         };
         answer.encode(&mut flight)?;
         match &self.authentication {
-            // RFC 9846 section 4.4.2-8: no CertificateRequest, and nothing to show.
+            // RFC 9846 section 4.4.2: no CertificateRequest, and nothing to show.
             Authentication::Ticket { .. } => self.transcript.add(&flight),
             // CertificateRequest would go here.
             Authentication::Certificate { certified, scheme } => {
@@ -240,8 +238,13 @@ fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
 }
 
 /// What the tickets of this connection will be made of. None are given to a client that could not use them.
-/// RFC 9846 section 4.3.9-5.
-fn terms(start: &Start, hello: &ClientHello<'_>, suite: &'static CipherSuite, bounds: &TicketBounds<'_>) -> Option<Terms> {
+/// RFC 9846 section 4.3.9.
+fn terms(
+    start: &Start,
+    hello: &ClientHello<'_>,
+    suite: &'static CipherSuite,
+    bounds: &TicketBounds<'_>,
+) -> Option<Terms> {
     let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello))?;
     let takes_early_data = policy.dangerous_accept_early_data_that_may_be_replayed.is_some();
     // RFC 9001 section 4.6.1-1: over QUIC the number is no limit.
@@ -253,7 +256,7 @@ fn terms(start: &Start, hello: &ClientHello<'_>, suite: &'static CipherSuite, bo
 
 /// Whether early data is taken: if its carrier relies on the same as then, with the first ticket and its very suite, if the ClientHello is
 /// fresh, and once. Name and application protocol are the ticket's own, or it would not have opened.
-/// RFC 9846 section 4.3.10-3, 4.3.10-9, 4.3.10-10, 4.3.10-12, 4.3.10-13.
+/// RFC 9846 section 4.3.10.
 fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite) -> bool {
     let Resumption { number, content, age: (seen, claimed), digest, .. } = resumption;
     let policy = start.config.tickets.as_ref();
@@ -265,8 +268,7 @@ fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite)
     let relies_on_the_same = content.early_data.is_some() && content.early_data == start.early_data;
     let digest = digest.first_chunk().expect("the hash of the initial suite has 32 bytes");
     // The filter last: it remembers what it is asked about.
-    fits
-        && relies_on_the_same
+    fits && relies_on_the_same
         && filter.is_fresh(*seen, *claimed)
         && filter.is_first(digest, start.config.wall_clock.unix_millis())
 }

@@ -44,7 +44,7 @@ impl<'a> ReceivedClientHello<'a> {
         let hello = ClientHello::decode(message.body)?;
         check(rules, &hello)?;
         // RFC 9846 s9.2: what is missing is said before what does not match.
-        // RFC 9846 section 9.2-17: with a pre-shared key it may do without.
+        // RFC 9846 section 9.2: with a pre-shared key it may do without.
         if hello.signature_algorithms.is_none() && hello.pre_shared_keys.is_none() {
             return Err(Violation::MissingSignatureAlgorithms.into());
         }
@@ -106,7 +106,7 @@ fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     if hello.legacy_compression_methods != [0] {
         return Err(Violation::CompressionMethod);
     }
-    // RFC 9846 section 4.3.9-3.
+    // RFC 9846 section 4.3.9.
     if hello.pre_shared_keys.is_some() && hello.psk_key_exchange_modes.is_none() {
         return Err(Violation::MissingPskKeyExchangeModes);
     }
@@ -132,7 +132,7 @@ fn retry(
     let mut transcript = Transcript::after_retry(suite, message.bytes);
     transcript.add(&request);
     effects.is_retried = true;
-    // RFC 9846 section 4.3.10-7: what follows the first hello is not taken, and the second does not offer it again.
+    // RFC 9846 section 4.3.10: what follows the first hello is not taken, and the second does not offer it again.
     if hello.offers_early_data {
         effects.early_data = EarlyData::Refused;
     }

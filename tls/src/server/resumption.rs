@@ -41,7 +41,7 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// The first of the client's tickets that can be used. `None` leads to a full handshake: a ticket that is unknown, too old or
     /// of another name, protocol, identity or hash is passed over.
-    /// RFC 9846 section 4.3.11-5, 4.3.11-6, 4.3.11-3.
+    /// RFC 9846 section 4.3.11.
     ///
     /// # Errors
     /// The binder of that ticket does not verify.
@@ -50,7 +50,7 @@ impl Attempt<'_> {
         let Some(keys) = self.hello.pre_shared_keys.filter(|_| self.wants_key_exchange()) else { return Ok(None) };
         let found = self.open(policy, keys.iter(), random);
         let Some((number, key, content, age)) = found else { return Ok(None) };
-        // RFC 9846 section 4.3.11-8, 4.3.11-10: this binder, before anything is done with the key, and no other.
+        // RFC 9846 section 4.3.11: this binder, before anything is done with the key, and no other.
         let early = Early::with_pre_shared_key(self.suite, &content.secret);
         let proof = BinderVerified::check(&early, transcript, key.binder)?;
         let claimed = claimed_age(key.obfuscated_age, content.age_add);
@@ -59,7 +59,7 @@ impl Attempt<'_> {
     }
 
     /// Whether the client can resume with a key exchange. Without one an old key would be enough to read all.
-    /// RFC 9846 section 4.2.1-2.
+    /// RFC 9846 section 4.2.1.
     fn wants_key_exchange(&self) -> bool {
         wants_key_exchange(self.hello)
     }

@@ -182,5 +182,9 @@ pub(crate) fn tickets(server: &mut Session) -> (Vec<u8>, Vec<Vec<u8>>) {
 
 /// How many bytes each side said in the handshake, but for tickets.
 pub(crate) fn said(pair: &Pair, by: Speaker) -> usize {
-    pair.said.iter().filter(|(speaker, level, _)| *speaker == by && *level != Level::OneRtt).map(|said| said.2.len()).sum()
+    pair.said
+        .iter()
+        .filter(|(speaker, level, _)| *speaker == by && *level != Level::OneRtt)
+        .map(|said| said.2.len())
+        .sum()
 }
