@@ -16,8 +16,9 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(604_800);
 const LIFETIME: Duration = Duration::from_secs(86_400);
 /// How often a server draws a new key.
 const ROTATION: Duration = Duration::from_secs(6 * 3600);
-/// Tickets for each server, and in all.
+/// Tickets that a client keeps for each server: as many as connections may begin at once before new ones come.
 const PER_SERVER: usize = 4;
+/// Tickets that a client keeps in all: some 100 KB.
 const IN_ALL: usize = 256;
 
 /// How a server lets clients resume: what its tickets are sealed under, how many it gives and for how long.
