@@ -153,18 +153,17 @@ impl<'a> Negotiated<'a> {
         }
         let schedule = early.into_handshake(&answer.send_server_hello(random, effects)?);
         let digest = answer.transcript.current();
-        let (client_traffic, server_traffic) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
-        let keys = KeyChange::Handshake { suite, local: server_traffic.clone(), remote: client_traffic.clone() };
-        effects.give_keys(Side::Server, keys, answer.key_log_entry());
-
+        let [client_traffic, server_traffic] = schedule.traffic(&digest);
         let flight = answer.encrypted_flight(&server_traffic)?;
+        let keys = KeyChange::Handshake { suite, local: server_traffic, remote: client_traffic.clone() };
+        effects.give_keys(Side::Server, keys, answer.key_log_entry());
         effects.send(Level::Handshake, flight);
 
         let main = schedule.into_main();
         let digest = answer.transcript.current();
-        effects.exporter = Some(main.exporter(&digest));
-        let keys =
-            KeyChange::OneRtt { suite, local: main.server_traffic(&digest), remote: main.client_traffic(&digest) };
+        let [remote, local, exporter] = main.traffic_and_exporter(&digest);
+        effects.exporter = Some(exporter);
+        let keys = KeyChange::OneRtt { suite, local, remote };
         effects.give_keys(Side::Server, keys, answer.key_log_entry());
         let tickets = terms.map(|terms| (main, terms));
         Ok(FlightSent { suite, transcript: answer.transcript, client_traffic, takes_early_data, tickets })

@@ -144,7 +144,7 @@ fn a_resumed_handshake_with_early_data() {
     assert_eq!(answer.selected_identity, Some(0));
     let schedule = early.into_handshake(&Secret::new(&hex(SHARED)));
     let digest = transcript.current();
-    let (client, server) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
+    let [client, server] = schedule.traffic(&digest);
     assert_eq!((client.as_bytes(), server.as_bytes()), (&hex(CLIENT_HANDSHAKE)[..], &hex(SERVER_HANDSHAKE)[..]));
 
     let extensions = hex(EXTENSIONS);
@@ -160,9 +160,9 @@ fn a_resumed_handshake_with_early_data() {
     let digest = transcript.current();
     assert_eq!(*digest, *hex(FLIGHT_HASH));
     let main = schedule.into_main();
-    assert_eq!(main.client_traffic(&digest).as_bytes(), hex(CLIENT_APPLICATION));
-    assert_eq!(main.server_traffic(&digest).as_bytes(), hex(SERVER_APPLICATION));
-    assert_eq!(main.exporter(&digest).as_bytes(), hex(EXPORTER));
+    let secrets = main.traffic_and_exporter(&digest);
+    let published = [CLIENT_APPLICATION, SERVER_APPLICATION, EXPORTER].map(hex);
+    assert_eq!(secrets.each_ref().map(|secret| secret.as_bytes()), published.each_ref().map(Vec::as_slice));
     transcript.add(&hex(END_OF_EARLY_DATA));
     let finished = hex(CLIENT_FINISHED);
     assert_eq!(*verify_data(suite(), &client, &transcript.current()), finished[HEADER_LEN..]);
