@@ -16,6 +16,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::tickets::MemoryTickets;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
@@ -31,7 +32,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tls::Groups;
+use tls::{Groups, TicketStore};
 
 /// Makes requests. Cheap to clone: clones share their connections.
 ///
@@ -57,6 +58,7 @@ pub struct Client {
 pub struct ClientBuilder {
     roots: Roots,
     key_log: Option<Arc<dyn tls::KeyLog>>,
+    tickets: Option<Arc<dyn TicketStore>>,
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
     provider: Provider,
@@ -79,6 +81,7 @@ impl Client {
         ClientBuilder {
             roots,
             key_log: None,
+            tickets: Some(Arc::new(MemoryTickets::default())),
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
             provider: crypto_ring::PROVIDER,
@@ -224,6 +227,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Where tickets are kept, instead of in memory by this client alone: connections are resumed with them, which spares server
+    /// and client the certificate. A store that several clients share lets servers see that they belong together.
+    #[must_use]
+    pub fn ticket_store(mut self, store: Arc<dyn TicketStore>) -> ClientBuilder {
+        self.tickets = Some(store);
+        self
+    }
+
+    /// Resumes nothing and keeps no tickets: no server can tell by them that it has met this client before. Moves and addresses may
+    /// tell it all the same.
+    #[must_use]
+    pub fn without_tickets(mut self) -> ClientBuilder {
+        self.tickets = None;
+        self
+    }
+
     /// How long a server's name may take to be looked up, and then all of its addresses together to answer; an address that has
     /// others behind it has 3 s at most. `Duration::MAX` is for ever. Default 10 s.
     #[must_use]
@@ -270,6 +289,7 @@ impl ClientBuilder {
         let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
         tls.groups = self.groups;
+        tls.tickets = self.tickets;
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);

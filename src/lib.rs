@@ -37,6 +37,7 @@ mod http3;
 mod key_log;
 mod run;
 mod server;
+mod tickets;
 pub mod trace;
 pub mod url;
 mod wall_clock;
@@ -52,7 +53,7 @@ pub use ::quic::{
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
-pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver};
+pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver, Ticket, TicketOrigin, TicketStore};
 pub use ::x509::Error as CertificateError;
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
@@ -71,6 +72,7 @@ pub use server::handler::Outcome;
 pub use server::identity::Identity;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
+pub use tickets::{MemoryTickets, Tickets};
 
 #[cfg(test)]
 extern crate self as posthaste;

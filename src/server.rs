@@ -25,6 +25,7 @@ use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either, signals};
+use crate::tickets::Tickets;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
@@ -57,6 +58,7 @@ pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
+    tickets: Option<Tickets>,
     resolver: Option<Arc<dyn Resolver>>,
     drain: Duration,
     signals: Option<SignalMark>,
@@ -110,6 +112,7 @@ impl Server {
             identity,
             listen: Vec::new(),
             key_log: None,
+            tickets: Some(Tickets::new()),
             resolver: None,
             drain: DRAIN,
             signals: None,
@@ -241,6 +244,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn key_log(mut self, key_log: impl tls::KeyLog + 'static) -> ServerBuilder {
         self.key_log = Some(Arc::new(key_log));
+        self
+    }
+
+    /// How clients may resume, instead of with keys that this server draws for itself; `None` gives no tickets and takes none, so
+    /// that each connection is a full handshake.
+    #[must_use]
+    pub fn tickets(mut self, tickets: impl Into<Option<Tickets>>) -> ServerBuilder {
+        self.tickets = tickets.into();
         self
     }
 
@@ -535,6 +546,7 @@ impl ServerBuilder {
             tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
         tls.key_log = self.key_log.clone();
         tls.groups = self.policy.groups.clone();
+        tls.tickets = self.tickets.as_ref().map(Tickets::policy);
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());

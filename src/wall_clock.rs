@@ -11,6 +11,10 @@ impl tls::WallClock for SystemClock {
     fn unix_seconds(&self) -> u64 {
         runtime::clock::unix_seconds()
     }
+
+    fn unix_millis(&self) -> u64 {
+        runtime::clock::unix_millis()
+    }
 }
 
 /// Now, as the Date of a response says it (RFC 9110 section 6.6.1). Written once for each second and thread.

@@ -10,6 +10,8 @@ mod origin;
 mod support;
 #[path = "library/surface.rs"]
 mod surface;
+#[path = "library/tickets.rs"]
+mod tickets;
 
 use handlers::{read_pattern, write_pattern};
 use posthaste::{Client, Error, Handle, Identity, Outcome, Reply, Request, Roots, Server};

@@ -3,7 +3,7 @@
 
 use adversary::remains::{self, freed, held, watch};
 use crypto::{KeyKind, PrivateKeyFormat, SecretBytes, hkdf};
-use posthaste::{Client, Error, Handle, Identity, KeyLog, Reply, Request, Roots, Server, Status};
+use posthaste::{Client, Error, Handle, Identity, KeyLog, Reply, Request, Roots, Server, Status, Tickets};
 
 #[global_allocator]
 static HEAP: remains::Watching = remains::Watching;
@@ -12,6 +12,7 @@ static HEAP: remains::Watching = remains::Watching;
 fn secrets_are_gone_from_the_heap_when_what_used_them_is() {
     the_allocator_finds_what_is_left();
     private_keys();
+    ticket_keys();
     traffic_secrets().expect("a connection");
 }
 
@@ -50,6 +51,20 @@ fn private_keys() {
         drop((one, other));
         assert_eq!((held(), freed()), (0, before), "{kind:?}");
     }
+}
+
+/// Ticket keys are gone when others take their place, and when nobody has them any more.
+fn ticket_keys() {
+    let before = freed();
+    let secrets: [[u8; 32]; 2] = std::array::from_fn(|_| base::random::array(&mut crypto_ring::SystemRandom::new()));
+    secrets.iter().for_each(|secret| watch(secret));
+    let tickets = Tickets::shared(&secrets[..1]).expect("keys");
+    let clone = tickets.clone();
+    assert_eq!((held(), freed()), (1, before));
+    clone.set_keys(&secrets).expect("keys");
+    assert_eq!((held(), freed()), (2, before));
+    drop((tickets, clone));
+    assert_eq!((held(), freed()), (0, before));
 }
 
 /// A certificate and its key, which is nowhere in the test but here.

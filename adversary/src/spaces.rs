@@ -65,6 +65,8 @@ impl Spaces {
     /// Keys that TLS has just made.
     pub(crate) fn install(&mut self, change: KeyChange) {
         let (space, suite, local, remote) = match change {
+            // No session here has early data.
+            KeyChange::EarlyData { .. } => return,
             KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
             KeyChange::OneRtt { suite, local, remote } => (PacketNumberSpace::ApplicationData, suite, local, remote),
         };

@@ -26,6 +26,17 @@ impl CryptoStream {
         CryptoStream::default()
     }
 
+    /// A stream on which so much was sent and read, and nothing is left of it.
+    pub(crate) fn at(sent: u64, read: u64) -> CryptoStream {
+        CryptoStream { outgoing: SendBuffer::at(sent), incoming: Reassembly::at(read) }
+    }
+
+    /// How much was sent and read, if nothing is left of it: all that was sent has arrived, and nothing waits.
+    pub(crate) fn rests_at(&self) -> Option<(u64, u64)> {
+        let rests = self.outgoing.is_acked() && !self.wants_to_send() && !self.has_unread();
+        rests.then(|| (self.outgoing.end(), self.read_offset()))
+    }
+
     /// A CRYPTO frame.
     /// RFC 9000 section 7.5-1, 7.5-3.
     pub fn on_crypto(&mut self, offset: u64, data: &[u8]) -> Result<(), Violation> {
@@ -112,6 +123,7 @@ fn encode_header(writer: &mut Writer<'_>, offset: u64, len: usize) -> Option<()>
 mod tests {
     use super::*;
     use crate::wire::packet_number::PacketNumberSpace;
+    use alloc::vec;
     use base::Reader;
 
     fn packet(stream: &mut CryptoStream, room: usize) -> (Vec<u8>, Vec<SentFrame>) {
@@ -131,6 +143,33 @@ mod tests {
             let offset = reader.varint().unwrap();
             let len = reader.varint().unwrap() as usize;
             to.on_crypto(offset, reader.bytes(len).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_stream_that_rested_goes_on_where_it_was() {
+        let (mut from, mut to) = (CryptoStream::new(), CryptoStream::new());
+        assert_eq!(from.rests_at(), Some((0, 0)));
+        for round in 1..4u64 {
+            from.write(vec![round as u8; 10]);
+            assert_eq!(from.rests_at(), None, "to be sent");
+            let (bytes, sent) = packet(&mut from, 100);
+            assert_eq!((sent, from.rests_at()), (vec![SentFrame::Crypto { offset: 10 * (round - 1), len: 10 }], None));
+            deliver(&bytes, &mut to);
+            assert_eq!(to.rests_at(), None, "to be read");
+            assert_eq!(&to.read().unwrap()[..], [round as u8; 10]);
+            from.on_acked(10 * (round - 1), 10);
+            assert_eq!((from.rests_at(), to.rests_at()), (Some((10 * round, 0)), Some((0, 10 * round))));
+            (from, to) = (CryptoStream::at(10 * round, 0), CryptoStream::at(0, 10 * round));
+            // What comes late, or again, changes nothing.
+            from.on_acked(0, 10);
+            from.on_lost(0, 10);
+            deliver(&bytes, &mut to);
+            assert!(!from.wants_to_send() && to.read().is_none() && !to.has_unread());
+            // A gap is one still.
+            to.on_crypto(10 * round + 5, &[1]).unwrap();
+            assert!(to.read().is_none() && to.rests_at().is_none());
+            to = CryptoStream::at(0, 10 * round);
         }
     }
 

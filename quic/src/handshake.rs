@@ -22,6 +22,9 @@ const MAX_POST_HANDSHAKE: u64 = 256 * 1024;
 pub(crate) struct Handshake {
     session: Box<Session>,
     streams: [Option<Box<CryptoStream>>; 3],
+    /// Where the stream of 1-RTT packets goes on when it is made again: what was sent and what was read. Both are bounded, by
+    /// what a server has to say and by `MAX_POST_HANDSHAKE`.
+    rested: (u32, u32),
     post_handshake: u64,
     /// There are keys beyond those of Initial packets.
     has_left_initial: bool,
@@ -57,6 +60,7 @@ impl Handshake {
         let mut handshake = Handshake {
             session: Box::new(session),
             streams: [None, None, None],
+            rested: (0, 0),
             post_handshake: 0,
             has_left_initial: false,
             done: Once::new(),
@@ -94,7 +98,7 @@ impl Handshake {
             PacketNumberSpace::Handshake => self.session.is_complete(),
             PacketNumberSpace::ApplicationData => false,
         };
-        let stream = stream_mut(&mut self.streams, space);
+        let stream = stream_mut(&mut self.streams, self.rested, space);
         stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
         // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
         if is_left && stream.has_unread() {
@@ -146,6 +150,24 @@ impl Handshake {
         self.done.request();
     }
 
+    /// A server gives its tickets, if it has any: nothing of the handshake is under way any more (RFC 9001 section 4.5).
+    pub(crate) fn send_tickets(&mut self, random: &mut dyn Random) -> Result<(), HandshakeError> {
+        self.session.send_tickets(random).map_err(HandshakeError::of)?;
+        self.take_output();
+        Ok(())
+    }
+
+    /// The connection is idle: what is left of the handshake can be done without, or made again.
+    pub(crate) fn rest(&mut self) {
+        self.session.rest();
+        let [.., stream] = &mut self.streams;
+        let Some((sent, read)) = stream.as_ref().and_then(|stream| stream.rests_at()) else { return };
+        if let (Ok(sent), Ok(read)) = (u32::try_from(sent), u32::try_from(read)) {
+            self.rested = (sent, read);
+            *stream = None;
+        }
+    }
+
     /// HANDSHAKE_DONE was acknowledged.
     pub(crate) fn on_done_acked(&mut self) {
         self.done.on_acked();
@@ -183,14 +205,19 @@ impl Handshake {
 
     fn take_output(&mut self) {
         while let Some((level, bytes)) = self.session.poll_output() {
-            stream_mut(&mut self.streams, space(level)).write(bytes);
+            stream_mut(&mut self.streams, self.rested, space(level)).write(bytes);
         }
     }
 }
 
 /// Streams are made when they are first used: an idle connection holds none.
-fn stream_mut(streams: &mut [Option<Box<CryptoStream>>; 3], space: PacketNumberSpace) -> &mut CryptoStream {
-    streams[space as usize].get_or_insert_with(|| Box::new(CryptoStream::new()))
+fn stream_mut(
+    streams: &mut [Option<Box<CryptoStream>>; 3],
+    rested: (u32, u32),
+    space: PacketNumberSpace,
+) -> &mut CryptoStream {
+    let (sent, read) = if space == PacketNumberSpace::ApplicationData { rested } else { (0, 0) };
+    streams[space as usize].get_or_insert_with(|| Box::new(CryptoStream::at(sent.into(), read.into())))
 }
 
 const fn level(space: PacketNumberSpace) -> Level {

@@ -41,6 +41,8 @@ pub struct Stats {
     pub buffered: u64,
     /// Streams that are open.
     pub open_streams: usize,
+    /// Whether the connection goes on from an earlier one by a ticket.
+    pub is_resumed: bool,
 }
 
 /// What a connection counts itself; see [`Stats`] for the meaning of each.

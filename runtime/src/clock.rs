@@ -16,7 +16,17 @@ pub fn now() -> Instant {
 
 /// Seconds since 1970, for certificates and log lines. It may jump; nothing that measures a span may use it.
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    since_1970().as_secs()
+}
+
+/// The same in milliseconds, for the age of tickets.
+pub fn unix_millis() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Nothing, if the clock is set to a time before 1970.
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
     ("HTTP/3", "h3/src/config.rs", "Limits"),
     ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
+    ("Tickets of a server", "tls/src/config.rs", "TicketPolicy"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -40,6 +41,13 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/wire/transport_parameters.rs", &["MAX_UNKNOWN_REMEMBERED"]),
     ("tls/src/inbox.rs", &["MAX_MESSAGE_LEN"]),
     ("tls/src/client/wait_server_hello.rs", &["MAX_COOKIE_LEN"]),
+    ("tls/src/client/receiver.rs", &["MAX_TICKETS"]),
+    ("tls/src/ticket.rs", &["MAX_LIFETIME_SECONDS", "MAX_TICKET_LEN"]),
+    ("tls/src/ticket_keys.rs", &["MAX_TICKET_KEYS"]),
+    ("tls/src/config.rs", &["MAX_TICKETS"]),
+    ("tls/src/server/resumption.rs", &["MAX_IDENTITIES"]),
+    ("tls/src/server/negotiated.rs", &["MAX_EARLY_DATA"]),
+    ("src/tickets.rs", &["PER_SERVER", "IN_ALL", "ROTATION", "LIFETIME"]),
     ("x509/src/budget.rs", &["SIGNATURES", "COMPARISONS", "STEPS"]),
     ("x509/src/chain.rs", &["MAX_CERTIFICATES", "MAX_PATH", "MAX_LISTED_NAMES"]),
     ("x509/src/extensions.rs", &["MAX_EXTENSIONS"]),

@@ -63,6 +63,11 @@ impl Carrier {
 }
 
 impl Rules {
+    /// A number of this carrier, for tickets, which are good over one carrier only.
+    pub(crate) fn number(&self) -> u16 {
+        self.parameters.as_ref().map_or(0, |parameters| parameters.extension.0)
+    }
+
     /// The peer's parameters, as far as this carrier has any.
     pub(crate) fn peer_parameters<'a>(&self, extensions: &Extensions<'a>) -> Result<Option<&'a [u8]>, Violation> {
         match &self.parameters {

@@ -3,6 +3,8 @@
 
 pub(crate) mod connected;
 mod key_offer;
+pub(crate) mod receiver;
+pub(crate) mod resumption;
 pub(crate) mod start;
 pub(crate) mod state;
 pub(crate) mod wait_certificate;

@@ -1,16 +1,25 @@
 //! Configurations of clients and servers. Nothing is global: cryptography, trust, certificates and clock are values of a
 //! configuration.
 
+use crate::carrier::Rules;
+use crate::replay_filter::ReplayFilter;
 use crate::resolver::Resolver;
+use crate::ticket::{MAX_LIFETIME_SECONDS, TicketOrigin, TicketStore};
+use crate::ticket_keys::TicketKeySource;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use crypto::{KeyExchange, NamedGroup, Provider};
 
-/// The time of day, for the validity of certificates.
+/// The time of day, for the validity of certificates and the age of tickets.
 pub trait WallClock: Send + Sync {
     /// Seconds since 1970-01-01T00:00:00Z.
     fn unix_seconds(&self) -> u64;
+
+    /// The same in milliseconds, for the age of tickets. Without a finer clock these are whole seconds.
+    fn unix_millis(&self) -> u64 {
+        self.unix_seconds().saturating_mul(1000)
+    }
 }
 
 /// Receives the secrets of every connection, to decrypt captures. Anyone who has them can read everything.
@@ -66,6 +75,13 @@ pub struct ClientConfig {
     pub wall_clock: Arc<dyn WallClock>,
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Where tickets are kept, to resume connections with: a server that is known already need not show its certificate again.
+    /// `None` resumes nothing and asks for no tickets. Tickets are bound to what `roots` and `alpn` are.
+    pub tickets: Option<Arc<dyn TicketStore>>,
+    /// Whether early data is sent, where the carrier offers a way to. Off, because whoever records it can send it to the
+    /// server again, perhaps many times and much later, and because it has no forward secrecy: it is for requests that may
+    /// be answered twice, and for nothing else (RFC 9846 section 8, appendix F.5).
+    pub dangerous_offer_early_data_that_may_be_replayed: bool,
     /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
     pub keep_peer_certificates: bool,
 }
@@ -86,7 +102,34 @@ impl ClientConfig {
             wall_clock,
             key_log: None,
             keep_peer_certificates: false,
+            tickets: None,
+            dangerous_offer_early_data_that_may_be_replayed: false,
         }
+    }
+
+    /// Under what the tickets of this server are kept: its name, and all that its identity was checked with.
+    /// RFC 9846 section 4.7.1.
+    pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> TicketOrigin {
+        let trust = match &self.roots {
+            ServerVerification::Roots(roots) => roots.fingerprint().to_be_bytes(),
+            ServerVerification::DangerousAcceptAny => [0; 8],
+        };
+        let accepts_any = u8::from(matches!(self.roots, ServerVerification::DangerousAcceptAny));
+        let (kind, name) = match name {
+            x509::ServerName::Dns(name) => (0, name.as_bytes().to_vec()),
+            x509::ServerName::Ip(address) => (1, alloc::format!("{address}").into_bytes()),
+        };
+        let mut protocols = Vec::new();
+        for protocol in &self.alpn {
+            // Each is at most 255 bytes long.
+            protocols.push(protocol.len() as u8);
+            protocols.extend_from_slice(protocol);
+        }
+        let head = [accepts_any, kind];
+        let length = (name.len() as u64).to_be_bytes();
+        let parts = [&rules.number().to_be_bytes()[..], &head, &trust, &length, &name, &protocols];
+        let digest = self.provider.initial.hash.digest(&parts);
+        TicketOrigin(*digest.first_chunk().expect("the hash of the initial suite has 32 bytes"))
     }
 }
 
@@ -102,10 +145,58 @@ pub struct ServerConfig {
     pub resolver: Arc<dyn Resolver>,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
     pub alpn: Vec<Vec<u8>>,
-    /// For the age of tickets, once there are tickets.
+    /// For the age of tickets.
     pub wall_clock: Arc<dyn WallClock>,
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// How clients may resume connections; `None` gives no tickets and takes none.
+    pub tickets: Option<TicketPolicy>,
+}
+
+/// How a server gives and takes tickets.
+#[derive(Clone)]
+pub struct TicketPolicy {
+    /// What tickets are sealed under.
+    pub keys: Arc<dyn TicketKeySource>,
+    /// How many tickets a client gets on each connection. Default 2: one for the next connection, and one for a second beside
+    /// it or for a try that failed. At most 8.
+    pub count: u8,
+    /// For how long a ticket is good, in seconds. Default one day, and never more than seven.
+    pub lifetime_seconds: u32,
+    /// Tickets of another generation are not taken. Another number is due when clients have to prove again who they are, and
+    /// are trusted by other authorities. A change of the server's own certificate needs none: tickets are bound to it.
+    pub generation: u64,
+    /// What early data was taken already; `None`, the default, takes none. Early data can be sent again by whoever records it: to
+    /// this server the filter does not let it through twice, but each server that opens the same tickets has a filter of its
+    /// own. It has to be safe to act upon it more than once (RFC 9846 section 8).
+    pub dangerous_accept_early_data_that_may_be_replayed: Option<Arc<ReplayFilter>>,
+}
+
+/// The most tickets of one connection.
+const MAX_TICKETS: u8 = 8;
+/// How long tickets are good unless told otherwise: a day.
+const TICKET_LIFETIME_SECONDS: u32 = 86_400;
+
+impl TicketPolicy {
+    /// Two tickets for each connection, good for a day, without early data.
+    pub fn new(keys: Arc<dyn TicketKeySource>) -> TicketPolicy {
+        TicketPolicy {
+            keys,
+            count: 2,
+            lifetime_seconds: TICKET_LIFETIME_SECONDS,
+            generation: 0,
+            dangerous_accept_early_data_that_may_be_replayed: None,
+        }
+    }
+
+    pub(crate) fn count(&self) -> u8 {
+        self.count.min(MAX_TICKETS)
+    }
+
+    /// RFC 9846 section 4.7.1.
+    pub(crate) fn lifetime(&self) -> u32 {
+        self.lifetime_seconds.min(MAX_LIFETIME_SECONDS)
+    }
 }
 
 impl ServerConfig {
@@ -116,7 +207,17 @@ impl ServerConfig {
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ServerConfig {
-        ServerConfig { provider, groups: Groups::default(), resolver, alpn, wall_clock, key_log: None }
+        ServerConfig { provider, groups: Groups::default(), resolver, alpn, wall_clock, key_log: None, tickets: None }
+    }
+}
+
+impl fmt::Debug for TicketPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TicketPolicy")
+            .field("count", &self.count)
+            .field("lifetime_seconds", &self.lifetime_seconds)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a state returns besides the next state: messages to send, keys, and what was agreed on.
 
 use crate::config::KeyLog;
+use crate::early_data::EarlyData;
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::key_update::KeyUpdate;
@@ -37,6 +38,12 @@ pub(crate) struct Effects {
     pub signature_scheme: Option<SignatureScheme>,
     /// Whether the server asked for a second ClientHello.
     pub is_retried: bool,
+    /// Whether a ticket stands in for the certificate.
+    pub is_resumed: bool,
+    /// What has become of early data.
+    pub early_data: EarlyData,
+    /// On a client that offers early data, what the server said in the carrier's own extension when it gave the ticket.
+    pub remembered_parameters: Option<Vec<u8>>,
     /// Whether the client sent a session ID.
     pub is_in_compatibility_mode: bool,
     /// What exporters start from.
@@ -61,6 +68,12 @@ impl Effects {
     /// Gives out the keys that `side` has made, after the key log was told.
     pub(crate) fn give_keys(&mut self, side: Side, change: KeyChange, entry: KeyLogEntry<'_>) {
         let (labels, local, remote) = match &change {
+            KeyChange::EarlyData { secret, .. } => {
+                if let Some(key_log) = entry.key_log {
+                    key_log.log("CLIENT_EARLY_TRAFFIC_SECRET", entry.client_random, secret.as_bytes());
+                }
+                return self.keys.push_back(change);
+            }
             KeyChange::Handshake { local, remote, .. } => {
                 (["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"], local, remote)
             }

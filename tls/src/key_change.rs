@@ -7,6 +7,14 @@ use crypto::{CipherSuite, Secret};
 /// RFC 9846 section 7.3).
 #[derive(Clone, Debug)]
 pub enum KeyChange {
+    /// The level of early data: client_early_traffic_secret, under which only the client seals. A server gets it if it takes the
+    /// early data, a client as soon as it offers it.
+    EarlyData {
+        /// The suite of the ticket.
+        suite: &'static CipherSuite,
+        /// What the client seals with.
+        secret: Secret,
+    },
     /// The Handshake level: client_handshake_traffic_secret and server_handshake_traffic_secret.
     Handshake {
         /// The suite that was agreed on.
@@ -34,6 +42,7 @@ impl KeyChange {
     /// The level whose keys these are.
     pub const fn level(&self) -> Level {
         match self {
+            KeyChange::EarlyData { .. } => Level::EarlyData,
             KeyChange::Handshake { .. } => Level::Handshake,
             KeyChange::OneRtt { .. } => Level::OneRtt,
         }

@@ -69,6 +69,7 @@ mod alert;
 mod carrier;
 mod client;
 mod config;
+mod early_data;
 mod effects;
 mod error;
 mod inbox;
@@ -78,20 +79,30 @@ pub mod message;
 mod proof;
 pub mod quic;
 pub mod records;
+mod replay_filter;
 mod resolver;
 mod schedule;
 mod server;
 mod session;
 #[cfg(test)]
 mod testing;
+mod ticket;
+mod ticket_content;
+mod ticket_keys;
 mod transcript;
 mod violation;
 
 pub use alert::Alert;
-pub use config::{ClientConfig, Groups, KeyLog, ServerConfig, ServerVerification, WallClock};
+pub use config::{ClientConfig, Groups, KeyLog, ServerConfig, ServerVerification, TicketPolicy, WallClock};
+pub use early_data::EarlyData;
 pub use error::{Error, LocalError};
 pub use key_change::KeyChange;
 pub use level::Level;
+pub use replay_filter::ReplayFilter;
 pub use resolver::{ByName, CertifiedKey, CertifiedKeyError, Resolver, Single};
 pub use session::Session;
+pub use ticket::{Ticket, TicketCache, TicketOrigin, TicketStore};
+pub use ticket_keys::{
+    FixedTicketKeys, MAX_TICKET_KEYS, TICKET_SECRET_LEN, TicketKeyRotation, TicketKeySource, TicketKeys,
+};
 pub use violation::Violation;

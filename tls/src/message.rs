@@ -13,4 +13,5 @@ pub mod framing;
 pub(crate) mod key_update;
 pub mod list;
 pub mod new_session_ticket;
+pub mod pre_shared_key;
 pub mod server_hello;

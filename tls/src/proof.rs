@@ -4,7 +4,8 @@
 use crate::config::{ClientConfig, ServerVerification};
 use crate::error::Error;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
-use crate::schedule::verify_data;
+use crate::schedule::{Early, verify_data};
+use crate::ticket::Ticket;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
@@ -15,21 +16,34 @@ use rustls_pki_types::CertificateDer;
 #[derive(Debug)]
 pub(crate) struct ChainAccepted {
     key: (PublicKeyAlgorithm, Vec<u8>),
+    expires: u64,
 }
 
 /// The holder of the certificate's private key signed the transcript of this handshake.
 #[derive(Debug)]
-pub(crate) struct CertificateVerified(());
+pub(crate) struct CertificateVerified {
+    expires: u64,
+}
+
+/// The server selected the ticket that it was offered, with a suite of its hash. That it has the ticket's key shows in its
+/// Finished, which is made with it.
+#[derive(Debug)]
+pub(crate) struct TicketAccepted {
+    expires: u64,
+}
+
+/// The client has the key of the ticket that it shows: its binder covers this very ClientHello.
+#[derive(Debug)]
+pub(crate) struct BinderVerified(());
 
 /// The server is authenticated, in one of the ways of TLS (RFC 9846 section 2). Each variant holds the proof of its way, so
 /// a client that reaches WAIT_FINISHED has authenticated its server.
-///
-/// A ticket is the other way: the proof that the server selected a pre-shared key of the ClientHello becomes a variant here.
-/// It is made where the ServerHello is read, and leads from WAIT_EE to WAIT_FINISHED.
 #[derive(Debug)]
 pub(crate) enum Authenticated {
     /// By an accepted chain and a verified CertificateVerify.
     Certificate(CertificateVerified),
+    /// By a ticket of a connection on which the server had shown who it is.
+    Ticket(TicketAccepted),
 }
 
 /// The peer has the handshake keys and the same transcript.
@@ -52,7 +66,7 @@ impl ChainAccepted {
         }
         let certificate = x509::Certificate::parse(leaf)?;
         let (algorithm, key) = certificate.subject_public_key()?;
-        Ok(ChainAccepted { key: (algorithm, key.to_vec()) })
+        Ok(ChainAccepted { key: (algorithm, key.to_vec()), expires: expires(config, chain) })
     }
 }
 
@@ -73,9 +87,60 @@ impl CertificateVerified {
             return Err(Violation::SignatureSchemeOfOtherKey.into());
         }
         match verifier.verify(key, &signed_by_server(transcript), verify.signature) {
-            Ok(()) => Ok(CertificateVerified(())),
+            Ok(()) => Ok(CertificateVerified { expires: chain.expires }),
             Err(crypto::BadSignature) => Err(Violation::BadSignature.into()),
         }
+    }
+}
+
+/// When the first certificate of the chain expires, in seconds since 1970; never, if nobody looks.
+fn expires(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> u64 {
+    if matches!(config.roots, ServerVerification::DangerousAcceptAny) {
+        return u64::MAX;
+    }
+    // What does not parse was not needed for the chain.
+    let parsed = chain.iter().filter_map(|der| x509::Certificate::parse(der).ok());
+    parsed.map(|certificate| u64::try_from(certificate.validity().not_after).unwrap_or(0)).min().unwrap_or(0)
+}
+
+impl TicketAccepted {
+    /// Checks what a server selected against the one ticket that it was offered.
+    /// RFC 9846 section 4.3.11.
+    pub(crate) fn by_client(
+        ticket: &Ticket,
+        ticket_suite: &CipherSuite,
+        selected_identity: u16,
+        suite: &CipherSuite,
+    ) -> Result<TicketAccepted, Violation> {
+        if selected_identity != 0 {
+            return Err(Violation::SelectedIdentity);
+        }
+        if suite.hash.output_len() != ticket_suite.hash.output_len() {
+            return Err(Violation::SuiteOfOtherHash);
+        }
+        Ok(TicketAccepted { expires: ticket.certificate_expires })
+    }
+}
+
+impl Authenticated {
+    /// When the certificates expire that the server is known by, in seconds since 1970.
+    pub(crate) fn expires(&self) -> u64 {
+        match self {
+            Authenticated::Certificate(proof) => proof.expires,
+            Authenticated::Ticket(proof) => proof.expires,
+        }
+    }
+}
+
+impl BinderVerified {
+    /// Checks a client's binder against the key of the ticket that it belongs to; `transcript` ends where the binders begin.
+    /// RFC 9846 section 4.3.11.
+    pub(crate) fn check(early: &Early, transcript: &Digest, binder: &[u8]) -> Result<BinderVerified, Violation> {
+        // A binder of another length is unequal: the hash, not the peer, says how long it is.
+        if !constant_time::equal(binder, &early.binder(transcript)) {
+            return Err(Violation::BadBinder);
+        }
+        Ok(BinderVerified(()))
     }
 }
 

@@ -47,12 +47,33 @@ pub fn client(
     transport_parameters: Vec<u8>,
     random: &mut dyn Random,
 ) -> Result<Session, Error> {
-    Session::client(config, carrier(transport_parameters), name, random)
+    Session::client(config, carrier(transport_parameters), name, false, random)
 }
 
 /// A server that waits for a ClientHello over QUIC.
 pub fn server(config: Arc<ServerConfig>, transport_parameters: Vec<u8>) -> Session {
-    Session::server(config, carrier(transport_parameters))
+    Session::server(config, carrier(transport_parameters), None)
+}
+
+/// The same as [`client`], by a carrier that can send early data: it is offered if the configuration allows it and there is a
+/// ticket for it.
+///
+/// # Errors
+/// [`Error::Local`] if the configuration cannot work.
+pub fn client_with_early_data(
+    config: Arc<ClientConfig>,
+    name: x509::ServerName,
+    transport_parameters: Vec<u8>,
+    random: &mut dyn Random,
+) -> Result<Session, Error> {
+    Session::client(config, carrier(transport_parameters), name, true, random)
+}
+
+/// The same as [`server`], by a carrier that can receive early data: it is taken if the configuration allows it. `context` is what
+/// the carrier promises a client that comes back, such as the transport parameters that it remembers (RFC 9000 section 7.4.1):
+/// under another one, tickets are good but no early data is.
+pub fn server_with_early_data(config: Arc<ServerConfig>, transport_parameters: Vec<u8>, context: &[u8]) -> Session {
+    Session::server(config, carrier(transport_parameters), Some(context))
 }
 
 fn carrier(transport_parameters: Vec<u8>) -> Carrier {

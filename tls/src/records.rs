@@ -56,12 +56,12 @@ pub fn client(
     random: &mut dyn Random,
 ) -> Result<Session, Error> {
     let session_id = if compatibility_mode { base::random::array::<32>(random).to_vec() } else { Vec::new() };
-    Session::client(config, carrier(session_id), name, random)
+    Session::client(config, carrier(session_id), name, false, random)
 }
 
 /// A server that waits for a ClientHello over records.
 pub fn server(config: Arc<ServerConfig>) -> Session {
-    Session::server(config, carrier(Vec::new()))
+    Session::server(config, carrier(Vec::new()), None)
 }
 
 /// RFC 9001 section 8.2-2: nothing of QUIC is sent over records.

@@ -32,6 +32,23 @@ impl Early {
         Early { suite, secret: extract(suite.hash, zeros, zeros) }
     }
 
+    /// The stage before the key exchange, with a pre-shared key that belongs to the suite's hash.
+    pub(crate) fn with_pre_shared_key(suite: &'static CipherSuite, key: &Secret) -> Early {
+        Early { suite, secret: extract(suite.hash, zeros(suite), key.as_bytes()) }
+    }
+
+    /// The binder of the pre-shared key (RFC 9846 section 4.3.11.2); `transcript` ends where the binders begin.
+    pub(crate) fn binder(&self, transcript: &Digest) -> Digest {
+        let empty = self.suite.hash.digest(&[]);
+        let key = expand_label_secret(self.suite.hash, &self.secret, b"res binder", &empty);
+        verify_data(self.suite, &key, transcript)
+    }
+
+    /// client_early_traffic_secret; `transcript` is the ClientHello.
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
+        expand_label_secret(self.suite.hash, &self.secret, b"c e traffic", transcript)
+    }
+
     /// Adds the secret of the key exchange.
     pub(crate) fn into_handshake(self, shared: &Secret) -> Handshake {
         Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared.as_bytes()) }
@@ -58,6 +75,11 @@ impl Main {
         let labels: [&[u8]; 3] = [b"c ap traffic", b"s ap traffic", b"exp master"];
         expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
     }
+
+    /// resumption_secret; `transcript` ends with the client's Finished.
+    pub(crate) fn resumption(&self, transcript: &Digest) -> Secret {
+        expand_label_secret(self.suite.hash, &self.secret, b"res master", transcript)
+    }
 }
 
 /// The salt of the next stage is derived from this one over an empty transcript.
@@ -81,6 +103,11 @@ pub(crate) fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secre
 pub(crate) fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
     let authenticate = |finished_key: &[u8]| suite.hash.hmac(finished_key, &[transcript]);
     with_expanded_label(suite.hash, sender_handshake_traffic, b"finished", &[], authenticate)
+}
+
+/// The pre-shared key of the ticket with this nonce (RFC 9846 section 4.7.1).
+pub(crate) fn ticket_secret(suite: &CipherSuite, resumption: &Secret, nonce: &[u8]) -> Secret {
+    expand_label_secret(suite.hash, resumption, b"resumption", nonce)
 }
 
 /// The exporter (RFC 9846 section 7.5): fills `out` with bytes that only the two sides of this connection can know.

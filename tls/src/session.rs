@@ -9,6 +9,7 @@ use crate::client::start::Start as ClientStart;
 use crate::client::state::State as ClientState;
 use crate::client::wait_server_hello::WaitServerHello;
 use crate::config::{ClientConfig, ServerConfig};
+use crate::early_data::EarlyData;
 use crate::effects::Effects;
 use crate::error::{Error, LocalError};
 use crate::inbox::{Inbox, message};
@@ -51,7 +52,8 @@ enum State {
 }
 
 impl Session {
-    /// A client that wants to reach `name`. Its ClientHello is ready to be sent.
+    /// A client that wants to reach `name`. Its ClientHello is ready to be sent. `wants_early_data` says whether the carrier has a
+    /// way to send early data.
     ///
     /// # Errors
     /// [`Error::Local`] if the configuration cannot work.
@@ -59,20 +61,22 @@ impl Session {
         config: Arc<ClientConfig>,
         carrier: Carrier,
         name: x509::ServerName,
+        wants_early_data: bool,
         random: &mut dyn Random,
     ) -> Result<Session, Error> {
         let mut effects = Effects::default();
         let rules = carrier.rules;
         let start = ClientStart::new(config, carrier, name, random)?;
-        let state = WaitServerHello::on_start(start, random, &mut effects)?;
+        let state = WaitServerHello::on_start(start, wants_early_data, random, &mut effects)?;
         let state = State::Client(ClientState::WaitServerHello(Box::new(state)));
         Ok(Session { rules, state: Some(state), inbox: Inbox::new(), effects })
     }
 
-    /// A server that waits for a ClientHello.
-    pub(crate) fn server(config: Arc<ServerConfig>, carrier: Carrier) -> Session {
+    /// A server that waits for a ClientHello. With an `early_data_context` the carrier has a way to receive early data, and relies
+    /// on what the context says.
+    pub(crate) fn server(config: Arc<ServerConfig>, carrier: Carrier, early_data_context: Option<&[u8]>) -> Session {
         let rules = carrier.rules;
-        let start = ServerStart::new(config, carrier);
+        let start = ServerStart::new(config, carrier, early_data_context);
         let state = State::Server(ServerState::Start(Box::new(start)));
         Session { rules, state: Some(state), inbox: Inbox::new(), effects: Effects::default() }
     }
@@ -161,6 +165,48 @@ impl Session {
         self.effects.is_retried
     }
 
+    /// Whether a ticket of an earlier connection stands in for the server's certificate (RFC 9846 section 2.2): then no
+    /// certificate was shown and nothing was signed.
+    pub fn is_resumed(&self) -> bool {
+        self.effects.is_resumed
+    }
+
+    /// What has become of early data. A client may send it as soon as it has the keys, a server open it likewise; until the
+    /// handshake is complete a server does not know whether it was sent just now or is a repetition.
+    pub fn early_data(&self) -> EarlyData {
+        self.effects.early_data
+    }
+
+    /// On a client that offers early data, what the server said in the carrier's own extension on the connection that its ticket
+    /// is from; what is sent early has to keep to it. Once, and not after the server has refused.
+    pub fn take_remembered_parameters(&mut self) -> Option<Vec<u8>> {
+        self.effects.remembered_parameters.take()
+    }
+
+    /// Has a server send its tickets, as output of [`Level::OneRtt`], once: what they are made of is forgotten then. A carrier
+    /// calls this when nothing of the handshake is under way any more. Nothing happens on a client, or if no tickets are due.
+    ///
+    /// # Errors
+    /// [`LocalError::NotComplete`] before the handshake is complete; [`LocalError::TooLong`] if a ticket does not fit into a
+    /// message.
+    pub fn send_tickets(&mut self, random: &mut dyn Random) -> Result<(), Error> {
+        if !self.is_complete() {
+            return Err(LocalError::NotComplete.into());
+        }
+        match &mut self.state {
+            Some(State::Server(ServerState::Connected(state))) => Ok(state.send_tickets(random, &mut self.effects)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// The connection is idle: a client that has received a ticket forgets what more of them would be made of. Servers give their
+    /// tickets together.
+    pub fn rest(&mut self) {
+        if let Some(State::Client(ClientState::Connected(state))) = &mut self.state {
+            state.rest();
+        }
+    }
+
     /// Whether the client wants middlebox compatibility mode, which only records have: then each side sends one
     /// change_cipher_spec record, a server after its first message and a client before its second flight
     /// (RFC 9846 appendix E.4).
@@ -215,7 +261,7 @@ impl Session {
             State::Failed(error) => return Err((**error).clone()),
         };
         let verdict = match level {
-            Level::EarlyData => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
+            Level::EarlyData if expected != level => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
             // RFC 9846 s5.1: messages do not span a change of keys.
             _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),

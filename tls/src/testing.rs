@@ -3,8 +3,10 @@
 pub(crate) mod hello_parts;
 pub(crate) mod identities;
 pub(crate) mod scripted_server;
+pub(crate) mod tickets;
 
 use crate::config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClock};
+use crate::early_data::EarlyData;
 use crate::error::Error;
 use crate::key_change::KeyChange;
 use crate::level::Level;
@@ -196,15 +198,28 @@ impl Pair {
         assert_eq!(self.client.alpn(), self.server.alpn());
         assert_eq!(self.client.cipher_suite().unwrap().id, self.server.cipher_suite().unwrap().id);
         assert_eq!(self.client.key_exchange_group().unwrap(), self.server.key_exchange_group().unwrap());
-        assert_eq!(self.client.signature_scheme().unwrap(), self.server.signature_scheme().unwrap());
+        assert_eq!(self.client.is_resumed(), self.server.is_resumed());
+        assert_eq!(self.client.signature_scheme(), self.server.signature_scheme());
+        assert_eq!(self.client.signature_scheme().is_none(), self.client.is_resumed());
+        assert_eq!(self.client.early_data(), self.server.early_data());
         assert_eq!(self.client.is_retried(), self.server.is_retried());
         assert_eq!(self.client.is_in_compatibility_mode(), self.server.is_in_compatibility_mode());
-        for keys in [&self.client_keys, &self.server_keys] {
-            assert_eq!(keys.iter().map(KeyChange::level).collect::<Vec<_>>(), [Level::Handshake, Level::OneRtt]);
+        let mut levels = alloc::vec![Level::Handshake, Level::OneRtt];
+        let took_early_data = self.server.early_data() == EarlyData::Accepted;
+        if took_early_data {
+            levels.insert(0, Level::EarlyData);
         }
-        assert_eq!(self.client_keys.len(), 2);
-        assert_eq!(self.server_keys.len(), 2);
-        for (client, server) in self.client_keys.iter().zip(&self.server_keys) {
+        let levels_of = |keys: &[KeyChange]| keys.iter().map(KeyChange::level).collect::<Vec<_>>();
+        assert_eq!(levels_of(&self.server_keys), levels);
+        if self.client.early_data() == EarlyData::Refused {
+            levels.insert(0, Level::EarlyData);
+        }
+        assert_eq!(levels_of(&self.client_keys), levels);
+        if took_early_data {
+            assert_eq!(secrets(&self.client_keys[0]).0, secrets(&self.server_keys[0]).0);
+        }
+        let later = |keys: &'_ [KeyChange]| keys[keys.len() - 2..].to_vec();
+        for (client, server) in later(&self.client_keys).iter().zip(&later(&self.server_keys)) {
             let ((a, b), (c, d)) = (secrets(client), secrets(server));
             assert_eq!((a, b), (d, c), "what one side seals with, the other opens with");
             assert_ne!(a, b);
@@ -219,6 +234,7 @@ impl Pair {
 /// Local and remote.
 pub(crate) fn secrets(change: &KeyChange) -> (&[u8], &[u8]) {
     match change {
+        KeyChange::EarlyData { secret, .. } => (secret.as_bytes(), secret.as_bytes()),
         KeyChange::Handshake { local, remote, .. } | KeyChange::OneRtt { local, remote, .. } => {
             (local.as_bytes(), remote.as_bytes())
         }

@@ -30,6 +30,11 @@ base::violations! {
     MissingPskKeyExchangeModes, MISSING_EXTENSION, "RFC 9846 4.3.9", "pre_shared_key without psk_key_exchange_modes";
     PreSharedKeyNotLast, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "pre_shared_key is not the last extension";
     PreSharedKeyBinders, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "the number of binders differs from the number of pre-shared keys";
+    SelectedIdentity, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "the server selected a pre-shared key that was not offered";
+    SuiteOfOtherHash, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "the server's cipher suite has another hash than the pre-shared key it selected";
+    BadBinder, DECRYPT_ERROR, "RFC 9846 4.3.11", "the binder of a pre-shared key does not verify";
+    EarlyDataNotResumed, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "the server accepts early data without the pre-shared key it was sent under";
+    EarlyDataOtherParameters, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "the server accepts early data with another cipher suite or application protocol than its ticket's";
     EarlyDataWithoutPreSharedKey, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "early_data without pre_shared_key";
     EarlyDataAfterRetry, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "early_data after a HelloRetryRequest";
     CookieNotIssued, ILLEGAL_PARAMETER, "RFC 9846 4.3.2", "a cookie that this server never sent";

@@ -15,6 +15,8 @@ use rustls_pki_types::pem::PemObject;
 pub struct RootStore {
     by_subject: BTreeMap<CanonicalName, Vec<CertificateDer<'static>>>,
     len: usize,
+    /// The sum of a number for each anchor, so that the order does not matter.
+    fingerprint: u64,
     /// Why there is no anchor of a subject that a bundle has, so that a chain that ends there can be told the reason.
     refused: BTreeMap<CanonicalName, Error>,
 }
@@ -55,6 +57,7 @@ impl RootStore {
         if !same.iter().any(|anchor| anchor.as_ref() == der) {
             same.push(CertificateDer::from(der.to_vec()));
             self.len += 1;
+            self.fingerprint ^= number_of(der);
         }
         Ok(())
     }
@@ -100,6 +103,12 @@ impl RootStore {
         self.len == 0
     }
 
+    /// A number that is the same for the same anchors, in whatever order they were added, and another for others. It tells
+    /// one's own sets of anchors apart; somebody who chooses anchors to that end can make two sets that have the same.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// Why the certificate of this subject is no anchor, if a bundle had one.
     pub(crate) fn refusal(&self, subject: &CanonicalName) -> Option<&Error> {
         self.refused.get(subject)
@@ -109,6 +118,12 @@ impl RootStore {
     pub(crate) fn of_subject(&self, subject: &CanonicalName) -> &[CertificateDer<'static>] {
         self.by_subject.get(subject).map_or(&[], Vec::as_slice)
     }
+}
+
+/// FNV-1a: fast, and good enough to tell anchors apart that nobody chose to be alike.
+fn number_of(der: &[u8]) -> u64 {
+    const PRIME: u128 = 0x0100_0000_01b3;
+    der.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (u128::from(hash ^ u64::from(*byte)) * PRIME) as u64)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod quic_wire;
 mod reassembly;
 mod tls_messages;
 mod tls_session;
+mod tls_tickets;
 mod varint;
 pub mod x509_chain;
 mod x509_single;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tls_certificate_verify", tls_messages::certificate_verify),
     ("tls_new_session_ticket", tls_messages::new_session_ticket),
     ("tls_session", tls_session::run),
+    ("tls_tickets", tls_tickets::run),
     ("x509_certificate", x509_single::certificate),
     ("x509_chain", x509_chain::run),
     ("pem", x509_single::pem),

@@ -75,6 +75,7 @@ pub fn encrypted_extensions(data: &[u8]) {
     let fields = EncryptedExtensionsFields {
         application_protocol: extensions.application_protocol,
         acknowledges_server_name: extensions.acknowledges_server_name,
+        accepts_early_data: extensions.accepts_early_data,
         carrier_extension: carried.as_deref().map(|data| (ExtensionType::QUIC_TRANSPORT_PARAMETERS, data)),
     };
     let mut out = Vec::new();
@@ -110,4 +111,10 @@ pub fn new_session_ticket(data: &[u8]) {
     assert!(!ticket.ticket.is_empty());
     is_inside(ticket.nonce, data);
     is_inside(ticket.ticket, data);
+    let mut out = Vec::new();
+    ticket.encode(&mut out).expect("what was read can be written");
+    let again = NewSessionTicket::decode(&out[HEADER_LEN..]).expect("what was written can be read");
+    assert_eq!((again.lifetime_seconds, again.age_add), (ticket.lifetime_seconds, ticket.age_add));
+    assert_eq!((again.nonce, again.ticket), (ticket.nonce, ticket.ticket));
+    assert_eq!(again.max_early_data_size, ticket.max_early_data_size);
 }

@@ -180,6 +180,12 @@ impl Connection {
         self.handshake.session()
     }
 
+    /// Whether the connection goes on from an earlier one by a ticket, so that the server has shown no certificate anew. Known once
+    /// the server's first flight is read or sent; proved when the connection is established.
+    pub fn is_resumed(&self) -> bool {
+        self.session().is_resumed()
+    }
+
     #[inline]
     fn trace_call(&mut self, record: Record) {
         if let Some(tracer) = &mut self.tracer {
@@ -245,6 +251,7 @@ impl Connection {
             mtu: self.paths.in_use.mtu.current(),
             buffered: self.streams.buffered(),
             open_streams: self.streams.open_count(),
+            is_resumed: self.is_resumed(),
         }
     }
 }

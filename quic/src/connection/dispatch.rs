@@ -119,14 +119,14 @@ impl Connection {
             return Ok(());
         }
         match self.handshake.on_crypto(space, offset, data, turn.random) {
-            Ok(()) => self.advance_handshake(turn.now),
+            Ok(()) => self.advance_handshake(turn),
             Err(HandshakeError::Violation(violation)) => Err(violation),
             Err(HandshakeError::Tls(error)) => {
                 // RFC 9001 section 4.8-1: an alert becomes a code of its own range.
                 let code = TransportErrorCode(tls::quic::error_code(&error));
                 let frame = CloseFrame::Transport { code, frame_type: 0x06, reason: "the TLS handshake failed" };
                 // Keys that came before the failure let the peer read why.
-                let keys = self.advance_handshake(turn.now);
+                let keys = self.advance_handshake(turn);
                 self.close_with(turn.now, frame, CloseReason::Tls(error));
                 keys
             }

@@ -2,9 +2,11 @@
 
 use super::state::Connection;
 use crate::event::Event;
+use crate::handshake::HandshakeError;
 use crate::lifecycle::Lifecycle;
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::trace::{Record, Stage};
+use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::frame::PacketKind;
 use crate::wire::transport_parameters::TransportParameters;
@@ -13,7 +15,8 @@ use tls::KeyChange;
 
 impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
-    pub(super) fn advance_handshake(&mut self, now: Instant) -> Result<(), Violation> {
+    pub(super) fn advance_handshake(&mut self, turn: &mut Turn<'_>) -> Result<(), Violation> {
+        let now = turn.now;
         if !self.peer.is_known()
             && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
@@ -26,6 +29,8 @@ impl Connection {
         }
         while let Some(change) = self.handshake.poll_keys() {
             let (kind, suite, local, remote) = match change {
+                // No early data is offered to TLS, and none is taken.
+                KeyChange::EarlyData { .. } => continue,
                 KeyChange::Handshake { suite, local, remote } => (PacketKind::Handshake, suite, local, remote),
                 KeyChange::OneRtt { suite, local, remote } => (PacketKind::OneRtt, suite, local, remote),
             };
@@ -44,7 +49,7 @@ impl Connection {
             }
         }
         if self.handshake.session().is_complete() && matches!(self.lifecycle, Lifecycle::Handshaking { .. }) {
-            self.on_complete(now);
+            self.on_complete(turn);
         }
         Ok(())
     }
@@ -73,7 +78,8 @@ impl Connection {
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
-    fn on_complete(&mut self, now: Instant) {
+    fn on_complete(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now;
         assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
         self.events.push(Event::Established);
@@ -88,6 +94,13 @@ impl Connection {
             // RFC 9001 section 4.1.2-1: at once.
             self.handshake.send_done();
             self.on_confirmed(now);
+            if let Err(error) = self.handshake.send_tickets(turn.random) {
+                // A connection is as good without: the client comes back with a full handshake.
+                assert!(
+                    matches!(error, HandshakeError::Tls(tls::Error::Local(_))),
+                    "tickets are ours alone: {error:?}"
+                );
+            }
         }
     }
 

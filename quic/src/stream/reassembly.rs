@@ -49,6 +49,11 @@ impl Reassembly {
         Reassembly::default()
     }
 
+    /// An empty buffer whose bytes before `offset` were read.
+    pub(crate) fn at(offset: u64) -> Reassembly {
+        Reassembly { read: offset, caught_up: offset, contiguous: offset, ..Reassembly::default() }
+    }
+
     /// The offset of the next byte to be handed out.
     pub const fn read_offset(&self) -> u64 {
         self.read

@@ -50,6 +50,11 @@ impl SendBuffer {
         SendBuffer::default()
     }
 
+    /// An empty buffer whose bytes before `offset` were sent and acknowledged.
+    pub(crate) fn at(offset: u64) -> SendBuffer {
+        SendBuffer { base: offset, next: offset, end: offset, ..SendBuffer::default() }
+    }
+
     /// The offset after the last byte handed over.
     pub(crate) const fn end(&self) -> u64 {
         self.end
@@ -189,7 +194,7 @@ impl SendBuffer {
     /// Forgets all data: the stream is abandoned. How many bytes were held. What was sent stays counted.
     pub(crate) fn clear(&mut self) -> u64 {
         let held = self.held();
-        *self = SendBuffer { base: self.next, next: self.next, end: self.next, ..SendBuffer::default() };
+        *self = SendBuffer::at(self.next);
         held
     }
 

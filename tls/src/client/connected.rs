@@ -1,8 +1,10 @@
 //! CONNECTED: the handshake is complete. A server may send tickets, and over records KeyUpdate.
 
 use crate::carrier::Rules;
+use crate::client::receiver::{Received, Receiver};
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::client::wait_finished::WaitFinished;
+use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
@@ -15,16 +17,19 @@ use crate::proof::{Authenticated, FinishedVerified};
 use crate::schedule::verify_data;
 use crate::transcript::Transcript;
 use crate::violation::Violation;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::Side;
 use crypto::{CipherSuite, Secret};
 
-/// Holds only the proofs of the handshake, so that an idle connection keeps nothing else of it.
+/// Holds the proofs of the handshake, and as long as tickets may come what they are made of, so that an idle connection keeps
+/// nothing else.
 #[derive(Debug)]
 pub(crate) struct Connected {
     rules: &'static Rules,
     _server: Authenticated,
     _finished: FinishedVerified,
+    receiver: Option<Box<Receiver>>,
 }
 
 impl Connected {
@@ -44,6 +49,8 @@ impl Connected {
             schedule,
             client_traffic,
             server_traffic,
+            parameters,
+            name,
             ..
         } = *handshaking;
         let finished = FinishedVerified::check(suite, &server_traffic, &transcript.current(), message.body)?;
@@ -55,21 +62,40 @@ impl Connected {
         effects.exporter = Some(exporter);
         let keys = KeyChange::OneRtt { suite, local, remote };
         let entry = KeyLogEntry { key_log: config.key_log.as_ref(), client_random: &client_random };
-        let flight = second_flight(suite, &client_traffic, transcript, certificate_requested)?;
+        end_early_data(rules, &mut transcript, effects)?;
+        let flight = second_flight(suite, &client_traffic, &mut transcript, certificate_requested)?;
         effects.send(Level::Handshake, flight);
         effects.give_keys(Side::Client, keys, entry);
-        Ok(Connected { rules, _server: server, _finished: finished })
+        let receiver = config.tickets.clone().map(|store| {
+            Box::new(Receiver::new(Received {
+                store,
+                origin: config.ticket_origin(rules, &name),
+                wall_clock: config.wall_clock.clone(),
+                suite,
+                resumption: main.resumption(&transcript.current()),
+                certificate_expires: server.expires(),
+                parameters,
+            }))
+        });
+        Ok(Connected { rules, _server: server, _finished: finished, receiver })
+    }
+
+    /// Forgets what tickets are made of, if one has come.
+    pub(crate) fn rest(&mut self) {
+        self.receiver.take_if(|receiver| receiver.has_received());
     }
 
     /// Reads a message after the handshake.
-    pub(crate) fn on_message(&self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
+    pub(crate) fn on_message(&mut self, message: &Message<'_>, effects: &mut Effects) -> Result<(), Error> {
         match message.kind {
-            // RFC 9846 s4.7.1: without resumption, tickets are ignored; resumption would keep them here.
+            // RFC 9846 section 4.7.1: a client that keeps none ignores them.
             HandshakeType::NEW_SESSION_TICKET => {
                 let ticket = NewSessionTicket::decode(message.body)?;
                 if ticket.max_early_data_size.is_some_and(|size| size != u32::MAX) {
                     self.rules.limited_early_data?;
                 }
+                let protocol = effects.application_protocol.as_deref();
+                self.receiver.take_if(|receiver| !receiver.on_ticket(&ticket, protocol));
             }
             HandshakeType::KEY_UPDATE => effects.key_update = Some(KeyUpdate::decode(message.body)?),
             _ => return Err(Violation::UnexpectedMessage.into()),
@@ -78,11 +104,23 @@ impl Connected {
     }
 }
 
+/// RFC 9846 section 4.6: where early data was taken, and only there, a message under its keys says that it ends.
+/// RFC 9001 section 8.3-1: over QUIC none does.
+fn end_early_data(rules: &Rules, transcript: &mut Transcript, effects: &mut Effects) -> Result<(), LocalError> {
+    if effects.early_data == EarlyData::Accepted && rules.end_of_early_data.is_ok() {
+        let mut end = Vec::new();
+        push_message(&mut end, HandshakeType::END_OF_EARLY_DATA, |_| Ok(()))?;
+        transcript.add(&end);
+        effects.send(Level::EarlyData, end);
+    }
+    Ok(())
+}
+
 /// Finished, and before it the Certificate that the server may have asked for.
 fn second_flight(
     suite: &CipherSuite,
     client_traffic: &Secret,
-    mut transcript: Transcript,
+    transcript: &mut Transcript,
     certificate_requested: bool,
 ) -> Result<Vec<u8>, LocalError> {
     let mut flight = Vec::with_capacity(64);
@@ -92,9 +130,11 @@ fn second_flight(
         transcript.add(&flight);
     }
     let data = verify_data(suite, client_traffic, &transcript.current());
+    let before = flight.len();
     push_message(&mut flight, HandshakeType::FINISHED, |out| {
         out.extend_from_slice(&data);
         Ok(())
     })?;
+    transcript.add(&flight[before..]);
     Ok(flight)
 }

@@ -4,7 +4,7 @@ use crate::carrier::Carrier;
 use crate::client::key_offer::KeyOffer;
 use crate::config::ClientConfig;
 use crate::error::{Error, LocalError};
-use crate::message::client_hello::ClientHelloFields;
+use crate::message::client_hello::{ClientHelloFields, ResumptionFields};
 use crate::message::extension::Offered;
 use crate::violation::Violation;
 use alloc::sync::Arc;
@@ -63,6 +63,7 @@ impl Start {
         &self,
         offer: &KeyOffer,
         cookie: Option<&[u8]>,
+        resumption: ResumptionFields<'_>,
     ) -> Result<(Vec<u8>, Offered), LocalError> {
         let provider = &self.config.provider;
         let cipher_suites: Vec<u16> = provider.cipher_suites.iter().map(|suite| suite.id).collect();
@@ -84,6 +85,7 @@ impl Start {
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),
             cookie,
+            resumption,
         };
         hello.encode()
     }

@@ -4,7 +4,7 @@ use crate::client::connected::Connected;
 use crate::client::wait_certificate::WaitCertificate;
 use crate::client::wait_certificate_or_request::WaitCertificateOrRequest;
 use crate::client::wait_certificate_verify::WaitCertificateVerify;
-use crate::client::wait_encrypted_extensions::WaitEncryptedExtensions;
+use crate::client::wait_encrypted_extensions::{ExtensionsRead, WaitEncryptedExtensions};
 use crate::client::wait_finished::WaitFinished;
 use crate::client::wait_server_hello::WaitServerHello;
 use crate::effects::Effects;
@@ -90,8 +90,14 @@ impl State {
                 }
             },
             (State::WaitEncryptedExtensions(state), HandshakeType::ENCRYPTED_EXTENSIONS) => {
-                let next = WaitCertificateOrRequest::on_encrypted_extensions(state, message, effects)?;
-                State::WaitCertificateOrRequest(next)
+                match state.on_encrypted_extensions(message, effects)? {
+                    ExtensionsRead::ByCertificate(handshaking) => {
+                        State::WaitCertificateOrRequest(WaitCertificateOrRequest::without_ticket(handshaking))
+                    }
+                    ExtensionsRead::ByTicket(handshaking, proof) => {
+                        State::WaitFinished(WaitFinished::by_ticket(handshaking, proof))
+                    }
+                }
             }
             (State::WaitCertificateOrRequest(state), HandshakeType::CERTIFICATE_REQUEST) => {
                 State::WaitCertificate(WaitCertificate::on_certificate_request(state, message)?)
@@ -109,7 +115,7 @@ impl State {
             (State::WaitFinished(state), HandshakeType::FINISHED) => {
                 State::Connected(Connected::on_finished(state, message, effects)?)
             }
-            (State::Connected(state), _) => {
+            (State::Connected(mut state), _) => {
                 state.on_message(message, effects)?;
                 State::Connected(state)
             }

@@ -1,20 +1,25 @@
 //! WAIT_EE: the ServerHello is read, and both sides have the keys of the handshake.
 
 use crate::carrier::Rules;
+use crate::client::resumption::Resumption;
 use crate::client::start::Start;
-use crate::client::wait_server_hello::{Hellos, WaitServerHello, offered_suite};
+use crate::client::wait_server_hello::{Hellos, WaitServerHello, offered_suite, refuse_early_data};
 use crate::config::ClientConfig;
+use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::Error;
 use crate::key_change::KeyChange;
+use crate::message::encrypted_extensions::EncryptedExtensions;
 use crate::message::extension::Offered;
 use crate::message::framing::Message;
 use crate::message::server_hello::ServerHello;
+use crate::proof::TicketAccepted;
 use crate::schedule::{Early, Handshake};
 use crate::transcript::Transcript;
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use base::Side;
 use core::fmt;
 use crypto::{CipherSuite, Secret};
@@ -23,6 +28,25 @@ use crypto::{CipherSuite, Secret};
 #[derive(Debug)]
 pub(crate) struct WaitEncryptedExtensions {
     pub(super) handshaking: Box<Handshaking>,
+    /// The ticket, if the server has selected it.
+    pub(super) ticket: Option<Selected>,
+}
+
+/// A ticket that the server has selected.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(super) proof: TicketAccepted,
+    /// What early data depends on, if it was offered: suite and application protocol of the ticket.
+    early_data: Option<(u16, Option<Vec<u8>>)>,
+}
+
+/// Where EncryptedExtensions lead.
+#[derive(Debug)]
+pub(crate) enum ExtensionsRead {
+    /// The server shows who it is by its certificate.
+    ByCertificate(Box<Handshaking>),
+    /// It has shown it by the ticket.
+    ByTicket(Box<Handshaking>, TicketAccepted),
 }
 
 /// What every client state from here to WAIT_FINISHED carries.
@@ -43,6 +67,8 @@ pub(crate) struct Handshaking {
     pub(super) client_traffic: Secret,
     /// server_handshake_traffic_secret.
     pub(super) server_traffic: Secret,
+    /// What the server says in the carrier's own extension, if it is to be remembered with tickets.
+    pub(super) parameters: Vec<u8>,
 }
 
 impl WaitEncryptedExtensions {
@@ -53,14 +79,16 @@ impl WaitEncryptedExtensions {
         hello: &ServerHello<'_>,
         effects: &mut Effects,
     ) -> Result<WaitEncryptedExtensions, Error> {
-        let WaitServerHello { start, offer, offered, hellos } = state;
+        let WaitServerHello { start, offer, offered, resumption, hellos } = state;
         let Start { config, carrier, name, client_random, .. } = start;
         let (suite, mut transcript) = transcript(&config, hellos, hello)?;
         transcript.add(message.bytes);
 
         let (group, share) = hello.key_share.ok_or(Violation::MissingKeyShare)?;
         let shared = offer.finish(group, share)?;
-        let schedule = Early::without_pre_shared_key(suite).into_handshake(&shared);
+        let (early, ticket) = select(resumption, suite, hello.selected_identity)?;
+        effects.is_resumed = ticket.is_some();
+        let schedule = early.into_handshake(&shared);
         let digest = transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
         effects.suite = Some(suite);
@@ -81,9 +109,79 @@ impl WaitEncryptedExtensions {
             schedule,
             client_traffic,
             server_traffic,
+            parameters: Vec::new(),
         };
-        Ok(WaitEncryptedExtensions { handshaking: Box::new(handshaking) })
+        Ok(WaitEncryptedExtensions { handshaking: Box::new(handshaking), ticket })
     }
+
+    /// Reads what the server agrees to.
+    pub(crate) fn on_encrypted_extensions(
+        self,
+        message: &Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<ExtensionsRead, Error> {
+        let WaitEncryptedExtensions { mut handshaking, ticket } = self;
+        // RFC 9000 section 7-7, 7-8, 7-9: encrypted, and part of the transcript that Finished vouches for.
+        let answer = EncryptedExtensions::decode(message.body, &handshaking.offered)?;
+        // RFC 9001 section 8.2-1: over QUIC the parameters are demanded.
+        let parameters = handshaking.rules.peer_parameters(&answer.extensions)?;
+        match answer.application_protocol {
+            // RFC 9001 section 8.1-3: over QUIC a client ends the connection if no protocol was chosen.
+            None => handshaking.rules.without_application_protocol?,
+            // RFC 9001 section 8.1-7, RFC 7301 s3.1: the server chooses from what was offered.
+            Some(protocol) if !handshaking.config.alpn.iter().any(|offered| offered == protocol) => {
+                return Err(Violation::ProtocolNotOffered.into());
+            }
+            Some(_) => {}
+        }
+        if answer.accepts_early_data {
+            accept_early_data(ticket.as_ref(), handshaking.suite, answer.application_protocol)?;
+            effects.early_data = EarlyData::Accepted;
+        } else {
+            refuse_early_data(effects);
+        }
+        handshaking.transcript.add(message.bytes);
+        if handshaking.config.dangerous_offer_early_data_that_may_be_replayed {
+            handshaking.parameters = parameters.unwrap_or_default().to_vec();
+        }
+        effects.peer_parameters = parameters.map(<[u8]>::to_vec);
+        effects.application_protocol = answer.application_protocol.map(Vec::from);
+        Ok(match ticket {
+            None => ExtensionsRead::ByCertificate(handshaking),
+            Some(selected) => ExtensionsRead::ByTicket(handshaking, selected.proof),
+        })
+    }
+}
+
+/// The key schedule's first stage, and the ticket if the server has selected it. That a server selects what was not offered is
+/// refused where its extensions are read.
+fn select(
+    resumption: Option<Resumption>,
+    suite: &'static CipherSuite,
+    selected_identity: Option<u16>,
+) -> Result<(Early, Option<Selected>), Violation> {
+    let (Some(resumption), Some(identity)) = (resumption, selected_identity) else {
+        return Ok((Early::without_pre_shared_key(suite), None));
+    };
+    let Resumption { ticket, suite: ticket_suite, early, early_data } = resumption;
+    let proof = TicketAccepted::by_client(&ticket, ticket_suite, identity, suite)?;
+    let early_data = early_data.then_some((ticket.suite, ticket.application_protocol));
+    Ok((early, Some(Selected { proof, early_data })))
+}
+
+/// RFC 9846 section 4.3.11: early data is under the ticket's key, so a server that takes the one takes the other.
+/// RFC 9846 section 4.3.10: and with the same suite and application protocol.
+fn accept_early_data(
+    ticket: Option<&Selected>,
+    suite: &CipherSuite,
+    application_protocol: Option<&[u8]>,
+) -> Result<(), Violation> {
+    let offered = ticket.and_then(|selected| selected.early_data.as_ref());
+    let (ticket_suite, ticket_protocol) = offered.ok_or(Violation::EarlyDataNotResumed)?;
+    if *ticket_suite != suite.id || ticket_protocol.as_deref() != application_protocol {
+        return Err(Violation::EarlyDataOtherParameters);
+    }
+    Ok(())
 }
 
 /// The suite, and the transcript up to the latest ClientHello.

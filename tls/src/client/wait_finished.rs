@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::error::Error;
 use crate::message::certificate_verify::CertificateVerify;
 use crate::message::framing::Message;
-use crate::proof::{Authenticated, CertificateVerified};
+use crate::proof::{Authenticated, CertificateVerified, TicketAccepted};
 use alloc::boxed::Box;
 
 /// Expects Finished.
@@ -20,6 +20,12 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
+    /// EncryptedExtensions are read, and the server has selected a ticket: it need not show its certificate again, and may not
+    /// ask for one.
+    pub(crate) fn by_ticket(handshaking: Box<Handshaking>, proof: TicketAccepted) -> WaitFinished {
+        WaitFinished { handshaking, certificate_requested: false, server: Authenticated::Ticket(proof) }
+    }
+
     /// Reads the server's signature.
     pub(crate) fn on_certificate_verify(
         state: WaitCertificateVerify,

@@ -1,10 +1,13 @@
 //! WAIT_SH: the ClientHello is sent. The server answers with ServerHello, or once with HelloRetryRequest.
 
 use crate::client::key_offer::KeyOffer;
+use crate::client::resumption::Resumption;
 use crate::client::start::Start;
 use crate::config::ClientConfig;
-use crate::effects::Effects;
+use crate::early_data::EarlyData;
+use crate::effects::{Effects, KeyLogEntry};
 use crate::error::Error;
+use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::extension::Offered;
 use crate::message::framing::Message;
@@ -12,7 +15,7 @@ use crate::message::server_hello::{HelloRetryRequest, ServerHelloOrRetry};
 use crate::transcript::Transcript;
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::Random;
+use base::{Random, Side};
 use core::fmt;
 use crypto::CipherSuite;
 
@@ -26,6 +29,8 @@ pub(crate) struct WaitServerHello {
     pub(super) offer: KeyOffer,
     /// The extensions of the latest ClientHello.
     pub(super) offered: Offered,
+    /// The ticket of the latest ClientHello.
+    pub(super) resumption: Option<Resumption>,
     pub(super) hellos: Hellos,
 }
 
@@ -38,17 +43,24 @@ pub(super) enum Hellos {
 }
 
 impl WaitServerHello {
-    /// Sends the first ClientHello.
+    /// Sends the first ClientHello. `wants_early_data` says whether the carrier has early data to send.
     pub(crate) fn on_start(
         start: Start,
+        wants_early_data: bool,
         random: &mut dyn Random,
         effects: &mut Effects,
     ) -> Result<WaitServerHello, Error> {
         let offer = start.first_offer(random)?;
-        let (hello, offered) = start.client_hello(&offer, None)?;
+        let resumption = Resumption::take(&start, wants_early_data);
+        let fields = Resumption::fields(resumption.as_ref(), &start);
+        let (mut hello, offered) = start.client_hello(&offer, None, fields)?;
+        if let Some(resumption) = &resumption {
+            resumption.bind(&mut hello, |covered| resumption.suite.hash.digest(&[covered]));
+            offer_early_data(resumption, &start, &hello, effects);
+        }
         effects.is_in_compatibility_mode = !start.carrier.session_id.is_empty();
         effects.send(Level::Initial, hello.clone());
-        Ok(WaitServerHello { start, offer, offered, hellos: Hellos::First(hello) })
+        Ok(WaitServerHello { start, offer, offered, resumption, hellos: Hellos::First(hello) })
     }
 
     /// Reads the server's answer, of either kind.
@@ -64,7 +76,7 @@ impl WaitServerHello {
         random: &mut dyn Random,
         effects: &mut Effects,
     ) -> Result<WaitServerHello, Error> {
-        let WaitServerHello { start, offer, hellos, .. } = self;
+        let WaitServerHello { start, offer, resumption, hellos, .. } = self;
         let Hellos::First(first) = hellos else { return Err(Violation::SecondRetry.into()) };
         let suite = offered_suite(&start.config, retry.cipher_suite)?;
         if retry.cookie.is_some_and(|cookie| cookie.len() > MAX_COOKIE_LEN) {
@@ -77,14 +89,48 @@ impl WaitServerHello {
             Some(group) if offer.contains(group) => return Err(Violation::RetryGroup.into()),
             Some(group) => start.retried_offer(group, random)?,
         };
-        let (second, offered) = start.client_hello(&offer, retry.cookie)?;
+        let resumption = resumption.filter(|resumption| resumption.fits(suite)).map(without_early_data);
+        let fields = Resumption::fields(resumption.as_ref(), &start);
+        let (mut second, offered) = start.client_hello(&offer, retry.cookie, fields)?;
         let mut transcript = Transcript::after_retry(suite, &first);
         transcript.add(message.bytes);
-        transcript.add(&second);
+        match &resumption {
+            None => transcript.add(&second),
+            Some(resumption) => {
+                let binders = resumption.bind(&mut second, |covered| {
+                    transcript.add(covered);
+                    transcript.current()
+                });
+                transcript.add(binders);
+            }
+        }
         effects.is_retried = true;
+        refuse_early_data(effects);
         effects.send(Level::Initial, second);
-        Ok(WaitServerHello { start, offer, offered, hellos: Hellos::Second { suite, transcript } })
+        Ok(WaitServerHello { start, offer, offered, resumption, hellos: Hellos::Second { suite, transcript } })
     }
+}
+
+/// Gives out the keys of early data, if it is offered.
+fn offer_early_data(resumption: &Resumption, start: &Start, hello: &[u8], effects: &mut Effects) {
+    let Some(secret) = resumption.early_secret(hello) else { return };
+    effects.early_data = EarlyData::Offered;
+    effects.remembered_parameters = Some(resumption.ticket.parameters.clone());
+    let entry = KeyLogEntry { key_log: start.config.key_log.as_ref(), client_random: &start.client_random };
+    effects.give_keys(Side::Client, KeyChange::EarlyData { suite: resumption.suite, secret }, entry);
+}
+
+/// RFC 9846 sections 4.2.2, 4.3.10: after a HelloRetryRequest there is no early data.
+fn without_early_data(resumption: Resumption) -> Resumption {
+    Resumption { early_data: false, ..resumption }
+}
+
+/// What was sent in early data has not arrived.
+pub(super) fn refuse_early_data(effects: &mut Effects) {
+    if effects.early_data == EarlyData::Offered {
+        effects.early_data = EarlyData::Refused;
+    }
+    effects.remembered_parameters = None;
 }
 
 /// The suite that the server chose, if it was offered.

@@ -4,6 +4,7 @@ use crate::error::LocalError;
 use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::message::list::Numbers;
+use crate::message::pre_shared_key::{OfferedTicket, PSK_DHE_KE, PreSharedKeys};
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::writer::push_u8_prefixed;
@@ -44,8 +45,8 @@ pub struct ClientHello<'a> {
     pub cookie: Option<&'a [u8]>,
     /// Modes in which pre-shared keys may be used.
     pub psk_key_exchange_modes: Option<&'a [u8]>,
-    /// Whether pre-shared keys are offered. They parse, but none is known here yet.
-    pub offers_pre_shared_key: bool,
+    /// The pre-shared keys that are offered.
+    pub pre_shared_keys: Option<PreSharedKeys<'a>>,
     /// Whether 0-RTT data follows.
     pub offers_early_data: bool,
     /// All extensions, for the comparison of a second hello with the first, and for the one that the carrier reads.
@@ -84,13 +85,13 @@ impl<'a> ClientHello<'a> {
             application_protocols: None,
             cookie: None,
             psk_key_exchange_modes: None,
-            offers_pre_shared_key: false,
+            pre_shared_keys: None,
             offers_early_data: false,
             extensions,
         };
         for (kind, data) in extensions.iter() {
             // RFC 9846 s4.3.11: pre_shared_key ends the block, because its binders cover all before them.
-            if hello.offers_pre_shared_key {
+            if hello.pre_shared_keys.is_some() {
                 return Err(Violation::PreSharedKeyNotLast);
             }
             hello.read_extension(kind, data)?;
@@ -118,10 +119,7 @@ impl<'a> ClientHello<'a> {
                 let modes = whole(data, |reader| Ok(reader.u8_prefixed()?))?;
                 self.psk_key_exchange_modes = Some(not_empty(modes)?);
             }
-            ExtensionType::PRE_SHARED_KEY => {
-                check_pre_shared_keys(data)?;
-                self.offers_pre_shared_key = true;
-            }
+            ExtensionType::PRE_SHARED_KEY => self.pre_shared_keys = Some(PreSharedKeys::decode(data)?),
             ExtensionType::EARLY_DATA => {
                 whole(data, |_| Ok(()))?;
                 self.offers_early_data = true;
@@ -151,26 +149,6 @@ fn decode_server_name(data: &[u8]) -> Result<Option<&[u8]>, Violation> {
         }
     }
     Ok(host_name)
-}
-
-/// RFC 9846 s4.3.11: identities, and one binder of 32 to 255 bytes for each.
-fn check_pre_shared_keys(data: &[u8]) -> Result<(), Violation> {
-    let (identities, binders) = whole(data, |reader| Ok((reader.u16_prefixed()?, reader.u16_prefixed()?)))?;
-    let mut reader = Reader::new(not_empty(identities)?);
-    let mut count = 0usize;
-    while !reader.is_empty() {
-        not_empty(reader.u16_prefixed()?)?;
-        reader.u32()?;
-        count += 1;
-    }
-    let mut reader = Reader::new(not_empty(binders)?);
-    while !reader.is_empty() {
-        if reader.u8_prefixed()?.len() < 32 {
-            return Err(Violation::Malformed);
-        }
-        count = count.checked_sub(1).ok_or(Violation::PreSharedKeyBinders)?;
-    }
-    if count == 0 { Ok(()) } else { Err(Violation::PreSharedKeyBinders) }
 }
 
 /// A client's key shares (RFC 9846 section 4.3.8), perhaps none.
@@ -250,6 +228,19 @@ pub(crate) struct ClientHelloFields<'a> {
     pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
     /// The cookie to give back.
     pub cookie: Option<&'a [u8]>,
+    /// What it says of tickets.
+    pub resumption: ResumptionFields<'a>,
+}
+
+/// What a ClientHello of ours says of tickets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ResumptionFields<'a> {
+    /// Whether the client would resume: the mode in which it does so is sent, and asks the server for tickets.
+    pub wants_tickets: bool,
+    /// The ticket to resume with.
+    pub ticket: Option<OfferedTicket<'a>>,
+    /// Whether early data follows.
+    pub early_data: bool,
 }
 
 impl ClientHelloFields<'_> {
@@ -312,7 +303,24 @@ impl ClientHelloFields<'_> {
                 Ok(())
             })?;
         }
-        Ok(())
+        self.push_resumption(out, offered)
+    }
+
+    fn push_resumption(&self, out: &mut Vec<u8>, offered: &mut Offered) -> Result<(), Full> {
+        let ResumptionFields { wants_tickets, ticket, early_data } = self.resumption;
+        if wants_tickets {
+            // RFC 9846 s4.3.9: without a mode no pre-shared key may be offered, and no ticket is sent.
+            offered.push(out, ExtensionType::PSK_KEY_EXCHANGE_MODES, |out| {
+                out.extend_from_slice(&[1, PSK_DHE_KE]);
+                Ok(())
+            })?;
+        }
+        let Some(ticket) = ticket else { return Ok(()) };
+        if early_data {
+            offered.push(out, ExtensionType::EARLY_DATA, |_| Ok(()))?;
+        }
+        // RFC 9846 s4.3.11: pre_shared_key is the last.
+        offered.push(out, ExtensionType::PRE_SHARED_KEY, |out| ticket.encode(out))
     }
 }
 

@@ -15,6 +15,8 @@ pub struct EncryptedExtensions<'a> {
     pub application_protocol: Option<&'a [u8]>,
     /// Whether the server says that it used the name.
     pub acknowledges_server_name: bool,
+    /// Whether the server takes the early data.
+    pub accepts_early_data: bool,
     /// All extensions, among them the one that the carrier reads.
     pub extensions: Extensions<'a>,
 }
@@ -26,6 +28,8 @@ pub struct EncryptedExtensionsFields<'a> {
     pub application_protocol: Option<&'a [u8]>,
     /// Whether the client's name was used.
     pub acknowledges_server_name: bool,
+    /// Whether the client's early data is taken.
+    pub accepts_early_data: bool,
     /// The carrier's own extension, opaque here.
     pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
 }
@@ -35,8 +39,12 @@ impl<'a> EncryptedExtensions<'a> {
     pub fn decode(body: &'a [u8], offered: &Offered) -> Result<EncryptedExtensions<'a>, Violation> {
         let block = whole(body, |reader| Ok(reader.u16_prefixed()?))?;
         let extensions = Extensions::decode(block, Place::EncryptedExtensions, offered)?;
-        let mut answer =
-            EncryptedExtensions { application_protocol: None, acknowledges_server_name: false, extensions };
+        let mut answer = EncryptedExtensions {
+            application_protocol: None,
+            acknowledges_server_name: false,
+            accepts_early_data: false,
+            extensions,
+        };
         for (kind, data) in extensions.iter() {
             match kind {
                 ExtensionType::ALPN => {
@@ -51,6 +59,10 @@ impl<'a> EncryptedExtensions<'a> {
                 ExtensionType::SERVER_NAME => {
                     whole(data, |_| Ok(()))?;
                     answer.acknowledges_server_name = true;
+                }
+                ExtensionType::EARLY_DATA => {
+                    whole(data, |_| Ok(()))?;
+                    answer.accepts_early_data = true;
                 }
                 // RFC 9846 s4.3.7: a hint for later connections, which must not matter in this one.
                 ExtensionType::SUPPORTED_GROUPS => drop(whole(data, |reader| Numbers::decode(reader.u16_prefixed()?))?),
@@ -73,6 +85,9 @@ impl EncryptedExtensionsFields<'_> {
                     push_extension(out, ExtensionType::ALPN, |out| {
                         push_u16_block(out, |out| push_protocol(out, name))
                     })?;
+                }
+                if self.accepts_early_data {
+                    push_extension(out, ExtensionType::EARLY_DATA, |_| Ok(()))?;
                 }
                 if let Some((kind, data)) = self.carrier_extension {
                     push_extension(out, kind, |out| {

@@ -1,8 +1,12 @@
 //! NewSessionTicket (RFC 9846 section 4.7.1).
 
-use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
+use crate::error::LocalError;
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, push_extension, whole};
+use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::violation::Violation;
+use alloc::vec::Vec;
 use base::Reader;
+use base::writer::{push_u8_prefixed, push_u16_prefixed};
 
 /// A ticket to resume with.
 #[derive(Clone, Copy, Debug)]
@@ -41,5 +45,66 @@ impl<'a> NewSessionTicket<'a> {
             }
         }
         Ok(ticket)
+    }
+
+    /// Appends the whole message.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), LocalError> {
+        push_message(out, HandshakeType::NEW_SESSION_TICKET, |out| {
+            out.extend_from_slice(&self.lifetime_seconds.to_be_bytes());
+            out.extend_from_slice(&self.age_add.to_be_bytes());
+            push_u8_prefixed(out, |out| out.extend_from_slice(self.nonce))?;
+            push_u16_prefixed(out, |out| out.extend_from_slice(self.ticket))?;
+            push_u16_block(out, |out| match self.max_early_data_size {
+                None => Ok(()),
+                Some(size) => push_extension(out, ExtensionType::EARLY_DATA, |out| {
+                    out.extend_from_slice(&size.to_be_bytes());
+                    Ok(())
+                }),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::framing::HEADER_LEN;
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_less() {
+        for max_early_data_size in [None, Some(u32::MAX)] {
+            let ticket = NewSessionTicket {
+                lifetime_seconds: 7200,
+                age_add: 0xfedc_ba98,
+                nonce: &[0, 1],
+                ticket: b"ticket",
+                max_early_data_size,
+            };
+            let mut bytes = Vec::new();
+            ticket.encode(&mut bytes).unwrap();
+            let body = &bytes[HEADER_LEN..];
+            let read = NewSessionTicket::decode(body).unwrap();
+            assert_eq!((read.lifetime_seconds, read.age_add), (7200, 0xfedc_ba98));
+            assert_eq!((read.nonce, read.ticket), (&[0, 1][..], &b"ticket"[..]));
+            assert_eq!(read.max_early_data_size, max_early_data_size);
+            for end in 0..body.len() {
+                assert_eq!(NewSessionTicket::decode(&body[..end]).err(), Some(Violation::Malformed), "{end}");
+            }
+            for position in 0..body.len() {
+                for value in 0..=255 {
+                    let mut changed = body.to_vec();
+                    changed[position] = value;
+                    let _ = NewSessionTicket::decode(&changed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_of_no_bytes_is_none() {
+        assert_eq!(
+            NewSessionTicket::decode(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).err(),
+            Some(Violation::Malformed)
+        );
     }
 }

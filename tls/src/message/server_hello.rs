@@ -34,6 +34,8 @@ pub struct ServerHello<'a> {
     pub cipher_suite: u16,
     /// The server's share.
     pub key_share: Option<(NamedGroup, &'a [u8])>,
+    /// Which of the offered pre-shared keys the server has chosen, from 0 on.
+    pub selected_identity: Option<u16>,
 }
 
 /// A HelloRetryRequest that is of TLS 1.3 and whose legacy fields are right.
@@ -104,17 +106,23 @@ fn check_version(block: &[u8], legacy_version: u16, random: &[u8; 32]) -> Result
 }
 
 fn decode_hello<'a>(cipher_suite: u16, extensions: Extensions<'a>) -> Result<ServerHello<'a>, Violation> {
-    let mut key_share = None;
+    let mut hello = ServerHello { cipher_suite, key_share: None, selected_identity: None };
     for (kind, data) in extensions.iter() {
-        if kind == ExtensionType::KEY_SHARE {
-            let (group, share) = whole(data, |reader| Ok((NamedGroup(reader.u16()?), reader.u16_prefixed()?)))?;
-            if share.is_empty() {
-                return Err(Violation::Malformed);
+        match kind {
+            ExtensionType::KEY_SHARE => {
+                let (group, share) = whole(data, |reader| Ok((NamedGroup(reader.u16()?), reader.u16_prefixed()?)))?;
+                if share.is_empty() {
+                    return Err(Violation::Malformed);
+                }
+                hello.key_share = Some((group, share));
             }
-            key_share = Some((group, share));
+            ExtensionType::PRE_SHARED_KEY => {
+                hello.selected_identity = Some(whole(data, |reader| Ok(reader.u16()?))?);
+            }
+            _ => {}
         }
     }
-    Ok(ServerHello { cipher_suite, key_share })
+    Ok(hello)
 }
 
 fn decode_retry<'a>(cipher_suite: u16, extensions: Extensions<'a>) -> Result<HelloRetryRequest<'a>, Violation> {
@@ -145,7 +153,18 @@ pub(crate) fn encode_server_hello(
     group: NamedGroup,
     share: &[u8],
 ) -> Result<Vec<u8>, LocalError> {
-    encode(random, session_id, cipher_suite, |out| push_key_share(out, group, share))
+    encode(random, session_id, cipher_suite, |out| push_key_share(out, group, share), None)
+}
+
+/// A whole ServerHello that resumes with the pre-shared key of this number. The session ID is the client's.
+pub(crate) fn encode_resuming_server_hello(
+    random: &[u8; 32],
+    session_id: &[u8],
+    cipher_suite: u16,
+    (group, share): (NamedGroup, &[u8]),
+    selected_identity: u16,
+) -> Result<Vec<u8>, LocalError> {
+    encode(random, session_id, cipher_suite, |out| push_key_share(out, group, share), Some(selected_identity))
 }
 
 /// A whole HelloRetryRequest that asks for a share of `group`. The session ID is the client's.
@@ -154,10 +173,11 @@ pub(crate) fn encode_hello_retry_request(
     cipher_suite: u16,
     group: NamedGroup,
 ) -> Result<Vec<u8>, LocalError> {
-    encode(&RETRY_RANDOM, session_id, cipher_suite, |out| {
+    let push_group = |out: &mut Vec<u8>| {
         out.extend_from_slice(&group.0.to_be_bytes());
         Ok(())
-    })
+    };
+    encode(&RETRY_RANDOM, session_id, cipher_suite, push_group, None)
 }
 
 fn encode(
@@ -165,6 +185,7 @@ fn encode(
     session_id: &[u8],
     cipher_suite: u16,
     key_share: impl FnOnce(&mut Vec<u8>) -> Result<(), base::Full>,
+    selected_identity: Option<u16>,
 ) -> Result<Vec<u8>, LocalError> {
     let mut out = Vec::with_capacity(128);
     push_message(&mut out, HandshakeType::SERVER_HELLO, |out| {
@@ -178,7 +199,13 @@ fn encode(
                 out.extend_from_slice(&TLS13.to_be_bytes());
                 Ok(())
             })?;
-            push_extension(out, ExtensionType::KEY_SHARE, key_share)
+            push_extension(out, ExtensionType::KEY_SHARE, key_share)?;
+            selected_identity.map_or(Ok(()), |selected| {
+                push_extension(out, ExtensionType::PRE_SHARED_KEY, |out| {
+                    out.extend_from_slice(&selected.to_be_bytes());
+                    Ok(())
+                })
+            })
         })
     })?;
     Ok(out)

@@ -1,4 +1,7 @@
 //! RFC 8448 section 3 (a plain handshake) and section 5 (after a HelloRetryRequest): the schedule against published values.
+//! Section 4, a resumed handshake, has a file of its own.
+
+mod resumption;
 
 use super::*;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};

@@ -2,7 +2,6 @@
 
 use crate::carrier::Rules;
 use crate::config::ServerConfig;
-use crate::error::Error;
 use crate::message::client_hello::{ClientHello, KeyShares};
 use crate::message::list::Numbers;
 use crate::resolver::CertifiedKey;
@@ -76,14 +75,17 @@ pub(crate) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Vio
     }
 }
 
-/// The certificate for the name, and the best scheme of its key that the client can verify.
+/// The certificate for the name.
 pub(crate) fn choose_certificate(
     config: &ServerConfig,
-    hello: &ClientHello<'_>,
     server_name: Option<&str>,
-) -> Result<(Arc<CertifiedKey>, SignatureScheme), Error> {
+) -> Result<Arc<CertifiedKey>, Violation> {
+    config.resolver.resolve(server_name).ok_or(Violation::ServerNameUnknown)
+}
+
+/// The best scheme of a certificate's key that the client can verify.
+pub(crate) fn choose_scheme(certified: &CertifiedKey, hello: &ClientHello<'_>) -> Result<SignatureScheme, Violation> {
     let schemes = hello.signature_algorithms.ok_or(Violation::MissingSignatureAlgorithms)?;
-    let certified = config.resolver.resolve(server_name).ok_or(Violation::ServerNameUnknown)?;
     let scheme = certified.key.schemes().iter().copied().find(|scheme| schemes.contains(scheme.0));
-    Ok((certified, scheme.ok_or(Violation::NoCommonSignatureScheme)?))
+    scheme.ok_or(Violation::NoCommonSignatureScheme)
 }

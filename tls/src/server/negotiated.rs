@@ -1,28 +1,47 @@
 //! NEGOTIATED: the parameters are chosen. The server sends all of its flight at once.
 
+use crate::config::ServerConfig;
+use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
+use crate::message::client_hello::ClientHello;
 use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::framing::{HandshakeType, push_message};
-use crate::message::server_hello::encode_server_hello;
+use crate::message::server_hello::{encode_resuming_server_hello, encode_server_hello};
+use crate::proof::BinderVerified;
 use crate::resolver::CertifiedKey;
-use crate::schedule::{Early, Handshake, verify_data};
-use crate::server::choice::{choose_certificate, choose_protocol, server_name};
+use crate::schedule::{Early, Main, verify_data};
+use crate::server::choice::{choose_certificate, choose_protocol, choose_scheme, server_name};
+use crate::server::issuer::Terms;
 use crate::server::received_client_hello::ReceivedClientHello;
+use crate::server::resumption::{Attempt, Resumption, wants_key_exchange};
 use crate::server::start::Start;
+use crate::ticket_content::TicketBounds;
 use crate::transcript::Transcript;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Random, Side};
-use crypto::{CipherSuite, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
+use crypto::{CipherSuite, Digest, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
+
+/// How many bytes of early data a ticket allows where the number is a limit: what a server holds for a handshake.
+const MAX_EARLY_DATA: u32 = 16_384;
 
 /// Everything that was chosen for a client.
 pub(crate) struct Negotiated<'a> {
+    answer: Answer<'a>,
+    /// The key schedule's first stage, with the ticket's key if there is one.
+    early: Early,
+    /// What the tickets of this connection will be made of, if any are given.
+    terms: Option<Terms>,
+}
+
+/// What the server's flight says.
+struct Answer<'a> {
     start: &'a Start,
     client_random: [u8; 32],
     session_id: &'a [u8],
@@ -34,13 +53,28 @@ pub(crate) struct Negotiated<'a> {
     /// Whether the client's name was used.
     acknowledges_server_name: bool,
     authentication: Authentication,
+    takes_early_data: bool,
     /// All messages so far.
     transcript: Transcript,
 }
 
-/// How the server shows who it is. A pre-shared key that the client offered and whose binder was verified (RFC 9846
-/// section 4.3.11) is the other way, and becomes a variant here: with it, neither message of the first way is sent.
+/// What the server waits for the client's second flight with.
+pub(super) struct FlightSent {
+    pub(super) suite: &'static CipherSuite,
+    /// All messages up to the server's Finished.
+    pub(super) transcript: Transcript,
+    /// client_handshake_traffic_secret.
+    pub(super) client_traffic: Secret,
+    /// Whether early data comes first.
+    pub(super) takes_early_data: bool,
+    /// What tickets are made of.
+    pub(super) tickets: Option<(Main, Terms)>,
+}
+
+/// How the server shows who it is.
 enum Authentication {
+    /// By the key of the client's ticket of this number, which both sides have: neither message of the other way is sent.
+    Ticket { number: u16, _proof: BinderVerified },
     /// By Certificate and CertificateVerify.
     Certificate {
         /// The chain and its key.
@@ -51,17 +85,47 @@ enum Authentication {
 }
 
 impl<'a> Negotiated<'a> {
-    /// Chooses what is left to choose: protocol, name and certificate.
-    pub(crate) fn select(received: ReceivedClientHello<'a>, effects: &mut Effects) -> Result<Negotiated<'a>, Error> {
-        let ReceivedClientHello { start, hello, suite, exchange, share, transcript } = received;
-        let application_protocol = choose_protocol(&start.config, start.carrier.rules, &hello)?;
+    /// Chooses what is left to choose: protocol, name, and ticket or certificate.
+    pub(crate) fn select(
+        received: ReceivedClientHello<'a>,
+        random: &mut dyn Random,
+        effects: &mut Effects,
+    ) -> Result<Negotiated<'a>, Error> {
+        let ReceivedClientHello { start, hello, suite, exchange, share, transcript, before_binders, is_retried } =
+            received;
+        let config = &start.config;
+        let application_protocol = choose_protocol(config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
-        let (certified, scheme) = choose_certificate(&start.config, &hello, name.as_deref())?;
+        let certified = choose_certificate(config, name.as_deref())?;
+        let bounds = TicketBounds {
+            carrier: start.carrier.rules.number(),
+            generation: config.tickets.as_ref().map_or(0, |policy| policy.generation),
+            identity: &identity(config, &certified),
+            server_name: name.as_deref(),
+            application_protocol,
+        };
+        let before_binders = before_binders.as_ref();
+        let resumption = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds }.resume(random)?;
+        let takes_early_data = hello.offers_early_data
+            && !is_retried
+            && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
+        let terms = terms(start, &hello, suite, &bounds);
+        let (early, authentication) = match resumption {
+            Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
+            None => {
+                let scheme = choose_scheme(&certified, &hello)?;
+                effects.signature_scheme = Some(scheme);
+                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, scheme })
+            }
+        };
+        effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
+        if hello.offers_early_data {
+            effects.early_data = if takes_early_data { EarlyData::Accepted } else { EarlyData::Refused };
+        }
         effects.application_protocol = application_protocol.map(Vec::from);
-        effects.signature_scheme = Some(scheme);
         let acknowledges_server_name = name.is_some();
         effects.server_name = name;
-        Ok(Negotiated {
+        let answer = Answer {
             start,
             client_random: hello.random,
             session_id: hello.legacy_session_id,
@@ -70,47 +134,60 @@ impl<'a> Negotiated<'a> {
             client_share: share,
             application_protocol,
             acknowledges_server_name,
-            authentication: Authentication::Certificate { certified, scheme },
+            authentication,
+            takes_early_data,
             transcript,
-        })
+        };
+        Ok(Negotiated { answer, early, terms })
     }
 
-    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished. Gives what the client's Finished
-    /// is checked with: suite, transcript and client_handshake_traffic_secret.
-    pub(super) fn send_flight(
-        mut self,
-        random: &mut dyn Random,
-        effects: &mut Effects,
-    ) -> Result<(&'static CipherSuite, Transcript, Secret), Error> {
-        let schedule = self.send_server_hello(random, effects)?;
-        let suite = self.suite;
-        let digest = self.transcript.current();
+    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished; with a ticket neither of the third
+    /// and the fourth. Gives what the client's Finished is checked with.
+    /// RFC 9846 section 4.3.11.3: at once, whether or not early data comes.
+    pub(super) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<FlightSent, Error> {
+        let Negotiated { mut answer, early, terms } = self;
+        let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
+        if takes_early_data {
+            let secret = early.client_traffic(&answer.transcript.current());
+            effects.give_keys(Side::Server, KeyChange::EarlyData { suite, secret }, answer.key_log_entry());
+        }
+        let schedule = early.into_handshake(&answer.send_server_hello(random, effects)?);
+        let digest = answer.transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
-        let flight = self.encrypted_flight(&server_traffic)?;
+        let flight = answer.encrypted_flight(&server_traffic)?;
         let keys = KeyChange::Handshake { suite, local: server_traffic, remote: client_traffic.clone() };
-        effects.give_keys(Side::Server, keys, self.key_log_entry());
+        effects.give_keys(Side::Server, keys, answer.key_log_entry());
         effects.send(Level::Handshake, flight);
 
         let main = schedule.into_main();
-        let digest = self.transcript.current();
+        let digest = answer.transcript.current();
         let [remote, local, exporter] = main.traffic_and_exporter(&digest);
         effects.exporter = Some(exporter);
         let keys = KeyChange::OneRtt { suite, local, remote };
-        effects.give_keys(Side::Server, keys, self.key_log_entry());
-        Ok((suite, self.transcript, client_traffic))
+        effects.give_keys(Side::Server, keys, answer.key_log_entry());
+        let tickets = terms.map(|terms| (main, terms));
+        Ok(FlightSent { suite, transcript: answer.transcript, client_traffic, takes_early_data, tickets })
     }
+}
 
-    fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Handshake, Error> {
+impl Answer<'_> {
+    fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Secret, Error> {
         let accepted = self.exchange.accept(self.client_share, random).map_err(|error| match error {
             KeyExchangeError::BadShare => Error::from(Violation::BadKeyShare),
             KeyExchangeError::Internal => Error::from(LocalError::KeyExchange),
         })?;
         let server_random = base::random::array(random);
         let group = self.exchange.group();
-        let hello = encode_server_hello(&server_random, self.session_id, self.suite.id, group, &accepted.share)?;
+        let (id, suite, share) = (self.session_id, self.suite.id, &accepted.share[..]);
+        let hello = match self.authentication {
+            Authentication::Certificate { .. } => encode_server_hello(&server_random, id, suite, group, share),
+            Authentication::Ticket { number, .. } => {
+                encode_resuming_server_hello(&server_random, id, suite, (group, share), number)
+            }
+        }?;
         self.transcript.add(&hello);
         effects.send(Level::Initial, hello);
-        Ok(Early::without_pre_shared_key(self.suite).into_handshake(&accepted.secret))
+        Ok(accepted.secret)
     }
 
     /// Each message is added to the transcript before the next, which signs or authenticates it, is made.
@@ -121,10 +198,13 @@ impl<'a> Negotiated<'a> {
             acknowledges_server_name: self.acknowledges_server_name,
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.start.carrier.extension(),
+            accepts_early_data: self.takes_early_data,
         };
         answer.encode(&mut flight)?;
-        // CertificateRequest would go here.
         match &self.authentication {
+            // RFC 9846 section 4.4.2: no CertificateRequest, and nothing to show.
+            Authentication::Ticket { .. } => self.transcript.add(&flight),
+            // CertificateRequest would go here.
             Authentication::Certificate { certified, scheme } => {
                 certificate::encode(&mut flight, &certified.chain)?;
                 self.transcript.add(&flight);
@@ -148,4 +228,46 @@ impl<'a> Negotiated<'a> {
     fn key_log_entry(&self) -> KeyLogEntry<'_> {
         KeyLogEntry { key_log: self.start.config.key_log.as_ref(), client_random: &self.client_random }
     }
+}
+
+/// The digest of the server's own certificate.
+fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
+    let leaf = certified.chain.first().map_or(&[][..], |certificate| certificate.as_ref());
+    config.provider.initial.hash.digest(&[leaf])
+}
+
+/// What the tickets of this connection will be made of. None are given to a client that could not use them.
+/// RFC 9846 section 4.3.9.
+fn terms(
+    start: &Start,
+    hello: &ClientHello<'_>,
+    suite: &'static CipherSuite,
+    bounds: &TicketBounds<'_>,
+) -> Option<Terms> {
+    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello))?;
+    let takes_early_data = policy.dangerous_accept_early_data_that_may_be_replayed.is_some();
+    // RFC 9001 section 4.6.1-1: over QUIC the number is no limit.
+    let max_early_data = if start.carrier.rules.limited_early_data.is_ok() { MAX_EARLY_DATA } else { u32::MAX };
+    let early_data = start.early_data.filter(|_| takes_early_data);
+    let (config, bounds) = (start.config.clone(), bounds.encode(suite));
+    Some(Terms { config, suite, bounds, early_data, max_early_data })
+}
+
+/// Whether early data is taken: if its carrier relies on the same as then, with the first ticket and its very suite, if the ClientHello is
+/// fresh, and once. Name and application protocol are the ticket's own, or it would not have opened.
+/// RFC 9846 section 4.3.10.
+fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite) -> bool {
+    let Resumption { number, content, age: (seen, claimed), digest, .. } = resumption;
+    let policy = start.config.tickets.as_ref();
+    let Some(filter) = policy.and_then(|policy| policy.dangerous_accept_early_data_that_may_be_replayed.as_ref())
+    else {
+        return false;
+    };
+    let fits = *number == 0 && content.suite == suite.id;
+    let relies_on_the_same = content.early_data.is_some() && content.early_data == start.early_data;
+    let digest = digest.first_chunk().expect("the hash of the initial suite has 32 bytes");
+    // The filter last: it remembers what it is asked about.
+    fits && relies_on_the_same
+        && filter.is_fresh(*seen, *claimed)
+        && filter.is_first(digest, start.config.wall_clock.unix_millis())
 }

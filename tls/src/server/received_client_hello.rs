@@ -2,6 +2,7 @@
 //! that key exchange is answered with a HelloRetryRequest, and the server returns to START.
 
 use crate::carrier::Rules;
+use crate::early_data::EarlyData;
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::level::Level;
@@ -25,6 +26,10 @@ pub(crate) struct ReceivedClientHello<'a> {
     pub(super) share: &'a [u8],
     /// All messages up to this one.
     pub(super) transcript: Transcript,
+    /// The digest of all before the binders of this one, if it has any.
+    pub(super) before_binders: Option<Digest>,
+    /// Whether a HelloRetryRequest came before.
+    pub(super) is_retried: bool,
 }
 
 impl<'a> ReceivedClientHello<'a> {
@@ -39,7 +44,8 @@ impl<'a> ReceivedClientHello<'a> {
         let hello = ClientHello::decode(message.body)?;
         check(rules, &hello)?;
         // RFC 9846 s9.2: what is missing is said before what does not match.
-        if hello.signature_algorithms.is_none() {
+        // RFC 9846 section 9.2: with a pre-shared key it may do without.
+        if hello.signature_algorithms.is_none() && hello.pre_shared_keys.is_none() {
             return Err(Violation::MissingSignatureAlgorithms.into());
         }
         // RFC 9001 section 8.2-1: over QUIC the parameters are demanded.
@@ -50,8 +56,11 @@ impl<'a> ReceivedClientHello<'a> {
         effects.is_in_compatibility_mode = !hello.legacy_session_id.is_empty();
         effects.suite = Some(suite);
 
-        let (exchange, share, transcript) = match (start.retried.take(), share) {
-            (None, Some(share)) => (exchange, share, Transcript::new(suite, message.bytes)),
+        let (covered, binders) = split(message.bytes, &hello);
+        let retried = start.retried.take();
+        let is_retried = retried.is_some();
+        let (exchange, share, mut transcript) = match (retried, share) {
+            (None, Some(share)) => (exchange, share, Transcript::new(suite, covered)),
             (None, None) => {
                 start.retried = Some(retry(message, &hello, suite, exchange, effects)?);
                 return Ok(None);
@@ -62,13 +71,23 @@ impl<'a> ReceivedClientHello<'a> {
                     return Err(Violation::ClientHelloChanged.into());
                 }
                 let mut transcript = retried.transcript;
-                transcript.add(message.bytes);
+                transcript.add(covered);
                 (retried.exchange, share, transcript)
             }
         };
+        let before_binders = (!binders.is_empty()).then(|| transcript.current());
+        transcript.add(binders);
         effects.group = Some(exchange.group());
-        Ok(Some(ReceivedClientHello { start, hello, suite, exchange, share, transcript }))
+        let received =
+            ReceivedClientHello { start, hello, suite, exchange, share, transcript, before_binders, is_retried };
+        Ok(Some(received))
     }
+}
+
+/// What the binders cover, and the binders with their length, which end the message (RFC 9846 section 4.3.11.2).
+fn split<'a>(message: &'a [u8], hello: &ClientHello<'_>) -> (&'a [u8], &'a [u8]) {
+    let binders = hello.pre_shared_keys.map_or(0, |keys| keys.binders_len());
+    message.split_at(message.len().saturating_sub(binders))
 }
 
 /// Checks what holds for every ClientHello, whatever the server can do.
@@ -87,11 +106,11 @@ fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     if hello.legacy_compression_methods != [0] {
         return Err(Violation::CompressionMethod);
     }
-    // No pre-shared key is known here, so a certificate handshake must be possible even for a client that offers one.
-    if hello.offers_pre_shared_key && hello.psk_key_exchange_modes.is_none() {
+    // RFC 9846 section 4.3.9.
+    if hello.pre_shared_keys.is_some() && hello.psk_key_exchange_modes.is_none() {
         return Err(Violation::MissingPskKeyExchangeModes);
     }
-    if hello.offers_early_data && !hello.offers_pre_shared_key {
+    if hello.offers_early_data && hello.pre_shared_keys.is_none() {
         return Err(Violation::EarlyDataWithoutPreSharedKey);
     }
     // RFC 9001 s4.7 lets QUIC's own Retry do what cookies are for, and TCP needs none: none is ever given.
@@ -113,6 +132,10 @@ fn retry(
     let mut transcript = Transcript::after_retry(suite, message.bytes);
     transcript.add(&request);
     effects.is_retried = true;
+    // RFC 9846 section 4.3.10: what follows the first hello is not taken, and the second does not offer it again.
+    if hello.offers_early_data {
+        effects.early_data = EarlyData::Refused;
+    }
     effects.send(Level::Initial, request);
     Ok(Retried { suite, exchange, unchanged: unchanged_part(suite, hello), transcript })
 }

@@ -12,6 +12,8 @@ use crypto::{CipherSuite, Digest, KeyExchange};
 pub(crate) struct Start {
     pub(super) config: Arc<ServerConfig>,
     pub(super) carrier: Carrier,
+    /// What the carrier relies on in early data, as a digest; `None` if it takes none.
+    pub(super) early_data: Option<[u8; 32]>,
     /// What is remembered of the first round, if there was one.
     pub(super) retried: Option<Retried>,
 }
@@ -27,9 +29,14 @@ pub(super) struct Retried {
 }
 
 impl Start {
-    /// A server that has received nothing.
-    pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier) -> Start {
-        Start { config, carrier, retried: None }
+    /// A server that has received nothing. Early data may be taken if there is an `early_data_context`, and only with tickets that
+    /// were given under the same one.
+    pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier, early_data_context: Option<&[u8]>) -> Start {
+        let early_data = early_data_context.map(|context| {
+            let digest = config.provider.initial.hash.digest(&[context]);
+            *digest.first_chunk().expect("the hash of the initial suite has 32 bytes")
+        });
+        Start { config, carrier, early_data, retried: None }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::effects::Effects;
 use crate::error::Error;
-use crate::server::negotiated::Negotiated;
+use crate::schedule::Main;
+use crate::server::issuer::Terms;
+use crate::server::negotiated::{FlightSent, Negotiated};
 use crate::transcript::Transcript;
 use base::Random;
 use crypto::{CipherSuite, Secret};
@@ -15,6 +17,10 @@ pub(crate) struct WaitFinished {
     pub(super) transcript: Transcript,
     /// client_handshake_traffic_secret.
     pub(super) client_traffic: Secret,
+    /// Whether early data comes first.
+    pub(super) takes_early_data: bool,
+    /// What tickets are made of.
+    pub(super) tickets: Option<(Main, Terms)>,
 }
 
 impl WaitFinished {
@@ -24,7 +30,8 @@ impl WaitFinished {
         random: &mut dyn Random,
         effects: &mut Effects,
     ) -> Result<WaitFinished, Error> {
-        let (suite, transcript, client_traffic) = negotiated.send_flight(random, effects)?;
-        Ok(WaitFinished { suite, transcript, client_traffic })
+        let FlightSent { suite, transcript, client_traffic, takes_early_data, tickets } =
+            negotiated.send_flight(random, effects)?;
+        Ok(WaitFinished { suite, transcript, client_traffic, takes_early_data, tickets })
     }
 }

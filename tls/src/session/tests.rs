@@ -1,7 +1,9 @@
 //! Whole handshakes, and how bytes, levels and states fit together. What each side refuses is in the files below.
 
 mod client_refuses;
+mod early_data;
 mod groups;
+mod resumption;
 mod server_refuses;
 mod tampering;
 

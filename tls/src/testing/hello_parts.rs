@@ -1,6 +1,6 @@
 //! A ClientHello taken apart, to be put together wrongly.
 
-use crate::message::client_hello::ClientHelloFields;
+use crate::message::client_hello::{ClientHelloFields, ResumptionFields};
 use crate::message::extension::{ExtensionType, push_extension};
 use crate::message::framing::{HEADER_LEN, HandshakeType, push_message, push_u16_block};
 use crate::testing::{CLIENT_PARAMETERS, Counting};
@@ -36,6 +36,7 @@ impl HelloParts {
             application_protocols: &[b"h3".to_vec()],
             carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, CLIENT_PARAMETERS)),
             cookie: None,
+            resumption: ResumptionFields::default(),
         };
         let (bytes, _) = fields.encode().unwrap();
         // After version, random, session ID, one suite and compression.

@@ -97,6 +97,7 @@ pub(crate) fn good_extensions() -> Vec<u8> {
     let answer = EncryptedExtensionsFields {
         application_protocol: Some(b"h3"),
         acknowledges_server_name: true,
+        accepts_early_data: false,
         carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, SERVER_PARAMETERS)),
     };
     answer.encode(&mut out).unwrap();

@@ -66,9 +66,15 @@ fn tls() {
     put("tls_certificate_request", "made", b"\0\0\x0a\0\x0d\0\x06\0\x04\x04\x03\x08\x07");
     put("tls_session", "honest", b"\0");
     put("tls_session", "dripped", b"\x01");
+    put("tls_tickets", "honest", b"\0");
+    put("tls_tickets", "dripped", b"\x01");
     for output in 0..4u8 {
         for kind in 0..8u8 {
-            put("tls_session", &format!("edit-{output}-{kind}"), &[0, kind << 4 | output, 0, 50, 3, 2, 0, 0]);
+            let edit = [0, kind << 4 | output, 0, 50, 3, 2, 0, 0];
+            put("tls_session", &format!("edit-{output}-{kind}"), &edit);
+            put("tls_tickets", &format!("edit-{output}-{kind}"), &edit);
+            // The tickets' flight is output 7: lifetime, age, nonce, ticket.
+            put("tls_tickets", &format!("ticket-{output}-{kind}"), &[0, kind << 4 | 7, 0, 4 + 4 * output, 3, 2, 0, 0]);
         }
     }
 }

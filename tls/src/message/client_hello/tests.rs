@@ -14,6 +14,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
         application_protocols: protocols,
         carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, b"parameters")),
         cookie,
+        resumption: ResumptionFields::default(),
     }
 }
 
@@ -33,7 +34,7 @@ fn what_is_written_is_read() {
     assert_eq!(hello.application_protocols.unwrap().iter().collect::<Vec<_>>(), [&b"h3"[..], b"x"]);
     assert_eq!(hello.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS), Some(&b"parameters"[..]));
     assert_eq!(hello.cookie, Some(&b"cookie"[..]));
-    assert!(!hello.offers_pre_shared_key && !hello.offers_early_data);
+    assert!(hello.pre_shared_keys.is_none() && !hello.offers_early_data);
 }
 
 #[test]

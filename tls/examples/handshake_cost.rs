@@ -1,0 +1,114 @@
+//! What a handshake costs each side, in full and resumed: time in calls of the session, over many handshakes.
+//!
+//! ```sh
+//! cargo run --release -p posthaste-tls --example handshake_cost
+//! ```
+
+extern crate posthaste_tls as tls;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tls::{CertifiedKey, ClientConfig, FixedTicketKeys, ServerConfig, ServerVerification, Session, Single, Ticket};
+use tls::{TicketCache, TicketKeys, TicketOrigin, TicketPolicy, TicketStore, WallClock};
+
+const NOW: u64 = 1_780_272_000;
+const ROUNDS: u32 = 4000;
+
+struct Clock;
+
+impl WallClock for Clock {
+    fn unix_seconds(&self) -> u64 {
+        NOW
+    }
+}
+
+struct Store(Mutex<TicketCache>);
+
+impl TicketStore for Store {
+    fn take(&self, origin: &TicketOrigin, unix_millis: u64) -> Option<Ticket> {
+        self.0.lock().expect("one thread").take(origin, unix_millis)
+    }
+
+    fn put(&self, origin: &TicketOrigin, ticket: Ticket) {
+        self.0.lock().expect("one thread").put(origin, ticket);
+    }
+}
+
+fn configs() -> Result<(ClientConfig, ServerConfig), Box<dyn std::error::Error>> {
+    let provider = crypto_ring::provider();
+    let request = x509::IssueRequest {
+        names: vec!["localhost".into()],
+        not_before_unix: NOW - 1000,
+        lifetime_seconds: 1_000_000,
+        serial: [1; 16],
+        is_authority: false,
+    };
+    let key = (provider.generate_key)(crypto::KeyKind::EcP256)?;
+    let identity = x509::issue::self_signed(&provider, &key, &request)?;
+    let mut roots = x509::RootStore::new();
+    roots.add_der(&identity.certificate)?;
+    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8)?;
+    let resolver = Arc::new(Single(Arc::new(CertifiedKey { chain: vec![identity.certificate], key })));
+    let protocols = vec![b"h3".to_vec()];
+    let verification = ServerVerification::Roots(Arc::new(roots));
+    let client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(Clock));
+    let mut server = ServerConfig::new(provider, resolver, protocols, Arc::new(Clock));
+    let keys = TicketKeys::new(&provider, &[[7; 32]]).expect("a key");
+    server.tickets = Some(TicketPolicy::new(Arc::new(FixedTicketKeys(Arc::new(keys)))));
+    Ok((client, server))
+}
+
+/// Time in the calls of the client and of the server, tickets included.
+fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, resumed: bool) -> (Duration, Duration) {
+    let random = &mut crypto_ring::SystemRandom::new();
+    let (mut at_client, mut at_server) = (Duration::ZERO, Duration::ZERO);
+    let name = x509::ServerName::parse("localhost").expect("a name");
+    let since = Instant::now();
+    let mut client = tls::quic::client(client.clone(), name, vec![0; 60], random).expect("a client");
+    at_client += since.elapsed();
+    let mut server = tls::quic::server(server.clone(), vec![0; 60]);
+    let mut deliver = |from: &mut Session, to: &mut Session, time: &mut Duration| {
+        let since = Instant::now();
+        while let Some((level, bytes)) = from.poll_output() {
+            to.read(level, &bytes, random).expect("an honest peer");
+        }
+        *time += since.elapsed();
+    };
+    deliver(&mut client, &mut server, &mut at_server);
+    deliver(&mut server, &mut client, &mut at_client);
+    deliver(&mut client, &mut server, &mut at_server);
+    let since = Instant::now();
+    server.send_tickets(&mut crypto_ring::SystemRandom::new()).expect("a handshake that is complete");
+    at_server += since.elapsed();
+    deliver(&mut server, &mut client, &mut at_client);
+    assert!(client.is_complete() && server.is_complete() && server.is_resumed() == resumed);
+    (at_client, at_server)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (client, server) = configs()?;
+    let store = Arc::new(Store(Mutex::new(TicketCache::new(4, 16))));
+    for (what, tickets) in [("full, no tickets", false), ("full, two tickets", true), ("resumed", true)] {
+        let (mut client, mut server) = (client.clone(), server.clone());
+        if !tickets {
+            server.tickets = None;
+        }
+        client.tickets = tickets.then(|| store.clone() as Arc<dyn TicketStore>);
+        let (client, server) = (Arc::new(client), Arc::new(server));
+        let (mut at_client, mut at_server) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let resumed = what == "resumed";
+            if !resumed {
+                store.0.lock().expect("one thread").clear();
+            }
+            let (of_client, of_server) = handshake(&client, &server, resumed);
+            at_client.push(of_client);
+            at_server.push(of_server);
+        }
+        at_client.sort_unstable();
+        at_server.sort_unstable();
+        let middle = ROUNDS as usize / 2;
+        println!("{what}: client {:?}, server {:?} (medians)", at_client[middle], at_server[middle]);
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Whether a client resumes: which of its tickets opens, fits, and is proved to be its own.
+
+use crate::config::{ServerConfig, TicketPolicy};
+use crate::message::client_hello::ClientHello;
+use crate::message::pre_shared_key::{PSK_DHE_KE, PreSharedKey};
+use crate::proof::BinderVerified;
+use crate::schedule::Early;
+use crate::ticket_content::{TicketBounds, TicketContent};
+use crate::violation::Violation;
+use base::Random;
+use crypto::{CipherSuite, Digest};
+
+/// How many of a client's tickets are looked at. One is what clients offer, and each costs a decryption.
+const MAX_IDENTITIES: usize = 4;
+
+/// A ticket that a client resumes with.
+pub(super) struct Resumption {
+    /// Its place among the client's.
+    pub(super) number: u16,
+    /// The key schedule that begins with its key.
+    pub(super) early: Early,
+    /// That the client has its key.
+    pub(super) proof: BinderVerified,
+    pub(super) content: TicketContent,
+    /// How old it is, in milliseconds, and how old the client says that it is.
+    pub(super) age: (u64, u32),
+    /// For the filter of repetitions.
+    pub(super) digest: Digest,
+}
+
+/// Who resumes what.
+pub(super) struct Attempt<'a> {
+    pub(super) config: &'a ServerConfig,
+    pub(super) hello: &'a ClientHello<'a>,
+    pub(super) suite: &'static CipherSuite,
+    /// The digest of all before the binders.
+    pub(super) before_binders: Option<&'a Digest>,
+    pub(super) bounds: &'a TicketBounds<'a>,
+}
+
+impl Attempt<'_> {
+    /// The first of the client's tickets that can be used. `None` leads to a full handshake: a ticket that is unknown, too old or
+    /// of another name, protocol, identity or hash is passed over.
+    /// RFC 9846 section 4.3.11.
+    ///
+    /// # Errors
+    /// The binder of that ticket does not verify.
+    pub(super) fn resume(&self, random: &mut dyn Random) -> Result<Option<Resumption>, Violation> {
+        let (Some(policy), Some(transcript)) = (&self.config.tickets, self.before_binders) else { return Ok(None) };
+        let Some(keys) = self.hello.pre_shared_keys.filter(|_| self.wants_key_exchange()) else { return Ok(None) };
+        let found = self.open(policy, keys.iter(), random);
+        let Some((number, key, content, age)) = found else { return Ok(None) };
+        // RFC 9846 section 4.3.11: this binder, before anything is done with the key, and no other.
+        let early = Early::with_pre_shared_key(self.suite, &content.secret);
+        let proof = BinderVerified::check(&early, transcript, key.binder)?;
+        let claimed = claimed_age(key.obfuscated_age, content.age_add);
+        let digest = self.config.provider.initial.hash.digest(&[key.identity]);
+        Ok(Some(Resumption { number, early, proof, content, age: (age, claimed), digest }))
+    }
+
+    /// Whether the client can resume with a key exchange. Without one an old key would be enough to read all.
+    /// RFC 9846 section 4.2.1.
+    fn wants_key_exchange(&self) -> bool {
+        wants_key_exchange(self.hello)
+    }
+
+    fn open<'k>(
+        &self,
+        policy: &TicketPolicy,
+        offered: impl Iterator<Item = PreSharedKey<'k>>,
+        random: &mut dyn Random,
+    ) -> Option<(u16, PreSharedKey<'k>, TicketContent, u64)> {
+        let clock = &self.config.wall_clock;
+        let (now, bounds) = (clock.unix_millis(), self.bounds.encode(self.suite));
+        let keys = policy.keys.ticket_keys(clock.unix_seconds(), random);
+        (0..).zip(offered.take(MAX_IDENTITIES)).find_map(|(number, key)| {
+            let content = TicketContent::decode(&keys.open(key.identity, &bounds)?)?;
+            // A server that asks no client for certificates gives no ticket to one that has shown some.
+            let is_anonymous = content.client_identity.is_none();
+            let age = content.age(now).filter(|_| is_anonymous)?;
+            Some((number, key, content, age))
+        })
+    }
+}
+
+/// Whether the client can resume with a key exchange.
+pub(super) fn wants_key_exchange(hello: &ClientHello<'_>) -> bool {
+    hello.psk_key_exchange_modes.is_some_and(|modes| modes.contains(&PSK_DHE_KE))
+}
+
+/// The age that a client claims: the difference modulo 2^32.
+fn claimed_age(obfuscated: u32, age_add: u32) -> u32 {
+    ((u64::from(obfuscated) + (1 << 32) - u64::from(age_add)) & u64::from(u32::MAX)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_claimed_age_is_a_difference_modulo_two_to_the_32() {
+        for (obfuscated, age_add, age) in
+            [(5, 5, 0), (5, 4, 1), (4, 5, u32::MAX), (0, u32::MAX, 1), (u32::MAX, 0, u32::MAX)]
+        {
+            assert_eq!(claimed_age(obfuscated, age_add), age);
+        }
+    }
+}
