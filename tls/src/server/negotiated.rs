@@ -33,6 +33,8 @@ pub(crate) struct Negotiated<'a> {
     application_protocol: Option<&'a [u8]>,
     /// Whether the client's name was used.
     acknowledges_server_name: bool,
+    /// Whether the client has sent the carrier's own extension, so that it is answered.
+    answers_carrier: bool,
     authentication: Authentication,
     /// All messages so far.
     transcript: Transcript,
@@ -70,6 +72,7 @@ impl<'a> Negotiated<'a> {
             client_share: share,
             application_protocol,
             acknowledges_server_name,
+            answers_carrier: effects.peer_parameters.is_some(),
             authentication: Authentication::Certificate { certified, scheme },
             transcript,
         })
@@ -121,7 +124,7 @@ impl<'a> Negotiated<'a> {
             application_protocol: self.application_protocol,
             acknowledges_server_name: self.acknowledges_server_name,
             // RFC 9001 section 8.2-1: over QUIC it is always there.
-            carrier_extension: self.start.carrier.extension(),
+            carrier_extension: self.start.carrier.extension().filter(|_| self.answers_carrier),
         };
         answer.encode(&mut flight)?;
         // CertificateRequest would go here.

@@ -49,6 +49,7 @@ impl<'a> ReceivedClientHello<'a> {
         effects.peer_parameters = parameters.map(<[u8]>::to_vec);
         effects.is_in_compatibility_mode = !hello.legacy_session_id.is_empty();
         effects.suite = Some(suite);
+        effects.refuses_early_data |= hello.offers_early_data;
 
         let (exchange, share, transcript) = match (start.retried.take(), share) {
             (None, Some(share)) => (exchange, share, Transcript::new(suite, message.bytes)),
