@@ -153,6 +153,11 @@ impl Connection {
         self.closed.1
     }
 
+    /// How often this side, and the peer, has replaced its keys.
+    pub const fn key_updates(&self) -> (u64, u64) {
+        (self.writer.updates(), self.reader.updates())
+    }
+
     /// Why the connection ended before its time, if it did.
     pub const fn error(&self) -> Option<&Error> {
         self.error.as_ref()

@@ -41,6 +41,8 @@ pub(crate) struct RecordReader {
     /// None before the first keys.
     keys: Option<TrafficKeys>,
     level: Level,
+    /// How often the peer has replaced them.
+    updates: u64,
     /// The longest inner plaintext that is taken.
     inner_limit: usize,
     /// Whether a record was opened with any keys: then the peer has them.
@@ -53,7 +55,7 @@ impl RecordReader {
     /// One without keys.
     pub(crate) fn new(record_size_limit: u16) -> RecordReader {
         let inner_limit = usize::from(record_size_limit).min(MAX_INNER_LEN);
-        RecordReader { keys: None, level: Level::Initial, inner_limit, has_opened: false, skippable: None }
+        RecordReader { keys: None, level: Level::Initial, updates: 0, inner_limit, has_opened: false, skippable: None }
     }
 
     /// Whose keys the next record is opened with.
@@ -71,7 +73,13 @@ impl RecordReader {
     pub(crate) fn update_keys(&mut self) {
         if let Some(keys) = &mut self.keys {
             keys.update();
+            self.updates = self.updates.saturating_add(1);
         }
+    }
+
+    /// How often the peer has replaced its keys.
+    pub(crate) const fn updates(&self) -> u64 {
+        self.updates
     }
 
     /// The client's early data is refused: what it sent by then is passed over.

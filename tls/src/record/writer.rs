@@ -78,6 +78,11 @@ impl RecordWriter {
         self.updates < MAX_UPDATES
     }
 
+    /// How often the keys were replaced.
+    pub(crate) const fn updates(&self) -> u64 {
+        self.updates
+    }
+
     /// Goes on to the next keys: the KeyUpdate was sealed with the ones before.
     /// RFC 9846 section 4.7.3-2, 4.7.3-7.
     pub(crate) fn update_keys(&mut self) {

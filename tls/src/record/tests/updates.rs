@@ -34,6 +34,9 @@ fn either_side_updates_and_both_stay_in_step() {
         }
     }
     ends.assert_complete();
+    // Three by itself and three that were asked for; of those, two and one by each.
+    assert_eq!(ends.client.connection.key_updates(), (5, 4));
+    assert_eq!(ends.server.connection.key_updates(), (4, 5));
 }
 
 /// RFC 9846 section 4.7.3-5: whoever is silent answers many requests once.
