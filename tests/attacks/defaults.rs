@@ -11,6 +11,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
     ("HTTP/3", "h3/src/config.rs", "Limits"),
     ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
+    ("TLS over records", "tls/src/record/settings.rs", "Settings"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -40,6 +41,12 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("quic/src/wire/transport_parameters.rs", &["MAX_UNKNOWN_REMEMBERED"]),
     ("tls/src/inbox.rs", &["MAX_MESSAGE_LEN"]),
     ("tls/src/client/wait_server_hello.rs", &["MAX_COOKIE_LEN"]),
+    ("tls/src/record/header.rs", &["MAX_CONTENT_LEN", "MAX_PROTECTED_LEN"]),
+    ("tls/src/record/settings.rs", &["MIN_RECORD_SIZE_LIMIT"]),
+    ("tls/src/record/counts.rs", &["MAX_RECORDS_WITHOUT_DATA"]),
+    ("tls/src/record/reader.rs", &["MAX_SKIPPED_EARLY_DATA"]),
+    ("tls/src/record/writer.rs", &["MAX_UPDATES"]),
+    ("tls/src/record/stream.rs", &["OUTGOING_LEN", "MAX_IGNORED"]),
     ("x509/src/budget.rs", &["SIGNATURES", "COMPARISONS"]),
     ("x509/src/chain.rs", &["MAX_CERTIFICATES", "MAX_PATH", "MAX_LISTED_NAMES"]),
     ("x509/src/extensions.rs", &["MAX_EXTENSIONS"]),

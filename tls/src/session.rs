@@ -237,6 +237,7 @@ impl Session {
     }
 
     /// Refuses a message by its first byte, before its body is gathered.
+    /// RFC 9846 section 4.7.3-1.
     fn check_kind(&self) -> Result<(), Error> {
         let Some(kind) = self.inbox.kind() else { return Ok(()) };
         let expected = match self.state() {

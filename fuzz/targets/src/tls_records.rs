@@ -73,7 +73,11 @@ impl End {
         let mut out = [0; 999];
         loop {
             match self.connection.transmit(&mut out) {
-                0 => break,
+                0 => {
+                    break assert!(
+                        self.connection.may_write() || !self.closes || self.connection.has_finished_sending()
+                    );
+                }
                 len => self.outbox.extend_from_slice(&out[..len]),
             }
         }
@@ -203,6 +207,7 @@ fn check(ends: &[End; 2], tampered: bool) {
     for (one, other) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
         assert!(other.said.starts_with(&one.heard), "what was not said was heard");
         assert!(!one.ended || other.closes, "an end that nobody has said");
+        assert_eq!(one.ended, one.connection.peer_has_closed());
         assert!(!one.ended || one.heard == other.said, "an end before the end");
         assert!(tampered || !one.failed, "{:?}", one.connection.error());
     }

@@ -47,10 +47,16 @@ pub struct Connection {
     owed_update: Option<KeyUpdate>,
     /// Whether the peer was asked for a KeyUpdate and none has come.
     awaits_update: bool,
-    /// Whether close_notify was sent, and whether it was received.
-    closed: (bool, bool),
+    closed: Closed,
     error: Option<Error>,
     handshake_deadline: Instant,
+}
+
+/// Which direction has ended with close_notify.
+#[derive(Clone, Copy, Debug, Default)]
+struct Closed {
+    by_us: bool,
+    by_peer: bool,
 }
 
 /// What was at the front of the bytes.
@@ -120,7 +126,7 @@ impl Connection {
             without_data: WithoutData::default(),
             owed_update: None,
             awaits_update: false,
-            closed: (false, false),
+            closed: Closed::default(),
             error: None,
             handshake_deadline: now + settings.handshake_timeout,
         }
@@ -140,17 +146,17 @@ impl Connection {
 
     /// Whether data can be sent now: the handshake is complete, nothing has failed, and this side has not closed.
     pub fn may_write(&self) -> bool {
-        self.error.is_none() && self.is_complete() && !self.closed.0
+        self.error.is_none() && self.is_complete() && !self.closed.by_us
     }
 
     /// Whether this side has closed or failed, and all that says so was taken: then the stream's direction can be ended.
     pub fn has_finished_sending(&self) -> bool {
-        (self.error.is_some() || self.closed.0) && !self.writer.has_waiting()
+        (self.error.is_some() || self.closed.by_us) && !self.writer.has_waiting()
     }
 
     /// Whether the peer has said that it sends nothing more.
     pub const fn peer_has_closed(&self) -> bool {
-        self.closed.1
+        self.closed.by_peer
     }
 
     /// How often this side, and the peer, has replaced its keys.
@@ -189,7 +195,7 @@ impl Connection {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        if self.closed.1 {
+        if self.closed.by_peer {
             // RFC 9846 section 6.1-1.
             return Ok(if bytes.is_empty() { Received::Incomplete } else { Received::Taken(bytes.len()) });
         }
@@ -203,7 +209,7 @@ impl Connection {
     pub fn on_end(&mut self) -> Result<(), Error> {
         match &self.error {
             Some(error) => Err(error.clone()),
-            None if self.closed.1 => Ok(()),
+            None if self.closed.by_peer => Ok(()),
             // RFC 9846 section 6.1-8: what ends without close_notify is not the end of the data.
             None => Err(self.fail(Error::Truncated)),
         }
@@ -245,7 +251,7 @@ impl Connection {
             PeerAlert::UserCanceled => self.on_nothing().map(|()| Received::Taken(len)),
             PeerAlert::CloseNotify if !self.is_complete() => Err(Error::ClosedInHandshake),
             PeerAlert::CloseNotify => {
-                self.closed.1 = true;
+                self.closed.by_peer = true;
                 self.reader.forget();
                 self.forget_if_over();
                 // RFC 9846 section 6-1.
@@ -433,14 +439,14 @@ impl Connection {
     /// connection up.
     /// RFC 9846 section 6.1-5, 6.1-6.
     pub fn close(&mut self) {
-        if self.error.is_some() || self.closed.0 {
+        if self.error.is_some() || self.closed.by_us {
             return;
         }
         if !self.is_complete() {
             self.fail(Error::Canceled);
             return;
         }
-        self.closed.0 = true;
+        self.closed.by_us = true;
         self.owed_update = None;
         // RFC 9846 section 6.1-2. Keys that cannot seal it have failed before.
         let _ = self.writer.push(ContentType::Alert, &records::close_notify());
@@ -450,7 +456,7 @@ impl Connection {
 
     /// The stream is gone: nothing is received or sent any more, and the keys are forgotten.
     pub fn on_reset(&mut self) {
-        if self.closed != (true, true) {
+        if !(self.closed.by_us && self.closed.by_peer) {
             self.fail(Error::Reset);
         }
         self.writer.discard();
@@ -488,7 +494,7 @@ impl Connection {
 
     /// RFC 9846 section 6.2-4, 6.1-3.
     fn tell(&mut self, error: &Error) -> Result<(), LocalError> {
-        let Some(alert) = error.alert().filter(|_| !self.closed.0) else { return Ok(()) };
+        let Some(alert) = error.alert().filter(|_| !self.closed.by_us) else { return Ok(()) };
         match error {
             Error::HandshakeTimeout | Error::Canceled => {
                 self.writer.push(ContentType::Alert, &USER_CANCELED)?;
@@ -499,7 +505,7 @@ impl Connection {
     }
 
     fn forget_if_over(&mut self) {
-        if self.closed == (true, true) {
+        if self.closed.by_us && self.closed.by_peer {
             self.forget();
         }
     }

@@ -28,8 +28,9 @@ pub struct TlsStream<M, R> {
     opened: Option<(Range<usize>, usize)>,
     /// What the machine was offered and left because it waits for the rest: less than [`STREAM_UNIT`] before a record is added.
     kept: Vec<u8>,
-    /// What the machine wants to send, and where in the buffer it is.
-    outgoing: (Vec<u8>, Range<usize>),
+    /// What the machine wants to send, in the middle of a buffer that is there only while it sends.
+    outgoing: Vec<u8>,
+    held: Range<usize>,
     /// What the machine has said and was told.
     machine_end: MachineEnd,
     close_timeout: Duration,
@@ -59,7 +60,8 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
             random,
             opened: None,
             kept: Vec::new(),
-            outgoing: (Vec::new(), 0..0),
+            outgoing: Vec::new(),
+            held: 0..0,
             machine_end: MachineEnd::default(),
             close_timeout: settings.close_timeout,
             close_deadline: None,
@@ -182,7 +184,7 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
 
     /// Asks the machine for what it has to send. True if it had anything to say.
     fn ask_machine(&mut self, now: Instant) -> bool {
-        let (buffer, held) = &mut self.outgoing;
+        let (buffer, held) = (&mut self.outgoing, &mut self.held);
         let mut has_said = false;
         while self.connection.may_write() && !self.machine_end.sends_nothing {
             if buffer.is_empty() {
@@ -208,7 +210,7 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
 
     /// Seals what the machine has said. Gives the bytes that were written; none if there is nothing, or no room.
     fn seal(&mut self, now: Instant, out: &mut [u8]) -> usize {
-        let (buffer, held) = &mut self.outgoing;
+        let (buffer, held) = (&mut self.outgoing, &mut self.held);
         let data = buffer.get(held.clone()).unwrap_or_default();
         let Ok(written) = self.connection.write(data, out) else {
             self.on_failure(now);
@@ -229,7 +231,8 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
             self.machine_end.is_told_reset = true;
             self.machine.on_reset(now);
         }
-        (self.opened, self.kept, self.outgoing) = (None, Vec::new(), (Vec::new(), 0..0));
+        (self.opened, self.kept) = (None, Vec::new());
+        (self.outgoing, self.held) = (Vec::new(), 0..0);
     }
 
     /// Notes when nothing more is to come and to go, so that the carrier's end is not waited for without end.
@@ -294,8 +297,8 @@ impl<M: StreamMachine, R: Random> StreamMachine for TlsStream<M, R> {
                 break;
             }
         }
-        if written == 0 && self.outgoing.1.is_empty() {
-            self.outgoing = (Vec::new(), 0..0);
+        if written == 0 && self.held.start == self.held.end {
+            (self.outgoing, self.held) = (Vec::new(), 0..0);
         }
         self.check_close(now);
         match written {

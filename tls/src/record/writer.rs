@@ -117,7 +117,10 @@ impl RecordWriter {
             self.waiting.resize(start + self.record_len(now.len()), 0);
             let (_, room) = self.waiting.split_at_mut(start);
             let layout = Layout { kind, version, padding: self.padding_multiple, limit: self.inner_limit };
-            layout.write(self.keys.as_mut(), now, room)?;
+            if let Err(error) = layout.write(self.keys.as_mut(), now, room) {
+                self.waiting.truncate(start);
+                return Err(error);
+            }
             rest = later;
         }
         Ok(())

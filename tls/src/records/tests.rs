@@ -210,6 +210,7 @@ fn a_key_update_ends_its_record() {
     assert_eq!(client.poll_key_update(), Some(KeyUpdate::NotRequested));
 }
 
+/// RFC 9846 section 4.7.3-4, 6-7.
 #[test]
 fn what_may_follow_a_handshake() {
     // A ticket that limits early data, which QUIC does not allow.
@@ -239,7 +240,7 @@ fn what_may_follow_a_handshake() {
     }
 }
 
-/// RFC 9846 s4.7.3: before Finished there are no keys to update. And nobody has accepted early data.
+/// RFC 9846 section 4.7.3-1: before Finished there are no keys to update. And nobody has accepted early data.
 #[test]
 fn no_key_update_before_finished() {
     let update = encode_key_update(KeyUpdate::NotRequested);

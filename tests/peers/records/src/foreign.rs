@@ -3,6 +3,7 @@
 use crate::identity::{Identity, NAME};
 use crate::talk::Words;
 use rustls::Connection;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -31,6 +32,48 @@ impl Default for Options {
     }
 }
 
+/// Both ends, with the suite that ours has first.
+pub fn pair(identity: &Identity) -> Result<(Connection, Connection), Failure> {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.retain(|suite| suite.suite() == rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
+    let provider = Arc::new(provider);
+    let client = client_config(identity, &Options::default(), provider.clone())?;
+    let server = server_config(identity, &Options::default(), provider)?;
+    let client = rustls::ClientConnection::new(Arc::new(client), NAME.try_into()?)?;
+    Ok((client.into(), rustls::ServerConnection::new(Arc::new(server))?.into()))
+}
+
+fn client_config(
+    identity: &Identity,
+    options: &Options,
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls::ClientConfig, Failure> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(if options.trusts_stranger { identity.stranger.clone() } else { identity.authority.clone() }.into())?;
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![options.protocol.as_bytes().to_vec()];
+    config.max_fragment_size = options.max_fragment_size;
+    Ok(config)
+}
+
+fn server_config(
+    identity: &Identity,
+    options: &Options,
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls::ServerConfig, Failure> {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.clone()));
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.certificate.clone().into()], key)?;
+    config.alpn_protocols = vec![options.protocol.as_bytes().to_vec()];
+    config.max_fragment_size = options.max_fragment_size;
+    Ok(config)
+}
+
 /// Says its words, ends its side, and hears the others until the end.
 pub fn client(
     identity: &Identity,
@@ -39,14 +82,7 @@ pub fn client(
     says: &Words,
     hears: &Words,
 ) -> Result<(), Failure> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(if options.trusts_stranger { identity.stranger.clone() } else { identity.authority.clone() }.into())?;
-    let mut config = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![options.protocol.as_bytes().to_vec()];
-    config.max_fragment_size = options.max_fragment_size;
+    let config = client_config(identity, options, provider())?;
     let mut connection = Connection::from(rustls::ClientConnection::new(Arc::new(config), NAME.try_into()?)?);
     let mut tcp = TcpStream::connect(to)?;
     tcp.set_read_timeout(Some(LIMIT))?;
@@ -61,13 +97,7 @@ pub fn server(
     says: Words,
     hears: Words,
 ) -> Result<(SocketAddr, impl FnOnce() -> Result<(), Failure> + Send + 'static), Failure> {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.clone()));
-    let mut config = rustls::ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate.clone().into()], key)?;
-    config.alpn_protocols = vec![options.protocol.as_bytes().to_vec()];
-    config.max_fragment_size = options.max_fragment_size;
+    let config = server_config(identity, options, provider())?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (address, options) = (listener.local_addr()?, options.clone());
     Ok((address, move || {
@@ -79,7 +109,7 @@ pub fn server(
     }))
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 

@@ -1,11 +1,12 @@
 //! TLS over records with openssl and rustls over TCP, both roles: `peers-records [--list] [--only PATTERN]... [--size MB]`. A
-//! cell is `CLIENT>SERVER/CASE`; a line for each, and 0 if all are right.
+//! cell is `CLIENT>SERVER/CASE`; a line for each, and 0 if all are right. `--speed` measures ours and rustls in memory.
 
 mod cells;
 mod foreign;
 mod identity;
 mod openssl;
 mod ours;
+mod speed;
 mod talk;
 
 use std::process::ExitCode;
@@ -13,10 +14,11 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (mut only, mut megabytes, mut lists) = (Vec::new(), 100, false);
+    let (mut only, mut megabytes, mut lists, mut measures) = (Vec::new(), 100, false, false);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => lists = true,
+            "--speed" => measures = true,
             "--only" => only.push(arguments.next().expect("--only PATTERN")),
             "--size" => megabytes = arguments.next().and_then(|text| text.parse().ok()).expect("--size MB"),
             other => panic!("what is {other}?"),
@@ -25,6 +27,11 @@ fn main() -> ExitCode {
     let folder = std::env::temp_dir().join(format!("peers-records-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let identity = identity::Identity::make(&folder);
+    if measures {
+        speed::run(&identity, megabytes);
+        let _ = std::fs::remove_dir_all(&folder);
+        return ExitCode::SUCCESS;
+    }
     let mut failures = 0;
     for (name, cell) in cells::all(megabytes * 1_000_000) {
         if !only.is_empty() && !only.iter().any(|pattern| name.contains(pattern.trim_matches('*'))) {

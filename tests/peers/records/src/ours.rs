@@ -54,19 +54,35 @@ impl WallClock for Clock {
     }
 }
 
-/// A client that talks to whoever listens at this address.
-pub fn client(identity: &Identity, options: &Options, talk: Talk, to: SocketAddr) -> Result<Report, String> {
+/// A client's configuration.
+pub fn client_config(identity: &Identity, options: &Options) -> Result<Arc<ClientConfig>, String> {
     let mut roots = x509::RootStore::new();
     let trusted = if options.trusts_stranger { &identity.stranger } else { &identity.authority };
-    roots.add_der(&rustls::pki_types::CertificateDer::from(trusted.clone())).map_err(|error| error.to_string())?;
+    let trusted = rustls::pki_types::CertificateDer::from(trusted.clone());
+    roots.add_der(&trusted).map_err(|error| error.to_string())?;
     let protocols = vec![options.protocol.as_bytes().to_vec()];
     let verification = ServerVerification::Roots(Arc::new(roots));
-    let config = ClientConfig::new(crypto_ring::provider(), verification, protocols, Arc::new(Clock));
+    Ok(Arc::new(ClientConfig::new(crypto_ring::provider(), verification, protocols, Arc::new(Clock))))
+}
+
+/// A server's configuration.
+pub fn server_config(identity: &Identity, options: &Options) -> Result<Arc<ServerConfig>, String> {
+    let provider = crypto_ring::provider();
+    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key).map_err(|_| "no key")?;
+    let chain = vec![identity.certificate.clone().into()];
+    let resolver = Arc::new(Single(Arc::new(CertifiedKey { chain, key })));
+    let protocols = vec![options.protocol.as_bytes().to_vec()];
+    Ok(Arc::new(ServerConfig::new(provider, resolver, protocols, Arc::new(Clock))))
+}
+
+/// A client that talks to whoever listens at this address.
+pub fn client(identity: &Identity, options: &Options, talk: Talk, to: SocketAddr) -> Result<Report, String> {
+    let config = client_config(identity, options)?;
     run(options, async |handle| {
         let tcp = TcpStream::connect(handle, to).await.map_err(|error| error.to_string())?;
         let name = x509::ServerName::parse(NAME).map_err(|error| error.to_string())?;
         let (now, mut random) = (runtime::clock::now(), crypto_ring::SystemRandom::new());
-        let connection = Connection::client(Arc::new(config), name, &options.settings, now, &mut random);
+        let connection = Connection::client(config, name, &options.settings, now, &mut random);
         let connection = connection.map_err(|error| error.to_string())?;
         Ok((tcp, TlsStream::new(connection, talk, &options.settings, random)))
     })
@@ -79,11 +95,7 @@ pub fn server(
     talk: Talk,
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<Report, String> {
-    let provider = crypto_ring::provider();
-    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key).map_err(|_| "no key")?;
-    let chain = vec![identity.certificate.clone().into()];
-    let resolver = Arc::new(Single(Arc::new(CertifiedKey { chain, key })));
-    let config = ServerConfig::new(provider, resolver, vec![options.protocol.as_bytes().to_vec()], Arc::new(Clock));
+    let config = server_config(identity, options)?;
     run(options, async |handle| {
         let address = "127.0.0.1:0".parse().expect("an address");
         let listener = TcpListener::bind(address).map_err(|error| error.to_string())?;
@@ -91,7 +103,7 @@ pub fn server(
         let listener = handle.watch(listener).map_err(|error| error.to_string())?;
         let tcp = listener.read_with(TcpListener::accept).await.map_err(|error| error.to_string())?;
         let tcp = handle.watch(tcp).map_err(|error| error.to_string())?;
-        let connection = Connection::server(Arc::new(config), &options.settings, runtime::clock::now());
+        let connection = Connection::server(config, &options.settings, runtime::clock::now());
         Ok((tcp, TlsStream::new(connection, talk, &options.settings, crypto_ring::SystemRandom::new())))
     })
 }

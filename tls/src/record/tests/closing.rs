@@ -9,7 +9,7 @@ use crate::records::KeyUpdate;
 use crate::testing::Counting;
 use alloc::vec;
 
-/// RFC 9846 section 6.1-5, 6.1-6: one side closes, and the other goes on.
+/// RFC 9846 section 6-1, 6.1-5, 6.1-6: one side closes, and the other goes on.
 #[test]
 fn either_side_closes_and_the_other_goes_on() {
     for client_first in [true, false] {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use base::{Duration, Instant};
 use crypto::NamedGroup;
 
-/// RFC 9846 section 5.1-13, 5.1-17, E.4.
+/// RFC 9846 section 5.1-7, 5.1-13, 5.1-17, and appendix E.4.
 #[test]
 fn the_records_of_a_handshake_with_and_without_compatibility_mode() {
     for compatibility_mode in [true, false] {
@@ -77,7 +77,7 @@ fn handshakes_in_pieces_of_any_size() {
 
 /// P18.
 #[test]
-fn a_client_hello_in_records_of_any_length() {
+fn p18_a_client_hello_in_records_of_any_length() {
     for len in [1, 2, 3, 4, 5, 40, 100, 16_384] {
         let mut ends = fresh();
         let hello = ends.client.say();
@@ -172,7 +172,7 @@ fn s16_alerts_at_each_step() {
     }
 }
 
-/// A handshake has a deadline, and nothing else has one here.
+/// RFC 9846 section 6.1-3: a handshake has a deadline, and nothing else has one here.
 #[test]
 fn a_handshake_has_to_be_complete_in_time() {
     let timeout = Settings::default().handshake_timeout;

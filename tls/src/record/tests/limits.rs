@@ -3,7 +3,8 @@
 use super::ends::{Ends, complete, complete_with, fresh, plain, records, start};
 use crate::alert::Alert;
 use crate::record::counts::MAX_RECORDS_WITHOUT_DATA;
-use crate::record::{Error, Settings};
+use crate::record::header::ContentType;
+use crate::record::{Error, Settings, Written};
 use crate::testing::{client_config, server_config};
 use crate::violation::Violation;
 use alloc::vec;
@@ -16,7 +17,7 @@ fn violation(error: Option<&Error>) -> Option<Violation> {
     }
 }
 
-/// RFC 9846 section 5.1-12, 5.1-15, 5.2-1.
+/// RFC 9846 section 5.1-12, 5.1-15, 5.1-18, 5.2-1.
 #[test]
 fn data_of_every_length_is_cut_into_records() {
     let mut ends = complete();
@@ -29,6 +30,19 @@ fn data_of_every_length_is_cut_into_records() {
         ends.server.data.clear();
         sealed.chunks(1000).for_each(|piece| ends.server.feed(piece));
         assert!(ends.server.data == data, "{len}");
+    }
+}
+
+/// RFC 9846 section 5.1-8.
+#[test]
+fn nothing_to_say_is_no_record() {
+    for mut ends in [fresh(), complete()] {
+        let _ = ends.client.say();
+        for kind in [ContentType::Handshake, ContentType::Alert] {
+            ends.client.connection.parts().1.push(kind, &[]).unwrap();
+        }
+        assert!(ends.client.say().is_empty());
+        assert_eq!(ends.client.connection.write(&[], &mut [0; 1000]), Ok(Written::default()));
     }
 }
 
