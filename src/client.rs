@@ -23,9 +23,11 @@ use base::Bytes;
 use crypto::Provider;
 use http::exchange::Reason;
 use http::{Method, RequestHead};
+use quic::Stats;
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +66,7 @@ pub struct ClientBuilder {
     pub http: h3::Config,
 }
 
-/// How long a server may take to answer the first packet.
+/// How long a server may take to answer at any of its addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a request is sent again after a server did nothing with it, or lost the connection before.
 const RETRIES: u32 = 2;
@@ -99,6 +101,15 @@ impl Client {
         self.request(Method::Post, url)
     }
 
+    /// Opens a connection to the server of this URL, if there is none: for those who want to know that it is there, or how long
+    /// that takes, before they ask for something.
+    ///
+    /// # Errors
+    /// The URL is wrong, or the server cannot be reached.
+    pub async fn connect(&self, url: &str) -> Result<(), Error> {
+        self.pool.connection(&Origin::new(&Url::parse(url)?)).await.map(drop)
+    }
+
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         RequestBuilder { client: self.clone(), parts: Parts::new(method, url).map(Rc::new), body: Bytes::new() }
@@ -123,6 +134,33 @@ impl Client {
             }
         }
         failed.map_or(Ok(moved), Err)
+    }
+
+    /// What each open connection has sent, received and measured, and the address of its server.
+    ///
+    /// ```
+    /// # use posthaste::{Client, Error, Identity, Roots, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// posthaste::run(|handle| async move {
+    ///     let identity = Identity::development(&[])?;
+    ///     let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+    ///     let server = Server::builder(identity)
+    ///         .listen("127.0.0.1:0".parse().expect("an address"))
+    ///         .start(&handle, |_request, reply| reply.send(200, "hello\n"))?;
+    ///     let client = Client::builder(roots).build(&handle);
+    ///     client.get(&format!("https://{}/", server.addresses()[0])).send().await?.body().read_to_end(100).await?;
+    ///
+    ///     let (address, stats) = client.connections()[0];
+    ///     assert_eq!(address, server.addresses()[0]);
+    ///     println!("{} packets sent, {} lost, round trip {:?}", stats.packets_sent, stats.packets_lost, stats.smoothed_rtt);
+    ///     assert_eq!(server.connections()[0].1.packets_lost, 0);
+    ///     assert_eq!(server.stats().strangers.accepted, 1);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
+    pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
+        self.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
     }
 
     /// How many connections are open.
@@ -183,7 +221,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long to wait for a server's first answer. Default 10 s.
+    /// How long a server's name may take to be looked up, and then all of its addresses together to answer; an address that has
+    /// others behind it has 3 s at most. `Duration::MAX` is for ever. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.connect_timeout = timeout;
@@ -222,7 +261,11 @@ impl ClientBuilder {
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);
-        Client::over(handle, Box::new(Dialer { http3, patience: self.connect_timeout }), self.limits)
+        Client::over(
+            handle,
+            Box::new(Dialer { http3, handle: handle.clone(), patience: self.connect_timeout }),
+            self.limits,
+        )
     }
 }
 

@@ -2,15 +2,23 @@
 
 pub mod arguments;
 mod bodies;
+mod certificate_file;
 mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod hint;
+mod input;
+pub mod interruption;
 mod load;
-mod output;
+mod log;
+mod naming;
+pub mod output;
+mod part_file;
 mod serve;
 mod stdout;
 mod trust;
+mod watch;
 
 use arguments::{Command, Usage};
 use failure::Failure;

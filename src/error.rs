@@ -40,7 +40,7 @@ pub enum Error {
     Identity(String),
     /// Trusted certificates could not be read; says which and why.
     Roots(String),
-    /// The name has no address.
+    /// The name has no address, or that was not known in time.
     Resolve {
         /// The name.
         host: String,
@@ -205,6 +205,9 @@ impl fmt::Display for Error {
             Error::System(error) => write!(f, "the operating system refused: {}", plain(error)),
             Error::Listen { address, error } => write_listen(f, *address, error),
             Error::Identity(text) | Error::Roots(text) | Error::Message(text) => f.write_str(text),
+            Error::Resolve { host, error } if error.kind() == io::ErrorKind::TimedOut => {
+                write!(f, "{host} could not be looked up: {}; are the name servers reachable?", plain(error))
+            }
             Error::Resolve { host, error } => write!(f, "{host} has no address: {}", plain(error)),
             Error::Unreachable { host, attempts } => {
                 write!(f, "{host} could not be reached at any of its addresses")?;

@@ -5,19 +5,21 @@
 mod command;
 
 use command::failure::Failure;
+use command::{interruption, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match command::run(std::env::args_os().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(text)) => {
-            eprintln!("posthaste: {text}");
+            output::report(&text);
             ExitCode::from(2)
         }
         Err(Failure::Failed(text)) => {
-            eprintln!("posthaste: {text}");
+            output::report(&text);
             ExitCode::FAILURE
         }
         Err(Failure::Quiet) => ExitCode::FAILURE,
+        Err(Failure::Signal(number)) => ExitCode::from(interruption::status(number)),
     }
 }

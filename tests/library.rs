@@ -178,6 +178,7 @@ fn nobody_there_and_nobody_who_answers() -> Result<(), Error> {
         drop(silent);
         let error = client.get(&url).send().await.unwrap_err();
         assert!(matches!(error, Error::Refused { address: asked } if asked == address), "{error}");
+        assert!(matches!(client.connect(&url).await, Err(Error::Refused { .. })));
         // A hundred that ask at once share the one attempt and its outcome.
         let all: Vec<_> = (0..100).map(|_| handle.spawn(client.get(&url).send())).collect();
         for one in all {
@@ -193,6 +194,22 @@ fn nobody_there_and_nobody_who_answers() -> Result<(), Error> {
         }
         Ok(())
     })?
+}
+
+#[test]
+fn a_connection_is_there_before_it_is_needed() {
+    with_server(
+        |_: Request, reply: Reply| reply.send(200, "hello"),
+        async |client, base, _| {
+            for _ in 0..2 {
+                client.connect(&base).await.unwrap();
+                assert_eq!(client.open_connections(), 1);
+            }
+            assert_eq!(client.get(&base).send().await.unwrap().status().code(), 200);
+            assert_eq!(client.open_connections(), 1);
+            assert!(matches!(client.connect("http://localhost/").await, Err(Error::Url(_))));
+        },
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::client::connection::{Connect, Connection, Task};
 use crate::client::resolve::resolve;
 use crate::error::Error;
 use crate::http3::connection::Dial;
+use runtime::{Handle, clock};
 use std::rc::Rc;
 use std::time::Duration;
 use x509::ServerName;
@@ -15,7 +16,8 @@ const NEXT_ADDRESS: Duration = Duration::from_secs(3);
 /// Opens connections.
 pub(crate) struct Dialer {
     pub(crate) http3: Dial,
-    /// How long the last address may stay silent.
+    pub(crate) handle: Handle,
+    /// How long the name may take to be looked up, and then all of its addresses together to answer.
     pub(crate) patience: Duration,
 }
 
@@ -34,11 +36,15 @@ impl Dialer {
     async fn first_that_answers(&self, host: &str, port: u16) -> Result<Rc<dyn Connection>, Error> {
         let name = ServerName::parse(host)
             .map_err(|error| Error::Message(format!("{host:?} cannot be the name of a server: {error}")))?;
-        let addresses = resolve(host, port).await?;
+        let addresses = resolve(&self.handle, host, port, self.patience).await?;
+        let begun = clock::now();
+        let mut left = self.patience;
         let mut attempts = Vec::new();
         for (number, address) in addresses.iter().enumerate() {
-            let is_last = number + 1 == addresses.len();
-            let patience = if is_last { self.patience } else { self.patience.min(NEXT_ADDRESS) };
+            if number > 0 {
+                left = self.patience.saturating_sub(clock::now() - begun);
+            }
+            let patience = share(left, addresses.len() - number);
             match self.http3.attempt(host, &name, *address, patience).await {
                 Ok(connection) => return Ok(connection),
                 // It is the right server, and will be no other at another address.
@@ -50,5 +56,34 @@ impl Dialer {
             1 => Err(attempts.remove(0).1),
             _ => Err(Error::Unreachable { host: host.to_owned(), attempts }),
         }
+    }
+}
+
+/// How long the next of so many addresses may stay silent, of what is left for all of them.
+fn share(left: Duration, addresses: usize) -> Duration {
+    match u32::try_from(addresses) {
+        Ok(several @ 2..) => NEXT_ADDRESS.min(left / several),
+        _ => left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_turn_and_the_last_has_what_is_left() {
+        let seconds = Duration::from_secs;
+        assert_eq!(share(seconds(10), 1), seconds(10));
+        assert_eq!(share(seconds(10), 2), NEXT_ADDRESS);
+        assert_eq!(share(seconds(2), 4), seconds(2) / 4);
+        assert_eq!(share(Duration::MAX, 3), NEXT_ADDRESS);
+        let mut left = seconds(10);
+        for addresses in (1..=8).rev() {
+            let one = share(left, addresses);
+            assert!(one >= seconds(1), "{addresses}: {one:?}");
+            left -= one;
+        }
+        assert_eq!(left, Duration::ZERO);
     }
 }

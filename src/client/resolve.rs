@@ -1,11 +1,13 @@
 //! Resolves a host name to its addresses on a thread of its own, because the system's resolver blocks.
 
 use crate::error::Error;
+use runtime::Handle;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -19,28 +21,22 @@ struct Answer {
 /// The addresses of `host`, in the order the system prefers.
 ///
 /// # Errors
-/// It has none.
-pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+/// It has none, or the system does not know within `patience`.
+pub(crate) async fn resolve(
+    handle: &Handle,
+    host: &str,
+    port: u16,
+    patience: Duration,
+) -> Result<Vec<SocketAddr>, Error> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let answer = Arc::new(Mutex::new(Answer::default()));
-    let (shared, name) = (answer.clone(), host.to_owned());
-    let ask = move || {
-        let result = (name.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
-        let mut answer = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.result = Some(result);
-        if let Some(waker) = answer.waker.take() {
-            waker.wake();
-        }
+    let name = host.to_owned();
+    let ask = move || Ok((name.as_str(), port).to_socket_addrs()?.take(MAX_ADDRESSES).collect());
+    let result = match handle.timeout(patience, look_up(ask)?).await {
+        Ok(result) => result,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {patience:?}"))),
     };
-    std::thread::Builder::new().name("posthaste-resolve".into()).spawn(ask).map_err(Error::system)?;
-    let result = poll_fn(|context| {
-        let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.waker = Some(context.waker().clone());
-        answer.result.take().map_or(Poll::Pending, Poll::Ready)
-    })
-    .await;
     let failed = |error| Error::Resolve { host: host.to_owned(), error: Arc::new(error) };
     let mut addresses = result.map_err(failed)?;
     addresses.dedup();
@@ -50,19 +46,46 @@ pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Er
     Ok(addresses)
 }
 
+/// Has a thread ask. Nobody waits for the thread, but only for what it finds.
+fn look_up(
+    ask: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> Result<impl Future<Output = io::Result<Vec<SocketAddr>>>, Error> {
+    let answer = Arc::new(Mutex::new(Answer::default()));
+    let shared = answer.clone();
+    let ask = move || {
+        let result = ask();
+        let mut answer = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.result = Some(result);
+        if let Some(waker) = answer.waker.take() {
+            waker.wake();
+        }
+    };
+    std::thread::Builder::new().name("posthaste-resolve".into()).spawn(ask).map_err(Error::system)?;
+    Ok(poll_fn(move |context| {
+        let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.waker = Some(context.waker().clone());
+        answer.result.take().map_or(Poll::Pending, Poll::Ready)
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     #[test]
     fn addresses_need_no_resolver_and_names_get_one() {
         let executor = runtime::Executor::new().unwrap();
+        let handle = executor.handle();
         executor.block_on(async {
-            assert_eq!(resolve("::1", 7).await.unwrap(), ["[::1]:7".parse().unwrap()]);
-            let local = resolve("localhost", 7).await.unwrap();
+            assert_eq!(resolve(handle, "::1", 7, Duration::ZERO).await.unwrap(), ["[::1]:7".parse().unwrap()]);
+            let local = resolve(handle, "localhost", 7, PATIENCE).await.unwrap();
             assert!(local.iter().all(|address| address.ip().is_loopback() && address.port() == 7));
-            let error = resolve("no.such.host.invalid", 7).await.unwrap_err();
+            let error = resolve(handle, "no.such.host.invalid", 7, PATIENCE).await.unwrap_err();
             assert!(error.to_string().contains("no.such.host.invalid has no address"), "{error}");
+            let error = resolve(handle, "no.such.host.invalid", 7, Duration::ZERO).await.unwrap_err();
+            assert!(error.to_string().contains("could not be looked up: no answer within 0ns"), "{error}");
         });
     }
 }

@@ -44,6 +44,8 @@ pub struct Serve {
     pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
+    /// Whether each request is told on standard error.
+    pub log: bool,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -85,8 +87,30 @@ pub struct Get {
     pub method: Option<String>,
     /// What to send.
     pub data: Option<Data>,
+    /// How long is waited.
+    pub limits: Limits,
     /// What is recorded.
     pub diagnosis: Diagnosis,
+}
+
+/// How long is waited; `Duration::MAX` is for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// For a server's name to be looked up, and then for a connection.
+    pub connect: Duration,
+    /// For the head of a response, once its request was sent.
+    pub first_byte: Duration,
+    /// For more of a body in either direction.
+    pub idle: Duration,
+    /// For all of it.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let minute = Duration::from_secs(60);
+        Limits { connect: Duration::from_secs(10), first_byte: minute, idle: minute, whole: Duration::MAX }
+    }
 }
 
 /// A request body.
@@ -94,7 +118,7 @@ pub struct Get {
 pub enum Data {
     /// As it is on the command line.
     Text(String),
-    /// From a file (`@FILE`).
+    /// From a file (`@FILE`); `-` is standard input.
     File(String),
 }
 
@@ -113,6 +137,8 @@ pub struct Load {
     pub connections: usize,
     /// After how many requests of each worker its connection moves to another port; 0 for never.
     pub migrate: u64,
+    /// The longest that nothing may come of an answer.
+    pub patience: Duration,
 }
 
 /// What is wrong with a command line.
@@ -132,12 +158,14 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM] [--name HOST]... [--bodies] [--dotfiles]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR]
+                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
+                       [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--requests N] [--concurrency C] [--connections K] [--migrate N]
+                     [--timeout SECONDS]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -146,7 +174,8 @@ For the options of a command: posthaste serve --help, posthaste get --help, post
 pub const SERVE_HELP: &str = "\
 posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP/3
 
-  --listen ADDR    address and port to listen on, such as 0.0.0.0:443 or [::]:443; may be given more than once
+  --listen ADDR    address and port to listen on; may be given more than once. 0.0.0.0:443 is for IPv4, [::]:443 for both IPv6
+                   and IPv4; port 0 is one that is free
                    (default: 127.0.0.1:4433 and [::1]:4433)
   --cert PEM       the certificate chain, leaf first; needs --key
   --key PEM        the private key of the certificate
@@ -161,6 +190,7 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
+  --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
@@ -171,7 +201,7 @@ once. The status is 0 if no request was cut short.
 
 /// What `posthaste get --help` prints.
 pub const GET_HELP: &str = "\
-posthaste get URL...: fetches over HTTP/3; status 0 only if every response was 2xx and complete
+posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out several at a time
 
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
@@ -179,10 +209,19 @@ posthaste get URL...: fetches over HTTP/3; status 0 only if every response was 2
   --include        print status and fields before each body
   --header 'name: value'   send this field; may be given more than once
   --method M       use this method (default: GET, or POST with --data)
-  --data TEXT      send TEXT as the body; @FILE sends the file, @- standard input
+  --data TEXT      send TEXT as the body; @FILE sends the file or pipe as it is read, @- or - standard input
+  --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
+  --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
+  --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
+                   time that a pipe at standard input or output takes does not count
+  --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
+
+The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
+A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT or SIGTERM removes what
+is not complete and closes the connections: status 130 or 143. A second signal ends at once.
 ";
 
 /// What `posthaste load --help` prints.
@@ -193,6 +232,8 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --concurrency C  requests in progress at a time, over all connections (default: 32)
   --connections K  connections (default: 1)
   --migrate N      move a connection to another port after every N requests of a worker (default: never)
+  --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
+                   request fails, the rest is given up (default: 30)
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
 ";
@@ -257,6 +298,12 @@ impl<'a> Arguments<'a> {
         seconds.ok_or_else(|| Usage(format!("{flag} needs a number of seconds, such as 0 or 2.5, not {value:?}")))
     }
 
+    /// Seconds, of which 0 are for ever.
+    fn limit(&mut self, flag: &str, inline: Option<&'a str>) -> Result<Duration, Usage> {
+        let seconds = self.seconds(flag, inline)?;
+        Ok(if seconds.is_zero() { Duration::MAX } else { seconds })
+    }
+
     fn number(&mut self, flag: &str, inline: Option<&'a str>) -> Result<u64, Usage> {
         let value = self.value(flag, inline)?;
         match value.parse() {
@@ -289,6 +336,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--name", inline) => serve.names.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--bodies", inline) => serve.bodies = switch(flag, inline)?,
             Argument::Flag(flag @ "--dotfiles", inline) => serve.dotfiles = switch(flag, inline)?,
+            Argument::Flag(flag @ "--log", inline) => serve.log = switch(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => {
                 serve.diagnosis.key_log = Some(arguments.value(flag, inline)?);
             }
@@ -335,7 +383,13 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--include", inline) => get.include = switch(flag, inline)?,
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
-            Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)),
+            Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--connect-timeout", inline) => get.limits.connect = arguments.limit(flag, inline)?,
+            Argument::Flag(flag @ "--first-byte-timeout", inline) => {
+                get.limits.first_byte = arguments.limit(flag, inline)?;
+            }
+            Argument::Flag(flag @ "--idle-timeout", inline) => get.limits.idle = arguments.limit(flag, inline)?,
+            Argument::Flag(flag @ "--max-time", inline) => get.limits.whole = arguments.limit(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => get.diagnosis.key_log = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--trace", inline) => get.diagnosis.trace = switch(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => get.diagnosis.qlog = Some(arguments.value(flag, inline)?),
@@ -353,6 +407,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
+    let mut patience = Duration::from_secs(30);
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -365,6 +420,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--concurrency", inline) => concurrency = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
+            Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -377,15 +433,18 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             "--connections {connections} is more than --concurrency {concurrency}: some connections would be idle"
         )));
     }
-    let small = |number: u64, flag: &str| {
-        usize::try_from(number)
-            .ok()
-            .filter(|number| *number <= 100_000)
-            .ok_or_else(|| Usage(format!("{flag} is at most 100000")))
+    if patience.is_zero() {
+        return Err(Usage("--timeout needs more than 0 seconds".into()));
+    }
+    let at_most = |most: u64, number: u64, flag: &str| match usize::try_from(number) {
+        Ok(small) if number <= most => Ok(small),
+        _ => Err(Usage(format!("{flag} is at most {most}"))),
     };
-    let concurrency = small(concurrency, "--concurrency")?;
-    let connections = small(connections, "--connections")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate }))
+    let concurrency = at_most(100_000, concurrency, "--concurrency")?;
+    let connections = at_most(100_000, connections, "--connections")?;
+    // The time of each answer is kept until the end.
+    at_most(100_000_000, requests, "--requests")?;
+    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -402,10 +461,12 @@ fn header(text: &str) -> Result<(String, String), Usage> {
     }
 }
 
-fn data(text: String) -> Data {
+fn data(text: String) -> Result<Data, Usage> {
     match text.strip_prefix('@') {
-        Some(file) => Data::File(file.to_owned()),
-        None => Data::Text(text),
+        Some("") => Err(Usage("--data @ needs the name of a file, or - for standard input".into())),
+        Some(file) => Ok(Data::File(file.to_owned())),
+        None if text == "-" => Ok(Data::File(text)),
+        None => Ok(Data::Text(text)),
     }
 }
 
@@ -420,7 +481,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --name a.example --name=*";
+                    --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -434,6 +495,7 @@ mod tests {
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
             retry: AddressValidation::Always,
+            log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
         assert_eq!(parse(&words("serve")), Ok(Command::Serve(Serve::default())));
@@ -441,7 +503,9 @@ mod tests {
 
     #[test]
     fn get_in_full() {
-        let mut line = words("get https://a/ --ca c --out d --include --method PUT --data @f https://b/");
+        let line = "get https://a/ --ca c --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90";
+        let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
             urls: vec!["https://a/".into(), "https://b/".into()],
@@ -451,20 +515,35 @@ mod tests {
             headers: vec![("x-y".into(), "z: w".into())],
             method: Some("PUT".into()),
             data: Some(Data::File("f".into())),
+            limits: Limits {
+                connect: Duration::from_millis(500),
+                first_byte: Duration::from_secs(2),
+                idle: Duration::MAX,
+                whole: Duration::from_secs(90),
+            },
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
+        for (text, data) in [
+            ("a@b", Data::Text("a@b".into())),
+            ("-", Data::File("-".into())),
+            ("@-", Data::File("-".into())),
+            ("--", Data::Text("--".into())),
+        ] {
+            let expected = Get { urls: vec!["u".into()], data: Some(data), ..Get::default() };
+            assert_eq!(parse(&words(&format!("get u --data {text}"))), Ok(Command::Get(expected)), "{text}");
+        }
     }
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections, migrate| {
-            let trust = Trust { roots: None, insecure: true };
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate })
+        let load = |requests, concurrency, connections, migrate, patience| {
+            let (trust, patience) = (Trust { roots: None, insecure: true }, Duration::from_millis(patience));
+            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate, patience })
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0)));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2)));
+        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0, 30_000)));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2, 500)));
     }
 
     #[test]
@@ -484,9 +563,14 @@ mod tests {
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),
+            ("get u --max-time soon", "number of seconds"),
+            ("get u --data @", "name of a file"),
             ("load", "needs a URL"),
             ("load u --requests 0", "at least 1"),
             ("load u --requests x", "at least 1"),
+            ("load u --requests 100000001", "at most 100000000"),
+            ("load u --timeout 0", "more than 0"),
+            ("load u --timeout soon", "number of seconds"),
             ("load u --concurrency 1 --connections 2", "idle"),
             ("load u --concurrency 100001", "at most"),
         ];

@@ -1,71 +1,98 @@
-//! What a request sends as its body: text, a file piece by piece, or standard input.
+//! What a request sends as its body: text, or what a thread reads.
 
 use crate::command::arguments::Data;
 use crate::command::failure::Failure;
-use posthaste::{BodyWriter, Bytes};
-use std::fs::File;
-use std::io::Read;
-
-/// How much of a file is read at a time.
-const PIECE: usize = 64 << 10;
+use crate::command::input::Input;
+use crate::command::watch::{Stage, Watch};
+use posthaste::{BodyWriter, Bytes, Reason};
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
 
 /// A body that is ready to be sent.
 pub enum Source {
     /// It is in memory.
-    Memory(Bytes),
-    /// It is in a file of so many bytes; read as it is sent.
-    File(File, String, u64),
+    Text(Bytes),
+    /// It is read as it is sent.
+    Input(Input),
 }
 
 impl Source {
     /// Opens what the command line names.
-    pub fn open(data: &Data) -> Result<Source, Failure> {
-        let failed = |name: &str, error: std::io::Error| Failure::Failed(format!("{name} could not be read: {error}"));
+    pub async fn open(data: &Data) -> Result<Source, Failure> {
         match data {
-            Data::Text(text) => Ok(Source::Memory(Bytes::from(text.clone()))),
-            Data::File(name) if name == "-" => {
-                let mut all = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut all).map_err(|error| failed("standard input", error))?;
-                Ok(Source::Memory(Bytes::from(all)))
-            }
-            Data::File(name) => {
-                let file = File::open(name).map_err(|error| failed(name, error))?;
-                let metadata = file.metadata().map_err(|error| failed(name, error))?;
-                if !metadata.is_file() {
-                    return Err(Failure::Failed(format!("{name} is not a file that can be sent")));
-                }
-                Ok(Source::File(file, name.clone(), metadata.len()))
-            }
+            Data::Text(text) => Ok(Source::Text(Bytes::from(text.clone()))),
+            Data::File(name) => Ok(Source::Input(Input::open(name).await?)),
         }
     }
+}
 
-    /// How long it is.
-    pub fn len(&self) -> u64 {
-        match self {
-            Source::Memory(bytes) => bytes.len() as u64,
-            Source::File(_, _, len) => *len,
-        }
-    }
+/// Whether it can be sent to one URL only, because it is gone when it was read.
+pub fn is_read_once(data: &Data) -> bool {
+    let is_regular = |name: &str| Path::new(name).metadata().is_ok_and(|metadata| metadata.is_file());
+    // What is not there is told when it is opened.
+    matches!(data, Data::File(name) if name == "-" || (Path::new(name).exists() && !is_regular(name)))
+}
 
-    /// Sends all of it.
-    pub async fn write(self, mut writer: BodyWriter) -> Result<(), Failure> {
-        match self {
-            Source::Memory(bytes) => writer.write(bytes).await?,
-            Source::File(file, name, len) => {
-                let mut file = file.take(len);
-                loop {
-                    let mut piece = vec![0; PIECE];
-                    let count = file
-                        .read(&mut piece)
-                        .map_err(|error| Failure::Failed(format!("{name} could not be read: {error}")))?;
-                    if count == 0 {
-                        break;
-                    }
-                    piece.truncate(count);
-                    writer.write(piece).await?;
+/// Sends all of it, as fast as the server takes it.
+///
+/// # Errors
+/// It could not be read as a whole: then the request is cancelled. That the server takes no more is none; the response tells.
+pub async fn send(mut input: Input, mut writer: BodyWriter, watch: &Watch<'_>) -> Result<(), Failure> {
+    loop {
+        watch.enter(Stage::AwaitsSource);
+        match next(&mut input, &mut writer).await {
+            Next::Unwanted => break,
+            Next::Failed(failure) => {
+                writer.reset(Reason::Cancelled);
+                return Err(failure);
+            }
+            Next::End => {
+                // Whatever is wrong with it, the response or its absence says so.
+                let _ = writer.finish();
+                break;
+            }
+            Next::Piece(piece) => {
+                if write(piece, &mut writer, watch).await.is_err() {
+                    break;
                 }
             }
         }
-        writer.finish().map_err(Failure::from)
     }
+    watch.enter(Stage::Sent);
+    Ok(())
+}
+
+/// What comes of waiting for a piece.
+enum Next {
+    Piece(Bytes),
+    End,
+    Failed(Failure),
+    /// The server does not want more.
+    Unwanted,
+}
+
+/// Waits for the next piece, and at the same time for word that none is wanted: a pipe may never give one.
+async fn next(input: &mut Input, writer: &mut BodyWriter) -> Next {
+    poll_fn(|context| {
+        if let Poll::Ready(Err(_)) = pin!(writer.room(1)).poll(context) {
+            return Poll::Ready(Next::Unwanted);
+        }
+        input.poll_piece(context).map(|piece| match piece {
+            Ok(Some(piece)) => Next::Piece(piece),
+            Ok(None) => Next::End,
+            Err(failure) => Next::Failed(failure),
+        })
+    })
+    .await
+}
+
+async fn write(mut piece: Bytes, writer: &mut BodyWriter, watch: &Watch<'_>) -> Result<(), posthaste::Error> {
+    while !piece.is_empty() {
+        watch.enter(Stage::Sending);
+        let room = writer.room(piece.len()).await?;
+        writer.write(piece.split_to(room.min(piece.len()))).await?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::command::arguments::Usage;
 use posthaste::Error;
+use std::io;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub enum Failure {
     Failed(String),
     /// The same, but it was already reported, or its reader is gone.
     Quiet,
+    /// The signal of this number asked for the end: status 128 and the number.
+    Signal(u8),
 }
 
 impl From<Usage> for Failure {
@@ -26,6 +29,15 @@ impl From<Error> for Failure {
             Error::Url(_) => Failure::Usage(error.to_string()),
             error => Failure::Failed(explain(&error)),
         }
+    }
+}
+
+/// What the system says, without the number that the standard library appends.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Standard output and standard error, as pipes and as terminals.
 
-use crate::command::failure::Failure;
+use crate::command::failure::{Failure, plain};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Quiet,
-        _ => Failure::Failed(format!("standard output could not be written to: {error}")),
+        _ => Failure::Failed(format!("standard output could not be written to: {}", plain(&error))),
     })
 }
 
@@ -25,11 +25,22 @@ pub fn report(text: &str) {
     let _ = io::stderr().write_all(line(text).as_bytes());
 }
 
-fn line(text: &str) -> String {
+/// `text` as a line of this program: control characters are escaped.
+pub fn line(text: &str) -> String {
     let mut line = String::from("posthaste: ");
+    let mut parts = text.lines();
+    line.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        line.push_str("; ");
+        line.push_str(part.trim_start());
+    }
+    escaped(&line)
+}
+
+fn escaped(text: &str) -> String {
+    let mut line = String::new();
     for character in text.chars() {
         match character {
-            '\n' => line.push_str("; "),
             character if character.is_control() => line.extend(character.escape_default()),
             character => line.push(character),
         }
@@ -102,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_report_is_one_line_whatever_it_says() {
-        assert_eq!(line("a\nb\x1b[2J\rc"), "posthaste: a; b\\u{1b}[2J\\rc\n");
+        assert_eq!(line("a\n  b\x1b[2J\rc"), "posthaste: a; b\\u{1b}[2J\\rc\n");
+        assert_eq!(line(""), "posthaste: \n");
     }
 
     #[test]

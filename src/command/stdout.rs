@@ -7,16 +7,15 @@ use posthaste::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
-use std::thread::JoinHandle;
+use std::task::{Context, Poll, Waker};
 
 /// What may wait to be written. More would only be memory.
 const MAX_QUEUED: usize = 1 << 20;
 
-/// Writes in the order it is told. [`Stdout::finish`] says whether everything was written.
+/// Writes in the order it is told. [`Stdout::finish`] says whether everything was written; who drops it before does not wait
+/// for a reader that pauses.
 pub struct Stdout {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -28,11 +27,16 @@ struct Shared {
 #[derive(Default)]
 struct Backlog {
     queue: VecDeque<Bytes>,
+    /// Bytes that wait or are just being written.
     queued: usize,
+    /// Nothing more will come.
     ended: bool,
     failure: Option<Failure>,
     failed: bool,
-    waker: Option<Waker>,
+    /// Who wants to know of a failure, whatever is to be written.
+    watcher: Option<Waker>,
+    /// Several may wait: fetches into files print what was answered.
+    wakers: Vec<Waker>,
 }
 
 impl Stdout {
@@ -41,19 +45,15 @@ impl Stdout {
         let shared = Arc::new(Shared::default());
         let writing = shared.clone();
         let thread = std::thread::Builder::new().name("posthaste-stdout".into()).spawn(move || writing.run());
-        let thread = thread.map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))?;
-        Ok(Stdout { shared, thread: Some(thread) })
+        thread.map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))?;
+        Ok(Stdout { shared })
     }
 
     /// Hands over bytes, once there is room for them.
     pub async fn write(&self, bytes: Bytes) -> Result<(), Failure> {
         poll_fn(|context| {
             let mut backlog = self.shared.lock();
-            if backlog.failed {
-                return Poll::Ready(Err(backlog.failure.take().unwrap_or(Failure::Quiet)));
-            }
-            if backlog.queued >= MAX_QUEUED {
-                backlog.waker = Some(context.waker().clone());
+            if backlog.wait_for(MAX_QUEUED, context)?.is_pending() {
                 return Poll::Pending;
             }
             backlog.queued += bytes.len();
@@ -64,26 +64,45 @@ impl Stdout {
         .await
     }
 
-    /// Waits until everything is written.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.end();
-        let mut backlog = self.shared.lock();
-        if backlog.failed { Err(backlog.failure.take().unwrap_or(Failure::Quiet)) } else { Ok(()) }
+    /// Whether nothing can be written any more.
+    pub fn has_failed(&self) -> bool {
+        self.shared.lock().failed
     }
 
-    fn end(&mut self) {
-        self.shared.lock().ended = true;
-        self.shared.more.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    /// Waits until nothing can be written any more. One task at a time waits for this.
+    pub fn poll_failed(&self, context: &Context<'_>) -> Poll<()> {
+        let mut backlog = self.shared.lock();
+        if backlog.failed {
+            return Poll::Ready(());
         }
+        backlog.watcher = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits until everything is written.
+    pub async fn finish(&self) -> Result<(), Failure> {
+        poll_fn(|context| self.shared.lock().wait_for(1, context)).await
     }
 }
 
 impl Drop for Stdout {
-    /// What was received before a failure is still written.
     fn drop(&mut self) {
-        self.end();
+        self.shared.lock().ended = true;
+        self.shared.more.notify_one();
+    }
+}
+
+impl Backlog {
+    /// Waits until fewer than so many bytes are left to be written.
+    fn wait_for(&mut self, fewer_than: usize, context: &Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.failed {
+            return Poll::Ready(Err(self.failure.take().unwrap_or(Failure::Quiet)));
+        }
+        if self.queued >= fewer_than {
+            self.wakers.push(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -106,14 +125,13 @@ impl Shared {
             let result = output::write(&bytes);
             backlog = self.lock();
             backlog.queued -= bytes.len();
-            let waker = backlog.waker.take();
+            let mut wakers = std::mem::take(&mut backlog.wakers);
             if let Err(failure) = result {
                 backlog.failure = Some(failure);
                 backlog.failed = true;
+                wakers.extend(backlog.watcher.take());
             }
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            wakers.into_iter().for_each(Waker::wake);
             if backlog.failed {
                 return;
             }
