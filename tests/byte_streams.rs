@@ -1,11 +1,16 @@
 //! Machines on byte streams behave the same on the simulator's links, on virtual time, and on TCP connections of the
-//! system: each test runs on both, and on links that cut the bytes into single ones and into pieces of any size.
+//! system: each test runs on both, and on links that cut the bytes into single ones and into pieces of any size; and on each of
+//! these once more with TLS between the machines and what carries them.
+
+#[path = "support/tls_configs.rs"]
+mod tls_configs;
 
 use base::{Demand, DuplexEnd, Duration, Instant, Outgoing, StreamMachine, StreamMemory};
 use runtime::{Executor, StreamDriver, StreamEnding, TcpListener, TcpStream};
 use sim::{ByteLinkConfig, EchoStream, World};
 use std::cell::RefCell;
 use std::rc::Rc;
+use tls::record::{Connection, Settings, TlsStream};
 
 /// What carries bytes between two machines.
 #[derive(Clone, Copy, Debug)]
@@ -14,10 +19,22 @@ enum Carrier {
     Sim(usize, usize),
     /// The system, by the loopback interface.
     Tcp,
+    /// TLS on the simulator.
+    TlsOnSim(usize, usize),
+    /// TLS on the system.
+    TlsOnTcp,
 }
 
-const CARRIERS: [Carrier; 4] =
-    [Carrier::Sim(1, 1), Carrier::Sim(1, 3000), Carrier::Sim(1 << 16, 1 << 16), Carrier::Tcp];
+const CARRIERS: [Carrier; 8] = [
+    Carrier::Sim(1, 1),
+    Carrier::Sim(1, 3000),
+    Carrier::Sim(1 << 16, 1 << 16),
+    Carrier::Tcp,
+    Carrier::TlsOnSim(1, 1),
+    Carrier::TlsOnSim(1, 3000),
+    Carrier::TlsOnSim(1 << 16, 1 << 16),
+    Carrier::TlsOnTcp,
+];
 
 /// How long the patient wait. On TCP it is waited for.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -34,14 +51,22 @@ impl Carrier {
         match self {
             Carrier::Sim(smallest, largest) => on_links(one, other, smallest, largest),
             Carrier::Tcp => over_tcp(one, other),
+            Carrier::TlsOnSim(smallest, largest) => {
+                let (one, other) = under_tls(self.now(), one, other);
+                out_of_tls(on_links(one, other, smallest, largest))
+            }
+            Carrier::TlsOnTcp => {
+                let (one, other) = under_tls(self.now(), one, other);
+                out_of_tls(over_tcp(one, other))
+            }
         }
     }
 
     /// The time at which its runs begin.
     fn now(self) -> Instant {
         match self {
-            Carrier::Sim(..) => Instant::ZERO,
-            Carrier::Tcp => runtime::clock::now(),
+            Carrier::Sim(..) | Carrier::TlsOnSim(..) => Instant::ZERO,
+            Carrier::Tcp | Carrier::TlsOnTcp => runtime::clock::now(),
         }
     }
 
@@ -49,12 +74,33 @@ impl Carrier {
     /// moment.
     fn many(self) -> usize {
         match self {
-            Carrier::Sim(1, 1) => 300_000,
-            Carrier::Sim(..) => 3_000_000,
-            Carrier::Tcp => 30_000_000,
+            Carrier::Sim(1, 1) | Carrier::TlsOnSim(1, 1) => 300_000,
+            Carrier::Sim(..) | Carrier::TlsOnSim(..) => 3_000_000,
+            Carrier::Tcp | Carrier::TlsOnTcp => 30_000_000,
         }
     }
 }
+
+/// Both machines with TLS under them, the first as the client.
+fn under_tls<A: StreamMachine, B: StreamMachine>(now: Instant, one: A, other: B) -> (Tls<A>, Tls<B>) {
+    let settings = Settings { close_timeout: LIMIT, ..Settings::default() };
+    let (client, server) = tls_configs::configs();
+    let name = x509::ServerName::parse(tls_configs::NAME).expect("a name");
+    let mut random = crypto_ring::SystemRandom::new();
+    let client = Connection::client(client, name, &settings, now, &mut random).expect("a client");
+    let server = Connection::server(server, &settings, now);
+    let stream = crypto_ring::SystemRandom::new;
+    (TlsStream::new(client, one, &settings, stream()), TlsStream::new(server, other, &settings, stream()))
+}
+
+/// The machines, once it is over.
+fn out_of_tls<A: StreamMachine, B: StreamMachine>(
+    (one, other): ((Tls<A>, DuplexEnd), (Tls<B>, DuplexEnd)),
+) -> ((A, DuplexEnd), (B, DuplexEnd)) {
+    ((one.0.into_machine(), one.1), (other.0.into_machine(), other.1))
+}
+
+type Tls<M> = TlsStream<M, crypto_ring::SystemRandom>;
 
 fn on_links<A: StreamMachine + 'static, B: StreamMachine + 'static>(
     one: A,
@@ -165,7 +211,7 @@ struct Talker {
     appetite: Option<usize>,
     /// When it has heard so many bytes it resets the connection.
     resets_at: Option<usize>,
-    /// When it has heard so many bytes, it does nothing any more.
+    /// When it has heard so many bytes, and said as many, it does nothing any more.
     vanishes_at: Option<usize>,
     sent: usize,
     heard: usize,
@@ -178,7 +224,7 @@ struct Talker {
 
 impl Talker {
     fn has_vanished(&self) -> bool {
-        self.vanishes_at.is_some_and(|at| self.heard >= at)
+        self.vanishes_at.is_some_and(|at| self.heard >= at && self.sent >= at.min(self.total))
     }
 }
 

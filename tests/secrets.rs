@@ -1,9 +1,16 @@
 //! Secrets are gone from the heap when what used them is: private keys, and traffic secrets with all that is made of them.
 //! An allocator looks into each block when it is freed (`adversary::remains`). One test, because the heap is all threads'.
 
+#[path = "support/tls_configs.rs"]
+mod tls_configs;
+
 use adversary::remains::{self, freed, held, watch};
+use base::Instant;
 use crypto::{KeyKind, PrivateKeyFormat, SecretBytes, hkdf};
 use posthaste::{Client, Error, Handle, Identity, KeyLog, Reply, Request, Roots, Server, Status, Tickets};
+use std::sync::Arc;
+use tls::record::{Connection, Received, Settings};
+use tls::records::KeyUpdate;
 
 #[global_allocator]
 static HEAP: remains::Watching = remains::Watching;
@@ -14,6 +21,7 @@ fn secrets_are_gone_from_the_heap_when_what_used_them_is() {
     private_keys();
     ticket_keys();
     traffic_secrets().expect("a connection");
+    record_secrets();
 }
 
 /// What is not wiped is found, in blocks that are held and in blocks that are freed, or the rest would show nothing.
@@ -164,4 +172,69 @@ fn traffic_secrets() -> Result<(), Error> {
     })??;
     assert_eq!((held(), freed()), (0, before.1));
     Ok(())
+}
+
+/// Told of each secret, from which it makes what records make.
+struct RecordsWatcher;
+
+impl KeyLog for RecordsWatcher {
+    fn log(&self, _: &str, _: &[u8; 32], secret: &[u8]) {
+        watch(secret);
+        let hash = crypto_ring::PROVIDER.initial.hash;
+        let secret = crypto::Secret::new(secret);
+        let mut key = [0; 16];
+        hkdf::expand_label(hash, &secret, b"key", &[], &mut key);
+        watch(&key);
+        let next = hkdf::expand_label_secret(hash, &secret, b"traffic upd", &[]);
+        watch(next.as_bytes());
+    }
+}
+
+/// Connections over records that both sides have closed, that failed, and that were cut: nothing is left of their secrets, though
+/// the connections are still there.
+fn record_secrets() {
+    for way in 0..3 {
+        let before = (remains::watched(), freed());
+        let (client, server) = tls_configs::configs();
+        let (mut client, mut server) = ((*client).clone(), (*server).clone());
+        let watcher: Arc<dyn KeyLog> = Arc::new(RecordsWatcher);
+        (client.key_log, server.key_log) = (Some(watcher.clone()), Some(watcher));
+        let (settings, now, random) = (Settings::default(), Instant::ZERO, &mut crypto_ring::SystemRandom::new());
+        let name = x509::ServerName::parse(tls_configs::NAME).expect("a name");
+        let client = Connection::client(Arc::new(client), name, &settings, now, random).expect("a client");
+        let mut ends = [client, Connection::server(Arc::new(server), &settings, now)];
+        carry(&mut ends);
+        assert!(ends.iter().all(Connection::is_complete));
+        // Four secrets, which each side is told of, with a key and a successor of each.
+        assert_eq!(remains::watched() - before.0, 12);
+        assert!(held() >= 4, "both sides hold their keys: {}", held());
+        ends[0].update_keys(KeyUpdate::Requested).expect("it may write");
+        carry(&mut ends);
+        match way {
+            0 => ends.each_mut().into_iter().for_each(Connection::close),
+            1 => drop(ends[0].receive(&mut [23, 3, 3, 0, 1, 0], random).expect_err("a bad record")),
+            _ => ends.each_mut().into_iter().for_each(Connection::on_reset),
+        }
+        carry(&mut ends);
+        assert_eq!((held(), freed()), (0, before.1), "way {way}");
+        drop(ends);
+        assert_eq!((held(), freed()), (0, before.1), "way {way}");
+    }
+}
+
+/// Carries what the layer has to say both ways.
+fn carry(ends: &mut [Connection; 2]) {
+    let mut wire = [0; 10_000];
+    for number in 0..8 {
+        let [one, other] = ends;
+        let (from, to) = if number % 2 == 0 { (one, other) } else { (other, one) };
+        let len = from.transmit(&mut wire);
+        let mut at = 0;
+        while at < len {
+            match to.receive(&mut wire[at..len], &mut crypto_ring::SystemRandom::new()) {
+                Ok(Received::Taken(taken) | Received::End(taken) | Received::Data { taken, .. }) => at += taken,
+                Ok(Received::Incomplete) | Err(_) => break,
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("HTTP/3", "h3/src/config.rs", "Limits"),
     ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
     ("Tickets of a server", "tls/src/config.rs", "TicketPolicy"),
+    ("TLS over records", "tls/src/record/settings.rs", "Settings"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -48,6 +49,12 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("tls/src/server/resumption.rs", &["MAX_IDENTITIES"]),
     ("tls/src/server/negotiated.rs", &["MAX_EARLY_DATA"]),
     ("src/tickets.rs", &["PER_SERVER", "IN_ALL", "ROTATION", "LIFETIME"]),
+    ("tls/src/record/header.rs", &["MAX_CONTENT_LEN", "MAX_PROTECTED_LEN"]),
+    ("tls/src/record/settings.rs", &["MIN_RECORD_SIZE_LIMIT"]),
+    ("tls/src/record/counts.rs", &["MAX_RECORDS_WITHOUT_DATA"]),
+    ("tls/src/record/reader.rs", &["MAX_SKIPPED_EARLY_DATA"]),
+    ("tls/src/record/writer.rs", &["MAX_UPDATES"]),
+    ("tls/src/record/stream.rs", &["OUTGOING_LEN", "MAX_IGNORED"]),
     ("x509/src/budget.rs", &["SIGNATURES", "COMPARISONS", "STEPS"]),
     ("x509/src/chain.rs", &["MAX_CERTIFICATES", "MAX_PATH", "MAX_LISTED_NAMES"]),
     ("x509/src/extensions.rs", &["MAX_EXTENSIONS"]),

@@ -54,8 +54,18 @@ pub(crate) const ROWS: &[Row] = &[
     ("p15", "literals longer than the remaining input", "qpack/src/string.rs", &[]),
     ("p16", "frame headers cut at every byte", "h3/src/frame_reader.rs", &[]),
     ("p17", "session tickets in fragments", "tls/src/inbox.rs", &[]),
-    ("p18", "a ClientHello in fragments and out of order", "tls/src/inbox.rs", &[]),
-    ("p19", "handshake messages as large as can be", "tls/src/inbox.rs", &[]),
+    (
+        "p18",
+        "a ClientHello in fragments and out of order",
+        "tls/src/inbox.rs",
+        &["tls/src/record/tests/handshake.rs::p18_a_client_hello_in_records_of_any_length"],
+    ),
+    (
+        "p19",
+        "handshake messages as large as can be",
+        "tls/src/inbox.rs",
+        &["tls/src/record/tests/limits.rs::p19_a_message_is_refused_at_its_header_however_many_records_it_takes"],
+    ),
     ("p20", "certificates with empty, absent, unknown fields", "x509/src/der.rs", &[]),
     ("p21", "reserved and unknown types of HTTP/3", "h3/src/control_stream.rs", &[]),
     (
@@ -115,7 +125,12 @@ pub(crate) const ROWS: &[Row] = &[
         "s16",
         "an alert at each step",
         "quic/src/connection/dispatch.rs",
-        &["tls/src/session/tests.rs::an_alert_record_ends_the_handshake_at_once"],
+        &[
+            "tls/src/session/tests.rs::an_alert_record_ends_the_handshake_at_once",
+            "tls/src/record/tests/handshake.rs::s16_alerts_at_each_step",
+            "tls/src/record/tests/handshake.rs::every_flight_cut_at_every_byte_waits_and_then_is_truncated",
+            "tls/src/record/tests/closing.rs::an_end_without_close_notify_is_told_as_truncation",
+        ],
     ),
     ("s17", "packets after the close", "quic/src/lifecycle.rs", &[]),
     (
@@ -130,7 +145,12 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/protection/levels.rs",
         &["tls/src/session/tests.rs::every_message_in_every_state_at_every_level"],
     ),
-    ("s20", "handshake messages after a change of keys", "tls/src/session.rs", &[]),
+    (
+        "s20",
+        "handshake messages after a change of keys",
+        "tls/src/session.rs",
+        &["tls/src/record/tests/states.rs::s20_messages_do_not_span_a_change_of_keys"],
+    ),
     ("m1", "retirements never acknowledged", "quic/src/connection_ids/peer.rs", &[]),
     ("m2", "path challenges without end", "quic/src/path/validation.rs", &[]),
     ("m3", "CRYPTO far ahead or without end", "quic/src/crypto_stream.rs", &[]),
@@ -210,6 +230,8 @@ pub(crate) const ROWS: &[Row] = &[
         &[
             "quic/tests/injection/violations.rs::every_violation_closes_with_its_code_and_frame_type",
             "quic/tests/injection/violations.rs::what_tls_refuses_closes_with_its_alert",
+            "tls/src/record/tests/updates.rs::c7_a_flood_of_updates_without_data",
+            "tls/src/record/tests/updates.rs::many_requests_have_one_answer",
         ],
     ),
     ("c8", "parameters of 0, 1 and the most", "quic/src/connection_ids/local.rs", &[]),

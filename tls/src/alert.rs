@@ -8,6 +8,10 @@ pub struct Alert(pub u8);
 impl Alert {
     /// A message that is not expected in this state.
     pub const UNEXPECTED_MESSAGE: Alert = Alert(10);
+    /// A record cannot be decrypted.
+    pub const BAD_RECORD_MAC: Alert = Alert(20);
+    /// A record is longer than is allowed.
+    pub const RECORD_OVERFLOW: Alert = Alert(22);
     /// No acceptable set of parameters.
     pub const HANDSHAKE_FAILURE: Alert = Alert(40);
     /// A certificate is corrupt or its signature wrong.
@@ -30,6 +34,8 @@ impl Alert {
     pub const PROTOCOL_VERSION: Alert = Alert(70);
     /// This side failed.
     pub const INTERNAL_ERROR: Alert = Alert(80);
+    /// The user gave up the handshake; close_notify follows (RFC 9846 section 6.1).
+    pub const USER_CANCELED: Alert = Alert(90);
     /// A mandatory extension is missing.
     pub const MISSING_EXTENSION: Alert = Alert(109);
     /// An extension answers what was never asked.

@@ -26,7 +26,7 @@ pub(crate) type Verdict = Result<(), Violation>;
 /// What a carrier allows, demands and refuses.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    /// The extension in which each side describes its end of the carrier. It is sent, and demanded of the peer.
+    /// The extension in which each side describes its end of the carrier. A client sends it, a server answers it.
     pub parameters: Option<Parameters>,
     /// Extensions that belong to other carriers: what a ClientHello that holds one is answered with.
     pub foreign_extensions: &'static [(ExtensionType, Violation)],
@@ -51,8 +51,8 @@ pub(crate) struct Rules {
 pub(crate) struct Parameters {
     /// Its type.
     pub extension: ExtensionType,
-    /// What a peer that leaves it out is answered with.
-    pub missing: Violation,
+    /// Whether a peer may leave it out, and what it is answered with if not.
+    pub missing: Verdict,
 }
 
 impl Carrier {
@@ -70,10 +70,12 @@ impl Rules {
 
     /// The peer's parameters, as far as this carrier has any.
     pub(crate) fn peer_parameters<'a>(&self, extensions: &Extensions<'a>) -> Result<Option<&'a [u8]>, Violation> {
-        match &self.parameters {
-            Some(parameters) => extensions.find(parameters.extension).map(Some).ok_or(parameters.missing),
-            None => Ok(None),
+        let Some(parameters) = &self.parameters else { return Ok(None) };
+        let found = extensions.find(parameters.extension);
+        if found.is_none() {
+            parameters.missing?;
         }
+        Ok(found)
     }
 
     /// Whether a ClientHello holds no extension of another carrier.

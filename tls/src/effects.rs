@@ -46,6 +46,8 @@ pub(crate) struct Effects {
     pub remembered_parameters: Option<Vec<u8>>,
     /// Whether the client sent a session ID.
     pub is_in_compatibility_mode: bool,
+    /// Whether the client offered early data, which is refused.
+    pub refuses_early_data: bool,
     /// What exporters start from.
     pub exporter: Option<Secret>,
 }

@@ -38,6 +38,8 @@ pub enum LocalError {
     Signing,
     /// The handshake is not complete, so nothing can be exported.
     NotComplete,
+    /// Keys have protected as many records as they may, and cannot be replaced any more.
+    KeysUsedUp,
     /// The exporter's label is longer than 249 bytes, or its output than 255 digests.
     ExporterArguments,
 }
@@ -137,6 +139,7 @@ impl fmt::Display for LocalError {
             LocalError::KeyExchange => "the key exchange failed on this side",
             LocalError::Signing => "the private key could not sign the handshake",
             LocalError::NotComplete => "the handshake is not complete",
+            LocalError::KeysUsedUp => "the keys have protected as many records as they may; open a new connection",
             LocalError::ExporterArguments => "the exporter's label or output is too long",
         })
     }

@@ -1,7 +1,7 @@
 //! TLS 1.3 (RFC 9846): the handshake as a state machine without sockets or clocks, for any carrier.
 //!
 //! [`Session`] is the handshake. A carrier creates it and moves its bytes: [`quic`], by encryption level in CRYPTO frames
-//! (RFC 9001), or [`records`], over a byte stream. Where the two differ, the states consult the carrier's table of rules
+//! (RFC 9001), or [`record`], in the records of a byte stream. Where the two differ, the states consult the carrier's table of rules
 //! (`carrier`). Inside, each state of RFC 9846 appendix A is a type that is made from the state before it and the message
 //! that state expects, and the states after authentication require proofs that only a successful check can create.
 //!
@@ -78,6 +78,7 @@ mod level;
 pub mod message;
 mod proof;
 pub mod quic;
+pub mod record;
 pub mod records;
 mod replay_filter;
 mod resolver;

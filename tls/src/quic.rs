@@ -16,7 +16,7 @@ pub(crate) static RULES: Rules = Rules {
     // RFC 9001 section 8.2-1: without transport parameters there is no connection; the alert is missing_extension.
     parameters: Some(Parameters {
         extension: ExtensionType::QUIC_TRANSPORT_PARAMETERS,
-        missing: Violation::MissingTransportParameters,
+        missing: Err(Violation::MissingTransportParameters),
     }),
     foreign_extensions: &[],
     // RFC 9001 section 8.1-2: an application protocol is agreed on by ALPN, or the connection is closed.

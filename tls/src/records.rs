@@ -1,5 +1,5 @@
 //! TLS over a byte stream such as TCP (RFC 9846 section 5): what the handshake gives to a record layer, and what it expects
-//! of one. The record layer itself, which fragments, seals and opens records, is not part of this file.
+//! of one. [`record`](crate::record) is that layer, which fragments, seals and opens records.
 //!
 //! The record layer passes the content of each handshake record to [`Session::read`], one call per record, so that a message
 //! that continues after a change of keys is detected at the end of the record. [`Level::Initial`] stands for records without
@@ -10,7 +10,7 @@
 //! [`Level::Initial`]: crate::Level::Initial
 //! [`Level::OneRtt`]: crate::Level::OneRtt
 
-use crate::carrier::{Carrier, Rules};
+use crate::carrier::{Carrier, Parameters, Rules};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::message::extension::ExtensionType;
@@ -29,7 +29,8 @@ pub use alert_message::{PeerAlert, close_notify, encode as encode_alert};
 
 /// What records make of the handshake.
 pub(crate) static RULES: Rules = Rules {
-    parameters: None,
+    // RFC 8449 section 4: each side may say how long the records are that it takes.
+    parameters: Some(Parameters { extension: ExtensionType::RECORD_SIZE_LIMIT, missing: Ok(()) }),
     // RFC 9001 section 8.2-3: transport parameters outside of QUIC are answered with unsupported_extension.
     foreign_extensions: &[(ExtensionType::QUIC_TRANSPORT_PARAMETERS, Violation::TransportParametersOutsideQuic)],
     // RFC 7301 section 3.1: ALPN is an offer that either side may leave out.
@@ -45,7 +46,8 @@ pub(crate) static RULES: Rules = Rules {
 };
 
 /// A client that wants to reach `name` over records. Its ClientHello is ready to be sent. In compatibility mode the
-/// handshake looks like an older one to middleboxes (RFC 9846 appendix E.4).
+/// handshake looks like an older one to middleboxes (RFC 9846 appendix E.4). `record_size_limit` is what it takes in a record,
+/// in bytes, with the content's type and padding (RFC 8449 section 4).
 ///
 /// # Errors
 /// [`Error::Local`] if the configuration cannot work.
@@ -53,20 +55,21 @@ pub fn client(
     config: Arc<ClientConfig>,
     name: x509::ServerName,
     compatibility_mode: bool,
+    record_size_limit: u16,
     random: &mut dyn Random,
 ) -> Result<Session, Error> {
     let session_id = if compatibility_mode { base::random::array::<32>(random).to_vec() } else { Vec::new() };
-    Session::client(config, carrier(session_id), name, false, random)
+    Session::client(config, carrier(session_id, record_size_limit), name, false, random)
 }
 
-/// A server that waits for a ClientHello over records.
-pub fn server(config: Arc<ServerConfig>) -> Session {
-    Session::server(config, carrier(Vec::new()), None)
+/// A server that waits for a ClientHello over records. `record_size_limit` as for a client.
+pub fn server(config: Arc<ServerConfig>, record_size_limit: u16) -> Session {
+    Session::server(config, carrier(Vec::new(), record_size_limit), None)
 }
 
 /// RFC 9001 section 8.2-2: nothing of QUIC is sent over records.
-fn carrier(session_id: Vec<u8>) -> Carrier {
-    Carrier { rules: &RULES, parameters: Vec::new(), session_id }
+fn carrier(session_id: Vec<u8>, record_size_limit: u16) -> Carrier {
+    Carrier { rules: &RULES, parameters: record_size_limit.to_be_bytes().to_vec(), session_id }
 }
 
 /// application_traffic_secret_N+1, made of application_traffic_secret_N of the same direction (RFC 9846 section 7.2): for

@@ -214,18 +214,30 @@ impl Session {
         self.effects.is_in_compatibility_mode
     }
 
+    /// On a server, whether the client offered early data that this side refuses: a carrier with records has to skip what it
+    /// sent by then (RFC 9846 section 4.3.10).
+    pub(crate) fn refuses_early_data(&self) -> bool {
+        self.effects.refuses_early_data
+    }
+
+    /// Whether a message has begun whose end has not come: over records nothing else may come between (RFC 9846
+    /// section 5.1).
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.inbox.kind().is_some()
+    }
+
     /// Fills `out` with keying material for other uses (RFC 9846 section 7.5): the same on both sides, for the same label
     /// and context.
     ///
     /// # Errors
-    /// [`LocalError::NotComplete`] before the handshake is complete; [`LocalError::ExporterArguments`] if `label` is longer
+    /// [`LocalError::NotComplete`] before the handshake is complete, and once the connection is over; [`LocalError::ExporterArguments`] if `label` is longer
     /// than 249 bytes or `out` than 255 digests.
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
         if !self.is_complete() {
             return Err(LocalError::NotComplete.into());
         }
         let suite = self.effects.suite.expect("a complete handshake has agreed on a suite");
-        let exporter = self.effects.exporter.as_ref().expect("a complete handshake has made the exporter's secret");
+        let exporter = self.effects.exporter.as_ref().ok_or(LocalError::NotComplete)?;
         if label.len() > MAX_EXPORTER_LABEL || out.len() > 255 * suite.hash.output_len() {
             return Err(LocalError::ExporterArguments.into());
         }
@@ -271,6 +283,7 @@ impl Session {
     }
 
     /// Refuses a message by its first byte, before its body is gathered.
+    /// RFC 9846 section 4.7.3-1.
     fn check_kind(&self) -> Result<(), Error> {
         let Some(kind) = self.inbox.kind() else { return Ok(()) };
         let expected = match self.state() {
@@ -313,8 +326,9 @@ impl Session {
         self.state.as_ref().expect("a session has a state between two messages")
     }
 
+    /// Ends the session with an error that every later call gives again.
     /// RFC 9001 section 4.8-1, RFC 9846 s6: every alert is fatal, and the secrets are forgotten.
-    fn fail(&mut self, error: Error) {
+    pub(crate) fn fail(&mut self, error: Error) {
         self.state = Some(State::Failed(Box::new(error)));
         self.inbox = Inbox::new();
         self.effects = Effects::default();
@@ -324,7 +338,13 @@ impl Session {
         Error::Peer { violation, state: self.state_name() }
     }
 
-    fn state_name(&self) -> &'static str {
+    /// Forgets what exporters start from: the connection is over, and nothing else is left of its secrets.
+    pub(crate) fn forget_exporter(&mut self) {
+        self.effects.exporter = None;
+    }
+
+    /// The name of the state in RFC 9846 appendix A.
+    pub(crate) fn state_name(&self) -> &'static str {
         match self.state() {
             State::Client(state) => state.name(),
             State::Server(state) => state.name(),

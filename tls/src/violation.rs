@@ -75,6 +75,17 @@ base::violations! {
     BadSignature, DECRYPT_ERROR, "RFC 9846 4.5.2", "the signature in the CertificateVerify does not verify";
     FinishedLength, DECODE_ERROR, "RFC 9846 4.5.3", "a Finished message of the wrong length";
     BadFinished, DECRYPT_ERROR, "RFC 9846 4.5.3", "the Finished message does not verify";
+    // Records.
+    RecordType, UNEXPECTED_MESSAGE, "RFC 9846 5", "a record of a type that is unknown or not expected now";
+    ChangeCipherSpec, UNEXPECTED_MESSAGE, "RFC 9846 5", "a change_cipher_spec record with other content, or where none may be";
+    UnprotectedRecord, UNEXPECTED_MESSAGE, "RFC 9846 5", "a record without protection after keys were agreed on";
+    RecordTooLong, RECORD_OVERFLOW, "RFC 9846 5.2", "a record longer than is allowed";
+    RecordProtection, BAD_RECORD_MAC, "RFC 9846 5.2", "a record that cannot be decrypted with the peer's keys";
+    RecordWithoutType, UNEXPECTED_MESSAGE, "RFC 9846 5.4", "a record of nothing but padding";
+    EmptyRecord, UNEXPECTED_MESSAGE, "RFC 9846 5.4", "a handshake or alert record without content";
+    InterleavedRecord, UNEXPECTED_MESSAGE, "RFC 9846 5.1", "a record of another type between the parts of a handshake message";
+    RecordsWithoutData, UNEXPECTED_MESSAGE, "RFC 9846 5.1", "too many records in a row that bring no data";
+    RecordSizeLimit, ILLEGAL_PARAMETER, "RFC 8449 4", "a record_size_limit below 64";
     // After the handshake.
     TicketEarlyData, ILLEGAL_PARAMETER, "RFC 9001 4.6.1", "a ticket with a max_early_data_size other than 0xffffffff";
 }

@@ -16,6 +16,7 @@ mod quic_connection;
 mod quic_wire;
 mod reassembly;
 mod tls_messages;
+mod tls_records;
 mod tls_session;
 mod tls_tickets;
 mod varint;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tls_certificate_request", tls_messages::certificate_request),
     ("tls_certificate_verify", tls_messages::certificate_verify),
     ("tls_new_session_ticket", tls_messages::new_session_ticket),
+    ("tls_records", tls_records::run),
     ("tls_session", tls_session::run),
     ("tls_tickets", tls_tickets::run),
     ("x509_certificate", x509_single::certificate),

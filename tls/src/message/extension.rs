@@ -22,6 +22,8 @@ impl ExtensionType {
     pub const ALPN: ExtensionType = ExtensionType(16);
     /// padding (RFC 7685).
     pub const PADDING: ExtensionType = ExtensionType(21);
+    /// record_size_limit (RFC 8449).
+    pub const RECORD_SIZE_LIMIT: ExtensionType = ExtensionType(28);
     /// pre_shared_key.
     pub const PRE_SHARED_KEY: ExtensionType = ExtensionType(41);
     /// early_data.
@@ -52,7 +54,7 @@ impl ExtensionType {
         Some(match self {
             Self::SERVER_NAME => &[ClientHello, EncryptedExtensions, CertificateRequest],
             Self::STATUS_REQUEST => &[ClientHello, CertificateRequest, Certificate],
-            Self::SUPPORTED_GROUPS | Self::ALPN | Self::QUIC_TRANSPORT_PARAMETERS => {
+            Self::SUPPORTED_GROUPS | Self::ALPN | Self::RECORD_SIZE_LIMIT | Self::QUIC_TRANSPORT_PARAMETERS => {
                 &[ClientHello, EncryptedExtensions]
             }
             Self::SIGNATURE_ALGORITHMS | Self::SIGNATURE_ALGORITHMS_CERT | Self::CERTIFICATE_AUTHORITIES => {

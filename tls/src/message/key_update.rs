@@ -20,7 +20,7 @@ impl KeyUpdate {
         match whole(body, |reader| Ok(reader.u8()?))? {
             0 => Ok(KeyUpdate::NotRequested),
             1 => Ok(KeyUpdate::Requested),
-            // RFC 9846 section 4.7.3: no other value has a meaning.
+            // RFC 9846 section 4.7.3-4, 6-7: no other value has a meaning.
             _ => Err(Violation::KeyUpdateRequest),
         }
     }

@@ -29,25 +29,26 @@ impl PeerAlert {
         match content {
             // RFC 9846 s5.4: a record that holds no alert has no place anywhere.
             [] => Err(Violation::UnexpectedMessage),
-            // RFC 9846 s6: the level that is written does not make an error of these two, nor a warning
+            // RFC 9846 section 6-4, 6-5: the level that is written does not make an error of these two, nor a warning
             // of all others, known or not.
             [_, 0] => Ok(PeerAlert::CloseNotify),
             [_, 90] => Ok(PeerAlert::UserCanceled),
             [_, description] => Ok(PeerAlert::Error(Alert(*description))),
-            // RFC 9846 s5.1: a record holds one alert, and all of it.
+            // RFC 9846 section 5.1-9, 5.1-10, 6-6: a record holds one alert, and all of it.
             _ => Err(Violation::Malformed),
         }
     }
 }
 
 /// The content of the record that tells the peer of `alert`, which ends the connection.
+/// RFC 9846 section 6-4.
 pub const fn encode(alert: Alert) -> [u8; 2] {
     [FATAL, alert.0]
 }
 
 /// The content of the record that says that this side sends nothing more.
 pub const fn close_notify() -> [u8; 2] {
-    // RFC 9846 s6.1: it is a warning.
+    // RFC 9846 section 6.1-2: it is a warning.
     [WARNING, 0]
 }
 
@@ -55,12 +56,14 @@ pub const fn close_notify() -> [u8; 2] {
 mod tests {
     use super::*;
 
+    /// RFC 9846 section 6.1-2, 6-4.
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(PeerAlert::decode(&close_notify()), Ok(PeerAlert::CloseNotify));
         assert_eq!(PeerAlert::decode(&encode(Alert::BAD_CERTIFICATE)), Ok(PeerAlert::Error(Alert(42))));
     }
 
+    /// RFC 9846 section 6-4, 6-5.
     #[test]
     fn the_description_decides_and_not_the_level() {
         for level in 0..=255 {
@@ -72,6 +75,7 @@ mod tests {
         }
     }
 
+    /// RFC 9846 section 5.1-9, 5.1-10, 6-6.
     #[test]
     fn exactly_one_alert_to_a_record() {
         assert_eq!(PeerAlert::decode(&[]), Err(Violation::UnexpectedMessage));

@@ -15,8 +15,8 @@ use crypto::NamedGroup;
 
 fn start(of_client: ClientConfig, of_server: ServerConfig, compatibility_mode: bool) -> Pair {
     let name = name("server.example");
-    let session = client(Arc::new(of_client), name, compatibility_mode, &mut Counting(7)).unwrap();
-    Pair::of(session, server(Arc::new(of_server)))
+    let session = client(Arc::new(of_client), name, compatibility_mode, 1000, &mut Counting(7)).unwrap();
+    Pair::of(session, server(Arc::new(of_server), 2000))
 }
 
 fn complete(client: ClientConfig, server: ServerConfig, compatibility_mode: bool) -> Pair {
@@ -43,7 +43,9 @@ fn handshakes_with_and_without_compatibility_mode_and_retry() {
             let pair = complete(client_config(), server, compatibility_mode);
             assert_eq!((pair.client.is_in_compatibility_mode(), pair.client.is_retried()), (compatibility_mode, retry));
             assert_eq!(pair.client.alpn(), Some(&b"h3"[..]));
-            assert_eq!((pair.client.peer_parameters(), pair.server.peer_parameters()), (None, None));
+            // RFC 8449 section 4: each knows how long the records are that the other takes.
+            assert_eq!(pair.client.peer_parameters(), Some(&2000_u16.to_be_bytes()[..]));
+            assert_eq!(pair.server.peer_parameters(), Some(&1000_u16.to_be_bytes()[..]));
             // Every hello of both sides holds the same session ID.
             let hellos = pair.said.iter().filter(|(_, level, _)| *level == Level::Initial);
             let ids: Vec<&[u8]> = hellos.map(|(_, _, bytes)| session_id(bytes)).collect();
@@ -79,13 +81,13 @@ fn application_protocols_are_an_offer() {
     assert_eq!(agreed(&["h2"], &["h3"]), Err((Speaker::Server, Violation::NoApplicationProtocol)));
     let mut config = client_config();
     config.alpn.push(vec![]);
-    assert!(client(Arc::new(config), name("server.example"), false, &mut Counting(0)).is_err());
+    assert!(client(Arc::new(config), name("server.example"), false, 1000, &mut Counting(0)).is_err());
 }
 
 /// RFC 9001 section 8.2-3.
 #[test]
 fn transport_parameters_are_refused_on_both_sides() {
-    let fresh = || server(Arc::new(server_config()));
+    let fresh = || server(Arc::new(server_config()), 2000);
     let mut hello = HelloParts::good();
     let error = fresh().read(Level::Initial, &hello.encode(), &mut Counting(0)).unwrap_err();
     assert_eq!((error.violation(), error.alert()), (Some(Violation::TransportParametersOutsideQuic), 110));
@@ -208,6 +210,7 @@ fn a_key_update_ends_its_record() {
     assert_eq!(client.poll_key_update(), Some(KeyUpdate::NotRequested));
 }
 
+/// RFC 9846 section 4.7.3-4, 6-7.
 #[test]
 fn what_may_follow_a_handshake() {
     // A ticket that limits early data, which QUIC does not allow.
@@ -237,7 +240,7 @@ fn what_may_follow_a_handshake() {
     }
 }
 
-/// RFC 9846 s4.7.3: before Finished there are no keys to update. And nobody has accepted early data.
+/// RFC 9846 section 4.7.3-1: before Finished there are no keys to update. And nobody has accepted early data.
 #[test]
 fn no_key_update_before_finished() {
     let update = encode_key_update(KeyUpdate::NotRequested);

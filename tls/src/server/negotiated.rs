@@ -52,6 +52,8 @@ struct Answer<'a> {
     application_protocol: Option<&'a [u8]>,
     /// Whether the client's name was used.
     acknowledges_server_name: bool,
+    /// Whether the client has sent the carrier's own extension, so that it is answered.
+    answers_carrier: bool,
     authentication: Authentication,
     takes_early_data: bool,
     /// All messages so far.
@@ -134,6 +136,7 @@ impl<'a> Negotiated<'a> {
             client_share: share,
             application_protocol,
             acknowledges_server_name,
+            answers_carrier: effects.peer_parameters.is_some(),
             authentication,
             takes_early_data,
             transcript,
@@ -197,7 +200,7 @@ impl Answer<'_> {
             application_protocol: self.application_protocol,
             acknowledges_server_name: self.acknowledges_server_name,
             // RFC 9001 section 8.2-1: over QUIC it is always there.
-            carrier_extension: self.start.carrier.extension(),
+            carrier_extension: self.start.carrier.extension().filter(|_| self.answers_carrier),
             accepts_early_data: self.takes_early_data,
         };
         answer.encode(&mut flight)?;

@@ -64,6 +64,15 @@ fn tls() {
         b"\0\0\x0e\x10\x01\x02\x03\x04\x02\x01\x02\0\x04abcd\0\x08\0\x2a\0\x04\xff\xff\xff\xff",
     );
     put("tls_certificate_request", "made", b"\0\0\x0a\0\x0d\0\x06\0\x04\x04\x03\x08\x07");
+    // Piece, settings of both, whether the handshake is complete; then what either application does, and a stranger.
+    let honest = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    put("tls_records", "talk", &[&honest[..], &[0, 1, 0, 1, 2, 0, 24, 0, 24, 10, 11, 24]].concat());
+    put("tls_records", "updates", &[&honest[..], &[6, 7, 8, 9, 24, 0, 1, 0, 1, 1, 0, 24]].concat());
+    put("tls_records", "short", &[&[7, 1, 1, 3, 2, 0, 2, 1, 1, 0][..], &[0, 100, 0, 1, 100, 0, 24, 10, 11]].concat());
+    put("tls_records", "handshake", &[&[1, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &[16, 0, 70, 1, 24]].concat());
+    for kind in [12u8, 14, 16, 18, 20, 22] {
+        put("tls_records", &format!("edit-{kind}"), &[&honest[..], &[0, 0, 9, kind, 0, 3, 2, 5, 5, 24]].concat());
+    }
     put("tls_session", "honest", b"\0");
     put("tls_session", "dripped", b"\x01");
     put("tls_tickets", "honest", b"\0");

@@ -430,7 +430,7 @@ fn a_stolen_ticket_without_its_secret_is_refused() {
     let mut pair = resuming.pair();
     let (_, hello) = pair.client.poll_output().unwrap();
     let offered = ClientHello::decode(&hello[HEADER_LEN..]).unwrap();
-    let share = offered.key_shares.unwrap().iter().next().unwrap().1;
+    let share = offered.key_shares.unwrap().iter().find(|(group, _)| *group == GROUPS[0]).unwrap().1;
     let exchange = crypto_ring::PROVIDER.key_exchange(GROUPS[0]).unwrap();
     let accepted = exchange.accept(share, &mut Counting(1)).unwrap();
     let answer = crate::message::server_hello::encode_resuming_server_hello(
@@ -757,8 +757,9 @@ fn carriers_do_not_share_tickets() {
     resuming.fill();
     let over_records = |random| {
         let client = Arc::new(resuming.client.clone());
-        let client = crate::records::client(client, name("server.example"), false, &mut Counting(random)).unwrap();
-        Pair::of(client, crate::records::server(Arc::new(resuming.server.clone())))
+        let client =
+            crate::records::client(client, name("server.example"), false, 16_385, &mut Counting(random)).unwrap();
+        Pair::of(client, crate::records::server(Arc::new(resuming.server.clone()), 16_385))
     };
     let mut pair = over_records(1);
     finish(&mut pair);
@@ -767,8 +768,9 @@ fn carriers_do_not_share_tickets() {
     resuming.client.tickets = Some(resuming.store.clone());
     let over_records = |random| {
         let client = Arc::new(resuming.client.clone());
-        let client = crate::records::client(client, name("server.example"), true, &mut Counting(random)).unwrap();
-        Pair::of(client, crate::records::server(Arc::new(resuming.server.clone())))
+        let client =
+            crate::records::client(client, name("server.example"), true, 16_385, &mut Counting(random)).unwrap();
+        Pair::of(client, crate::records::server(Arc::new(resuming.server.clone()), 16_385))
     };
     finish(&mut over_records(2));
     let mut pair = over_records(3);

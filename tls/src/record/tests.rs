@@ -1,0 +1,9 @@
+//! Connections over records: two ends in memory, and single records that no honest peer sends.
+
+mod closing;
+mod ends;
+mod handshake;
+mod limits;
+mod states;
+mod traces;
+mod updates;
