@@ -16,7 +16,7 @@ use tls::{KeyChange, Level, Session};
 
 /// How many bytes of messages after the handshake are taken in a connection's life. Session tickets are the only ones TLS
 /// has in QUIC, each of some hundred bytes; this is room for far more than any server sends, and an end to a flood.
-const MAX_POST_HANDSHAKE: u64 = 256 * 1024;
+const MAX_POST_HANDSHAKE: u32 = 256 * 1024;
 
 /// CRYPTO streams and the TLS session.
 pub(crate) struct Handshake {
@@ -25,7 +25,7 @@ pub(crate) struct Handshake {
     /// Where the stream of 1-RTT packets goes on when it is made again: what was sent and what was read. Both are bounded, by
     /// what a server has to say and by `MAX_POST_HANDSHAKE`.
     rested: (u32, u32),
-    post_handshake: u64,
+    post_handshake: u32,
     /// There are keys beyond those of Initial packets.
     has_left_initial: bool,
     /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
@@ -88,7 +88,8 @@ impl Handshake {
         random: &mut dyn Random,
     ) -> Result<(), HandshakeError> {
         if space == PacketNumberSpace::ApplicationData {
-            self.post_handshake = self.post_handshake.saturating_add(data.len() as u64);
+            let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            self.post_handshake = self.post_handshake.saturating_add(len);
             if self.post_handshake > MAX_POST_HANDSHAKE {
                 return Err(HandshakeError::Violation(Violation::CryptoAfterHandshakeFlood));
             }

@@ -42,8 +42,6 @@ pub(crate) struct Effects {
     pub is_resumed: bool,
     /// What has become of early data.
     pub early_data: EarlyData,
-    /// On a client that offers early data, what the server said in the carrier's own extension when it gave the ticket.
-    pub remembered_parameters: Option<Vec<u8>>,
     /// Whether the client sent a session ID.
     pub is_in_compatibility_mode: bool,
     /// Whether the client offered early data, which is refused.

@@ -7,7 +7,7 @@ use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::schedule::{Early, verify_data};
 use crate::ticket::Ticket;
 use crate::violation::Violation;
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
 use rustls_pki_types::CertificateDer;
 
@@ -15,7 +15,7 @@ use rustls_pki_types::CertificateDer;
 /// CertificateVerify is checked with.
 #[derive(Debug)]
 pub(crate) struct ChainAccepted {
-    key: (PublicKeyAlgorithm, Vec<u8>),
+    key: (PublicKeyAlgorithm, Box<[u8]>),
     expires: u64,
 }
 
@@ -66,7 +66,7 @@ impl ChainAccepted {
         }
         let certificate = x509::Certificate::parse(leaf)?;
         let (algorithm, key) = certificate.subject_public_key()?;
-        Ok(ChainAccepted { key: (algorithm, key.to_vec()), expires: expires(config, chain) })
+        Ok(ChainAccepted { key: (algorithm, key.into()), expires: expires(config, chain) })
     }
 }
 

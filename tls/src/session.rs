@@ -178,9 +178,12 @@ impl Session {
     }
 
     /// On a client that offers early data, what the server said in the carrier's own extension on the connection that its ticket
-    /// is from; what is sent early has to keep to it. Once, and not after the server has refused.
+    /// is from; what is sent early has to keep to it. Once, and not after the server has answered.
     pub fn take_remembered_parameters(&mut self) -> Option<Vec<u8>> {
-        self.effects.remembered_parameters.take()
+        match &mut self.state {
+            Some(State::Client(ClientState::WaitServerHello(state))) => state.take_remembered_parameters(),
+            _ => None,
+        }
     }
 
     /// Has a server send its tickets, as output of [`Level::OneRtt`], once: what they are made of is forgotten then. A carrier

@@ -63,6 +63,13 @@ impl WaitServerHello {
         Ok(WaitServerHello { start, offer, offered, resumption, hellos: Hellos::First(hello) })
     }
 
+    /// What the server said in the carrier's own extension when it gave the ticket, if early data is offered with that; once.
+    pub(crate) fn take_remembered_parameters(&mut self) -> Option<Vec<u8>> {
+        let ticket =
+            self.resumption.as_mut().filter(|resumption| resumption.early_data).map(|found| &mut found.ticket)?;
+        Some(core::mem::take(&mut ticket.parameters)).filter(|parameters| !parameters.is_empty())
+    }
+
     /// Reads the server's answer, of either kind.
     pub(crate) fn decode<'a>(&self, message: &Message<'a>) -> Result<ServerHelloOrRetry<'a>, Violation> {
         ServerHelloOrRetry::decode(message.body, &self.start.carrier.session_id, &self.offered)
@@ -115,7 +122,6 @@ impl WaitServerHello {
 fn offer_early_data(resumption: &Resumption, start: &Start, hello: &[u8], effects: &mut Effects) {
     let Some(secret) = resumption.early_secret(hello) else { return };
     effects.early_data = EarlyData::Offered;
-    effects.remembered_parameters = Some(resumption.ticket.parameters.clone());
     let entry = KeyLogEntry { key_log: start.config.key_log.as_ref(), client_random: &start.client_random };
     effects.give_keys(Side::Client, KeyChange::EarlyData { suite: resumption.suite, secret }, entry);
 }
@@ -130,7 +136,6 @@ pub(super) fn refuse_early_data(effects: &mut Effects) {
     if effects.early_data == EarlyData::Offered {
         effects.early_data = EarlyData::Refused;
     }
-    effects.remembered_parameters = None;
 }
 
 /// The suite that the server chose, if it was offered.
