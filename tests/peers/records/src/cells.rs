@@ -256,10 +256,11 @@ fn openssl_server_updates(identity: &Identity) -> Result<String, String> {
     let typing = std::thread::spawn(move || {
         child.line_with(MARK)?;
         child.type_lines(&LINES, &progress)?;
-        Ok::<String, String>(child.wait())
+        // An end of its input would end its connection before ours has.
+        Ok::<Openssl, String>(child)
     });
     let report = whole(ours::client(identity, &Options::default(), talk, address));
-    let told = typing.join().map_err(|_| "a panic")?;
+    let told = typing.join().map_err(|_| "a panic")?.map(Openssl::wait);
     let report = report.map_err(|error| format!("{error}; openssl: {told:?}"))?;
     if report.key_updates == (1, 2) { Ok(summary(&report)) } else { Err(format!("{report:?}; openssl: {told:?}")) }
 }
