@@ -16,6 +16,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::server::identity::Identity;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
@@ -29,6 +30,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::{CertifiedKey, ClientIdentities, ClientResolver};
 
 /// Makes requests. Cheap to clone: clones share their connections.
 ///
@@ -58,6 +60,8 @@ pub struct ClientBuilder {
     trace: Option<SharedTrace>,
     provider: Provider,
     limits: Limits,
+    identities: Vec<Arc<CertifiedKey>>,
+    resolver: Option<Arc<dyn ClientResolver>>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -79,6 +83,8 @@ impl Client {
             trace: None,
             provider: crypto_ring::PROVIDER,
             limits: Limits::default(),
+            identities: Vec::new(),
+            resolver: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -184,6 +190,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Shows this identity to servers that ask for a certificate and take one like it. May be called more than once: the
+    /// first that a server takes is shown. A server that asks and gets none decides what to do.
+    #[must_use]
+    pub fn identity(mut self, identity: &Identity) -> ClientBuilder {
+        self.identities.push(identity.certified());
+        self
+    }
+
+    /// Chooses what is shown to which server by rules of a program's own, instead of [`ClientBuilder::identity`].
+    #[must_use]
+    pub fn identity_resolver(mut self, resolver: impl ClientResolver + 'static) -> ClientBuilder {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
     /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
     #[must_use]
     pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ClientBuilder {
@@ -229,6 +250,8 @@ impl ClientBuilder {
         let verification = self.roots.verification();
         let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
+        let identities = || Arc::new(ClientIdentities(self.identities)) as Arc<dyn ClientResolver>;
+        tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);

@@ -42,8 +42,11 @@ pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
-pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver};
-pub use ::x509::Error as CertificateError;
+pub use ::tls::{
+    ByName, CertificateWanted, CertifiedKey, CertifiedKeyError, ClientAuthentication, ClientResolver, ClientVerifier,
+    ClientWishes, KeyLog, PeerIdentity, PresentedByClient, Resolver, Selected, SignatureWishes,
+};
+pub use ::x509::{Error as CertificateError, PeerName, ServerName};
 pub use client::roots::Roots;
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;
@@ -55,9 +58,11 @@ pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
 pub use run::run;
+pub use server::client_trust::ClientTrust;
 pub use server::event::ServerEvent;
 pub use server::handler::Outcome;
 pub use server::identity::Identity;
+pub use server::identity_handle::IdentityHandle;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 

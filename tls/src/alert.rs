@@ -36,6 +36,8 @@ impl Alert {
     pub const UNSUPPORTED_EXTENSION: Alert = Alert(110);
     /// The server does not have the requested name.
     pub const UNRECOGNIZED_NAME: Alert = Alert(112);
+    /// The client has to show a certificate.
+    pub const CERTIFICATE_REQUIRED: Alert = Alert(116);
     /// No application protocol in common (RFC 7301 section 3.2).
     pub const NO_APPLICATION_PROTOCOL: Alert = Alert(120);
 }

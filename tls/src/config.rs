@@ -1,6 +1,8 @@
 //! Configurations of clients and servers. Nothing is global: cryptography, trust, certificates and clock are values of a
 //! configuration.
 
+use crate::client_authentication::ClientAuthentication;
+use crate::client_resolver::ClientResolver;
 use crate::resolver::Resolver;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -40,19 +42,29 @@ pub struct ClientConfig {
     pub wall_clock: Arc<dyn WallClock>,
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Finds what the client shows to a server that asks for its certificate; without it nothing is shown.
+    pub identities: Option<Arc<dyn ClientResolver>>,
     /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
     pub keep_peer_certificates: bool,
 }
 
 impl ClientConfig {
-    /// A configuration that keeps and logs nothing.
+    /// A configuration that keeps, shows and logs nothing.
     pub fn new(
         provider: crypto::Provider,
         roots: ServerVerification,
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ClientConfig {
-        ClientConfig { provider, roots, alpn, wall_clock, key_log: None, keep_peer_certificates: false }
+        ClientConfig {
+            provider,
+            roots,
+            alpn,
+            wall_clock,
+            key_log: None,
+            identities: None,
+            keep_peer_certificates: false,
+        }
     }
 }
 
@@ -65,21 +77,24 @@ pub struct ServerConfig {
     pub resolver: Arc<dyn Resolver>,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
     pub alpn: Vec<Vec<u8>>,
-    /// For the age of tickets, once there are tickets.
+    /// For the validity of clients' certificates, and the age of tickets, once there are tickets.
     pub wall_clock: Arc<dyn WallClock>,
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Whether clients are asked for a certificate, where the resolver says nothing of it.
+    pub client_authentication: ClientAuthentication,
 }
 
 impl ServerConfig {
-    /// A configuration that logs nothing.
+    /// A configuration that logs nothing and asks its clients for nothing.
     pub fn new(
         provider: crypto::Provider,
         resolver: Arc<dyn Resolver>,
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ServerConfig {
-        ServerConfig { provider, resolver, alpn, wall_clock, key_log: None }
+        let client_authentication = ClientAuthentication::None;
+        ServerConfig { provider, resolver, alpn, wall_clock, key_log: None, client_authentication }
     }
 }
 

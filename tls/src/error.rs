@@ -15,7 +15,7 @@ pub enum Error {
         /// In which state of RFC 9846 appendix A this side was.
         state: &'static str,
     },
-    /// The server's certificate was refused, for this reason.
+    /// The peer's certificate was refused, for this reason.
     Certificate(x509::Error),
     /// This side failed or is badly configured.
     Local(LocalError),

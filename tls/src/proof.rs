@@ -7,7 +7,7 @@ use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::schedule::verify_data;
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
+use crypto::{CipherSuite, Digest, Provider, PublicKeyAlgorithm, Secret, constant_time};
 use rustls_pki_types::CertificateDer;
 
 /// The server's chain ends at a trust anchor and its certificate is for the right name. Holds the public key that the
@@ -64,19 +64,26 @@ impl CertificateVerified {
         verify: &CertificateVerify<'_>,
         transcript: &Digest,
     ) -> Result<CertificateVerified, Error> {
-        // The table has no row with a scheme for PKCS #1 v1.5, which RFC 9846 s4.3.3 leaves to certificates.
-        let verifier =
-            config.provider.verifier_for_scheme(verify.scheme).ok_or(Violation::SignatureSchemeNotOffered)?;
         let (algorithm, key) = &chain.key;
-        // RFC 9846 s4.5.2: the scheme names the kind of key too, and it has to be the certificate's.
-        if verifier.public_key_algorithm() != *algorithm {
-            return Err(Violation::SignatureSchemeOfOtherKey.into());
-        }
-        match verifier.verify(key, &signed_by_server(transcript), verify.signature) {
-            Ok(()) => Ok(CertificateVerified(())),
-            Err(crypto::BadSignature) => Err(Violation::BadSignature.into()),
-        }
+        check_signature(&config.provider, (*algorithm, key), verify, &signed_by_server(transcript))?;
+        Ok(CertificateVerified(()))
     }
+}
+
+/// Checks the signature of a CertificateVerify by the key of the certificate before it.
+pub(crate) fn check_signature(
+    provider: &Provider,
+    (algorithm, key): (PublicKeyAlgorithm, &[u8]),
+    verify: &CertificateVerify<'_>,
+    signed: &[u8],
+) -> Result<(), Violation> {
+    // The table has no row with a scheme for PKCS #1 v1.5, which RFC 9846 s4.3.3 leaves to certificates.
+    let verifier = provider.verifier_for_scheme(verify.scheme).ok_or(Violation::SignatureSchemeNotOffered)?;
+    // RFC 9846 s4.5.2: the scheme names the kind of key too, and it has to be the certificate's.
+    if verifier.public_key_algorithm() != algorithm {
+        return Err(Violation::SignatureSchemeOfOtherKey);
+    }
+    verifier.verify(key, signed, verify.signature).map_err(|crypto::BadSignature| Violation::BadSignature)
 }
 
 impl FinishedVerified {

@@ -13,6 +13,7 @@ use crate::error::{Error, Rule};
 use crate::general_name::{GeneralName, ip_address};
 use crate::name::CanonicalName;
 use crate::profile;
+use crate::purpose::Purpose;
 use crate::root_store::RootStore;
 use crate::server_name::ServerName;
 use crate::text;
@@ -73,18 +74,71 @@ pub fn verify_server_with(
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
     profile::check_time(&leaf, now)?;
     check_name(&leaf, name)?;
-    profile::check_server_usage(&leaf)?;
+    profile::check_usage(&leaf, Purpose::Server)?;
     // Who trusts exactly this certificate asks no authority about it, nor whether it could be one.
-    let trusted = roots.of_subject(&leaf.subject().canonical());
-    if trusted.iter().any(|anchor| anchor.as_ref() == leaf.der()) {
+    if is_trusted(roots, &leaf) {
         return leaf.subject_public_key().map(|_| ());
     }
     profile::check_server(&leaf)?;
+    search(policy, provider, roots, Purpose::Server, leaf, others, now).map(|_| ())
+}
+
+/// Whether `chain`, leaf first, proves that the peer is a client that these authorities vouch for, at `now_unix_seconds`. Who it
+/// is stands in the leaf. Gives the path that was found, from the leaf to the anchor: the rest of what the peer sent is proved
+/// by nothing.
+pub fn verify_client(
+    provider: &Provider,
+    roots: &RootStore,
+    chain: &[CertificateDer<'_>],
+    now_unix_seconds: u64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    verify_client_with(&Policy::default(), provider, roots, chain, now_unix_seconds)
+}
+
+/// As [`verify_client`], with a policy.
+pub fn verify_client_with(
+    policy: &Policy,
+    provider: &Provider,
+    roots: &RootStore,
+    chain: &[CertificateDer<'_>],
+    now_unix_seconds: u64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let (first, others) = chain.split_first().ok_or(Error::NoCertificate)?;
+    if others.len() >= MAX_CERTIFICATES {
+        return Err(Error::TooMuchWork);
+    }
+    let leaf = Certificate::parse(first)?;
+    let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
+    profile::check_time(&leaf, now)?;
+    profile::check_usage(&leaf, Purpose::Client)?;
+    if is_trusted(roots, &leaf) {
+        leaf.subject_public_key()?;
+        return Ok(alloc::vec![first.clone().into_owned()]);
+    }
+    profile::check_client(&leaf)?;
+    search(policy, provider, roots, Purpose::Client, leaf, others, now)
+}
+
+/// Whether exactly this certificate is an anchor.
+fn is_trusted(roots: &RootStore, leaf: &Certificate<'_>) -> bool {
+    roots.of_subject(&leaf.subject().canonical()).iter().any(|anchor| anchor.as_ref() == leaf.der())
+}
+
+/// A path from the leaf to an anchor.
+fn search(
+    policy: &Policy,
+    provider: &Provider,
+    roots: &RootStore,
+    purpose: Purpose,
+    leaf: Certificate<'_>,
+    others: &[CertificateDer<'_>],
+    now: i64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
     // A certificate that cannot be read is of no use to any path; the path decides whether it was needed.
     let leaf = &Node::new(leaf);
     let intermediates: Vec<_> = others.iter().filter_map(|der| Certificate::parse(der).ok()).map(Node::new).collect();
     let intermediates = intermediates.as_slice();
-    Search { policy, provider, roots, leaf, intermediates, now, budget: Budget::new(), reason: None }.run()
+    Search { policy, provider, roots, purpose, leaf, intermediates, now, budget: Budget::new(), reason: None }.run()
 }
 
 /// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
@@ -147,6 +201,7 @@ struct Search<'r> {
     policy: &'r Policy,
     provider: &'r Provider,
     roots: &'r RootStore,
+    purpose: Purpose,
     leaf: &'r Node<'r>,
     intermediates: &'r [Node<'r>],
     now: i64,
@@ -156,7 +211,8 @@ struct Search<'r> {
 }
 
 impl<'r> Search<'r> {
-    fn run(mut self) -> Result<(), Error> {
+    /// The path that was found, from the leaf to the anchor.
+    fn run(mut self) -> Result<Vec<CertificateDer<'static>>, Error> {
         // The path above the leaf, and what is left to try at each of its steps.
         let mut path: Vec<&'r Node<'r>> = Vec::new();
         let mut open = alloc::vec![self.candidates(&path)];
@@ -168,7 +224,7 @@ impl<'r> Search<'r> {
                     continue;
                 }
                 Some(Candidate::Anchor(der)) => match self.try_anchor(&path, der) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return Ok(self.certificates(&path, der)),
                     Err(error) => Err(error),
                 },
                 Some(Candidate::Intermediate(node)) => self.try_intermediate(&path, node).map(|()| node),
@@ -184,6 +240,11 @@ impl<'r> Search<'r> {
         }
         let unknown = Error::UnknownIssuer { issuer: self.leaf.certificate.issuer().label() };
         Err(self.reason.unwrap_or(unknown))
+    }
+
+    fn certificates(&self, path: &[&'r Node<'r>], anchor: &[u8]) -> Vec<CertificateDer<'static>> {
+        let sent = core::iter::once(self.leaf).chain(path.iter().copied()).map(|node| node.certificate.der());
+        sent.chain([anchor]).map(|der| CertificateDer::from(der.to_vec())).collect()
     }
 
     /// The last certificate of the path.
@@ -220,7 +281,7 @@ impl<'r> Search<'r> {
             return Err(Error::Rule { subject: node.certificate.label(), rule: Rule::PathLength });
         }
         profile::check_time(&node.certificate, self.now)?;
-        profile::check_intermediate(&node.certificate)?;
+        profile::check_intermediate(&node.certificate, self.purpose)?;
         check_path_length(&node.certificate, below)?;
         check_signature(self.provider, &self.last(path).certificate, &node.certificate, &mut self.budget)
     }
@@ -228,7 +289,7 @@ impl<'r> Search<'r> {
     fn try_anchor(&mut self, path: &[&'r Node<'r>], der: &[u8]) -> Result<(), Error> {
         let anchor = Certificate::parse(der)?;
         profile::check_time(&anchor, self.now)?;
-        anchor::check(&anchor)?;
+        anchor::check(&anchor, self.purpose)?;
         check_path_length(&anchor, counted(path))?;
         check_signature(self.provider, &self.last(path).certificate, &anchor, &mut self.budget)?;
         self.check_constraints(path, &anchor)

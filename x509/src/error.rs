@@ -116,10 +116,14 @@ pub enum Rule {
     NotAnAuthority,
     /// A server presented the certificate of an authority as its own.
     AuthorityAsServer,
+    /// A client presented the certificate of an authority as its own.
+    AuthorityAsClient,
     /// The key usage does not have this bit, although the key is used for it (RFC 5280 s4.2.1.3).
     KeyUsage(&'static str),
     /// The extended key usage does not allow to authenticate servers (RFC 5280 s4.2.1.12).
     ExtendedKeyUsage,
+    /// The extended key usage does not allow to authenticate clients (RFC 5280 s4.2.1.12).
+    ClientKeyUsage,
     /// More authorities follow than pathLenConstraint or the policy allows.
     PathLength,
     /// A name is outside what an authority above may certify (RFC 5280 s4.2.1.10).
@@ -221,7 +225,9 @@ impl fmt::Display for Rule {
             Rule::SerialNumber => "its serial number is not positive, or longer than 20 bytes",
             Rule::NotAnAuthority => "it issued a certificate, but basicConstraints does not make it a CA's",
             Rule::AuthorityAsServer => "it is a CA certificate (basicConstraints, keyUsage), not a server's",
+            Rule::AuthorityAsClient => "it is a CA certificate (basicConstraints, keyUsage), not a client's",
             Rule::ExtendedKeyUsage => "its extKeyUsage does not name serverAuth",
+            Rule::ClientKeyUsage => "its extKeyUsage does not name clientAuth",
             Rule::PathLength => "more CA certificates follow it than pathLenConstraint or the client's limit allows",
             Rule::NameConstraints => "its names violate the nameConstraints of its issuers",
             Rule::UnsupportedConstraint => {

@@ -61,6 +61,8 @@ pub struct KeyUsage {
 pub struct ExtendedKeyUsage {
     /// id-kp-serverAuth.
     pub server_authentication: bool,
+    /// id-kp-clientAuth.
+    pub client_authentication: bool,
     /// anyExtendedKeyUsage.
     pub any: bool,
     /// Marked critical.
@@ -203,13 +205,15 @@ fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
 fn extended_key_usage(inside: &mut Elements<'_>, critical: bool) -> Result<ExtendedKeyUsage, Error> {
     const WHAT: &str = "extended key usage";
     let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
-    let mut usage = ExtendedKeyUsage { server_authentication: false, any: false, critical };
+    let mut usage =
+        ExtendedKeyUsage { server_authentication: false, client_authentication: false, any: false, critical };
     if sequence.is_empty() {
         return Err(Error::Malformed(WHAT));
     }
     while !sequence.is_empty() {
         let purpose = sequence.value(tag::OBJECT_IDENTIFIER, WHAT)?;
         usage.server_authentication |= purpose == oid::SERVER_AUTHENTICATION;
+        usage.client_authentication |= purpose == oid::CLIENT_AUTHENTICATION;
         usage.any |= purpose == oid::ANY_EXTENDED_KEY_USAGE;
     }
     Ok(usage)

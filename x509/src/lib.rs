@@ -23,16 +23,19 @@ pub mod general_name;
 pub mod issue;
 mod name;
 mod oid;
+mod peer_name;
 mod pem;
 mod profile;
+mod purpose;
 mod registry;
 mod root_store;
+mod selection;
 mod server_name;
 mod text;
 mod validity;
 
 pub use certificate::Certificate;
-pub use chain::{Policy, verify_server, verify_server_with};
+pub use chain::{Policy, verify_client, verify_client_with, verify_server, verify_server_with};
 pub use error::{Error, Rule};
 pub use extensions::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, Extensions, KeyUsage, NameConstraints,
@@ -40,7 +43,9 @@ pub use extensions::{
 };
 pub use issue::{Identity, IssueRequest};
 pub use name::Name;
+pub use peer_name::PeerName;
 pub use pem::{load_certificates_pem, load_private_key_pem};
 pub use root_store::{Bundle, Refused, RootStore};
+pub use selection::AuthorityNames;
 pub use server_name::ServerName;
 pub use validity::Validity;

@@ -2,6 +2,7 @@
 
 use crate::anchor;
 use crate::certificate::Certificate;
+use crate::encode::sequence;
 use crate::error::Error;
 use crate::name::CanonicalName;
 use crate::pem;
@@ -88,6 +89,15 @@ impl RootStore {
                 self.refused.insert(certificate.subject().canonical(), error.clone());
             }
         })
+    }
+
+    /// The subjects of the anchors, each once, as the DER of a distinguished name.
+    pub fn subjects_der(&self) -> Vec<Vec<u8>> {
+        let first = |same: &Vec<CertificateDer<'static>>| {
+            let certificate = Certificate::parse(same.first()?).ok()?;
+            Some(sequence(&[certificate.subject().contents()]))
+        };
+        self.by_subject.values().filter_map(first).collect()
     }
 
     /// Number of anchors.

@@ -1,6 +1,7 @@
 //! CONNECTED: the handshake is complete. A server may send tickets, and over records KeyUpdate.
 
 use crate::carrier::Rules;
+use crate::client::wait_certificate::Answer;
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::client::wait_finished::WaitFinished;
 use crate::effects::{Effects, KeyLogEntry};
@@ -8,6 +9,7 @@ use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
+use crate::message::certificate_verify::{CertificateVerify, signed_by_client};
 use crate::message::framing::{HandshakeType, Message, push_message};
 use crate::message::key_update::KeyUpdate;
 use crate::message::new_session_ticket::NewSessionTicket;
@@ -34,7 +36,7 @@ impl Connected {
         message: &Message<'_>,
         effects: &mut Effects,
     ) -> Result<Connected, Error> {
-        let WaitFinished { handshaking, certificate_requested, server } = state;
+        let WaitFinished { handshaking, answer, server } = state;
         let Handshaking {
             config,
             rules,
@@ -55,7 +57,7 @@ impl Connected {
         let keys =
             KeyChange::OneRtt { suite, local: main.client_traffic(&digest), remote: main.server_traffic(&digest) };
         let entry = KeyLogEntry { key_log: config.key_log.as_ref(), client_random: &client_random };
-        let flight = second_flight(suite, &client_traffic, transcript, certificate_requested)?;
+        let flight = second_flight(suite, &client_traffic, transcript, &answer)?;
         effects.send(Level::Handshake, flight);
         effects.give_keys(Side::Client, keys, entry);
         Ok(Connected { rules, _server: server, _finished: finished })
@@ -78,18 +80,30 @@ impl Connected {
     }
 }
 
-/// Finished, and before it the Certificate that the server may have asked for.
+/// Finished, and before it what the server may have asked for. Each message is added to the transcript before the next is made.
+/// RFC 9846 section 4.5.1-2, 4.5.1-3, 4.5.1-4, 4.5.2-2, 4.5.2-3.
 fn second_flight(
     suite: &CipherSuite,
     client_traffic: &Secret,
     mut transcript: Transcript,
-    certificate_requested: bool,
+    answer: &Answer,
 ) -> Result<Vec<u8>, LocalError> {
     let mut flight = Vec::with_capacity(64);
-    if certificate_requested {
-        // RFC 9846 s4.5.1: there is no certificate to show, and an empty one says so.
-        certificate::encode(&mut flight, &[])?;
-        transcript.add(&flight);
+    match answer {
+        Answer::NotAsked => {}
+        Answer::Nothing => {
+            certificate::encode(&mut flight, &[])?;
+            transcript.add(&flight);
+        }
+        Answer::Certificate { certified, scheme } => {
+            certificate::encode(&mut flight, &certified.chain)?;
+            transcript.add(&flight);
+            let content = signed_by_client(&transcript.current());
+            let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;
+            let before = flight.len();
+            CertificateVerify { scheme: *scheme, signature: &signature }.encode(&mut flight)?;
+            transcript.add(&flight[before..]);
+        }
     }
     let data = verify_data(suite, client_traffic, &transcript.current());
     push_message(&mut flight, HandshakeType::FINISHED, |out| {

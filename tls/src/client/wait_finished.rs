@@ -1,5 +1,6 @@
 //! WAIT_FINISHED: the server is authenticated. Its Finished has to prove that no message was changed on the way.
 
+use crate::client::wait_certificate::Answer;
 use crate::client::wait_certificate_verify::WaitCertificateVerify;
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::effects::Effects;
@@ -13,8 +14,8 @@ use alloc::boxed::Box;
 #[derive(Debug)]
 pub(crate) struct WaitFinished {
     pub(super) handshaking: Box<Handshaking>,
-    /// Whether the server asked for a certificate.
-    pub(super) certificate_requested: bool,
+    /// What the client shows.
+    pub(super) answer: Answer,
     /// The proof of who the server is.
     pub(super) server: Authenticated,
 }
@@ -26,12 +27,12 @@ impl WaitFinished {
         message: &Message<'_>,
         effects: &mut Effects,
     ) -> Result<WaitFinished, Error> {
-        let WaitCertificateVerify { mut handshaking, certificate_requested, chain } = state;
+        let WaitCertificateVerify { mut handshaking, answer, chain } = state;
         let verify = CertificateVerify::decode(message.body)?;
         let digest = handshaking.transcript.current();
         let verified = CertificateVerified::by_client(&handshaking.config, &chain, &verify, &digest)?;
         handshaking.transcript.add(message.bytes);
         effects.signature_scheme = Some(verify.scheme);
-        Ok(WaitFinished { handshaking, certificate_requested, server: Authenticated::Certificate(verified) })
+        Ok(WaitFinished { handshaking, answer, server: Authenticated::Certificate(verified) })
     }
 }

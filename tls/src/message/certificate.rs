@@ -9,11 +9,11 @@ use base::writer::push_u24_prefixed;
 use base::{Full, Reader};
 use rustls_pki_types::CertificateDer;
 
-/// The chain in the body of a server's Certificate message, the server's own certificate first. Perhaps empty. `offered` is
-/// what its extensions may answer.
+/// The chain in the body of a Certificate message, its sender's own certificate first. Perhaps empty. `offered` is what its
+/// extensions may answer.
 pub fn decode_chain<'a>(body: &'a [u8], offered: &Offered) -> Result<Vec<CertificateDer<'a>>, Violation> {
     let (context, list) = whole(body, |reader| Ok((reader.u8_prefixed()?, reader.u24_prefixed()?)))?;
-    // RFC 9846 s4.5.1: a context answers a request; a server is not asked.
+    // RFC 9846 section 4.5.1-5: a context answers a request. A server is not asked, and a client is asked without one.
     if !context.is_empty() {
         return Err(Violation::RequestContext);
     }

@@ -34,6 +34,8 @@ pub struct ClientHello<'a> {
     pub supported_groups: Option<Numbers<'a>>,
     /// Schemes the client can verify.
     pub signature_algorithms: Option<Numbers<'a>>,
+    /// Schemes it can verify in certificates, if those are others.
+    pub signature_algorithms_cert: Option<Numbers<'a>>,
     /// Versions the client speaks.
     pub supported_versions: Option<Numbers<'a>>,
     /// Key shares.
@@ -79,6 +81,7 @@ impl<'a> ClientHello<'a> {
             server_name: None,
             supported_groups: None,
             signature_algorithms: None,
+            signature_algorithms_cert: None,
             supported_versions: None,
             key_shares: None,
             application_protocols: None,
@@ -104,7 +107,7 @@ impl<'a> ClientHello<'a> {
             ExtensionType::SERVER_NAME => self.server_name = decode_server_name(data)?,
             ExtensionType::SUPPORTED_GROUPS => self.supported_groups = Some(whole(data, numbers)?),
             ExtensionType::SIGNATURE_ALGORITHMS => self.signature_algorithms = Some(whole(data, numbers)?),
-            ExtensionType::SIGNATURE_ALGORITHMS_CERT => drop(whole(data, numbers)?),
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT => self.signature_algorithms_cert = Some(whole(data, numbers)?),
             ExtensionType::SUPPORTED_VERSIONS => {
                 self.supported_versions = Some(whole(data, |reader| Numbers::decode(reader.u8_prefixed()?))?);
             }

@@ -5,10 +5,10 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::message::client_hello::{ClientHello, KeyShares};
 use crate::message::list::Numbers;
-use crate::resolver::CertifiedKey;
+use crate::resolver::{ClientWishes, Selected};
+use crate::signature_wishes::SignatureWishes;
 use crate::violation::Violation;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use crypto::{CipherSuite, KeyExchange, SignatureScheme};
 
@@ -75,14 +75,17 @@ pub(crate) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Vio
     }
 }
 
-/// The certificate for the name, and the best scheme of its key that the client can verify.
+/// What there is for the name, and the best scheme of its key that the client can verify.
+/// RFC 9846 section 4.5.2-4.
 pub(crate) fn choose_certificate(
     config: &ServerConfig,
     hello: &ClientHello<'_>,
     server_name: Option<&str>,
-) -> Result<(Arc<CertifiedKey>, SignatureScheme), Error> {
+) -> Result<(Selected, SignatureScheme), Error> {
     let schemes = hello.signature_algorithms.ok_or(Violation::MissingSignatureAlgorithms)?;
-    let certified = config.resolver.resolve(server_name).ok_or(Violation::ServerNameUnknown)?;
-    let scheme = certified.key.schemes().iter().copied().find(|scheme| schemes.contains(scheme.0));
-    Ok((certified, scheme.ok_or(Violation::NoCommonSignatureScheme)?))
+    let signatures = SignatureWishes::new(schemes, hello.signature_algorithms_cert);
+    let wishes = ClientWishes { server_name, signatures: Some(signatures) };
+    let selected = config.resolver.resolve(&wishes).ok_or(Violation::ServerNameUnknown)?;
+    let scheme = signatures.scheme_of(&*selected.certified.key).ok_or(Violation::NoCommonSignatureScheme)?;
+    Ok((selected, scheme))
 }

@@ -1,19 +1,23 @@
 //! NEGOTIATED: the parameters are chosen. The server sends all of its flight at once.
 
+use crate::certified_key::CertifiedKey;
+use crate::client_proof::{Asked, ClientAuthenticated};
+use crate::config::ServerConfig;
 use crate::effects::{Effects, KeyLogEntry};
 use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
+use crate::message::certificate_request;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::encode_server_hello;
-use crate::resolver::CertifiedKey;
 use crate::schedule::{Early, Handshake, verify_data};
 use crate::server::choice::{choose_certificate, choose_protocol, server_name};
 use crate::server::received_client_hello::ReceivedClientHello;
 use crate::server::start::Start;
+use crate::signature_wishes::offered_schemes;
 use crate::transcript::Transcript;
 use crate::violation::Violation;
 use alloc::sync::Arc;
@@ -34,8 +38,20 @@ pub(crate) struct Negotiated<'a> {
     /// Whether the client's name was used.
     acknowledges_server_name: bool,
     authentication: Authentication,
+    /// What the client has to show: nothing, or what it is asked for.
+    client: Result<ClientAuthenticated, Asked>,
     /// All messages so far.
     transcript: Transcript,
+}
+
+/// What is left of the server's part when its flight is sent: what the client's messages are checked with.
+#[derive(Debug)]
+pub(crate) struct FlightSent {
+    pub(super) suite: &'static CipherSuite,
+    /// All messages so far.
+    pub(super) transcript: Transcript,
+    /// client_handshake_traffic_secret.
+    pub(super) client_traffic: Secret,
 }
 
 /// How the server shows who it is. A pre-shared key that the client offered and whose binder was verified (RFC 9846
@@ -50,13 +66,24 @@ enum Authentication {
     },
 }
 
+/// What the client sends next.
+pub(crate) enum Next {
+    /// Finished: nothing more was asked for.
+    Finished(FlightSent, ClientAuthenticated),
+    /// Certificate.
+    Certificate(Arc<ServerConfig>, Asked, FlightSent),
+}
+
 impl<'a> Negotiated<'a> {
     /// Chooses what is left to choose: protocol, name and certificate.
     pub(crate) fn select(received: ReceivedClientHello<'a>, effects: &mut Effects) -> Result<Negotiated<'a>, Error> {
         let ReceivedClientHello { start, hello, suite, exchange, share, transcript } = received;
         let application_protocol = choose_protocol(&start.config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
-        let (certified, scheme) = choose_certificate(&start.config, &hello, name.as_deref())?;
+        let (selected, scheme) = choose_certificate(&start.config, &hello, name.as_deref())?;
+        let policy = selected.client_authentication.as_ref().unwrap_or(&start.config.client_authentication);
+        let client = ClientAuthenticated::by_policy(policy);
+        let certified = selected.certified;
         effects.application_protocol = application_protocol.map(Vec::from);
         effects.signature_scheme = Some(scheme);
         let acknowledges_server_name = name.is_some();
@@ -71,17 +98,14 @@ impl<'a> Negotiated<'a> {
             application_protocol,
             acknowledges_server_name,
             authentication: Authentication::Certificate { certified, scheme },
+            client,
             transcript,
         })
     }
 
-    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished. Gives what the client's Finished
-    /// is checked with: suite, transcript and client_handshake_traffic_secret.
-    pub(super) fn send_flight(
-        mut self,
-        random: &mut dyn Random,
-        effects: &mut Effects,
-    ) -> Result<(&'static CipherSuite, Transcript, Secret), Error> {
+    /// Sends ServerHello, EncryptedExtensions, CertificateRequest if the client is asked for anything, Certificate,
+    /// CertificateVerify and Finished, and goes on to what the client sends next.
+    pub(crate) fn send_flight(mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let schedule = self.send_server_hello(random, effects)?;
         let suite = self.suite;
         let digest = self.transcript.current();
@@ -98,7 +122,11 @@ impl<'a> Negotiated<'a> {
         let keys =
             KeyChange::OneRtt { suite, local: main.server_traffic(&digest), remote: main.client_traffic(&digest) };
         effects.give_keys(Side::Server, keys, self.key_log_entry());
-        Ok((suite, self.transcript, client_traffic))
+        let sent = FlightSent { suite, transcript: self.transcript, client_traffic };
+        Ok(match self.client {
+            Ok(client) => Next::Finished(sent, client),
+            Err(asked) => Next::Certificate(self.start.config.clone(), asked, sent),
+        })
     }
 
     fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Handshake, Error> {
@@ -124,7 +152,11 @@ impl<'a> Negotiated<'a> {
             carrier_extension: self.start.carrier.extension(),
         };
         answer.encode(&mut flight)?;
-        // CertificateRequest would go here.
+        // RFC 9846 section 4.4.2-2, 4.4.2-8: behind EncryptedExtensions, and only where the server itself shows a certificate.
+        if let (Err(asked), Authentication::Certificate { .. }) = (&self.client, &self.authentication) {
+            let schemes = offered_schemes(&self.start.config.provider);
+            certificate_request::encode(&mut flight, &schemes, asked.authorities())?;
+        }
         match &self.authentication {
             Authentication::Certificate { certified, scheme } => {
                 certificate::encode(&mut flight, &certified.chain)?;

@@ -1,13 +1,16 @@
 //! The server's states in one type: which message each expects at which level, and where that leads.
 
+use crate::client_proof::ClientAuthenticated;
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::framing::{HandshakeType, Message};
 use crate::server::connected::Connected;
-use crate::server::negotiated::Negotiated;
+use crate::server::negotiated::{FlightSent, Negotiated, Next};
 use crate::server::received_client_hello::ReceivedClientHello;
 use crate::server::start::Start;
+use crate::server::wait_certificate::{CertificateRead, WaitCertificate};
+use crate::server::wait_certificate_verify::WaitCertificateVerify;
 use crate::server::wait_finished::WaitFinished;
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -18,6 +21,10 @@ use base::Random;
 pub(crate) enum State {
     /// START.
     Start(Box<Start>),
+    /// WAIT_CERT.
+    WaitCertificate(Box<WaitCertificate>),
+    /// WAIT_CV.
+    WaitCertificateVerify(Box<WaitCertificateVerify>),
     /// WAIT_FINISHED.
     WaitFinished(Box<WaitFinished>),
     /// CONNECTED.
@@ -29,6 +36,8 @@ impl State {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             State::Start(_) => "START",
+            State::WaitCertificate(_) => "WAIT_CERT",
+            State::WaitCertificateVerify(_) => "WAIT_CV",
             State::WaitFinished(_) => "WAIT_FINISHED",
             State::Connected(_) => "CONNECTED",
         }
@@ -38,7 +47,7 @@ impl State {
     pub(crate) fn level(&self) -> Level {
         match self {
             State::Start(_) => Level::Initial,
-            State::WaitFinished(_) => Level::Handshake,
+            State::WaitCertificate(_) | State::WaitCertificateVerify(_) | State::WaitFinished(_) => Level::Handshake,
             State::Connected(_) => Level::OneRtt,
         }
     }
@@ -47,6 +56,8 @@ impl State {
     pub(crate) fn expects(&self, kind: HandshakeType) -> bool {
         match self {
             State::Start(_) => kind == HandshakeType::CLIENT_HELLO,
+            State::WaitCertificate(_) => kind == HandshakeType::CERTIFICATE,
+            State::WaitCertificateVerify(_) => kind == HandshakeType::CERTIFICATE_VERIFY,
             State::WaitFinished(_) => kind == HandshakeType::FINISHED,
             State::Connected(_) => kind == HandshakeType::KEY_UPDATE,
         }
@@ -62,15 +73,29 @@ impl State {
         Ok(match (self, message.kind) {
             (State::Start(mut start), HandshakeType::CLIENT_HELLO) => {
                 match ReceivedClientHello::on_client_hello(&mut start, message, effects)? {
-                    Some(received) => {
-                        let negotiated = Negotiated::select(received, effects)?;
-                        State::WaitFinished(Box::new(WaitFinished::on_negotiated(negotiated, random, effects)?))
-                    }
+                    Some(received) => match Negotiated::select(received, effects)?.send_flight(random, effects)? {
+                        Next::Finished(sent, client) => wait_finished(sent, client),
+                        Next::Certificate(config, asked, sent) => {
+                            State::WaitCertificate(Box::new(WaitCertificate { config, asked, sent }))
+                        }
+                    },
                     None => State::Start(start),
                 }
             }
+            (State::WaitCertificate(state), HandshakeType::CERTIFICATE) => {
+                match state.on_certificate(message, effects)? {
+                    CertificateRead::Declined(sent, client) => wait_finished(sent, client),
+                    CertificateRead::Accepted(config, sent, chain) => {
+                        State::WaitCertificateVerify(Box::new(WaitCertificateVerify { config, sent, chain }))
+                    }
+                }
+            }
+            (State::WaitCertificateVerify(state), HandshakeType::CERTIFICATE_VERIFY) => {
+                let (sent, client) = state.on_certificate_verify(message)?;
+                wait_finished(sent, client)
+            }
             (State::WaitFinished(state), HandshakeType::FINISHED) => {
-                State::Connected(Connected::on_finished(*state, message)?)
+                State::Connected(Connected::on_finished(*state, message, effects)?)
             }
             (State::Connected(state), _) => {
                 state.on_message(message, effects)?;
@@ -79,4 +104,8 @@ impl State {
             _ => return Err(Violation::UnexpectedMessage.into()),
         })
     }
+}
+
+fn wait_finished(sent: FlightSent, client: ClientAuthenticated) -> State {
+    State::WaitFinished(Box::new(WaitFinished { sent, client }))
 }

@@ -1,0 +1,82 @@
+//! Whom a server believes who they are.
+
+use crate::error::Error;
+use crypto_ring::PROVIDER;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use tls::{ClientAuthentication, ClientRoots, ClientVerifier};
+use x509::RootStore;
+
+/// The authorities that a server believes when they vouch for clients. Cheap to clone, and clones are the same: a client that is
+/// known by one is known by the other.
+#[derive(Clone)]
+pub struct ClientTrust {
+    verifier: Arc<dyn ClientVerifier>,
+}
+
+impl ClientTrust {
+    /// All certificates in a PEM file, and no others: of authorities, or of single clients. System roots vouch for servers, and
+    /// are not meant here.
+    ///
+    /// # Errors
+    /// The file cannot be read, holds none, or one that cannot be used.
+    pub fn from_pem_file(path: impl AsRef<Path>) -> Result<ClientTrust, Error> {
+        let path = path.as_ref();
+        let pem = std::fs::read(path).map_err(|error| Error::file(path, "read", error))?;
+        ClientTrust::new(&pem, &path.display().to_string())
+    }
+
+    /// All certificates in PEM text, and no others.
+    ///
+    /// # Errors
+    /// It holds none, or one that cannot be used.
+    pub fn from_pem(pem: &[u8]) -> Result<ClientTrust, Error> {
+        ClientTrust::new(pem, "the authorities of clients")
+    }
+
+    /// Rules of a program's own.
+    pub fn custom(verifier: impl ClientVerifier + 'static) -> ClientTrust {
+        ClientTrust { verifier: Arc::new(verifier) }
+    }
+
+    /// Clients are asked for a certificate, and may show none.
+    pub fn optional(&self) -> ClientAuthentication {
+        ClientAuthentication::Optional(self.verifier.clone())
+    }
+
+    /// Clients have to show a certificate.
+    pub fn required(&self) -> ClientAuthentication {
+        ClientAuthentication::Required(self.verifier.clone())
+    }
+
+    fn new(pem: &[u8], name: &str) -> Result<ClientTrust, Error> {
+        let mut roots = RootStore::new();
+        roots.add_pem(pem).map_err(|error| Error::Roots(format!("{name} cannot be used: {error}")))?;
+        Ok(ClientTrust { verifier: Arc::new(ClientRoots::new(PROVIDER, roots)) })
+    }
+}
+
+impl fmt::Debug for ClientTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTrust").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_said_and_clones_are_the_same() {
+        let error = ClientTrust::from_pem_file("/nowhere").unwrap_err().to_string();
+        assert!(error.contains("/nowhere could not be read"), "{error}");
+        let error = ClientTrust::from_pem(b"hello").unwrap_err().to_string();
+        assert!(error.contains("authorities of clients cannot be used"), "{error}");
+        let pem = crate::server::identity::Identity::development(&[]).unwrap().certificate_pem();
+        let (one, other) =
+            (ClientTrust::from_pem(pem.as_bytes()).unwrap(), ClientTrust::from_pem(pem.as_bytes()).unwrap());
+        assert!(one.required().is_same(&one.clone().required()));
+        assert!(!one.required().is_same(&other.required()) && !one.required().is_same(&one.optional()));
+    }
+}
