@@ -62,6 +62,7 @@ pub struct ClientBuilder {
     limits: Limits,
     identities: Vec<Arc<CertifiedKey>>,
     resolver: Option<Arc<dyn ClientResolver>>,
+    requests_ocsp_response: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -85,6 +86,7 @@ impl Client {
             limits: Limits::default(),
             identities: Vec::new(),
             resolver: None,
+            requests_ocsp_response: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -205,6 +207,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Asks servers to staple an OCSP response to their certificate, for [`Roots::custom`] to look at.
+    #[must_use]
+    pub fn request_ocsp_response(mut self) -> ClientBuilder {
+        self.requests_ocsp_response = true;
+        self
+    }
+
     /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
     #[must_use]
     pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ClientBuilder {
@@ -250,6 +259,7 @@ impl ClientBuilder {
         let verification = self.roots.verification();
         let mut tls = tls::ClientConfig::new(self.provider, verification, protocols, Arc::new(SystemClock));
         tls.key_log = self.key_log;
+        tls.request_ocsp_response = self.requests_ocsp_response;
         let identities = || Arc::new(ClientIdentities(self.identities)) as Arc<dyn ClientResolver>;
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;

@@ -6,6 +6,7 @@ mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod identities;
 mod input;
 pub mod interruption;
 mod load;

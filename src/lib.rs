@@ -44,10 +44,11 @@ pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
 pub use ::tls::{
     ByName, CertificateWanted, CertifiedKey, CertifiedKeyError, ClientAuthentication, ClientResolver, ClientVerifier,
-    ClientWishes, KeyLog, PeerIdentity, PresentedByClient, Resolver, Selected, SignatureWishes,
+    ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
+    SignatureWishes,
 };
-pub use ::x509::{Error as CertificateError, PeerName, ServerName};
-pub use client::roots::Roots;
+pub use ::x509::{Error as CertificateError, PeerName, Pins, Revocation, ServerName};
+pub use client::roots::{Roots, RootsHandle};
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;
 pub use exchange::body::Body;

@@ -4,8 +4,9 @@ use crate::command::arguments::Serve;
 use crate::command::bodies::Bodies;
 use crate::command::diagnosis::Records;
 use crate::command::failure::Failure;
+use crate::command::identities::{self, Sources};
 use crate::command::output;
-use posthaste::{Error, Executor, Files, Identity, Reply, Request, Server, ServerEvent, date};
+use posthaste::{Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerEvent};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io;
@@ -28,12 +29,13 @@ const NO_INDEX: &str =
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
     let files = open_folder(arguments)?;
     let note = if files.has_index() { "" } else { NO_INDEX };
-    let (identity, is_development) = match (&arguments.certificate, &arguments.key) {
-        (Some(certificate), Some(key)) => (Identity::from_pem_files(certificate, key)?, false),
-        _ => (Identity::development(&hosts(&arguments.names))?, true),
-    };
-    warn_if_not_valid(&identity);
-    let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    let mut sources = Sources::new(arguments);
+    let loaded = sources.first(&hosts(&arguments.names))?;
+    loaded.identities.iter().filter_map(identities::not_valid).for_each(|text| output::report(&text));
+    let identity = loaded.identities[0].clone();
+    let is_development = arguments.identities.is_empty();
+    let handle = IdentityHandle::new(loaded.by_name());
+    let mut builder = Server::builder(identity.clone()).resolver(handle.clone()).address_validation(arguments.retry);
     for address in addresses(&arguments.listen)? {
         builder = builder.listen(address);
     }
@@ -51,6 +53,9 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         builder = builder.state(folder)?;
     }
     let patience = arguments.drain.unwrap_or(PATIENCE);
+    if !sources.is_empty() {
+        identities::reread_at_hangup(sources, loaded, handle)?;
+    }
     builder = builder.drain(patience).on_event(|event| output::report(&told(event))).hear_signals()?;
     let bodies = arguments.bodies.then(Bodies::new);
     let handler = move |request: Request, reply: Reply| {
@@ -133,17 +138,6 @@ fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     listen.iter().map(parse).collect()
 }
 
-fn warn_if_not_valid(identity: &Identity) {
-    let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
-    let (from, to) = identity.validity();
-    let day = |seconds: i64| date::plain_date(u64::try_from(seconds).unwrap_or(0));
-    if now > to {
-        output::report(&format!("warning: the certificate expired on {}; clients will refuse it", day(to)));
-    } else if now < from {
-        output::report(&format!("warning: the certificate is not valid before {}; clients will refuse it", day(from)));
-    }
-}
-
 /// Writes the certificate to where clients can be told to find it.
 fn write_certificate(identity: &Identity) -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir();
@@ -171,7 +165,7 @@ fn greeting(addresses: &[SocketAddr], identity: &Identity, note: &str, trusted: 
     for address in addresses {
         let _ = writeln!(text, "listening on https://{address}");
     }
-    let fingerprint: String = identity.certificate_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = identities::fingerprint(identity);
     let key = identity.public_key_sha256_base64();
     let _ = writeln!(text, "certificate SHA-256: {fingerprint}");
     let _ = writeln!(text, "public key SHA-256: {key}");

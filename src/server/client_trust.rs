@@ -6,13 +6,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use tls::{ClientAuthentication, ClientRoots, ClientVerifier};
-use x509::RootStore;
+use x509::{Revocation, RootStore};
 
 /// The authorities that a server believes when they vouch for clients. Cheap to clone, and clones are the same: a client that is
 /// known by one is known by the other.
 #[derive(Clone)]
 pub struct ClientTrust {
     verifier: Arc<dyn ClientVerifier>,
+    /// What it is made of, unless it is a program's own.
+    roots: Option<Arc<RootStore>>,
 }
 
 impl ClientTrust {
@@ -37,7 +39,7 @@ impl ClientTrust {
 
     /// Rules of a program's own.
     pub fn custom(verifier: impl ClientVerifier + 'static) -> ClientTrust {
-        ClientTrust { verifier: Arc::new(verifier) }
+        ClientTrust { verifier: Arc::new(verifier), roots: None }
     }
 
     /// Clients are asked for a certificate, and may show none.
@@ -52,8 +54,26 @@ impl ClientTrust {
 
     fn new(pem: &[u8], name: &str) -> Result<ClientTrust, Error> {
         let mut roots = RootStore::new();
-        roots.add_pem(pem).map_err(|error| Error::Roots(format!("{name} cannot be used: {error}")))?;
-        Ok(ClientTrust { verifier: Arc::new(ClientRoots::new(PROVIDER, roots)) })
+        roots.add_pem(pem).map_err(|error| Error::Identity(format!("{name} cannot be used: {error}")))?;
+        Ok(ClientTrust::of_roots(roots))
+    }
+
+    fn of_roots(roots: RootStore) -> ClientTrust {
+        let kept = Some(Arc::new(roots.clone()));
+        ClientTrust { verifier: Arc::new(ClientRoots::new(PROVIDER, roots)), roots: kept }
+    }
+
+    /// Has the chains of clients checked for revocation, too: by lists that the program gives, and has to keep up to date
+    /// ([`IdentityHandle`](crate::IdentityHandle)). Where none is current that speaks for a certificate, the client is refused unless
+    /// the lists are told otherwise.
+    ///
+    /// # Errors
+    /// Clients are judged by rules of a program's own.
+    pub fn check_revocation(self, revocation: Revocation) -> Result<ClientTrust, Error> {
+        let why = "revocation cannot be checked beside rules of a program's own for clients";
+        let mut roots = Arc::unwrap_or_clone(self.roots.ok_or_else(|| Error::Identity(why.into()))?);
+        roots.check_revocation(revocation);
+        Ok(ClientTrust::of_roots(roots))
     }
 }
 

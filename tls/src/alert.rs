@@ -14,6 +14,8 @@ impl Alert {
     pub const BAD_CERTIFICATE: Alert = Alert(42);
     /// A certificate of an unsupported kind.
     pub const UNSUPPORTED_CERTIFICATE: Alert = Alert(43);
+    /// A certificate was revoked.
+    pub const CERTIFICATE_REVOKED: Alert = Alert(44);
     /// A certificate has expired or is not yet valid.
     pub const CERTIFICATE_EXPIRED: Alert = Alert(45);
     /// Any other trouble with a certificate.

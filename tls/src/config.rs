@@ -4,6 +4,7 @@
 use crate::client_authentication::ClientAuthentication;
 use crate::client_resolver::ClientResolver;
 use crate::resolver::Resolver;
+use crate::server_verification::ServerVerification;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,15 +19,6 @@ pub trait WallClock: Send + Sync {
 pub trait KeyLog: Send + Sync {
     /// One line of the NSS key log format: a label of that format, the client's random, the secret.
     fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
-}
-
-/// How a client checks that the server is who it says.
-#[derive(Clone)]
-pub enum ServerVerification {
-    /// The chain must end at one of these, and the certificate must be for the name that was asked for.
-    Roots(Arc<x509::RootStore>),
-    /// Any certificate whose key signs the handshake. Anybody can pretend to be the server: for tests on one machine only.
-    DangerousAcceptAny,
 }
 
 /// A client's configuration, shared by its connections.
@@ -44,6 +36,9 @@ pub struct ClientConfig {
     pub key_log: Option<Arc<dyn KeyLog>>,
     /// Finds what the client shows to a server that asks for its certificate; without it nothing is shown.
     pub identities: Option<Arc<dyn ClientResolver>>,
+    /// Whether the server is asked to staple an OCSP response to its certificate (status_request, RFC 6066 section 8). Nothing here
+    /// checks it: a [`ServerVerifier`](crate::ServerVerifier) is given it, and [`PeerIdentity`](crate::PeerIdentity) has it.
+    pub request_ocsp_response: bool,
     /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
     pub keep_peer_certificates: bool,
 }
@@ -63,6 +58,7 @@ impl ClientConfig {
             wall_clock,
             key_log: None,
             identities: None,
+            request_ocsp_response: false,
             keep_peer_certificates: false,
         }
     }
@@ -95,15 +91,6 @@ impl ServerConfig {
     ) -> ServerConfig {
         let client_authentication = ClientAuthentication::None;
         ServerConfig { provider, resolver, alpn, wall_clock, key_log: None, client_authentication }
-    }
-}
-
-impl fmt::Debug for ServerVerification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ServerVerification::Roots(_) => "Roots(..)",
-            ServerVerification::DangerousAcceptAny => "DangerousAcceptAny",
-        })
     }
 }
 

@@ -74,6 +74,7 @@ impl Error {
 fn certificate_alert(error: &x509::Error) -> Alert {
     match error {
         x509::Error::Expired { .. } | x509::Error::NotYetValid { .. } => Alert::CERTIFICATE_EXPIRED,
+        x509::Error::Revoked { .. } => Alert::CERTIFICATE_REVOKED,
         x509::Error::UnknownIssuer { .. } => Alert::UNKNOWN_CA,
         x509::Error::UnsupportedKey { .. }
         | x509::Error::UnsupportedSignature { .. }
@@ -83,6 +84,7 @@ fn certificate_alert(error: &x509::Error) -> Alert {
         | x509::Error::Malformed(_)
         | x509::Error::BadSignature { .. }
         | x509::Error::NameMismatch { .. }
+        | x509::Error::NotPinned { .. }
         | x509::Error::Rule { .. } => Alert::BAD_CERTIFICATE,
         _ => Alert::CERTIFICATE_UNKNOWN,
     }
@@ -162,6 +164,9 @@ mod tests {
             (x509::Error::Malformed("all of it"), 42),
             (x509::Error::BadSignature { subject: subject() }, 42),
             (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::NameConstraints }, 42),
+            (x509::Error::NotPinned { subject: subject(), found: subject() }, 42),
+            (x509::Error::Revoked { subject: subject(), date: 0, reason: "superseded" }, 44),
+            (x509::Error::RevocationUnknown { subject: subject(), why: "no list" }, 46),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

@@ -83,6 +83,7 @@ pub mod records;
 mod resolver;
 mod schedule;
 mod server;
+mod server_verification;
 mod session;
 mod signature_wishes;
 #[cfg(test)]
@@ -94,12 +95,15 @@ pub use alert::Alert;
 pub use certified_key::{CertifiedKey, CertifiedKeyError};
 pub use client_authentication::{ClientAuthentication, ClientRoots, ClientVerifier, PresentedByClient};
 pub use client_resolver::{CertificateWanted, ClientIdentities, ClientResolver};
-pub use config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClock};
+pub use config::{ClientConfig, KeyLog, ServerConfig, WallClock};
 pub use error::{Error, LocalError};
 pub use key_change::KeyChange;
 pub use level::Level;
 pub use peer_identity::PeerIdentity;
 pub use resolver::{ByName, ClientWishes, Resolver, Selected, Single};
+pub use server_verification::{
+    CertificateHashes, PinnedServers, PresentedByServer, ServerVerification, ServerVerifier,
+};
 pub use session::Session;
 pub use signature_wishes::SignatureWishes;
 pub use violation::Violation;

@@ -14,6 +14,7 @@ use x509::PeerName;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeerIdentity {
     certificates: Vec<CertificateDer<'static>>,
+    ocsp_response: Option<Vec<u8>>,
 }
 
 impl PeerIdentity {
@@ -21,7 +22,17 @@ impl PeerIdentity {
     /// If there is no certificate: nobody is known by none.
     pub(crate) fn new(certificates: Vec<CertificateDer<'static>>) -> PeerIdentity {
         assert!(!certificates.is_empty(), "an identity begins with a certificate");
-        PeerIdentity { certificates }
+        PeerIdentity { certificates, ocsp_response: None }
+    }
+
+    pub(crate) fn with_ocsp_response(self, ocsp_response: Option<Vec<u8>>) -> PeerIdentity {
+        PeerIdentity { ocsp_response, ..self }
+    }
+
+    /// The OCSP response that a server stapled to its certificate, if it was asked for one: DER of RFC 6960, which nobody has
+    /// checked.
+    pub fn ocsp_response(&self) -> Option<&[u8]> {
+        self.ocsp_response.as_deref()
     }
 
     /// All certificates, the other end's own first.

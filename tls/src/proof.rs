@@ -1,10 +1,11 @@
 //! Proofs of authentication: values that only a successful check can make and that later states require. No path through
 //! the code completes a handshake without them.
 
-use crate::config::{ClientConfig, ServerVerification};
+use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::schedule::verify_data;
+use crate::server_verification::PresentedByServer;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use crypto::{CipherSuite, Digest, Provider, PublicKeyAlgorithm, Secret, constant_time};
@@ -42,14 +43,13 @@ impl ChainAccepted {
     pub(crate) fn by_client(
         config: &ClientConfig,
         chain: &[CertificateDer<'_>],
+        ocsp_response: Option<&[u8]>,
         name: &x509::ServerName,
     ) -> Result<ChainAccepted, Error> {
         // RFC 9001 section 4.4-1, and RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
         let leaf = chain.first().ok_or(Violation::EmptyCertificate)?;
-        if let ServerVerification::Roots(roots) = &config.roots {
-            // RFC 9114 section 3.1-1, 3.1-2: the name is the host of the URI, and without this proof no handshake ends.
-            x509::verify_server(&config.provider, roots, chain, name, config.wall_clock.unix_seconds())?;
-        }
+        let (provider, now) = (&config.provider, config.wall_clock.unix_seconds());
+        config.roots.verify(&PresentedByServer { provider, chain, name, now, ocsp_response })?;
         let certificate = x509::Certificate::parse(leaf)?;
         let (algorithm, key) = certificate.subject_public_key()?;
         Ok(ChainAccepted { key: (algorithm, key.to_vec()) })

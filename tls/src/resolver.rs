@@ -122,6 +122,11 @@ impl ByName {
         self.nameless.client_authentication = Some(wanted);
     }
 
+    /// Asks clients for this wherever nothing closer says otherwise, whatever name they send.
+    pub fn set_default_client_authentication(&mut self, wanted: ClientAuthentication) {
+        self.others.client_authentication = Some(wanted);
+    }
+
     /// Says that this differs from what was there before ([`Selected::generation`]).
     pub fn set_generation(&mut self, generation: u64) {
         self.generation = generation;

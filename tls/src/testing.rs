@@ -6,12 +6,13 @@ pub(crate) mod identities;
 pub(crate) mod scripted_server;
 
 use crate::certified_key::CertifiedKey;
-use crate::config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClock};
+use crate::config::{ClientConfig, KeyLog, ServerConfig, WallClock};
 use crate::error::Error;
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::quic;
 use crate::resolver::Single;
+use crate::server_verification::ServerVerification;
 use crate::session::Session;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

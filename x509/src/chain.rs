@@ -292,7 +292,16 @@ impl<'r> Search<'r> {
         anchor::check(&anchor, self.purpose)?;
         check_path_length(&anchor, counted(path))?;
         check_signature(self.provider, &self.last(path).certificate, &anchor, &mut self.budget)?;
-        self.check_constraints(path, &anchor)
+        self.check_constraints(path, &anchor)?;
+        self.check_revocation(path, &anchor)
+    }
+
+    /// RFC 5280 s6.1.3 (a) (3).
+    fn check_revocation(&mut self, path: &[&'r Node<'r>], anchor: &Certificate<'_>) -> Result<(), Error> {
+        let Some(revocation) = self.roots.revocation() else { return Ok(()) };
+        let below = core::iter::once(self.leaf).chain(path.iter().copied()).map(|node| &node.certificate);
+        let certificates: Vec<&Certificate<'_>> = below.chain([anchor]).collect();
+        revocation.check(self.provider, &certificates, self.now, &mut self.budget)
     }
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those

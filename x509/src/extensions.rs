@@ -52,6 +52,8 @@ pub struct KeyUsage {
     pub digital_signature: bool,
     /// keyCertSign.
     pub certificate_signing: bool,
+    /// cRLSign.
+    pub revocation_list_signing: bool,
     /// Zero bits follow the last one that is set, which only old anchors do (X.690 s11.2.2).
     pub has_trailing_zeros: bool,
 }
@@ -198,6 +200,7 @@ fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
     Ok(KeyUsage {
         digital_signature: first & 0x80 != 0,
         certificate_signing: first & 0x04 != 0,
+        revocation_list_signing: first & 0x02 != 0,
         has_trailing_zeros: last.trailing_zeros() != unused,
     })
 }

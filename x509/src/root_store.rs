@@ -6,7 +6,9 @@ use crate::encode::sequence;
 use crate::error::Error;
 use crate::name::CanonicalName;
 use crate::pem;
+use crate::revocation::Revocation;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -18,6 +20,8 @@ pub struct RootStore {
     len: usize,
     /// Why there is no anchor of a subject that a bundle has, so that a chain that ends there can be told the reason.
     refused: BTreeMap<CanonicalName, Error>,
+    /// What has been revoked, if that is checked.
+    revocation: Option<Arc<Revocation>>,
 }
 
 /// What became of a bundle.
@@ -89,6 +93,16 @@ impl RootStore {
                 self.refused.insert(certificate.subject().canonical(), error.clone());
             }
         })
+    }
+
+    /// Has every chain that ends at one of these anchors checked for revocation. Without this none is.
+    pub fn check_revocation(&mut self, revocation: Revocation) {
+        self.revocation = Some(Arc::new(revocation));
+    }
+
+    /// What has been revoked, if that is checked.
+    pub(crate) fn revocation(&self) -> Option<&Revocation> {
+        self.revocation.as_deref()
     }
 
     /// The subjects of the anchors, each once, as the DER of a distinguished name.

@@ -63,7 +63,7 @@ impl Certificate<'_> {
     }
 
     /// The value of an extension as it is encoded.
-    fn extension(&self, identifier: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn extension(&self, identifier: &[u8]) -> Option<&[u8]> {
         const WHAT: &str = "extensions";
         let mut fields = Elements::new(self.to_be_signed()).nested(tag::SEQUENCE, WHAT).ok()?;
         while !fields.is_empty() {

@@ -70,6 +70,7 @@ impl Start {
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),
             cookie,
+            requests_ocsp_response: self.config.request_ocsp_response,
         };
         hello.encode()
     }

@@ -4,7 +4,7 @@ use crate::client::wait_certificate::{Answer, WaitCertificate};
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::effects::Effects;
 use crate::error::Error;
-use crate::message::certificate::decode_chain;
+use crate::message::certificate::Certificates;
 use crate::message::framing::Message;
 use crate::peer_identity::PeerIdentity;
 use crate::proof::ChainAccepted;
@@ -30,12 +30,13 @@ impl WaitCertificateVerify {
         effects: &mut Effects,
     ) -> Result<WaitCertificateVerify, Error> {
         let WaitCertificate { mut handshaking, answer } = state;
-        let certificates = decode_chain(message.body, &handshaking.offered)?;
-        let chain = ChainAccepted::by_client(&handshaking.config, &certificates, &handshaking.name)?;
+        let Certificates { chain: sent, ocsp_response } = Certificates::decode(message.body, &handshaking.offered)?;
+        let chain = ChainAccepted::by_client(&handshaking.config, &sent, ocsp_response, &handshaking.name)?;
         handshaking.transcript.add(message.bytes);
         if handshaking.config.keep_peer_certificates {
-            let kept = certificates.into_iter().map(CertificateDer::into_owned).collect();
-            effects.peer_identity = Some(Arc::new(PeerIdentity::new(kept)));
+            let kept = sent.into_iter().map(CertificateDer::into_owned).collect();
+            let identity = PeerIdentity::new(kept).with_ocsp_response(ocsp_response.map(<[u8]>::to_vec));
+            effects.peer_identity = Some(Arc::new(identity));
         }
         Ok(WaitCertificateVerify { handshaking, answer, chain })
     }

@@ -253,6 +253,8 @@ pub(crate) struct ClientHelloFields<'a> {
     pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
     /// The cookie to give back.
     pub cookie: Option<&'a [u8]>,
+    /// Whether the server is asked for an OCSP response.
+    pub requests_ocsp_response: bool,
 }
 
 impl ClientHelloFields<'_> {
@@ -305,6 +307,13 @@ impl ClientHelloFields<'_> {
                     out.extend_from_slice(cookie);
                     Ok(())
                 })
+            })?;
+        }
+        if self.requests_ocsp_response {
+            offered.push(out, ExtensionType::STATUS_REQUEST, |out| {
+                // ocsp, from any responder, without extensions (RFC 6066 section 8).
+                out.extend_from_slice(&[1, 0, 0, 0, 0]);
+                Ok(())
             })?;
         }
         if let Some((kind, data)) = self.carrier_extension {

@@ -7,11 +7,11 @@ mod tampering;
 
 use super::*;
 use crate::certified_key::CertifiedKey;
-use crate::config::ServerVerification;
 use crate::message::certificate;
 use crate::message::framing::HandshakeType;
 use crate::quic;
 use crate::resolver::{ByName, Single};
+use crate::server_verification::ServerVerification;
 use crate::testing::clients::{ClientAuthority, request, server_asking};
 use crate::testing::scripted_server::{ScriptedServer, framed};
 use crate::testing::{

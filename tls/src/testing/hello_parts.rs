@@ -36,6 +36,7 @@ impl HelloParts {
             application_protocols: &[b"h3".to_vec()],
             carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, CLIENT_PARAMETERS)),
             cookie: None,
+            requests_ocsp_response: false,
         };
         let (bytes, _) = fields.encode().unwrap();
         // After version, random, session ID, one suite and compression.

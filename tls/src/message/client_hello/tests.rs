@@ -14,6 +14,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
         application_protocols: protocols,
         carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, b"parameters")),
         cookie,
+        requests_ocsp_response: false,
     }
 }
 
