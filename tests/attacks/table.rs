@@ -358,7 +358,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "t12",
         "revocation lists out of scope",
-        "x509/src/revocation.rs",
+        "x509/src/distribution_point.rs",
         &[
             "x509/src/revocation/tests.rs::t12_the_table_of_scopes",
             "x509/src/revocation/tests.rs::t12_lists_of_other_kinds_are_refused_by_name",

@@ -71,6 +71,7 @@ impl Error {
 }
 
 /// RFC 9846 section 6.2: the closest of the certificate alerts.
+/// RFC 9846 section 4.5.1.2-12.
 fn certificate_alert(error: &x509::Error) -> Alert {
     match error {
         x509::Error::Expired { .. } | x509::Error::NotYetValid { .. } => Alert::CERTIFICATE_EXPIRED,

@@ -26,8 +26,7 @@ impl<'a> SignatureWishes<'a> {
     }
 
     /// Whether the peer can verify the signatures of a chain. A certificate that issued itself is trusted or not, whatever its
-    /// signature.
-    /// RFC 9846 section 4.5.1.2-8.
+    /// signature (RFC 9846 section 4.5.1.2).
     pub fn take_chain(&self, chain: &[CertificateDer<'_>]) -> bool {
         chain.iter().all(|der| match x509::Certificate::parse(der) {
             Ok(certificate) if certificate.is_self_issued() => true,

@@ -57,7 +57,7 @@ pub(crate) fn signed(issuer: &[u8], key: &dyn SigningKey, parts: &ListParts) -> 
     let algorithm = sequence(&[&object_identifier(algorithm)]);
     let all = |parts: &[Vec<u8>]| parts.concat();
     let next_update = parts.next_update.map(seconds).unwrap_or_default();
-    // RFC 5280 section 5.1.2.6-1: an empty list is left out.
+    // RFC 5280 s5.1.2.6: an empty list is left out.
     let entries = if parts.entries.is_empty() { Vec::new() } else { sequence(&[&all(&parts.entries)]) };
     let extensions = match parts.extensions.as_slice() {
         [] => Vec::new(),

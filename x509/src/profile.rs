@@ -74,7 +74,7 @@ pub(crate) fn check_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Re
     check_critical_extensions(certificate)?;
     let extensions = certificate.extensions();
     let signs = extensions.key_usage.is_none_or(|usage| usage.digital_signature);
-    // RFC 9846 section 4.5.1.2-3: it signs the handshake.
+    // RFC 9846 s4.5.1.2: it signs the handshake.
     demand(certificate, signs, Rule::KeyUsage("digitalSignature"))?;
     let fits = extensions.extended_key_usage.is_none_or(|usage| purpose.fits(usage));
     demand(certificate, fits, purpose.usage_rule())

@@ -69,13 +69,13 @@ impl RevocationList {
         list.end(WHAT)?;
 
         let mut fields = Elements::new(to_be_signed.value);
-        // RFC 5280 section 5.1.2.1-1: what is there is version 2, and without it there are no extensions.
+        // RFC 5280 s5.1.2.1: what is there is version 2, and without it there are no extensions.
         let is_version_2 = match fields.optional(tag::INTEGER, WHAT)? {
             None => false,
             Some([1]) => true,
             Some(_) => return Err(Error::Malformed("version of a revocation list")),
         };
-        // RFC 5280 section 5.1.1.2-2.
+        // RFC 5280 s5.1.1.2.
         let algorithm = fields.value(tag::SEQUENCE, WHAT)?;
         if algorithm != outer_algorithm {
             return Err(Error::Malformed("the two signature algorithms of a revocation list differ"));
@@ -216,7 +216,7 @@ impl Scope {
         Scope { point: None, only_end_certificates: false, only_authorities: false, reasons: ALL_REASONS }
     }
 
-    /// RFC 5280 section 5.2-1.
+    /// RFC 5280 s5.2.
     fn read(extensions: Option<&[u8]>) -> Result<Scope, Error> {
         let mut scope = Scope::everything();
         let Some(contents) = extensions else { return Ok(scope) };

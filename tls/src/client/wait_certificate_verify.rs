@@ -30,6 +30,7 @@ impl WaitCertificateVerify {
         effects: &mut Effects,
     ) -> Result<WaitCertificateVerify, Error> {
         let WaitCertificate { mut handshaking, answer } = state;
+        // RFC 9846 section 4.5.1-6: what was not asked for is refused.
         let Certificates { chain: sent, ocsp_response } = Certificates::decode(message.body, &handshaking.offered)?;
         let chain = ChainAccepted::by_client(&handshaking.config, &sent, ocsp_response, &handshaking.name)?;
         handshaking.transcript.add(message.bytes);

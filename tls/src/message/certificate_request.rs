@@ -32,7 +32,7 @@ impl<'a> CertificateRequest<'a> {
             return Err(Violation::RequestContext);
         }
         let numbers = |data: &'a [u8]| whole(data, |reader| Numbers::decode(reader.u16_prefixed()?));
-        // RFC 9846 section 4.4.2-6.
+        // RFC 9846 section 4.4.2-6, 4.4.2-7: the one that must be there; what is not known is passed over.
         let data = extensions.find(ExtensionType::SIGNATURE_ALGORITHMS).ok_or(Violation::MissingSignatureAlgorithms)?;
         Ok(CertificateRequest {
             signature_algorithms: numbers(data)?,

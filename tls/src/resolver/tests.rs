@@ -42,7 +42,7 @@ fn names_match_exactly_or_by_one_label() {
     assert!(same(&names, None, &default), "no name is one more that has nothing of its own");
 }
 
-/// RFC 9846 section 4.5.1.2-2, 4.5.1.2-7.
+/// RFC 9846 section 4.5.1.2-2, 4.5.2-4.
 #[test]
 fn of_several_identities_the_client_gets_the_first_that_it_can_verify() {
     let (rsa, ec, ed) = (certified(Kind::Rsa), certified(Kind::EcP256), certified(Kind::Ed25519));
@@ -74,6 +74,7 @@ fn of_several_identities_the_client_gets_the_first_that_it_can_verify() {
 }
 
 /// A chain that the client can verify is better than one that it cannot, whatever the order.
+/// RFC 9846 section 4.5.1.2-7, 4.5.1.2-9.
 #[test]
 fn a_chain_that_can_be_verified_is_preferred() {
     let ec = certified(Kind::EcP256);

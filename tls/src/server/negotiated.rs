@@ -152,7 +152,7 @@ impl<'a> Negotiated<'a> {
             carrier_extension: self.start.carrier.extension(),
         };
         answer.encode(&mut flight)?;
-        // RFC 9846 section 4.4.2-2, 4.4.2-8: behind EncryptedExtensions, and only where the server itself shows a certificate.
+        // RFC 9846 section 4.4.2-2: behind EncryptedExtensions, and only where the server itself shows a certificate.
         if let (Err(asked), Authentication::Certificate { .. }) = (&self.client, &self.authentication) {
             let schemes = offered_schemes(&self.start.config.provider);
             certificate_request::encode(&mut flight, &schemes, asked.authorities())?;

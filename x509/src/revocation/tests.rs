@@ -339,7 +339,7 @@ fn t12_lists_of_other_kinds_are_refused_by_name() {
     }
 }
 
-/// RFC 5280 section 5.1.1.2-2 and 5.1: whatever is cut or changed is refused, or is no list of the issuer any more.
+/// RFC 5280 s5.1.1.2: whatever is cut or changed is refused, or is no list of the issuer any more.
 #[test]
 fn no_change_of_a_list_makes_a_revoked_certificate_good() {
     let root = Authority::new("root");

@@ -42,7 +42,7 @@ enum Shown {
     Authority,
 }
 
-/// RFC 9846 section 4.5.1-2, 4.5.1-3, 4.5.1.3-2, 4.5.1.2-12.
+/// RFC 9846 section 4.4.2-2, 4.4.2-4, 4.5.1-2, 4.5.1-3, 4.5.1-4, 4.5.1.2-12, 4.5.1.3-2.
 #[test]
 fn the_table_of_questions_and_answers() {
     let (ours, other) = (ClientAuthority::new("ours"), ClientAuthority::new("other"));
@@ -156,7 +156,7 @@ fn nobody_is_known_before_the_handshake_is_complete() {
     assert!(cut.is_ok() && !pair.server.is_complete() && pair.server.peer_identity().is_none());
 }
 
-/// RFC 9846 section 4.5.2-2, 4.5.2-3, 4.5.2-6, 4.5.2-9.
+/// RFC 9846 section 4.5.1-5, 4.5.1-7, 4.5.2-2, 4.5.2-3, 4.5.2-6, 4.5.2-8, 4.5.2-9.
 #[test]
 fn a_certificate_without_its_key_is_worth_nothing() {
     let ours = ClientAuthority::new("ours");
@@ -229,7 +229,7 @@ fn the_name_decides_what_is_asked() {
     assert!(at("localhost", client_config(), &server).is_err());
 }
 
-/// RFC 9846 section 4.5.1.2-2, 4.5.1.2-4, 4.5.2-5.
+/// RFC 9846 section 4.3.5-2, 4.3.5-3, 4.3.5-4, 4.4.2-6, 4.4.2-7, 4.5.1.2-2, 4.5.1.2-4, 4.5.1.2-5, 4.5.2-5.
 #[test]
 fn a_client_shows_what_the_server_can_use() {
     let (ours, other) = (ClientAuthority::new("ours"), ClientAuthority::new("other"));
@@ -277,6 +277,9 @@ fn a_client_shows_what_the_server_can_use() {
     ] {
         assert_eq!(kind(&[schemes(0x0403), filter]), fits.then_some(Key::EcP256));
     }
+    assert_eq!(kind(&[extension(0x7777, &[1, 2]), schemes(0x0403)]), Some(Key::EcP256), "what is not known is ignored");
+    let missing = body(&[extension(0x7777, &[1, 2])]);
+    assert_eq!(CertificateRequest::decode(&missing).err(), Some(Violation::MissingSignatureAlgorithms));
     let unknown = extension(47, &list(&list(&[0x30, 0])));
     assert_eq!(kind(&[schemes(0x0403), unknown]), None, "an authority that issued none of them");
     // What is malformed is said, and no more is known of this server than that.
