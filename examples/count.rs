@@ -1,12 +1,17 @@
 //! A handler that reads a large upload part by part, tells the client early that it is on its way (103), and gives what it
 //! found at the end as trailers.
 //!
-//! `cargo run --example count`, then `posthaste get https://localhost:4433/ --insecure --include --data @FILE`
+//! `cargo run --example count`; it prints a command to try.
+
+mod common;
 
 use posthaste::{Error, Fields, Identity, Method, Reply, Request, ResponseHead, Server, Status};
 
-fn main() -> Result<(), Error> {
-    Server::builder(Identity::development(&[])?).listen("127.0.0.1:4433".parse().expect("an address")).run(count)
+pub(crate) fn main() -> Result<(), Error> {
+    Server::builder(Identity::development(&[])?)
+        .listen(common::address())
+        .on_listening(common::greet("/ --include --data @Cargo.toml"))
+        .run(count)
 }
 
 pub(crate) async fn count(mut request: Request, mut reply: Reply) -> Result<(), Error> {

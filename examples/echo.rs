@@ -1,12 +1,17 @@
 //! Streams both ways: what comes in goes out at once, never faster than the client takes it, and never all in memory.
 //! Trailers are passed on, too.
 //!
-//! `cargo run --example echo`, then `posthaste get https://localhost:4433/ --insecure --data @FILE`
+//! `cargo run --example echo`; it prints a command to try.
+
+mod common;
 
 use posthaste::{Error, Identity, Reply, Request, Server};
 
-fn main() -> Result<(), Error> {
-    Server::builder(Identity::development(&[])?).listen("127.0.0.1:4433".parse().expect("an address")).run(echo)
+pub(crate) fn main() -> Result<(), Error> {
+    Server::builder(Identity::development(&[])?)
+        .listen(common::address())
+        .on_listening(common::greet("/ --data 'some text'"))
+        .run(echo)
 }
 
 pub(crate) async fn echo(mut request: Request, reply: Reply) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! A client: fetches one URL and writes the body to standard output as it comes.
 //!
-//! `cargo run --example fetch https://localhost:4433/ /tmp/posthaste-dev.pem`
+//! `cargo run --example fetch URL FILE`, with the URL and the certificate's file that `posthaste serve` prints; or
+//! `cargo run --example fetch URL` for a server of the Internet.
 
 use posthaste::{Client, Error, Roots};
 use std::io::Write;

@@ -1,6 +1,8 @@
 //! Files of one folder, and beside them an answer of one's own.
 //!
-//! `cargo run --example files examples/site`, then `posthaste get https://localhost:4433/time --insecure`
+//! `cargo run --example files examples/site`; it prints a command to try.
+
+mod common;
 
 use posthaste::{Error, Files, Identity, Reply, Request, Server};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +11,8 @@ fn main() -> Result<(), Error> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     let files = Files::new(folder)?;
     Server::builder(Identity::development(&[])?)
-        .listen("127.0.0.1:4433".parse().expect("an address"))
+        .listen(common::address())
+        .on_listening(common::greet("/time"))
         .run(move |request, reply| answer(files.clone(), request, reply))
 }
 

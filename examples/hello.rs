@@ -1,11 +1,13 @@
 //! The smallest server: one identity, one address, one answer.
 //!
-//! `cargo run --example hello`, then `posthaste get https://localhost:4433/ --insecure`
+//! `cargo run --example hello`; it prints a command to try.
+
+mod common;
 
 use posthaste::{Error, Identity, Reply, Request, Server};
 
-fn main() -> Result<(), Error> {
-    Server::builder(Identity::development(&[])?).listen("127.0.0.1:4433".parse().expect("an address")).run(hello)
+pub(crate) fn main() -> Result<(), Error> {
+    Server::builder(Identity::development(&[])?).listen(common::address()).on_listening(common::greet("/")).run(hello)
 }
 
 pub(crate) async fn hello(request: Request, reply: Reply) -> Result<(), Error> {

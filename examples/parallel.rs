@@ -1,6 +1,6 @@
 //! Many requests at a time over one connection: each is a task, and all share one client.
 //!
-//! `posthaste serve --bodies`, then `cargo run --example parallel https://localhost:4433/bytes/100000`
+//! `cargo run -- serve --bodies`, then `cargo run --example parallel https://localhost:4433/bytes/100000`
 
 use posthaste::{Client, Error, Handle, Roots};
 

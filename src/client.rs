@@ -24,9 +24,11 @@ use base::Bytes;
 use crypto::Provider;
 use http::exchange::Reason;
 use http::{Method, RequestHead};
+use quic::Stats;
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +142,33 @@ impl Client {
             }
         }
         failed.map_or(Ok(moved), Err)
+    }
+
+    /// What each open connection has sent, received and measured, and the address of its server.
+    ///
+    /// ```
+    /// # use posthaste::{Client, Error, Identity, Roots, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// posthaste::run(|handle| async move {
+    ///     let identity = Identity::development(&[])?;
+    ///     let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+    ///     let server = Server::builder(identity)
+    ///         .listen("127.0.0.1:0".parse().expect("an address"))
+    ///         .start(&handle, |_request, reply| reply.send(200, "hello\n"))?;
+    ///     let client = Client::builder(roots).build(&handle);
+    ///     client.get(&format!("https://{}/", server.addresses()[0])).send().await?.body().read_to_end(100).await?;
+    ///
+    ///     let (address, stats) = client.connections()[0];
+    ///     assert_eq!(address, server.addresses()[0]);
+    ///     println!("{} packets sent, {} lost, round trip {:?}", stats.packets_sent, stats.packets_lost, stats.smoothed_rtt);
+    ///     assert_eq!(server.connections()[0].1.packets_lost, 0);
+    ///     assert_eq!(server.stats().strangers.accepted, 1);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
+    pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
+        self.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
     }
 
     /// How many connections are open.

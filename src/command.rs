@@ -2,14 +2,17 @@
 
 pub mod arguments;
 mod bodies;
+mod certificate_file;
 mod data;
 mod diagnosis;
 pub mod failure;
 mod get;
+mod hint;
 mod identities;
 mod input;
 pub mod interruption;
 mod load;
+mod log;
 mod naming;
 pub mod output;
 mod part_file;

@@ -4,6 +4,7 @@
 //! Nothing here knows a version of HTTP. A version has its [`Door`](door::Door), with the calls that one exchange needs, and
 //! tells by [`Events`](calls::Events) what happens to it.
 
+pub(crate) mod account;
 pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod door;

@@ -15,10 +15,17 @@
 //! }
 //! ```
 //!
+//! There is no HTTP/1 or HTTP/2 here, and no router: the function gets every request that is for one of the server's names.
+//! [`Files`] answers with files; [`Request`] and [`Reply`] stream bodies. `ServerBuilder::on_event` tells what goes wrong,
+//! `ServerBuilder::on_answer` is for a log, and [`Server::connections`] shows the transport's counters.
+//!
 //! Any number of tasks share a client, which keeps one connection to each server: see [`Client`].
 //!
 //! Everything runs on the [`Executor`] of one thread. [`run`] makes one for a program that needs no more; a program with
-//! several threads starts one server on each, on sockets that share their port (`ServerBuilder::sockets`).
+//! several threads calls `ServerBuilder::run_workers`.
+//!
+//! The folder `examples` has short programs, one idea each. The layers below are crates of their own: `posthaste-h3`,
+//! `posthaste-quic`, `posthaste-tls`.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -39,7 +46,10 @@ pub use ::crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed,
 pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
-pub use ::quic::{AddressValidation, Admission, CloseReason, Config as TransportConfig, IdLayout, Incoming};
+pub use ::quic::{
+    AddressValidation, Admission, CloseReason, Config as TransportConfig, EndpointStats, Held, IdLayout, Incoming,
+    Stats, Strangers,
+};
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
 pub use ::tls::{
@@ -59,6 +69,7 @@ pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
 pub use run::run;
+pub use server::answer::Answer;
 pub use server::client_trust::ClientTrust;
 pub use server::event::ServerEvent;
 pub use server::handler::Outcome;

@@ -1,5 +1,6 @@
 //! A server: sockets, an identity, and one function that answers requests.
 
+pub(crate) mod answer;
 pub(crate) mod authorities;
 mod base64;
 pub(crate) mod client_trust;
@@ -18,6 +19,7 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
 use crate::http3::link::{Endpoint, Link, Waits};
+use crate::server::answer::{Answer, OnAnswer};
 use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::ending::Ending;
 use crate::server::event::{OnEvent, ServerEvent};
@@ -28,7 +30,7 @@ use crate::server::workers::{Stop, Workers, either, signals};
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::Provider;
-use quic::{AddressValidation, Admission, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, EndpointStats, IdLayout, Incoming, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -62,6 +64,8 @@ pub struct ServerBuilder {
     drain: Duration,
     signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
+    on_answer: Option<Arc<SharedOnAnswer>>,
+    on_listening: Option<Arc<SharedOnListening>>,
     trace: Option<SharedTrace>,
     policy: Policy,
     names: Vec<String>,
@@ -75,6 +79,10 @@ pub struct ServerBuilder {
 
 /// Told by all workers.
 type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
+/// The same.
+type SharedOnAnswer = dyn Fn(&Answer<'_>) + Send + Sync;
+/// Told once.
+type SharedOnListening = dyn Fn(&[SocketAddr]) + Send + Sync;
 
 /// A running server. Dropping it ends it at once; see [`Server::shutdown`].
 #[must_use = "dropping a server ends it"]
@@ -110,12 +118,14 @@ impl Server {
             drain: DRAIN,
             signals: None,
             on_event: None,
+            on_answer: None,
+            on_listening: None,
             trace: None,
             policy: Policy::default(),
             names: Vec::new(),
             transport: quic::Config::default(),
             http: h3::Config::default(),
-            sockets: UdpOptions { only_ipv6: true, ..UdpOptions::default() },
+            sockets: UdpOptions::default(),
         }
     }
 
@@ -127,6 +137,17 @@ impl Server {
     /// Requests that are being answered.
     pub fn requests_under_way(&self) -> usize {
         self.link.exchange_count()
+    }
+
+    /// What each open connection has sent, received and measured, and the address of its client. Not to be called while the
+    /// server itself calls, as `on_event` is: then it gives nothing.
+    pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
+        self.link.connection_stats()
+    }
+
+    /// How much the server holds, and what became of clients' first packets. As for [`Server::connections`].
+    pub fn stats(&self) -> EndpointStats {
+        self.link.endpoint_stats()
     }
 
     /// Ends well: takes no more connections, tells clients to send no more requests, lets those under way finish, and
@@ -211,6 +232,9 @@ impl Drop for Server {
 
 impl ServerBuilder {
     /// Listens there; may be called more than once. Port 0 lets the system choose.
+    ///
+    /// `[::]` serves clients of IPv4 as well, whose addresses are told as such, unless `sockets.only_ipv6` is set or an address
+    /// of IPv4 with the same port is given beside it.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
         self.listen.push(address);
@@ -290,6 +314,32 @@ impl ServerBuilder {
         self
     }
 
+    /// Who is told where the server listens, with the ports that the system chose: once, when it does. For programs that leave
+    /// the rest to [`ServerBuilder::run`].
+    #[must_use]
+    pub fn on_listening(mut self, on_listening: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> ServerBuilder {
+        self.on_listening = Some(Arc::new(on_listening));
+        self
+    }
+
+    /// Who is told what became of each request that was well-formed, once nobody works on it any more: what a log is written
+    /// from. Called on the server's thread, or on those of its workers, in the middle of its work: it must not wait.
+    ///
+    /// ```no_run
+    /// # use posthaste::{Identity, Server};
+    /// # fn main() -> Result<(), posthaste::Error> {
+    /// Server::builder(Identity::development(&[])?)
+    ///     .listen("127.0.0.1:4433".parse().expect("an address"))
+    ///     .on_answer(|answer| println!("{answer}"))
+    ///     .run(|_request, reply| reply.send(200, "hello\n"))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_answer(mut self, on_answer: impl Fn(&Answer<'_>) + Send + Sync + 'static) -> ServerBuilder {
+        self.on_answer = Some(Arc::new(on_answer));
+        self
+    }
+
     /// Decides about the first packet of each connection: to accept it, to ask the client for a proof of its address, to
     /// refuse or to ignore it (RFC 9000 sections 5.2.2 and 8.1). Without this all are accepted, as far as there is room. It
     /// has to be quick, because a flood of packets means as many calls.
@@ -361,7 +411,10 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let sockets = self.bind()?;
-        self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)
+        let on_listening = self.on_listening.clone();
+        let server = self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)?;
+        on_listening.inspect(|on_listening| on_listening(server.addresses()));
+        Ok(server)
     }
 
     /// Starts so many workers, each on a thread of its own. They listen at the same addresses, and a connection stays with its
@@ -385,14 +438,17 @@ impl ServerBuilder {
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
         let (addresses, signals) = (self.listen.clone(), self.signals);
-        Workers::spawn(count, addresses, signals, move |number, executor, stop| {
+        let on_listening = self.on_listening.clone();
+        let workers = Workers::spawn(count, addresses, signals, move |number, executor, stop| {
             let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
             let (sockets, handover) = own.expect("each worker starts once");
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
             let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
             executor.block_on(server.until_stopped(stop, self.drain))
-        })
+        })?;
+        on_listening.inspect(|on_listening| on_listening(workers.addresses()));
+        Ok(workers)
     }
 
     /// Runs so many workers until SIGINT or SIGTERM, then lets requests under way finish. A second signal ends all at once.
@@ -432,7 +488,8 @@ impl ServerBuilder {
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
         }
-        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event));
+        let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
+        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer));
         Ok(Server { link, handle: handle.clone(), ending, signals: self.signals })
     }
 
@@ -440,7 +497,14 @@ impl ServerBuilder {
         if self.listen.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
         }
-        self.listen.iter().map(|address| bind(*address, &self.sockets)).collect()
+        self.listen.iter().map(|address| bind(*address, &self.options_at(*address))).collect()
+    }
+
+    /// A socket for all addresses of both families would take the port of one for IPv4.
+    fn options_at(&self, address: SocketAddr) -> UdpOptions {
+        let is_taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
+        let only_ipv6 = self.sockets.only_ipv6 || self.listen.iter().any(is_taken);
+        UdpOptions { only_ipv6, ..self.sockets }
     }
 
     /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are

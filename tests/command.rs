@@ -518,7 +518,7 @@ fn clients_show_certificates_on_the_command_line() {
     }
     for (arguments, parts) in [
         (&["--client-ca", "/no/file"][..], &["/no/file could not be read"][..]),
-        (&["--client-ca", "a"], &["a: the authorities of clients cannot be used"]),
+        (&["--client-ca", "a"], &["a cannot be used", "certificate"]),
     ] {
         let output = posthaste().arg("serve").args(arguments).current_dir(folder.path()).output().unwrap();
         expect(&output, 1, parts);
@@ -628,4 +628,38 @@ fn get_takes_a_certificate_by_its_hash() {
     assert_eq!(get(print).stdout, b"a");
     expect(&get(&print.to_uppercase()), 0, &[]);
     expect(&get(&"0".repeat(64)), 1, &["none of those that are pinned", print]);
+}
+/// Nothing that a server does, or does not do, keeps `load` for ever.
+#[test]
+fn load_says_what_is_wrong_with_a_server_and_ends() -> Result<(), Error> {
+    let load =
+        |url: &str, arguments: &[&str]| posthaste().args(["load", url, "--insecure"]).args(arguments).output().unwrap();
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    expect(&load(&format!("https://{closed}/"), &[]), 1, &["connection refused", &closed.port().to_string()]);
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    expect(&load(&url, &["--timeout", "0.2"]), 1, &["nothing came", "0.2 s", "--timeout"]);
+    expect(&load("https://no.such.host.invalid/", &[]), 1, &["no.such.host.invalid has no address"]);
+    // One that answers the first request of each connection, and then no more.
+    let answered = std::sync::atomic::AtomicBool::new(false);
+    let workers = Server::builder(Identity::development(&[])?).listen("127.0.0.1:0".parse().expect("an address"));
+    let answer = std::sync::Arc::new(answered);
+    let workers = workers.start_workers(1, move |_: Request, reply: Reply| {
+        let is_first = !answer.swap(true, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            if !is_first {
+                std::future::pending::<()>().await;
+            }
+            reply.send(200, "").await
+        }
+    })?;
+    let url = format!("https://{}/", workers.addresses()[0]);
+    let output = load(&url, &["--timeout", "0.2", "--requests", "1000", "--concurrency", "4"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    let parts = ["0 answers", "given up: ", " requests were not sent", "first error: nothing came"];
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    workers.close();
+    let _ = workers.join();
+    Ok(())
 }

@@ -3,6 +3,8 @@
 
 #[path = "ends/drain.rs"]
 mod drain;
+#[path = "ends/early.rs"]
+mod early;
 #[path = "ends/goodbye.rs"]
 mod goodbye;
 #[path = "ends/plain.rs"]

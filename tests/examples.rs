@@ -1,5 +1,6 @@
 //! The examples do what they say.
 #![allow(dead_code, clippy::unwrap_used)] // `main` of each; and a test may
+#![allow(clippy::duplicate_mod)] // what examples share is a part of each
 
 #[path = "../examples/count.rs"]
 mod count;
@@ -18,7 +19,74 @@ mod shutdown;
 mod support;
 
 use posthaste::{Error, Files};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 use support::with_server;
+
+/// One of the examples as a process: for the tests below, which start it with its name in a variable.
+#[test]
+#[ignore = "a part of other tests"]
+fn as_a_process() {
+    let example = std::env::var("EXAMPLE").unwrap();
+    let main = match example.as_str() {
+        "hello" => hello::main,
+        "echo" => echo::main,
+        "count" => count::main,
+        _ => panic!("{example} is none of them"),
+    };
+    main().unwrap();
+}
+
+/// Killed if nothing else ends it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder with a `cargo` that has the command built already.
+fn folder_with_cargo() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("posthaste-examples-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let own = env!("CARGO_BIN_EXE_posthaste");
+    let script = format!("#!/bin/sh\n[ \"$1 $2 $3\" = 'run -q --' ] && shift 3 && exec '{own}' \"$@\"\nexit 9\n");
+    std::fs::write(folder.join("cargo"), script).unwrap();
+    std::fs::set_permissions(folder.join("cargo"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn what_the_examples_print_to_try_works_as_it_stands() {
+    let folder = folder_with_cargo();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    for (example, listen, part) in [
+        ("hello", "127.0.0.1:0", "hello, you asked for /\n"),
+        ("hello", "[::]:0", "hello, you asked for /\n"),
+        ("echo", "[::1]:0", "some text"),
+        ("count", "0.0.0.0:0", "done\n"),
+    ] {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "as_a_process", "--ignored", "--nocapture"])
+            .env("EXAMPLE", example)
+            .env("LISTEN", listen)
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut running = Running(child.unwrap());
+        let lines = BufReader::new(running.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let said: Vec<String> = lines.skip_while(|line| !line.contains("listening on")).take(2).collect();
+        let line = said[1].strip_prefix("try: ").expect("a command");
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let output = Command::new("sh").args(["-c", line]).current_dir(folder).env("PATH", &path).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains(part), "{said:?}: {text}: {why}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
 
 #[test]
 fn hello_is_fetched() -> Result<(), Error> {

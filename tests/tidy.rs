@@ -20,7 +20,7 @@ mod source;
 mod tokens;
 
 use order::{Reading, reading_order};
-use source::{PROTOCOL_CRATES, SourceFile, rust_files, workspace};
+use source::{CRATES, PROTOCOL_CRATES, SourceFile, rust_files, workspace};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -168,6 +168,22 @@ fn protocol_crates_are_no_std_safe_and_without_features() {
             let with_std = code.replace("#[cfg(test)]\nextern crate std;", "").contains("extern crate std");
             assert!(!with_std, "{} uses std", file.path);
         }
+    }
+}
+
+/// What docs.rs shows first: what a crate is, one example that is compiled, and where to go on.
+#[test]
+fn every_crate_has_a_front_page_with_an_example() {
+    let files = rust_files();
+    let is_root = |path: &str| path == "src/lib.rs" || (path.ends_with("/src/lib.rs") && !path.starts_with("tests/"));
+    let roots: Vec<&SourceFile> = files.iter().filter(|file| is_root(&file.path)).collect();
+    assert_eq!(roots.len(), CRATES.len(), "every crate has a root");
+    for root in roots {
+        let page: Vec<&str> = root.text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let fences: Vec<&&str> = page.iter().filter(|line| line.starts_with("//! ```")).collect();
+        assert!(fences.len() >= 2, "{} has no example", root.path);
+        assert!(["//! ```", "//! ```no_run"].contains(fences[0]), "{}: an example that is not compiled", root.path);
+        assert!(!page.last().is_some_and(|line| line.starts_with("//! ```")), "{} says not where to go on", root.path);
     }
 }
 

@@ -193,6 +193,10 @@ impl Transport for Recorder {
         self.commands.push(Command::Reset(id.value(), code.value()));
     }
 
+    fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        self.stop_sending(id, code);
+    }
+
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         assert!(!self.is_closed, "nothing is said after the close");
         self.commands.push(Command::StopSending(id.value(), code.value()));

@@ -17,6 +17,7 @@
 //! assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, 0x3f)));
 //! ```
 //!
+//! It is for tests only, and not published. The page `docs/internals/adversary.md` says how an attack is written.
 //! [`http::Script`] does the same above QUIC, [`heap`] and [`work`] count what a target holds and does, and
 //! [`remains`] finds what it leaves behind.
 #![deny(unsafe_code)]

@@ -68,7 +68,7 @@ impl Spaces {
             KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
             KeyChange::OneRtt { suite, local, remote } => (PacketNumberSpace::ApplicationData, suite, local, remote),
         };
-        let keys = (SealKeys::new(suite, Version::V1, &local), OpenKeys::new(suite, Version::V1, &remote));
+        let keys = (SealKeys::new(suite, Version::V1, local), OpenKeys::new(suite, Version::V1, remote));
         self.0[space as usize].keys = Some(keys);
     }
 

@@ -4,6 +4,34 @@
 //!
 //! Nothing here knows a protocol beyond RFC 9000 section 16 (variable-length integers) and section 2.1 (stream numbers).
 //! Nothing here reads a clock, opens a socket or starts a thread.
+//!
+//! Bytes that are written and read within bounds, and a timer:
+//!
+//! ```
+//! use posthaste_base as base;
+//! use base::{Duration, Instant, Reader, Wheel, Writer};
+//!
+//! let mut buffer = [0; 16];
+//! let mut writer = Writer::new(&mut buffer);
+//! writer.varint(15_293)?;
+//! writer.bytes(b"abc")?;
+//! assert_eq!(writer.written(), [0x7b, 0xbd, b'a', b'b', b'c']);
+//!
+//! let mut reader = Reader::new(writer.written());
+//! assert_eq!(reader.varint(), Ok(15_293));
+//! assert!(reader.u32().is_err(), "three bytes are left, and nothing is read of them");
+//! assert_eq!(reader.rest(), b"abc");
+//!
+//! let mut wheel = Wheel::new(Instant::ZERO);
+//! let due = Instant::ZERO + Duration::from_millis(20);
+//! let timer = wheel.insert(due, 7);
+//! assert_eq!(wheel.pop_expired(Instant::ZERO), None);
+//! assert_eq!(wheel.pop_expired(due + Duration::from_millis(2)), Some((timer, 7)));
+//! # Ok::<(), base::Full>(())
+//! ```
+//!
+//! Who writes a protocol begins with [`Machine`] or [`StreamMachine`]: `posthaste-sim` runs what implements one of them on
+//! virtual time, and `posthaste-runtime` on sockets.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! Something for each stream of a connection, found in constant time.
 //!
 //! Streams of a kind are numbered one after the other, and those that live at the same time mostly have neighbouring
-//! numbers. So the low bits of the number are the place in a table, and nearly every look-up hits at once. Where two
+//! numbers. So the low bits of the number give the place in a table, and nearly every look-up hits at once. Where two
 //! meet, one stands behind the other (linear probing, and the entry farther from its home goes first). A peer that
 //! keeps chosen streams open to cause this makes a look-up walk past at most the streams it has open. The size of the
 //! table follows the number of live streams, whatever their numbers are.
@@ -114,21 +114,31 @@ impl<T> StreamMap<T> {
         self.places.len().saturating_sub(1)
     }
 
-    /// Where `id` would stand in an empty table. The kinds are kept apart: each has its numbers from zero.
+    /// Where `id` would stand in an empty table. The kinds are kept apart, each has its numbers from zero, and neighbours are not
+    /// beside each other: else all behind one that is away from home would be.
     const fn home(&self, id: StreamId) -> usize {
-        let kind = (id.value() & 3) as usize * (self.places.len() / 4);
-        ((id.index() as usize & self.mask()) + kind) & self.mask()
+        let (number, kind) = (id.index() as usize, (id.value() & 3) as usize);
+        (number ^ (number << 3) ^ (kind * (self.places.len() / 4))) & self.mask()
     }
 
     /// How far `place` is from the home of `id`, which stands there.
     const fn distance(&self, id: StreamId, place: usize) -> usize {
-        (place + self.places.len() - self.home(id)) & self.mask()
+        // A place is below the length, which is one bit.
+        ((place | self.places.len()) - self.home(id)) & self.mask()
     }
 
     #[inline]
     fn find(&self, id: StreamId) -> Option<usize> {
-        let (mut place, mut distance) = (self.home(id), 0);
-        // It ends: some place is free. Without any place at all it ends at once.
+        let home = self.home(id);
+        // Nearly always; without any place at all it ends at once.
+        if self.places.get(home)?.as_ref()?.0 == id { Some(home) } else { self.find_behind(home, id) }
+    }
+
+    /// Another stream stands at the home of `id`.
+    #[inline(never)]
+    fn find_behind(&self, home: usize, id: StreamId) -> Option<usize> {
+        let (mut place, mut distance) = ((home + 1) & self.mask(), 1);
+        // It ends: some place is free.
         while let Some((known, _)) = self.places.get(place)? {
             if *known == id {
                 return Some(place);

@@ -1,7 +1,7 @@
 //! SHA-256 and SHA-384 (FIPS 180-4), and HMAC (RFC 2104) with each.
 
 use alloc::boxed::Box;
-use crypto::{Digest, Hash, HashContext};
+use crypto::{Digest, Hash, HashContext, Hmac};
 use ring::{digest, hmac};
 
 /// SHA-256.
@@ -33,6 +33,11 @@ impl Hash for RingHash {
         let mut context = hmac::Context::with_key(&hmac::Key::new(*self.hmac, key));
         parts.iter().for_each(|part| context.update(part));
         Digest::new(context.sign().as_ref())
+    }
+
+    fn with_hmac(&self, key: &[u8], call: &mut dyn FnMut(&Hmac<'_>)) {
+        let key = hmac::Key::new(*self.hmac, key);
+        call(&|message| Digest::new(hmac::sign(&key, message).as_ref()));
     }
 }
 

@@ -1,10 +1,17 @@
-//! The tables of `crypto`, implemented with ring. No other crate depends on ring.
+//! The tables of `posthaste-crypto`, implemented with ring. No other crate depends on ring.
+//!
+//! It is no interface to ring: what a protocol needs and nothing else, by the names of the protocol.
 //!
 //! ```
 //! use posthaste_crypto_ring as crypto_ring;
 //! let provider = crypto_ring::provider();
-//! assert!(provider.cipher_suite(crypto::CipherSuite::AES_128_GCM_SHA256).is_some());
+//! let suite = provider.cipher_suite(crypto::CipherSuite::AES_128_GCM_SHA256).expect("QUIC cannot do without it");
+//! let digest = suite.hash.digest(&[b"parts of ", b"a message"]);
+//! assert_eq!(digest.len(), 32);
 //! ```
+//!
+//! [`PROVIDER`] is the same as a constant, and [`SystemRandom`] the randomness of the system: what a configuration of
+//! `posthaste-tls` or `posthaste-quic` is given.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -4,6 +4,9 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::ops::Deref;
 
+/// The HMAC under one key: of a message.
+pub type Hmac<'a> = dyn Fn(&[u8]) -> Digest + 'a;
+
 /// A hash function.
 pub trait Hash: Send + Sync {
     /// Bytes of a digest.
@@ -17,6 +20,12 @@ pub trait Hash: Send + Sync {
 
     /// HMAC (RFC 2104) of `parts`, one after the other.
     fn hmac(&self, key: &[u8], parts: &[&[u8]]) -> Digest;
+
+    /// Lends the HMAC under `key` for the time of `call`, for several messages: where an implementation prepares the key once,
+    /// each of them costs half.
+    fn with_hmac(&self, key: &[u8], call: &mut dyn FnMut(&Hmac<'_>)) {
+        call(&|message| self.hmac(key, &[message]));
+    }
 }
 
 /// A hash in progress, as a TLS transcript needs it: it can be read without being ended.

@@ -84,7 +84,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Nobody reads what may still come of the request. A client that sends content is told at once, because what it does
+    /// Nobody wants what may still come of the request. A client that sends content is told at once, because what it does
     /// not send any more frees the stream. Of a request without content most often nothing is missing but the end of the
     /// stream, in a packet of its own: its client is told if content comes all the same, or if many such ends are missing.
     fn leave_rest(&mut self, transport: &mut impl Transport, id: StreamId) {
@@ -92,27 +92,18 @@ impl Connection {
         if stream.receive.has_ended() || stream.receive.is_unwanted {
             return;
         }
-        stream.receive.is_unwanted = true;
-        // What is held of a section that came in part is of no use either.
-        self.shared.header_buffered -= stream.receive.buffered();
         if stream.has_content_to_come() {
-            return self.stop_unwanted(transport, id);
+            return self.leave_content(transport, id);
         }
+        stream.receive.is_unwanted = true;
         self.read_unwanted(transport, id);
+        if !self.is_read_on(id) {
+            return;
+        }
         self.wait_for_content(id, transport.now());
         if let Some(oldest) = self.endless.push(id) {
             self.stop_unwanted(transport, oldest);
             self.remove_if_over(oldest);
-        }
-    }
-
-    /// The client is asked to send no more of what is not wanted, unless all has come.
-    fn stop_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(id) else { return };
-        if stream.receive.is_unwanted && !stream.receive.has_ended() {
-            // What was held of a section is not counted any more.
-            stream.receive.abandon();
-            transport.stop_sending(id, error_code::H3_NO_ERROR);
         }
     }
 
@@ -128,6 +119,7 @@ impl Connection {
         if !stream.receive.has_ended() {
             transport.stop_sending(id, code);
         }
+        self.drop_rest(transport, id, code);
         self.remove(id);
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | what a connection is made of, how it begins, and how it and its streams end |
 //! | `outcome` | what reading a message came to: its end, a reset, a violation |
+//! | `unwanted` | requests that were answered before they were complete |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
 //! | `slowness` | what is given up because the client is too slow with it |
@@ -15,5 +16,6 @@ mod input;
 mod outcome;
 mod slowness;
 mod state;
+mod unwanted;
 
 pub use state::Connection;

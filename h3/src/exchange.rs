@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
 use crate::message;
-use crate::request_stream::{Next, RequestStream};
+use crate::request_stream::{Next, Receive, RequestStream};
 use crate::settings::PeerSettings;
 use crate::trace;
 use crate::transport::{Read, Transport};
@@ -21,7 +21,7 @@ use http::{Authority, HttpDate, ResponseHead};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
-const READ_AHEAD: usize = 2048;
+pub(crate) const READ_AHEAD: usize = 2048;
 /// The longest authority that is kept for later requests: an idle connection must not hold what one request brought.
 const MAX_KEPT_AUTHORITY: usize = 128;
 
@@ -77,6 +77,18 @@ impl Shared {
         self.config.date.filter(|_| is_needed).map(|date| date())
     }
 
+    /// What is next in a message, whose parts of field sections are counted.
+    pub(crate) fn next(&mut self, receive: &mut Receive) -> Result<Next, Violation> {
+        let limits = &self.config.limits;
+        let before = receive.buffered();
+        let next = receive.next(limits.max_field_section_size, self.side);
+        self.header_buffered = self.header_buffered - before + receive.buffered();
+        if self.header_buffered > limits.max_header_buffer {
+            return Err(Violation::HeaderBuffer);
+        }
+        next
+    }
+
     /// An exchange is over, whatever way.
     pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
         self.header_buffered -= stream.receive.buffered();
@@ -104,15 +116,8 @@ pub(crate) fn advance(
     id: StreamId,
     transport: &mut impl Transport,
 ) -> Result<Progress, Violation> {
-    let max_section = shared.config.limits.max_field_section_size;
     while !stream.receive.has_ended() {
-        let before = stream.receive.buffered();
-        let next = stream.receive.next(max_section, shared.side);
-        shared.header_buffered = shared.header_buffered - before + stream.receive.buffered();
-        if shared.header_buffered > shared.config.limits.max_header_buffer {
-            return Err(Violation::HeaderBuffer);
-        }
-        match next? {
+        match shared.next(&mut stream.receive)? {
             Next::Section(section) => {
                 on_section(shared, stream, id, &section)?;
                 if transport.is_traced() {
@@ -140,43 +145,6 @@ pub(crate) fn advance(
         }
     }
     Ok(Progress::Waiting)
-}
-
-/// What comes of a request after its response is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// Nothing that matters so far.
-    Waiting,
-    /// The end.
-    Over,
-    /// Content or trailers, which are not wanted.
-    Wanting,
-}
-
-/// Reads on after a response that did not wait for the end of its request. Frames of unknown types may stand before that
-/// end: clients send them to keep servers used to ignoring them.
-pub(crate) fn read_rest(
-    shared: &mut Shared,
-    stream: &mut RequestStream,
-    id: StreamId,
-    transport: &mut impl Transport,
-) -> Result<Rest, Violation> {
-    let max_section = shared.config.limits.max_field_section_size;
-    loop {
-        if stream.receive.expects_content() {
-            return Ok(Rest::Wanting);
-        }
-        match stream.receive.next(max_section, shared.side)? {
-            Next::Glitch => shared.budget.spend()?,
-            Next::Section(_) | Next::Body => return Ok(Rest::Wanting),
-            Next::NeedInput if stream.receive.expects_content() => return Ok(Rest::Wanting),
-            Next::NeedInput => match transport.read(id, READ_AHEAD) {
-                Read::Data(bytes) => stream.receive.feed(bytes),
-                Read::Blocked => return Ok(Rest::Waiting),
-                Read::Finished | Read::Reset(_) => return Ok(Rest::Over),
-            },
-        }
-    }
 }
 
 /// A record of the field section that was told last.

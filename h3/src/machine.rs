@@ -123,6 +123,12 @@ impl<U: Default> Endpoint<U> {
         }
     }
 
+    /// Whether [`poll_event`](Endpoint::poll_event) has something to tell of what was done by [`with`](Endpoint::with). What
+    /// follows from datagrams that were received since it was asked last is found out only when it is asked again.
+    pub fn has_events(&self) -> bool {
+        self.current.is_some() || self.quic.has_events()
+    }
+
     /// Works with one connection: `call` gets its HTTP/3 side and the transport to pass to it. `None` if the connection is
     /// gone or its handshake is not complete. What `call` brings about is told by `poll_event`.
     pub fn with<R>(

@@ -30,19 +30,17 @@ impl Outbox {
         self.waiting.push_back(bytes);
     }
 
-    /// Writes `bytes` after all that waits.
-    pub(crate) fn write(
+    /// Writes `parts`, one after the other, after all that waits.
+    pub(crate) fn write<const N: usize>(
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        mut bytes: Bytes,
+        mut parts: [Bytes; N],
     ) -> Result<(), WriteError> {
         if self.waiting.is_empty() {
-            transport.write(id, &mut bytes)?;
+            transport.write_parts(id, &mut parts)?;
         }
-        if !bytes.is_empty() {
-            self.waiting.push_back(bytes);
-        }
+        self.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The transport of HTTP/3 over a QUIC connection of ours: eleven calls, each one call of [`quic::Connection`] at most.
+//! The transport of HTTP/3 over a QUIC connection of ours: twelve calls, each one call of [`quic::Connection`] at most.
 
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
@@ -42,6 +42,10 @@ impl Transport for OverQuic<'_> {
         self.connection.write(id, data).map(drop).map_err(write_error)
     }
 
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        self.connection.write_parts(id, parts).map(drop).map_err(write_error)
+    }
+
     fn finish(&mut self, id: StreamId) {
         // A stream that was stopped or reset meanwhile has no end to tell.
         let _ = self.connection.finish(id);
@@ -49,6 +53,10 @@ impl Transport for OverQuic<'_> {
 
     fn reset(&mut self, id: StreamId, code: VarInt) {
         self.connection.reset(id, code);
+    }
+
+    fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        self.connection.ask_to_stop(id, code);
     }
 
     fn stop_sending(&mut self, id: StreamId, code: VarInt) {

@@ -12,6 +12,9 @@ use base::{Bytes, Instant, Side, StreamId};
 use http::Method;
 use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
 
+/// How much of a request is read and judged after its response was complete. 256 KiB: half of the first window of a stream
+/// (`StreamsConfig`), more than most clients have under way when they are asked to stop. What comes after that is dropped unread.
+pub(crate) const MAX_REST: usize = 256 << 10;
 /// The longest DATA frame that is sent.
 const MAX_DATA_FRAME: usize = 64 * 1024;
 /// Content up to this size makes a DATA frame even if the transport has room for a part of it only: where a peer gives credit
@@ -71,8 +74,10 @@ pub(crate) struct Receive {
     pub(crate) message: Receiving,
     /// Whether the application was told of content it has not yet read to `Blocked`.
     pub(crate) is_announced: bool,
-    /// Whether the response was complete before the request: what still comes of it is not wanted.
+    /// Whether the response was complete before the request: what still comes of it is judged, and not wanted.
     pub(crate) is_unwanted: bool,
+    /// How many bytes of what is not wanted are still read.
+    pub(crate) rest_left: usize,
     header: FrameHeaderReader,
     frame: Frame,
     /// Read from the transport, but not looked at yet.
@@ -106,6 +111,7 @@ impl Receive {
             message: Receiving::new(),
             is_announced: false,
             is_unwanted: false,
+            rest_left: MAX_REST,
             header: FrameHeaderReader::new(),
             frame: Frame::Header,
             ahead: Bytes::new(),
@@ -120,6 +126,20 @@ impl Receive {
     pub(crate) fn expects_content(&self) -> bool {
         let announced = self.message.announced().is_some_and(|left| left > 0);
         announced || matches!(self.frame, Frame::Section { .. } | Frame::Data { .. })
+    }
+
+    /// Takes out what is needed to read on, and leaves a message that was given up.
+    pub(crate) fn take_rest(&mut self) -> Receive {
+        let rest = core::mem::replace(self, Receive { is_unwanted: true, ..Receive::new() });
+        self.message.abandon();
+        rest
+    }
+
+    /// Content that was read already is dropped: how many bytes.
+    pub(crate) fn drop_content(&mut self) -> Result<usize, Violation> {
+        let count = self.take_ahead(usize::MAX).len();
+        self.on_body(count)?;
+        Ok(count)
     }
 
     /// Nothing more is wanted.
@@ -201,7 +221,10 @@ impl Receive {
             (FrameType::Headers, ReceivePhase::Head | ReceivePhase::Body) => {
                 // A section is smaller than what it stands for, so one that is longer than the limit need not be read.
                 let left = usize::try_from(length).ok().filter(|_| length <= max_section);
-                let left = left.ok_or(Violation::FieldSectionTooLarge)?;
+                let Some(left) = left else {
+                    self.frame = Frame::Skip { left: length };
+                    return Err(Violation::FieldSectionTooLarge);
+                };
                 self.frame = Frame::Section { left, section: Vec::new() };
             }
             // RFC 9114 section 7.2.8-3.
@@ -303,7 +326,31 @@ impl Send {
         id: StreamId,
         frame: Bytes,
     ) -> Result<(), WriteError> {
-        self.outbox.write(transport, id, frame)
+        self.outbox.write(transport, id, [frame])
+    }
+
+    /// A whole HEADERS frame, and all of a small content after it. What the transport does not take of them waits here.
+    ///
+    /// # Panics
+    /// If the content [is not small](Send::is_small).
+    pub(crate) fn frame_and_body(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        frame: Bytes,
+        data: Bytes,
+        headers: &mut DataHeaders,
+    ) -> Result<(), WriteError> {
+        assert!(Send::is_small(&data), "content of {} bytes is too large to wait", data.len());
+        if transport.is_traced() {
+            transport.trace(id, &trace::data(true, data.len()));
+        }
+        self.outbox.write(transport, id, [frame, headers.of(data.len()), data])
+    }
+
+    /// Whether content makes one DATA frame, whatever room the transport has, and makes one at all.
+    pub(crate) fn is_small(data: &Bytes) -> bool {
+        (1..=MIN_DATA_FRAME).contains(&data.len())
     }
 
     /// Content, as far as it fits. What stays in `data` is announced by `flush` once there is room.
@@ -324,8 +371,7 @@ impl Send {
             if transport.is_traced() {
                 transport.trace(id, &trace::data(true, piece.len()));
             }
-            self.outbox.write(transport, id, headers.of(piece.len()))?;
-            self.outbox.write(transport, id, piece)?;
+            self.outbox.write(transport, id, [headers.of(piece.len()), piece])?;
         }
         self.wants_room = !data.is_empty();
         Ok(())

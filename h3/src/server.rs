@@ -2,10 +2,11 @@
 
 use crate::connection::Connection;
 use crate::message::{dated, headers_frame};
+use crate::request_stream::Send;
 use crate::trace;
 use crate::transport::Transport;
-use base::{Side, StreamId};
-use http::exchange::SendError;
+use base::{Bytes, Side, StreamId};
+use http::exchange::{SendError, Sending};
 use http::message_rules::check_response;
 use http::{Method, ResponseHead};
 
@@ -37,6 +38,39 @@ impl Connection {
         self.send_head(transport, id, head, end)
     }
 
+    /// Sends the final response and as much of its content as fits, which is dropped from the front of `data`: what
+    /// [`send_response`](Connection::send_response) and [`send_body`](Connection::send_body) do one after the other, in one step
+    /// where the content is small.
+    ///
+    /// # Errors
+    /// Nothing was sent; or, within, the head was sent and the content was refused, or not all of it could be sent.
+    pub fn send_response_with(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        head: &ResponseHead,
+        data: &mut Bytes,
+    ) -> Result<Result<(), SendError>, SendError> {
+        if !Send::is_small(data) || head.status.is_informational() {
+            self.send_response(transport, id, head, false)?;
+            return Ok(self.send_body(transport, id, data));
+        }
+        let (frame, mut message) = self.begin_response(transport, id, head, false)?;
+        let content = message.check_body(data.len() as u64);
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        match content {
+            Ok(()) => {
+                message.on_body(data.len() as u64);
+                let data = core::mem::take(data);
+                stream.send.frame_and_body(transport, id, frame, data, &mut self.shared.data_headers)?;
+            }
+            Err(_) => stream.send.frame(transport, id, frame)?,
+        }
+        stream.send.message = message;
+        self.wait_for_reader(transport.now());
+        Ok(content)
+    }
+
     fn send_head(
         &mut self,
         transport: &mut impl Transport,
@@ -44,6 +78,25 @@ impl Connection {
         head: &ResponseHead,
         end: bool,
     ) -> Result<(), SendError> {
+        let (frame, message) = self.begin_response(transport, id, head, end)?;
+        let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
+        stream.send.frame(transport, id, frame)?;
+        stream.send.message = message;
+        if end {
+            return self.finish(transport, id);
+        }
+        self.wait_for_reader(transport.now());
+        Ok(())
+    }
+
+    /// The frame of a head that may be sent now, and where the message stands after it.
+    fn begin_response(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        head: &ResponseHead,
+        end: bool,
+    ) -> Result<(Bytes, Sending), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.message.check_head()?;
         if self.shared.side == Side::Client || !stream.is_known {
@@ -59,14 +112,10 @@ impl Connection {
         if transport.is_traced() {
             transport.trace(id, &trace::headers(true, dated(head, date.as_ref())));
         }
-        stream.send.frame(transport, id, frame)?;
+        let mut message = stream.send.message;
         if !head.status.is_informational() {
-            stream.send.message.on_head(check, stream.method == Method::Connect);
+            message.on_head(check, stream.method == Method::Connect);
         }
-        if end {
-            return self.finish(transport, id);
-        }
-        self.wait_for_reader(transport.now());
-        Ok(())
+        Ok((frame, message))
     }
 }

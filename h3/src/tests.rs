@@ -3,6 +3,7 @@
 mod boot;
 mod client_messages;
 mod control_stream;
+mod early_answers;
 mod load;
 mod pair;
 mod parting;

@@ -1,4 +1,4 @@
-//! The eleven things HTTP/3 needs of QUIC, and a place for its records.
+//! The twelve things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
 use crate::pace::Delivery;
@@ -21,14 +21,29 @@ pub trait Transport {
     /// called once there is room again.
     fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<(), WriteError>;
 
+    /// As [`write`](Transport::write), of several pieces that follow each other. On an error nothing was taken.
+    fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        for part in parts {
+            self.write(id, part)?;
+            if !part.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing more will be written.
     fn finish(&mut self, id: StreamId);
 
     /// Gives up sending. Does nothing if the sending side has ended.
     fn reset(&mut self, id: StreamId, code: VarInt);
 
-    /// Gives up reading: what has come is thrown away, and the peer is asked to stop. Does nothing if the receiving side
-    /// has ended.
+    /// Asks the peer to stop, and goes on reading: what comes all the same is told and read as before, and earns no credit on the
+    /// stream. Does nothing if the receiving side has ended.
+    fn ask_to_stop(&mut self, id: StreamId, code: VarInt);
+
+    /// Gives up reading: what has come and still comes is thrown away, and the peer is asked to stop unless it was. Does nothing
+    /// if the receiving side has ended.
     fn stop_sending(&mut self, id: StreamId, code: VarInt);
 
     /// The present, as of this call.

@@ -5,7 +5,9 @@ extern crate posthaste_h3 as h3;
 
 mod support;
 
-use base::{Datagram, Duration, FourTuple, Instant, Machine, VarInt};
+use adversary::http::{POST, frame, headers};
+use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, VarInt};
+use h3::Transport;
 use quic::CloseReason;
 use quic::internals::IdCodec;
 use sim::{LinkConfig, SeededRandom, Stop, World};
@@ -172,6 +174,50 @@ fn a_client_that_waits_for_an_answer_keeps_its_connection() {
     complete(&mut world, [client, server], 1, Duration::from_secs(310));
     world.run_for(Duration::from_secs(40));
     assert!(matches!(world.machine(client).closed[..], [CloseReason::IdleTimeout(_)]));
+}
+
+/// What a client had sent before it knew that its request was answered is judged: over a path, nothing is known at once.
+/// RFC 9114 section 7.1-4, 7.2.4-4.
+#[test]
+fn what_is_under_way_when_a_request_is_answered_is_judged() {
+    let head = headers([&POST[..], &[("content-length", "9"), ("x-download", "0")]].concat());
+    for (under_way, ends, code) in [
+        (frame(4, b""), false, Some(0x105)),
+        ([frame(0, b"abc"), frame(2, b"")].concat(), false, Some(0x105)),
+        (vec![0, 5, b'1'], true, Some(0x106)),
+        ([frame(0, b"abc"), frame(0x21, b"grease")].concat(), false, None),
+        (frame(0, b"more than was said"), false, None),
+    ] {
+        let (mut world, client, server) = pair(30, LinkConfig::new(Duration::from_millis(10)), vec![]);
+        world.run_for(Duration::from_secs(1));
+        let say = |world: &mut World, id: Option<StreamId>, bytes: &[u8], ends: bool| {
+            let said = world.machine_mut(client).with_latest(|_, transport| {
+                let id = id.or_else(|| transport.open(Direction::Bidirectional)).unwrap();
+                transport.write(id, &mut Bytes::copy_from_slice(bytes)).unwrap();
+                if ends {
+                    transport.finish(id);
+                }
+                id
+            });
+            said.unwrap()
+        };
+        let id = say(&mut world, None, &head, false);
+        world.run_for(Duration::from_millis(15));
+        let answered = world.machine_mut(server).with_latest(|http, transport| http.finish(transport, id));
+        assert_eq!(answered, Some(Ok(())));
+        say(&mut world, Some(id), &under_way, ends);
+        world.run_for(Duration::from_millis(500));
+        match (&world.machine(client).closed[..], code) {
+            ([CloseReason::PeerApplication { code, .. }], Some(expected)) => assert_eq!(code.value(), expected),
+            ([], None) => {
+                // The question was heeded, and nothing is left but the streams that never end.
+                let host = world.machine(server);
+                let stats = host.endpoint.quic().connection(host.handle.unwrap()).unwrap().stats();
+                assert_eq!((stats.buffered, stats.open_streams), (0, 6));
+            }
+            other => panic!("{under_way:?}: {other:?}"),
+        }
+    }
 }
 
 /// What is another worker's passes through the HTTP/3 endpoint on its way there.

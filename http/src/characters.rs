@@ -61,7 +61,25 @@ pub(crate) fn has_uppercase(bytes: &[u8]) -> bool {
 /// Whether this is a field value (RFC 9110 section 5.5): no control character but tab, and no space at either end.
 pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
     let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    all(bytes, VALUE) && !is_space(bytes.first()) && !is_space(bytes.last())
+    are_of_value(bytes) && !is_space(bytes.first()) && !is_space(bytes.last())
+}
+
+/// Whether all bytes may stand in a value.
+fn are_of_value(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    eights.iter().all(|eight| are_plain(*eight) || all(eight, VALUE)) && all(rest, VALUE)
+}
+
+/// Whether eight bytes are all of space to `~`, which most values are made of, in one look.
+const fn are_plain(eight: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let bytes = u64::from_ne_bytes(eight);
+    // The high bit of a byte is set by itself, by one more than `~`, or missing after what takes a space up to it. No byte
+    // carries into its neighbour, because the high bits are left out of the sums.
+    let low = bytes & !HIGH;
+    let (above, from_space) = (low + ONES, low + (0x80 - b' ' as u64) * ONES);
+    (bytes | above | !from_space) & HIGH == 0
 }
 
 /// Whether all bytes are visible ASCII.
@@ -90,6 +108,11 @@ mod tests {
             assert_eq!(is_field_value(&[b'a', byte, b'a']), inside, "{byte:#x}");
             let outside = inside && byte != b'\t' && byte != b' ';
             assert_eq!(is_field_value(&[byte, b'a']), outside, "{byte:#x}");
+            for place in 1..19 {
+                let mut text = [b'~'; 20];
+                text[place] = byte;
+                assert_eq!(is_field_value(&text), inside, "{byte:#x} at {place}");
+            }
             assert_eq!(is_field_value(&[b'a', byte]), outside, "{byte:#x}");
         }
         assert!(is_field_value(b""));

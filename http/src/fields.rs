@@ -81,10 +81,10 @@ impl Fields {
     /// Appends a line. Upper-case letters of the name become lower-case (RFC 9114 section 4.2-1).
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
         let (name, value) = (name.as_ref(), value.as_ref());
-        if has_uppercase(name) {
-            self.push_lower(&name.to_ascii_lowercase(), value)
-        } else {
-            self.push_lower(name, value)
+        match names::intern(name) {
+            Some(known) => self.push_known(known, value),
+            None if has_uppercase(name) => self.push_lower(&name.to_ascii_lowercase(), value),
+            None => self.push_other(name, value),
         }
     }
 
@@ -129,6 +129,17 @@ impl Fields {
         self.first(name).and_then(|value| core::str::from_utf8(value).ok())
     }
 
+    /// The value of the first line of that name, if it is a number in decimal digits, below 2^64.
+    pub fn first_integer(&self, name: impl AsRef<[u8]>) -> Option<u64> {
+        let (first, rest) = self.first(name)?.split_first()?;
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+        let mut sum = digit(*first)?;
+        for byte in rest {
+            sum = sum.checked_mul(10)?.checked_add(digit(*byte)?)?;
+        }
+        Some(sum)
+    }
+
     /// The values of all lines of that name, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let of_name = self.lines.iter().filter(|line| line.name.is(name.as_bytes(), &self.text));
@@ -152,18 +163,37 @@ impl Fields {
 
     /// Appends a line whose name is in lower case already.
     pub(crate) fn push_lower(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+        match names::intern(name) {
+            Some(known) => self.push_known(known, value),
+            None => self.push_other(name, value),
+        }
+    }
+
+    /// One of the common names, which all are tokens.
+    fn push_known(&mut self, name: &'static str, value: &[u8]) -> Result<(), InvalidField> {
+        check_value(value)?;
+        self.reserve_usual();
+        self.push_line(Name::Common(name), value)
+    }
+
+    fn push_other(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
         check(name, value)?;
+        self.reserve_usual();
+        let name = Name::Other(self.store(name)?);
+        self.push_line(name, value)
+    }
+
+    fn push_line(&mut self, name: Name, value: &[u8]) -> Result<(), InvalidField> {
+        let value = self.store(value)?;
+        self.lines.push(Line { name, value });
+        Ok(())
+    }
+
+    fn reserve_usual(&mut self) {
         if self.lines.is_empty() {
             self.lines.reserve(USUAL_LINES);
             self.text.reserve(USUAL_TEXT);
         }
-        let name = match names::intern(name) {
-            Some(known) => Name::Common(known),
-            None => Name::Other(self.store(name)?),
-        };
-        let value = self.store(value)?;
-        self.lines.push(Line { name, value });
-        Ok(())
     }
 
     fn store(&mut self, bytes: &[u8]) -> Result<Span, InvalidField> {
@@ -186,10 +216,11 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
     if !is_token(name) {
         return Err(InvalidField::Name);
     }
-    if !is_field_value(value) {
-        return Err(InvalidField::Value);
-    }
-    Ok(())
+    check_value(value)
+}
+
+fn check_value(value: &[u8]) -> Result<(), InvalidField> {
+    if is_field_value(value) { Ok(()) } else { Err(InvalidField::Value) }
 }
 
 impl Name {
@@ -200,7 +231,7 @@ impl Name {
             Name::Common(own) => own.as_bytes(),
             Name::Other(span) => span.of(all),
         };
-        own.len() == name.len() && own.eq_ignore_ascii_case(name)
+        own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
     }
 
     fn text(self, all: &[u8]) -> &str {
@@ -265,7 +296,22 @@ mod tests {
             let mut fields = Fields::new();
             fields.push_integer("content-length", value).unwrap();
             assert_eq!(fields.first_text("content-length"), Some(alloc::format!("{value}").as_str()));
+            assert_eq!(fields.first_integer("Content-Length"), Some(value));
         }
+    }
+
+    #[test]
+    fn integers_are_read_in_decimal_and_nothing_else_is() {
+        let read = |value: &str| {
+            let mut fields = Fields::new();
+            fields.push("age", value).unwrap();
+            fields.first_integer("age")
+        };
+        assert_eq!((read("007"), read("18446744073709551615")), (Some(7), Some(u64::MAX)));
+        for value in ["", "+1", "-1", "1 2", "1,2", "0x1", "18446744073709551616", "99999999999999999999"] {
+            assert_eq!(read(value), None, "{value}");
+        }
+        assert_eq!(Fields::new().first_integer("age"), None);
     }
 
     #[test]

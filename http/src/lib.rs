@@ -4,6 +4,24 @@
 //!
 //! Nothing here knows a wire format. A decoder pushes `(name, value)` pairs into [`message_rules`]; an encoder takes
 //! them from [`RequestHead::lines`] and [`ResponseHead::lines`].
+//!
+//! ```
+//! use posthaste_http as http;
+//! use http::{Malformed, Method, RequestDecoder, RequestHead};
+//!
+//! let head = RequestHead::new(Method::Get, "https://example.com/a?b").expect("a complete URI").with_field("Accept", "*/*")?;
+//! let mut decoder = RequestDecoder::new(false);
+//! for (name, value) in head.lines() {
+//!     decoder.push(name.as_bytes(), value).expect("what we send is well-formed");
+//! }
+//! assert_eq!(decoder.finish(), Ok(head));
+//!
+//! let mut decoder = RequestDecoder::new(false);
+//! assert_eq!(decoder.push(b"Accept", b"*/*"), Err(Malformed::UppercaseName), "names are in lower case on the wire");
+//! # Ok::<(), http::InvalidField>(())
+//! ```
+//!
+//! `posthaste-h3` puts these messages on streams. Conditional requests, ranges and dates are in [`conditions`] and [`HttpDate`].
 #![no_std]
 #![forbid(unsafe_code)]
 

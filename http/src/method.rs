@@ -189,6 +189,19 @@ mod tests {
         for text in IDEMPOTENT {
             assert_eq!(properties(text), (false, true, true), "{text}");
         }
+        // RFC 9110 section 18.2: safe, idempotent.
+        for (text, is_safe, is_idempotent) in [
+            ("CONNECT", false, false),
+            ("DELETE", false, true),
+            ("GET", true, true),
+            ("HEAD", true, true),
+            ("OPTIONS", true, true),
+            ("POST", false, false),
+            ("PUT", false, true),
+            ("TRACE", true, true),
+        ] {
+            assert_eq!(properties(text), (is_safe, is_idempotent, true), "{text}");
+        }
         assert_eq!(properties("LOCK"), (false, false, true));
         assert_eq!(properties("PATCH"), (false, false, true));
         for text in ["PURGE", "get", "PRI", "*"] {

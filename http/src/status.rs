@@ -210,7 +210,61 @@ mod tests {
             assert_eq!(reason.is_some(), registered.contains(&code), "{code}");
             assert!(reason.is_none_or(|reason| !reason.is_empty() && reason.is_ascii()), "{code}");
         }
-        assert_eq!(Status::MISDIRECTED_REQUEST.reason(), Some("Misdirected Request"));
+    }
+
+    /// The words as RFC 9110 section 18.3 and RFC 8470 section 7 register them; 306 and 418 are reserved there, and mean nothing.
+    #[test]
+    fn the_words_are_those_of_the_registry() {
+        let words = [
+            (100, "Continue"),
+            (101, "Switching Protocols"),
+            (200, "OK"),
+            (201, "Created"),
+            (202, "Accepted"),
+            (203, "Non-Authoritative Information"),
+            (204, "No Content"),
+            (205, "Reset Content"),
+            (206, "Partial Content"),
+            (300, "Multiple Choices"),
+            (301, "Moved Permanently"),
+            (302, "Found"),
+            (303, "See Other"),
+            (304, "Not Modified"),
+            (305, "Use Proxy"),
+            (307, "Temporary Redirect"),
+            (308, "Permanent Redirect"),
+            (400, "Bad Request"),
+            (401, "Unauthorized"),
+            (402, "Payment Required"),
+            (403, "Forbidden"),
+            (404, "Not Found"),
+            (405, "Method Not Allowed"),
+            (406, "Not Acceptable"),
+            (407, "Proxy Authentication Required"),
+            (408, "Request Timeout"),
+            (409, "Conflict"),
+            (410, "Gone"),
+            (411, "Length Required"),
+            (412, "Precondition Failed"),
+            (413, "Content Too Large"),
+            (414, "URI Too Long"),
+            (415, "Unsupported Media Type"),
+            (416, "Range Not Satisfiable"),
+            (417, "Expectation Failed"),
+            (421, "Misdirected Request"),
+            (422, "Unprocessable Content"),
+            (425, "Too Early"),
+            (426, "Upgrade Required"),
+            (500, "Internal Server Error"),
+            (501, "Not Implemented"),
+            (502, "Bad Gateway"),
+        ];
+        for (code, reason) in words {
+            assert_eq!(Status::new(code).unwrap().reason(), Some(reason));
+        }
+        for reserved in [306, 418] {
+            assert_eq!(Status::new(reserved).unwrap().reason(), None);
+        }
     }
 
     #[test]

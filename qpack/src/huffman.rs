@@ -22,36 +22,35 @@ pub fn encoded_len(text: &[u8]) -> usize {
 
 /// Appends the code of `text`.
 pub fn encode(text: &[u8], out: &mut Vec<u8>) {
-    // At most seven bits wait between symbols and a code has at most thirty, so 64 bits never overflow.
+    // At most 31 bits wait between symbols and a code has at most thirty, so 64 bits never overflow.
     let mut waiting = 0u64;
     let mut bits = 0u32;
     for byte in text {
         let (code, length) = code(*byte);
         waiting = waiting << length | u64::from(code);
         bits += u32::from(length);
-        while bits >= 8 {
-            bits -= 8;
-            out.push((waiting >> bits) as u8);
+        if bits >= 32 {
+            bits -= 32;
+            out.extend_from_slice(&((waiting >> bits) as u32).to_be_bytes());
         }
     }
-    if bits > 0 {
-        // RFC 7541 s5.2: padded with the first bits of the end-of-string code, which are ones.
-        out.push((waiting << (8 - bits)) as u8 | (0xff >> bits) as u8);
-    }
+    // RFC 7541 s5.2: padded with the first bits of the end-of-string code, which are ones.
+    let padded = waiting << 32 | u64::from(u32::MAX);
+    let rest = ((padded >> bits) as u32).to_be_bytes();
+    out.extend(rest.into_iter().take(bits.div_ceil(8) as usize));
 }
 
 /// Appends what `coded` stands for, at most `max_len` bytes of it.
 pub fn decode(coded: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), HuffmanError> {
     let limit = out.len().saturating_add(max_len);
-    let mut input = coded.iter();
+    let mut input = coded;
     // The bits not used yet, at the top.
     let mut waiting = 0u64;
     let mut bits = 0u32;
     loop {
-        while bits <= 56 {
-            let Some(byte) = input.next() else { break };
-            waiting |= u64::from(*byte) << (56 - bits);
-            bits += 8;
+        // No code is longer than what is there afterwards, unless the input ends.
+        if bits < 32 {
+            (waiting, bits) = refill(&mut input, waiting, bits);
         }
         let (symbol, length) = match SHORT.get((waiting >> 56) as usize) {
             Some(&(symbol, length)) if length > 0 => (u16::from(symbol), u32::from(length)),
@@ -70,6 +69,20 @@ pub fn decode(coded: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), Huf
         waiting <<= length;
         bits -= length;
     }
+}
+
+/// Puts up to 32 bits of `input` behind the first `bits` of `waiting`, which are fewer than 32.
+#[inline]
+fn refill(input: &mut &[u8], mut waiting: u64, mut bits: u32) -> (u64, u32) {
+    if let Some((four, rest)) = input.split_first_chunk::<4>() {
+        *input = rest;
+        return (waiting | u64::from(u32::from_be_bytes(*four)) << (32 - bits), bits + 32);
+    }
+    for byte in core::mem::take(input) {
+        waiting |= u64::from(*byte) << (56 - bits);
+        bits += 8;
+    }
+    (waiting, bits)
 }
 
 fn code(byte: u8) -> (u32, u8) {

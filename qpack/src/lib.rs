@@ -6,6 +6,30 @@
 //! argument.
 //!
 //! This crate does not know what fields mean, except which ones must never enter a table.
+//!
+//! ```
+//! use posthaste_qpack as qpack;
+//! use qpack::{DecodeError, Decoder};
+//! use std::convert::Infallible;
+//!
+//! let mut section = Vec::new();
+//! qpack::encode([(":method", "GET"), ("user-agent", "example")], &mut section);
+//! assert_eq!(section.len(), 11, "a prefix of two bytes, an index, and a name by index with a compressed value");
+//!
+//! let (mut decoder, mut lines) = (Decoder::new(), Vec::new());
+//! decoder.decode(&section, 1000, |name, value| {
+//!     lines.push((name.to_vec(), value.to_vec()));
+//!     Ok::<(), Infallible>(())
+//! })?;
+//! assert_eq!(lines[1], (b"user-agent".to_vec(), b"example".to_vec()));
+//!
+//! // 32 bytes for each line, its name and its value: what is larger than allowed is not unfolded.
+//! assert_eq!(decoder.decode(&section, 80, |_, _| Ok::<(), Infallible>(())), Err(DecodeError::TooLarge));
+//! # Ok::<(), DecodeError<Infallible>>(())
+//! ```
+//!
+//! [`EncoderStream`] and [`DecoderStream`] take what a peer sends on its two streams of instructions. `posthaste-h3` uses all
+//! of this.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -55,12 +55,31 @@ pub(crate) fn decode<'a, 'i: 'a>(
 
 /// Appends `text`, in the Huffman code where that is shorter. The bits of `first` above flag and length go along.
 pub(crate) fn encode(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>) {
+    if text.len() < 1 << length_bits {
+        return encode_short(first, length_bits, text, out);
+    }
     let coded_len = huffman::encoded_len(text);
     if coded_len < text.len() {
         prefix_integer::encode(first | 1 << length_bits, length_bits, coded_len as u64, out);
         huffman::encode(text, out);
     } else {
         encode_plain(first, length_bits, text, out);
+    }
+}
+
+/// The same of a text so short that one byte tells the length of whatever is shorter still. It is coded without being measured
+/// first, because mostly the code is shorter.
+fn encode_short(first: u8, length_bits: u32, text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.push(0);
+    huffman::encode(text, out);
+    let coded_len = out.len() - start - 1;
+    match out.get_mut(start) {
+        Some(place) if coded_len < text.len() => *place = first | 1 << length_bits | coded_len as u8,
+        _ => {
+            out.truncate(start);
+            encode_plain(first, length_bits, text, out);
+        }
     }
 }
 
@@ -78,6 +97,29 @@ mod tests {
         let mut scratch = Vec::new();
         let mut reader = Reader::new(&bytes[1..]);
         decode(bytes[0], 7, &mut reader, &mut scratch, max_len).map(<[u8]>::to_vec)
+    }
+
+    /// Lengths on both sides of what one byte tells, of texts that the code makes shorter and of texts that it does not.
+    #[test]
+    fn every_length_is_written_in_the_shorter_form() {
+        for (byte, length_bits, len) in [b'a', b'&', b'\\']
+            .into_iter()
+            .flat_map(|byte| [3, 7].map(|bits| (0..300).map(move |len| (byte, bits, len))))
+            .flatten()
+        {
+            let text = alloc::vec![byte; len];
+            let (mut written, mut coded) = (alloc::vec![9], Vec::new());
+            encode(0, length_bits, &text, &mut written);
+            huffman::encode(&text, &mut coded);
+            let mut expected = alloc::vec![9];
+            if coded.len() < len {
+                prefix_integer::encode(1 << length_bits, length_bits, coded.len() as u64, &mut expected);
+                expected.extend_from_slice(&coded);
+            } else {
+                encode_plain(0, length_bits, &text, &mut expected);
+            }
+            assert_eq!(written, expected, "{len} times {byte} behind {length_bits} bits");
+        }
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl ReceivedPackets {
         }
     }
 
+    /// Gives back the memory of ranges that have grown together.
+    pub(crate) fn release_memory(&mut self) {
+        self.ranges.release_memory();
+    }
+
     /// Whether the number was received before, or is so old that it is not known any more (RFC 9000 section 12.3).
     pub(crate) fn is_duplicate(&self, number: PacketNumber) -> bool {
         number.value() < self.floor || self.ranges.contains(number.value())

@@ -89,6 +89,17 @@ impl SendCredit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded;
 
+/// A window at the moment at which a new limit is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// What it is.
+    pub is: u64,
+    /// What it would be.
+    pub wanted: u64,
+    /// What its peer was told that it may send, and has not been given back.
+    pub told: u64,
+}
+
 /// What we allow the peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveCredit {
@@ -142,7 +153,6 @@ impl ReceiveCredit {
     }
 
     /// How much the peer may have in our hands at a time.
-    #[cfg(test)]
     pub(crate) const fn window(&self) -> u64 {
         self.window
     }
@@ -166,6 +176,19 @@ impl ReceiveCredit {
     /// ceiling.
     /// RFC 9000 section 4.2-2, 4.6-6.
     pub(crate) fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
+        self.on_consumed_within(now, round_trip, amount, |window| window.wanted);
+    }
+
+    /// The same for a window that others share: it becomes what `agree` says, at least what the peer was told and did not use.
+    /// `agree` is asked where a new limit is due, and nowhere else.
+    #[inline]
+    pub(crate) fn on_consumed_within(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        amount: u64,
+        agree: impl FnOnce(Window) -> u64,
+    ) {
         self.consumed += amount;
         assert!(self.consumed <= self.received, "no more is consumed than was received");
         let target = self.target();
@@ -174,16 +197,20 @@ impl ReceiveCredit {
         if growth == 0 || growth < self.window / self.divisor && !last {
             return;
         }
+        let mut wanted = self.window;
         if self.consumed - self.mark >= self.window / 2 {
             if let Some(marked) = self.marked
                 && now.saturating_duration_since(marked) < round_trip.saturating_mul(2)
             {
-                self.window = self.window.saturating_mul(2).min(self.ceiling);
+                wanted = self.window.saturating_mul(2).min(self.ceiling);
             }
             (self.mark, self.marked) = (self.consumed, Some(now));
         }
-        self.limit = self.target();
-        self.announced.set(self.limit);
+        self.window = agree(Window { is: self.window, wanted, told: self.limit - self.consumed });
+        if self.target() > self.limit {
+            self.limit = self.target();
+            self.announced.set(self.limit);
+        }
     }
 
     fn target(&self) -> u64 {

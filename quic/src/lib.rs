@@ -42,6 +42,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! It is no socket, no clock and no thread: `posthaste-runtime` drives it on UDP, and `posthaste-sim` on a virtual network. It
+//! knows no HTTP: that is `posthaste-h3`. Limits and timeouts are in [`Config`], what an endpoint decides about newcomers in
+//! [`EndpointConfig`].
 //! Three modules are for people who look inside: [`wire`] (packets and frames byte for byte), [`protection`] (keys of
 //! packets) and [`trace`] (records of what a connection does). [`internals`] is for tests.
 #![no_std]
@@ -90,7 +93,7 @@ pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use recovery::RecoveryConfig;
 pub use stats::Stats;
-pub use stream::{Read, ReadError, SendMemory, StreamEvent, StreamsConfig, WriteError};
+pub use stream::{Read, ReadError, ReceiveMemory, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
 
 /// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise

@@ -20,6 +20,11 @@ impl RangeSet {
         RangeSet { ranges: VecDeque::new() }
     }
 
+    /// Gives back what is not used of the memory.
+    pub(crate) fn release_memory(&mut self) {
+        self.ranges.shrink_to_fit();
+    }
+
     /// Adds all of `range`, and tells whether any of it was new.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> bool {
         if range.is_empty() {

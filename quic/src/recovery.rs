@@ -25,10 +25,12 @@ pub(crate) use outcome::{Outcome, RecoveryStats, Timeout};
 pub(crate) use rtt::RttEstimator;
 pub(crate) use sent_packets::SentPacket;
 
+use crate::config::Config;
 use crate::packet::SentFrame;
 use crate::violation::Violation;
 use crate::wire::frame::AckFrame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::sync::Arc;
 use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller};
 use path_congestion::PathCongestion;
@@ -49,7 +51,8 @@ const ELSEWHERE: u16 = u16::MAX;
 /// Recovery of one connection.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    config: RecoveryConfig,
+    // Shared by all connections: none has a copy.
+    config: Arc<Config>,
     spaces: Spaces,
     path: PathCongestion,
     // The number of the path in use, and of the last one that was begun: what was sent on another counts for no window.
@@ -92,10 +95,11 @@ struct Newly {
 
 impl Recovery {
     /// Of a connection that has sent nothing.
-    pub(crate) fn new(config: RecoveryConfig) -> Recovery {
+    pub(crate) fn new(side: Side, config: Arc<Config>) -> Recovery {
+        let settings = &config.recovery;
         Recovery {
             spaces: Spaces::new(),
-            path: PathCongestion::new(&config, config.max_datagram_size as u64),
+            path: PathCongestion::new(settings, settings.max_datagram_size as u64),
             path_number: 0,
             last_path_number: 0,
             path_start: 0,
@@ -107,7 +111,7 @@ impl Recovery {
             handshake_confirmed: false,
             has_handshake_keys: false,
             // RFC 9002 A.8: a client has validated the server's address by the handshake itself.
-            peer_validated_address: matches!(config.side, Side::Server),
+            peer_validated_address: side == Side::Server,
             amplification_limited: false,
             waiting_since: Instant::ZERO,
             stats: RecoveryStats::default(),
@@ -270,8 +274,8 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.loss_time = None;
         let Some(largest_acked) = state.largest_acked else { return false };
-        let delay = loss::time_threshold(&self.config, &self.path.rtt);
-        let below = loss::lost_below(self.config.packet_threshold, largest_acked, &state.skipped);
+        let delay = loss::time_threshold(&self.config.recovery, &self.path.rtt);
+        let below = loss::lost_below(self.config.recovery.packet_threshold, largest_acked, &state.skipped);
         let mut newest_lost = None;
         let (path, path_number, stats) = (&mut self.path, self.path_number, &mut self.stats);
         let path_start = self.path_start;
@@ -313,8 +317,8 @@ impl Recovery {
     fn release_resolved(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
         let first_sample = self.path.rtt.first_sample();
         // RFC 9002 s7.6.1: with the peer's delay whatever the space.
-        let duration = pto::period(&self.path.rtt, self.config.granularity, self.max_ack_delay)
-            * self.config.persistent_congestion_threshold;
+        let duration = pto::period(&self.path.rtt, self.config.recovery.granularity, self.max_ack_delay)
+            * self.config.recovery.persistent_congestion_threshold;
         let state = &mut self.spaces[space];
         let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
@@ -486,7 +490,7 @@ impl Recovery {
     /// The connection moved to another path (RFC 9000 section 9.4): its estimate and window begin anew, or go on as they were
     /// when it was left. What is under way on the path before no longer counts; what is known of that comes out.
     pub(crate) fn on_path_changed(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
-        let anew = PathCongestion::new(&self.config, max_datagram_size as u64);
+        let anew = PathCongestion::new(&self.config.recovery, max_datagram_size as u64);
         let to = to.unwrap_or_else(|| self.number_path(anew));
         self.take_up(to, max_datagram_size)
     }
@@ -549,7 +553,11 @@ impl Recovery {
 
     /// The probe timeout of a path that nothing is known of.
     pub(crate) fn initial_pto(&self) -> Duration {
-        pto::period(&RttEstimator::new(self.config.initial_rtt), self.config.granularity, self.max_ack_delay)
+        pto::period(
+            &RttEstimator::new(self.config.recovery.initial_rtt),
+            self.config.recovery.granularity,
+            self.max_ack_delay,
+        )
     }
 
     /// The peer's transport parameter.
@@ -628,7 +636,7 @@ impl Recovery {
     /// The probe timeout of the space without backoff (RFC 9002 section 6.2.1).
     pub(crate) fn pto(&self, space: PacketNumberSpace) -> Duration {
         let delay = if space == PacketNumberSpace::ApplicationData { self.max_ack_delay } else { Duration::ZERO };
-        pto::period(&self.path.rtt, self.config.granularity, delay)
+        pto::period(&self.path.rtt, self.config.recovery.granularity, delay)
     }
 
     /// The round trip.

@@ -102,6 +102,7 @@ impl AskingServer {
             retry_source,
             is_validated: true,
             send_memory: quic::SendMemory::new(1 << 20),
+            receive_memory: quic::ReceiveMemory::new(1 << 20),
             local_id,
             peer_id: client,
             four_tuple,

@@ -17,6 +17,9 @@
 //! assert_eq!((buffer.get(..len), from == client.local_addr()?), (Some(&b"ping"[..]), false));
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! Everything that a path can do is a field of [`Path`]; [`Counts`] says what became of the datagrams. `tests/bad_network.rs` has
+//! transfers over such paths.
 #![deny(unsafe_code)]
 
 mod path;

@@ -49,6 +49,8 @@
 //!
 //! Machines on byte streams are joined in pairs by [`World::streams`], over links that cut the bytes into pieces of any size.
 //!
+//! It measures no speed, since time is what the links say. Faults of a link are in [`LinkConfig`]; [`check_seeds`] runs a scenario
+//! under many seeds.
 //! For machines that speak TLS there are [`seeded_provider`], whose key exchange gives **no security at all** but is
 //! the same in every run, [`SIGNING_KEY`] and [`fixed_clock`].
 #![forbid(unsafe_code)]

@@ -4,7 +4,9 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Instant;
 use http::RequestHead;
+use quic::Stats;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -37,6 +39,9 @@ pub(crate) trait Connection {
 
     /// Moves it to another port of this host, or to another address if that is where the way to the server begins now.
     fn migrate(&self) -> Task<'_, Result<(), Error>>;
+
+    /// Where its server is, and what the transport has counted; `None` if it is over, or its transport counts nothing.
+    fn stats(&self) -> Option<(SocketAddr, Stats)>;
 
     /// Closes it.
     fn close(&self);

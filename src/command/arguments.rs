@@ -44,6 +44,8 @@ pub struct Serve {
     pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
+    /// Whether each request is told on standard error.
+    pub log: bool,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -157,6 +159,8 @@ pub struct Load {
     pub connections: usize,
     /// After how many requests of each worker its connection moves to another port; 0 for never.
     pub migrate: u64,
+    /// The longest that nothing may come of an answer.
+    pub patience: Duration,
 }
 
 /// What is wrong with a command line.
@@ -177,13 +181,14 @@ posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--name HOST]... [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required]]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR]
+                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--cert PEM --key PEM] [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--requests N] [--concurrency C] [--connections K] [--migrate N]
+                     [--timeout SECONDS]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -192,7 +197,8 @@ For the options of a command: posthaste serve --help, posthaste get --help, post
 pub const SERVE_HELP: &str = "\
 posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP/3
 
-  --listen ADDR    address and port to listen on, such as 0.0.0.0:443 or [::]:443; may be given more than once
+  --listen ADDR    address and port to listen on; may be given more than once. 0.0.0.0:443 is for IPv4, [::]:443 for both IPv6
+                   and IPv4; port 0 is one that is free
                    (default: 127.0.0.1:4433 and [::1]:4433)
   --cert PEM       the certificate chain, leaf first; needs --key. Pairs may be given more than once: clients get the one for
                    the name that they ask for, or else the first, and of several for one name the first that they can verify
@@ -210,6 +216,7 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
+  --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
@@ -256,6 +263,8 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --concurrency C  requests in progress at a time, over all connections (default: 32)
   --connections K  connections (default: 1)
   --migrate N      move a connection to another port after every N requests of a worker (default: never)
+  --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
+                   request fails, the rest is given up (default: 30)
   --ca PEM         trust the certificates in this file instead of the system's
   --insecure       take any certificate: for tests only
 ";
@@ -362,6 +371,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--name", inline) => serve.names.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--bodies", inline) => serve.bodies = switch(flag, inline)?,
             Argument::Flag(flag @ "--dotfiles", inline) => serve.dotfiles = switch(flag, inline)?,
+            Argument::Flag(flag @ "--log", inline) => serve.log = switch(flag, inline)?,
             Argument::Flag(flag @ "--key-log", inline) => {
                 serve.diagnosis.key_log = Some(arguments.value(flag, inline)?);
             }
@@ -469,6 +479,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
+    let mut patience = Duration::from_secs(30);
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -481,6 +492,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--concurrency", inline) => concurrency = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
+            Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -493,15 +505,18 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             "--connections {connections} is more than --concurrency {concurrency}: some connections would be idle"
         )));
     }
-    let small = |number: u64, flag: &str| {
-        usize::try_from(number)
-            .ok()
-            .filter(|number| *number <= 100_000)
-            .ok_or_else(|| Usage(format!("{flag} is at most 100000")))
+    if patience.is_zero() {
+        return Err(Usage("--timeout needs more than 0 seconds".into()));
+    }
+    let at_most = |most: u64, number: u64, flag: &str| match usize::try_from(number) {
+        Ok(small) if number <= most => Ok(small),
+        _ => Err(Usage(format!("{flag} is at most {most}"))),
     };
-    let concurrency = small(concurrency, "--concurrency")?;
-    let connections = small(connections, "--connections")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate }))
+    let concurrency = at_most(100_000, concurrency, "--concurrency")?;
+    let connections = at_most(100_000, connections, "--connections")?;
+    // The time of each answer is kept until the end.
+    at_most(100_000_000, requests, "--requests")?;
+    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -557,7 +572,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -571,6 +586,7 @@ mod tests {
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
             retry: AddressValidation::Always,
+            log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
         assert_eq!(parse(&words("serve")), Ok(Command::Serve(Serve::default())));
@@ -616,13 +632,14 @@ mod tests {
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections, migrate| {
+        let load = |requests, concurrency, connections, migrate, patience| {
             let trust = Trust { insecure: true, ..Trust::default() };
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate })
+            let patience = Duration::from_millis(patience);
+            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate, patience })
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0)));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2)));
+        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0, 30_000)));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2, 500)));
     }
 
     #[test]
@@ -662,6 +679,9 @@ mod tests {
             ("load", "needs a URL"),
             ("load u --requests 0", "at least 1"),
             ("load u --requests x", "at least 1"),
+            ("load u --requests 100000001", "at most 100000000"),
+            ("load u --timeout 0", "more than 0"),
+            ("load u --timeout soon", "number of seconds"),
             ("load u --concurrency 1 --connections 2", "idle"),
             ("load u --concurrency 100001", "at most"),
         ];

@@ -2,26 +2,19 @@
 
 use crate::command::arguments::{Clients, KeyPair, Serve};
 use crate::command::failure::{Failure, explain};
-use crate::command::output;
+use crate::command::log::Log;
 use posthaste::{ByName, ClientAuthentication, ClientTrust, Error, Executor, Identity, IdentityHandle, date};
 use runtime::Hangups;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 /// The files, and what was last read of those that say whom to trust.
 pub struct Sources {
     pairs: Vec<KeyPair>,
     clients: Option<Clients>,
-    trusted: Option<Trusted>,
-}
-
-/// The authorities of clients, with the text they were read from: as long as that is the same, so are they, and connections under
-/// way are as good as new ones.
-struct Trusted {
-    pem: Vec<u8>,
-    trust: ClientTrust,
+    /// The authorities that were read last.
+    trusted: Option<ClientTrust>,
 }
 
 /// What the files hold.
@@ -52,8 +45,11 @@ impl Sources {
         let clients = match &self.clients {
             None => ClientAuthentication::None,
             Some(Clients { authorities, are_required }) => {
-                let trust = trust(authorities, self.trusted.as_ref())?;
-                let trust = self.trusted.insert(trust).trust.clone();
+                let trust = match &self.trusted {
+                    Some(before) => before.again_from_pem_file(authorities)?,
+                    None => ClientTrust::from_pem_file(authorities)?,
+                };
+                self.trusted = Some(trust.clone());
                 if *are_required { trust.required() } else { trust.optional() }
             }
         };
@@ -61,16 +57,16 @@ impl Sources {
     }
 
     /// What is shown first; a new development identity for `hosts` if no certificate was named, which is not read again.
-    pub fn first(&mut self, hosts: &[String]) -> Result<Loaded, Error> {
+    pub fn first(&mut self, hosts: impl FnOnce() -> Vec<String>) -> Result<Loaded, Error> {
         let mut loaded = self.load()?;
         if loaded.identities.is_empty() {
-            loaded.identities.push(Identity::development(hosts)?);
+            loaded.identities.push(Identity::development(&hosts())?);
         }
         Ok(loaded)
     }
 
     /// Reads the files again and has `handle` show what is in them, or leaves it as it is. Says what became of it.
-    fn again(&mut self, handle: &IdentityHandle, first: &Loaded) -> String {
+    fn again(&mut self, handle: &IdentityHandle, first: &Loaded, log: &Log) -> String {
         match self.load() {
             Ok(mut loaded) => {
                 // One that was made for this run is not in any file.
@@ -78,11 +74,7 @@ impl Sources {
                     loaded.identities.clone_from(&first.identities);
                 }
                 let generation = handle.replace(loaded.by_name());
-                loaded
-                    .identities
-                    .iter()
-                    .filter_map(|identity| not_valid(identity))
-                    .for_each(|text| output::report(&text));
+                loaded.identities.iter().filter_map(not_valid).for_each(|text| log.report(&text));
                 format!("SIGHUP: generation {generation}: {}", self.told(&loaded))
             }
             Err(error) => format!("SIGHUP: nothing is changed: {}", explain(&error)),
@@ -113,20 +105,8 @@ impl Loaded {
     }
 }
 
-/// The authorities in a file: those of before if it is the same.
-fn trust(file: &str, before: Option<&Trusted>) -> Result<Trusted, Error> {
-    let path = Path::new(file);
-    let failed = |error| Error::File { path: path.to_owned(), action: "read", error: Arc::new(error) };
-    let pem = std::fs::read(path).map_err(failed)?;
-    let trust = match before {
-        Some(before) if before.pem == pem => before.trust.clone(),
-        _ => ClientTrust::from_pem(&pem).map_err(|error| Error::Identity(format!("{file}: {error}")))?,
-    };
-    Ok(Trusted { pem, trust })
-}
-
 /// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them.
-pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHandle) -> Result<(), Failure> {
+pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHandle, log: Log) -> Result<(), Failure> {
     let refused = |error: &std::io::Error| Failure::Failed(format!("the operating system refused: {error}"));
     let (ready, is_ready) = mpsc::channel();
     let listen = move || {
@@ -139,7 +119,7 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
         executor.block_on(async {
             loop {
                 hangups.next().await;
-                output::report(&sources.again(&handle, &first));
+                log.report(&sources.again(&handle, &first, &log));
             }
         });
     };

@@ -5,9 +5,10 @@ use crate::command::failure::{Failure, explain};
 use crate::command::output::{self, bytes};
 use crate::command::trust;
 use posthaste::url::Url;
-use posthaste::{Client, Error, RequestBuilder};
+use posthaste::{Client, Error, Handle, RequestBuilder};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,45 @@ struct Tally {
     first_failed_move: RefCell<Option<String>>,
     not_successful: Cell<u64>,
     first_error: RefCell<Option<String>>,
+    /// When an answer was last complete.
+    last_success: Cell<Option<Instant>>,
+    /// Requests that were not sent, because nothing succeeded any more.
+    given_up: Cell<u64>,
+}
+
+/// Why an answer is not complete.
+enum Trouble {
+    Failed(Error),
+    /// Nothing came of it for so long.
+    Silent(Duration),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Failed(error)
+    }
+}
+
+impl Trouble {
+    fn explain(&self) -> String {
+        match self {
+            Trouble::Failed(error) => explain(error),
+            Trouble::Silent(patience) => format!(
+                "nothing came of an answer for {} s\n  is the server reached, stuck, or slow by intention? --timeout SECONDS waits \
+                 longer",
+                patience.as_secs_f64()
+            ),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Failed(error) => error.into(),
+            silent @ Trouble::Silent(_) => Failure::Failed(silent.explain()),
+        }
+    }
 }
 
 /// Measures; fails if any answer was not complete and 2xx, or a connection did not move that was to.
@@ -47,12 +87,15 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
                 .collect();
             // Connections first: what is measured is requests. It also finds out whether there is a server at all.
             for client in &clients {
-                ask(&client.get(&arguments.url)).await?;
+                ask(&handle, arguments.patience, &client.get(&arguments.url)).await?;
             }
             let began = Instant::now();
-            let workers: Vec<_> = (0..arguments.concurrency)
+            tally.last_success.set(Some(began));
+            // More workers than requests would only be memory.
+            let workers = arguments.concurrency.min(usize::try_from(arguments.requests).unwrap_or(usize::MAX));
+            let workers: Vec<_> = (0..workers)
                 .filter_map(|number| clients.get(number % clients.len()))
-                .map(|client| handle.spawn(work(client.clone(), arguments.clone(), tally.clone())))
+                .map(|client| handle.spawn(work(handle.clone(), client.clone(), arguments.clone(), tally.clone())))
                 .collect();
             for worker in workers {
                 let _ = worker.await;
@@ -61,15 +104,15 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
             for client in &clients {
                 client.close().await;
             }
-            Ok::<Duration, Error>(elapsed)
+            Ok::<Duration, Failure>(elapsed)
         }
     })??;
     output::print(&tally.report(elapsed))?;
-    let failures = tally.errors.get() + tally.not_successful.get() + tally.failed_moves.get();
+    let failures = tally.errors.get() + tally.given_up.get() + tally.not_successful.get() + tally.failed_moves.get();
     if failures > 0 { Err(Failure::Quiet) } else { Ok(()) }
 }
 
-async fn work(client: Client, arguments: Load, tally: Rc<Tally>) {
+async fn work(handle: Handle, client: Client, arguments: Load, tally: Rc<Tally>) {
     let request = client.get(&arguments.url);
     let mut asked = 0u64;
     while let Some(left) = tally.left.get().checked_sub(1) {
@@ -85,28 +128,49 @@ async fn work(client: Client, arguments: Load, tally: Rc<Tally>) {
             }
         }
         let began = Instant::now();
-        match ask(&request).await {
+        match ask(&handle, arguments.patience, &request).await {
             Ok((count, successful)) => {
                 tally.latencies.borrow_mut().push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
                 tally.bytes.set(tally.bytes.get() + count);
                 tally.not_successful.set(tally.not_successful.get() + u64::from(!successful));
+                tally.last_success.set(Some(Instant::now()));
             }
             Err(error) => {
                 tally.errors.set(tally.errors.get() + 1);
-                tally.first_error.borrow_mut().get_or_insert_with(|| explain(&error));
+                tally.first_error.borrow_mut().get_or_insert_with(|| error.explain());
+                tally.give_up_after(arguments.patience);
             }
         }
     }
 }
 
-async fn ask(request: &RequestBuilder) -> Result<(u64, bool), Error> {
-    let mut response = request.clone().send().await?;
+async fn ask(handle: &Handle, patience: Duration, request: &RequestBuilder) -> Result<(u64, bool), Trouble> {
+    let mut response = within(handle, patience, request.clone().send()).await?;
     let successful = response.status().is_successful();
-    while response.body().chunk().await?.is_some() {}
+    while within(handle, patience, response.body().chunk()).await?.is_some() {}
     Ok((response.body().received(), successful))
 }
 
+async fn within<T>(
+    handle: &Handle,
+    patience: Duration,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Trouble> {
+    match handle.timeout(patience, step).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Trouble::Silent(patience)),
+    }
+}
+
 impl Tally {
+    /// A request has failed. If none has succeeded for that long, the server is gone: each further one would take its time
+    /// to find out the same.
+    fn give_up_after(&self, patience: Duration) {
+        if self.last_success.get().is_some_and(|last| last.elapsed() >= patience) {
+            self.given_up.set(self.given_up.get() + self.left.replace(0));
+        }
+    }
+
     fn report(&self, elapsed: Duration) -> String {
         let mut latencies = self.latencies.borrow_mut();
         latencies.sort_unstable();
@@ -131,6 +195,13 @@ impl Tally {
             );
         }
         let _ = writeln!(text, "errors {}, not 2xx {}", self.errors.get(), self.not_successful.get());
+        if self.given_up.get() > 0 {
+            let _ = writeln!(
+                text,
+                "given up: {} requests were not sent, since no answer came any more",
+                self.given_up.get()
+            );
+        }
         if self.moves.get() + self.failed_moves.get() > 0 {
             let _ = writeln!(text, "moves to another port {}, failed {}", self.moves.get(), self.failed_moves.get());
         }

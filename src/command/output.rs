@@ -25,7 +25,8 @@ pub fn report(text: &str) {
     let _ = io::stderr().write_all(line(text).as_bytes());
 }
 
-fn line(text: &str) -> String {
+/// `text` as a line of this program: control characters are escaped.
+pub fn line(text: &str) -> String {
     let mut line = String::from("posthaste: ");
     let mut parts = text.lines();
     line.push_str(parts.next().unwrap_or_default());

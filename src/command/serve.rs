@@ -2,18 +2,20 @@
 
 use crate::command::arguments::Serve;
 use crate::command::bodies::Bodies;
+use crate::command::certificate_file::CertificateFile;
 use crate::command::diagnosis::Records;
 use crate::command::failure::Failure;
+use crate::command::hint::{self, Hint, Shown};
 use crate::command::identities::{self, Sources};
+use crate::command::log::Log;
 use crate::command::output;
-use posthaste::{Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerEvent};
+use posthaste::{
+    Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerBuilder, ServerEvent, date,
+};
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io;
-use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where to listen if nothing is said: on this machine only.
 const PORT: u16 = 4433;
@@ -21,67 +23,152 @@ const PORT: u16 = 4433;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for an address that is taken: by a server, maybe, that was told to end just now and is about to let go.
 const TAKEN: Duration = Duration::from_millis(500);
+/// How long to wait at the end for the reader of standard error.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// What is said of a folder whose owner might expect something at `/`.
 const NO_INDEX: &str =
     "note: the folder has no index.html: / is answered with 404, files by their names, and nothing is listed\n";
 
 /// Serves until it is told to end.
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
-    let files = open_folder(arguments)?;
-    let note = if files.has_index() { "" } else { NO_INDEX };
-    let mut sources = Sources::new(arguments);
-    let loaded = sources.first(&hosts(&arguments.names))?;
-    loaded.identities.iter().filter_map(identities::not_valid).for_each(|text| output::report(&text));
-    let identity = loaded.identities[0].clone();
-    let is_development = arguments.identities.is_empty();
-    let handle = IdentityHandle::new(loaded.by_name());
-    let mut builder = Server::builder(identity.clone()).resolver(handle.clone()).address_validation(arguments.retry);
-    for address in addresses(&arguments.listen)? {
-        builder = builder.listen(address);
-    }
-    for name in &arguments.names {
-        builder = builder.name(name);
-    }
-    let Records { key_log, trace } = Records::open(&arguments.diagnosis)?;
-    if let Some(key_log) = key_log {
-        builder = builder.key_log(key_log);
-    }
-    if let Some(trace) = trace {
-        builder = builder.trace(trace);
-    }
-    if let Some(folder) = &arguments.state {
-        builder = builder.state(folder)?;
-    }
-    let patience = arguments.drain.unwrap_or(PATIENCE);
-    if !sources.is_empty() {
-        identities::reread_at_hangup(sources, loaded, handle)?;
-    }
-    builder = builder.drain(patience).on_event(|event| output::report(&told(event))).hear_signals()?;
-    let bodies = arguments.bodies.then(Bodies::new);
-    let handler = move |request: Request, reply: Reply| {
-        let (files, bodies) = (files.clone(), bodies.clone());
-        async move {
-            // What goes wrong here is told to the client, and reported.
-            match bodies {
-                Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
-                _ => files.serve(&request, reply).await,
-            }
+    let log = Log::start()?;
+    tell_panics(log.clone());
+    let result = serve(arguments, &log);
+    // Nothing is written past the log: a reader that has stopped would keep the process from its end.
+    let result = result.map_err(|failure| match failure {
+        Failure::Failed(text) => {
+            log.line(&format!("posthaste: {text}"));
+            Failure::Quiet
         }
-    };
-    let greet = |addresses: &[SocketAddr]| {
-        let trusted = if is_development { Some(write_certificate(&identity)?) } else { None };
-        output::print(&greeting(addresses, &identity, note, trusted))
+        failure => failure,
+    });
+    log.flush(LAST_LINES);
+    result
+}
+
+fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
+    let files = open_folder(arguments)?;
+    let mut notes = if files.has_index() { String::new() } else { NO_INDEX.to_owned() };
+    let addresses = addresses(&arguments.listen)?;
+    let mut sources = Sources::new(arguments);
+    let loaded = sources.first(|| hosts(arguments, &addresses))?;
+    loaded.identities.iter().filter_map(identities::not_valid).for_each(|text| log.report(&text));
+    let identity = loaded.identities[0].clone();
+    let shown = IdentityHandle::new(loaded.by_name());
+    let patience = arguments.drain.unwrap_or(PATIENCE);
+    let builder = builder(arguments, &identity, addresses, log)?.resolver(shown.clone());
+    if !sources.is_empty() {
+        identities::reread_at_hangup(sources, loaded, shown, log.clone())?;
+    }
+    let builder = builder.drain(patience).hear_signals()?;
+    let bodies = arguments.bodies.then(Bodies::new);
+    let handler = move |request, reply| answer(files.clone(), bodies.clone(), request, reply);
+    let mut greet = |addresses: &[SocketAddr]| {
+        let own = certificate_file(arguments, &identity, &mut notes, log);
+        let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
+        let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
+        let shown = Shown { addresses, identity: &identity, names: &arguments.names, file };
+        print_beside(greeting(&shown, &notes, arguments.identities.is_empty()), log);
+        own
     };
     if let Some(count) = arguments.workers {
         let workers = once_free(|| builder.clone().start_workers(count, handler.clone()))?;
-        greet(workers.addresses())?;
+        let _own = greet(workers.addresses());
         return workers.until_signal().map_err(Failure::from);
     }
     let executor =
         Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
     let server = once_free(|| builder.clone().start(executor.handle(), handler.clone()))?;
-    greet(server.addresses())?;
+    let _own = greet(server.addresses());
     executor.block_on(server.until_signal(patience)).map_err(Failure::from)
+}
+
+/// Answers with files, or with generated bodies. What goes wrong is told to the client, and reported.
+async fn answer(files: Files, bodies: Option<Bodies>, request: Request, reply: Reply) -> Result<(), Error> {
+    match bodies {
+        Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
+        _ => files.serve(&request, reply).await,
+    }
+}
+
+/// All but where it keeps its certificate.
+fn builder(
+    arguments: &Serve,
+    identity: &Identity,
+    addresses: Vec<SocketAddr>,
+    log: &Log,
+) -> Result<ServerBuilder, Failure> {
+    let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    for address in addresses {
+        builder = builder.listen(address);
+    }
+    for name in &arguments.names {
+        builder = builder.name(name);
+    }
+    let report = log.clone();
+    let records =
+        Records::open_beside(&arguments.diagnosis, Box::new(log.clone()), Box::new(move |text| report.report(text)))?;
+    if let Some(key_log) = records.key_log {
+        builder = builder.key_log(key_log);
+    }
+    if let Some(trace) = records.trace {
+        builder = builder.trace(trace);
+    }
+    if let Some(folder) = &arguments.state {
+        builder = builder.state(folder)?;
+    }
+    if arguments.log {
+        let log = log.clone();
+        builder = builder.on_answer(move |answer| log.line(&format!("{} {answer}", date::rfc3339(SystemTime::now()))));
+    }
+    let log = log.clone();
+    Ok(builder.on_event(move |event| log.report(&told(event))))
+}
+
+/// What a certificate that is made for this run is for, beside this machine: the addresses that are listened on, and its names.
+fn hosts(arguments: &Serve, addresses: &[SocketAddr]) -> Vec<String> {
+    let mut hosts = named_hosts(&arguments.names);
+    let others = addresses.iter().map(SocketAddr::ip).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    hosts.extend(others.map(|ip| ip.to_string()));
+    hosts
+}
+
+/// The file for clients that are to trust a development certificate. Where none can be written the server serves all the same.
+fn certificate_file(arguments: &Serve, identity: &Identity, notes: &mut String, log: &Log) -> Option<CertificateFile> {
+    if !arguments.identities.is_empty() {
+        return None;
+    }
+    let folder = std::env::temp_dir();
+    match CertificateFile::create(&folder, &identity.certificate_pem()) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            log.report(&format!(
+                "warning: the development certificate could not be written to a file in {}: {error}; set TMPDIR to a folder that \
+                 can be written to, or give a certificate of your own with --cert and --key",
+                folder.display()
+            ));
+            notes.push_str("note: there is no file with the certificate, so clients can only be told to take any\n");
+            None
+        }
+    }
+}
+
+/// Prints to standard output on a thread of its own: whoever reads it, or does not, holds nothing up.
+fn print_beside(text: String, log: &Log) {
+    let report = log.clone();
+    let print = move || {
+        if let Err(Failure::Failed(text)) = output::print(&text) {
+            report.report(&format!("warning: {text}"));
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("posthaste-greeting".into()).spawn(print) {
+        log.report(&format!("warning: a thread could not be started: {error}"));
+    }
+}
+
+/// As the standard library's words, which would wait for a reader.
+fn tell_panics(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| log.report(&panic.to_string())));
 }
 
 /// What `start` gives, once no other server has the address, or after a moment what it gives then.
@@ -114,7 +201,7 @@ fn open_folder(arguments: &Serve) -> Result<Files, Failure> {
 }
 
 /// The hosts that a development certificate can be for, without their ports.
-fn hosts(names: &[String]) -> Vec<String> {
+fn named_hosts(names: &[String]) -> Vec<String> {
     let authorities = names.iter().filter_map(|name| http::Authority::from_bytes(name.as_bytes()).ok());
     authorities.map(|authority| authority.host().to_owned()).filter(|host| host != "*").collect()
 }
@@ -138,95 +225,36 @@ fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     listen.iter().map(parse).collect()
 }
 
-/// Writes the certificate to where clients can be told to find it.
-fn write_certificate(identity: &Identity) -> Result<PathBuf, Failure> {
-    let folder = std::env::temp_dir();
-    let names = ["posthaste-dev.pem".to_owned(), format!("posthaste-dev-{}.pem", std::process::id())];
-    let mut last = String::new();
-    for name in names {
-        let path = folder.join(name);
-        // A new file each time: what lies there in a folder for all might be somebody else's link to something of ours.
-        let _ = std::fs::remove_file(&path);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(identity.certificate_pem().as_bytes()));
-        match written {
-            Ok(()) => return Ok(path),
-            Err(error) => last = format!("{} could not be written: {error}", path.display()),
-        }
-    }
-    Err(Failure::Failed(last))
-}
-
-fn greeting(addresses: &[SocketAddr], identity: &Identity, note: &str, trusted: Option<PathBuf>) -> String {
+fn greeting(shown: &Shown<'_>, notes: &str, is_development: bool) -> String {
     let mut text = String::new();
-    for address in addresses {
-        let _ = writeln!(text, "listening on https://{address}");
+    for address in shown.addresses {
+        let families = if is_for_both(*address, shown.addresses) { " for IPv6 and IPv4" } else { "" };
+        let _ = writeln!(text, "listening on https://{address}{families}");
     }
-    let fingerprint = identities::fingerprint(identity);
-    let key = identity.public_key_sha256_base64();
+    let fingerprint = identities::fingerprint(shown.identity);
+    let key = shown.identity.public_key_sha256_base64();
     let _ = writeln!(text, "certificate SHA-256: {fingerprint}");
     let _ = writeln!(text, "public key SHA-256: {key}");
-    text.push_str(note);
-    let Some(address) = addresses.first() else { return text };
-    let Some(file) = trusted else {
-        let _ = writeln!(text, "try: posthaste get https://{}/", shown(*address));
+    text.push_str(notes);
+    let Some(Hint { origin, trust, is_elsewhere }) = shown.hint() else {
+        text.push_str("note: the certificate names no host that could be asked for: --name HOST gives one\n");
         return text;
     };
-    let origin = development_origin(addresses, *address);
-    let _ = writeln!(text, "try: posthaste get https://{origin}/ --ca {}", file.display());
-    let _ = writeln!(
-        text,
-        "in a browser: chromium --origin-to-force-quic-on={origin} --ignore-certificate-errors-spki-list={key} \
-         https://{origin}/"
-    );
+    let url = format!("https://{origin}/");
+    let program = hint::program();
+    let words = [&program, "get", &url].into_iter().chain(trust.iter().map(String::as_str));
+    let place = if is_elsewhere { "from where that name leads to this server, " } else { "" };
+    let _ = writeln!(text, "{place}try: {}", hint::shell(words));
+    if is_development {
+        let (force, accept) =
+            (format!("--origin-to-force-quic-on={origin}"), format!("--ignore-certificate-errors-spki-list={key}"));
+        let _ = writeln!(text, "in a browser: {}", hint::shell(["chromium", &force, &accept, &url]));
+    }
     text
 }
 
-/// Where the development certificate is good for. A browser asks for `localhost` at ::1 and takes a refusal there for an
-/// answer, so the name is only suggested where both addresses are served.
-fn development_origin(addresses: &[SocketAddr], first: SocketAddr) -> String {
-    let port = first.port();
-    let serves = |wanted: IpAddr| {
-        addresses.iter().any(|address| {
-            let ip = address.ip();
-            let covers = ip == wanted || (ip.is_unspecified() && (ip.is_ipv4() == wanted.is_ipv4() || ip.is_ipv6()));
-            covers && address.port() == port
-        })
-    };
-    match (serves(Ipv4Addr::LOCALHOST.into()), serves(Ipv6Addr::LOCALHOST.into())) {
-        (true, true) => format!("localhost:{port}"),
-        (true, false) => format!("127.0.0.1:{port}"),
-        (false, true) => format!("[::1]:{port}"),
-        (false, false) => shown(first),
-    }
-}
-
-/// An address that can be asked.
-fn shown(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn localhost_is_suggested_only_where_both_of_its_addresses_are_served() {
-        let table = [
-            (&["127.0.0.1:4433", "[::1]:4433"][..], "localhost:4433"),
-            (&["[::]:4433"], "localhost:4433"),
-            (&["127.0.0.1:4433"], "127.0.0.1:4433"),
-            (&["0.0.0.0:4433"], "127.0.0.1:4433"),
-            (&["[::1]:4433"], "[::1]:4433"),
-            (&["127.0.0.1:1", "[::1]:2"], "127.0.0.1:1"),
-            (&["192.0.2.1:4433"], "192.0.2.1:4433"),
-        ];
-        for (listening, origin) in table {
-            let addresses: Vec<SocketAddr> = listening.iter().map(|text| text.parse().unwrap()).collect();
-            assert_eq!(development_origin(&addresses, addresses[0]), origin);
-        }
-    }
+/// As [`ServerBuilder::listen`] has it.
+fn is_for_both(address: SocketAddr, all: &[SocketAddr]) -> bool {
+    let is_any_ipv6 = address.is_ipv6() && address.ip().is_unspecified();
+    is_any_ipv6 && !all.iter().any(|other| other.is_ipv4() && other.port() == address.port())
 }

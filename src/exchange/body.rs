@@ -23,7 +23,7 @@ pub struct Body {
 
 impl Body {
     pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_reason: Reason) -> Body {
-        let length = fields.first_text("content-length").and_then(|text| text.parse().ok());
+        let length = fields.first_integer("content-length");
         Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false }
     }
 

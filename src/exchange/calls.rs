@@ -5,6 +5,7 @@
 //! woken by its own call.
 
 use crate::error::Error;
+use crate::exchange::account::Account;
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::server::authorities::Authorities;
@@ -41,6 +42,7 @@ struct Record<D: ?Sized> {
     remote: SocketAddr,
     /// Who is at the other end, if that was asked and proved.
     identity: Option<Arc<PeerIdentity>>,
+    account: Account,
     door: D,
 }
 
@@ -67,7 +69,8 @@ impl Exchange {
         identity: Option<Arc<PeerIdentity>>,
         door: D,
     ) -> (Exchange, Events) {
-        let record: Rc<Record<dyn Door>> = Rc::new(Record { mailbox: Mailbox::default(), remote, identity, door });
+        let record: Rc<Record<dyn Door>> =
+            Rc::new(Record { mailbox: Mailbox::default(), remote, identity, account: Account::default(), door });
         let events = Events { record: Rc::downgrade(&record) };
         (Exchange { record }, events)
     }
@@ -75,6 +78,11 @@ impl Exchange {
     /// What has happened to it.
     pub(crate) fn mailbox(&self) -> &Mailbox {
         &self.record.mailbox
+    }
+
+    /// What this side has sent.
+    pub(crate) fn account(&self) -> &Account {
+        &self.record.account
     }
 
     /// The other end.
@@ -197,7 +205,10 @@ impl Exchange {
         if let Some(reason) = self.mailbox().stopped() {
             return Poll::Ready(Err(Error::Stopped { reason }));
         }
-        match self.record.door.write(data) {
+        let before = data.len();
+        let written = self.record.door.write(data);
+        self.account().on_content(before - data.len());
+        match written {
             Ok(()) if data.is_empty() => Poll::Ready(Ok(())),
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.send_error(error))),
@@ -208,10 +219,16 @@ impl Exchange {
     /// becomes true with the head, whatever comes of the rest.
     pub(crate) fn send_whole(&self, head: &ResponseHead, body: &mut Bytes, answered: &mut bool) -> Result<bool, Error> {
         check_final(head)?;
+        let before = body.len();
         let responded = self.record.door.respond(head, body, true).map_err(|error| self.send_error(error))?;
         *answered = true;
+        self.account().on_head(head.status);
+        self.account().on_content(before - body.len());
         match responded {
-            Responded::Whole => Ok(true),
+            Responded::Whole => {
+                self.account().on_complete();
+                Ok(true)
+            }
             Responded::Begun => Ok(false),
             Responded::Broken(error) => Err(self.send_error(error)),
         }
@@ -220,7 +237,9 @@ impl Exchange {
     /// Sends the head of a final response whose body follows.
     pub(crate) fn send_response(&self, head: &ResponseHead) -> Result<(), Error> {
         check_final(head)?;
-        self.send_head(head)
+        self.send_head(head)?;
+        self.account().on_head(head.status);
+        Ok(())
     }
 
     /// Sends a response ahead of the final one.
@@ -238,7 +257,9 @@ impl Exchange {
 
     /// Ends the message, with trailers if there are any.
     pub(crate) fn finish(&self, trailers: Option<&Fields>) -> Result<(), Error> {
-        self.record.door.finish(trailers).map_err(|error| self.send_error(error))
+        self.record.door.finish(trailers).map_err(|error| self.send_error(error))?;
+        self.account().on_complete();
+        Ok(())
     }
 
     /// This side's message is not going to be completed. If the other end asked for that, nothing needs to be said.
@@ -253,6 +274,7 @@ impl Exchange {
 
     /// Breaks the whole exchange off.
     pub(crate) fn reset(&self, reason: Reason) {
+        self.account().on_broken_off();
         self.record.door.cancel(Extent::Exchange, reason);
     }
 

@@ -15,7 +15,7 @@ pub fn plain_date(unix_seconds: u64) -> String {
 }
 
 /// `1994-11-06T08:49:37.123Z` (RFC 3339), for logs.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
+pub fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let second_of_day = since.as_secs() % 86_400;
     let (year, month, day) = HttpDate::from_unix(since.as_secs()).day();

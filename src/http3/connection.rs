@@ -15,7 +15,7 @@ use base::Instant;
 use crypto::Provider;
 use h3::SendError;
 use http::RequestHead;
-use quic::ConnectionHandle;
+use quic::{ConnectionHandle, Stats};
 use runtime::{Handle, clock};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -182,6 +182,10 @@ impl Connection for Http3Connection {
 
     fn migrate(&self) -> Task<'_, Result<(), Error>> {
         Box::pin(self.link.migrate(self.handle, &self.known, self.remote))
+    }
+
+    fn stats(&self) -> Option<(SocketAddr, Stats)> {
+        Some((self.remote, self.link.stats_of(self.handle)?))
     }
 
     fn close(&self) {

@@ -61,12 +61,11 @@ impl Door for Stream {
             if head.status.is_informational() && !ends {
                 return http.send_informational(transport, id, head).map(|()| Responded::Begun);
             }
-            let is_whole = ends && body.is_empty();
-            http.send_response(transport, id, head, is_whole)?;
-            if is_whole {
+            if ends && body.is_empty() {
+                http.send_response(transport, id, head, true)?;
                 return Ok(Responded::Whole);
             }
-            let sent = http.send_body(transport, id, body).and_then(|()| {
+            let sent = http.send_response_with(transport, id, head, body)?.and_then(|()| {
                 let is_whole = ends && body.is_empty();
                 if is_whole {
                     http.finish(transport, id)?;

@@ -20,7 +20,7 @@ use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
-use quic::{CloseReason, Connection, ConnectionHandle, MigrateError};
+use quic::{CloseReason, Connection, ConnectionHandle, EndpointStats, MigrateError, Stats};
 use runtime::udp::source_address;
 use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpOptions, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -322,10 +322,7 @@ impl Link {
 
     /// Works with the endpoint as a whole. Here connections begin and end, so the time is the true one.
     pub(crate) fn with_endpoint<R>(&self, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
-        self.with_endpoint_at(self.handle.read_clock(), call)
-    }
-
-    fn with_endpoint_at<R>(&self, now: Instant, call: impl FnOnce(&mut Endpoint, Instant) -> R) -> Option<R> {
+        let now = self.handle.read_clock();
         let mut endpoint = self.machine.try_borrow_mut().ok()?;
         let result = call(&mut endpoint, now);
         self.deliver_all(&mut endpoint, now);
@@ -334,13 +331,22 @@ impl Link {
         Some(result)
     }
 
-    /// Works with one connection; `None` if it is over. The clock is not read: this is done several times for each request.
+    /// Works with one connection; `None` if it is over. This is done several times for each request. So the clock is not read,
+    /// and where nothing came of it but something to send, that is left to the driver.
     pub(crate) fn with<R>(
         &self,
         handle: ConnectionHandle,
         call: impl FnOnce(&mut h3::Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
-        self.with_endpoint_at(self.handle.now(), |endpoint, now| endpoint.with(now, handle, call)).flatten()
+        let now = self.handle.now();
+        let mut endpoint = self.machine.try_borrow_mut().ok()?;
+        let result = endpoint.with(now, handle, call);
+        if endpoint.has_events() || self.trace.get().is_some() {
+            self.deliver_all(&mut endpoint, now);
+        }
+        drop(endpoint);
+        self.notify();
+        result
     }
 
     /// Somebody works on the exchange of a stream from now on.
@@ -381,6 +387,27 @@ impl Link {
     /// Closes all connections.
     pub(crate) fn close_all(&self) {
         self.with_endpoint(close_all);
+    }
+
+    /// What each connection has counted, and where its other end is.
+    pub(crate) fn connection_stats(&self) -> Vec<(SocketAddr, Stats)> {
+        let of_each = |endpoint: &mut Endpoint, _| {
+            let quic = endpoint.quic();
+            let connections = quic.handles().filter_map(|handle| quic.connection(handle));
+            connections.map(|connection| (connection.four_tuple().remote, connection.stats())).collect()
+        };
+        self.with_endpoint(of_each).unwrap_or_default()
+    }
+
+    /// What one connection has counted, if it is not over.
+    pub(crate) fn stats_of(&self, handle: ConnectionHandle) -> Option<Stats> {
+        self.with_endpoint(|endpoint, _| endpoint.quic().connection(handle).map(|connection| connection.stats()))
+            .flatten()
+    }
+
+    /// What the endpoint holds, and what became of first packets.
+    pub(crate) fn endpoint_stats(&self) -> EndpointStats {
+        self.with_endpoint(|endpoint, _| endpoint.quic().stats()).unwrap_or_default()
     }
 
     /// Exchanges under way.

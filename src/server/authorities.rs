@@ -192,8 +192,11 @@ pub(crate) struct AuthoritySource {
     /// What clients are asked for where the resolver says nothing.
     clients: ClientAuthentication,
     /// The last certificate that was looked at, what its client was asked for, and its hosts: most connections have the same.
-    last: RefCell<Option<(Arc<CertifiedKey>, ClientAuthentication, Rc<Authorities>)>>,
+    last: RefCell<Option<Last>>,
 }
+
+/// A certificate, what a client was asked for, and the hosts of its connection.
+type Last = (Arc<CertifiedKey>, ClientAuthentication, Rc<Authorities>);
 
 impl AuthoritySource {
     /// Of a server that shows the certificates of `resolver`, asks its clients for this, and was given these names.

@@ -1,6 +1,7 @@
 //! Whom a server believes who they are.
 
 use crate::error::Error;
+use crate::server::identity::read;
 use crypto_ring::PROVIDER;
 use std::fmt;
 use std::path::Path;
@@ -15,6 +16,8 @@ pub struct ClientTrust {
     verifier: Arc<dyn ClientVerifier>,
     /// What it is made of, unless it is a program's own.
     roots: Option<Arc<RootStore>>,
+    /// The text it was read from, if that is all it is made of.
+    pem: Option<Arc<[u8]>>,
 }
 
 impl ClientTrust {
@@ -25,8 +28,22 @@ impl ClientTrust {
     /// The file cannot be read, holds none, or one that cannot be used.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<ClientTrust, Error> {
         let path = path.as_ref();
-        let pem = std::fs::read(path).map_err(|error| Error::file(path, "read", error))?;
-        ClientTrust::new(&pem, &path.display().to_string())
+        ClientTrust::new(&read(path)?, &path.display().to_string())
+    }
+
+    /// Reads the file that this was read from again: gives the same as this if it has not changed, so that connections under way
+    /// are as good as new ones.
+    ///
+    /// # Errors
+    /// As for [`ClientTrust::from_pem_file`]; this is made of more than the file.
+    pub fn again_from_pem_file(&self, path: impl AsRef<Path>) -> Result<ClientTrust, Error> {
+        let path = path.as_ref();
+        let Some(before) = &self.pem else {
+            let why = "the trust in clients is made of more than a file, and has to be put together anew";
+            return Err(Error::Identity(why.into()));
+        };
+        let pem = read(path)?;
+        if **before == *pem { Ok(self.clone()) } else { ClientTrust::new(&pem, &path.display().to_string()) }
     }
 
     /// All certificates in PEM text, and no others.
@@ -39,7 +56,7 @@ impl ClientTrust {
 
     /// Rules of a program's own.
     pub fn custom(verifier: impl ClientVerifier + 'static) -> ClientTrust {
-        ClientTrust { verifier: Arc::new(verifier), roots: None }
+        ClientTrust { verifier: Arc::new(verifier), roots: None, pem: None }
     }
 
     /// Clients are asked for a certificate, and may show none.
@@ -55,12 +72,12 @@ impl ClientTrust {
     fn new(pem: &[u8], name: &str) -> Result<ClientTrust, Error> {
         let mut roots = RootStore::new();
         roots.add_pem(pem).map_err(|error| Error::Identity(format!("{name} cannot be used: {error}")))?;
-        Ok(ClientTrust::of_roots(roots))
+        Ok(ClientTrust { pem: Some(pem.into()), ..ClientTrust::of_roots(roots) })
     }
 
     fn of_roots(roots: RootStore) -> ClientTrust {
         let kept = Some(Arc::new(roots.clone()));
-        ClientTrust { verifier: Arc::new(ClientRoots::new(PROVIDER, roots)), roots: kept }
+        ClientTrust { verifier: Arc::new(ClientRoots::new(PROVIDER, roots)), roots: kept, pem: None }
     }
 
     /// Has the chains of clients checked for revocation, too: by lists that the program gives, and has to keep up to date

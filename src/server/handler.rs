@@ -4,9 +4,10 @@
 use crate::exchange::calls::{Exchange, OnRequest};
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
+use crate::server::answer::{Answer, OnAnswer};
 use crate::server::duties::{Refusal, refusal};
 use crate::server::event::{OnEvent, ServerEvent};
-use http::Method;
+use http::{Authority, Method, Path, RequestHead};
 use runtime::Handle;
 use std::any::Any;
 use std::fmt::Display;
@@ -40,12 +41,16 @@ pub(crate) fn spawn_each<F>(
     executor: Handle,
     handler: impl Fn(Request, Reply) -> F + 'static,
     on_event: Option<Rc<OnEvent>>,
+    on_answer: Option<Rc<OnAnswer>>,
 ) -> OnRequest
 where
     F: Future<Output: Outcome> + 'static,
 {
     let handler = Rc::new(handler);
     Box::new(move |exchange, head, authorities| {
+        if let Some(on_answer) = &on_answer {
+            follow(&executor, &exchange, &head, on_answer.clone());
+        }
         if let Some(refusal) = refusal(&head, authorities) {
             let remote = exchange.remote();
             if let Some(on_event) = &on_event {
@@ -64,6 +69,24 @@ where
         let begin = Some(move || handler(request, reply));
         executor.spawn_detached(Handling { begin, future: None, exchange, reporter });
     })
+}
+
+/// Has `on_answer` told what becomes of a request that has just come.
+fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer: Rc<OnAnswer>) {
+    let (executor, begun, remote) = (executor.clone(), executor.read_clock(), exchange.remote());
+    let target = head.path.as_ref().map(Path::as_str).or(head.authority.as_ref().map(Authority::as_str));
+    let (method, target) = (head.method.clone(), Box::<str>::from(target.unwrap_or_default()));
+    exchange.account().on_end(Box::new(move |account| {
+        on_answer(&Answer {
+            remote,
+            method: &method,
+            target: &target,
+            status: account.status(),
+            bytes: account.bytes(),
+            is_complete: account.is_complete(),
+            duration: executor.read_clock() - begun,
+        });
+    }));
 }
 
 /// Nobody hears of it if the client is gone by then.

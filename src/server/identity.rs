@@ -1,15 +1,20 @@
 //! A server's identity: a certificate chain and the private key of its first certificate.
 
+use crate::client::roots::Roots;
 use crate::error::Error;
 use crate::server::base64;
 use crypto::SecretBytes;
 use crypto_ring::PROVIDER;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tls::{CertifiedKey, CertifiedKeyError};
-use x509::Certificate;
+use tls::{CertifiedKey, CertifiedKeyError, PresentedByServer};
+use x509::general_name::GeneralName;
+use x509::{Certificate, ServerName};
 
 /// A certificate chain, leaf first, and its private key. Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +29,6 @@ impl Identity {
     /// A file cannot be read, holds no certificate or key, or the key is another certificate's.
     pub fn from_pem_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Identity, Error> {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
-        let read = |path: &Path| std::fs::read(path).map_err(|error| Error::file(path, "read", error));
         let (chain, key_bytes) = (read(certificate)?, SecretBytes::from(read(key)?));
         let names = (certificate.display().to_string(), key.display().to_string());
         Identity::new(&chain, &key_bytes, &names.0, &names.1)
@@ -55,8 +59,9 @@ impl Identity {
 
     fn new(chain: &[u8], key: &[u8], chain_name: &str, key_name: &str) -> Result<Identity, Error> {
         let refused = |name: &str, why: &dyn fmt::Display| Error::Identity(format!("{name} cannot be used: {why}"));
-        let chain = x509::load_certificates_pem(chain).map_err(|error| refused(chain_name, &error))?;
-        let (format, key) = x509::load_private_key_pem(key).map_err(|error| refused(key_name, &error))?;
+        let not_pem = |name: &str, text: &[u8], error| refused(name, &format!("{error}{}", looks_like(text)));
+        let chain = x509::load_certificates_pem(chain).map_err(|error| not_pem(chain_name, chain, error))?;
+        let (format, key) = x509::load_private_key_pem(key).map_err(|error| not_pem(key_name, key, error))?;
         let key = (PROVIDER.load_key)(format, &key).map_err(|error| refused(key_name, &error))?;
         let certified = CertifiedKey::new(chain, key).map_err(|error| match error {
             CertifiedKeyError::Certificate(error) => refused(chain_name, &error),
@@ -98,6 +103,34 @@ impl Identity {
         })
     }
 
+    /// The hosts that the first certificate is for: DNS names, perhaps with a star in front, and addresses.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(certificate) = Certificate::parse(self.leaf()) else { return Vec::new() };
+        let Some(alternative) = &certificate.extensions().subject_alternative_name else { return Vec::new() };
+        let text = |name| match name {
+            GeneralName::Dns(name) => Some(std::str::from_utf8(name).ok()?.to_owned()),
+            GeneralName::IpAddress(&[a, b, c, d]) => Some(IpAddr::from([a, b, c, d]).to_string()),
+            GeneralName::IpAddress(bytes) => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string()),
+            _ => None,
+        };
+        alternative.names.iter().filter_map(text).collect()
+    }
+
+    /// Whether a client that trusts `roots` and asks for `host` will accept this identity now: what a server can find out
+    /// before its clients do.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`]: what the client will say.
+    pub fn check(&self, roots: &Roots, host: &str) -> Result<(), Error> {
+        let now = runtime::clock::unix_seconds();
+        let checked = ServerName::parse(host).and_then(|name| {
+            let (provider, chain) = (&PROVIDER, self.chain());
+            let presented = PresentedByServer { provider, chain, name: &name, now, ocsp_response: None };
+            roots.verification().verify(&presented)
+        });
+        checked.map_err(|error| Error::Certificate { host: host.to_owned(), error })
+    }
+
     /// From a chain and a key of a program's own: one that signs elsewhere, say.
     pub fn from_certified(certified: Arc<CertifiedKey>) -> Identity {
         Identity { certified }
@@ -110,6 +143,36 @@ impl Identity {
 
     fn leaf(&self) -> &[u8] {
         self.chain().first().map_or(&[], |der| der.as_ref())
+    }
+}
+
+/// More than any chain of certificates has. A device that gives bytes without an end is not read for ever.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error| Error::file(path, "read", error);
+    // All of it at once: a buffer that grows leaves pieces of a key behind.
+    let mut bytes = Vec::with_capacity(MAX_FILE as usize + 1);
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if read as u64 > MAX_FILE {
+        return Err(Error::Identity(format!(
+            "{} cannot be used: it has more than 1 MiB, and is no file of certificates or keys",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// What somebody may have meant with a file in which the right thing was not found.
+fn looks_like(text: &[u8]) -> &'static str {
+    let has = |label: &[u8]| text.windows(label.len()).any(|part| part == label);
+    match (has(b"PRIVATE KEY-----"), has(b"CERTIFICATE-----"), text.first()) {
+        (true, false, _) => "; it holds a private key: are certificate and key swapped?",
+        (false, true, _) => "; it holds certificates: are certificate and key swapped?",
+        // The tag of a SEQUENCE.
+        (false, false, Some(0x30)) => "; it may be DER: PEM is needed, as `openssl x509` and `openssl pkey` make it",
+        _ => "",
     }
 }
 
@@ -143,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_knows_its_names_and_who_accepts_it() {
+        let identity = Identity::development(&["box.example".into(), "192.0.2.1".into()]).unwrap();
+        assert_eq!(identity.names(), ["localhost", "127.0.0.1", "::1", "box.example", "192.0.2.1"]);
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        for host in identity.names() {
+            assert!(identity.check(&roots, &host).is_ok(), "{host}");
+        }
+        let refused = identity.check(&roots, "other.example").unwrap_err().to_string();
+        assert!(refused.contains("certificate of other.example is refused"), "{refused}");
+        let other = Identity::development(&[]).unwrap();
+        assert!(other.check(&roots, "localhost").is_err());
+        assert!(other.check(&Roots::dangerous_accept_any(), "anything").is_ok());
+    }
+
+    #[test]
     fn a_key_of_another_certificate_is_refused_and_so_is_what_is_neither() {
         let make = || x509::issue::development(&PROVIDER, &[], 1, &mut crypto_ring::SystemRandom::new()).unwrap();
         let (one, other) = (make(), make());
@@ -153,6 +231,15 @@ mod tests {
         assert!(error.to_string().contains("does not belong"), "{error}");
         let error = Identity::from_pem(key(&one).as_bytes(), certificate.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("no certificate"), "{error}");
+        assert!(error.to_string().contains("holds a private key: are certificate and key swapped"), "{error}");
+        let error = Identity::from_pem(certificate.as_bytes(), certificate.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("holds certificates: are certificate and key swapped"), "{error}");
+        let error = Identity::from_pem(&one.certificate, key(&one).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("may be DER"), "{error}");
+        let error = Identity::from_pem_files("/dev/zero", "/dev/zero").unwrap_err();
+        assert!(error.to_string().contains("/dev/zero cannot be used: it has more than 1 MiB"), "{error}");
+        let error = Identity::from_pem_files("/", "/").unwrap_err();
+        assert!(error.to_string().contains("could not be read: Is a directory"), "{error}");
         let error = Identity::from_pem_files("/nowhere.pem", "/nowhere.key").unwrap_err();
         assert!(error.to_string().contains("/nowhere.pem could not be read"), "{error}");
     }

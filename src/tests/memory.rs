@@ -18,6 +18,7 @@ use base::{Bytes, Instant};
 use http::exchange::{Body, Event, Reason, Receiving, SendError, SendPhase, Sending};
 use http::message_rules::{check_client_duties, check_request, check_response};
 use http::{Fields, Method, RequestHead, ResponseHead};
+use quic::Stats;
 use runtime::Handle;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -52,7 +53,7 @@ where
     H: Future<Output: Outcome> + 'static,
 {
     crate::run(|handle| async move {
-        let on_request = Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event))));
+        let on_request = Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None));
         let client = Client::over(&handle, Box::new(Network { on_request }), Limits::default());
         test(client, "https://127.0.0.1:4433".to_owned(), handle).await
     })
@@ -148,6 +149,10 @@ impl Connection for Line {
 
     fn migrate(&self) -> Task<'_, Result<(), Error>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn stats(&self) -> Option<(SocketAddr, Stats)> {
+        None
     }
 
     fn close(&self) {}

@@ -48,6 +48,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("x509/src/text.rs", &["MAX_TEXT"]),
     ("qpack/src/prefix_integer.rs", &["MAX_LEN"]),
     ("h3/src/endless.rs", &["MAX_ENDLESS"]),
+    ("h3/src/request_stream.rs", &["MAX_REST"]),
     ("h3/src/settings.rs", &["MAX_LEN"]),
     ("h3/src/watch.rs", &["NOTICE", "LOOKS"]),
     ("h3/src/priority.rs", &["MAX_LEN"]),

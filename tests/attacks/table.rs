@@ -399,11 +399,14 @@ pub(crate) const ROWS: &[Row] = &[
     ("t19", "hybrid key shares of every length", "", &[]),
     (
         "r1",
-        "readers that give no credit",
+        "readers that give no credit, and senders that leave holes",
         "quic/src/stream/send_window.rs",
         &[
             "quic/tests/slow_readers.rs::r1_readers_that_do_not_read_cost_the_sender_nothing_that_they_gave_no_credit_for",
             "quic/src/stream/streams/tests/writers.rs::r1_connections_share_a_budget_and_none_of_them_is_starved",
+            "quic/src/stream/streams/tests/holes.rs::r1_peers_that_leave_holes_are_held_within_a_budget",
+            "quic/src/stream/streams/tests/holes.rs::r1_a_large_window_gives_way_to_others",
+            "quic/tests/transfer.rs::r1_a_window_grows_as_far_as_the_endpoint_has_memory",
         ],
     ),
     (
@@ -460,6 +463,9 @@ pub(crate) const ROWS: &[Row] = &[
         "responses stopped while uploads stay open",
         "h3/src/body.rs",
         &[
+            "h3/src/tests/early_answers.rs::r7_trailers_in_part_after_the_question_are_charged",
+            "h3/src/tests/early_answers.rs::r7_what_comes_after_the_question_is_read_up_to_a_number",
+            "h3/src/tests/early_answers.rs::r7_what_does_not_come_after_the_question_is_awaited_for_a_time",
             "h3/src/tests/server_messages.rs::r7_a_stopped_response_stops_the_upload_in_turn",
             "h3/src/tests/server_messages.rs::r7_an_upload_that_nobody_reads_is_stopped_at_once",
             "h3/src/tests/server_messages.rs::r7_of_requests_that_never_end_few_are_waited_for",

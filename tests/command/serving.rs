@@ -57,6 +57,7 @@ pub(crate) struct Serving {
     base: String,
     folder: PathBuf,
     said: Vec<String>,
+    hint: String,
 }
 
 impl Serving {
@@ -94,12 +95,21 @@ impl Serving {
             panic!("it does not say where it listens: {said}");
         };
         let first = first.unwrap();
-        let base = first.strip_prefix("listening on ").expect("where").to_owned();
-        let said: Vec<String> =
-            lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("try: ")).collect();
+        let base =
+            first.strip_prefix("listening on ").expect("where").trim_end_matches(" for IPv6 and IPv4").to_owned();
+        let (mut said, mut hint) = (Vec::new(), String::new());
+        for line in lines.by_ref().map(Result::unwrap) {
+            match line.split_once("try: ") {
+                Some((_, command)) => hint = command.to_owned(),
+                None => said.push(line.clone()),
+            }
+            if line.contains("try: ") || line.contains("names no host") {
+                break;
+            }
+        }
         assert!(said.iter().any(|line| line.starts_with("certificate SHA-256: ") && line.len() == 21 + 64), "{said:?}");
         assert!(said.iter().any(|line| line.starts_with("public key SHA-256: ") && line.len() == 20 + 44), "{said:?}");
-        Serving { child, base, folder: folder.path().to_owned(), said }
+        Serving { child, base, folder: folder.path().to_owned(), said, hint }
     }
 
     /// What it printed between its addresses and its hints.
@@ -112,9 +122,15 @@ impl Serving {
         format!("{}{path}", self.base)
     }
 
-    /// Where it wrote the certificate it made.
+    /// The command that it suggests.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn hint(&self) -> &str {
+        &self.hint
+    }
+
+    /// Where it wrote the certificate it made: what a reader of the hint takes it from.
     pub(crate) fn certificate(&self) -> PathBuf {
-        self.folder.join("posthaste-dev.pem")
+        self.hint.split_once(" --ca ").expect("a hint with a file").1.into()
     }
 
     /// `posthaste get` with these arguments, trusting the server.

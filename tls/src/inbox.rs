@@ -35,14 +35,17 @@ impl Inbox {
 
     /// Takes from the front of `bytes` what the current message lacks. `true` if it is whole now.
     pub(crate) fn fill(&mut self, bytes: &mut &[u8]) -> Result<bool, Violation> {
+        if self.partial.is_empty() {
+            // Mostly all of it has come.
+            self.partial.reserve_exact(whole_len(bytes).unwrap_or(HEADER_LEN).min(bytes.len()));
+        }
         self.take_up_to(HEADER_LEN, bytes);
-        let Some([_, high, middle, low]) = self.partial.first_chunk::<HEADER_LEN>() else { return Ok(false) };
-        let body_len = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
-        if body_len > MAX_MESSAGE_LEN {
+        let Some(whole_len) = whole_len(&self.partial) else { return Ok(false) };
+        if whole_len > HEADER_LEN + MAX_MESSAGE_LEN {
             return Err(Violation::MessageTooLong);
         }
-        self.take_up_to(HEADER_LEN + body_len, bytes);
-        Ok(self.partial.len() == HEADER_LEN + body_len)
+        self.take_up_to(whole_len, bytes);
+        Ok(self.partial.len() == whole_len)
     }
 
     /// Gives the whole message away.
@@ -56,6 +59,12 @@ impl Inbox {
         self.partial.extend_from_slice(taken);
         *bytes = rest;
     }
+}
+
+/// How long the message is that begins with `bytes`, with its header; `None` if not all of that is there.
+fn whole_len(bytes: &[u8]) -> Option<usize> {
+    let [_, high, middle, low] = bytes.first_chunk::<HEADER_LEN>()?;
+    Some(HEADER_LEN + (usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low)))
 }
 
 /// The message that these bytes are, header and body.
@@ -98,5 +107,8 @@ mod tests {
         let mut inbox = Inbox::new();
         assert_eq!(inbox.fill(&mut &[11, 1, 0, 0][..]), Ok(false));
         assert!(inbox.partial.capacity() < 64, "nothing is reserved for bytes that have not come");
+        let mut inbox = Inbox::new();
+        assert_eq!(inbox.fill(&mut &[11, 0, 0, 3, 1, 2, 3, 11, 0, 0, 9][..]), Ok(true));
+        assert_eq!(inbox.partial.capacity(), 7, "what came is held once, and no more of it than is the message's");
     }
 }

@@ -1,7 +1,7 @@
 //! The key schedule (RFC 9846 section 7.1) as a chain of types: Early, Handshake, Main. A secret can only be derived from
 //! the stage that has it, and going on to the next stage consumes the one before.
 
-use crypto::hkdf::{expand_label, expand_label_secret, extract};
+use crypto::hkdf::{expand_label, expand_label_secret, expand_label_secrets, extract, with_expanded_label};
 use crypto::{CipherSuite, Digest, Secret};
 
 /// The Early Secret. Without a pre-shared key it is the same in every connection.
@@ -28,56 +28,48 @@ pub(crate) struct Main {
 impl Early {
     /// The stage before the key exchange, without a pre-shared key.
     pub(crate) fn without_pre_shared_key(suite: &'static CipherSuite) -> Early {
-        let zeros = Secret::zeros(suite.hash.output_len());
-        Early { suite, secret: extract(suite.hash, zeros.as_bytes(), zeros.as_bytes()) }
+        let zeros = zeros(suite);
+        Early { suite, secret: extract(suite.hash, zeros, zeros) }
     }
 
     /// Adds the secret of the key exchange.
     pub(crate) fn into_handshake(self, shared: &Secret) -> Handshake {
-        Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared) }
+        Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared.as_bytes()) }
     }
 }
 
 impl Handshake {
-    /// client_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"c hs traffic", transcript)
-    }
-
-    /// server_handshake_traffic_secret; `transcript` ends with ServerHello.
-    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"s hs traffic", transcript)
+    /// client_handshake_traffic_secret and server_handshake_traffic_secret; `transcript` ends with ServerHello.
+    pub(crate) fn traffic(&self, transcript: &Digest) -> [Secret; 2] {
+        let labels: [&[u8]; 2] = [b"c hs traffic", b"s hs traffic"];
+        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
     }
 
     /// Goes on to the last stage, which adds nothing secret.
     pub(crate) fn into_main(self) -> Main {
-        let zeros = Secret::zeros(self.suite.hash.output_len());
-        Main { suite: self.suite, secret: next(self.suite, &self.secret, &zeros) }
+        Main { suite: self.suite, secret: next(self.suite, &self.secret, zeros(self.suite)) }
     }
 }
 
 impl Main {
-    /// client_application_traffic_secret_0; `transcript` ends with the server's Finished, as for the next two.
-    pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"c ap traffic", transcript)
-    }
-
-    /// server_application_traffic_secret_0.
-    pub(crate) fn server_traffic(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"s ap traffic", transcript)
-    }
-
-    /// exporter_secret.
-    pub(crate) fn exporter(&self, transcript: &Digest) -> Secret {
-        expand_label_secret(self.suite.hash, &self.secret, b"exp master", transcript)
+    /// client_application_traffic_secret_0, server_application_traffic_secret_0 and exporter_secret; `transcript` ends with the
+    /// server's Finished.
+    pub(crate) fn traffic_and_exporter(&self, transcript: &Digest) -> [Secret; 3] {
+        let labels: [&[u8]; 3] = [b"c ap traffic", b"s ap traffic", b"exp master"];
+        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
     }
 }
 
 /// The salt of the next stage is derived from this one over an empty transcript.
-fn next(suite: &CipherSuite, secret: &Secret, input: &Secret) -> Secret {
+fn next(suite: &CipherSuite, secret: &Secret, input: &[u8]) -> Secret {
     let empty = suite.hash.digest(&[]);
-    let salt = expand_label_secret(suite.hash, secret, b"derived", &empty);
-    extract(suite.hash, salt.as_bytes(), input.as_bytes())
+    with_expanded_label(suite.hash, secret, b"derived", &empty, |salt| extract(suite.hash, salt, input))
+}
+
+/// As many zeros as the hash has bytes, for the steps that have no input.
+fn zeros(suite: &CipherSuite) -> &'static [u8] {
+    const ZEROS: &[u8] = &[0; Secret::MAX_LEN];
+    ZEROS.get(..suite.hash.output_len()).expect("no hash is longer than a secret")
 }
 
 /// application_traffic_secret_N+1 (RFC 9846 section 7.2), for a carrier that updates keys by KeyUpdate.
@@ -87,8 +79,8 @@ pub(crate) fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secre
 
 /// The verify_data of a Finished (RFC 9846 section 4.5.3): the transcript before it, keyed by its sender's traffic secret.
 pub(crate) fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
-    let finished_key = expand_label_secret(suite.hash, sender_handshake_traffic, b"finished", &[]);
-    suite.hash.hmac(finished_key.as_bytes(), &[transcript])
+    let authenticate = |finished_key: &[u8]| suite.hash.hmac(finished_key, &[transcript]);
+    with_expanded_label(suite.hash, sender_handshake_traffic, b"finished", &[], authenticate)
 }
 
 /// The exporter (RFC 9846 section 7.5): fills `out` with bytes that only the two sides of this connection can know.

@@ -2,6 +2,31 @@
 //! development identities.
 //!
 //! This crate reads no clock, file or random source: time, bytes and randomness are arguments, and so are revocation lists.
+//!
+//! A certificate for this machine, and a client that trusts exactly this one:
+//!
+//! ```
+//! use posthaste_x509 as x509;
+//! use x509::{RootStore, ServerName, verify_server};
+//!
+//! let (provider, mut random) = (crypto_ring::PROVIDER, crypto_ring::SystemRandom::new());
+//! let now = 1_780_272_000; // 2026-06-01, in seconds since 1970
+//! let identity = x509::issue::development(&provider, &[], now, &mut random)?;
+//!
+//! let mut roots = RootStore::new();
+//! roots.add_der(&identity.certificate)?;
+//! let chain = [identity.certificate];
+//! let name = ServerName::parse("localhost")?;
+//! verify_server(&provider, &roots, &chain, &name, now)?;
+//!
+//! let refused = verify_server(&provider, &roots, &chain, &ServerName::parse("example.com")?, now).unwrap_err();
+//! assert!(matches!(refused, x509::Error::NameMismatch { .. }), "{refused}");
+//! assert!(verify_server(&provider, &roots, &chain, &name, now + 14 * 86_400).is_err(), "it lives for 13 days");
+//! # Ok::<(), x509::Error>(())
+//! ```
+//!
+//! Which certificates are accepted is told rule by rule in `docs/certificates.md`. [`Error`] says what is wrong with one, and
+//! [`Policy`] what may be asked of all. `posthaste-tls` checks servers with this.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -32,8 +32,8 @@ impl Line {
     /// `local` protects what the endpoint sends.
     pub(super) fn of_secrets(local: &Secret, remote: &Secret) -> Line {
         let suite = sim::seeded_provider().cipher_suites[0];
-        let seal = |secret| SealKeys::new(suite, Version::V1, secret);
-        let open = |secret| OpenKeys::new(suite, Version::V1, secret);
+        let seal = |secret: &Secret| SealKeys::new(suite, Version::V1, secret.clone());
+        let open = |secret: &Secret| OpenKeys::new(suite, Version::V1, secret.clone());
         Line::new(open(local), seal(local), open(remote), seal(remote))
     }
 

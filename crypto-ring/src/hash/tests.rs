@@ -185,3 +185,26 @@ fn hkdf_of_every_length() {
 fn hkdf_gives_255_blocks_at_most() {
     hkdf::expand(SHA256, &Secret::zeros(32), &[], &mut alloc::vec![0; 255 * 32 + 1]);
 }
+
+/// Several labels of one secret are what each of them is alone, whatever their number and length.
+#[test]
+fn labels_together_are_what_they_are_alone() {
+    for hash in [SHA256, SHA384] {
+        let secret = Secret::new(&alloc::vec![7; hash.output_len()]);
+        let context = [9; 48];
+        let labels: [&[u8]; 3] = [b"a", b"quic key", &[b'l'; 249]];
+        let together = hkdf::expand_label_secrets(hash, &secret, labels, &context);
+        for (label, made) in labels.into_iter().zip(&together) {
+            assert_eq!(made.as_bytes(), hkdf::expand_label_secret(hash, &secret, label, &context).as_bytes());
+        }
+        let (mut key, mut vector, mut whole) = ([0; 16], [0; 12], alloc::vec![0; hash.output_len()]);
+        let outputs: &mut [(&[u8], &mut [u8])] =
+            &mut [(b"quic key", &mut key), (b"quic iv", &mut vector), (b"", &mut whole)];
+        hkdf::expand_labels(hash, &secret, &context, outputs);
+        for (label, out) in outputs {
+            let mut alone = alloc::vec![0; out.len()];
+            hkdf::expand_label(hash, &secret, label, &context, &mut alone);
+            assert_eq!(*out, alone);
+        }
+    }
+}

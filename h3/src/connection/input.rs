@@ -73,9 +73,11 @@ impl Connection {
             }
             return;
         }
-        let Some(stream) = self.streams.get_mut(id) else { return };
+        let Some(stream) = self.streams.get_mut(id).filter(|stream| !stream.receive.has_ended()) else {
+            return self.read_unwanted(transport, id);
+        };
         stream.waiting.pause(transport.now());
-        if stream.receive.is_unwanted && !stream.receive.has_ended() {
+        if stream.receive.is_unwanted {
             self.read_unwanted(transport, id);
             return self.wait_for_content(id, transport.now());
         }
@@ -116,6 +118,7 @@ impl Connection {
             }
             return;
         }
+        self.forget_rest(id);
         self.on_progress(transport, id, Ok(Progress::Reset(code)));
     }
 

@@ -4,8 +4,9 @@
 use super::state::Connection;
 use crate::error_code;
 use crate::event::Event;
-use crate::exchange::{Progress, Rest, read_rest};
+use crate::exchange::Progress;
 use crate::message::{dated, headers_frame};
+use crate::request_stream::RequestStream;
 use crate::transport::Transport;
 use crate::violation::{Scope, Violation};
 use base::{Side, StreamId, VarInt};
@@ -37,9 +38,6 @@ impl Connection {
         }
         self.shared.header_buffered -= stream.receive.buffered();
         stream.receive.abandon();
-        if stream.receive.is_unwanted {
-            return self.remove_if_over(id);
-        }
         if self.shared.side == Side::Client {
             // No response, so the rest of the request is of no use.
             transport.reset(id, error_code::H3_REQUEST_CANCELLED);
@@ -66,7 +64,8 @@ impl Connection {
         let Some(stream) = self.streams.get(id) else { return };
         let is_known = stream.is_known;
         let answer = refusal(violation).filter(|_| !is_known);
-        if !answer.is_some_and(|status| self.answer_refused(transport, id, status)) {
+        let is_answered = answer.is_some_and(|status| self.answer_refused(transport, id, status));
+        if !is_answered {
             transport.reset(id, violation.code());
             transport.stop_sending(id, violation.code());
             self.remove(id);
@@ -78,12 +77,15 @@ impl Connection {
         } else {
             self.shared.events.push_back(Event::Refused { id, violation });
         }
+        if is_answered {
+            self.leave_refused(transport, id, violation);
+        }
         self.spend(transport);
     }
 
     /// RFC 9110 section 5.4-1.
     /// A head that is refused is answered where that is possible, so that the client learns what is wrong. The answer is
-    /// complete without the rest of the request, which is not read (RFC 9114 s4.1). False if there was no answer.
+    /// complete without the rest of the request (RFC 9114 s4.1). False if there was no answer.
     fn answer_refused(&mut self, transport: &mut impl Transport, id: StreamId, status: Status) -> bool {
         let head = ResponseHead::new(status);
         let date = self.shared.date_for(&head);
@@ -94,8 +96,6 @@ impl Connection {
         let is_sent = stream.send.message.phase() == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
         if is_sent {
             stream.send.finish(transport, id);
-            self.give_up_reading(transport, id, error_code::H3_NO_ERROR);
-            self.remove_if_over(id);
         }
         is_sent
     }
@@ -110,19 +110,51 @@ impl Connection {
         }
     }
 
-    /// Something came on a stream whose rest is not wanted: its end is fine, content and trailers are stopped.
-    pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
-        let stream = self.streams.get_mut(id).expect("a stream whose rest is not wanted is there");
-        match read_rest(&mut self.shared, stream, id, transport) {
-            Ok(Rest::Waiting) => return,
-            Ok(Rest::Over) => stream.receive.abandon(),
-            Err(violation) if violation.scope() == Scope::Connection => return self.close_for(transport, violation),
-            Ok(Rest::Wanting) | Err(_) => {
-                stream.receive.abandon();
-                transport.stop_sending(id, error_code::H3_NO_ERROR);
-            }
+    /// Nobody wants what may still come of a request, and content or trailers are sure to be missing: the client is asked to stop
+    /// at once.
+    pub(crate) fn leave_content(&mut self, transport: &mut impl Transport, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.receive.is_unwanted = true;
+            // What is wrong with what has come can still be said, with its own code.
+            self.read_unwanted(transport, id);
+            self.stop_unwanted(transport, id);
+        }
+    }
+
+    /// A request was refused because of its head, and answered. One whose head is too large is held to the rules of frames
+    /// further on; one whose head was too slow has had its time.
+    fn leave_refused(&mut self, transport: &mut impl Transport, id: StreamId, violation: Violation) {
+        if violation == Violation::SlowHead {
+            self.give_up_reading(transport, id, error_code::H3_NO_ERROR);
+        } else if let Some(stream) = self.streams.get_mut(id) {
+            stream.receive.message.on_head_refused();
+            self.leave_content(transport, id);
         }
         self.remove_if_over(id);
+    }
+
+    /// Something came on a stream whose rest is not wanted.
+    pub(crate) fn read_unwanted(&mut self, transport: &mut impl Transport, id: StreamId) {
+        if let Err(violation) = self.advance_rest(transport, id) {
+            self.on_bad_rest(transport, id, violation);
+        }
+    }
+
+    /// RFC 9114 section 4.1.2-2: a message that turns out to be malformed after its answer was complete is read no further, and
+    /// needs no other answer. Where the answer is still being made, it is malformed like any other.
+    fn on_bad_rest(&mut self, transport: &mut impl Transport, id: StreamId, violation: Violation) {
+        if violation.scope() == Scope::Connection {
+            return self.close_for(transport, violation);
+        }
+        let is_complete =
+            |stream: &RequestStream| stream.send.has_ended() || stream.send.message.phase() == SendPhase::Finishing;
+        if self.streams.get(id).is_none_or(|stream| is_complete(stream)) {
+            self.drop_rest(transport, id, violation.code());
+            self.spend(transport);
+        } else {
+            self.forget_rest(id);
+            self.on_violation(transport, id, violation);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ impl Connection {
         for id in ids {
             self.look_at(transport, id, now);
         }
+        self.look_at_rests(transport, now);
         if !self.is_closed {
             self.look_at_all(transport, now);
         }
@@ -146,6 +147,7 @@ impl Connection {
         if !stream.receive.has_ended() {
             transport.stop_sending(id, error_code::H3_REQUEST_CANCELLED);
         }
+        self.drop_rest(transport, id, error_code::H3_REQUEST_CANCELLED);
         self.remove(id);
         self.forget_events(id);
         if is_known {

@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::exchange::Shared;
 use crate::goaway;
 use crate::request_stream::RequestStream;
+use crate::rest::Rests;
 use crate::transport::Transport;
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -30,6 +31,8 @@ pub struct Connection {
     pub(super) next_request: VarInt,
     /// Requests whose end is awaited and nothing else.
     pub(crate) endless: Endless,
+    /// What still comes of requests whose clients were asked to stop.
+    pub(crate) rests: Rests,
     /// Whether a request had to wait for the peer to allow more streams.
     pub(crate) wants_stream: bool,
 }
@@ -56,6 +59,7 @@ impl Connection {
             outgoing,
             next_request: VarInt::ZERO,
             endless: Endless::default(),
+            rests: Rests::default(),
             wants_stream: false,
         }
     }
@@ -163,6 +167,7 @@ impl Connection {
             return;
         }
         self.streams.clear();
+        self.rests.clear();
         self.incoming.clear();
         self.shared.events.push_back(Event::Closed { code, violation });
     }

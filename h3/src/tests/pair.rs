@@ -14,7 +14,7 @@ fn carry(from: &mut Script, to: &mut Script, size: usize) -> bool {
     let is_any = !commands.is_empty();
     for command in commands {
         match command {
-            Open(_) => {}
+            Open(_) | Discard(_) => {}
             Write(stream, bytes) => bytes.chunks(size).for_each(|piece| to.feed(stream, piece)),
             Finish(stream) => {
                 to.end(stream);

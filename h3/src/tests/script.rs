@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use crate::violation::{Scope, Violation};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Instant, Side, StreamId, VarInt};
 use http::exchange;
@@ -18,7 +18,10 @@ pub(super) enum Command {
     Write(u64, Vec<u8>),
     Finish(u64),
     Reset(u64, u64),
+    /// Whether what comes all the same is read makes no difference to the peer.
     StopSending(u64, u64),
+    /// What comes from now on is not read.
+    Discard(u64),
     Close(u64),
 }
 
@@ -37,6 +40,8 @@ pub(super) struct Recorder {
     /// Bytes that fit; streams that are not in here take everything.
     pub(super) room: BTreeMap<u64, usize>,
     pub(super) stopped: BTreeMap<u64, VarInt>,
+    /// Streams of the peer that it was asked to end.
+    asked: BTreeSet<u64>,
     /// Bytes that were read, by stream: the credit that went back to the peer.
     pub(super) credit: BTreeMap<u64, usize>,
     /// The present.
@@ -63,6 +68,7 @@ impl Recorder {
             input: BTreeMap::new(),
             room: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            asked: BTreeSet::new(),
             credit: BTreeMap::new(),
             now: Instant::ZERO,
             written: BTreeMap::new(),
@@ -136,8 +142,14 @@ impl Transport for Recorder {
         self.commands.push(Reset(id.value(), code.value()));
     }
 
-    fn stop_sending(&mut self, id: StreamId, code: VarInt) {
+    fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        assert!(self.asked.insert(id.value()), "nobody is asked twice");
         self.commands.push(StopSending(id.value(), code.value()));
+    }
+
+    fn stop_sending(&mut self, id: StreamId, code: VarInt) {
+        let is_new = self.asked.insert(id.value());
+        self.commands.push(if is_new { StopSending(id.value(), code.value()) } else { Discard(id.value()) });
     }
 
     fn now(&self) -> Instant {

@@ -539,6 +539,60 @@ fn responses_in_order_only() {
     script.expect(&[Write(0, expected.concat()), Finish(0)]);
 }
 
+/// Whatever room the transport has, and however long the content is: head and content together are what they are one by one.
+/// Small content is taken with its head even where that waits for room itself.
+#[test]
+fn a_head_with_its_content_is_the_same_as_one_after_the_other() {
+    for (len, room) in
+        [0, 1, 3, 4096, 4097, 70_000].into_iter().flat_map(|len| [0, 1, 5, 9, 5000, 80_000].map(|room| (len, room)))
+    {
+        let [together, apart] = [true, false].map(|is_together| {
+            let mut script = Script::server();
+            script.feed_and_end(0, &headers(&GET));
+            script.events();
+            script.transport.room.insert(0, room);
+            let Script { connection, transport, .. } = &mut script;
+            let mut body = Bytes::from(alloc::vec![7; len]);
+            if is_together {
+                connection.send_response_with(transport, id(0), &ok(), &mut body).unwrap().unwrap();
+            } else {
+                connection.send_response(transport, id(0), &ok(), false).unwrap();
+                connection.send_body(transport, id(0), &mut body).unwrap();
+            }
+            let left = body.len();
+            script.transport.room.remove(&0);
+            script.connection.on_stream_writable(&mut script.transport, id(0));
+            script.connection.send_body(&mut script.transport, id(0), &mut body).unwrap();
+            script.connection.finish(&mut script.transport, id(0)).unwrap();
+            (left, core::mem::take(&mut script.transport.commands))
+        });
+        assert_eq!(together.1, apart.1, "{len} bytes, room for {room}");
+        assert_eq!(together.0, if len <= 4096 { 0 } else { apart.0 }, "{len} bytes, room for {room}");
+    }
+}
+
+/// RFC 9114 section 4.1.2: the head is out, and content that is not as long as it says does not follow.
+#[test]
+fn content_of_another_length_does_not_go_with_its_head() {
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    let Script { connection, transport, .. } = &mut script;
+    let mut body = Bytes::from_static(b"1234");
+    let hints = ResponseHead::new(Status::EARLY_HINTS);
+    let refused = connection.send_response_with(transport, id(0), &hints, &mut body);
+    assert_eq!(refused, Err(SendError::WrongOrder));
+    let length = ok().with_field("content-length", "3").unwrap();
+    let sent = connection.send_response_with(transport, id(0), &length, &mut body);
+    assert_eq!(sent, Ok(Err(SendError::Malformed(Malformed::BodyTooLong))));
+    assert_eq!(body.len(), 4);
+    let again = connection.send_response_with(transport, id(0), &length, &mut body);
+    assert_eq!(again, Err(SendError::WrongOrder));
+    connection.send_body(transport, id(0), &mut Bytes::from_static(b"123")).unwrap();
+    connection.finish(transport, id(0)).unwrap();
+    let expected = [headers(&[(":status", "200"), ("content-length", "3")]), frame(0, b"123")];
+    script.expect(&[Write(0, expected.concat()), Finish(0)]);
+}
+
 #[test]
 fn a_response_to_head_has_no_content() {
     let mut script = Script::server();

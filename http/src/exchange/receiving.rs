@@ -57,6 +57,12 @@ impl Receiving {
         Ok(())
     }
 
+    /// The head of a request was refused unread: of what follows nothing is known but the order in which it comes.
+    pub const fn on_head_refused(&mut self) {
+        self.length = None;
+        self.phase = ReceivePhase::Body;
+    }
+
     /// The head of a response to a request with `method`. One that is informational leaves the message at its head. Fails
     /// if Content-Length is not one number.
     pub fn on_response(&mut self, head: &ResponseHead, method: &Method) -> Result<(), Malformed> {

@@ -53,10 +53,15 @@ pub(super) fn parse_content_length(value: &[u8]) -> Result<u64, Malformed> {
     if value.is_empty() {
         return Err(Malformed::ContentLength);
     }
-    value.iter().try_fold(0u64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0')).ok_or(Malformed::ContentLength)?;
-        sum.checked_mul(10).and_then(|sum| sum.checked_add(digit)).ok_or(Malformed::ContentLength)
-    })
+    let mut sum = 0u64;
+    for byte in value {
+        if !byte.is_ascii_digit() {
+            return Err(Malformed::ContentLength);
+        }
+        let next = sum.checked_mul(10).and_then(|sum| sum.checked_add(u64::from(byte - b'0')));
+        sum = next.ok_or(Malformed::ContentLength)?;
+    }
+    Ok(sum)
 }
 
 /// The declared length, from the fields of one message.

@@ -70,6 +70,17 @@ impl Connection {
         Ok(len)
     }
 
+    /// As [`write`](Connection::write), of several pieces that follow each other: what was taken is removed from their fronts,
+    /// and how much that was is given.
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write): nothing was taken.
+    pub fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let len = self.streams.write_parts(id, parts)?;
+        self.trace_moved(id, len, false);
+        Ok(len)
+    }
+
     /// Copies as much of `data` as the send buffer takes; gives how much that was.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let len = self.streams.write_slice(id, data)?;
@@ -116,6 +127,13 @@ impl Connection {
     pub fn stop_sending(&mut self, id: StreamId, code: VarInt) {
         self.streams.stop_sending(id, code);
         self.trace_call(Record::StreamEnded { id, received: true, code: Some(code) });
+    }
+
+    /// Asks the peer to stop sending on a stream, and goes on reading: what arrives all the same is told and read as before, until
+    /// the end, a reset, or [`stop_sending`](Connection::stop_sending). None of it earns the peer credit on the stream, so that
+    /// what it was allowed before is the most that comes. RFC 9000 section 3.5.
+    pub fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
+        self.streams.ask_to_stop(id, code);
     }
 
     /// Has `word` come with each further event of a stream, so that the application finds what it keeps for the stream

@@ -30,7 +30,7 @@ impl Connection {
                 KeyChange::OneRtt { suite, local, remote } => (PacketKind::OneRtt, suite, local, remote),
             };
             let version = self.wire.version;
-            let (seal, open) = (SealKeys::new(suite, version, &local), OpenKeys::new(suite, version, &remote));
+            let (seal, open) = (SealKeys::new(suite, version, local), OpenKeys::new(suite, version, remote));
             // RFC 9001 section 4.1.3-3: TLS is past the level before, so nothing of it may be left over.
             if self.handshake.has_unread() {
                 return Err(Violation::CryptoAtOldLevel);

@@ -15,11 +15,11 @@ use crate::path::spin::Spin;
 use crate::peer_parameters::PeerParameters;
 use crate::protection::Levels;
 use crate::protection::keys::{OpenKeys, SealKeys};
-use crate::recovery::{Recovery, RecoveryConfig};
+use crate::recovery::Recovery;
 use crate::rest::Rest;
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::stream::{SendMemory, Streams};
+use crate::stream::{ReceiveMemory, SendMemory, Streams};
 use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::connection_id::ConnectionId;
@@ -84,6 +84,8 @@ pub struct NewConnection {
     pub is_validated: bool,
     /// What the connections of its endpoint may hold to send.
     pub send_memory: SendMemory,
+    /// What they may allow their peers beyond first windows.
+    pub receive_memory: ReceiveMemory,
 }
 
 impl Connection {
@@ -112,8 +114,8 @@ impl Connection {
             handshake: Handshake::new(session),
             levels,
             spaces,
-            recovery: Recovery::new(RecoveryConfig { side, ..config.recovery }),
-            streams: Streams::new(side, config.streams.clone(), new.send_memory),
+            recovery: Recovery::new(side, config.clone()),
+            streams: Streams::new(side, config.clone(), new.send_memory, new.receive_memory),
             paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
@@ -279,4 +281,19 @@ fn cause(reason: &CloseReason, side: Side) -> Cause {
         CloseReason::StatelessReset => Cause::StatelessReset,
         CloseReason::VersionNegotiation { .. } => Cause::VersionMismatch,
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every connection that is open takes so much, whatever it does (docs/performance.md). What few of them need, and what all
+    /// need for a moment only, is kept elsewhere, and only while it is needed.
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        let size = size_of::<Connection>();
+        assert!(size <= MOST || usize::BITS != 64, "a connection takes {size} bytes instead of {MOST}");
+    }
+
+    const MOST: usize = 2_944;
 }

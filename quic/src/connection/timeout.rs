@@ -81,6 +81,7 @@ impl Connection {
             return;
         }
         self.levels.one_rtt().rest();
+        self.spaces.application().received.release_memory();
         self.recovery.release_memory();
         self.streams.release_memory();
     }

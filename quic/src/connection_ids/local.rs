@@ -20,9 +20,9 @@ pub(crate) struct LocalIds {
     has_forgotten: bool,
     next_sequence_number: u64,
     /// How many may be active at once: 1 until the peer's transport parameters are known.
-    limit: usize,
+    limit: u8,
     /// Bytes of each.
-    id_len: usize,
+    id_len: u8,
 }
 
 #[derive(Debug)]
@@ -52,20 +52,23 @@ impl LocalIds {
     /// With the ID that the handshake tells the peer: sequence number 0. If it is empty, no other is ever issued.
     pub(crate) fn new(handshake_id: ConnectionId) -> LocalIds {
         let first = LocalId { sequence_number: 0, id: handshake_id, token: None, announcement: Announcement::Done };
+        // More follow, unless it is empty.
+        let mut active = Vec::with_capacity(if handshake_id.is_empty() { 1 } else { Self::MAX_ACTIVE });
+        active.push(first);
         LocalIds {
-            active: alloc::vec![first],
+            active,
             retired: VecDeque::new(),
             has_forgotten: false,
             next_sequence_number: 1,
             limit: 1,
-            id_len: handshake_id.len(),
+            id_len: handshake_id.len() as u8,
         }
     }
 
     /// Bytes of each: all are as long as the first, so that a short header need not say it (RFC 9000 section 17.3.1).
     #[inline]
     pub(crate) const fn id_len(&self) -> usize {
-        self.id_len
+        self.id_len as usize
     }
 
     /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
@@ -73,15 +76,14 @@ impl LocalIds {
         // RFC 9000 s5.1: who uses an empty ID has no further ones.
         // RFC 9000 section 19.15-2.
         if !self.is_empty_id() {
-            self.limit = usize::try_from(active_connection_id_limit)
-                .map_or(Self::MAX_ACTIVE, |limit| limit.min(Self::MAX_ACTIVE));
+            self.limit = active_connection_id_limit.min(Self::MAX_ACTIVE as u64) as u8;
         }
     }
 
     /// How many IDs to issue now.
     /// RFC 9000 section 5.1.1-4.
     pub(crate) fn wanted(&self) -> usize {
-        self.limit.saturating_sub(self.active.len())
+        usize::from(self.limit).saturating_sub(self.active.len())
     }
 
     /// A new ID for the peer, and the token that goes with it. Its sequence number is the result.
@@ -90,7 +92,7 @@ impl LocalIds {
     /// If none is wanted.
     pub(crate) fn issue(&mut self, id: ConnectionId, token: ResetToken) -> u64 {
         assert!(self.wanted() > 0, "the peer takes no further connection ID");
-        assert_eq!(id.len(), self.id_len, "all our IDs are of one length");
+        assert_eq!(id.len(), self.id_len(), "all our IDs are of one length");
         // RFC 9000 section 5.1.1-1: one after the other.
         let sequence_number = self.next_sequence_number;
         self.next_sequence_number += 1;

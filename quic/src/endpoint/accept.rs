@@ -31,6 +31,12 @@ pub struct EndpointConfig {
     /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
     /// so that no connection can starve another, however much it was sent and does not acknowledge.
     pub send_memory: u64,
+    /// Bytes that all connections together allow their peers to send beyond their first windows
+    /// ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)). Default 256 MiB: ten connections at the full window of
+    /// 24 MiB. A connection may have half of what the others leave free; it keeps its first window in any case. A peer can send
+    /// all that it was allowed and leave out the first byte of each stream, so this and the first windows are the most that an
+    /// endpoint holds unread.
+    pub receive_memory: u64,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,
     /// The secret that stateless reset tokens are made from (RFC 9000 section 10.3.2). An endpoint that is to reset
@@ -66,6 +72,7 @@ impl EndpointConfig {
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
             send_memory: 128 << 20,
+            receive_memory: 256 << 20,
             ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,

@@ -201,6 +201,7 @@ impl<T: Default> Endpoint<T> {
                 four_tuple: datagram.four_tuple,
                 is_validated: first.incoming.is_validated,
                 send_memory: self.send_memory.clone(),
+                receive_memory: self.receive_memory.clone(),
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

@@ -58,6 +58,7 @@ impl<T: Default> Endpoint<T> {
                 four_tuple,
                 is_validated: true,
                 send_memory: self.send_memory.clone(),
+                receive_memory: self.receive_memory.clone(),
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());
@@ -84,6 +85,12 @@ impl<T> Endpoint<T> {
             }
         }
         None
+    }
+
+    /// Whether [`poll_event`](Endpoint::poll_event) is known to have something. What follows from datagrams that were received
+    /// since it was asked last is found out only when it is asked again.
+    pub fn has_events(&self) -> bool {
+        !self.have_events.is_empty()
     }
 
     /// A connection, to be worked with: it will be asked for datagrams at the next `transmit`.

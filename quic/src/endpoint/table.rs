@@ -11,7 +11,7 @@ use super::token::Tokens;
 use super::trace_queue::TraceQueue;
 use crate::connection::Connection;
 use crate::connection_ids::stateless_reset;
-use crate::stream::SendMemory;
+use crate::stream::{ReceiveMemory, SendMemory};
 use crate::turn::{Scratch, Turn};
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use alloc::boxed::Box;
@@ -54,6 +54,8 @@ pub struct Endpoint<T = ()> {
     pub(super) scratch: Scratch,
     /// What all connections together may hold to send.
     pub(super) send_memory: SendMemory,
+    /// What all connections together may allow their peers beyond first windows.
+    pub(super) receive_memory: ReceiveMemory,
 }
 
 impl<T: Default> Endpoint<T> {
@@ -76,6 +78,7 @@ impl<T: Default> Endpoint<T> {
         let tokens = Tokens::new(config.provider.initial, token_secret, config.retry_token_lifetime);
         Endpoint {
             send_memory: SendMemory::new(config.send_memory),
+            receive_memory: ReceiveMemory::new(config.receive_memory),
             config,
             random,
             ids,

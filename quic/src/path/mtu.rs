@@ -11,28 +11,29 @@ use base::{Duration, Instant};
 
 /// RFC 9000 s14: every path carries so much, or QUIC cannot use it.
 pub(crate) const MIN_SIZE: usize = 1200;
+const LEAST: u16 = MIN_SIZE as u16;
 /// What an Ethernet path of 1500 bytes carries over IPv6 (40 + 8 bytes of headers).
 #[cfg(test)]
 pub(crate) const DEFAULT_CEILING: usize = 1452;
 /// RFC 8899 s5.1.2, MAX_PROBES: so many probes of one size are lost before it counts as too large.
 const MAX_PROBES: u8 = 3;
 /// A smaller gain is not worth a probe.
-const MIN_GAIN: usize = 16;
+const MIN_GAIN: u16 = 16;
 /// RFC 8899 s5.1.1, PMTU_RAISE_TIMER: how long until a larger size is tried again.
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 /// In so many loss events in a row, with nothing large acknowledged between, large packets were lost: then the path has
 /// become narrower.
 const BLACK_HOLE_EVENTS: u8 = 3;
 
-/// The search for the size of one path.
+/// The search for the size of one path. No UDP payload has a size beyond 16 bits.
 #[derive(Clone, Debug)]
 pub(crate) struct MtuDiscovery {
-    current: usize,
+    current: u16,
     /// The largest size that is still possible.
-    high: usize,
-    ceiling: usize,
+    high: u16,
+    ceiling: u16,
     /// The size being probed, and how many probes of it were lost.
-    candidate: Option<(usize, u8)>,
+    candidate: Option<(u16, u8)>,
     probe_in_flight: bool,
     /// There was more to send than a datagram took.
     wanted: bool,
@@ -45,12 +46,12 @@ impl MtuDiscovery {
     /// From 1200 bytes up to `ceiling`: the smallest of what we are willing to send and of the peer's
     /// max_udp_payload_size.
     pub(crate) fn new(ceiling: usize) -> MtuDiscovery {
-        let ceiling = ceiling.max(MIN_SIZE);
+        let ceiling = narrow(ceiling).max(LEAST);
         MtuDiscovery {
-            current: MIN_SIZE,
+            current: LEAST,
             high: ceiling,
             ceiling,
-            candidate: (ceiling > MIN_SIZE).then_some((ceiling, 0)),
+            candidate: (ceiling > LEAST).then_some((ceiling, 0)),
             probe_in_flight: false,
             wanted: false,
             raise_at: None,
@@ -61,17 +62,17 @@ impl MtuDiscovery {
 
     /// The search on another path: nothing is known about it but what both ends are willing to send.
     pub(crate) fn on_another_path(&self) -> MtuDiscovery {
-        MtuDiscovery::new(self.ceiling)
+        MtuDiscovery::new(usize::from(self.ceiling))
     }
 
     /// Bytes of the largest datagram known to arrive.
     pub(crate) const fn current(&self) -> usize {
-        self.current
+        self.current as usize
     }
 
     /// The peer's max_udp_payload_size is known, or something else forbids larger datagrams for good.
     pub(crate) fn limit_ceiling(&mut self, ceiling: usize) {
-        self.ceiling = self.ceiling.min(ceiling.max(MIN_SIZE));
+        self.ceiling = self.ceiling.min(narrow(ceiling).max(LEAST));
         self.current = self.current.min(self.ceiling);
         self.limit_search(self.ceiling);
     }
@@ -80,12 +81,12 @@ impl MtuDiscovery {
     /// what is known to arrive smaller, and below 1200 bytes it is nonsense (RFC 9000 section 14.2.1-1, 14.2.1-6).
     #[cfg_attr(not(test), expect(dead_code, reason = "no driver reads ICMP messages yet"))]
     pub(crate) fn on_hint(&mut self, size: usize) {
-        if size >= self.current {
-            self.limit_search(size);
+        if size >= self.current() {
+            self.limit_search(narrow(size));
         }
     }
 
-    fn limit_search(&mut self, size: usize) {
+    fn limit_search(&mut self, size: u16) {
         self.high = self.high.min(size);
         if self.candidate.is_some_and(|(candidate, _)| candidate > size) {
             self.candidate = self.next_candidate();
@@ -107,10 +108,10 @@ impl MtuDiscovery {
         if self.raise_at.is_some_and(|raise_at| now >= raise_at) {
             self.raise_at = None;
             self.high = self.ceiling;
-            self.candidate = (self.high >= self.current + MIN_GAIN).then_some((self.high, 0));
+            self.candidate = (self.high >= self.current.saturating_add(MIN_GAIN)).then_some((self.high, 0));
         }
         let (size, _) = self.candidate?;
-        (!self.probe_in_flight).then_some(size)
+        (!self.probe_in_flight).then_some(usize::from(size))
     }
 
     /// A probe of the size that [`probe_size`](MtuDiscovery::probe_size) gave was sent.
@@ -126,9 +127,10 @@ impl MtuDiscovery {
 
     /// A probe of `size` bytes arrived.
     pub(crate) fn on_probe_acked(&mut self, now: Instant, size: usize) {
-        if size > self.ceiling {
+        if size > usize::from(self.ceiling) {
             return;
         }
+        let size = narrow(size);
         self.loss_events = 0;
         self.current = self.current.max(size);
         self.high = self.high.max(self.current);
@@ -141,7 +143,7 @@ impl MtuDiscovery {
     /// A probe of `size` bytes was lost.
     pub(crate) fn on_probe_lost(&mut self, now: Instant, size: usize) {
         let Some((candidate, lost)) = self.candidate else { return };
-        if candidate != size || !self.probe_in_flight {
+        if usize::from(candidate) != size || !self.probe_in_flight {
             return;
         }
         self.probe_in_flight = false;
@@ -163,7 +165,7 @@ impl MtuDiscovery {
         }
     }
 
-    fn next_candidate(&self) -> Option<(usize, u8)> {
+    fn next_candidate(&self) -> Option<(u16, u8)> {
         let gap = self.high.saturating_sub(self.current);
         (gap >= MIN_GAIN).then_some((self.current + gap.div_ceil(2), 0))
     }
@@ -179,7 +181,7 @@ impl MtuDiscovery {
     /// A packet in a datagram of `size` bytes that was no probe was lost, or nobody has answered it although the probe timer
     /// expired. What is found at the same moment is one event. True if the path has become narrower: the size is 1200 again.
     pub(crate) fn on_unanswered(&mut self, now: Instant, size: usize) -> bool {
-        if size <= MIN_SIZE || size > self.current || self.last_loss_event == Some(now) {
+        if size <= MIN_SIZE || size > self.current() || self.last_loss_event == Some(now) {
             return false;
         }
         self.last_loss_event = Some(now);
@@ -191,7 +193,7 @@ impl MtuDiscovery {
         // for a while, whatever its size.
         self.high = self.current;
         self.candidate = Some((self.current, 0));
-        self.current = MIN_SIZE;
+        self.current = LEAST;
         self.loss_events = 0;
         self.probe_in_flight = false;
         self.raise_at = None;
@@ -202,6 +204,11 @@ impl MtuDiscovery {
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         if self.wanted { self.raise_at } else { None }
     }
+}
+
+/// A size that somebody named; what is larger than any datagram is as good as the largest.
+fn narrow(size: usize) -> u16 {
+    u16::try_from(size).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -249,7 +256,7 @@ mod tests {
         for limit in 1200..=1500 {
             let mut discovery = MtuDiscovery::new(1500);
             assert!(search(&mut discovery, NOW, limit) <= 20);
-            assert!(discovery.current() <= limit && limit - discovery.current() < MIN_GAIN);
+            assert!(discovery.current() <= limit && limit - discovery.current() < usize::from(MIN_GAIN));
         }
     }
 

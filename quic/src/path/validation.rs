@@ -10,6 +10,7 @@
 
 use crate::packet::OutgoingPacket;
 use crate::wire::frame::Frame;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use base::{Duration, Instant, Random};
 
@@ -23,9 +24,15 @@ const MAX_CHALLENGES: usize = 3;
 /// [`SMALL_DATAGRAM`](super::path::SMALL_DATAGRAM).
 const FULL_SIZE_ROOM: usize = 1100;
 
-/// The validation of one path.
+/// The validation of one path. It takes memory only while there is something to ask or to answer: of most paths, never.
 #[derive(Debug, Default)]
 pub(crate) struct Validation {
+    work: Option<Box<Work>>,
+}
+
+/// What is asked and what is to be answered.
+#[derive(Debug, Default)]
+struct Work {
     /// The oldest first.
     responses: VecDeque<[u8; 8]>,
     /// The oldest first.
@@ -81,69 +88,112 @@ impl Validation {
     /// long each time; `timeout` is three times the larger of the current PTO and that of a new path (RFC 9000
     /// section 8.2.4).
     pub(crate) fn start(&mut self, now: Instant, interval: Duration, timeout: Duration) {
-        self.challenges = [None; MAX_CHALLENGES];
-        self.wants_challenge = true;
-        self.running = Some(Running { fails_at: now + timeout, repeat_at: now + interval, interval });
+        let work = self.work.get_or_insert_default();
+        work.challenges = [None; MAX_CHALLENGES];
+        work.wants_challenge = true;
+        work.running = Some(Running { fails_at: now + timeout, repeat_at: now + interval, interval });
     }
 
     /// Whether an answer is waited for.
-    pub(crate) const fn is_validating(&self) -> bool {
-        self.running.is_some()
+    pub(crate) fn is_validating(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.running.is_some())
     }
 
     /// The peer challenges this path.
     pub(crate) fn on_challenge(&mut self, data: [u8; 8]) {
-        if self.responses.len() >= MAX_RESPONSES {
-            self.responses.pop_front();
+        let responses = &mut self.work.get_or_insert_default().responses;
+        if responses.len() >= MAX_RESPONSES {
+            responses.pop_front();
         }
-        self.responses.push_back(data);
+        responses.push_back(data);
     }
 
     /// The peer answered, on whatever path (RFC 9000 section 8.2.3). `None` for data that was never sent, which is ignored
     /// (section 19.18).
     pub(crate) fn on_response(&mut self, data: [u8; 8]) -> Option<Proof> {
-        let challenge = self.challenges.iter().flatten().find(|challenge| challenge.data == data)?;
+        let work = self.work.as_mut()?;
+        let challenge = work.challenges.iter().flatten().find(|challenge| challenge.data == data)?;
         if challenge.full_size {
             self.stop();
             return Some(Proof::Path);
         }
         // RFC 9000 section 8.2.1-6, 8.2.3-1: the address is proved, its size is not. The time that is left is for that.
-        self.challenges = [None; MAX_CHALLENGES];
-        self.wants_challenge = true;
+        work.challenges = [None; MAX_CHALLENGES];
+        work.wants_challenge = true;
         Some(Proof::Address)
     }
 
     /// Whether something waits to be sent on this path.
     #[inline]
     pub(crate) fn wants_to_send(&self) -> bool {
-        self.wants_challenge || !self.responses.is_empty()
+        self.work.as_ref().is_some_and(|work| work.wants_challenge || !work.responses.is_empty())
     }
 
     /// Whether that is a challenge of ours. There are few, at times of our own choice, so they need not wait for the
     /// congestion window.
-    pub(crate) const fn wants_challenge(&self) -> bool {
-        self.wants_challenge
+    pub(crate) fn wants_challenge(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.wants_challenge)
     }
 
     /// Adds PATH_CHALLENGE and PATH_RESPONSE frames. True if it did, and the datagram is to be padded to 1200 bytes: where
     /// there is no room for so many, padding would be a waste of what may be sent.
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
+        let Some(work) = &mut self.work else { return false };
         let full_size = packet.len() + packet.remaining() >= FULL_SIZE_ROOM;
         let mut wrote = false;
-        if self.wants_challenge && packet.remaining() >= 9 {
+        if work.wants_challenge && packet.remaining() >= 9 {
             // RFC 9000 section 8.2.1-4: each challenge has random data of its own.
             let data = base::random::array(random);
             if (Frame::PathChallenge { data }).encode(packet.writer()).is_ok() {
                 packet.record_unremembered();
-                push(&mut self.challenges, Challenge { data, full_size });
-                self.wants_challenge = false;
+                push(&mut work.challenges, Challenge { data, full_size });
+                work.wants_challenge = false;
                 wrote = true;
             }
         }
-        wrote |= self.fill_responses(packet);
+        wrote |= work.fill_responses(packet);
+        self.release_if_done();
         wrote && full_size
     }
 
+    /// When `on_timeout` is to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let running = self.work.as_ref()?.running?;
+        Some(running.fails_at.min(running.repeat_at))
+    }
+
+    /// True if validation failed: the path is not to be used.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
+        let Some(work) = &mut self.work else { return false };
+        let Some(running) = &mut work.running else { return false };
+        if now >= running.fails_at {
+            self.stop();
+            return true;
+        }
+        if now >= running.repeat_at {
+            running.interval = running.interval.saturating_mul(2);
+            running.repeat_at = now + running.interval;
+            work.wants_challenge = true;
+        }
+        false
+    }
+
+    /// Asks no more.
+    pub(crate) fn stop(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.challenges = [None; MAX_CHALLENGES];
+            work.wants_challenge = false;
+            work.running = None;
+        }
+        self.release_if_done();
+    }
+
+    fn release_if_done(&mut self) {
+        self.work.take_if(|work| work.is_done());
+    }
+}
+
+impl Work {
     /// RFC 9000 section 8.2.2-1, 8.2.2-7: each challenge is answered, once. True if one was.
     fn fill_responses(&mut self, packet: &mut OutgoingPacket<'_>) -> bool {
         let mut wrote = false;
@@ -161,31 +211,9 @@ impl Validation {
         wrote
     }
 
-    /// When `on_timeout` is to be called.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.running.map(|running| running.fails_at.min(running.repeat_at))
-    }
-
-    /// True if validation failed: the path is not to be used.
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
-        let Some(running) = &mut self.running else { return false };
-        if now >= running.fails_at {
-            self.stop();
-            return true;
-        }
-        if now >= running.repeat_at {
-            running.interval = running.interval.saturating_mul(2);
-            running.repeat_at = now + running.interval;
-            self.wants_challenge = true;
-        }
-        false
-    }
-
-    /// Asks no more.
-    pub(crate) fn stop(&mut self) {
-        self.challenges = [None; MAX_CHALLENGES];
-        self.wants_challenge = false;
-        self.running = None;
+    /// Nothing is asked and nothing is to be answered. Challenges that were sent count only while the validation runs.
+    fn is_done(&self) -> bool {
+        self.running.is_none() && !self.wants_challenge && self.responses.is_empty()
     }
 }
 
@@ -248,6 +276,7 @@ mod tests {
         assert_eq!(validation.on_response([1; 8]), Some(Proof::Path), "a late answer to the first challenge counts");
         assert!(!validation.is_validating() && validation.on_response([2; 8]).is_none());
         assert!(!validation.wants_to_send() && validation.deadline().is_none());
+        assert!(validation.work.is_none(), "a path that is validated holds nothing of it");
     }
 
     /// RFC 9000 section 8.2.1-6, 8.2.3-1.
@@ -290,10 +319,10 @@ mod tests {
         assert_eq!(sent(&mut validation, &mut random, 8).0, data(0..0));
         assert_eq!(sent(&mut validation, &mut random, 1150).0, data(1..128));
         assert_eq!(sent(&mut validation, &mut random, 1150).0, data(128..200));
-        assert!(!validation.wants_to_send() && validation.responses.capacity() == 0);
+        assert!(!validation.wants_to_send() && validation.work.is_none());
         data(0..1_000_000).into_iter().for_each(|data| validation.on_challenge(data));
         let newest = 1_000_000 - MAX_RESPONSES as u64;
         assert_eq!(sent(&mut validation, &mut random, 1150).0, data(newest..newest + 127));
-        assert!(validation.responses.capacity() <= MAX_RESPONSES);
+        assert!(validation.work.is_some_and(|work| work.responses.capacity() <= MAX_RESPONSES));
     }
 }

@@ -12,8 +12,7 @@ use crypto::{CipherSuite, Secret, hkdf};
 pub fn secrets(suite: &CipherSuite, version: Version, client_destination: ConnectionId) -> (Secret, Secret) {
     let row = version.row().expect("keys are made for a version that is spoken here");
     let initial = hkdf::extract(suite.hash, &row.initial_salt, client_destination.as_slice());
-    let client = hkdf::expand_label_secret(suite.hash, &initial, b"client in", &[]);
-    let server = hkdf::expand_label_secret(suite.hash, &initial, b"server in", &[]);
+    let [client, server] = hkdf::expand_label_secrets(suite.hash, &initial, [b"client in", b"server in"], &[]);
     (client, server)
 }
 
@@ -29,5 +28,5 @@ pub fn keys(
         Side::Client => (client, server),
         Side::Server => (server, client),
     };
-    (SealKeys::new(suite, version, &ours), OpenKeys::new(suite, version, &theirs))
+    (SealKeys::new(suite, version, ours), OpenKeys::new(suite, version, theirs))
 }

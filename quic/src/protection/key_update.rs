@@ -23,8 +23,8 @@ pub(crate) struct Generation {
 
 impl Generation {
     /// The one that TLS gives.
-    pub(crate) fn first(suite: &'static CipherSuite, version: Version, secret: &Secret) -> Generation {
-        Generation { suite, version, secret: secret.clone(), phase: false, is_first: true }
+    pub(crate) fn first(suite: &'static CipherSuite, version: Version, secret: Secret) -> Generation {
+        Generation { suite, version, secret, phase: false, is_first: true }
     }
 
     /// The one after this.

@@ -35,21 +35,36 @@ struct PacketKey {
 }
 
 impl PacketKey {
-    /// RFC 9001 section 5.1.
-    fn new(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> PacketKey {
-        let mut bytes = [0; MAX_KEY_LEN];
-        let (key, _) = bytes.split_at_mut(suite.aead.key_len());
-        crypto::hkdf::expand_label(suite.hash, secret, row.key_label, &[], key);
-        let aead = suite.aead.key(key);
-        crypto::secret::wipe(&mut bytes);
-        let mut initialisation_vector = [0; NONCE_LEN];
-        crypto::hkdf::expand_label(suite.hash, secret, row.iv_label, &[], &mut initialisation_vector);
+    fn new(aead: Box<dyn AeadKey>, initialisation_vector: [u8; NONCE_LEN]) -> PacketKey {
         let initialisation_vector = initialisation_vector.iter().fold(0, |all, byte| all << 8 | u128::from(*byte));
         PacketKey { aead, initialisation_vector }
     }
 
+    /// RFC 9001 section 5.1.
     fn of(generation: &Generation) -> PacketKey {
-        PacketKey::new(generation.suite, row(generation.version), &generation.secret)
+        let (suite, row) = (generation.suite, row(generation.version));
+        let (mut bytes, mut vector) = ([0; MAX_KEY_LEN], [0; NONCE_LEN]);
+        let (key, _) = bytes.split_at_mut(suite.aead.key_len());
+        let outputs: &mut [(&[u8], &mut [u8])] = &mut [(row.key_label, key), (row.iv_label, &mut vector)];
+        crypto::hkdf::expand_labels(suite.hash, &generation.secret, &[], outputs);
+        let aead = suite.aead.key(key);
+        crypto::secret::wipe(&mut bytes);
+        PacketKey::new(aead, vector)
+    }
+
+    /// RFC 9001 section 5.1: the key of the first generation, and what protects headers in all generations.
+    fn first(generation: &Generation) -> (PacketKey, Box<dyn HeaderProtectionKey>) {
+        let (suite, row) = (generation.suite, row(generation.version));
+        let (mut bytes, mut header_bytes, mut vector) = ([0; MAX_KEY_LEN], [0; MAX_KEY_LEN], [0; NONCE_LEN]);
+        let (key, _) = bytes.split_at_mut(suite.aead.key_len());
+        let (header_key, _) = header_bytes.split_at_mut(suite.aead.key_len());
+        let outputs: &mut [(&[u8], &mut [u8])] =
+            &mut [(row.key_label, key), (row.iv_label, &mut vector), (row.header_protection_label, header_key)];
+        crypto::hkdf::expand_labels(suite.hash, &generation.secret, &[], outputs);
+        let (aead, header) = (suite.aead.key(key), suite.aead.header_protection_key(header_key));
+        crypto::secret::wipe(&mut bytes);
+        crypto::secret::wipe(&mut header_bytes);
+        (PacketKey::new(aead, vector), header)
     }
 
     fn open(&self, number: PacketNumber, header: &[u8], payload: &mut [u8]) -> Result<usize, OpenError> {
@@ -83,16 +98,6 @@ impl HeaderProtectionKey for NoKey {
     }
 }
 
-/// RFC 9001 section 5.1: what protects headers, in all generations.
-fn header_key(suite: &CipherSuite, row: &VersionRow, secret: &Secret) -> Box<dyn HeaderProtectionKey> {
-    let mut bytes = [0; MAX_KEY_LEN];
-    let (key, _) = bytes.split_at_mut(suite.aead.key_len());
-    crypto::hkdf::expand_label(suite.hash, secret, row.header_protection_label, &[], key);
-    let header = suite.aead.header_protection_key(key);
-    crypto::secret::wipe(&mut bytes);
-    header
-}
-
 /// RFC 9001 section 5.4.2: the mask from the sample that begins four bytes after the start of the packet number. `None` if
 /// the packet is too short for one.
 /// RFC 9001 section 5.4.2-1: too short for one is no packet.
@@ -121,10 +126,10 @@ struct KeySet {
 }
 
 impl KeySet {
-    fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> KeySet {
+    fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> KeySet {
         let generation = Generation::first(suite, version, secret);
-        let header = header_key(suite, row(version), secret);
-        KeySet { key: PacketKey::of(&generation), header, generation, is_resting: false }
+        let (key, header) = PacketKey::first(&generation);
+        KeySet { key, header, generation, is_resting: false }
     }
 
     /// Gives back the memory of the keys; they are made again with the next packet. Tells whether it did: not after an
@@ -150,8 +155,7 @@ impl KeySet {
     #[cold]
     fn wake(&mut self) {
         self.is_resting = false;
-        self.key = PacketKey::of(&self.generation);
-        self.header = header_key(self.generation.suite, row(self.generation.version), &self.generation.secret);
+        (self.key, self.header) = PacketKey::first(&self.generation);
     }
 }
 
@@ -163,7 +167,7 @@ pub struct SealKeys {
 
 impl SealKeys {
     /// Keys of `version` from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> SealKeys {
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> SealKeys {
         let sealed = UsageLimit::new(suite.aead.confidentiality_limit());
         SealKeys { keys: KeySet::new(suite, version, secret), sealed }
     }
@@ -258,8 +262,8 @@ fn protect_header(packet: &mut [u8], layout: &PacketLayout, [first_mask, number_
 /// Opens what the peer sent.
 pub struct OpenKeys {
     keys: KeySet,
-    /// The key before, for packets that are late.
-    previous: Option<PacketKey>,
+    /// The key before, for packets that are late; few connections ever have one.
+    previous: Option<Box<PacketKey>>,
     /// The key after, of packets with a short header: made before any packet asks for it, so that nobody can tell from the
     /// time it takes whether one did.
     next: Option<PacketKey>,
@@ -305,7 +309,7 @@ impl Opened {
 
 impl OpenKeys {
     /// Keys of `version` from a traffic secret.
-    pub fn new(suite: &'static CipherSuite, version: Version, secret: &Secret) -> OpenKeys {
+    pub fn new(suite: &'static CipherSuite, version: Version, secret: Secret) -> OpenKeys {
         OpenKeys {
             keys: KeySet::new(suite, version, secret),
             previous: None,
@@ -358,7 +362,7 @@ impl OpenKeys {
     ) -> Result<usize, Discard> {
         let (key, failure) = match (which, &self.previous) {
             (Which::Current, _) => (&self.keys.key, Discard::Undecryptable),
-            (Which::Previous, Some(previous)) => (previous, Discard::Undecryptable),
+            (Which::Previous, Some(previous)) => (&**previous, Discard::Undecryptable),
             (Which::Previous, None) => (self.next_key(), Discard::KeyPhase),
             (Which::Next, _) => (self.next_key(), Discard::Undecryptable),
         };
@@ -385,7 +389,7 @@ impl OpenKeys {
             Which::Next => {
                 let next = self.next.take().expect("what opened a packet is there");
                 // RFC 9001 section 6.1-3: only a packet that opened under the new key ends the old one's time.
-                self.previous = Some(core::mem::replace(&mut self.keys.key, next));
+                self.previous = Some(Box::new(core::mem::replace(&mut self.keys.key, next)));
                 self.keys.generation = self.keys.generation.next();
                 self.generation_start = number;
                 self.make_next();
@@ -450,8 +454,8 @@ mod tests {
     #[test]
     fn a_key_that_rests_takes_no_memory() {
         let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
-        let mut seal = SealKeys::new(suite, Version::V1, &secret);
-        let mut open = OpenKeys::new(suite, Version::V1, &secret);
+        let mut seal = SealKeys::new(suite, Version::V1, secret.clone());
+        let mut open = OpenKeys::new(suite, Version::V1, secret.clone());
         assert!(size_of_val(&*seal.keys.key.aead) > 0 && size_of_val(&*open.keys.header) > 0);
         seal.rest();
         open.rest();

@@ -106,7 +106,8 @@ mod tests {
 
     fn keys() -> OneRttKeys {
         let (suite, secret) = (crypto_ring::provider().initial, Secret::new(&[7; 32]));
-        let (seal, open) = (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+        let (seal, open) =
+            (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
         OneRttKeys { seal: Some(seal), open: Some(open), ..OneRttKeys::default() }
     }
 
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn a_peer_that_updates_twice_without_an_answer_breaks_the_protocol() {
         let mut keys = keys();
-        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, &Secret::new(&[7; 32]));
+        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, Secret::new(&[7; 32]));
         update_peer(&mut keys, &mut peer, 1);
         assert_eq!(keys.on_key_update(NEVER, 5), Ok(()));
         assert!(phase(&keys), "we have followed");
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn a_peer_that_follows_our_update_makes_none_of_its_own() {
         let mut keys = keys();
-        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, &Secret::new(&[7; 32]));
+        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, Secret::new(&[7; 32]));
         keys.update_after(0, PacketNumber::new(0), 1);
         update_peer(&mut keys, &mut peer, 1);
         assert_eq!(keys.on_key_update(NEVER, 2), Ok(()));

@@ -192,9 +192,10 @@ fn a_5_chacha20_short_header_both_ways() {
     let secret = Secret::new(&hex(CHACHA_SECRET));
     let sent = number(654_360_564);
     let header = |writer: &mut Writer<'_>| encode_short(writer, ConnectionId::EMPTY, false, false, sent, 3).unwrap();
-    let mut packet = sealed(&mut SealKeys::new(suite, Version::V1, &secret), header, &[1], sent);
+    let mut packet = sealed(&mut SealKeys::new(suite, Version::V1, secret.clone()), header, &[1], sent);
     assert_eq!(packet, hex(CHACHA_PACKET));
-    let opened = OpenKeys::new(suite, Version::V1, &secret).open(&mut packet, 1, Some(number(654_360_563))).unwrap();
+    let opened =
+        OpenKeys::new(suite, Version::V1, secret.clone()).open(&mut packet, 1, Some(number(654_360_563))).unwrap();
     assert_eq!((opened.packet_number, &packet[opened.payload]), (sent, &[1][..]));
     let next = key_update::next_secret(suite, Version::V1, &secret);
     assert_eq!(next.as_bytes(), hex(CHACHA_NEXT_SECRET));
@@ -205,7 +206,7 @@ fn every_suite_opens_what_it_seals() {
     for suite in crypto_ring::provider().cipher_suites {
         let secret = Secret::new(&vec![7; suite.hash.output_len()]);
         let (mut seal, mut open) =
-            (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+            (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
         let mut largest = None;
         for value in [0, 1, 200, 70_000, 20_000_000, 1 << 40] {
             let sent = number(value);
@@ -264,8 +265,8 @@ fn a14_the_integrity_limit_is_reached_with_the_last_failure_under_any_key() {
         assert_eq!(levels.open_packet(PacketKind::Handshake, &mut forged.clone(), 18, None), Err(Discard::NoKey));
     }
     levels.discard(PacketKind::Initial);
-    levels.install(PacketKind::OneRtt, None, Some(OpenKeys::new(suite, Version::V1, &secret)));
-    let mut seal = SealKeys::new(suite, Version::V1, &secret);
+    levels.install(PacketKind::OneRtt, None, Some(OpenKeys::new(suite, Version::V1, secret.clone())));
+    let mut seal = SealKeys::new(suite, Version::V1, secret.clone());
     let mut open =
         |phase, value| levels.open_packet(PacketKind::OneRtt, &mut one_rtt(&mut seal, phase, value), 1, None);
     assert!(open(false, 5).is_ok());
@@ -311,8 +312,8 @@ fn reserved_bits_are_a_violation_only_once_authenticated() {
             writer.written_mut()[0] |= reserved;
             layout
         };
-        let mut packet = sealed(&mut SealKeys::new(suite, Version::V1, &secret), header, &[1, 0, 0], number(0));
-        let opened = OpenKeys::new(suite, Version::V1, &secret).open(&mut packet, 1, None).unwrap();
+        let mut packet = sealed(&mut SealKeys::new(suite, Version::V1, secret.clone()), header, &[1, 0, 0], number(0));
+        let opened = OpenKeys::new(suite, Version::V1, secret.clone()).open(&mut packet, 1, None).unwrap();
         assert_eq!(opened.check_reserved_bits(), expected);
     }
 }
@@ -327,7 +328,8 @@ fn one_rtt(keys: &mut SealKeys, phase: bool, value: u64) -> Vec<u8> {
 #[test]
 fn a_changed_key_phase_under_the_old_key_is_a_forgery() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));
-    let (mut seal, mut open) = (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+    let (mut seal, mut open) =
+        (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
     let mut forged = one_rtt(&mut seal, true, 0);
     assert_eq!(open.open(&mut forged, 1, None), Err(Discard::Undecryptable));
     assert!(!open.key_phase());
@@ -338,7 +340,8 @@ fn a_changed_key_phase_under_the_old_key_is_a_forgery() {
 #[test]
 fn keys_follow_each_other_and_late_packets_are_opened_for_a_while() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));
-    let (mut seal, mut open) = (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+    let (mut seal, mut open) =
+        (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
     let mut late: Vec<Vec<u8>> = (0..3).map(|value| one_rtt(&mut seal, false, value)).collect();
     assert!(!open.open(&mut late[0], 1, None).unwrap().is_key_update);
     for generation in 1..5 {
@@ -413,9 +416,9 @@ impl AeadKey for CountedKey {
 #[test]
 fn what_a_packet_costs_does_not_tell_its_key_phase() {
     let secret = Secret::new(&[7; 32]);
-    let mut seal = SealKeys::new(counted(), Version::V1, &secret);
+    let mut seal = SealKeys::new(counted(), Version::V1, secret.clone());
     let old: Vec<Vec<u8>> = (0..4).map(|value| one_rtt(&mut seal, false, value)).collect();
-    let mut open = OpenKeys::new(counted(), Version::V1, &secret);
+    let mut open = OpenKeys::new(counted(), Version::V1, secret.clone());
     let cost = |open: &mut OpenKeys, packet: &[u8], largest: u64| {
         WORK.set((0, 0));
         let result = open.open(&mut packet.to_vec(), 1, Some(number(largest))).map(|_| ());
@@ -444,10 +447,10 @@ fn what_a_packet_costs_does_not_tell_its_key_phase() {
         }
     }
     // After a rest every packet costs the same, too.
-    let mut seal = SealKeys::new(counted(), Version::V1, &secret);
+    let mut seal = SealKeys::new(counted(), Version::V1, secret.clone());
     let packet = one_rtt(&mut seal, false, 20);
     for phase in [0, 4] {
-        let mut open = OpenKeys::new(counted(), Version::V1, &secret);
+        let mut open = OpenKeys::new(counted(), Version::V1, secret.clone());
         open.rest();
         assert_eq!(cost(&mut open, &forged(&packet, phase), 19), (Err(Discard::Undecryptable), (2, 1)), "{phase}");
     }
@@ -459,9 +462,9 @@ fn keys_that_rested_seal_and_open_as_before() {
     for suite in crypto_ring::provider().cipher_suites {
         let secret = Secret::new(&[7; 32]);
         let (mut seal, mut open) =
-            (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+            (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
         let (mut resting_seal, mut resting_open) =
-            (SealKeys::new(suite, Version::V1, &secret), OpenKeys::new(suite, Version::V1, &secret));
+            (SealKeys::new(suite, Version::V1, secret.clone()), OpenKeys::new(suite, Version::V1, secret.clone()));
         for (value, phase) in [(0, false), (1, false), (2, true), (3, true)] {
             if value == 2 {
                 resting_seal.rest();
@@ -483,7 +486,7 @@ fn keys_that_rested_seal_and_open_as_before() {
 #[test]
 fn t16_a_forged_packet_without_payload_is_dropped() {
     let (suite, secret) = (initial_suite(), Secret::new(&[7; 32]));
-    let mut open = OpenKeys::new(suite, Version::V1, &secret);
+    let mut open = OpenKeys::new(suite, Version::V1, secret.clone());
     for len in 0..40 {
         let mut packet = vec![0x40; len];
         assert!(open.open(&mut packet, 1, None).is_err());

@@ -250,6 +250,7 @@ impl SentPackets {
     pub(crate) fn release_memory(&mut self) {
         self.packets.shrink_to_fit();
         self.frames.shrink_to_fit();
+        self.lost.release_memory();
     }
 
     /// How many packets and frames are held, to watch the bounds.

@@ -16,7 +16,7 @@ fn number(value: u64) -> PacketNumber {
 }
 
 fn confirmed() -> Recovery {
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+    let mut recovery = Recovery::new(Side::Server, Arc::default());
     recovery.set_handshake_confirmed();
     recovery
 }
@@ -133,7 +133,7 @@ fn a_round_trip_is_measured_by_the_largest_if_anything_asked_for_it() {
 fn the_delay_before_confirmation() {
     // (space, expected adjustment of a sample of 200 with a delay of 80)
     for (space, adjusted) in [(Initial, 200), (Handshake, 120)] {
-        let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+        let mut recovery = Recovery::new(Side::Client, Arc::default());
         send(&mut recovery, at(0), space, 0);
         ack(&mut recovery, at(100), space, &[(0, 0)], ms(80)).unwrap();
         send(&mut recovery, at(100), space, 1);
@@ -215,7 +215,7 @@ fn a_second_probe_that_is_not_needed_does_not_come() {
 /// RFC 9002 section 6.2.1-2, 6.2.1-3, 6.2.2-4, 6.2.2.1-1, 6.4-1.
 #[test]
 fn which_space_is_probed() {
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+    let mut recovery = Recovery::new(Side::Server, Arc::default());
     let mut out = Outcome::new();
     assert_eq!(recovery.deadline(), None);
     send(&mut recovery, at(0), ApplicationData, 0);
@@ -243,7 +243,7 @@ fn which_space_is_probed() {
 /// RFC 9002 section 6.2.2.1-2, 6.2.2.1-3.
 #[test]
 fn a_client_unblocks_the_server() {
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    let mut recovery = Recovery::new(Side::Client, Arc::default());
     let mut out = Outcome::new();
     send(&mut recovery, at(0), Initial, 0);
     ack(&mut recovery, at(100), Initial, &[(0, 0)], ms(0)).unwrap();
@@ -264,7 +264,7 @@ fn a_client_unblocks_the_server() {
 
 #[test]
 fn early_data_alone_does_not_silence_a_client() {
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    let mut recovery = Recovery::new(Side::Client, Arc::default());
     send(&mut recovery, at(5), ApplicationData, 0);
     assert_eq!(recovery.deadline(), Some(at(5 + 999)));
 }
@@ -355,7 +355,7 @@ fn mtu_probes_say_nothing_about_congestion() {
 
 #[test]
 fn abandoned_packets_come_back_without_blame() {
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    let mut recovery = Recovery::new(Side::Client, Arc::default());
     (0..3).for_each(|value| send(&mut recovery, at(0), Initial, value));
     let mut out = Outcome::new();
     recovery.abandon(Initial, &mut out);
@@ -531,7 +531,7 @@ impl Model {
 fn random_histories_add_up() {
     for seed in 0..60 {
         let mut state = seed;
-        let mut recovery = Recovery::new(RecoveryConfig::new(Side::Server));
+        let mut recovery = Recovery::new(Side::Server, Arc::default());
         let mut model = Model::default();
         let mut discarded = [false; 3];
         let mut now = at(1);
@@ -712,7 +712,7 @@ fn what_was_sent_when_recovery_began_earns_nothing() {
 #[test]
 fn timeouts_before_any_sample() {
     // RFC 9002 s6.2.2: 333 + 4 * 166.5 ms, and the delay that the peer may add.
-    let mut recovery = Recovery::new(RecoveryConfig::new(Side::Client));
+    let mut recovery = Recovery::new(Side::Client, Arc::default());
     assert_eq!(recovery.initial_pto(), ms(999 + 25));
     recovery.set_max_ack_delay(ms(100));
     assert_eq!(recovery.initial_pto(), ms(999 + 100));

@@ -25,7 +25,8 @@ pub struct StreamsConfig {
     pub max_streams_uni: u64,
     /// How far a stream's window grows for a fast reader. 16 MiB: 1.3 Gbit/s at 100 ms.
     pub max_stream_window: u64,
-    /// How far the connection's window grows. 24 MiB.
+    /// How far the connection's window grows. 24 MiB, as far as
+    /// [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory) allows.
     pub max_connection_window: u64,
     /// The most that a stream takes from the application before it is acknowledged. 16 MiB: a window of 1.3 Gbit/s at 100 ms.
     /// Mostly it takes far less: what the peer has given credit for, and of that what keeps the path busy until the next

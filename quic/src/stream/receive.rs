@@ -5,6 +5,7 @@
 
 use super::chunks::Chunks;
 use super::reassembly::Reassembly;
+use super::receive_memory::ReceiveMemory;
 use super::receive_state::{ReceiveState, ReceiveStep};
 use crate::credit::ReceiveCredit;
 use crate::delivery::Once;
@@ -38,6 +39,8 @@ pub enum ReadError {
 pub(crate) struct Account<'a> {
     /// The credit of all streams together.
     pub connection: &'a mut ReceiveCredit,
+    /// What the connections of the endpoint share, and the first window of this one.
+    pub shared: (&'a ReceiveMemory, u64),
     /// Now, or when a packet last arrived.
     pub now: Instant,
     /// The round-trip time.
@@ -54,6 +57,8 @@ pub(crate) struct ReceiveHalf {
     reset_code: VarInt,
     stop: Once,
     stop_code: VarInt,
+    // The peer was asked to stop, and what it sends all the same is read.
+    reads_on: bool,
     // Bytes given back to the connection.
     released: u64,
 }
@@ -69,6 +74,7 @@ impl ReceiveHalf {
             reset_code: VarInt::ZERO,
             stop: Once::Idle,
             stop_code: VarInt::ZERO,
+            reads_on: false,
             released: 0,
         }
     }
@@ -96,7 +102,7 @@ impl ReceiveHalf {
     /// Whether nothing of this half is needed any more: the application saw the end, or asked for none and the peer knows,
     /// and how many bytes the connection is owed is settled.
     pub(crate) const fn is_done(&self) -> bool {
-        self.state.is_terminal() || self.stop.is_delivered() && self.final_size.is_some()
+        self.state.is_terminal() || self.stop.is_delivered() && self.final_size.is_some() && !self.reads_on
     }
 
     /// A STREAM frame. Whether there is something to read that was not there before.
@@ -120,7 +126,7 @@ impl ReceiveHalf {
             self.final_size = Some(end);
             self.step(ReceiveStep::Fin);
         }
-        if self.stop.is_requested() {
+        if self.is_dropped() {
             self.release(account);
             return Ok(false);
         }
@@ -155,9 +161,9 @@ impl ReceiveHalf {
         self.reset_code = code;
         self.buffer.clear();
         self.release(account);
-        let told = !self.stop.is_requested();
+        let told = !self.is_dropped();
         if !told {
-            // Who asked the peer to stop need not hear that it did.
+            // Who asked the peer to stop and reads no more need not hear that it did.
             self.step(ReceiveStep::ReadReset);
         }
         Ok(told)
@@ -180,16 +186,24 @@ impl ReceiveHalf {
 
     /// The application wants no more.
     pub(crate) fn stop(&mut self, code: VarInt, account: &mut Account<'_>) {
-        if self.state.wants_data() {
-            // RFC 9000 s3.5: while the end is open, the peer is told.
-            self.stop.request();
-            self.stop_code = code;
-        }
+        self.ask_to_stop(code);
+        self.reads_on = false;
         self.buffer.clear();
-        self.credit.announced().cancel();
         self.release(account);
         self.step(ReceiveStep::ReadAll);
         self.step(ReceiveStep::ReadReset);
+    }
+
+    /// The peer is to send no more, if it has not sent all. What it sends all the same can be read, and earns it no credit on
+    /// this stream: what it was allowed before is the most that comes.
+    pub(crate) fn ask_to_stop(&mut self, code: VarInt) {
+        self.credit.announced().cancel();
+        if self.state.wants_data() && !self.stop.is_requested() {
+            // RFC 9000 s3.5: while the end is open, the peer is told.
+            self.stop.request();
+            self.stop_code = code;
+            self.reads_on = true;
+        }
     }
 
     /// Whether STOP_SENDING or MAX_STREAM_DATA is due.
@@ -234,8 +248,13 @@ impl ReceiveHalf {
         matches!(self.state, ReceiveState::Receive) && self.credit.is_announcement_due()
     }
 
+    /// Whether what comes is of no use to anybody.
+    const fn is_dropped(&self) -> bool {
+        self.stop.is_requested() && !self.reads_on
+    }
+
     fn check_readable(&mut self) -> Result<(), ReadError> {
-        if self.stop.is_requested() {
+        if self.is_dropped() {
             return Err(ReadError::Unknown);
         }
         self.step(ReceiveStep::ReadReset);
@@ -243,7 +262,9 @@ impl ReceiveHalf {
     }
 
     fn on_read(&mut self, count: u64, account: &mut Account<'_>) {
-        self.credit.on_consumed(account.now, account.round_trip, count);
+        if !self.stop.is_requested() {
+            self.credit.on_consumed(account.now, account.round_trip, count);
+        }
         self.give_back(count, account);
     }
 
@@ -273,7 +294,9 @@ impl ReceiveHalf {
 
     fn give_back(&mut self, count: u64, account: &mut Account<'_>) {
         self.released += count;
-        account.connection.on_consumed(account.now, account.round_trip, count);
+        let (memory, first) = account.shared;
+        let agree = |window| memory.agree(first, window);
+        account.connection.on_consumed_within(account.now, account.round_trip, count, agree);
     }
 
     fn step(&mut self, step: ReceiveStep) {

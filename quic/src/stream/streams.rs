@@ -8,13 +8,15 @@
 use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
-use super::limits::{PeerLimits, Standing, StreamCounts, StreamsConfig};
+use super::limits::{PeerLimits, Standing, StreamCounts};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
+use super::receive_memory::ReceiveMemory;
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
 use super::send_window::SendWindow;
+use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
@@ -22,6 +24,7 @@ use crate::wire::frame::{Frame, StreamFrame};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Full, Instant, Side, StreamId, StreamMap, VarInt};
 
@@ -37,7 +40,8 @@ const DIRECTIONS: [Direction; 2] = [Direction::Bidirectional, Direction::Unidire
 #[derive(Debug)]
 pub(crate) struct Streams {
     side: Side,
-    config: StreamsConfig,
+    // Shared by all connections: none has a copy.
+    config: Arc<Config>,
     peer_limits: PeerLimits,
     // `None` for a stream on which nothing happened yet.
     map: StreamMap<Option<Box<Stream>>>,
@@ -45,6 +49,7 @@ pub(crate) struct Streams {
     unidirectional: StreamCounts,
     send_credit: SendCredit,
     receive_credit: ReceiveCredit,
+    receive_memory: ReceiveMemory,
     schedule: Schedule,
     events: Events,
     window: SendWindow,
@@ -64,19 +69,26 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// No streams. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent. What they hold to send
-    /// is counted in `memory`.
-    pub(crate) fn new(side: Side, config: StreamsConfig, memory: SendMemory) -> Streams {
+    /// is counted in `send_memory`, and what they allow the peer in `receive_memory`.
+    pub(crate) fn new(
+        side: Side,
+        config: Arc<Config>,
+        send_memory: SendMemory,
+        receive_memory: ReceiveMemory,
+    ) -> Streams {
+        let limits = &config.streams;
         Streams {
             side,
             peer_limits: PeerLimits::default(),
             map: StreamMap::new(),
-            bidirectional: StreamCounts::new(config.max_streams_bidi),
-            unidirectional: StreamCounts::new(config.max_streams_uni),
+            bidirectional: StreamCounts::new(limits.max_streams_bidi),
+            unidirectional: StreamCounts::new(limits.max_streams_uni),
             send_credit: SendCredit::default(),
-            receive_credit: config.connection_credit(),
+            receive_credit: limits.connection_credit(),
+            receive_memory,
             schedule: Schedule::default(),
             events: Events::default(),
-            window: SendWindow::new(memory),
+            window: SendWindow::new(send_memory),
             waiting: VecDeque::new(),
             segments: 0,
             tally: Tally::default(),
@@ -139,10 +151,15 @@ impl Streams {
         };
         let receive = stream.receive.as_mut().expect(RECEIVES);
         let before = receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.streams.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let readable = receive.on_stream(frame, &mut account, memory)?;
         self.segments = self.segments - before + receive.segments();
-        if self.segments > self.config.max_segments {
+        if self.segments > self.config.streams.max_segments {
             return Err(Violation::StreamTooFragmented);
         }
         if readable {
@@ -169,7 +186,12 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let receive = stream.receive.as_mut().expect(RECEIVES);
         let pieces = receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.streams.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let told = receive.on_reset(error_code, final_size, &mut account)?;
         // None is left, and complete data had none.
         self.segments -= pieces;
@@ -248,9 +270,13 @@ impl Streams {
                 if all {
                     self.events.push(&mut stream.pending, id, EventKind::Finished);
                 }
-                self.wake(id);
-                self.wake_all();
-                self.settle(id);
+                if stream.waiting || !self.waiting.is_empty() {
+                    self.wake(id);
+                    self.wake_all();
+                    self.settle(id);
+                } else if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+                    self.forget(id);
+                }
             }
             SentFrame::ResetStream(id)
             | SentFrame::StopSending(id)
@@ -447,6 +473,21 @@ impl Streams {
         self.take(id, data.len(), |buffer, count| buffer.push(data.split_to(count)))
     }
 
+    /// As [`write`](Streams::write), of several pieces that follow each other, with one look at the stream.
+    pub(crate) fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let wanted = parts.iter().map(|part| part.len()).sum();
+        self.take(id, wanted, |buffer, mut count| {
+            for part in parts.iter_mut().filter(|part| !part.is_empty()) {
+                let taken = part.len().min(count);
+                if taken == 0 {
+                    break;
+                }
+                buffer.push(part.split_to(taken));
+                count -= taken;
+            }
+        })
+    }
+
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.take(id, data.len(), |buffer, count| buffer.push_slice(data.split_at(count).0))
@@ -458,8 +499,8 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (room, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
-        if room == wanted || self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        let (room, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
+        if room == wanted || self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             return Ok(room);
         }
         self.wait(id, is_for_all);
@@ -476,7 +517,9 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
         stream.waiting = false;
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         Ok(())
     }
 
@@ -498,13 +541,20 @@ impl Streams {
     pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.streams.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         let result = receive.read(max, &mut account);
         Self::seen(stream, &result, &Ok(Read::Blocked));
         if let Ok(Read::Data(bytes)) = &result {
             self.lent.lend(bytes);
         }
-        self.settle(id);
+        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
+            self.forget(id);
+        }
         result
     }
 
@@ -519,10 +569,24 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(receive) = &mut stream.receive else { return };
         self.segments -= receive.segments();
-        let mut account = Account { connection: &mut self.receive_credit, now: self.now, round_trip: self.round_trip };
+        let mut account = Account {
+            connection: &mut self.receive_credit,
+            shared: (&self.receive_memory, self.config.streams.max_data),
+            now: self.now,
+            round_trip: self.round_trip,
+        };
         receive.stop(error_code, &mut account);
         stream.pending.withdraw(EventKind::Readable);
         stream.pending.withdraw(EventKind::Reset);
+        self.settle(id);
+    }
+
+    /// The peer is asked to stop; what it sends all the same is told and read as before, and earns it no credit on the stream.
+    /// Nothing happens if there is no such stream, or if the peer has sent all of it.
+    pub(crate) fn ask_to_stop(&mut self, id: StreamId, error_code: VarInt) {
+        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(receive) = &mut stream.receive else { return };
+        receive.ask_to_stop(error_code);
         self.settle(id);
     }
 
@@ -664,7 +728,7 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (count, is_for_all) = self.window.measure(&self.config, &self.send_credit, send.load(), wanted);
+        let (count, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
         if count > 0 {
             self.window.take(count as u64);
             push(send.buffer(), count);
@@ -719,7 +783,12 @@ impl Streams {
                 StreamEvent::Reset { id, code: receive.reset_code() }
             }
         };
-        self.settle(id);
+        if kind == EventKind::Reset {
+            self.settle(id);
+        } else if stream.is_done() {
+            // What is to be sent has not changed.
+            self.forget(id);
+        }
         told.then_some((event, word))
     }
 
@@ -727,10 +796,10 @@ impl Streams {
     fn wake(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
         let Some(send) = stream.send.as_ref().filter(|_| stream.waiting) else { return };
-        if self.window.is_worth_telling(&self.config, &self.send_credit, send.load()) {
+        if self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
-        } else if self.window.is_used_up(&self.config, &self.send_credit) {
+        } else if self.window.is_used_up(&self.config.streams, &self.send_credit) {
             // It was the last word about its own bytes, perhaps.
             self.enlist(id);
         }
@@ -751,13 +820,15 @@ impl Streams {
         let mut credit = self.window.credit(&self.send_credit);
         while credit > 0
             && !self.waiting.is_empty()
-            && !self.window.is_used_up(&self.config, &self.send_credit)
+            && !self.window.is_used_up(&self.config.streams, &self.send_credit)
             && let Some(id) = self.waiting.pop_front()
         {
             let stream = alive(&mut self.map, id);
             stream.enlisted = false;
-            let room =
-                stream.send.as_ref().map_or(0, |send| self.window.room(&self.config, &self.send_credit, send.load()));
+            let room = stream
+                .send
+                .as_ref()
+                .map_or(0, |send| self.window.room(&self.config.streams, &self.send_credit, send.load()));
             credit -= room.min(credit);
             self.wake(id);
         }
@@ -785,6 +856,13 @@ impl Streams {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
         }
+    }
+}
+
+/// What the peer was allowed is free for other connections.
+impl Drop for Streams {
+    fn drop(&mut self) {
+        self.receive_memory.give_back(self.config.streams.max_data, self.receive_credit.window());
     }
 }
 
@@ -835,14 +913,14 @@ fn count(number: &mut usize, is_counted: &mut bool, is_one: bool) {
 fn touch<'a>(
     map: &'a mut StreamMap<Option<Box<Stream>>>,
     side: Side,
-    config: &StreamsConfig,
+    config: &Config,
     peer_limits: &PeerLimits,
     id: StreamId,
 ) -> Option<&'a mut Stream> {
     let make = || {
         Box::new(Stream {
             send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
-            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.receive_credit(side, id))),
+            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
             pending: Pending::default(),
             membership: Membership::default(),
             waiting: false,

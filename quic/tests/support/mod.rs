@@ -353,13 +353,25 @@ impl Pair {
     }
 
     pub fn with(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, client: Config, server: Config) -> Pair {
+        Pair::with_server(seed, link, exchanges, client, server, |_| {})
+    }
+
+    /// The server's endpoint has settings of its own.
+    pub fn with_server(
+        seed: u64,
+        link: LinkConfig,
+        exchanges: Vec<Exchange>,
+        client: Config,
+        server: Config,
+        change: impl FnOnce(&mut EndpointConfig),
+    ) -> Pair {
         let mut world = World::new(seed);
         let (client_address, server_address): (SocketAddr, SocketAddr) =
             (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
         world.network().set_both(client_address, server_address, link);
         let (client_tls, server_tls) = adversary::identity::pair().clone();
         let (client_random, server_random) = (world.fork_random(), world.fork_random());
-        let server = Host::server(Instant::ZERO, server_random, server, server_tls);
+        let server = Host::server_with(Instant::ZERO, server_random, server, server_tls, change);
         let client = Host::client(Instant::ZERO, client_random, client, client_tls, exchanges);
         let server = world.add(&[server_address], server);
         let client = world.add(&[client_address, SECOND.parse().unwrap()], client);

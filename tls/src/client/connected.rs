@@ -53,9 +53,9 @@ impl Connected {
 
         let main = schedule.into_main();
         let digest = transcript.current();
-        effects.exporter = Some(main.exporter(&digest));
-        let keys =
-            KeyChange::OneRtt { suite, local: main.client_traffic(&digest), remote: main.server_traffic(&digest) };
+        let [local, remote, exporter] = main.traffic_and_exporter(&digest);
+        effects.exporter = Some(exporter);
+        let keys = KeyChange::OneRtt { suite, local, remote };
         let entry = KeyLogEntry { key_log: config.key_log.as_ref(), client_random: &client_random };
         let flight = second_flight(suite, &client_traffic, transcript, &answer)?;
         effects.send(Level::Handshake, flight);

@@ -68,7 +68,7 @@ impl WaitEncryptedExtensions {
         })?;
         let schedule = Early::without_pre_shared_key(suite).into_handshake(&shared);
         let digest = transcript.current();
-        let (client_traffic, server_traffic) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
+        let [client_traffic, server_traffic] = schedule.traffic(&digest);
         effects.suite = Some(suite);
         effects.group = Some(group);
         let keys = KeyChange::Handshake { suite, local: client_traffic.clone(), remote: server_traffic.clone() };

@@ -116,6 +116,9 @@ impl<const N: usize> From<[ExtensionType; N]> for Offered {
     }
 }
 
+/// Room for the types of a message of ordinary size, so that it does not grow one by one.
+const USUAL_EXTENSIONS: usize = 16;
+
 /// An extension block that is well formed and fits its message.
 #[derive(Clone, Copy, Debug)]
 pub struct Extensions<'a>(&'a [u8]);
@@ -125,7 +128,7 @@ impl<'a> Extensions<'a> {
     /// was not offered.
     pub fn decode(block: &'a [u8], place: Place, offered: &Offered) -> Result<Extensions<'a>, Violation> {
         let mut reader = Reader::new(block);
-        let mut seen = Vec::new();
+        let mut seen = Vec::with_capacity(if block.is_empty() { 0 } else { USUAL_EXTENSIONS });
         while !reader.is_empty() {
             let kind = ExtensionType(reader.u16()?);
             reader.u16_prefixed()?;

@@ -175,7 +175,7 @@ fn check(mut trace: Trace) {
     let schedule = Early::without_pre_shared_key(suite()).into_handshake(&Secret::new(&shared));
     let digest = trace.transcript.current();
     assert_eq!(*digest, *hello_hash);
-    let (client_traffic, server_traffic) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
+    let [client_traffic, server_traffic] = schedule.traffic(&digest);
     assert_eq!(client_traffic.as_bytes(), client);
     assert_eq!(server_traffic.as_bytes(), server);
 
@@ -186,10 +186,8 @@ fn check(mut trace: Trace) {
     trace.transcript.add(&server_finished);
     let digest = trace.transcript.current();
     assert_eq!(*digest, *flight_hash);
-    let main = schedule.into_main();
-    assert_eq!(main.client_traffic(&digest).as_bytes(), client_app);
-    assert_eq!(main.server_traffic(&digest).as_bytes(), server_app);
-    assert_eq!(main.exporter(&digest).as_bytes(), exporter);
+    let secrets = schedule.into_main().traffic_and_exporter(&digest);
+    assert_eq!(secrets.each_ref().map(|secret| secret.as_bytes()), [&*client_app, &*server_app, &*exporter]);
     assert_eq!(*verify_data(suite(), &client_traffic, &digest), *finished);
     assert!(FinishedVerified::check(suite(), &client_traffic, &digest, &finished).is_ok());
 }

@@ -109,18 +109,17 @@ impl<'a> Negotiated<'a> {
         let schedule = self.send_server_hello(random, effects)?;
         let suite = self.suite;
         let digest = self.transcript.current();
-        let (client_traffic, server_traffic) = (schedule.client_traffic(&digest), schedule.server_traffic(&digest));
-        let keys = KeyChange::Handshake { suite, local: server_traffic.clone(), remote: client_traffic.clone() };
-        effects.give_keys(Side::Server, keys, self.key_log_entry());
-
+        let [client_traffic, server_traffic] = schedule.traffic(&digest);
         let flight = self.encrypted_flight(&server_traffic)?;
+        let keys = KeyChange::Handshake { suite, local: server_traffic, remote: client_traffic.clone() };
+        effects.give_keys(Side::Server, keys, self.key_log_entry());
         effects.send(Level::Handshake, flight);
 
         let main = schedule.into_main();
         let digest = self.transcript.current();
-        effects.exporter = Some(main.exporter(&digest));
-        let keys =
-            KeyChange::OneRtt { suite, local: main.server_traffic(&digest), remote: main.client_traffic(&digest) };
+        let [remote, local, exporter] = main.traffic_and_exporter(&digest);
+        effects.exporter = Some(exporter);
+        let keys = KeyChange::OneRtt { suite, local, remote };
         effects.give_keys(Side::Server, keys, self.key_log_entry());
         let sent = FlightSent { suite, transcript: self.transcript, client_traffic };
         Ok(match self.client {

@@ -38,12 +38,8 @@ impl ScriptedServer {
         client.read(Level::Initial, &server_hello, &mut Counting(0)).unwrap();
         let schedule = Early::without_pre_shared_key(suite).into_handshake(&accepted.secret);
         let digest = transcript.current();
-        ScriptedServer {
-            suite,
-            server_traffic: schedule.server_traffic(&digest),
-            client_traffic: schedule.client_traffic(&digest),
-            transcript,
-        }
+        let [client_traffic, server_traffic] = schedule.traffic(&digest);
+        ScriptedServer { suite, server_traffic, client_traffic, transcript }
     }
 
     /// Says a message at the Handshake level.

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::protection::{OpenKeys, SealKeys, initial};
-use crate::recovery::RecoveryConfig;
 use crate::turn::Scratch;
 use crate::wire::frame::Frame;
 use crate::wire::header::Header;
 use crate::wire::version::Version;
 use crate::wire_identity::Retried;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use base::{Duration, JournalLimits, Random, Side};
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
@@ -61,7 +61,7 @@ impl Parts {
             wire,
             levels,
             spaces,
-            recovery: Recovery::new(RecoveryConfig::new(Side::Client)),
+            recovery: Recovery::new(Side::Client, Arc::default()),
             idle: Idle::new(Duration::from_secs(30), None),
             counters: Counters::default(),
             tracer: Tracer::new(Side::Client, id(1), JournalLimits::default()),

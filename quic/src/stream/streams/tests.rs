@@ -1,9 +1,12 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
+mod holes;
 mod signals;
+mod stops;
 mod writers;
 
 use super::*;
+use crate::stream::StreamsConfig;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -19,9 +22,14 @@ fn parameters(config: &StreamsConfig) -> TransportParameters {
     parameters
 }
 
+/// The configuration of a connection with these limits.
+fn shared(streams: &StreamsConfig) -> Arc<Config> {
+    Arc::new(Config { streams: streams.clone(), ..Config::default() })
+}
+
 fn pair(config: &StreamsConfig) -> (Streams, Streams) {
-    let mut client = Streams::new(Side::Client, config.clone(), SendMemory::new(1 << 30));
-    let mut server = Streams::new(Side::Server, config.clone(), SendMemory::new(1 << 30));
+    let [mut client, mut server] = [Side::Client, Side::Server]
+        .map(|side| Streams::new(side, shared(config), SendMemory::new(1 << 30), ReceiveMemory::new(1 << 30)));
     client.set_peer_limits(&parameters(config));
     server.set_peer_limits(&parameters(config));
     (client, server)
@@ -408,7 +416,7 @@ fn frames_for_the_wrong_kind_of_stream() {
     // M15: at the limit, and over it at no cost.
     for call in about_receiving.into_iter().chain(about_sending) {
         let mut streams = server();
-        let limit = streams.config.max_streams_bidi;
+        let limit = streams.config.streams.max_streams_bidi;
         for over in [4 * limit, 4 * limit + 4, (1 << 62) - 4] {
             assert_eq!(call(&mut streams, id(over)), Err(Violation::StreamLimit));
         }
@@ -484,7 +492,7 @@ fn the_connection_limit_is_enforced() {
 #[test]
 fn what_arrives_earns_no_credit() {
     let mut streams = server();
-    let edge = streams.config.max_stream_data_bidi_remote - 1;
+    let edge = streams.config.streams.max_stream_data_bidi_remote - 1;
     for _ in 0..100 {
         receive(&mut streams, 0, edge, &[1], false).unwrap();
         assert!(!streams.wants_to_send());
@@ -503,7 +511,7 @@ fn pieces_are_bounded_over_all_streams() {
         receive(&mut streams, index % 100 * 4, index / 100 * 2 + 1, &[1], false).err()
     });
     assert_eq!(failed, Some(Violation::StreamTooFragmented));
-    assert_eq!(count, streams.config.max_segments + 1);
+    assert_eq!(count, streams.config.streams.max_segments + 1);
 }
 
 /// M21: empty frames leave nothing behind.

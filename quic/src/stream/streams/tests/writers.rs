@@ -46,6 +46,27 @@ fn who_was_never_refused_is_not_woken() {
     assert_eq!(acked(&mut client, one, 100..200), []);
 }
 
+/// Pieces that follow each other are one write: what fits is taken from their fronts in order, and the writer is told of room for
+/// the rest.
+#[test]
+fn pieces_are_taken_in_order_as_far_as_they_fit() {
+    let mut client = client(100, 1000);
+    let one = client.open(UNI).unwrap();
+    let mut parts =
+        [Bytes::from(alloc::vec![1; 60]), Bytes::new(), Bytes::from(alloc::vec![2; 60]), Bytes::from_static(&[3; 5])];
+    assert_eq!(client.write_parts(one, &mut parts), Ok(100));
+    assert_eq!(parts.each_ref().map(|part| part.len()), [0, 0, 20, 5]);
+    while client.wants_to_send() {
+        packet(&mut client, 1200);
+    }
+    assert_eq!(acked(&mut client, one, 0..100), [StreamEvent::Writable(one)]);
+    assert_eq!((client.write_parts(one, &mut parts), client.delivery(one)), (Ok(25), Some((125, 100))));
+    assert!(parts.iter().all(|part| part.is_empty()));
+    assert_eq!(client.write_parts(one, &mut []), Ok(0));
+    client.finish(one).unwrap();
+    assert_eq!(client.write_parts(one, &mut [Bytes::from_static(b"x")]), Err(WriteError::Finished));
+}
+
 /// What arrives behind a gap is held as before: there is no room to tell of.
 #[test]
 fn only_room_wakes() {
@@ -205,7 +226,7 @@ fn r1_connections_share_a_budget_and_none_of_them_is_starved() {
     let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
     let memory = SendMemory::new(1 << 20);
     let connect = || {
-        let mut client = Streams::new(Side::Client, config.clone(), memory.clone());
+        let mut client = Streams::new(Side::Client, shared(&config), memory.clone(), ReceiveMemory::new(0));
         client.set_peer_limits(&parameters(&config));
         client.follow_congestion_window(1 << 20);
         client
