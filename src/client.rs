@@ -16,6 +16,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::server::identity::Identity;
 use crate::tickets::MemoryTickets;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
@@ -32,7 +33,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tls::{Groups, TicketStore};
+use tls::{CertifiedKey, ClientIdentities, ClientResolver, Groups, TicketStore};
 
 /// Makes requests. Cheap to clone: clones share their connections.
 ///
@@ -64,6 +65,9 @@ pub struct ClientBuilder {
     provider: Provider,
     groups: Groups,
     limits: Limits,
+    identities: Vec<Arc<CertifiedKey>>,
+    resolver: Option<Arc<dyn ClientResolver>>,
+    requests_ocsp_response: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -87,6 +91,9 @@ impl Client {
             provider: crypto_ring::PROVIDER,
             groups: Groups::default(),
             limits: Limits::default(),
+            identities: Vec::new(),
+            resolver: None,
+            requests_ocsp_response: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -219,6 +226,28 @@ impl ClientBuilder {
         self
     }
 
+    /// Shows this identity to servers that ask for a certificate and take one like it. May be called more than once: the
+    /// first that a server takes is shown. A server that asks and gets none decides what to do.
+    #[must_use]
+    pub fn identity(mut self, identity: &Identity) -> ClientBuilder {
+        self.identities.push(identity.certified());
+        self
+    }
+
+    /// Chooses what is shown to which server by rules of a program's own, instead of [`ClientBuilder::identity`].
+    #[must_use]
+    pub fn identity_resolver(mut self, resolver: impl ClientResolver + 'static) -> ClientBuilder {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Asks servers to staple an OCSP response to their certificate, for [`Roots::custom`] to look at.
+    #[must_use]
+    pub fn request_ocsp_response(mut self) -> ClientBuilder {
+        self.requests_ocsp_response = true;
+        self
+    }
+
     /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
     #[must_use]
     pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ClientBuilder {
@@ -290,6 +319,9 @@ impl ClientBuilder {
         tls.key_log = self.key_log;
         tls.groups = self.groups;
         tls.tickets = self.tickets;
+        tls.request_ocsp_response = self.requests_ocsp_response;
+        let identities = || Arc::new(ClientIdentities(self.identities)) as Arc<dyn ClientResolver>;
+        tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);

@@ -54,6 +54,7 @@ pub(crate) fn of_transport(code: u64) -> Option<&'static str> {
         0x128 => "no common cipher suite, group or signature: the handshake failed",
         0x12a => "the certificate was refused as bad",
         0x12b => "the certificate is of a kind that is not supported",
+        0x12c => "the certificate was refused as revoked",
         0x12d => "the certificate was refused as expired",
         0x12e => "the certificate was refused",
         0x130 => "the issuer of the certificate is not trusted by the peer",

@@ -8,6 +8,7 @@ mod diagnosis;
 pub mod failure;
 mod get;
 mod hint;
+mod identities;
 mod input;
 pub mod interruption;
 mod load;

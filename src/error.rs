@@ -36,7 +36,7 @@ pub enum Error {
         /// Why not.
         error: Arc<io::Error>,
     },
-    /// A certificate or key of this side cannot be used; says which and why.
+    /// A certificate or key of this side, or the authorities of its clients, cannot be used; says which and why.
     Identity(String),
     /// Trusted certificates could not be read; says which and why.
     Roots(String),

@@ -53,9 +53,13 @@ pub use ::quic::{
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
-pub use ::tls::{ByName, CertifiedKey, CertifiedKeyError, KeyLog, Resolver, Ticket, TicketOrigin, TicketStore};
-pub use ::x509::Error as CertificateError;
-pub use client::roots::Roots;
+pub use ::tls::{
+    ByName, CertificateWanted, CertifiedKey, CertifiedKeyError, ClientAuthentication, ClientResolver, ClientVerifier,
+    ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
+    SignatureWishes, Ticket, TicketOrigin, TicketStore,
+};
+pub use ::x509::{Error as CertificateError, PeerName, Pins, Revocation, ServerName};
+pub use client::roots::{Roots, RootsHandle};
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;
 pub use exchange::body::Body;
@@ -67,9 +71,11 @@ pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
 pub use run::run;
 pub use server::answer::Answer;
+pub use server::client_trust::ClientTrust;
 pub use server::event::ServerEvent;
 pub use server::handler::Outcome;
 pub use server::identity::Identity;
+pub use server::identity_handle::IdentityHandle;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 pub use tickets::{MemoryTickets, Tickets};

@@ -3,11 +3,13 @@
 pub(crate) mod answer;
 pub(crate) mod authorities;
 mod base64;
+pub(crate) mod client_trust;
 mod duties;
 pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
+pub(crate) mod identity_handle;
 mod policy;
 mod state;
 pub(crate) mod workers;
@@ -40,7 +42,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tls::{Groups, Resolver, Single};
+use tls::{ClientAuthentication, Groups, Resolver, Single};
 
 /// What a server is to be, before it is started.
 ///
@@ -60,6 +62,7 @@ pub struct ServerBuilder {
     key_log: Option<Arc<dyn tls::KeyLog>>,
     tickets: Option<Tickets>,
     resolver: Option<Arc<dyn Resolver>>,
+    clients: ClientAuthentication,
     drain: Duration,
     signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
@@ -114,6 +117,7 @@ impl Server {
             key_log: None,
             tickets: Some(Tickets::new()),
             resolver: None,
+            clients: ClientAuthentication::None,
             drain: DRAIN,
             signals: None,
             on_event: None,
@@ -263,11 +267,24 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), or any
-    /// rule of a program's own. [`Identity::certified`] has what it gives.
+    /// Shows different certificates for different names, instead of the one identity: [`ByName`](crate::ByName), an
+    /// [`IdentityHandle`](crate::IdentityHandle) whose identities can be replaced while the server runs, or any rule of a
+    /// program's own. [`Identity::certified`] has what it gives.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver + 'static) -> ServerBuilder {
         self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Asks clients who they are: [`ClientTrust::optional`] or [`ClientTrust::required`]. A handler finds the answer in
+    /// [`Request::peer_identity`]. A resolver may ask the clients of some names for something else; a request for a host whose
+    /// clients are asked for something else than the client of this connection was is answered with 421.
+    ///
+    /// [`ClientTrust::optional`]: crate::ClientTrust::optional
+    /// [`ClientTrust::required`]: crate::ClientTrust::required
+    #[must_use]
+    pub fn client_authentication(mut self, wanted: ClientAuthentication) -> ServerBuilder {
+        self.clients = wanted;
         self
     }
 
@@ -481,7 +498,7 @@ impl ServerBuilder {
     {
         let endpoint = self.endpoint(handover.as_ref())?;
         let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
-        let authorities = AuthoritySource::new(self.certificates(), given);
+        let authorities = AuthoritySource::new(self.certificates(), self.clients.clone(), given);
         let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -547,6 +564,7 @@ impl ServerBuilder {
         tls.key_log = self.key_log.clone();
         tls.groups = self.policy.groups.clone();
         tls.tickets = self.tickets.as_ref().map(Tickets::policy);
+        tls.client_authentication = self.clients.clone();
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         let random = Box::new(crypto_ring::SystemRandom::new());

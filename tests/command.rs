@@ -488,6 +488,147 @@ fn an_expired_certificate_is_noticed_on_both_sides() {
     assert!(serving.end().contains("warning: the certificate expired"));
 }
 
+/// `serve` asks, and `get` answers.
+#[test]
+fn clients_show_certificates_on_the_command_line() {
+    let folder = Folder::new();
+    folder.write("a", b"a");
+    let (ours, other) = (support::Authority::new("ours"), support::Authority::new("other"));
+    folder.write("ca.pem", ours.pem().as_bytes());
+    for (name, authority) in [("good", &ours), ("foreign", &other)] {
+        let (certificate, key) = authority.client_pem("client.example", false);
+        folder.write(&format!("{name}.pem"), certificate.as_bytes());
+        folder.write(&format!("{name}.key"), key.as_bytes());
+    }
+    let shown = |name: &str| ["--cert".to_owned(), format!("{name}.pem"), "--key".to_owned(), format!("{name}.key")];
+    for (when, without) in [("required", 1), ("optional", 0)] {
+        let serving = Serving::start(&folder, &[".", "--client-ca", "ca.pem", "--client-auth", when]);
+        let get = |arguments: &[String]| {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            serving.get(&[&[serving.url("/a").as_str()][..], &arguments].concat())
+        };
+        let good = get(&shown("good"));
+        expect(&good, 0, &[]);
+        assert_eq!(good.stdout, b"a");
+        let parts: &[&str] =
+            if without == 0 { &[] } else { &["requires a client certificate", "--cert FILE --key FILE"] };
+        expect(&get(&[]), without, parts);
+        // One of another authority is not shown.
+        expect(&get(&shown("foreign")), without, parts);
+    }
+    for (arguments, parts) in [
+        (&["--client-ca", "/no/file"][..], &["/no/file could not be read"][..]),
+        (&["--client-ca", "a"], &["a cannot be used", "certificate"]),
+    ] {
+        let output = posthaste().arg("serve").args(arguments).current_dir(folder.path()).output().unwrap();
+        expect(&output, 1, parts);
+    }
+}
+
+/// The next that it says of a SIGHUP, behind what it says of clients that it was refused by.
+fn hangup(serving: &mut Serving) -> String {
+    loop {
+        let said = serving.hear();
+        if said.contains("SIGHUP") || said.is_empty() {
+            return said;
+        }
+    }
+}
+
+/// What is in the files at a SIGHUP is shown from then on, or what was there before, with a word about it; a transfer under way
+/// takes no notice.
+#[test]
+fn a_hangup_has_serve_read_its_files_again() -> Result<(), Error> {
+    for workers in ["1", "2"] {
+        let held = Folder::new();
+        let folder = &held;
+        let now = runtime::clock::unix_seconds();
+        let write = move |name: &str| {
+            let (certificate, key) = support::identity_pem(&["127.0.0.1"], now - 10, 1_000_000);
+            folder.write(&format!("{name}.pem"), certificate.as_bytes());
+            folder.write("cert.pem", certificate.as_bytes());
+            folder.write("key.pem", key.as_bytes());
+        };
+        write("first");
+        let arguments = [".", "--bodies", "--cert", "cert.pem", "--key", "key.pem", "--workers", workers];
+        let mut serving = Serving::start(folder, &arguments);
+        let url = serving.url("/bytes/10");
+        let trusting = move |name: &str| {
+            let ca = format!("{name}.pem");
+            posthaste().args(["get", &url, "--ca", &ca]).current_dir(folder.path()).output().unwrap().status.success()
+        };
+        assert!(trusting("first"));
+        let (pem, slow) = (folder.read("first.pem"), serving.url("/bytes/20000000"));
+        let roots = Roots::from_pem(&pem)?;
+        posthaste::run(|handle| async move {
+            let client = Client::builder(roots).build(&handle);
+            let mut response = client.get(&slow).send().await?;
+            write("second");
+            serving.signal("-HUP");
+            let said = serving.hear();
+            assert!(
+                said.contains("SIGHUP: generation 2: cert.pem is valid until") && said.contains("SHA-256"),
+                "{said}"
+            );
+            assert!(!trusting("first") && trusting("second"));
+            // The key of another certificate: nothing is changed.
+            folder.write("key.pem", support::fresh_key_pem().as_bytes());
+            serving.signal("-HUP");
+            let said = hangup(&mut serving);
+            assert!(said.contains("SIGHUP: nothing is changed: the key in key.pem does not belong"), "{said}");
+            assert!(trusting("second"));
+            write("third");
+            serving.signal("-HUP");
+            assert!(hangup(&mut serving).contains("generation 3"));
+            assert!(trusting("third") && !trusting("second"));
+            let mut count = 0;
+            while let Some(part) = response.body().chunk().await? {
+                count += part.len();
+            }
+            assert_eq!((count, client.open_connections()), (20_000_000, 1));
+            client.close().await;
+            serving.end();
+            Ok::<(), Error>(())
+        })??;
+    }
+    Ok(())
+}
+
+/// Several identities behind one port, by the names in them.
+#[test]
+fn serve_shows_each_certificate_for_its_names() {
+    let folder = Folder::new();
+    let now = runtime::clock::unix_seconds();
+    for (name, host) in [("one", "127.0.0.1"), ("two", "localhost")] {
+        let (certificate, key) = support::identity_pem(&[host], now - 10, 1_000_000);
+        folder.write(&format!("{name}.pem"), certificate.as_bytes());
+        folder.write(&format!("{name}.key"), key.as_bytes());
+    }
+    let pairs = ["--cert", "one.pem", "--key", "one.key", "--cert", "two.pem", "--key", "two.key"];
+    let serving = Serving::start(&folder, &[&["."][..], &pairs, &["--bodies"]].concat());
+    let by_address = serving.url("/bytes/1");
+    let by_name = by_address.replace("127.0.0.1", "localhost");
+    for (url, ca, status) in
+        [(&by_address, "one.pem", 0), (&by_name, "two.pem", 0), (&by_address, "two.pem", 1), (&by_name, "one.pem", 1)]
+    {
+        let output = posthaste().args(["get", url, "--ca", ca]).current_dir(folder.path()).output().unwrap();
+        expect(&output, status, &[]);
+    }
+}
+
+#[test]
+fn get_takes_a_certificate_by_its_hash() {
+    let folder = Folder::new();
+    folder.write("a", b"a");
+    let serving = Serving::start(&folder, &["."]);
+    let print = serving.said().iter().find_map(|line| line.strip_prefix("certificate SHA-256: ")).unwrap();
+    let get = |hash: &str| {
+        posthaste().args(["get", &serving.url("/a"), "--pin", &format!("sha256:{hash}")]).output().unwrap()
+    };
+    assert_eq!(get(print).stdout, b"a");
+    expect(&get(&print.to_uppercase()), 0, &[]);
+    expect(&get(&"0".repeat(64)), 1, &["none of those that are pinned", print]);
+}
 /// Nothing that a server does, or does not do, keeps `load` for ever.
 #[test]
 fn load_says_what_is_wrong_with_a_server_and_ends() -> Result<(), Error> {

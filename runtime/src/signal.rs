@@ -27,9 +27,10 @@ pub struct Signals {
     terminations: Counter,
 }
 
-struct Counter {
-    count: &'static AtomicU32,
-    seen: u32,
+/// Signals that were counted, and how many of them were told.
+pub(crate) struct Counter {
+    pub(crate) count: &'static AtomicU32,
+    pub(crate) seen: u32,
 }
 
 /// Alarms are never closed: the handler may be about to use one on another thread. They are used again instead.
@@ -127,7 +128,8 @@ impl fmt::Debug for Signals {
 }
 
 impl Counter {
-    fn take(&mut self) -> bool {
+    /// Whether there is one more to tell.
+    pub(crate) fn take(&mut self) -> bool {
         let there = self.count.load(Ordering::Acquire) != self.seen;
         if there {
             self.seen = self.seen.wrapping_add(1);
@@ -136,7 +138,8 @@ impl Counter {
     }
 }
 
-fn take_place() -> io::Result<(usize, &'static OwnedFd)> {
+/// A place among those that are told of every signal, and its alarm.
+pub(crate) fn take_place() -> io::Result<(usize, &'static OwnedFd)> {
     let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((number, place)) = places.iter_mut().enumerate().find(|(_, place)| !place.taken) {
         place.taken = true;
@@ -147,7 +150,8 @@ fn take_place() -> io::Result<(usize, &'static OwnedFd)> {
     Ok((places.len() - 1, alarm))
 }
 
-fn release_place(number: usize) {
+/// The place is free again.
+pub(crate) fn release_place(number: usize) {
     let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(place) = places.get_mut(number) {
         place.taken = false;

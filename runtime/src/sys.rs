@@ -7,7 +7,7 @@
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::calls::{alarm_fd, on_interrupt_and_terminate, raise_alarm};
+pub(crate) use linux::calls::{alarm_fd, on_hangup, on_interrupt_and_terminate, raise_alarm};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]

@@ -1,10 +1,11 @@
-//! The trust anchors of a client.
+//! How a client decides whom to believe.
 
 use crate::error::Error;
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
-use tls::ServerVerification;
-use x509::RootStore;
+use std::sync::{Arc, PoisonError, RwLock};
+use tls::{CertificateHashes, PinnedServers, PresentedByServer, ServerVerification, ServerVerifier};
+use x509::{Pins, Revocation, RootStore};
 
 /// Where systems keep the certificates they trust, as one file of PEM: Debian and its kin, Fedora and its kin, SUSE,
 /// Alpine and the BSDs, macOS.
@@ -18,7 +19,8 @@ const PLACES: [&str; 7] = [
     "/usr/local/etc/openssl/cert.pem",
 ];
 
-/// The certificates that a client trusts to vouch for servers. Cheap to clone.
+/// How a client decides whether a server is who it says: by the certificates that it trusts to vouch for servers, by hashes, or by
+/// rules of a program's own. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Roots {
     verification: ServerVerification,
@@ -65,6 +67,38 @@ impl Roots {
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
     }
 
+    /// Servers whose own certificate or public key is one of these, whatever their name and whoever vouches for them.
+    pub fn pinned(pins: Pins) -> Roots {
+        Roots::custom(PinnedServers(pins))
+    }
+
+    /// Servers whose own certificate has one of these SHA-256 hashes, by the rules that WebTransport has for them
+    /// (serverCertificateHashes): its key is on P-256, and it is valid for 14 days at most.
+    pub fn certificate_hashes(hashes: Vec<[u8; 32]>) -> Roots {
+        Roots::custom(CertificateHashes(hashes))
+    }
+
+    /// Rules of a program's own.
+    pub fn custom(verifier: impl ServerVerifier + 'static) -> Roots {
+        Roots { verification: ServerVerification::Custom(Arc::new(verifier)) }
+    }
+
+    /// Has the chains of servers checked for revocation, too: by lists that the program gives, and has to keep up to date
+    /// ([`RootsHandle`]). Where none is current that speaks for a certificate, the server is refused unless the lists are told
+    /// otherwise.
+    ///
+    /// # Errors
+    /// Servers are not believed for the certificates that vouch for them, so that no authority's list says anything of them.
+    pub fn check_revocation(self, revocation: Revocation) -> Result<Roots, Error> {
+        let ServerVerification::Roots(store) = self.verification else {
+            let why = "revocation can be checked only where certificates are trusted to vouch for servers";
+            return Err(Error::Roots(why.into()));
+        };
+        let mut store = Arc::unwrap_or_clone(store);
+        store.check_revocation(revocation);
+        Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
+    }
+
     /// Any server is believed to be who it says. Anybody on the way can read and change everything: for tests only.
     pub fn dangerous_accept_any() -> Roots {
         Roots { verification: ServerVerification::DangerousAcceptAny }
@@ -84,6 +118,44 @@ impl Roots {
             return Err(Error::Roots(format!("{} contains no certificate that can be trusted: {why}", path.display())));
         }
         Ok(Roots { verification: ServerVerification::Roots(Arc::new(store)) })
+    }
+}
+
+/// [`Roots`] that can be replaced while clients use them: each handshake sees all of the old ones or all of the new ones, and
+/// connections under way go on. Clones are about the same value.
+#[derive(Clone)]
+pub struct RootsHandle {
+    current: Arc<RwLock<Roots>>,
+}
+
+impl RootsHandle {
+    /// Begins with these.
+    pub fn new(roots: Roots) -> RootsHandle {
+        RootsHandle { current: Arc::new(RwLock::new(roots)) }
+    }
+
+    /// Has every handshake from now on judged by `roots`, which are not to hold this handle.
+    pub fn replace(&self, roots: Roots) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = roots;
+    }
+
+    /// What a client is given: whatever the handle holds at each handshake.
+    pub fn roots(&self) -> Roots {
+        Roots::custom(self.clone())
+    }
+}
+
+impl ServerVerifier for RootsHandle {
+    fn verify(&self, presented: &PresentedByServer<'_>) -> Result<(), x509::Error> {
+        // Not under the lock: to judge takes its time.
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).verification();
+        current.verify(presented)
+    }
+}
+
+impl fmt::Debug for RootsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RootsHandle").finish_non_exhaustive()
     }
 }
 

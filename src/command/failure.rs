@@ -1,8 +1,11 @@
 //! How a command fails, with a hint where one helps.
 
 use crate::command::arguments::Usage;
-use posthaste::Error;
+use posthaste::{CloseReason, Error};
 use std::io;
+
+/// 0x100 and the alert (RFC 9001 section 4.8, RFC 9846 section 6.2).
+const CERTIFICATE_REQUIRED: u64 = 0x174;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -63,6 +66,9 @@ fn hint(error: &Error) -> Option<&'static str> {
             x509::Error::NameMismatch { .. } => "ask for a name that the certificate is for",
             _ => return None,
         }),
+        Error::Closed { reason: CloseReason::PeerTransport { code, .. }, .. } if code.0 == CERTIFICATE_REQUIRED => {
+            Some("show one with --cert FILE --key FILE")
+        }
         Error::Roots(_) => Some("name the certificates to trust with --ca FILE"),
         _ => None,
     }

@@ -14,7 +14,9 @@ use crate::command::trust;
 use crate::command::watch::{Awaited, Stage, Watch};
 use base::Instant;
 use posthaste::url::Url;
-use posthaste::{Bytes, Client, ClientBuilder, Error, Handle, Method, Reason, RequestBuilder, Response, Status};
+use posthaste::{
+    Bytes, Client, ClientBuilder, Error, Handle, Identity, Method, Reason, RequestBuilder, Response, Status,
+};
 use runtime::JoinHandle;
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
@@ -79,12 +81,18 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         return Err(Failure::Usage("standard input, or a pipe, can be sent to one URL only".into()));
     }
     let roots = trust::roots(&arguments.trust)?;
+    let identity = arguments.identity.as_ref().map(|pair| Identity::from_pem_files(&pair.certificate, &pair.key));
+    let identity = identity.transpose()?;
     let records = Records::open(&arguments.diagnosis)?;
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
         let Get { headers, data, limits, include, .. } = arguments;
-        let client = client(Client::builder(roots), records, &limits).build(&handle);
+        let mut builder = client(Client::builder(roots), records, &limits);
+        if let Some(identity) = &identity {
+            builder = builder.identity(identity);
+        }
+        let client = builder.build(&handle);
         let end = handle.read_clock() + limits.whole;
         let job = Job { client, handle, method, headers, data, limits, end, include, folder, out };
         let job = Rc::new(job);

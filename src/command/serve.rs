@@ -6,9 +6,12 @@ use crate::command::certificate_file::CertificateFile;
 use crate::command::diagnosis::Records;
 use crate::command::failure::Failure;
 use crate::command::hint::{self, Hint, Shown};
+use crate::command::identities::{self, Sources};
 use crate::command::log::Log;
 use crate::command::output;
-use posthaste::{Error, Executor, Files, Identity, Reply, Request, Server, ServerBuilder, ServerEvent, date};
+use posthaste::{
+    Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerBuilder, ServerEvent, date,
+};
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -47,17 +50,25 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let files = open_folder(arguments)?;
     let mut notes = if files.has_index() { String::new() } else { NO_INDEX.to_owned() };
     let addresses = addresses(&arguments.listen)?;
-    let identity = identity(arguments, &addresses)?;
-    warn_if_not_valid(&identity, log);
+    let mut sources = Sources::new(arguments);
+    let loaded = sources.first(|| hosts(arguments, &addresses))?;
+    loaded.identities.iter().filter_map(identities::not_valid).for_each(|text| log.report(&text));
+    let identity = loaded.identities[0].clone();
+    let shown = IdentityHandle::new(loaded.by_name());
     let patience = arguments.drain.unwrap_or(PATIENCE);
-    let builder = builder(arguments, &identity, addresses, log)?.drain(patience).hear_signals()?;
+    let builder = builder(arguments, &identity, addresses, log)?.resolver(shown.clone());
+    if !sources.is_empty() {
+        identities::reread_at_hangup(sources, loaded, shown, log.clone())?;
+    }
+    let builder = builder.drain(patience).hear_signals()?;
     let bodies = arguments.bodies.then(Bodies::new);
     let handler = move |request, reply| answer(files.clone(), bodies.clone(), request, reply);
     let mut greet = |addresses: &[SocketAddr]| {
         let own = certificate_file(arguments, &identity, &mut notes, log);
-        let file = arguments.certificate.as_deref().or(own.as_ref().and_then(|own| own.path().to_str()));
+        let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
+        let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
         let shown = Shown { addresses, identity: &identity, names: &arguments.names, file };
-        print_beside(greeting(&shown, &notes, arguments.certificate.is_none()), log);
+        print_beside(greeting(&shown, &notes, arguments.identities.is_empty()), log);
         own
     };
     if let Some(count) = arguments.workers {
@@ -114,20 +125,17 @@ fn builder(
     Ok(builder.on_event(move |event| log.report(&told(event))))
 }
 
-/// The one that was named, or a new one for this machine, for its addresses that are listened on, and for its names.
-fn identity(arguments: &Serve, addresses: &[SocketAddr]) -> Result<Identity, Error> {
-    if let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) {
-        return Identity::from_pem_files(certificate, key);
-    }
-    let mut hosts = hosts(&arguments.names);
+/// What a certificate that is made for this run is for, beside this machine: the addresses that are listened on, and its names.
+fn hosts(arguments: &Serve, addresses: &[SocketAddr]) -> Vec<String> {
+    let mut hosts = named_hosts(&arguments.names);
     let others = addresses.iter().map(SocketAddr::ip).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     hosts.extend(others.map(|ip| ip.to_string()));
-    Identity::development(&hosts)
+    hosts
 }
 
 /// The file for clients that are to trust a development certificate. Where none can be written the server serves all the same.
 fn certificate_file(arguments: &Serve, identity: &Identity, notes: &mut String, log: &Log) -> Option<CertificateFile> {
-    if arguments.certificate.is_some() {
+    if !arguments.identities.is_empty() {
         return None;
     }
     let folder = std::env::temp_dir();
@@ -193,7 +201,7 @@ fn open_folder(arguments: &Serve) -> Result<Files, Failure> {
 }
 
 /// The hosts that a development certificate can be for, without their ports.
-fn hosts(names: &[String]) -> Vec<String> {
+fn named_hosts(names: &[String]) -> Vec<String> {
     let authorities = names.iter().filter_map(|name| http::Authority::from_bytes(name.as_bytes()).ok());
     authorities.map(|authority| authority.host().to_owned()).filter(|host| host != "*").collect()
 }
@@ -217,24 +225,13 @@ fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     listen.iter().map(parse).collect()
 }
 
-fn warn_if_not_valid(identity: &Identity, log: &Log) {
-    let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
-    let (from, to) = identity.validity();
-    let day = |seconds: i64| date::plain_date(u64::try_from(seconds).unwrap_or(0));
-    if now > to {
-        log.report(&format!("warning: the certificate expired on {}; clients will refuse it", day(to)));
-    } else if now < from {
-        log.report(&format!("warning: the certificate is not valid before {}; clients will refuse it", day(from)));
-    }
-}
-
 fn greeting(shown: &Shown<'_>, notes: &str, is_development: bool) -> String {
     let mut text = String::new();
     for address in shown.addresses {
         let families = if is_for_both(*address, shown.addresses) { " for IPv6 and IPv4" } else { "" };
         let _ = writeln!(text, "listening on https://{address}{families}");
     }
-    let fingerprint: String = shown.identity.certificate_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = identities::fingerprint(shown.identity);
     let key = shown.identity.public_key_sha256_base64();
     let _ = writeln!(text, "certificate SHA-256: {fingerprint}");
     let _ = writeln!(text, "public key SHA-256: {key}");

@@ -14,7 +14,9 @@ use http::exchange::{Body, Event, Reason, SendError};
 use http::{Fields, RequestHead, ResponseHead};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use tls::PeerIdentity;
 
 /// The most that one read gives: large enough for few calls, small enough to be passed on at once.
 const MAX_READ: usize = 64 << 10;
@@ -38,6 +40,8 @@ pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead, &Authorities)>;
 struct Record<D: ?Sized> {
     mailbox: Mailbox,
     remote: SocketAddr,
+    /// Who is at the other end, if that was asked and proved.
+    identity: Option<Arc<PeerIdentity>>,
     account: Account,
     door: D,
 }
@@ -59,10 +63,14 @@ impl Events {
 }
 
 impl Exchange {
-    /// A new one, with `remote` at the other end.
-    pub(crate) fn new<D: Door + 'static>(remote: SocketAddr, door: D) -> (Exchange, Events) {
+    /// A new one, with `remote` at the other end, who proved to be `identity`, if it was asked.
+    pub(crate) fn new<D: Door + 'static>(
+        remote: SocketAddr,
+        identity: Option<Arc<PeerIdentity>>,
+        door: D,
+    ) -> (Exchange, Events) {
         let record: Rc<Record<dyn Door>> =
-            Rc::new(Record { mailbox: Mailbox::default(), remote, account: Account::default(), door });
+            Rc::new(Record { mailbox: Mailbox::default(), remote, identity, account: Account::default(), door });
         let events = Events { record: Rc::downgrade(&record) };
         (Exchange { record }, events)
     }
@@ -80,6 +88,11 @@ impl Exchange {
     /// The other end.
     pub(crate) fn remote(&self) -> SocketAddr {
         self.record.remote
+    }
+
+    /// Who is there, if that was asked and proved.
+    pub(crate) fn identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.record.identity.as_ref()
     }
 
     /// The next part of the peer's body.

@@ -5,6 +5,8 @@ use crate::exchange::calls::Exchange;
 use http::exchange::Reason;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use tls::PeerIdentity;
 
 /// Whether the client may wait for a 100 before it sends content (RFC 9110 section 10.1.1). Another expectation has been refused.
 fn awaits_continue(head: &RequestHead) -> bool {
@@ -17,15 +19,16 @@ pub struct Request {
     head: RequestHead,
     body: Body,
     remote: SocketAddr,
+    identity: Option<Arc<PeerIdentity>>,
 }
 
 impl Request {
     pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
-        let remote = exchange.remote();
+        let (remote, identity) = (exchange.remote(), exchange.identity().cloned());
         // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
         let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
         let body = if awaits_continue(&head) { body.awaiting_invitation() } else { body };
-        Request { head, body, remote }
+        Request { head, body, remote, identity }
     }
 
     /// All but the body.
@@ -61,6 +64,14 @@ impl Request {
     /// Where the request came from.
     pub fn remote(&self) -> SocketAddr {
         self.remote
+    }
+
+    /// Who the client is: the certificates that it was asked for and showed ([`ServerBuilder::client_authentication`]), whose
+    /// key it has proved to hold. `None` if it was not asked, or declined where it may.
+    ///
+    /// [`ServerBuilder::client_authentication`]: crate::ServerBuilder::client_authentication
+    pub fn peer_identity(&self) -> Option<&PeerIdentity> {
+        self.identity.as_deref()
     }
 
     /// The body.

@@ -157,7 +157,7 @@ impl Connection for Http3Connection {
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
         let sent = self.link.with(self.handle, |http, transport| http.send_request(transport, head, ends));
         Some(match sent {
-            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, self.remote)),
+            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, self.remote, None)),
             Some(Err(SendError::Blocked)) => return None,
             Some(Err(SendError::Closed)) | None => Err(match self.known.standing() {
                 Standing::Over(error) => Error::clone(&error),

@@ -12,6 +12,8 @@ use http::{Fields, ResponseHead};
 use quic::ConnectionHandle;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use tls::PeerIdentity;
 
 /// A request stream.
 struct Stream {
@@ -21,16 +23,17 @@ struct Stream {
     id: StreamId,
 }
 
-/// The exchange on stream `id` of a connection with `remote`. What happens to it is told from now on.
+/// The exchange on stream `id` of a connection with `remote`, who may have proved to be somebody. What happens to it is told from now on.
 pub(crate) fn exchange(
     link: &Rc<Link>,
     handle: ConnectionHandle,
     known: &Rc<Known>,
     id: StreamId,
     remote: SocketAddr,
+    identity: Option<Arc<PeerIdentity>>,
 ) -> Exchange {
     let stream = Stream { link: link.clone(), known: known.clone(), handle, id };
-    let (exchange, events) = Exchange::new(remote, stream);
+    let (exchange, events) = Exchange::new(remote, identity, stream);
     link.add_exchange(known, id, events);
     exchange
 }
@@ -39,8 +42,8 @@ pub(crate) fn exchange(
 /// called once, before any can come.
 pub(crate) fn serve(link: &Link, authorities: AuthoritySource, on_request: OnRequest) {
     let on_request = Box::new(move |link: &Rc<Link>, request: NewRequest| {
-        let exchange = exchange(link, request.handle, &request.known, request.id, request.remote);
-        on_request(exchange, request.head, &request.authorities);
+        let NewRequest { handle, known, id, remote, identity, head, authorities } = request;
+        on_request(exchange(link, handle, &known, id, remote, identity), head, &authorities);
     });
     link.on_request(on_request, authorities);
 }

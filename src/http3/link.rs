@@ -20,7 +20,7 @@ use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
-use quic::{CloseReason, ConnectionHandle, EndpointStats, MigrateError, Stats};
+use quic::{CloseReason, Connection, ConnectionHandle, EndpointStats, MigrateError, Stats};
 use runtime::udp::source_address;
 use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpOptions, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use tls::{PeerIdentity, Session};
 
 /// The endpoint, with what is known of each connection.
 pub(crate) type Endpoint = h3::Endpoint<Rc<Known>>;
@@ -45,8 +46,10 @@ pub(crate) struct NewRequest {
     pub(crate) known: Rc<Known>,
     /// Its stream.
     pub(crate) id: StreamId,
-    /// Who asks.
+    /// Where that is from.
     pub(crate) remote: SocketAddr,
+    /// Who asks, if that was asked and proved.
+    pub(crate) identity: Option<Arc<PeerIdentity>>,
     /// What is asked for.
     pub(crate) head: RequestHead,
     /// What its connection is good for.
@@ -646,9 +649,12 @@ impl Link {
         let known = follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");
         let connection = endpoint.quic().connection(handle);
-        let name = || connection.and_then(|connection| connection.session().server_name());
-        let authorities = known.authorities(|| source.of_connection(name()));
-        on_request(&link, NewRequest { handle, known, id, remote, head, authorities });
+        let session = connection.map(Connection::session);
+        let name = || session.and_then(Session::server_name);
+        let asked = || session.and_then(Session::client_authentication);
+        let authorities = known.authorities(|| source.of_connection(name(), asked()));
+        let identity = session.and_then(Session::peer_identity).cloned();
+        on_request(&link, NewRequest { handle, known, id, remote, identity, head, authorities });
     }
 
     fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {

@@ -7,10 +7,11 @@ use crate::error::Error;
 use http::{Authority, Scheme};
 use rustls_pki_types::CertificateDer;
 use std::cell::RefCell;
+use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use tls::{CertifiedKey, Resolver};
+use tls::{CertifiedKey, ClientAuthentication, ClientWishes, Resolver, Selected};
 use x509::Certificate;
 use x509::general_name::GeneralName;
 
@@ -23,8 +24,18 @@ pub(crate) struct Authorities {
     /// Whatever is asked for: somebody else has looked.
     is_any: bool,
     hosts: Vec<Served>,
+    /// Where clients of some hosts have to show a certificate, and those of others not.
+    clients: Option<Clients>,
     /// What the last request named that was for one of them: most requests name the same.
     last: RefCell<Option<Authority>>,
+}
+
+/// What clients are asked for by the host that they ask for, and what the client of this connection was asked for.
+struct Clients {
+    resolver: Arc<dyn Resolver>,
+    /// Where the resolver says nothing.
+    default: ClientAuthentication,
+    asked: ClientAuthentication,
 }
 
 /// A host, and the port if it is for one alone.
@@ -52,27 +63,49 @@ impl Authorities {
         Authorities { is_any: true, ..Authorities::default() }
     }
 
-    fn new(certificate: Option<&CertificateDer<'_>>, given: &[Served]) -> Authorities {
+    fn new(certificate: Option<&CertificateDer<'_>>, given: &[Served], clients: Option<Clients>) -> Authorities {
         let mut hosts = given.to_vec();
         hosts.extend(certificate.into_iter().flat_map(|der| of_certificate(der)));
-        Authorities { is_any: hosts.iter().any(|served| served.host == Host::Any), hosts, last: RefCell::default() }
+        let is_any = hosts.iter().any(|served| served.host == Host::Any);
+        Authorities { is_any, hosts, clients, last: RefCell::default() }
     }
 
     /// Whether a request for a URI of this scheme and authority is to be answered.
     /// RFC 9110 section 7.4-1, 7.4-2.
     pub(crate) fn answer_for(&self, scheme: Option<&Scheme>, authority: Option<&Authority>) -> bool {
-        if self.is_any {
-            return true;
-        }
-        let (Some(Scheme::Https), Some(authority)) = (scheme, authority) else { return false };
+        // Of what is not even https no client can have shown who it is.
+        let Some(authority) = authority.filter(|_| self.is_any || scheme == Some(&Scheme::Https)) else {
+            return self.is_any && self.clients.as_ref().is_none_or(|clients| clients.are_asked_alike(None));
+        };
         if self.last.borrow().as_ref() == Some(authority) {
             return true;
         }
-        let is_ours = self.hosts.iter().any(|served| served.is(authority));
+        let is_ours = (self.is_any || self.hosts.iter().any(|served| served.is(authority)))
+            && self.clients.as_ref().is_none_or(|clients| clients.are_asked_alike(Some(authority.host())));
         if is_ours {
             *self.last.borrow_mut() = Some(authority.clone());
         }
         is_ours
+    }
+}
+
+impl Clients {
+    /// Whether a connection that is made for this host asks its client for the same as this one has. If not, the request has to
+    /// come on one of its own: otherwise a client that is asked for nothing at one host could ask for another there.
+    fn are_asked_alike(&self, host: Option<&str>) -> bool {
+        let name = host.and_then(|host| match Host::parse(host)? {
+            Host::Name(name) => Some(name),
+            _ => None,
+        });
+        let selected = self.resolver.resolve(&ClientWishes::of_name(name.as_deref()));
+        let wanted = selected.and_then(|selected| selected.client_authentication);
+        wanted.as_ref().unwrap_or(&self.default).is_same(&self.asked)
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
@@ -156,30 +189,50 @@ fn of_certificate(der: &CertificateDer<'_>) -> Vec<Served> {
 pub(crate) struct AuthoritySource {
     given: Vec<Served>,
     resolver: Arc<dyn Resolver>,
-    /// The last certificate that was looked at, and its hosts: most connections have the same.
-    last: RefCell<Option<(Arc<CertifiedKey>, Rc<Authorities>)>>,
+    /// What clients are asked for where the resolver says nothing.
+    clients: ClientAuthentication,
+    /// The last certificate that was looked at, what its client was asked for, and its hosts: most connections have the same.
+    last: RefCell<Option<Last>>,
 }
 
+/// A certificate, what a client was asked for, and the hosts of its connection.
+type Last = (Arc<CertifiedKey>, ClientAuthentication, Rc<Authorities>);
+
 impl AuthoritySource {
-    /// Of a server that shows the certificates of `resolver`, and was given these names.
-    pub(crate) fn new(resolver: Arc<dyn Resolver>, given: Vec<Served>) -> AuthoritySource {
-        AuthoritySource { given, resolver, last: RefCell::default() }
+    /// Of a server that shows the certificates of `resolver`, asks its clients for this, and was given these names.
+    pub(crate) fn new(
+        resolver: Arc<dyn Resolver>,
+        clients: ClientAuthentication,
+        given: Vec<Served>,
+    ) -> AuthoritySource {
+        AuthoritySource { given, resolver, clients, last: RefCell::default() }
     }
 
-    /// The hosts of a connection whose client asked for `server_name` in its handshake.
-    pub(crate) fn of_connection(&self, server_name: Option<&str>) -> Rc<Authorities> {
-        let Some(certified) = self.resolver.resolve(server_name) else {
-            return Rc::new(Authorities::new(None, &self.given));
-        };
+    /// The hosts of a connection whose client asked for `server_name` in its handshake, and was `asked` for that.
+    pub(crate) fn of_connection(
+        &self,
+        server_name: Option<&str>,
+        asked: Option<&ClientAuthentication>,
+    ) -> Rc<Authorities> {
+        let asked = asked.cloned().unwrap_or_default();
+        let selected = self.resolver.resolve(&ClientWishes::of_name(server_name));
+        let Some(Selected { certified, .. }) = selected else { return Rc::new(self.authorities(None, asked)) };
         let mut last = self.last.borrow_mut();
         match &*last {
-            Some((known, authorities)) if Arc::ptr_eq(known, &certified) => authorities.clone(),
+            Some((known, same, authorities)) if Arc::ptr_eq(known, &certified) && same.is_same(&asked) => {
+                authorities.clone()
+            }
             _ => {
-                let authorities = Rc::new(Authorities::new(certified.chain.first(), &self.given));
-                *last = Some((certified, authorities.clone()));
+                let authorities = Rc::new(self.authorities(certified.chain.first(), asked.clone()));
+                *last = Some((certified, asked, authorities.clone()));
                 authorities
             }
         }
+    }
+
+    fn authorities(&self, certificate: Option<&CertificateDer<'_>>, asked: ClientAuthentication) -> Authorities {
+        let clients = Clients { resolver: self.resolver.clone(), default: self.clients.clone(), asked };
+        Authorities::new(certificate, &self.given, Some(clients))
     }
 }
 
@@ -197,16 +250,17 @@ mod tests {
     }
 
     fn given(names: &[&str]) -> Authorities {
-        Authorities::new(None, &names.iter().map(|name| Served::parse(name).unwrap()).collect::<Vec<_>>())
+        Authorities::new(None, &names.iter().map(|name| Served::parse(name).unwrap()).collect::<Vec<_>>(), None)
     }
 
     /// RFC 9110 section 7.4-1, 7.4-2.
     #[test]
     fn a_server_answers_for_the_names_of_its_certificate() {
         let identity = Identity::development(&["*.box.example".into(), "192.0.2.7".into()]).unwrap();
-        let source = AuthoritySource::new(Arc::new(tls::Single(identity.certified())), Vec::new());
-        let authorities = source.of_connection(None);
-        assert!(Rc::ptr_eq(&authorities, &source.of_connection(Some("localhost"))), "looked at once");
+        let source =
+            AuthoritySource::new(Arc::new(tls::Single(identity.certified())), ClientAuthentication::None, Vec::new());
+        let authorities = source.of_connection(None, None);
+        assert!(Rc::ptr_eq(&authorities, &source.of_connection(Some("localhost"), None)), "looked at once");
         for ours in [
             "localhost",
             "LocalHost:4433",
@@ -281,13 +335,49 @@ mod tests {
         let mut resolver = tls::ByName::new();
         resolver.insert("one.example", one.certified());
         resolver.insert("other.example", other.certified());
-        let source = AuthoritySource::new(Arc::new(resolver), vec![Served::parse("given.example").unwrap()]);
+        let source = AuthoritySource::new(
+            Arc::new(resolver),
+            ClientAuthentication::None,
+            vec![Served::parse("given.example").unwrap()],
+        );
         for (asked, foreign) in [("one.example", "other.example"), ("other.example", "one.example")] {
-            let authorities = source.of_connection(Some(asked));
+            let authorities = source.of_connection(Some(asked), None);
             assert!(answers(&authorities, asked) && answers(&authorities, "given.example"));
             assert!(!answers(&authorities, foreign), "{foreign} on a connection for {asked}");
         }
-        assert!(answers(&source.of_connection(None), "given.example"));
-        assert!(!answers(&source.of_connection(None), "one.example"));
+        assert!(answers(&source.of_connection(None, None), "given.example"));
+        assert!(!answers(&source.of_connection(None, None), "one.example"));
+    }
+
+    /// One certificate for both hosts, and only one of them asks: a connection of the other is not good for it, however the
+    /// host is written, and neither is one that was asked by others.
+    #[test]
+    fn t4_a_host_that_asks_for_certificates_is_not_reached_by_way_of_one_that_does_not() {
+        let identity = Identity::development(&["*.box.example".into(), "192.0.2.7".into()]).unwrap();
+        let verifier = || Arc::new(tls::ClientRoots::new(crypto_ring::PROVIDER, x509::RootStore::new()));
+        let (wanted, other) = (ClientAuthentication::Required(verifier()), ClientAuthentication::Required(verifier()));
+        let mut resolver = tls::ByName::new();
+        resolver.insert_default(identity.certified());
+        resolver.set_client_authentication("secret.box.example", wanted.clone());
+        let resolver = Arc::new(resolver);
+        for given in [vec![], vec![Served::parse("*").unwrap()]] {
+            let source = AuthoritySource::new(resolver.clone(), ClientAuthentication::None, given);
+            let open = source.of_connection(Some("open.box.example"), Some(&ClientAuthentication::None));
+            assert!(
+                answers(&open, "open.box.example") && answers(&open, "also.box.example") && answers(&open, "192.0.2.7")
+            );
+            for secret in ["secret.box.example", "SECRET.box.example", "secret.box.example.", "secret.box.example:8443"]
+            {
+                assert!(!answers(&open, secret), "{secret}");
+            }
+            let secret = source.of_connection(Some("secret.box.example"), Some(&wanted));
+            assert!(answers(&secret, "secret.box.example") && !answers(&secret, "open.box.example"));
+            let replaced = source.of_connection(Some("secret.box.example"), Some(&other));
+            assert!(!answers(&replaced, "secret.box.example"), "asked by others, before these came");
+        }
+        // Where all are asked for the same, one connection is as good as another.
+        let source = AuthoritySource::new(Arc::new(tls::Single(identity.certified())), wanted.clone(), Vec::new());
+        let authorities = source.of_connection(Some("a.box.example"), Some(&wanted));
+        assert!(answers(&authorities, "a.box.example") && answers(&authorities, "b.box.example"));
     }
 }

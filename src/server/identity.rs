@@ -12,7 +12,7 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tls::{CertifiedKey, CertifiedKeyError, ServerVerification};
+use tls::{CertifiedKey, CertifiedKeyError, PresentedByServer};
 use x509::general_name::GeneralName;
 use x509::{Certificate, ServerName};
 
@@ -122,9 +122,11 @@ impl Identity {
     /// # Errors
     /// [`Error::Certificate`]: what the client will say.
     pub fn check(&self, roots: &Roots, host: &str) -> Result<(), Error> {
-        let ServerVerification::Roots(store) = roots.verification() else { return Ok(()) };
+        let now = runtime::clock::unix_seconds();
         let checked = ServerName::parse(host).and_then(|name| {
-            x509::verify_server(&PROVIDER, &store, self.chain(), &name, runtime::clock::unix_seconds())
+            let (provider, chain) = (&PROVIDER, self.chain());
+            let presented = PresentedByServer { provider, chain, name: &name, now, ocsp_response: None };
+            roots.verification().verify(&presented)
         });
         checked.map_err(|error| Error::Certificate { host: host.to_owned(), error })
     }
@@ -147,7 +149,8 @@ impl Identity {
 /// More than any chain of certificates has. A device that gives bytes without an end is not read for ever.
 const MAX_FILE: u64 = 1 << 20;
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+/// The whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |error| Error::file(path, "read", error);
     // All of it at once: a buffer that grows leaves pieces of a key behind.
     let mut bytes = Vec::with_capacity(MAX_FILE as usize + 1);

@@ -119,10 +119,10 @@ impl Connection for Line {
         let messages = [Message::new(), Message::new()];
         let pair = Rc::new(Pair { messages, method: head.method.clone(), limit: self.limit.clone() });
         let address: SocketAddr = "127.0.0.1:4433".parse().unwrap();
-        let (client, events) = Exchange::new(address, End { pair: pair.clone(), sends: REQUEST });
+        let (client, events) = Exchange::new(address, None, End { pair: pair.clone(), sends: REQUEST });
         *pair.messages[RESPONSE].receiver.borrow_mut() = Some(events.clone());
         *pair.messages[REQUEST].sender.borrow_mut() = Some(events);
-        let (server, events) = Exchange::new(address, End { pair: pair.clone(), sends: RESPONSE });
+        let (server, events) = Exchange::new(address, None, End { pair: pair.clone(), sends: RESPONSE });
         *pair.messages[REQUEST].receiver.borrow_mut() = Some(events.clone());
         *pair.messages[RESPONSE].sender.borrow_mut() = Some(events);
         let message = &pair.messages[REQUEST];

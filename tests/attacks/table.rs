@@ -359,10 +359,24 @@ pub(crate) const ROWS: &[Row] = &[
         "t2",
         "no certificate or no signature",
         "tls/src/proof.rs",
-        &["tls/src/session/tests/client_refuses.rs::no_message_can_be_left_out"],
+        &[
+            "tls/src/session/tests/client_refuses.rs::no_message_can_be_left_out",
+            "tls/src/session/tests/client_authentication.rs::a_certificate_without_its_key_is_worth_nothing",
+        ],
     ),
     ("t3", "checks that only one transport makes", "", &[]),
-    ("t4", "client policies by name", "", &[]),
+    (
+        "t4",
+        "client policies by name",
+        "src/server/authorities.rs",
+        &[
+            "src/server/authorities.rs::t4_a_host_that_asks_for_certificates_is_not_reached_by_way_of_one_that_does_not",
+            "tests/clients.rs::t4_names_that_ask_are_not_reached_over_connections_that_were_not_asked",
+            "tls/src/session/tests/client_authentication.rs::the_name_decides_what_is_asked",
+            "tls/src/session/tests/client_authentication.rs::the_table_of_questions_and_answers",
+            "tls/src/resolver/tests.rs::client_authentication_goes_by_the_closest_name",
+        ],
+    ),
     (
         "t5",
         "session tickets of another host",
@@ -400,7 +414,17 @@ pub(crate) const ROWS: &[Row] = &[
     ("t9", "identities that leak outside an encrypted ClientHello", "", &[]),
     ("t10", "control bytes in text", "quic/src/error.rs", &["x509/src/text.rs::peer_text_is_escaped_and_bounded"]),
     ("t11", "name constraints", "x509/src/constraints.rs", &["x509/src/chain/tests.rs::the_table_of_name_constraints"]),
-    ("t12", "revocation lists out of scope", "", &[]),
+    (
+        "t12",
+        "revocation lists out of scope",
+        "x509/src/distribution_point.rs",
+        &[
+            "x509/src/revocation/tests.rs::t12_the_table_of_scopes",
+            "x509/src/revocation/tests.rs::t12_lists_of_other_kinds_are_refused_by_name",
+            "x509/src/revocation/tests.rs::a_revoked_certificate_is_refused_and_one_that_nobody_speaks_for_as_well",
+            "tests/clients.rs::t12_what_was_revoked_is_refused_by_either_side",
+        ],
+    ),
     (
         "t13",
         "Finished and binders of every length",
@@ -599,10 +623,8 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
     ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
     ("TLS over TCP", &["tls/src/records/layer", "record_layer"], &["t3"]),
-    ("client certificates", &["client_auth", "client_certificate"], &["t4"]),
     ("early data of QUIC", &["quic/src/early_data", "zero_rtt"], &["t6"]),
     ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
-    ("revocation lists", &["x509/src/revocation", "x509/src/crl"], &["t12"]),
 ];
 
 pub(crate) fn root() -> &'static Path {

@@ -4,10 +4,10 @@ use posthaste::trace::{Trace, TraceConsumer};
 use posthaste::url::{BadUrl, Url};
 use posthaste::{
     Body, BodyWriter, ByName, Bytes, CertificateDer, CertificateError, CertifiedKey, CertifiedKeyError, Client,
-    ClientBuilder, CloseReason, Error, Executor, ExecutorOptions, Fields, Files, Handle, Http3Config, Identity,
-    IntoResponseHead, KeyLog, KeyLogFile, Malformed, Method, NamedGroup, Outcome, PendingResponse, Provider,
+    ClientBuilder, ClientWishes, CloseReason, Error, Executor, ExecutorOptions, Fields, Files, Handle, Http3Config,
+    Identity, IntoResponseHead, KeyLog, KeyLogFile, Malformed, Method, NamedGroup, Outcome, PendingResponse, Provider,
     PublicKeyAlgorithm, Reason, Reply, Request, RequestBuilder, RequestHead, Resolver, Response, ResponseHead, Roots,
-    Server, ServerBuilder, ServerEvent, SignatureScheme, SigningFailed, SigningKey, Status, TransportConfig,
+    Selected, Server, ServerBuilder, ServerEvent, SignatureScheme, SigningFailed, SigningKey, Status, TransportConfig,
     UdpOptions,
 };
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Settings {
 struct Nobody(AtomicU64);
 
 impl Resolver for Nobody {
-    fn resolve(&self, _server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, _wishes: &ClientWishes<'_>) -> Option<Selected> {
         self.0.fetch_add(1, Ordering::Relaxed);
         None
     }
@@ -92,8 +92,8 @@ fn a_program_brings_its_own_parts() -> Result<(), Error> {
 struct Shared(Arc<Nobody>);
 
 impl Resolver for Shared {
-    fn resolve(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        self.0.resolve(server_name)
+    fn resolve(&self, wishes: &ClientWishes<'_>) -> Option<Selected> {
+        self.0.resolve(wishes)
     }
 }
 
@@ -134,7 +134,7 @@ fn identities_by_name_and_a_key_that_is_elsewhere() -> Result<(), Error> {
         let elsewhere = Identity::from_certified(Arc::new(elsewhere));
         let mut names = ByName::new();
         names.insert("localhost", elsewhere.certified());
-        names.set_nameless(other.certified());
+        names.insert_nameless(other.certified());
         let server = Server::builder(other.clone())
             .listen("127.0.0.1:0".parse().expect("an address"))
             .resolver(names)

@@ -61,3 +61,73 @@ fn pem(label: &str, bytes: &[u8]) -> String {
     }
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
+
+/// An authority that vouches for clients and servers.
+pub(crate) struct Authority {
+    certificate: posthaste::CertificateDer<'static>,
+    key: crypto::SecretBytes,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Authority {
+        let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
+        let identity = x509::issue::self_signed(&crypto_ring::PROVIDER, &key, &wanted(name, true, false)).unwrap();
+        Authority { certificate: identity.certificate, key }
+    }
+
+    /// What those who believe it read.
+    pub(crate) fn pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    /// Certificate and key of a client, which may have expired.
+    pub(crate) fn client_pem(&self, name: &str, is_expired: bool) -> (String, String) {
+        self.issue(x509::issue::issued_to_client, name, is_expired)
+    }
+
+    /// Certificate and key of a server.
+    pub(crate) fn server_pem(&self, name: &str) -> (String, String) {
+        self.issue(x509::issue::issued_by, name, false)
+    }
+
+    pub(crate) fn client(&self, name: &str, is_expired: bool) -> Identity {
+        let (certificate, key) = self.client_pem(name, is_expired);
+        Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()
+    }
+
+    /// A revocation list that is good now; certificates that are made here have one serial number.
+    pub(crate) fn list_pem(&self, is_revoked: bool) -> String {
+        let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &self.key).unwrap();
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let mut serial = vec![7; 16];
+        // As issuing makes it.
+        serial[0] |= 0x40;
+        let revoked = if is_revoked { vec![serial] } else { vec![] };
+        let request = x509::ListRequest { revoked, this_update_unix: now - 10, next_update_unix: now + 1000 };
+        pem("X509 CRL", &x509::revocation_list(&self.certificate, &*key, &request).unwrap())
+    }
+
+    fn issue(&self, issue: Issue, name: &str, is_expired: bool) -> (String, String) {
+        let provider = crypto_ring::PROVIDER;
+        let load = |key: &[u8]| (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, key).unwrap();
+        let key = (provider.generate_key)(crypto::KeyKind::EcP256).unwrap();
+        let request = wanted(name, false, is_expired);
+        let certificate = issue(&provider, &self.certificate, &*load(&self.key), &*load(&key), &request).unwrap();
+        (pem("CERTIFICATE", &certificate), pem("PRIVATE KEY", &key))
+    }
+}
+
+type Issue = fn(
+    &crypto::Provider,
+    &posthaste::CertificateDer<'_>,
+    &dyn crypto::SigningKey,
+    &dyn crypto::SigningKey,
+    &x509::IssueRequest,
+) -> Result<posthaste::CertificateDer<'static>, x509::Error>;
+
+fn wanted(name: &str, is_authority: bool, is_expired: bool) -> x509::IssueRequest {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let not_before_unix = if is_expired { now - 100_000 } else { now - 1000 };
+    let lifetime_seconds = if is_expired { 1000 } else { 1_000_000 };
+    x509::IssueRequest { names: vec![name.into()], not_before_unix, lifetime_seconds, serial: [7; 16], is_authority }
+}

@@ -18,6 +18,8 @@ impl Alert {
     pub const BAD_CERTIFICATE: Alert = Alert(42);
     /// A certificate of an unsupported kind.
     pub const UNSUPPORTED_CERTIFICATE: Alert = Alert(43);
+    /// A certificate was revoked.
+    pub const CERTIFICATE_REVOKED: Alert = Alert(44);
     /// A certificate has expired or is not yet valid.
     pub const CERTIFICATE_EXPIRED: Alert = Alert(45);
     /// Any other trouble with a certificate.
@@ -42,6 +44,8 @@ impl Alert {
     pub const UNSUPPORTED_EXTENSION: Alert = Alert(110);
     /// The server does not have the requested name.
     pub const UNRECOGNIZED_NAME: Alert = Alert(112);
+    /// The client has to show a certificate.
+    pub const CERTIFICATE_REQUIRED: Alert = Alert(116);
     /// No application protocol in common (RFC 7301 section 3.2).
     pub const NO_APPLICATION_PROTOCOL: Alert = Alert(120);
 }

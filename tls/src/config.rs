@@ -2,8 +2,11 @@
 //! configuration.
 
 use crate::carrier::Rules;
+use crate::client_authentication::ClientAuthentication;
+use crate::client_resolver::ClientResolver;
 use crate::replay_filter::ReplayFilter;
 use crate::resolver::Resolver;
+use crate::server_verification::ServerVerification;
 use crate::ticket::{MAX_LIFETIME_SECONDS, TicketOrigin, TicketStore};
 use crate::ticket_keys::TicketKeySource;
 use alloc::sync::Arc;
@@ -50,15 +53,6 @@ impl Groups {
     }
 }
 
-/// How a client checks that the server is who it says.
-#[derive(Clone)]
-pub enum ServerVerification {
-    /// The chain must end at one of these, and the certificate must be for the name that was asked for.
-    Roots(Arc<x509::RootStore>),
-    /// Any certificate whose key signs the handshake. Anybody can pretend to be the server: for tests on one machine only.
-    DangerousAcceptAny,
-}
-
 /// A client's configuration, shared by its connections.
 #[derive(Clone)]
 pub struct ClientConfig {
@@ -82,12 +76,17 @@ pub struct ClientConfig {
     /// server again, perhaps many times and much later, and because it has no forward secrecy: it is for requests that may
     /// be answered twice, and for nothing else (RFC 9846 section 8, appendix F.5).
     pub dangerous_offer_early_data_that_may_be_replayed: bool,
+    /// Finds what the client shows to a server that asks for its certificate; without it nothing is shown.
+    pub identities: Option<Arc<dyn ClientResolver>>,
+    /// Whether the server is asked to staple an OCSP response to its certificate (status_request, RFC 6066 section 8). Nothing here
+    /// checks it: a [`ServerVerifier`](crate::ServerVerifier) is given it, and [`PeerIdentity`](crate::PeerIdentity) has it.
+    pub request_ocsp_response: bool,
     /// Whether the server's certificates stay readable after the handshake; they cost some kilobytes per connection.
     pub keep_peer_certificates: bool,
 }
 
 impl ClientConfig {
-    /// A configuration that keeps and logs nothing.
+    /// A configuration that keeps, shows and logs nothing.
     pub fn new(
         provider: Provider,
         roots: ServerVerification,
@@ -104,17 +103,21 @@ impl ClientConfig {
             keep_peer_certificates: false,
             tickets: None,
             dangerous_offer_early_data_that_may_be_replayed: false,
+            identities: None,
+            request_ocsp_response: false,
         }
     }
 
-    /// Under what the tickets of this server are kept: its name, and all that its identity was checked with.
+    /// Whether tickets are asked for: there is a place for them, and something to keep them under.
+    pub(crate) fn wants_tickets(&self) -> bool {
+        self.tickets.is_some() && self.roots.ticket_trust().is_some()
+    }
+
+    /// Under what the tickets of this server are kept: its name, and all that its identity was checked with. `None` where nobody
+    /// can say what that is: no ticket is used or kept then.
     /// RFC 9846 section 4.7.1.
-    pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> TicketOrigin {
-        let trust = match &self.roots {
-            ServerVerification::Roots(roots) => roots.fingerprint().to_be_bytes(),
-            ServerVerification::DangerousAcceptAny => [0; 8],
-        };
-        let accepts_any = u8::from(matches!(self.roots, ServerVerification::DangerousAcceptAny));
+    pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> Option<TicketOrigin> {
+        let trust = self.roots.ticket_trust()?;
         let (kind, name) = match name {
             x509::ServerName::Dns(name) => (0, name.as_bytes().to_vec()),
             x509::ServerName::Ip(address) => (1, alloc::format!("{address}").into_bytes()),
@@ -125,11 +128,10 @@ impl ClientConfig {
             protocols.push(protocol.len() as u8);
             protocols.extend_from_slice(protocol);
         }
-        let head = [accepts_any, kind];
-        let length = (name.len() as u64).to_be_bytes();
-        let parts = [&rules.number().to_be_bytes()[..], &head, &trust, &length, &name, &protocols];
+        let lengths = [trust.len() as u64, name.len() as u64].map(u64::to_be_bytes);
+        let parts = [&rules.number().to_be_bytes()[..], &[kind], lengths.as_flattened(), &trust, &name, &protocols];
         let digest = self.provider.initial.hash.digest(&parts);
-        TicketOrigin(*digest.first_chunk().expect("the hash of the initial suite has 32 bytes"))
+        Some(TicketOrigin(*digest.first_chunk().expect("the hash of the initial suite has 32 bytes")))
     }
 }
 
@@ -145,11 +147,14 @@ pub struct ServerConfig {
     pub resolver: Arc<dyn Resolver>,
     /// Application protocols, best first (RFC 7301); 1 to 255 bytes each, at least one.
     pub alpn: Vec<Vec<u8>>,
-    /// For the age of tickets.
+    /// For the validity of clients' certificates, and the age of tickets.
     pub wall_clock: Arc<dyn WallClock>,
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
-    /// How clients may resume connections; `None` gives no tickets and takes none.
+    /// Whether clients are asked for a certificate, where the resolver says nothing of it.
+    pub client_authentication: ClientAuthentication,
+    /// How clients may resume connections; `None` gives no tickets and takes none. Clients that are asked for a certificate cannot
+    /// resume: they get no tickets, and theirs are passed over.
     pub tickets: Option<TicketPolicy>,
 }
 
@@ -163,8 +168,9 @@ pub struct TicketPolicy {
     pub count: u8,
     /// For how long a ticket is good, in seconds. Default one day, and never more than seven.
     pub lifetime_seconds: u32,
-    /// Tickets of another generation are not taken. Another number is due when clients have to prove again who they are, and
-    /// are trusted by other authorities. A change of the server's own certificate needs none: tickets are bound to it.
+    /// Tickets of another generation are not taken, nor those of another [`Selected::generation`](crate::Selected::generation).
+    /// Another number is due when clients have to prove again who they are, and are trusted by other authorities. A change of the
+    /// server's own certificate needs none: tickets are bound to it.
     pub generation: u64,
     /// What early data was taken already; `None`, the default, takes none. Early data can be sent again by whoever records it: to
     /// this server the filter does not let it through twice, but each server that opens the same tickets has a filter of its
@@ -200,14 +206,23 @@ impl TicketPolicy {
 }
 
 impl ServerConfig {
-    /// A configuration that logs nothing.
+    /// A configuration that logs nothing and asks its clients for nothing.
     pub fn new(
         provider: Provider,
         resolver: Arc<dyn Resolver>,
         alpn: Vec<Vec<u8>>,
         wall_clock: Arc<dyn WallClock>,
     ) -> ServerConfig {
-        ServerConfig { provider, groups: Groups::default(), resolver, alpn, wall_clock, key_log: None, tickets: None }
+        ServerConfig {
+            provider,
+            groups: Groups::default(),
+            resolver,
+            alpn,
+            wall_clock,
+            key_log: None,
+            client_authentication: ClientAuthentication::None,
+            tickets: None,
+        }
     }
 }
 
@@ -218,15 +233,6 @@ impl fmt::Debug for TicketPolicy {
             .field("lifetime_seconds", &self.lifetime_seconds)
             .field("generation", &self.generation)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ServerVerification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ServerVerification::Roots(_) => "Roots(..)",
-            ServerVerification::DangerousAcceptAny => "DangerousAcceptAny",
-        })
     }
 }
 

@@ -5,13 +5,13 @@ use crate::early_data::EarlyData;
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::key_update::KeyUpdate;
+use crate::peer_identity::PeerIdentity;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Side;
 use crypto::{CipherSuite, NamedGroup, Secret, SignatureScheme};
-use rustls_pki_types::CertificateDer;
 
 /// Collected while a message is read; the carrier polls it.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ pub(crate) struct Effects {
     pub application_protocol: Option<Vec<u8>>,
     /// The name the client asked for.
     pub server_name: Option<String>,
-    /// The server's chain, if the client wants to keep it.
-    pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// Who a client proved to be, or the server's chain, if the client wants to keep it.
+    pub peer_identity: Option<Arc<PeerIdentity>>,
     /// The suite.
     pub suite: Option<&'static CipherSuite>,
     /// The group of the key exchange.

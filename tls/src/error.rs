@@ -15,7 +15,7 @@ pub enum Error {
         /// In which state of RFC 9846 appendix A this side was.
         state: &'static str,
     },
-    /// The server's certificate was refused, for this reason.
+    /// The peer's certificate was refused, for this reason.
     Certificate(x509::Error),
     /// This side failed or is badly configured.
     Local(LocalError),
@@ -73,9 +73,11 @@ impl Error {
 }
 
 /// RFC 9846 section 6.2: the closest of the certificate alerts.
+/// RFC 9846 section 4.5.1.2-12.
 fn certificate_alert(error: &x509::Error) -> Alert {
     match error {
         x509::Error::Expired { .. } | x509::Error::NotYetValid { .. } => Alert::CERTIFICATE_EXPIRED,
+        x509::Error::Revoked { .. } => Alert::CERTIFICATE_REVOKED,
         x509::Error::UnknownIssuer { .. } => Alert::UNKNOWN_CA,
         x509::Error::UnsupportedKey { .. }
         | x509::Error::UnsupportedSignature { .. }
@@ -86,6 +88,7 @@ fn certificate_alert(error: &x509::Error) -> Alert {
         | x509::Error::BadSignature { .. }
         | x509::Error::NameMismatch { .. }
         | x509::Error::ChainTooLong { .. }
+        | x509::Error::NotPinned { .. }
         | x509::Error::Rule { .. } => Alert::BAD_CERTIFICATE,
         _ => Alert::CERTIFICATE_UNKNOWN,
     }
@@ -167,6 +170,9 @@ mod tests {
             (x509::Error::BadSignature { subject: subject() }, 42),
             (x509::Error::Rule { subject: subject(), rule: x509::error::Rule::Version }, 42),
             (x509::Error::ChainTooLong { subject: subject(), limit: 8 }, 42),
+            (x509::Error::NotPinned { subject: subject(), found: subject() }, 42),
+            (x509::Error::Revoked { subject: subject(), date: 0, reason: "superseded" }, 44),
+            (x509::Error::RevocationUnknown { subject: subject(), why: "no list" }, 46),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

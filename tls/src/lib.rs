@@ -67,7 +67,11 @@ extern crate std;
 
 mod alert;
 mod carrier;
+mod certified_key;
 mod client;
+mod client_authentication;
+mod client_proof;
+mod client_resolver;
 mod config;
 mod early_data;
 mod effects;
@@ -76,6 +80,7 @@ mod inbox;
 mod key_change;
 mod level;
 pub mod message;
+mod peer_identity;
 mod proof;
 pub mod quic;
 pub mod record;
@@ -84,7 +89,9 @@ mod replay_filter;
 mod resolver;
 mod schedule;
 mod server;
+mod server_verification;
 mod session;
+mod signature_wishes;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -94,14 +101,22 @@ mod transcript;
 mod violation;
 
 pub use alert::Alert;
-pub use config::{ClientConfig, Groups, KeyLog, ServerConfig, ServerVerification, TicketPolicy, WallClock};
+pub use certified_key::{CertifiedKey, CertifiedKeyError};
+pub use client_authentication::{ClientAuthentication, ClientRoots, ClientVerifier, PresentedByClient};
+pub use client_resolver::{CertificateWanted, ClientIdentities, ClientResolver};
+pub use config::{ClientConfig, Groups, KeyLog, ServerConfig, TicketPolicy, WallClock};
 pub use early_data::EarlyData;
 pub use error::{Error, LocalError};
 pub use key_change::KeyChange;
 pub use level::Level;
+pub use peer_identity::PeerIdentity;
 pub use replay_filter::ReplayFilter;
-pub use resolver::{ByName, CertifiedKey, CertifiedKeyError, Resolver, Single};
+pub use resolver::{ByName, ClientWishes, Resolver, Selected, Single};
+pub use server_verification::{
+    CertificateHashes, PinnedServers, PresentedByServer, ServerVerification, ServerVerifier,
+};
 pub use session::Session;
+pub use signature_wishes::SignatureWishes;
 pub use ticket::{Ticket, TicketCache, TicketOrigin, TicketStore};
 pub use ticket_keys::{
     FixedTicketKeys, MAX_TICKET_KEYS, TICKET_SECRET_LEN, TicketKeyRotation, TicketKeySource, TicketKeys,

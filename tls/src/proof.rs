@@ -1,14 +1,15 @@
 //! Proofs of authentication: values that only a successful check can make and that later states require. No path through
 //! the code completes a handshake without them.
 
-use crate::config::{ClientConfig, ServerVerification};
+use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::schedule::{Early, verify_data};
+use crate::server_verification::{PresentedByServer, ServerVerification};
 use crate::ticket::Ticket;
 use crate::violation::Violation;
 use alloc::boxed::Box;
-use crypto::{CipherSuite, Digest, PublicKeyAlgorithm, Secret, constant_time};
+use crypto::{CipherSuite, Digest, Provider, PublicKeyAlgorithm, Secret, constant_time};
 use rustls_pki_types::CertificateDer;
 
 /// The server's chain ends at a trust anchor and its certificate is for the right name. Holds the public key that the
@@ -56,14 +57,13 @@ impl ChainAccepted {
     pub(crate) fn by_client(
         config: &ClientConfig,
         chain: &[CertificateDer<'_>],
+        ocsp_response: Option<&[u8]>,
         name: &x509::ServerName,
     ) -> Result<ChainAccepted, Error> {
         // RFC 9001 section 4.4-1, and RFC 9846 s4.5.1.3: no certificate is no authentication, whatever the configuration trusts.
         let leaf = chain.first().ok_or(Violation::EmptyCertificate)?;
-        if let ServerVerification::Roots(roots) = &config.roots {
-            // RFC 9114 section 3.1-1, 3.1-2: the name is the host of the URI, and without this proof no handshake ends.
-            x509::verify_server(&config.provider, roots, chain, name, config.wall_clock.unix_seconds())?;
-        }
+        let (provider, now) = (&config.provider, config.wall_clock.unix_seconds());
+        config.roots.verify(&PresentedByServer { provider, chain, name, now, ocsp_response })?;
         let certificate = x509::Certificate::parse(leaf)?;
         let (algorithm, key) = certificate.subject_public_key()?;
         Ok(ChainAccepted { key: (algorithm, key.into()), expires: expires(config, chain) })
@@ -78,19 +78,26 @@ impl CertificateVerified {
         verify: &CertificateVerify<'_>,
         transcript: &Digest,
     ) -> Result<CertificateVerified, Error> {
-        // The table has no row with a scheme for PKCS #1 v1.5, which RFC 9846 s4.3.3 leaves to certificates.
-        let verifier =
-            config.provider.verifier_for_scheme(verify.scheme).ok_or(Violation::SignatureSchemeNotOffered)?;
         let (algorithm, key) = &chain.key;
-        // RFC 9846 s4.5.2: the scheme names the kind of key too, and it has to be the certificate's.
-        if verifier.public_key_algorithm() != *algorithm {
-            return Err(Violation::SignatureSchemeOfOtherKey.into());
-        }
-        match verifier.verify(key, &signed_by_server(transcript), verify.signature) {
-            Ok(()) => Ok(CertificateVerified { expires: chain.expires }),
-            Err(crypto::BadSignature) => Err(Violation::BadSignature.into()),
-        }
+        check_signature(&config.provider, (*algorithm, key), verify, &signed_by_server(transcript))?;
+        Ok(CertificateVerified { expires: chain.expires })
     }
+}
+
+/// Checks the signature of a CertificateVerify by the key of the certificate before it.
+pub(crate) fn check_signature(
+    provider: &Provider,
+    (algorithm, key): (PublicKeyAlgorithm, &[u8]),
+    verify: &CertificateVerify<'_>,
+    signed: &[u8],
+) -> Result<(), Violation> {
+    // The table has no row with a scheme for PKCS #1 v1.5, which RFC 9846 s4.3.3 leaves to certificates.
+    let verifier = provider.verifier_for_scheme(verify.scheme).ok_or(Violation::SignatureSchemeNotOffered)?;
+    // RFC 9846 s4.5.2: the scheme names the kind of key too, and it has to be the certificate's.
+    if verifier.public_key_algorithm() != algorithm {
+        return Err(Violation::SignatureSchemeOfOtherKey);
+    }
+    verifier.verify(key, signed, verify.signature).map_err(|crypto::BadSignature| Violation::BadSignature)
 }
 
 /// When the first certificate of the chain expires, in seconds since 1970; never, if nobody looks.

@@ -1,72 +1,64 @@
-//! Which certificate a server presents for which name (RFC 6066 section 3).
+//! Which certificate a server presents for which name (RFC 6066 section 3), and what it asks its clients for.
 
-use alloc::boxed::Box;
+use crate::certified_key::CertifiedKey;
+use crate::client_authentication::ClientAuthentication;
+use crate::signature_wishes::SignatureWishes;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
-use crypto::SigningKey;
-use rustls_pki_types::CertificateDer;
 
-/// A certificate chain, the server's own first, and the key of the first.
-pub struct CertifiedKey {
-    /// The chain, the server's own certificate first; the trust anchor may be left out.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The private key of the first certificate.
-    pub key: Box<dyn SigningKey>,
+/// What a client says that decides about the identity it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientWishes<'a> {
+    /// The name it asks for, in lower case and without a trailing dot; `None` if it sent no name, or an address.
+    pub server_name: Option<&'a str>,
+    /// Which signatures it can verify; `None` where no client stands behind the question, and only the name counts.
+    pub signatures: Option<SignatureWishes<'a>>,
 }
 
-/// Why a chain and a key make no [`CertifiedKey`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CertifiedKeyError {
-    /// There is no certificate, or the first one cannot be used.
-    Certificate(x509::Error),
-    /// The key belongs to another certificate than the first.
-    OtherKey,
+impl<'a> ClientWishes<'a> {
+    /// Only a name counts.
+    pub fn of_name(server_name: Option<&'a str>) -> ClientWishes<'a> {
+        ClientWishes { server_name, signatures: None }
+    }
+
+    /// The first of several identities that the client can verify; if there is none, the first of all. `None` if there is none.
+    pub fn choose(&self, identities: &[Arc<CertifiedKey>]) -> Option<Arc<CertifiedKey>> {
+        let chosen = match self.signatures {
+            Some(signatures) => signatures.choose(identities),
+            None => identities.first(),
+        };
+        chosen.cloned()
+    }
 }
 
-impl CertifiedKey {
-    /// A chain, the server's own certificate first, and the key of that certificate. Whether clients will trust the chain
-    /// is for them to say.
+/// What a server is towards one client.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The identity that is shown.
+    pub certified: Arc<CertifiedKey>,
+    /// What the client is asked for; `None` leaves it to [`ServerConfig::client_authentication`].
     ///
-    /// # Errors
-    /// The chain is empty, its first certificate does not parse or has a key of no use here, or `key` is not its key.
-    pub fn new(
-        chain: Vec<CertificateDer<'static>>,
-        key: Box<dyn SigningKey>,
-    ) -> Result<CertifiedKey, CertifiedKeyError> {
-        let leaf = chain.first().ok_or(CertifiedKeyError::Certificate(x509::Error::NoCertificate))?;
-        let leaf = x509::Certificate::parse(leaf).map_err(CertifiedKeyError::Certificate)?;
-        let (kind, public_key) = leaf.subject_public_key().map_err(CertifiedKeyError::Certificate)?;
-        if kind != key.public_key_algorithm() || public_key != key.public_key() {
-            return Err(CertifiedKeyError::OtherKey);
-        }
-        Ok(CertifiedKey { chain, key })
-    }
+    /// [`ServerConfig::client_authentication`]: crate::ServerConfig::client_authentication
+    pub client_authentication: Option<ClientAuthentication>,
+    /// Counts the changes of what a resolver selects from. What one number vouched for, such as a ticket, is not good under
+    /// another: clients may have to prove anew who they are, to others.
+    pub generation: u64,
 }
 
-impl fmt::Display for CertifiedKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CertifiedKeyError::Certificate(error) => error.fmt(f),
-            CertifiedKeyError::OtherKey => f.write_str("the key does not belong to the first certificate of the chain"),
-        }
-    }
-}
-
-impl core::error::Error for CertifiedKeyError {}
-
-impl fmt::Debug for CertifiedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertifiedKey").field("certificates", &self.chain.len()).finish_non_exhaustive()
+impl From<Arc<CertifiedKey>> for Selected {
+    /// Nothing but an identity.
+    fn from(certified: Arc<CertifiedKey>) -> Selected {
+        Selected { certified, client_authentication: None, generation: 0 }
     }
 }
 
 /// Chooses a certificate.
 pub trait Resolver: Send + Sync {
-    /// The certificate for `server_name`, which is in lower case and without a trailing dot; `None` if the client sent
-    /// no name. No certificate refuses the connection.
-    fn resolve(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>>;
+    /// What this client gets. `None` refuses the connection. The same name always gets the same client authentication, or
+    /// clients could come around it by asking differently.
+    fn resolve(&self, wishes: &ClientWishes<'_>) -> Option<Selected>;
 }
 
 /// One certificate for whatever name is asked for: a client checks the name itself.
@@ -74,16 +66,28 @@ pub trait Resolver: Send + Sync {
 pub struct Single(pub Arc<CertifiedKey>);
 
 impl Resolver for Single {
-    fn resolve(&self, _server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
+    fn resolve(&self, _wishes: &ClientWishes<'_>) -> Option<Selected> {
+        Some(self.0.clone().into())
     }
 }
 
-/// Certificates by exact name, or by a wildcard for one leftmost label; and one for clients that send no name.
-#[derive(Debug, Default)]
+/// Certificates by exact name, or by a wildcard for one leftmost label; for clients that send no name; and for all others. Each
+/// may have several, with keys of different kinds: a client gets the first that it can verify.
+///
+/// What clients are asked for is found in the same order, each name by itself: that of the exact name, of the wildcard, of all
+/// others.
+#[derive(Clone, Debug, Default)]
 pub struct ByName {
-    names: alloc::collections::BTreeMap<String, Arc<CertifiedKey>>,
-    nameless: Option<Arc<CertifiedKey>>,
+    names: BTreeMap<String, Entry>,
+    nameless: Entry,
+    others: Entry,
+    generation: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    identities: Vec<Arc<CertifiedKey>>,
+    client_authentication: Option<ClientAuthentication>,
 }
 
 impl ByName {
@@ -92,90 +96,62 @@ impl ByName {
         ByName::default()
     }
 
-    /// Shows `certified` for `name`, in any case; "*.example.org" stands for one label in place of the star.
+    /// Shows `certified` for `name`, in any case, if the client can verify none of those that the name has already;
+    /// "*.example.org" stands for one label in place of the star.
     pub fn insert(&mut self, name: &str, certified: Arc<CertifiedKey>) {
-        self.names.insert(name.trim_end_matches('.').to_ascii_lowercase(), certified);
+        self.entry(name).identities.push(certified);
     }
 
-    /// Shows `certified` to clients that send no name.
-    pub fn set_nameless(&mut self, certified: Arc<CertifiedKey>) {
-        self.nameless = Some(certified);
+    /// Shows `certified` to clients that send no name, likewise.
+    pub fn insert_nameless(&mut self, certified: Arc<CertifiedKey>) {
+        self.nameless.identities.push(certified);
+    }
+
+    /// Shows `certified` to clients that send no name or one that is not here, likewise. Without one they are refused.
+    pub fn insert_default(&mut self, certified: Arc<CertifiedKey>) {
+        self.others.identities.push(certified);
+    }
+
+    /// Asks clients of `name`, which may be a wildcard, for this. Names without an answer of their own have the server's.
+    pub fn set_client_authentication(&mut self, name: &str, wanted: ClientAuthentication) {
+        self.entry(name).client_authentication = Some(wanted);
+    }
+
+    /// Asks clients that send no name for this.
+    pub fn set_nameless_client_authentication(&mut self, wanted: ClientAuthentication) {
+        self.nameless.client_authentication = Some(wanted);
+    }
+
+    /// Asks clients for this wherever nothing closer says otherwise, whatever name they send.
+    pub fn set_default_client_authentication(&mut self, wanted: ClientAuthentication) {
+        self.others.client_authentication = Some(wanted);
+    }
+
+    /// Says that this differs from what was there before ([`Selected::generation`]).
+    pub fn set_generation(&mut self, generation: u64) {
+        self.generation = generation;
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Entry {
+        self.names.entry(name.trim_end_matches('.').to_ascii_lowercase()).or_default()
+    }
+
+    /// What there is for a name, closest first.
+    fn entries(&self, server_name: Option<&str>) -> [Option<&Entry>; 3] {
+        let Some(name) = server_name else { return [Some(&self.nameless), None, Some(&self.others)] };
+        let wildcard = name.split_once('.').and_then(|(_, parent)| self.names.get(&alloc::format!("*.{parent}")));
+        [self.names.get(name), wildcard, Some(&self.others)]
     }
 }
 
 impl Resolver for ByName {
-    fn resolve(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        let Some(name) = server_name else { return self.nameless.clone() };
-        if let Some(exact) = self.names.get(name) {
-            return Some(exact.clone());
-        }
-        let (_, parent) = name.split_once('.')?;
-        self.names.get(&alloc::format!("*.{parent}")).cloned()
+    fn resolve(&self, wishes: &ClientWishes<'_>) -> Option<Selected> {
+        let entries = || self.entries(wishes.server_name).into_iter().flatten();
+        let certified = entries().find_map(|entry| wishes.choose(&entry.identities))?;
+        let client_authentication = entries().find_map(|entry| entry.client_authentication.clone());
+        Some(Selected { certified, client_authentication, generation: self.generation })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug)]
-    struct NoKey;
-
-    impl SigningKey for NoKey {
-        fn public_key_algorithm(&self) -> crypto::PublicKeyAlgorithm {
-            crypto::PublicKeyAlgorithm::Ed25519
-        }
-        fn public_key(&self) -> &[u8] {
-            &[]
-        }
-        fn schemes(&self) -> &[crypto::SignatureScheme] {
-            &[]
-        }
-        fn sign(&self, _: crypto::SignatureScheme, _: &[u8]) -> Result<Vec<u8>, crypto::SigningFailed> {
-            Err(crypto::SigningFailed)
-        }
-    }
-
-    #[test]
-    fn a_key_belongs_to_the_first_certificate() {
-        use crate::testing::{KINDS, certified};
-        let own = |kind| Arc::into_inner(certified(kind)).unwrap();
-        for kind in KINDS {
-            let CertifiedKey { chain, key } = own(kind);
-            assert!(CertifiedKey::new(chain, key).is_ok(), "{kind:?}");
-            for other in KINDS.into_iter().filter(|other| *other != kind) {
-                let mixed = CertifiedKey::new(own(kind).chain, own(other).key).err();
-                assert_eq!(mixed, Some(CertifiedKeyError::OtherKey));
-            }
-        }
-        // Of the same kind, but another.
-        let generated = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
-        let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &generated).unwrap();
-        let mixed = CertifiedKey::new(own(crate::testing::Kind::EcP256).chain, key).err();
-        assert_eq!(mixed, Some(CertifiedKeyError::OtherKey));
-        let none = CertifiedKey::new(Vec::new(), Box::new(NoKey)).err();
-        assert_eq!(none, Some(CertifiedKeyError::Certificate(x509::Error::NoCertificate)));
-        let broken = CertifiedKey::new(alloc::vec![CertificateDer::from(alloc::vec![0x30])], Box::new(NoKey)).err();
-        assert!(matches!(broken, Some(CertifiedKeyError::Certificate(x509::Error::Malformed(_)))));
-    }
-
-    #[test]
-    fn names_match_exactly_or_by_one_label() {
-        let key = || Arc::new(CertifiedKey { chain: Vec::new(), key: Box::new(NoKey) });
-        let (exact, wildcard, nameless) = (key(), key(), key());
-        let mut names = ByName::new();
-        assert!(names.resolve(None).is_none());
-        names.insert("WWW.example.org.", exact.clone());
-        names.insert("*.example.org", wildcard.clone());
-        names.set_nameless(nameless.clone());
-        let same = |name: Option<&str>, key: &Arc<CertifiedKey>| {
-            names.resolve(name).is_some_and(|found| Arc::ptr_eq(&found, key))
-        };
-        assert!(same(Some("www.example.org"), &exact));
-        assert!(same(Some("mail.example.org"), &wildcard));
-        assert!(same(None, &nameless));
-        for unknown in ["example.org", "a.b.example.org", "org", "", "example.com"] {
-            assert!(names.resolve(Some(unknown)).is_none(), "{unknown}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use crate::carrier::{Carrier, Rules};
 use crate::client::start::Start as ClientStart;
 use crate::client::state::State as ClientState;
 use crate::client::wait_server_hello::WaitServerHello;
+use crate::client_authentication::ClientAuthentication;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::early_data::EarlyData;
 use crate::effects::Effects;
@@ -16,6 +17,7 @@ use crate::inbox::{Inbox, message};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::key_update::KeyUpdate;
+use crate::peer_identity::PeerIdentity;
 use crate::schedule;
 use crate::server::start::Start as ServerStart;
 use crate::server::state::State as ServerState;
@@ -26,7 +28,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
 use crypto::{CipherSuite, NamedGroup, SignatureScheme};
-use rustls_pki_types::CertificateDer;
 
 /// The longest label that an exporter takes: HKDF's label has 255 bytes, six of them "tls13 ".
 const MAX_EXPORTER_LABEL: usize = 249;
@@ -140,9 +141,19 @@ impl Session {
         self.effects.server_name.as_deref()
     }
 
-    /// On a client that keeps them, the server's certificates, its own first.
-    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
-        &self.effects.peer_certificates
+    /// On a server whose handshake is complete, what the client was asked for.
+    pub fn client_authentication(&self) -> Option<&ClientAuthentication> {
+        match self.state() {
+            State::Server(ServerState::Connected(connected)) => Some(connected.client_authentication()),
+            _ => None,
+        }
+    }
+
+    /// Who the other end is. On a server: the client, once the handshake is complete and if it showed a certificate. On a client:
+    /// the server, as soon as its certificate was accepted, if
+    /// [`keep_peer_certificates`](ClientConfig::keep_peer_certificates) says so.
+    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.effects.peer_identity.as_ref()
     }
 
     /// The suite that was agreed on.

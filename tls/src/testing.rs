@@ -1,24 +1,27 @@
 //! What the tests share: identities, configurations, and a pair of sessions that talk to each other.
 
+pub(crate) mod clients;
 pub(crate) mod hello_parts;
 pub(crate) mod identities;
 pub(crate) mod scripted_server;
 pub(crate) mod tickets;
 
-use crate::config::{ClientConfig, KeyLog, ServerConfig, ServerVerification, WallClock};
+use crate::certified_key::CertifiedKey;
+use crate::config::{ClientConfig, KeyLog, ServerConfig, WallClock};
 use crate::early_data::EarlyData;
 use crate::error::Error;
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::quic;
-use crate::resolver::{CertifiedKey, Single};
+use crate::resolver::Single;
+use crate::server_verification::ServerVerification;
 use crate::session::Session;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
-use crypto::{NamedGroup, PrivateKeyFormat, Provider};
+use crypto::{NamedGroup, PrivateKeyFormat, Provider, SigningKey};
 use rustls_pki_types::CertificateDer;
 use std::sync::Mutex;
 
@@ -238,5 +241,24 @@ pub(crate) fn secrets(change: &KeyChange) -> (&[u8], &[u8]) {
         KeyChange::Handshake { local, remote, .. } | KeyChange::OneRtt { local, remote, .. } => {
             (local.as_bytes(), remote.as_bytes())
         }
+    }
+}
+
+/// A key that signs nothing.
+#[derive(Debug)]
+pub(crate) struct NoKey;
+
+impl SigningKey for NoKey {
+    fn public_key_algorithm(&self) -> crypto::PublicKeyAlgorithm {
+        crypto::PublicKeyAlgorithm::Ed25519
+    }
+    fn public_key(&self) -> &[u8] {
+        &[]
+    }
+    fn schemes(&self) -> &[crypto::SignatureScheme] {
+        &[]
+    }
+    fn sign(&self, _: crypto::SignatureScheme, _: &[u8]) -> Result<Vec<u8>, crypto::SigningFailed> {
+        Err(crypto::SigningFailed)
     }
 }

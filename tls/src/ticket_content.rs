@@ -37,6 +37,8 @@ pub(crate) struct TicketBounds<'a> {
     pub carrier: u16,
     /// The configuration's generation.
     pub generation: u64,
+    /// The generation of what the certificate was selected from.
+    pub identities_generation: u64,
     /// The digest of the server's own certificate: a server that has another identity resumes nothing.
     pub identity: &'a [u8],
     /// The name that the client asks for.
@@ -106,6 +108,7 @@ impl TicketBounds<'_> {
         out.push(FORM);
         out.extend_from_slice(&self.carrier.to_be_bytes());
         out.extend_from_slice(&self.generation.to_be_bytes());
+        out.extend_from_slice(&self.identities_generation.to_be_bytes());
         // A hash is told by its length: the two of TLS 1.3 differ in it.
         // RFC 9846 section 4.7.1.
         out.extend_from_slice(&(suite.hash.output_len() as u64).to_be_bytes());
@@ -182,6 +185,7 @@ mod tests {
         let bounds = || TicketBounds {
             carrier: 57,
             generation: 1,
+            identities_generation: 3,
             identity: &[1; 32],
             server_name: Some("a.example"),
             application_protocol: Some(b"h3"),
@@ -189,6 +193,8 @@ mod tests {
         let others = [
             TicketBounds { carrier: 0, ..bounds() },
             TicketBounds { generation: 2, ..bounds() },
+            TicketBounds { identities_generation: 2, ..bounds() },
+            TicketBounds { generation: 3, identities_generation: 1, ..bounds() },
             TicketBounds { identity: &[2; 32], ..bounds() },
             TicketBounds { server_name: Some("b.example"), ..bounds() },
             TicketBounds { server_name: Some(""), ..bounds() },

@@ -70,6 +70,7 @@ base::violations! {
     // Authentication.
     RequestContext, ILLEGAL_PARAMETER, "RFC 9846 4.5.1", "a certificate request context that is not empty";
     EmptyCertificate, DECODE_ERROR, "RFC 9846 4.5.1.3", "the server sent no certificate";
+    CertificateRequired, CERTIFICATE_REQUIRED, "RFC 9846 4.5.1.3", "the client showed no certificate, and one is required";
     SignatureSchemeNotOffered, ILLEGAL_PARAMETER, "RFC 9846 4.5.2", "a CertificateVerify with a scheme that was not offered";
     SignatureSchemeOfOtherKey, ILLEGAL_PARAMETER, "RFC 9846 4.5.2", "a CertificateVerify with a scheme that does not match the key";
     BadSignature, DECRYPT_ERROR, "RFC 9846 4.5.2", "the signature in the CertificateVerify does not verify";

@@ -13,6 +13,7 @@ use crate::error::{Error, Rule};
 use crate::general_name::{GeneralName, ip_address};
 use crate::graph::{Candidate, Graph, LEAF};
 use crate::profile;
+use crate::purpose::Purpose;
 use crate::root_store::RootStore;
 use crate::server_name::ServerName;
 use crate::text;
@@ -74,22 +75,75 @@ pub fn verify_server_with(
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
     profile::check_time(&leaf, now)?;
     check_name(&leaf, name)?;
-    profile::check_server_usage(&leaf)?;
+    profile::check_usage(&leaf, Purpose::Server)?;
     // Who trusts exactly this certificate asks no authority about it, nor whether it could be one.
-    let trusted = roots.of_subject(&leaf.subject().canonical());
-    if trusted.iter().any(|anchor| anchor.as_ref() == leaf.der()) {
+    if is_trusted(roots, &leaf) {
         return leaf.subject_public_key().map(|_| ());
     }
     profile::check_server(&leaf)?;
+    search(policy, provider, roots, Purpose::Server, leaf, others, now).map(|_| ())
+}
+
+/// Whether `chain`, leaf first, proves that the peer is a client that these authorities vouch for, at `now_unix_seconds`. Who it
+/// is stands in the leaf. Gives the path that was found, from the leaf to the anchor: the rest of what the peer sent is proved
+/// by nothing.
+pub fn verify_client(
+    provider: &Provider,
+    roots: &RootStore,
+    chain: &[CertificateDer<'_>],
+    now_unix_seconds: u64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    verify_client_with(&Policy::default(), provider, roots, chain, now_unix_seconds)
+}
+
+/// As [`verify_client`], with a policy.
+pub fn verify_client_with(
+    policy: &Policy,
+    provider: &Provider,
+    roots: &RootStore,
+    chain: &[CertificateDer<'_>],
+    now_unix_seconds: u64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let (first, others) = chain.split_first().ok_or(Error::NoCertificate)?;
+    if others.len() >= MAX_CERTIFICATES {
+        return Err(Error::TooMuchWork);
+    }
+    let leaf = Certificate::parse(first)?;
+    let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
+    profile::check_time(&leaf, now)?;
+    profile::check_usage(&leaf, Purpose::Client)?;
+    if is_trusted(roots, &leaf) {
+        leaf.subject_public_key()?;
+        return Ok(alloc::vec![first.clone().into_owned()]);
+    }
+    profile::check_client(&leaf)?;
+    search(policy, provider, roots, Purpose::Client, leaf, others, now)
+}
+
+/// Whether exactly this certificate is an anchor.
+fn is_trusted(roots: &RootStore, leaf: &Certificate<'_>) -> bool {
+    roots.of_subject(&leaf.subject().canonical()).iter().any(|anchor| anchor.as_ref() == leaf.der())
+}
+
+/// A path from the leaf to an anchor.
+fn search(
+    policy: &Policy,
+    provider: &Provider,
+    roots: &RootStore,
+    purpose: Purpose,
+    leaf: Certificate<'_>,
+    others: &[CertificateDer<'_>],
+    now: i64,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
     // A certificate that cannot be read is of no use to any path; the path decides whether it was needed.
     let read: Vec<_> = others.iter().map(|der| Certificate::parse(der)).collect();
     let unreadable = read.iter().zip(1..).find_map(|(outcome, number)| match outcome {
         Err(Error::Malformed(what)) => Some((number, *what)),
         _ => None,
     });
-    let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, now);
+    let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, purpose, now);
     let (budget, signatures) = (Budget::new(), BTreeMap::new());
-    Search { policy, provider, roots, graph, unreadable, budget, signatures, reason: None }.run()
+    Search { policy, provider, roots, graph, now, unreadable, budget, signatures, reason: None }.run()
 }
 
 /// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
@@ -122,6 +176,7 @@ struct Search<'r> {
     provider: &'r Provider,
     roots: &'r RootStore,
     graph: &'r Graph<'r>,
+    now: i64,
     /// The first certificate that could not be read, for the error.
     unreadable: Option<(usize, &'static str)>,
     budget: Budget,
@@ -142,7 +197,8 @@ enum Signer {
 }
 
 impl<'r> Search<'r> {
-    fn run(mut self) -> Result<(), Error> {
+    /// The path that was found, from the leaf to the anchor.
+    fn run(mut self) -> Result<Vec<CertificateDer<'static>>, Error> {
         // The numbers of the certificates above the leaf, and what is left to try at each step of the path.
         let mut path: Vec<usize> = Vec::new();
         let mut open = alloc::vec![self.candidates(&path)?];
@@ -154,7 +210,7 @@ impl<'r> Search<'r> {
                     continue;
                 }
                 Some(Candidate::Anchor(place)) => match self.try_anchor(&path, place) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return Ok(self.found(&path, place)),
                     Err(error) => Err(error),
                 },
                 Some(Candidate::Intermediate(number)) => self.try_intermediate(&path, number).map(|()| number),
@@ -170,6 +226,23 @@ impl<'r> Search<'r> {
         }
         let reason = self.reason.take();
         Err(reason.unwrap_or_else(|| self.unknown_issuer(&self.graph.node(LEAF).certificate)))
+    }
+
+    /// The certificates of a path that ends at this anchor.
+    fn found(&self, path: &[usize], place: usize) -> Vec<CertificateDer<'static>> {
+        let anchor = &self.graph.anchors(last(path))[place].certificate;
+        let certificates = self.certificates(path, anchor).into_iter();
+        certificates.map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect()
+    }
+
+    /// The leaf, the path and an anchor.
+    fn certificates<'a>(&self, path: &[usize], anchor: &'a Certificate<'a>) -> Vec<&'a Certificate<'a>>
+    where
+        'r: 'a,
+    {
+        let graph = self.graph;
+        let sent = core::iter::once(LEAF).chain(path.iter().copied());
+        sent.map(|number| &graph.node(number).certificate).chain([anchor]).collect()
     }
 
     /// What may have issued the last certificate of the path and is not in it, best last.
@@ -210,7 +283,15 @@ impl<'r> Search<'r> {
         anchor.fitness.clone()?;
         check_path_length(&anchor.certificate, self.counted(path))?;
         self.check_signature(last(path), Signer::Anchor(place), &anchor.certificate)?;
-        self.check_constraints(path, &anchor.certificate)
+        self.check_constraints(path, &anchor.certificate)?;
+        self.check_revocation(path, &anchor.certificate)
+    }
+
+    /// RFC 5280 s6.1.3 (a) (3).
+    fn check_revocation(&mut self, path: &[usize], anchor: &Certificate<'_>) -> Result<(), Error> {
+        let Some(revocation) = self.roots.revocation() else { return Ok(()) };
+        let certificates = self.certificates(path, anchor);
+        revocation.check(self.provider, &certificates, self.now, &mut self.budget)
     }
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those

@@ -14,6 +14,7 @@ pub(crate) mod tag {
     pub(crate) const OCTET_STRING: u8 = 0x04;
     pub(crate) const NULL: u8 = 0x05;
     pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+    pub(crate) const ENUMERATED: u8 = 0x0a;
     pub(crate) const UTF8_STRING: u8 = 0x0c;
     pub(crate) const NUMERIC_STRING: u8 = 0x12;
     pub(crate) const PRINTABLE_STRING: u8 = 0x13;
@@ -93,6 +94,11 @@ impl<'a> Elements<'a> {
     /// The elements in the next element, which has this tag.
     pub(crate) fn nested(&mut self, tag: u8, what: &'static str) -> Result<Elements<'a>, Error> {
         self.value(tag, what).map(Elements::new)
+    }
+
+    /// The tag of the next element.
+    pub(crate) fn peek_tag(&self) -> Option<u8> {
+        self.reader.peek().first().copied()
     }
 
     /// The contents of the next element if it has this tag.

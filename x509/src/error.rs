@@ -98,6 +98,31 @@ pub enum Error {
         /// How many are allowed.
         limit: usize,
     },
+    /// A current revocation list of its issuer has the certificate (RFC 5280 s6.3).
+    Revoked {
+        /// Whose certificate.
+        subject: String,
+        /// Since when, in seconds since 1970.
+        date: i64,
+        /// Why, as RFC 5280 s5.3.1 calls it.
+        reason: &'static str,
+    },
+    /// Revocation is checked, and no list says that the certificate has not been revoked.
+    RevocationUnknown {
+        /// Whose certificate.
+        subject: String,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// A revocation list of a kind that is not supported; says which.
+    UnsupportedList(&'static str),
+    /// The certificate is none of those that are believed by their hash.
+    NotPinned {
+        /// Whose certificate.
+        subject: String,
+        /// Its SHA-256, in hexadecimal.
+        found: String,
+    },
     /// Validation would cost more work than a peer may cause: too many certificates, signatures or names to compare.
     TooMuchWork,
     /// Not a DNS name or an IP address.
@@ -132,10 +157,14 @@ pub enum Rule {
     NotAnAuthority,
     /// A server presented the certificate of an authority as its own.
     AuthorityAsServer,
+    /// A client presented the certificate of an authority as its own.
+    AuthorityAsClient,
     /// The key usage does not have this bit, although the key is used for it (RFC 5280 s4.2.1.3).
     KeyUsage(&'static str),
     /// The extended key usage does not allow to authenticate servers (RFC 5280 s4.2.1.12).
     ExtendedKeyUsage,
+    /// The extended key usage does not allow to authenticate clients (RFC 5280 s4.2.1.12).
+    ClientKeyUsage,
     /// More authorities follow than pathLenConstraint allows (RFC 5280 s4.2.1.9).
     PathLength {
         /// How many there would be.
@@ -166,6 +195,10 @@ pub enum Rule {
     CommonName,
     /// An intermediate authority without subjectKeyIdentifier (RFC 5280 s4.2.1.2).
     NoSubjectKeyIdentifier,
+    /// A certificate that is known by its hash alone has a key on P-256.
+    KeyByHash,
+    /// A certificate that is known by its hash alone lives for two weeks at most.
+    LifetimeByHash,
     /// Certificate policies are required of the chain, which is not supported (RFC 5280 s4.2.1.11).
     PolicyConstraints,
 }
@@ -237,6 +270,16 @@ impl fmt::Display for Error {
                 "the chain is too long: with {subject} it has more than the {limit} intermediate CA certificates that this \
                  client allows"
             ),
+            Error::Revoked { subject, date, reason } => {
+                write!(f, "certificate of {subject} was revoked on {} ({reason})", Date(*date))
+            }
+            Error::RevocationUnknown { subject, why } => {
+                write!(f, "whether the certificate of {subject} was revoked is not known: {why}")
+            }
+            Error::UnsupportedList(what) => write!(f, "a revocation list that is not supported: {what}"),
+            Error::NotPinned { subject, found } => {
+                write!(f, "the certificate of {subject} is none of those that are pinned: its SHA-256 is {found}")
+            }
             Error::TooMuchWork => f.write_str("checking the certificates would exceed the work limit"),
             Error::InvalidServerName => f.write_str("neither a DNS name nor an IP address"),
             Error::Pem(what) => write!(f, "PEM: {what}"),
@@ -278,13 +321,17 @@ impl fmt::Display for Rule {
             Rule::SerialNumber => "its serial number is not positive, or longer than 20 bytes",
             Rule::NotAnAuthority => "it issued a certificate, but basicConstraints does not make it a CA's",
             Rule::AuthorityAsServer => "it is a CA certificate (basicConstraints, keyUsage), not a server's",
+            Rule::AuthorityAsClient => "it is a CA certificate (basicConstraints, keyUsage), not a client's",
             Rule::ExtendedKeyUsage => "its extKeyUsage does not name serverAuth",
+            Rule::ClientKeyUsage => "its extKeyUsage does not name clientAuth",
             Rule::UnsupportedConstraint => "it has nameConstraints that are malformed or not a CA's",
             Rule::NoSubjectAlternativeName => {
                 "it has no subjectAltName, and a common name proves nothing (RFC 9525 section 2)"
             }
             Rule::CommonName => "its common name is a misleading form of a host name",
             Rule::NoSubjectKeyIdentifier => "it is a CA's but has no subjectKeyIdentifier (RFC 5280 section 4.2.1.2)",
+            Rule::KeyByHash => "it is known by its hash alone, and its key is not on P-256",
+            Rule::LifetimeByHash => "it is known by its hash alone, and is valid for more than 14 days",
             Rule::PolicyConstraints => "its policyConstraints require certificate policies, which are not supported",
         };
         f.write_str(text)

@@ -52,6 +52,8 @@ pub struct KeyUsage {
     pub digital_signature: bool,
     /// keyCertSign.
     pub certificate_signing: bool,
+    /// cRLSign.
+    pub revocation_list_signing: bool,
     /// Zero bits follow the last one that is set, which only old anchors do (X.690 s11.2.2).
     pub has_trailing_zeros: bool,
 }
@@ -61,6 +63,8 @@ pub struct KeyUsage {
 pub struct ExtendedKeyUsage {
     /// id-kp-serverAuth.
     pub server_authentication: bool,
+    /// id-kp-clientAuth.
+    pub client_authentication: bool,
     /// anyExtendedKeyUsage.
     pub any: bool,
     /// Marked critical.
@@ -196,6 +200,7 @@ fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
     Ok(KeyUsage {
         digital_signature: first & 0x80 != 0,
         certificate_signing: first & 0x04 != 0,
+        revocation_list_signing: first & 0x02 != 0,
         has_trailing_zeros: last.trailing_zeros() != unused,
     })
 }
@@ -203,13 +208,15 @@ fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
 fn extended_key_usage(inside: &mut Elements<'_>, critical: bool) -> Result<ExtendedKeyUsage, Error> {
     const WHAT: &str = "extended key usage";
     let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
-    let mut usage = ExtendedKeyUsage { server_authentication: false, any: false, critical };
+    let mut usage =
+        ExtendedKeyUsage { server_authentication: false, client_authentication: false, any: false, critical };
     if sequence.is_empty() {
         return Err(Error::Malformed(WHAT));
     }
     while !sequence.is_empty() {
         let purpose = sequence.value(tag::OBJECT_IDENTIFIER, WHAT)?;
         usage.server_authentication |= purpose == oid::SERVER_AUTHENTICATION;
+        usage.client_authentication |= purpose == oid::CLIENT_AUTHENTICATION;
         usage.any |= purpose == oid::ANY_EXTENDED_KEY_USAGE;
     }
     Ok(usage)

@@ -63,6 +63,11 @@ pub struct GeneralNames<'a> {
 }
 
 impl<'a> GeneralNames<'a> {
+    /// The names as they are encoded, one after the other.
+    pub(crate) fn contents(&self) -> &'a [u8] {
+        self.contents
+    }
+
     /// From the contents of the sequence.
     pub(crate) fn new(contents: &'a [u8]) -> Result<GeneralNames<'a>, Error> {
         let mut elements = Elements::new(contents);

@@ -6,6 +6,7 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::name::CanonicalName;
 use crate::profile;
+use crate::purpose::Purpose;
 use crate::root_store::RootStore;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -67,21 +68,22 @@ struct OfName<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Of the server's own certificate, the others that it sent, and the anchors.
+    /// Of the peer's own certificate, the others that it sent, and the anchors, for what the peer is.
     pub(crate) fn new(
         leaf: Certificate<'a>,
         others: impl Iterator<Item = Certificate<'a>>,
         roots: &'a RootStore,
+        purpose: Purpose,
         now: i64,
     ) -> Graph<'a> {
         let mut graph = Graph { nodes: Vec::new(), names: Vec::new() };
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers { roots, purpose, now, names: BTreeMap::new(), authorities: BTreeMap::new() };
         for certificate in core::iter::once(leaf).chain(others) {
             let number = graph.nodes.len();
-            let fitness =
-                profile::check_time(&certificate, now).and_then(|()| profile::check_intermediate(&certificate));
-            let subject = graph.number_of(certificate.subject().canonical(), &mut numbers, roots, now);
-            let issuer = graph.number_of(certificate.issuer().canonical(), &mut numbers, roots, now);
+            let in_time = profile::check_time(&certificate, now);
+            let fitness = in_time.and_then(|()| profile::check_intermediate(&certificate, purpose));
+            let subject = graph.number_of(certificate.subject().canonical(), &mut numbers);
+            let issuer = graph.number_of(certificate.issuer().canonical(), &mut numbers);
             let authority = numbers.authorities.len();
             let authority = *numbers.authorities.entry((subject, certificate.spki_der())).or_insert(authority);
             if number != LEAF {
@@ -93,7 +95,8 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn number_of(&mut self, name: CanonicalName, numbers: &mut Numbers<'a>, roots: &'a RootStore, now: i64) -> usize {
+    fn number_of(&mut self, name: CanonicalName, numbers: &mut Numbers<'a>) -> usize {
+        let Numbers { roots, purpose, now, .. } = *numbers;
         let next = self.names.len();
         let anchors = roots.of_subject(&name);
         let number = *numbers.names.entry(name).or_insert(next);
@@ -102,7 +105,8 @@ impl<'a> Graph<'a> {
             let read = anchors.iter().filter_map(|der| Certificate::parse(der).ok());
             let anchors: Vec<_> = read
                 .map(|certificate| {
-                    let fitness = profile::check_time(&certificate, now).and_then(|()| anchor::check(&certificate));
+                    let in_time = profile::check_time(&certificate, now);
+                    let fitness = in_time.and_then(|()| anchor::check(&certificate, purpose));
                     Anchor { certificate, fitness }
                 })
                 .collect();
@@ -163,9 +167,11 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Numbers that were given out while a graph is built.
-#[derive(Default)]
+/// What a graph is built for, and the numbers that were given out meanwhile.
 struct Numbers<'a> {
+    roots: &'a RootStore,
+    purpose: Purpose,
+    now: i64,
     names: BTreeMap<CanonicalName, usize>,
     authorities: BTreeMap<(usize, &'a [u8]), usize>,
 }

@@ -9,6 +9,7 @@ use crate::dns;
 use crate::encode::{bit_string, element, object_identifier, sequence, time, unsigned};
 use crate::error::Error;
 use crate::oid;
+use crate::purpose::Purpose;
 use crate::server_name::ServerName;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -58,8 +59,8 @@ impl core::fmt::Debug for Identity {
 /// Certifies `key_pkcs8` by itself.
 pub fn self_signed(provider: &Provider, key_pkcs8: &[u8], request: &IssueRequest) -> Result<Identity, Error> {
     let key = (provider.load_key)(PrivateKeyFormat::Pkcs8, key_pkcs8).map_err(|_| Error::KeyRejected)?;
-    let subject = subject(request);
-    let certificate = build(provider, &subject, None, &*key, &*key, request)?;
+    let subject = subject(request, Purpose::Server);
+    let certificate = build(provider, (&subject, None), &*key, &*key, request, Purpose::Server)?;
     Ok(Identity { certificate, key_pkcs8: SecretBytes::new(key_pkcs8) })
 }
 
@@ -72,9 +73,19 @@ pub fn issued_by(
     request: &IssueRequest,
 ) -> Result<CertificateDer<'static>, Error> {
     let authority = Certificate::parse(authority)?;
-    let issuer = sequence(&[authority.subject().contents()]);
-    let identifier = authority.extensions().subject_key_identifier;
-    build(provider, &issuer, identifier, authority_key, subject_key, request)
+    build_below(provider, &authority, authority_key, subject_key, request, Purpose::Server)
+}
+
+/// Certifies the public half of `subject_key` by an authority, to authenticate a client. The first name is the common name, too.
+pub fn issued_to_client(
+    provider: &Provider,
+    authority: &CertificateDer<'_>,
+    authority_key: &dyn SigningKey,
+    subject_key: &dyn SigningKey,
+    request: &IssueRequest,
+) -> Result<CertificateDer<'static>, Error> {
+    let authority = Certificate::parse(authority)?;
+    build_below(provider, &authority, authority_key, subject_key, request, Purpose::Client)
 }
 
 /// A fresh P-256 identity for localhost, 127.0.0.1, ::1 and `extra_names`.
@@ -97,14 +108,29 @@ pub fn development(
     self_signed(provider, &key, &request)
 }
 
+fn build_below(
+    provider: &Provider,
+    authority: &Certificate<'_>,
+    authority_key: &dyn SigningKey,
+    subject_key: &dyn SigningKey,
+    request: &IssueRequest,
+    purpose: Purpose,
+) -> Result<CertificateDer<'static>, Error> {
+    let issuer = sequence(&[authority.subject().contents()]);
+    let identifier = authority.extensions().subject_key_identifier;
+    build(provider, (&issuer, identifier), authority_key, subject_key, request, purpose)
+}
+
+/// `issuer` is its name and its key's identifier.
 fn build(
     provider: &Provider,
-    issuer: &[u8],
-    issuer_key_identifier: Option<&[u8]>,
+    issuer: (&[u8], Option<&[u8]>),
     issuer_key: &dyn SigningKey,
     subject_key: &dyn SigningKey,
     request: &IssueRequest,
+    purpose: Purpose,
 ) -> Result<CertificateDer<'static>, Error> {
+    let (issuer, issuer_key_identifier) = issuer;
     // One scheme per kind of key, and its name in a certificate.
     let (algorithm, scheme) = match issuer_key.public_key_algorithm() {
         PublicKeyAlgorithm::EcP256 => (oid::ECDSA_SHA256, crypto::SignatureScheme::ECDSA_SECP256R1_SHA256),
@@ -123,9 +149,12 @@ fn build(
         &algorithm,
         issuer,
         &sequence(&[&seconds(request.not_before_unix), &seconds(not_after)]),
-        &subject(request),
+        &subject(request, purpose),
         &public_key(subject_key)?,
-        &element(tag::context_constructed(3), &[&extensions(provider, issuer_key_identifier, subject_key, request)?]),
+        &element(
+            tag::context_constructed(3),
+            &[&extensions(provider, issuer_key_identifier, subject_key, request, purpose)?],
+        ),
     ]);
     let signature = issuer_key.sign(scheme, &to_be_signed).map_err(|_| Error::SigningFailed)?;
     let certificate = sequence(&[&to_be_signed, &algorithm, &bit_string(&signature)]);
@@ -135,9 +164,14 @@ fn build(
 }
 
 /// A common name that says what it is and looks like no host: hosts are named in subjectAltName alone.
-fn subject(request: &IssueRequest) -> Vec<u8> {
-    let role = if request.is_authority { "Posthaste authority" } else { "Posthaste development" };
-    let own = if request.is_authority { request.names.first().map_or("", String::as_str) } else { "" };
+fn subject(request: &IssueRequest, purpose: Purpose) -> Vec<u8> {
+    let role = match purpose {
+        _ if request.is_authority => "Posthaste authority",
+        Purpose::Server => "Posthaste development",
+        Purpose::Client => "Posthaste client",
+    };
+    let is_named = request.is_authority || purpose == Purpose::Client;
+    let own = if is_named { request.names.first().map_or("", String::as_str) } else { "" };
     let text = [role, own].join(" ");
     // RFC 5280 appendix A.1: a common name has at most 64 characters.
     let text: String = text.trim_end().chars().take(64).collect();
@@ -162,6 +196,7 @@ fn extensions(
     issuer_key_identifier: Option<&[u8]>,
     key: &dyn SigningKey,
     request: &IssueRequest,
+    purpose: Purpose,
 ) -> Result<Vec<u8>, Error> {
     let mut list: Vec<Vec<u8>> = Vec::new();
     let mut add = |id: &[u8], critical: bool, value: &[u8]| {
@@ -176,8 +211,11 @@ fn extensions(
         add(oid::BASIC_CONSTRAINTS, true, &sequence(&[]));
         // digitalSignature.
         add(oid::KEY_USAGE, true, &element(tag::BIT_STRING, &[&[7, 0x80]]));
-        let purpose = object_identifier(oid::SERVER_AUTHENTICATION);
-        add(oid::EXTENDED_KEY_USAGE, false, &sequence(&[&purpose]));
+        let purpose = match purpose {
+            Purpose::Server => oid::SERVER_AUTHENTICATION,
+            Purpose::Client => oid::CLIENT_AUTHENTICATION,
+        };
+        add(oid::EXTENDED_KEY_USAGE, false, &sequence(&[&object_identifier(purpose)]));
         add(oid::SUBJECT_ALTERNATIVE_NAME, false, &alternative_names(&request.names)?);
     }
     // RFC 7093 s2: the first 160 bits of a hash of the key. It names the key and need not resist anything.

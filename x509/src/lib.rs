@@ -1,8 +1,7 @@
 //! Certificates for TLS: strict DER, RFC 5280 path validation under a work budget, RFC 9525 names, and short-lived
 //! development identities.
 //!
-//! This crate reads no clock, file or random source: time, bytes and randomness are arguments. Revocation is not
-//! checked: there is no input for revocation lists.
+//! This crate reads no clock, file or random source: time, bytes and randomness are arguments, and so are revocation lists.
 //!
 //! A certificate for this machine, and a client that trusts exactly this one:
 //!
@@ -40,6 +39,7 @@ mod certificate;
 mod chain;
 mod constraints;
 mod der;
+mod distribution_point;
 mod dns;
 mod encode;
 pub mod error;
@@ -47,26 +47,39 @@ mod extensions;
 pub mod general_name;
 mod graph;
 pub mod issue;
+mod issue_list;
 mod name;
 mod oid;
+mod once_key;
+mod peer_name;
 mod pem;
+mod pins;
 mod profile;
+mod purpose;
 mod registry;
+mod revocation;
+mod revocation_list;
 mod root_store;
+mod selection;
 mod server_name;
 mod text;
 mod validity;
 
 pub use certificate::Certificate;
-pub use chain::{Policy, verify_server, verify_server_with};
+pub use chain::{Policy, verify_client, verify_client_with, verify_server, verify_server_with};
 pub use error::{Error, Rule};
 pub use extensions::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, Extensions, KeyUsage, NameConstraints,
     SubjectAlternativeName,
 };
 pub use issue::{Identity, IssueRequest};
+pub use issue_list::{ListRequest, revocation_list};
 pub use name::Name;
+pub use peer_name::PeerName;
 pub use pem::{load_certificates_pem, load_private_key_pem};
+pub use pins::{Pins, Sha256, verify_certificate_hash};
+pub use revocation::Revocation;
 pub use root_store::{Bundle, Refused, RootStore};
+pub use selection::AuthorityNames;
 pub use server_name::ServerName;
 pub use validity::Validity;

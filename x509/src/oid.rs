@@ -8,8 +8,18 @@ pub(crate) const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 pub(crate) const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 17];
 /// id-ce 19.
 pub(crate) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+/// id-ce 21.
+pub(crate) const REASON_CODE: &[u8] = &[0x55, 0x1d, 21];
+/// id-ce 27.
+pub(crate) const DELTA_LIST_INDICATOR: &[u8] = &[0x55, 0x1d, 27];
+/// id-ce 28.
+pub(crate) const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
+/// id-ce 29.
+pub(crate) const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
 /// id-ce 30.
 pub(crate) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+/// id-ce 31.
+pub(crate) const REVOCATION_LIST_POINTS: &[u8] = &[0x55, 0x1d, 31];
 /// id-ce 32.
 pub(crate) const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 32];
 /// id-ce 33.
@@ -27,6 +37,8 @@ pub(crate) const AUTHORITY_INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1,
 
 /// id-kp 1.
 pub(crate) const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+/// id-kp 2.
+pub(crate) const CLIENT_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 /// anyExtendedKeyUsage.
 pub(crate) const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 

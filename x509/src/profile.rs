@@ -4,8 +4,9 @@
 
 use crate::certificate::Certificate;
 use crate::error::{Error, Rule};
-use crate::extensions::{ExtendedKeyUsage, SubjectAlternativeName};
+use crate::extensions::{BasicConstraints, SubjectAlternativeName};
 use crate::general_name::{GeneralName, ip_address};
+use crate::purpose::Purpose;
 use alloc::string::ToString;
 use core::net::IpAddr;
 
@@ -26,17 +27,9 @@ pub(crate) fn check_time(certificate: &Certificate<'_>, now: i64) -> Result<(), 
 
 /// A server's own certificate, issued by an authority.
 pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
-    check_sent(certificate)?;
+    check_end(certificate, Purpose::Server)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
-    // Baseline Requirements s7.1.2.7.8 and s7.1.2.7.11: the two roles are kept apart.
-    let basic = extensions.basic_constraints;
-    demand(basic.is_none_or(|basic| !basic.is_authority && basic.path_length.is_none()), Rule::AuthorityAsServer)?;
-    let usage = extensions.key_usage;
-    demand(usage.is_none_or(|usage| !usage.certificate_signing), Rule::AuthorityAsServer)?;
-    check_server_usage(certificate)?;
-    // RFC 5280 s4.2.1.10: only authorities have name constraints.
-    demand(extensions.name_constraints.is_none(), Rule::UnsupportedConstraint)?;
     let alternative = extensions.subject_alternative_name.as_ref();
     let alternative = alternative.ok_or_else(|| broken(certificate, Rule::NoSubjectAlternativeName))?;
     // RFC 5280 s4.2.1.6: critical if the subject is empty. That it is critical beside a subject does no harm: it is read.
@@ -45,21 +38,51 @@ pub(crate) fn check_server(certificate: &Certificate<'_>) -> Result<(), Error> {
     certificate.subject_public_key().map(|_| ())
 }
 
+/// A client's own certificate, issued by an authority. It need have no subjectAltName: whom it stands for is for its reader to
+/// say, by its subject or its names.
+pub(crate) fn check_client(certificate: &Certificate<'_>) -> Result<(), Error> {
+    check_end(certificate, Purpose::Client)?;
+    if let Some(alternative) = &certificate.extensions().subject_alternative_name {
+        // RFC 5280 s4.2.1.6, as for a server's.
+        let fits = alternative.critical || !certificate.subject().is_empty();
+        demand(certificate, fits, Rule::MustBeCritical("subjectAltName"))?;
+    }
+    // RFC 5280 s4.1.2.6: somebody has to be named.
+    let is_named = !certificate.subject().is_empty() || certificate.extensions().subject_alternative_name.is_some();
+    demand(certificate, is_named, Rule::EmptyName("subject"))?;
+    certificate.subject_public_key().map(|_| ())
+}
+
+/// What is demanded of the first certificate of a chain, whoever's it is.
+fn check_end(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
+    check_sent(certificate)?;
+    let demand = |holds, rule| demand(certificate, holds, rule);
+    let extensions = certificate.extensions();
+    // Baseline Requirements s7.1.2.7.8 and s7.1.2.7.11: the two roles are kept apart.
+    let basic = extensions.basic_constraints;
+    let is_authority = |basic: BasicConstraints| basic.is_authority || basic.path_length.is_some();
+    demand(!basic.is_some_and(is_authority), purpose.authority_rule())?;
+    let usage = extensions.key_usage;
+    demand(usage.is_none_or(|usage| !usage.certificate_signing), purpose.authority_rule())?;
+    check_usage(certificate, purpose)?;
+    // RFC 5280 s4.2.1.10: only authorities have name constraints.
+    demand(extensions.name_constraints.is_none(), Rule::UnsupportedConstraint)
+}
+
 /// What is demanded even of a certificate that is itself trusted.
-pub(crate) fn check_server_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
+pub(crate) fn check_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_critical_extensions(certificate)?;
     check_policies(certificate)?;
     let extensions = certificate.extensions();
     let signs = extensions.key_usage.is_none_or(|usage| usage.digital_signature);
-    // RFC 9846 s4.4.2.2: a server signs the handshake.
+    // RFC 9846 s4.5.1.2: it signs the handshake.
     demand(certificate, signs, Rule::KeyUsage("digitalSignature"))?;
-    // Baseline Requirements s7.1.2.7.10: for servers by name, not for anything.
-    let fits = |usage: ExtendedKeyUsage| usage.server_authentication && !usage.any;
-    demand(certificate, extensions.extended_key_usage.is_none_or(fits), Rule::ExtendedKeyUsage)
+    let fits = extensions.extended_key_usage.is_none_or(|usage| purpose.fits(usage));
+    demand(certificate, fits, purpose.usage_rule())
 }
 
 /// The certificate of an authority that the peer sent.
-pub(crate) fn check_intermediate(certificate: &Certificate<'_>) -> Result<(), Error> {
+pub(crate) fn check_intermediate(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
@@ -67,19 +90,19 @@ pub(crate) fn check_intermediate(certificate: &Certificate<'_>) -> Result<(), Er
     // RFC 5280 s4.2.1.9 has it critical, for readers that do not know it; this one does.
     let basic = extensions.basic_constraints.ok_or_else(|| broken(certificate, Rule::NotAnAuthority))?;
     demand(basic.is_authority, Rule::NotAnAuthority)?;
-    check_authority_usage(certificate)?;
+    check_authority_usage(certificate, purpose)?;
     certificate.subject_public_key().map(|_| ())
 }
 
 /// What an authority says about the use of its key, wherever it stands.
-pub(crate) fn check_authority_usage(certificate: &Certificate<'_>) -> Result<(), Error> {
+pub(crate) fn check_authority_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
     demand(!certificate.subject().is_empty(), Rule::EmptyName("subject"))?;
     demand(extensions.key_usage.is_none_or(|usage| usage.certificate_signing), Rule::KeyUsage("keyCertSign"))?;
     // Not of RFC 5280, but of every web client: an authority's purposes limit those of what it issues.
     let usage = extensions.extended_key_usage;
-    demand(usage.is_none_or(|usage| usage.server_authentication || usage.any), Rule::ExtendedKeyUsage)?;
+    demand(usage.is_none_or(|usage| purpose.is_named_in(usage) || usage.any), purpose.usage_rule())?;
     check_policies(certificate)
 }
 

@@ -2,10 +2,13 @@
 
 use crate::anchor;
 use crate::certificate::Certificate;
+use crate::encode::sequence;
 use crate::error::Error;
 use crate::name::CanonicalName;
 use crate::pem;
+use crate::revocation::Revocation;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -19,6 +22,8 @@ pub struct RootStore {
     fingerprint: u64,
     /// Why there is no anchor of a subject that a bundle has, so that a chain that ends there can be told the reason.
     refused: BTreeMap<CanonicalName, Error>,
+    /// What has been revoked, if that is checked.
+    revocation: Option<Arc<Revocation>>,
 }
 
 /// What became of a bundle.
@@ -93,6 +98,25 @@ impl RootStore {
         })
     }
 
+    /// Has every chain that ends at one of these anchors checked for revocation. Without this none is.
+    pub fn check_revocation(&mut self, revocation: Revocation) {
+        self.revocation = Some(Arc::new(revocation));
+    }
+
+    /// What has been revoked, if that is checked.
+    pub(crate) fn revocation(&self) -> Option<&Revocation> {
+        self.revocation.as_deref()
+    }
+
+    /// The subjects of the anchors, each once, as the DER of a distinguished name.
+    pub fn subjects_der(&self) -> Vec<Vec<u8>> {
+        let first = |same: &Vec<CertificateDer<'static>>| {
+            let certificate = Certificate::parse(same.first()?).ok()?;
+            Some(sequence(&[certificate.subject().contents()]))
+        };
+        self.by_subject.values().filter_map(first).collect()
+    }
+
     /// Number of anchors.
     pub fn len(&self) -> usize {
         self.len
@@ -103,10 +127,11 @@ impl RootStore {
         self.len == 0
     }
 
-    /// A number that is the same for the same anchors, in whatever order they were added, and another for others. It tells
-    /// one's own sets of anchors apart; somebody who chooses anchors to that end can make two sets that have the same.
+    /// A number that is the same for the same anchors, in whatever order they were added, and another for others, or where
+    /// revocation is checked by other lists. It tells one's own sets of anchors apart; somebody who chooses anchors to that end
+    /// can make two sets that have the same.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+        self.fingerprint ^ self.revocation().map_or(0, Revocation::fingerprint)
     }
 
     /// Why the certificate of this subject is no anchor, if a bundle had one.
@@ -121,7 +146,7 @@ impl RootStore {
 }
 
 /// FNV-1a: fast, and good enough to tell anchors apart that nobody chose to be alike.
-fn number_of(der: &[u8]) -> u64 {
+pub(crate) fn number_of(der: &[u8]) -> u64 {
     const PRIME: u128 = 0x0100_0000_01b3;
     der.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (u128::from(hash ^ u64::from(*byte)) * PRIME) as u64)
 }

@@ -34,6 +34,11 @@ impl Validity {
 /// The first year that is written with four digits (RFC 5280 s4.1.2.5).
 const FIRST_LONG_YEAR: i64 = 2050;
 
+/// The next element, which is a time: seconds since 1970.
+pub(crate) fn read_time(elements: &mut Elements<'_>, what: &'static str) -> Result<i64, Error> {
+    time(elements.any(what)?).ok_or(Error::Malformed(what))
+}
+
 /// Only the one form of each type that RFC 5280 s4.1.2.5.1 and s4.1.2.5.2 allow: seconds, no fraction, `Z`.
 fn time(element: Element<'_>) -> Option<i64> {
     let (year, rest) = match element.tag {

@@ -9,9 +9,10 @@ use crate::stream::{Read, ReadError, StreamEvent, WriteError};
 use crate::trace::Record;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
-use tls::Session;
+use tls::{PeerIdentity, Session};
 
 impl Connection {
     /// The next event, oldest first. After [`Event::Closed`] there is none.
@@ -173,6 +174,12 @@ impl Connection {
     /// Which end this is.
     pub const fn side(&self) -> Side {
         self.wire.side
+    }
+
+    /// Who the other end is. A server knows it of a client that was asked and showed a certificate, from
+    /// [`Event::Established`](crate::Event::Established) on; a client of its server, if its configuration keeps the certificates.
+    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.session().peer_identity()
     }
 
     /// What TLS learned: protocol, server name, certificates.

@@ -2,6 +2,7 @@
 
 use crate::carrier::Rules;
 use crate::client::receiver::{Received, Receiver};
+use crate::client::wait_certificate::Answer;
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::client::wait_finished::WaitFinished;
 use crate::early_data::EarlyData;
@@ -10,6 +11,7 @@ use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
+use crate::message::certificate_verify::{CertificateVerify, signed_by_client};
 use crate::message::framing::{HandshakeType, Message, push_message};
 use crate::message::key_update::KeyUpdate;
 use crate::message::new_session_ticket::NewSessionTicket;
@@ -39,7 +41,7 @@ impl Connected {
         message: &Message<'_>,
         effects: &mut Effects,
     ) -> Result<Connected, Error> {
-        let WaitFinished { handshaking, certificate_requested, server } = state;
+        let WaitFinished { handshaking, answer, server } = state;
         let Handshaking {
             config,
             rules,
@@ -63,13 +65,14 @@ impl Connected {
         let keys = KeyChange::OneRtt { suite, local, remote };
         let entry = KeyLogEntry { key_log: config.key_log.as_ref(), client_random: &client_random };
         end_early_data(rules, &mut transcript, effects)?;
-        let flight = second_flight(suite, &client_traffic, &mut transcript, certificate_requested)?;
+        let flight = second_flight(suite, &client_traffic, &mut transcript, &answer)?;
         effects.send(Level::Handshake, flight);
         effects.give_keys(Side::Client, keys, entry);
-        let receiver = config.tickets.clone().map(|store| {
+        let kept = config.tickets.clone().zip(config.ticket_origin(rules, &name));
+        let receiver = kept.map(|(store, origin)| {
             Box::new(Receiver::new(Received {
                 store,
-                origin: config.ticket_origin(rules, &name),
+                origin,
                 wall_clock: config.wall_clock.clone(),
                 suite,
                 resumption: main.resumption(&transcript.current()),
@@ -116,18 +119,30 @@ fn end_early_data(rules: &Rules, transcript: &mut Transcript, effects: &mut Effe
     Ok(())
 }
 
-/// Finished, and before it the Certificate that the server may have asked for.
+/// Finished, and before it what the server may have asked for. Each message is added to the transcript before the next is made.
+/// RFC 9846 section 4.5.1-2, 4.5.1-3, 4.5.1-4, 4.5.2-2, 4.5.2-3.
 fn second_flight(
     suite: &CipherSuite,
     client_traffic: &Secret,
     transcript: &mut Transcript,
-    certificate_requested: bool,
+    answer: &Answer,
 ) -> Result<Vec<u8>, LocalError> {
     let mut flight = Vec::with_capacity(64);
-    if certificate_requested {
-        // RFC 9846 s4.5.1: there is no certificate to show, and an empty one says so.
-        certificate::encode(&mut flight, &[])?;
-        transcript.add(&flight);
+    match answer {
+        Answer::NotAsked => {}
+        Answer::Nothing => {
+            certificate::encode(&mut flight, &[])?;
+            transcript.add(&flight);
+        }
+        Answer::Certificate { certified, scheme } => {
+            certificate::encode(&mut flight, &certified.chain)?;
+            transcript.add(&flight);
+            let content = signed_by_client(&transcript.current());
+            let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;
+            let before = flight.len();
+            CertificateVerify { scheme: *scheme, signature: &signature }.encode(&mut flight)?;
+            transcript.add(&flight[before..]);
+        }
     }
     let data = verify_data(suite, client_traffic, &transcript.current());
     let before = flight.len();

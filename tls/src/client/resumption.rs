@@ -25,7 +25,7 @@ impl Resumption {
         let config = &start.config;
         let store = config.tickets.as_ref()?;
         let now = config.wall_clock.unix_millis();
-        let ticket = store.take(&config.ticket_origin(start.carrier.rules, &start.name), now)?;
+        let ticket = store.take(&config.ticket_origin(start.carrier.rules, &start.name)?, now)?;
         // A store of somebody else may keep tickets for longer than they are good.
         if !ticket.is_valid_at(now) {
             return None;
@@ -42,7 +42,7 @@ impl Resumption {
     pub(super) fn fields<'a>(resumption: Option<&'a Resumption>, start: &Start) -> ResumptionFields<'a> {
         let now = start.config.wall_clock.unix_millis();
         ResumptionFields {
-            wants_tickets: start.config.tickets.is_some(),
+            wants_tickets: start.config.wants_tickets(),
             ticket: resumption.map(|resumption| OfferedTicket {
                 identity: &resumption.ticket.identity,
                 obfuscated_age: resumption.ticket.obfuscated_age(now),

@@ -6,6 +6,7 @@ use crate::config::ClientConfig;
 use crate::error::{Error, LocalError};
 use crate::message::client_hello::{ClientHelloFields, ResumptionFields};
 use crate::message::extension::Offered;
+use crate::signature_wishes::offered_schemes;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -79,32 +80,15 @@ impl Start {
                 x509::ServerName::Ip(_) => None,
             },
             supported_groups: &groups,
-            signature_algorithms: &signature_algorithms(provider),
+            signature_algorithms: &offered_schemes(provider),
             key_shares: &offer.shares(),
             application_protocols: &self.config.alpn,
             // RFC 9001 section 8.2-1: over QUIC it is always there.
             carrier_extension: self.carrier.extension(),
             cookie,
             resumption,
+            requests_ocsp_response: self.config.request_ocsp_response,
         };
         hello.encode()
     }
-}
-
-/// The schemes for CertificateVerify, then those of PKCS #1 v1.5, which stand for signatures in certificates only
-/// (RFC 9846 section 4.3.3).
-fn signature_algorithms(provider: &crypto::Provider) -> Vec<u16> {
-    use crypto::{SignatureAlgorithm, SignatureScheme};
-    let mut schemes: Vec<u16> =
-        provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0).collect();
-    for row in provider.verifiers {
-        let scheme = match row.signature_algorithm() {
-            SignatureAlgorithm::RsaPkcs1Sha256 => SignatureScheme::RSA_PKCS1_SHA256,
-            SignatureAlgorithm::RsaPkcs1Sha384 => SignatureScheme::RSA_PKCS1_SHA384,
-            SignatureAlgorithm::RsaPkcs1Sha512 => SignatureScheme::RSA_PKCS1_SHA512,
-            _ => continue,
-        };
-        schemes.push(scheme.0);
-    }
-    schemes
 }

@@ -1,5 +1,6 @@
 //! WAIT_FINISHED: the server is authenticated. Its Finished has to prove that no message was changed on the way.
 
+use crate::client::wait_certificate::Answer;
 use crate::client::wait_certificate_verify::WaitCertificateVerify;
 use crate::client::wait_encrypted_extensions::Handshaking;
 use crate::effects::Effects;
@@ -13,8 +14,8 @@ use alloc::boxed::Box;
 #[derive(Debug)]
 pub(crate) struct WaitFinished {
     pub(super) handshaking: Box<Handshaking>,
-    /// Whether the server asked for a certificate.
-    pub(super) certificate_requested: bool,
+    /// What the client shows.
+    pub(super) answer: Answer,
     /// The proof of who the server is.
     pub(super) server: Authenticated,
 }
@@ -23,7 +24,7 @@ impl WaitFinished {
     /// EncryptedExtensions are read, and the server has selected a ticket: it need not show its certificate again, and may not
     /// ask for one.
     pub(crate) fn by_ticket(handshaking: Box<Handshaking>, proof: TicketAccepted) -> WaitFinished {
-        WaitFinished { handshaking, certificate_requested: false, server: Authenticated::Ticket(proof) }
+        WaitFinished { handshaking, answer: Answer::NotAsked, server: Authenticated::Ticket(proof) }
     }
 
     /// Reads the server's signature.
@@ -32,12 +33,12 @@ impl WaitFinished {
         message: &Message<'_>,
         effects: &mut Effects,
     ) -> Result<WaitFinished, Error> {
-        let WaitCertificateVerify { mut handshaking, certificate_requested, chain } = state;
+        let WaitCertificateVerify { mut handshaking, answer, chain } = state;
         let verify = CertificateVerify::decode(message.body)?;
         let digest = handshaking.transcript.current();
         let verified = CertificateVerified::by_client(&handshaking.config, &chain, &verify, &digest)?;
         handshaking.transcript.add(message.bytes);
         effects.signature_scheme = Some(verify.scheme);
-        Ok(WaitFinished { handshaking, certificate_requested, server: Authenticated::Certificate(verified) })
+        Ok(WaitFinished { handshaking, answer, server: Authenticated::Certificate(verified) })
     }
 }

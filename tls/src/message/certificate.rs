@@ -1,7 +1,7 @@
 //! Certificate (RFC 9846 section 4.5.1).
 
 use crate::error::LocalError;
-use crate::message::extension::{Extensions, Offered, Place, whole};
+use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message};
 use crate::violation::Violation;
 use alloc::vec::Vec;
@@ -9,25 +9,54 @@ use base::writer::push_u24_prefixed;
 use base::{Full, Reader};
 use rustls_pki_types::CertificateDer;
 
-/// The chain in the body of a server's Certificate message, the server's own certificate first. Perhaps empty. `offered` is
-/// what its extensions may answer.
+/// The chain in the body of a Certificate message, its sender's own certificate first. Perhaps empty. `offered` is what its
+/// extensions may answer.
 pub fn decode_chain<'a>(body: &'a [u8], offered: &Offered) -> Result<Vec<CertificateDer<'a>>, Violation> {
-    let (context, list) = whole(body, |reader| Ok((reader.u8_prefixed()?, reader.u24_prefixed()?)))?;
-    // RFC 9846 s4.5.1: a context answers a request; a server is not asked.
-    if !context.is_empty() {
-        return Err(Violation::RequestContext);
-    }
-    let mut reader = Reader::new(list);
-    let mut chain = Vec::new();
-    while !reader.is_empty() {
-        let certificate = reader.u24_prefixed()?;
-        if certificate.is_empty() {
-            return Err(Violation::Malformed);
+    Certificates::decode(body, offered).map(|certificates| certificates.chain)
+}
+
+/// What a Certificate message holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificates<'a> {
+    /// The chain, its sender's own certificate first. Perhaps empty.
+    pub chain: Vec<CertificateDer<'a>>,
+    /// The OCSP response for the first, if there is one (RFC 6066 section 8, RFC 9846 section 4.5.1.1). Not empty.
+    pub ocsp_response: Option<&'a [u8]>,
+}
+
+impl<'a> Certificates<'a> {
+    /// Reads the body. `offered` is what its extensions may answer.
+    pub fn decode(body: &'a [u8], offered: &Offered) -> Result<Certificates<'a>, Violation> {
+        let (context, list) = whole(body, |reader| Ok((reader.u8_prefixed()?, reader.u24_prefixed()?)))?;
+        // RFC 9846 section 4.5.1-5: a context answers a request. A server is not asked, and a client is asked without one.
+        if !context.is_empty() {
+            return Err(Violation::RequestContext);
         }
-        Extensions::decode(reader.u16_prefixed()?, Place::Certificate, offered)?;
-        chain.push(CertificateDer::from(certificate));
+        let mut reader = Reader::new(list);
+        let (mut chain, mut ocsp_response) = (Vec::new(), None);
+        while !reader.is_empty() {
+            let certificate = reader.u24_prefixed()?;
+            if certificate.is_empty() {
+                return Err(Violation::Malformed);
+            }
+            let extensions = Extensions::decode(reader.u16_prefixed()?, Place::Certificate, offered)?;
+            let status = extensions.find(ExtensionType::STATUS_REQUEST).map(status).transpose()?;
+            if chain.is_empty() {
+                ocsp_response = status;
+            }
+            chain.push(CertificateDer::from(certificate));
+        }
+        Ok(Certificates { chain, ocsp_response })
     }
-    Ok(chain)
+}
+
+/// The response in a CertificateStatus: OCSP is the one kind that was ever defined.
+/// RFC 9846 section 4.5.1.1-1.
+fn status(data: &[u8]) -> Result<&[u8], Violation> {
+    match whole(data, |reader| Ok((reader.u8()?, reader.u24_prefixed()?)))? {
+        (1, response) if !response.is_empty() => Ok(response),
+        _ => Err(Violation::Malformed),
+    }
 }
 
 /// Appends a Certificate message with this chain.

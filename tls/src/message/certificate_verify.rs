@@ -10,6 +10,8 @@ use crypto::{Digest, SignatureScheme};
 
 /// What a server's signature covers besides the transcript.
 const SERVER_CONTEXT: &[u8] = b"TLS 1.3, server CertificateVerify";
+/// What a client's covers.
+const CLIENT_CONTEXT: &[u8] = b"TLS 1.3, client CertificateVerify";
 
 /// A signature over the handshake.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +42,22 @@ impl<'a> CertificateVerify<'a> {
     }
 }
 
-/// What a server signs: 64 spaces, so that no older signature of the same key can be passed off as this one; a context that
-/// tells servers from clients; and the transcript up to Certificate.
+/// What a server signs.
 pub(crate) fn signed_by_server(transcript: &Digest) -> Vec<u8> {
-    let mut content = Vec::with_capacity(64 + SERVER_CONTEXT.len() + 1 + Digest::MAX_LEN);
+    signed(SERVER_CONTEXT, transcript)
+}
+
+/// What a client signs.
+pub(crate) fn signed_by_client(transcript: &Digest) -> Vec<u8> {
+    signed(CLIENT_CONTEXT, transcript)
+}
+
+/// 64 spaces, so that no older signature of the same key can be passed off as this one; a context that tells servers from
+/// clients; and the transcript up to Certificate.
+fn signed(context: &[u8], transcript: &Digest) -> Vec<u8> {
+    let mut content = Vec::with_capacity(64 + context.len() + 1 + Digest::MAX_LEN);
     content.resize(64, b' ');
-    content.extend_from_slice(SERVER_CONTEXT);
+    content.extend_from_slice(context);
     content.push(0);
     content.extend_from_slice(transcript);
     content

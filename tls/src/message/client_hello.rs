@@ -35,6 +35,8 @@ pub struct ClientHello<'a> {
     pub supported_groups: Option<Numbers<'a>>,
     /// Schemes the client can verify.
     pub signature_algorithms: Option<Numbers<'a>>,
+    /// Schemes it can verify in certificates, if those are others.
+    pub signature_algorithms_cert: Option<Numbers<'a>>,
     /// Versions the client speaks.
     pub supported_versions: Option<Numbers<'a>>,
     /// Key shares.
@@ -80,6 +82,7 @@ impl<'a> ClientHello<'a> {
             server_name: None,
             supported_groups: None,
             signature_algorithms: None,
+            signature_algorithms_cert: None,
             supported_versions: None,
             key_shares: None,
             application_protocols: None,
@@ -105,7 +108,7 @@ impl<'a> ClientHello<'a> {
             ExtensionType::SERVER_NAME => self.server_name = decode_server_name(data)?,
             ExtensionType::SUPPORTED_GROUPS => self.supported_groups = Some(whole(data, numbers)?),
             ExtensionType::SIGNATURE_ALGORITHMS => self.signature_algorithms = Some(whole(data, numbers)?),
-            ExtensionType::SIGNATURE_ALGORITHMS_CERT => drop(whole(data, numbers)?),
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT => self.signature_algorithms_cert = Some(whole(data, numbers)?),
             ExtensionType::SUPPORTED_VERSIONS => {
                 self.supported_versions = Some(whole(data, |reader| Numbers::decode(reader.u8_prefixed()?))?);
             }
@@ -228,6 +231,8 @@ pub(crate) struct ClientHelloFields<'a> {
     pub carrier_extension: Option<(ExtensionType, &'a [u8])>,
     /// The cookie to give back.
     pub cookie: Option<&'a [u8]>,
+    /// Whether the server is asked for an OCSP response.
+    pub requests_ocsp_response: bool,
     /// What it says of tickets.
     pub resumption: ResumptionFields<'a>,
 }
@@ -295,6 +300,13 @@ impl ClientHelloFields<'_> {
                     out.extend_from_slice(cookie);
                     Ok(())
                 })
+            })?;
+        }
+        if self.requests_ocsp_response {
+            offered.push(out, ExtensionType::STATUS_REQUEST, |out| {
+                // ocsp, from any responder, without extensions (RFC 6066 section 8).
+                out.extend_from_slice(&[1, 0, 0, 0, 0]);
+                Ok(())
             })?;
         }
         if let Some((kind, data)) = self.carrier_extension {

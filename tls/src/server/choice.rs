@@ -1,13 +1,14 @@
 //! What a server selects for a client: always the first of its own list that the client supports too.
 
 use crate::carrier::Rules;
+use crate::certified_key::CertifiedKey;
 use crate::config::ServerConfig;
 use crate::message::client_hello::{ClientHello, KeyShares};
 use crate::message::list::Numbers;
-use crate::resolver::CertifiedKey;
+use crate::resolver::{ClientWishes, Selected};
+use crate::signature_wishes::SignatureWishes;
 use crate::violation::Violation;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use crypto::{CipherSuite, KeyExchange, SignatureScheme};
 
@@ -75,17 +76,23 @@ pub(crate) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Vio
     }
 }
 
-/// The certificate for the name.
+/// What there is for the name, and for what the client can verify.
 pub(crate) fn choose_certificate(
     config: &ServerConfig,
+    hello: &ClientHello<'_>,
     server_name: Option<&str>,
-) -> Result<Arc<CertifiedKey>, Violation> {
-    config.resolver.resolve(server_name).ok_or(Violation::ServerNameUnknown)
+) -> Result<Selected, Violation> {
+    let signatures = hello.signature_algorithms.map(|schemes| wishes(schemes, hello));
+    config.resolver.resolve(&ClientWishes { server_name, signatures }).ok_or(Violation::ServerNameUnknown)
 }
 
 /// The best scheme of a certificate's key that the client can verify.
+/// RFC 9846 section 4.5.2-4.
 pub(crate) fn choose_scheme(certified: &CertifiedKey, hello: &ClientHello<'_>) -> Result<SignatureScheme, Violation> {
     let schemes = hello.signature_algorithms.ok_or(Violation::MissingSignatureAlgorithms)?;
-    let scheme = certified.key.schemes().iter().copied().find(|scheme| schemes.contains(scheme.0));
-    scheme.ok_or(Violation::NoCommonSignatureScheme)
+    wishes(schemes, hello).scheme_of(&*certified.key).ok_or(Violation::NoCommonSignatureScheme)
+}
+
+fn wishes<'a>(schemes: Numbers<'a>, hello: &ClientHello<'a>) -> SignatureWishes<'a> {
+    SignatureWishes::new(schemes, hello.signature_algorithms_cert)
 }

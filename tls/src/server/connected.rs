@@ -1,5 +1,7 @@
 //! CONNECTED: the handshake is complete. Over QUIC a client sends no further message, over records only KeyUpdate.
 
+use crate::client_authentication::ClientAuthentication;
+use crate::client_proof::ClientAuthenticated;
 use crate::effects::Effects;
 use crate::error::{Error, LocalError};
 use crate::level::Level;
@@ -7,30 +9,37 @@ use crate::message::framing::{HandshakeType, Message};
 use crate::message::key_update::KeyUpdate;
 use crate::proof::FinishedVerified;
 use crate::server::issuer::Issuer;
+use crate::server::negotiated::FlightSent;
 use crate::server::wait_finished::WaitFinished;
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use base::Random;
 
-/// Holds the proof of the handshake, and until tickets are given what they are made of, so that an idle connection keeps nothing
+/// Holds the proofs of the handshake, and until tickets are given what they are made of, so that an idle connection keeps nothing
 /// else of it.
 #[derive(Debug)]
 pub(crate) struct Connected {
+    client: ClientAuthenticated,
     _finished: FinishedVerified,
     issuer: Option<Box<Issuer>>,
 }
 
 impl Connected {
-    /// Reads the client's Finished: the client has the same transcript. It is not authenticated further, because no
-    /// certificate was requested of it.
-    pub(crate) fn on_finished(state: WaitFinished, message: &Message<'_>) -> Result<Connected, Error> {
-        let WaitFinished { suite, mut transcript, client_traffic, tickets, .. } = state;
+    /// Reads the client's Finished: the client has the same transcript. Only now the application learns who it is.
+    pub(crate) fn on_finished(
+        state: WaitFinished,
+        message: &Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<Connected, Error> {
+        let WaitFinished { sent, client } = state;
+        let FlightSent { suite, mut transcript, client_traffic, tickets, .. } = sent;
         let finished = FinishedVerified::check(suite, &client_traffic, &transcript.current(), message.body)?;
         let issuer = tickets.map(|(main, terms)| {
             transcript.add(message.bytes);
             Box::new(Issuer::new(terms, main.resumption(&transcript.current())))
         });
-        Ok(Connected { _finished: finished, issuer })
+        effects.peer_identity = client.identity();
+        Ok(Connected { client, _finished: finished, issuer })
     }
 
     /// Sends the tickets, if there are any and they were not sent before.
@@ -42,6 +51,11 @@ impl Connected {
             }
         }
         Ok(())
+    }
+
+    /// What the client was asked for.
+    pub(crate) fn client_authentication(&self) -> &ClientAuthentication {
+        self.client.policy()
     }
 
     /// Reads a message after the handshake.

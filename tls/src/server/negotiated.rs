@@ -1,5 +1,7 @@
 //! NEGOTIATED: the parameters are chosen. The server sends all of its flight at once.
 
+use crate::certified_key::CertifiedKey;
+use crate::client_proof::{Asked, ClientAuthenticated};
 use crate::config::ServerConfig;
 use crate::early_data::EarlyData;
 use crate::effects::{Effects, KeyLogEntry};
@@ -7,19 +9,21 @@ use crate::error::{Error, LocalError};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::certificate;
+use crate::message::certificate_request;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_server};
 use crate::message::client_hello::ClientHello;
 use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::{encode_resuming_server_hello, encode_server_hello};
 use crate::proof::BinderVerified;
-use crate::resolver::CertifiedKey;
+use crate::resolver::Selected;
 use crate::schedule::{Early, Main, verify_data};
 use crate::server::choice::{choose_certificate, choose_protocol, choose_scheme, server_name};
 use crate::server::issuer::Terms;
 use crate::server::received_client_hello::ReceivedClientHello;
 use crate::server::resumption::{Attempt, Resumption, wants_key_exchange};
 use crate::server::start::Start;
+use crate::signature_wishes::offered_schemes;
 use crate::ticket_content::TicketBounds;
 use crate::transcript::Transcript;
 use crate::violation::Violation;
@@ -56,14 +60,17 @@ struct Answer<'a> {
     answers_carrier: bool,
     authentication: Authentication,
     takes_early_data: bool,
+    /// What the client has to show: nothing, or what it is asked for.
+    client: Result<ClientAuthenticated, Asked>,
     /// All messages so far.
     transcript: Transcript,
 }
 
-/// What the server waits for the client's second flight with.
-pub(super) struct FlightSent {
+/// What is left of the server's part when its flight is sent: what the client's messages are checked with.
+#[derive(Debug)]
+pub(crate) struct FlightSent {
     pub(super) suite: &'static CipherSuite,
-    /// All messages up to the server's Finished.
+    /// All messages so far.
     pub(super) transcript: Transcript,
     /// client_handshake_traffic_secret.
     pub(super) client_traffic: Secret,
@@ -86,6 +93,14 @@ enum Authentication {
     },
 }
 
+/// What the client sends next.
+pub(crate) enum Next {
+    /// Finished: nothing more was asked for.
+    Finished(FlightSent, ClientAuthenticated),
+    /// Certificate.
+    Certificate(Arc<ServerConfig>, Asked, FlightSent),
+}
+
 impl<'a> Negotiated<'a> {
     /// Chooses what is left to choose: protocol, name, and ticket or certificate.
     pub(crate) fn select(
@@ -98,20 +113,25 @@ impl<'a> Negotiated<'a> {
         let config = &start.config;
         let application_protocol = choose_protocol(config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
-        let certified = choose_certificate(config, name.as_deref())?;
+        let Selected { certified, client_authentication, generation } =
+            choose_certificate(config, &hello, name.as_deref())?;
+        let policy = client_authentication.as_ref().unwrap_or(&config.client_authentication);
+        let client = ClientAuthenticated::by_policy(policy);
         let bounds = TicketBounds {
             carrier: start.carrier.rules.number(),
             generation: config.tickets.as_ref().map_or(0, |policy| policy.generation),
+            identities_generation: generation,
             identity: &identity(config, &certified),
             server_name: name.as_deref(),
             application_protocol,
         };
-        let before_binders = before_binders.as_ref();
-        let resumption = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds }.resume(random)?;
+        let (before_binders, asks_client) = (before_binders.as_ref(), client.is_err());
+        let attempt = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds, asks_client };
+        let resumption = attempt.resume(random)?;
         let takes_early_data = hello.offers_early_data
             && !is_retried
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
-        let terms = terms(start, &hello, suite, &bounds);
+        let terms = terms(start, &hello, suite, &bounds, asks_client);
         let (early, authentication) = match resumption {
             Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
             None => {
@@ -139,15 +159,17 @@ impl<'a> Negotiated<'a> {
             answers_carrier: effects.peer_parameters.is_some(),
             authentication,
             takes_early_data,
+            client,
             transcript,
         };
         Ok(Negotiated { answer, early, terms })
     }
 
-    /// Sends ServerHello, EncryptedExtensions, Certificate, CertificateVerify and Finished; with a ticket neither of the third
-    /// and the fourth. Gives what the client's Finished is checked with.
+    /// Sends ServerHello, EncryptedExtensions, CertificateRequest if the client is asked for anything, Certificate,
+    /// CertificateVerify and Finished, and goes on to what the client sends next. With a ticket none of the third to the fifth is
+    /// sent.
     /// RFC 9846 section 4.3.11.3: at once, whether or not early data comes.
-    pub(super) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<FlightSent, Error> {
+    pub(crate) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
         if takes_early_data {
@@ -169,7 +191,11 @@ impl<'a> Negotiated<'a> {
         let keys = KeyChange::OneRtt { suite, local, remote };
         effects.give_keys(Side::Server, keys, answer.key_log_entry());
         let tickets = terms.map(|terms| (main, terms));
-        Ok(FlightSent { suite, transcript: answer.transcript, client_traffic, takes_early_data, tickets })
+        let sent = FlightSent { suite, transcript: answer.transcript, client_traffic, takes_early_data, tickets };
+        Ok(match answer.client {
+            Ok(client) => Next::Finished(sent, client),
+            Err(asked) => Next::Certificate(answer.start.config.clone(), asked, sent),
+        })
     }
 }
 
@@ -204,10 +230,14 @@ impl Answer<'_> {
             accepts_early_data: self.takes_early_data,
         };
         answer.encode(&mut flight)?;
+        // RFC 9846 section 4.4.2-2: behind EncryptedExtensions, and only where the server itself shows a certificate.
+        if let (Err(asked), Authentication::Certificate { .. }) = (&self.client, &self.authentication) {
+            let schemes = offered_schemes(&self.start.config.provider);
+            certificate_request::encode(&mut flight, &schemes, asked.authorities())?;
+        }
         match &self.authentication {
             // RFC 9846 section 4.4.2: no CertificateRequest, and nothing to show.
             Authentication::Ticket { .. } => self.transcript.add(&flight),
-            // CertificateRequest would go here.
             Authentication::Certificate { certified, scheme } => {
                 certificate::encode(&mut flight, &certified.chain)?;
                 self.transcript.add(&flight);
@@ -239,15 +269,17 @@ fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
     config.provider.initial.hash.digest(&[leaf])
 }
 
-/// What the tickets of this connection will be made of. None are given to a client that could not use them.
+/// What the tickets of this connection will be made of. None are given to a client that could not use them, or that is asked for a
+/// certificate: who comes back with a ticket would not be asked again.
 /// RFC 9846 section 4.3.9.
 fn terms(
     start: &Start,
     hello: &ClientHello<'_>,
     suite: &'static CipherSuite,
     bounds: &TicketBounds<'_>,
+    asks_client: bool,
 ) -> Option<Terms> {
-    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello))?;
+    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello) && !asks_client)?;
     let takes_early_data = policy.dangerous_accept_early_data_that_may_be_replayed.is_some();
     // RFC 9001 section 4.6.1-1: over QUIC the number is no limit.
     let max_early_data = if start.carrier.rules.limited_early_data.is_ok() { MAX_EARLY_DATA } else { u32::MAX };

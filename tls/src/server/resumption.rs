@@ -36,6 +36,8 @@ pub(super) struct Attempt<'a> {
     /// The digest of all before the binders.
     pub(super) before_binders: Option<&'a Digest>,
     pub(super) bounds: &'a TicketBounds<'a>,
+    /// Whether the client has to be asked for a certificate.
+    pub(super) asks_client: bool,
 }
 
 impl Attempt<'_> {
@@ -46,7 +48,9 @@ impl Attempt<'_> {
     /// # Errors
     /// The binder of that ticket does not verify.
     pub(super) fn resume(&self, random: &mut dyn Random) -> Result<Option<Resumption>, Violation> {
-        let (Some(policy), Some(transcript)) = (&self.config.tickets, self.before_binders) else { return Ok(None) };
+        // RFC 9846 section 4.4.2: with a pre-shared key nobody is asked for a certificate, so that who is asked has none.
+        let policy = self.config.tickets.as_ref().filter(|_| !self.asks_client);
+        let (Some(policy), Some(transcript)) = (policy, self.before_binders) else { return Ok(None) };
         let Some(keys) = self.hello.pre_shared_keys.filter(|_| self.wants_key_exchange()) else { return Ok(None) };
         let found = self.open(policy, keys.iter(), random);
         let Some((number, key, content, age)) = found else { return Ok(None) };

@@ -1,13 +1,17 @@
 //! The server's states in one type: which message each expects at which level, and where that leads.
 
+use crate::carrier::Rules;
+use crate::client_proof::ClientAuthenticated;
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::framing::{HandshakeType, Message};
 use crate::server::connected::Connected;
-use crate::server::negotiated::Negotiated;
+use crate::server::negotiated::{FlightSent, Negotiated, Next};
 use crate::server::received_client_hello::ReceivedClientHello;
 use crate::server::start::Start;
+use crate::server::wait_certificate::{CertificateRead, WaitCertificate};
+use crate::server::wait_certificate_verify::WaitCertificateVerify;
 use crate::server::wait_end_of_early_data::WaitEndOfEarlyData;
 use crate::server::wait_finished::WaitFinished;
 use crate::violation::Violation;
@@ -21,6 +25,10 @@ pub(crate) enum State {
     Start(Box<Start>),
     /// WAIT_EOED.
     WaitEndOfEarlyData(WaitEndOfEarlyData),
+    /// WAIT_CERT.
+    WaitCertificate(Box<WaitCertificate>),
+    /// WAIT_CV.
+    WaitCertificateVerify(Box<WaitCertificateVerify>),
     /// WAIT_FINISHED.
     WaitFinished(Box<WaitFinished>),
     /// CONNECTED.
@@ -33,6 +41,8 @@ impl State {
         match self {
             State::Start(_) => "START",
             State::WaitEndOfEarlyData(_) => "WAIT_EOED",
+            State::WaitCertificate(_) => "WAIT_CERT",
+            State::WaitCertificateVerify(_) => "WAIT_CV",
             State::WaitFinished(_) => "WAIT_FINISHED",
             State::Connected(_) => "CONNECTED",
         }
@@ -43,7 +53,7 @@ impl State {
         match self {
             State::Start(_) => Level::Initial,
             State::WaitEndOfEarlyData(_) => Level::EarlyData,
-            State::WaitFinished(_) => Level::Handshake,
+            State::WaitCertificate(_) | State::WaitCertificateVerify(_) | State::WaitFinished(_) => Level::Handshake,
             State::Connected(_) => Level::OneRtt,
         }
     }
@@ -53,6 +63,8 @@ impl State {
         match self {
             State::Start(_) => kind == HandshakeType::CLIENT_HELLO,
             State::WaitEndOfEarlyData(_) => kind == HandshakeType::END_OF_EARLY_DATA,
+            State::WaitCertificate(_) => kind == HandshakeType::CERTIFICATE,
+            State::WaitCertificateVerify(_) => kind == HandshakeType::CERTIFICATE_VERIFY,
             State::WaitFinished(_) => kind == HandshakeType::FINISHED,
             State::Connected(_) => kind == HandshakeType::KEY_UPDATE,
         }
@@ -70,12 +82,11 @@ impl State {
                 let rules = start.carrier.rules;
                 match ReceivedClientHello::on_client_hello(&mut start, message, effects)? {
                     Some(received) => {
-                        let negotiated = Negotiated::select(received, random, effects)?;
-                        let next = Box::new(WaitFinished::on_negotiated(negotiated, random, effects)?);
-                        if next.takes_early_data && rules.end_of_early_data.is_ok() {
-                            State::WaitEndOfEarlyData(WaitEndOfEarlyData::before(next))
-                        } else {
-                            State::WaitFinished(next)
+                        match Negotiated::select(received, random, effects)?.send_flight(random, effects)? {
+                            Next::Finished(sent, client) => wait_finished(rules, sent, client),
+                            Next::Certificate(config, asked, sent) => {
+                                State::WaitCertificate(Box::new(WaitCertificate { config, asked, sent }))
+                            }
                         }
                     }
                     None => State::Start(start),
@@ -84,8 +95,22 @@ impl State {
             (State::WaitEndOfEarlyData(state), HandshakeType::END_OF_EARLY_DATA) => {
                 State::WaitFinished(state.on_end_of_early_data(message)?)
             }
+            (State::WaitCertificate(state), HandshakeType::CERTIFICATE) => {
+                match state.on_certificate(message, effects)? {
+                    CertificateRead::Declined(sent, client) => {
+                        State::WaitFinished(Box::new(WaitFinished { sent, client }))
+                    }
+                    CertificateRead::Accepted(config, sent, chain) => {
+                        State::WaitCertificateVerify(Box::new(WaitCertificateVerify { config, sent, chain }))
+                    }
+                }
+            }
+            (State::WaitCertificateVerify(state), HandshakeType::CERTIFICATE_VERIFY) => {
+                let (sent, client) = state.on_certificate_verify(message)?;
+                State::WaitFinished(Box::new(WaitFinished { sent, client }))
+            }
             (State::WaitFinished(state), HandshakeType::FINISHED) => {
-                State::Connected(Connected::on_finished(*state, message)?)
+                State::Connected(Connected::on_finished(*state, message, effects)?)
             }
             (State::Connected(state), _) => {
                 state.on_message(message, effects)?;
@@ -93,5 +118,16 @@ impl State {
             }
             _ => return Err(Violation::UnexpectedMessage.into()),
         })
+    }
+}
+
+/// Nothing was asked for, but early data may come first.
+fn wait_finished(rules: &Rules, sent: FlightSent, client: ClientAuthenticated) -> State {
+    let early_data_ends = sent.takes_early_data && rules.end_of_early_data.is_ok();
+    let next = Box::new(WaitFinished { sent, client });
+    if early_data_ends {
+        State::WaitEndOfEarlyData(WaitEndOfEarlyData::before(next))
+    } else {
+        State::WaitFinished(next)
     }
 }

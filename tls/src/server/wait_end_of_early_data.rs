@@ -24,7 +24,7 @@ impl WaitEndOfEarlyData {
             return Err(Violation::Malformed);
         }
         let mut next = self.next;
-        next.transcript.add(message.bytes);
+        next.sent.transcript.add(message.bytes);
         Ok(next)
     }
 }

@@ -1,5 +1,6 @@
 //! Whole handshakes, and how bytes, levels and states fit together. What each side refuses is in the files below.
 
+mod client_authentication;
 mod client_refuses;
 mod early_data;
 mod groups;
@@ -8,10 +9,13 @@ mod server_refuses;
 mod tampering;
 
 use super::*;
-use crate::config::ServerVerification;
+use crate::certified_key::CertifiedKey;
+use crate::message::certificate;
 use crate::message::framing::HandshakeType;
 use crate::quic;
 use crate::resolver::{ByName, Single};
+use crate::server_verification::ServerVerification;
+use crate::testing::clients::{ClientAuthority, request, server_asking};
 use crate::testing::scripted_server::{ScriptedServer, framed};
 use crate::testing::{
     Clock, Counting, KINDS, Kind, Log, NOW, Pair, Speaker, certified, client_config, identities, name, provider, roots,
@@ -19,7 +23,9 @@ use crate::testing::{
 };
 use alloc::string::ToString;
 use alloc::vec;
+use crypto::KeyKind;
 use crypto::NamedGroup;
+use std::sync::LazyLock;
 
 const SUITES: [u16; 3] =
     [CipherSuite::AES_128_GCM_SHA256, CipherSuite::AES_256_GCM_SHA384, CipherSuite::CHACHA20_POLY1305_SHA256];
@@ -172,11 +178,11 @@ fn a_key_log_gets_every_secret_of_both_sides() {
 #[test]
 fn certificates_are_kept_only_if_wanted() {
     let pair = Pair::complete(client_config(), server_config());
-    assert!(pair.client.peer_certificates().is_empty());
+    assert!(pair.client.peer_identity().is_none() && pair.server.peer_identity().is_none());
     let mut client = client_config();
     client.keep_peer_certificates = true;
     let pair = Pair::complete(client, server_config());
-    assert_eq!(pair.client.peer_certificates(), certified(Kind::EcP256).chain);
+    assert_eq!(pair.client.peer_identity().unwrap().certificates(), certified(Kind::EcP256).chain);
 }
 
 /// CVE-2026-49457: authority, name and time each count.
@@ -233,7 +239,7 @@ fn accepting_any_certificate_still_wants_a_signature() {
     let mut stolen = Arc::into_inner(certified(Kind::EcP256)).unwrap();
     stolen.key = (crypto_ring::PROVIDER.load_key)(
         crypto::PrivateKeyFormat::Pkcs8,
-        &(crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap(),
+        &(crypto_ring::PROVIDER.generate_key)(KeyKind::EcP256).unwrap(),
     )
     .unwrap();
     let mut server = server_config();
@@ -256,7 +262,7 @@ fn certificates_by_name() {
     let mut client = client_config();
     client.keep_peer_certificates = true;
     let pair = Pair::complete(client.clone(), server.clone());
-    assert_eq!(pair.client.peer_certificates(), certified(Kind::Ed25519).chain);
+    assert_eq!(pair.client.peer_identity().unwrap().certificates(), certified(Kind::Ed25519).chain);
     for unknown in ["localhost", "127.0.0.1"] {
         let mut pair = Pair::new(client.clone(), server.clone());
         pair.client = quic::client(Arc::new(client.clone()), name(unknown), vec![], &mut Counting(0)).unwrap();
@@ -343,6 +349,13 @@ fn tickets_are_read_in_any_pieces_and_nothing_else_follows() {
     }
 }
 
+/// An authority, and a client that it vouches for, made once.
+static CLIENT: LazyLock<(ClientAuthority, CertifiedKey)> = LazyLock::new(|| {
+    let ours = ClientAuthority::new("ours");
+    let identity = ours.client(KeyKind::EcP256, &request("client.example", false));
+    (ours, identity)
+});
+
 /// Each state of each side, freshly reached.
 fn every_state() -> Vec<(&'static str, Session)> {
     let client = || quic::client(Arc::new(client_config()), name("server.example"), vec![], &mut Counting(0)).unwrap();
@@ -372,6 +385,18 @@ fn every_state() -> Vec<(&'static str, Session)> {
     let (level, hello) = pair.client.poll_output().unwrap();
     pair.server.read(level, &hello, &mut Counting(0)).unwrap();
     states.push(("WAIT_FINISHED", pair.server));
+    for has_certificate in [false, true] {
+        let (ours, identity) = &*CLIENT;
+        let mut pair = Pair::new(client_config(), server_asking(ours.required()));
+        let (level, hello) = pair.client.poll_output().unwrap();
+        pair.server.read(level, &hello, &mut Counting(0)).unwrap();
+        if has_certificate {
+            let mut shown = Vec::new();
+            certificate::encode(&mut shown, &identity.chain).unwrap();
+            pair.server.read(Level::Handshake, &shown, &mut Counting(0)).unwrap();
+        }
+        states.push((if has_certificate { "WAIT_CV" } else { "WAIT_CERT" }, pair.server));
+    }
     states.push(("CONNECTED", Pair::complete(client_config(), server_config()).server));
     states
 }

@@ -37,6 +37,7 @@ impl HelloParts {
             carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, CLIENT_PARAMETERS)),
             cookie: None,
             resumption: ResumptionFields::default(),
+            requests_ocsp_response: false,
         };
         let (bytes, _) = fields.encode().unwrap();
         // After version, random, session ID, one suite and compression.

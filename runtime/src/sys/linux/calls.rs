@@ -14,7 +14,7 @@ use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
     EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL,
-    MessageHeader, MultiMessageHeader, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
+    MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
     SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
@@ -364,6 +364,7 @@ fn note(arrival: &mut RawArrival, header: &MessageHeader, len: usize) {
 static ALARMS: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 static TERMINATIONS: AtomicU32 = AtomicU32::new(0);
+static HANGUPS: AtomicU32 = AtomicU32::new(0);
 
 /// Has the process's SIGINT and SIGTERM counted and raise the alarm in place `place` instead of ending the process, from
 /// now on. Gives the two counters.
@@ -371,20 +372,35 @@ pub(crate) fn on_interrupt_and_terminate(
     place: usize,
     alarm: &'static OwnedFd,
 ) -> io::Result<(&'static AtomicU32, &'static AtomicU32)> {
+    count_signals(place, alarm, &[SIGINT, SIGTERM])?;
+    Ok((&INTERRUPTS, &TERMINATIONS))
+}
+
+/// The same for SIGHUP.
+pub(crate) fn on_hangup(place: usize, alarm: &'static OwnedFd) -> io::Result<&'static AtomicU32> {
+    count_signals(place, alarm, &[SIGHUP])?;
+    Ok(&HANGUPS)
+}
+
+fn count_signals(place: usize, alarm: &'static OwnedFd, numbers: &[i32]) -> io::Result<()> {
     let entry = ALARMS.get(place).ok_or(io::ErrorKind::QuotaExceeded)?;
     entry.store(alarm.as_raw_fd(), Ordering::Release);
-    for number in [SIGINT, SIGTERM] {
+    for number in numbers.iter().copied() {
         // SAFETY: the handler only does what is allowed in one: atomics, and write(2) with the error number put back.
         let before = unsafe { foreign::signal(number, on_signal) };
         if before == usize::MAX {
             return Err(io::Error::last_os_error());
         }
     }
-    Ok((&INTERRUPTS, &TERMINATIONS))
+    Ok(())
 }
 
 extern "C" fn on_signal(number: i32) {
-    let counter = if number == SIGINT { &INTERRUPTS } else { &TERMINATIONS };
+    let counter = match number {
+        SIGINT => &INTERRUPTS,
+        SIGHUP => &HANGUPS,
+        _ => &TERMINATIONS,
+    };
     counter.fetch_add(1, Ordering::Release);
     // SAFETY: the C library gives a valid pointer to this thread's error number.
     let errno = unsafe { foreign::__errno_location() };

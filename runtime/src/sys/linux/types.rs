@@ -91,6 +91,7 @@ pub(crate) const RWF_NOWAIT: i32 = 0x08;
 
 pub(crate) const RLIMIT_NOFILE: i32 = 7;
 
+pub(crate) const SIGHUP: i32 = 1;
 pub(crate) const SIGINT: i32 = 2;
 pub(crate) const SIGTERM: i32 = 15;
 

@@ -15,6 +15,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
         carrier_extension: Some((ExtensionType::QUIC_TRANSPORT_PARAMETERS, b"parameters")),
         cookie,
         resumption: ResumptionFields::default(),
+        requests_ocsp_response: false,
     }
 }
 

@@ -385,3 +385,44 @@ fn encrypted_messages_in_the_clear() {
         assert!(client.peer_parameters().is_none());
     }
 }
+
+/// RFC 9846 section 4.5.1-6, 4.5.1.1-1: a response is asked for, or refused; its bytes are given as they are.
+#[test]
+fn stapled_responses() {
+    use crate::config::ClientConfig;
+    use crate::server_verification::{PresentedByServer, ServerVerification, ServerVerifier};
+    struct Stapled(Option<Vec<u8>>);
+    impl ServerVerifier for Stapled {
+        fn verify(&self, presented: &PresentedByServer<'_>) -> Result<(), x509::Error> {
+            assert_eq!(presented.ocsp_response, self.0.as_deref());
+            Ok(())
+        }
+    }
+    let certificate = certified(Kind::EcP256).chain[0].to_vec();
+    // The message with this extension block, for the one certificate.
+    let body = |block: &[u8]| {
+        let entry = [&[0][..], &(certificate.len() as u16).to_be_bytes(), &certificate, &[0, block.len() as u8], block]
+            .concat();
+        [&[0, 0][..], &(entry.len() as u16).to_be_bytes(), &entry].concat()
+    };
+    let outcome = |asks: bool, block: &[u8], expected: Option<&[u8]>| {
+        let roots = ServerVerification::Custom(Arc::new(Stapled(expected.map(<[u8]>::to_vec))));
+        let config =
+            ClientConfig { roots, request_ocsp_response: asks, keep_peer_certificates: true, ..client_config() };
+        let mut client = quic::client(Arc::new(config), name("server.example"), vec![], &mut Counting(0)).unwrap();
+        let mut server = ScriptedServer::answer(&mut client, 0x1301);
+        server.say_extensions(&mut client);
+        server.say(&mut client, H::CERTIFICATE, &body(block)).map_err(|error| error.violation())?;
+        assert_eq!(client.peer_identity().unwrap().ocsp_response(), expected);
+        Ok(())
+    };
+    let response = [0, 5, 0, 6, 1, 0, 0, 2, 7, 8];
+    assert_eq!(outcome(true, &response, Some(&[7, 8])), Ok(()));
+    assert_eq!(outcome(true, &[], None), Ok(()));
+    assert_eq!(outcome(false, &response, None), Err(Some(Violation::ExtensionNotOffered)));
+    for malformed in
+        [&[0, 5, 0, 4, 1, 0, 0, 0][..], &[0, 5, 0, 5, 2, 0, 0, 1, 7], &[0, 5, 0, 5, 1, 0, 0, 2, 7], &[0, 5, 0, 0]]
+    {
+        assert_eq!(outcome(true, malformed, None), Err(Some(Violation::Malformed)), "{malformed:?}");
+    }
+}

@@ -66,7 +66,7 @@ fn resumed_connections_resume_again_and_each_has_other_secrets() {
         let mut pair = resuming.pair_for("server.example", round);
         finish(&mut pair);
         assert!(pair.client.is_resumed());
-        assert!(pair.client.peer_certificates().is_empty());
+        assert!(pair.client.peer_identity().is_none());
         let mut out = [0; 32];
         pair.client.export(b"EXPORTER", &[], &mut out).unwrap();
         exported.push(out);
@@ -136,13 +136,13 @@ fn a_ticket_is_good_for_one_name_protocol_identity_and_generation() {
     }
     // What the client binds it to: another way to know who the server is means another origin.
     falls_back(|resuming| {
-        let crate::config::ServerVerification::Roots(authority) = &resuming.client.roots else { panic!() };
+        let crate::server_verification::ServerVerification::Roots(authority) = &resuming.client.roots else { panic!() };
         let mut more = (**authority).clone();
         let other = crate::testing::hex(crate::testing::identities::OTHER_AUTHORITY);
         more.add_der(&other).unwrap();
-        resuming.client.roots = crate::config::ServerVerification::Roots(Arc::new(more));
+        resuming.client.roots = crate::server_verification::ServerVerification::Roots(Arc::new(more));
     });
-    falls_back(|resuming| resuming.client.roots = crate::config::ServerVerification::DangerousAcceptAny);
+    falls_back(|resuming| resuming.client.roots = crate::server_verification::ServerVerification::DangerousAcceptAny);
     falls_back(|resuming| resuming.client.alpn = vec![b"h3".to_vec()]);
     // The same anchors, read again, are the same trust.
     let mut resuming = Resuming::new();
@@ -227,7 +227,7 @@ fn the_clients_own_limit_of_a_lifetime() {
         let body = [&lifetime.to_be_bytes()[..], &[0, 0, 0, 0, 1, 1, 0, 1, 9, 0, 0]].concat();
         pair.client.read(Level::OneRtt, &framed(HandshakeType::NEW_SESSION_TICKET, &body), &mut Counting(0)).unwrap();
         assert_eq!(resuming.store.len(), usize::from(kept_days > 0), "{lifetime}");
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example"));
+        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
         let until = crate::testing::NOW * 1000 + (u64::from(lifetime) * 1000).min(kept_days * DAY_MILLIS);
         if kept_days > 0 {
             let ticket = resuming.store.take(&origin, until - 1).unwrap();
@@ -246,7 +246,7 @@ fn a_ticket_dies_with_the_certificate() {
         resuming.clock.set(END - before_end);
         resuming.fill();
         assert!(resuming.resumes(), "{before_end} ms before");
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example"));
+        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
         let ticket = resuming.store.take(&origin, END - 1).unwrap();
         assert!(ticket.expires_millis() <= END + 1000 && !ticket.is_valid_at(END + 1000));
         // A chain of resumptions does not go on for longer.
@@ -641,7 +641,7 @@ fn a_server_looks_at_few_tickets() {
     for (before, resumes) in [(0, true), (3, true), (4, false), (100, false)] {
         let resuming = Resuming::new();
         resuming.fill();
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example"));
+        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
         let ticket = resuming.store.take(&origin, crate::testing::NOW * 1000).unwrap();
         let hello = hello_with_tickets(&ticket, before);
         let mut server = quic::server(Arc::new(resuming.server.clone()), vec![]);
@@ -694,7 +694,7 @@ fn a_client_that_leaves_signature_algorithms_out_can_resume_only() {
     let without = |resumes: bool| {
         let resuming = Resuming::new();
         resuming.fill();
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example"));
+        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
         let mut ticket = resuming.store.take(&origin, crate::testing::NOW * 1000).unwrap();
         if !resumes {
             ticket.identity[0] ^= 1;

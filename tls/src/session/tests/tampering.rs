@@ -2,17 +2,31 @@
 //! with different views.
 
 use super::GROUPS;
+use crate::config::ClientConfig;
 use crate::level::Level;
 use crate::resolver::Single;
-use crate::testing::{Kind, Pair, Speaker, certified, client_config, provider, server_config};
+use crate::testing::clients::{ClientAuthority, client_with, request};
+use crate::testing::{Kind, Pair, Speaker, certified, provider, server_config};
 use alloc::sync::Arc;
+use crypto::KeyKind::Ed25519;
+use std::sync::LazyLock;
 
-/// The handshake whose messages are tampered with: with a HelloRetryRequest, so that every kind of message occurs.
+/// A client with a certificate, made once.
+static CLIENT: LazyLock<(ClientAuthority, ClientConfig)> = LazyLock::new(|| {
+    let ours = ClientAuthority::new("ours");
+    let client = client_with(alloc::vec![ours.client(Ed25519, &request("client.example", false))]);
+    (ours, client)
+});
+
+/// The handshake whose messages are tampered with: with a HelloRetryRequest and a client that is asked for its certificate, so
+/// that every kind of message occurs.
 fn pair() -> Pair {
     let mut server = server_config();
     server.provider = provider(&[0x1301], &GROUPS[1..2]);
     server.resolver = Arc::new(Single(certified(Kind::Ed25519)));
-    Pair::new(client_config(), server)
+    let (ours, client) = &*CLIENT;
+    server.client_authentication = ours.required();
+    Pair::new(client.clone(), server)
 }
 
 /// Sends output `number` as `change` makes it.

@@ -91,6 +91,7 @@ fn numbers_are_those_of_libc() {
         (SYS_PREADV2 as i32, libc::SYS_preadv2 as i32),
         (RWF_NOWAIT, libc::RWF_NOWAIT),
         (RLIMIT_NOFILE, libc::RLIMIT_NOFILE as i32),
+        (SIGHUP, libc::SIGHUP),
         (SIGINT, libc::SIGINT),
         (SIGTERM, libc::SIGTERM),
     ];
