@@ -140,3 +140,41 @@ impl fmt::Debug for PresentedByServer<'_> {
         f.debug_struct("PresentedByServer").field("name", &self.name).field("certificates", &self.chain.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn what_tells_policies_apart_does_not_look_at_the_order() {
+        let pins = |certificates: &[u8], keys: &[u8]| {
+            let mut pins = Pins::new();
+            certificates.iter().for_each(|byte| pins.add_certificate([*byte; 32]));
+            keys.iter().for_each(|byte| pins.add_public_key([*byte; 32]));
+            ServerVerification::Custom(Arc::new(PinnedServers(pins))).ticket_trust().unwrap()
+        };
+        let hashes = |bytes: &[u8]| {
+            let hashes = bytes.iter().map(|byte| [*byte; 32]).collect();
+            ServerVerification::Custom(Arc::new(CertificateHashes(hashes))).ticket_trust().unwrap()
+        };
+        assert_eq!(pins(&[1, 2, 1], &[3]), pins(&[2, 1], &[3, 3]));
+        assert_eq!(hashes(&[1, 2]), hashes(&[2, 1]));
+        let mut all = vec![
+            pins(&[], &[]),
+            pins(&[1], &[]),
+            pins(&[], &[1]),
+            pins(&[1], &[2]),
+            pins(&[1, 2], &[]),
+            hashes(&[]),
+            hashes(&[1]),
+            hashes(&[1, 2]),
+            ServerVerification::DangerousAcceptAny.ticket_trust().unwrap(),
+            ServerVerification::Roots(Arc::new(RootStore::new())).ticket_trust().unwrap(),
+        ];
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

@@ -7,6 +7,7 @@ mod groups;
 mod resumption;
 mod server_refuses;
 mod tampering;
+mod tickets_and_trust;
 
 use super::*;
 use crate::certified_key::CertifiedKey;

@@ -366,3 +366,32 @@ fn looking_a_certificate_up_costs_bounded_work() {
     assert_eq!(verify(&root, &chain, with(&lists), NOW), Err(Error::TooMuchWork));
     assert_eq!(verify(&root, &chain, with(&lists[..99]), NOW), Ok(()));
 }
+
+#[test]
+fn anchors_with_other_lists_have_another_fingerprint() {
+    let authority = Authority::new("a");
+    let with = |lists: &[&[u8]], change: fn(&mut Revocation)| {
+        let (mut roots, mut revocation) = (RootStore::new(), Revocation::new());
+        roots.add_der(&authority.certificate).expect("an anchor");
+        lists.iter().for_each(|list| revocation.add_der(list).expect("a list"));
+        change(&mut revocation);
+        roots.check_revocation(revocation);
+        roots.fingerprint()
+    };
+    let (one, other) = (authority.list(&[1]), authority.list(&[2]));
+    assert_eq!(with(&[&one], |_| {}), with(&[&one], |_| {}));
+    let mut without = RootStore::new();
+    without.add_der(&authority.certificate).expect("an anchor");
+    let mut all = vec![
+        without.fingerprint(),
+        with(&[], |_| {}),
+        with(&[&one], |_| {}),
+        with(&[&other], |_| {}),
+        with(&[&one, &other], |_| {}),
+        with(&[&one], |revocation| revocation.accepts_unknown = true),
+        with(&[&one], |revocation| revocation.only_end_certificate = true),
+    ];
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 7);
+}

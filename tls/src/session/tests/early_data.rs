@@ -35,7 +35,7 @@ fn resuming() -> Resuming {
 }
 
 /// A server that has remembered nothing so far, and was started long ago.
-fn accept(resuming: &mut Resuming) {
+pub(super) fn accept(resuming: &mut Resuming) {
     let filter = ReplayFilter::new(1000, TOLERANCE, NOW * 1000 - 1_000_000);
     resuming.policy().dangerous_accept_early_data_that_may_be_replayed = Some(Arc::new(filter));
 }

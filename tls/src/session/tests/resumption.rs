@@ -170,7 +170,7 @@ fn hello(pair: &Pair) -> &[u8] {
     &pair.said[0].2
 }
 
-fn offers_ticket(pair: &Pair) -> bool {
+pub(super) fn offers_ticket(pair: &Pair) -> bool {
     ClientHello::decode(&hello(pair)[HEADER_LEN..]).unwrap().pre_shared_keys.is_some()
 }
 
