@@ -114,7 +114,7 @@ fn a_client_of_an_unknown_authority_is_told_so() -> Result<(), Error> {
         let answer = client.get(&format!("https://{}/", server.addresses()[0])).send().await;
         match answer.map(drop) {
             Err(Error::Closed { reason: CloseReason::PeerTransport { code, .. }, .. }) => {
-                assert_eq!(code.0, UNKNOWN_CA)
+                assert_eq!(code.0, UNKNOWN_CA);
             }
             other => panic!("{other:?}"),
         }
@@ -179,9 +179,9 @@ fn identities_and_trust_are_replaced_while_connections_go_on() -> Result<(), Err
 #[test]
 fn workers_see_what_is_replaced() -> Result<(), Error> {
     let (old, new) = (Identity::development(&[])?, Identity::development(&[])?);
-    let shown = IdentityHandle::new(Identity::by_name(&[old.clone()]));
+    let shown = IdentityHandle::new(Identity::by_name(std::slice::from_ref(&old)));
     let workers = local(Server::builder(old)).resolver(shown.clone()).start_workers(2, who)?;
-    shown.replace(Identity::by_name(&[new.clone()]));
+    shown.replace(Identity::by_name(std::slice::from_ref(&new)));
     let url = format!("https://{}/", workers.addresses()[0]);
     posthaste::run(|handle| async move {
         let roots = Roots::from_pem(new.certificate_pem().as_bytes())?;

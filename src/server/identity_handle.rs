@@ -121,11 +121,11 @@ mod tests {
     #[test]
     fn what_is_replaced_is_replaced_at_once_and_as_a_whole() {
         let (one, other) = (development("one.example"), development("one.example"));
-        let handle = IdentityHandle::new(Identity::by_name(&[one.clone()]));
+        let handle = IdentityHandle::new(Identity::by_name(std::slice::from_ref(&one)));
         let theirs = handle.clone();
         let before = shown(&theirs, Some("one.example")).unwrap();
         assert!(before.0.is(&one) && before.1 == 1 && handle.generation() == 1);
-        assert_eq!(handle.replace(Identity::by_name(&[other.clone()])), 2);
+        assert_eq!(handle.replace(Identity::by_name(std::slice::from_ref(&other))), 2);
         let after = shown(&theirs, Some("one.example")).unwrap();
         assert!(after.0.is(&other) && after.1 == 2 && theirs.generation() == 2);
         assert!(before.0.is(&one), "who has it keeps it");

@@ -375,6 +375,8 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/session/tests/client_authentication.rs::the_name_decides_what_is_asked",
             "tls/src/session/tests/client_authentication.rs::the_table_of_questions_and_answers",
             "tls/src/resolver/tests.rs::client_authentication_goes_by_the_closest_name",
+            "tls/src/session/tests/tickets_and_trust.rs::who_is_asked_for_a_certificate_resumes_nothing",
+            "tls/src/session/tests/tickets_and_trust.rs::who_is_asked_for_a_certificate_gets_no_tickets",
         ],
     ),
     (
