@@ -252,7 +252,7 @@ impl ServerBuilder {
     }
 
     /// How clients may resume, instead of with keys that this server draws for itself; `None` gives no tickets and takes none, so
-    /// that each connection is a full handshake.
+    /// that each connection is a full handshake. Those of clients that are asked for certificates always are.
     #[must_use]
     pub fn tickets(mut self, tickets: impl Into<Option<Tickets>>) -> ServerBuilder {
         self.tickets = tickets.into();

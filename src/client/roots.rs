@@ -78,7 +78,8 @@ impl Roots {
         Roots::custom(CertificateHashes(hashes))
     }
 
-    /// Rules of a program's own.
+    /// Rules of a program's own. Connections to servers that they accept are resumed only if the verifier says what tells it from
+    /// others ([`ServerVerifier::ticket_trust`]).
     pub fn custom(verifier: impl ServerVerifier + 'static) -> Roots {
         Roots { verification: ServerVerification::Custom(Arc::new(verifier)) }
     }
@@ -139,7 +140,8 @@ impl RootsHandle {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = roots;
     }
 
-    /// What a client is given: whatever the handle holds at each handshake.
+    /// What a client is given: whatever the handle holds at each handshake. No connection is resumed: with a ticket, servers would
+    /// be believed by roots that have been replaced.
     pub fn roots(&self) -> Roots {
         Roots::custom(self.clone())
     }

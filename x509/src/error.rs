@@ -222,19 +222,7 @@ impl fmt::Display for Error {
                 write!(f, "certificate of {subject} is not valid before {} ", Date(*not_before))?;
                 write!(f, "(checked at {})", Date(*now))
             }
-            Error::NameMismatch { expected, presented, more } => {
-                f.write_str("certificate is valid for ")?;
-                if presented.is_empty() {
-                    f.write_str("no name that can be checked")?;
-                }
-                for (index, name) in presented.iter().enumerate() {
-                    write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
-                }
-                if *more > 0 {
-                    write!(f, " and {more} more")?;
-                }
-                write!(f, ", not {expected}")
-            }
+            Error::NameMismatch { expected, presented, more } => write_mismatch(f, expected, presented, *more),
             Error::UnknownIssuer { issuer, unreadable } => {
                 write!(f, "issuer not found: {issuer} is neither trusted nor was its certificate sent")?;
                 match unreadable {
@@ -290,6 +278,21 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// That none of `presented`, of which `more` are not listed, is the name that was wanted.
+fn write_mismatch(f: &mut fmt::Formatter<'_>, expected: &str, presented: &[String], more: usize) -> fmt::Result {
+    f.write_str("certificate is valid for ")?;
+    if presented.is_empty() {
+        f.write_str("no name that can be checked")?;
+    }
+    for (index, name) in presented.iter().enumerate() {
+        write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
+    }
+    if more > 0 {
+        write!(f, " and {more} more")?;
+    }
+    write!(f, ", not {expected}")
+}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

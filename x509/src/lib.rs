@@ -44,6 +44,7 @@ mod dns;
 mod encode;
 pub mod error;
 mod extensions;
+mod fingerprint;
 pub mod general_name;
 mod graph;
 pub mod issue;

@@ -4,6 +4,7 @@ use crate::anchor;
 use crate::certificate::Certificate;
 use crate::encode::sequence;
 use crate::error::Error;
+use crate::fingerprint::number_of;
 use crate::name::CanonicalName;
 use crate::pem;
 use crate::revocation::Revocation;
@@ -143,12 +144,6 @@ impl RootStore {
     pub(crate) fn of_subject(&self, subject: &CanonicalName) -> &[CertificateDer<'static>] {
         self.by_subject.get(subject).map_or(&[], Vec::as_slice)
     }
-}
-
-/// FNV-1a: fast, and good enough to tell anchors apart that nobody chose to be alike.
-pub(crate) fn number_of(der: &[u8]) -> u64 {
-    const PRIME: u128 = 0x0100_0000_01b3;
-    der.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (u128::from(hash ^ u64::from(*byte)) * PRIME) as u64)
 }
 
 #[cfg(test)]
