@@ -182,7 +182,7 @@ fn each_certificate_of_a_path_is_looked_up() {
         let mut roots = RootStore::new();
         roots.add_der(&root.certificate).expect("an anchor");
         roots.check_revocation(with(&[root.list(revoked)]));
-        assert_eq!(verify_client(&PROVIDER, &roots, &[client.clone()], NOW).is_ok(), is_good);
+        assert_eq!(verify_client(&PROVIDER, &roots, core::slice::from_ref(&client), NOW).is_ok(), is_good);
     }
 }
 
@@ -295,8 +295,8 @@ fn t12_the_table_of_scopes() {
         extension(oid::ISSUING_DISTRIBUTION_POINT, true, &sequence(&[&second]))
     }];
     let lists: Vec<_> = halves.into_iter().map(|scope| root.list_with(vec![], vec![scope])).collect();
-    assert_eq!(verify(&root, &[plain.clone()], with(&lists), NOW), Ok(()));
-    assert!(unknown(verify(&root, &[plain.clone()], with(&lists[..1]), NOW)).contains("some reasons"));
+    assert_eq!(verify(&root, core::slice::from_ref(&plain), with(&lists), NOW), Ok(()));
+    assert!(unknown(verify(&root, core::slice::from_ref(&plain), with(&lists[..1]), NOW)).contains("some reasons"));
     // A list named after its issuer speaks for all that it issued.
     let directory = element(tag::context_constructed(4), &[&root.name()]);
     let named = element(tag::context_constructed(0), &[&element(tag::context_constructed(0), &[&directory])]);
