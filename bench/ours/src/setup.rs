@@ -56,7 +56,12 @@ pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
     roots.add_der(&harness::identity::authority(identity)).expect("a root");
     let roots = tls::ServerVerification::Roots(Arc::new(roots));
     let clock = Arc::new(SystemClock);
-    Arc::new(tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock))
+    let mut tls = tls::ClientConfig::new(crypto_ring::provider(), roots, vec![alpn.to_vec()], clock);
+    // As the others have it. With BENCH_HYBRID the default, which has a post-quantum share.
+    if std::env::var_os("BENCH_HYBRID").is_none() {
+        tls.groups = tls::Groups::Only(vec![crypto::NamedGroup::X25519]);
+    }
+    Arc::new(tls)
 }
 
 /// The name to ask for.
