@@ -21,8 +21,8 @@ const FILE: u64 = 3_000_000;
 const SLOW_BYTES: usize = 64 * 1024;
 const SLOW_PAUSE: Duration = Duration::from_millis(300);
 
-/// What a newcomer hears of a server that ends.
-const REFUSED: &str = "refuses connections for now";
+/// What newcomers hear of a server that ends, and clients that move afterwards of its successor.
+const OF_A_DRAIN: [&str; 2] = ["refuses connections for now", "the peer has lost the connection"];
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl Client {
             self.completed += 1;
             return Ok(());
         }
-        if running.saw_a_drain && !succeeded && (wanted.is_some() || said.contains(REFUSED) || out.contains(REFUSED)) {
+        let speaks_of_it = OF_A_DRAIN.iter().any(|words| said.contains(words) || out.contains(words));
+        if running.saw_a_drain && !succeeded && (wanted.is_some() || speaks_of_it) {
             self.cut += 1;
             return Ok(());
         }
