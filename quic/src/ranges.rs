@@ -147,6 +147,7 @@ impl RangeSet {
     }
 
     /// The smallest number held.
+    #[cfg(test)]
     pub(crate) fn min(&self) -> Option<u64> {
         self.ranges.front().map(|first| first.start)
     }

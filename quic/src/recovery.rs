@@ -11,18 +11,20 @@
 pub(crate) mod config;
 pub(crate) mod congestion;
 pub(crate) mod loss;
+pub(crate) mod lost_packets;
 pub(crate) mod outcome;
 pub(crate) mod pacer;
 pub(crate) mod path_congestion;
 pub(crate) mod persistent_congestion;
 pub(crate) mod proven;
 pub(crate) mod pto;
+pub(crate) mod reordering;
 pub(crate) mod rtt;
 pub(crate) mod sent_packets;
 pub(crate) mod spaces;
 
 pub use config::RecoveryConfig;
-pub(crate) use outcome::{Outcome, RecoveryStats, Timeout};
+pub(crate) use outcome::{Outcome, Timeout};
 pub(crate) use rtt::RttEstimator;
 pub(crate) use sent_packets::SentPacket;
 
@@ -34,7 +36,7 @@ use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::sync::Arc;
 use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller};
-use path_congestion::PathCongestion;
+use path_congestion::{Losses, PathCongestion};
 use persistent_congestion::PersistentCongestion;
 use sent_packets::{Entry, Resolved, SentPackets};
 use spaces::Spaces;
@@ -45,6 +47,9 @@ const MAX_SKIPPED: usize = 8;
 
 /// After so many probe timeouts in a row the two probes of each no longer go together.
 const PROBES_TOGETHER: u32 = 2;
+
+/// How long is waited for the acknowledgment of a packet that was declared lost: twice as long as it can take until that.
+const LATE_ROUND_TRIPS: u32 = 4;
 
 /// The path number of packets that were sent on a path not in use.
 const ELSEWHERE: u16 = u16::MAX;
@@ -73,7 +78,6 @@ pub(crate) struct Recovery {
     amplification_limited: bool,
     // From when a client waits that has nothing in flight (RFC 9002 s6.2.2.1).
     waiting_since: Instant,
-    stats: RecoveryStats,
 }
 
 /// What is kept of a path while another is in use: its estimate and its window.
@@ -115,7 +119,6 @@ impl Recovery {
             peer_validated_address: side == Side::Server,
             amplification_limited: false,
             waiting_since: Instant::ZERO,
-            stats: RecoveryStats::default(),
             config,
         }
     }
@@ -126,7 +129,6 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
         state.largest_used = Some(packet.number.value());
-        self.stats.sent_packets += 1;
         if packet.ack_eliciting {
             state.last_ack_eliciting = now;
             self.waiting_since = now;
@@ -143,7 +145,6 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, ELSEWHERE, &[]);
         state.largest_used = Some(packet.number.value());
-        self.stats.sent_packets += 1;
     }
 
     /// The number will never be sent (RFC 9000 section 21.4).
@@ -227,18 +228,29 @@ impl Recovery {
         if of_interest().any(|range| state.skipped.iter().any(|number| range.contains(number))) {
             return Err(Violation::AckOfSkippedPacket);
         }
-        state.largest_acked = state.largest_acked.max(Some(largest));
+        let largest_before = state.largest_acked;
+        let largest_acked = largest_before.map_or(largest, |before| before.max(largest));
+        state.largest_acked = Some(largest_acked);
         let recovery_start = self.path.controller().recovery_start();
-        let (path, path_start) = (self.path_number, self.path_start);
+        let (path, path_number, path_start) = (&mut self.path, self.path_number, self.path_start);
+        let config = &self.config;
         let mut newly = Newly::default();
         for range in of_interest() {
-            self.stats.spurious_losses += state.sent.on_late(range.clone());
+            state.sent.on_late(range.clone(), |packet| {
+                out.late_packets += 1;
+                if packet.path == path_number {
+                    path.on_late(now, packet.time_sent, largest_acked.saturating_sub(packet.number));
+                }
+            });
             let mut newest = None;
             state.sent.on_acked(range, &mut out.acked, |packet| {
                 newly.packets += 1;
                 newly.ack_eliciting |= packet.ack_eliciting;
-                newest = Some((packet.number, packet.time_sent, packet.path == path));
-                if packet.in_flight && packet.path == path {
+                newest = Some((packet.number, packet.time_sent, packet.path == path_number));
+                if packet.in_flight && packet.path == path_number {
+                    if let Some(overtaken) = largest_before.and_then(|before| before.checked_sub(packet.number)) {
+                        path.on_overtaken(&config.recovery, now, packet.time_sent, overtaken);
+                    }
                     newly.bytes += u64::from(packet.size);
                     if packet.number >= path_start {
                         out.largest_acked_size = out.largest_acked_size.max(usize::from(packet.size));
@@ -254,7 +266,6 @@ impl Recovery {
             newly.largest = newly.largest.or(newest);
         }
         self.path.on_acked(now, newly.bytes);
-        self.stats.acked_packets += newly.packets;
         out.acked_packets += newly.packets;
         out.newly_acked_ack_eliciting |= newly.ack_eliciting;
         out.largest_newly_acked =
@@ -276,10 +287,11 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.loss_time = None;
         let Some(largest_acked) = state.largest_acked else { return false };
-        let delay = loss::time_threshold(&self.config.recovery, &self.path.rtt);
-        let below = loss::lost_below(self.config.recovery.packet_threshold, largest_acked, &state.skipped);
-        let mut newest_lost = None;
-        let (path, path_number, stats) = (&mut self.path, self.path_number, &mut self.stats);
+        let delay = self.path.time_threshold(&self.config.recovery);
+        let packet_threshold = self.path.packet_threshold(&self.config.recovery);
+        let below = loss::lost_below(packet_threshold, largest_acked, &state.skipped);
+        let mut losses: Option<Losses> = None;
+        let (path, path_number) = (&mut self.path, self.path_number);
         let path_start = self.path_start;
         // RFC 9002 section 7.4-2: every packet below what was acknowledged is judged alike.
         let is_lost = |packet: &Entry| packet.number < below || packet.time_sent + delay <= now;
@@ -292,8 +304,6 @@ impl Recovery {
             }
             *lost_packets += 1;
             lost_numbers.push(PacketNumber::new(packet.number).expect("a number that was sent"));
-            stats.lost_packets += 1;
-            stats.lost_bytes += u64::from(packet.size);
             if packet.path == path_number {
                 path.on_left_flight(u64::from(packet.size));
             }
@@ -306,11 +316,13 @@ impl Recovery {
             }
             if packet.path == path_number {
                 *largest_lost_size = usize::from(packet.size).max(*largest_lost_size);
-                newest_lost = newest_lost.max(Some(packet.time_sent));
+                let before = losses.get_or_insert(Losses::none_at(packet.time_sent));
+                *before = Losses { count: before.count + 1, last_sent: packet.time_sent, ..*before };
             }
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
-        let entered = newest_lost.is_some_and(|time_sent| self.path.on_congestion_event(now, time_sent));
+        state.sent.forget_lost_before(now - loss::round_trip(&self.path.rtt) * LATE_ROUND_TRIPS);
+        let entered = losses.is_some_and(|losses| self.path.on_lost(now, &losses));
         let persistent = self.release_resolved(space, out);
         entered || persistent
     }
@@ -334,7 +346,6 @@ impl Recovery {
         });
         if declared {
             self.path.on_persistent_congestion();
-            self.stats.persistent_congestions += 1;
             out.persistent_congestion = true;
         }
         declared
@@ -409,7 +420,6 @@ impl Recovery {
                 // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
                 self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
-                self.stats.probe_timeouts += 1;
                 self.unanswered_since.get_or_insert(self.waiting_since);
                 self.waiting_since = now;
                 self.second_probe = None;
@@ -457,6 +467,7 @@ impl Recovery {
     /// Gives back what the rings have grown to, as far as they are empty.
     pub(crate) fn release_memory(&mut self) {
         self.assert_flight();
+        self.path.release_memory();
         self.spaces.iter_mut().for_each(|state| state.sent.release_memory());
     }
 
@@ -538,7 +549,6 @@ impl Recovery {
         let count = sent.give_up(left.number, &mut out.lost);
         sent.release_resolved(|_| {});
         out.lost_packets += count;
-        self.stats.lost_packets += count;
     }
 
     /// Whether a challenge may go although the window is full. There are few, at times of our own choice; but a peer whose
@@ -651,10 +661,10 @@ impl Recovery {
         self.pto_count
     }
 
-    /// Totals.
+    /// Packets of the space whose fate is open.
     #[cfg(test)]
-    pub(crate) const fn stats(&self) -> &RecoveryStats {
-        &self.stats
+    pub(crate) fn open_packets(&self, space: PacketNumberSpace) -> usize {
+        self.spaces[space].sent.open().count()
     }
 
     /// Whether the space has ack-eliciting packets in flight.

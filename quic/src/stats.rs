@@ -21,6 +21,8 @@ pub struct Stats {
     pub packets_dropped: u64,
     /// Packets declared lost.
     pub packets_lost: u64,
+    /// Packets that arrived after they had been declared lost.
+    pub packets_late: u64,
     /// Generations of 1-RTT keys that the peer went on to, and we with it.
     pub key_updates: u64,
     /// How often the path changed, returns to one before included.
@@ -64,6 +66,8 @@ pub(crate) struct Counters {
     pub packets_dropped: u64,
     /// Packets declared lost.
     pub packets_lost: u64,
+    /// Of them, those that arrived after all.
+    pub packets_late: u64,
     /// Key updates of the peer.
     pub key_updates: u64,
     /// How often the path changed.

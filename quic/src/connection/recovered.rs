@@ -35,6 +35,7 @@ impl Connection {
         if outcome.lost_packets > 0 {
             self.stats.packets_lost += outcome.lost_packets;
         }
+        self.stats.packets_late += outcome.late_packets;
         if self.tracer.is_some() {
             self.trace_recovery(turn, space);
         }

@@ -1,14 +1,13 @@
 //! When an unacknowledged packet is taken for lost (RFC 9002 section 6.1): the two thresholds as arithmetic.
 
-use super::config::RecoveryConfig;
 use super::rtt::RttEstimator;
 use alloc::collections::VecDeque;
 use base::Duration;
 
-/// The age at which a packet sent before an acknowledged one is lost (RFC 9002 section 6.1.2-2).
-pub(crate) fn time_threshold(config: &RecoveryConfig, rtt: &RttEstimator) -> Duration {
-    let (numerator, denominator) = config.time_threshold;
-    (rtt.smoothed().max(rtt.latest()).saturating_mul(numerator) / denominator).max(config.granularity)
+/// The round trip that the age is counted in at which a packet sent before an acknowledged one is lost.
+/// RFC 9002 section 6.1.2-2.
+pub(crate) fn round_trip(rtt: &RttEstimator) -> Duration {
+    rtt.smoothed().max(rtt.latest())
 }
 
 /// Every packet below this number is lost once `largest_acked` is acknowledged (RFC 9002 section 6.1.1).
@@ -31,7 +30,7 @@ pub(crate) fn lost_below(packet_threshold: u64, largest_acked: u64, skipped: &Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base::{Instant, Side};
+    use base::Instant;
 
     #[test]
     fn packet_threshold() {
@@ -58,16 +57,12 @@ mod tests {
 
     /// RFC 9002 section 6.1.2-2.
     #[test]
-    fn time_threshold_uses_the_larger_of_the_two_and_the_granularity() {
-        let config = RecoveryConfig::new(Side::Client);
+    fn the_larger_of_the_two() {
         let mut rtt = RttEstimator::new(Duration::from_millis(80));
-        assert_eq!(time_threshold(&config, &rtt), Duration::from_millis(90));
+        assert_eq!(round_trip(&rtt), Duration::from_millis(80));
         rtt.on_sample(Instant::ZERO, Duration::from_millis(40), Duration::ZERO);
-        assert_eq!(time_threshold(&config, &rtt), Duration::from_millis(45));
+        assert_eq!(round_trip(&rtt), Duration::from_millis(40));
         rtt.on_sample(Instant::ZERO, Duration::from_millis(160), Duration::ZERO);
-        assert_eq!(time_threshold(&config, &rtt), Duration::from_millis(180));
-        let mut near = RttEstimator::new(Duration::from_millis(80));
-        near.on_sample(Instant::ZERO, Duration::from_micros(20), Duration::ZERO);
-        assert_eq!(time_threshold(&config, &near), config.granularity);
+        assert_eq!(round_trip(&rtt), Duration::from_millis(160));
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Outcome {
     pub acked_packets: u64,
     /// How many in flight are lost.
     pub lost_packets: u64,
+    /// How many that were declared lost have arrived after all.
+    pub late_packets: u64,
     /// The numbers of those that loss detection found.
     pub lost_numbers: Vec<PacketNumber>,
     /// The largest packet newly acknowledged that was sent on the path in use since it was taken up, in bytes, and
@@ -45,6 +47,7 @@ impl Outcome {
             newly_acked_ack_eliciting: false,
             acked_packets: 0,
             lost_packets: 0,
+            late_packets: 0,
             lost_numbers: Vec::new(),
             largest_acked_size: 0,
             largest_lost_size: 0,
@@ -85,23 +88,4 @@ pub(crate) enum Timeout {
         /// Where.
         space: PacketNumberSpace,
     },
-}
-
-/// Totals of the connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RecoveryStats {
-    /// Packets sent, of all kinds.
-    pub sent_packets: u64,
-    /// Packets acknowledged.
-    pub acked_packets: u64,
-    /// Packets in flight declared lost.
-    pub lost_packets: u64,
-    /// Bytes of them.
-    pub lost_bytes: u64,
-    /// Packets acknowledged after they were declared lost.
-    pub spurious_losses: u64,
-    /// Probe timeouts.
-    pub probe_timeouts: u64,
-    /// How often persistent congestion was established.
-    pub persistent_congestions: u64,
 }

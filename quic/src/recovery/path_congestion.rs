@@ -4,10 +4,13 @@ use super::config::RecoveryConfig;
 use super::congestion::AnyController;
 use super::congestion::controller::Controller;
 use super::congestion::new_reno::NewReno;
+use super::loss;
 use super::pacer::{Pace, Pacer};
 use super::proven::Proven;
+use super::reordering::Reordering;
 use super::rtt::RttEstimator;
-use base::Instant;
+use alloc::boxed::Box;
+use base::{Duration, Instant};
 
 /// One path. Another path begins with a new one (RFC 9000 section 9.4), or with a copy where only a port differs.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub(crate) struct PathCongestion {
     /// The estimate of the round trip.
     pub rtt: RttEstimator,
     controller: AnyController,
+    // If the newest recovery period may have begun for nothing.
+    undo: Option<Box<Undo>>,
     pacer: Pacer,
     proven: Proven,
     bytes_in_flight: u64,
@@ -22,6 +27,35 @@ pub(crate) struct PathCongestion {
     application_limited: bool,
     // RFC 9002 s7.3.2: one packet may exceed the window when a recovery period begins.
     one_more: bool,
+    reordering: Reordering,
+}
+
+/// What there was before a recovery period began. If all packets that were lost in it were only late, it should not have begun.
+#[derive(Clone, Debug)]
+struct Undo {
+    before: AnyController,
+    /// When the first of its lost packets was sent.
+    first_sent: Instant,
+    /// Those of them that have not arrived yet.
+    missing: u64,
+}
+
+/// Packets in flight that one look at the open ones declared lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// How many.
+    pub count: u64,
+    /// When the first of them was sent.
+    pub first_sent: Instant,
+    /// When the last was.
+    pub last_sent: Instant,
+}
+
+impl Losses {
+    /// None so far; the first was sent at this time.
+    pub(crate) const fn none_at(time_sent: Instant) -> Losses {
+        Losses { count: 0, first_sent: time_sent, last_sent: time_sent }
+    }
 }
 
 impl PathCongestion {
@@ -32,12 +66,14 @@ impl PathCongestion {
         PathCongestion {
             rtt: RttEstimator::new(config.initial_rtt),
             controller: AnyController::NewReno(NewReno::new(max_datagram_size, packets)),
+            undo: None,
             pacer: Pacer::new(),
             proven: Proven::default(),
             bytes_in_flight: 0,
             max_datagram_size: datagram_size(max_datagram_size),
             application_limited: false,
             one_more: false,
+            reordering: Reordering::default(),
         }
     }
 
@@ -57,7 +93,7 @@ impl PathCongestion {
 
     /// The path before, which goes on under another port of the peer's: as much of its window as it has proven.
     pub(crate) fn on_rebound(&self) -> PathCongestion {
-        let mut path = self.clone();
+        let mut path = PathCongestion { undo: None, ..self.clone() };
         path.controller.limit_window(path.proven.on_rebound(self.controller.window()));
         path
     }
@@ -72,16 +108,69 @@ impl PathCongestion {
         self.bytes_in_flight = bytes;
     }
 
-    /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins.
-    pub(crate) fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
-        let entered = self.controller.on_congestion_event(now, time_sent);
-        self.one_more |= entered;
-        entered
+    /// Packets were lost. Tells whether a recovery period begins.
+    pub(crate) fn on_lost(&mut self, now: Instant, losses: &Losses) -> bool {
+        let is_known = self.controller.recovery_start().is_some_and(|start| losses.last_sent <= start);
+        if is_known {
+            if let Some(undo) = &mut self.undo {
+                undo.missing += losses.count;
+            }
+            return false;
+        }
+        let before = self.controller.clone();
+        assert!(
+            self.controller.on_congestion_event(now, losses.last_sent),
+            "a packet sent since begins another period"
+        );
+        self.undo = Some(Box::new(Undo { before, first_sent: losses.first_sent, missing: losses.count }));
+        self.reordering.on_recovery();
+        self.one_more = true;
+        true
+    }
+
+    /// A packet that was declared lost has arrived: `overtaken` packets sent later are known to have arrived before it.
+    pub(crate) fn on_late(&mut self, now: Instant, time_sent: Instant, overtaken: u64) {
+        self.reordering.on_late(overtaken, now - time_sent, loss::round_trip(&self.rtt));
+        let is_of_period = self.controller.recovery_start().is_some_and(|start| time_sent <= start);
+        let Some(undo) = self.undo.as_mut().filter(|undo| is_of_period && undo.first_sent <= time_sent) else { return };
+        undo.missing = undo.missing.saturating_sub(1);
+        if undo.missing == 0 {
+            self.undo_recovery();
+        }
+    }
+
+    /// A packet has arrived before it was declared lost, after so many that were sent later.
+    pub(crate) fn on_overtaken(&mut self, config: &RecoveryConfig, now: Instant, time_sent: Instant, overtaken: u64) {
+        self.reordering.on_overtaken(config, overtaken, now - time_sent, loss::round_trip(&self.rtt));
+    }
+
+    /// Nothing was lost, so nothing was to be learned from it.
+    fn undo_recovery(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        self.controller = undo.before;
+        self.controller.set_max_datagram_size(u64::from(self.max_datagram_size));
+        self.one_more = false;
+    }
+
+    /// How many packets sent later have to be acknowledged for one to be lost.
+    pub(crate) fn packet_threshold(&self, config: &RecoveryConfig) -> u64 {
+        self.reordering.packet_threshold(config)
+    }
+
+    /// The age at which a packet is lost when one sent later is acknowledged.
+    pub(crate) fn time_threshold(&self, config: &RecoveryConfig) -> Duration {
+        self.reordering.time_threshold(config, loss::round_trip(&self.rtt))
+    }
+
+    /// Gives back what is not needed while nothing is in flight.
+    pub(crate) fn release_memory(&mut self) {
+        self.undo = None;
     }
 
     /// Nothing went through for long.
     pub(crate) fn on_persistent_congestion(&mut self) {
         self.controller.on_persistent_congestion();
+        self.undo = None;
         self.rtt.on_persistent_congestion();
     }
 

@@ -7,8 +7,8 @@
 //!
 //! Knows neither time-outs nor windows: it is told what is acknowledged or lost and tells the packets.
 
+use super::lost_packets::{LostPacket, LostPackets};
 use crate::packet::SentFrame;
-use crate::ranges::RangeSet;
 use crate::wire::packet_number::PacketNumber;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -18,8 +18,6 @@ use core::ops::{Range, RangeInclusive};
 /// Packets that are not in flight (only ACK frames) need no acknowledgment and may never get one. This many are
 /// remembered, so that the acknowledgment of an ACK frame is mostly noticed; then the oldest are forgotten.
 pub(crate) const MAX_NOT_IN_FLIGHT: usize = 64;
-/// Ranges of lost numbers that are remembered to notice that the loss was none.
-const MAX_LOST_RANGES: usize = 16;
 
 /// A packet as it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ pub(crate) struct SentPackets {
     frames_start: u64,
     ack_eliciting: usize,
     not_in_flight: usize,
-    lost: RangeSet,
+    lost: LostPackets,
 }
 
 impl SentPackets {
@@ -98,7 +96,7 @@ impl SentPackets {
             frames_start: 0,
             ack_eliciting: 0,
             not_in_flight: 0,
-            lost: RangeSet::new(),
+            lost: LostPackets::new(),
         }
     }
 
@@ -190,10 +188,8 @@ impl SentPackets {
             let frames = packet.frames..packet.frames + u64::from(packet.frame_count);
             extend(lost, &self.frames, self.frames_start, frames);
             if packet.in_flight {
-                self.lost.insert(packet.number..packet.number + 1);
-                if self.lost.len() > MAX_LOST_RANGES {
-                    self.lost.pop_first();
-                }
+                let &mut Entry { number, time_sent, path, .. } = packet;
+                self.lost.push(LostPacket { number, time_sent, path });
             }
             each(packet);
         }
@@ -219,9 +215,14 @@ impl SentPackets {
         self.frames_start = start;
     }
 
-    /// How many packets of `range` had been declared lost; they are not counted again.
-    pub(crate) fn on_late(&mut self, range: RangeInclusive<u64>) -> u64 {
-        if self.lost.is_empty() { 0 } else { self.lost.remove(*range.start()..range.end() + 1) }
+    /// The packets of `range` that had been declared lost, each once.
+    pub(crate) fn on_late(&mut self, range: RangeInclusive<u64>, each: impl FnMut(LostPacket)) {
+        self.lost.on_acked(range, each);
+    }
+
+    /// What was sent before and declared lost is not waited for any longer.
+    pub(crate) fn forget_lost_before(&mut self, time_sent: Instant) {
+        self.lost.forget_before(time_sent);
     }
 
     /// Below this number an acknowledgment tells nothing any more.
@@ -421,25 +422,6 @@ mod tests {
         assert_eq!(sent.capacity(), (0, 0));
     }
 
-    /// RFC 9002 section 6.1: a loss may be none. The newest ranges are remembered.
-    #[test]
-    fn so_many_lost_ranges_are_noticed() {
-        let mut sent = SentPackets::new();
-        for number in 0..2 * (MAX_LOST_RANGES as u64 + 1) {
-            sent.on_sent(&packet(number, true), 0, &[]);
-            if number % 2 == 1 {
-                sent.on_acked(number..=number, &mut Vec::new(), |_| {});
-                sent.on_lost(number, &mut Vec::new(), |_| true, |_| {});
-            }
-            if number == 2 * MAX_LOST_RANGES as u64 - 1 {
-                assert_eq!(sent.lost.len(), MAX_LOST_RANGES);
-                assert!(sent.lost.contains(0));
-            }
-        }
-        assert_eq!(sent.lost.len(), MAX_LOST_RANGES);
-        assert!(!sent.lost.contains(0) && sent.lost.contains(2));
-    }
-
     #[test]
     fn frames_stay_with_their_packets() {
         let mut sent = SentPackets::new();
@@ -491,7 +473,12 @@ mod tests {
         sent.on_lost(9, &mut Vec::new(), |packet| packet.number < 4, |_| {});
         sent.release_resolved(|_| {});
         assert_eq!(sent.floor(), 0);
-        assert_eq!((sent.on_late(1..=5), sent.on_late(0..=9), sent.on_late(0..=9)), (3, 1, 0));
+        let late = [1..=5, 0..=9, 0..=9].map(|range| {
+            let mut count = 0;
+            sent.on_late(range, |_| count += 1);
+            count
+        });
+        assert_eq!(late, [3, 1, 0]);
         assert_eq!(sent.floor(), 4);
     }
 }

@@ -1,0 +1,46 @@
+//! What a path does to packets and what of its rate is left: reordering is not loss.
+
+extern crate posthaste_quic as quic;
+
+mod support;
+
+use base::{Duration, Instant};
+use sim::LinkConfig;
+use support::{Exchange, Pair};
+
+/// Megabits a second, and milliseconds there and back. The queue holds twice what is under way: little is lost in it.
+fn link(rate: u64, round_trip: u64) -> LinkConfig {
+    let mut link = LinkConfig::new(Duration::from_millis(round_trip / 2));
+    link.rate = Some(rate * 125_000);
+    link.queue = (rate * 125 * round_trip * 2) as usize;
+    link
+}
+
+/// Milliseconds that a download takes, and of its packets how many were declared lost, and how many of these arrived.
+fn download(seed: u64, link: LinkConfig, bytes: u64) -> (u64, u64, u64) {
+    let mut pair = Pair::new(seed, link, vec![Exchange { upload: 0, download: bytes }]);
+    pair.world.set_step_limit(100_000_000);
+    pair.complete(1, Duration::from_secs(120));
+    let stats = pair.world.machine(pair.server).stats();
+    ((pair.world.now() - Instant::ZERO).as_millis() as u64, stats.packets_lost, stats.packets_late)
+}
+
+/// RFC 9002 section 6.1.1: a packet that comes late is waited for.
+#[test]
+fn packets_that_are_late_by_a_quarter_of_the_round_trip_cost_a_tenth_of_the_rate_at_most() {
+    for (rate, round_trip) in [(10, 40), (10, 200), (50, 20), (50, 100), (200, 40)] {
+        // About five seconds of the rate.
+        let bytes = rate * 125_000 * 5;
+        let (undisturbed, ..) = download(1, link(rate, round_trip), bytes);
+        for seed in 1..4 {
+            let late = LinkConfig {
+                reorder: 0.05,
+                reorder_by: Duration::from_millis(round_trip / 4),
+                ..link(rate, round_trip)
+            };
+            let (time, lost, arrived) = download(seed, late, bytes);
+            println!("{rate} Mbit/s, {round_trip} ms: {time} ms for {undisturbed}, {lost} lost of which {arrived} came");
+            assert!(9 * time <= 10 * undisturbed, "{rate} Mbit/s, {round_trip} ms: {time} ms for {undisturbed}");
+        }
+    }
+}
