@@ -91,7 +91,7 @@ pub use endpoint::{
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
-pub use recovery::RecoveryConfig;
+pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
 pub use stream::{Read, ReadError, ReceiveMemory, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};

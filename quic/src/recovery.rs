@@ -23,7 +23,7 @@ pub(crate) mod rtt;
 pub(crate) mod sent_packets;
 pub(crate) mod spaces;
 
-pub use config::RecoveryConfig;
+pub use config::{CongestionControl, RecoveryConfig};
 pub(crate) use outcome::{Outcome, Timeout};
 pub(crate) use rtt::RttEstimator;
 pub(crate) use sent_packets::SentPacket;
@@ -174,7 +174,8 @@ impl Recovery {
         };
         // RFC 9002 section 5.1-2: only the largest of the frame gives a sample, and only if something asked for the
         // acknowledgment.
-        if largest == ack.largest.value() && newly.ack_eliciting && on_this_path {
+        let gives_sample = largest == ack.largest.value() && newly.ack_eliciting && on_this_path;
+        if gives_sample {
             let ack_delay = self.plausible_delay(space, ack_delay);
             self.path.rtt.on_sample(now, now - time_sent, ack_delay);
         }
@@ -189,7 +190,7 @@ impl Recovery {
                 bytes_in_flight,
                 application_limited: self.path.is_application_limited(),
                 smoothed_rtt: self.path.rtt.smoothed(),
-                latest_rtt: self.path.rtt.latest(),
+                sample: gives_sample.then(|| self.path.rtt.latest()),
             };
             self.path.controller_mut().on_acked(&acked);
         }

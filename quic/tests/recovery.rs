@@ -5,6 +5,7 @@ extern crate posthaste_quic as quic;
 mod support;
 
 use base::{Duration, Instant};
+use quic::{Config, CongestionControl};
 use sim::LinkConfig;
 use support::{Exchange, Pair};
 
@@ -39,8 +40,56 @@ fn packets_that_are_late_by_a_quarter_of_the_round_trip_cost_a_tenth_of_the_rate
                 ..link(rate, round_trip)
             };
             let (time, lost, arrived) = download(seed, late, bytes);
-            println!("{rate} Mbit/s, {round_trip} ms: {time} ms for {undisturbed}, {lost} lost of which {arrived} came");
+            println!(
+                "{rate} Mbit/s, {round_trip} ms: {time} ms for {undisturbed}, {lost} lost of which {arrived} came"
+            );
             assert!(9 * time <= 10 * undisturbed, "{rate} Mbit/s, {round_trip} ms: {time} ms for {undisturbed}");
         }
+    }
+}
+
+/// Milliseconds of a download with this controller, and how many packets were lost.
+fn download_with(control: CongestionControl, link: LinkConfig, bytes: u64) -> (u64, u64) {
+    let mut config = Config::default();
+    config.recovery.congestion_control = control;
+    let exchange = Exchange { upload: 0, download: bytes };
+    let mut pair = Pair::with(1, link, vec![exchange], Config::default(), config);
+    pair.world.set_step_limit(100_000_000);
+    pair.complete(1, Duration::from_secs(600));
+    let stats = pair.world.machine(pair.server).stats();
+    ((pair.world.now() - Instant::ZERO).as_millis() as u64, stats.packets_lost)
+}
+
+/// RFC 9406: the round trip tells of a queue before the queue overflows, or overflows as much.
+#[test]
+fn the_first_slow_start_ends_before_much_is_lost() {
+    for (rate, round_trip) in [(10, 40), (50, 100), (200, 40), (100, 200)] {
+        let link = LinkConfig { queue: (rate * 125 * round_trip * 4) as usize, ..link(rate, round_trip) };
+        let bytes = rate * 125 * round_trip * 20;
+        let (time, lost) = download_with(CongestionControl::Cubic, link, bytes);
+        let (time_of_reno, lost_by_reno) = download_with(CongestionControl::NewReno, link, bytes);
+        println!(
+            "{rate} Mbit/s, {round_trip} ms: {time} ms and {lost} lost; NewReno {time_of_reno} ms, {lost_by_reno} lost"
+        );
+        assert!(
+            lost_by_reno > 100 && lost * 2 <= lost_by_reno,
+            "{rate} Mbit/s, {round_trip} ms: {lost} and {lost_by_reno} lost"
+        );
+        assert!(time * 10 <= time_of_reno * 11, "{rate} Mbit/s, {round_trip} ms: {time} ms for {time_of_reno}");
+    }
+}
+
+/// RFC 9438 section 4.2: after a loss on a long and fast path the window is back soon.
+#[test]
+fn long_and_fast_paths_are_filled_again_after_a_loss() {
+    // A queue of half of what is under way, as many have, and thirty seconds of the rate.
+    for (rate, round_trip) in [(50, 200), (200, 100)] {
+        let link = LinkConfig { queue: (rate * 125 * round_trip / 2) as usize, ..link(rate, round_trip) };
+        let bytes = rate * 125_000 * 30;
+        let (time, lost) = download_with(CongestionControl::Cubic, link, bytes);
+        let (time_of_reno, _) = download_with(CongestionControl::NewReno, link, bytes);
+        println!("{rate} Mbit/s, {round_trip} ms: {time} ms, {lost} lost; NewReno {time_of_reno} ms");
+        assert!(time <= 34_000, "{rate} Mbit/s, {round_trip} ms: {time} ms, {lost} lost; NewReno {time_of_reno} ms");
+        assert!(time < time_of_reno);
     }
 }

@@ -2,6 +2,17 @@
 
 use base::{Duration, Side};
 
+/// How the rate is found that a path carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CongestionControl {
+    /// CUBIC (RFC 9438) with HyStart++ (RFC 9406): what most senders on the Internet use. It fills long and fast paths that
+    /// NewReno would need minutes for.
+    #[default]
+    Cubic,
+    /// NewReno (RFC 9002 section 7): half of the window after a loss, and a datagram more in each round trip.
+    NewReno,
+}
+
 /// How losses are found and how fast is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecoveryConfig {
@@ -11,6 +22,8 @@ pub struct RecoveryConfig {
     pub initial_rtt: Duration,
     /// Bytes of the largest UDP payload that is sent.
     pub max_datagram_size: usize,
+    /// How the rate is found that the path carries.
+    pub congestion_control: CongestionControl,
     /// The window to begin with, in datagrams.
     pub initial_window_packets: usize,
     /// A packet is lost when one sent this many later is acknowledged.
@@ -32,6 +45,7 @@ impl RecoveryConfig {
             initial_rtt: Duration::from_millis(333),
             // RFC 9000 s14: what every path of QUIC carries; path MTU discovery raises it.
             max_datagram_size: 1200,
+            congestion_control: CongestionControl::Cubic,
             // RFC 9002 s7.2.
             initial_window_packets: 10,
             // RFC 9002 s6.1.1: fewer would take common reordering for loss.

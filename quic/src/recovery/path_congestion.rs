@@ -3,7 +3,6 @@
 use super::config::RecoveryConfig;
 use super::congestion::AnyController;
 use super::congestion::controller::Controller;
-use super::congestion::new_reno::NewReno;
 use super::loss;
 use super::pacer::{Pace, Pacer};
 use super::proven::Proven;
@@ -65,7 +64,7 @@ impl PathCongestion {
         let packets = u32::try_from(config.initial_window_packets).unwrap_or(u32::MAX);
         PathCongestion {
             rtt: RttEstimator::new(config.initial_rtt),
-            controller: AnyController::NewReno(NewReno::new(max_datagram_size, packets)),
+            controller: AnyController::new(config.congestion_control, max_datagram_size, packets),
             undo: None,
             pacer: Pacer::new(),
             proven: Proven::default(),

@@ -15,8 +15,15 @@ fn number(value: u64) -> PacketNumber {
     PacketNumber::new(value).unwrap()
 }
 
+/// With windows that are easy to reckon: half after a loss.
+fn new_reno() -> Arc<Config> {
+    let mut config = Config::default();
+    config.recovery.congestion_control = CongestionControl::NewReno;
+    Arc::new(config)
+}
+
 fn confirmed() -> Recovery {
-    let mut recovery = Recovery::new(Side::Server, Arc::default());
+    let mut recovery = Recovery::new(Side::Server, new_reno());
     recovery.set_handshake_confirmed();
     recovery
 }
@@ -184,7 +191,7 @@ fn a_round_trip_is_measured_by_the_largest_if_anything_asked_for_it() {
 fn the_delay_before_confirmation() {
     // (space, expected adjustment of a sample of 200 with a delay of 80)
     for (space, adjusted) in [(Initial, 200), (Handshake, 120)] {
-        let mut recovery = Recovery::new(Side::Client, Arc::default());
+        let mut recovery = Recovery::new(Side::Client, new_reno());
         send(&mut recovery, at(0), space, 0);
         ack(&mut recovery, at(100), space, &[(0, 0)], ms(80)).unwrap();
         send(&mut recovery, at(100), space, 1);
@@ -266,7 +273,7 @@ fn a_second_probe_that_is_not_needed_does_not_come() {
 /// RFC 9002 section 6.2.1-2, 6.2.1-3, 6.2.2-4, 6.2.2.1-1, 6.4-1.
 #[test]
 fn which_space_is_probed() {
-    let mut recovery = Recovery::new(Side::Server, Arc::default());
+    let mut recovery = Recovery::new(Side::Server, new_reno());
     let mut out = Outcome::new();
     assert_eq!(recovery.deadline(), None);
     send(&mut recovery, at(0), ApplicationData, 0);
@@ -294,7 +301,7 @@ fn which_space_is_probed() {
 /// RFC 9002 section 6.2.2.1-2, 6.2.2.1-3.
 #[test]
 fn a_client_unblocks_the_server() {
-    let mut recovery = Recovery::new(Side::Client, Arc::default());
+    let mut recovery = Recovery::new(Side::Client, new_reno());
     let mut out = Outcome::new();
     send(&mut recovery, at(0), Initial, 0);
     ack(&mut recovery, at(100), Initial, &[(0, 0)], ms(0)).unwrap();
@@ -315,7 +322,7 @@ fn a_client_unblocks_the_server() {
 
 #[test]
 fn early_data_alone_does_not_silence_a_client() {
-    let mut recovery = Recovery::new(Side::Client, Arc::default());
+    let mut recovery = Recovery::new(Side::Client, new_reno());
     send(&mut recovery, at(5), ApplicationData, 0);
     assert_eq!(recovery.deadline(), Some(at(5 + 999)));
 }
@@ -406,7 +413,7 @@ fn mtu_probes_say_nothing_about_congestion() {
 
 #[test]
 fn abandoned_packets_come_back_without_blame() {
-    let mut recovery = Recovery::new(Side::Client, Arc::default());
+    let mut recovery = Recovery::new(Side::Client, new_reno());
     (0..3).for_each(|value| send(&mut recovery, at(0), Initial, value));
     let mut out = Outcome::new();
     recovery.abandon(Initial, &mut out);
@@ -582,7 +589,7 @@ impl Model {
 fn random_histories_add_up() {
     for seed in 0..60 {
         let mut state = seed;
-        let mut recovery = Recovery::new(Side::Server, Arc::default());
+        let mut recovery = Recovery::new(Side::Server, new_reno());
         let mut model = Model::default();
         let mut discarded = [false; 3];
         let mut now = at(1);
@@ -761,7 +768,7 @@ fn what_was_sent_when_recovery_began_earns_nothing() {
 #[test]
 fn timeouts_before_any_sample() {
     // RFC 9002 s6.2.2: 333 + 4 * 166.5 ms, and the delay that the peer may add.
-    let mut recovery = Recovery::new(Side::Client, Arc::default());
+    let mut recovery = Recovery::new(Side::Client, new_reno());
     assert_eq!(recovery.initial_pto(), ms(999 + 25));
     recovery.set_max_ack_delay(ms(100));
     assert_eq!(recovery.initial_pto(), ms(999 + 100));

@@ -96,7 +96,7 @@ fn r8_a_window_does_not_outgrow_a_path_whose_port_changes_again_and_again() {
     println!("{took} ms, {lost} of {sent} packets lost, {} moves", stats.migrations);
     // What is in flight when a port is forgotten is lost: about half of what is sent in the life of one.
     assert!(lost * 5 < sent * 3, "{lost} of {sent} lost");
-    assert!(took < 10_000, "{took} ms");
+    assert!(took < 12_000, "{took} ms");
 }
 
 /// In the handshake, in the exchange and at its end.

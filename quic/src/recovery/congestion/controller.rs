@@ -17,8 +17,8 @@ pub(crate) struct Acked {
     pub application_limited: bool,
     /// The smoothed round trip.
     pub smoothed_rtt: Duration,
-    /// The newest sample.
-    pub latest_rtt: Duration,
+    /// The sample of it that this acknowledgment gave.
+    pub sample: Option<Duration>,
 }
 
 /// A congestion controller of one path.
