@@ -22,7 +22,7 @@ const MAX_EXPORT: usize = 8160;
 pub fn run(connections: &Connections) -> Result<(), Failure> {
     let Connections { initial, resume, retry } = connections;
     let clock = Arc::new(Clock::default());
-    let policy = policy(initial.ticket_key.as_deref(), initial.has_early_data, &clock);
+    let policy = policy(initial.has_early_data, &clock);
     let shared = Shared { clock, tickets: Arc::new(Tickets::default()), policy };
     for number in 0..=initial.resume_count {
         let (is_resumption, options) = (number > 0, if number > 0 { resume } else { initial });
@@ -32,9 +32,8 @@ pub fn run(connections: &Connections) -> Result<(), Failure> {
         }
         let Begun { transport, identities } = begin(options, &shared)?;
         let mut talk = Talk { transport, options, is_resumption, is_checked: false };
-        let result = talk.run(retry, &shared, |talk| {
-            check(talk.options, talk.transport.session(), is_resumption, &identities)
-        });
+        let result =
+            talk.run(retry, &shared, |talk| check(talk.options, talk.transport.session(), is_resumption, &identities));
         talk.transport.into_link().end();
         result?;
         shared.clock.advance(options.resumption_delay_seconds);
@@ -135,7 +134,7 @@ impl<'a> Talk<'a> {
     }
 
     fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
-        self.transport.write(data, self.options.max_send_fragment)
+        self.transport.write(data)
     }
 
     /// Sends everything back that comes, each byte turned. Gives whether the peer has announced the end.
@@ -145,7 +144,10 @@ impl<'a> Talk<'a> {
                 self.transport.update_keys()?;
             }
             let data = loop {
+                let was_complete = self.transport.session().is_complete();
                 match self.transport.read() {
+                    // The answer to a KeyUpdate waits for the next data, so that many requests have one.
+                    Ok(Read::Progress) if was_complete => {}
                     Ok(Read::Progress) => {
                         self.transport.flush()?;
                         self.check_once(&check)?;
@@ -185,7 +187,8 @@ impl<'a> Talk<'a> {
         if self.options.is_server || has_one == expects_one {
             return Ok(());
         }
-        let (expected, round) = (if expects_one { "a" } else { "no" }, if self.is_resumption { "a later" } else { "the first" });
+        let (expected, round) =
+            (if expects_one { "a" } else { "no" }, if self.is_resumption { "a later" } else { "the first" });
         Err(Failure::Expectation(format!("expected {expected} ticket on {round} connection")))
     }
 

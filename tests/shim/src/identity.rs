@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::options::{IdentityFiles, Options};
 use crypto::signature::BoxedSigningKey;
-use crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningKey, SigningFailed};
+use crypto::{Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;

@@ -66,7 +66,8 @@ impl Link {
 
     /// Ends this direction, and waits until the runner has ended the other. What fails now is no failure of the connection.
     pub fn end(mut self) {
-        let is_shut = self.socket.shutdown(Shutdown::Write).is_ok() && self.socket.set_read_timeout(Some(DRAIN)).is_ok();
+        let is_shut =
+            self.socket.shutdown(Shutdown::Write).is_ok() && self.socket.set_read_timeout(Some(DRAIN)).is_ok();
         let mut bytes = vec![0; PIECE];
         let mut left = 1 << 24;
         while is_shut && left > 0 {

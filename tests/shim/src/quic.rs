@@ -101,7 +101,11 @@ impl<R: Random> Quic<R> {
         let Some(keys) = &self.remote[level as usize] else {
             // Early data that was refused comes all the same.
             let is_skipped = level == Level::EarlyData && self.is_server;
-            return if is_skipped { Ok(Read::Progress) } else { Err(Failure::Framing("a frame of a level without keys")) };
+            return if is_skipped {
+                Ok(Read::Progress)
+            } else {
+                Err(Failure::Framing("a frame of a level without keys"))
+            };
         };
         let content = body.strip_prefix(&keys.secret[..]).filter(|_| keys.suite == suite);
         let content = content.ok_or(Failure::Framing("a frame under another suite or secret"))?.to_vec();
@@ -160,13 +164,10 @@ impl<R: Random> Transport for Quic<R> {
         result
     }
 
-    fn write(&mut self, data: &[u8], max_len: usize) -> Result<(), Failure> {
+    fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
         let is_early_client = !self.is_server && !self.session.is_complete();
         let level = if is_early_client { Level::EarlyData } else { Level::OneRtt };
-        for piece in data.chunks(max_len) {
-            self.write_frame(APPLICATION_DATA, level, piece)?;
-        }
-        Ok(())
+        self.write_frame(APPLICATION_DATA, level, data)
     }
 
     fn update_keys(&mut self) -> Result<(), Failure> {

@@ -76,15 +76,13 @@ impl Transport for Records {
         result
     }
 
-    fn write(&mut self, data: &[u8], max_len: usize) -> Result<(), Failure> {
+    fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
         let mut out = vec![0; 2 * MAX_RECORD_LEN];
-        for piece in data.chunks(max_len) {
-            let mut rest = piece;
-            while !rest.is_empty() {
-                let written = self.connection.write(rest, &mut out)?;
-                self.link.write(out.get(..written.written).unwrap_or_default())?;
-                rest = rest.get(written.taken..).unwrap_or_default();
-            }
+        let mut rest = data;
+        while !rest.is_empty() {
+            let written = self.connection.write(rest, &mut out)?;
+            self.link.write(out.get(..written.written).unwrap_or_default())?;
+            rest = rest.get(written.taken..).unwrap_or_default();
         }
         self.flush()
     }

@@ -137,7 +137,8 @@ fn provider(options: &Options) -> Result<Provider, Failure> {
     }
     if !options.verified_schemes.is_empty() {
         // What only certificates are signed with stays.
-        let row = |scheme: &u16| provider.verifiers.iter().copied().find(|row| row.scheme().map(|s| s.0) == Some(*scheme));
+        let row =
+            |scheme: &u16| provider.verifiers.iter().copied().find(|row| row.scheme().map(|s| s.0) == Some(*scheme));
         let in_certificates = provider.verifiers.iter().copied().filter(|row| row.scheme().is_none());
         let rows: Vec<_> = options.verified_schemes.iter().filter_map(row).chain(in_certificates).collect();
         provider.verifiers = rows.leak();

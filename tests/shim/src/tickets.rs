@@ -4,15 +4,23 @@ use crypto_ring::SystemRandom;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tls::{FixedTicketKeys, ReplayFilter, Ticket, TicketCache, TicketKeys, TicketOrigin, TicketPolicy, TicketStore};
-use tls::WallClock;
+use tls::{
+    FixedTicketKeys, ReplayFilter, Ticket, TicketCache, TicketKeys, TicketOrigin, TicketPolicy, TicketStore, WallClock,
+};
 
 /// How far the age of a ticket may be from what its client says.
 const TOLERANCE_MILLIS: u32 = 60_000;
 
-/// The clock of the system, and what the flags have moved it by.
-#[derive(Debug, Default)]
+/// The time at which the process began, and what the flags have moved it by: the ages of tickets are exact.
+#[derive(Debug)]
 pub struct Clock(AtomicU64);
+
+impl Default for Clock {
+    fn default() -> Clock {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Clock(AtomicU64::new(now.map_or(0, |since| since.as_millis() as u64)))
+    }
+}
 
 impl Clock {
     /// Moves it forward.
@@ -27,8 +35,7 @@ impl WallClock for Clock {
     }
 
     fn unix_millis(&self) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        now.saturating_add(self.0.load(Ordering::Relaxed))
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -79,11 +86,9 @@ impl TicketStore for Tickets {
 }
 
 /// A server's tickets, under one key for all connections of the process.
-pub fn policy(key: Option<&[u8]>, has_early_data: bool, clock: &Clock) -> TicketPolicy {
+pub fn policy(has_early_data: bool, clock: &Clock) -> TicketPolicy {
     let provider = crypto_ring::provider();
-    let secret = key.and_then(|key| key.first_chunk::<32>().copied());
-    let secret = secret.unwrap_or_else(|| base::random::array(&mut SystemRandom::new()));
-    let keys = TicketKeys::new(&provider, &[secret]).expect("one secret makes a set");
+    let keys = TicketKeys::random(&provider, clock.unix_seconds(), &mut SystemRandom::new());
     let mut policy = TicketPolicy::new(Arc::new(FixedTicketKeys(Arc::new(keys))));
     if has_early_data {
         // As if the process had started long before, so that the first early data counts.

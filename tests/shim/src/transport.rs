@@ -25,8 +25,8 @@ pub trait Transport {
     /// Waits for something, and takes it. A failure is told to the peer before it is given.
     fn read(&mut self) -> Result<Read, Failure>;
 
-    /// Sends application data in pieces of at most `max_len` bytes.
-    fn write(&mut self, data: &[u8], max_len: usize) -> Result<(), Failure>;
+    /// Sends application data.
+    fn write(&mut self, data: &[u8]) -> Result<(), Failure>;
 
     /// Has what follows sealed by new keys.
     fn update_keys(&mut self) -> Result<(), Failure>;
