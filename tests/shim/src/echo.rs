@@ -3,6 +3,7 @@
 use crate::check::check;
 use crate::failure::Failure;
 use crate::flags::Connections;
+use crate::link::Link;
 use crate::options::Options;
 use crate::setup::{Begun, Shared, begin};
 use crate::tickets::{Clock, Tickets, policy};
@@ -30,7 +31,7 @@ pub fn run(connections: &Connections) -> Result<(), Failure> {
         if is_resumption && !options.is_server && !shared.tickets.has_offers() {
             return Err(Failure::Expectation("there is no ticket to resume with".to_owned()));
         }
-        let Begun { transport, identities } = begin(options, &shared)?;
+        let Begun { transport, identities } = begin(options, &shared, || Link::connect(options))?;
         let mut talk = Talk { transport, options, is_resumption, is_checked: false };
         let result =
             talk.run(retry, &shared, |talk| check(talk.options, talk.transport.session(), is_resumption, &identities));

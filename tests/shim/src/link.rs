@@ -26,12 +26,18 @@ impl Link {
             true => SocketAddr::from((Ipv6Addr::LOCALHOST, options.port)),
             false => SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)),
         };
-        let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let mut link = Link::over(TcpStream::connect_timeout(&address, PATIENCE)?)?;
+        link.is_async = options.is_async && !options.is_quic;
+        link.write(&options.shim_id.to_le_bytes())?;
+        Ok(link)
+    }
+
+    /// Over a connection that is there already: the runner's side of one, in tests.
+    pub fn over(socket: TcpStream) -> Result<Link, Failure> {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        socket.write_all(&options.shim_id.to_le_bytes())?;
-        Ok(Link { socket, is_async: options.is_async && !options.is_quic })
+        Ok(Link { socket, is_async: false })
     }
 
     /// Appends what has come; zero bytes mean the end.

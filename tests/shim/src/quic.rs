@@ -131,14 +131,13 @@ impl<R: Random> Quic<R> {
 
 /// Type, level, suite and length of what follows.
 fn header_of(header: &[u8]) -> Result<(u8, Level, u16, usize), Failure> {
-    let [kind, level, suite @ .., a, b, c, d] = header else { return Err(Failure::Framing("a header is cut off")) };
+    let [kind, level, high, low, a, b, c, d] = header else { return Err(Failure::Framing("a header is cut off")) };
     let level = LEVELS.get(usize::from(*level)).ok_or(Failure::Framing("a level that QUIC does not have"))?;
-    let suite = suite.iter().fold(0, |suite, byte| suite << 8 | u16::from(*byte));
     let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
     if len > MAX_FRAME_LEN {
         return Err(Failure::Framing("a frame longer than is accepted"));
     }
-    Ok((*kind, *level, suite, len))
+    Ok((*kind, *level, u16::from_be_bytes([*high, *low]), len))
 }
 
 impl<R: Random> Transport for Quic<R> {
@@ -172,6 +171,10 @@ impl<R: Random> Transport for Quic<R> {
 
     fn update_keys(&mut self) -> Result<(), Failure> {
         Err(Failure::Unimplemented("KeyUpdate over QUIC, which has key updates of its own".to_owned()))
+    }
+
+    fn peer_key_updates(&self) -> u64 {
+        0
     }
 
     fn is_early(&self) -> bool {

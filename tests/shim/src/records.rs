@@ -92,6 +92,10 @@ impl Transport for Records {
         self.flush()
     }
 
+    fn peer_key_updates(&self) -> u64 {
+        self.connection.key_updates().1
+    }
+
     fn is_early(&self) -> bool {
         false
     }

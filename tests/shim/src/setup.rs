@@ -29,20 +29,24 @@ pub struct Begun {
     pub identities: Arc<Identities>,
 }
 
-/// Connects to the runner, and makes the side that the options describe.
-pub fn begin(options: &Options, shared: &Shared) -> Result<Begun, Failure> {
+/// Makes the side that the options describe, over a link that is asked for once everything else is there: a configuration that
+/// cannot be made is told before the runner waits for anything.
+pub fn begin(
+    options: &Options,
+    shared: &Shared,
+    link: impl FnOnce() -> Result<Link, Failure>,
+) -> Result<Begun, Failure> {
     let provider = provider(options)?;
     let identities = Arc::new(Identities::load(&provider, options)?);
     let judge = Arc::new(Judge::new(options));
-    // A configuration that cannot be made is told before the runner waits for anything.
     let transport = match options.is_server {
         true => {
             let config = Arc::new(server_config(options, shared, provider, identities.clone(), judge)?);
-            server(options, config, Link::connect(options)?)
+            server(options, config, link()?)
         }
         false => {
             let config = Arc::new(client_config(options, shared, provider, identities.clone(), judge)?);
-            client(options, config, Link::connect(options)?)?
+            client(options, config, link()?)?
         }
     };
     Ok(Begun { transport, identities })

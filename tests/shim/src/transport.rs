@@ -31,6 +31,9 @@ pub trait Transport {
     /// Has what follows sealed by new keys.
     fn update_keys(&mut self) -> Result<(), Failure>;
 
+    /// How often the peer has done so.
+    fn peer_key_updates(&self) -> u64;
+
     /// Whether a client's early data can be sent, or a server's answer to it, before the handshake is complete.
     fn is_early(&self) -> bool;
 
