@@ -59,7 +59,7 @@ fn every_suite_and_group_resumes_with_and_without_retry() {
     }
 }
 
-/// RFC 6066 section 3-10, 3-15.
+/// RFC 6066 section 3.
 #[test]
 fn the_name_is_acknowledged_unless_the_connection_resumes() {
     let resuming = Resuming::new();
