@@ -50,7 +50,7 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
         }
     }
     paths.sort();
-    let excluded = ["tests/peers", "tests/judges"].map(|folder| workspace().join(folder));
+    let excluded = ["tests/peers", "tests/judges", "tests/shim"].map(|folder| workspace().join(folder));
     let files: Vec<SourceFile> = paths
         .into_iter()
         .filter(|path| !excluded.iter().any(|folder| path.starts_with(folder)))
@@ -65,10 +65,10 @@ pub(crate) fn rust_files() -> Vec<SourceFile> {
     files
 }
 
-/// Rust files beside the workspace that are built on its crates: foreign peers and judges, benchmarks, fuzzing, the program without `std`.
+/// Rust files beside the workspace that are built on its crates: foreign peers and judges, a shim, benchmarks, fuzzing, the program without `std`.
 pub(crate) fn files_beside() -> Vec<SourceFile> {
     let mut paths = Vec::new();
-    for folder in ["tests/peers", "tests/judges", "tests/bare", "bench", "fuzz"] {
+    for folder in ["tests/peers", "tests/judges", "tests/shim", "tests/bare", "bench", "fuzz"] {
         collect(&workspace().join(folder), &mut paths);
     }
     let read = |path: PathBuf| {

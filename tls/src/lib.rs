@@ -56,7 +56,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! There is no TLS 1.2, no resumption and no client certificate. Settings are [`ClientConfig`] and [`ServerConfig`]; keys and
+//! There is no TLS 1.2. Settings are [`ClientConfig`] and [`ServerConfig`]; keys and
 //! secrets come out of the [`Session`], for its carrier. `posthaste-quic` is the carrier of HTTP/3.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -42,6 +42,8 @@ pub struct Session {
     /// None only while a message is read, which consumes the state.
     state: Option<State>,
     inbox: Inbox,
+    /// Whole messages that were read.
+    messages_read: u64,
     effects: Effects,
 }
 
@@ -70,7 +72,7 @@ impl Session {
         let start = ClientStart::new(config, carrier, name, random)?;
         let state = WaitServerHello::on_start(start, wants_early_data, random, &mut effects)?;
         let state = State::Client(ClientState::WaitServerHello(Box::new(state)));
-        Ok(Session { rules, state: Some(state), inbox: Inbox::new(), effects })
+        Ok(Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects })
     }
 
     /// A server that waits for a ClientHello. With an `early_data_context` the carrier has a way to receive early data, and relies
@@ -79,7 +81,7 @@ impl Session {
         let rules = carrier.rules;
         let start = ServerStart::new(config, carrier, early_data_context);
         let state = State::Server(ServerState::Start(Box::new(start)));
-        Session { rules, state: Some(state), inbox: Inbox::new(), effects: Effects::default() }
+        Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects: Effects::default() }
     }
 
     /// Reads handshake bytes of `level`, in order, in any pieces. Over records each piece is one record.
@@ -240,6 +242,11 @@ impl Session {
         self.inbox.kind().is_some()
     }
 
+    /// How many whole messages were read: what is left of a record brought only a part of one.
+    pub(crate) const fn messages_read(&self) -> u64 {
+        self.messages_read
+    }
+
     /// Fills `out` with keying material for other uses (RFC 9846 section 7.5): the same on both sides, for the same label
     /// and context.
     ///
@@ -315,6 +322,7 @@ impl Session {
 
     fn on_message(&mut self, random: &mut dyn Random) -> Result<(), Error> {
         let bytes = self.inbox.take();
+        self.messages_read += 1;
         let message = message(&bytes);
         let name = self.state_name();
         let effects = &mut self.effects;

@@ -40,6 +40,8 @@ pub struct Connection {
     remote_keys: VecDeque<(Level, TrafficKeys)>,
     /// Whether the one change_cipher_spec record of this side was sent.
     sent_change_cipher_spec: bool,
+    /// Whether a client wants middlebox compatibility mode, also when its session has failed.
+    compatibility_mode: bool,
     /// Whether the peer's record_size_limit was read.
     knows_limit: bool,
     without_data: WithoutData,
@@ -115,13 +117,13 @@ impl Connection {
 
     fn new(side: Side, session: Session, settings: &Settings, now: Instant) -> Connection {
         Connection {
-            session,
             side,
             reader: RecordReader::new(settings.record_size_limit),
             writer: RecordWriter::new(side, settings.padding_multiple, settings.records_per_key),
             local_keys: VecDeque::new(),
             remote_keys: VecDeque::new(),
             sent_change_cipher_spec: false,
+            compatibility_mode: session.is_in_compatibility_mode(),
             knows_limit: false,
             without_data: WithoutData::default(),
             owed_update: None,
@@ -129,6 +131,7 @@ impl Connection {
             closed: Closed::default(),
             error: None,
             handshake_deadline: now + settings.handshake_timeout,
+            session,
         }
     }
 
@@ -226,12 +229,14 @@ impl Connection {
         match record.kind {
             ContentType::Alert => return self.on_alert(content, record.len),
             ContentType::Handshake => {
-                if self.is_complete() {
-                    self.on_nothing()?;
-                } else {
-                    self.without_data.on_data();
-                }
+                let (was_complete, messages_read) = (self.is_complete(), self.session.messages_read());
                 self.session.read(self.reader.level(), content, random)?;
+                // RFC 9846 section 5.1-2: each message may come in as many records as it has bytes.
+                if !was_complete {
+                    self.without_data.on_data();
+                } else if self.session.messages_read() > messages_read {
+                    self.on_nothing()?;
+                }
                 if self.is_complete() {
                     // Those of a server leave once, with the last of its handshake.
                     self.session.send_tickets(random)?;
@@ -502,6 +507,11 @@ impl Connection {
     /// RFC 9846 section 6.2-4, 6.1-3.
     fn tell(&mut self, error: &Error) -> Result<(), LocalError> {
         let Some(alert) = error.alert().filter(|_| !self.closed.by_us) else { return Ok(()) };
+        // RFC 9846 section E.4-1: of a client that gives up, a protected alert is all of its second flight.
+        if self.compatibility_mode && self.writer.has_keys() && !self.sent_change_cipher_spec {
+            self.sent_change_cipher_spec = true;
+            self.writer.push_change_cipher_spec();
+        }
         match error {
             Error::HandshakeTimeout | Error::Canceled => {
                 self.writer.push(ContentType::Alert, &USER_CANCELED)?;

@@ -2,7 +2,8 @@
 
 use crate::violation::Violation;
 
-/// Records in a row that bring neither data nor a part of the handshake: empty ones, change_cipher_spec, KeyUpdate, tickets.
+/// Records in a row that bring neither data nor a part of the handshake: empty ones, change_cipher_spec, and those that end a
+/// KeyUpdate or a ticket. A record that brings only a part of such a message is not counted: a message has a longest length.
 pub(crate) const MAX_RECORDS_WITHOUT_DATA: u32 = 100;
 
 /// Records since the last one that brought data.

@@ -56,6 +56,11 @@ impl RecordWriter {
         self.keys = Some(keys);
     }
 
+    /// Whether what it writes is protected.
+    pub(crate) const fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// The peer takes no longer inner plaintext (RFC 8449 section 4).
     pub(crate) fn set_inner_limit(&mut self, limit: u16) {
         self.inner_limit = usize::from(limit).min(MAX_INNER_LEN);

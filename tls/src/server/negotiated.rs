@@ -145,7 +145,8 @@ impl<'a> Negotiated<'a> {
             effects.early_data = if takes_early_data { EarlyData::Accepted } else { EarlyData::Refused };
         }
         effects.application_protocol = application_protocol.map(Vec::from);
-        let acknowledges_server_name = name.is_some();
+        // RFC 6066 s3: whoever resumes is told nothing of the name.
+        let acknowledges_server_name = name.is_some() && !effects.is_resumed;
         effects.server_name = name;
         let answer = Answer {
             start,

@@ -1,22 +1,23 @@
 //! Cases of the x509-limbo and BetterTLS suites as they stand in their files, our verdict on each, and the list of those
 //! that are answered differently on purpose.
 
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use x509::{Error, Policy, RootStore, ServerName};
+use x509::{Error, Policy, Revocation, RootStore, ServerName};
 
 /// One chain, and what the suite wants to be said about it.
 pub(crate) struct Case {
     pub(crate) id: String,
     /// Whether it is to be accepted.
     pub(crate) expected: bool,
-    pub(crate) features: Vec<String>,
     pub(crate) anchors: Vec<CertificateDer<'static>>,
     /// The server's certificate first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// Revocation lists. Where there are none, nobody asks for them.
+    pub(crate) lists: Vec<CertificateRevocationListDer<'static>>,
     pub(crate) name: String,
     pub(crate) max_chain_depth: Option<usize>,
     /// Seconds since 1970.
@@ -49,9 +50,9 @@ impl Case {
         Case {
             id: text(&case["id"]),
             expected: case["expected_result"] == "SUCCESS",
-            features: list(&case["features"]).iter().map(text).collect(),
             anchors: list(&case["trusted_certs"]).iter().map(at).collect(),
             chain,
+            lists: list(&case["crls"]).iter().map(|text| decode_list(text.as_str().expect("text"))).collect(),
             name: text(&case["expected_peer_name"]["value"]),
             max_chain_depth: case["max_chain_depth"].as_u64().map(|depth| depth as usize),
             // Where none is given any moment will do: those chains last centuries.
@@ -65,6 +66,11 @@ impl Case {
         for anchor in &self.anchors {
             // An anchor that cannot be read is one anchor fewer.
             let _ = roots.add_der(anchor);
+        }
+        if !self.lists.is_empty() {
+            let mut revocation = Revocation::new();
+            self.lists.iter().try_for_each(|list| revocation.add_der(list))?;
+            roots.check_revocation(revocation);
         }
         let name = ServerName::parse(&self.name)?;
         let mut policy = Policy::default();
@@ -80,7 +86,7 @@ pub(crate) struct Exceptions {
 
 /// One line of the list.
 pub(crate) struct Exception {
-    /// What rustls-webpki says: `accept`, `reject`, or `both` for a feature of several cases.
+    /// What rustls-webpki says: `accept` or `reject`.
     pub(crate) webpki: String,
     pub(crate) reason: String,
 }
@@ -97,11 +103,9 @@ impl Exceptions {
         Exceptions { by_id: lines.map(entry).collect() }
     }
 
-    /// The line about a case or about a feature that it needs, and whether it is about this very case.
-    pub(crate) fn of(&self, case: &Case) -> Option<(&Exception, bool)> {
-        let by_feature = || case.features.iter().find_map(|feature| self.by_id.get(&format!("feature:{feature}")));
-        let by_id = self.by_id.get(&case.id).map(|exception| (exception, true));
-        by_id.or_else(|| by_feature().map(|exception| (exception, false)))
+    /// The line about a case.
+    pub(crate) fn of(&self, case: &Case) -> Option<&Exception> {
+        self.by_id.get(&case.id)
     }
 }
 
@@ -112,6 +116,11 @@ fn list(value: &Value) -> &[Value] {
 fn decode(text: &str) -> CertificateDer<'static> {
     let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
     CertificateDer::from_pem_slice(pem.as_bytes()).expect("base64")
+}
+
+fn decode_list(text: &str) -> CertificateRevocationListDer<'static> {
+    let pem = format!("-----BEGIN X509 CRL-----\n{text}\n-----END X509 CRL-----\n");
+    CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).expect("base64")
 }
 
 /// Seconds since 1970 of `2024-04-01T00:00:00+00:00`, `...Z` or with a fraction, which is dropped.

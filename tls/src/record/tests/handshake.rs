@@ -236,6 +236,30 @@ fn a_refusal_reaches_the_peer_as_an_alert() {
     assert_eq!(ends.server.error, Some(Error::PeerAlert(Alert::UNKNOWN_CA)));
 }
 
+/// A client that gives up under the keys of the handshake looks like an older one to the end.
+/// RFC 9846 section E.4-1.
+#[test]
+fn a_protected_refusal_of_a_client_has_its_change_cipher_spec() {
+    for (compatibility_mode, expected) in [(true, &[(20, VERSION), (23, VERSION)][..]), (false, &[(23, VERSION)])] {
+        let mut client = client_config();
+        client.roots = crate::ServerVerification::Roots(alloc::sync::Arc::new(x509::RootStore::new()));
+        let mut ends = start(client, server_config(), &settings(compatibility_mode));
+        let hello = ends.client.say();
+        ends.server.feed(&hello);
+        let flight = ends.server.say();
+        ends.client.feed(&flight);
+        let refusal = ends.client.say();
+        assert_eq!(heads(&refusal), expected);
+        ends.server.feed(&refusal);
+        assert_eq!(ends.server.error, Some(Error::PeerAlert(Alert::UNKNOWN_CA)));
+    }
+    // Without keys there is nothing to hide.
+    let mut ends = fresh();
+    let _ = ends.client.say();
+    ends.client.feed(&plain(22, &[2, 1, 0, 1]));
+    assert_eq!(heads(&ends.client.say()).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [21]);
+}
+
 /// A server that refuses early data passes over it, up to a limit, before and after a HelloRetryRequest.
 #[test]
 fn refused_early_data_is_skipped_within_a_limit() {

@@ -206,6 +206,26 @@ fn records_that_bring_nothing_have_an_end() {
     }
 }
 
+/// Messages behind the handshake may come byte by byte; what is counted is how many they are.
+/// RFC 9846 section 5.1-2.
+#[test]
+fn a_ticket_may_come_in_more_records_than_may_bring_nothing() {
+    let mut message = vec![4, 0, 0, 214, 0, 0, 0, 60, 0, 0, 0, 1, 1, 7, 0, 200];
+    message.extend_from_slice(&[9; 200]);
+    message.extend_from_slice(&[0, 0]);
+    assert!(message.len() > 2 * MAX_RECORDS_WITHOUT_DATA as usize);
+    let mut ends = complete();
+    for number in 1..=MAX_RECORDS_WITHOUT_DATA + 1 {
+        assert_eq!(ends.client.error, None, "ticket {number}");
+        for byte in &message {
+            ends.server.connection.parts().1.push(ContentType::Handshake, &[*byte]).unwrap();
+        }
+        let records = ends.server.say();
+        ends.client.feed(&records);
+    }
+    assert_eq!(violation(ends.client.error.as_ref()), Some(Violation::RecordsWithoutData));
+}
+
 /// P19: a server that is told of a long list answers or refuses, and holds no more than one message.
 #[test]
 fn p19_a_message_is_refused_at_its_header_however_many_records_it_takes() {

@@ -5,6 +5,7 @@ use crate::alert::Alert;
 use crate::error::{Error, LocalError};
 use crate::level::Level;
 use crate::message::client_hello::ClientHello;
+use crate::message::encrypted_extensions::EncryptedExtensions;
 use crate::message::extension::ExtensionType;
 use crate::message::framing::HEADER_LEN;
 use crate::message::framing::HandshakeType;
@@ -51,10 +52,33 @@ fn every_suite_and_group_resumes_with_and_without_retry() {
             // A key exchange takes place all the same, so that the keys are not those of the ticket alone.
             assert_eq!(pair.client.key_exchange_group(), Some(groups[0]));
             assert!(said(&pair, Speaker::Server) < 400, "no certificate and no signature");
+            assert!(!acknowledges_server_name(&pair));
             // One ticket was used, two came.
             assert_eq!(resuming.store.len(), 3);
         }
     }
+}
+
+/// RFC 6066 section 3.
+#[test]
+fn the_name_is_acknowledged_unless_the_connection_resumes() {
+    let resuming = Resuming::new();
+    for acknowledges in [true, false] {
+        let mut pair = resuming.pair();
+        finish(&mut pair);
+        assert_eq!((acknowledges_server_name(&pair), pair.client.is_resumed()), (acknowledges, !acknowledges));
+        assert_eq!(pair.server.server_name(), Some("server.example"));
+    }
+}
+
+/// Whether the server's EncryptedExtensions, which begin its flight, have server_name in them.
+fn acknowledges_server_name(pair: &Pair) -> bool {
+    let is_flight = |said: &&(Speaker, Level, Vec<u8>)| (said.0, said.1) == (Speaker::Server, Level::Handshake);
+    let flight = &pair.said.iter().find(is_flight).unwrap().2;
+    let len = usize::from(flight[2]) << 8 | usize::from(flight[3]);
+    let kinds = [ExtensionType::SERVER_NAME, ExtensionType::ALPN, ExtensionType::QUIC_TRANSPORT_PARAMETERS];
+    let answer = EncryptedExtensions::decode(&flight[HEADER_LEN..HEADER_LEN + len], &kinds.into());
+    answer.unwrap().acknowledges_server_name
 }
 
 #[test]

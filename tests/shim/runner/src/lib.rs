@@ -1,0 +1,1 @@
+//! Nothing: this package names the crate whose sources hold the test runner, for `run` beside it.
