@@ -42,7 +42,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tls::{ClientAuthentication, Groups, Resolver, Single};
+use tls::{ClientAuthentication, Groups, Resolver};
 
 /// What a server is to be, before it is started.
 ///
@@ -574,7 +574,7 @@ impl ServerBuilder {
     }
 
     fn certificates(&self) -> Arc<dyn Resolver> {
-        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        let single = || Arc::new(self.identity.clone()) as Arc<dyn Resolver>;
         self.resolver.clone().unwrap_or_else(single)
     }
 }

@@ -172,7 +172,7 @@ mod tests {
             (x509::Error::ChainTooLong { subject: subject(), limit: 8 }, 42),
             (x509::Error::NotPinned { subject: subject(), found: subject() }, 42),
             (x509::Error::Revoked { subject: subject(), date: 0, reason: "superseded" }, 44),
-            (x509::Error::RevocationUnknown { subject: subject(), why: "no list" }, 46),
+            (x509::Error::RevocationUnknown { subject: subject(), issuer: subject(), why: subject() }, 46),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

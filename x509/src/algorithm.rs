@@ -7,7 +7,7 @@ use crate::oid;
 use crate::registry;
 use alloc::format;
 use alloc::string::String;
-use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
+use crypto::{PublicKeyAlgorithm, SignatureAlgorithm, SignatureScheme, SigningKey};
 
 /// An RSA key below this length can be broken with great effort.
 const MIN_RSA_BITS: usize = 2048;
@@ -15,6 +15,16 @@ const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
 /// Bytes of the largest public exponent: 33 bits are what cryptographic libraries take.
 const MAX_EXPONENT_LEN: usize = 5;
+
+/// How a key signs what is made here, one way for each kind: its object identifier, and the scheme.
+pub(crate) fn signing_algorithm(key: &dyn SigningKey) -> Result<(&'static [u8], SignatureScheme), Error> {
+    Ok(match key.public_key_algorithm() {
+        PublicKeyAlgorithm::EcP256 => (oid::ECDSA_SHA256, SignatureScheme::ECDSA_SECP256R1_SHA256),
+        PublicKeyAlgorithm::EcP384 => (oid::ECDSA_SHA384, SignatureScheme::ECDSA_SECP384R1_SHA384),
+        PublicKeyAlgorithm::Ed25519 => (oid::ED25519, SignatureScheme::ED25519),
+        PublicKeyAlgorithm::Rsa => return Err(Error::KeyRejected),
+    })
+}
 
 /// The algorithm of an AlgorithmIdentifier's contents; `None` if it is not one of ours.
 pub(crate) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorithm> {

@@ -5,7 +5,7 @@
 //! ends in an error and not in hours.
 //! The certificates after the first may come in any order, and those that are not needed are not looked at closely.
 
-use crate::budget::Budget;
+use crate::budget::{Allowance, Budget};
 use crate::certificate::Certificate;
 use crate::constraints;
 use crate::dns;
@@ -38,8 +38,6 @@ impl Default for Policy {
     }
 }
 
-/// Certificates that a peer may send; each is compared with the issuer of every other.
-const MAX_CERTIFICATES: usize = 256;
 /// Certificates in a path, self-issued ones included.
 const MAX_PATH: usize = 32;
 /// Names of a certificate that an error lists.
@@ -67,9 +65,7 @@ pub fn verify_server_with(
     now_unix_seconds: u64,
 ) -> Result<(), Error> {
     let (leaf, others) = chain.split_first().ok_or(Error::NoCertificate)?;
-    if others.len() >= MAX_CERTIFICATES {
-        return Err(Error::TooMuchWork);
-    }
+    Allowance::of(Purpose::Server).check_chain(chain)?;
     let leaf = Certificate::parse(leaf)?;
     // A clock that is beyond all dates is after all of them.
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
@@ -105,9 +101,7 @@ pub fn verify_client_with(
     now_unix_seconds: u64,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
     let (first, others) = chain.split_first().ok_or(Error::NoCertificate)?;
-    if others.len() >= MAX_CERTIFICATES {
-        return Err(Error::TooMuchWork);
-    }
+    Allowance::of(Purpose::Client).check_chain(chain)?;
     let leaf = Certificate::parse(first)?;
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
     profile::check_time(&leaf, now)?;
@@ -142,7 +136,7 @@ fn search(
         _ => None,
     });
     let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, purpose, now);
-    let (budget, signatures) = (Budget::new(), BTreeMap::new());
+    let (budget, signatures) = (Budget::new(Allowance::of(purpose)), BTreeMap::new());
     Search { policy, provider, roots, graph, now, unreadable, budget, signatures, reason: None }.run()
 }
 
@@ -367,7 +361,7 @@ fn check_signature(
         let other_kind = Error::BadSignature { subject: child.label() };
         return Err(if is_known { other_kind } else { child.unusable_signature() });
     };
-    budget.spend_signature()?;
+    budget.spend_signature(key.len())?;
     let outcome = verifier.verify(key, child.to_be_signed(), child.signature());
     outcome.map_err(|_| Error::BadSignature { subject: child.label() })
 }

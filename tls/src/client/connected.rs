@@ -131,11 +131,11 @@ fn second_flight(
     match answer {
         Answer::NotAsked => {}
         Answer::Nothing => {
-            certificate::encode(&mut flight, &[])?;
+            certificate::encode(&mut flight, &[], None)?;
             transcript.add(&flight);
         }
         Answer::Certificate { certified, scheme } => {
-            certificate::encode(&mut flight, &certified.chain)?;
+            certificate::encode(&mut flight, &certified.chain, None)?;
             transcript.add(&flight);
             let content = signed_by_client(&transcript.current());
             let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;

@@ -51,6 +51,8 @@ pub struct ClientHello<'a> {
     pub pre_shared_keys: Option<PreSharedKeys<'a>>,
     /// Whether 0-RTT data follows.
     pub offers_early_data: bool,
+    /// Whether an OCSP response is wanted with the server's certificate (RFC 6066 section 8).
+    pub requests_ocsp_response: bool,
     /// All extensions, for the comparison of a second hello with the first, and for the one that the carrier reads.
     pub extensions: Extensions<'a>,
 }
@@ -90,6 +92,7 @@ impl<'a> ClientHello<'a> {
             psk_key_exchange_modes: None,
             pre_shared_keys: None,
             offers_early_data: false,
+            requests_ocsp_response: false,
             extensions,
         };
         for (kind, data) in extensions.iter() {
@@ -128,7 +131,8 @@ impl<'a> ClientHello<'a> {
                 self.offers_early_data = true;
             }
             ExtensionType::POST_HANDSHAKE_AUTH => whole(data, |_| Ok(()))?,
-            // Not acted upon, so not parsed: status_request, certificate_authorities, padding, and all that is unknown.
+            ExtensionType::STATUS_REQUEST => self.requests_ocsp_response = decode_status_request(data)?,
+            // Not acted upon, so not parsed: certificate_authorities, padding, and all that is unknown.
             _ => {}
         }
         Ok(())
@@ -137,6 +141,21 @@ impl<'a> ClientHello<'a> {
 
 fn not_empty(bytes: &[u8]) -> Result<&[u8], Violation> {
     if bytes.is_empty() { Err(Violation::Malformed) } else { Ok(bytes) }
+}
+
+/// Whether an OCSP response is asked for, the one kind of status that was ever defined (RFC 6066 section 8). Which responders the
+/// client would like is not looked at: a server has one response, or none.
+fn decode_status_request(data: &[u8]) -> Result<bool, Violation> {
+    const OCSP: u8 = 1;
+    let Some((&OCSP, request)) = data.split_first() else {
+        return not_empty(data).map(|_| false);
+    };
+    let (responders, _extensions) = whole(request, |reader| Ok((reader.u16_prefixed()?, reader.u16_prefixed()?)))?;
+    let mut responders = Reader::new(responders);
+    while !responders.is_empty() {
+        not_empty(responders.u16_prefixed()?)?;
+    }
+    Ok(true)
 }
 
 /// RFC 6066 s3: a list of names, of which only the kind 0, a host name, was ever defined, and no kind twice.

@@ -31,6 +31,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Random, Side};
 use crypto::{CipherSuite, Digest, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
+use x509::Staple;
 
 /// How many bytes of early data a ticket allows where the number is a limit: what a server holds for a handshake.
 const MAX_EARLY_DATA: u32 = 16_384;
@@ -88,6 +89,8 @@ enum Authentication {
     Certificate {
         /// The chain and its key.
         certified: Arc<CertifiedKey>,
+        /// What goes with it, if the client has asked for it.
+        staple: Option<Arc<Staple>>,
         /// How the key signs.
         scheme: SignatureScheme,
     },
@@ -113,7 +116,7 @@ impl<'a> Negotiated<'a> {
         let config = &start.config;
         let application_protocol = choose_protocol(config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
-        let Selected { certified, client_authentication, generation } =
+        let Selected { certified, staple, client_authentication, generation } =
             choose_certificate(config, &hello, name.as_deref())?;
         let policy = client_authentication.as_ref().unwrap_or(&config.client_authentication);
         let client = ClientAuthenticated::by_policy(policy);
@@ -137,7 +140,9 @@ impl<'a> Negotiated<'a> {
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
-                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, scheme })
+                let now = config.wall_clock.unix_seconds();
+                let staple = staple.filter(|staple| hello.requests_ocsp_response && staple.is_current(now));
+                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, staple, scheme })
             }
         };
         effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
@@ -238,8 +243,9 @@ impl Answer<'_> {
         match &self.authentication {
             // RFC 9846 section 4.4.2: no CertificateRequest, and nothing to show.
             Authentication::Ticket { .. } => self.transcript.add(&flight),
-            Authentication::Certificate { certified, scheme } => {
-                certificate::encode(&mut flight, &certified.chain)?;
+            Authentication::Certificate { certified, staple, scheme } => {
+                let response = staple.as_ref().map(|staple| staple.der());
+                certificate::encode(&mut flight, &certified.chain, response)?;
                 self.transcript.add(&flight);
                 let content = signed_by_server(&self.transcript.current());
                 let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;

@@ -6,6 +6,7 @@ mod early_data;
 mod groups;
 mod resumption;
 mod server_refuses;
+mod stapling;
 mod tampering;
 mod tickets_and_trust;
 
@@ -393,7 +394,7 @@ fn every_state() -> Vec<(&'static str, Session)> {
         pair.server.read(level, &hello, &mut Counting(0)).unwrap();
         if has_certificate {
             let mut shown = Vec::new();
-            certificate::encode(&mut shown, &identity.chain).unwrap();
+            certificate::encode(&mut shown, &identity.chain, None).unwrap();
             pair.server.read(Level::Handshake, &shown, &mut Counting(0)).unwrap();
         }
         states.push((if has_certificate { "WAIT_CV" } else { "WAIT_CERT" }, pair.server));

@@ -480,9 +480,10 @@ fn look_alike_authorities_end_in_an_error_soon() {
             chain.push(Draft::authority("twin").sign("twin", &**issuer, &**own));
         }
     }
-    assert!(chain.len() < MAX_CERTIFICATES);
+    let most = Allowance::of(Purpose::Server).certificates;
+    assert!(chain.len() < most);
     assert_eq!(verify(&[&root], &chain, "www.example.com"), Err(Error::TooMuchWork));
-    let many = vec![chain[0].clone(); MAX_CERTIFICATES + 1];
+    let many = vec![chain[0].clone(); most + 1];
     assert_eq!(verify(&[&root], &many, "www.example.com"), Err(Error::TooMuchWork));
 }
 
@@ -615,6 +616,25 @@ fn comparing_names_with_constraints_has_a_limit() {
     let names = [dns("www.example.com"), many("example.org").concat()].concat();
     let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, sequence(&[&names]));
     assert_eq!(pair(constrained(&[], &many("example.net")), leaf), Err(Error::TooMuchWork));
+}
+
+/// What a server does for clients that it knows nothing of is a part of what a client does for its server.
+#[test]
+fn c16_the_names_of_a_client_are_compared_less_often_than_those_of_a_server() {
+    let (root_key, clients) = (key(), sequence(&[&object_identifier(oid::CLIENT_AUTHENTICATION)]));
+    let many =
+        |count: usize, suffix: &str| (0..count).map(|index| dns(&format!("n{index}.{suffix}"))).collect::<Vec<_>>();
+    let root = constrained(&[], &many(100, "example.net")).sign("root", &*root_key, &*root_key);
+    let mut roots = RootStore::new();
+    roots.add_der(&root).expect("an anchor");
+    let outcome = |names: usize| {
+        let names = sequence(&[&many(names, "example.org").concat()]);
+        let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
+        let leaf = leaf.with(oid::EXTENDED_KEY_USAGE, false, clients.clone()).sign("root", &*root_key, &*key());
+        verify_client(&crypto_ring::PROVIDER, &roots, &[CertificateDer::from(leaf)], NOW).map(|path| path.len())
+    };
+    assert_eq!(outcome(40), Ok(2));
+    assert_eq!(outcome(60), Err(Error::TooMuchWork));
 }
 
 /// RFC 5280 section 4.1: unique identifiers come with version 2, extensions with version 3, and version 1 is not written.

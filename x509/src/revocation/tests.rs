@@ -101,7 +101,7 @@ fn with(lists: &[Vec<u8>]) -> Revocation {
     revocation
 }
 
-fn unknown(result: Result<(), Error>) -> &'static str {
+fn unknown(result: Result<(), Error>) -> String {
     match result {
         Err(Error::RevocationUnknown { why, .. }) => why,
         other => panic!("{other:?}"),
@@ -146,14 +146,39 @@ fn a_list_is_good_from_this_update_to_next_update() {
             match (is_current, revoked.is_empty()) {
                 (true, true) => assert_eq!(outcome, Ok(())),
                 (true, false) => assert!(matches!(outcome, Err(Error::Revoked { .. }))),
-                (false, _) => assert!(unknown(outcome).contains("not current")),
+                (false, _) if now < NOW => assert!(unknown(outcome).contains("not good before 2026-")),
+                (false, _) => assert!(unknown(outcome).contains("was good until 2026-")),
             }
         }
     }
     // Without nextUpdate it is never known to be.
     let parts = ListParts { entries: vec![], this_update: NOW - 100, next_update: None, extensions: vec![] };
     let endless = signed(&root.name(), &*root.key(), &parts).expect("a list");
-    assert!(unknown(verify(&root, &chain, with(&[endless]), NOW)).contains("not current"));
+    assert!(unknown(verify(&root, &chain, with(&[endless]), NOW)).contains("has no nextUpdate"));
+}
+
+#[test]
+fn lists_are_read_as_their_authorities_publish_them_and_say_whose_they_are() {
+    let (root, other) = (Authority::new("root"), Authority::new("other"));
+    let mut revocation = Revocation::new();
+    assert_eq!(revocation.add_file_content(&root.list(&[SERIAL])), Ok(1));
+    for (content, why) in [(&b"no list"[..], "there is no revocation list"), (&[tag::SEQUENCE, 1, 0], "malformed")] {
+        assert!(revocation.add_file_content(content).expect_err("no list").to_string().contains(why));
+    }
+    let summaries: Vec<_> = revocation.summaries().collect();
+    let next_update = Some(NOW as i64 + 100);
+    let issuer = "CN=Posthaste authority root";
+    assert!(summaries.len() == 1 && summaries[0].issuer.contains(issuer), "{summaries:?}");
+    assert_eq!((summaries[0].next_update, summaries[0].revoked), (next_update, 1));
+    assert_eq!(summaries[0].staleness(NOW), None);
+    assert_eq!(summaries[0].staleness(NOW + 101), Some(crate::Staleness::Over(NOW as i64 + 100)));
+    for (authority, has_one) in [(&root, true), (&other, false)] {
+        let certificate = Certificate::parse(&authority.certificate).expect("its own");
+        assert_eq!(revocation.has_list_by(&certificate), has_one);
+    }
+    // Whoever is refused for want of a list is told whose is needed.
+    let refused = verify(&root, &[root.server()], Revocation::new(), NOW).expect_err("no list").to_string();
+    assert!(refused.contains("a current list of ") && refused.contains(issuer), "{refused}");
 }
 
 #[test]

@@ -38,6 +38,30 @@ fn what_is_written_is_read() {
     assert!(hello.pre_shared_keys.is_none() && !hello.offers_early_data);
 }
 
+/// RFC 6066 section 8.
+#[test]
+fn a_request_for_an_ocsp_response_is_read() {
+    let asked = ClientHelloFields { requests_ocsp_response: true, ..fields(&[], None) }.encode().unwrap().0;
+    assert!(ClientHello::decode(&asked[HEADER_LEN..]).unwrap().requests_ocsp_response);
+    let not = fields(&[], None).encode().unwrap().0;
+    assert!(!ClientHello::decode(&not[HEADER_LEN..]).unwrap().requests_ocsp_response);
+    for (data, expected) in [
+        (&[1, 0, 0, 0, 0][..], Ok(true)),
+        // Responders and extensions of the client's choice.
+        (&[1, 0, 3, 0, 1, 7, 0, 1, 9], Ok(true)),
+        // Another kind of status, of which nothing is known.
+        (&[2], Ok(false)),
+        (&[2, 9, 9], Ok(false)),
+        (&[], Err(Violation::Malformed)),
+        (&[1], Err(Violation::Malformed)),
+        (&[1, 0, 0, 0], Err(Violation::Malformed)),
+        (&[1, 0, 0, 0, 0, 0], Err(Violation::Malformed)),
+        (&[1, 0, 2, 0, 0, 0, 0], Err(Violation::Malformed)),
+    ] {
+        assert_eq!(decode_status_request(data), expected, "{data:?}");
+    }
+}
+
 #[test]
 fn no_truncation_parses_and_no_change_panics() {
     let bytes = fields(&[b"h3".to_vec()], Some(b"cookie")).encode().unwrap().0;
