@@ -252,7 +252,8 @@ impl ServerBuilder {
     }
 
     /// How clients may resume, instead of with keys that this server draws for itself; `None` gives no tickets and takes none, so
-    /// that each connection is a full handshake. Those of clients that are asked for certificates always are.
+    /// that each connection is a full handshake. The tickets of clients that are asked for certificates hold what they have shown, which is
+    /// judged again when they come back.
     #[must_use]
     pub fn tickets(mut self, tickets: impl Into<Option<Tickets>>) -> ServerBuilder {
         self.tickets = tickets.into();

@@ -129,20 +129,23 @@ impl<'a> Negotiated<'a> {
             application_protocol,
         };
         let (before_binders, asks_client) = (before_binders.as_ref(), client.is_err());
-        let attempt = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds, asks_client };
+        let attempt = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds, client: &client };
         let resumption = attempt.resume(random)?;
         let takes_early_data = hello.offers_early_data
             && !is_retried
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
         let terms = terms(start, &hello, suite, &bounds, asks_client);
-        let (early, authentication) = match resumption {
-            Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
+        let (early, authentication, client) = match resumption {
+            Some(Resumption { number, early, proof, client, .. }) => {
+                (early, Authentication::Ticket { number, _proof: proof }, Ok(client))
+            }
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
                 let now = config.wall_clock.unix_seconds();
                 let staple = staple.filter(|staple| hello.requests_ocsp_response && staple.is_current(now));
-                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, staple, scheme })
+                let authentication = Authentication::Certificate { certified, staple, scheme };
+                (Early::without_pre_shared_key(suite), authentication, client)
             }
         };
         effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
@@ -275,8 +278,8 @@ fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
     config.provider.initial.hash.digest(&[leaf])
 }
 
-/// What the tickets of this connection will be made of. None are given to a client that could not use them, or that is asked for a
-/// certificate: who comes back with a ticket would not be asked again.
+/// What the tickets of this connection will be made of. None are given to a client that could not use them. Those of a client that is
+/// asked for a certificate allow no early data: who it is would be known only after that was acted upon.
 /// RFC 9846 section 4.3.9.
 fn terms(
     start: &Start,
@@ -285,11 +288,11 @@ fn terms(
     bounds: &TicketBounds<'_>,
     asks_client: bool,
 ) -> Option<Terms> {
-    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello) && !asks_client)?;
+    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello))?;
     let takes_early_data = policy.dangerous_accept_early_data_that_may_be_replayed.is_some();
     // RFC 9001 section 4.6.1-1: over QUIC the number is no limit.
     let max_early_data = if start.carrier.rules.limited_early_data.is_ok() { MAX_EARLY_DATA } else { u32::MAX };
-    let early_data = start.early_data.filter(|_| takes_early_data);
+    let early_data = start.early_data.filter(|_| takes_early_data && !asks_client);
     let (config, bounds) = (start.config.clone(), bounds.encode(suite));
     Some(Terms { config, suite, bounds, early_data, max_early_data })
 }
