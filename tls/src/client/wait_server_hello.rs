@@ -43,6 +43,12 @@ pub(super) enum Hellos {
 }
 
 impl WaitServerHello {
+    /// How many bytes of early data the ticket allows, if any are offered.
+    pub(crate) fn max_early_data(&self) -> u32 {
+        let offered = self.resumption.as_ref().filter(|resumption| resumption.early_data);
+        offered.map_or(0, |resumption| resumption.ticket.max_early_data)
+    }
+
     /// Sends the first ClientHello. `wants_early_data` says whether the carrier has early data to send.
     pub(crate) fn on_start(
         start: Start,

@@ -34,7 +34,7 @@ use crypto::{CipherSuite, Digest, KeyExchange, KeyExchangeError, Secret, Signatu
 use x509::Staple;
 
 /// How many bytes of early data a ticket allows where the number is a limit: what a server holds for a handshake.
-const MAX_EARLY_DATA: u32 = 16_384;
+pub(crate) const MAX_EARLY_DATA: u32 = 16_384;
 
 /// Everything that was chosen for a client.
 pub(crate) struct Negotiated<'a> {
