@@ -42,6 +42,7 @@ pub enum Groups {
 }
 
 impl Groups {
+    /// RFC 9846 section 4.3.7-1.
     pub(crate) fn key_exchanges(&self, provider: &Provider) -> Vec<&'static dyn KeyExchange> {
         match self {
             Groups::OfProvider => provider.key_exchanges.to_vec(),
@@ -209,6 +210,7 @@ impl TicketPolicy {
     }
 
     /// RFC 9846 section 4.7.1.
+    /// RFC 9846 section 4.7.1-11.
     pub(crate) fn lifetime(&self) -> u32 {
         self.lifetime_seconds.min(MAX_LIFETIME_SECONDS)
     }

@@ -155,6 +155,7 @@ mod tests {
     use alloc::string::{String, ToString};
 
     /// RFC 9846 section 6.2: each certificate alert says what kind of wrong it is.
+    /// RFC 9846 section 4.5.1.3-4.
     #[test]
     fn each_refusal_of_a_certificate_has_its_alert() {
         let subject = || String::from("somebody");

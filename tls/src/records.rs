@@ -51,6 +51,7 @@ pub(crate) static RULES: Rules = Rules {
 ///
 /// # Errors
 /// [`Error::Local`] if the configuration cannot work.
+/// RFC 9846 section 4.2.2-15.
 pub fn client(
     config: Arc<ClientConfig>,
     name: x509::ServerName,

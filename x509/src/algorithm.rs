@@ -50,6 +50,7 @@ pub(crate) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorith
 }
 
 /// RFC 4055 s3.1: one hash for message and mask, a salt of its length; other combinations exist on paper only.
+/// RFC 9846 section 4.3.3-11.
 fn pss(elements: &mut Elements<'_>) -> Option<SignatureAlgorithm> {
     let mut parameters = elements.nested(tag::SEQUENCE, "").ok()?;
     let mut hash = parameters.nested(tag::context_constructed(0), "").ok()?;
@@ -122,6 +123,7 @@ pub(crate) fn public_key(identifier: &[u8], key: &[u8]) -> Result<PublicKeyAlgor
     if fits { Ok(found) } else { Err(BadKey::Unacceptable) }
 }
 
+/// RFC 9846 section 4.3.3-1, 4.3.3-8.
 fn key_algorithm(identifier: &[u8]) -> Option<PublicKeyAlgorithm> {
     let mut elements = Elements::new(identifier);
     let found = match elements.value(tag::OBJECT_IDENTIFIER, "").ok()? {

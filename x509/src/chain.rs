@@ -120,6 +120,7 @@ fn is_trusted(roots: &RootStore, leaf: &Certificate<'_>) -> bool {
 }
 
 /// A path from the leaf to an anchor.
+/// RFC 9846 section 4.5.1-12.
 fn search(
     policy: &Policy,
     provider: &Provider,

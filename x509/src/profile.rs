@@ -54,6 +54,7 @@ pub(crate) fn check_client(certificate: &Certificate<'_>) -> Result<(), Error> {
 }
 
 /// What is demanded of the first certificate of a chain, whoever's it is.
+/// RFC 9846 section 4.5.1.2-1, 4.5.1.2-3.
 fn check_end(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);

@@ -109,6 +109,7 @@ impl Connected {
 
 /// RFC 9846 section 4.6: where early data was taken, and only there, a message under its keys says that it ends.
 /// RFC 9001 section 8.3-1: over QUIC none does.
+/// RFC 9846 section 4.6-1, 4.6-2.
 fn end_early_data(rules: &Rules, transcript: &mut Transcript, effects: &mut Effects) -> Result<(), LocalError> {
     if effects.early_data == EarlyData::Accepted && rules.end_of_early_data.is_ok() {
         let mut end = Vec::new();

@@ -82,6 +82,7 @@ impl WaitServerHello {
     }
 
     /// Answers a HelloRetryRequest with the second ClientHello.
+    /// RFC 9846 section 4.2.2-5, 4.2.4-5, 4.2.4-6, 4.2.4-7, 4.2.4-8, 4.3.2-2, 4.3.8-12, 4.3.8-13, 4.2.2-6.
     pub(crate) fn on_hello_retry_request(
         self,
         message: &Message<'_>,
@@ -133,6 +134,7 @@ fn offer_early_data(resumption: &Resumption, start: &Start, hello: &[u8], effect
 }
 
 /// RFC 9846 sections 4.2.2, 4.3.10: after a HelloRetryRequest there is no early data.
+/// RFC 9846 section 4.2.2-4.
 fn without_early_data(resumption: Resumption) -> Resumption {
     Resumption { early_data: false, ..resumption }
 }
@@ -145,6 +147,7 @@ pub(super) fn refuse_early_data(effects: &mut Effects) {
 }
 
 /// The suite that the server chose, if it was offered.
+/// RFC 9846 section 4.2.3-6.
 pub(super) fn offered_suite(config: &ClientConfig, id: u16) -> Result<&'static CipherSuite, Violation> {
     config.provider.cipher_suite(id).ok_or(Violation::CipherSuiteNotOffered)
 }

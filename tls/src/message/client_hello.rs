@@ -59,6 +59,7 @@ pub struct ClientHello<'a> {
 
 impl<'a> ClientHello<'a> {
     /// Reads the body of a ClientHello.
+    /// RFC 9846 section 4.3-8, 4.3.11-15, 4.3.11-16.
     pub fn decode(body: &'a [u8]) -> Result<ClientHello<'a>, Violation> {
         let mut reader = Reader::new(body);
         let legacy_version = reader.u16()?;
@@ -105,6 +106,7 @@ impl<'a> ClientHello<'a> {
         Ok(hello)
     }
 
+    /// RFC 9846 section 4.2.2-23, 9.2-1, 9.3-3, 9.3-5, 4.5.1.1-3.
     fn read_extension(&mut self, kind: ExtensionType, data: &'a [u8]) -> Result<(), Violation> {
         let numbers = |reader: &mut Reader<'a>| Numbers::decode(reader.u16_prefixed()?);
         match kind {
@@ -269,6 +271,7 @@ pub(crate) struct ResumptionFields<'a> {
 
 impl ClientHelloFields<'_> {
     /// The whole message, and which extensions it offers.
+    /// RFC 9846 section 4.2.2-12, 4.2.2-20, 4.3.1-1, 9.2-10.
     pub(crate) fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
         let shares: usize = self.key_shares.iter().map(|(_, share)| share.len()).sum();
         let (mut out, mut offered) = (Vec::with_capacity(512 + shares), Offered::nothing());

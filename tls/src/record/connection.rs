@@ -465,6 +465,7 @@ impl Connection {
         }
     }
 
+    /// RFC 9846 section 4.5.3-3.
     fn write_under(&mut self, level: Level) {
         while let Some((_, keys)) = next_up_to(level, &mut self.local_keys) {
             self.writer.set_keys(keys);

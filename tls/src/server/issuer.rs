@@ -45,6 +45,7 @@ impl Issuer {
         Ok(out)
     }
 
+    /// RFC 9846 section 4.7.1-14.
     fn push(
         &self,
         out: &mut Vec<u8>,

@@ -177,6 +177,7 @@ impl<'a> Negotiated<'a> {
     /// CertificateVerify and Finished, and goes on to what the client sends next. With a ticket none of the third to the fifth is
     /// sent.
     /// RFC 9846 section 4.3.11.3: at once, whether or not early data comes.
+    /// RFC 9846 section 4-1, 4.3.11.3-1.
     pub(crate) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
@@ -208,6 +209,7 @@ impl<'a> Negotiated<'a> {
 }
 
 impl Answer<'_> {
+    /// RFC 9846 section 4.2.3-3, 4.2.3-4, 4.3.8-15, 4.3.9-8.
     fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Secret, Error> {
         let accepted = self.exchange.accept(self.client_share, random).map_err(|error| match error {
             KeyExchangeError::BadShare => Error::from(Violation::BadKeyShare),
@@ -228,6 +230,7 @@ impl Answer<'_> {
     }
 
     /// Each message is added to the transcript before the next, which signs or authenticates it, is made.
+    /// RFC 9846 section 4.4.1-1, 4.4.2-8, 4.5.1-1, 4.5.2-1, 4.3-5, 4.5.1-9, 4.5.1-15.
     fn encrypted_flight(&mut self, server_traffic: &Secret) -> Result<Vec<u8>, Error> {
         let mut flight = Vec::with_capacity(2048);
         let answer = EncryptedExtensionsFields {
@@ -300,6 +303,7 @@ fn terms(
 /// Whether early data is taken: if its carrier relies on the same as then, with the first ticket and its very suite, if the ClientHello is
 /// fresh, and once. Name and application protocol are the ticket's own, or it would not have opened.
 /// RFC 9846 section 4.3.10.
+/// RFC 9846 section 4.3.10-3, 4.3.10-5, 4.3.10-8, 4.3.10-9, 4.3.10-10, 4.3.10-11, 4.3.10-12, 4.3.10-13, 4.3.10-15.
 fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite) -> bool {
     let Resumption { number, content, age: (seen, claimed), digest, .. } = resumption;
     let policy = start.config.tickets.as_ref();

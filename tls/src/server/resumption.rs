@@ -51,6 +51,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// The binder of that ticket does not verify.
+    /// RFC 9846 section 4.3.11-3, 4.3.11-8, 4.3.11-9.
     pub(super) fn resume(&self, random: &mut dyn Random) -> Result<Option<Resumption>, Violation> {
         let (Some(policy), Some(transcript)) = (&self.config.tickets, self.before_binders) else { return Ok(None) };
         let Some(keys) = self.hello.pre_shared_keys.filter(|_| self.wants_key_exchange()) else { return Ok(None) };
@@ -69,6 +70,7 @@ impl Attempt<'_> {
 
     /// Whether the client can resume with a key exchange. Without one an old key would be enough to read all.
     /// RFC 9846 section 4.2.1.
+    /// RFC 9846 section 4.2.1-2, 4.3.9-4.
     fn wants_key_exchange(&self) -> bool {
         wants_key_exchange(self.hello)
     }

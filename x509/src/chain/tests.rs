@@ -181,6 +181,7 @@ fn another_name_is_told_in_bounded_escaped_text() {
     assert!(matches!(&error, Error::NameMismatch { more: 4995, .. }) && format!("{error}").len() < 600);
 }
 
+/// RFC 9846 section 4.5.1.2-1, 4.5.1.2-3.
 #[test]
 fn the_table_of_rules_for_a_server() {
     let check = |leaf: Draft| rule(pair(Draft::authority("root"), leaf));

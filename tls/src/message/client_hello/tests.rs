@@ -21,6 +21,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
 
 /// RFC 9001 section 4.2-1, 8.2-1, 8.4-1.
 /// RFC 9114 section 3.2-2, 3.2-3.
+/// RFC 9846 section 4.2.2-12, 4.2.2-20, 4.3.1-1, 9.2-10.
 #[test]
 fn what_is_written_is_read() {
     let protocols = [b"h3".to_vec(), b"x".to_vec()];
@@ -109,6 +110,7 @@ fn decode_with(kind: ExtensionType, data: &[u8]) -> Option<Violation> {
     ClientHello::decode(&body).err()
 }
 
+/// RFC 9846 section 4.3-1, 4.3-2, 9.2-1.
 #[test]
 fn each_extension_is_read_to_its_end_and_not_further() {
     use ExtensionType as E;
@@ -152,6 +154,7 @@ fn each_extension_is_read_to_its_end_and_not_further() {
     );
 }
 
+/// RFC 9846 section 4.3.11-15.
 #[test]
 fn binders_of_every_length() {
     let psk = |binders: &[&[u8]]| {

@@ -53,6 +53,7 @@ fn said(ends: &Ends) -> (EarlyData, EarlyData, bool) {
 }
 
 /// Early data comes behind the ClientHello, and goes on until the server has answered. EndOfEarlyData ends it.
+/// RFC 9846 section 4.6-1, 4.3.10-8.
 #[test]
 fn early_data_is_taken_before_the_handshake_is_complete() {
     for compatibility_mode in [true, false] {
@@ -100,6 +101,7 @@ fn no_early_data_is_early_data_as_well() {
 }
 
 /// What a server does not take it passes over, whatever the reason, and the client learns that it was not taken.
+/// RFC 9846 section 4.6-2, 4.3.10-6, 4.3.10-7.
 #[test]
 fn early_data_that_is_refused_is_passed_over() {
     type Change = fn(&mut Resuming);
@@ -221,6 +223,7 @@ fn early_data_that_is_cut_short() {
 }
 
 /// Each change of a byte of the early data ends the connection, or is in what nobody looks at.
+/// RFC 9846 section 4.3.10-16, 4.3.10-17.
 #[test]
 fn no_change_of_early_data_is_taken() {
     let resuming = known();

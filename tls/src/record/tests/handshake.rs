@@ -13,6 +13,7 @@ use base::{Duration, Instant};
 use crypto::{KeyKind, NamedGroup};
 
 /// RFC 9846 section 5.1-7, 5.1-13, 5.1-17, and appendix E.4.
+/// RFC 9846 section 4.2.2-15, 4.2.2-17, 4.2.2-1.
 #[test]
 fn the_records_of_a_handshake_with_and_without_compatibility_mode() {
     for compatibility_mode in [true, false] {

@@ -42,6 +42,7 @@ fn received(names: &ByName, asks: bool, now: u64) -> Option<Vec<u8>> {
 }
 
 /// RFC 9846 section 4.5.1-6, 4.5.1.1-1: only to a client that has asked, and with the certificate that it is about.
+/// RFC 9846 section 4.3-5.
 #[test]
 fn a_response_is_sent_to_clients_that_ask_while_it_is_current() {
     let (certified, staple) = stapled();

@@ -74,6 +74,7 @@ fn who_was_not_asked_does_not_come_back_where_clients_are_asked() {
 }
 
 /// The server knows a client that comes back by the certificates that it has shown, and asks for nothing.
+/// RFC 9846 section 4.4.2-8.
 #[test]
 fn who_has_shown_a_certificate_comes_back_as_who_it_is() {
     let authority = ClientAuthority::new("ours");
