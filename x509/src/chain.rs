@@ -241,6 +241,7 @@ impl<'r> Search<'r> {
     }
 
     /// What may have issued the last certificate of the path and is not in it, best last.
+    /// RFC 5280 section 6.1-8.
     fn candidates(&mut self, path: &[usize]) -> Result<Vec<Candidate>, Error> {
         let (graph, child) = (self.graph, last(path));
         self.budget.spend_steps(graph.count_of_candidates(child))?;
@@ -273,6 +274,7 @@ impl<'r> Search<'r> {
         self.check_signature(last(path), Signer::Authority(node.authority), &node.certificate)
     }
 
+    /// RFC 5280 section 6.1.3-1.
     fn try_anchor(&mut self, path: &[usize], place: usize) -> Result<(), Error> {
         let anchor = &self.graph.anchors(last(path))[place];
         anchor.fitness.clone()?;
@@ -291,6 +293,7 @@ impl<'r> Search<'r> {
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those
     /// authorities that issued themselves.
+    /// RFC 5280 section 6.1.2-1.
     fn check_constraints(&mut self, path: &[usize], anchor: &Certificate<'_>) -> Result<(), Error> {
         let graph = self.graph;
         let above = path.iter().map(|number| &graph.node(*number).certificate).chain(core::iter::once(anchor));

@@ -123,6 +123,7 @@ fn build_below(
 }
 
 /// `issuer` is its name and its key's identifier.
+/// RFC 5280 section 4.1.2.2-5, 4.1.2.5-1.
 fn build(
     provider: &Provider,
     issuer: (&[u8], Option<&[u8]>),

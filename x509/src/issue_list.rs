@@ -47,6 +47,7 @@ pub(crate) struct ListParts {
 }
 
 /// Puts the parts together and signs them.
+/// RFC 5280 section 5.1.2.6-1.
 pub(crate) fn signed(issuer: &[u8], key: &dyn SigningKey, parts: &ListParts) -> Result<Vec<u8>, Error> {
     let (algorithm, scheme) = signing_algorithm(key)?;
     let algorithm = sequence(&[&object_identifier(algorithm)]);

@@ -113,6 +113,7 @@ impl Revocation {
     }
 
     /// RFC 5280 section 6.3.3.
+    /// RFC 5280 section 6.3-1, 6.3.3-1, 8-9.
     fn check_one(
         &self,
         provider: &Provider,

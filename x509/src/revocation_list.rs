@@ -84,6 +84,7 @@ struct Scope {
 
 impl RevocationList {
     /// Reads one list, which is all of `der`.
+    /// RFC 5280 section 5-5, 5.1-1, 5.1.1.2-2, 5.1.2.1-1, 5.1.2.2-1.
     pub(crate) fn read(der: &[u8]) -> Result<RevocationList, Error> {
         let mut outer = Elements::new(der);
         let mut list = outer.nested(tag::SEQUENCE, WHAT)?;
@@ -160,6 +161,7 @@ impl RevocationList {
     /// For which reasons of revocation the list speaks for a certificate of its issuer, which is in these distribution points.
     /// None at all if it does not speak for it.
     /// RFC 5280 section 6.3.3 (b) and (d).
+    /// RFC 5280 section 5.2.5-5.
     pub(crate) fn reasons_for(&self, certificate: &Certificate<'_>, points: &[DistributionPoint<'_>]) -> u16 {
         let is_authority = certificate.extensions().basic_constraints.is_some_and(|basic| basic.is_authority);
         if (self.scope.only_end_certificates && is_authority) || (self.scope.only_authorities && !is_authority) {
@@ -177,6 +179,7 @@ impl RevocationList {
     }
 
     /// Whether the list is signed by this authority's key.
+    /// RFC 5280 section 5.1.1.3-2.
     pub(crate) fn check_signature(&self, provider: &Provider, issuer: &Certificate<'_>) -> Result<bool, Error> {
         let key_digest = provider.initial.hash.digest(&[issuer.spki_der()]);
         let key_digest = key_digest.first_chunk().expect("the hash of the initial suite is SHA-256");
@@ -215,6 +218,7 @@ fn entries(contents: &[u8]) -> Result<Vec<Entry>, Error> {
 }
 
 /// What an entry's extensions say (section 5.3).
+/// RFC 5280 section 5.3-1.
 fn entry_reason(fields: &mut Elements<'_>) -> Result<u8, Error> {
     const REMOVED: u8 = 8;
     let mut list = fields.nested(tag::SEQUENCE, WHAT)?;

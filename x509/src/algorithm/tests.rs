@@ -41,6 +41,7 @@ fn rsa_keys_of_accepted_lengths_only() {
 }
 
 /// RFC 9846 section 4.3.3-7, 4.3.3-8, 4.3.3-11.
+/// RFC 5280 section 1-2.
 #[test]
 fn algorithm_identifiers_with_their_parameters() {
     let identifier = |oid: &[u8], rest: &[u8]| [&[6, oid.len() as u8][..], oid, rest].concat();

@@ -108,6 +108,7 @@ fn unknown(result: Result<(), Error>) -> String {
     }
 }
 
+/// RFC 5280 section 6.3-1, 5.1.1.3-2, 6.3.3-1, 8-9.
 #[test]
 fn a_revoked_certificate_is_refused_and_one_that_nobody_speaks_for_as_well() {
     let root = Authority::new("root");
@@ -270,6 +271,7 @@ fn scope(names: &[&str], flags: &[u8], reasons: Option<[u8; 2]>) -> Vec<u8> {
 
 /// T12: a list that speaks for others says nothing of this one: neither that it is good nor that it is revoked.
 /// RFC 5280 section 6.3.3 (b) and (d).
+/// RFC 5280 section 5.2.5-5.
 #[test]
 fn t12_the_table_of_scopes() {
     let root = Authority::new("root");
@@ -330,6 +332,7 @@ fn t12_the_table_of_scopes() {
 }
 
 /// What a list says of others, or of changes alone, is not taken for a complete list.
+/// RFC 5280 section 5.2-1, 5.3-1.
 #[test]
 fn t12_lists_of_other_kinds_are_refused_by_name() {
     let root = Authority::new("root");
