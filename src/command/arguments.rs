@@ -233,9 +233,10 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR
 
-SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those under way keep what
-they have. If one of them is of no use, nothing is changed. SIGINT or SIGTERM lets requests under way finish, while another server can take over the addresses. A second signal ends at
-once. The status is 0 if no request was cut short.
+SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
+under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. SIGINT or
+SIGTERM lets requests under way finish, while another server can take over the addresses. A second signal ends at once.
+The status is 0 if no request was cut short.
 ";
 
 /// What `posthaste get --help` prints.
