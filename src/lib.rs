@@ -58,7 +58,7 @@ pub use ::tls::{
     ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
     SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
-pub use ::x509::{Error as CertificateError, PeerName, Pins, Revocation, ServerName};
+pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
 pub use client::roots::{Roots, RootsHandle};
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;

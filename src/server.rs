@@ -42,7 +42,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tls::{ClientAuthentication, Groups, Resolver, Single};
+use tls::{ClientAuthentication, Groups, Resolver};
 
 /// What a server is to be, before it is started.
 ///
@@ -252,7 +252,8 @@ impl ServerBuilder {
     }
 
     /// How clients may resume, instead of with keys that this server draws for itself; `None` gives no tickets and takes none, so
-    /// that each connection is a full handshake. Those of clients that are asked for certificates always are.
+    /// that each connection is a full handshake. The tickets of clients that are asked for certificates hold what they have shown, which is
+    /// judged again when they come back.
     #[must_use]
     pub fn tickets(mut self, tickets: impl Into<Option<Tickets>>) -> ServerBuilder {
         self.tickets = tickets.into();
@@ -574,7 +575,7 @@ impl ServerBuilder {
     }
 
     fn certificates(&self) -> Arc<dyn Resolver> {
-        let single = || Arc::new(Single(self.identity.certified())) as Arc<dyn Resolver>;
+        let single = || Arc::new(self.identity.clone()) as Arc<dyn Resolver>;
         self.resolver.clone().unwrap_or_else(single)
     }
 }

@@ -24,7 +24,8 @@ const IN_ALL: usize = 256;
 /// How a server lets clients resume: what its tickets are sealed under, how many it gives and for how long.
 ///
 /// A ticket holds all that the server has to know, so that the server keeps nothing. Whoever has the keys can pretend to be the
-/// server to clients that come back with a ticket, for as long as tickets live; what was said on earlier connections stays
+/// server to clients that come back with a ticket, for as long as tickets live, and to be any client whose certificate it has, where the
+/// server asks for certificates; what was said on earlier connections stays
 /// secret all the same. Clones share their keys: keep one to [change them](Tickets::set_keys) while the server runs.
 ///
 /// ```

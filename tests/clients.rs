@@ -5,8 +5,8 @@ mod support;
 
 use posthaste::{
     ByName, CertificateError, Client, ClientAuthentication, ClientTrust, CloseReason, Error, Handle, Identity,
-    IdentityHandle, Pins, PresentedByServer, Reply, Request, Revocation, Roots, RootsHandle, Server, ServerBuilder,
-    ServerEvent, ServerVerifier,
+    IdentityHandle, MemoryTickets, Pins, PresentedByServer, Reply, Request, Revocation, Roots, RootsHandle, Server,
+    ServerBuilder, ServerEvent, ServerVerifier,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,6 +90,63 @@ fn the_application_learns_who_asks_and_clients_learn_why_they_are_refused() -> R
             let refused = answers.iter().filter(|answer| answer.is_err()).count();
             assert_eq!(told.lock().unwrap().len(), refused, "{told:?}");
         }
+        Ok(())
+    })?
+}
+
+/// A client that comes back is who it was, and shows nothing; a client that shows something else, or that a server asks anew,
+/// does not.
+#[test]
+fn a_client_that_comes_back_is_known_by_what_it_has_shown() -> Result<(), Error> {
+    async fn who_comes_back(request: Request, reply: Reply) -> Result<(), Error> {
+        let names = request.peer_identity().map(|identity| identity.names());
+        let names: Vec<String> = names.unwrap_or_default().iter().map(ToString::to_string).collect();
+        let certificates = request.peer_identity().map_or(0, |identity| identity.certificates().len());
+        let text = format!("{} {certificates} {}", names.join(" "), request.is_resumed());
+        reply.send(200, text).await
+    }
+    posthaste::run(|handle| async move {
+        let ours = Authority::new("ours");
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let names = |clients: ClientAuthentication| {
+            let mut names = Identity::by_name(std::slice::from_ref(&identity));
+            names.set_default_client_authentication(clients);
+            names
+        };
+        let shown = IdentityHandle::new(names(trust(&ours).optional()));
+        let server = local(Server::builder(identity.clone())).resolver(shown.clone()).start(&handle, who_comes_back)?;
+        let url = format!("https://{}/", server.addresses()[0]);
+        let store = Arc::new(MemoryTickets::default());
+        let visit = async |identity: Option<&Identity>| {
+            let mut builder = Client::builder(roots.clone()).ticket_store(store.clone());
+            if let Some(identity) = identity {
+                builder = builder.identity(identity);
+            }
+            let client = builder.build(&handle);
+            let mut text = String::new();
+            // Twice: the answer to the second comes behind the tickets.
+            for _ in 0..2 {
+                let body = client.get(&url).send().await?.body().read_to_end(1000).await?;
+                text = String::from_utf8(body.to_vec()).unwrap();
+            }
+            client.close().await;
+            Ok::<String, Error>(text)
+        };
+        let (one, other) = (ours.client("one.example", false), ours.client("other.example", false));
+        assert_eq!(visit(Some(&one)).await?, "one.example 2 false");
+        assert_eq!(visit(Some(&one)).await?, "one.example 2 true");
+        assert_eq!(visit(Some(&one)).await?, "one.example 2 true");
+        assert_eq!(visit(Some(&other)).await?, "other.example 2 false");
+        assert_eq!(visit(None).await?, " 0 false");
+        assert_eq!(visit(None).await?, " 0 true");
+        assert_eq!(visit(Some(&other)).await?, "other.example 2 true");
+        shown.replace(names(trust(&ours).optional()));
+        assert_eq!(
+            visit(Some(&one)).await?,
+            "one.example 2 false",
+            "all that was bound to the identities before is over"
+        );
         Ok(())
     })?
 }

@@ -4,6 +4,8 @@
 #[path = "command/serving.rs"]
 mod serving;
 mod support;
+#[path = "command/trust.rs"]
+mod trust;
 
 use posthaste::{Client, Error, Identity, Method, Reply, Request, Roots, Server};
 use serving::{Folder, Serving, posthaste};

@@ -232,7 +232,8 @@ fn carry(ends: &mut [Connection; 2]) {
         let mut at = 0;
         while at < len {
             match to.receive(&mut wire[at..len], &mut crypto_ring::SystemRandom::new()) {
-                Ok(Received::Taken(taken) | Received::End(taken) | Received::Data { taken, .. }) => at += taken,
+                Ok(Received::Taken(taken) | Received::End(taken)) => at += taken,
+                Ok(Received::Data { taken, .. } | Received::EarlyData { taken, .. }) => at += taken,
                 Ok(Received::Incomplete) | Err(_) => break,
             }
         }

@@ -41,6 +41,7 @@ impl KeyExchange for RingKeyExchange {
         self.group
     }
 
+    /// RFC 9846 section 4.3.8-10.
     fn offer(&self, _random: &mut dyn Random) -> Result<Box<dyn Offer>, KeyExchangeError> {
         Ok(Box::new(self.generate()?))
     }
@@ -76,6 +77,7 @@ impl Drop for RingOffer {
 impl RingOffer {
     /// ring refuses shares of the wrong length, points that are not on the curve, and all-zero secrets
     /// (RFC 9846 section 7.4.2).
+    /// RFC 9846 section 4.3.8.2-1, 7.4.2-3.
     fn agree(&mut self, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
         let peer = UnparsedPublicKey::new(self.algorithm, peer_share);
         let private = self.private.take().ok_or(KeyExchangeError::Internal)?;

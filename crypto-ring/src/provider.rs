@@ -9,6 +9,7 @@ use crypto::Provider;
 
 /// What ring offers, and the hybrid of its X25519 and ML-KEM-768, best first. AES comes before ChaCha20, because most machines
 /// have instructions for it.
+/// RFC 9846 section 9.1-1, 9.1-3.
 pub static PROVIDER: Provider = Provider {
     initial: &AES_128_GCM_SHA256,
     cipher_suites: &[&AES_128_GCM_SHA256, &AES_256_GCM_SHA384, &CHACHA20_POLY1305_SHA256],

@@ -10,6 +10,7 @@ pub(crate) const RSA_MIN_BITS: usize = 2048;
 pub(crate) const RSA_MAX_BITS: usize = 8192;
 
 /// Every pair of key and signature. What TLS 1.3 signs a handshake with comes first.
+/// RFC 9846 section 9.1-2, 4.3.3-7.
 pub(crate) static VERIFIERS: &[&dyn Verifier] = &[
     &Row {
         key: PublicKeyAlgorithm::EcP256,

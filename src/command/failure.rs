@@ -63,6 +63,9 @@ fn hint(error: &Error) -> Option<&'static str> {
             }
             x509::Error::Expired { .. } => "the server needs a new certificate, or this machine's clock is wrong",
             x509::Error::NotYetValid { .. } => "is this machine's clock right?",
+            x509::Error::RevocationUnknown { .. } => {
+                "give that list with --crl FILE, or without --crl nothing is looked up"
+            }
             x509::Error::NameMismatch { .. } => "ask for a name that the certificate is for",
             _ => return None,
         }),

@@ -1,8 +1,11 @@
-//! The identities that `posthaste serve` shows, and the authorities of its clients: read at the start, and again at each SIGHUP.
+//! The identities that `posthaste serve` shows and what is sent with them, the authorities of its clients, and what these have revoked: read at the start, and
+//! again at each SIGHUP.
 
 use crate::command::arguments::{Clients, KeyPair, Serve};
 use crate::command::failure::{Failure, explain};
 use crate::command::log::Log;
+use crate::command::ocsp;
+use crate::command::revocation_files::RevocationFiles;
 use posthaste::{ByName, ClientAuthentication, ClientTrust, Error, Executor, Identity, IdentityHandle, date};
 use runtime::Hangups;
 use std::fmt::Write as _;
@@ -12,22 +15,38 @@ use std::thread;
 /// The files, and what was last read of those that say whom to trust.
 pub struct Sources {
     pairs: Vec<KeyPair>,
+    ocsp_responses: Vec<String>,
     clients: Option<Clients>,
-    /// The authorities that were read last.
-    trusted: Option<ClientTrust>,
+    /// What was read last of whom to trust.
+    trusted: Option<Trusted>,
+}
+
+/// Who vouches for clients.
+struct Trusted {
+    authorities: ClientTrust,
+    lists: RevocationFiles,
+    /// Both together.
+    whole: ClientTrust,
 }
 
 /// What the files hold.
 pub struct Loaded {
     /// In the order of the command line.
     pub identities: Vec<Identity>,
+    /// What became of each OCSP response.
+    staples: Vec<Result<String, String>>,
     clients: ClientAuthentication,
 }
 
 impl Sources {
     /// As the command line names them.
     pub fn new(arguments: &Serve) -> Sources {
-        Sources { pairs: arguments.identities.clone(), clients: arguments.clients.clone(), trusted: None }
+        Sources {
+            pairs: arguments.identities.clone(),
+            ocsp_responses: arguments.ocsp_responses.clone(),
+            clients: arguments.clients.clone(),
+            trusted: None,
+        }
     }
 
     /// Whether there is anything to be read again.
@@ -37,23 +56,34 @@ impl Sources {
 
     /// Reads all files, or fails with what is wrong with the first that is of no use.
     fn load(&mut self) -> Result<Loaded, Error> {
-        let identities = self
+        let mut identities = self
             .pairs
             .iter()
             .map(|KeyPair { certificate, key }| Identity::from_pem_files(certificate, key))
-            .collect::<Result<_, Error>>()?;
+            .collect::<Result<Vec<_>, Error>>()?;
+        let staples = self.ocsp_responses.iter().map(|file| ocsp::staple(file, &mut identities)).collect();
         let clients = match &self.clients {
             None => ClientAuthentication::None,
-            Some(Clients { authorities, are_required }) => {
-                let trust = match &self.trusted {
-                    Some(before) => before.again_from_pem_file(authorities)?,
-                    None => ClientTrust::from_pem_file(authorities)?,
-                };
-                self.trusted = Some(trust.clone());
-                if *are_required { trust.required() } else { trust.optional() }
+            Some(clients) => {
+                let trusted = Trusted::read(clients, self.trusted.as_ref())?;
+                let trust = self.trusted.insert(trusted);
+                if clients.are_required { trust.whole.required() } else { trust.whole.optional() }
             }
         };
-        Ok(Loaded { identities, clients })
+        Ok(Loaded { identities, staples, clients })
+    }
+
+    /// What has to be done about what was read, so that it is of use.
+    pub fn warnings(&self, loaded: &Loaded) -> Vec<String> {
+        let mut warnings: Vec<String> = loaded.identities.iter().filter_map(not_valid).collect();
+        warnings.extend(loaded.staples.iter().filter_map(|staple| staple.clone().err()));
+        if let (Some(Clients { authorities, .. }), Some(trusted)) = (&self.clients, &self.trusted) {
+            let pem = std::fs::read(authorities).unwrap_or_default();
+            let missing = trusted.lists.warnings(runtime::clock::unix_seconds(), &pem);
+            let in_words = |text| format!("warning: {text}; until the next SIGHUP clients that need it are refused");
+            warnings.extend(missing.into_iter().map(in_words));
+        }
+        warnings
     }
 
     /// What is shown first; a new development identity for `hosts` if no certificate was named, which is not read again.
@@ -74,7 +104,7 @@ impl Sources {
                     loaded.identities.clone_from(&first.identities);
                 }
                 let generation = handle.replace(loaded.by_name());
-                loaded.identities.iter().filter_map(not_valid).for_each(|text| log.report(&text));
+                self.warnings(&loaded).iter().for_each(|text| log.report(text));
                 format!("SIGHUP: generation {generation}: {}", self.told(&loaded))
             }
             Err(error) => format!("SIGHUP: nothing is changed: {}", explain(&error)),
@@ -88,11 +118,39 @@ impl Sources {
             let print = fingerprint(identity);
             let _ = write!(text, "{} is valid until {until}, SHA-256 {print}; ", pair.certificate);
         }
+        for sent in loaded.staples.iter().flatten() {
+            let _ = write!(text, "{sent}; ");
+        }
         match &self.clients {
-            Some(clients) => text.push_str(&format!("clients are vouched for by {}", clients.authorities)),
+            Some(clients) => {
+                let _ = write!(text, "clients are vouched for by {}", clients.authorities);
+                let lists = self.trusted.as_ref().map(|trusted| trusted.lists.told()).unwrap_or_default();
+                let _ = if lists.is_empty() { Ok(()) } else { write!(text, "; {lists}") };
+            }
             None => text.truncate(text.len().saturating_sub(2)),
         }
         text
+    }
+}
+
+impl Trusted {
+    /// As the files are now; the same as `before` if they have not changed, so that connections under way are as good as new
+    /// ones.
+    fn read(clients: &Clients, before: Option<&Trusted>) -> Result<Trusted, Error> {
+        let authorities = match before {
+            Some(before) => before.authorities.again_from_pem_file(&clients.authorities)?,
+            None => ClientTrust::from_pem_file(&clients.authorities)?,
+        };
+        let lists = RevocationFiles::read(&clients.revocation_lists)?;
+        let same = before.filter(|before| {
+            lists.is_same(&before.lists) && authorities.required().is_same(&before.authorities.required())
+        });
+        let whole = match same {
+            Some(before) => before.whole.clone(),
+            None if lists.is_empty() => authorities.clone(),
+            None => authorities.clone().check_revocation(lists.revocation())?,
+        };
+        Ok(Trusted { authorities, lists, whole })
     }
 }
 
@@ -132,7 +190,7 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
 }
 
 /// A word about an identity that clients will refuse today.
-pub fn not_valid(identity: &Identity) -> Option<String> {
+fn not_valid(identity: &Identity) -> Option<String> {
     let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
     let (from, to) = identity.validity();
     if now > to {

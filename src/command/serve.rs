@@ -52,7 +52,7 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let addresses = addresses(&arguments.listen)?;
     let mut sources = Sources::new(arguments);
     let loaded = sources.first(|| hosts(arguments, &addresses))?;
-    loaded.identities.iter().filter_map(identities::not_valid).for_each(|text| log.report(&text));
+    sources.warnings(&loaded).iter().for_each(|text| log.report(text));
     let identity = loaded.identities[0].clone();
     let shown = IdentityHandle::new(loaded.by_name());
     let patience = arguments.drain.unwrap_or(PATIENCE);

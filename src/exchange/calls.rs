@@ -36,12 +36,28 @@ pub(crate) struct Events {
 /// Given each new request, with the exchange that it begins, and what its connection is good for.
 pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead, &Authorities)>;
 
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) remote: SocketAddr,
+    /// Who it is, if that was asked and proved.
+    pub(crate) identity: Option<Arc<PeerIdentity>>,
+    /// Whether the connection goes on from an earlier one.
+    pub(crate) is_resumed: bool,
+}
+
+impl Peer {
+    /// Somebody at this address, of whom nothing else is told.
+    pub(crate) const fn at(remote: SocketAddr) -> Peer {
+        Peer { remote, identity: None, is_resumed: false }
+    }
+}
+
 /// What all clones share, in one allocation.
 struct Record<D: ?Sized> {
     mailbox: Mailbox,
-    remote: SocketAddr,
-    /// Who is at the other end, if that was asked and proved.
-    identity: Option<Arc<PeerIdentity>>,
+    peer: Peer,
     account: Account,
     door: D,
 }
@@ -63,14 +79,10 @@ impl Events {
 }
 
 impl Exchange {
-    /// A new one, with `remote` at the other end, who proved to be `identity`, if it was asked.
-    pub(crate) fn new<D: Door + 'static>(
-        remote: SocketAddr,
-        identity: Option<Arc<PeerIdentity>>,
-        door: D,
-    ) -> (Exchange, Events) {
+    /// A new one with this peer.
+    pub(crate) fn new<D: Door + 'static>(peer: Peer, door: D) -> (Exchange, Events) {
         let record: Rc<Record<dyn Door>> =
-            Rc::new(Record { mailbox: Mailbox::default(), remote, identity, account: Account::default(), door });
+            Rc::new(Record { mailbox: Mailbox::default(), peer, account: Account::default(), door });
         let events = Events { record: Rc::downgrade(&record) };
         (Exchange { record }, events)
     }
@@ -86,13 +98,8 @@ impl Exchange {
     }
 
     /// The other end.
-    pub(crate) fn remote(&self) -> SocketAddr {
-        self.record.remote
-    }
-
-    /// Who is there, if that was asked and proved.
-    pub(crate) fn identity(&self) -> Option<&Arc<PeerIdentity>> {
-        self.record.identity.as_ref()
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.record.peer
     }
 
     /// The next part of the peer's body.
@@ -178,7 +185,7 @@ impl Exchange {
     }
 
     fn too_slow(&self, slow: Slow) -> Error {
-        Error::TooSlow { address: self.record.remote, is_reader: slow == Slow::Receiver }
+        Error::TooSlow { address: self.record.peer.remote, is_reader: slow == Slow::Receiver }
     }
 
     /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.
@@ -293,7 +300,9 @@ impl Exchange {
     fn error(&self, ending: &Ending) -> Error {
         match ending {
             Ending::Reset(reason) => Error::Reset { reason: *reason },
-            Ending::Malformed(malformed) => Error::Malformed { address: self.record.remote, malformed: *malformed },
+            Ending::Malformed(malformed) => {
+                Error::Malformed { address: self.record.peer.remote, malformed: *malformed }
+            }
             Ending::Connection(error) => Error::clone(error),
         }
     }

@@ -1,11 +1,10 @@
 //! A request as a server's handler gets it.
 
 use crate::exchange::body::Body;
-use crate::exchange::calls::Exchange;
+use crate::exchange::calls::{Exchange, Peer};
 use http::exchange::Reason;
 use http::{Fields, Method, RequestHead};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use tls::PeerIdentity;
 
 /// Whether the client may wait for a 100 before it sends content (RFC 9110 section 10.1.1). Another expectation has been refused.
@@ -18,17 +17,16 @@ fn awaits_continue(head: &RequestHead) -> bool {
 pub struct Request {
     head: RequestHead,
     body: Body,
-    remote: SocketAddr,
-    identity: Option<Arc<PeerIdentity>>,
+    peer: Peer,
 }
 
 impl Request {
     pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
-        let (remote, identity) = (exchange.remote(), exchange.identity().cloned());
+        let peer = exchange.peer().clone();
         // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
         let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
         let body = if awaits_continue(&head) { body.awaiting_invitation() } else { body };
-        Request { head, body, remote, identity }
+        Request { head, body, peer }
     }
 
     /// All but the body.
@@ -63,15 +61,22 @@ impl Request {
 
     /// Where the request came from.
     pub fn remote(&self) -> SocketAddr {
-        self.remote
+        self.peer.remote
     }
 
     /// Who the client is: the certificates that it was asked for and showed ([`ServerBuilder::client_authentication`]), whose
-    /// key it has proved to hold. `None` if it was not asked, or declined where it may.
+    /// key it has proved to hold; on this connection, or on an earlier one that [this one goes on from](Request::is_resumed). They
+    /// were judged when this connection began in either case. `None` if it was not asked, or declined where it may.
     ///
     /// [`ServerBuilder::client_authentication`]: crate::ServerBuilder::client_authentication
     pub fn peer_identity(&self) -> Option<&PeerIdentity> {
-        self.identity.as_deref()
+        self.peer.identity.as_deref()
+    }
+
+    /// Whether the connection goes on from an earlier one by a ticket of this server ([`Tickets`](crate::Tickets)), so that the client
+    /// has shown no certificate and signed nothing anew.
+    pub fn is_resumed(&self) -> bool {
+        self.peer.is_resumed
     }
 
     /// The body.

@@ -5,7 +5,7 @@
 
 use crate::client::connection::{Connection, Task};
 use crate::error::Error;
-use crate::exchange::calls::Exchange;
+use crate::exchange::calls::{Exchange, Peer};
 use crate::http3::door::exchange;
 use crate::http3::known::{Known, Standing};
 use crate::http3::link::{Endpoint, Link};
@@ -157,7 +157,7 @@ impl Connection for Http3Connection {
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
         let sent = self.link.with(self.handle, |http, transport| http.send_request(transport, head, ends));
         Some(match sent {
-            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, self.remote, None)),
+            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, Peer::at(self.remote))),
             Some(Err(SendError::Blocked)) => return None,
             Some(Err(SendError::Closed)) | None => Err(match self.known.standing() {
                 Standing::Over(error) => Error::clone(&error),

@@ -1,6 +1,6 @@
 //! The calls of one exchange, on its stream of an HTTP/3 connection (RFC 9114 section 4.1).
 
-use crate::exchange::calls::{Exchange, OnRequest};
+use crate::exchange::calls::{Exchange, OnRequest, Peer};
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::http3::known::Known;
 use crate::http3::link::{Link, NewRequest};
@@ -10,10 +10,7 @@ use h3::OverQuic;
 use http::exchange::{Body, Reason, SendError};
 use http::{Fields, ResponseHead};
 use quic::ConnectionHandle;
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use tls::PeerIdentity;
 
 /// A request stream.
 struct Stream {
@@ -23,17 +20,16 @@ struct Stream {
     id: StreamId,
 }
 
-/// The exchange on stream `id` of a connection with `remote`, who may have proved to be somebody. What happens to it is told from now on.
+/// The exchange on stream `id` of a connection with `peer`. What happens to it is told from now on.
 pub(crate) fn exchange(
     link: &Rc<Link>,
     handle: ConnectionHandle,
     known: &Rc<Known>,
     id: StreamId,
-    remote: SocketAddr,
-    identity: Option<Arc<PeerIdentity>>,
+    peer: Peer,
 ) -> Exchange {
     let stream = Stream { link: link.clone(), known: known.clone(), handle, id };
-    let (exchange, events) = Exchange::new(remote, identity, stream);
+    let (exchange, events) = Exchange::new(peer, stream);
     link.add_exchange(known, id, events);
     exchange
 }
@@ -42,8 +38,8 @@ pub(crate) fn exchange(
 /// called once, before any can come.
 pub(crate) fn serve(link: &Link, authorities: AuthoritySource, on_request: OnRequest) {
     let on_request = Box::new(move |link: &Rc<Link>, request: NewRequest| {
-        let NewRequest { handle, known, id, remote, identity, head, authorities } = request;
-        on_request(exchange(link, handle, &known, id, remote, identity), head, &authorities);
+        let NewRequest { handle, known, id, peer, head, authorities } = request;
+        on_request(exchange(link, handle, &known, id, peer), head, &authorities);
     });
     link.on_request(on_request, authorities);
 }

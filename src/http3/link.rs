@@ -9,7 +9,7 @@
 //! borrowed, except to be given a new request.
 
 use crate::error::Error;
-use crate::exchange::calls::Events;
+use crate::exchange::calls::{Events, Peer};
 use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
@@ -30,7 +30,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use tls::{PeerIdentity, Session};
+use tls::Session;
 
 /// The endpoint, with what is known of each connection.
 pub(crate) type Endpoint = h3::Endpoint<Rc<Known>>;
@@ -46,10 +46,8 @@ pub(crate) struct NewRequest {
     pub(crate) known: Rc<Known>,
     /// Its stream.
     pub(crate) id: StreamId,
-    /// Where that is from.
-    pub(crate) remote: SocketAddr,
-    /// Who asks, if that was asked and proved.
-    pub(crate) identity: Option<Arc<PeerIdentity>>,
+    /// Who asks.
+    pub(crate) peer: Peer,
     /// What is asked for.
     pub(crate) head: RequestHead,
     /// What its connection is good for.
@@ -654,7 +652,8 @@ impl Link {
         let asked = || session.and_then(Session::client_authentication);
         let authorities = known.authorities(|| source.of_connection(name(), asked()));
         let identity = session.and_then(Session::peer_identity).cloned();
-        on_request(&link, NewRequest { handle, known, id, remote, identity, head, authorities });
+        let peer = Peer { remote, identity, is_resumed: session.is_some_and(Session::is_resumed) };
+        on_request(&link, NewRequest { handle, known, id, peer, head, authorities });
     }
 
     fn on_closed(&self, endpoint: &Endpoint, handle: ConnectionHandle, reason: &CloseReason) {

@@ -52,7 +52,7 @@ where
             follow(&executor, &exchange, &head, on_answer.clone());
         }
         if let Some(refusal) = refusal(&head, authorities) {
-            let remote = exchange.remote();
+            let remote = exchange.peer().remote;
             if let Some(on_event) = &on_event {
                 on_event(&ServerEvent::RequestRefused { remote, reason: &refusal });
             }
@@ -73,7 +73,7 @@ where
 
 /// Has `on_answer` told what becomes of a request that has just come.
 fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer: Rc<OnAnswer>) {
-    let (executor, begun, remote) = (executor.clone(), executor.read_clock(), exchange.remote());
+    let (executor, begun, remote) = (executor.clone(), executor.read_clock(), exchange.peer().remote);
     let target = head.path.as_ref().map(Path::as_str).or(head.authority.as_ref().map(Authority::as_str));
     let (method, target) = (head.method.clone(), Box::<str>::from(target.unwrap_or_default()));
     exchange.account().on_end(Box::new(move |account| {
@@ -159,14 +159,14 @@ impl<B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Handling<B, F> {
 
 impl Reporter {
     fn on_failure(&self, exchange: &Exchange, error: &dyn Display) {
-        let (remote, method, path) = (exchange.remote(), &self.method, &*self.path);
+        let (remote, method, path) = (exchange.peer().remote, &self.method, &*self.path);
         (self.on_event)(&ServerEvent::HandlerFailed { remote, method, path, error });
     }
 
     fn on_panic(&self, exchange: &Exchange, panic: &(dyn Any + Send)) {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         let message = text.unwrap_or("it does not say why");
-        let (remote, method, path) = (exchange.remote(), &self.method, &*self.path);
+        let (remote, method, path) = (exchange.peer().remote, &self.method, &*self.path);
         (self.on_event)(&ServerEvent::HandlerPanicked { remote, method, path, message });
     }
 }

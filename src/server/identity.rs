@@ -12,14 +12,15 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tls::{CertifiedKey, CertifiedKeyError, PresentedByServer};
+use tls::{CertifiedKey, CertifiedKeyError, ClientWishes, PresentedByServer, Resolver, Selected};
 use x509::general_name::GeneralName;
-use x509::{Certificate, ServerName};
+use x509::{Certificate, OcspProblem, OcspResponse, ServerName, Staple};
 
 /// A certificate chain, leaf first, and its private key. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity {
     certified: Arc<CertifiedKey>,
+    staple: Option<Arc<Staple>>,
 }
 
 impl Identity {
@@ -54,7 +55,7 @@ impl Identity {
             .map_err(|error| Error::Identity(format!("no development certificate could be made: {error}")))?;
         let key = (PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &identity.key_pkcs8)
             .map_err(|error| Error::Identity(format!("the development key cannot be used: {error}")))?;
-        Ok(Identity { certified: Arc::new(CertifiedKey { chain: vec![identity.certificate], key }) })
+        Ok(Identity::from_certified(Arc::new(CertifiedKey { chain: vec![identity.certificate], key })))
     }
 
     fn new(chain: &[u8], key: &[u8], chain_name: &str, key_name: &str) -> Result<Identity, Error> {
@@ -70,7 +71,7 @@ impl Identity {
                  give the key it was made with, and the server's own certificate first"
             )),
         })?;
-        Ok(Identity { certified: Arc::new(certified) })
+        Ok(Identity::from_certified(Arc::new(certified)))
     }
 
     /// The chain, leaf first.
@@ -133,7 +134,25 @@ impl Identity {
 
     /// From a chain and a key of a program's own: one that signs elsewhere, say.
     pub fn from_certified(certified: Arc<CertifiedKey>) -> Identity {
-        Identity { certified }
+        Identity { certified, staple: None }
+    }
+
+    /// The same with an OCSP response (RFC 6960, DER) about its certificate, which clients that ask for one are sent with it (RFC
+    /// 6066 section 8) until its nextUpdate. To send a newer one while the server runs, replace the identity by way of an
+    /// [`IdentityHandle`](crate::IdentityHandle). The responder's signature is for clients to check.
+    ///
+    /// # Errors
+    /// It is no successful response, is about another certificate as far as can be told, says that the certificate is not
+    /// good, or is not current.
+    pub fn with_ocsp_response(self, der: &[u8]) -> Result<Identity, OcspProblem> {
+        let now = runtime::clock::unix_seconds();
+        let staple = OcspResponse::read(der)?.staple(&PROVIDER, self.chain(), now)?;
+        Ok(Identity { staple: Some(Arc::new(staple)), ..self })
+    }
+
+    /// The OCSP response that is sent with the certificate.
+    pub fn ocsp_response(&self) -> Option<&Arc<Staple>> {
+        self.staple.as_ref()
     }
 
     /// What TLS shows to clients: what a [`Resolver`](crate::Resolver) gives.
@@ -173,6 +192,13 @@ fn looks_like(text: &[u8]) -> &'static str {
         // The tag of a SEQUENCE.
         (false, false, Some(0x30)) => "; it may be DER: PEM is needed, as `openssl x509` and `openssl pkey` make it",
         _ => "",
+    }
+}
+
+impl Resolver for Identity {
+    /// Whatever name is asked for: a client checks the name itself.
+    fn resolve(&self, _wishes: &ClientWishes<'_>) -> Option<Selected> {
+        Some(Selected { staple: self.staple.clone(), ..self.certified().into() })
     }
 }
 

@@ -65,6 +65,9 @@ impl Identity {
         let Some(first) = identities.first() else { return names };
         let of_first = first.dns_names();
         for identity in identities {
+            if let Some(staple) = identity.ocsp_response() {
+                names.set_staple(&identity.certified(), staple.clone());
+            }
             let own = identity.dns_names();
             own.iter().for_each(|name| names.insert(name, identity.certified()));
             if of_first.iter().all(|name| own.contains(name)) && (identity.is(first) || !of_first.is_empty()) {

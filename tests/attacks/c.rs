@@ -400,6 +400,52 @@ fn c9_look_alike_authorities_cost_a_bounded_number_of_signatures() {
     assert!((50..=100).contains(&work.signatures), "{work:?}");
 }
 
+/// A server that asks for certificates works for whoever comes, and less than a client for its server: in signatures, certificates
+/// and bytes.
+#[test]
+fn c16_chains_that_strangers_send_cost_a_server_little() {
+    let provider = work::provider();
+    let request = |names: usize, is_authority, serial| x509::IssueRequest {
+        names: (0..names).map(|number| format!("host-{number}.example")).collect(),
+        not_before_unix: 1_000_000,
+        lifetime_seconds: 1_000_000,
+        serial: [serial; 16],
+        is_authority,
+    };
+    let new_key = || {
+        let key = (provider.generate_key)(crypto::KeyKind::Ed25519).unwrap();
+        let loaded = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).unwrap();
+        (key, loaded)
+    };
+    let of_name = x509::issue::self_signed(&provider, &new_key().0, &request(1, true, 1)).unwrap().certificate;
+    let (anchor_key, anchor) = new_key();
+    let trusted = x509::issue::self_signed(&provider, &anchor_key, &request(1, true, 9)).unwrap().certificate;
+    let mut roots = x509::RootStore::new();
+    roots.add_der(&trusted).unwrap();
+    let spent = |chain: &[posthaste::CertificateDer<'_>]| {
+        let (outcome, work) = work::of(|| x509::verify_client(&provider, &roots, chain, 1_500_000));
+        (outcome.map(|path| path.len()), work.signatures)
+    };
+    // Each certified the next, all by one name: which of them it was, only signatures show.
+    let keys: Vec<_> = (0..16).map(|_| new_key().1).collect();
+    let mut chain =
+        vec![x509::issue::issued_to_client(&provider, &of_name, &*keys[1], &*keys[0], &request(1, false, 77)).unwrap()];
+    chain.extend((1..15).map(|of| {
+        x509::issue::issued_by(&provider, &of_name, &*keys[of + 1], &*keys[of], &request(1, true, of as u8)).unwrap()
+    }));
+    let (outcome, signatures) = spent(&chain);
+    assert_eq!(outcome, Err(x509::Error::TooMuchWork));
+    assert!((10..=20).contains(&signatures), "{signatures}");
+    // What is more than that is refused before any.
+    let client =
+        |names| x509::issue::issued_to_client(&provider, &trusted, &*anchor, &*keys[0], &request(names, false, 5));
+    let (short, long) = (client(1).unwrap(), client(2000).unwrap());
+    assert_eq!(spent(std::slice::from_ref(&short)), (Ok(2), 1));
+    assert_eq!(spent(&vec![short; 17]), (Err(x509::Error::TooMuchWork), 0));
+    assert!(long.len() > 32_768);
+    assert_eq!(spent(&[long]), (Err(x509::Error::TooMuchWork), 0));
+}
+
 /// Ten thousand names, none of which is the one: looked at once each, and told in few words.
 #[test]
 fn c11_ten_thousand_names_are_compared_once_and_told_in_few_words() {

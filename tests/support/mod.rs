@@ -97,14 +97,33 @@ impl Authority {
 
     /// A revocation list that is good now; certificates that are made here have one serial number.
     pub(crate) fn list_pem(&self, is_revoked: bool) -> String {
+        pem("X509 CRL", &self.list_der(is_revoked, 1000))
+    }
+
+    /// The same in DER, good for this many seconds from now on; negative if it is no longer.
+    pub(crate) fn list_der(&self, is_revoked: bool, seconds: i64) -> Vec<u8> {
         let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &self.key).unwrap();
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let mut serial = vec![7; 16];
         // As issuing makes it.
         serial[0] |= 0x40;
         let revoked = if is_revoked { vec![serial] } else { vec![] };
-        let request = x509::ListRequest { revoked, this_update_unix: now - 10, next_update_unix: now + 1000 };
-        pem("X509 CRL", &x509::revocation_list(&self.certificate, &*key, &request).unwrap())
+        let next_update_unix = now.saturating_add_signed(seconds);
+        let request = x509::ListRequest { revoked, this_update_unix: now - 1000, next_update_unix };
+        x509::revocation_list(&self.certificate, &*key, &request).unwrap()
+    }
+
+    /// What it says of a certificate that it has issued, for this many seconds from now on; negative if that is over.
+    pub(crate) fn ocsp_response(&self, certificate_pem: &str, is_revoked: bool, seconds: i64) -> Vec<u8> {
+        let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &self.key).unwrap();
+        let certificate = &x509::load_certificates_pem(certificate_pem.as_bytes()).unwrap()[0];
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let request = x509::ResponseRequest {
+            revoked_unix: is_revoked.then_some(now - 1000),
+            this_update_unix: now - 1000,
+            next_update_unix: now.saturating_add_signed(seconds),
+        };
+        x509::ocsp_response(&crypto_ring::PROVIDER, &self.certificate, &*key, certificate, &request).unwrap()
     }
 
     fn issue(&self, issue: Issue, name: &str, is_expired: bool) -> (String, String) {

@@ -13,14 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 7] = [
+const RFCS: [(u16, &str); 8] = [
+    (5280, "Certificates and revocation lists"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
     (9002, "QUIC: loss detection and congestion control"),
     (9110, "HTTP: semantics"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
-    (9846, "TLS 1.3: client certificates, KeyUpdate, records, alerts"),
+    (9846, "TLS 1.3"),
 ];
 
 /// Tests that look at everything at once: a broken rule fails them, but their names do not say which.

@@ -9,7 +9,10 @@ extern crate posthaste_tls as tls;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tls::{CertifiedKey, ClientConfig, FixedTicketKeys, ServerConfig, ServerVerification, Session, Single, Ticket};
+use tls::{
+    CertifiedKey, ClientAuthentication, ClientConfig, ClientIdentities, ClientRoots, FixedTicketKeys, ServerConfig,
+    ServerVerification, Session, Single, Ticket,
+};
 use tls::{TicketCache, TicketKeys, TicketOrigin, TicketPolicy, TicketStore, WallClock};
 
 const NOW: u64 = 1_780_272_000;
@@ -59,6 +62,31 @@ fn configs() -> Result<(ClientConfig, ServerConfig), Box<dyn std::error::Error>>
     Ok((client, server))
 }
 
+/// The same, where the server asks its clients for a certificate and the client has one.
+fn with_client_certificate(
+    client: &mut ClientConfig,
+    server: &mut ServerConfig,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let provider = crypto_ring::provider();
+    let request = |is_authority| x509::IssueRequest {
+        names: vec!["client.example".into()],
+        not_before_unix: NOW - 1000,
+        lifetime_seconds: 1_000_000,
+        serial: [2; 16],
+        is_authority,
+    };
+    let load = |key: &[u8]| (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, key);
+    let key = (provider.generate_key)(crypto::KeyKind::EcP256)?;
+    let authority = x509::issue::self_signed(&provider, &key, &request(true))?.certificate;
+    let (authority_key, own) = (load(&key)?, load(&(provider.generate_key)(crypto::KeyKind::EcP256)?)?);
+    let chain = vec![x509::issue::issued_to_client(&provider, &authority, &*authority_key, &*own, &request(false))?];
+    let mut roots = x509::RootStore::new();
+    roots.add_der(&authority)?;
+    client.identities = Some(Arc::new(ClientIdentities(vec![Arc::new(CertifiedKey { chain, key: own })])));
+    server.client_authentication = ClientAuthentication::Required(Arc::new(ClientRoots::new(provider, roots)));
+    Ok(())
+}
+
 /// Time in the calls of the client and of the server, tickets included.
 fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, resumed: bool) -> (Duration, Duration) {
     let random = &mut crypto_ring::SystemRandom::new();
@@ -89,7 +117,13 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, resumed: bo
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (client, server) = configs()?;
     let store = Arc::new(Store(Mutex::new(TicketCache::new(4, 16))));
-    for (what, tickets) in [("full, no tickets", false), ("full, two tickets", true), ("resumed", true)] {
+    for (what, tickets, asks) in [
+        ("full, no tickets", false, false),
+        ("full, two tickets", true, false),
+        ("resumed", true, false),
+        ("full, client certificate", true, true),
+        ("resumed, client certificate", true, true),
+    ] {
         let (mut client, mut server) = (client.clone(), server.clone());
         if std::env::args().nth(1).is_some_and(|only| !what.starts_with(&only)) {
             continue;
@@ -97,11 +131,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if !tickets {
             server.tickets = None;
         }
+        if asks {
+            with_client_certificate(&mut client, &mut server)?;
+        }
         client.tickets = tickets.then(|| store.clone() as Arc<dyn TicketStore>);
         let (client, server) = (Arc::new(client), Arc::new(server));
         let (mut at_client, mut at_server) = (Vec::new(), Vec::new());
         for number in 0..ROUNDS {
-            let resumed = what == "resumed" && number > 0;
+            let resumed = what.starts_with("resumed") && number > 0;
             // The first one fills the store.
             if !resumed {
                 store.0.lock().expect("one thread").clear();

@@ -87,6 +87,7 @@ impl Rules {
     }
 
     /// Whether a message of this type may come over this carrier at all, whatever the state expects.
+    /// RFC 9846 section 4.6-3, 4.7.2-6.
     pub(crate) fn check_message(&self, kind: HandshakeType, is_complete: bool) -> Verdict {
         match kind {
             HandshakeType::KEY_UPDATE => self.key_update,

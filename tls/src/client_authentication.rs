@@ -44,6 +44,17 @@ pub trait ClientVerifier: Send + Sync {
     fn authorities(&self) -> &[Vec<u8>] {
         &[]
     }
+
+    /// Whether a client that these rules have believed may come back with a ticket, and what of its verified path the ticket holds:
+    /// its own certificate first. An empty path stands for a client that has declined. When it comes back, [`verify`] is asked
+    /// about these certificates as they are judged then, so that a client that was revoked, or is not trusted any more, has to
+    /// show who it is. `None`, the default, gives no ticket.
+    ///
+    /// [`verify`]: ClientVerifier::verify
+    fn ticket_path<'a>(&self, path: &'a [CertificateDer<'static>]) -> Option<&'a [CertificateDer<'static>]> {
+        let _ = path;
+        None
+    }
 }
 
 /// Believes clients whose certificates are issued by one of these authorities, for clients (extKeyUsage); or whose certificate is
@@ -70,9 +81,25 @@ impl ClientVerifier for ClientRoots {
     fn authorities(&self) -> &[Vec<u8>] {
         &self.authorities
     }
+
+    /// All but the anchor, which is here.
+    fn ticket_path<'a>(&self, path: &'a [CertificateDer<'static>]) -> Option<&'a [CertificateDer<'static>]> {
+        match path {
+            [] | [_] => Some(path),
+            [sent @ .., _anchor] => Some(sent),
+        }
+    }
 }
 
 impl ClientAuthentication {
+    /// Who judges clients, if they are asked.
+    pub(crate) fn verifier(&self) -> Option<&Arc<dyn ClientVerifier>> {
+        match self {
+            ClientAuthentication::None => None,
+            ClientAuthentication::Optional(verifier) | ClientAuthentication::Required(verifier) => Some(verifier),
+        }
+    }
+
     /// Whether both ask for the same, of the same clients: a client that is known under one is known under the other.
     pub fn is_same(&self, other: &ClientAuthentication) -> bool {
         match (self, other) {

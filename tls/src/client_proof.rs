@@ -5,7 +5,8 @@ use crate::client_authentication::{ClientAuthentication, ClientVerifier, Present
 use crate::error::Error;
 use crate::message::certificate_verify::{CertificateVerify, signed_by_client};
 use crate::peer_identity::PeerIdentity;
-use crate::proof::check_signature;
+use crate::proof::{BinderVerified, check_signature};
+use crate::ticket_content::TicketClient;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -33,6 +34,9 @@ enum Way {
     Declined,
     /// By an accepted chain and a verified CertificateVerify.
     Certificate(Arc<PeerIdentity>),
+    /// By the key of a ticket that was given to the client after one of the other ways, and by its certificates, which are
+    /// still accepted.
+    Ticket(Arc<PeerIdentity>),
 }
 
 /// The client is asked for a certificate.
@@ -57,9 +61,26 @@ impl ClientAuthenticated {
     /// Who it is, if it showed a certificate.
     pub(crate) fn identity(&self) -> Option<Arc<PeerIdentity>> {
         match &self.way {
-            Way::Certificate(identity) => Some(identity.clone()),
+            Way::Certificate(identity) | Way::Ticket(identity) => Some(identity.clone()),
             Way::NotAsked | Way::Declined => None,
         }
+    }
+
+    /// What a ticket says of it; `None` if it gets none, because it would not be known by that again.
+    pub(crate) fn for_ticket(&self) -> Option<TicketClient> {
+        let path = match &self.way {
+            Way::NotAsked => return Some(TicketClient::NotAsked),
+            Way::Declined => &[][..],
+            Way::Certificate(identity) | Way::Ticket(identity) => identity.certificates(),
+        };
+        let kept = self.policy.verifier()?.ticket_path(path)?;
+        if path.is_empty() { Some(TicketClient::Declined) } else { TicketClient::known(kept) }
+    }
+
+    /// A client that nobody asks, and that a ticket says nothing of.
+    pub(crate) fn unasked_by_ticket(&self, client: &TicketClient) -> Option<ClientAuthenticated> {
+        let is_unasked = matches!((&self.way, client), (Way::NotAsked, TicketClient::NotAsked));
+        is_unasked.then(|| ClientAuthenticated { way: Way::NotAsked, policy: self.policy.clone() })
     }
 
     /// What it was asked for.
@@ -101,6 +122,26 @@ impl Asked {
         if len <= MAX_AUTHORITIES_LEN { all } else { &[] }
     }
 
+    /// A client that has shown by a ticket that it is the one that the ticket is about. What the ticket says of it has to do for
+    /// what it is asked now: it is judged anew, so that it may have been revoked, or have lost the trust in it, since.
+    pub(crate) fn by_ticket(
+        &self,
+        client: &TicketClient,
+        _has_key: &BinderVerified,
+        server_name: Option<&str>,
+        now: u64,
+    ) -> Option<ClientAuthenticated> {
+        let way = match (client, &self.policy) {
+            (TicketClient::Declined, ClientAuthentication::Optional(_)) => Way::Declined,
+            (TicketClient::Known(chain), _) => {
+                let path = self.verifier.0.verify(&PresentedByClient { chain, server_name, now }).ok()?;
+                Way::Ticket(Arc::new(PeerIdentity::new(with_leaf(path, chain.first()?))))
+            }
+            _ => return None,
+        };
+        Some(ClientAuthenticated { way, policy: self.policy.clone() })
+    }
+
     /// The client's Certificate holds none.
     /// RFC 9846 section 4.5.1.3-2: whether that will do is the server's to say.
     pub(crate) fn declined(self) -> Result<ClientAuthenticated, Violation> {
@@ -112,17 +153,22 @@ impl Asked {
 
     /// Checks the client's chain.
     pub(crate) fn check(self, presented: &PresentedByClient<'_>) -> Result<ClientChainAccepted, Error> {
-        let mut path: Vec<CertificateDer<'static>> = self.verifier.0.verify(presented)?;
+        let path: Vec<CertificateDer<'static>> = self.verifier.0.verify(presented)?;
         // The key is that of the certificate that was sent, whatever the verifier has given for the path.
         let leaf = presented.chain.first().ok_or(x509::Error::NoCertificate)?;
         let certificate = x509::Certificate::parse(leaf)?;
         let (algorithm, key) = certificate.subject_public_key()?;
-        if path.first().map(AsRef::as_ref) != Some(leaf.as_ref()) {
-            path.insert(0, leaf.clone().into_owned());
-        }
-        let key = (algorithm, key.to_vec());
-        Ok(ClientChainAccepted { key, identity: PeerIdentity::new(path), policy: self.policy })
+        let (key, identity) = ((algorithm, key.to_vec()), PeerIdentity::new(with_leaf(path, leaf)));
+        Ok(ClientChainAccepted { key, identity, policy: self.policy })
     }
+}
+
+/// A path that begins with the certificate that was shown, whatever a verifier has given.
+fn with_leaf(mut path: Vec<CertificateDer<'static>>, leaf: &CertificateDer<'_>) -> Vec<CertificateDer<'static>> {
+    if path.first().map(AsRef::as_ref) != Some(leaf.as_ref()) {
+        path.insert(0, leaf.clone().into_owned());
+    }
+    path
 }
 
 impl fmt::Debug for Verifier {

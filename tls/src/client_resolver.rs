@@ -52,6 +52,13 @@ pub trait ClientResolver: Send + Sync {
     /// What to show to this server; `None` shows nothing, and leaves it to the server what it thinks of that. An identity whose
     /// key signs in no way that the server can verify is not shown either.
     fn resolve(&self, wanted: &CertificateWanted<'_>) -> Option<Arc<CertifiedKey>>;
+
+    /// What tells these identities from others: equal bytes only where both show the same to the same servers, for as long as
+    /// tickets are kept. With a ticket a server takes the client for the one that it was, so that tickets are kept by this.
+    /// `None`, the default, keeps and uses none.
+    fn ticket_identity(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The first of several identities that the server takes; preferably one whose whole chain it can verify.
@@ -62,6 +69,17 @@ impl ClientResolver for ClientIdentities {
     fn resolve(&self, wanted: &CertificateWanted<'_>) -> Option<Arc<CertifiedKey>> {
         let fitting: Vec<_> = self.0.iter().filter(|certified| wanted.takes(certified)).cloned().collect();
         wanted.signatures().choose(&fitting).cloned()
+    }
+
+    /// The certificates in their order, each with its length.
+    fn ticket_identity(&self) -> Option<Vec<u8>> {
+        let mut identity = Vec::new();
+        for certified in &self.0 {
+            let own = certified.chain.first().map_or(&[][..], |certificate| certificate.as_ref());
+            identity.extend_from_slice(&(own.len() as u64).to_be_bytes());
+            identity.extend_from_slice(own);
+        }
+        Some(identity)
     }
 }
 

@@ -42,6 +42,7 @@ pub enum Groups {
 }
 
 impl Groups {
+    /// RFC 9846 section 4.3.7-1.
     pub(crate) fn key_exchanges(&self, provider: &Provider) -> Vec<&'static dyn KeyExchange> {
         match self {
             Groups::OfProvider => provider.key_exchanges.to_vec(),
@@ -70,7 +71,7 @@ pub struct ClientConfig {
     /// Receives the secrets, if set.
     pub key_log: Option<Arc<dyn KeyLog>>,
     /// Where tickets are kept, to resume connections with: a server that is known already need not show its certificate again.
-    /// `None` resumes nothing and asks for no tickets. Tickets are bound to what `roots` and `alpn` are.
+    /// `None` resumes nothing and asks for no tickets. Tickets are bound to what `roots`, `alpn` and `identities` are.
     pub tickets: Option<Arc<dyn TicketStore>>,
     /// Whether early data is sent, where the carrier offers a way to. Off, because whoever records it can send it to the
     /// server again, perhaps many times and much later, and because it has no forward secrecy: it is for requests that may
@@ -110,14 +111,22 @@ impl ClientConfig {
 
     /// Whether tickets are asked for: there is a place for them, and something to keep them under.
     pub(crate) fn wants_tickets(&self) -> bool {
-        self.tickets.is_some() && self.roots.ticket_trust().is_some()
+        self.tickets.is_some() && self.roots.ticket_trust().is_some() && self.ticket_identity().is_some()
     }
 
-    /// Under what the tickets of this server are kept: its name, and all that its identity was checked with. `None` where nobody
-    /// can say what that is: no ticket is used or kept then.
+    /// What tells the identities that servers may be shown from others, and from none.
+    fn ticket_identity(&self) -> Option<Vec<u8>> {
+        match &self.identities {
+            None => Some(Vec::new()),
+            Some(resolver) => Some([&[1], &resolver.ticket_identity()?[..]].concat()),
+        }
+    }
+
+    /// Under what the tickets of this server are kept: its name, all that its identity was checked with, and what it may have been
+    /// shown. `None` where nobody can say what that is: no ticket is used or kept then.
     /// RFC 9846 section 4.7.1.
     pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> Option<TicketOrigin> {
-        let trust = self.roots.ticket_trust()?;
+        let (trust, identity) = (self.roots.ticket_trust()?, self.ticket_identity()?);
         let (kind, name) = match name {
             x509::ServerName::Dns(name) => (0, name.as_bytes().to_vec()),
             x509::ServerName::Ip(address) => (1, alloc::format!("{address}").into_bytes()),
@@ -128,8 +137,9 @@ impl ClientConfig {
             protocols.push(protocol.len() as u8);
             protocols.extend_from_slice(protocol);
         }
-        let lengths = [trust.len() as u64, name.len() as u64].map(u64::to_be_bytes);
-        let parts = [&rules.number().to_be_bytes()[..], &[kind], lengths.as_flattened(), &trust, &name, &protocols];
+        let lengths = [trust.len() as u64, name.len() as u64, identity.len() as u64].map(u64::to_be_bytes);
+        let number = rules.number().to_be_bytes();
+        let parts = [&number[..], &[kind], lengths.as_flattened(), &trust, &name, &identity, &protocols];
         let digest = self.provider.initial.hash.digest(&parts);
         Some(TicketOrigin(*digest.first_chunk().expect("the hash of the initial suite has 32 bytes")))
     }
@@ -153,8 +163,8 @@ pub struct ServerConfig {
     pub key_log: Option<Arc<dyn KeyLog>>,
     /// Whether clients are asked for a certificate, where the resolver says nothing of it.
     pub client_authentication: ClientAuthentication,
-    /// How clients may resume connections; `None` gives no tickets and takes none. Clients that are asked for a certificate cannot
-    /// resume: they get no tickets, and theirs are passed over.
+    /// How clients may resume connections; `None` gives no tickets and takes none. The tickets of clients that are asked for a
+    /// certificate hold what they have shown, and allow no early data: see [`ClientVerifier::ticket_path`](crate::ClientVerifier::ticket_path).
     pub tickets: Option<TicketPolicy>,
 }
 
@@ -200,6 +210,7 @@ impl TicketPolicy {
     }
 
     /// RFC 9846 section 4.7.1.
+    /// RFC 9846 section 4.7.1-11.
     pub(crate) fn lifetime(&self) -> u32 {
         self.lifetime_seconds.min(MAX_LIFETIME_SECONDS)
     }

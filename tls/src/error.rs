@@ -155,6 +155,7 @@ mod tests {
     use alloc::string::{String, ToString};
 
     /// RFC 9846 section 6.2: each certificate alert says what kind of wrong it is.
+    /// RFC 9846 section 4.5.1.3-4.
     #[test]
     fn each_refusal_of_a_certificate_has_its_alert() {
         let subject = || String::from("somebody");
@@ -172,7 +173,7 @@ mod tests {
             (x509::Error::ChainTooLong { subject: subject(), limit: 8 }, 42),
             (x509::Error::NotPinned { subject: subject(), found: subject() }, 42),
             (x509::Error::Revoked { subject: subject(), date: 0, reason: "superseded" }, 44),
-            (x509::Error::RevocationUnknown { subject: subject(), why: "no list" }, 46),
+            (x509::Error::RevocationUnknown { subject: subject(), issuer: subject(), why: subject() }, 46),
             (x509::Error::TooMuchWork, 46),
         ] {
             let error = Error::Certificate(error);

@@ -54,6 +54,7 @@ pub(crate) struct FinishedVerified(());
 
 impl ChainAccepted {
     /// Checks a server's chain: to a trust anchor, for `name`, at this time.
+    /// RFC 9846 section 4.5.1.3-1.
     pub(crate) fn by_client(
         config: &ClientConfig,
         chain: &[CertificateDer<'_>],

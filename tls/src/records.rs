@@ -51,6 +51,7 @@ pub(crate) static RULES: Rules = Rules {
 ///
 /// # Errors
 /// [`Error::Local`] if the configuration cannot work.
+/// RFC 9846 section 4.2.2-15.
 pub fn client(
     config: Arc<ClientConfig>,
     name: x509::ServerName,
@@ -60,6 +61,28 @@ pub fn client(
 ) -> Result<Session, Error> {
     let session_id = if compatibility_mode { base::random::array::<32>(random).to_vec() } else { Vec::new() };
     Session::client(config, carrier(session_id, record_size_limit), name, false, random)
+}
+
+/// The same as [`client`], by a record layer that can send early data: it is offered if the configuration allows it and there is a
+/// ticket for it.
+///
+/// # Errors
+/// [`Error::Local`] if the configuration cannot work.
+pub fn client_with_early_data(
+    config: Arc<ClientConfig>,
+    name: x509::ServerName,
+    compatibility_mode: bool,
+    record_size_limit: u16,
+    random: &mut dyn Random,
+) -> Result<Session, Error> {
+    let session_id = if compatibility_mode { base::random::array::<32>(random).to_vec() } else { Vec::new() };
+    Session::client(config, carrier(session_id, record_size_limit), name, true, random)
+}
+
+/// The same as [`server`], by a record layer that can receive early data: it is taken if the configuration allows it. `context` is what
+/// the application promises a client that comes back: under another one, tickets are good but no early data is.
+pub fn server_with_early_data(config: Arc<ServerConfig>, record_size_limit: u16, context: &[u8]) -> Session {
+    Session::server(config, carrier(Vec::new(), record_size_limit), Some(context))
 }
 
 /// A server that waits for a ClientHello over records. `record_size_limit` as for a client.

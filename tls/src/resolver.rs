@@ -7,6 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use x509::Staple;
 
 /// What a client says that decides about the identity it is shown.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ impl<'a> ClientWishes<'a> {
 pub struct Selected {
     /// The identity that is shown.
     pub certified: Arc<CertifiedKey>,
+    /// What an OCSP responder said of its certificate, for clients that ask for it; sent only while it is current.
+    pub staple: Option<Arc<Staple>>,
     /// What the client is asked for; `None` leaves it to [`ServerConfig::client_authentication`].
     ///
     /// [`ServerConfig::client_authentication`]: crate::ServerConfig::client_authentication
@@ -50,7 +53,7 @@ pub struct Selected {
 impl From<Arc<CertifiedKey>> for Selected {
     /// Nothing but an identity.
     fn from(certified: Arc<CertifiedKey>) -> Selected {
-        Selected { certified, client_authentication: None, generation: 0 }
+        Selected { certified, staple: None, client_authentication: None, generation: 0 }
     }
 }
 
@@ -81,6 +84,8 @@ pub struct ByName {
     names: BTreeMap<String, Entry>,
     nameless: Entry,
     others: Entry,
+    /// What is sent with some of the identities.
+    staples: Vec<(Arc<CertifiedKey>, Arc<Staple>)>,
     generation: u64,
 }
 
@@ -110,6 +115,13 @@ impl ByName {
     /// Shows `certified` to clients that send no name or one that is not here, likewise. Without one they are refused.
     pub fn insert_default(&mut self, certified: Arc<CertifiedKey>) {
         self.others.identities.push(certified);
+    }
+
+    /// Sends this OCSP response with `certified`, for whatever name it is shown, to clients that ask for one. Whether it is about
+    /// that certificate was found out when it was made.
+    pub fn set_staple(&mut self, certified: &Arc<CertifiedKey>, staple: Arc<Staple>) {
+        self.staples.retain(|(of, _)| !Arc::ptr_eq(of, certified));
+        self.staples.push((certified.clone(), staple));
     }
 
     /// Asks clients of `name`, which may be a wildcard, for this. Names without an answer of their own have the server's.
@@ -149,7 +161,8 @@ impl Resolver for ByName {
         let entries = || self.entries(wishes.server_name).into_iter().flatten();
         let certified = entries().find_map(|entry| wishes.choose(&entry.identities))?;
         let client_authentication = entries().find_map(|entry| entry.client_authentication.clone());
-        Some(Selected { certified, client_authentication, generation: self.generation })
+        let staple = self.staples.iter().find(|(of, _)| Arc::ptr_eq(of, &certified)).map(|(_, staple)| staple.clone());
+        Some(Selected { certified, staple, client_authentication, generation: self.generation })
     }
 }
 

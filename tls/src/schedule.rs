@@ -111,6 +111,7 @@ pub(crate) fn ticket_secret(suite: &CipherSuite, resumption: &Secret, nonce: &[u
 }
 
 /// The exporter (RFC 9846 section 7.5): fills `out` with bytes that only the two sides of this connection can know.
+/// RFC 9846 section 7.5-1.
 pub(crate) fn export(suite: &CipherSuite, exporter: &Secret, label: &[u8], context: &[u8], out: &mut [u8]) {
     let derived = expand_label_secret(suite.hash, exporter, label, &suite.hash.digest(&[]));
     expand_label(suite.hash, &derived, b"exporter", &suite.hash.digest(&[context]), out);

@@ -230,6 +230,20 @@ impl Session {
         self.effects.is_in_compatibility_mode
     }
 
+    /// On a client that offers early data, how many bytes of it its ticket allows; over QUIC the number has no meaning. Not after the
+    /// server has answered.
+    pub(crate) fn max_early_data(&self) -> u32 {
+        match &self.state {
+            Some(State::Client(ClientState::WaitServerHello(state))) => state.max_early_data(),
+            _ => 0,
+        }
+    }
+
+    /// On a server, whether early data comes until a message ends it.
+    pub(crate) fn reads_early_data(&self) -> bool {
+        matches!(&self.state, Some(State::Server(ServerState::WaitEndOfEarlyData(_))))
+    }
+
     /// On a server, whether the client offered early data that this side refuses: a carrier with records has to skip what it
     /// sent by then (RFC 9846 section 4.3.10).
     pub(crate) fn refuses_early_data(&self) -> bool {

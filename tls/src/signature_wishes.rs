@@ -74,6 +74,7 @@ fn schemes_in_certificates(algorithm: SignatureAlgorithm) -> &'static [u16] {
 
 /// What this side asks for: the schemes for CertificateVerify, then those of PKCS #1 v1.5, which stand for signatures in
 /// certificates only (RFC 9846 section 4.3.3).
+/// RFC 9846 section 4.3.3-20, 4.3.3-21, 4.5.2-7, 9.3-4.
 pub(crate) fn offered_schemes(provider: &crypto::Provider) -> Vec<u16> {
     let mut schemes: Vec<u16> =
         provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0).collect();

@@ -41,6 +41,7 @@ impl Ticket {
     /// Whether it may be used at this time, in milliseconds since 1970. A clock that was set back before it came cannot tell
     /// its age, so then it may not.
     /// RFC 9846 section 4.3.11.1.
+    /// RFC 9846 section 4.3.11.1-1.
     pub fn is_valid_at(&self, unix_millis: u64) -> bool {
         (self.received_millis..self.expires_millis).contains(&unix_millis)
     }

@@ -4,9 +4,13 @@ use alloc::vec::Vec;
 use base::Reader;
 use base::writer::{push_u8_prefixed, push_u16_prefixed};
 use crypto::{CipherSuite, Secret, SecretBytes};
+use rustls_pki_types::CertificateDer;
 
 /// The form of the content. Another form gets another number, so that old tickets are passed over and not misread.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// Bytes of a client's certificates that a ticket holds. Clients keep tickets of some thousand bytes, and send them in their first
+/// flight; with more than this they are given none.
+const MAX_CLIENT_LEN: usize = 3072;
 /// Form, suite, time, lifetime, and what is added to the age.
 const FIXED_LEN: usize = 1 + 2 + 8 + 4 + 4;
 
@@ -23,10 +27,59 @@ pub(crate) struct TicketContent {
     pub age_add: u32,
     /// What the carrier relies on in early data, as a digest; `None` if no early data may come with it.
     pub early_data: Option<[u8; 32]>,
-    /// Who the client is: a digest of its certificates, if it has shown any.
-    pub client_identity: Option<[u8; 32]>,
+    /// What is known of the client.
+    pub client: TicketClient,
     /// The pre-shared key.
     pub secret: Secret,
+}
+
+/// What a server knows of a client that it gives a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TicketClient {
+    /// It was not asked for a certificate.
+    NotAsked,
+    /// It was asked, and declined.
+    Declined,
+    /// It has proved who it is. These are its certificates, its own first: there is at least one.
+    Known(Vec<CertificateDer<'static>>),
+}
+
+impl TicketClient {
+    /// One with these certificates, unless they are too long for a ticket.
+    pub(crate) fn known(path: &[CertificateDer<'static>]) -> Option<TicketClient> {
+        let len: usize = path.iter().map(|certificate| certificate.len()).sum();
+        (!path.is_empty() && len <= MAX_CLIENT_LEN).then(|| TicketClient::Known(path.to_vec()))
+    }
+
+    /// Each certificate with its length behind a number of the kind.
+    fn encode(&self) -> Vec<u8> {
+        let (kind, certificates) = match self {
+            TicketClient::NotAsked => (0, &[][..]),
+            TicketClient::Declined => (1, &[][..]),
+            TicketClient::Known(certificates) => (2, certificates.as_slice()),
+        };
+        let mut out = alloc::vec![kind];
+        for certificate in certificates {
+            push_u16_prefixed(&mut out, |out| out.extend_from_slice(certificate))
+                .expect("certificates in tickets are short");
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<TicketClient> {
+        let (kind, rest) = bytes.split_first()?;
+        let mut reader = Reader::new(rest);
+        let mut certificates = Vec::new();
+        while !reader.is_empty() {
+            certificates.push(CertificateDer::from(reader.u16_prefixed().ok()?.to_vec()));
+        }
+        match (kind, certificates.is_empty()) {
+            (0, true) => Some(TicketClient::NotAsked),
+            (1, true) => Some(TicketClient::Declined),
+            (2, false) => Some(TicketClient::Known(certificates)),
+            _ => None,
+        }
+    }
 }
 
 /// What a ticket is good together with. It is not in the ticket, but covered by its seal: where any of it is different the
@@ -49,9 +102,9 @@ pub(crate) struct TicketBounds<'a> {
 
 impl TicketContent {
     pub(crate) fn encode(&self) -> SecretBytes {
-        let parts = [self.early_data.as_slice(), self.client_identity.as_slice()].map(<[[u8; 32]]>::as_flattened);
-        let parts = [parts[0], parts[1], self.secret.as_bytes()];
-        let len = FIXED_LEN + parts.iter().map(|part| 1 + part.len()).sum::<usize>();
+        let client = self.client.encode();
+        let parts = [self.early_data.as_slice().as_flattened(), self.secret.as_bytes()];
+        let len = FIXED_LEN + parts.iter().map(|part| 1 + part.len()).sum::<usize>() + 2 + client.len();
         SecretBytes::with_capacity(len, |out| {
             out.push(FORM);
             out.extend_from_slice(&self.suite.to_be_bytes());
@@ -61,6 +114,7 @@ impl TicketContent {
             for part in parts {
                 push_u8_prefixed(out, |out| out.extend_from_slice(part)).expect("digests and secrets are short");
             }
+            push_u16_prefixed(out, |out| out.extend_from_slice(&client)).expect("certificates in tickets are short");
         })
     }
 
@@ -76,8 +130,8 @@ impl TicketContent {
             lifetime_seconds: reader.u32().ok()?,
             age_add: reader.u32().ok()?,
             early_data: digest(&mut reader)?,
-            client_identity: digest(&mut reader)?,
             secret: secret(&mut reader)?,
+            client: TicketClient::decode(reader.u16_prefixed().ok()?)?,
         };
         reader.is_empty().then_some(content)
     }
@@ -126,6 +180,26 @@ impl TicketBounds<'_> {
 mod tests {
     use super::*;
 
+    fn certificate(byte: u8, len: usize) -> CertificateDer<'static> {
+        CertificateDer::from(alloc::vec![byte; len])
+    }
+
+    #[test]
+    fn what_is_known_of_a_client_is_read_as_it_was_written() {
+        let known = TicketClient::known(&[certificate(1, 3000), certificate(2, 72)]).unwrap();
+        for client in [TicketClient::NotAsked, TicketClient::Declined, known] {
+            assert_eq!(TicketClient::decode(&client.encode()), Some(client.clone()));
+            let bytes = TicketContent { client: client.clone(), ..content() }.encode();
+            assert_eq!(TicketContent::decode(&bytes).unwrap().client, client);
+        }
+        // Nobody is known by nothing, and long chains are for full handshakes.
+        assert_eq!(TicketClient::known(&[]), None);
+        assert_eq!(TicketClient::known(&[certificate(1, 3000), certificate(2, 73)]), None);
+        for bytes in [&[][..], &[2], &[3], &[0, 0, 1, 9], &[1, 0, 1, 9], &[2, 0, 2, 9]] {
+            assert_eq!(TicketClient::decode(bytes), None, "{bytes:?}");
+        }
+    }
+
     fn content() -> TicketContent {
         TicketContent {
             suite: 0x1302,
@@ -133,7 +207,7 @@ mod tests {
             lifetime_seconds: 10,
             age_add: 77,
             early_data: Some([5; 32]),
-            client_identity: None,
+            client: TicketClient::Known(alloc::vec![certificate(7, 300), certificate(8, 2)]),
             secret: Secret::new(&[3; 48]),
         }
     }
@@ -143,7 +217,7 @@ mod tests {
         let bytes = content().encode();
         let read = TicketContent::decode(&bytes).unwrap();
         assert_eq!((read.suite, read.issued_millis, read.lifetime_seconds, read.age_add), (0x1302, 1_000_000, 10, 77));
-        assert_eq!((read.early_data, read.client_identity), (Some([5; 32]), None));
+        assert_eq!((read.early_data, &read.client), (Some([5; 32]), &content().client));
         assert_eq!(read.secret.as_bytes(), [3; 48]);
         for end in 0..bytes.len() {
             assert!(TicketContent::decode(&bytes[..end]).is_none(), "{end}");
@@ -159,7 +233,7 @@ mod tests {
         longer.push(0);
         assert!(TicketContent::decode(&longer).is_none());
         let mut other_form = bytes.to_vec();
-        other_form[0] = 2;
+        other_form[0] = 1;
         assert!(TicketContent::decode(&other_form).is_none());
     }
 

@@ -1,5 +1,5 @@
 //! The keys that a server seals its tickets under. Nothing of a ticket is kept by the server; whoever has these keys can make
-//! tickets, and pretend to be the server to clients that come back with one.
+//! tickets, and pretend to be the server to clients that come back with one, or to be a client whose certificate is known.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -36,6 +36,7 @@ base::violations! {
     EarlyDataNotResumed, ILLEGAL_PARAMETER, "RFC 9846 4.3.11", "the server accepts early data without the pre-shared key it was sent under";
     EarlyDataOtherParameters, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "the server accepts early data with another cipher suite or application protocol than its ticket's";
     EarlyDataWithoutPreSharedKey, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "early_data without pre_shared_key";
+    EarlyDataTooLong, UNEXPECTED_MESSAGE, "RFC 9846 4.3.10", "more early data than the ticket allows";
     EarlyDataAfterRetry, ILLEGAL_PARAMETER, "RFC 9846 4.3.10", "early_data after a HelloRetryRequest";
     CookieNotIssued, ILLEGAL_PARAMETER, "RFC 9846 4.3.2", "a cookie that this server never sent";
     // Versions and legacy fields.

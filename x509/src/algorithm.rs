@@ -7,7 +7,7 @@ use crate::oid;
 use crate::registry;
 use alloc::format;
 use alloc::string::String;
-use crypto::{PublicKeyAlgorithm, SignatureAlgorithm};
+use crypto::{PublicKeyAlgorithm, SignatureAlgorithm, SignatureScheme, SigningKey};
 
 /// An RSA key below this length can be broken with great effort.
 const MIN_RSA_BITS: usize = 2048;
@@ -15,6 +15,16 @@ const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
 /// Bytes of the largest public exponent: 33 bits are what cryptographic libraries take.
 const MAX_EXPONENT_LEN: usize = 5;
+
+/// How a key signs what is made here, one way for each kind: its object identifier, and the scheme.
+pub(crate) fn signing_algorithm(key: &dyn SigningKey) -> Result<(&'static [u8], SignatureScheme), Error> {
+    Ok(match key.public_key_algorithm() {
+        PublicKeyAlgorithm::EcP256 => (oid::ECDSA_SHA256, SignatureScheme::ECDSA_SECP256R1_SHA256),
+        PublicKeyAlgorithm::EcP384 => (oid::ECDSA_SHA384, SignatureScheme::ECDSA_SECP384R1_SHA384),
+        PublicKeyAlgorithm::Ed25519 => (oid::ED25519, SignatureScheme::ED25519),
+        PublicKeyAlgorithm::Rsa => return Err(Error::KeyRejected),
+    })
+}
 
 /// The algorithm of an AlgorithmIdentifier's contents; `None` if it is not one of ours.
 pub(crate) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorithm> {
@@ -40,6 +50,7 @@ pub(crate) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorith
 }
 
 /// RFC 4055 s3.1: one hash for message and mask, a salt of its length; other combinations exist on paper only.
+/// RFC 9846 section 4.3.3-11.
 fn pss(elements: &mut Elements<'_>) -> Option<SignatureAlgorithm> {
     let mut parameters = elements.nested(tag::SEQUENCE, "").ok()?;
     let mut hash = parameters.nested(tag::context_constructed(0), "").ok()?;
@@ -112,6 +123,7 @@ pub(crate) fn public_key(identifier: &[u8], key: &[u8]) -> Result<PublicKeyAlgor
     if fits { Ok(found) } else { Err(BadKey::Unacceptable) }
 }
 
+/// RFC 9846 section 4.3.3-1, 4.3.3-8.
 fn key_algorithm(identifier: &[u8]) -> Option<PublicKeyAlgorithm> {
     let mut elements = Elements::new(identifier);
     let found = match elements.value(tag::OBJECT_IDENTIFIER, "").ok()? {

@@ -31,6 +31,7 @@ pub struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     /// Reads one certificate, which is all of `der`.
+    /// RFC 5280 section 4.1-1, 4.1-2, 4.1.1.2-3, 4.1.2.1-1, 4.1.2.1-5, 4.1.2.3-1, 4.1.2.6-5, 1-2.
     pub fn parse(der: &'a [u8]) -> Result<Certificate<'a>, Error> {
         const WHAT: &str = "certificate";
         let mut outer = Elements::new(der);
@@ -184,6 +185,7 @@ fn version(fields: &mut Elements<'_>) -> Result<u8, Error> {
 }
 
 /// The unique identifiers of v2, which mean nothing to us, and the extensions of v3 (RFC 5280 s4.1.2.8 and s4.1.2.9).
+/// RFC 5280 section 4.1.2.8-1, 4.1.2.8-2, 4.1.2.9-1.
 fn version_dependent<'a>(fields: &mut Elements<'a>, version: u8) -> Result<Extensions<'a>, Error> {
     for number in [1, 2] {
         if fields.optional(tag::context(number), "unique identifier")?.is_some() && version < 2 {

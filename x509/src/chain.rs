@@ -5,7 +5,7 @@
 //! ends in an error and not in hours.
 //! The certificates after the first may come in any order, and those that are not needed are not looked at closely.
 
-use crate::budget::Budget;
+use crate::budget::{Allowance, Budget};
 use crate::certificate::Certificate;
 use crate::constraints;
 use crate::dns;
@@ -38,8 +38,6 @@ impl Default for Policy {
     }
 }
 
-/// Certificates that a peer may send; each is compared with the issuer of every other.
-const MAX_CERTIFICATES: usize = 256;
 /// Certificates in a path, self-issued ones included.
 const MAX_PATH: usize = 32;
 /// Names of a certificate that an error lists.
@@ -67,9 +65,7 @@ pub fn verify_server_with(
     now_unix_seconds: u64,
 ) -> Result<(), Error> {
     let (leaf, others) = chain.split_first().ok_or(Error::NoCertificate)?;
-    if others.len() >= MAX_CERTIFICATES {
-        return Err(Error::TooMuchWork);
-    }
+    Allowance::of(Purpose::Server).check_chain(chain)?;
     let leaf = Certificate::parse(leaf)?;
     // A clock that is beyond all dates is after all of them.
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
@@ -105,9 +101,7 @@ pub fn verify_client_with(
     now_unix_seconds: u64,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
     let (first, others) = chain.split_first().ok_or(Error::NoCertificate)?;
-    if others.len() >= MAX_CERTIFICATES {
-        return Err(Error::TooMuchWork);
-    }
+    Allowance::of(Purpose::Client).check_chain(chain)?;
     let leaf = Certificate::parse(first)?;
     let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
     profile::check_time(&leaf, now)?;
@@ -126,6 +120,7 @@ fn is_trusted(roots: &RootStore, leaf: &Certificate<'_>) -> bool {
 }
 
 /// A path from the leaf to an anchor.
+/// RFC 9846 section 4.5.1-12.
 fn search(
     policy: &Policy,
     provider: &Provider,
@@ -142,7 +137,7 @@ fn search(
         _ => None,
     });
     let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, purpose, now);
-    let (budget, signatures) = (Budget::new(), BTreeMap::new());
+    let (budget, signatures) = (Budget::new(Allowance::of(purpose)), BTreeMap::new());
     Search { policy, provider, roots, graph, now, unreadable, budget, signatures, reason: None }.run()
 }
 
@@ -246,6 +241,7 @@ impl<'r> Search<'r> {
     }
 
     /// What may have issued the last certificate of the path and is not in it, best last.
+    /// RFC 5280 section 6.1-8.
     fn candidates(&mut self, path: &[usize]) -> Result<Vec<Candidate>, Error> {
         let (graph, child) = (self.graph, last(path));
         self.budget.spend_steps(graph.count_of_candidates(child))?;
@@ -278,6 +274,7 @@ impl<'r> Search<'r> {
         self.check_signature(last(path), Signer::Authority(node.authority), &node.certificate)
     }
 
+    /// RFC 5280 section 6.1.3-1.
     fn try_anchor(&mut self, path: &[usize], place: usize) -> Result<(), Error> {
         let anchor = &self.graph.anchors(last(path))[place];
         anchor.fitness.clone()?;
@@ -296,6 +293,7 @@ impl<'r> Search<'r> {
 
     /// RFC 5280 s6.1.3 (b) and (c): the constraints of each authority bind all certificates below it, except those
     /// authorities that issued themselves.
+    /// RFC 5280 section 6.1.2-1.
     fn check_constraints(&mut self, path: &[usize], anchor: &Certificate<'_>) -> Result<(), Error> {
         let graph = self.graph;
         let above = path.iter().map(|number| &graph.node(*number).certificate).chain(core::iter::once(anchor));
@@ -367,7 +365,7 @@ fn check_signature(
         let other_kind = Error::BadSignature { subject: child.label() };
         return Err(if is_known { other_kind } else { child.unusable_signature() });
     };
-    budget.spend_signature()?;
+    budget.spend_signature(key.len())?;
     let outcome = verifier.verify(key, child.to_be_signed(), child.signature());
     outcome.map_err(|_| Error::BadSignature { subject: child.label() })
 }

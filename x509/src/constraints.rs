@@ -16,6 +16,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// Checks the names of `certificate` against the constraints of an authority above it.
+/// RFC 5280 section 4.2.1.10-14, 4.2.1.10-6, 4.2.1.10-11, 4.2.1.10-15.
 pub(crate) fn check(
     authority: &Certificate<'_>,
     certificate: &Certificate<'_>,
@@ -100,6 +101,7 @@ impl<'a> Comparable<'a> {
 }
 
 /// All names that constraints speak of: subject, e-mail addresses in it, and subjectAltName.
+/// RFC 5280 section 4.2.1.10-13.
 fn names<'a>(certificate: &Certificate<'a>) -> Vec<Comparable<'a>> {
     let mut names = Vec::new();
     let subject = certificate.subject();
@@ -136,6 +138,7 @@ fn subtrees<'a>(contents: &'a [u8], budget: &mut Budget) -> Result<Option<Vec<Co
 }
 
 /// An address and a mask of ones, then zeros (RFC 4632 style).
+/// RFC 5280 section 4.2.1.10-20, 4.2.1.10-21, 4.2.1.10-22.
 fn is_address_range(range: &[u8]) -> bool {
     if range.len() != 8 && range.len() != 32 {
         return false;

@@ -13,6 +13,7 @@ pub(crate) fn is_reference_name(name: &[u8]) -> bool {
 
 /// Whether `name` is what a dNSName may hold: letters, digits, hyphens and underscores, possibly under a whole-label
 /// wildcard.
+/// RFC 5280 section 4.2.1.6-12, 4.2.1.6-13, 7.2-12.
 pub(crate) fn is_presented_name(name: &[u8]) -> bool {
     match name.strip_prefix(b"*.") {
         // One label below the root is a registry: no authority may certify all of it.
@@ -33,6 +34,7 @@ pub(crate) fn is_constraint(name: &[u8]) -> bool {
 }
 
 /// Whether the presented name covers the wanted one. Both have been checked for syntax.
+/// RFC 5280 section 7.2-8.
 pub(crate) fn matches(presented: &[u8], wanted: &[u8]) -> bool {
     if !is_presented_name(presented) {
         return false;
@@ -45,6 +47,7 @@ pub(crate) fn matches(presented: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// Whether `name` is `subtree` or below it (RFC 5280 s4.2.1.10).
+/// RFC 5280 section 7.2-9.
 pub(crate) fn is_within(name: &[u8], subtree: &[u8]) -> bool {
     if subtree.is_empty() {
         return true;
@@ -98,6 +101,7 @@ mod tests {
         }
     }
 
+    /// RFC 5280 section 7.2-8.
     #[test]
     fn the_table_of_matches() {
         for (presented, wanted, want) in [
@@ -133,6 +137,7 @@ mod tests {
         }
     }
 
+    /// RFC 5280 section 7.2-9.
     #[test]
     fn the_table_of_subtrees() {
         for (name, subtree, want) in [

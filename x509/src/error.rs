@@ -111,8 +111,10 @@ pub enum Error {
     RevocationUnknown {
         /// Whose certificate.
         subject: String,
+        /// The whole name of its issuer, which is whose list is needed.
+        issuer: String,
         /// What is missing.
-        why: &'static str,
+        why: String,
     },
     /// A revocation list of a kind that is not supported; says which.
     UnsupportedList(&'static str),
@@ -261,9 +263,10 @@ impl fmt::Display for Error {
             Error::Revoked { subject, date, reason } => {
                 write!(f, "certificate of {subject} was revoked on {} ({reason})", Date(*date))
             }
-            Error::RevocationUnknown { subject, why } => {
-                write!(f, "whether the certificate of {subject} was revoked is not known: {why}")
-            }
+            Error::RevocationUnknown { subject, issuer, why } => write!(
+                f,
+                "whether the certificate of {subject} was revoked is not known: {why}; a current list of {issuer} is needed"
+            ),
             Error::UnsupportedList(what) => write!(f, "a revocation list that is not supported: {what}"),
             Error::NotPinned { subject, found } => {
                 write!(f, "the certificate of {subject} is none of those that are pinned: its SHA-256 is {found}")

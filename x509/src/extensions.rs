@@ -98,6 +98,7 @@ pub struct AuthorityKeyIdentifier<'a> {
 
 impl<'a> Extensions<'a> {
     /// From the sequence of extensions.
+    /// RFC 5280 section 4.2-3, 4.2-8, 4.2-2.
     pub(crate) fn read(elements: &mut Elements<'a>) -> Result<Extensions<'a>, Error> {
         const WHAT: &str = "extensions";
         let mut sequence = elements.nested(tag::SEQUENCE, WHAT)?;
@@ -170,6 +171,7 @@ impl<'a> Extensions<'a> {
     }
 }
 
+/// RFC 5280 section 4.2.1.9-3.
 fn basic_constraints(inside: &mut Elements<'_>, critical: bool) -> Result<BasicConstraints, Error> {
     const WHAT: &str = "basic constraints";
     let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
@@ -187,6 +189,7 @@ fn small_integer(value: &[u8]) -> Result<u32, Error> {
     Ok(value.iter().fold(0, |sum: u32, byte| sum.saturating_mul(256).saturating_add(u32::from(*byte))))
 }
 
+/// RFC 5280 section 4.2.1.3-7.
 fn key_usage(inside: &mut Elements<'_>) -> Result<KeyUsage, Error> {
     let error = Error::Malformed("key usage");
     let [unused, bits @ ..] = inside.value(tag::BIT_STRING, "key usage")? else { return Err(error) };
@@ -260,6 +263,7 @@ fn non_empty_sequence(inside: &mut Elements<'_>, what: &'static str) -> Result<(
     Ok(())
 }
 
+/// RFC 5280 section 4.2.1.10-3, 4.2.1.10-4.
 fn name_constraints<'a>(inside: &mut Elements<'a>) -> Result<NameConstraints<'a>, Error> {
     const WHAT: &str = "name constraints";
     let mut sequence = inside.nested(tag::SEQUENCE, WHAT)?;
@@ -281,6 +285,7 @@ fn name_constraints<'a>(inside: &mut Elements<'a>) -> Result<NameConstraints<'a>
 }
 
 /// Reads a GeneralSubtree: a name alone. RFC 5280 s4.2.1.10 uses neither minimum (always 0, so DER omits it) nor maximum.
+/// RFC 5280 section 4.2.1.10-7, 4.2.1.10-8.
 pub(crate) fn subtree<'a>(elements: &mut Elements<'a>) -> Result<GeneralName<'a>, Error> {
     const WHAT: &str = "name constraints";
     let mut sequence = elements.nested(tag::SEQUENCE, WHAT)?;

@@ -64,11 +64,13 @@ pub struct GeneralNames<'a> {
 
 impl<'a> GeneralNames<'a> {
     /// The names as they are encoded, one after the other.
+    /// RFC 5280 section 4.2.1.6-11.
     pub(crate) fn contents(&self) -> &'a [u8] {
         self.contents
     }
 
     /// From the contents of the sequence.
+    /// RFC 5280 section 4.2.1.6-23.
     pub(crate) fn new(contents: &'a [u8]) -> Result<GeneralNames<'a>, Error> {
         let mut elements = Elements::new(contents);
         if elements.is_empty() {
@@ -98,6 +100,7 @@ fn is_mailbox(contents: &[u8]) -> bool {
 }
 
 /// The address of 4 or 16 bytes.
+/// RFC 5280 section 4.2.1.6-8, 4.2.1.6-9, 4.2.1.6-10.
 pub(crate) fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),

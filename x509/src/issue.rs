@@ -3,6 +3,7 @@
 //! What is made passes our own checks and those of browsers: version 3, subjectAltName, one role, P-256 or Ed25519. A
 //! development identity lives 13 days, so that it can be named by its hash in WebTransport (serverCertificateHashes).
 
+use crate::algorithm::signing_algorithm;
 use crate::certificate::Certificate;
 use crate::der::tag;
 use crate::dns;
@@ -122,6 +123,7 @@ fn build_below(
 }
 
 /// `issuer` is its name and its key's identifier.
+/// RFC 5280 section 4.1.2.2-5, 4.1.2.5-1.
 fn build(
     provider: &Provider,
     issuer: (&[u8], Option<&[u8]>),
@@ -131,13 +133,7 @@ fn build(
     purpose: Purpose,
 ) -> Result<CertificateDer<'static>, Error> {
     let (issuer, issuer_key_identifier) = issuer;
-    // One scheme per kind of key, and its name in a certificate.
-    let (algorithm, scheme) = match issuer_key.public_key_algorithm() {
-        PublicKeyAlgorithm::EcP256 => (oid::ECDSA_SHA256, crypto::SignatureScheme::ECDSA_SECP256R1_SHA256),
-        PublicKeyAlgorithm::EcP384 => (oid::ECDSA_SHA384, crypto::SignatureScheme::ECDSA_SECP384R1_SHA384),
-        PublicKeyAlgorithm::Ed25519 => (oid::ED25519, crypto::SignatureScheme::ED25519),
-        PublicKeyAlgorithm::Rsa => return Err(Error::KeyRejected),
-    };
+    let (algorithm, scheme) = signing_algorithm(issuer_key)?;
     let algorithm = sequence(&[&object_identifier(algorithm)]);
     let [first, rest @ ..] = request.serial;
     let serial = unsigned(&[&[first & 0x7f | 0x40][..], &rest].concat());

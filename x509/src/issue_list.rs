@@ -1,13 +1,13 @@
 //! Making revocation lists, for tests and small authorities.
 
+use crate::algorithm::signing_algorithm;
 use crate::certificate::Certificate;
 use crate::der::tag;
 use crate::encode::{bit_string, element, object_identifier, sequence, time, unsigned};
 use crate::error::Error;
-use crate::oid;
 use crate::revocation_list::RevocationList;
 use alloc::vec::Vec;
-use crypto::{PublicKeyAlgorithm, SignatureScheme, SigningKey};
+use crypto::SigningKey;
 use rustls_pki_types::CertificateDer;
 
 /// What to list.
@@ -47,13 +47,9 @@ pub(crate) struct ListParts {
 }
 
 /// Puts the parts together and signs them.
+/// RFC 5280 section 5.1.2.6-1.
 pub(crate) fn signed(issuer: &[u8], key: &dyn SigningKey, parts: &ListParts) -> Result<Vec<u8>, Error> {
-    let (algorithm, scheme) = match key.public_key_algorithm() {
-        PublicKeyAlgorithm::EcP256 => (oid::ECDSA_SHA256, SignatureScheme::ECDSA_SECP256R1_SHA256),
-        PublicKeyAlgorithm::EcP384 => (oid::ECDSA_SHA384, SignatureScheme::ECDSA_SECP384R1_SHA384),
-        PublicKeyAlgorithm::Ed25519 => (oid::ED25519, SignatureScheme::ED25519),
-        PublicKeyAlgorithm::Rsa => return Err(Error::KeyRejected),
-    };
+    let (algorithm, scheme) = signing_algorithm(key)?;
     let algorithm = sequence(&[&object_identifier(algorithm)]);
     let all = |parts: &[Vec<u8>]| parts.concat();
     let next_update = parts.next_update.map(seconds).unwrap_or_default();

@@ -56,12 +56,14 @@ impl<'a> Name<'a> {
     }
 
     /// The form to compare.
+    /// RFC 5280 section 4.1.2.4-17, 7.1-1, 7.1-4, 7.1-7, 7.1-9, 4.2.1.10-17.
     pub(crate) fn canonical(&self) -> CanonicalName {
         self.relative_names().map(|attributes| canonical(&attributes)).collect()
     }
 
     /// Whether nobody could read this as a name below `subtree`: it is shorter, or at some place both have nothing but ASCII
     /// and differ. Beyond ASCII there is more than one way to write a text, and none of them is preferred here.
+    /// RFC 5280 section 4.2.1.10-5, 4.2.1.10-16.
     pub(crate) fn is_surely_outside(&self, subtree: &Name<'_>) -> bool {
         let mut own = self.relative_names();
         subtree.relative_names().any(|wanted| match own.next() {
@@ -84,6 +86,8 @@ impl<'a> Name<'a> {
     }
 
     /// The attributes in their order, across all relative names.
+    /// RFC 5280 section 4.1.2.4-5, 4.1.2.4-6, 4.1.2.4-7, 4.1.2.4-8, 4.1.2.4-9, 4.1.2.4-10, 4.1.2.4-11, 4.1.2.4-16.
+    /// RFC 5280 section 4.1.2.6-8.
     fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         self.relative_names().flatten()
     }
@@ -236,6 +240,7 @@ mod tests {
         [&head[..], text.as_bytes()].concat()
     }
 
+    /// RFC 5280 section 7.1-1, 7.1-4, 7.1-7, 4.1.2.4-17, 4.2.1.10-17.
     #[test]
     fn case_space_and_string_type_do_not_count() {
         let canonical = |kind, text| {
@@ -263,6 +268,7 @@ mod tests {
         assert_eq!(Name::new(&[]).expect("a name").written(), "(unnamed)");
     }
 
+    /// RFC 5280 section 4.1.2.4-5, 4.1.2.4-11.
     #[test]
     fn names_are_written_out_with_their_kinds_and_are_bounded() {
         let part = |kind: u8, text: &str| {

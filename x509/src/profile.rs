@@ -54,6 +54,8 @@ pub(crate) fn check_client(certificate: &Certificate<'_>) -> Result<(), Error> {
 }
 
 /// What is demanded of the first certificate of a chain, whoever's it is.
+/// RFC 9846 section 4.5.1.2-1, 4.5.1.2-3.
+/// RFC 5280 section 4.2.1.6-4, 4.1.2.6-4, 4.2.1.9-1, 4.2.1.10-1.
 fn check_end(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
@@ -70,6 +72,7 @@ fn check_end(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Erro
 }
 
 /// What is demanded even of a certificate that is itself trusted.
+/// RFC 5280 section 4.2.1.12-3, 4.2.1.12-7, 4.2.1.12-8.
 pub(crate) fn check_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_critical_extensions(certificate)?;
     check_policies(certificate)?;
@@ -82,6 +85,7 @@ pub(crate) fn check_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Re
 }
 
 /// The certificate of an authority that the peer sent.
+/// RFC 5280 section 4.1.2.6-2, 4.1.2.6-3, 4.2.1.2-1, 4.2.1.3-3.
 pub(crate) fn check_intermediate(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     check_sent(certificate)?;
     let demand = |holds, rule| demand(certificate, holds, rule);
@@ -95,6 +99,7 @@ pub(crate) fn check_intermediate(certificate: &Certificate<'_>, purpose: Purpose
 }
 
 /// What an authority says about the use of its key, wherever it stands.
+/// RFC 5280 section 4.2.1.3-4, 4.2.1.9-2.
 pub(crate) fn check_authority_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Error> {
     let demand = |holds, rule| demand(certificate, holds, rule);
     let extensions = certificate.extensions();
@@ -108,11 +113,13 @@ pub(crate) fn check_authority_usage(certificate: &Certificate<'_>, purpose: Purp
 
 /// RFC 5280 s4.2.1.11: such constraints must be critical, and what is critical must be supported. A server's own certificate
 /// may have them, too, and then demands a policy of its path (s6.1.5 (b)).
+/// RFC 5280 section 4.2.1.11-3.
 fn check_policies(certificate: &Certificate<'_>) -> Result<(), Error> {
     demand(certificate, !certificate.extensions().has_policy_constraints, Rule::PolicyConstraints)
 }
 
 /// RFC 5280 s4.2: what is critical is understood; and what must never be critical is not.
+/// RFC 5280 section 4.2-1, 6.1-5.
 pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result<(), Error> {
     let extensions = certificate.extensions();
     if let Some(id) = extensions.unknown_critical {
@@ -122,6 +129,7 @@ pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result
 }
 
 /// Rules of every certificate that a peer sent.
+/// RFC 5280 section 4.1.2.4-1, 4.1.2.1-1, 4.2.1.1-6, 4.2.1.2-7, 4.2.2.1-1, 6.1.4-1.
 fn check_sent(certificate: &Certificate<'_>) -> Result<(), Error> {
     let demand = |holds, rule| demand(certificate, holds, rule);
     demand(certificate.version() == 3, Rule::Version)?;
@@ -134,6 +142,7 @@ fn check_sent(certificate: &Certificate<'_>) -> Result<(), Error> {
 }
 
 /// RFC 5280 s4.1.2.2.
+/// RFC 5280 section 4.1.2.2-1, 4.1.2.2-4.
 fn is_serial_number(contents: &[u8]) -> bool {
     let is_negative = contents.first().is_none_or(|byte| byte & 0x80 != 0);
     contents.len() <= 20 && !is_negative && contents != [0]

@@ -2,10 +2,12 @@
 
 use crate::budget::Budget;
 use crate::certificate::Certificate;
+use crate::der::tag;
 use crate::distribution_point::ALL_REASONS;
 use crate::error::Error;
 use crate::fingerprint::number_of;
-use crate::revocation_list::RevocationList;
+use crate::revocation_list::{ListSummary, RevocationList};
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use crypto::Provider;
 use rustls_pki_types::CertificateRevocationListDer;
@@ -52,6 +54,28 @@ impl Revocation {
         Ok(sections.len())
     }
 
+    /// Adds what a file holds: lists in PEM, or one in DER, as authorities publish them; gives their number.
+    ///
+    /// # Errors
+    /// As for [`Revocation::add_pem`] and [`Revocation::add_der`].
+    pub fn add_file_content(&mut self, content: &[u8]) -> Result<usize, Error> {
+        if content.first() == Some(&tag::SEQUENCE) {
+            return self.add_der(content).map(|()| 1);
+        }
+        self.add_pem(content)
+    }
+
+    /// What the lists are, in the order in which they were added.
+    pub fn summaries(&self) -> impl Iterator<Item = ListSummary> + '_ {
+        self.lists.iter().map(RevocationList::summary)
+    }
+
+    /// Whether there is a list, of whatever time, by the authority whose certificate this is.
+    pub fn has_list_by(&self, authority: &Certificate<'_>) -> bool {
+        let name = authority.subject().canonical();
+        self.lists.iter().any(|list| list.is_by(&name))
+    }
+
     /// Number of lists.
     pub fn len(&self) -> usize {
         self.lists.len()
@@ -89,6 +113,7 @@ impl Revocation {
     }
 
     /// RFC 5280 section 6.3.3.
+    /// RFC 5280 section 6.3-1, 6.3.3-1, 8-9.
     fn check_one(
         &self,
         provider: &Provider,
@@ -99,24 +124,24 @@ impl Revocation {
     ) -> Result<(), Error> {
         let (name, points) = (certificate.issuer().canonical(), certificate.distribution_points()?);
         // What is still to be known, and the best reason why it is not.
-        let (mut known, mut why) = (0, "no revocation list of its issuer speaks for it");
+        let (mut known, mut why) = (0, String::from("no revocation list of its issuer speaks for it"));
         for list in self.lists.iter().filter(|list| list.is_by(&name)) {
             let reasons = list.reasons_for(certificate, &points);
             if reasons == 0 {
                 continue;
             }
-            if !list.is_current(now) {
-                why = "the revocation list of its issuer is not current: thisUpdate or nextUpdate";
+            if let Some(staleness) = list.staleness(now) {
+                why = alloc::format!("the revocation list of its issuer {staleness}");
                 continue;
             }
             // RFC 5280 section 6.3.3 (f): the issuer's own path is valid, or this one would not be looked at.
             if issuer.extensions().key_usage.is_some_and(|usage| !usage.revocation_list_signing) {
-                why = "its issuer may not sign revocation lists: keyUsage without cRLSign";
+                why = "its issuer may not sign revocation lists: keyUsage without cRLSign".to_string();
                 continue;
             }
-            budget.spend_signature()?;
+            budget.spend_signature(issuer.spki_der().len())?;
             if !list.check_signature(provider, issuer)? {
-                why = "the revocation list of its issuer is not signed by its issuer's key";
+                why = "the revocation list of its issuer is not signed by its issuer's key".to_string();
                 continue;
             }
             if let Some(entry) = list.entry(certificate.serial_number()) {
@@ -129,9 +154,9 @@ impl Revocation {
             return Ok(());
         }
         if known != 0 {
-            why = "the revocation lists of its issuer speak for some reasons only";
+            why = "the revocation lists of its issuer speak for some reasons only".to_string();
         }
-        Err(Error::RevocationUnknown { subject: certificate.label(), why })
+        Err(Error::RevocationUnknown { subject: certificate.label(), issuer: certificate.issuer().written(), why })
     }
 }
 

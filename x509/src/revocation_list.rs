@@ -13,8 +13,10 @@ use crate::fingerprint::number_of;
 use crate::name::{CanonicalName, Name};
 use crate::oid;
 use crate::once_key::OnceKey;
+use crate::staleness::Staleness;
 use crate::validity::read_time;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use crypto::{Provider, SignatureAlgorithm};
@@ -28,6 +30,8 @@ pub(crate) struct RevocationList {
     signature: Box<[u8]>,
     algorithm: Option<SignatureAlgorithm>,
     issuer: CanonicalName,
+    /// The same, for people.
+    issuer_text: String,
     this_update: i64,
     /// Without one nobody can say for how long the list is good.
     next_update: Option<i64>,
@@ -36,6 +40,26 @@ pub(crate) struct RevocationList {
     entries: Vec<Entry>,
     /// The key that its signature was found to be by.
     signed_by: Arc<OnceKey>,
+}
+
+/// A revocation list as people know it. Nothing of it is proved until its signature is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListSummary {
+    /// The whole name of its issuer, as `CN=Example CA, O=Example`.
+    pub issuer: String,
+    /// When it was made, in seconds since 1970.
+    pub this_update: i64,
+    /// When the next one is due, in seconds since 1970: this one is good until then.
+    pub next_update: Option<i64>,
+    /// How many certificates it has.
+    pub revoked: usize,
+}
+
+impl ListSummary {
+    /// Why it is not good at this time, in seconds since 1970; `None` if it is.
+    pub fn staleness(&self, now_unix_seconds: u64) -> Option<Staleness> {
+        Staleness::of(self.this_update, self.next_update, i64::try_from(now_unix_seconds).unwrap_or(i64::MAX))
+    }
 }
 
 /// A certificate that is revoked.
@@ -60,6 +84,7 @@ struct Scope {
 
 impl RevocationList {
     /// Reads one list, which is all of `der`.
+    /// RFC 5280 section 5-5, 5.1-1, 5.1.1.2-2, 5.1.2.1-1, 5.1.2.2-1.
     pub(crate) fn read(der: &[u8]) -> Result<RevocationList, Error> {
         let mut outer = Elements::new(der);
         let mut list = outer.nested(tag::SEQUENCE, WHAT)?;
@@ -99,6 +124,7 @@ impl RevocationList {
             signature: signature.into(),
             algorithm: algorithm::signature_algorithm(algorithm),
             issuer: issuer.canonical(),
+            issuer_text: issuer.written(),
             this_update,
             next_update,
             scope,
@@ -117,14 +143,25 @@ impl RevocationList {
         self.issuer == *issuer
     }
 
-    /// Whether it is good at this time.
-    pub(crate) fn is_current(&self, now: i64) -> bool {
-        self.this_update <= now && self.next_update.is_some_and(|next| now <= next)
+    /// What is known of it without its issuer's key.
+    pub(crate) fn summary(&self) -> ListSummary {
+        ListSummary {
+            issuer: self.issuer_text.clone(),
+            this_update: self.this_update,
+            next_update: self.next_update,
+            revoked: self.entries.len(),
+        }
+    }
+
+    /// Why it is not good at this time, if it is not.
+    pub(crate) fn staleness(&self, now: i64) -> Option<Staleness> {
+        Staleness::of(self.this_update, self.next_update, now)
     }
 
     /// For which reasons of revocation the list speaks for a certificate of its issuer, which is in these distribution points.
     /// None at all if it does not speak for it.
     /// RFC 5280 section 6.3.3 (b) and (d).
+    /// RFC 5280 section 5.2.5-5.
     pub(crate) fn reasons_for(&self, certificate: &Certificate<'_>, points: &[DistributionPoint<'_>]) -> u16 {
         let is_authority = certificate.extensions().basic_constraints.is_some_and(|basic| basic.is_authority);
         if (self.scope.only_end_certificates && is_authority) || (self.scope.only_authorities && !is_authority) {
@@ -142,6 +179,7 @@ impl RevocationList {
     }
 
     /// Whether the list is signed by this authority's key.
+    /// RFC 5280 section 5.1.1.3-2.
     pub(crate) fn check_signature(&self, provider: &Provider, issuer: &Certificate<'_>) -> Result<bool, Error> {
         let key_digest = provider.initial.hash.digest(&[issuer.spki_der()]);
         let key_digest = key_digest.first_chunk().expect("the hash of the initial suite is SHA-256");
@@ -180,6 +218,7 @@ fn entries(contents: &[u8]) -> Result<Vec<Entry>, Error> {
 }
 
 /// What an entry's extensions say (section 5.3).
+/// RFC 5280 section 5.3-1.
 fn entry_reason(fields: &mut Elements<'_>) -> Result<u8, Error> {
     const REMOVED: u8 = 8;
     let mut list = fields.nested(tag::SEQUENCE, WHAT)?;

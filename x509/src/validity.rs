@@ -35,11 +35,13 @@ impl Validity {
 const FIRST_LONG_YEAR: i64 = 2050;
 
 /// The next element, which is a time: seconds since 1970.
+/// RFC 5280 section 5.1.2.4-3, 5.1.2.4-4, 5.1.2.4-5, 5.1.2.5-6, 5.1.2.5-7, 5.1.2.5-8, 5.1.2.6-2.
 pub(crate) fn read_time(elements: &mut Elements<'_>, what: &'static str) -> Result<i64, Error> {
     time(elements.any(what)?).ok_or(Error::Malformed(what))
 }
 
 /// Only the one form of each type that RFC 5280 s4.1.2.5.1 and s4.1.2.5.2 allow: seconds, no fraction, `Z`.
+/// RFC 5280 section 4.1.2.5-2, 4.1.2.5.1-1, 4.1.2.5.1-2, 4.1.2.5.1-3, 4.1.2.5.1-4, 4.1.2.5.2-1, 4.1.2.5.2-2.
 fn time(element: Element<'_>) -> Option<i64> {
     let (year, rest) = match element.tag {
         tag::UTC_TIME => {
@@ -86,6 +88,8 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    /// RFC 5280 section 4.1.2.5-2, 4.1.2.5.1-1, 4.1.2.5.1-2, 4.1.2.5.1-3, 4.1.2.5.1-4, 4.1.2.5.2-1, 4.1.2.5.2-2.
+    /// RFC 5280 section 5.1.2.4-3, 5.1.2.4-4, 5.1.2.4-5, 5.1.2.5-6, 5.1.2.5-7, 5.1.2.5-8.
     #[test]
     fn the_table_of_times() {
         let parse = |tag, text: &str| time(Element { tag, value: text.as_bytes(), encoded: &[] });

@@ -27,6 +27,7 @@ fn verify(chain: &[CertificateDer<'static>], name: &str) -> Result<(), Error> {
     x509::verify_server(&crypto_ring::PROVIDER, &roots, sent, &ServerName::parse(name)?, NOW)
 }
 
+/// RFC 5280 section 4.1.2.1-5.
 #[test]
 fn chains_of_common_tools_are_accepted() {
     let mut files: Vec<_> = std::fs::read_dir(tests().join("made"))

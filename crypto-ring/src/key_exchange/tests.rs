@@ -40,6 +40,7 @@ fn shares_of_any_other_length_are_bad() {
 }
 
 /// RFC 7748 section 6.1: points of small order give the all-zero secret.
+/// RFC 9846 section 7.4.2-3.
 #[test]
 fn points_of_small_order_are_bad() {
     for point in [
@@ -55,6 +56,7 @@ fn points_of_small_order_are_bad() {
     }
 }
 
+/// RFC 9846 section 4.3.8.2-1.
 #[test]
 fn points_off_the_curve_and_in_other_forms_are_bad() {
     let random = &mut SystemRandom::new();

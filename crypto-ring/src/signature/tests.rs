@@ -33,6 +33,7 @@ fn cases() -> Vec<(PublicKeyAlgorithm, SignatureAlgorithm, Vec<u8>, &'static [u8
     ]
 }
 
+/// RFC 9846 section 4.3.3-1.
 #[test]
 fn each_row_verifies_its_own_signature_and_no_other() {
     let cases = cases();

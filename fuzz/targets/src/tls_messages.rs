@@ -1,5 +1,6 @@
 //! The body of each TLS message that is read, by itself.
 
+use tls::message::certificate::Certificates;
 use tls::message::certificate_request::CertificateRequest;
 use tls::message::certificate_verify::CertificateVerify;
 use tls::message::client_hello::ClientHello;
@@ -88,11 +89,13 @@ pub fn encrypted_extensions(data: &[u8]) {
 }
 
 pub fn certificate(data: &[u8]) {
-    let Ok(chain) = tls::message::certificate::decode_chain(data, &offered()) else { return };
-    chain.iter().for_each(|certificate| is_inside(certificate, data));
+    let Ok(read) = Certificates::decode(data, &offered()) else { return };
+    read.chain.iter().for_each(|certificate| is_inside(certificate, data));
     let mut out = Vec::new();
-    tls::message::certificate::encode(&mut out, &chain).expect("what was read can be written");
-    assert_eq!(tls::message::certificate::decode_chain(&out[HEADER_LEN..], &offered()).as_ref(), Ok(&chain));
+    // A response for no certificate has no place.
+    let response = read.ocsp_response.filter(|_| !read.chain.is_empty());
+    tls::message::certificate::encode(&mut out, &read.chain, response).expect("what was read can be written");
+    assert_eq!(Certificates::decode(&out[HEADER_LEN..], &offered()).as_ref(), Ok(&read));
 }
 
 pub fn certificate_request(data: &[u8]) {

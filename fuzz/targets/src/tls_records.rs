@@ -42,6 +42,7 @@ impl End {
                     self.heard.extend_from_slice(&self.inbox[content]);
                     self.inbox.drain(..taken);
                 }
+                Ok(Received::EarlyData { .. }) => panic!("neither side offers or takes early data"),
                 Ok(Received::End(len)) => {
                     assert!(!self.ended, "an end comes once");
                     self.ended = true;

@@ -109,6 +109,7 @@ impl Connected {
 
 /// RFC 9846 section 4.6: where early data was taken, and only there, a message under its keys says that it ends.
 /// RFC 9001 section 8.3-1: over QUIC none does.
+/// RFC 9846 section 4.6-1, 4.6-2.
 fn end_early_data(rules: &Rules, transcript: &mut Transcript, effects: &mut Effects) -> Result<(), LocalError> {
     if effects.early_data == EarlyData::Accepted && rules.end_of_early_data.is_ok() {
         let mut end = Vec::new();
@@ -131,11 +132,11 @@ fn second_flight(
     match answer {
         Answer::NotAsked => {}
         Answer::Nothing => {
-            certificate::encode(&mut flight, &[])?;
+            certificate::encode(&mut flight, &[], None)?;
             transcript.add(&flight);
         }
         Answer::Certificate { certified, scheme } => {
-            certificate::encode(&mut flight, &certified.chain)?;
+            certificate::encode(&mut flight, &certified.chain, None)?;
             transcript.add(&flight);
             let content = signed_by_client(&transcript.current());
             let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;

@@ -53,6 +53,7 @@ impl Receiver {
         self.left > 0
     }
 
+    /// RFC 9846 section 4.7.1-3.
     fn ticket(&self, message: &NewSessionTicket<'_>, application_protocol: Option<&[u8]>) -> Ticket {
         let Received { wall_clock, suite, resumption, certificate_expires, parameters, .. } = &self.received;
         let now = wall_clock.unix_millis();

@@ -21,6 +21,7 @@ pub(crate) struct Resumption {
 
 impl Resumption {
     /// Takes a ticket out of the store, if there is one that can be used. `wants_early_data` is the carrier's word.
+    /// RFC 9846 section 4.3.10-1, 4.3.10-2, 4.7.1-7.
     pub(super) fn take(start: &Start, wants_early_data: bool) -> Option<Resumption> {
         let config = &start.config;
         let store = config.tickets.as_ref()?;
@@ -39,6 +40,7 @@ impl Resumption {
 
     /// What the ClientHello says of it. `binder` is still zeros.
     /// RFC 9846 section 4.2.2: the age is that of this very moment.
+    /// RFC 9846 section 4.3.9-1, 4.3.9-2, 9.2-14, 9.2-15.
     pub(super) fn fields<'a>(resumption: Option<&'a Resumption>, start: &Start) -> ResumptionFields<'a> {
         let now = start.config.wall_clock.unix_millis();
         ResumptionFields {

@@ -54,12 +54,14 @@ impl Start {
     }
 
     /// A fresh share of the group that a server asks for.
+    /// RFC 9846 section 4.2.2-3, 4.3.8-14.
     pub(super) fn retried_offer(&self, group: NamedGroup, random: &mut dyn Random) -> Result<KeyOffer, Error> {
         let exchange = self.exchanges.iter().find(|exchange| exchange.group() == group);
         Ok(KeyOffer::only(*exchange.ok_or(Violation::RetryGroup)?, random)?)
     }
 
     /// A ClientHello with these shares, and which extensions it offers.
+    /// RFC 9846 section 4.2.2-1, 4.2.2-2, 4.3.3-2, 9.2-9, 4.2.2-17.
     pub(super) fn client_hello(
         &self,
         offer: &KeyOffer,

@@ -155,6 +155,7 @@ impl WaitEncryptedExtensions {
 
 /// The key schedule's first stage, and the ticket if the server has selected it. That a server selects what was not offered is
 /// refused where its extensions are read.
+/// RFC 9846 section 4.2.4-10, 4.3.8-17, 4.3.8-18, 4.3.11-11, 4.3.11-12.
 fn select(
     resumption: Option<Resumption>,
     suite: &'static CipherSuite,
@@ -171,6 +172,7 @@ fn select(
 
 /// RFC 9846 section 4.3.11: early data is under the ticket's key, so a server that takes the one takes the other.
 /// RFC 9846 section 4.3.10: and with the same suite and application protocol.
+/// RFC 9846 section 4.3.11-13, 4.3.11-14.
 fn accept_early_data(
     ticket: Option<&Selected>,
     suite: &CipherSuite,

@@ -43,6 +43,12 @@ pub(super) enum Hellos {
 }
 
 impl WaitServerHello {
+    /// How many bytes of early data the ticket allows, if any are offered.
+    pub(crate) fn max_early_data(&self) -> u32 {
+        let offered = self.resumption.as_ref().filter(|resumption| resumption.early_data);
+        offered.map_or(0, |resumption| resumption.ticket.max_early_data)
+    }
+
     /// Sends the first ClientHello. `wants_early_data` says whether the carrier has early data to send.
     pub(crate) fn on_start(
         start: Start,
@@ -76,6 +82,7 @@ impl WaitServerHello {
     }
 
     /// Answers a HelloRetryRequest with the second ClientHello.
+    /// RFC 9846 section 4.2.2-5, 4.2.4-5, 4.2.4-6, 4.2.4-7, 4.2.4-8, 4.3.2-2, 4.3.8-12, 4.3.8-13, 4.2.2-6.
     pub(crate) fn on_hello_retry_request(
         self,
         message: &Message<'_>,
@@ -127,6 +134,7 @@ fn offer_early_data(resumption: &Resumption, start: &Start, hello: &[u8], effect
 }
 
 /// RFC 9846 sections 4.2.2, 4.3.10: after a HelloRetryRequest there is no early data.
+/// RFC 9846 section 4.2.2-4.
 fn without_early_data(resumption: Resumption) -> Resumption {
     Resumption { early_data: false, ..resumption }
 }
@@ -139,6 +147,7 @@ pub(super) fn refuse_early_data(effects: &mut Effects) {
 }
 
 /// The suite that the server chose, if it was offered.
+/// RFC 9846 section 4.2.3-6.
 pub(super) fn offered_suite(config: &ClientConfig, id: u16) -> Result<&'static CipherSuite, Violation> {
     config.provider.cipher_suite(id).ok_or(Violation::CipherSuiteNotOffered)
 }

@@ -5,13 +5,13 @@ use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole
 use crate::message::framing::{HandshakeType, push_message};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::writer::push_u24_prefixed;
+use base::writer::{push_u16_prefixed, push_u24_prefixed};
 use base::{Full, Reader};
 use rustls_pki_types::CertificateDer;
 
 /// The chain in the body of a Certificate message, its sender's own certificate first. Perhaps empty. `offered` is what its
 /// extensions may answer.
-pub fn decode_chain<'a>(body: &'a [u8], offered: &Offered) -> Result<Vec<CertificateDer<'a>>, Violation> {
+pub(crate) fn decode_chain<'a>(body: &'a [u8], offered: &Offered) -> Result<Vec<CertificateDer<'a>>, Violation> {
     Certificates::decode(body, offered).map(|certificates| certificates.chain)
 }
 
@@ -50,27 +50,51 @@ impl<'a> Certificates<'a> {
     }
 }
 
-/// The response in a CertificateStatus: OCSP is the one kind that was ever defined.
+/// The one kind of status that was ever defined.
+const OCSP: u8 = 1;
+
+/// The response in a CertificateStatus.
 /// RFC 9846 section 4.5.1.1-1.
 fn status(data: &[u8]) -> Result<&[u8], Violation> {
     match whole(data, |reader| Ok((reader.u8()?, reader.u24_prefixed()?)))? {
-        (1, response) if !response.is_empty() => Ok(response),
+        (OCSP, response) if !response.is_empty() => Ok(response),
         _ => Err(Violation::Malformed),
     }
 }
 
-/// Appends a Certificate message with this chain.
-pub fn encode(out: &mut Vec<u8>, chain: &[CertificateDer<'_>]) -> Result<(), LocalError> {
+/// Appends a Certificate message with this chain. The OCSP response, of at least one byte, goes with the first certificate; the
+/// peer must have asked for it.
+/// RFC 9846 section 4.5.1.1-1.
+pub fn encode(out: &mut Vec<u8>, chain: &[CertificateDer<'_>], ocsp_response: Option<&[u8]>) -> Result<(), LocalError> {
     push_message(out, HandshakeType::CERTIFICATE, |out| {
         out.push(0);
+        let mut responses = core::iter::once(ocsp_response).chain(core::iter::repeat(None));
         let mut result = Ok(());
-        push_u24_prefixed(out, |out| result = chain.iter().try_for_each(|certificate| push_entry(out, certificate)))?;
+        push_u24_prefixed(out, |out| {
+            result = chain.iter().try_for_each(|certificate| push_entry(out, certificate, responses.next().flatten()));
+        })?;
         result
     })
 }
 
-fn push_entry(out: &mut Vec<u8>, certificate: &CertificateDer<'_>) -> Result<(), Full> {
+fn push_entry(out: &mut Vec<u8>, certificate: &CertificateDer<'_>, ocsp_response: Option<&[u8]>) -> Result<(), Full> {
     push_u24_prefixed(out, |out| out.extend_from_slice(certificate))?;
-    out.extend_from_slice(&[0, 0]);
-    Ok(())
+    let mut result = Ok(());
+    push_u16_prefixed(out, |out| {
+        if let Some(response) = ocsp_response {
+            result = push_status(out, response);
+        }
+    })?;
+    result
+}
+
+/// A CertificateStatus in its extension.
+fn push_status(out: &mut Vec<u8>, ocsp_response: &[u8]) -> Result<(), Full> {
+    out.extend_from_slice(&ExtensionType::STATUS_REQUEST.0.to_be_bytes());
+    let mut result = Ok(());
+    push_u16_prefixed(out, |out| {
+        out.push(OCSP);
+        result = push_u24_prefixed(out, |out| out.extend_from_slice(ocsp_response));
+    })?;
+    result
 }

@@ -51,12 +51,15 @@ pub struct ClientHello<'a> {
     pub pre_shared_keys: Option<PreSharedKeys<'a>>,
     /// Whether 0-RTT data follows.
     pub offers_early_data: bool,
+    /// Whether an OCSP response is wanted with the server's certificate (RFC 6066 section 8).
+    pub requests_ocsp_response: bool,
     /// All extensions, for the comparison of a second hello with the first, and for the one that the carrier reads.
     pub extensions: Extensions<'a>,
 }
 
 impl<'a> ClientHello<'a> {
     /// Reads the body of a ClientHello.
+    /// RFC 9846 section 4.3-8, 4.3.11-15, 4.3.11-16.
     pub fn decode(body: &'a [u8]) -> Result<ClientHello<'a>, Violation> {
         let mut reader = Reader::new(body);
         let legacy_version = reader.u16()?;
@@ -90,6 +93,7 @@ impl<'a> ClientHello<'a> {
             psk_key_exchange_modes: None,
             pre_shared_keys: None,
             offers_early_data: false,
+            requests_ocsp_response: false,
             extensions,
         };
         for (kind, data) in extensions.iter() {
@@ -102,6 +106,7 @@ impl<'a> ClientHello<'a> {
         Ok(hello)
     }
 
+    /// RFC 9846 section 4.2.2-23, 9.2-1, 9.3-3, 9.3-5, 4.5.1.1-3.
     fn read_extension(&mut self, kind: ExtensionType, data: &'a [u8]) -> Result<(), Violation> {
         let numbers = |reader: &mut Reader<'a>| Numbers::decode(reader.u16_prefixed()?);
         match kind {
@@ -128,7 +133,8 @@ impl<'a> ClientHello<'a> {
                 self.offers_early_data = true;
             }
             ExtensionType::POST_HANDSHAKE_AUTH => whole(data, |_| Ok(()))?,
-            // Not acted upon, so not parsed: status_request, certificate_authorities, padding, and all that is unknown.
+            ExtensionType::STATUS_REQUEST => self.requests_ocsp_response = decode_status_request(data)?,
+            // Not acted upon, so not parsed: certificate_authorities, padding, and all that is unknown.
             _ => {}
         }
         Ok(())
@@ -137,6 +143,21 @@ impl<'a> ClientHello<'a> {
 
 fn not_empty(bytes: &[u8]) -> Result<&[u8], Violation> {
     if bytes.is_empty() { Err(Violation::Malformed) } else { Ok(bytes) }
+}
+
+/// Whether an OCSP response is asked for, the one kind of status that was ever defined (RFC 6066 section 8). Which responders the
+/// client would like is not looked at: a server has one response, or none.
+fn decode_status_request(data: &[u8]) -> Result<bool, Violation> {
+    const OCSP: u8 = 1;
+    let Some((&OCSP, request)) = data.split_first() else {
+        return not_empty(data).map(|_| false);
+    };
+    let (responders, _extensions) = whole(request, |reader| Ok((reader.u16_prefixed()?, reader.u16_prefixed()?)))?;
+    let mut responders = Reader::new(responders);
+    while !responders.is_empty() {
+        not_empty(responders.u16_prefixed()?)?;
+    }
+    Ok(true)
 }
 
 /// RFC 6066 s3: a list of names, of which only the kind 0, a host name, was ever defined, and no kind twice.
@@ -250,6 +271,7 @@ pub(crate) struct ResumptionFields<'a> {
 
 impl ClientHelloFields<'_> {
     /// The whole message, and which extensions it offers.
+    /// RFC 9846 section 4.2.2-12, 4.2.2-20, 4.3.1-1, 9.2-10.
     pub(crate) fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
         let shares: usize = self.key_shares.iter().map(|(_, share)| share.len()).sum();
         let (mut out, mut offered) = (Vec::with_capacity(512 + shares), Offered::nothing());

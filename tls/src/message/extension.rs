@@ -48,6 +48,7 @@ impl ExtensionType {
     pub const QUIC_TRANSPORT_PARAMETERS: ExtensionType = ExtensionType(57);
 
     /// The row of RFC 9846 section 4.3, table 1, or `None` for a type that is not known here.
+    /// RFC 9846 section 4.3-7, 4.3.5-1, 4.3.6-2, 4.3.9-6, 4.4.1-2.
     const fn places(self) -> Option<&'static [Place]> {
         use Place::{Certificate, ClientHello, EncryptedExtensions, HelloRetryRequest, NewSessionTicket};
         use Place::{CertificateRequest, ServerHello};
@@ -158,6 +159,7 @@ impl<'a> Extensions<'a> {
     }
 }
 
+/// RFC 9846 section 4.3-6, 4.2.4-3.
 fn check_place(kind: ExtensionType, place: Place, offered: &Offered) -> Result<(), Violation> {
     // RFC 9846 s4.3: what is known but stands in the wrong message is illegal, wherever that is.
     if kind.places().is_some_and(|places| !places.contains(&place)) {
@@ -175,6 +177,7 @@ fn check_place(kind: ExtensionType, place: Place, offered: &Offered) -> Result<(
 }
 
 /// Reads all of an extension's data with `read`; what is left over makes it malformed (RFC 9846 s4.3).
+/// RFC 9846 section 4.3-1, 4.3-2.
 pub fn whole<'a, T>(
     data: &'a [u8],
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, Violation>,
@@ -215,6 +218,7 @@ mod tests {
         [0, 10, 13, 16, 43, 51, 57].map(ExtensionType).into()
     }
 
+    /// RFC 9846 section 4.3-7, 4.3.5-1, 4.3.6-2, 4.3.9-6.
     #[test]
     fn every_known_extension_in_every_message() {
         let known = [0u16, 5, 10, 13, 16, 21, 41, 42, 43, 44, 45, 47, 48, 49, 50, 51, 57];
@@ -251,6 +255,7 @@ mod tests {
         }
     }
 
+    /// RFC 9846 section 4.3-9.
     #[test]
     fn no_type_twice_and_nothing_cut() {
         assert_eq!(

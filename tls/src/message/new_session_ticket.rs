@@ -25,6 +25,7 @@ pub struct NewSessionTicket<'a> {
 
 impl<'a> NewSessionTicket<'a> {
     /// Reads the body.
+    /// RFC 9846 section 4.7.1-16, 9.3-6.
     pub fn decode(body: &'a [u8]) -> Result<NewSessionTicket<'a>, Violation> {
         let (mut ticket, block) = whole(body, |reader: &mut Reader<'a>| {
             let ticket = NewSessionTicket {
@@ -70,6 +71,7 @@ mod tests {
     use super::*;
     use crate::message::framing::HEADER_LEN;
 
+    /// RFC 9846 section 4.7.1-16.
     #[test]
     fn what_is_written_is_read_and_nothing_less() {
         for max_early_data_size in [None, Some(u32::MAX)] {

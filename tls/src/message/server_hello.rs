@@ -52,6 +52,7 @@ pub struct HelloRetryRequest<'a> {
 impl<'a> ServerHelloOrRetry<'a> {
     /// Reads the body of a ServerHello, and checks the version and the legacy fields, which are the same for both.
     /// `session_id` and `offered` are what the ClientHello said that it answers.
+    /// RFC 9846 section 4.2.3-2, 4.2.3-5, 4.2.3-8, 4.2.3-11, 4.2.4-4.
     pub fn decode(body: &'a [u8], session_id: &[u8], offered: &Offered) -> Result<ServerHelloOrRetry<'a>, Violation> {
         let mut reader = Reader::new(body);
         let legacy_version = reader.u16()?;
@@ -86,6 +87,7 @@ impl<'a> ServerHelloOrRetry<'a> {
 /// RFC 9001 section 4.2-2: an older version ends the connection.
 /// RFC 9846 s4.2.3, s4.3.1: supported_versions alone decides; without it the server speaks TLS 1.2 or older, and then its
 /// random may signal that it supports TLS 1.3, so that an attacker must have removed the version.
+/// RFC 9846 section 4.2.3-15, 4.2.3-17, 4.3.1-11, 4.3.1-12, 4.3.1-13, 4.2.4-12, 9.2-2.
 fn check_version(block: &[u8], legacy_version: u16, random: &[u8; 32]) -> Result<(), Violation> {
     let mut reader = Reader::new(block);
     let mut selected = None;
@@ -180,6 +182,7 @@ pub(crate) fn encode_hello_retry_request(
     encode(&RETRY_RANDOM, session_id, cipher_suite, push_group, None)
 }
 
+/// RFC 9846 section 4.2.3-1, 4.2.3-7, 4.2.3-9, 4.2.3-10, 4.3.1-9, 4.3.1-10.
 fn encode(
     random: &[u8; 32],
     session_id: &[u8],

@@ -2,6 +2,7 @@
 //! key updates, closing and the application have to say.
 
 use crate::config::{ClientConfig, ServerConfig};
+use crate::early_data::EarlyData;
 use crate::error::LocalError;
 use crate::key_change::KeyChange;
 use crate::level::Level;
@@ -13,6 +14,7 @@ use crate::record::reader::{Found, Record, RecordReader};
 use crate::record::settings::{MIN_RECORD_SIZE_LIMIT, Settings};
 use crate::record::writer::RecordWriter;
 use crate::records::{self, KeyUpdate, PeerAlert};
+use crate::server::negotiated::MAX_EARLY_DATA;
 use crate::session::Session;
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
@@ -45,6 +47,8 @@ pub struct Connection {
     /// Whether the peer's record_size_limit was read.
     knows_limit: bool,
     without_data: WithoutData,
+    /// Bytes of early data that may still be sent, or received.
+    early_data_left: usize,
     /// The KeyUpdate to send before anything else.
     owed_update: Option<KeyUpdate>,
     /// Whether the peer was asked for a KeyUpdate and none has come.
@@ -71,6 +75,14 @@ pub enum Received {
     Taken(usize),
     /// Application data, which was decrypted where it lies.
     Data {
+        /// Where it is in the bytes that were given.
+        content: Range<usize>,
+        /// How many bytes were taken.
+        taken: usize,
+    },
+    /// Early data, on a server that takes it: decrypted where it lies. Until the handshake is complete nobody can tell whether the
+    /// client has sent it just now, or somebody has recorded it and sends it to each server that would take it.
+    EarlyData {
         /// Where it is in the bytes that were given.
         content: Range<usize>,
         /// How many bytes were taken.
@@ -103,7 +115,38 @@ impl Connection {
     ) -> Result<Connection, Error> {
         let settings = settings.clone().within_range();
         let session = records::client(config, name, settings.compatibility_mode, settings.record_size_limit, random)?;
-        let mut connection = Connection::new(Side::Client, session, &settings, now);
+        Connection::begin(session, &settings, now)
+    }
+
+    /// The same as [`Connection::client`], and offers early data if the configuration allows it
+    /// ([`dangerous_offer_early_data_that_may_be_replayed`]) and there is a ticket for it. What may be sent is
+    /// [`early_data_room`](Connection::early_data_room); whether it was taken is [`Session::early_data`], and what was not has to be
+    /// sent again.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] if the configuration cannot work.
+    ///
+    /// [`dangerous_offer_early_data_that_may_be_replayed`]: ClientConfig::dangerous_offer_early_data_that_may_be_replayed
+    pub fn client_with_early_data(
+        config: Arc<ClientConfig>,
+        name: x509::ServerName,
+        settings: &Settings,
+        now: Instant,
+        random: &mut dyn Random,
+    ) -> Result<Connection, Error> {
+        let settings = settings.clone().within_range();
+        let (mode, limit) = (settings.compatibility_mode, settings.record_size_limit);
+        let session = records::client_with_early_data(config, name, mode, limit, random)?;
+        Connection::begin(session, &settings, now)
+    }
+
+    fn begin(session: Session, settings: &Settings, now: Instant) -> Result<Connection, Error> {
+        let mut connection = Connection::new(Side::Client, session, settings, now);
+        // RFC 8449 section 4: until the server says what it takes now, it takes what it took when it gave the ticket.
+        let remembered = connection.session.take_remembered_parameters();
+        if let Some(Ok(limit)) = remembered.map(|parameters| <[u8; 2]>::try_from(&parameters[..])) {
+            connection.writer.set_inner_limit(u16::from_be_bytes(limit).max(MIN_RECORD_SIZE_LIMIT));
+        }
         connection.send_messages()?;
         Ok(connection)
     }
@@ -115,7 +158,27 @@ impl Connection {
         Connection::new(Side::Server, session, &settings, now)
     }
 
+    /// The same as [`Connection::server`], and takes early data if the configuration allows it
+    /// ([`dangerous_accept_early_data_that_may_be_replayed`]): it comes as [`Received::EarlyData`]. `context` is what the
+    /// application promises a client that comes back: under another one, tickets are good but no early data is.
+    ///
+    /// [`dangerous_accept_early_data_that_may_be_replayed`]: crate::TicketPolicy::dangerous_accept_early_data_that_may_be_replayed
+    pub fn server_with_early_data(
+        config: Arc<ServerConfig>,
+        settings: &Settings,
+        context: &[u8],
+        now: Instant,
+    ) -> Connection {
+        let settings = settings.clone().within_range();
+        let session = records::server_with_early_data(config, settings.record_size_limit, context);
+        Connection::new(Side::Server, session, &settings, now)
+    }
+
     fn new(side: Side, session: Session, settings: &Settings, now: Instant) -> Connection {
+        let early_data_left = match side {
+            Side::Client => session.max_early_data(),
+            Side::Server => MAX_EARLY_DATA,
+        };
         Connection {
             side,
             reader: RecordReader::new(settings.record_size_limit),
@@ -126,6 +189,7 @@ impl Connection {
             compatibility_mode: session.is_in_compatibility_mode(),
             knows_limit: false,
             without_data: WithoutData::default(),
+            early_data_left: usize::try_from(early_data_left).unwrap_or(usize::MAX),
             owed_update: None,
             awaits_update: false,
             closed: Closed::default(),
@@ -150,6 +214,18 @@ impl Connection {
     /// Whether data can be sent now: the handshake is complete, nothing has failed, and this side has not closed.
     pub fn may_write(&self) -> bool {
         self.error.is_none() && self.is_complete() && !self.closed.by_us
+    }
+
+    /// On a client that offers early data, how many bytes of it can be sent now. None any more once the server has refused it, or
+    /// the handshake is complete.
+    pub fn early_data_room(&self) -> usize {
+        // Early data has one set of keys, which nothing replaces.
+        if self.sends_early_data() && !self.writer.wants_update() { self.early_data_left } else { 0 }
+    }
+
+    fn sends_early_data(&self) -> bool {
+        let is_open = matches!(self.session.early_data(), EarlyData::Offered | EarlyData::Accepted);
+        self.side == Side::Client && is_open && self.error.is_none() && !self.is_complete()
     }
 
     /// Whether this side has closed or failed, and all that says so was taken: then the stream's direction can be ended.
@@ -281,7 +357,7 @@ impl Connection {
     fn on_data(&mut self, record: Record) -> Result<Received, Error> {
         let Record { content, len, .. } = record;
         // RFC 9846 section 2-2, 5-5.
-        if !self.is_complete() {
+        if !self.is_complete() && self.reader.level() != Level::EarlyData {
             return Err(self.violated(Violation::RecordType));
         }
         if content.is_empty() {
@@ -289,7 +365,13 @@ impl Connection {
             return Ok(Received::Taken(len));
         }
         self.without_data.on_data();
-        Ok(Received::Data { content, taken: len })
+        if self.is_complete() {
+            return Ok(Received::Data { content, taken: len });
+        }
+        // RFC 9846 section 4.3.10: its content counts, and neither type nor padding.
+        let left = self.early_data_left.checked_sub(content.len());
+        self.early_data_left = left.ok_or_else(|| self.violated(Violation::EarlyDataTooLong))?;
+        Ok(Received::EarlyData { content, taken: len })
     }
 
     fn on_nothing(&mut self) -> Result<(), Error> {
@@ -338,14 +420,24 @@ impl Connection {
     fn send_messages(&mut self) -> Result<(), Error> {
         while let Some(change) = self.session.poll_keys() {
             let level = change.level();
-            let (KeyChange::Handshake { suite, local, remote } | KeyChange::OneRtt { suite, local, remote }) = change
-            else {
-                unreachable!("early data is neither offered nor taken over records");
-            };
-            self.local_keys.push_back((level, TrafficKeys::new(suite, local)));
-            self.remote_keys.push_back((level, TrafficKeys::new(suite, remote)));
+            match change {
+                KeyChange::EarlyData { suite, secret } => {
+                    let keys = TrafficKeys::new(suite, secret);
+                    let direction =
+                        if self.side == Side::Client { &mut self.local_keys } else { &mut self.remote_keys };
+                    direction.push_back((level, keys));
+                }
+                KeyChange::Handshake { suite, local, remote } | KeyChange::OneRtt { suite, local, remote } => {
+                    self.local_keys.push_back((level, TrafficKeys::new(suite, local)));
+                    self.remote_keys.push_back((level, TrafficKeys::new(suite, remote)));
+                }
+            }
         }
         while let Some((level, message)) = self.session.poll_output() {
+            if level == Level::Initial {
+                // A second ClientHello, behind early data that was refused.
+                self.writer.forget();
+            }
             self.write_under(level);
             // RFC 9846 section E.4-1: a client's is before its second flight, a server's after its first message.
             if self.side == Side::Client && self.writer.has_written() {
@@ -356,12 +448,29 @@ impl Connection {
                 self.send_change_cipher_spec();
             }
         }
-        self.write_under(Level::OneRtt);
-        // What the client sends as application data waits until its Finished has come.
-        self.read_under(if self.is_complete() { Level::OneRtt } else { Level::Handshake });
+        if self.sends_early_data() {
+            // RFC 9846 section E.4-1: before early data, which goes until EndOfEarlyData.
+            self.send_change_cipher_spec();
+            self.write_under(Level::EarlyData);
+        } else {
+            self.write_under(Level::OneRtt);
+        }
+        self.read_under(self.level_to_read());
         Ok(())
     }
 
+    /// What the client sends as application data waits until its Finished has come, and that until its early data is over.
+    fn level_to_read(&self) -> Level {
+        if self.is_complete() {
+            Level::OneRtt
+        } else if self.session.reads_early_data() {
+            Level::EarlyData
+        } else {
+            Level::Handshake
+        }
+    }
+
+    /// RFC 9846 section 4.5.3-3.
     fn write_under(&mut self, level: Level) {
         while let Some((_, keys)) = next_up_to(level, &mut self.local_keys) {
             self.writer.set_keys(keys);
@@ -443,6 +552,34 @@ impl Connection {
                 }
                 None => break,
             }
+        }
+        Ok(done)
+    }
+
+    /// The same for early data: seals at most [`early_data_room`](Connection::early_data_room) bytes of `data`. Only for what
+    /// may be acted upon more than once: whoever records it can send it again (RFC 9846 section 8).
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write).
+    pub fn write_early_data(&mut self, data: &[u8], out: &mut [u8]) -> Result<Written, Error> {
+        let mut done = Written { taken: 0, written: self.transmit(out) };
+        if let Some(error) = &self.error {
+            return if done.written == 0 && !self.writer.has_waiting() { Err(error.clone()) } else { Ok(done) };
+        }
+        while !self.writer.has_waiting() {
+            let rest = data.get(done.taken..).unwrap_or_default();
+            let (now, _) = rest.split_at(rest.len().min(self.early_data_room()));
+            let room = out.get_mut(done.written..).unwrap_or_default();
+            if now.is_empty() {
+                break;
+            }
+            let sealed = self.writer.write_data(now, room);
+            let Some((taken, written)) = sealed.map_err(|error| self.fail(crate::Error::from(error).into()))? else {
+                break;
+            };
+            self.early_data_left -= taken;
+            done.taken += taken;
+            done.written += written;
         }
         Ok(done)
     }

@@ -123,6 +123,7 @@ impl RecordReader {
         Ok(Found::Record(Record { kind: header.kind, content, len: record.len() }))
     }
 
+    /// RFC 9846 section 4.3.10-16, 4.3.10-17.
     fn open(&mut self, record: &mut [u8]) -> Result<Found, Error> {
         let len = record.len();
         let (header, body) = record.split_at_mut(HEADER_LEN);
@@ -141,6 +142,7 @@ impl RecordReader {
     }
 
     /// Passes over early data, as far as it may be that.
+    /// RFC 9846 section 4.3.10-6.
     fn skip(&mut self, len: usize, otherwise: Violation) -> Result<Found, Error> {
         match self.skippable.and_then(|left| left.checked_sub(len)) {
             Some(left) => {

@@ -52,7 +52,8 @@ struct MachineEnd {
 }
 
 impl<M: StreamMachine, R: Random> TlsStream<M, R> {
-    /// `machine` over `connection`.
+    /// `machine` over `connection`. A connection that takes early data gives it to the machine like any other, and none is sent: see
+    /// [`Connection::server_with_early_data`] for what that means.
     pub fn new(connection: Connection, machine: M, settings: &Settings, random: R) -> TlsStream<M, R> {
         TlsStream {
             connection,
@@ -123,7 +124,9 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
         match self.connection.receive(bytes, &mut self.random) {
             Ok(Received::Incomplete) => None,
             Ok(Received::Taken(len)) => Some(len),
-            Ok(Received::Data { content, taken }) => self.offer(now, bytes, content, taken),
+            Ok(Received::Data { content, taken } | Received::EarlyData { content, taken }) => {
+                self.offer(now, bytes, content, taken)
+            }
             Ok(Received::End(len)) => {
                 self.machine_end.is_told_end = true;
                 let kept = core::mem::take(&mut self.kept);

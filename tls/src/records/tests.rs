@@ -211,6 +211,7 @@ fn a_key_update_ends_its_record() {
 }
 
 /// RFC 9846 section 4.7.3-4, 6-7.
+/// RFC 9846 section 4.7.2-6.
 #[test]
 fn what_may_follow_a_handshake() {
     // A ticket that limits early data, which QUIC does not allow.

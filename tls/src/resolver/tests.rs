@@ -75,6 +75,7 @@ fn of_several_identities_the_client_gets_the_first_that_it_can_verify() {
 
 /// A chain that the client can verify is better than one that it cannot, whatever the order.
 /// RFC 9846 section 4.5.1.2-7, 4.5.1.2-9.
+/// RFC 9846 section 9.2-5.
 #[test]
 fn a_chain_that_can_be_verified_is_preferred() {
     let ec = certified(Kind::EcP256);

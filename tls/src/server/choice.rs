@@ -14,6 +14,7 @@ use crypto::{CipherSuite, KeyExchange, SignatureScheme};
 
 /// The first suite of ours that the client offers.
 /// RFC 9001 section 5.3-2.
+/// RFC 9846 section 4.2.2-18, 4.2.1-4, 2.1-1.
 pub(crate) fn choose_suite(config: &ServerConfig, offered: Numbers<'_>) -> Result<&'static CipherSuite, Violation> {
     let mut suites = config.provider.cipher_suites.iter().copied();
     suites.find(|suite| offered.contains(suite.id)).ok_or(Violation::NoCommonCipherSuite)
@@ -24,6 +25,7 @@ pub(crate) type Exchange<'a> = (&'static dyn KeyExchange, Option<&'a [u8]>);
 
 /// The first key exchange of ours that the client sent a share for; or else the first that it can do at all, which costs a
 /// round trip. A better group is not worth that round trip: every one in the provider's table is good enough.
+/// RFC 9846 section 2-1, 4.2.1-1, 4.2.1-3, 4.3.8-16, 9.2-6, 9.2-7, 9.2-12, 9.2-13, 9.2-18.
 pub(crate) fn choose_exchange<'a>(config: &ServerConfig, hello: &ClientHello<'a>) -> Result<Exchange<'a>, Violation> {
     let groups = hello.supported_groups.ok_or(Violation::MissingSupportedGroups)?;
     let shares = hello.key_shares.ok_or(Violation::MissingKeyShare)?;
@@ -66,6 +68,7 @@ pub(crate) fn choose_protocol<'a>(
 
 /// The host name in lower case and without a trailing dot, so that every spelling of a name gets the same answer. An
 /// address counts as no name: RFC 6066 s3 does not allow one, but clients send it.
+/// RFC 9846 section 4.7.1-9, 9.2-8, 9.2-20.
 pub(crate) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Violation> {
     let Some(bytes) = hello.server_name else { return Ok(None) };
     let text = core::str::from_utf8(bytes).map_err(|_| Violation::ServerNameMalformed)?;
@@ -88,11 +91,13 @@ pub(crate) fn choose_certificate(
 
 /// The best scheme of a certificate's key that the client can verify.
 /// RFC 9846 section 4.5.2-4.
+/// RFC 9846 section 4.3.3-3, 9.2-4, 9.2-11.
 pub(crate) fn choose_scheme(certified: &CertifiedKey, hello: &ClientHello<'_>) -> Result<SignatureScheme, Violation> {
     let schemes = hello.signature_algorithms.ok_or(Violation::MissingSignatureAlgorithms)?;
     wishes(schemes, hello).scheme_of(&*certified.key).ok_or(Violation::NoCommonSignatureScheme)
 }
 
+/// RFC 9846 section 9.2-5.
 fn wishes<'a>(schemes: Numbers<'a>, hello: &ClientHello<'a>) -> SignatureWishes<'a> {
     SignatureWishes::new(schemes, hello.signature_algorithms_cert)
 }

@@ -34,9 +34,10 @@ impl Connected {
         let WaitFinished { sent, client } = state;
         let FlightSent { suite, mut transcript, client_traffic, tickets, .. } = sent;
         let finished = FinishedVerified::check(suite, &client_traffic, &transcript.current(), message.body)?;
-        let issuer = tickets.map(|(main, terms)| {
+        // A client that may not come back with what is known of it gets no ticket.
+        let issuer = tickets.zip(client.for_ticket()).map(|((main, terms), client)| {
             transcript.add(message.bytes);
-            Box::new(Issuer::new(terms, main.resumption(&transcript.current())))
+            Box::new(Issuer::new(terms, client, main.resumption(&transcript.current())))
         });
         effects.peer_identity = client.identity();
         Ok(Connected { client, _finished: finished, issuer })

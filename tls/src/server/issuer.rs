@@ -4,7 +4,7 @@ use crate::config::{ServerConfig, TicketPolicy};
 use crate::error::LocalError;
 use crate::message::new_session_ticket::NewSessionTicket;
 use crate::schedule;
-use crate::ticket_content::TicketContent;
+use crate::ticket_content::{TicketClient, TicketContent};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
@@ -26,13 +26,14 @@ pub(crate) struct Terms {
 /// Gives a connection's tickets, once.
 pub(crate) struct Issuer {
     terms: Terms,
+    client: TicketClient,
     /// resumption_secret.
     resumption: Secret,
 }
 
 impl Issuer {
-    pub(super) const fn new(terms: Terms, resumption: Secret) -> Issuer {
-        Issuer { terms, resumption }
+    pub(super) const fn new(terms: Terms, client: TicketClient, resumption: Secret) -> Issuer {
+        Issuer { terms, client, resumption }
     }
 
     /// The messages, one behind the other.
@@ -44,6 +45,7 @@ impl Issuer {
         Ok(out)
     }
 
+    /// RFC 9846 section 4.7.1-14.
     fn push(
         &self,
         out: &mut Vec<u8>,
@@ -60,7 +62,7 @@ impl Issuer {
             lifetime_seconds: policy.lifetime(),
             age_add,
             early_data: *early_data,
-            client_identity: None,
+            client: self.client.clone(),
             secret: schedule::ticket_secret(suite, &self.resumption, &nonce),
         };
         let keys = policy.keys.ticket_keys(config.wall_clock.unix_seconds(), random);

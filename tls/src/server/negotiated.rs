@@ -31,9 +31,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Random, Side};
 use crypto::{CipherSuite, Digest, KeyExchange, KeyExchangeError, Secret, SignatureScheme};
+use x509::Staple;
 
 /// How many bytes of early data a ticket allows where the number is a limit: what a server holds for a handshake.
-const MAX_EARLY_DATA: u32 = 16_384;
+pub(crate) const MAX_EARLY_DATA: u32 = 16_384;
 
 /// Everything that was chosen for a client.
 pub(crate) struct Negotiated<'a> {
@@ -88,6 +89,8 @@ enum Authentication {
     Certificate {
         /// The chain and its key.
         certified: Arc<CertifiedKey>,
+        /// What goes with it, if the client has asked for it.
+        staple: Option<Arc<Staple>>,
         /// How the key signs.
         scheme: SignatureScheme,
     },
@@ -113,7 +116,7 @@ impl<'a> Negotiated<'a> {
         let config = &start.config;
         let application_protocol = choose_protocol(config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
-        let Selected { certified, client_authentication, generation } =
+        let Selected { certified, staple, client_authentication, generation } =
             choose_certificate(config, &hello, name.as_deref())?;
         let policy = client_authentication.as_ref().unwrap_or(&config.client_authentication);
         let client = ClientAuthenticated::by_policy(policy);
@@ -126,18 +129,23 @@ impl<'a> Negotiated<'a> {
             application_protocol,
         };
         let (before_binders, asks_client) = (before_binders.as_ref(), client.is_err());
-        let attempt = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds, asks_client };
+        let attempt = Attempt { config, hello: &hello, suite, before_binders, bounds: &bounds, client: &client };
         let resumption = attempt.resume(random)?;
         let takes_early_data = hello.offers_early_data
             && !is_retried
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
         let terms = terms(start, &hello, suite, &bounds, asks_client);
-        let (early, authentication) = match resumption {
-            Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
+        let (early, authentication, client) = match resumption {
+            Some(Resumption { number, early, proof, client, .. }) => {
+                (early, Authentication::Ticket { number, _proof: proof }, Ok(client))
+            }
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
-                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, scheme })
+                let now = config.wall_clock.unix_seconds();
+                let staple = staple.filter(|staple| hello.requests_ocsp_response && staple.is_current(now));
+                let authentication = Authentication::Certificate { certified, staple, scheme };
+                (Early::without_pre_shared_key(suite), authentication, client)
             }
         };
         effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
@@ -170,6 +178,7 @@ impl<'a> Negotiated<'a> {
     /// CertificateVerify and Finished, and goes on to what the client sends next. With a ticket none of the third to the fifth is
     /// sent.
     /// RFC 9846 section 4.3.11.3: at once, whether or not early data comes.
+    /// RFC 9846 section 4-1, 4.3.11.3-1.
     pub(crate) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
@@ -201,6 +210,7 @@ impl<'a> Negotiated<'a> {
 }
 
 impl Answer<'_> {
+    /// RFC 9846 section 4.2.3-3, 4.2.3-4, 4.3.8-15, 4.3.9-8.
     fn send_server_hello(&mut self, random: &mut dyn Random, effects: &mut Effects) -> Result<Secret, Error> {
         let accepted = self.exchange.accept(self.client_share, random).map_err(|error| match error {
             KeyExchangeError::BadShare => Error::from(Violation::BadKeyShare),
@@ -221,6 +231,7 @@ impl Answer<'_> {
     }
 
     /// Each message is added to the transcript before the next, which signs or authenticates it, is made.
+    /// RFC 9846 section 4.4.1-1, 4.4.2-8, 4.5.1-1, 4.5.2-1, 4.3-5, 4.5.1-9, 4.5.1-15.
     fn encrypted_flight(&mut self, server_traffic: &Secret) -> Result<Vec<u8>, Error> {
         let mut flight = Vec::with_capacity(2048);
         let answer = EncryptedExtensionsFields {
@@ -239,8 +250,9 @@ impl Answer<'_> {
         match &self.authentication {
             // RFC 9846 section 4.4.2: no CertificateRequest, and nothing to show.
             Authentication::Ticket { .. } => self.transcript.add(&flight),
-            Authentication::Certificate { certified, scheme } => {
-                certificate::encode(&mut flight, &certified.chain)?;
+            Authentication::Certificate { certified, staple, scheme } => {
+                let response = staple.as_ref().map(|staple| staple.der());
+                certificate::encode(&mut flight, &certified.chain, response)?;
                 self.transcript.add(&flight);
                 let content = signed_by_server(&self.transcript.current());
                 let signature = certified.key.sign(*scheme, &content).map_err(|_| LocalError::Signing)?;
@@ -270,8 +282,8 @@ fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
     config.provider.initial.hash.digest(&[leaf])
 }
 
-/// What the tickets of this connection will be made of. None are given to a client that could not use them, or that is asked for a
-/// certificate: who comes back with a ticket would not be asked again.
+/// What the tickets of this connection will be made of. None are given to a client that could not use them. Those of a client that is
+/// asked for a certificate allow no early data: who it is would be known only after that was acted upon.
 /// RFC 9846 section 4.3.9.
 fn terms(
     start: &Start,
@@ -280,11 +292,11 @@ fn terms(
     bounds: &TicketBounds<'_>,
     asks_client: bool,
 ) -> Option<Terms> {
-    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello) && !asks_client)?;
+    let policy = start.config.tickets.as_ref().filter(|_| wants_key_exchange(hello))?;
     let takes_early_data = policy.dangerous_accept_early_data_that_may_be_replayed.is_some();
     // RFC 9001 section 4.6.1-1: over QUIC the number is no limit.
     let max_early_data = if start.carrier.rules.limited_early_data.is_ok() { MAX_EARLY_DATA } else { u32::MAX };
-    let early_data = start.early_data.filter(|_| takes_early_data);
+    let early_data = start.early_data.filter(|_| takes_early_data && !asks_client);
     let (config, bounds) = (start.config.clone(), bounds.encode(suite));
     Some(Terms { config, suite, bounds, early_data, max_early_data })
 }
@@ -292,6 +304,7 @@ fn terms(
 /// Whether early data is taken: if its carrier relies on the same as then, with the first ticket and its very suite, if the ClientHello is
 /// fresh, and once. Name and application protocol are the ticket's own, or it would not have opened.
 /// RFC 9846 section 4.3.10.
+/// RFC 9846 section 4.3.10-3, 4.3.10-5, 4.3.10-8, 4.3.10-9, 4.3.10-10, 4.3.10-11, 4.3.10-12, 4.3.10-13, 4.3.10-15.
 fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite) -> bool {
     let Resumption { number, content, age: (seen, claimed), digest, .. } = resumption;
     let policy = start.config.tickets.as_ref();

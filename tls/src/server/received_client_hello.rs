@@ -35,6 +35,7 @@ pub(crate) struct ReceivedClientHello<'a> {
 impl<'a> ReceivedClientHello<'a> {
     /// Reads a ClientHello. `None` if there is no share in it that is of use: then a HelloRetryRequest is sent, and `start`
     /// waits for the second ClientHello.
+    /// RFC 9846 section 4.2.4-9, 9.2-17, 9.2-19, 9.2-16.
     pub(crate) fn on_client_hello(
         start: &'a mut Start,
         message: &Message<'a>,
@@ -92,6 +93,7 @@ fn split<'a>(message: &'a [u8], hello: &ClientHello<'_>) -> (&'a [u8], &'a [u8])
 }
 
 /// Checks what holds for every ClientHello, whatever the server can do.
+/// RFC 9846 section 4.2.2-13, 4.2.2-21, 4.3.1-4, 4.3.1-5, 4.3.1-7, 4.3.9-3.
 fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     // RFC 9001 section 4.2-2, RFC 9846 section 4.2.2: this side speaks TLS 1.3 and nothing older.
     if !hello.supported_versions.is_some_and(|versions| versions.contains(TLS13)) {
@@ -122,6 +124,7 @@ fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
 }
 
 /// Asks for a share of `exchange`.
+/// RFC 9846 section 4.2.4-1, 4.3.10-7.
 fn retry(
     message: &Message<'_>,
     hello: &ClientHello<'_>,
@@ -154,6 +157,7 @@ fn retried_share<'a>(hello: &ClientHello<'a>, group: NamedGroup) -> Result<&'a [
 }
 
 /// A digest of all that a second ClientHello must repeat (RFC 9846 section 4.2.2).
+/// RFC 9846 section 4.2.2-7.
 fn unchanged_part(suite: &CipherSuite, hello: &ClientHello<'_>) -> Digest {
     let mut part = hello.random.to_vec();
     part.extend_from_slice(&(hello.legacy_session_id.len() as u64).to_be_bytes());

@@ -1,5 +1,6 @@
 //! Whether a client resumes: which of its tickets opens, fits, and is proved to be its own.
 
+use crate::client_proof::{Asked, ClientAuthenticated};
 use crate::config::{ServerConfig, TicketPolicy};
 use crate::message::client_hello::ClientHello;
 use crate::message::pre_shared_key::{PSK_DHE_KE, PreSharedKey};
@@ -21,6 +22,8 @@ pub(super) struct Resumption {
     pub(super) early: Early,
     /// That the client has its key.
     pub(super) proof: BinderVerified,
+    /// Who the client is, as far as it is asked.
+    pub(super) client: ClientAuthenticated,
     pub(super) content: TicketContent,
     /// How old it is, in milliseconds, and how old the client says that it is.
     pub(super) age: (u64, u32),
@@ -36,36 +39,50 @@ pub(super) struct Attempt<'a> {
     /// The digest of all before the binders.
     pub(super) before_binders: Option<&'a Digest>,
     pub(super) bounds: &'a TicketBounds<'a>,
-    /// Whether the client has to be asked for a certificate.
-    pub(super) asks_client: bool,
+    /// What the client has to show: nothing, or what it is asked for.
+    pub(super) client: &'a Result<ClientAuthenticated, Asked>,
 }
 
 impl Attempt<'_> {
     /// The first of the client's tickets that can be used. `None` leads to a full handshake: a ticket that is unknown, too old or
-    /// of another name, protocol, identity or hash is passed over.
+    /// of another name, protocol, identity or hash is passed over. So is one of a client that would not be believed now: it is
+    /// asked again.
     /// RFC 9846 section 4.3.11.
     ///
     /// # Errors
     /// The binder of that ticket does not verify.
+    /// RFC 9846 section 4.3.11-3, 4.3.11-8, 4.3.11-9.
     pub(super) fn resume(&self, random: &mut dyn Random) -> Result<Option<Resumption>, Violation> {
-        // RFC 9846 section 4.4.2: with a pre-shared key nobody is asked for a certificate, so that who is asked has none.
-        let policy = self.config.tickets.as_ref().filter(|_| !self.asks_client);
-        let (Some(policy), Some(transcript)) = (policy, self.before_binders) else { return Ok(None) };
+        let (Some(policy), Some(transcript)) = (&self.config.tickets, self.before_binders) else { return Ok(None) };
         let Some(keys) = self.hello.pre_shared_keys.filter(|_| self.wants_key_exchange()) else { return Ok(None) };
         let found = self.open(policy, keys.iter(), random);
         let Some((number, key, content, age)) = found else { return Ok(None) };
         // RFC 9846 section 4.3.11: this binder, before anything is done with the key, and no other.
         let early = Early::with_pre_shared_key(self.suite, &content.secret);
         let proof = BinderVerified::check(&early, transcript, key.binder)?;
+        // RFC 9846 section 4.4.2: with a pre-shared key nobody is asked for a certificate, so that the ticket has to do for it. Only
+        // who has its key causes the work that this may be.
+        let Some(client) = self.known_client(&content, &proof) else { return Ok(None) };
         let claimed = claimed_age(key.obfuscated_age, content.age_add);
         let digest = self.config.provider.initial.hash.digest(&[key.identity]);
-        Ok(Some(Resumption { number, early, proof, content, age: (age, claimed), digest }))
+        Ok(Some(Resumption { number, early, proof, client, content, age: (age, claimed), digest }))
     }
 
     /// Whether the client can resume with a key exchange. Without one an old key would be enough to read all.
     /// RFC 9846 section 4.2.1.
+    /// RFC 9846 section 4.2.1-2, 4.3.9-4.
     fn wants_key_exchange(&self) -> bool {
         wants_key_exchange(self.hello)
+    }
+
+    fn known_client(&self, content: &TicketContent, proof: &BinderVerified) -> Option<ClientAuthenticated> {
+        match self.client {
+            Ok(unasked) => unasked.unasked_by_ticket(&content.client),
+            Err(asked) => {
+                let now = self.config.wall_clock.unix_seconds();
+                asked.by_ticket(&content.client, proof, self.bounds.server_name, now)
+            }
+        }
     }
 
     fn open<'k>(
@@ -79,9 +96,7 @@ impl Attempt<'_> {
         let keys = policy.keys.ticket_keys(clock.unix_seconds(), random);
         (0..).zip(offered.take(MAX_IDENTITIES)).find_map(|(number, key)| {
             let content = TicketContent::decode(&keys.open(key.identity, &bounds)?)?;
-            // A server that asks no client for certificates gives no ticket to one that has shown some.
-            let is_anonymous = content.client_identity.is_none();
-            let age = content.age(now).filter(|_| is_anonymous)?;
+            let age = content.age(now)?;
             Some((number, key, content, age))
         })
     }

@@ -59,6 +59,7 @@ impl State {
     }
 
     /// Whether a message of this type has a place here, so that others are refused before they are gathered.
+    /// RFC 9846 section 4-2, 4.2.2-9.
     pub(crate) fn expects(&self, kind: HandshakeType) -> bool {
         match self {
             State::Start(_) => kind == HandshakeType::CLIENT_HELLO,

@@ -6,6 +6,7 @@ mod early_data;
 mod groups;
 mod resumption;
 mod server_refuses;
+mod stapling;
 mod tampering;
 mod tickets_and_trust;
 
@@ -33,6 +34,8 @@ const SUITES: [u16; 3] =
 const GROUPS: [NamedGroup; 4] =
     [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::X25519MLKEM768];
 
+/// RFC 9846 section 2-1, 4.2.1-3, 4.2.4-7, 4.3.8-15, 4-1, 4.4.1-1, 4.5.1-1, 4.5.2-1, 9.1-1, 9.1-3, 4.2.4-9, 9.2-9.
+/// RFC 9846 section 9.2-12, 9.2-13, 4.2.2-3, 4.3.8-14.
 #[test]
 fn every_suite_group_and_key_with_and_without_retry() {
     for suite in SUITES {
@@ -129,6 +132,7 @@ fn keys_come_with_the_output_that_needs_them() {
 }
 
 /// RFC 9846 section 7.5: label, context and length are all hashed in, and so is the connection.
+/// RFC 9846 section 7.5-1.
 #[test]
 fn what_is_exported_depends_on_all_that_it_is_made_of() {
     let pair = Pair::complete(client_config(), server_config());
@@ -254,6 +258,7 @@ fn accepting_any_certificate_still_wants_a_signature() {
 }
 
 /// RFC 9114 section 3.2-2, 3.2-3.
+/// RFC 9846 section 9.2-8, 9.2-20.
 #[test]
 fn certificates_by_name() {
     let mut names = ByName::new();
@@ -393,7 +398,7 @@ fn every_state() -> Vec<(&'static str, Session)> {
         pair.server.read(level, &hello, &mut Counting(0)).unwrap();
         if has_certificate {
             let mut shown = Vec::new();
-            certificate::encode(&mut shown, &identity.chain).unwrap();
+            certificate::encode(&mut shown, &identity.chain, None).unwrap();
             pair.server.read(Level::Handshake, &shown, &mut Counting(0)).unwrap();
         }
         states.push((if has_certificate { "WAIT_CV" } else { "WAIT_CERT" }, pair.server));
@@ -413,6 +418,7 @@ fn expected(session: &Session) -> (Level, Vec<u8>) {
 }
 
 /// RFC 9001 section 6-3.
+/// RFC 9846 section 4-2, 4.2.2-9, 4.6-3.
 #[test]
 fn every_message_in_every_state_at_every_level() {
     for index in 0..every_state().len() {

@@ -68,6 +68,16 @@ impl ClientAuthority {
         CertifiedKey::new(alloc::vec![certificate], key).unwrap()
     }
 
+    /// A revocation list that is good until then, in which all that it has issued is, or nothing.
+    pub(crate) fn list(&self, is_revoked: bool, until: u64) -> Vec<u8> {
+        let key = (PROVIDER.load_key)(PrivateKeyFormat::Pkcs8, &self.key).unwrap();
+        // As issuing makes it of the one of `request`.
+        let serial = [&[0x47][..], &[7; 15]].concat();
+        let revoked = if is_revoked { alloc::vec![serial] } else { Vec::new() };
+        let request = x509::ListRequest { revoked, this_update_unix: NOW - 1000, next_update_unix: until };
+        x509::revocation_list(&self.certificate, &*key, &request).unwrap()
+    }
+
     pub(crate) fn verifier(&self) -> Arc<ClientRoots> {
         let mut roots = x509::RootStore::new();
         roots.add_der(&self.certificate).unwrap();

@@ -106,6 +106,6 @@ pub(crate) fn good_extensions() -> Vec<u8> {
 
 pub(crate) fn certificate_body(kind: Kind) -> Vec<u8> {
     let mut out = Vec::new();
-    certificate::encode(&mut out, &certified(kind).chain).unwrap();
+    certificate::encode(&mut out, &certified(kind).chain, None).unwrap();
     out.split_off(HEADER_LEN)
 }

@@ -40,6 +40,8 @@ fn rsa_keys_of_accepted_lengths_only() {
     assert!(is_acceptable_rsa(&[]).is_err() && is_acceptable_rsa(&[0x30, 0]).is_err());
 }
 
+/// RFC 9846 section 4.3.3-7, 4.3.3-8, 4.3.3-11.
+/// RFC 5280 section 1-2.
 #[test]
 fn algorithm_identifiers_with_their_parameters() {
     let identifier = |oid: &[u8], rest: &[u8]| [&[6, oid.len() as u8][..], oid, rest].concat();

@@ -154,6 +154,7 @@ fn a_plain_chain_is_accepted() {
     assert_eq!(verify(&[], &[], "a.example"), Err(Error::NoCertificate));
 }
 
+/// RFC 5280 section 6.1.3-1.
 #[test]
 fn time_counts_for_every_certificate_and_says_so() {
     let late = || Draft { not_before: NOW as i64 + 1, ..good_leaf() };
@@ -181,6 +182,9 @@ fn another_name_is_told_in_bounded_escaped_text() {
     assert!(matches!(&error, Error::NameMismatch { more: 4995, .. }) && format!("{error}").len() < 600);
 }
 
+/// RFC 9846 section 4.5.1.2-1, 4.5.1.2-3.
+/// RFC 5280 section 4.1.2.2-1, 4.1.2.2-4, 4.1.2.4-1, 4.1.2.6-4, 4.2.1.6-4, 4.2.1.9-1, 4.2.1.12-3, 4.2.1.12-7, 4.2-1.
+/// RFC 5280 section 6.1-5, 4.2.1.11-3, 4.2.1.10-1, 4.2.1.1-6, 4.2.1.2-7, 4.2.2.1-1.
 #[test]
 fn the_table_of_rules_for_a_server() {
     let check = |leaf: Draft| rule(pair(Draft::authority("root"), leaf));
@@ -309,6 +313,7 @@ fn the_table_of_anchors_that_look_odd_and_are_trusted_by_choice() {
 }
 
 /// What an authority that a peer sent must have, and what it may lack.
+/// RFC 5280 section 4.2.1.2-1, 4.2.1.3-4, 4.2.1.9-2, 4.1.2.6-2, 4.2.1.3-3, 6.1.4-1.
 #[test]
 fn the_table_of_rules_for_an_intermediate() {
     let check = |authority: Draft| {
@@ -480,9 +485,10 @@ fn look_alike_authorities_end_in_an_error_soon() {
             chain.push(Draft::authority("twin").sign("twin", &**issuer, &**own));
         }
     }
-    assert!(chain.len() < MAX_CERTIFICATES);
+    let most = Allowance::of(Purpose::Server).certificates;
+    assert!(chain.len() < most);
     assert_eq!(verify(&[&root], &chain, "www.example.com"), Err(Error::TooMuchWork));
-    let many = vec![chain[0].clone(); MAX_CERTIFICATES + 1];
+    let many = vec![chain[0].clone(); most + 1];
     assert_eq!(verify(&[&root], &many, "www.example.com"), Err(Error::TooMuchWork));
 }
 
@@ -496,6 +502,8 @@ fn constrained(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Draft {
     Draft::authority("root").with(oid::NAME_CONSTRAINTS, true, value)
 }
 
+/// RFC 5280 section 4.2.1.10-3, 4.2.1.10-4, 4.2.1.10-5, 4.2.1.10-6, 4.2.1.10-7, 4.2.1.10-8, 4.2.1.10-11, 4.2.1.10-14.
+/// RFC 5280 section 4.2.1.10-15, 4.2.1.10-16, 4.2.1.10-20, 4.2.1.10-21, 4.2.1.10-22, 6.1.2-1.
 #[test]
 fn the_table_of_name_constraints() {
     let ip = |bytes: &[u8]| element(tag::context(7), &[bytes]);
@@ -590,6 +598,7 @@ fn the_table_of_name_constraints() {
 }
 
 /// RFC 5280 section 4.2.1.10: an e-mail address in the subject is a name like those of subjectAltName.
+/// RFC 5280 section 4.2.1.10-13.
 #[test]
 fn an_email_address_in_the_subject_is_constrained() {
     let address = element(0x16, &[b"a@example.com"]);
@@ -617,7 +626,27 @@ fn comparing_names_with_constraints_has_a_limit() {
     assert_eq!(pair(constrained(&[], &many("example.net")), leaf), Err(Error::TooMuchWork));
 }
 
+/// What a server does for clients that it knows nothing of is a part of what a client does for its server.
+#[test]
+fn c16_the_names_of_a_client_are_compared_less_often_than_those_of_a_server() {
+    let (root_key, clients) = (key(), sequence(&[&object_identifier(oid::CLIENT_AUTHENTICATION)]));
+    let many =
+        |count: usize, suffix: &str| (0..count).map(|index| dns(&format!("n{index}.{suffix}"))).collect::<Vec<_>>();
+    let root = constrained(&[], &many(100, "example.net")).sign("root", &*root_key, &*root_key);
+    let mut roots = RootStore::new();
+    roots.add_der(&root).expect("an anchor");
+    let outcome = |names: usize| {
+        let names = sequence(&[&many(names, "example.org").concat()]);
+        let leaf = Draft::new("leaf").with(oid::SUBJECT_ALTERNATIVE_NAME, false, names);
+        let leaf = leaf.with(oid::EXTENDED_KEY_USAGE, false, clients.clone()).sign("root", &*root_key, &*key());
+        verify_client(&crypto_ring::PROVIDER, &roots, &[leaf], NOW).map(|path| path.len())
+    };
+    assert_eq!(outcome(40), Ok(2));
+    assert_eq!(outcome(60), Err(Error::TooMuchWork));
+}
+
 /// RFC 5280 section 4.1: unique identifiers come with version 2, extensions with version 3, and version 1 is not written.
+/// RFC 5280 section 4.1-1, 4.1-2, 4.1.2.1-1, 4.1.2.8-1, 4.1.2.8-2, 4.1.2.9-1.
 #[test]
 fn what_each_version_may_have() {
     let own = key();
@@ -663,6 +692,7 @@ fn the_key_that_signed_need_not_be_named() {
     assert_eq!(pair(Draft::authority("root"), Draft { names_issuer_key: false, ..good_leaf() }), Ok(()));
 }
 
+/// RFC 5280 section 4.2-8.
 #[test]
 fn the_table_of_other_extensions() {
     let check = |id: &'static [u8], critical: bool, value: Vec<u8>| {
@@ -739,6 +769,7 @@ fn the_number_of_extensions_has_a_limit() {
 }
 
 /// RFC 9110 section 4.3.4-3.
+/// RFC 5280 section 4.2.1.6-8.
 #[test]
 fn addresses_are_named_too_when_they_are_others() {
     let names = sequence(&[&element(tag::context(7), &[&[192, 0, 2, 1]]), &dns("a.example")]);
@@ -793,6 +824,7 @@ fn what_cannot_be_read_is_told_if_an_issuer_is_missing() {
 }
 
 /// Only who has the name of the issuer is asked, and nobody twice on one way.
+/// RFC 5280 section 6.1-8.
 #[test]
 fn strangers_are_not_asked_and_circles_end() {
     let (root_key, one, two) = (key(), key(), key());

@@ -67,6 +67,7 @@ fn an_authority_issues_for_both_kinds_of_key() {
 }
 
 /// RFC 5280 section 4.1.2.2: positive, and what was drawn but for two bits that keep it so and of one length.
+/// RFC 5280 section 4.1.2.2-5.
 #[test]
 fn serial_numbers_are_what_was_drawn() {
     let key = key(KeyKind::Ed25519);
@@ -90,6 +91,7 @@ fn what_could_not_be_verified_is_not_issued() {
     assert_eq!(issued.map(|_| ()), Err(Error::KeyRejected));
 }
 
+/// RFC 5280 section 4.1.2.5-1.
 #[test]
 fn times_and_integers_have_the_form_that_is_read() {
     assert_eq!(time(0), element(tag::UTC_TIME, &[b"700101000000Z"]));

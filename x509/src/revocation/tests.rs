@@ -101,13 +101,14 @@ fn with(lists: &[Vec<u8>]) -> Revocation {
     revocation
 }
 
-fn unknown(result: Result<(), Error>) -> &'static str {
+fn unknown(result: Result<(), Error>) -> String {
     match result {
         Err(Error::RevocationUnknown { why, .. }) => why,
         other => panic!("{other:?}"),
     }
 }
 
+/// RFC 5280 section 6.3-1, 5.1.1.3-2, 6.3.3-1, 8-9.
 #[test]
 fn a_revoked_certificate_is_refused_and_one_that_nobody_speaks_for_as_well() {
     let root = Authority::new("root");
@@ -146,14 +147,39 @@ fn a_list_is_good_from_this_update_to_next_update() {
             match (is_current, revoked.is_empty()) {
                 (true, true) => assert_eq!(outcome, Ok(())),
                 (true, false) => assert!(matches!(outcome, Err(Error::Revoked { .. }))),
-                (false, _) => assert!(unknown(outcome).contains("not current")),
+                (false, _) if now < NOW => assert!(unknown(outcome).contains("not good before 2026-")),
+                (false, _) => assert!(unknown(outcome).contains("was good until 2026-")),
             }
         }
     }
     // Without nextUpdate it is never known to be.
     let parts = ListParts { entries: vec![], this_update: NOW - 100, next_update: None, extensions: vec![] };
     let endless = signed(&root.name(), &*root.key(), &parts).expect("a list");
-    assert!(unknown(verify(&root, &chain, with(&[endless]), NOW)).contains("not current"));
+    assert!(unknown(verify(&root, &chain, with(&[endless]), NOW)).contains("has no nextUpdate"));
+}
+
+#[test]
+fn lists_are_read_as_their_authorities_publish_them_and_say_whose_they_are() {
+    let (root, other) = (Authority::new("root"), Authority::new("other"));
+    let mut revocation = Revocation::new();
+    assert_eq!(revocation.add_file_content(&root.list(&[SERIAL])), Ok(1));
+    for (content, why) in [(&b"no list"[..], "there is no revocation list"), (&[tag::SEQUENCE, 1, 0], "malformed")] {
+        assert!(revocation.add_file_content(content).expect_err("no list").to_string().contains(why));
+    }
+    let summaries: Vec<_> = revocation.summaries().collect();
+    let next_update = Some(NOW as i64 + 100);
+    let issuer = "CN=Posthaste authority root";
+    assert!(summaries.len() == 1 && summaries[0].issuer.contains(issuer), "{summaries:?}");
+    assert_eq!((summaries[0].next_update, summaries[0].revoked), (next_update, 1));
+    assert_eq!(summaries[0].staleness(NOW), None);
+    assert_eq!(summaries[0].staleness(NOW + 101), Some(crate::Staleness::Over(NOW as i64 + 100)));
+    for (authority, has_one) in [(&root, true), (&other, false)] {
+        let certificate = Certificate::parse(&authority.certificate).expect("its own");
+        assert_eq!(revocation.has_list_by(&certificate), has_one);
+    }
+    // Whoever is refused for want of a list is told whose is needed.
+    let refused = verify(&root, &[root.server()], Revocation::new(), NOW).expect_err("no list").to_string();
+    assert!(refused.contains("a current list of ") && refused.contains(issuer), "{refused}");
 }
 
 #[test]
@@ -245,6 +271,7 @@ fn scope(names: &[&str], flags: &[u8], reasons: Option<[u8; 2]>) -> Vec<u8> {
 
 /// T12: a list that speaks for others says nothing of this one: neither that it is good nor that it is revoked.
 /// RFC 5280 section 6.3.3 (b) and (d).
+/// RFC 5280 section 5.2.5-5.
 #[test]
 fn t12_the_table_of_scopes() {
     let root = Authority::new("root");
@@ -305,6 +332,7 @@ fn t12_the_table_of_scopes() {
 }
 
 /// What a list says of others, or of changes alone, is not taken for a complete list.
+/// RFC 5280 section 5.2-1, 5.3-1.
 #[test]
 fn t12_lists_of_other_kinds_are_refused_by_name() {
     let root = Authority::new("root");

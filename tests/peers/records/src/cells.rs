@@ -1,5 +1,6 @@
 //! The cells: who talks to whom, about what, and what has to come of it.
 
+use crate::early;
 use crate::foreign;
 use crate::identity::Identity;
 use crate::openssl::{MARK, Openssl};
@@ -126,6 +127,17 @@ pub fn all(size: u64) -> Vec<(String, Cell)> {
             )
         }),
     );
+    type Early = fn(&Identity, bool) -> Result<String, String>;
+    let early: [(&str, Early); 4] = [
+        ("openssl>ours", early::openssl_client),
+        ("ours>openssl", early::openssl_server),
+        ("rustls>ours", early::rustls_client),
+        ("ours>rustls", early::rustls_server),
+    ];
+    for (ends, cell) in early {
+        add(&format!("{ends}/early-data"), Box::new(move |identity| cell(identity, true)));
+        add(&format!("{ends}/early-data-refused"), Box::new(move |identity| cell(identity, false)));
+    }
     cells
 }
 

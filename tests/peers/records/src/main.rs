@@ -2,6 +2,7 @@
 //! cell is `CLIENT>SERVER/CASE`; a line for each, and 0 if all are right. `--speed` measures ours and rustls in memory.
 
 mod cells;
+mod early;
 mod foreign;
 mod identity;
 mod openssl;

@@ -34,8 +34,14 @@ impl Openssl {
 
     /// A server of one connection, and where it listens.
     pub fn server(identity: &Identity, more: &[&str]) -> Result<(Openssl, SocketAddr), String> {
+        Openssl::server_of(identity, 1, more)
+    }
+
+    /// A server of so many connections, one after the other, and where it listens.
+    pub fn server_of(identity: &Identity, count: u8, more: &[&str]) -> Result<(Openssl, SocketAddr), String> {
+        let count = count.to_string();
         let (certificate, key) = (identity.path("certificate.pem"), identity.path("key.pem"));
-        let all = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", &certificate, "-key", &key];
+        let all = ["s_server", "-accept", "127.0.0.1:0", "-naccept", &count, "-cert", &certificate, "-key", &key];
         let mut server = Openssl::spawn(&[&all[..], more].concat());
         let line = server.line_with("ACCEPT")?;
         let address = line.split_whitespace().last().and_then(|address| address.parse().ok());

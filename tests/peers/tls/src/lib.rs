@@ -45,8 +45,77 @@ impl TicketStore for Store {
     }
 }
 
+/// A private key, as both stacks load it.
+fn load(key: &[u8]) -> Box<dyn crypto::SigningKey> {
+    (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, key).unwrap()
+}
+
+/// Who vouches for servers and clients.
+pub struct Authority {
+    pub certificate: CertificateDer<'static>,
+    key: crypto::SecretBytes,
+}
+
+/// A chain, and the PKCS #8 of its first key.
+pub struct Identity {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: Vec<u8>,
+}
+
+impl Identity {
+    pub fn ours(&self) -> Arc<CertifiedKey> {
+        Arc::new(CertifiedKey { chain: self.chain.clone(), key: load(&self.key) })
+    }
+
+    pub fn their_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
+    }
+}
+
+fn request(name: &str, is_authority: bool, not_before_unix: u64) -> x509::IssueRequest {
+    let (names, serial) = (vec![name.into()], [7; 16]);
+    x509::IssueRequest { names, not_before_unix, lifetime_seconds: 100_000, serial, is_authority }
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Authority {
+        let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
+        let request = request(name, true, Clock.unix_seconds() - 1_000_000);
+        let request = x509::IssueRequest { lifetime_seconds: 2_000_000, ..request };
+        let certificate = x509::issue::self_signed(&crypto_ring::PROVIDER, &key, &request).unwrap().certificate;
+        Authority { certificate, key }
+    }
+
+    /// A server's, for a day from then on.
+    pub fn server(&self, name: &str, not_before: u64) -> Identity {
+        self.issue(x509::issue::issued_by, name, not_before)
+    }
+
+    /// A client's, for a day from then on.
+    pub fn client(&self, name: &str, not_before: u64) -> Identity {
+        self.issue(x509::issue::issued_to_client, name, not_before)
+    }
+
+    fn issue(&self, issue: Issue, name: &str, not_before: u64) -> Identity {
+        let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
+        let (own, subject) = (load(&self.key), load(&key));
+        let request = request(name, false, not_before);
+        let certificate = issue(&crypto_ring::PROVIDER, &self.certificate, &*own, &*subject, &request).unwrap();
+        Identity { chain: vec![certificate], key: key.to_vec() }
+    }
+}
+
+type Issue = fn(
+    &crypto::Provider,
+    &CertificateDer<'_>,
+    &dyn crypto::SigningKey,
+    &dyn crypto::SigningKey,
+    &x509::IssueRequest,
+) -> Result<CertificateDer<'static>, x509::Error>;
+
 /// The configurations of both sides of both stacks: one authority, one server.
 pub struct World {
+    pub authority: Authority,
     pub our_client: ClientConfig,
     pub our_server: ServerConfig,
     pub store: Arc<Store>,
@@ -58,26 +127,9 @@ impl World {
     /// Suites and groups in the order of `provider` on our side.
     pub fn new(provider: crypto::Provider) -> World {
         let now = Clock.unix_seconds();
-        let request = |name: &str, is_authority, serial| x509::IssueRequest {
-            names: vec![name.into()],
-            not_before_unix: now - 1000,
-            lifetime_seconds: 100_000,
-            serial: [serial; 16],
-            is_authority,
-        };
-        let load = |key: &[u8]| (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, key).unwrap();
-        let authority_key = (provider.generate_key)(crypto::KeyKind::EcP256).unwrap();
-        let authority = x509::issue::self_signed(&provider, &authority_key, &request("authority", true, 1)).unwrap();
-        let key = (provider.generate_key)(crypto::KeyKind::EcP256).unwrap();
-        let leaf = x509::issue::issued_by(
-            &provider,
-            &authority.certificate,
-            &*load(&authority_key),
-            &*load(&key),
-            &request("localhost", false, 2),
-        )
-        .unwrap();
-
+        let authority = Authority::new("authority");
+        let Identity { chain, key } = authority.server("localhost", now - 1000);
+        let leaf = &chain[0];
         let mut roots = x509::RootStore::new();
         roots.add_der(&authority.certificate).unwrap();
         let protocols = vec![b"h3".to_vec()];
@@ -85,7 +137,7 @@ impl World {
         let mut our_client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(Clock));
         let store = Arc::new(Store(Mutex::new(TicketCache::new(8, 8))));
         our_client.tickets = Some(store.clone());
-        let certified = Arc::new(CertifiedKey { chain: vec![leaf.clone()], key: load(&key) });
+        let certified = Arc::new(CertifiedKey { chain: chain.clone(), key: load(&key) });
         let mut our_server =
             ServerConfig::new(provider, Arc::new(Single(certified)), protocols.clone(), Arc::new(Clock));
         let keys = TicketKeys::new(&provider, &[[9; 32]]).unwrap();
@@ -93,7 +145,7 @@ impl World {
 
         let theirs = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(authority.certificate.to_vec())).unwrap();
+        roots.add(authority.certificate.clone()).unwrap();
         let mut their_client = rustls::ClientConfig::builder_with_provider(theirs.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
@@ -105,10 +157,10 @@ impl World {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![CertificateDer::from(leaf.to_vec())], their_key)
+            .with_single_cert(vec![leaf.clone()], their_key)
             .unwrap();
         their_server.alpn_protocols = protocols;
-        World { our_client, our_server, store, their_client, their_server }
+        World { authority, our_client, our_server, store, their_client, their_server }
     }
 }
 
@@ -149,6 +201,24 @@ impl Theirs {
         }
     }
 
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let result = self.connection.read_hs(bytes);
+        result.map_err(|error| {
+            let alert = self.connection.alert().map(u8::from);
+            Refusal { by: Party::Theirs, alert, text: error.to_string() }
+        })
+    }
+
+    /// The certificates of the other end, its own first.
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        self.connection.peer_certificates().unwrap_or_default()
+    }
+
+    /// The number of the suite that was agreed on.
+    pub fn suite(&self) -> Option<u16> {
+        self.connection.negotiated_cipher_suite().map(|suite| u16::from(suite.suite()))
+    }
+
     pub fn is_resumed(&self) -> bool {
         matches!(self.connection.handshake_kind(), Some(HandshakeKind::Resumed))
     }
@@ -165,9 +235,29 @@ impl Theirs {
     }
 }
 
+/// Who ended a handshake, and what it says of that to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub by: Party,
+    /// The number of the alert, if there is one.
+    pub alert: Option<u8>,
+    pub text: String,
+}
+
+/// Whose session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    Ours,
+    Theirs,
+}
+
+fn of_ours(error: &tls::Error) -> Refusal {
+    Refusal { by: Party::Ours, alert: Some(error.alert()), text: error.to_string() }
+}
+
 /// Both talk until neither has anything to say; our server gives its tickets when it is complete. Gives our early keys, if there
 /// were any.
-pub fn talk(ours: &mut Session, theirs: &mut Theirs) -> Result<Option<KeyChange>, String> {
+pub fn talk(ours: &mut Session, theirs: &mut Theirs) -> Result<Option<KeyChange>, Refusal> {
     let random = &mut crypto_ring::SystemRandom::new();
     let mut early = None;
     loop {
@@ -181,23 +271,22 @@ pub fn talk(ours: &mut Session, theirs: &mut Theirs) -> Result<Option<KeyChange>
         let mut answers = theirs.outputs();
         while let Some((_, bytes)) = ours.poll_output() {
             any = true;
-            theirs.connection.read_hs(&bytes).map_err(|error| format!("theirs: {error}"))?;
+            theirs.read(&bytes)?;
             answers.extend(theirs.outputs());
         }
         for (level, bytes) in answers {
             any = true;
-            ours.read(level, &bytes, random).map_err(|error| format!("ours: {error}"))?;
+            ours.read(level, &bytes, random).map_err(|error| of_ours(&error))?;
         }
         if !any {
             if !ours.is_complete() || theirs.connection.is_handshaking() {
-                return Err("they wait for each other".into());
+                let text = "they wait for each other".into();
+                return Err(Refusal { by: Party::Ours, alert: None, text });
             }
-            ours.send_tickets(random).map_err(|error| error.to_string())?;
+            ours.send_tickets(random).map_err(|error| of_ours(&error))?;
             match ours.poll_output() {
                 None => return Ok(early),
-                Some((_, bytes)) => {
-                    theirs.connection.read_hs(&bytes).map_err(|error| format!("theirs: {error}"))?;
-                }
+                Some((_, bytes)) => theirs.read(&bytes)?,
             }
         }
     }

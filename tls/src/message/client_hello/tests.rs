@@ -21,6 +21,7 @@ fn fields<'a>(protocols: &'a [Vec<u8>], cookie: Option<&'a [u8]>) -> ClientHello
 
 /// RFC 9001 section 4.2-1, 8.2-1, 8.4-1.
 /// RFC 9114 section 3.2-2, 3.2-3.
+/// RFC 9846 section 4.2.2-12, 4.2.2-20, 4.3.1-1, 9.2-10.
 #[test]
 fn what_is_written_is_read() {
     let protocols = [b"h3".to_vec(), b"x".to_vec()];
@@ -36,6 +37,30 @@ fn what_is_written_is_read() {
     assert_eq!(hello.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS), Some(&b"parameters"[..]));
     assert_eq!(hello.cookie, Some(&b"cookie"[..]));
     assert!(hello.pre_shared_keys.is_none() && !hello.offers_early_data);
+}
+
+/// RFC 6066 section 8.
+#[test]
+fn a_request_for_an_ocsp_response_is_read() {
+    let asked = ClientHelloFields { requests_ocsp_response: true, ..fields(&[], None) }.encode().unwrap().0;
+    assert!(ClientHello::decode(&asked[HEADER_LEN..]).unwrap().requests_ocsp_response);
+    let not = fields(&[], None).encode().unwrap().0;
+    assert!(!ClientHello::decode(&not[HEADER_LEN..]).unwrap().requests_ocsp_response);
+    for (data, expected) in [
+        (&[1, 0, 0, 0, 0][..], Ok(true)),
+        // Responders and extensions of the client's choice.
+        (&[1, 0, 3, 0, 1, 7, 0, 1, 9], Ok(true)),
+        // Another kind of status, of which nothing is known.
+        (&[2], Ok(false)),
+        (&[2, 9, 9], Ok(false)),
+        (&[], Err(Violation::Malformed)),
+        (&[1], Err(Violation::Malformed)),
+        (&[1, 0, 0, 0], Err(Violation::Malformed)),
+        (&[1, 0, 0, 0, 0, 0], Err(Violation::Malformed)),
+        (&[1, 0, 2, 0, 0, 0, 0], Err(Violation::Malformed)),
+    ] {
+        assert_eq!(decode_status_request(data), expected, "{data:?}");
+    }
 }
 
 #[test]
@@ -85,6 +110,7 @@ fn decode_with(kind: ExtensionType, data: &[u8]) -> Option<Violation> {
     ClientHello::decode(&body).err()
 }
 
+/// RFC 9846 section 4.3-1, 4.3-2, 9.2-1.
 #[test]
 fn each_extension_is_read_to_its_end_and_not_further() {
     use ExtensionType as E;
@@ -128,6 +154,7 @@ fn each_extension_is_read_to_its_end_and_not_further() {
     );
 }
 
+/// RFC 9846 section 4.3.11-15.
 #[test]
 fn binders_of_every_length() {
     let psk = |binders: &[&[u8]]| {

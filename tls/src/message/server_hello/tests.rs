@@ -14,6 +14,7 @@ fn retry() -> Vec<u8> {
     encode_hello_retry_request(&[], 0x1301, NamedGroup::SECP256R1).unwrap().split_off(HEADER_LEN)
 }
 
+/// RFC 9846 section 4.2.3-1, 4.2.3-7, 4.2.3-9, 4.2.3-10, 4.2.4-1, 4.3.1-9, 4.3.1-10.
 #[test]
 fn what_is_written_is_read() {
     let bytes = hello();
@@ -40,6 +41,7 @@ fn no_truncation_parses_and_no_change_panics() {
     }
 }
 
+/// RFC 9846 section 4.2.3-15, 4.2.3-17, 4.3.1-11, 4.3.1-12, 4.3.1-13, 4.2.3-11, 9.2-2.
 #[test]
 fn older_versions_and_their_disguises() {
     // Legacy version, random, session ID, suite, compression: a ServerHello of TLS 1.2 without extensions.
@@ -62,6 +64,7 @@ fn older_versions_and_their_disguises() {
     assert!(decode(&bytes[HEADER_LEN..]).is_ok());
 }
 
+/// RFC 9846 section 4.2.3-2, 4.2.3-8, 4.2.4-4.
 #[test]
 fn legacy_fields_are_checked_in_both_forms() {
     for bytes in [hello(), retry()] {

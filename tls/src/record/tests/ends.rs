@@ -15,6 +15,8 @@ pub(crate) struct End {
     inbox: Vec<u8>,
     /// Application data.
     pub(crate) data: Vec<u8>,
+    /// What came of it before the handshake was complete.
+    pub(crate) early_data: Vec<u8>,
     /// Whether close_notify has come.
     pub(crate) ended: bool,
     pub(crate) error: Option<Error>,
@@ -22,7 +24,7 @@ pub(crate) struct End {
 
 impl End {
     pub(crate) fn of(connection: Connection) -> End {
-        End { connection, inbox: Vec::new(), data: Vec::new(), ended: false, error: None }
+        End { connection, inbox: Vec::new(), data: Vec::new(), early_data: Vec::new(), ended: false, error: None }
     }
 
     /// Takes bytes as they come from the stream.
@@ -34,6 +36,10 @@ impl End {
                 Ok(Received::Taken(len)) => drop(self.inbox.drain(..len)),
                 Ok(Received::Data { content, taken }) => {
                     self.data.extend_from_slice(&self.inbox[content]);
+                    self.inbox.drain(..taken);
+                }
+                Ok(Received::EarlyData { content, taken }) => {
+                    self.early_data.extend_from_slice(&self.inbox[content]);
                     self.inbox.drain(..taken);
                 }
                 Ok(Received::End(len)) => {
@@ -68,6 +74,16 @@ impl End {
             rest = &rest[done.taken..];
         }
         said
+    }
+}
+
+impl End {
+    /// The records of as much of `data` as may be sent early.
+    pub(crate) fn seal_early(&mut self, data: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; 100_000];
+        let done = self.connection.write_early_data(data, &mut out).unwrap();
+        out.truncate(done.written);
+        out
     }
 }
 

@@ -4,14 +4,16 @@ use super::ends::{End, complete_with, fresh, plain, records, start};
 use crate::alert::Alert;
 use crate::record::header::{FIRST_VERSION, VERSION};
 use crate::record::{Error, Settings};
+use crate::testing::clients::{ClientAuthority, client_with, request};
 use crate::testing::tickets::Resuming;
 use crate::testing::{Counting, client_config, provider, server_config};
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::{Duration, Instant};
-use crypto::NamedGroup;
+use crypto::{KeyKind, NamedGroup};
 
 /// RFC 9846 section 5.1-7, 5.1-13, 5.1-17, and appendix E.4.
+/// RFC 9846 section 4.2.2-15, 4.2.2-17, 4.2.2-1.
 #[test]
 fn the_records_of_a_handshake_with_and_without_compatibility_mode() {
     for compatibility_mode in [true, false] {
@@ -49,6 +51,30 @@ fn the_second_connection_resumes() {
         ends.exchange();
         assert_eq!(resuming.store.len(), 2 + usize::from(is_resumed), "two for each connection, and one was used");
     }
+}
+
+/// A client shows who it is, comes back as who it is, and is refused if it shows nothing.
+#[test]
+fn clients_show_certificates_over_records() {
+    let authority = ClientAuthority::new("ours");
+    let identity = authority.client(KeyKind::EcP256, &request("client.example", false));
+    let mut resuming = Resuming::new();
+    resuming.client.identities = client_with(alloc::vec![identity]).identities;
+    resuming.server.client_authentication = authority.required();
+    for is_resumed in [false, true] {
+        let mut ends = start(resuming.client.clone(), resuming.server.clone(), &settings(true));
+        ends.run();
+        ends.assert_complete();
+        let session = ends.server.connection.session();
+        assert_eq!((session.is_resumed(), session.peer_identity().is_some()), (is_resumed, true));
+        ends.exchange();
+    }
+    let mut ends = start(client_config(), resuming.server.clone(), &settings(true));
+    ends.run();
+    assert!(
+        matches!(&ends.server.error, Some(Error::Tls(error)) if error.violation() == Some(Violation::CertificateRequired))
+    );
+    assert_eq!(ends.client.error, Some(Error::PeerAlert(Alert(116))));
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn a_certificate_without_its_key_is_worth_nothing() {
     assert_eq!(error.violation(), Some(Violation::SignatureSchemeOfOtherKey));
     // The signature left out, and Finished in its place.
     let mut flight = Vec::new();
-    certificate::encode(&mut flight, &good.chain).unwrap();
+    certificate::encode(&mut flight, &good.chain, None).unwrap();
     for (body, next, violation) in [
         (&flight[4..], HandshakeType::FINISHED, Violation::UnexpectedMessage),
         (&[1, 7, 0, 0, 0], HandshakeType::FINISHED, Violation::RequestContext),

@@ -57,6 +57,7 @@ fn hello(retry: bool, suite: u16, extensions: &[(E, &[u8])]) -> Vec<u8> {
 const VERSION: (E, &[u8]) = (E::SUPPORTED_VERSIONS, &[3, 4]);
 
 /// RFC 9001 section 4.2-2.
+/// RFC 9846 section 4.2.3-2, 4.2.3-5, 4.2.3-6, 4.2.3-8, 4.3.8-15, 4.3-6.
 #[test]
 fn server_hellos() {
     let read = |bytes: &[u8]| violation(client().read(Level::Initial, bytes, &mut Counting(0)));
@@ -86,6 +87,7 @@ fn server_hellos() {
 
 /// RFC 9846 section 4.3.3: all schemes that a certificate may be signed with, those of PKCS #1 v1.5 behind the others
 /// because no CertificateVerify may use them.
+/// RFC 9846 section 4.3.3-2, 4.3.3-20, 4.3.3-21, 9.1-2, 9.3-4.
 #[test]
 fn the_signatures_that_a_client_can_verify_are_offered() {
     let hello = client().poll_output().unwrap().1;
@@ -98,9 +100,11 @@ fn the_signatures_that_a_client_can_verify_are_offered() {
         assert!(others.contains(&scheme), "{scheme:04x}");
     }
     assert!(!pkcs1.iter().any(|scheme| others.contains(scheme)));
+    assert_eq!(others.len(), 6, "no others: none over MD5, SHA-1 or SHA-224");
 }
 
 /// GHSA-pmc3-p9hx-jq96, as the next test: a retry must change something, and comes once.
+/// RFC 9846 section 4.2.4-3, 4.2.4-4, 4.2.4-5, 4.2.4-8, 4.3.8-12, 4.3.8-13, 4.3.2-2, 4.2.2-5, 9.2-3.
 #[test]
 fn retries() {
     let group = |group: u8| [0, group];
@@ -125,6 +129,7 @@ fn retries() {
     assert_eq!(retry(&[VERSION, (E::COOKIE, &cookie(60_000))]), Some(Violation::CookieTooLong));
 }
 
+/// RFC 9846 section 4.2.4-6, 4.2.4-10, 4.3.8-17, 4.3.8-18, 4.2.4-12.
 #[test]
 fn after_a_retry() {
     let retried = || {
@@ -163,6 +168,7 @@ fn after_a_retry() {
 
 /// RFC 9000 section 7-9.
 /// RFC 9001 section 8.1-2, 8.1-3, 8.1-7, 8.2-1.
+/// RFC 9846 section 4.3-6, 4.3-7, 4.4.1-2.
 #[test]
 fn encrypted_extensions() {
     let with = |asked: &str, body: &[u8]| {
@@ -198,6 +204,7 @@ fn encrypted_extensions() {
     }
 }
 
+/// RFC 9846 section 4.5.1.3-1, 4.5.1-15.
 #[test]
 fn certificates() {
     let read = |body: &[u8]| {
@@ -226,6 +233,7 @@ fn certificates() {
     assert!(matches!(read(&long), Err(Error::Certificate(_))));
 }
 
+/// RFC 9846 section 4.5.2-7.
 #[test]
 fn signatures() {
     // What is signed, with which key and scheme.
@@ -303,6 +311,7 @@ fn no_message_can_be_left_out() {
     assert_eq!(violation(server.say(&mut client, H::CERTIFICATE_VERIFY, &[])), Some(Violation::UnexpectedMessage));
 }
 
+/// RFC 9846 section 4.5.3-1.
 #[test]
 fn a_finished_of_every_length_for_every_suite() {
     for suite in SUITES {

@@ -59,6 +59,7 @@ fn outcome(resuming: &Resuming) -> EarlyData {
 }
 
 /// RFC 9001 section 4.6.1-1, 8.3-1.
+/// RFC 9846 section 4.3.11.3-1, 4.3.10-1, 4.3.10-2, 4.3.10-5, 4.3.10-8.
 #[test]
 fn both_sides_have_the_keys_at_once() {
     for suite in SUITES {
@@ -123,6 +124,7 @@ fn early_data_is_off_unless_both_sides_and_the_carrier_want_it() {
 }
 
 /// RFC 9846 section 4.3.10.
+/// RFC 9846 section 4.3.10-9, 4.3.10-10, 4.3.10-12, 4.3.10-13, 4.3.10-15.
 #[test]
 fn early_data_is_refused_where_anything_is_different() {
     let refused = |change: fn(&mut Resuming)| {
@@ -162,6 +164,7 @@ fn early_data_is_refused_where_anything_is_different() {
 
 /// A first flight is taken once (RFC 9846 section 8), whoever sends it again.
 /// RFC 9846 sections 8, 8.2.
+/// RFC 9846 section 8-3, 8.2-1.
 #[test]
 fn t8_a_first_flight_that_is_sent_again_is_refused() {
     let resuming = resuming();
@@ -194,6 +197,7 @@ fn t8_a_first_flight_that_is_sent_again_is_refused() {
 }
 
 /// RFC 9846 section 4.3.10.
+/// RFC 9846 section 4.3.10-3.
 #[test]
 fn t8_a_ticket_whose_age_is_not_what_it_says_gets_no_early_data() {
     for (skew, taken) in [(0, true), (9_000, true), (-9_000, true), (11_000, false), (-11_000, false)] {
@@ -217,6 +221,7 @@ fn t8_a_ticket_whose_age_is_not_what_it_says_gets_no_early_data() {
 }
 
 /// RFC 9846 sections 4.3.11, 4.3.10.
+/// RFC 9846 section 4.3.11-13, 4.3.11-14.
 #[test]
 fn a_server_that_accepts_what_it_must_not_is_refused() {
     let said = |change: &dyn Fn(&mut Vec<u8>), resuming: &Resuming| {
@@ -277,6 +282,7 @@ fn a_server_that_accepts_what_it_must_not_is_refused() {
 }
 
 /// RFC 9846 sections 4.2.2, 4.3.10.
+/// RFC 9846 section 4.2.2-4, 4.3.10-7.
 #[test]
 fn no_early_data_in_the_second_hello() {
     let mut resuming = resuming();
@@ -314,6 +320,7 @@ fn over_records(resuming: &Resuming) -> Pair {
 }
 
 /// RFC 9846 section 4.6.
+/// RFC 9846 section 4.6-1.
 #[test]
 fn over_records_a_message_ends_early_data() {
     let resuming = resuming();

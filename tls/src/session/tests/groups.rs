@@ -59,6 +59,7 @@ fn the_hybrid_is_what_both_sides_prefer() {
 }
 
 /// Groups of the client and of the server, what they agree on, and whether it costs a round trip.
+/// RFC 9846 section 4.3.7-1.
 #[test]
 fn what_two_lists_agree_on() {
     let all = [HYBRID, X25519, P256];
@@ -106,6 +107,7 @@ fn a_list_of_nothing_cannot_work() {
 }
 
 /// The part's share is sent only if the part alone would do.
+/// RFC 9846 section 4.3.8-3, 4.3.8-7, 4.3.8-8.
 #[test]
 fn the_part_is_offered_if_it_is_in_the_list() {
     for (groups, expected) in [
@@ -120,6 +122,7 @@ fn the_part_is_offered_if_it_is_in_the_list() {
 }
 
 /// RFC 9846 section 4.3.8: an answer is for a share that was sent, and a retry for none of those.
+/// RFC 9846 section 4.3.8-12, 4.3.8-15.
 #[test]
 fn answers_to_shares_that_were_not_sent() {
     let random = &mut Counting(0);

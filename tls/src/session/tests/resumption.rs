@@ -33,6 +33,7 @@ fn falls_back(change: impl FnOnce(&mut Resuming)) {
 }
 
 /// RFC 9846 sections 4.2.1, 4.3.9, 4.7.1.
+/// RFC 9846 section 4.3.9-8, 9.2-14, 9.2-15, 4.3.9-1, 4.3.9-2.
 #[test]
 fn every_suite_and_group_resumes_with_and_without_retry() {
     for suite in SUITES {
@@ -100,6 +101,7 @@ fn resumed_connections_resume_again_and_each_has_other_secrets() {
     assert_eq!(exported.len(), 5);
 }
 
+/// RFC 9846 section 4.3.11-3, 4.7.1-6.
 #[test]
 fn suites_of_one_hash_resume_each_others_tickets_and_others_do_not() {
     for (first, second, resumes) in [
@@ -125,6 +127,7 @@ fn suites_of_one_hash_resume_each_others_tickets_and_others_do_not() {
 }
 
 /// RFC 9846 section 4.7.1: T5, CVE-2025-23419, CVE-2025-68121.
+/// RFC 9846 section 4.7.1-7.
 #[test]
 fn a_ticket_is_good_for_one_name_protocol_identity_and_generation() {
     assert!({
@@ -199,6 +202,7 @@ pub(super) fn offers_ticket(pair: &Pair) -> bool {
 }
 
 /// RFC 9846 sections 4.3.11.1, 4.7.1.
+/// RFC 9846 section 4.3.11.1-1, 4.7.1-11.
 #[test]
 fn tickets_end_with_their_lifetime_and_the_clock_is_not_trusted() {
     for (advance, resumes) in [
@@ -242,6 +246,7 @@ impl Resuming {
 
 /// What a server says of a lifetime is cut to seven days, and none at all to nothing.
 /// RFC 9846 section 4.7.1.
+/// RFC 9846 section 4.7.1-12.
 #[test]
 fn the_clients_own_limit_of_a_lifetime() {
     for (lifetime, kept_days) in [(0u32, 0), (1, 1), (604_800, 7), (u32::MAX, 7)] {
@@ -281,6 +286,7 @@ fn a_ticket_dies_with_the_certificate() {
 }
 
 /// T13: benoitc/erlang_quic#247. RFC 9846 section 4.3.11.
+/// RFC 9846 section 4.3.11-8, 4.3.11-9.
 #[test]
 fn t13_a_binder_of_any_other_length_or_value_is_refused() {
     for suite in SUITES {
@@ -475,6 +481,7 @@ fn a_stolen_ticket_without_its_secret_is_refused() {
 }
 
 /// RFC 9846 section 4.3.11.
+/// RFC 9846 section 4.3.11-11, 4.3.11-12.
 #[test]
 fn what_a_server_selects_is_checked() {
     let selected = |suite: u16, number: u16, offers: bool| {
@@ -501,6 +508,7 @@ fn what_a_server_selects_is_checked() {
 }
 
 /// RFC 9846 section 4.4.2: with a ticket no certificate, no request of one, and no signature has a place.
+/// RFC 9846 section 4.4.2-8.
 #[test]
 fn nothing_comes_between_extensions_and_finished() {
     for kind in [HandshakeType::CERTIFICATE, HandshakeType::CERTIFICATE_REQUEST, HandshakeType::CERTIFICATE_VERIFY] {
@@ -522,6 +530,7 @@ fn nothing_comes_between_extensions_and_finished() {
 }
 
 /// RFC 9846 sections 4.3.9, 4.7.1.
+/// RFC 9846 section 4.7.1-3, 4.3.9-4, 4.2.1-2.
 #[test]
 fn who_does_not_resume_gets_no_tickets_and_takes_none() {
     // A client that keeps none does not ask, and gets none.
@@ -619,6 +628,7 @@ fn every_byte_of_the_tickets_changed_and_cut() {
 
 /// After a HelloRetryRequest the binder is another, over all that was said, and the age another.
 /// RFC 9846 section 4.2.2.
+/// RFC 9846 section 4.2.2-6.
 #[test]
 fn the_second_hello_has_a_binder_of_its_own() {
     let mut resuming = Resuming::new();

@@ -57,6 +57,7 @@ fn a_good_hello_is_answered() {
 }
 
 /// RFC 9001 section 4.2-2.
+/// RFC 9846 section 4.2.2-13, 4.2.2-21, 4.3.1-4, 4.3.1-5, 4.3.1-7.
 #[test]
 fn legacy_fields_and_versions() {
     assert_eq!(refused(|hello| hello.version = 0x0304), Violation::LegacyVersion);
@@ -75,6 +76,7 @@ fn legacy_fields_and_versions() {
 
 /// RFC 9000 section 7-9.
 /// RFC 9001 section 8.1-1, 8.2-1.
+/// RFC 9846 section 4.3.3-3, 9.2-16, 9.2-17, 9.2-18, 9.2-19, 4.3.9-3, 9.2-4, 9.2-6, 9.2-7, 9.2-11.
 #[test]
 fn missing_and_contradictory_extensions() {
     assert_eq!(refused(|hello| hello.remove(E::SUPPORTED_GROUPS)), Violation::MissingSupportedGroups);
@@ -88,6 +90,7 @@ fn missing_and_contradictory_extensions() {
     assert_eq!(refused(twice), Violation::DuplicateExtension);
 }
 
+/// RFC 9846 section 4.3.9-3, 4.3.11-16, 4.3-8.
 #[test]
 fn pre_shared_keys_are_passed_over_if_they_are_offered_rightly() {
     let good = |hello: &mut HelloParts| {
@@ -109,6 +112,7 @@ fn pre_shared_keys_are_passed_over_if_they_are_offered_rightly() {
 }
 
 /// RFC 9001 section 8.1-2, 8.1-5, 8.1-6.
+/// RFC 9846 section 2.1-1, 4.2.1-1, 4.2.1-4.
 #[test]
 fn nothing_in_common() {
     assert_eq!(refused(|hello| hello.suites = vec![0x1304, 0xc02f]), Violation::NoCommonCipherSuite);
@@ -127,6 +131,7 @@ fn nothing_in_common() {
     assert_eq!((error.violation(), quic::error_code(&error)), (Some(Violation::NoApplicationProtocol), 0x0178));
 }
 
+/// RFC 9846 section 4.3.8-16.
 #[test]
 fn bad_shares() {
     for bad in [&[0; 32][..], &[1; 31], &[1; 33], &[1]] {
@@ -137,6 +142,7 @@ fn bad_shares() {
 }
 
 /// CVE-2025-58189: what a peer sent is not in the text of an error.
+/// RFC 9846 section 4.7.1-9.
 #[test]
 fn names_in_every_spelling() {
     let named = |name: &[u8]| {
@@ -165,6 +171,7 @@ fn names_in_every_spelling() {
 }
 
 /// RFC 9001 section 5.3-2.
+/// RFC 9846 section 4.2.2-18, 4.2.2-23, 9.3-3, 9.3-5, 4.5.1.1-3.
 #[test]
 fn grease_is_ignored_everywhere() {
     let server = answer(|hello| {
@@ -220,6 +227,7 @@ fn retried() -> (Session, HelloParts) {
     (server, parts)
 }
 
+/// RFC 9846 section 4.2.2-2, 4.2.2-7.
 #[test]
 fn a_second_hello_may_change_only_what_it_must() {
     let second = |change: fn(&mut HelloParts)| {
@@ -254,6 +262,7 @@ fn a_second_hello_may_change_only_what_it_must() {
 }
 
 /// The length is that of the suite's hash, not always 32.
+/// RFC 9846 section 4.5.3-1.
 #[test]
 fn a_finished_of_every_length_for_every_suite() {
     for suite in SUITES {
