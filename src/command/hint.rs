@@ -31,7 +31,9 @@ impl Shown<'_> {
     /// The shortest way from this machine; `None` if the server answers for no host that could be asked.
     pub fn hint(&self) -> Option<Hint> {
         let names = self.identity.names();
-        let here = local_hosts(self.addresses).into_iter().chain(localhost(self.addresses));
+        // The system is asked only where nothing else will do.
+        let last = std::iter::once_with(|| localhost(self.addresses)).flatten();
+        let here = local_hosts(self.addresses).into_iter().chain(last);
         let here = here.map(|(host, port)| (host, port, false));
         let port = self.addresses.first()?.port();
         // A wildcard stands for a name that only the owner knows.
