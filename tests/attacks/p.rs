@@ -15,6 +15,7 @@ use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::header::Header;
 use quic::{CloseReason, Event as QuicEvent, Violation};
+use std::rc::Rc;
 use tls::Level;
 
 /// `value` in `length` bytes, if it fits.
@@ -838,6 +839,7 @@ fn p24_offsets_about_2_to_the_31_and_2_to_the_32() {
         let mut options = Options::default();
         options.config.streams.max_data = 1 << 34;
         options.config.streams.max_stream_data_bidi_remote = 1 << 34;
+        options.endpoint = Rc::new(|config| config.receive_memory = 1 << 36);
         let mut peer = Peer::with(Server, Stage::Established, options);
         let meter = Meter::start();
         peer.send(OneRtt, &[raw(0x0f, &[0, offset, 1]), vec![7]].concat());

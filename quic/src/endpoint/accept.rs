@@ -35,8 +35,9 @@ pub struct EndpointConfig {
     /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: the first windows
     /// ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of a thousand connections and ten of the full 24 MiB. It is
     /// taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
-    /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with a 256th
-    /// of what the others leave free, at most with `max_data`, and grows to half of that; what it began with it keeps.
+    /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with
+    /// `max_data` while half of this stays free, then with a 256th of what is free, and grows to half of that; what it began with
+    /// it keeps.
     pub receive_memory: u64,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,

@@ -3,9 +3,9 @@
 //! What a peer was allowed it may send, and none of it need be readable: the first byte of each stream can be missing for ever. So
 //! what counts is the credit that was given, not what lies here, and the budget cannot be passed by anybody who was patient.
 //!
-//! A connection begins with a 256th of what the others leave free, at most with the window that is configured
-//! ([`StreamsConfig::max_data`](super::limits::StreamsConfig::max_data)) and with 64 KiB in any case: it was promised before anything
-//! is known of the peer. A window that grows may take half of what is free; if others take more later, it gets smaller again as its
+//! A connection begins with the window that is configured ([`StreamsConfig::max_data`](super::limits::StreamsConfig::max_data)) while
+//! half of the budget stays free, then with a 256th of what is free, and with 64 KiB in any case: it is promised before anything is
+//! known of the peer. A window that grows may take half of what is free; if others take more later, it gets smaller again as its
 //! peer uses what it was allowed, but not than at its beginning. An endpoint therefore holds no more unread than its budget and
 //! 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
 
@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// What a connection begins with, whatever the others have: room for the heads of requests, and for an upload of 10 Mbit/s at 50 ms.
 /// Default 64 KiB.
 const LEAST: u64 = 64 << 10;
-/// The part of what is free that a connection begins with. Default a 256th: what is left goes on to be enough for those who grow.
+/// The part of what is free that a connection begins with, once half is taken. Default a 256th: what is left goes on to be enough for those who grow.
 const BEGINNING: u64 = 256;
 
 /// The budget of an endpoint, in bytes. Clones are about the same one.
@@ -47,13 +47,15 @@ impl ReceiveMemory {
     }
 
     /// How many bytes all connections together allow.
-    pub fn allowed(&self) -> u64 {
+    pub(crate) fn allowed(&self) -> u64 {
         self.shared.allowed.load(Ordering::Relaxed) as u64
     }
 
     /// The share of a new connection that is to begin with a window of `wanted` bytes, or with as much of it as it may.
     pub fn begin(&self, wanted: u64) -> ReceiveShare {
-        let first = wanted.min((self.free() / BEGINNING).max(LEAST));
+        let free = self.free();
+        let leaves_half = wanted <= free.saturating_sub(self.shared.budget / 2);
+        let first = if leaves_half { wanted } else { wanted.min((free / BEGINNING).max(LEAST)) };
         self.change(0, first);
         ReceiveShare { memory: self.clone(), first }
     }

@@ -225,7 +225,7 @@ fn r1_what_runs_ahead_follows_the_congestion_window() {
 #[test]
 fn r6_who_gives_up_more_than_it_takes_has_little_made_ahead() {
     const KIB: u64 = 1 << 10;
-    const MUCH: [u8; 4 << 20] = [1; 4 << 20];
+    static MUCH: [u8; 4 << 20] = [1; 4 << 20];
     let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
     for by_peer in [false, true] {
         let (mut client, _) = pair(&config);
