@@ -125,7 +125,7 @@ fn p2_every_transport_parameter_cut_lengthened_repeated_or_out_of_range() {
 
 /// What an honest peer of this target sends.
 fn honest(target: Side) -> Vec<u8> {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
     let keep = seen.clone();
     with_parameters(target, move |parameters, side| {
         *keep.borrow_mut() = parameters.encode(side, 0);
@@ -136,7 +136,7 @@ fn honest(target: Side) -> Vec<u8> {
 
 #[track_caller]
 fn refused(target: Side, change: impl Fn(&[u8]) -> Vec<u8> + 'static) {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
     let keep = seen.clone();
     let peer = with_parameters(target, move |parameters, side| {
         let bytes = change(&parameters.encode(side, 0));
