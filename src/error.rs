@@ -188,9 +188,26 @@ impl Error {
 
     /// Whether the connection is gone, and another may do better.
     pub fn is_connection_lost(&self) -> bool {
-        matches!(self, Error::Closed { .. } | Error::GoingAway)
+        match self {
+            Error::Closed { reason, .. } => !is_refusal(reason),
+            error => matches!(error, Error::GoingAway),
+        }
     }
 }
+
+/// Whether one side has refused the other's handshake, as it would the next one: its certificate, say, or that there is none.
+fn is_refusal(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::Tls(_) | CloseReason::VersionNegotiation { .. } => true,
+        CloseReason::PeerTransport { code, .. } => TLS_ALERTS.contains(&code.0) && code.0 != INTERNAL_ERROR,
+        _ => false,
+    }
+}
+
+/// 0x100 and an alert (RFC 9001 section 4.8).
+const TLS_ALERTS: std::ops::RangeInclusive<u64> = 0x100..=0x1ff;
+/// The alert that says nothing about the other side (RFC 9846 section 6.2).
+const INTERNAL_ERROR: u64 = 0x150;
 
 /// 0x100 and the alert (RFC 9001 section 4.8, RFC 7301 section 3.2).
 const NO_APPLICATION_PROTOCOL: u64 = 0x178;

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod authorities;
 mod base64;
+mod census;
 pub(crate) mod client_trust;
 mod duties;
 pub(crate) mod ending;
@@ -21,6 +22,7 @@ use crate::http3::door;
 use crate::http3::link::{Endpoint, Link, Waits};
 use crate::server::answer::{Answer, OnAnswer};
 use crate::server::authorities::{AuthoritySource, Served};
+use crate::server::census::Count;
 use crate::server::ending::Ending;
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
@@ -38,7 +40,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -306,7 +308,7 @@ impl ServerBuilder {
         self
     }
 
-    /// From now on SIGINT and SIGTERM do not end the process but wait for [`Server::until_signal`] or
+    /// From now on SIGINT, SIGQUIT and SIGTERM do not end the process but wait for [`Server::until_signal`] or
     /// [`Workers::until_signal`]. Otherwise those hear of signals from when they are called: for programs that say that they are
     /// ready before that.
     ///
@@ -314,6 +316,16 @@ impl ServerBuilder {
     /// The system has no descriptor left.
     pub fn hear_signals(mut self) -> Result<ServerBuilder, Error> {
         self.signals = Some(SignalMark::now().map_err(Error::system)?);
+        Ok(self)
+    }
+
+    /// The same with SIGHUP, by which a process learns that its terminal is gone: for programs that have no other use for it. One
+    /// that was started with it ignored, as by nohup, goes on.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::hear_signals`].
+    pub fn hear_signals_and_hangup(mut self) -> Result<ServerBuilder, Error> {
+        self.signals = Some(SignalMark::now_with_hangup().map_err(Error::system)?);
         Ok(self)
     }
 
@@ -378,6 +390,15 @@ impl ServerBuilder {
     #[must_use]
     pub fn max_connections(mut self, most: usize) -> ServerBuilder {
         self.policy.max_connections = Some(most);
+        self
+    }
+
+    /// Bytes that all connections of each worker together allow their clients to send before handlers read them. Default 1 GiB, of
+    /// which a connection begins with up to 768 KiB; beyond it, each has 64 KiB all the same
+    /// ([`quic::EndpointConfig::receive_memory`]).
+    #[must_use]
+    pub fn receive_memory(mut self, bytes: u64) -> ServerBuilder {
+        self.policy.receive_memory = Some(bytes);
         self
     }
 
@@ -465,13 +486,17 @@ impl ServerBuilder {
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
             let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
-            executor.block_on(server.until_stopped(stop, self.drain))
+            let link = server.link.clone();
+            executor.handle().spawn_detached(answer_census(Rc::downgrade(&link), stop.clone(), number));
+            let result = executor.block_on(server.until_stopped(stop, self.drain));
+            stop.census.answer(number, counted(&link));
+            result
         })?;
         on_listening.inspect(|on_listening| on_listening(workers.addresses()));
         Ok(workers)
     }
 
-    /// Runs so many workers until SIGINT or SIGTERM, then lets requests under way finish. A second signal ends all at once.
+    /// Runs so many workers until SIGINT, SIGQUIT or SIGTERM, then lets requests under way finish. A second signal ends all at once.
     ///
     /// # Errors
     /// As for [`ServerBuilder::start_workers`]; later, that a worker's sockets cannot be used any more, or that it panicked.
@@ -544,7 +569,7 @@ impl ServerBuilder {
         Ok(sockets)
     }
 
-    /// Runs it on this thread until SIGINT or SIGTERM, then lets requests under way finish.
+    /// Runs it on this thread until SIGINT, SIGQUIT or SIGTERM, then lets requests under way finish.
     ///
     /// # Errors
     /// As for [`ServerBuilder::start`]; later, that the sockets cannot be used any more.
@@ -580,6 +605,19 @@ impl ServerBuilder {
     }
 }
 
+/// Says what a worker has counted whenever that is asked, as long as it serves.
+async fn answer_census(link: Weak<Link>, stop: Stop, number: usize) {
+    loop {
+        stop.census.question(number).await;
+        let Some(link) = link.upgrade() else { return };
+        stop.census.answer(number, counted(&link));
+    }
+}
+
+fn counted(link: &Link) -> Count {
+    Count { stats: link.endpoint_stats(), connections: link.connection_stats(), requests: link.exchange_count() }
+}
+
 /// A socket for an address that is free, or that a server offers which is ending.
 fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, Error> {
     let bound = UdpSocket::bind_with(address, options).or_else(|error| {
@@ -593,7 +631,7 @@ fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, Error> {
 }
 
 impl Server {
-    /// Runs until SIGINT or SIGTERM, then lets requests under way finish, at most for `patience`. A second signal ends it
+    /// Runs until SIGINT, SIGQUIT or SIGTERM, then lets requests under way finish, at most for `patience`. A second signal ends it
     /// at once. Clients are told in any case.
     ///
     /// # Errors

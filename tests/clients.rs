@@ -251,6 +251,31 @@ fn workers_see_what_is_replaced() -> Result<(), Error> {
     workers.join()
 }
 
+/// A client that has a connection learns only with its first request that the server refuses it. It would be refused again.
+#[test]
+fn a_request_that_is_refused_for_its_client_is_not_repeated() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let ours = Authority::new("ours");
+        let server = Identity::development(&[])?;
+        let roots = Roots::from_pem(server.certificate_pem().as_bytes())?;
+        let refusals = Arc::new(Mutex::new(0));
+        let count = refusals.clone();
+        let server = local(Server::builder(server))
+            .client_authentication(trust(&ours).required())
+            .on_event(move |_| *count.lock().unwrap() += 1)
+            .start(&handle, who)?;
+        let url = format!("https://{}/", server.addresses()[0]);
+        let client = Client::builder(roots).build(&handle);
+        client.connect(&url).await?;
+        let error = client.get(&url).send().await.map(drop).unwrap_err();
+        assert!(!error.is_connection_lost() && error.to_string().contains("certificate"), "{error}");
+        // The next one would have come by now.
+        client.close().await;
+        assert_eq!(*refusals.lock().unwrap(), 1);
+        Ok(())
+    })?
+}
+
 /// A refusal is an event of the server's, with what is wrong.
 #[test]
 fn the_server_is_told_why_it_refused() -> Result<(), Error> {

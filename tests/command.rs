@@ -10,7 +10,7 @@ mod trust;
 use posthaste::{Client, Error, Identity, Method, Reply, Request, Roots, Server};
 use serving::{Folder, Serving, posthaste};
 use std::io::Read;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 fn text(bytes: &[u8]) -> String {
@@ -454,7 +454,11 @@ fn load_counts_moves_and_fails_if_one_did_not_arrive() -> Result<(), Error> {
 
 #[test]
 fn a_signal_lets_what_is_under_way_finish() -> Result<(), Error> {
-    for (signal, arguments) in [("-INT", &[".", "--bodies"][..]), ("-TERM", &[".", "--bodies", "--workers", "3"])] {
+    let one = &[".", "--bodies"][..];
+    let several = &[".", "--bodies", "--workers", "3"][..];
+    for (signal, arguments) in
+        [("-INT", one), ("-TERM", several), ("-QUIT", one), ("-QUIT", several), ("-HUP", one), ("-HUP", several)]
+    {
         let folder = Folder::new();
         let mut serving = Serving::start(&folder, arguments);
         let url = serving.url("/bytes/50000000");
@@ -472,9 +476,23 @@ fn a_signal_lets_what_is_under_way_finish() -> Result<(), Error> {
             Ok::<(), Error>(())
         })??;
         assert_eq!(serving.wait(), Some(0), "{signal}");
+        assert!(!serving.certificate().exists(), "{signal}");
         expect(&posthaste().args(["get", &url, "--insecure"]).output().unwrap(), 1, &["refused"]);
     }
     Ok(())
+}
+
+/// Who starts a server by nohup wants it to outlive the terminal.
+#[test]
+fn a_hangup_that_was_ignored_from_the_beginning_ends_nothing() {
+    let folder = Folder::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap '' HUP; exec "$0" "$@""#, env!("CARGO_BIN_EXE_posthaste")]);
+    let serving = Serving::start_by(command, &folder, &[".", "--bodies"]);
+    serving.signal("-HUP");
+    // In the order in which they came: what is answered was asked after it.
+    expect(&serving.get(&[&serving.url("/bytes/1000")]), 0, &[]);
+    assert_eq!(serving.end(), "");
 }
 
 #[test]

@@ -83,6 +83,55 @@ fn r6_an_answer_that_is_given_up_costs_what_can_be_sent_of_it() -> Result<(), Er
     )
 }
 
+/// Who has given up some megabytes is sent little of each further answer until it takes some, and has one that it takes whole.
+#[test]
+fn r6_after_many_answers_that_were_given_up_little_is_made_of_the_next() -> Result<(), Error> {
+    const ANSWER: usize = 4 << 20;
+    let (begun, made) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let counts = (begun.clone(), made.clone());
+    with_server(
+        move |_, mut reply| {
+            let (begun, made) = counts.clone();
+            async move {
+                reply.room(ANSWER).await?;
+                begun.set(begun.get() + 1);
+                let mut writer = reply.start(200)?;
+                let mut left = ANSWER;
+                while left > 0 {
+                    let room = writer.room(left).await?;
+                    made.set(made.get() + room);
+                    writer.write(vec![0; room]).await?;
+                    left -= room;
+                }
+                writer.finish()
+            }
+        },
+        async |client, base, handle| {
+            // What is in flight may be much by then.
+            assert_eq!(client.get(&base).send().await?.body().read_to_end(ANSWER).await?.len(), ANSWER);
+            let give_up = async |requests: usize| {
+                let before = made.get();
+                for _ in 0..requests {
+                    let all = begun.get() + 1;
+                    let _request = client.get(&base).start().await?;
+                    let has_begun = poll_fn(|context| {
+                        context.waker().wake_by_ref();
+                        if begun.get() < all { Poll::Pending } else { Poll::Ready(()) }
+                    });
+                    handle.timeout(Duration::from_secs(20), has_begun).await.expect("it is answered");
+                }
+                Ok::<usize, Error>((made.get() - before) / requests)
+            };
+            let first = give_up(30).await?;
+            // So often that the connection is not closed for it.
+            let each = give_up(200).await?;
+            assert!(each < 50_000, "{each} bytes were made of each answer that was given up, and at first {first}");
+            assert_eq!(client.get(&base).send().await?.body().read_to_end(ANSWER).await?.len(), ANSWER);
+            Ok(())
+        },
+    )
+}
+
 /// More uploads stay open than there are streams at a time, and nobody reads them any more: each is stopped, so the
 /// connection goes on.
 #[test]

@@ -147,3 +147,74 @@ fn a_policy_decides_who_may_begin() -> Result<(), Error> {
         workers.join()
     })?
 }
+
+/// What all workers have counted is had as that of one server is, and stays counted when they have ended.
+#[test]
+fn counters_of_all_workers_are_added_up() -> Result<(), Error> {
+    let workers = builder().start_workers(WORKERS, who_and_where)?;
+    posthaste::run(|handle| async move {
+        assert_eq!(workers.stats()?.held.connections, 0);
+        // Each from another port, so that they are spread.
+        let clients: Vec<Client> = (0..20).map(|_| client(&handle)).collect();
+        let mut seen = Vec::new();
+        for client in &clients {
+            seen.push(ask(client, &workers).await?);
+        }
+        let stats = workers.stats()?;
+        assert_eq!((stats.held.connections, stats.strangers.accepted), (20, 20));
+        let mut told: Vec<String> = workers.connections()?.iter().map(|(remote, _)| remote.to_string()).collect();
+        let mut expected: Vec<String> = seen.iter().map(|(_, remote)| remote.clone()).collect();
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
+        assert!(workers.connections()?.iter().all(|(_, stats)| stats.bytes_received > 0));
+        assert_eq!(workers.requests_under_way()?, 0);
+        for client in clients {
+            client.close().await;
+        }
+        workers.shutdown();
+        while workers.stats()?.held.connections > 0 {
+            handle.sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(workers.stats()?.strangers.accepted, 20);
+        workers.join()
+    })?
+}
+
+/// A handler that keeps its thread is named, and nobody waits for it for long.
+#[test]
+fn a_worker_that_does_not_answer_is_named() -> Result<(), Error> {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let (begun, begins) = std::sync::mpsc::channel();
+    let begun = std::sync::Mutex::new(begun);
+    let shared = Arc::new((held, begun));
+    let workers = builder().start_workers(1, move |_, reply: Reply| {
+        let shared = shared.clone();
+        async move {
+            let _ = shared.1.lock().unwrap().send(());
+            let _ = shared.0.lock().unwrap().recv();
+            reply.send(200, "").await
+        }
+    })?;
+    posthaste::run(|handle| async move {
+        let client = client(&handle);
+        let url = format!("https://{}/", workers.addresses()[0]);
+        let asking = handle.spawn(async move { client.get(&url).send().await.map(drop) });
+        handle
+            .timeout(Duration::from_secs(20), async {
+                while begins.try_recv().is_err() {
+                    handle.sleep(Duration::from_millis(2)).await;
+                }
+            })
+            .await
+            .expect("the handler is called");
+        let error = workers.stats().unwrap_err().to_string();
+        assert!(error.contains("worker 0") && error.contains("handler"), "{error}");
+        release.send(()).unwrap();
+        asking.await.expect("no panic")?;
+        assert_eq!(workers.stats()?.held.connections, 1);
+        workers.close();
+        workers.join()
+    })?
+}

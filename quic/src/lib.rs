@@ -93,7 +93,7 @@ pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
-pub use stream::{Read, ReadError, ReceiveMemory, SendMemory, StreamEvent, StreamsConfig, WriteError};
+pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
 
 /// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise

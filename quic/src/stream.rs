@@ -24,7 +24,7 @@ pub use event::StreamEvent;
 pub use limits::StreamsConfig;
 pub use reassembly::{MAX_SEGMENTS, Reassembly, TooFragmented};
 pub use receive::{Read, ReadError};
-pub use receive_memory::ReceiveMemory;
+pub use receive_memory::{ReceiveMemory, ReceiveShare};
 pub use send::WriteError;
 pub use send_memory::SendMemory;
 pub(crate) use streams::Streams;

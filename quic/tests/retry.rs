@@ -90,7 +90,8 @@ impl AskingServer {
             max_idle_timeout: self.config.max_idle_timeout,
             ..TransportParameters::default()
         };
-        self.config.streams.advertise(&mut parameters);
+        let receive_share = quic::ReceiveMemory::new(1 << 30).begin(self.config.streams.max_data);
+        self.config.streams.advertise(&mut parameters, receive_share.first());
         let session = tls::quic::server(self.tls.clone(), parameters.encode(Side::Server, 0));
         let new = NewConnection {
             side: Side::Server,
@@ -102,7 +103,7 @@ impl AskingServer {
             retry_source,
             is_validated: true,
             send_memory: quic::SendMemory::new(1 << 20),
-            receive_memory: quic::ReceiveMemory::new(1 << 20),
+            receive_share,
             local_id,
             peer_id: client,
             four_tuple,

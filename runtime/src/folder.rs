@@ -188,10 +188,12 @@ impl Obstacle {
     }
 }
 
-/// Reads what of a file is in memory, from `offset` on, without waiting for a disk: less than asked for if that is all, and
-/// nothing at the end of the file. `None` if nothing is in memory, or if the file system cannot tell.
-pub fn read_if_cached(file: &File, into: &mut [u8], offset: u64) -> Option<io::Result<usize>> {
-    match sys::read_cached(file.as_fd(), into, offset) {
+/// Reads what of a file is in memory, from `offset` on, without waiting for a disk, and appends it to `into`: `most` bytes, less if
+/// that is all, and nothing at the end of the file. Gives how much that was; `None` if nothing is in memory, or if the file system
+/// cannot tell.
+pub fn read_if_cached(file: &File, into: &mut Vec<u8>, most: usize, offset: u64) -> Option<io::Result<usize>> {
+    into.reserve_exact(most);
+    match sys::read_cached(file.as_fd(), into, most, offset) {
         Err(error) if matches!(error.raw_os_error(), Some(EAGAIN | EINTR | EOPNOTSUPP | ENOSYS | EPERM)) => None,
         read => Some(read),
     }

@@ -23,9 +23,11 @@ impl Hangups {
     /// There are 64 listeners to signals already, or the process has no descriptor left.
     pub fn new(handle: &Handle) -> io::Result<Hangups> {
         let (place, alarm) = take_place()?;
-        let ready = sys::on_hangup(place, alarm).and_then(|count| Ok((count, handle.watch(alarm.as_fd())?)));
+        let heard = sys::on_signal_number(place, alarm, sys::SIGHUP, false);
+        let ready = heard.and_then(|count| Ok((count, handle.watch(alarm.as_fd())?)));
         match ready {
             Ok((count, alarm)) => {
+                let count = count.expect("it is heard though it was ignored");
                 let counter = Counter { count, seen: count.load(Ordering::Acquire) };
                 Ok(Hangups { alarm, place, counter })
             }

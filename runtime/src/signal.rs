@@ -15,16 +15,34 @@ use crate::sys;
 pub enum Signal {
     /// SIGINT: somebody at the terminal.
     Interrupt,
+    /// SIGQUIT: the same, in more of a hurry.
+    Quit,
     /// SIGTERM: the system.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
+}
+
+/// Those that are always heard.
+const ENDS: [Signal; 3] = [Signal::Interrupt, Signal::Quit, Signal::Terminate];
+
+impl Signal {
+    /// As the system counts them.
+    pub fn number(self) -> i32 {
+        match self {
+            Signal::HangUp => sys::SIGHUP,
+            Signal::Interrupt => sys::SIGINT,
+            Signal::Quit => sys::SIGQUIT,
+            Signal::Terminate => sys::SIGTERM,
+        }
+    }
 }
 
 /// Hears of the signals that come after its creation. Any number of workers may have one; each hears of all.
 pub struct Signals {
     alarm: Watched<BorrowedFd<'static>>,
     place: usize,
-    interrupts: Counter,
-    terminations: Counter,
+    heard: Vec<(Signal, Counter)>,
 }
 
 /// Signals that were counted, and how many of them were told.
@@ -44,27 +62,59 @@ struct Place {
 /// A moment from which on signals are kept for those who will listen.
 #[derive(Clone, Copy, Debug)]
 pub struct SignalMark {
-    interrupts: u32,
-    terminations: u32,
+    /// How often each of [`ENDS`] had come.
+    ends: [u32; 3],
+    /// And SIGHUP, if that is heard.
+    hangups: Option<u32>,
 }
 
 impl SignalMark {
-    /// From now on SIGINT and SIGTERM do not end the process but are reported to [`Signals::since`] this moment.
+    /// From now on SIGINT, SIGQUIT and SIGTERM do not end the process but are reported to [`Signals::since`] this moment.
     ///
     /// # Errors
     /// As for [`Signals::new`].
     pub fn now() -> io::Result<SignalMark> {
-        let (place, alarm) = take_place()?;
-        let counters = sys::on_interrupt_and_terminate(place, alarm);
-        release_place(place);
-        let (interrupts, terminations) = counters?;
-        let count = |counter: &AtomicU32| counter.load(Ordering::Acquire);
-        Ok(SignalMark { interrupts: count(interrupts), terminations: count(terminations) })
+        with_place(|place, alarm| {
+            let mut ends = [0; 3];
+            for (seen, signal) in ends.iter_mut().zip(ENDS) {
+                *seen = hear(place, alarm, signal)?.map_or(0, |count| count.load(Ordering::Acquire));
+            }
+            Ok(SignalMark { ends, hangups: None })
+        })
+    }
+
+    /// The same, and SIGHUP as well, for a process that has no other use for it. Where it was started with SIGHUP ignored, as by
+    /// nohup, that stays so.
+    ///
+    /// # Errors
+    /// As for [`Signals::new`].
+    pub fn now_with_hangup() -> io::Result<SignalMark> {
+        let mark = SignalMark::now()?;
+        let count = with_place(|place, alarm| hear(place, alarm, Signal::HangUp))?;
+        Ok(SignalMark { hangups: count.map(|count| count.load(Ordering::Acquire)), ..mark })
+    }
+
+    /// Each that is heard, and how often it had come.
+    fn heard(self) -> impl Iterator<Item = (Signal, u32)> {
+        ENDS.into_iter().zip(self.ends).chain(self.hangups.map(|seen| (Signal::HangUp, seen)))
     }
 }
 
+/// From now on `signal` is counted, and raises the alarm of a place.
+fn hear(place: usize, alarm: &'static OwnedFd, signal: Signal) -> io::Result<Option<&'static AtomicU32>> {
+    sys::on_signal_number(place, alarm, signal.number(), signal == Signal::HangUp)
+}
+
+/// Calls with a place that is free again afterwards.
+fn with_place<T>(call: impl FnOnce(usize, &'static OwnedFd) -> io::Result<T>) -> io::Result<T> {
+    let (place, alarm) = take_place()?;
+    let result = call(place, alarm);
+    release_place(place);
+    result
+}
+
 impl Signals {
-    /// From now on SIGINT and SIGTERM do not end the process but are reported here.
+    /// From now on SIGINT, SIGQUIT and SIGTERM do not end the process but are reported here.
     ///
     /// # Errors
     /// There are 64 already, or the process has no descriptor left.
@@ -72,21 +122,19 @@ impl Signals {
         Signals::since(handle, SignalMark::now()?)
     }
 
-    /// The same, with those that came after `mark`.
+    /// Reports those that came after `mark`.
     ///
     /// # Errors
     /// As for [`Signals::new`].
     pub fn since(handle: &Handle, mark: SignalMark) -> io::Result<Signals> {
         let (place, alarm) = take_place()?;
-        let ready = sys::on_interrupt_and_terminate(place, alarm)
-            .and_then(|counters| Ok((counters, handle.watch(alarm.as_fd())?)));
-        match ready {
-            Ok(((interrupts, terminations), alarm)) => Ok(Signals {
-                alarm,
-                place,
-                interrupts: Counter { count: interrupts, seen: mark.interrupts },
-                terminations: Counter { count: terminations, seen: mark.terminations },
-            }),
+        let mut heard = Vec::new();
+        let counted = mark.heard().try_for_each(|(signal, seen)| {
+            heard.extend(hear(place, alarm, signal)?.map(|count| (signal, Counter { count, seen })));
+            Ok(())
+        });
+        match counted.and_then(|()| handle.watch(alarm.as_fd())) {
+            Ok(alarm) => Ok(Signals { alarm, place, heard }),
             Err(error) => {
                 release_place(place);
                 Err(error)
@@ -98,11 +146,9 @@ impl Signals {
     pub async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
             loop {
-                if self.interrupts.take() {
-                    return Poll::Ready(Signal::Interrupt);
-                }
-                if self.terminations.take() {
-                    return Poll::Ready(Signal::Terminate);
+                let told = self.heard.iter_mut().find_map(|(signal, counter)| counter.take().then_some(*signal));
+                if let Some(signal) = told {
+                    return Poll::Ready(signal);
                 }
                 // The handler counts before it raises the alarm: a signal from here on is an edge that is yet to be seen.
                 self.alarm.clear_readable();
@@ -184,6 +230,13 @@ mod tests {
             let mark = SignalMark::now().unwrap();
             sys::testing::raise(libc::SIGTERM);
             assert_eq!(Signals::since(handle, mark).unwrap().next().await, Signal::Terminate, "nobody listened yet");
+            sys::testing::raise(libc::SIGQUIT);
+            assert_eq!(first.next().await, Signal::Quit);
+            assert_eq!(first.next().await, Signal::Terminate, "the one above");
+            // The other test of SIGHUP, which may run beside this one, hears of it as well and does not end by it.
+            let mut with_hangup = Signals::since(handle, SignalMark::now_with_hangup().unwrap()).unwrap();
+            sys::testing::raise(libc::SIGHUP);
+            assert_eq!(with_hangup.next().await, Signal::HangUp);
         });
     }
 }

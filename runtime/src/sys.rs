@@ -7,7 +7,7 @@
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::calls::{alarm_fd, on_hangup, on_interrupt_and_terminate, raise_alarm};
+pub(crate) use linux::calls::{alarm_fd, on_signal_number, raise_alarm};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]
@@ -30,7 +30,9 @@ pub(crate) use linux::socket::{
 pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::types::{O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH};
+pub(crate) use linux::types::{
+    O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, SIGHUP, SIGINT, SIGQUIT, SIGTERM,
+};
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("posthaste-runtime knows Linux only; the protocol crates below it run anywhere");

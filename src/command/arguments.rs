@@ -234,9 +234,9 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --qlog DIR       write a file of qlog for each connection to DIR
 
 SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
-under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. SIGINT or
-SIGTERM lets requests under way finish, while another server can take over the addresses. A second signal ends at once.
-The status is 0 if no request was cut short.
+under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. SIGINT,
+SIGQUIT or SIGTERM lets requests under way finish, while another server can take over the addresses; so does SIGHUP where there
+are no such files. A second signal ends at once. The status is 0 if no request was cut short.
 ";
 
 /// What `posthaste get --help` prints.
@@ -266,8 +266,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --qlog DIR       write a file of qlog for each connection to DIR
 
 The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
-A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT or SIGTERM removes what
-is not complete and closes the connections: status 130 or 143. A second signal ends at once.
+A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT, SIGTERM, SIGQUIT or
+SIGHUP removes what is not complete and closes the connections: status 130, 143, 131 or 129. A second signal ends at once.
 ";
 
 /// What `posthaste load --help` prints.

@@ -1,7 +1,7 @@
 //! The command that fetches a page from a server that has just begun to listen: it works as it is printed.
 
 use posthaste::{Identity, Roots};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 /// How a client gets to a server.
@@ -31,7 +31,10 @@ impl Shown<'_> {
     /// The shortest way from this machine; `None` if the server answers for no host that could be asked.
     pub fn hint(&self) -> Option<Hint> {
         let names = self.identity.names();
-        let here = local_hosts(self.addresses).into_iter().map(|(host, port)| (host, port, false));
+        // The system is asked only where nothing else will do.
+        let last = std::iter::once_with(|| localhost(self.addresses)).flatten();
+        let here = local_hosts(self.addresses).into_iter().chain(last);
+        let here = here.map(|(host, port)| (host, port, false));
         let port = self.addresses.first()?.port();
         // A wildcard stands for a name that only the owner knows.
         let named = names.iter().chain(self.names).filter(|name| !name.contains('*'));
@@ -86,6 +89,23 @@ fn local_hosts(addresses: &[SocketAddr]) -> Vec<(String, u16)> {
         }
     }
     hosts
+}
+
+/// `localhost` where one of its addresses is served and not both: our client tries each. It comes last, for a certificate that names
+/// nothing else.
+fn localhost(addresses: &[SocketAddr]) -> Option<(String, u16)> {
+    let host = "localhost";
+    let leads_to = |address: &SocketAddr| {
+        let found = (host, address.port()).to_socket_addrs();
+        found.is_ok_and(|mut found| found.any(|wanted| covers(*address, wanted.ip(), wanted.port())))
+    };
+    let address = addresses.iter().find(|address| is_here(address.ip()) && leads_to(address))?;
+    Some((host.to_owned(), address.port()))
+}
+
+/// Whether a socket at this address hears what is sent within this machine to its loopback addresses.
+fn is_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified()
 }
 
 /// Whether what is sent to `wanted` comes to a socket at `address`.
@@ -193,6 +213,11 @@ mod tests {
             ("[::1]:1", &["*.a.example", "::1"], &[], here("[::1]:1")),
             ("127.0.0.1:1", &["*.a.example"], &[], None),
             ("127.0.0.1:1", &["2001:db8::1"], &[], elsewhere("[2001:db8::1]:1")),
+            // It leads here, though not by all of its addresses.
+            ("127.0.0.1:1", &["localhost"], &[], here("localhost:1")),
+            ("0.0.0.0:1", &["localhost", "a.example"], &[], here("localhost:1")),
+            ("127.0.0.1:1", &["localhost", "127.0.0.1"], &[], here("127.0.0.1:1")),
+            ("192.0.2.1:1", &["localhost"], &[], elsewhere("localhost:1")),
         ] {
             assert_eq!(origin(&[listening], certified, names), expected, "{listening} {certified:?} {names:?}");
         }

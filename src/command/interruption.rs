@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM while something is fetched: the first lets the command end in good order, the second ends it at once.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP while something is fetched: the first lets the command end in good order, the second ends it at once.
 
 use crate::command::failure::Failure;
 use crate::command::part_file;
@@ -21,7 +21,7 @@ pub struct Interruption {
 impl Interruption {
     /// From now on signals are heard. A thread of its own hears the second one, whatever this one is at.
     pub fn new(handle: &Handle) -> Result<Interruption, Failure> {
-        let heard = SignalMark::now().and_then(|mark| {
+        let heard = SignalMark::now_with_hangup().and_then(|mark| {
             let name = "posthaste-signals".to_owned();
             std::thread::Builder::new().name(name).spawn(move || end_by_second(mark))?;
             Signals::since(handle, mark)
@@ -69,8 +69,5 @@ pub fn status(signal: u8) -> u8 {
 }
 
 fn number(signal: Signal) -> u8 {
-    match signal {
-        Signal::Interrupt => 2,
-        Signal::Terminate => 15,
-    }
+    u8::try_from(signal.number()).expect("signals have small numbers")
 }

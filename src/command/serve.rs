@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Where to listen if nothing is said: on this machine only.
 const PORT: u16 = 4433;
-/// How long requests under way may take after SIGINT or SIGTERM, if nothing is said.
+/// How long requests under way may take after a signal that asks for the end, if nothing is said.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for an address that is taken: by a server, maybe, that was told to end just now and is about to let go.
 const TAKEN: Duration = Duration::from_millis(500);
@@ -57,10 +57,14 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let shown = IdentityHandle::new(loaded.by_name());
     let patience = arguments.drain.unwrap_or(PATIENCE);
     let builder = builder(arguments, &identity, addresses, log)?.resolver(shown.clone());
-    if !sources.is_empty() {
+    let builder = builder.drain(patience);
+    let builder = if sources.is_empty() {
+        // There is nothing to read again: it means what it means to any program.
+        builder.hear_signals_and_hangup()?
+    } else {
         identities::reread_at_hangup(sources, loaded, shown, log.clone())?;
-    }
-    let builder = builder.drain(patience).hear_signals()?;
+        builder.hear_signals()?
+    };
     let bodies = arguments.bodies.then(Bodies::new);
     let handler = move |request, reply| answer(files.clone(), bodies.clone(), request, reply);
     let mut greet = |addresses: &[SocketAddr]| {

@@ -181,7 +181,9 @@ impl Exchange {
     fn end_of_receiving(&self) -> Option<Error> {
         let mailbox = self.mailbox();
         let ended = mailbox.ending().map(|ending| self.error(&ending));
-        ended.or_else(|| mailbox.slow().map(|slow| self.too_slow(slow)))
+        let slow = || mailbox.slow().map(|slow| self.too_slow(slow));
+        let dropped = || mailbox.is_dropped().then(|| Error::message("this side has given the request up"));
+        ended.or_else(slow).or_else(dropped)
     }
 
     fn too_slow(&self, slow: Slow) -> Error {
@@ -283,6 +285,7 @@ impl Exchange {
     pub(crate) fn reset(&self, reason: Reason) {
         self.account().on_broken_off();
         self.record.door.cancel(Extent::Exchange, reason);
+        self.mailbox().on_dropped();
     }
 
     /// This side does not want the rest of the peer's message.

@@ -49,6 +49,8 @@ struct Contents {
     delivered: bool,
     stopped: Option<Reason>,
     ending: Option<Ending>,
+    /// This side has given the whole exchange up.
+    is_dropped: bool,
     /// The peer was too slow with its message or with ours.
     slow: Option<Slow>,
     /// Something came for the reader since it last said that it knows all.
@@ -61,6 +63,9 @@ struct Contents {
 impl Mailbox {
     /// Something happened.
     pub(crate) fn on_event(&self, event: Event) {
+        if self.is_dropped() {
+            return;
+        }
         match event {
             // Whoever has the mailbox has the request.
             Event::Request(_) => {}
@@ -101,6 +106,18 @@ impl Mailbox {
         self.for_reader(|_| ());
         self.wake_writer();
         self.wake_task();
+    }
+
+    /// This side has given the whole exchange up: of the peer nothing more will be heard. The task that answers a request goes on,
+    /// for it may have more to do.
+    pub(crate) fn on_dropped(&self) {
+        self.for_reader(|contents| contents.is_dropped = true);
+        self.wake_writer();
+    }
+
+    /// Whether this side has given the whole exchange up.
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.contents.borrow().is_dropped
     }
 
     /// The final response, once.

@@ -38,8 +38,8 @@ pub(super) struct Opened {
     whole: Option<Vec<u8>>,
 }
 
-/// Reads `into` from an offset on; less than all at the end of the file, or if no more can be had at once.
-type Read = fn(&File, &mut [u8], u64) -> io::Result<usize>;
+/// Reads so many bytes from the beginning; less at the end of the file, or if no more can be had at once.
+type Read = fn(&File, usize) -> io::Result<Vec<u8>>;
 
 /// Opens what `path` leads to if that takes no waiting. A file of at most `content` bytes is read as well.
 pub(super) fn open_at_once(folder: &Folder, path: &[u8], content: usize) -> Option<io::Result<Found>> {
@@ -75,12 +75,16 @@ fn look(folder: &Folder, file: File, content: usize, read: Read) -> io::Result<F
     Ok(Found::File(opened))
 }
 
-fn read_at_once(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
-    read_if_cached(file, into, offset).unwrap_or(Ok(0))
+fn read_at_once(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    read_if_cached(file, &mut bytes, len, 0).unwrap_or(Ok(0))?;
+    Ok(bytes)
 }
 
-fn read_all(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
-    file.read_exact_at(into, offset).map(|()| into.len())
+fn read_all(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 impl Opened {
@@ -100,19 +104,21 @@ impl Opened {
 
     /// `None` if it could not be had, or if the file changed meanwhile: who wants it finds out why.
     fn read_whole(&self, read: Read) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = vec![0; usize::try_from(self.state.len()).map_err(io::Error::other)?];
-        let is_all = read(&self.file, &mut bytes, 0).is_ok_and(|len| len == bytes.len());
-        Ok(if is_all && self.is_unchanged()? { Some(bytes) } else { None })
+        let len = usize::try_from(self.state.len()).map_err(io::Error::other)?;
+        let Some(all) = read(&self.file, len).ok().filter(|bytes| bytes.len() == len) else { return Ok(None) };
+        Ok(self.is_unchanged()?.then_some(all))
     }
 
     fn is_unchanged(&self) -> io::Result<bool> {
         Ok(self.state.holds(&self.file.metadata()?, self.links))
     }
 
-    /// Fills up `bytes` behind what is `there` already, from an offset in the file on, and looks whether it is still the same.
-    fn fill(&self, mut bytes: Vec<u8>, there: usize, offset: u64, looks: bool) -> Result<Vec<u8>, Loss> {
-        let rest = bytes.get_mut(there..).unwrap_or_default();
-        if !rest.is_empty() {
+    /// Appends to `bytes` what is missing of `len`, which lies at an offset in the file, and looks whether it is still the same.
+    fn fill(&self, mut bytes: Vec<u8>, len: usize, offset: u64, looks: bool) -> Result<Vec<u8>, Loss> {
+        let there = bytes.len();
+        if there < len {
+            bytes.resize(len, 0);
+            let rest = bytes.get_mut(there..).unwrap_or_default();
             self.file.read_exact_at(rest, offset + there as u64).map_err(Loss::of)?;
         }
         if looks && !self.is_unchanged().map_err(Loss::of)? {
@@ -171,21 +177,22 @@ impl Source {
             return Ok(None);
         }
         let looks = self.next + len == self.end || self.unlooked + len >= UNLOOKED;
-        let piece = self.piece(vec![0; len as usize], looks).await?;
+        let piece = self.piece(len as usize, looks).await?;
         self.unlooked = if looks { 0 } else { self.unlooked + len };
         self.next += len;
         Ok(Some(piece))
     }
 
-    async fn piece(&self, mut bytes: Vec<u8>, looks: bool) -> Result<Vec<u8>, Loss> {
+    async fn piece(&self, len: usize, looks: bool) -> Result<Vec<u8>, Loss> {
+        let (mut bytes, offset) = (Vec::with_capacity(len), self.next);
         // An error will show again where there is time for it.
-        let there = read_at_once(&self.opened.file, &mut bytes, self.next).unwrap_or(0);
-        let waits = there < bytes.len() || looks && !self.opened.is_local;
+        let _ = read_if_cached(&self.opened.file, &mut bytes, len, offset);
+        let waits = bytes.len() < len || looks && !self.opened.is_local;
         if !waits {
-            return self.opened.fill(bytes, there, self.next, looks);
+            return self.opened.fill(bytes, len, offset, looks);
         }
-        let (opened, offset) = (self.opened.clone(), self.next);
-        let filled = self.readers.run(move || opened.fill(bytes, there, offset, looks)).await;
+        let opened = self.opened.clone();
+        let filled = self.readers.run(move || opened.fill(bytes, len, offset, looks)).await;
         filled.map_err(Loss::NoReader)?
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Policy {
     pub(crate) address_validation: AddressValidation,
     /// The most connections of an endpoint, if it is not the default.
     pub(crate) max_connections: Option<usize>,
+    /// What connections allow their clients to send, if it is not the default.
+    pub(crate) receive_memory: Option<u64>,
     pub(crate) ids: IdLayout,
     pub(crate) secret: Option<[u8; 32]>,
 }
@@ -31,6 +33,7 @@ impl Default for Policy {
             on_incoming: None,
             address_validation: AddressValidation::default(),
             max_connections: None,
+            receive_memory: None,
             ids: IdLayout::default(),
             secret: None,
         }
@@ -59,6 +62,7 @@ impl Policy {
         config.on_incoming = self.on_incoming.clone();
         config.address_validation = self.address_validation;
         config.max_connections = self.max_connections.unwrap_or(config.max_connections);
+        config.receive_memory = self.receive_memory.unwrap_or(config.receive_memory);
         config.ids = self.ids.clone();
         if let Some(secret) = &self.secret {
             let secret = Secret::new(secret);

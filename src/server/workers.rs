@@ -4,6 +4,8 @@
 //! connection IDs name the worker, and datagrams that come out at another are handed over.
 
 use crate::error::Error;
+use crate::server::census::{Census, Count};
+use quic::{EndpointStats, Stats};
 use runtime::{Executor, Handle, Shutdown, SignalMark, Signals};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -22,11 +24,14 @@ pub struct Workers {
     failure: Failure,
     /// From when on signals count.
     signals: Option<SignalMark>,
+    census: Arc<Census>,
 }
 
-/// What tells workers to end.
-#[derive(Clone, Default)]
+/// What tells workers to end, and asks them what they have counted.
+#[derive(Clone)]
 pub(crate) struct Stop {
+    /// Who asks.
+    pub(crate) census: Arc<Census>,
     /// Take no more requests, let those under way finish.
     pub(crate) drain: Shutdown,
     /// End at once.
@@ -44,12 +49,15 @@ impl Workers {
         signals: Option<SignalMark>,
         run: impl Fn(usize, &Executor, &Stop) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<Workers, Error> {
-        let (stop, ended, failure) = (Stop::default(), Shutdown::new(), Failure::default());
+        let census = Arc::new(Census::new(count));
+        let stop = Stop { census: census.clone(), drain: Shutdown::new(), close: Shutdown::new() };
+        let (ended, failure) = (Shutdown::new(), Failure::default());
         let (theirs, first, last) = (stop.clone(), failure.clone(), TriggerAtEnd(ended.clone()));
         let work = move |number, executor: &Executor| {
             // The closure is dropped by the last of them.
             let _last = &last;
             let _others = TriggerAtEnd(theirs.drain.clone());
+            let _silence = SilentAtEnd(&theirs.census, number);
             let result = run(number, executor, &theirs);
             executor.block_on(executor.handle().farewells_over());
             if let Err(error) = result {
@@ -61,12 +69,43 @@ impl Workers {
             stop.drain.trigger();
             Error::system(error)
         })?;
-        Ok(Workers { addresses, threads, stop, ended, failure, signals })
+        Ok(Workers { addresses, threads, stop, ended, failure, signals, census })
     }
 
     /// Where they listen, with the ports that the system chose where it was asked to.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Requests that are being answered, by all of them.
+    ///
+    /// # Errors
+    /// A worker does not answer within a second: a handler keeps its thread from everything else. A handler that asks keeps its own.
+    pub fn requests_under_way(&self) -> Result<usize, Error> {
+        Ok(self.counts()?.iter().map(|count| count.requests).sum())
+    }
+
+    /// What each open connection has sent, received and measured, and the address of its client.
+    ///
+    /// # Errors
+    /// As for [`Workers::requests_under_way`].
+    pub fn connections(&self) -> Result<Vec<(SocketAddr, Stats)>, Error> {
+        Ok(self.counts()?.into_iter().flat_map(|count| count.connections).collect())
+    }
+
+    /// How much all of them hold, and what became of clients' first packets. A worker that has ended holds nothing more, and what
+    /// it has counted stays counted.
+    ///
+    /// # Errors
+    /// As for [`Workers::requests_under_way`].
+    pub fn stats(&self) -> Result<EndpointStats, Error> {
+        Ok(self.counts()?.iter().fold(EndpointStats::default(), |sum, count| sum + count.stats))
+    }
+
+    fn counts(&self) -> Result<Vec<Count>, Error> {
+        self.census.ask().map_err(|number| {
+            Error::Message(format!("worker {number} did not say what it has counted: does a handler keep its thread?"))
+        })
     }
 
     /// Tells all to take no more connections and requests, and to end when those under way have. See [`Workers::join`].
@@ -94,7 +133,7 @@ impl Workers {
         }
     }
 
-    /// Waits for the end, and passes SIGINT and SIGTERM on: the first lets requests under way finish, a second ends all at
+    /// Waits for the end, and passes SIGINT, SIGQUIT and SIGTERM on: the first lets requests under way finish, a second ends all at
     /// once.
     ///
     /// # Errors
@@ -125,6 +164,15 @@ struct TriggerAtEnd(Shutdown);
 impl Drop for TriggerAtEnd {
     fn drop(&mut self) {
         self.0.trigger();
+    }
+}
+
+/// A worker whose counters are not to be had any more, also by a panic.
+struct SilentAtEnd<'a>(&'a Census, usize);
+
+impl Drop for SilentAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.end(self.1);
     }
 }
 

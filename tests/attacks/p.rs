@@ -15,6 +15,7 @@ use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::header::Header;
 use quic::{CloseReason, Event as QuicEvent, Violation};
+use std::rc::Rc;
 use tls::Level;
 
 /// `value` in `length` bytes, if it fits.
@@ -124,7 +125,7 @@ fn p2_every_transport_parameter_cut_lengthened_repeated_or_out_of_range() {
 
 /// What an honest peer of this target sends.
 fn honest(target: Side) -> Vec<u8> {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
     let keep = seen.clone();
     with_parameters(target, move |parameters, side| {
         *keep.borrow_mut() = parameters.encode(side, 0);
@@ -135,7 +136,7 @@ fn honest(target: Side) -> Vec<u8> {
 
 #[track_caller]
 fn refused(target: Side, change: impl Fn(&[u8]) -> Vec<u8> + 'static) {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
     let keep = seen.clone();
     let peer = with_parameters(target, move |parameters, side| {
         let bytes = change(&parameters.encode(side, 0));
@@ -838,6 +839,7 @@ fn p24_offsets_about_2_to_the_31_and_2_to_the_32() {
         let mut options = Options::default();
         options.config.streams.max_data = 1 << 34;
         options.config.streams.max_stream_data_bidi_remote = 1 << 34;
+        options.endpoint = Rc::new(|config| config.receive_memory = 1 << 36);
         let mut peer = Peer::with(Server, Stage::Established, options);
         let meter = Meter::start();
         peer.send(OneRtt, &[raw(0x0f, &[0, offset, 1]), vec![7]].concat());

@@ -546,7 +546,11 @@ pub(crate) const ROWS: &[Row] = &[
         "r6",
         "requests for files that are reset at once",
         "quic/src/stream/send_window.rs",
-        &["tests/library.rs::r6_an_answer_that_is_given_up_costs_what_can_be_sent_of_it"],
+        &[
+            "tests/library.rs::r6_an_answer_that_is_given_up_costs_what_can_be_sent_of_it",
+            "tests/library.rs::r6_after_many_answers_that_were_given_up_little_is_made_of_the_next",
+            "quic/src/stream/streams/tests/writers.rs::r6_who_gives_up_more_than_it_takes_has_little_made_ahead",
+        ],
     ),
     (
         "r7",

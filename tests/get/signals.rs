@@ -71,7 +71,7 @@ fn ended_while_fetching(arguments: &[&str], end: impl FnOnce(&mut Running)) -> R
 
 #[test]
 fn a_signal_removes_what_is_not_complete_and_closes_the_connection() -> Result<(), Error> {
-    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, status) in [("-INT", 130), ("-TERM", 143), ("-QUIT", 131), ("-HUP", 129)] {
         assert_eq!(ended_while_fetching(&["--out", "out"], |getting| getting.signal(signal))?, Some(status));
     }
     Ok(())

@@ -360,3 +360,36 @@ fn r1_a_body_is_read_from_elsewhere_only_as_the_client_takes_it() -> Result<(), 
         },
     )
 }
+
+/// Who gives up one half of an exchange gives up all of it, and whoever waits for the other half learns that.
+#[test]
+fn who_waits_for_one_half_learns_that_the_other_was_given_up() -> Result<(), Error> {
+    with_server(
+        |request, reply| async move {
+            let _unanswered = (request, reply);
+            pending::<()>().await;
+        },
+        async |client, base, handle| {
+            let is_told = |error: Error| error.to_string().contains("given the request up");
+            let (upload, response) = client.post(&base).start().await?;
+            drop(upload);
+            assert!(is_told(response.response().await.unwrap_err()));
+            let (upload, response) = client.post(&base).start().await?;
+            let answer = handle.spawn(async move { response.response().await.map(drop) });
+            let (mut other_upload, other_response) = client.post(&base).start().await?;
+            let written = handle.spawn(async move { other_upload.write(vec![0; 4 << 20]).await });
+            // Both have their turn, and begin to wait.
+            let mut has_waited = false;
+            poll_fn(|context| {
+                context.waker().wake_by_ref();
+                if std::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            upload.reset(Reason::Cancelled);
+            assert!(is_told(answer.await.expect("it does not panic").unwrap_err()));
+            drop(other_response);
+            assert!(written.await.expect("it does not panic").is_err());
+            Ok(())
+        },
+    )
+}

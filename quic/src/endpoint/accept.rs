@@ -3,6 +3,7 @@
 use super::admission::{AddressValidation, OnIncoming};
 use super::id_layout::{IdLayout, IdLayoutError};
 use crate::config::{ACK_DELAY_EXPONENT, Config};
+use crate::stream::ReceiveShare;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::sync::Arc;
@@ -31,11 +32,12 @@ pub struct EndpointConfig {
     /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
     /// so that no connection can starve another, however much it was sent and does not acknowledge.
     pub send_memory: u64,
-    /// Bytes that all connections together allow their peers to send beyond their first windows
-    /// ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)). Default 256 MiB: ten connections at the full window of
-    /// 24 MiB. A connection may have half of what the others leave free; it keeps its first window in any case. A peer can send
-    /// all that it was allowed and leave out the first byte of each stream, so this and the first windows are the most that an
-    /// endpoint holds unread.
+    /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: the first windows
+    /// ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of a thousand connections and ten of the full 24 MiB. It is
+    /// taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
+    /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with
+    /// `max_data` while half of this stays free, then with a 256th of what is free, and grows to half of that; what it began with
+    /// it keeps.
     pub receive_memory: u64,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,
@@ -72,7 +74,7 @@ impl EndpointConfig {
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
             send_memory: 128 << 20,
-            receive_memory: 256 << 20,
+            receive_memory: 1 << 30,
             ids: IdLayout::default(),
             reset_secret: None,
             on_incoming: None,
@@ -104,9 +106,14 @@ pub(crate) struct HandshakeIds {
 }
 
 /// What we tell the peer of a new connection (RFC 9000 section 18.2): the very values that are enforced.
-pub(crate) fn transport_parameters(config: &Config, side: Side, ids: &HandshakeIds) -> TransportParameters {
+pub(crate) fn transport_parameters(
+    config: &Config,
+    side: Side,
+    ids: &HandshakeIds,
+    share: &ReceiveShare,
+) -> TransportParameters {
     let mut parameters = TransportParameters::default();
-    config.streams.advertise(&mut parameters);
+    config.streams.advertise(&mut parameters, share.first());
     parameters.max_idle_timeout = config.max_idle_timeout;
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;

@@ -181,7 +181,8 @@ impl<T: Default> Endpoint<T> {
             reset_token: Some(self.reset_token(&local)),
         };
         let config = self.config.connection.clone();
-        let parameters = transport_parameters(&config, Side::Server, &ids);
+        let receive_share = self.receive_memory.begin(config.streams.max_data);
+        let parameters = transport_parameters(&config, Side::Server, &ids, &receive_share);
         let parameters = parameters.encode(Side::Server, self.grease());
         let recorded = config.trace.map(|_| parameters.clone());
         let session = tls::quic::server(tls, parameters);
@@ -201,7 +202,7 @@ impl<T: Default> Endpoint<T> {
                 four_tuple: datagram.four_tuple,
                 is_validated: first.incoming.is_validated,
                 send_memory: self.send_memory.clone(),
-                receive_memory: self.receive_memory.clone(),
+                receive_share,
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

@@ -33,7 +33,8 @@ impl<T: Default> Endpoint<T> {
         let local_id = self.ids.issue(index, &mut *self.random);
         let config = self.config.connection.clone();
         let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
-        let parameters = transport_parameters(&config, Side::Client, &ids);
+        let receive_share = self.receive_memory.begin(config.streams.max_data);
+        let parameters = transport_parameters(&config, Side::Client, &ids, &receive_share);
         let parameters = parameters.encode(Side::Client, self.grease());
         let recorded = config.trace.map(|_| parameters.clone());
         let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
@@ -58,7 +59,7 @@ impl<T: Default> Endpoint<T> {
                 four_tuple,
                 is_validated: true,
                 send_memory: self.send_memory.clone(),
-                receive_memory: self.receive_memory.clone(),
+                receive_share,
             },
         );
         connection.trace_own_parameters(now, recorded.as_deref());

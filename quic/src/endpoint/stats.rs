@@ -1,5 +1,7 @@
 //! The counters of an endpoint: what it holds, and what became of first packets.
 
+use core::ops::Add;
+
 /// A snapshot. What an endpoint holds is as of now; counters only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndpointStats {
@@ -53,4 +55,54 @@ pub struct Held {
     pub networks: usize,
     /// Entries of the queues: connections that may send, took input, or have something to tell, and answers to strangers.
     pub queued: usize,
+}
+
+/// Of several endpoints together.
+impl Add for EndpointStats {
+    type Output = EndpointStats;
+
+    fn add(self, other: EndpointStats) -> EndpointStats {
+        EndpointStats {
+            held: self.held + other.held,
+            strangers: self.strangers + other.strangers,
+            handed_over: self.handed_over + other.handed_over,
+            handover_dropped: self.handover_dropped + other.handover_dropped,
+        }
+    }
+}
+
+/// Of several endpoints together.
+impl Add for Strangers {
+    type Output = Strangers;
+
+    fn add(self, other: Strangers) -> Strangers {
+        Strangers {
+            accepted: self.accepted + other.accepted,
+            retried: self.retried + other.retried,
+            refused: self.refused + other.refused,
+            ignored: self.ignored + other.ignored,
+            at_limits: self.at_limits + other.at_limits,
+            invalid_tokens: self.invalid_tokens + other.invalid_tokens,
+            unanswered: self.unanswered + other.unanswered,
+        }
+    }
+}
+
+/// Of several endpoints together.
+impl Add for Held {
+    type Output = Held;
+
+    fn add(self, other: Held) -> Held {
+        Held {
+            connections: self.connections + other.connections,
+            handshaking: self.handshaking + other.handshaking,
+            unvalidated: self.unvalidated + other.unvalidated,
+            drained: self.drained + other.drained,
+            timers: self.timers + other.timers,
+            chosen_by_clients: self.chosen_by_clients + other.chosen_by_clients,
+            reset_tokens: self.reset_tokens + other.reset_tokens,
+            networks: self.networks + other.networks,
+            queued: self.queued + other.queued,
+        }
+    }
 }

@@ -9,7 +9,8 @@ use base::{Direction, Duration, Instant, Side, StreamId, VarInt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamsConfig {
     /// First limit on the bytes of all streams together, `initial_max_data`. 768 KiB: what a path of 60 Mbit/s and 100 ms
-    /// holds, and all that a peer can make an application that does not read hold.
+    /// holds, and all that a peer can make an application that does not read hold. Where the endpoint's connections have much of
+    /// [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory), it is less for the next, and 64 KiB at least.
     pub max_data: u64,
     /// First limit on a stream that this side opened, `initial_max_stream_data_bidi_local`. 512 KiB.
     pub max_stream_data_bidi_local: u64,
@@ -60,9 +61,10 @@ impl Default for StreamsConfig {
 }
 
 impl StreamsConfig {
-    /// Tells the peer of the first limits (section 18.2): the very values that are enforced.
-    pub fn advertise(&self, parameters: &mut TransportParameters) {
-        parameters.initial_max_data = self.max_data.min(VarInt::MAX.value());
+    /// Tells the peer of the first limits (section 18.2): the very values that are enforced. `first` is the connection's
+    /// ([`ReceiveShare::first`](crate::ReceiveShare::first)).
+    pub fn advertise(&self, parameters: &mut TransportParameters, first: u64) {
+        parameters.initial_max_data = first.min(VarInt::MAX.value());
         parameters.initial_max_stream_data_bidi_local = self.max_stream_data_bidi_local.min(VarInt::MAX.value());
         parameters.initial_max_stream_data_bidi_remote = self.max_stream_data_bidi_remote.min(VarInt::MAX.value());
         parameters.initial_max_stream_data_uni = self.max_stream_data_uni.min(VarInt::MAX.value());
@@ -80,9 +82,9 @@ impl StreamsConfig {
         ReceiveCredit::new(window, self.max_stream_window, VarInt::MAX.value(), DATA_DIVISOR)
     }
 
-    /// The credit for what the peer sends on all streams.
-    pub(crate) fn connection_credit(&self) -> ReceiveCredit {
-        ReceiveCredit::new(self.max_data, self.max_connection_window, VarInt::MAX.value(), DATA_DIVISOR)
+    /// The credit for what the peer sends on all streams, which begins with a window of `first` bytes.
+    pub(crate) fn connection_credit(&self, first: u64) -> ReceiveCredit {
+        ReceiveCredit::new(first, self.max_connection_window, VarInt::MAX.value(), DATA_DIVISOR)
     }
 }
 

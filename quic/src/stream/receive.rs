@@ -5,7 +5,7 @@
 
 use super::chunks::Chunks;
 use super::reassembly::Reassembly;
-use super::receive_memory::ReceiveMemory;
+use super::receive_memory::ReceiveShare;
 use super::receive_state::{ReceiveState, ReceiveStep};
 use crate::credit::ReceiveCredit;
 use crate::delivery::Once;
@@ -39,8 +39,8 @@ pub enum ReadError {
 pub(crate) struct Account<'a> {
     /// The credit of all streams together.
     pub connection: &'a mut ReceiveCredit,
-    /// What the connections of the endpoint share, and the first window of this one.
-    pub shared: (&'a ReceiveMemory, u64),
+    /// What the connection has of what all of its endpoint share.
+    pub share: &'a ReceiveShare,
     /// Now, or when a packet last arrived.
     pub now: Instant,
     /// The round-trip time.
@@ -294,8 +294,7 @@ impl ReceiveHalf {
 
     fn give_back(&mut self, count: u64, account: &mut Account<'_>) {
         self.released += count;
-        let (memory, first) = account.shared;
-        let agree = |window| memory.agree(first, window);
+        let agree = |window| account.share.agree(window);
         account.connection.on_consumed_within(account.now, account.round_trip, count, agree);
     }
 

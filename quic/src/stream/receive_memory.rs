@@ -1,16 +1,23 @@
-//! What all connections of an endpoint together allow their peers beyond their first windows, and the part of it that each may.
+//! What all connections of an endpoint together allow their peers to send, and the part of it that each may.
 //!
 //! What a peer was allowed it may send, and none of it need be readable: the first byte of each stream can be missing for ever. So
 //! what counts is the credit that was given, not what lies here, and the budget cannot be passed by anybody who was patient.
 //!
-//! Each connection has its first window ([`StreamsConfig::max_data`](super::limits::StreamsConfig::max_data)) whatever the others
-//! do. A window that grows beyond it may take half of what the others leave free; if they take more later, it gets smaller again as
-//! its peer uses what it was allowed. An endpoint therefore holds no more unread than its budget and a first window for each
-//! connection. Asked only where a new limit is due, a 32nd of a window after the last one.
+//! A connection begins with the window that is configured ([`StreamsConfig::max_data`](super::limits::StreamsConfig::max_data)) while
+//! half of the budget stays free, then with a 256th of what is free, and with 64 KiB in any case: it is promised before anything is
+//! known of the peer. A window that grows may take half of what is free; if others take more later, it gets smaller again as its
+//! peer uses what it was allowed, but not than at its beginning. An endpoint therefore holds no more unread than its budget and
+//! 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
 
 use crate::credit::Window;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a connection begins with, whatever the others have: room for the heads of requests, and for an upload of 10 Mbit/s at 50 ms.
+/// Default 64 KiB.
+const LEAST: u64 = 64 << 10;
+/// The part of what is free that a connection begins with, once half is taken. Default a 256th: what is left goes on to be enough for those who grow.
+const BEGINNING: u64 = 256;
 
 /// The budget of an endpoint, in bytes. Clones are about the same one.
 #[derive(Clone, Debug)]
@@ -26,31 +33,35 @@ struct Shared {
     allowed: AtomicUsize,
 }
 
+/// What one connection has of the budget: its first window, which is free for others when this is dropped, and the way to more.
+#[derive(Debug)]
+pub struct ReceiveShare {
+    memory: ReceiveMemory,
+    first: u64,
+}
+
 impl ReceiveMemory {
     /// A budget of so many bytes, of which none is allowed to anybody.
     pub fn new(budget: u64) -> ReceiveMemory {
         ReceiveMemory { shared: Arc::new(Shared { budget, allowed: AtomicUsize::new(0) }) }
     }
 
-    /// How many bytes are allowed beyond the first windows, by all connections together.
+    /// How many bytes all connections together allow.
     pub(crate) fn allowed(&self) -> u64 {
         self.shared.allowed.load(Ordering::Relaxed) as u64
     }
 
-    /// The window of a connection whose first one was `first`, as large as it may be: that is taken from the budget.
-    pub(crate) fn agree(&self, first: u64, window: Window) -> u64 {
-        let own = window.is.saturating_sub(first);
-        let without_it = self.shared.budget.saturating_sub(self.allowed()) + own;
-        let most = first.saturating_add(without_it.min(self.shared.budget).div_ceil(2));
-        // What was told cannot be taken back.
-        let agreed = window.wanted.min(most).max(window.told);
-        self.change(own, agreed.saturating_sub(first));
-        agreed
+    /// The share of a new connection that is to begin with a window of `wanted` bytes, or with as much of it as it may.
+    pub fn begin(&self, wanted: u64) -> ReceiveShare {
+        let free = self.free();
+        let leaves_half = wanted <= free.saturating_sub(self.shared.budget / 2);
+        let first = if leaves_half { wanted } else { wanted.min((free / BEGINNING).max(LEAST)) };
+        self.change(0, first);
+        ReceiveShare { memory: self.clone(), first }
     }
 
-    /// A connection is gone whose window was `window`.
-    pub(crate) fn give_back(&self, first: u64, window: u64) {
-        self.change(window.saturating_sub(first), 0);
+    fn free(&self) -> u64 {
+        self.shared.budget.saturating_sub(self.allowed())
     }
 
     fn change(&self, from: u64, to: u64) {
@@ -62,54 +73,118 @@ impl ReceiveMemory {
     }
 }
 
+impl ReceiveShare {
+    /// The window that the connection begins with.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The window of the connection, as large as it may be: that is taken from the budget.
+    pub(crate) fn agree(&self, window: Window) -> u64 {
+        let budget = self.memory.shared.budget;
+        let free = self.memory.free().saturating_add(window.is).min(budget);
+        // What was told cannot be taken back.
+        let agreed = window.wanted.min(free.div_ceil(2).max(self.first)).max(window.told);
+        // Its first part is given back with this.
+        self.memory.change(window.is.max(self.first), agreed.max(self.first));
+        agreed
+    }
+
+    /// The connection is gone, whose window was `window`.
+    pub(crate) fn give_back(&self, window: u64) {
+        self.memory.change(window.max(self.first), self.first);
+    }
+}
+
+impl Drop for ReceiveShare {
+    fn drop(&mut self) {
+        self.memory.change(self.first, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
-    const FIRST: u64 = 100;
+    const FIRST: u64 = 768 << 10;
+    const BUDGET: u64 = 256 << 20;
 
-    /// Doubles a window as often as it may.
-    fn grow(memory: &ReceiveMemory, mut is: u64) -> u64 {
-        loop {
-            let agreed = memory.agree(FIRST, Window { is, wanted: 2 * is, told: is - is / 32 });
-            if agreed <= is {
-                return agreed;
+    /// A connection.
+    #[derive(Debug)]
+    struct One {
+        share: ReceiveShare,
+        window: u64,
+    }
+
+    impl One {
+        fn new(memory: &ReceiveMemory) -> One {
+            let share = memory.begin(FIRST);
+            One { window: share.first(), share }
+        }
+
+        /// Doubles the window as often as it may.
+        fn grow(&mut self) -> u64 {
+            loop {
+                let is = self.window;
+                self.window = self.share.agree(Window { is, wanted: 2 * is, told: is - is / 32 });
+                if self.window <= is {
+                    return self.window;
+                }
             }
-            is = agreed;
+        }
+    }
+
+    impl Drop for One {
+        fn drop(&mut self) {
+            self.share.give_back(self.window);
         }
     }
 
     #[test]
-    fn the_first_have_the_most_and_each_has_its_first_window() {
-        let memory = ReceiveMemory::new(64 * FIRST);
-        let windows = [(); 100].map(|()| grow(&memory, FIRST));
-        assert_eq!(windows[..2], [FIRST + 32 * FIRST, FIRST + 16 * FIRST]);
-        assert!(windows.iter().all(|window| *window >= FIRST));
-        assert_eq!(memory.allowed(), windows.iter().map(|window| window - FIRST).sum());
-        assert!(memory.allowed() <= 64 * FIRST);
-        windows.iter().for_each(|window| memory.give_back(FIRST, *window));
+    fn the_first_have_the_most_and_each_has_the_least() {
+        let memory = ReceiveMemory::new(BUDGET);
+        let mut all: Vec<One> = (0..5000).map(|_| One::new(&memory)).collect();
+        let firsts: Vec<u64> = all.iter().map(|one| one.window).collect();
+        assert!(firsts[..80].iter().all(|first| *first == FIRST), "while there is much free");
+        assert!(firsts.is_sorted_by(|one, other| one >= other));
+        assert_eq!(firsts.last(), Some(&LEAST));
+        assert_eq!(memory.allowed(), firsts.iter().sum());
+        assert!(memory.allowed() < BUDGET + 5000 * LEAST);
+        // Where nothing is free, nobody grows, and nobody loses what was promised first.
+        let grown: Vec<u64> = all.iter_mut().map(One::grow).collect();
+        assert_eq!(grown, firsts);
+        all.truncate(1);
+        assert!(all[0].grow() > BUDGET / 3);
+        assert!(memory.begin(FIRST).first() < FIRST);
+        drop(all);
         assert_eq!(memory.allowed(), 0);
     }
 
     /// Who has much gives way as its peer uses what it was allowed, and never below that.
     #[test]
     fn a_window_gets_smaller_when_others_want_room() {
-        let memory = ReceiveMemory::new(64 * FIRST);
-        let (mut large, mut small) = (grow(&memory, FIRST), grow(&memory, FIRST));
+        let memory = ReceiveMemory::new(BUDGET);
+        let (mut large, mut small) = (One::new(&memory), One::new(&memory));
+        large.grow();
+        small.grow();
         for _ in 0..300 {
-            let told = large - large / 32;
-            large = memory.agree(FIRST, Window { is: large, wanted: large, told });
-            assert!(large >= told);
-            small = grow(&memory, small);
+            let is = large.window;
+            let told = is - is / 32;
+            large.window = large.share.agree(Window { is, wanted: is, told });
+            assert!(large.window >= told);
+            small.grow();
         }
-        assert!(large.abs_diff(small) < 8 * FIRST, "{large} and {small}");
-        assert_eq!(memory.allowed(), large + small - 2 * FIRST);
+        assert!(large.window.abs_diff(small.window) < BUDGET / 16, "{large:?} and {small:?}");
+        assert_eq!(memory.allowed(), large.window + small.window);
     }
 
     #[test]
-    fn no_budget_is_the_first_window() {
+    fn no_budget_is_the_least() {
         let memory = ReceiveMemory::new(0);
-        assert_eq!(grow(&memory, FIRST), FIRST);
-        assert_eq!(grow(&ReceiveMemory::new(u64::MAX / 4), 1 << 20), (1 << 61) - 1 + FIRST + 1);
+        let mut one = One::new(&memory);
+        assert_eq!((one.window, one.grow()), (LEAST, LEAST));
+        assert_eq!(memory.begin(100).first(), 100, "a window that is configured to be small stays so");
+        assert_eq!(One::new(&ReceiveMemory::new(u64::MAX / 4)).grow(), 1 << 61);
     }
 }

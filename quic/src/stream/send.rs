@@ -81,7 +81,8 @@ impl SendHalf {
     /// What that means for the room there is for more.
     pub(crate) const fn load(&self) -> Load {
         let (held, unsent) = (self.buffer.held(), self.buffer.unsent());
-        Load { held, unsent, credit: self.credit.available().saturating_sub(unsent) }
+        let credit = self.credit.available().saturating_sub(unsent);
+        Load { held, unsent, credit, arrived: self.buffer.acked_end() }
     }
 
     /// Whether the peer's credit is used up.

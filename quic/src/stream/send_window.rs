@@ -5,6 +5,9 @@
 //! as much is taken as keeps the path busy until the next acknowledgment, which begins small and grows with the congestion
 //! window. And all that is held, sent or not, is bounded by the buffers that are configured and by the budget that the
 //! connections of the endpoint share.
+//!
+//! What a peer asks for and then gives up was work for nothing. Where more of that was given up than has arrived, streams begin as
+//! those of a new connection do, and each may hold more only as its own bytes arrive.
 
 use super::limits::StreamsConfig;
 use super::send_memory::{SendMemory, Share};
@@ -20,24 +23,30 @@ const GRAIN: u64 = 4 << 10;
 const HELD_WINDOWS: u64 = 16;
 /// The least of that. 256 KiB, as much again as may run ahead.
 const MIN_HELD: u64 = 256 << 10;
+/// How much more a peer may have given up than it has taken, at least: beyond it streams begin as those of a new connection.
+/// 1 MiB, or what may run ahead, if that is more: who leaves a page whose pictures are on their way gives up no more.
+const MIN_GIVEN_UP: u64 = 1 << 20;
+/// What such a stream may hold beside what has arrived of it. 16 KiB: what a connection may send at its beginning, so that it is as
+/// fast as on a new connection.
+const BEGINNING: u64 = 16 << 10;
 
 /// The window of one connection.
 #[derive(Debug)]
 pub(crate) struct SendWindow {
     share: Share,
-    // Bytes that all streams may have handed over and not sent.
-    lead: u64,
-    // Bytes that all streams may hold as the path is now.
-    path: u64,
+    // What may be in flight; nothing before that is known.
+    congestion_window: u64,
     // Bytes handed over in all, without those that were abandoned before they were sent: so much of the connection's credit
     // is used or promised.
     promised: u64,
+    // Bytes that were handed over and then given up, less those that arrived since: from nothing to twice what is allowed.
+    given_up: u64,
 }
 
 impl SendWindow {
     /// Of a connection that has sent nothing yet.
     pub(crate) const fn new(memory: SendMemory) -> SendWindow {
-        SendWindow { share: memory.share(), lead: MIN_LEAD, path: MIN_HELD, promised: 0 }
+        SendWindow { share: memory.share(), congestion_window: 0, promised: 0, given_up: 0 }
     }
 
     /// How much is held of all streams.
@@ -47,10 +56,17 @@ impl SendWindow {
 
     /// What may be in flight has changed.
     pub(crate) const fn follow(&mut self, congestion_window: u64) {
-        let lead = congestion_window.saturating_mul(2);
-        self.lead = if lead > MIN_LEAD { lead } else { MIN_LEAD };
-        let path = congestion_window.saturating_mul(HELD_WINDOWS);
-        self.path = if path > MIN_HELD { path } else { MIN_HELD };
+        self.congestion_window = congestion_window;
+    }
+
+    /// Bytes that all streams may have handed over and not sent.
+    fn lead(&self) -> u64 {
+        self.congestion_window.saturating_mul(2).max(MIN_LEAD)
+    }
+
+    /// Bytes that all streams may hold as the path is now.
+    fn path(&self) -> u64 {
+        self.congestion_window.saturating_mul(HELD_WINDOWS).max(MIN_HELD)
     }
 
     /// A stream has handed `count` bytes over.
@@ -62,12 +78,20 @@ impl SendWindow {
     /// `count` bytes arrived.
     pub(crate) fn on_arrived(&mut self, count: u64) {
         self.share.give_back(count);
+        self.given_up = self.given_up.saturating_sub(count);
     }
 
-    /// A stream is given up that held so much, and of it so much that was never sent.
+    /// A stream is given up that held so much, and of it so much that was never sent. Which side gave it up does not matter: a
+    /// response is reset by this side because its request was.
     pub(crate) fn on_abandoned(&mut self, Abandoned { held, unsent }: Abandoned) {
         self.share.give_back(held);
         self.promised -= unsent;
+        self.given_up = self.given_up.saturating_add(held).min(self.most_given_up().saturating_mul(2));
+    }
+
+    /// What may have been given up before streams have to show that they are wanted.
+    fn most_given_up(&self) -> u64 {
+        self.lead().max(MIN_GIVEN_UP)
     }
 
     /// How much of the peer's credit for the connection nobody was promised.
@@ -116,18 +140,20 @@ impl SendWindow {
     /// many the peer leaves unread.
     fn hold_of(&self, config: &StreamsConfig, stream: Load) -> u64 {
         let without_it = self.most(config).saturating_sub(self.held()) + stream.held;
-        config.stream_send_buffer.min(without_it.div_ceil(2))
+        let shown =
+            if self.given_up < self.most_given_up() { u64::MAX } else { BEGINNING.saturating_add(stream.arrived) };
+        config.stream_send_buffer.min(without_it.div_ceil(2)).min(shown)
     }
 
     /// How much a stream may have handed over and not sent, by the same rule.
     fn lead_of(&self, connection: &SendCredit, stream: Load) -> u64 {
         let unsent = self.promised - connection.used();
-        let without_it = self.lead.saturating_sub(unsent) + stream.unsent;
+        let without_it = self.lead().saturating_sub(unsent) + stream.unsent;
         GRAIN.max(without_it.div_ceil(2))
     }
 
     fn most(&self, config: &StreamsConfig) -> u64 {
-        config.connection_send_buffer.min(self.path).min(self.share.most())
+        config.connection_send_buffer.min(self.path()).min(self.share.most())
     }
 }
 
@@ -140,6 +166,8 @@ pub(crate) struct Load {
     pub unsent: u64,
     /// The peer's credit that is neither used nor promised to those.
     pub credit: u64,
+    /// Bytes before those, which are acknowledged.
+    pub arrived: u64,
 }
 
 /// What a stream held when it was given up.

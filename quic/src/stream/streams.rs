@@ -10,7 +10,7 @@ use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts};
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
-use super::receive_memory::ReceiveMemory;
+use super::receive_memory::ReceiveShare;
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
@@ -49,7 +49,7 @@ pub(crate) struct Streams {
     unidirectional: StreamCounts,
     send_credit: SendCredit,
     receive_credit: ReceiveCredit,
-    receive_memory: ReceiveMemory,
+    receive_share: ReceiveShare,
     schedule: Schedule,
     events: Events,
     window: SendWindow,
@@ -69,12 +69,12 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// No streams. Until [`set_peer_limits`](Streams::set_peer_limits) nothing can be opened or sent. What they hold to send
-    /// is counted in `send_memory`, and what they allow the peer in `receive_memory`.
+    /// is counted in `send_memory`, and what they allow the peer in `receive_share`.
     pub(crate) fn new(
         side: Side,
         config: Arc<Config>,
         send_memory: SendMemory,
-        receive_memory: ReceiveMemory,
+        receive_share: ReceiveShare,
     ) -> Streams {
         let limits = &config.streams;
         Streams {
@@ -84,8 +84,8 @@ impl Streams {
             bidirectional: StreamCounts::new(limits.max_streams_bidi),
             unidirectional: StreamCounts::new(limits.max_streams_uni),
             send_credit: SendCredit::default(),
-            receive_credit: limits.connection_credit(),
-            receive_memory,
+            receive_credit: limits.connection_credit(receive_share.first()),
+            receive_share,
             schedule: Schedule::default(),
             events: Events::default(),
             window: SendWindow::new(send_memory),
@@ -153,7 +153,7 @@ impl Streams {
         let before = receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.streams.max_data),
+            share: &self.receive_share,
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -188,7 +188,7 @@ impl Streams {
         let pieces = receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.streams.max_data),
+            share: &self.receive_share,
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -543,7 +543,7 @@ impl Streams {
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.streams.max_data),
+            share: &self.receive_share,
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -571,7 +571,7 @@ impl Streams {
         self.segments -= receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
-            shared: (&self.receive_memory, self.config.streams.max_data),
+            share: &self.receive_share,
             now: self.now,
             round_trip: self.round_trip,
         };
@@ -862,7 +862,7 @@ impl Streams {
 /// What the peer was allowed is free for other connections.
 impl Drop for Streams {
     fn drop(&mut self) {
-        self.receive_memory.give_back(self.config.streams.max_data, self.receive_credit.window());
+        self.receive_share.give_back(self.receive_credit.window());
     }
 }
 

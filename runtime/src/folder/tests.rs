@@ -188,17 +188,19 @@ fn what_is_in_memory_is_opened_and_read_without_waiting() {
         return;
     }
     let file = folder.open_if_cached(b"file").expect("its name was just written").unwrap();
-    let mut bytes = [0; 16];
-    let read = read_if_cached(&file, &mut bytes, 2).expect("so was the file").unwrap();
-    assert_eq!(&bytes[..read], b"blic");
-    assert_eq!(read_if_cached(&file, &mut bytes, 6).unwrap().unwrap(), 0);
+    let mut bytes = b"there ".to_vec();
+    assert_eq!(read_if_cached(&file, &mut bytes, 16, 2).expect("so was the file").unwrap(), 4);
+    assert_eq!(bytes, b"there blic");
+    assert_eq!(read_if_cached(&file, &mut bytes, 16, 6).unwrap().unwrap(), 0);
+    assert_eq!(read_if_cached(&file, &mut bytes, 2, 0).unwrap().unwrap(), 2, "though there is room for more");
+    assert_eq!(bytes, b"there blicpu");
     symlink("../secret", place.root().join("out")).unwrap();
     assert!(folder.open_if_cached(b"out").is_none(), "the other way says what it is");
     let absent = folder.open_if_cached(b"nothing");
     assert!(absent.is_none_or(|opened| Obstacle::of(&opened.unwrap_err()) == Obstacle::Nothing));
     // Reading a folder is refused for its own reason.
     let folder = File::from(folder.fd);
-    assert!(read_if_cached(&folder, &mut bytes, 0).is_none_or(|read| read.is_err()));
+    assert!(read_if_cached(&folder, &mut bytes, 16, 0).is_none_or(|read| read.is_err()));
 }
 
 #[test]

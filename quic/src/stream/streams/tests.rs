@@ -6,6 +6,7 @@ mod stops;
 mod writers;
 
 use super::*;
+use crate::stream::ReceiveMemory;
 use crate::stream::StreamsConfig;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::collections::BTreeMap;
@@ -18,7 +19,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 fn parameters(config: &StreamsConfig) -> TransportParameters {
     let mut parameters = TransportParameters::default();
-    config.advertise(&mut parameters);
+    config.advertise(&mut parameters, config.max_data);
     parameters
 }
 
@@ -28,8 +29,14 @@ fn shared(streams: &StreamsConfig) -> Arc<Config> {
 }
 
 fn pair(config: &StreamsConfig) -> (Streams, Streams) {
-    let [mut client, mut server] = [Side::Client, Side::Server]
-        .map(|side| Streams::new(side, shared(config), SendMemory::new(1 << 30), ReceiveMemory::new(1 << 30)));
+    let [mut client, mut server] = [Side::Client, Side::Server].map(|side| {
+        Streams::new(
+            side,
+            shared(config),
+            SendMemory::new(1 << 30),
+            ReceiveMemory::new(u64::MAX / 2).begin(config.max_data),
+        )
+    });
     client.set_peer_limits(&parameters(config));
     server.set_peer_limits(&parameters(config));
     (client, server)

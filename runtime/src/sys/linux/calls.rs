@@ -14,8 +14,8 @@ use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
     EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL,
-    MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
-    SYS_EPOLL_PWAIT2, TimeSpec,
+    MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK,
+    SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -49,7 +49,7 @@ mod foreign {
             timeout: *mut TimeSpec,
         ) -> i32;
         pub(super) fn write(fd: i32, bytes: *const c_void, len: usize) -> isize;
-        pub(super) fn signal(number: i32, action: extern "C" fn(i32)) -> usize;
+        pub(super) fn signal(number: i32, action: usize) -> usize;
         pub(super) fn __errno_location() -> *mut i32;
     }
 }
@@ -362,46 +362,45 @@ fn note(arrival: &mut RawArrival, header: &MessageHeader, len: usize) {
 
 /// Where the signal handler finds what to do; only ever set to alarms that stay open for the rest of the process.
 static ALARMS: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
-static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
-static TERMINATIONS: AtomicU32 = AtomicU32::new(0);
-static HANGUPS: AtomicU32 = AtomicU32::new(0);
+/// How often each of [`HEARD`] has come.
+static COUNTS: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+/// The signals that can be counted.
+const HEARD: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// What the C library has for a handler where a signal is ignored.
+const IGNORED: usize = 1;
 
-/// Has the process's SIGINT and SIGTERM counted and raise the alarm in place `place` instead of ending the process, from
-/// now on. Gives the two counters.
-pub(crate) fn on_interrupt_and_terminate(
+/// Has the process's signal `number`, one of four, counted and raise the alarm in place `place` instead of ending the process, from
+/// now on. Gives the counter; `None` if the process was started with the signal ignored and that is `respected`: it stays so.
+pub(crate) fn on_signal_number(
     place: usize,
     alarm: &'static OwnedFd,
-) -> io::Result<(&'static AtomicU32, &'static AtomicU32)> {
-    count_signals(place, alarm, &[SIGINT, SIGTERM])?;
-    Ok((&INTERRUPTS, &TERMINATIONS))
-}
-
-/// The same for SIGHUP.
-pub(crate) fn on_hangup(place: usize, alarm: &'static OwnedFd) -> io::Result<&'static AtomicU32> {
-    count_signals(place, alarm, &[SIGHUP])?;
-    Ok(&HANGUPS)
-}
-
-fn count_signals(place: usize, alarm: &'static OwnedFd, numbers: &[i32]) -> io::Result<()> {
+    number: i32,
+    respected: bool,
+) -> io::Result<Option<&'static AtomicU32>> {
     let entry = ALARMS.get(place).ok_or(io::ErrorKind::QuotaExceeded)?;
+    let counter = counter(number).ok_or(io::ErrorKind::InvalidInput)?;
     entry.store(alarm.as_raw_fd(), Ordering::Release);
-    for number in numbers.iter().copied() {
-        // SAFETY: the handler only does what is allowed in one: atomics, and write(2) with the error number put back.
-        let before = unsafe { foreign::signal(number, on_signal) };
-        if before == usize::MAX {
-            return Err(io::Error::last_os_error());
+    // SAFETY: the handler only does what is allowed in one: atomics, and write(2) with the error number put back.
+    let before = unsafe { foreign::signal(number, on_signal as *const () as usize) };
+    match before {
+        usize::MAX => Err(io::Error::last_os_error()),
+        IGNORED if respected => {
+            // SAFETY: what was there before needs nothing of us.
+            unsafe { foreign::signal(number, IGNORED) };
+            Ok(None)
         }
+        _ => Ok(Some(counter)),
     }
-    Ok(())
+}
+
+fn counter(number: i32) -> Option<&'static AtomicU32> {
+    COUNTS.get(HEARD.iter().position(|heard| *heard == number)?)
 }
 
 extern "C" fn on_signal(number: i32) {
-    let counter = match number {
-        SIGINT => &INTERRUPTS,
-        SIGHUP => &HANGUPS,
-        _ => &TERMINATIONS,
-    };
-    counter.fetch_add(1, Ordering::Release);
+    if let Some(counter) = counter(number) {
+        counter.fetch_add(1, Ordering::Release);
+    }
     // SAFETY: the C library gives a valid pointer to this thread's error number.
     let errno = unsafe { foreign::__errno_location() };
     // SAFETY: as above; the interrupted code must find the number it left there.

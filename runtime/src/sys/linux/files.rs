@@ -84,12 +84,15 @@ pub(crate) fn read_link_at(folder: BorrowedFd<'_>, name: &CStr, into: &mut [u8])
     counted(unsafe { foreign::readlinkat(folder.as_raw_fd(), name.as_ptr(), into.as_mut_ptr().cast(), len) })
 }
 
-/// Reads what of a file is in memory: `EAGAIN` if nothing is, `EOPNOTSUPP` where the file system cannot tell.
-pub(crate) fn read_cached(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
-    let vector = IoVector { base: into.as_mut_ptr().cast::<c_void>(), len: into.len() };
+/// Reads what of a file is in memory, at most `most` bytes, and appends it to `into`, which has room for it: how much that was.
+/// `EAGAIN` if nothing is in memory, `EOPNOTSUPP` where the file system cannot tell.
+pub(crate) fn read_cached(file: BorrowedFd<'_>, into: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<usize> {
     let offset = i64::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let free = into.spare_capacity_mut();
+    let len = most.min(free.len());
+    let vector = IoVector { base: free.as_mut_ptr().cast::<c_void>(), len };
     // SAFETY: the arguments are those of preadv2(2), each as wide as a register, the offset in its low half. `vector`
-    // names `into`, which is writable for its length, and both live through the call.
+    // names the first `len` bytes of what `into` has allocated and not used, and both live through the call.
     let result = unsafe {
         foreign::syscall(
             SYS_PREADV2,
@@ -101,7 +104,11 @@ pub(crate) fn read_cached(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) ->
             i64::from(RWF_NOWAIT),
         )
     };
-    counted(result as isize)
+    let count = counted(result as isize)?;
+    assert!(count <= len, "the kernel reads no more than it was asked for");
+    // SAFETY: so many bytes behind those that were there lie within the capacity, and the kernel has written them.
+    unsafe { into.set_len(into.len() + count) };
+    Ok(count)
 }
 
 /// The kind of file system that a descriptor is on, as the kernel numbers them.

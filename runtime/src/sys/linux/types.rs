@@ -93,6 +93,7 @@ pub(crate) const RLIMIT_NOFILE: i32 = 7;
 
 pub(crate) const SIGHUP: i32 = 1;
 pub(crate) const SIGINT: i32 = 2;
+pub(crate) const SIGQUIT: i32 = 3;
 pub(crate) const SIGTERM: i32 = 15;
 
 /// `struct epoll_event`: packed on x86_64 and nowhere else.

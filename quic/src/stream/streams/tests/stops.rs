@@ -64,7 +64,12 @@ fn who_was_asked_to_stop_may_end_instead() {
 #[test]
 fn who_was_asked_to_stop_earns_no_credit_on_the_stream() {
     let config = StreamsConfig { max_stream_data_uni: 10_000, max_stream_window: 10_000, ..StreamsConfig::default() };
-    let mut server = Streams::new(Side::Server, shared(&config), SendMemory::new(1 << 20), ReceiveMemory::new(1 << 20));
+    let mut server = Streams::new(
+        Side::Server,
+        shared(&config),
+        SendMemory::new(1 << 20),
+        ReceiveMemory::new(1 << 30).begin(config.max_data),
+    );
     server.set_peer_limits(&parameters(&StreamsConfig::default()));
     receive(&mut server, 2, 0, &[1; 1000], false).unwrap();
     assert_eq!(read_all(&mut server, id(2)).0, 1000);

@@ -220,13 +220,54 @@ fn r1_what_runs_ahead_follows_the_congestion_window() {
     assert!(client.window.held() <= 16 * (256 << 10));
 }
 
+/// What was asked for and given up was work for nothing. Whose peer has given up more than it took begins each stream as a new
+/// connection would, and goes on as its bytes arrive, until as much was taken as had been given up.
+#[test]
+fn r6_who_gives_up_more_than_it_takes_has_little_made_ahead() {
+    const KIB: u64 = 1 << 10;
+    static MUCH: [u8; 4 << 20] = [1; 4 << 20];
+    let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
+    for by_peer in [false, true] {
+        let (mut client, _) = pair(&config);
+        client.follow_congestion_window(512 * KIB);
+        // However much more that is, it counts as twice what is allowed.
+        for given_up in [(); 6].map(|()| stream(&mut client, MUCH.len(), 512 << 10)) {
+            if by_peer {
+                client.on_stop_sending(given_up, code(1)).unwrap();
+            } else {
+                client.reset(given_up, code(1));
+            }
+        }
+        flush(&mut client, &mut server());
+        events(&mut client);
+        let [one, two] = [(); 2].map(|()| stream(&mut client, MUCH.len(), 16 << 10));
+        assert_eq!(client.room(one, MUCH.len()), Ok(0));
+        assert_eq!(acked(&mut client, one, 0..16 * KIB), [StreamEvent::Writable(one)]);
+        assert_eq!(client.room(one, MUCH.len()), Ok(32 << 10), "as much again as has arrived");
+        assert_eq!((client.room(two, MUCH.len()), events(&mut client)), (Ok(0), Vec::new()), "of its own");
+        let fresh = client.open(UNI).unwrap();
+        let mut arrived = 16 * KIB;
+        while client.room(fresh, MUCH.len()) == Ok(16 << 10) {
+            let count = client.write_slice(one, &MUCH).unwrap() as u64;
+            while client.wants_to_send() {
+                packet(&mut client, 1200);
+            }
+            acked(&mut client, one, arrived..arrived + count);
+            arrived += count;
+        }
+        assert_eq!(client.room(fresh, MUCH.len()), Ok(512 << 10));
+        assert!((1024 * KIB..2048 * KIB).contains(&arrived), "{arrived}");
+    }
+}
+
 /// The budget of an endpoint: who came first has the most, and nobody has nothing.
 #[test]
 fn r1_connections_share_a_budget_and_none_of_them_is_starved() {
     let config = StreamsConfig { max_data: 1 << 40, max_stream_data_uni: 1 << 40, ..StreamsConfig::default() };
     let memory = SendMemory::new(1 << 20);
     let connect = || {
-        let mut client = Streams::new(Side::Client, shared(&config), memory.clone(), ReceiveMemory::new(0));
+        let mut client =
+            Streams::new(Side::Client, shared(&config), memory.clone(), ReceiveMemory::new(0).begin(1 << 20));
         client.set_peer_limits(&parameters(&config));
         client.follow_congestion_window(1 << 20);
         client

@@ -93,6 +93,7 @@ fn numbers_are_those_of_libc() {
         (RLIMIT_NOFILE, libc::RLIMIT_NOFILE as i32),
         (SIGHUP, libc::SIGHUP),
         (SIGINT, libc::SIGINT),
+        (SIGQUIT, libc::SIGQUIT),
         (SIGTERM, libc::SIGTERM),
     ];
     for (place, (ours, theirs)) in pairs.iter().enumerate() {
