@@ -75,8 +75,9 @@ fn schemes_in_certificates(algorithm: SignatureAlgorithm) -> &'static [u16] {
 /// What this side asks for: the schemes for CertificateVerify, then those of PKCS #1 v1.5, which stand for signatures in
 /// certificates only (RFC 9846 section 4.3.3).
 pub(crate) fn offered_schemes(provider: &crypto::Provider) -> Vec<u16> {
-    let mut schemes: Vec<u16> =
-        provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0).collect();
+    // A row has one number at most: one piece of memory is enough.
+    let mut schemes = Vec::with_capacity(provider.verifiers.len());
+    schemes.extend(provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0));
     for row in provider.verifiers {
         let scheme = match row.signature_algorithm() {
             SignatureAlgorithm::RsaPkcs1Sha256 => SignatureScheme::RSA_PKCS1_SHA256,

@@ -18,15 +18,15 @@ pub(crate) struct KeyOffer {
 }
 
 impl KeyOffer {
-    /// A share of `exchange`, and one of its part if that is among `groups`.
+    /// A share of `exchange`, and one of its part if that is among `exchanges`.
     /// RFC 9000 section 7-5: a new private value for each connection.
     pub(crate) fn first(
         exchange: &dyn KeyExchange,
-        groups: &[NamedGroup],
+        exchanges: &[&dyn KeyExchange],
         random: &mut dyn Random,
     ) -> Result<KeyOffer, LocalError> {
         let mut new = KeyOffer::only(exchange, random)?;
-        new.with_part = new.offer.part().is_some_and(|(part, _)| groups.contains(&part));
+        new.with_part = new.offer.part().is_some_and(|(part, _)| exchanges.iter().any(|other| other.group() == part));
         Ok(new)
     }
 

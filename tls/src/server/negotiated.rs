@@ -17,7 +17,7 @@ use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::{encode_resuming_server_hello, encode_server_hello};
 use crate::proof::BinderVerified;
 use crate::resolver::Selected;
-use crate::schedule::{Early, Main, verify_data};
+use crate::schedule::{Early, Handshake, Main, verify_data};
 use crate::server::choice::{choose_certificate, choose_protocol, choose_scheme, server_name};
 use crate::server::issuer::Terms;
 use crate::server::received_client_hello::ReceivedClientHello;
@@ -38,8 +38,8 @@ const MAX_EARLY_DATA: u32 = 16_384;
 /// Everything that was chosen for a client.
 pub(crate) struct Negotiated<'a> {
     answer: Answer<'a>,
-    /// The key schedule's first stage, with the ticket's key if there is one.
-    early: Early,
+    /// The key schedule's first stage with the ticket's key, if there is one.
+    early: Option<Early>,
     /// What the tickets of this connection will be made of, if any are given.
     terms: Option<Terms>,
 }
@@ -133,11 +133,13 @@ impl<'a> Negotiated<'a> {
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
         let terms = terms(start, &hello, suite, &bounds, asks_client);
         let (early, authentication) = match resumption {
-            Some(Resumption { number, early, proof, .. }) => (early, Authentication::Ticket { number, _proof: proof }),
+            Some(Resumption { number, early, proof, .. }) => {
+                (Some(early), Authentication::Ticket { number, _proof: proof })
+            }
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
-                (Early::without_pre_shared_key(suite), Authentication::Certificate { certified, scheme })
+                (None, Authentication::Certificate { certified, scheme })
             }
         };
         effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
@@ -172,11 +174,11 @@ impl<'a> Negotiated<'a> {
     pub(crate) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
-        if takes_early_data {
+        if let Some(early) = early.as_ref().filter(|_| takes_early_data) {
             let secret = early.client_traffic(&answer.transcript.current());
             effects.give_keys(Side::Server, KeyChange::EarlyData { suite, secret }, answer.key_log_entry());
         }
-        let schedule = early.into_handshake(&answer.send_server_hello(random, effects)?);
+        let schedule = Handshake::begin(suite, early, answer.send_server_hello(random, effects)?);
         let digest = answer.transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
         let flight = answer.encrypted_flight(&server_traffic)?;
