@@ -15,6 +15,7 @@ pub(crate) mod outcome;
 pub(crate) mod pacer;
 pub(crate) mod path_congestion;
 pub(crate) mod persistent_congestion;
+pub(crate) mod proven;
 pub(crate) mod pto;
 pub(crate) mod rtt;
 pub(crate) mod sent_packets;
@@ -166,7 +167,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), Violation> {
         let bytes_in_flight = self.path.bytes_in_flight();
-        let newly = self.take_acked(space, ack, out)?;
+        let newly = self.take_acked(now, space, ack, out)?;
         let Some((largest, time_sent, on_this_path)) = newly.largest else {
             return Ok(());
         };
@@ -210,6 +211,7 @@ impl Recovery {
     /// Marks what `ack` acknowledges, and gives its frames out.
     fn take_acked(
         &mut self,
+        now: Instant,
         space: PacketNumberSpace,
         ack: &AckFrame<'_>,
         out: &mut Outcome,
@@ -251,7 +253,7 @@ impl Recovery {
             });
             newly.largest = newly.largest.or(newest);
         }
-        self.path.on_left_flight(newly.bytes);
+        self.path.on_acked(now, newly.bytes);
         self.stats.acked_packets += newly.packets;
         out.acked_packets += newly.packets;
         out.newly_acked_ack_eliciting |= newly.ack_eliciting;
@@ -496,10 +498,10 @@ impl Recovery {
     }
 
     /// The peer's port changed and nothing else, most likely because a translator on the way forgot it: the estimate and the
-    /// window stay (RFC 9000 section 9.4), what is known of the size does not. Still it is another path: what was sent to
+    /// window stay (RFC 9000 section 9.4), as far as it is proven; what is known of the size does not. Still it is another path: what was sent to
     /// the port before may be lost for no other reason than that nobody is there any more.
     pub(crate) fn on_rebound(&mut self, to: Option<LeftPath>, max_datagram_size: usize) -> LeftPath {
-        let kept = self.path.clone();
+        let kept = self.path.on_rebound();
         let to = to.unwrap_or_else(|| self.number_path(kept));
         self.take_up(to, max_datagram_size)
     }

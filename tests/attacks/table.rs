@@ -557,7 +557,10 @@ pub(crate) const ROWS: &[Row] = &[
         "r8",
         "a port that changes again and again",
         "quic/src/recovery.rs",
-        &["quic/src/recovery/tests.rs::r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before"],
+        &[
+            "quic/src/recovery/tests.rs::r8_another_port_keeps_the_window_and_counts_nothing_of_the_one_before",
+            "quic/tests/migration/rebinding.rs::r8_a_window_does_not_outgrow_a_path_whose_port_changes_again_and_again",
+        ],
     ),
     (
         "r9",

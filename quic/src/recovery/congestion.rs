@@ -54,6 +54,12 @@ impl Controller for AnyController {
         }
     }
 
+    fn limit_window(&mut self, bytes: u64) {
+        match self {
+            AnyController::NewReno(controller) => controller.limit_window(bytes),
+        }
+    }
+
     fn set_max_datagram_size(&mut self, bytes: u64) {
         match self {
             AnyController::NewReno(controller) => controller.set_max_datagram_size(bytes),

@@ -5,6 +5,7 @@ use super::congestion::AnyController;
 use super::congestion::controller::Controller;
 use super::congestion::new_reno::NewReno;
 use super::pacer::{Pace, Pacer};
+use super::proven::Proven;
 use super::rtt::RttEstimator;
 use base::Instant;
 
@@ -15,8 +16,9 @@ pub(crate) struct PathCongestion {
     pub rtt: RttEstimator,
     controller: AnyController,
     pacer: Pacer,
+    proven: Proven,
     bytes_in_flight: u64,
-    max_datagram_size: u64,
+    max_datagram_size: u32,
     application_limited: bool,
     // RFC 9002 s7.3.2: one packet may exceed the window when a recovery period begins.
     one_more: bool,
@@ -25,12 +27,15 @@ pub(crate) struct PathCongestion {
 impl PathCongestion {
     /// Nothing sent, nothing known.
     pub(crate) fn new(config: &RecoveryConfig, max_datagram_size: u64) -> PathCongestion {
+        // More than that is no window of a beginning (RFC 9002 section 7.2).
+        let packets = u32::try_from(config.initial_window_packets).unwrap_or(u32::MAX);
         PathCongestion {
             rtt: RttEstimator::new(config.initial_rtt),
-            controller: AnyController::NewReno(NewReno::new(max_datagram_size, config.initial_window_packets as u64)),
+            controller: AnyController::NewReno(NewReno::new(max_datagram_size, packets)),
             pacer: Pacer::new(),
+            proven: Proven::default(),
             bytes_in_flight: 0,
-            max_datagram_size,
+            max_datagram_size: datagram_size(max_datagram_size),
             application_limited: false,
             one_more: false,
         }
@@ -42,6 +47,19 @@ impl PathCongestion {
         self.one_more = false;
         self.application_limited = false;
         self.pacer.on_sent(bytes);
+    }
+
+    /// So many bytes in flight were acknowledged.
+    pub(crate) fn on_acked(&mut self, now: Instant, bytes: u64) {
+        self.on_left_flight(bytes);
+        self.proven.on_acked(now, bytes, self.rtt.min());
+    }
+
+    /// The path before, which goes on under another port of the peer's: as much of its window as it has proven.
+    pub(crate) fn on_rebound(&self) -> PathCongestion {
+        let mut path = self.clone();
+        path.controller.limit_window(path.proven.on_rebound(self.controller.window()));
+        path
     }
 
     /// A packet in flight was acknowledged, lost or discarded.
@@ -118,14 +136,18 @@ impl PathCongestion {
             window: self.controller.window(),
             slow_start: self.controller.is_slow_start(),
             smoothed_rtt: self.rtt.smoothed(),
-            max_datagram_size: self.max_datagram_size,
+            max_datagram_size: u64::from(self.max_datagram_size),
         };
         self.pacer.deadline(now, bytes, &pace)
     }
 
     /// Path MTU discovery found another size.
     pub(crate) fn set_max_datagram_size(&mut self, bytes: u64) {
-        self.max_datagram_size = bytes;
+        self.max_datagram_size = datagram_size(bytes);
         self.controller.set_max_datagram_size(bytes);
     }
+}
+
+fn datagram_size(bytes: u64) -> u32 {
+    u32::try_from(bytes).expect("a datagram is shorter than 64 KiB")
 }

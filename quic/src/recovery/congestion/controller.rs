@@ -41,6 +41,10 @@ pub(crate) trait Controller {
     /// Nothing went through for long (RFC 9002 section 7.6).
     fn on_persistent_congestion(&mut self);
 
+    /// No more than so many bytes, or twice the window of a new path, are known to fit the path. A larger window shrinks to that,
+    /// and no longer doubles.
+    fn limit_window(&mut self, bytes: u64);
+
     /// The largest datagram is now this many bytes.
     fn set_max_datagram_size(&mut self, bytes: u64);
 }

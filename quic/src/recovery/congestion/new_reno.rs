@@ -12,7 +12,7 @@ const MINIMUM_WINDOW_PACKETS: u64 = 2;
 #[derive(Clone, Debug)]
 pub(crate) struct NewReno {
     max_datagram_size: u64,
-    initial_window_packets: u64,
+    initial_window_packets: u32,
     window: u64,
     // Infinite until the first loss.
     slow_start_threshold: u64,
@@ -25,7 +25,7 @@ pub(crate) struct NewReno {
 
 impl NewReno {
     /// At the initial window.
-    pub(crate) fn new(max_datagram_size: u64, initial_window_packets: u64) -> NewReno {
+    pub(crate) fn new(max_datagram_size: u64, initial_window_packets: u32) -> NewReno {
         NewReno {
             max_datagram_size,
             initial_window_packets,
@@ -42,8 +42,8 @@ impl NewReno {
     }
 }
 
-fn initial_window(max_datagram_size: u64, packets: u64) -> u64 {
-    (max_datagram_size * packets).min(INITIAL_WINDOW_LIMIT.max(max_datagram_size * 2))
+fn initial_window(max_datagram_size: u64, packets: u32) -> u64 {
+    (max_datagram_size * u64::from(packets)).min(INITIAL_WINDOW_LIMIT.max(max_datagram_size * 2))
 }
 
 impl Controller for NewReno {
@@ -103,6 +103,15 @@ impl Controller for NewReno {
         self.window = self.minimum_window();
         self.recovery_start = None;
         self.acked_in_avoidance = 0;
+    }
+
+    fn limit_window(&mut self, bytes: u64) {
+        let limit = bytes.max(2 * initial_window(self.max_datagram_size, self.initial_window_packets));
+        if self.window > limit {
+            self.window = limit;
+            self.slow_start_threshold = limit;
+            self.acked_in_avoidance = 0;
+        }
     }
 
     fn set_max_datagram_size(&mut self, bytes: u64) {
@@ -176,6 +185,18 @@ mod tests {
         // 400 bytes went over into avoidance.
         reno.on_acked(&acked(5_200, 5_600, false));
         assert_eq!(reno.window(), 6_800);
+    }
+
+    #[test]
+    fn a_limit_takes_what_is_beyond_it_and_no_more_than_to_twice_the_first_window() {
+        let mut reno = NewReno::new(1200, 10);
+        reno.on_acked(&acked(28_000, 12_000, false));
+        for (limit, window, is_slow_start) in
+            [(50_000, 40_000, true), (30_000, 30_000, false), (0, 24_000, false), (30_000, 24_000, false)]
+        {
+            reno.limit_window(limit);
+            assert_eq!((reno.window(), reno.is_slow_start()), (window, is_slow_start), "{limit}");
+        }
     }
 
     /// RFC 3465 section 2.1: what is acknowledged beyond a window counts towards the next growth.

@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// The trailer that is sent and must come back.
 const TRAILER: http::HeaderName = http::HeaderName::from_static("x-checksum");
 
+/// How long it is silent at most.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_millis(500);
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
@@ -36,7 +39,11 @@ async fn run(url: &str, ca: &str, case: &str, provider: rustls::crypto::CryptoPr
         .with_root_certificates(roots)
         .with_no_client_auth();
     tls.alpn_protocols = vec![protocol(case).to_vec()];
-    let config = quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(tls)?));
+    let mut config = quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(tls)?));
+    // A client that only receives says nothing when its port is forgotten, and no server can find it then.
+    let mut transport = quinn::TransportConfig::default();
+    transport.keep_alive_interval(Some(KEEP_ALIVE));
+    config.transport_config(Arc::new(transport));
     let mut endpoint = quinn::Endpoint::client("127.0.0.1:0".parse()?)?;
     endpoint.set_default_client_config(config);
     let connection = endpoint.connect(address, name)?.await?;
