@@ -52,8 +52,8 @@ impl Handshake {
     /// place of the one that was exchanged.
     pub(crate) fn begin(suite: &'static CipherSuite, early: Option<Early>, mut shared: Secret) -> Handshake {
         let add = |early: &[u8]| next(suite, early, shared.as_bytes());
-        let digest = match &early {
-            Some(early) => add(early.secret.as_bytes()),
+        let digest = match early {
+            Some(Early { secret, .. }) => add(secret.as_bytes()),
             None => with_extracted(suite.hash, zeros(suite), zeros(suite), add),
         };
         shared.replace(&digest);

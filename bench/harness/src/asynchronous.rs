@@ -55,8 +55,6 @@ pub async fn client<D: Dial>(dial: D, what: Work) -> Result<(), Failure> {
             let warm = dial.resumed().unwrap_or(before);
             let measurement = Measurement::begin();
             let latencies = handshakes(&dial, count, in_flight, true).await?;
-            // Where that is known by the tickets of a connection, these come a little later.
-            tokio::time::sleep(Duration::from_millis(100)).await;
             work::check_resumed(dial.resumed().unwrap_or(warm) - warm, count)?;
             measurement.end(latencies);
         }

@@ -152,6 +152,7 @@ impl Dial for Dialer {
 
     async fn connect(&self) -> Result<Dialed, Failure> {
         let connection = self.dial().await?;
+        self.tickets.as_ref().inspect(|tickets| tickets.on_connected());
         Ok(Dialed { handle: connection.handle(), _connection: connection })
     }
 

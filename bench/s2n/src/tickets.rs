@@ -1,7 +1,8 @@
 //! Tickets of s2n-tls. Each can be used again, so the latest is enough.
 
 use harness::asynchronous::Failure;
-use s2n_tls::callbacks::{ConnectionFuture, SessionTicket, SessionTicketCallback};
+use harness::identity;
+use s2n_tls::callbacks::{ConnectionFuture, SessionTicket, SessionTicketCallback, VerifyHostNameCallback};
 use s2n_tls::config::{Builder, ConnectionInitializer};
 use s2n_tls::connection::Connection;
 use s2n_tls::error::Error;
@@ -19,17 +20,23 @@ pub fn give(config: &mut Builder) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The latest ticket, and how many connections that were resumed have brought one.
+/// The latest ticket, and how many connections showed a certificate: those that were resumed do not.
 #[derive(Default)]
 pub struct Tickets {
     latest: Mutex<Vec<u8>>,
-    resumed: AtomicU64,
+    connected: AtomicU64,
+    verified: AtomicU64,
 }
 
 impl Tickets {
+    /// A connection is established.
+    pub fn on_connected(&self) {
+        self.connected.fetch_add(1, Relaxed);
+    }
+
     /// How many connections were resumed.
     pub fn resumed(&self) -> u64 {
-        self.resumed.load(Relaxed)
+        self.connected.load(Relaxed).saturating_sub(self.verified.load(Relaxed))
     }
 
     /// Has a client keep tickets here, and use them.
@@ -39,6 +46,7 @@ impl Tickets {
     pub fn keep(self: Arc<Tickets>, config: &mut Builder) -> Result<(), Failure> {
         config.enable_session_tickets(true)?;
         config.set_session_ticket_callback(Keeper(self.clone()))?;
+        config.set_verify_host_callback(Keeper(self.clone()))?;
         config.set_connection_initializer(Keeper(self))?;
         Ok(())
     }
@@ -47,12 +55,18 @@ impl Tickets {
 struct Keeper(Arc<Tickets>);
 
 impl SessionTicketCallback for Keeper {
-    fn on_session_ticket(&self, connection: &mut Connection, ticket: &SessionTicket) {
+    fn on_session_ticket(&self, _: &mut Connection, ticket: &SessionTicket) {
         let mut bytes = vec![0; ticket.len().unwrap_or(0)];
         if ticket.data(&mut bytes).is_ok() {
             *self.0.latest.lock().expect("one thread") = bytes;
         }
-        self.0.resumed.fetch_add(u64::from(connection.resumed()), Relaxed);
+    }
+}
+
+impl VerifyHostNameCallback for Keeper {
+    fn verify_host_name(&self, name: &str) -> bool {
+        self.0.verified.fetch_add(1, Relaxed);
+        name == identity::NAME
     }
 }
 
