@@ -14,6 +14,7 @@
 //! drop(vec![0u8; 5000]);
 //! assert_eq!(meter.held(), 1000);
 //! assert_eq!(meter.peak(), 6000);
+//! assert_eq!((meter.taken(), meter.blocks()), (6000, 2));
 //! # drop(held);
 //! ```
 #![allow(unsafe_code, reason = "an allocator cannot be written without it, and this one is of tests only")]
@@ -25,6 +26,7 @@ thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
     static TAKEN: Cell<u64> = const { Cell::new(0) };
+    static BLOCKS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, with a count of what this thread has taken and not given back.
@@ -36,6 +38,7 @@ fn count(bytes: isize) {
         live.set(live.get() + bytes);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
         let _ = TAKEN.try_with(|taken| taken.set(taken.get() + bytes.max(0).cast_unsigned() as u64));
+        let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + u64::from(bytes > 0)));
     });
 }
 
@@ -71,6 +74,7 @@ unsafe impl GlobalAlloc for Counting {
 pub struct Meter {
     start: isize,
     taken: u64,
+    blocks: u64,
 }
 
 impl Meter {
@@ -78,7 +82,7 @@ impl Meter {
     pub fn start() -> Meter {
         let start = LIVE.with(Cell::get);
         PEAK.with(|peak| peak.set(start));
-        Meter { start, taken: TAKEN.with(Cell::get) }
+        Meter { start, taken: TAKEN.with(Cell::get), blocks: BLOCKS.with(Cell::get) }
     }
 
     /// Bytes held now beyond those at the start; negative if there are fewer.
@@ -94,5 +98,10 @@ impl Meter {
     /// All bytes that were taken, whether or not they were given back: what is copied again and again shows here.
     pub fn taken(&self) -> u64 {
         TAKEN.with(Cell::get) - self.taken
+    }
+
+    /// How often memory was taken, or more of it for the same block.
+    pub fn blocks(&self) -> u64 {
+        BLOCKS.with(Cell::get) - self.blocks
     }
 }

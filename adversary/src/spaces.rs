@@ -108,8 +108,8 @@ impl Spaces {
     /// Takes in a CRYPTO frame, and gives the bytes that are in order.
     pub(crate) fn on_crypto(&mut self, kind: PacketKind, offset: u64, data: &[u8]) -> Vec<u8> {
         let space = self.of_mut(kind);
-        space.crypto.on_crypto(offset, data).expect("the target's CRYPTO frames are within bounds");
-        let mut bytes = Vec::new();
+        let fresh = space.crypto.on_crypto(offset, data).expect("the target's CRYPTO frames are within bounds");
+        let mut bytes = fresh.to_vec();
         while let Some(piece) = space.crypto.read() {
             bytes.extend_from_slice(&piece);
         }

@@ -15,6 +15,16 @@ pub fn extract(hash: &dyn Hash, salt: &[u8], input_keying_material: &[u8]) -> Se
     Secret::new(&hash.hmac(salt, &[input_keying_material]))
 }
 
+/// HKDF-Extract for the time of one call, where the pseudorandom key is needed for nothing else: it is wiped after that.
+pub fn with_extracted<R>(
+    hash: &dyn Hash,
+    salt: &[u8],
+    input_keying_material: &[u8],
+    call: impl FnOnce(&[u8]) -> R,
+) -> R {
+    call(&hash.hmac(salt, &[input_keying_material]))
+}
+
 /// HKDF-Expand, with `info` in parts.
 ///
 /// # Panics
@@ -69,12 +79,12 @@ pub fn expand_labels(hash: &dyn Hash, secret: &Secret, context: &[u8], outputs: 
 /// As [`expand_label_secret`], for several labels of one secret with the same `context`.
 pub fn expand_label_secrets<const N: usize>(
     hash: &dyn Hash,
-    secret: &Secret,
+    secret: &[u8],
     labels: [&[u8]; N],
     context: &[u8],
 ) -> [Secret; N] {
     let mut made = [const { None }; N];
-    hash.with_hmac(secret.as_bytes(), &mut |hmac| {
+    hash.with_hmac(secret, &mut |hmac| {
         for (label, place) in labels.into_iter().zip(&mut made) {
             let digest = hmac(only_block(&mut [0; MAX_BLOCK], label, context, hash.output_len()));
             *place = Some(Secret::new(&digest));
@@ -111,21 +121,17 @@ fn write_info(info: &mut Writer<'_>, label: &[u8], context: &[u8], out_len: usiz
 
 /// HKDF-Expand-Label to a secret of the hash's length, as the key schedule needs it.
 pub fn expand_label_secret(hash: &dyn Hash, secret: &Secret, label: &[u8], context: &[u8]) -> Secret {
-    with_expanded_label(hash, secret, label, context, Secret::new)
+    with_expanded_label(hash, secret.as_bytes(), label, context, Secret::new)
 }
 
 /// What is expanded as by [`expand_label_secret`], for the time of one call: it stays where it was made, and is wiped there.
 pub fn with_expanded_label<R>(
     hash: &dyn Hash,
-    secret: &Secret,
+    secret: &[u8],
     label: &[u8],
     context: &[u8],
     call: impl FnOnce(&[u8]) -> R,
 ) -> R {
-    let mut out = [0; Secret::MAX_LEN];
-    let (used, _) = out.split_at_mut(hash.output_len());
-    expand_label(hash, secret, label, context, used);
-    let result = call(used);
-    crate::secret::wipe(&mut out);
-    result
+    // One block of the hash, whole: it is wiped when it is dropped.
+    call(&hash.hmac(secret, &[only_block(&mut [0; MAX_BLOCK], label, context, hash.output_len())]))
 }

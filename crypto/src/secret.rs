@@ -33,6 +33,19 @@ impl Secret {
         Secret { bytes: alloc::vec![0; len].into() }
     }
 
+    /// Puts `secret` into the place of this one: into its memory if it is as long, so that a chain of secrets that follow from each
+    /// other is wiped step by step and takes memory once.
+    ///
+    /// # Panics
+    /// As for [`new`](Self::new).
+    pub fn replace(&mut self, secret: &[u8]) {
+        if secret.len() == self.bytes.len() {
+            self.bytes.copy_from_slice(secret);
+        } else {
+            *self = Secret::new(secret);
+        }
+    }
+
     /// The secret itself.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -110,4 +123,21 @@ impl fmt::Debug for SecretBytes {
 pub fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     core::hint::black_box(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_of_the_same_length_takes_the_place_of_the_one_before() {
+        let mut secret = Secret::new(&[1; 32]);
+        let place = secret.as_bytes().as_ptr();
+        secret.replace(&[2; 32]);
+        assert_eq!((secret.as_bytes(), secret.as_bytes().as_ptr()), (&[2; 32][..], place));
+        for len in [0, 31, 33, Secret::MAX_LEN] {
+            secret.replace(&[3; Secret::MAX_LEN][..len]);
+            assert_eq!(secret.as_bytes(), &[3; Secret::MAX_LEN][..len]);
+        }
+    }
 }

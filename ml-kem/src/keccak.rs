@@ -27,32 +27,37 @@ const fn round_constants() -> [u64; 24] {
     constants
 }
 
+/// Two rounds at a time, there and back again: a round that writes elsewhere than it reads needs no copy of the lanes.
 fn permute(state: &mut State) {
-    for constant in ROUND_CONSTANTS {
-        round(state, constant);
+    let mut other = Wiped([0; 25]);
+    for [first, second] in ROUND_CONSTANTS.as_chunks::<2>().0 {
+        round(state, &mut other, *first);
+        round(&other, state, *second);
     }
 }
 
 /// The five steps theta, rho, pi, chi and iota.
 #[inline(always)]
-fn round(a: &mut State, constant: u64) {
+fn round(a: &State, out: &mut State, constant: u64) {
     let column = |x: usize| a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
     let c = [column(0), column(1), column(2), column(3), column(4)];
     let neighbours = |x: usize| c[(x + 4) % 5] ^ c[(x + 1) % 5].rotate_left(1);
     let d = [neighbours(0), neighbours(1), neighbours(2), neighbours(3), neighbours(4)];
-    // Rho turns the lane (x, y), and pi puts it at (y, 2x + 3y): the rows of `b` are those after pi.
+    // Rho turns the lane (x, y), and pi puts it at (y, 2x + 3y): the rows are those after pi.
     let turned = |lane: usize, by: u32| (a[lane] ^ d[lane % 5]).rotate_left(by);
-    let b = [
-        [turned(0, 0), turned(6, 44), turned(12, 43), turned(18, 21), turned(24, 14)],
-        [turned(3, 28), turned(9, 20), turned(10, 3), turned(16, 45), turned(22, 61)],
-        [turned(1, 1), turned(7, 6), turned(13, 25), turned(19, 8), turned(20, 18)],
-        [turned(4, 27), turned(5, 36), turned(11, 10), turned(17, 15), turned(23, 56)],
-        [turned(2, 62), turned(8, 55), turned(14, 39), turned(15, 41), turned(21, 2)],
-    ];
-    for (row, [b0, b1, b2, b3, b4]) in a.as_chunks_mut::<5>().0.iter_mut().zip(b) {
-        *row = [b0 ^ (!b1 & b2), b1 ^ (!b2 & b3), b2 ^ (!b3 & b4), b3 ^ (!b4 & b0), b4 ^ (!b0 & b1)];
-    }
-    a[0] ^= constant;
+    let mut set = |row: usize, [b0, b1, b2, b3, b4]: [u64; 5]| {
+        out[5 * row] = b0 ^ (!b1 & b2);
+        out[5 * row + 1] = b1 ^ (!b2 & b3);
+        out[5 * row + 2] = b2 ^ (!b3 & b4);
+        out[5 * row + 3] = b3 ^ (!b4 & b0);
+        out[5 * row + 4] = b4 ^ (!b0 & b1);
+    };
+    set(0, [turned(0, 0), turned(6, 44), turned(12, 43), turned(18, 21), turned(24, 14)]);
+    set(1, [turned(3, 28), turned(9, 20), turned(10, 3), turned(16, 45), turned(22, 61)]);
+    set(2, [turned(1, 1), turned(7, 6), turned(13, 25), turned(19, 8), turned(20, 18)]);
+    set(3, [turned(4, 27), turned(5, 36), turned(11, 10), turned(17, 15), turned(23, 56)]);
+    set(4, [turned(2, 62), turned(8, 55), turned(14, 39), turned(15, 41), turned(21, 2)]);
+    out[0] ^= constant;
 }
 
 /// A sponge that takes in and gives out `RATE` bytes with each permutation.

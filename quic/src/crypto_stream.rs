@@ -37,18 +37,22 @@ impl CryptoStream {
         rests.then(|| (self.outgoing.end(), self.read_offset()))
     }
 
-    /// A CRYPTO frame.
+    /// A CRYPTO frame: what can be read of it at once, if there is any. The rest waits for what is missing.
     /// RFC 9000 section 7.5-1, 7.5-3.
-    pub fn on_crypto(&mut self, offset: u64, data: &[u8]) -> Result<(), Violation> {
+    pub fn on_crypto<'a>(&mut self, offset: u64, data: &'a [u8]) -> Result<&'a [u8], Violation> {
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= VarInt::MAX.value());
         let end = end.ok_or(Violation::CryptoOffsetTooLarge)?;
         if end.saturating_sub(self.incoming.read_offset()) > MAX_UNREAD {
             return Err(Violation::CryptoBufferExceeded);
         }
-        self.incoming.insert(offset, data, &mut Chunks::default()).map_err(|_| Violation::CryptoBufferExceeded)
+        if let Some(fresh) = self.incoming.pass(offset, data) {
+            return Ok(fresh);
+        }
+        let inserted = self.incoming.insert(offset, data, &mut Chunks::default());
+        inserted.map(|()| &[][..]).map_err(|_| Violation::CryptoBufferExceeded)
     }
 
-    /// The next bytes in order.
+    /// The next of the bytes that waited, in order.
     pub fn read(&mut self) -> Option<Bytes> {
         self.incoming.read(usize::MAX)
     }
@@ -136,13 +140,42 @@ mod tests {
         (bytes, sent)
     }
 
-    fn deliver(bytes: &[u8], to: &mut CryptoStream) {
+    /// Frames from `bytes`, and what can be read then.
+    fn deliver(bytes: &[u8], to: &mut CryptoStream) -> Vec<u8> {
         let mut reader = Reader::new(bytes);
+        let mut read = Vec::new();
         while !reader.is_empty() {
             assert_eq!(reader.varint().unwrap(), 6);
             let offset = reader.varint().unwrap();
             let len = reader.varint().unwrap() as usize;
-            to.on_crypto(offset, reader.bytes(len).unwrap()).unwrap();
+            read.extend_from_slice(to.on_crypto(offset, reader.bytes(len).unwrap()).unwrap());
+            read.extend(core::iter::from_fn(|| to.read()).flat_map(|bytes| bytes.to_vec()));
+        }
+        read
+    }
+
+    /// Every order of four pieces, each of them twice and with what came before it: all is read once and in order, what comes in
+    /// order at once, and nothing is held for it.
+    #[test]
+    fn what_comes_in_order_is_read_where_it_lies() {
+        let flight: Vec<u8> = (0..40).collect();
+        for order in 0..4_usize.pow(4) {
+            let mut stream = CryptoStream::new();
+            let mut read = Vec::new();
+            let pieces = (0..4).map(|place| order / 4_usize.pow(place) % 4);
+            for piece in pieces.chain(0..4) {
+                let start = if piece % 2 == 0 { piece * 10 } else { piece * 10 - 5 };
+                let before = stream.read_offset() as usize;
+                let had_nothing = !stream.has_unread();
+                let fresh = stream.on_crypto(start as u64, &flight[start..piece * 10 + 10]).unwrap().to_vec();
+                let is_next = had_nothing && start <= before;
+                assert_eq!(!fresh.is_empty(), is_next && piece * 10 + 10 > before, "{order}: {piece}");
+                assert!(!is_next || !stream.has_unread());
+                read.extend(fresh);
+                read.extend(core::iter::from_fn(|| stream.read()).flat_map(|bytes| bytes.to_vec()));
+                assert_eq!(read.len() as u64, stream.read_offset());
+            }
+            assert_eq!((read, stream.has_unread()), (flight.clone(), false), "{order}");
         }
     }
 
@@ -155,17 +188,14 @@ mod tests {
             assert_eq!(from.rests_at(), None, "to be sent");
             let (bytes, sent) = packet(&mut from, 100);
             assert_eq!((sent, from.rests_at()), (vec![SentFrame::Crypto { offset: 10 * (round - 1), len: 10 }], None));
-            deliver(&bytes, &mut to);
-            assert_eq!(to.rests_at(), None, "to be read");
-            assert_eq!(&to.read().unwrap()[..], [round as u8; 10]);
+            assert_eq!(deliver(&bytes, &mut to), [round as u8; 10]);
             from.on_acked(10 * (round - 1), 10);
             assert_eq!((from.rests_at(), to.rests_at()), (Some((10 * round, 0)), Some((0, 10 * round))));
             (from, to) = (CryptoStream::at(10 * round, 0), CryptoStream::at(0, 10 * round));
             // What comes late, or again, changes nothing.
             from.on_acked(0, 10);
             from.on_lost(0, 10);
-            deliver(&bytes, &mut to);
-            assert!(!from.wants_to_send() && to.read().is_none() && !to.has_unread());
+            assert!(deliver(&bytes, &mut to).is_empty() && !from.wants_to_send() && !to.has_unread());
             // A gap is one still.
             to.on_crypto(10 * round + 5, &[1]).unwrap();
             assert!(to.read().is_none() && to.rests_at().is_none());
@@ -192,10 +222,7 @@ mod tests {
                     if count % 3 == 0 { from.on_lost(offset, len) } else { from.on_acked(offset, len) }
                 }
                 if count % 3 != 0 {
-                    deliver(&bytes, &mut to);
-                }
-                while let Some(bytes) = to.read() {
-                    got.extend_from_slice(&bytes);
+                    got.extend(deliver(&bytes, &mut to));
                 }
             }
             assert_eq!(got, flight);
@@ -213,9 +240,10 @@ mod tests {
         }
         assert_eq!(stream.on_crypto((1 << 62) - 1, &[0]), Err(Violation::CryptoOffsetTooLarge));
         assert_eq!(stream.on_crypto(0, &[0; MAX_UNREAD as usize + 1]), Err(Violation::CryptoBufferExceeded));
-        assert_eq!(stream.on_crypto(0, &[0; MAX_UNREAD as usize]), Ok(()));
-        while stream.read().is_some() {}
-        assert_eq!(stream.on_crypto(2 * MAX_UNREAD - 1, &[0]), Ok(()));
+        let most = [0; MAX_UNREAD as usize];
+        assert_eq!(stream.on_crypto(0, &most), Ok(&most[..]));
+        assert_eq!(stream.on_crypto(2 * MAX_UNREAD - 1, &[0]), Ok(&[][..]));
+        assert_eq!(stream.on_crypto(2 * MAX_UNREAD, &[0]), Err(Violation::CryptoBufferExceeded));
         let mut stream = CryptoStream::new();
         let failed = (0..MAX_UNREAD / 2).map(|index| stream.on_crypto(2 * index + 1, &[0])).find(Result::is_err);
         assert_eq!(failed, Some(Err(Violation::CryptoBufferExceeded)));

@@ -100,10 +100,13 @@ impl Handshake {
             PacketNumberSpace::ApplicationData => false,
         };
         let stream = stream_mut(&mut self.streams, self.rested, space);
-        stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
+        let fresh = stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
         // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
-        if is_left && stream.has_unread() {
+        if is_left && (!fresh.is_empty() || stream.has_unread()) {
             return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
+        }
+        if !fresh.is_empty() {
+            self.session.read(level(space), fresh, random).map_err(HandshakeError::of)?;
         }
         while let Some(bytes) = stream.read() {
             self.session.read(level(space), &bytes, random).map_err(HandshakeError::of)?;

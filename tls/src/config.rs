@@ -9,6 +9,7 @@ use crate::resolver::Resolver;
 use crate::server_verification::ServerVerification;
 use crate::ticket::{MAX_LIFETIME_SECONDS, TicketOrigin, TicketStore};
 use crate::ticket_keys::TicketKeySource;
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -43,9 +44,9 @@ pub enum Groups {
 
 impl Groups {
     /// RFC 9846 section 4.3.7-1.
-    pub(crate) fn key_exchanges(&self, provider: &Provider) -> Vec<&'static dyn KeyExchange> {
+    pub(crate) fn key_exchanges(&self, provider: &Provider) -> Cow<'static, [&'static dyn KeyExchange]> {
         match self {
-            Groups::OfProvider => provider.key_exchanges.to_vec(),
+            Groups::OfProvider => Cow::Borrowed(provider.key_exchanges),
             Groups::Only(groups) => {
                 let first = groups.iter().enumerate().filter(|(at, group)| !groups[..*at].contains(group));
                 first.filter_map(|(_, group)| provider.key_exchange(*group)).collect()

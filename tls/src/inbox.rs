@@ -4,6 +4,7 @@
 
 use crate::message::framing::{HEADER_LEN, HandshakeType, Message};
 use crate::violation::Violation;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// The longest message that is accepted: a chain of a dozen large certificates fits, and a peer cannot make us hold more
@@ -33,24 +34,28 @@ impl Inbox {
         self.partial.first().copied().map(HandshakeType)
     }
 
-    /// Takes from the front of `bytes` what the current message lacks. `true` if it is whole now.
-    pub(crate) fn fill(&mut self, bytes: &mut &[u8]) -> Result<bool, Violation> {
+    /// Takes from the front of `bytes` what the current message lacks, and gives the message away if it is whole now. One that
+    /// arrives in one piece stays where it is.
+    pub(crate) fn fill<'a>(&mut self, bytes: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Violation> {
         if self.partial.is_empty() {
-            // Mostly all of it has come.
-            self.partial.reserve_exact(whole_len(bytes).unwrap_or(HEADER_LEN).min(bytes.len()));
+            match whole_len(bytes) {
+                Some(len) if len <= bytes.len() && len <= HEADER_LEN + MAX_MESSAGE_LEN => {
+                    let (message, rest) = bytes.split_at(len);
+                    *bytes = rest;
+                    return Ok(Some(Cow::Borrowed(message)));
+                }
+                // What has come, and no more.
+                whole => self.partial.reserve_exact(whole.unwrap_or(HEADER_LEN).min(bytes.len())),
+            }
         }
         self.take_up_to(HEADER_LEN, bytes);
-        let Some(whole_len) = whole_len(&self.partial) else { return Ok(false) };
+        let Some(whole_len) = whole_len(&self.partial) else { return Ok(None) };
         if whole_len > HEADER_LEN + MAX_MESSAGE_LEN {
             return Err(Violation::MessageTooLong);
         }
         self.take_up_to(whole_len, bytes);
-        Ok(self.partial.len() == whole_len)
-    }
-
-    /// Gives the whole message away.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.partial)
+        let is_whole = self.partial.len() == whole_len;
+        Ok(is_whole.then(|| Cow::Owned(core::mem::take(&mut self.partial))))
     }
 
     fn take_up_to(&mut self, len: usize, bytes: &mut &[u8]) {
@@ -88,11 +93,9 @@ mod tests {
             let (mut inbox, mut messages) = (Inbox::new(), Vec::new());
             for mut piece in flight.chunks(size) {
                 while !piece.is_empty() {
-                    let is_whole = inbox.fill(&mut piece).unwrap();
-                    assert!(!inbox.is_empty(), "a message has begun");
-                    if is_whole {
-                        messages.push(inbox.take());
-                    }
+                    let whole = inbox.fill(&mut piece).unwrap();
+                    assert_eq!(inbox.is_empty(), whole.is_some(), "a message has begun, or it is whole");
+                    messages.extend(whole.map(Cow::into_owned));
                 }
             }
             assert_eq!(messages, [vec![8, 0, 0, 2, 1, 2], vec![20, 0, 0, 0], vec![11, 0, 0, 1, 9]]);
@@ -105,10 +108,20 @@ mod tests {
         let mut inbox = Inbox::new();
         assert_eq!(inbox.fill(&mut &[11, 1, 0, 1][..]), Err(Violation::MessageTooLong));
         let mut inbox = Inbox::new();
-        assert_eq!(inbox.fill(&mut &[11, 1, 0, 0][..]), Ok(false));
+        assert_eq!(inbox.fill(&mut &[11, 1, 0, 0][..]), Ok(None));
         assert!(inbox.partial.capacity() < 64, "nothing is reserved for bytes that have not come");
         let mut inbox = Inbox::new();
-        assert_eq!(inbox.fill(&mut &[11, 0, 0, 3, 1, 2, 3, 11, 0, 0, 9][..]), Ok(true));
-        assert_eq!(inbox.partial.capacity(), 7, "what came is held once, and no more of it than is the message's");
+        let flight = [11, 0, 0, 3, 1, 2, 3, 11, 0, 0, 9, 1];
+        let mut left = &flight[..];
+        let whole = inbox.fill(&mut left);
+        assert!(matches!(whole, Ok(Some(Cow::Borrowed([11, 0, 0, 3, 1, 2, 3])))), "{whole:?} stays where it is");
+        assert_eq!((left.len(), inbox.fill(&mut left)), (5, Ok(None)));
+        assert_eq!(inbox.partial.capacity(), 5, "what came is held once");
+        // A message as long as is allowed, which has come at once, and one that is longer.
+        let mut longest = [&[11, 1, 0, 0][..], &[7; MAX_MESSAGE_LEN]].concat();
+        assert_eq!(Inbox::new().fill(&mut &longest[..]).map(|whole| whole.map(|whole| whole.len())), Ok(Some(65_540)));
+        longest[3] = 1;
+        longest.push(7);
+        assert_eq!(Inbox::new().fill(&mut &longest[..]), Err(Violation::MessageTooLong));
     }
 }

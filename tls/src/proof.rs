@@ -101,9 +101,9 @@ pub(crate) fn check_signature(
     verifier.verify(key, signed, verify.signature).map_err(|crypto::BadSignature| Violation::BadSignature)
 }
 
-/// When the first certificate of the chain expires, in seconds since 1970; never, if nobody looks.
+/// When the first certificate of the chain expires, in seconds since 1970; never, if nobody looks or there are no tickets to keep.
 fn expires(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> u64 {
-    if matches!(config.roots, ServerVerification::DangerousAcceptAny) {
+    if config.tickets.is_none() || matches!(config.roots, ServerVerification::DangerousAcceptAny) {
         return u64::MAX;
     }
     // What does not parse was not needed for the chain.

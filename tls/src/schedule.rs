@@ -1,10 +1,13 @@
 //! The key schedule (RFC 9846 section 7.1) as a chain of types: Early, Handshake, Main. A secret can only be derived from
 //! the stage that has it, and going on to the next stage consumes the one before.
 
-use crypto::hkdf::{expand_label, expand_label_secret, expand_label_secrets, extract, with_expanded_label};
+use crypto::hkdf::{
+    expand_label, expand_label_secret, expand_label_secrets, extract, with_expanded_label, with_extracted,
+};
 use crypto::{CipherSuite, Digest, Secret};
 
-/// The Early Secret. Without a pre-shared key it is the same in every connection.
+/// The Early Secret of a pre-shared key. Without one it is the same in every connection, nothing is derived from it but the next
+/// stage, and it has no value of its own here.
 #[derive(Debug)]
 pub(crate) struct Early {
     suite: &'static CipherSuite,
@@ -26,12 +29,6 @@ pub(crate) struct Main {
 }
 
 impl Early {
-    /// The stage before the key exchange, without a pre-shared key.
-    pub(crate) fn without_pre_shared_key(suite: &'static CipherSuite) -> Early {
-        let zeros = zeros(suite);
-        Early { suite, secret: extract(suite.hash, zeros, zeros) }
-    }
-
     /// The stage before the key exchange, with a pre-shared key that belongs to the suite's hash.
     pub(crate) fn with_pre_shared_key(suite: &'static CipherSuite, key: &Secret) -> Early {
         Early { suite, secret: extract(suite.hash, zeros(suite), key.as_bytes()) }
@@ -48,23 +45,33 @@ impl Early {
     pub(crate) fn client_traffic(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"c e traffic", transcript)
     }
-
-    /// Adds the secret of the key exchange.
-    pub(crate) fn into_handshake(self, shared: &Secret) -> Handshake {
-        Handshake { suite: self.suite, secret: next(self.suite, &self.secret, shared.as_bytes()) }
-    }
 }
 
 impl Handshake {
+    /// Adds the secret of the key exchange to the stage before: that of a pre-shared key, if there is one. The secret takes the
+    /// place of the one that was exchanged.
+    pub(crate) fn begin(suite: &'static CipherSuite, early: Option<Early>, mut shared: Secret) -> Handshake {
+        let add = |early: &[u8]| next(suite, early, shared.as_bytes());
+        let digest = match early {
+            Some(Early { secret, .. }) => add(secret.as_bytes()),
+            None => with_extracted(suite.hash, zeros(suite), zeros(suite), add),
+        };
+        shared.replace(&digest);
+        Handshake { suite, secret: shared }
+    }
+
     /// client_handshake_traffic_secret and server_handshake_traffic_secret; `transcript` ends with ServerHello.
     pub(crate) fn traffic(&self, transcript: &Digest) -> [Secret; 2] {
         let labels: [&[u8]; 2] = [b"c hs traffic", b"s hs traffic"];
-        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
+        expand_label_secrets(self.suite.hash, self.secret.as_bytes(), labels, transcript)
     }
 
-    /// Goes on to the last stage, which adds nothing secret.
+    /// Goes on to the last stage, which adds nothing secret and takes the place of this one.
     pub(crate) fn into_main(self) -> Main {
-        Main { suite: self.suite, secret: next(self.suite, &self.secret, zeros(self.suite)) }
+        let Handshake { suite, mut secret } = self;
+        let digest = next(suite, secret.as_bytes(), zeros(suite));
+        secret.replace(&digest);
+        Main { suite, secret }
     }
 }
 
@@ -73,7 +80,7 @@ impl Main {
     /// server's Finished.
     pub(crate) fn traffic_and_exporter(&self, transcript: &Digest) -> [Secret; 3] {
         let labels: [&[u8]; 3] = [b"c ap traffic", b"s ap traffic", b"exp master"];
-        expand_label_secrets(self.suite.hash, &self.secret, labels, transcript)
+        expand_label_secrets(self.suite.hash, self.secret.as_bytes(), labels, transcript)
     }
 
     /// resumption_secret; `transcript` ends with the client's Finished.
@@ -83,9 +90,9 @@ impl Main {
 }
 
 /// The salt of the next stage is derived from this one over an empty transcript.
-fn next(suite: &CipherSuite, secret: &Secret, input: &[u8]) -> Secret {
+fn next(suite: &CipherSuite, secret: &[u8], input: &[u8]) -> Digest {
     let empty = suite.hash.digest(&[]);
-    with_expanded_label(suite.hash, secret, b"derived", &empty, |salt| extract(suite.hash, salt, input))
+    with_expanded_label(suite.hash, secret, b"derived", &empty, |salt| suite.hash.hmac(salt, &[input]))
 }
 
 /// As many zeros as the hash has bytes, for the steps that have no input.
@@ -102,7 +109,7 @@ pub(crate) fn next_traffic_secret(suite: &CipherSuite, secret: &Secret) -> Secre
 /// The verify_data of a Finished (RFC 9846 section 4.5.3): the transcript before it, keyed by its sender's traffic secret.
 pub(crate) fn verify_data(suite: &CipherSuite, sender_handshake_traffic: &Secret, transcript: &Digest) -> Digest {
     let authenticate = |finished_key: &[u8]| suite.hash.hmac(finished_key, &[transcript]);
-    with_expanded_label(suite.hash, sender_handshake_traffic, b"finished", &[], authenticate)
+    with_expanded_label(suite.hash, sender_handshake_traffic.as_bytes(), b"finished", &[], authenticate)
 }
 
 /// The pre-shared key of the ticket with this nonce (RFC 9846 section 4.7.1).

@@ -16,6 +16,7 @@ use crate::error::{Error, LocalError};
 use crate::inbox::{Inbox, message};
 use crate::key_change::KeyChange;
 use crate::level::Level;
+use crate::message::framing::{HandshakeType, Message};
 use crate::message::key_update::KeyUpdate;
 use crate::peer_identity::PeerIdentity;
 use crate::schedule;
@@ -286,9 +287,10 @@ impl Session {
             self.check_level(level, began_at_this_level)?;
             began_at_this_level = true;
             let whole = self.inbox.fill(&mut bytes).map_err(|violation| self.violated(violation))?;
-            self.check_kind()?;
-            if whole {
-                self.on_message(random)?;
+            let whole = whole.as_deref().map(message);
+            self.check_kind(whole.as_ref().map(|message| message.kind).or(self.inbox.kind()))?;
+            if let Some(message) = &whole {
+                self.on_message(message, random)?;
             }
             // RFC 9846 s5.1: what follows a KeyUpdate is under new keys, so nothing does in the same record.
             if self.effects.key_update.is_some() && !bytes.is_empty() {
@@ -319,8 +321,8 @@ impl Session {
 
     /// Refuses a message by its first byte, before its body is gathered.
     /// RFC 9846 section 4.7.3-1.
-    fn check_kind(&self) -> Result<(), Error> {
-        let Some(kind) = self.inbox.kind() else { return Ok(()) };
+    fn check_kind(&self, kind: Option<HandshakeType>) -> Result<(), Error> {
+        let Some(kind) = kind else { return Ok(()) };
         let expected = match self.state() {
             State::Client(state) => state.expects(kind),
             State::Server(state) => state.expects(kind),
@@ -334,15 +336,13 @@ impl Session {
         verdict.map_err(|violation| self.violated(violation))
     }
 
-    fn on_message(&mut self, random: &mut dyn Random) -> Result<(), Error> {
-        let bytes = self.inbox.take();
+    fn on_message(&mut self, message: &Message<'_>, random: &mut dyn Random) -> Result<(), Error> {
         self.messages_read += 1;
-        let message = message(&bytes);
         let name = self.state_name();
         let effects = &mut self.effects;
         let next = match self.state.take().expect("a session that reads has a state") {
-            State::Client(state) => state.on_message(&message, random, effects).map(State::Client),
-            State::Server(state) => state.on_message(&message, random, effects).map(State::Server),
+            State::Client(state) => state.on_message(message, random, effects).map(State::Client),
+            State::Server(state) => state.on_message(message, random, effects).map(State::Server),
             State::Failed(error) => Err(*error),
         };
         match next {

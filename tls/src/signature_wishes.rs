@@ -76,8 +76,9 @@ fn schemes_in_certificates(algorithm: SignatureAlgorithm) -> &'static [u16] {
 /// certificates only (RFC 9846 section 4.3.3).
 /// RFC 9846 section 4.3.3-20, 4.3.3-21, 4.5.2-7, 9.3-4.
 pub(crate) fn offered_schemes(provider: &crypto::Provider) -> Vec<u16> {
-    let mut schemes: Vec<u16> =
-        provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0).collect();
+    // A row has one number at most: one piece of memory is enough.
+    let mut schemes = Vec::with_capacity(provider.verifiers.len());
+    schemes.extend(provider.verifiers.iter().filter_map(|row| row.scheme()).map(|scheme| scheme.0));
     for row in provider.verifiers {
         let scheme = match row.signature_algorithm() {
             SignatureAlgorithm::RsaPkcs1Sha256 => SignatureScheme::RSA_PKCS1_SHA256,

@@ -77,7 +77,7 @@ pub fn verify_server_with(
         return leaf.subject_public_key().map(|_| ());
     }
     profile::check_server(&leaf)?;
-    search(policy, provider, roots, Purpose::Server, leaf, others, now).map(|_| ())
+    search(policy, provider, roots, (Purpose::Server, now), leaf, others, |_, _, _| ())
 }
 
 /// Whether `chain`, leaf first, proves that the peer is a client that these authorities vouch for, at `now_unix_seconds`. Who it
@@ -111,7 +111,9 @@ pub fn verify_client_with(
         return Ok(alloc::vec![first.clone().into_owned()]);
     }
     profile::check_client(&leaf)?;
-    search(policy, provider, roots, Purpose::Client, leaf, others, now)
+    search(policy, provider, roots, (Purpose::Client, now), leaf, others, |search, path, place| {
+        search.found(path, place)
+    })
 }
 
 /// Whether exactly this certificate is an anchor.
@@ -119,17 +121,18 @@ fn is_trusted(roots: &RootStore, leaf: &Certificate<'_>) -> bool {
     roots.of_subject(&leaf.subject().canonical()).iter().any(|anchor| anchor.as_ref() == leaf.der())
 }
 
-/// A path from the leaf to an anchor.
+/// Looks for a path from the leaf to an anchor, and gives what `keep` makes of it: of the search, the numbers above the leaf, and
+/// the anchor's place.
 /// RFC 9846 section 4.5.1-12.
-fn search(
+fn search<T>(
     policy: &Policy,
     provider: &Provider,
     roots: &RootStore,
-    purpose: Purpose,
+    (purpose, now): (Purpose, i64),
     leaf: Certificate<'_>,
     others: &[CertificateDer<'_>],
-    now: i64,
-) -> Result<Vec<CertificateDer<'static>>, Error> {
+    keep: impl FnOnce(&Search<'_>, &[usize], usize) -> T,
+) -> Result<T, Error> {
     // A certificate that cannot be read is of no use to any path; the path decides whether it was needed.
     let read: Vec<_> = others.iter().map(|der| Certificate::parse(der)).collect();
     let unreadable = read.iter().zip(1..).find_map(|(outcome, number)| match outcome {
@@ -138,7 +141,7 @@ fn search(
     });
     let graph = &Graph::new(leaf, read.into_iter().flatten(), roots, purpose, now);
     let (budget, signatures) = (Budget::new(Allowance::of(purpose)), BTreeMap::new());
-    Search { policy, provider, roots, graph, now, unreadable, budget, signatures, reason: None }.run()
+    Search { policy, provider, roots, graph, now, unreadable, budget, signatures, reason: None }.run(keep)
 }
 
 /// RFC 9110 section 4.3.4-1, 4.3.4-3, 4.3.4-4, 4.3.4-5.
@@ -192,8 +195,8 @@ enum Signer {
 }
 
 impl<'r> Search<'r> {
-    /// The path that was found, from the leaf to the anchor.
-    fn run(mut self) -> Result<Vec<CertificateDer<'static>>, Error> {
+    /// What `keep` makes of the path that was found.
+    fn run<T>(mut self, keep: impl FnOnce(&Search<'_>, &[usize], usize) -> T) -> Result<T, Error> {
         // The numbers of the certificates above the leaf, and what is left to try at each step of the path.
         let mut path: Vec<usize> = Vec::new();
         let mut open = alloc::vec![self.candidates(&path)?];
@@ -205,7 +208,7 @@ impl<'r> Search<'r> {
                     continue;
                 }
                 Some(Candidate::Anchor(place)) => match self.try_anchor(&path, place) {
-                    Ok(()) => return Ok(self.found(&path, place)),
+                    Ok(()) => return Ok(keep(&self, &path, place)),
                     Err(error) => Err(error),
                 },
                 Some(Candidate::Intermediate(number)) => self.try_intermediate(&path, number).map(|()| number),

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 /// More extensions than any real certificate has; each is compared with the others.
 const MAX_EXTENSIONS: usize = 64;
+/// What most certificates have at most.
+const USUAL_EXTENSIONS: usize = 12;
 
 /// What the extensions say. Those that are not known and not critical are skipped.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +104,8 @@ impl<'a> Extensions<'a> {
     pub(crate) fn read(elements: &mut Elements<'a>) -> Result<Extensions<'a>, Error> {
         const WHAT: &str = "extensions";
         let mut sequence = elements.nested(tag::SEQUENCE, WHAT)?;
-        let mut seen: Vec<&[u8]> = Vec::new();
+        // As many as certificates have, so that the list does not grow one by one.
+        let mut seen: Vec<&[u8]> = Vec::with_capacity(USUAL_EXTENSIONS);
         let mut extensions = Extensions::default();
         if sequence.is_empty() {
             return Err(Error::Malformed(WHAT));

@@ -80,8 +80,8 @@ impl<'a> Graph<'a> {
         let mut numbers = Numbers { roots, purpose, now, names: BTreeMap::new(), authorities: BTreeMap::new() };
         for certificate in core::iter::once(leaf).chain(others) {
             let number = graph.nodes.len();
-            let in_time = profile::check_time(&certificate, now);
-            let fitness = in_time.and_then(|()| profile::check_intermediate(&certificate, purpose));
+            // The leaf is above nobody, so that nobody asks.
+            let fitness = if number == LEAF { Ok(()) } else { fitness(&certificate, purpose, now) };
             let subject = graph.number_of(certificate.subject().canonical(), &mut numbers);
             let issuer = graph.number_of(certificate.issuer().canonical(), &mut numbers);
             let authority = numbers.authorities.len();
@@ -165,6 +165,12 @@ impl<'a> Graph<'a> {
         let anchors = (0..name.anchors.len()).map(Candidate::Anchor);
         anchors.chain(intermediates.into_iter().map(Candidate::Intermediate)).collect()
     }
+}
+
+/// Whether a certificate that was sent may be above another.
+fn fitness(certificate: &Certificate<'_>, purpose: Purpose, now: i64) -> Result<(), Error> {
+    profile::check_time(certificate, now)?;
+    profile::check_intermediate(certificate, purpose)
 }
 
 /// What a graph is built for, and the numbers that were given out meanwhile.

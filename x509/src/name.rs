@@ -58,7 +58,7 @@ impl<'a> Name<'a> {
     /// The form to compare.
     /// RFC 5280 section 4.1.2.4-17, 7.1-1, 7.1-4, 7.1-7, 7.1-9, 4.2.1.10-17.
     pub(crate) fn canonical(&self) -> CanonicalName {
-        self.relative_names().map(|attributes| canonical(&attributes)).collect()
+        self.relative_names().map(|name| canonical(name)).collect()
     }
 
     /// Whether nobody could read this as a name below `subtree`: it is shorter, or at some place both have nothing but ASCII
@@ -68,28 +68,24 @@ impl<'a> Name<'a> {
         let mut own = self.relative_names();
         subtree.relative_names().any(|wanted| match own.next() {
             None => true,
-            Some(own) => own.iter().chain(&wanted).all(Attribute::is_ascii) && canonical(&own) != canonical(&wanted),
+            Some(own) => {
+                let mut both = attributes(own).chain(attributes(wanted));
+                both.all(|attribute| attribute.is_ascii()) && canonical(own) != canonical(wanted)
+            }
         })
     }
 
-    /// The relative distinguished names in their order: the attributes of each.
-    fn relative_names(&self) -> impl Iterator<Item = Vec<Attribute<'a>>> + use<'a> {
+    /// The relative distinguished names in their order: the set that each is.
+    fn relative_names(&self) -> impl Iterator<Item = Elements<'a>> + use<'a> {
         let mut sequence = Elements::new(self.contents);
-        core::iter::from_fn(move || {
-            let mut set = sequence.nested(tag::SET, "name").ok()?;
-            let mut attributes = Vec::new();
-            while let Ok(attribute) = attribute(&mut set) {
-                attributes.push(attribute);
-            }
-            Some(attributes)
-        })
+        core::iter::from_fn(move || sequence.nested(tag::SET, "name").ok())
     }
 
     /// The attributes in their order, across all relative names.
     /// RFC 5280 section 4.1.2.4-5, 4.1.2.4-6, 4.1.2.4-7, 4.1.2.4-8, 4.1.2.4-9, 4.1.2.4-10, 4.1.2.4-11, 4.1.2.4-16.
     /// RFC 5280 section 4.1.2.6-8.
     fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        self.relative_names().flatten()
+        self.relative_names().flat_map(attributes)
     }
 
     /// The common names that are text.
@@ -159,10 +155,19 @@ struct Attribute<'a> {
 }
 
 /// The form to compare of a relative distinguished name. Folding may change the order that DER gave the set.
-fn canonical(attributes: &[Attribute<'_>]) -> Vec<u8> {
-    let mut parts: Vec<_> = attributes.iter().map(Attribute::canonical).collect();
+fn canonical(name: Elements<'_>) -> Vec<u8> {
+    let mut parts = attributes(name).map(|attribute| attribute.canonical());
+    // Nearly all have one attribute.
+    let first = parts.next().unwrap_or_default();
+    let Some(second) = parts.next() else { return first };
+    let mut parts: Vec<_> = [first, second].into_iter().chain(parts).collect();
     parts.sort();
     parts.concat()
+}
+
+/// The attributes of a relative distinguished name, as DER orders them.
+fn attributes<'a>(mut name: Elements<'a>) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+    core::iter::from_fn(move || attribute(&mut name).ok())
 }
 
 fn attribute<'a>(set: &mut Elements<'a>) -> Result<Attribute<'a>, Error> {
@@ -209,25 +214,42 @@ impl<'a> Attribute<'a> {
 
     /// Type and value with their lengths, so that no two attributes run into each other.
     fn canonical(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(2 * LENGTH + self.kind.len() + 1 + self.value.len());
+        out.extend_from_slice(&length(self.kind.len()));
+        out.extend_from_slice(self.kind);
         // RFC 5280 s7.1: texts that differ in case, outer or repeated space or string type are the same.
-        let (kind, value) = match self.any_text() {
-            Some(text) => (tag::UTF8_STRING, folded(&text).into_bytes()),
-            None => (self.tag, self.value.to_vec()),
-        };
-        let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
-        [&length(self.kind)[..], self.kind, &[kind], &length(&value), &value].concat()
+        let text = self.any_text();
+        out.push(if text.is_some() { tag::UTF8_STRING } else { self.tag });
+        let start = out.len() + LENGTH;
+        out.extend_from_slice(&[0; LENGTH]);
+        match text {
+            Some(text) => push_folded(&mut out, &text),
+            None => out.extend_from_slice(self.value),
+        }
+        let value_len = length(out.len() - start);
+        out[start - LENGTH..start].copy_from_slice(&value_len);
+        out
     }
 }
 
-fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Bytes of a length in the form to compare.
+const LENGTH: usize = size_of::<u64>();
+
+fn length(len: usize) -> [u8; LENGTH] {
+    (len as u64).to_be_bytes()
+}
+
+/// Appends a text in lower case, with one space between its words and none around them.
+fn push_folded(out: &mut Vec<u8>, text: &str) {
+    let mut is_first = true;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
+        if !core::mem::take(&mut is_first) {
+            out.push(b' ');
         }
-        out.extend(word.chars().flat_map(char::to_lowercase));
+        for character in word.chars().flat_map(char::to_lowercase) {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
     }
-    out
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub trait Dial: Clone + Send + 'static {
     type Connection: Held;
     /// A connection whose handshake is complete.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
+    /// How many of its connections were resumed so far; `None` if it keeps no tickets.
+    fn resumed(&self) -> Option<u64>;
 }
 
 /// A client's connection.
@@ -41,9 +43,19 @@ pub async fn client<D: Dial>(dial: D, what: Work) -> Result<(), Failure> {
             drop(held);
         }
         Work::Handshakes { count, in_flight } => {
-            handshakes(&dial, work::WARM_HANDSHAKES, in_flight).await?;
+            handshakes(&dial, work::WARM_HANDSHAKES, in_flight, false).await?;
             let measurement = Measurement::begin();
-            let latencies = handshakes(&dial, count, in_flight).await?;
+            let latencies = handshakes(&dial, count, in_flight, false).await?;
+            measurement.end(latencies);
+        }
+        Work::Resumptions { count, in_flight } => {
+            let before = dial.resumed().ok_or("keeps no tickets here")?;
+            // Until the tickets of all of them have come.
+            drop(hold(&dial, work::WARM_HANDSHAKES).await?);
+            let warm = dial.resumed().unwrap_or(before);
+            let measurement = Measurement::begin();
+            let latencies = handshakes(&dial, count, in_flight, true).await?;
+            work::check_resumed(dial.resumed().unwrap_or(warm) - warm, count)?;
             measurement.end(latencies);
         }
         Work::Idle(count) => {
@@ -72,19 +84,22 @@ async fn exchange(connection: &impl Held, what: Work) -> Result<(), Failure> {
     if received == down { Ok(()) } else { Err(format!("{received} bytes came, not {down}").into()) }
 }
 
-/// One after the other in each of `in_flight` tasks.
-async fn handshakes<D: Dial>(dial: &D, count: u64, in_flight: usize) -> Result<Vec<u64>, Failure> {
+/// One after the other in each of `in_flight` tasks. Each is closed at once, or `late`: when the next is there.
+async fn handshakes<D: Dial>(dial: &D, count: u64, in_flight: usize, late: bool) -> Result<Vec<u64>, Failure> {
     let mut tasks = Vec::new();
     for place in 0..in_flight {
         let (dial, own) = (dial.clone(), work::share(count, in_flight, place));
         tasks.push(tokio::spawn(async move {
             let mut latencies = Vec::new();
+            let mut last: Option<D::Connection> = None;
             for _ in 0..own {
                 let began = Instant::now();
                 let connection = dial.connect().await?;
                 latencies.push(began.elapsed().as_nanos() as u64);
-                connection.close();
+                let done = if late { last.replace(connection) } else { Some(connection) };
+                done.inspect(Held::close);
             }
+            last.inspect(Held::close);
             Ok::<Vec<u64>, Failure>(latencies)
         }));
     }

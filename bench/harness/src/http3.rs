@@ -120,7 +120,9 @@ where
             let latencies = many(&clients, count, in_flight, body).await?;
             measurement.end(latencies);
         }
-        Work::Handshakes { .. } | Work::Idle(_) | Work::Beside { .. } => return Err("measured on bare QUIC".into()),
+        Work::Handshakes { .. } | Work::Resumptions { .. } | Work::Idle(_) | Work::Beside { .. } => {
+            return Err("measured on bare QUIC".into());
+        }
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub enum Work {
     Requests { count: u64, connections: usize, in_flight: usize, body: usize },
     /// So many connections, so many of them begun at a time, each closed once it is established.
     Handshakes { count: u64, in_flight: usize },
+    /// The same with a ticket each. A connection is closed when the one after it is established: until then its tickets can come.
+    Resumptions { count: u64, in_flight: usize },
     /// So many connections held open at a time.
     Idle(u64),
     /// A download while so many other connections are open.
@@ -31,6 +33,7 @@ impl Work {
                 format!("requests:{count}:{connections}:{in_flight}:{body}")
             }
             Work::Handshakes { count, in_flight } => format!("handshakes:{count}:{in_flight}"),
+            Work::Resumptions { count, in_flight } => format!("resumptions:{count}:{in_flight}"),
             Work::Idle(count) => format!("idle:{count}"),
             Work::Beside { idle, bytes } => format!("beside:{idle}:{bytes}"),
         }
@@ -51,6 +54,7 @@ impl Work {
                 body: number()? as usize,
             },
             "handshakes" => Work::Handshakes { count: number()?, in_flight: number()? as usize },
+            "resumptions" => Work::Resumptions { count: number()?, in_flight: number()? as usize },
             "idle" => Work::Idle(number()?),
             "beside" => Work::Beside { idle: number()?, bytes: number()? },
             _ => return None,
@@ -79,6 +83,22 @@ impl Work {
 /// Requests before a measurement, on each connection.
 pub fn warm_requests() -> u64 {
     set("BENCH_WARM_REQUESTS", WARM_REQUESTS)
+}
+
+/// Set for both sides where tickets are given, kept and used.
+pub const TICKETS: &str = "BENCH_TICKETS";
+
+/// Whether tickets are given, kept and used.
+pub fn with_tickets() -> bool {
+    std::env::var_os(TICKETS).is_some()
+}
+
+/// What there is to say if a connection did not resume.
+///
+/// # Errors
+/// Not all of them resumed.
+pub fn check_resumed(resumed: u64, all: u64) -> Result<(), String> {
+    if resumed == all { Ok(()) } else { Err(format!("{resumed} of {all} connections were resumed")) }
 }
 
 /// A number that the environment may set.
@@ -144,6 +164,10 @@ const WARM_BYTES: u64 = 64 << 20;
 const WARM_REQUESTS: u64 = 2_000;
 /// Handshakes before a measurement.
 pub const WARM_HANDSHAKES: u64 = 100;
+/// How many tickets are kept: many more than there are handshakes under way.
+pub const MAX_TICKETS: usize = 1_000;
+/// Tickets that a server gives on each connection, where that can be set.
+pub const TICKETS_EACH: usize = 2;
 /// How many connections are begun at a time where many are to be held open.
 pub const CONNECTING: usize = 32;
 /// How long connections may be idle: longer than any measurement.

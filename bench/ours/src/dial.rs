@@ -7,7 +7,7 @@ use harness::work::{self, Measurement, Work};
 use quic::{ConnectionHandle, Endpoint};
 use runtime::{Driver, DriverHandle, Executor, UdpSocket};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub fn client(identity: &Path, remote: SocketAddr, what: Work) {
     let (driver, notify) = Driver::new(executor.handle(), vec![socket], endpoint.clone(), run).expect("a driver");
     executor.handle().spawn(driver);
     let tls = setup::client_tls(identity, work::BULK);
-    let mut client = Client { executor, endpoint, application, notify, tls, path, begun: 0 };
+    let mut client = Client { executor, endpoint, application, notify, tls, path, begun: 0, resumed: 0 };
     match what {
         Work::Download(_) | Work::Upload(_) => client.bulk(what),
         Work::Beside { idle, .. } => {
@@ -35,9 +35,16 @@ pub fn client(identity: &Path, remote: SocketAddr, what: Work) {
             client.bulk(what);
         }
         Work::Handshakes { count, in_flight } => {
-            client.handshakes(work::WARM_HANDSHAKES, in_flight);
+            client.handshakes(work::WARM_HANDSHAKES, in_flight, 0);
             let measurement = Measurement::begin();
-            let latencies = client.handshakes(count, in_flight);
+            let latencies = client.handshakes(count, in_flight, 0);
+            measurement.end(latencies);
+        }
+        Work::Resumptions { count, in_flight } => {
+            client.hold(work::WARM_HANDSHAKES);
+            let measurement = Measurement::begin();
+            let latencies = client.handshakes(count, in_flight, in_flight);
+            work::check_resumed(client.resumed, count).expect("a ticket for each");
             measurement.end(latencies);
         }
         Work::Idle(count) => {
@@ -59,6 +66,8 @@ struct Client {
     path: FourTuple,
     /// Connections begun.
     begun: u64,
+    /// Of those that were closed, how many were resumed.
+    resumed: u64,
 }
 
 impl Client {
@@ -124,11 +133,12 @@ impl Client {
         assert_eq!(self.application.borrow().closed, 0, "closed");
     }
 
-    fn handshakes(&mut self, count: u64, in_flight: usize) -> Vec<u64> {
+    /// Each is closed when `late` others have been established after it.
+    fn handshakes(&mut self, count: u64, in_flight: usize, late: usize) -> Vec<u64> {
         let mut latencies = Vec::with_capacity(count as usize);
         let mut under_way = HashMap::new();
         let mut to_begin = count;
-        let mut to_close = Vec::new();
+        let mut to_close = VecDeque::new();
         self.application.borrow_mut().established.clear();
         while (latencies.len() as u64) < count {
             while under_way.len() < in_flight && to_begin > 0 {
@@ -140,18 +150,21 @@ impl Client {
             for handle in std::mem::take(&mut self.application.borrow_mut().established) {
                 let Some(began) = under_way.remove(&handle) else { continue };
                 latencies.push(began.elapsed().as_nanos() as u64);
-                to_close.push(handle);
+                to_close.push_back(handle);
             }
             // What completes the handshake has left by then.
             self.executor.block_on(self.notify.flushed());
-            self.close(&mut to_close);
+            self.close(&mut to_close, late);
         }
+        self.close(&mut to_close, 0);
         latencies
     }
 
-    fn close(&self, handles: &mut Vec<ConnectionHandle>) {
-        for handle in handles.drain(..) {
+    /// All but the last `kept` of them.
+    fn close(&mut self, handles: &mut VecDeque<ConnectionHandle>, kept: usize) {
+        for handle in handles.drain(..handles.len().saturating_sub(kept)) {
             if let Some(connection) = self.endpoint.borrow_mut().connection_mut(handle) {
+                self.resumed += u64::from(connection.is_resumed());
                 connection.close(setup::now(), base::VarInt::ZERO, b"");
             }
         }

@@ -55,7 +55,9 @@ pub fn client(remote: SocketAddr, what: Work) {
                 let latencies = many(&handle, &clients, remote, count, in_flight, body).await?;
                 measurement.end(latencies);
             }
-            Work::Handshakes { .. } | Work::Idle(_) | Work::Beside { .. } => panic!("measured on bare QUIC"),
+            Work::Handshakes { .. } | Work::Resumptions { .. } | Work::Idle(_) | Work::Beside { .. } => {
+                panic!("measured on bare QUIC")
+            }
         }
         Ok::<(), Error>(())
     })

@@ -5,7 +5,7 @@ use quic::{Config, Endpoint, EndpointConfig};
 use runtime::{UdpSocket, clock};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 struct SystemClock;
 
@@ -39,7 +39,14 @@ pub fn server(identity: &Path, alpn: &[u8]) -> Endpoint {
     let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).expect("a key");
     let certified = tls::CertifiedKey { chain: vec![certificate.into()], key };
     let resolver = Arc::new(tls::Single(Arc::new(certified)));
-    let tls = tls::ServerConfig::new(provider, resolver, vec![alpn.to_vec()], Arc::new(SystemClock));
+    let mut tls = tls::ServerConfig::new(provider, resolver, vec![alpn.to_vec()], Arc::new(SystemClock));
+    if harness::work::with_tickets() {
+        let mut random = crypto_ring::SystemRandom::new();
+        let keys = tls::TicketKeys::random(&provider, clock::unix_seconds(), &mut random);
+        let mut policy = tls::TicketPolicy::new(Arc::new(tls::FixedTicketKeys(Arc::new(keys))));
+        policy.count = harness::work::TICKETS_EACH as u8;
+        tls.tickets = Some(policy);
+    }
     let config = EndpointConfig::new(provider, config(), Some(Arc::new(tls)));
     Endpoint::new(clock::now(), config, Box::new(crypto_ring::SystemRandom::new()))
 }
@@ -61,7 +68,27 @@ pub fn client_tls(identity: &Path, alpn: &[u8]) -> Arc<tls::ClientConfig> {
     if std::env::var_os("BENCH_HYBRID").is_none() {
         tls.groups = tls::Groups::Only(vec![crypto::NamedGroup::X25519]);
     }
+    if harness::work::with_tickets() {
+        tls.tickets = Some(Arc::new(Tickets::default()));
+    }
     Arc::new(tls)
+}
+
+/// The tickets of one server, the newest last.
+#[derive(Default)]
+struct Tickets(Mutex<Vec<tls::Ticket>>);
+
+impl tls::TicketStore for Tickets {
+    fn take(&self, _: &tls::TicketOrigin, _: u64) -> Option<tls::Ticket> {
+        self.0.lock().expect("one thread").pop()
+    }
+
+    fn put(&self, _: &tls::TicketOrigin, ticket: tls::Ticket) {
+        let mut kept = self.0.lock().expect("one thread");
+        if kept.len() < harness::work::MAX_TICKETS {
+            kept.push(ticket);
+        }
+    }
 }
 
 /// The name to ask for.

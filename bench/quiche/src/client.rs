@@ -41,6 +41,10 @@ pub fn client(identity: &Path, remote: SocketAddr, is_http: bool, what: Work) {
             let latencies = client.handshakes(count, in_flight);
             measurement.end(latencies);
         }
+        Work::Resumptions { .. } => {
+            eprintln!("keeps no tickets here");
+            std::process::exit(1);
+        }
         Work::Idle(count) => {
             client.hold(1);
             let measurement = Measurement::begin();

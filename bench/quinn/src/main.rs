@@ -1,5 +1,7 @@
 //! quinn, with h3 for HTTP/3, on one thread: 16 MiB windows, 4 MiB socket buffers, 1452-byte packets from the first one.
 
+mod tickets;
+
 use bytes::Bytes;
 use harness::asynchronous::{self, Dial, Failure, Held, runtime};
 use harness::measure::socket_buffers;
@@ -11,6 +13,7 @@ use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime, TransportConfig,
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use tickets::Tickets;
 
 fn main() {
     program::run(&Stack { serve, client });
@@ -65,8 +68,11 @@ fn listen(identity: &Path, http: bool) -> Result<Endpoint, Failure> {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.into()], rustls::pki_types::PrivatePkcs8KeyDer::from(key).into())?;
     tls.alpn_protocols = alpn(http);
-    // As ours has none yet.
     tls.send_tls13_tickets = 0;
+    if work::with_tickets() {
+        tls.send_tls13_tickets = work::TICKETS_EACH;
+        tls.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    }
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     config.transport_config(transport());
     Ok(Endpoint::new(EndpointConfig::default(), Some(config), bind()?, Arc::new(TokioRuntime))?)
@@ -98,7 +104,9 @@ async fn send_bytes(send: &mut quinn::SendStream, mut count: u64) -> Result<(), 
 
 fn client(identity: &Path, remote: SocketAddr, http: bool, what: Work) {
     runtime().block_on(async {
-        let dialer = Dialer { endpoint: dial(identity, http).expect("an endpoint"), remote };
+        let tickets = work::with_tickets().then(Arc::<Tickets>::default);
+        let endpoint = dial(identity, http, tickets.clone()).expect("an endpoint");
+        let dialer = Dialer { endpoint, remote, tickets };
         let result = if http {
             let connect = async || http3::Client::new(h3_quinn::Connection::new(dialer.connect().await?.0)).await;
             http3::client(connect, what).await
@@ -109,7 +117,7 @@ fn client(identity: &Path, remote: SocketAddr, http: bool, what: Work) {
     });
 }
 
-fn dial(identity: &Path, http: bool) -> Result<Endpoint, Failure> {
+fn dial(identity: &Path, http: bool, tickets: Option<Arc<Tickets>>) -> Result<Endpoint, Failure> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(identity::authority(identity).into())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -117,7 +125,10 @@ fn dial(identity: &Path, http: bool) -> Result<Endpoint, Failure> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    tls.resumption = rustls::client::Resumption::disabled();
+    tls.resumption = match tickets {
+        Some(tickets) => rustls::client::Resumption::store(tickets),
+        None => rustls::client::Resumption::disabled(),
+    };
     tls.alpn_protocols = alpn(http);
     let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     config.transport_config(transport());
@@ -130,6 +141,7 @@ fn dial(identity: &Path, http: bool) -> Result<Endpoint, Failure> {
 struct Dialer {
     endpoint: Endpoint,
     remote: SocketAddr,
+    tickets: Option<Arc<Tickets>>,
 }
 
 struct Dialed(Connection);
@@ -139,6 +151,10 @@ impl Dial for Dialer {
 
     async fn connect(&self) -> Result<Dialed, Failure> {
         Ok(Dialed(self.endpoint.connect(self.remote, identity::NAME)?.await?))
+    }
+
+    fn resumed(&self) -> Option<u64> {
+        self.tickets.as_ref().map(|tickets| tickets.used())
     }
 }
 

@@ -2,6 +2,7 @@
 //! buffers, 1452-byte packets from the first one.
 
 mod adapter;
+mod tickets;
 
 use bytes::Bytes;
 use harness::asynchronous::{self, Dial, Failure, Held, runtime};
@@ -17,6 +18,8 @@ use s2n_quic::stream::SendStream;
 use s2n_quic::{Client, Connection, Server};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use tickets::Tickets;
 
 fn main() {
     program::run(&Stack { serve, client });
@@ -70,11 +73,13 @@ fn serve(identity: &Path, http: bool) {
 
 fn listen(identity: &Path, http: bool) -> Result<Server, Failure> {
     let (certificate, key) = identity::pem(identity);
-    let tls = tls::default::Server::builder()
+    let mut tls = tls::default::Server::builder()
         .with_certificate(certificate.as_path(), key.as_path())?
-        .with_application_protocols(alpn(http).iter())?
-        .build()?;
-    Ok(Server::builder().with_tls(tls)?.with_io(sockets()?.build()?)?.with_limits(limits()?)?.start()?)
+        .with_application_protocols(alpn(http).iter())?;
+    if work::with_tickets() {
+        tickets::give(tls.config_mut())?;
+    }
+    Ok(Server::builder().with_tls(tls.build()?)?.with_io(sockets()?.build()?)?.with_limits(limits()?)?.start()?)
 }
 
 async fn serve_bulk(mut connection: Connection) -> Result<(), Failure> {
@@ -106,7 +111,9 @@ async fn send_bytes(send: &mut SendStream, mut count: u64) -> Result<(), Failure
 
 fn client(identity: &Path, remote: SocketAddr, http: bool, what: Work) {
     runtime().block_on(async {
-        let dialer = Dialer { client: dial(identity, http).expect("an endpoint"), remote };
+        let tickets = work::with_tickets().then(Arc::<Tickets>::default);
+        let client = dial(identity, http, tickets.clone()).expect("an endpoint");
+        let dialer = Dialer { client, remote, tickets };
         let result = if http {
             let connect = async || http3::Client::new(adapter::Connection::new(dialer.dial().await?)).await;
             http3::client(connect, what).await
@@ -117,18 +124,21 @@ fn client(identity: &Path, remote: SocketAddr, http: bool, what: Work) {
     });
 }
 
-fn dial(identity: &Path, http: bool) -> Result<Client, Failure> {
-    let tls = tls::default::Client::builder()
+fn dial(identity: &Path, http: bool, tickets: Option<Arc<Tickets>>) -> Result<Client, Failure> {
+    let mut tls = tls::default::Client::builder()
         .with_certificate(identity::authority_pem(identity).as_path())?
-        .with_application_protocols(alpn(http).iter())?
-        .build()?;
-    Ok(Client::builder().with_tls(tls)?.with_io(sockets()?.build()?)?.with_limits(limits()?)?.start()?)
+        .with_application_protocols(alpn(http).iter())?;
+    if let Some(tickets) = tickets {
+        tickets.keep(tls.config_mut())?;
+    }
+    Ok(Client::builder().with_tls(tls.build()?)?.with_io(sockets()?.build()?)?.with_limits(limits()?)?.start()?)
 }
 
 #[derive(Clone)]
 struct Dialer {
     client: Client,
     remote: SocketAddr,
+    tickets: Option<Arc<Tickets>>,
 }
 
 impl Dialer {
@@ -142,7 +152,12 @@ impl Dial for Dialer {
 
     async fn connect(&self) -> Result<Dialed, Failure> {
         let connection = self.dial().await?;
+        self.tickets.as_ref().inspect(|tickets| tickets.on_connected());
         Ok(Dialed { handle: connection.handle(), _connection: connection })
+    }
+
+    fn resumed(&self) -> Option<u64> {
+        self.tickets.as_ref().map(|tickets| tickets.resumed())
     }
 }
 

@@ -32,7 +32,7 @@ pub fn heads(work: Work) -> &'static [&'static str] {
             "allocations each",
             "sleeps each",
         ],
-        Work::Handshakes { .. } => &[
+        Work::Handshakes { .. } | Work::Resumptions { .. } => &[
             "/s",
             "best",
             "p50 us",
@@ -78,7 +78,7 @@ pub fn cells(work: Work, results: &[Measured], limit: f64) -> Vec<String> {
             ]);
             cells
         }
-        Work::Handshakes { count, .. } => {
+        Work::Handshakes { count, .. } | Work::Resumptions { count, .. } => {
             let count = count as f64;
             let mut cells = each(&of, count);
             cells.extend([

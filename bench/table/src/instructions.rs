@@ -43,6 +43,7 @@ enum Unit {
 
 /// Counts and prints.
 pub fn run(settings: &Settings) {
+    settings.check_only(CASES.iter().map(|case| case.0));
     let folder = std::env::temp_dir().join(format!("posthaste-instructions-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the certificate");
     identity::issue(&folder);
@@ -50,8 +51,7 @@ pub fn run(settings: &Settings) {
         "Instructions outside of the kernel, by callgrind: valgrind offers neither VAES nor AVX-512, so that ring's share is"
     );
     println!("that of its AES-NI code. Packets are those sent and received by that side, acknowledgments included.");
-    let is_wanted = |name: &str| settings.only.is_empty() || settings.only.iter().any(|word| name.contains(word));
-    for (name, is_http, is_client, unit) in CASES.into_iter().filter(|case| is_wanted(case.0)) {
+    for (name, is_http, is_client, unit) in CASES.into_iter().filter(|case| settings.wants(case.0)) {
         let count = |stack| -> Result<Parts, String> {
             let case = Case { folder: &folder, settings, stack, is_http, is_client, unit };
             Ok(difference(&case.count(0)?, &case.count(1)?))

@@ -104,7 +104,7 @@ fn figures(work: Work) -> Vec<Figure> {
             add("client, allocations/MB", 2, false, per(|one| one.client, |usage| usage.allocations, gigabytes * 1e3));
             add("server, allocations/MB", 2, false, per(|one| one.server, |usage| usage.allocations, gigabytes * 1e3));
         }
-        Work::Requests { count, .. } | Work::Handshakes { count, .. } => {
+        Work::Requests { count, .. } | Work::Handshakes { count, .. } | Work::Resumptions { count, .. } => {
             let count = count as f64;
             add("a second", 0, true, Box::new(move |one| count / one.time));
             add("p50 us", 0, false, Box::new(|one| one.latency.0 as f64 / 1e3));

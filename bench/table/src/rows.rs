@@ -20,7 +20,7 @@ const BODY: usize = 1_000;
 /// Handshakes under way at a time.
 const HANDSHAKES_IN_FLIGHT: usize = 8;
 
-/// Those the settings ask for.
+/// All of them; the settings say which are measured.
 pub fn rows(settings: &Settings) -> Vec<Row> {
     let Settings { bytes, rounds, .. } = *settings;
     let row = |name: String, http, work| Row { name, http, work, rounds };
@@ -37,6 +37,8 @@ pub fn rows(settings: &Settings) -> Vec<Row> {
     }
     let work = Work::Handshakes { count: settings.handshakes, in_flight: HANDSHAKES_IN_FLIGHT };
     rows.push(row(format!("handshakes, {HANDSHAKES_IN_FLIGHT} in flight"), false, work));
+    let work = Work::Resumptions { count: settings.handshakes, in_flight: HANDSHAKES_IN_FLIGHT };
+    rows.push(row(format!("resumed handshakes, {HANDSHAKES_IN_FLIGHT} in flight"), false, work));
     for idle in [1_000.min(settings.idle), settings.idle] {
         let rounds = if settings.is_pair { rounds } else { 1 };
         rows.push(Row { name: format!("idle connections, {idle}"), http: false, work: Work::Idle(idle), rounds });
@@ -51,6 +53,5 @@ pub fn rows(settings: &Settings) -> Vec<Row> {
         });
     }
     rows.dedup_by(|one, other| one.name == other.name);
-    rows.retain(|row| settings.only.is_empty() || settings.only.iter().any(|word| row.name.contains(word)));
     rows
 }

@@ -12,18 +12,20 @@ use std::path::Path;
 
 /// Measures and prints.
 pub fn run(settings: &Settings) {
+    let rows = rows(settings);
+    settings.check_only(rows.iter().map(|row| &*row.name).chain([sizes::NAME]));
     let folder = std::env::temp_dir().join(format!("posthaste-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the certificate");
     identity::issue(&folder);
     table::print_settings(settings);
-    for row in rows(settings) {
+    for row in rows.into_iter().filter(|row| settings.wants(&row.name)) {
         if settings.is_pair {
             pair::measure_row(&folder, settings, &row);
         } else {
             measure_row(&folder, settings, &row);
         }
     }
-    if settings.only.is_empty() || settings.only.iter().any(|word| "size".contains(word.as_str())) {
+    if settings.wants(sizes::NAME) {
         sizes::print(&folder, settings);
     }
     let _ = std::fs::remove_dir_all(&folder);
@@ -98,12 +100,15 @@ pub fn measure(
     let place = folder.to_str().ok_or("a folder with a name")?;
     let (client_core, server_core) = (settings.cores.0.to_string(), settings.cores.1.to_string());
     let census = settings.census && matches!(row.work, Work::Idle(_));
-    let environment = if census { &[("BENCH_CENSUS", "1")][..] } else { &[] };
+    let tickets = matches!(row.work, Work::Resumptions { .. }).then_some((harness::work::TICKETS, "1"));
+    let mut environment: Vec<_> = tickets.into_iter().collect();
+    let of_client = environment.clone();
+    environment.extend(census.then_some(("BENCH_CENSUS", "1")));
     let words = ["server", protocol, &server_core, place];
-    let mut server = Partner::start(server_stack, folder, &words, environment, &[])?;
+    let mut server = Partner::start(server_stack, folder, &words, &environment, &[])?;
     let address = server.hear("listening")?;
     let arguments = ["client", protocol, &client_core, place, &address, &row.work.encode()];
-    let mut client = Partner::start(client_stack, folder, &arguments, &[], &[])?;
+    let mut client = Partner::start(client_stack, folder, &arguments, &of_client, &[])?;
     let ready = client.hear("ready");
     ready.map_err(|reason| with_server(reason, &server))?;
     let before = server.used()?;

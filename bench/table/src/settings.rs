@@ -28,6 +28,8 @@ pub struct Settings {
     pub census: bool,
     /// Whether instructions are counted instead of all this.
     pub instructions: bool,
+    /// Whether only the names of what can be measured are told.
+    pub lists: bool,
 }
 
 impl Settings {
@@ -70,11 +72,39 @@ impl Settings {
             is_pair,
             census: words.contains(&"census"),
             instructions: words.contains(&"instructions"),
+            lists: words.contains(&"list"),
         }
     }
 }
 
-const FLAGS: [&str; 4] = ["short", "crossed", "census", "instructions"];
+impl Settings {
+    /// Whether this row is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.contains(word))
+    }
+
+    /// Ends the program if a word of `only=` is in no name, and tells the names: the rest alone would look like all that was asked
+    /// for. Prints them and ends if that is all that is wanted.
+    pub fn check_only<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        let names: Vec<&str> = names.collect();
+        let list = || names.iter().map(|name| format!("\n  {name}")).collect::<String>();
+        if self.lists {
+            println!("only= takes words out of these names, with commas between them:{}", list());
+            std::process::exit(0);
+        }
+        if let Some(word) = unknown(&self.only, &names) {
+            eprintln!("only={word}: in none of these names:{}", list());
+            std::process::exit(2);
+        }
+    }
+}
+
+/// The first word that is in no name.
+fn unknown<'a>(only: &'a [String], names: &[&str]) -> Option<&'a str> {
+    only.iter().map(String::as_str).find(|word| !names.iter().any(|name| name.contains(word)))
+}
+
+const FLAGS: [&str; 5] = ["short", "crossed", "census", "instructions", "list"];
 const KEYS: [&str; 12] = [
     "before",
     "after",
@@ -89,3 +119,23 @@ const KEYS: [&str; 12] = [
     "only",
     "stacks",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, unknown};
+    use crate::rows::rows;
+
+    #[test]
+    fn a_word_that_is_in_no_name_is_found() {
+        let settings = Settings::parse(&["only=download,handshakes,idle", "idle=5"]);
+        let rows = rows(&settings);
+        let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
+        assert_eq!(unknown(&settings.only, &names), None);
+        assert!(settings.wants("resumed handshakes, 8 in flight") && !settings.wants("upload, HTTP/3"));
+        for (only, word) in
+            [("only=bulk", "bulk"), ("only=download,Upload", "Upload"), ("only=requests,download,h3", "h3")]
+        {
+            assert_eq!(unknown(&Settings::parse(&[only]).only, &names), Some(word));
+        }
+    }
+}

@@ -5,6 +5,9 @@ use crate::table;
 use std::path::Path;
 use std::process::Command;
 
+/// In the table.
+pub const NAME: &str = "size of a stripped program: server and client in one";
+
 /// A line for each stack: server and client in one program, with the little that the bench adds to all alike; and the
 /// command `posthaste`, if it has been built into the same target folder.
 pub fn print(folder: &Path, settings: &Settings) {
@@ -17,7 +20,7 @@ pub fn print(folder: &Path, settings: &Settings) {
         .map(|(name, program)| (name, stripped(folder, &program)))
         .map(|(name, size)| (name, size.map(|bytes| vec![format!("{:.2}", bytes as f64 / f64::from(1 << 20))])))
         .collect();
-    table::print_part("size of a stripped program: server and client in one", &["MiB"], &lines);
+    table::print_part(NAME, &["MiB"], &lines);
 }
 
 fn stripped(folder: &Path, program: &Path) -> Result<u64, String> {

@@ -11,8 +11,10 @@ use crypto::{CipherSuite, Secret, hkdf};
 /// RFC 9001 section 5.2-2.
 pub fn secrets(suite: &CipherSuite, version: Version, client_destination: ConnectionId) -> (Secret, Secret) {
     let row = version.row().expect("keys are made for a version that is spoken here");
-    let initial = hkdf::extract(suite.hash, &row.initial_salt, client_destination.as_slice());
-    let [client, server] = hkdf::expand_label_secrets(suite.hash, &initial, [b"client in", b"server in"], &[]);
+    let [client, server] =
+        hkdf::with_extracted(suite.hash, &row.initial_salt, client_destination.as_slice(), |initial| {
+            hkdf::expand_label_secrets(suite.hash, initial, [b"client in", b"server in"], &[])
+        });
     (client, server)
 }
 

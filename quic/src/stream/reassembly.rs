@@ -97,6 +97,19 @@ impl Reassembly {
         Ok(())
     }
 
+    /// Where nothing waits and `data`, which belongs at `offset`, leaves no gap: what of it is new, which counts as read. It need
+    /// not be kept then. `None` if it has to be inserted.
+    pub(crate) fn pass<'a>(&mut self, offset: u64, data: &'a [u8]) -> Option<&'a [u8]> {
+        if self.held() > 0 || offset > self.read {
+            return None;
+        }
+        let known = usize::try_from(self.read - offset).unwrap_or(usize::MAX);
+        let fresh = data.get(known..).unwrap_or_default();
+        self.contiguous += fresh.len() as u64;
+        self.on_read(fresh.len());
+        Some(fresh)
+    }
+
     /// The next bytes in order, at most `max`, without a copy.
     /// RFC 9000 section 2.2-1.
     pub fn read(&mut self, max: usize) -> Option<Bytes> {

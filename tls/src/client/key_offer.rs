@@ -18,16 +18,16 @@ pub(crate) struct KeyOffer {
 }
 
 impl KeyOffer {
-    /// A share of `exchange`, and one of its part if that is among `groups`.
+    /// A share of `exchange`, and one of its part if that is among `exchanges`.
     /// RFC 9000 section 7-5: a new private value for each connection.
     /// RFC 9846 section 4.3.8-3, 4.3.8-6, 4.3.8-7, 4.3.8-8.
     pub(crate) fn first(
         exchange: &dyn KeyExchange,
-        groups: &[NamedGroup],
+        exchanges: &[&dyn KeyExchange],
         random: &mut dyn Random,
     ) -> Result<KeyOffer, LocalError> {
         let mut new = KeyOffer::only(exchange, random)?;
-        new.with_part = new.offer.part().is_some_and(|(part, _)| groups.contains(&part));
+        new.with_part = new.offer.part().is_some_and(|(part, _)| exchanges.iter().any(|other| other.group() == part));
         Ok(new)
     }
 

@@ -8,6 +8,7 @@ use crate::message::client_hello::{ClientHelloFields, ResumptionFields};
 use crate::message::extension::Offered;
 use crate::signature_wishes::offered_schemes;
 use crate::violation::Violation;
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Random;
@@ -22,7 +23,7 @@ pub(crate) struct Start {
     /// The client's random.
     pub(super) client_random: [u8; 32],
     /// What it can do, best first; not empty. The first ClientHello holds a share of the first.
-    pub(super) exchanges: Vec<&'static dyn KeyExchange>,
+    pub(super) exchanges: Cow<'static, [&'static dyn KeyExchange]>,
 }
 
 impl Start {
@@ -49,8 +50,7 @@ impl Start {
     /// A fresh share of the best key exchange, and of its part.
     pub(super) fn first_offer(&self, random: &mut dyn Random) -> Result<KeyOffer, LocalError> {
         let first = self.exchanges.first().ok_or(LocalError::EmptyProvider)?;
-        let groups: Vec<NamedGroup> = self.exchanges.iter().map(|exchange| exchange.group()).collect();
-        KeyOffer::first(*first, &groups, random)
+        KeyOffer::first(*first, &self.exchanges, random)
     }
 
     /// A fresh share of the group that a server asks for.
@@ -69,19 +69,20 @@ impl Start {
         resumption: ResumptionFields<'_>,
     ) -> Result<(Vec<u8>, Offered), LocalError> {
         let provider = &self.config.provider;
-        let cipher_suites: Vec<u16> = provider.cipher_suites.iter().map(|suite| suite.id).collect();
-        let groups: Vec<u16> = self.exchanges.iter().map(|exchange| exchange.group().0).collect();
+        let suites = provider.cipher_suites.iter().map(|suite| suite.id);
+        let numbers: Vec<u16> = suites.chain(self.exchanges.iter().map(|exchange| exchange.group().0)).collect();
+        let (cipher_suites, supported_groups) = numbers.split_at(provider.cipher_suites.len());
         let hello = ClientHelloFields {
             random: &self.client_random,
             session_id: &self.carrier.session_id,
-            cipher_suites: &cipher_suites,
+            cipher_suites,
             // RFC 6066 s3: a name is sent, an address is not.
             server_name: match &self.name {
                 // RFC 9114 section 3.2-2, 3.2-3: a name is always told, an address never.
                 x509::ServerName::Dns(name) => Some(name),
                 x509::ServerName::Ip(_) => None,
             },
-            supported_groups: &groups,
+            supported_groups,
             signature_algorithms: &offered_schemes(provider),
             key_shares: &offer.shares(),
             application_protocols: &self.config.alpn,

@@ -88,7 +88,7 @@ impl WaitEncryptedExtensions {
         let shared = offer.finish(group, share)?;
         let (early, ticket) = select(resumption, suite, hello.selected_identity)?;
         effects.is_resumed = ticket.is_some();
-        let schedule = early.into_handshake(&shared);
+        let schedule = Handshake::begin(suite, early, shared);
         let digest = transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
         effects.suite = Some(suite);
@@ -153,21 +153,21 @@ impl WaitEncryptedExtensions {
     }
 }
 
-/// The key schedule's first stage, and the ticket if the server has selected it. That a server selects what was not offered is
+/// The key schedule's first stage and the ticket, if the server has selected it. That a server selects what was not offered is
 /// refused where its extensions are read.
 /// RFC 9846 section 4.2.4-10, 4.3.8-17, 4.3.8-18, 4.3.11-11, 4.3.11-12.
 fn select(
     resumption: Option<Resumption>,
     suite: &'static CipherSuite,
     selected_identity: Option<u16>,
-) -> Result<(Early, Option<Selected>), Violation> {
+) -> Result<(Option<Early>, Option<Selected>), Violation> {
     let (Some(resumption), Some(identity)) = (resumption, selected_identity) else {
-        return Ok((Early::without_pre_shared_key(suite), None));
+        return Ok((None, None));
     };
     let Resumption { ticket, suite: ticket_suite, early, early_data } = resumption;
     let proof = TicketAccepted::by_client(&ticket, ticket_suite, identity, suite)?;
     let early_data = early_data.then_some((ticket.suite, ticket.application_protocol));
-    Ok((early, Some(Selected { proof, early_data })))
+    Ok((Some(early), Some(Selected { proof, early_data })))
 }
 
 /// RFC 9846 section 4.3.11: early data is under the ticket's key, so a server that takes the one takes the other.

@@ -3,7 +3,7 @@
 use crate::error::LocalError;
 use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
-use crate::message::list::Numbers;
+use crate::message::list::{Distinct, Numbers};
 use crate::message::pre_shared_key::{OfferedTicket, PSK_DHE_KE, PreSharedKeys};
 use crate::violation::Violation;
 use alloc::vec::Vec;
@@ -183,16 +183,12 @@ impl<'a> KeyShares<'a> {
     fn decode(data: &'a [u8]) -> Result<KeyShares<'a>, Violation> {
         let list = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
         let mut reader = Reader::new(list);
-        let mut groups = Vec::new();
+        let mut groups = Distinct::default();
         while !reader.is_empty() {
             groups.push(reader.u16()?);
             not_empty(reader.u16_prefixed()?)?;
         }
-        groups.sort_unstable();
-        if groups.iter().zip(groups.iter().skip(1)).any(|(one, next)| one == next) {
-            return Err(Violation::DuplicateKeyShare);
-        }
-        Ok(KeyShares(list))
+        if groups.has_twice() { Err(Violation::DuplicateKeyShare) } else { Ok(KeyShares(list)) }
     }
 
     /// Groups and shares in order.
@@ -274,7 +270,7 @@ impl ClientHelloFields<'_> {
     /// RFC 9846 section 4.2.2-12, 4.2.2-20, 4.3.1-1, 9.2-10.
     pub(crate) fn encode(&self) -> Result<(Vec<u8>, Offered), LocalError> {
         let shares: usize = self.key_shares.iter().map(|(_, share)| share.len()).sum();
-        let (mut out, mut offered) = (Vec::with_capacity(512 + shares), Offered::nothing());
+        let (mut out, mut offered) = (Vec::with_capacity(512 + shares), Offered::for_request());
         push_message(&mut out, HandshakeType::CLIENT_HELLO, |out| {
             out.extend_from_slice(&LEGACY_VERSION.to_be_bytes());
             out.extend_from_slice(self.random);

@@ -1,6 +1,7 @@
 //! The extension block (RFC 9846 section 4.3): types, where each may stand, no type twice.
 
 use crate::message::framing::push_u16_block;
+use crate::message::list::Distinct;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::{Full, Reader};
@@ -101,6 +102,11 @@ impl Offered {
         Offered::default()
     }
 
+    /// Nothing yet, with room for what a ClientHello offers.
+    pub(crate) fn for_request() -> Offered {
+        Offered(Vec::with_capacity(USUAL_EXTENSIONS))
+    }
+
     /// Appends an extension to a request, and remembers its type.
     pub fn push(
         &mut self,
@@ -131,19 +137,15 @@ impl<'a> Extensions<'a> {
     /// was not offered.
     pub fn decode(block: &'a [u8], place: Place, offered: &Offered) -> Result<Extensions<'a>, Violation> {
         let mut reader = Reader::new(block);
-        let mut seen = Vec::with_capacity(if block.is_empty() { 0 } else { USUAL_EXTENSIONS });
+        let mut seen = Distinct::default();
         while !reader.is_empty() {
             let kind = ExtensionType(reader.u16()?);
             reader.u16_prefixed()?;
             check_place(kind, place, offered)?;
-            seen.push(kind);
+            seen.push(kind.0);
         }
-        // RFC 9846 s4.3: no type twice. Sorted, because a peer can send sixteen thousand empty extensions in one message.
-        seen.sort_unstable();
-        if seen.iter().zip(seen.iter().skip(1)).any(|(one, next)| one == next) {
-            return Err(Violation::DuplicateExtension);
-        }
-        Ok(Extensions(block))
+        // RFC 9846 s4.3: no type twice.
+        if seen.has_twice() { Err(Violation::DuplicateExtension) } else { Ok(Extensions(block)) }
     }
 
     /// The data of the extension of this type.

@@ -175,7 +175,7 @@ fn check(mut trace: Trace) {
     let [shared, hello_hash, client, server, server_finished, flight_hash, client_app, server_app, exporter, finished] =
         trace.values.map(hex);
     trace.transcript.add(&hex(trace.server_hello));
-    let schedule = Early::without_pre_shared_key(suite()).into_handshake(&Secret::new(&shared));
+    let schedule = Handshake::begin(suite(), None, Secret::new(&shared));
     let digest = trace.transcript.current();
     assert_eq!(*digest, *hello_hash);
     let [client_traffic, server_traffic] = schedule.traffic(&digest);

@@ -4,7 +4,7 @@ use crate::carrier::Rules;
 use crate::certified_key::CertifiedKey;
 use crate::config::ServerConfig;
 use crate::message::client_hello::{ClientHello, KeyShares};
-use crate::message::list::Numbers;
+use crate::message::list::{Distinct, Numbers};
 use crate::resolver::{ClientWishes, Selected};
 use crate::signature_wishes::SignatureWishes;
 use crate::violation::Violation;
@@ -40,9 +40,9 @@ pub(crate) fn choose_exchange<'a>(config: &ServerConfig, hello: &ClientHello<'a>
 
 /// RFC 9846 s4.3.8: every share is for a group of the list.
 fn check_shares(groups: Numbers<'_>, shares: KeyShares<'_>) -> Result<(), Violation> {
-    let mut listed: Vec<u16> = groups.iter().collect();
-    // Sorted, because both lists can hold thousands of entries.
-    listed.sort_unstable();
+    let mut listed = Distinct::default();
+    groups.iter().for_each(|group| listed.push(group));
+    let listed = listed.sorted();
     if shares.iter().all(|(group, _)| listed.binary_search(&group.0).is_ok()) {
         Ok(())
     } else {

@@ -17,7 +17,7 @@ use crate::message::framing::{HandshakeType, push_message};
 use crate::message::server_hello::{encode_resuming_server_hello, encode_server_hello};
 use crate::proof::BinderVerified;
 use crate::resolver::Selected;
-use crate::schedule::{Early, Main, verify_data};
+use crate::schedule::{Early, Handshake, Main, verify_data};
 use crate::server::choice::{choose_certificate, choose_protocol, choose_scheme, server_name};
 use crate::server::issuer::Terms;
 use crate::server::received_client_hello::ReceivedClientHello;
@@ -39,8 +39,8 @@ pub(crate) const MAX_EARLY_DATA: u32 = 16_384;
 /// Everything that was chosen for a client.
 pub(crate) struct Negotiated<'a> {
     answer: Answer<'a>,
-    /// The key schedule's first stage, with the ticket's key if there is one.
-    early: Early,
+    /// The key schedule's first stage with the ticket's key, if there is one.
+    early: Option<Early>,
     /// What the tickets of this connection will be made of, if any are given.
     terms: Option<Terms>,
 }
@@ -137,15 +137,14 @@ impl<'a> Negotiated<'a> {
         let terms = terms(start, &hello, suite, &bounds, asks_client);
         let (early, authentication, client) = match resumption {
             Some(Resumption { number, early, proof, client, .. }) => {
-                (early, Authentication::Ticket { number, _proof: proof }, Ok(client))
+                (Some(early), Authentication::Ticket { number, _proof: proof }, Ok(client))
             }
             None => {
                 let scheme = choose_scheme(&certified, &hello)?;
                 effects.signature_scheme = Some(scheme);
                 let now = config.wall_clock.unix_seconds();
                 let staple = staple.filter(|staple| hello.requests_ocsp_response && staple.is_current(now));
-                let authentication = Authentication::Certificate { certified, staple, scheme };
-                (Early::without_pre_shared_key(suite), authentication, client)
+                (None, Authentication::Certificate { certified, staple, scheme }, client)
             }
         };
         effects.is_resumed = matches!(authentication, Authentication::Ticket { .. });
@@ -182,11 +181,11 @@ impl<'a> Negotiated<'a> {
     pub(crate) fn send_flight(self, random: &mut dyn Random, effects: &mut Effects) -> Result<Next, Error> {
         let Negotiated { mut answer, early, terms } = self;
         let (suite, takes_early_data) = (answer.suite, answer.takes_early_data);
-        if takes_early_data {
+        if let Some(early) = early.as_ref().filter(|_| takes_early_data) {
             let secret = early.client_traffic(&answer.transcript.current());
             effects.give_keys(Side::Server, KeyChange::EarlyData { suite, secret }, answer.key_log_entry());
         }
-        let schedule = early.into_handshake(&answer.send_server_hello(random, effects)?);
+        let schedule = Handshake::begin(suite, early, answer.send_server_hello(random, effects)?);
         let digest = answer.transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
         let flight = answer.encrypted_flight(&server_traffic)?;

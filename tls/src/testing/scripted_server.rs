@@ -10,7 +10,7 @@ use crate::message::encrypted_extensions::EncryptedExtensionsFields;
 use crate::message::extension::ExtensionType;
 use crate::message::framing::{HEADER_LEN, HandshakeType, push_message};
 use crate::message::server_hello::encode_server_hello;
-use crate::schedule::{Early, verify_data};
+use crate::schedule::{Handshake, verify_data};
 use crate::session::Session;
 use crate::testing::{Counting, Kind, SERVER_PARAMETERS, certified};
 use crate::transcript::Transcript;
@@ -36,7 +36,7 @@ impl ScriptedServer {
         let mut transcript = Transcript::new(suite, &bytes);
         transcript.add(&server_hello);
         client.read(Level::Initial, &server_hello, &mut Counting(0)).unwrap();
-        let schedule = Early::without_pre_shared_key(suite).into_handshake(&accepted.secret);
+        let schedule = Handshake::begin(suite, None, accepted.secret);
         let digest = transcript.current();
         let [client_traffic, server_traffic] = schedule.traffic(&digest);
         ScriptedServer { suite, server_traffic, client_traffic, transcript }

@@ -142,7 +142,7 @@ fn a_resumed_handshake_with_early_data() {
         panic!("a ServerHello is not taken for one");
     };
     assert_eq!(answer.selected_identity, Some(0));
-    let schedule = early.into_handshake(&Secret::new(&hex(SHARED)));
+    let schedule = Handshake::begin(suite(), Some(early), Secret::new(&hex(SHARED)));
     let digest = transcript.current();
     let [client, server] = schedule.traffic(&digest);
     assert_eq!((client.as_bytes(), server.as_bytes()), (&hex(CLIENT_HANDSHAKE)[..], &hex(SERVER_HANDSHAKE)[..]));
@@ -173,5 +173,5 @@ fn a_resumed_handshake_with_early_data() {
 
 /// The last stage of the key schedule in section 3.
 fn main_of_the_plain_handshake() -> Main {
-    Early::without_pre_shared_key(suite()).into_handshake(&Secret::new(&hex(PLAIN_SHARED))).into_main()
+    Handshake::begin(suite(), None, Secret::new(&hex(PLAIN_SHARED))).into_main()
 }

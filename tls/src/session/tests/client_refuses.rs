@@ -258,7 +258,7 @@ fn signatures() {
         let scheme = certified(kind).key.schemes()[0];
         let digest = |server: &ScriptedServer| signed_by_server(&server.transcript.current());
         let client_context = |server: &ScriptedServer| {
-            let mut content = digest(server);
+            let mut content = digest(server).to_vec();
             content[64 + 9..64 + 15].copy_from_slice(b"client");
             sign(kind, scheme, &content)
         };

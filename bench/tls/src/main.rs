@@ -1,0 +1,86 @@
+//! What a handshake of TLS costs each side without QUIC and without a kernel: ours, that of rustls on ring, and the cryptography
+//! alone, in turn in one run. `bench-tls [rounds=N] [only=WORD]`.
+
+mod alone;
+mod identity;
+mod ours;
+mod rustls_ring;
+
+use std::time::{Duration, Instant};
+
+/// Time in the calls of the client and of the server.
+#[derive(Clone, Copy, Default)]
+pub struct Cost {
+    client: Duration,
+    server: Duration,
+}
+
+/// Whose calls are timed.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+impl Cost {
+    /// Adds the time that `work` takes to a side's.
+    pub fn time<T>(&mut self, side: Side, work: impl FnOnce() -> T) -> T {
+        let since = Instant::now();
+        let result = work();
+        *match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        } += since.elapsed();
+        result
+    }
+}
+
+/// A way to make one handshake after the other.
+struct Row {
+    name: &'static str,
+    handshake: Box<dyn FnMut() -> Cost>,
+    costs: Vec<Cost>,
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    if let Some(word) = words.iter().find(|word| !["rounds=", "only="].iter().any(|key| word.starts_with(key))) {
+        eprintln!("{word}: neither rounds=N nor only=WORD");
+        std::process::exit(2);
+    }
+    let rounds: usize = value("rounds").map_or(4_000, |word| word.parse().expect("a number"));
+    let identity = identity::issue();
+    let mut rows: Vec<Row> = all(&identity)
+        .into_iter()
+        .filter(|(name, _)| value("only").is_none_or(|word| name.contains(word)))
+        .map(|(name, handshake)| Row { name, handshake, costs: Vec::with_capacity(rounds) })
+        .collect();
+    for _ in 0..rounds {
+        for row in &mut rows {
+            row.costs.push((row.handshake)());
+        }
+    }
+    println!("| us, of {rounds} handshakes the tenth part that was fastest | client | server |\n|---|---:|---:|");
+    for Row { name, costs, .. } in &rows {
+        let tenth = |of: fn(&Cost) -> Duration| {
+            let mut times: Vec<Duration> = costs.iter().map(of).collect();
+            times.sort_unstable();
+            times.get(times.len() / 10).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+        };
+        println!("| {name} | {:.1} | {:.1} |", tenth(|cost| cost.client), tenth(|cost| cost.server));
+    }
+}
+
+type Handshakes = Vec<(&'static str, Box<dyn FnMut() -> Cost>)>;
+
+fn all(identity: &identity::Identity) -> Handshakes {
+    vec![
+        ("full, cryptography alone", alone::handshakes(identity, true)),
+        ("full, ours", ours::handshakes(identity, false)),
+        ("full, rustls on ring", rustls_ring::handshakes(identity, false)),
+        ("resumed, cryptography alone", alone::handshakes(identity, false)),
+        ("resumed, ours", ours::handshakes(identity, true)),
+        ("resumed, rustls on ring", rustls_ring::handshakes(identity, true)),
+    ]
+}
