@@ -13,8 +13,8 @@
 //!
 //! - an answer that was not complete, or any other failure of a client that was not killed;
 //! - a client that makes no progress: no run may take longer than `STALL`, and no ten seconds pass without a datagram;
-//! - anything the server says on standard error beside what it says of its end, its end before it is asked, or an end with
-//!   another status than 0;
+//! - anything the server says on standard error beside what it says of its end, and of clients that were killed, that they are
+//!   too slow; its end before it is asked, or an end with another status than 0;
 //! - memory that is not flat after the first minute (the rule is at `Memory::verdict`), of servers that live longer than two.
 //!
 //! Further settings, with their defaults: `clients=10`, `loss=10` (of a thousand), `reordering=20` (of a thousand),
@@ -108,7 +108,8 @@ impl<'a> Soak<'a> {
             for client in &mut self.clients {
                 client.tend(&self.command, self.folder)?;
             }
-            self.server.check(&mut self.memory)?;
+            let killed = self.clients.iter().map(|client| client.killed).sum();
+            self.server.check(&mut self.memory, killed)?;
             self.end_old_servers()?;
             self.disturb()?;
             let now_passed = self.sum(|counts| &counts.passed);

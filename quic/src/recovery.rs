@@ -10,6 +10,7 @@
 
 pub(crate) mod config;
 pub(crate) mod congestion;
+pub(crate) mod ecn;
 pub(crate) mod loss;
 pub(crate) mod lost_packets;
 pub(crate) mod outcome;
@@ -76,6 +77,8 @@ pub(crate) struct Recovery {
     has_handshake_keys: bool,
     peer_validated_address: bool,
     amplification_limited: bool,
+    // Whether what is sent now is marked as capable of ECN.
+    is_marking: bool,
     // From when a client waits that has nothing in flight (RFC 9002 s6.2.2.1).
     waiting_since: Instant,
 }
@@ -95,6 +98,11 @@ struct Newly {
     bytes: u64,
     growing_bytes: u64,
     ack_eliciting: bool,
+    // Packets that were marked as capable of ECN, and whether one of them went on this path.
+    marked: u32,
+    marked_on_path: bool,
+    // Whether the largest number is larger than any that was acknowledged before.
+    is_larger: bool,
     largest: Option<(u64, Instant, bool)>,
 }
 
@@ -118,6 +126,7 @@ impl Recovery {
             // RFC 9002 A.8: a client has validated the server's address by the handshake itself.
             peer_validated_address: side == Side::Server,
             amplification_limited: false,
+            is_marking: false,
             waiting_since: Instant::ZERO,
             config,
         }
@@ -129,19 +138,25 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
         state.largest_used = Some(packet.number.value());
+        if packet.marked {
+            state.ecn.on_sent();
+        }
         if packet.ack_eliciting {
             state.last_ack_eliciting = now;
             self.waiting_since = now;
         }
         if packet.in_flight {
             self.path.on_sent(packet.size as u64);
+            if packet.marked {
+                self.path.ecn.on_sent();
+            }
         }
     }
 
     /// A packet left on a path that is not in use (RFC 9000 section 9.1). It counts for no window and gives no sample,
     /// and no timer waits for its acknowledgment: path validation has one of its own (section 9.4).
     pub(crate) fn on_sent_elsewhere(&mut self, space: PacketNumberSpace, packet: SentPacket) {
-        let packet = SentPacket { ack_eliciting: false, in_flight: false, mtu_probe: false, ..packet };
+        let packet = SentPacket { ack_eliciting: false, in_flight: false, mtu_probe: false, marked: false, ..packet };
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, ELSEWHERE, &[]);
         state.largest_used = Some(packet.number.value());
@@ -179,8 +194,8 @@ impl Recovery {
             let ack_delay = self.plausible_delay(space, ack_delay);
             self.path.rtt.on_sample(now, now - time_sent, ack_delay);
         }
-        // ECN counts (section 7.1, RFC 9000 s13.4.2) will be looked at here: nothing is sent with a mark yet.
-        let shrunk = self.detect_lost(now, space, out);
+        let is_marked = self.read_marks(now, space, ack, &newly);
+        let shrunk = self.detect_lost(now, space, out) || is_marked;
         // Whatever this frame acknowledges was sent before the recovery period that it may have begun.
         if newly.growing_bytes > 0 && !shrunk {
             let acked = Acked {
@@ -235,7 +250,8 @@ impl Recovery {
         let recovery_start = self.path.controller().recovery_start();
         let (path, path_number, path_start) = (&mut self.path, self.path_number, self.path_start);
         let config = &self.config;
-        let mut newly = Newly::default();
+        let is_larger = largest_before.is_none_or(|before| largest > before);
+        let mut newly = Newly { is_larger, ..Newly::default() };
         for range in of_interest() {
             state.sent.on_late(range.clone(), |packet| {
                 out.late_packets += 1;
@@ -247,6 +263,8 @@ impl Recovery {
             state.sent.on_acked(range, &mut out.acked, |packet| {
                 newly.packets += 1;
                 newly.ack_eliciting |= packet.ack_eliciting;
+                newly.marked += u32::from(packet.marked);
+                newly.marked_on_path |= packet.marked && packet.path == path_number;
                 newest = Some((packet.number, packet.time_sent, packet.path == path_number));
                 if packet.in_flight && packet.path == path_number {
                     if let Some(overtaken) = largest_before.and_then(|before| before.checked_sub(packet.number)) {
@@ -274,6 +292,48 @@ impl Recovery {
         Ok(newly)
     }
 
+    /// What the ACK frame says of marks. Tells whether congestion control reacted.
+    fn read_marks(&mut self, now: Instant, space: PacketNumberSpace, ack: &AckFrame<'_>, newly: &Newly) -> bool {
+        // RFC 9000 section 13.4.2.1-1: counts of frames that come out of order say nothing.
+        if !newly.is_larger {
+            return false;
+        }
+        match self.spaces[space].ecn.on_ack(ack.ecn.as_ref(), newly.marked) {
+            Err(ecn::Invalid) => {
+                self.path.ecn.on_invalid();
+                false
+            }
+            Ok(ce) => {
+                if newly.marked_on_path {
+                    self.path.ecn.on_validated();
+                }
+                let newest = newly.largest.filter(|(_, _, on_this_path)| *on_this_path);
+                let newest = newest.filter(|_| ce > 0 && self.path.ecn.is_capable());
+                newest.is_some_and(|(_, time_sent, _)| self.path.on_congestion_mark(now, time_sent))
+            }
+        }
+    }
+
+    /// Whether the datagrams that are made now are marked as capable of ECN.
+    pub(crate) const fn choose_mark(&mut self) {
+        self.is_marking = self.path.ecn.marks();
+    }
+
+    /// What was chosen last.
+    pub(crate) const fn is_marking(&self) -> bool {
+        self.is_marking
+    }
+
+    /// Whether marks are known to arrive on the path.
+    pub(crate) fn is_ecn_capable(&self) -> bool {
+        self.path.ecn.is_capable()
+    }
+
+    /// Packets that arrived with the mark of congestion, as the peer counts them.
+    pub(crate) fn congestion_marks(&self) -> u64 {
+        u64::from(self.spaces[PacketNumberSpace::ApplicationData].ecn.ce())
+    }
+
     /// RFC 9002 section 5.3-5.
     fn plausible_delay(&self, space: PacketNumberSpace, ack_delay: Duration) -> Duration {
         match space {
@@ -291,7 +351,7 @@ impl Recovery {
         let delay = self.path.time_threshold(&self.config.recovery);
         let packet_threshold = self.path.packet_threshold(&self.config.recovery);
         let below = loss::lost_below(packet_threshold, largest_acked, &state.skipped);
-        let mut losses: Option<Losses> = None;
+        let (mut losses, mut is_mark_dropped) = (None::<Losses>, false);
         let (path, path_number) = (&mut self.path, self.path_number);
         let path_start = self.path_start;
         // RFC 9002 section 7.4-2: every packet below what was acknowledged is judged alike.
@@ -307,6 +367,7 @@ impl Recovery {
             lost_numbers.push(PacketNumber::new(packet.number).expect("a number that was sent"));
             if packet.path == path_number {
                 path.on_left_flight(u64::from(packet.size));
+                is_mark_dropped |= packet.marked && path.ecn.on_lost();
             }
             // RFC 9000 s14.4: a probe that was too large says nothing about congestion.
             if packet.mtu_probe {
@@ -324,6 +385,10 @@ impl Recovery {
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
         state.sent.forget_lost_before(now - loss::round_trip(&self.path.rtt) * LATE_ROUND_TRIPS);
         let entered = losses.is_some_and(|losses| self.path.on_lost(now, &losses));
+        if is_mark_dropped {
+            // What is dropped for its mark says nothing about congestion.
+            self.path.undo_recovery();
+        }
         let persistent = self.release_resolved(space, out);
         entered || persistent
     }
@@ -421,6 +486,7 @@ impl Recovery {
                 // RFC 9002 section 6.2-1, 6.2.1-5: nothing is declared lost; only the next timeout is twice as long.
                 self.assert_flight();
                 self.pto_count = self.pto_count.saturating_add(1);
+                self.path.ecn.on_probe_timeout(self.pto_count);
                 self.unanswered_since.get_or_insert(self.waiting_since);
                 self.waiting_since = now;
                 self.second_probe = None;
@@ -461,6 +527,10 @@ impl Recovery {
         let state = self.spaces.discard(space);
         let bytes: u64 = self.in_flight_on_path(&state.sent);
         self.path.on_left_flight(bytes);
+        let marked = state.sent.open().filter(|p| p.marked && p.in_flight && p.path == self.path_number);
+        if marked.fold(false, |is_dropped, _| self.path.ecn.on_discarded() || is_dropped) {
+            self.path.undo_recovery();
+        }
         // RFC 9002 section 6.2.2-4: progress was made.
         self.restart_backoff();
     }

@@ -45,6 +45,10 @@ pub struct Stats {
     pub open_streams: usize,
     /// Whether the connection goes on from an earlier one by a ticket.
     pub is_resumed: bool,
+    /// Whether the path is known to carry marks of congestion (ECN, RFC 9000 section 13.4).
+    pub is_ecn_capable: bool,
+    /// Packets that a router has marked instead of dropping them, as the peer counts them; modulo 2 to the 32nd.
+    pub congestion_marks: u64,
 }
 
 /// What a connection counts itself; see [`Stats`] for the meaning of each.

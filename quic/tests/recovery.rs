@@ -6,7 +6,7 @@ mod support;
 
 use base::{Duration, Instant};
 use quic::{Config, CongestionControl};
-use sim::LinkConfig;
+use sim::{LinkConfig, Marks};
 use support::{Exchange, Pair};
 
 /// Megabits a second, and milliseconds there and back. The queue holds twice what is under way: little is lost in it.
@@ -83,7 +83,7 @@ fn the_first_slow_start_ends_before_much_is_lost() {
 #[test]
 fn long_and_fast_paths_are_filled_again_after_a_loss() {
     // A queue of half of what is under way, as many have, and thirty seconds of the rate.
-    for (rate, round_trip) in [(50, 200), (200, 100)] {
+    for (rate, round_trip) in [(20, 200), (50, 100)] {
         let link = LinkConfig { queue: (rate * 125 * round_trip / 2) as usize, ..link(rate, round_trip) };
         let bytes = rate * 125_000 * 30;
         let (time, lost) = download_with(CongestionControl::Cubic, link, bytes);
@@ -92,4 +92,56 @@ fn long_and_fast_paths_are_filled_again_after_a_loss() {
         assert!(time <= 34_000, "{rate} Mbit/s, {round_trip} ms: {time} ms, {lost} lost; NewReno {time_of_reno} ms");
         assert!(time < time_of_reno);
     }
+}
+
+/// A download over this link, with the server's view of it.
+fn download_stats(link: LinkConfig, bytes: u64) -> (u64, quic::Stats) {
+    let exchange = Exchange { upload: 0, download: bytes };
+    let mut pair = Pair::new(1, link, vec![exchange]);
+    pair.world.set_step_limit(100_000_000);
+    pair.complete(1, Duration::from_secs(60));
+    ((pair.world.now() - Instant::ZERO).as_millis() as u64, pair.world.machine(pair.server).stats())
+}
+
+/// RFC 9000 section 13.4: a router that marks what it would drop later makes a sender slow down before anything is lost.
+#[test]
+fn marks_of_congestion_are_obeyed_and_nothing_is_lost() {
+    for (rate, round_trip) in [(10, 40), (50, 100), (200, 20)] {
+        // Marks begin at a queue of half of what is under way; the queue has room for four times as much.
+        let under_way = (rate * 125 * round_trip) as usize;
+        let link = LinkConfig { queue: 4 * under_way, mark_from: under_way / 2, ..link(rate, round_trip) };
+        let bytes = rate * 125_000 * 5;
+        let (time, stats) = download_stats(link, bytes);
+        println!(
+            "{rate} Mbit/s, {round_trip} ms: {time} ms, {} marks, {} lost",
+            stats.congestion_marks, stats.packets_lost
+        );
+        assert!(stats.is_ecn_capable && stats.congestion_marks > 0 && stats.packets_lost == 0, "{stats:?}");
+        assert!(time < 6_300, "{rate} Mbit/s, {round_trip} ms: {time} ms");
+    }
+}
+
+/// RFC 9000 section 13.4.2.2-1: what a network removes or cannot stand is not sent any more.
+#[test]
+fn where_marks_do_not_arrive_none_is_sent() {
+    let sound = download_stats(link(20, 40), 5_000_000);
+    assert!(sound.1.is_ecn_capable);
+    for marks in [Marks::Removed, Marks::Lost] {
+        let (time, stats) = download_stats(LinkConfig { marks, ..link(20, 40) }, 5_000_000);
+        println!("{marks:?}: {time} ms for {}, {} probe timeouts", sound.0, stats.probe_timeouts);
+        assert!(!stats.is_ecn_capable && stats.congestion_marks == 0);
+        // A path that loses what is marked costs the client a probe timeout before it knows the round trip, and the server
+        // another: a second each.
+        let longer = if marks == Marks::Lost { 2100 } else { 100 };
+        assert!(time < sound.0 + longer, "{marks:?}: {time} ms for {}", sound.0);
+    }
+}
+
+/// RFC 9002 s7.1: a mark has the consequence that a loss has, also where it is not a queue that makes it.
+#[test]
+fn marks_without_congestion_are_obeyed_as_well() {
+    let (time, stats) = download_stats(LinkConfig { marking: 0.01, ..link(20, 40) }, 5_000_000);
+    assert!(stats.congestion_marks > 10 && stats.packets_lost == 0 && stats.packets_late == 0, "{stats:?}");
+    let (undisturbed, _) = download_stats(link(20, 40), 5_000_000);
+    assert!(time > undisturbed * 5 / 4, "{time} ms for {undisturbed}");
 }

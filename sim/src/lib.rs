@@ -78,7 +78,7 @@ pub use clock::fixed_clock;
 pub use echo::Echo;
 pub use echo_stream::EchoStream;
 pub use faults::draw_faults;
-pub use link::{Link, LinkConfig, LinkStats};
+pub use link::{Link, LinkConfig, LinkStats, Marks};
 pub use loss_mask::LossMask;
 pub use nat::{Forger, Nat};
 pub use network::Network;

@@ -3,6 +3,18 @@
 use crate::random::SeededRandom;
 use base::{Duration, Ecn, Instant};
 
+/// What a link does to datagrams that are marked as capable of ECN, as broken networks do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Marks {
+    /// They arrive as they were sent, unless there is congestion.
+    #[default]
+    Kept,
+    /// The mark is removed.
+    Removed,
+    /// They are lost.
+    Lost,
+}
+
 /// What a link does. Probabilities are from 0 to 1, each for one datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkConfig {
@@ -26,6 +38,8 @@ pub struct LinkConfig {
     pub marking: f64,
     /// ECN-capable datagrams are also marked while at least as many bytes wait.
     pub mark_from: usize,
+    /// What becomes of ECN-capable datagrams otherwise.
+    pub marks: Marks,
     /// Bytes of the largest UDP payload that passes; a larger one is lost.
     pub mtu: usize,
 }
@@ -44,6 +58,7 @@ impl LinkConfig {
             corruption: 0.0,
             marking: 0.0,
             mark_from: usize::MAX,
+            marks: Marks::Kept,
             mtu: 1452,
         }
     }
@@ -119,9 +134,12 @@ impl Link {
             self.stats.too_large += 1;
             return [None; 2];
         }
-        if lost {
+        if lost || (self.config.marks == Marks::Lost && *ecn != Ecn::NotEct) {
             self.stats.lost += 1;
             return [None; 2];
+        }
+        if self.config.marks == Marks::Removed {
+            *ecn = Ecn::NotEct;
         }
         let Some(sent) = self.enqueue(now, waiting, payload.len()) else {
             self.stats.overflowed += 1;

@@ -261,6 +261,8 @@ impl Connection {
             buffered: self.streams.buffered(),
             open_streams: self.streams.open_count(),
             is_resumed: self.is_resumed(),
+            is_ecn_capable: self.recovery.is_ecn_capable(),
+            congestion_marks: self.recovery.congestion_marks(),
         }
     }
 }

@@ -93,16 +93,18 @@ impl Connection {
         None
     }
 
-    /// Datagrams are complete: they are counted, and marked (no mark is used yet).
+    /// Datagrams are complete: they are counted, and marked as their packets were.
     pub(super) fn datagrams_sent(
         &mut self,
         now: Instant,
-        four_tuple: FourTuple,
+        (four_tuple, way): (FourTuple, Way),
         len: usize,
         segment_size: usize,
     ) -> Transmit {
         self.rest.on_activity(now);
-        let transmit = Transmit { four_tuple, ecn: Ecn::NotEct, len, segment_size };
+        let is_marked = way == Way::InUse && self.recovery.is_marking();
+        let ecn = if is_marked { Ecn::Ect0 } else { Ecn::NotEct };
+        let transmit = Transmit { four_tuple, ecn, len, segment_size };
         self.stats.datagrams_sent += transmit.segments() as u64;
         self.stats.bytes_sent += len as u64;
         transmit

@@ -128,6 +128,7 @@ impl PacketWriter<'_> {
         sent: SentPacket,
         way: Way,
     ) -> Result<usize, Unwritable> {
+        let sent = SentPacket { marked: way == Way::InUse && self.recovery.is_marking(), ..sent };
         let (kind, id) = (begun.kind, begun.space);
         let seal = self.levels.seal(kind).expect("a packet that was begun has its keys");
         let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
@@ -183,7 +184,7 @@ impl BegunPacket {
             destination: destination.and_then(ConnectionId::new).expect("it was just written"),
             source: (self.kind != PacketKind::OneRtt).then_some(wire.local_source),
             size: sent.size,
-            ecn: Ecn::NotEct,
+            ecn: if sent.marked { Ecn::Ect0 } else { Ecn::NotEct },
             is_mtu_probe: sent.mtu_probe,
         }
     }
@@ -227,6 +228,7 @@ impl BegunPacket {
             ack_eliciting: packet.is_ack_eliciting(),
             in_flight: packet.is_in_flight(),
             mtu_probe: false,
+            marked: false,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Connection {
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
         self.give_up_forgotten_paths(turn);
+        self.recovery.choose_mark();
         match &self.lifecycle {
             Lifecycle::Handshaking { .. } | Lifecycle::Established => {}
             Lifecycle::Closing(_) => {
@@ -76,7 +77,7 @@ impl Connection {
             let is_paced = self.paths.in_use.paced_until.is_some();
             return if is_paced { None } else { self.transmit_mtu_probe(turn, buffer) };
         }
-        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, segment_size))
+        Some(self.datagrams_sent(turn.now, (self.paths.in_use.four_tuple, Way::InUse), len, segment_size))
     }
 
     /// Bytes of each datagram of a batch: as many as the path carries, rounded down so that what is sealed is whole blocks of
@@ -267,6 +268,6 @@ impl Connection {
         let written = self.finish_packet(turn, room, &begun, sent, Way::InUse)?;
         self.paths.in_use.mtu.on_probe_sent();
         self.paths.in_use.amplification.on_datagram_sent(written);
-        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, written, written))
+        Some(self.datagrams_sent(turn.now, (self.paths.in_use.four_tuple, Way::InUse), written, written))
     }
 }

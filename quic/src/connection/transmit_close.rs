@@ -31,7 +31,7 @@ impl Connection {
             closing.on_sent();
         }
         self.paths.in_use.amplification.on_datagram_sent(len);
-        Some(self.datagrams_sent(turn.now, self.paths.in_use.four_tuple, len, len))
+        Some(self.datagrams_sent(turn.now, (self.paths.in_use.four_tuple, Way::InUse), len, len))
     }
 
     /// While the address in use is not validated, the peer may still be where it was before, and would wait there for
@@ -51,7 +51,7 @@ impl Connection {
         if let Lifecycle::Closing(closing) = &mut self.lifecycle {
             closing.on_sent_to_fallback();
         }
-        Some(self.datagrams_sent(turn.now, four_tuple, len, len))
+        Some(self.datagrams_sent(turn.now, (four_tuple, Way::Elsewhere), len, len))
     }
 
     /// A datagram of closes at the front of `buffer`; gives its size, 0 if there is no room.

@@ -46,6 +46,6 @@ impl Connection {
         let sent = begun.completed(turn.now, &packet);
         other.path.amplification.on_datagram_sent(sent.size);
         let len = self.finish_packet(turn, room, &begun, sent, Way::Elsewhere)?;
-        Some(self.datagrams_sent(turn.now, four_tuple, len, len))
+        Some(self.datagrams_sent(turn.now, (four_tuple, Way::Elsewhere), len, len))
     }
 }

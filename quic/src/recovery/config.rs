@@ -24,6 +24,8 @@ pub struct RecoveryConfig {
     pub max_datagram_size: usize,
     /// How the rate is found that the path carries.
     pub congestion_control: CongestionControl,
+    /// Whether packets are marked as capable of ECN (RFC 9000 section 13.4), on paths where that works.
+    pub ecn: bool,
     /// The window to begin with, in datagrams.
     pub initial_window_packets: usize,
     /// A packet is lost when one sent this many later is acknowledged.
@@ -46,6 +48,8 @@ impl RecoveryConfig {
             // RFC 9000 s14: what every path of QUIC carries; path MTU discovery raises it.
             max_datagram_size: 1200,
             congestion_control: CongestionControl::Cubic,
+            // RFC 9000 s13.4.2: each path is tested first.
+            ecn: true,
             // RFC 9002 s7.2.
             initial_window_packets: 10,
             // RFC 9002 s6.1.1: fewer would take common reordering for loss.

@@ -1,6 +1,4 @@
 //! Congestion control (RFC 9002 section 7): which algorithm runs, chosen at run time without a virtual call.
-//!
-//! Place kept: `recovery/ecn` will validate the path and call [`Controller::on_congestion_event`] when the CE count grows.
 
 pub(crate) mod controller;
 pub(crate) mod cubic;

@@ -3,6 +3,7 @@
 use super::config::RecoveryConfig;
 use super::congestion::AnyController;
 use super::congestion::controller::Controller;
+use super::ecn::PathEcn;
 use super::loss;
 use super::pacer::{Pace, Pacer};
 use super::proven::Proven;
@@ -27,6 +28,8 @@ pub(crate) struct PathCongestion {
     // RFC 9002 s7.3.2: one packet may exceed the window when a recovery period begins.
     one_more: bool,
     reordering: Reordering,
+    /// Whether marks arrive.
+    pub ecn: PathEcn,
 }
 
 /// What there was before a recovery period began. If all packets that were lost in it were only late, it should not have begun.
@@ -73,6 +76,7 @@ impl PathCongestion {
             application_limited: false,
             one_more: false,
             reordering: Reordering::default(),
+            ecn: PathEcn::new(config.ecn),
         }
     }
 
@@ -127,6 +131,18 @@ impl PathCongestion {
         true
     }
 
+    /// A router has marked packets, of which the newest was sent at `time_sent`, instead of dropping them. Tells whether a recovery
+    /// period begins.
+    /// RFC 9002 s7.1.
+    pub(crate) fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
+        let entered = self.controller.on_congestion_event(now, time_sent);
+        if entered {
+            // What a router says of itself is never undone.
+            self.undo = None;
+        }
+        entered
+    }
+
     /// A packet that was declared lost has arrived: `overtaken` packets sent later are known to have arrived before it.
     pub(crate) fn on_late(&mut self, now: Instant, time_sent: Instant, overtaken: u64) {
         self.reordering.on_late(overtaken, now - time_sent, loss::round_trip(&self.rtt));
@@ -143,8 +159,8 @@ impl PathCongestion {
         self.reordering.on_overtaken(config, overtaken, now - time_sent, loss::round_trip(&self.rtt));
     }
 
-    /// Nothing was lost, so nothing was to be learned from it.
-    fn undo_recovery(&mut self) {
+    /// What was lost in the newest recovery period was not lost by congestion.
+    pub(crate) fn undo_recovery(&mut self) {
         let Some(undo) = self.undo.take() else { return };
         self.controller = undo.before;
         self.controller.set_max_datagram_size(u64::from(self.max_datagram_size));

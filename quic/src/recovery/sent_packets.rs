@@ -34,6 +34,8 @@ pub(crate) struct SentPacket {
     pub in_flight: bool,
     /// Whether it probes the MTU: its loss says nothing about congestion (RFC 9000 section 14.4).
     pub mtu_probe: bool,
+    /// Whether it is marked as capable of ECN.
+    pub marked: bool,
 }
 
 /// What is remembered of a packet.
@@ -56,6 +58,8 @@ pub(crate) struct Entry {
     pub in_flight: bool,
     /// Whether it probes the MTU.
     pub mtu_probe: bool,
+    /// Whether it was marked as capable of ECN.
+    pub marked: bool,
     fate: Fate,
 }
 
@@ -121,6 +125,7 @@ impl SentPackets {
             ack_eliciting: packet.ack_eliciting,
             in_flight: packet.in_flight,
             mtu_probe: packet.mtu_probe,
+            marked: packet.marked,
             fate: Fate::Open,
         });
         self.frames.extend(frames);
@@ -346,6 +351,7 @@ mod tests {
             ack_eliciting: in_flight,
             in_flight,
             mtu_probe: false,
+            marked: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The packet number spaces of a connection: one for life, and two that are gone when the handshake is confirmed, with the
 //! memory they took.
 
+use super::ecn::PeerCounts;
 use super::persistent_congestion::PersistentCongestion;
 use super::sent_packets::SentPackets;
 use crate::wire::packet_number::PacketNumberSpace;
@@ -26,6 +27,8 @@ pub(crate) struct Space {
     pub loss_time: Option<Instant>,
     /// How long nothing but loss was seen.
     pub persistent: PersistentCongestion,
+    /// What the peer counts of marked packets.
+    pub ecn: PeerCounts,
 }
 
 impl Space {
@@ -39,6 +42,7 @@ impl Space {
             last_ack_eliciting: Instant::ZERO,
             loss_time: None,
             persistent: PersistentCongestion::new(),
+            ecn: PeerCounts::new(),
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::frame::EcnCounts;
 use PacketNumberSpace::{ApplicationData, Handshake, Initial};
 use alloc::vec::Vec;
 use base::Writer;
@@ -29,7 +30,15 @@ fn confirmed() -> Recovery {
 }
 
 fn packet(value: u64, time_sent: Instant) -> SentPacket {
-    SentPacket { number: number(value), time_sent, size: 1200, ack_eliciting: true, in_flight: true, mtu_probe: false }
+    SentPacket {
+        number: number(value),
+        time_sent,
+        size: 1200,
+        ack_eliciting: true,
+        in_flight: true,
+        mtu_probe: false,
+        marked: false,
+    }
 }
 
 fn send(recovery: &mut Recovery, now: Instant, space: PacketNumberSpace, value: u64) {
@@ -990,4 +999,50 @@ fn packets_that_ask_for_nothing_do_not_establish_persistent_congestion() {
         let out = ack(&mut recovery, at(12_200), ApplicationData, &[(9, 9), (1, 1)], ms(0)).unwrap();
         assert_eq!(out.persistent_congestion, persistent, "{silent}");
     }
+}
+
+/// Ten packets that test the path, and an ACK frame of the second and third with these counts.
+fn tested(counts: Option<EcnCounts>) -> (Recovery, u64) {
+    let mut recovery = confirmed();
+    recovery.choose_mark();
+    for value in 0..10 {
+        recovery.on_sent(at(0), ApplicationData, SentPacket { marked: true, ..packet(value, at(0)) }, &[]);
+    }
+    let ack = |largest, first_range, ecn| AckFrame {
+        largest: number(largest),
+        ack_delay: 0,
+        first_range,
+        range_count: 0,
+        ranges: &[],
+        ecn,
+    };
+    recovery.on_ack(at(40), ApplicationData, &ack(2, 1, counts), ms(0), &mut Outcome::new()).unwrap();
+    let window = recovery.congestion_window();
+    // RFC 9000 section 13.4.2.1-1: an older frame that comes later has older counts, or none.
+    recovery.on_ack(at(41), ApplicationData, &ack(2, 2, None), ms(0), &mut Outcome::new()).unwrap();
+    assert!(recovery.congestion_window() >= window);
+    (recovery, window)
+}
+
+/// RFC 9000 section 13.4.2.1-1, 13.4.2.2-1, 13.4.2.2-4.
+#[test]
+fn marks_are_used_as_long_as_the_peer_counts_them() {
+    let told = |ect0, ce| Some(EcnCounts { ect0, ect1: 0, ce });
+    let (mut capable, window) = tested(told(2, 0));
+    assert!(capable.is_ecn_capable() && window > 12_000);
+    capable.choose_mark();
+    assert!(capable.is_marking());
+    // RFC 9002 s7.1: one mark of congestion is as a loss, and no packet is given up.
+    let (marked, halved) = tested(told(1, 1));
+    assert_eq!((marked.is_ecn_capable(), halved, marked.congestion_marks()), (true, 6_000, 1));
+    for counts in [None, told(1, 0), told(9, 2)] {
+        let (mut failed, window) = tested(counts);
+        failed.choose_mark();
+        assert!(!failed.is_ecn_capable() && !failed.is_marking() && window > 12_000, "{counts:?}");
+    }
+    // A path that was capable is not any more, once the counts are wrong.
+    capable.on_sent(at(50), ApplicationData, SentPacket { marked: true, ..packet(10, at(50)) }, &[]);
+    ack(&mut capable, at(90), ApplicationData, &[(0, 10)], ms(0)).unwrap();
+    capable.choose_mark();
+    assert!(!capable.is_ecn_capable() && !capable.is_marking());
 }
