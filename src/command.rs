@@ -5,6 +5,7 @@ mod bodies;
 mod certificate_file;
 mod data;
 mod diagnosis;
+mod expiry;
 pub mod failure;
 mod get;
 mod hint;

@@ -2,15 +2,17 @@
 //! again at each SIGHUP.
 
 use crate::command::arguments::{Clients, KeyPair, Serve};
+use crate::command::expiry::Expiries;
 use crate::command::failure::{Failure, explain};
 use crate::command::log::Log;
-use crate::command::ocsp;
+use crate::command::ocsp::{self, Sent};
 use crate::command::revocation_files::RevocationFiles;
 use posthaste::{ByName, ClientAuthentication, ClientTrust, Error, Executor, Identity, IdentityHandle, date};
 use runtime::Hangups;
 use std::fmt::Write as _;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 /// The files, and what was last read of those that say whom to trust.
 pub struct Sources {
@@ -19,6 +21,8 @@ pub struct Sources {
     clients: Option<Clients>,
     /// What was read last of whom to trust.
     trusted: Option<Trusted>,
+    /// Until when it is good, as it was read last.
+    expiries: Expiries,
 }
 
 /// Who vouches for clients.
@@ -34,7 +38,7 @@ pub struct Loaded {
     /// In the order of the command line.
     pub identities: Vec<Identity>,
     /// What became of each OCSP response.
-    staples: Vec<Result<String, String>>,
+    staples: Vec<Result<Sent, String>>,
     clients: ClientAuthentication,
 }
 
@@ -46,6 +50,7 @@ impl Sources {
             ocsp_responses: arguments.ocsp_responses.clone(),
             clients: arguments.clients.clone(),
             trusted: None,
+            expiries: Expiries::default(),
         }
     }
 
@@ -61,7 +66,7 @@ impl Sources {
             .iter()
             .map(|KeyPair { certificate, key }| Identity::from_pem_files(certificate, key))
             .collect::<Result<Vec<_>, Error>>()?;
-        let staples = self.ocsp_responses.iter().map(|file| ocsp::staple(file, &mut identities)).collect();
+        let staples: Vec<_> = self.ocsp_responses.iter().map(|file| ocsp::staple(file, &mut identities)).collect();
         let clients = match &self.clients {
             None => ClientAuthentication::None,
             Some(clients) => {
@@ -70,11 +75,23 @@ impl Sources {
                 if clients.are_required { trust.whole.required() } else { trust.whole.optional() }
             }
         };
+        let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
+        self.expiries = Expiries::new(staples.iter().flatten().map(Sent::in_use).chain(lists));
         Ok(Loaded { identities, staples, clients })
     }
 
+    /// What has to be done so that what was read last stays of use, as far as that was not said.
+    fn due(&mut self) -> Vec<String> {
+        self.expiries.warnings(runtime::clock::unix_seconds())
+    }
+
+    /// How long there is nothing to be said of that.
+    fn wait(&self) -> Option<Duration> {
+        self.expiries.wait(runtime::clock::unix_seconds())
+    }
+
     /// What has to be done about what was read, so that it is of use.
-    pub fn warnings(&self, loaded: &Loaded) -> Vec<String> {
+    pub fn warnings(&mut self, loaded: &Loaded) -> Vec<String> {
         let mut warnings: Vec<String> = loaded.identities.iter().filter_map(not_valid).collect();
         warnings.extend(loaded.staples.iter().filter_map(|staple| staple.clone().err()));
         if let (Some(Clients { authorities, .. }), Some(trusted)) = (&self.clients, &self.trusted) {
@@ -83,6 +100,7 @@ impl Sources {
             let in_words = |text| format!("warning: {text}; until the next SIGHUP clients that need it are refused");
             warnings.extend(missing.into_iter().map(in_words));
         }
+        warnings.extend(self.due());
         warnings
     }
 
@@ -119,7 +137,7 @@ impl Sources {
             let _ = write!(text, "{} is valid until {until}, SHA-256 {print}; ", pair.certificate);
         }
         for sent in loaded.staples.iter().flatten() {
-            let _ = write!(text, "{sent}; ");
+            let _ = write!(text, "{}; ", sent.told());
         }
         match &self.clients {
             Some(clients) => {
@@ -163,7 +181,8 @@ impl Loaded {
     }
 }
 
-/// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them.
+/// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them. It says as well when
+/// what was read is about to be good no more.
 pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHandle, log: Log) -> Result<(), Failure> {
     let refused = |error: &std::io::Error| Failure::Failed(format!("the operating system refused: {error}"));
     let (ready, is_ready) = mpsc::channel();
@@ -176,8 +195,17 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
         let _ = ready.send(Ok(()));
         executor.block_on(async {
             loop {
-                hangups.next().await;
-                log.report(&sources.again(&handle, &first, &log));
+                let is_heard = match sources.wait() {
+                    Some(wait) => executor.handle().timeout(wait, hangups.next()).await.is_ok(),
+                    None => {
+                        hangups.next().await;
+                        true
+                    }
+                };
+                match is_heard {
+                    true => log.report(&sources.again(&handle, &first, &log)),
+                    false => sources.due().iter().for_each(|text| log.report(text)),
+                }
             }
         });
     };

@@ -1,5 +1,6 @@
 //! The files of OCSP responses that a server sends with its certificates.
 
+use crate::command::expiry::InUse;
 use posthaste::{Error, Identity, OcspProblem, date};
 use std::fs::File;
 use std::io::Read;
@@ -8,8 +9,28 @@ use std::sync::Arc;
 /// No response is longer. A device that gives bytes without an end is not read for ever.
 const MAX_FILE: u64 = 1 << 16;
 
-/// Has the response in the file sent with the identity that it is about. Gives what to say of that; if it is of no use, a warning.
-pub fn staple(file: &str, identities: &mut [Identity]) -> Result<String, String> {
+/// A response that is sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    file: String,
+    /// The last second of that, since 1970.
+    until: u64,
+}
+
+impl Sent {
+    /// What to say of it.
+    pub fn told(&self) -> String {
+        format!("{} is sent until {}", self.file, date::plain_date(self.until))
+    }
+
+    /// Until when it is good.
+    pub fn in_use(&self) -> InUse {
+        InUse { what: format!("the OCSP response in {}", self.file), then: "none is sent", until: self.until }
+    }
+}
+
+/// Has the response in the file sent with the identity that it is about; if it is of no use, a warning says why.
+pub fn staple(file: &str, identities: &mut [Identity]) -> Result<Sent, String> {
     let warning = |why: &str| format!("warning: the OCSP response in {file} is not sent: {why}");
     let response = read(file).map_err(|error| warning(&error.to_string()))?;
     let mut problem = OcspProblem::OtherCertificate;
@@ -18,7 +39,7 @@ pub fn staple(file: &str, identities: &mut [Identity]) -> Result<String, String>
             Ok(with_response) => {
                 *identity = with_response;
                 let until = identity.ocsp_response().and_then(|staple| u64::try_from(staple.next_update()).ok());
-                return Ok(format!("{file} is sent until {}", until.map_or_else(String::new, date::plain_date)));
+                return Ok(Sent { file: file.to_owned(), until: until.unwrap_or_default() });
             }
             // Perhaps it is about one of the others.
             Err(OcspProblem::OtherCertificate) => {}

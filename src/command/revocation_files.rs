@@ -1,5 +1,6 @@
 //! The files of revocation lists: read at the start, and by a server again at each SIGHUP.
 
+use crate::command::expiry::InUse;
 use posthaste::{Error, Revocation};
 use std::fs::File;
 use std::io::Read;
@@ -72,6 +73,19 @@ impl RevocationFiles {
             (!is_replaced).then_some(text)
         });
         stale.chain(self.authorities_without(authorities_pem)).collect()
+    }
+
+    /// Until when there is a list that is good: of those of one issuer, the one that lasts longest.
+    pub fn in_use(&self, now: u64) -> impl Iterator<Item = InUse> + '_ {
+        let current = move || self.lists().filter(move |(_, list)| list.staleness(now).is_none());
+        let lasting = current().filter(move |(_, list)| {
+            current().all(|(_, other)| other.issuer != list.issuer || other.next_update <= list.next_update)
+        });
+        lasting.filter_map(|(file, list)| {
+            let until = u64::try_from(list.next_update?).ok()?;
+            let what = format!("the revocation list of {} in {}", list.issuer, file.name);
+            Some(InUse { what, then: "clients that need it are refused", until })
+        })
     }
 
     fn lists(&self) -> impl Iterator<Item = (&ListFile, &ListSummary)> {

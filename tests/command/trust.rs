@@ -65,6 +65,46 @@ fn clients_that_were_revoked_are_refused_from_the_next_hangup_on() {
     expect(&refused("ca.pem"), 1, &["ca.pem cannot be used", "there is no revocation list"]);
 }
 
+/// A server says once that a list or a response is good for less than a day, and again when it is good no more, without being asked.
+#[test]
+fn what_runs_out_is_told_once_before_and_once_after() {
+    const DAYS: i64 = 1_000_000;
+    let ours = support::Authority::new("ours");
+    let folder = folder_of(&ours);
+    let certificate = String::from_utf8(folder.read("server.pem")).unwrap();
+    folder.write("list", &ours.list_der(false, 1000));
+    folder.write("response", &ours.ocsp_response(&certificate, false, 1000));
+    let arguments = [".", "--cert", "server.pem", "--key", "server.key", "--ocsp", "response"];
+    let mut serving =
+        Serving::start(&folder, &[&arguments[..], &["--client-ca", "ca.pem", "--client-crl", "list"]].concat());
+    for [what, then] in [
+        ["the OCSP response in response is good until ", "without it none is sent"],
+        [
+            "the revocation list of CN=Posthaste authority ours in list is good until ",
+            "without it clients that need it are refused",
+        ],
+    ] {
+        let line = serving.hear();
+        let parts = ["warning: ", what, "put the next one there and send SIGHUP", then];
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    // What is good for long needs no word, and neither does a list beside one that is.
+    folder.write("response", &ours.ocsp_response(&certificate, false, DAYS));
+    let both = [ours.list_pem(false), support::pem("X509 CRL", &ours.list_der(false, DAYS))].concat();
+    folder.write("list", both.as_bytes());
+    let all = hangup(&mut serving);
+    assert!(!all.contains("warning"), "{all}");
+    // The end comes by itself.
+    folder.write("list", &ours.list_der(false, 1));
+    assert!(hangup(&mut serving).contains("in list is good until "));
+    let line = serving.hear();
+    assert!(
+        line.contains("warning: the revocation list of CN=Posthaste authority ours in list was good until "),
+        "{line}"
+    );
+    assert!(!serving.end().contains("warning"));
+}
+
 /// A client that is given lists refuses what they have, and what none of them speaks for.
 #[test]
 fn get_refuses_servers_that_were_revoked() {

@@ -49,7 +49,7 @@ pub(crate) fn identity_pem(names: &[&str], not_before_unix: u64, lifetime_second
     (pem("CERTIFICATE", &identity.certificate), pem("PRIVATE KEY", &identity.key_pkcs8))
 }
 
-fn pem(label: &str, bytes: &[u8]) -> String {
+pub(crate) fn pem(label: &str, bytes: &[u8]) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

@@ -32,6 +32,8 @@ pub(crate) struct Rules {
     pub foreign_extensions: &'static [(ExtensionType, Violation)],
     /// A handshake in which no application protocol is agreed on.
     pub without_application_protocol: Verdict,
+    /// What it is if a server chooses an application protocol that was not offered.
+    pub protocol_not_offered: Violation,
     /// A ClientHello with a legacy_session_id, which asks for middlebox compatibility mode (RFC 9846 appendix E.4).
     pub session_id: Verdict,
     /// Handshake messages under the keys of early data.

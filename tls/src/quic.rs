@@ -22,6 +22,7 @@ pub(crate) static RULES: Rules = Rules {
     // RFC 9001 section 8.1-2: an application protocol is agreed on by ALPN, or the connection is closed.
     // RFC 9001 section 8.1-7.
     without_application_protocol: Err(Violation::NoApplicationProtocol),
+    protocol_not_offered: Violation::ProtocolNotOffered,
     // RFC 9001 s8.4: compatibility mode hides TLS 1.3 from middleboxes on TCP; here it only costs memory.
     session_id: Err(Violation::CompatibilityMode),
     // RFC 9001 section 8.3-2: 0-RTT packets hold no CRYPTO frames.

@@ -35,6 +35,7 @@ pub(crate) static RULES: Rules = Rules {
     foreign_extensions: &[(ExtensionType::QUIC_TRANSPORT_PARAMETERS, Violation::TransportParametersOutsideQuic)],
     // RFC 7301 section 3.1: ALPN is an offer that either side may leave out.
     without_application_protocol: Ok(()),
+    protocol_not_offered: Violation::ProtocolNotOfferedOutsideQuic,
     // RFC 9846 section 4.2.3: whatever session ID a client sends is echoed.
     session_id: Ok(()),
     messages_in_early_data: Ok(()),

@@ -2,12 +2,13 @@
 
 use crate::certified_key::CertifiedKey;
 use crate::client_authentication::ClientAuthentication;
+use crate::message::certificate_request::Authorities;
 use crate::signature_wishes::SignatureWishes;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use x509::Staple;
+use x509::{AuthorityNames, Staple};
 
 /// What a client says that decides about the identity it is shown.
 #[derive(Clone, Copy, Debug)]
@@ -16,16 +17,43 @@ pub struct ClientWishes<'a> {
     pub server_name: Option<&'a str>,
     /// Which signatures it can verify; `None` where no client stands behind the question, and only the name counts.
     pub signatures: Option<SignatureWishes<'a>>,
+    /// The authorities that it trusts, if it names any: one of them should have issued the certificate.
+    pub authorities: Option<Authorities<'a>>,
 }
 
 impl<'a> ClientWishes<'a> {
     /// Only a name counts.
     pub fn of_name(server_name: Option<&'a str>) -> ClientWishes<'a> {
-        ClientWishes { server_name, signatures: None }
+        ClientWishes { server_name, signatures: None, authorities: None }
     }
 
     /// The first of several identities that the client can verify; if there is none, the first of all. `None` if there is none.
+    /// Where the client names authorities, those that one of them issued and that it can verify come before the others.
+    /// RFC 9846 section 4.3.4-1, 4.5.1.2-4.
     pub fn choose(&self, identities: &[Arc<CertifiedKey>]) -> Option<Arc<CertifiedKey>> {
+        // One is all there is to choose from, and the names need not be read for that.
+        match identities {
+            [_, _, ..] => self.of_named_authorities(identities).or_else(|| self.first_of(identities)),
+            _ => identities.first().cloned(),
+        }
+    }
+
+    /// Among those that an authority of the client's list issued, the first that it can verify.
+    fn of_named_authorities(&self, identities: &[Arc<CertifiedKey>]) -> Option<Arc<CertifiedKey>> {
+        // Of a list that is not all names nothing is known.
+        let names = AuthorityNames::read(self.authorities?.iter()).ok()?;
+        let issued: Vec<_> =
+            identities.iter().filter(|certified| names.issued_one_of(&certified.chain)).cloned().collect();
+        // RFC 9846 section 4.5.1.2-7: what it can verify counts for more than who issued it.
+        let is_verified = |certified: &Arc<CertifiedKey>| {
+            self.signatures.is_none_or(|signatures| {
+                signatures.scheme_of(&*certified.key).is_some() && signatures.take_chain(&certified.chain)
+            })
+        };
+        self.first_of(&issued).filter(is_verified)
+    }
+
+    fn first_of(&self, identities: &[Arc<CertifiedKey>]) -> Option<Arc<CertifiedKey>> {
         let chosen = match self.signatures {
             Some(signatures) => signatures.choose(identities),
             None => identities.first(),

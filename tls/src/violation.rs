@@ -59,6 +59,7 @@ base::violations! {
     BadKeyShare, ILLEGAL_PARAMETER, "RFC 9846 4.3.8.2", "a key share that is not a valid public value";
     NoApplicationProtocol, NO_APPLICATION_PROTOCOL, "RFC 9001 8.1", "no application protocol in common (ALPN)";
     ProtocolNotOffered, NO_APPLICATION_PROTOCOL, "RFC 9001 8.1", "the server chose an application protocol that was not offered";
+    ProtocolNotOfferedOutsideQuic, ILLEGAL_PARAMETER, "RFC 9846 6.2", "the server chose an application protocol that was not offered, over a transport other than QUIC";
     ServerNameMalformed, ILLEGAL_PARAMETER, "RFC 6066 3", "server_name does not hold a host name";
     ServerNameUnknown, UNRECOGNIZED_NAME, "RFC 6066 3", "this server has no certificate for the requested name";
     // HelloRetryRequest.

@@ -76,9 +76,6 @@ fn apply(flag: &Flag<'_>, action: &Action, options: &mut Options, value: &[u8]) 
 
 /// What cannot be had together.
 fn check(options: &Options) -> Result<(), Failure> {
-    if options.has_early_data && !options.is_quic {
-        return Err(Failure::Unimplemented("early data over records".to_owned()));
-    }
     if options.is_server && options.is_quic && options.selected_protocol.is_none() {
         return Err(Failure::Unimplemented("a server of QUIC without an application protocol".to_owned()));
     }
@@ -458,14 +455,13 @@ mod tests {
             "-max-version 771",
             "-expect-version 771",
             "-quic-use-legacy-codepoint 1",
-            "-enable-early-data",
             "-quic -server",
         ] {
             let arguments = if line.is_empty() { vec![Vec::new()] } else { Vec::new() };
             let result = if line.is_empty() { parse(&arguments) } else { read(line) };
             assert!(matches!(result, Err(Failure::Unimplemented(_))), "{line}: {result:?}");
         }
-        for line in ["-max-version 772 -min-version 769", "-quic -enable-early-data", "-quic -server -select-alpn h3"] {
+        for line in ["-max-version 772 -min-version 769", "-enable-early-data", "-quic -server -select-alpn h3"] {
             assert!(read(line).is_ok(), "{line}");
         }
     }

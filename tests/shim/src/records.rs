@@ -4,14 +4,15 @@ use crate::failure::Failure;
 use crate::link::Link;
 use crate::transport::{Read, Transport};
 use crypto_ring::SystemRandom;
-use tls::Session;
-use tls::record::{Connection, MAX_RECORD_LEN, Received};
+use tls::record::{Connection, MAX_RECORD_LEN, Received, Written};
 use tls::records::KeyUpdate;
+use tls::{EarlyData, Session};
 
 /// One end over records.
 pub struct Records {
     link: Link,
     connection: Connection,
+    is_server: bool,
     random: SystemRandom,
     /// What has come and was not taken.
     incoming: Vec<u8>,
@@ -19,9 +20,24 @@ pub struct Records {
 }
 
 impl Records {
-    pub fn new(link: Link, connection: Connection) -> Records {
+    pub fn new(link: Link, connection: Connection, is_server: bool) -> Records {
         let random = SystemRandom::new();
-        Records { link, connection, random, incoming: Vec::new(), is_at_end: false }
+        Records { link, connection, is_server, random, incoming: Vec::new(), is_at_end: false }
+    }
+
+    /// Seals the front of the data, under whatever keys there are for it.
+    fn seal(&mut self, data: &[u8], out: &mut [u8]) -> Result<Written, Failure> {
+        if self.connection.is_complete() {
+            return Ok(self.connection.write(data, out)?);
+        }
+        if self.is_server {
+            return Err(Failure::Unimplemented("data of a server before its client's Finished".to_owned()));
+        }
+        let written = self.connection.write_early_data(data, out)?;
+        match written.taken {
+            0 => Err(Failure::Unimplemented("more early data than the ticket allows".to_owned())),
+            _ => Ok(written),
+        }
     }
 
     fn try_read(&mut self) -> Result<Read, Failure> {
@@ -33,7 +49,8 @@ impl Records {
                         return Ok(Read::Progress);
                     }
                 }
-                Received::Data { content, taken } => {
+                // What comes before its client has finished is answered like all else, if it can be.
+                Received::Data { content, taken } | Received::EarlyData { content, taken } => {
                     let data = self.incoming.get(content).unwrap_or_default().to_vec();
                     self.incoming.drain(..taken);
                     return Ok(Read::Data(data));
@@ -80,7 +97,7 @@ impl Transport for Records {
         let mut out = vec![0; 2 * MAX_RECORD_LEN];
         let mut rest = data;
         while !rest.is_empty() {
-            let written = self.connection.write(rest, &mut out)?;
+            let written = self.seal(rest, &mut out)?;
             self.link.write(out.get(..written.written).unwrap_or_default())?;
             rest = rest.get(written.taken..).unwrap_or_default();
         }
@@ -97,7 +114,11 @@ impl Transport for Records {
     }
 
     fn is_early(&self) -> bool {
-        false
+        match self.connection.session().early_data() {
+            EarlyData::Offered => self.connection.early_data_room() > 0,
+            EarlyData::Accepted => self.is_server,
+            EarlyData::NotOffered | EarlyData::Refused => false,
+        }
     }
 
     fn close(&mut self) -> Result<(), Failure> {

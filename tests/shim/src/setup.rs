@@ -62,8 +62,9 @@ fn client(options: &Options, config: Arc<ClientConfig>, link: Link) -> Result<Bo
         let session = tls::quic::client_with_early_data(config, name, parameters, random)?;
         return Ok(Box::new(Quic::new(link, session, false, SystemRandom::new())));
     }
-    let connection = Connection::client(config, name, &Settings::default(), base::Instant::ZERO, random)?;
-    Ok(Box::new(Records::new(link, connection)))
+    let settings = Settings::default();
+    let connection = Connection::client_with_early_data(config, name, &settings, base::Instant::ZERO, random)?;
+    Ok(Box::new(Records::new(link, connection, false)))
 }
 
 fn server(options: &Options, config: Arc<ServerConfig>, link: Link) -> Box<dyn Transport> {
@@ -72,7 +73,9 @@ fn server(options: &Options, config: Arc<ServerConfig>, link: Link) -> Box<dyn T
         let session = tls::quic::server_with_early_data(config, parameters, &options.early_data_context);
         return Box::new(Quic::new(link, session, true, SystemRandom::new()));
     }
-    Box::new(Records::new(link, Connection::server(config, &Settings::default(), base::Instant::ZERO)))
+    let (settings, context) = (Settings::default(), &options.early_data_context);
+    let connection = Connection::server_with_early_data(config, &settings, context, base::Instant::ZERO);
+    Box::new(Records::new(link, connection, true))
 }
 
 fn client_config(

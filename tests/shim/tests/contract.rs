@@ -227,11 +227,13 @@ fn a_client_speaks_first_negotiates_and_resumes_over_both_carriers() {
 #[test]
 fn clients_show_certificates_and_servers_ask_for_them() {
     let runner = Runner::new("certificates");
-    let shim = runner.start(&[flags("-resume-count 0"), runner.identity()].concat());
+    let shim = runner.start(&[flags("-resume-count 1"), runner.identity()].concat());
     let ours = [flags("-server -require-any-client-certificate"), runner.identity()].concat();
-    // A client that is asked for a certificate gets no ticket.
-    assert!(runner.talk(&ours, b"x", 1).expect("an exchange").client_is_known);
-    assert_eq!(failure(&end_of(shim)), (Some(1), "Expectation".to_owned()));
+    for is_resumption in [false, true] {
+        let seen = runner.talk(&ours, b"x", 1).expect("an exchange");
+        assert_eq!((seen.client_is_known, seen.is_resumed), (true, is_resumption));
+    }
+    assert_success(&end_of(shim));
 
     let runner = Runner::new("required");
     let shim = runner.start(&[flags("-server -require-any-client-certificate"), runner.identity()].concat());
@@ -241,6 +243,29 @@ fn clients_show_certificates_and_servers_ask_for_them() {
     let ours = [flags("-host-name test"), runner.identity()].concat();
     assert_eq!(runner.talk(&ours, b"x", 1).expect("an exchange").answer, [b'x' ^ 0xff]);
     assert_success(&end_of(shim));
+}
+
+#[test]
+fn a_client_sends_early_data_and_says_it_again_where_it_was_refused() {
+    for (number, carrier) in CARRIERS.into_iter().enumerate() {
+        // Under another context than that of the ticket, a server refuses early data.
+        for (context, expected) in [
+            ("same", "-on-resume-expect-accept-early-data"),
+            ("other", "-on-resume-expect-reject-early-data -on-retry-shim-writes-first"),
+        ] {
+            let runner = Runner::new(&format!("early-{context}{number}"));
+            let line = "-enable-early-data -advertise-alpn \u{3}foo -expect-alpn foo -resume-count 1 \
+                        -on-resume-shim-writes-first";
+            let shim = runner.start(&flags(&format!("{carrier} {line} {expected}")));
+            for (is_resumption, context, said) in [(false, "same", &b"\xff"[..]), (true, context, b"hello\xff")] {
+                let line = "-server -select-alpn foo -enable-early-data -quic-early-data-context";
+                let ours = flags(&format!("{carrier} {line} {context}"));
+                let seen = runner.talk(&[ours, runner.identity()].concat(), b"\0", said.len()).expect("an exchange");
+                assert_eq!((&seen.answer[..], seen.is_resumed), (said, is_resumption), "{carrier} {context}");
+            }
+            assert_success(&end_of(shim));
+        }
+    }
 }
 
 #[test]

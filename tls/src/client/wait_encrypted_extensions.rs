@@ -130,7 +130,7 @@ impl WaitEncryptedExtensions {
             None => handshaking.rules.without_application_protocol?,
             // RFC 9001 section 8.1-7, RFC 7301 s3.1: the server chooses from what was offered.
             Some(protocol) if !handshaking.config.alpn.iter().any(|offered| offered == protocol) => {
-                return Err(Violation::ProtocolNotOffered.into());
+                return Err(handshaking.rules.protocol_not_offered.into());
             }
             Some(_) => {}
         }

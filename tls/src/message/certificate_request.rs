@@ -59,7 +59,8 @@ impl<'a> CertificateRequest<'a> {
 pub struct Authorities<'a>(&'a [u8]);
 
 impl<'a> Authorities<'a> {
-    fn decode(data: &'a [u8]) -> Result<Authorities<'a>, Violation> {
+    /// Reads the data of the extension, which a ClientHello may hold as well.
+    pub(crate) fn decode(data: &'a [u8]) -> Result<Authorities<'a>, Violation> {
         let list = whole(data, |reader| Ok(reader.u16_prefixed()?))?;
         let mut reader = Reader::new(list);
         if list.is_empty() {

@@ -1,6 +1,7 @@
 //! ClientHello (RFC 9846 section 4.2.2) and what is in its extensions.
 
 use crate::error::LocalError;
+use crate::message::certificate_request::Authorities;
 use crate::message::extension::{ExtensionType, Extensions, Offered, Place, whole};
 use crate::message::framing::{HandshakeType, push_message, push_u16_block};
 use crate::message::list::{Distinct, Numbers};
@@ -37,6 +38,8 @@ pub struct ClientHello<'a> {
     pub signature_algorithms: Option<Numbers<'a>>,
     /// Schemes it can verify in certificates, if those are others.
     pub signature_algorithms_cert: Option<Numbers<'a>>,
+    /// Authorities that should have issued the server's certificate (section 4.3.4).
+    pub authorities: Option<Authorities<'a>>,
     /// Versions the client speaks.
     pub supported_versions: Option<Numbers<'a>>,
     /// Key shares.
@@ -86,6 +89,7 @@ impl<'a> ClientHello<'a> {
             supported_groups: None,
             signature_algorithms: None,
             signature_algorithms_cert: None,
+            authorities: None,
             supported_versions: None,
             key_shares: None,
             application_protocols: None,
@@ -114,6 +118,7 @@ impl<'a> ClientHello<'a> {
             ExtensionType::SUPPORTED_GROUPS => self.supported_groups = Some(whole(data, numbers)?),
             ExtensionType::SIGNATURE_ALGORITHMS => self.signature_algorithms = Some(whole(data, numbers)?),
             ExtensionType::SIGNATURE_ALGORITHMS_CERT => self.signature_algorithms_cert = Some(whole(data, numbers)?),
+            ExtensionType::CERTIFICATE_AUTHORITIES => self.authorities = Some(Authorities::decode(data)?),
             ExtensionType::SUPPORTED_VERSIONS => {
                 self.supported_versions = Some(whole(data, |reader| Numbers::decode(reader.u8_prefixed()?))?);
             }
@@ -134,7 +139,7 @@ impl<'a> ClientHello<'a> {
             }
             ExtensionType::POST_HANDSHAKE_AUTH => whole(data, |_| Ok(()))?,
             ExtensionType::STATUS_REQUEST => self.requests_ocsp_response = decode_status_request(data)?,
-            // Not acted upon, so not parsed: certificate_authorities, padding, and all that is unknown.
+            // Not acted upon, so not parsed: padding, and all that is unknown.
             _ => {}
         }
         Ok(())

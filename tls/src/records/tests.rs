@@ -1,14 +1,16 @@
 //! Whole handshakes over records, and what differs from QUIC: extensions, session IDs, application protocols, KeyUpdate.
 
 use super::*;
+use crate::alert::Alert;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::key_change::KeyChange;
 use crate::level::Level;
 use crate::message::client_hello::ClientHello;
+use crate::message::extension::push_extension;
 use crate::message::framing::{HEADER_LEN, HandshakeType};
 use crate::message::server_hello::encode_server_hello;
 use crate::testing::hello_parts::HelloParts;
-use crate::testing::scripted_server::framed;
+use crate::testing::scripted_server::{ScriptedServer, framed};
 use crate::testing::{Counting, Pair, Speaker, client_config, name, provider, server_config};
 use alloc::vec;
 use crypto::NamedGroup;
@@ -56,6 +58,24 @@ fn handshakes_with_and_without_compatibility_mode_and_retry() {
             assert_eq!(ours.extensions.find(ExtensionType::QUIC_TRANSPORT_PARAMETERS), None);
         }
     }
+}
+
+/// RFC 9846 section 6.2: no_application_protocol is for servers. Over QUIC a client says it as well (RFC 9001 section 8.1).
+#[test]
+fn a_protocol_that_was_not_offered_is_an_illegal_parameter() {
+    let name = name("server.example");
+    let mut client = client(Arc::new(client_config()), name, false, 1000, &mut Counting(7)).unwrap();
+    let mut server = ScriptedServer::answer(&mut client, 0x1301);
+    let mut extensions = Vec::new();
+    push_extension(&mut extensions, ExtensionType::ALPN, |out| {
+        out.extend_from_slice(&[0, 3, 2, b'h', b'2']);
+        Ok(())
+    })
+    .unwrap();
+    let body = [&(extensions.len() as u16).to_be_bytes()[..], &extensions].concat();
+    let error = server.say(&mut client, HandshakeType::ENCRYPTED_EXTENSIONS, &body).unwrap_err();
+    assert_eq!(error.violation(), Some(Violation::ProtocolNotOfferedOutsideQuic));
+    assert_eq!(error.alert(), Alert::ILLEGAL_PARAMETER.0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::client_authentication::ClientRoots;
 use crate::message::list::Numbers;
-use crate::testing::{Kind, NoKey, certified};
+use crate::testing::{Kind, NoKey, certified, hex, identities};
 use alloc::boxed::Box;
 use alloc::vec;
 
@@ -55,7 +55,7 @@ fn of_several_identities_the_client_gets_the_first_that_it_can_verify() {
         let (handshake, certificates) = (bytes(handshake), certificates.map(bytes));
         let numbers = |bytes| Numbers::decode(bytes).unwrap();
         let signatures = SignatureWishes::new(numbers(&handshake), certificates.as_deref().map(numbers));
-        let wishes = ClientWishes { server_name: Some("a.example"), signatures: Some(signatures) };
+        let wishes = ClientWishes { server_name: Some("a.example"), signatures: Some(signatures), authorities: None };
         names.resolve(&wishes).unwrap().certified
     };
     // All of them are signed by an authority with ECDSA on P-256.
@@ -92,6 +92,70 @@ fn a_chain_that_can_be_verified_is_preferred() {
     let list = [odd.clone()];
     assert!(Arc::ptr_eq(signatures.choose(&list).unwrap(), &odd), "better than none");
     assert!(signatures.choose(&[]).is_none());
+}
+
+/// An identity that issued itself.
+fn self_issued() -> Arc<CertifiedKey> {
+    let provider = crypto_ring::PROVIDER;
+    let key = (provider.generate_key)(crypto::KeyKind::EcP256).unwrap();
+    let names = vec!["itself.example".into()];
+    let request = x509::IssueRequest {
+        names,
+        not_before_unix: 1_700_000_000,
+        lifetime_seconds: 1000,
+        serial: [1; 16],
+        is_authority: false,
+    };
+    let chain = vec![x509::issue::self_signed(&provider, &key, &request).unwrap().certificate];
+    let key = (provider.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).unwrap();
+    Arc::new(CertifiedKey { chain, key })
+}
+
+/// The list of a client that trusts whoever is the subject of these.
+fn authorities(certificates: &[&[u8]]) -> Vec<u8> {
+    let subject = |der: &&[u8]| {
+        let mut roots = x509::RootStore::new();
+        roots.add_der(der).unwrap();
+        roots.subjects_der().remove(0)
+    };
+    let names: Vec<u8> = certificates.iter().map(subject).flat_map(|name| prefixed(&name)).collect();
+    prefixed(&names)
+}
+
+fn prefixed(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u16).to_be_bytes(), bytes].concat()
+}
+
+/// RFC 9846 section 4.3.4-1, 4.5.1.2-4, 4.5.1.2-7.
+#[test]
+fn authorities_that_a_client_names_decide_between_what_it_can_verify() {
+    let (of_itself, ec, ed) = (self_issued(), certified(Kind::EcP256), certified(Kind::Ed25519));
+    let list = [of_itself.clone(), ec.clone(), ed.clone()];
+    let (ours, other) = (hex(identities::AUTHORITY), hex(identities::OTHER_AUTHORITY));
+    let chosen = |list: &[Arc<CertifiedKey>], schemes: &[u16], named: &[u8]| {
+        let schemes: Vec<u8> = schemes.iter().flat_map(|scheme| scheme.to_be_bytes()).collect();
+        let signatures = Some(SignatureWishes::new(Numbers::decode(&schemes).unwrap(), None));
+        let authorities = Some(Authorities::decode(named).unwrap());
+        ClientWishes { server_name: None, signatures, authorities }.choose(list).unwrap()
+    };
+    let (both, ed_only) = (&[0x0403, 0x0807][..], &[0x0807][..]);
+    for (schemes, named, expected) in [
+        (both, authorities(&[&ours]), &ec),
+        (both, authorities(&[&other, &ours]), &ec),
+        (both, authorities(&[&of_itself.chain[0]]), &of_itself),
+        // Nobody else's, and what is no name: as without a list.
+        (both, authorities(&[&other]), &of_itself),
+        (both, prefixed(&prefixed(b"no name")), &of_itself),
+        // The authority signs in a way that this client cannot verify, and so do all of them.
+        (ed_only, authorities(&[&ours]), &ed),
+    ] {
+        assert!(Arc::ptr_eq(&chosen(&list, schemes, &named), expected), "{schemes:x?} {named:x?}");
+    }
+    assert!(Arc::ptr_eq(&chosen(&list[..1], both, &authorities(&[&ours])), &of_itself), "better than none");
+    let named = authorities(&[&ours]);
+    let authorities = Some(Authorities::decode(&named).unwrap());
+    let wishes = ClientWishes { authorities, ..ClientWishes::of_name(None) };
+    assert!(Arc::ptr_eq(&wishes.choose(&list).unwrap(), &ec), "whatever it can verify");
 }
 
 /// However a name is written, and whichever of its identities is shown, clients are asked for the same.

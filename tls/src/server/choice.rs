@@ -86,7 +86,8 @@ pub(crate) fn choose_certificate(
     server_name: Option<&str>,
 ) -> Result<Selected, Violation> {
     let signatures = hello.signature_algorithms.map(|schemes| wishes(schemes, hello));
-    config.resolver.resolve(&ClientWishes { server_name, signatures }).ok_or(Violation::ServerNameUnknown)
+    let wishes = ClientWishes { server_name, signatures, authorities: hello.authorities };
+    config.resolver.resolve(&wishes).ok_or(Violation::ServerNameUnknown)
 }
 
 /// The best scheme of a certificate's key that the client can verify.

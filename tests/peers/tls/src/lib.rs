@@ -2,7 +2,7 @@
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::quic::{
-    ClientConnection, Connection, DirectionalKeys, KeyChange as TheirChange, ServerConnection, Version,
+    ClientConnection, Connection, DirectionalKeys, KeyChange as TheirChange, Keys, Secrets, ServerConnection, Version,
 };
 use rustls::{HandshakeKind, RootCertStore};
 use std::sync::{Arc, Mutex};
@@ -168,18 +168,20 @@ impl World {
 pub struct Theirs {
     connection: Connection,
     level: Level,
+    /// Those of 1-RTT packets, and what the keys after them are made of.
+    one_rtt: Option<(Keys, Secrets)>,
 }
 
 impl Theirs {
     pub fn client(config: &Arc<rustls::ClientConfig>) -> Theirs {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(config.clone(), Version::V1, name, b"client".to_vec()).unwrap();
-        Theirs { connection: connection.into(), level: Level::Initial }
+        Theirs { connection: connection.into(), level: Level::Initial, one_rtt: None }
     }
 
     pub fn server(config: &Arc<rustls::ServerConfig>) -> Theirs {
         let connection = ServerConnection::new(config.clone(), Version::V1, b"server".to_vec()).unwrap();
-        Theirs { connection: connection.into(), level: Level::Initial }
+        Theirs { connection: connection.into(), level: Level::Initial, one_rtt: None }
     }
 
     /// What it has to say, by level.
@@ -194,7 +196,10 @@ impl Theirs {
             }
             match change {
                 Some(TheirChange::Handshake { .. }) => self.level = Level::Handshake,
-                Some(TheirChange::OneRtt { .. }) => self.level = Level::OneRtt,
+                Some(TheirChange::OneRtt { keys, next }) => {
+                    self.level = Level::OneRtt;
+                    self.one_rtt = Some((keys, next));
+                }
                 None if is_over => return outputs,
                 None => {}
             }
@@ -225,6 +230,11 @@ impl Theirs {
 
     pub fn early_keys(&self) -> Option<DirectionalKeys> {
         self.connection.zero_rtt_keys()
+    }
+
+    /// The keys of 1-RTT packets, once.
+    pub fn take_one_rtt(&mut self) -> Option<(Keys, Secrets)> {
+        self.one_rtt.take()
     }
 
     pub fn took_early_data(&self) -> bool {
@@ -258,13 +268,17 @@ fn of_ours(error: &tls::Error) -> Refusal {
 /// Both talk until neither has anything to say; our server gives its tickets when it is complete. Gives our early keys, if there
 /// were any.
 pub fn talk(ours: &mut Session, theirs: &mut Theirs) -> Result<Option<KeyChange>, Refusal> {
+    let changes = talk_for_keys(ours, theirs)?;
+    Ok(changes.into_iter().find(|change| change.level() == Level::EarlyData))
+}
+
+/// The same, and gives all of our keys.
+pub fn talk_for_keys(ours: &mut Session, theirs: &mut Theirs) -> Result<Vec<KeyChange>, Refusal> {
     let random = &mut crypto_ring::SystemRandom::new();
-    let mut early = None;
+    let mut changes = Vec::new();
     loop {
         while let Some(change) = ours.poll_keys() {
-            if change.level() == Level::EarlyData {
-                early = Some(change);
-            }
+            changes.push(change);
         }
         let mut any = false;
         // rustls tells of new keys before what is under them only if it is asked after each message.
@@ -285,7 +299,7 @@ pub fn talk(ours: &mut Session, theirs: &mut Theirs) -> Result<Option<KeyChange>
             }
             ours.send_tickets(random).map_err(|error| of_ours(&error))?;
             match ours.poll_output() {
-                None => return Ok(early),
+                None => return Ok(changes),
                 Some((_, bytes)) => theirs.read(&bytes)?,
             }
         }

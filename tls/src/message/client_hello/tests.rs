@@ -120,6 +120,7 @@ fn each_extension_is_read_to_its_end_and_not_further() {
         (E::SUPPORTED_GROUPS, &[0, 2, 0, 0x1d], &[&[0, 0], &[0, 1, 0]]),
         (E::SIGNATURE_ALGORITHMS, &[0, 2, 4, 3], &[&[0, 0], &[0, 3, 4, 3, 4]]),
         (E::SIGNATURE_ALGORITHMS_CERT, &[0, 2, 4, 3], &[&[0, 0]]),
+        (E::CERTIFICATE_AUTHORITIES, &[0, 5, 0, 3, 0x30, 1, 0], &[&[0, 0], &[0, 2, 0, 0]]),
         (E::SUPPORTED_VERSIONS, &[2, 3, 4], &[&[0], &[1, 3]]),
         (E::KEY_SHARE, &[0, 5, 0, 0x1d, 0, 1, 7], &[&[0, 4, 0, 0x1d, 0, 0]]),
         (E::ALPN, &[0, 3, 2, b'h', b'3'], &[&[0, 0], &[0, 1, 0]]),

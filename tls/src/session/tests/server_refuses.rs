@@ -1,12 +1,13 @@
 //! Every way in which a ClientHello can be wrong, one thing at a time.
 
 use super::{GROUPS, SUITES};
+use crate::certified_key::CertifiedKey;
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::level::Level;
 use crate::message::extension::ExtensionType as E;
 use crate::quic;
-use crate::resolver::Single;
+use crate::resolver::{ClientWishes, Resolver, Selected, Single};
 use crate::session::Session;
 use crate::testing::hello_parts::HelloParts;
 use crate::testing::{Counting, Kind, Pair, Speaker, certified, client_config, provider, server_config};
@@ -295,4 +296,28 @@ fn what_follows_a_hello_at_its_level_is_refused() {
     let error = server.read(Level::Initial, &bytes, &mut Counting(0)).unwrap_err();
     assert_eq!(error, Error::Peer { violation: Violation::MessageAcrossKeyChange, state: "WAIT_FINISHED" });
     assert!(server.poll_output().is_none());
+}
+
+/// Keeps the authorities that clients name.
+struct NotesAuthorities(Arc<CertifiedKey>, std::sync::Mutex<Vec<Vec<u8>>>);
+
+impl Resolver for NotesAuthorities {
+    fn resolve(&self, wishes: &ClientWishes<'_>) -> Option<Selected> {
+        let names = wishes.authorities.into_iter().flat_map(|names| names.iter());
+        self.1.lock().unwrap().extend(names.map(<[u8]>::to_vec));
+        Some(self.0.clone().into())
+    }
+}
+
+/// RFC 9846 section 4.3.4-1: whoever chooses the certificate learns of them.
+#[test]
+fn the_authorities_of_a_client_reach_the_resolver() {
+    let resolver = Arc::new(NotesAuthorities(certified(Kind::EcP256), std::sync::Mutex::default()));
+    let config = || ServerConfig { resolver: resolver.clone(), ..server_config() };
+    let with = |data: &'static [u8]| answer_with(config(), |hello| hello.set(E::CERTIFICATE_AUTHORITIES, data)).err();
+    assert!(answer_with(config(), |_| {}).is_ok() && resolver.1.lock().unwrap().is_empty());
+    assert_eq!(with(&[0, 7, 0, 2, 0x30, 0, 0, 1, 5]), None);
+    assert_eq!(*resolver.1.lock().unwrap(), [vec![0x30, 0], vec![5]]);
+    // RFC 9846 section 6.2: decode_error.
+    assert_eq!(with(&[0, 0]).map(|error| error.alert()), Some(50));
 }
