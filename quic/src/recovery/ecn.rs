@@ -124,6 +124,9 @@ pub(crate) struct PeerCounts {
     ce: u32,
 }
 
+/// Of the counts.
+const MODULUS: u64 = 1 << 32;
+
 /// The peer's counts cannot be true: marks are rewritten on the way, or the peer does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
@@ -147,9 +150,9 @@ impl PeerCounts {
             return if newly_marked == 0 { Ok(0) } else { Err(Invalid) };
         };
         let before = *self;
-        let [ect0, ect1, ce] = [counts.ect0 as u32, counts.ect1 as u32, counts.ce as u32];
+        let [ect0, ect1, ce] = [counts.ect0, counts.ect1, counts.ce].map(|count| (count % MODULUS) as u32);
         let [new_ect0, new_ect1, new_ce] =
-            [ect0.wrapping_sub(before.ect0), ect1.wrapping_sub(before.ect1), ce.wrapping_sub(before.ce)];
+            [(ect0, before.ect0), (ect1, before.ect1), (ce, before.ce)].map(|(now, before)| growth(now, before));
         let new = new_ect0.saturating_add(new_ce);
         *self = PeerCounts { uncounted: before.uncounted.saturating_sub(new), ect0, ect1, ce };
         // Fewer than arrived: marks are removed on the way. More than were sent, or of a kind that was not: they are made.
@@ -160,6 +163,11 @@ impl PeerCounts {
     pub(crate) const fn ce(&self) -> u32 {
         self.ce
     }
+}
+
+/// By how much a count has grown, which goes on beyond its width.
+fn growth(now: u32, before: u32) -> u32 {
+    ((u64::from(now) + MODULUS - u64::from(before)) % MODULUS) as u32
 }
 
 #[cfg(test)]

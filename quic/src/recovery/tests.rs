@@ -1018,7 +1018,7 @@ fn tested(counts: Option<EcnCounts>) -> (Recovery, u64) {
     };
     recovery.on_ack(at(40), ApplicationData, &ack(2, 1, counts), ms(0), &mut Outcome::new()).unwrap();
     let window = recovery.congestion_window();
-    // RFC 9000 section 13.4.2.1-1: an older frame that comes later has older counts, or none.
+    // An older frame that comes later has older counts, or none.
     recovery.on_ack(at(41), ApplicationData, &ack(2, 2, None), ms(0), &mut Outcome::new()).unwrap();
     assert!(recovery.congestion_window() >= window);
     (recovery, window)
