@@ -76,7 +76,7 @@ fn legacy_fields_and_versions() {
 
 /// RFC 9000 section 7-9.
 /// RFC 9001 section 8.1-1, 8.2-1.
-/// RFC 9846 section 4.3.3-3, 9.2-16, 9.2-17, 9.2-18, 9.2-19, 4.3.9-3, 9.2-4, 9.2-6, 9.2-7, 9.2-11.
+/// RFC 9846 section 4.3.3-3, 9.2-16, 9.2-17, 9.2-18, 9.2-19, 9.2-4, 9.2-6, 9.2-7, 9.2-11.
 #[test]
 fn missing_and_contradictory_extensions() {
     assert_eq!(refused(|hello| hello.remove(E::SUPPORTED_GROUPS)), Violation::MissingSupportedGroups);
@@ -142,7 +142,6 @@ fn bad_shares() {
 }
 
 /// CVE-2025-58189: what a peer sent is not in the text of an error.
-/// RFC 9846 section 4.7.1-9.
 #[test]
 fn names_in_every_spelling() {
     let named = |name: &[u8]| {
@@ -171,7 +170,7 @@ fn names_in_every_spelling() {
 }
 
 /// RFC 9001 section 5.3-2.
-/// RFC 9846 section 4.2.2-18, 4.2.2-23, 9.3-3, 9.3-5, 4.5.1.1-3.
+/// RFC 9846 section 4.2.2-18, 4.2.2-23, 4.3.1-5, 9.3-3, 9.3-5, 4.5.1.1-3.
 #[test]
 fn grease_is_ignored_everywhere() {
     let server = answer(|hello| {
@@ -227,7 +226,7 @@ fn retried() -> (Session, HelloParts) {
     (server, parts)
 }
 
-/// RFC 9846 section 4.2.2-2, 4.2.2-7.
+/// RFC 9846 section 4.2.2-7.
 #[test]
 fn a_second_hello_may_change_only_what_it_must() {
     let second = |change: fn(&mut HelloParts)| {
