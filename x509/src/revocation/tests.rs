@@ -151,7 +151,7 @@ fn an_authority_that_may_not_sign_lists_has_none() {
     assert!(unknown(verify(&limited, &chain, with(&[list]), NOW)).contains("without cRLSign"));
 }
 
-/// RFC 5280 section 5.1-1, 5.1.1.2-2, 5.1.2.1-1, 5.1.2.2-1.
+/// RFC 5280 section 5-5, 5.1-1, 5.1.1.2-2, 5.1.2.1-1, 5.1.2.2-1.
 #[test]
 fn what_a_list_says_of_its_version_and_signature_agrees() {
     let root = Authority::new("root");

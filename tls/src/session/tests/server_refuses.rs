@@ -56,6 +56,24 @@ fn a_good_hello_is_answered() {
     assert_eq!(server.alpn(), Some(&b"h3"[..]));
 }
 
+/// RFC 9846 section 4.2.3-3, 4.2.3-4.
+#[test]
+fn the_random_of_a_server_is_drawn_and_has_nothing_of_the_clients() {
+    let answer = |client_random: u8, drawn: u8| {
+        let mut hello = HelloParts::good().encode();
+        // Behind type, length and version.
+        hello[6..38].fill(client_random);
+        let mut server = quic::server(Arc::new(server_config()), vec![]);
+        server.read(Level::Initial, &hello, &mut Counting(drawn)).unwrap();
+        server.poll_output().unwrap().1[6..38].to_vec()
+    };
+    assert_ne!(answer(9, 1), answer(9, 2));
+    assert_eq!(answer(9, 1), answer(8, 1));
+    let mut bytes = answer(9, 1);
+    bytes.dedup();
+    assert_eq!(bytes.len(), 32, "all of it is drawn: the bytes of the tests count");
+}
+
 /// RFC 9001 section 4.2-2.
 /// RFC 9846 section 4.2.2-13, 4.2.2-21, 4.3.1-4, 4.3.1-5, 4.3.1-7.
 #[test]
