@@ -44,8 +44,6 @@ pub(crate) struct Effects {
     pub early_data: EarlyData,
     /// Whether the client sent a session ID.
     pub is_in_compatibility_mode: bool,
-    /// Whether the client offered early data, which is refused.
-    pub refuses_early_data: bool,
     /// What exporters start from.
     pub exporter: Option<Secret>,
 }

@@ -246,9 +246,9 @@ impl Session {
     }
 
     /// On a server, whether the client offered early data that this side refuses: a carrier with records has to skip what it
-    /// sent by then (RFC 9846 section 4.3.10).
+    /// sent by then (RFC 9846 section 4.3.10). Not where it is taken: then what does not open ends the connection.
     pub(crate) fn refuses_early_data(&self) -> bool {
-        self.effects.refuses_early_data
+        matches!(&self.state, Some(State::Server(_))) && self.effects.early_data == EarlyData::Refused
     }
 
     /// Whether a message has begun whose end has not come: over records nothing else may come between (RFC 9846

@@ -98,3 +98,51 @@ impl From<base::Truncated> for Violation {
         Violation::Malformed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The alerts that RFC 9846 demands, by their numbers in its section 6. Tests of refusals name the violation.
+    /// RFC 9846 section 4-2, 4.2.1-1, 4.2.1-4, 4.2.2-9, 4.2.2-13, 4.2.2-21, 4.2.3-2, 4.2.3-5, 4.2.3-6, 4.2.3-8, 4.2.3-17.
+    /// RFC 9846 section 4.2.4-5, 4.2.4-6, 4.2.4-10, 4.2.4-12, 4.3-2, 4.3-6, 4.3-7, 4.3.1-13, 4.3.3-3, 4.3.8-13, 4.3.8-18.
+    /// RFC 9846 section 4.3.11-12, 4.3.11-14, 4.3.11-16, 4.4.1-2, 4.5.2-9, 4.5.3-1, 4.7.2-6, 4.7.3-1, 4.7.3-4, 5-2, 5-5, 5.1-6.
+    /// RFC 9846 section 5.1-16, 5.2-2, 5.2-3, 5.4-3, 5.4-5, 6-6, 6-7, 6.2-4, 9.2-19.
+    #[test]
+    fn alerts_are_those_that_the_rfc_names() {
+        use Violation as V;
+        let unexpected =
+            [V::UnexpectedMessage, V::SecondRetry, V::PostHandshakeCertificateRequest, V::ChangeCipherSpec];
+        let records =
+            [V::RecordType, V::UnprotectedRecord, V::EmptyRecord, V::RecordWithoutType, V::MessageAcrossKeyChange];
+        let hello = [V::CompressionMethod, V::PreSharedKeyNotLast, V::ClientHelloChanged, V::RetriedKeyShare];
+        let extensions = [V::DuplicateExtension, V::ExtensionNotAllowed, V::KeyUpdateRequest, V::BadKeyShare];
+        let answer = [V::SessionIdEcho, V::CipherSuiteNotOffered, V::Downgrade, V::VersionNotOffered, V::KeyShareGroup];
+        let retry = [V::RetryChangesNothing, V::RetryGroup, V::CipherSuiteChanged, V::EarlyDataAfterRetry];
+        let ticket = [V::SelectedIdentity, V::SuiteOfOtherHash, V::EarlyDataNotResumed, V::EarlyDataOtherParameters];
+        let missing = [V::MissingSupportedGroups, V::MissingKeyShare, V::MissingSignatureAlgorithms];
+        for (number, violations) in [
+            (10, &unexpected[..]),
+            (10, &records),
+            (20, &[V::RecordProtection]),
+            (22, &[V::RecordTooLong]),
+            (40, &[V::NoCommonCipherSuite, V::NoCommonGroup, V::NoCommonSignatureScheme]),
+            (47, &hello),
+            (47, &extensions),
+            (47, &answer),
+            (47, &retry),
+            (47, &ticket),
+            (50, &[V::Malformed, V::EmptyCertificate, V::FinishedLength]),
+            (51, &[V::BadBinder, V::BadSignature, V::BadFinished]),
+            (70, &[V::LegacyVersion, V::VersionTooOld]),
+            (109, &missing),
+            (110, &[V::ExtensionNotOffered]),
+            (116, &[V::CertificateRequired]),
+            (120, &[V::NoApplicationProtocol]),
+        ] {
+            for violation in violations {
+                assert_eq!(violation.alert().0, number, "{violation:?}");
+            }
+        }
+    }
+}

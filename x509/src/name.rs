@@ -307,6 +307,30 @@ mod tests {
         assert!(text.len() < 400 && text.ends_with(", ..."), "{text}");
     }
 
+    /// RFC 5280 section 4.1.2.4-6, 4.1.2.4-7, 4.1.2.4-8, 4.1.2.4-9, 4.1.2.4-10, 4.1.2.4-16, 4.1.2.6-8, 7.1-9.
+    #[test]
+    fn the_attributes_that_names_are_made_of_are_read_and_compared() {
+        let of_kind = |kind: &[u8], text: &str| {
+            let pair =
+                [&[6, kind.len() as u8][..], kind, &[tag::UTF8_STRING, text.len() as u8], text.as_bytes()].concat();
+            [&[0x31, pair.len() as u8 + 2, 0x30, pair.len() as u8][..], &pair].concat()
+        };
+        let domain_component = [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25];
+        // Country, organization and its unit, qualifier, state, common name, serial number.
+        let standard = [6, 10, 11, 46, 8, 3, 5].map(|number| [0x55, 4, number]);
+        for kind in standard.iter().map(|kind| &kind[..]).chain([&domain_component[..]]) {
+            let name = of_kind(kind, "Value");
+            let name = Name::new(&name).expect("a name");
+            assert!(name.written().ends_with("=Value"), "{}", name.written());
+            let same = of_kind(kind, "vALUE ");
+            let other = of_kind(kind, "values");
+            assert_eq!(Name::new(&same).expect("a name").canonical(), name.canonical());
+            assert_ne!(Name::new(&other).expect("a name").canonical(), name.canonical());
+        }
+        assert!(Name::new(&of_kind(&domain_component, "example")).expect("a name").written().starts_with("DC="));
+    }
+
+    /// RFC 5280 section 4.1.2.6-5.
     #[test]
     fn structure_and_size_are_checked() {
         assert!(Name::new(&[0x31, 0]).is_err());

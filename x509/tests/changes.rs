@@ -106,6 +106,7 @@ fn of(case: Case) -> Good {
 }
 
 /// All 255 changes of each of its bytes.
+/// RFC 5280 section 4.1.1.2-3, 4.1.2.3-1.
 #[test]
 fn no_change_of_a_byte_of_a_chain_is_accepted() {
     let good = made(KeyKind::Ed25519);

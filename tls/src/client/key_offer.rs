@@ -20,7 +20,7 @@ pub(crate) struct KeyOffer {
 impl KeyOffer {
     /// A share of `exchange`, and one of its part if that is among `exchanges`.
     /// RFC 9000 section 7-5: a new private value for each connection.
-    /// RFC 9846 section 4.3.8-3, 4.3.8-6, 4.3.8-7, 4.3.8-8.
+    /// RFC 9846 section 4.3.8-3, 4.3.8-7, 4.3.8-8.
     pub(crate) fn first(
         exchange: &dyn KeyExchange,
         exchanges: &[&dyn KeyExchange],

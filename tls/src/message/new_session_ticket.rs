@@ -71,7 +71,6 @@ mod tests {
     use super::*;
     use crate::message::framing::HEADER_LEN;
 
-    /// RFC 9846 section 4.7.1-16.
     #[test]
     fn what_is_written_is_read_and_nothing_less() {
         for max_early_data_size in [None, Some(u32::MAX)] {
@@ -100,6 +99,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// RFC 9846 section 4.7.1-16, 9.3-6.
+    #[test]
+    fn extensions_that_are_not_known_are_passed_over() {
+        let with = |extensions: &[u8]| {
+            let body = [&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 9, 0, extensions.len() as u8], extensions].concat();
+            NewSessionTicket::decode(&body).map(|ticket| ticket.max_early_data_size)
+        };
+        assert_eq!(with(&[0x1a, 0x1a, 0, 0]), Ok(None));
+        assert_eq!(with(&[0x1a, 0x1a, 0, 1, 7, 0, 42, 0, 4, 0, 0, 1, 0, 0xfa, 0xfa, 0, 0]), Ok(Some(256)));
+        // One that is known has its place elsewhere.
+        assert_eq!(with(&[0, 16, 0, 0]), Err(Violation::ExtensionNotAllowed));
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl Connection {
     /// On a client that offers early data, how many bytes of it can be sent now. None any more once the server has refused it, or
     /// the handshake is complete.
     pub fn early_data_room(&self) -> usize {
-        // Early data has one set of keys, which nothing replaces.
+        // RFC 9846 section 5.5-2: early data has one set of keys, which nothing replaces.
         if self.sends_early_data() && !self.writer.wants_update() { self.early_data_left } else { 0 }
     }
 

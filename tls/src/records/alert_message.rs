@@ -59,6 +59,8 @@ mod tests {
     /// RFC 9846 section 6.1-2, 6-4.
     #[test]
     fn what_was_written_is_read() {
+        // Whoever reads it does not look at the level: a warning, and an error.
+        assert_eq!((close_notify(), encode(Alert::BAD_CERTIFICATE)), ([1, 0], [2, 42]));
         assert_eq!(PeerAlert::decode(&close_notify()), Ok(PeerAlert::CloseNotify));
         assert_eq!(PeerAlert::decode(&encode(Alert::BAD_CERTIFICATE)), Ok(PeerAlert::Error(Alert(42))));
     }

@@ -56,7 +56,6 @@ impl<'a> ReceivedClientHello<'a> {
         effects.peer_parameters = parameters.map(<[u8]>::to_vec);
         effects.is_in_compatibility_mode = !hello.legacy_session_id.is_empty();
         effects.suite = Some(suite);
-        effects.refuses_early_data |= hello.offers_early_data;
 
         let (covered, binders) = split(message.bytes, &hello);
         let retried = start.retried.take();

@@ -170,14 +170,20 @@ pub(crate) fn tickets(server: &mut Session) -> (Vec<u8>, Vec<Vec<u8>>) {
     server.send_tickets(&mut Counting(150)).unwrap();
     let (level, flight) = server.poll_output().unwrap();
     assert_eq!((level, server.poll_output()), (Level::OneRtt, None));
-    let mut rest = &flight[..];
+    let found = messages(&flight).iter().map(|message| message.ticket.to_vec()).collect();
+    (flight, found)
+}
+
+/// What the messages of such a flight say.
+pub(crate) fn messages(flight: &[u8]) -> Vec<NewSessionTicket<'_>> {
+    let mut rest = flight;
     let mut found = Vec::new();
     while let Some([_, _, high, low]) = rest.first_chunk::<HEADER_LEN>() {
         let (message, behind) = rest.split_at(HEADER_LEN + (usize::from(*high) << 8 | usize::from(*low)));
-        found.push(NewSessionTicket::decode(&message[HEADER_LEN..]).unwrap().ticket.to_vec());
+        found.push(NewSessionTicket::decode(&message[HEADER_LEN..]).unwrap());
         rest = behind;
     }
-    (flight, found)
+    found
 }
 
 /// How many bytes each side said in the handshake, but for tickets.

@@ -37,7 +37,10 @@ fn name(text: &str) -> Vec<u8> {
     if text.is_empty() {
         return sequence(&[]);
     }
-    let attribute = sequence(&[&object_identifier(oid::COMMON_NAME), &element(tag::UTF8_STRING, &[text.as_bytes()])]);
+    // An e-mail address has an attribute of its own.
+    let (kind, string) =
+        if text.contains('@') { (oid::EMAIL_ADDRESS, tag::IA5_STRING) } else { (oid::COMMON_NAME, tag::UTF8_STRING) };
+    let attribute = sequence(&[&object_identifier(kind), &element(string, &[text.as_bytes()])]);
     sequence(&[&element(tag::SET, &[&attribute])])
 }
 
@@ -182,9 +185,9 @@ fn another_name_is_told_in_bounded_escaped_text() {
     assert!(matches!(&error, Error::NameMismatch { more: 4995, .. }) && format!("{error}").len() < 600);
 }
 
-/// RFC 9846 section 4.5.1.2-1, 4.5.1.2-3.
-/// RFC 5280 section 4.1.2.2-1, 4.1.2.2-4, 4.1.2.4-1, 4.1.2.6-4, 4.2.1.6-4, 4.2.1.9-1, 4.2.1.12-3, 4.2.1.12-7, 4.2-1.
-/// RFC 5280 section 6.1-5, 4.2.1.11-3, 4.2.1.10-1, 4.2.1.1-6, 4.2.1.2-7, 4.2.2.1-1.
+/// RFC 9846 section 4.5.1.2-3.
+/// RFC 5280 section 4.1.2.2-1, 4.1.2.6-4, 4.2-1, 4.2-2, 4.2.1.3-3, 4.2.1.3-7, 4.2.1.6-4, 4.2.1.9-1, 4.2.1.11-3, 4.2.1.12-3.
+/// RFC 5280 section 4.2.1.12-7, 6.1-5.
 #[test]
 fn the_table_of_rules_for_a_server() {
     let check = |leaf: Draft| rule(pair(Draft::authority("root"), leaf));
@@ -246,6 +249,59 @@ fn the_table_of_rules_for_a_server() {
     }
 }
 
+/// RFC 9846 section 4.5.1.2-1.
+/// RFC 5280 section 4.1.2.2-4, 4.1.2.4-1, 4.2.1.1-6, 4.2.1.10-1.
+#[test]
+fn version_number_issuer_and_place_of_what_was_sent() {
+    let check = |leaf: Draft| rule(pair(Draft::authority("root"), leaf));
+    let plain = || Draft { names_issuer_key: false, ..good_leaf() };
+    // A server's has no names either then, which is told first.
+    for version in [vec![], element(tag::context_constructed(0), &[&unsigned(&[1])])] {
+        let old = || Draft { version: version.clone(), extensions: vec![], ..plain() };
+        assert_eq!(check(old()), Some(Rule::NoSubjectAlternativeName));
+        let (root_key, own) = (key(), key());
+        let mut roots = RootStore::new();
+        roots.add_der(&Draft::authority("root").sign("root", &*root_key, &*root_key)).expect("an anchor");
+        let client = verify_client(&crypto_ring::PROVIDER, &roots, &[old().sign("root", &*root_key, &*own)], NOW);
+        assert_eq!(rule(client.map(drop)), Some(Rule::Version));
+    }
+    assert_eq!(pair(Draft::authority("root"), Draft { serial: vec![1; 20], ..good_leaf() }), Ok(()));
+    assert_eq!(check(Draft { serial: vec![1; 21], ..good_leaf() }), Some(Rule::SerialNumber));
+    for (critical, broken) in [(false, None), (true, Some(Rule::MustNotBeCritical("authorityKeyIdentifier")))] {
+        let identifier = sequence(&[&element(tag::context(0), &[b"root"])]);
+        assert_eq!(check(plain().with(oid::AUTHORITY_KEY_IDENTIFIER, critical, identifier)), broken);
+    }
+    let subtrees = element(tag::context_constructed(0), &[&sequence(&[&dns("example.com")])]);
+    let limited = good_leaf().with(oid::NAME_CONSTRAINTS, true, sequence(&[&subtrees]));
+    assert_eq!(check(limited), Some(Rule::UnsupportedConstraint), "only authorities have them");
+    // Nobody has issued it, whoever is trusted.
+    let root_key = key();
+    let root = Draft::authority("root").sign("root", &*root_key, &*root_key);
+    let nameless = good_leaf().sign("", &*root_key, &*key());
+    assert_eq!(rule(verify(&[&root], &[nameless], "www.example.com")), Some(Rule::EmptyName("issuer")));
+}
+
+/// RFC 5280 section 4.2.1.6-9, 4.2.1.6-10, 4.2.1.6-23, 4.2.1.9-3.
+#[test]
+fn values_without_a_meaning_are_malformed() {
+    let check = |leaf: Draft| pair(Draft::authority("root"), leaf);
+    for len in 0..=33 {
+        let names = sequence(&[&dns("www.example.com"), &element(tag::context(7), &[&vec![1; len]])]);
+        let expected = if len == 4 || len == 16 { Ok(()) } else { Err(Error::Malformed("IP address")) };
+        assert_eq!(check(good_leaf().with(oid::SUBJECT_ALTERNATIVE_NAME, false, names)), expected, "{len}");
+    }
+    let nothing = good_leaf().with(oid::SUBJECT_ALTERNATIVE_NAME, false, sequence(&[]));
+    assert_eq!(check(nothing), Err(Error::Malformed("empty subject alternative name")));
+    for (length, is_read) in [(0, true), (0x7f, true), (0x80, false), (0xff, false)] {
+        let own = key();
+        let limit = sequence(&[&[1, 1, 0xff, 2, 1, length]]);
+        let root = Draft::authority("root").with(oid::BASIC_CONSTRAINTS, true, limit).sign("root", &*own, &*own);
+        let expected = if is_read { Ok(()) } else { Err(Error::Malformed("basic constraints")) };
+        assert_eq!(Certificate::parse(&root).map(drop), expected, "{length}");
+    }
+}
+
+/// RFC 5280 section 4.1.2.6-2.
 #[test]
 fn the_table_of_rules_for_an_anchor() {
     let check = |root: Draft| rule(pair(root, good_leaf()));
@@ -313,7 +369,7 @@ fn the_table_of_anchors_that_look_odd_and_are_trusted_by_choice() {
 }
 
 /// What an authority that a peer sent must have, and what it may lack.
-/// RFC 5280 section 4.2.1.2-1, 4.2.1.3-4, 4.2.1.9-2, 4.1.2.6-2, 4.2.1.3-3, 6.1.4-1.
+/// RFC 5280 section 4.2.1.2-1, 4.2.1.3-4, 4.2.1.9-2, 6.1.4-1.
 #[test]
 fn the_table_of_rules_for_an_intermediate() {
     let check = |authority: Draft| {
@@ -412,6 +468,7 @@ fn a_key_of_another_kind_did_not_sign() {
     assert_eq!(verdict, Err(Error::BadSignature { subject: String::from("Posthaste development") }));
 }
 
+/// RFC 5280 section 6.1.3-1.
 #[test]
 fn who_did_not_sign_is_not_the_issuer() {
     let (root_key, other_key, leaf_key) = (key(), key(), key());
@@ -502,7 +559,7 @@ fn constrained(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Draft {
     Draft::authority("root").with(oid::NAME_CONSTRAINTS, true, value)
 }
 
-/// RFC 5280 section 4.2.1.10-3, 4.2.1.10-4, 4.2.1.10-5, 4.2.1.10-6, 4.2.1.10-7, 4.2.1.10-8, 4.2.1.10-11, 4.2.1.10-14.
+/// RFC 5280 section 4.2.1.10-5, 4.2.1.10-6, 4.2.1.10-11, 4.2.1.10-14.
 /// RFC 5280 section 4.2.1.10-15, 4.2.1.10-16, 4.2.1.10-20, 4.2.1.10-21, 4.2.1.10-22, 6.1.2-1.
 #[test]
 fn the_table_of_name_constraints() {
@@ -590,6 +647,8 @@ fn the_table_of_name_constraints() {
         (uri("example.com"), vec![], None, None),
         (uri("example.com"), vec![element(tag::context(8), &[&[0x2a, 3]])], None, None),
         (uri("example.com"), vec![uri("https://example.com/")], refused, refused),
+        (element(tag::context_constructed(3), &[]), vec![], None, None),
+        (element(tag::context_constructed(3), &[]), vec![element(tag::context_constructed(3), &[])], refused, refused),
     ] {
         assert_eq!(permitted(subtree.clone(), &names), when_permitted, "{subtree:x?} permitted, {names:x?}");
         assert_eq!(excluded(subtree.clone(), &names), when_excluded, "{subtree:x?} excluded, {names:x?}");
@@ -601,12 +660,16 @@ fn the_table_of_name_constraints() {
 /// RFC 5280 section 4.2.1.10-13.
 #[test]
 fn an_email_address_in_the_subject_is_constrained() {
-    let address = element(0x16, &[b"a@example.com"]);
-    let attribute = |kind: &[u8], text: &[u8]| sequence(&[&object_identifier(kind), text]);
-    let subject = |kind: &[u8]| sequence(&[&element(tag::SET, &[&attribute(kind, &address)])]);
-    let check = |kind: &[u8]| crate::name::Name::new(&subject(kind)[2..]).expect("a name").has_email_address();
-    assert!(check(oid::EMAIL_ADDRESS));
-    assert!(!check(oid::COMMON_NAME));
+    let email = || vec![element(tag::context(1), &[b"example.com"])];
+    let leaf = |subject: &str| Draft { subject: String::from(subject), ..good_leaf() };
+    for root in [constrained(&email(), &[]), constrained(&[], &email())] {
+        let broken = rule(pair(root, leaf("a@example.com")));
+        assert!(matches!(&broken, Some(Rule::UncheckedName { kind: "an e-mail address", .. })), "{broken:?}");
+    }
+    for root in [constrained(&email(), &[]), constrained(&[], &email())] {
+        assert_eq!(pair(root, leaf("leaf")), Ok(()));
+    }
+    assert_eq!(pair(Draft::authority("root"), leaf("a@example.com")), Ok(()));
 }
 
 #[test]
@@ -692,7 +755,7 @@ fn the_key_that_signed_need_not_be_named() {
     assert_eq!(pair(Draft::authority("root"), Draft { names_issuer_key: false, ..good_leaf() }), Ok(()));
 }
 
-/// RFC 5280 section 4.2-8.
+/// RFC 5280 section 4.2-8, 4.2.1.2-7, 4.2.1.10-3, 4.2.1.10-4, 4.2.1.10-7, 4.2.1.10-8, 4.2.2.1-1.
 #[test]
 fn the_table_of_other_extensions() {
     let check = |id: &'static [u8], critical: bool, value: Vec<u8>| {
@@ -738,11 +801,16 @@ fn the_table_of_other_extensions() {
         sequence(&[&list(1, &[])]),
         sequence(&[&list(0, &subtree()), &list(1, &[])]),
         sequence(&[&list(0, &[]), &list(1, &subtree())]),
+        // minimum, which is never written, and maximum.
+        sequence(&[&list(0, &sequence(&[&dns("example.com"), &element(tag::context(0), &[&[0]])]))]),
+        sequence(&[&list(0, &sequence(&[&dns("example.com"), &element(tag::context(0), &[&[1]])]))]),
+        sequence(&[&list(1, &sequence(&[&dns("example.com"), &element(tag::context(1), &[&[9]])]))]),
     ] {
         assert!(malformed(constrain(value.clone())), "{value:x?}");
     }
 }
 
+/// RFC 5280 section 4.2-3.
 #[test]
 fn the_number_of_extensions_has_a_limit() {
     const IDS: [[u8; 2]; 100] = {

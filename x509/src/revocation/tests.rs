@@ -136,6 +136,58 @@ fn a_revoked_certificate_is_refused_and_one_that_nobody_speaks_for_as_well() {
     assert!(matches!(verify(&root, &chain, lenient(&[root.list(&[SERIAL])]), NOW), Err(Error::Revoked { .. })));
 }
 
+/// RFC 5280 section 4.2.1.3-4.
+#[test]
+fn an_authority_that_may_not_sign_lists_has_none() {
+    let root = Authority::new("root");
+    let (chain, list) = ([root.server()], root.list(&[]));
+    assert_eq!(verify(&root, &chain, with(core::slice::from_ref(&list)), NOW), Ok(()));
+    // keyCertSign and cRLSign, and then the first alone. Nobody looks at an anchor's own signature.
+    let (both, first) = ([tag::BIT_STRING, 2, 1, 0x06], [tag::BIT_STRING, 2, 2, 0x04]);
+    let mut changed = root.certificate.to_vec();
+    let at = changed.windows(4).position(|window| window == both).expect("keyUsage");
+    changed[at..at + 4].copy_from_slice(&first);
+    let limited = Authority { certificate: CertificateDer::from(changed), ..root };
+    assert!(unknown(verify(&limited, &chain, with(&[list]), NOW)).contains("without cRLSign"));
+}
+
+/// RFC 5280 section 5-5, 5.1-1, 5.1.1.2-2, 5.1.2.1-1, 5.1.2.2-1.
+#[test]
+fn what_a_list_says_of_its_version_and_signature_agrees() {
+    let root = Authority::new("root");
+    let said = |list: &[u8]| Revocation::new().add_der(list).map_err(|error| error.to_string());
+    let list = root.list_with(vec![], vec![extension(&[0x55, 0x1d, 99], false, &[])]);
+    assert_eq!(said(&list), Ok(()));
+    let version = list.windows(4).position(|window| window == [tag::INTEGER, 1, 1, tag::SEQUENCE]).expect("a version");
+    for other in [0, 2] {
+        let mut changed = list.clone();
+        changed[version + 2] = other;
+        assert!(said(&changed).expect_err("another version").contains("version of a revocation list"));
+    }
+    let algorithm = object_identifier(oid::ED25519);
+    let places: Vec<_> = (0..list.len()).filter(|at| list[*at..].starts_with(&algorithm)).collect();
+    assert_eq!(places.len(), 2);
+    for at in places {
+        let mut changed = list.clone();
+        changed[at + algorithm.len() - 1] ^= 1;
+        assert!(said(&changed).expect_err("another algorithm").contains("algorithms of a revocation list differ"));
+    }
+    // Without its version it is of version 1, which has no extensions. All lengths are in one byte or two.
+    let parts = ListParts { entries: vec![], this_update: NOW - 100, next_update: Some(NOW + 100), extensions: vec![] };
+    for (list, is_read) in [(signed(&root.name(), &*root.key(), &parts).expect("a list"), true), (list, false)] {
+        assert_eq!(said(&without_version(&list)).is_ok(), is_read);
+    }
+}
+
+/// The list without what says that it is of version 2. Its signature does not fit any more.
+fn without_version(list: &[u8]) -> Vec<u8> {
+    let mut outer = crate::der::Elements::new(list);
+    let mut outer = outer.nested(tag::SEQUENCE, "").expect("a list");
+    let fields = outer.value(tag::SEQUENCE, "").expect("fields");
+    let (algorithm, signature) = (outer.any("").expect("an algorithm"), outer.any("").expect("a signature"));
+    sequence(&[&sequence(&[&fields[3..]]), algorithm.encoded, signature.encoded])
+}
+
 /// RFC 5280 section 6.3.3 (a).
 #[test]
 fn a_list_is_good_from_this_update_to_next_update() {

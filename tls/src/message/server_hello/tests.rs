@@ -14,7 +14,7 @@ fn retry() -> Vec<u8> {
     encode_hello_retry_request(&[], 0x1301, NamedGroup::SECP256R1).unwrap().split_off(HEADER_LEN)
 }
 
-/// RFC 9846 section 4.2.3-1, 4.2.3-7, 4.2.3-9, 4.2.3-10, 4.2.4-1, 4.3.1-9, 4.3.1-10.
+/// RFC 9846 section 4.2.3-1, 4.2.3-7, 4.2.3-9, 4.2.3-10, 4.2.3-11, 4.2.4-1, 4.3.1-9, 4.3.1-10.
 #[test]
 fn what_is_written_is_read() {
     let bytes = hello();
@@ -41,7 +41,7 @@ fn no_truncation_parses_and_no_change_panics() {
     }
 }
 
-/// RFC 9846 section 4.2.3-15, 4.2.3-17, 4.3.1-11, 4.3.1-12, 4.3.1-13, 4.2.3-11, 9.2-2.
+/// RFC 9846 section 4.2.3-15, 4.2.3-17, 4.3.1-11, 4.3.1-12, 9.2-2.
 #[test]
 fn older_versions_and_their_disguises() {
     // Legacy version, random, session ID, suite, compression: a ServerHello of TLS 1.2 without extensions.
@@ -57,6 +57,11 @@ fn older_versions_and_their_disguises() {
     assert_eq!(older([3, 3], b"DOWNGRD\x00"), Some(Violation::Downgrade));
     assert_eq!(older([3, 1], b"DOWNGRD\x00"), Some(Violation::Downgrade));
     assert_eq!(older([3, 1], &[7; 8]), Some(Violation::VersionTooOld));
+    // The version comes before all that only TLS 1.3 has rules for: session ID, compression and extensions.
+    let mut session = [&[3, 3][..], &[7; 32], &[1, 0xaa, 0xc0, 0x2f, 1]].concat();
+    assert_eq!(decode(&session).err(), Some(Violation::VersionTooOld));
+    session.extend_from_slice(&[0, 5, 0xff, 1, 0, 1, 0]);
+    assert_eq!(decode(&session).err(), Some(Violation::VersionTooOld));
     // In TLS 1.3 the end of the random means nothing.
     let mut random = [7; 32];
     random[24..].copy_from_slice(b"DOWNGRD\x01");
@@ -64,7 +69,7 @@ fn older_versions_and_their_disguises() {
     assert!(decode(&bytes[HEADER_LEN..]).is_ok());
 }
 
-/// RFC 9846 section 4.2.3-2, 4.2.3-8, 4.2.4-4.
+/// RFC 9846 section 4.2.3-2, 4.2.3-5, 4.2.3-8, 4.2.4-4, 4.2.4-12, 4.3.1-13.
 #[test]
 fn legacy_fields_are_checked_in_both_forms() {
     for bytes in [hello(), retry()] {

@@ -90,7 +90,7 @@ fn alerts_end_both_directions_at_once() {
     }
 }
 
-/// RFC 9846 section 6.1-4: user_canceled is followed by close_notify.
+/// RFC 9846 section 6.1-2, 6.1-3: user_canceled is followed by close_notify.
 #[test]
 fn a_user_who_cancels() {
     let mut ends = fresh();

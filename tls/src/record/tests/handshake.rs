@@ -3,7 +3,7 @@
 use super::ends::{End, complete_with, fresh, plain, records, start};
 use crate::alert::Alert;
 use crate::record::header::{FIRST_VERSION, VERSION};
-use crate::record::{Error, Settings};
+use crate::record::{Connection, Error, Settings};
 use crate::testing::clients::{ClientAuthority, client_with, request};
 use crate::testing::tickets::Resuming;
 use crate::testing::{Counting, client_config, provider, server_config};
@@ -20,6 +20,14 @@ fn the_records_of_a_handshake_with_and_without_compatibility_mode() {
         let mut ends = start(client_config(), server_config(), &settings(compatibility_mode));
         let hello = ends.client.say();
         assert_eq!(heads(&hello), [(22, FIRST_VERSION)]);
+        // Behind the heads of record and message, version and random: a session ID that each connection draws anew.
+        let session_id = |hello: &[u8]| hello[44..44 + usize::from(hello[43])].to_vec();
+        let drawn = session_id(&hello);
+        assert_eq!((hello[5], drawn.len()), (1, if compatibility_mode { 32 } else { 0 }));
+        let (name, random) = (crate::testing::name("server.example"), &mut Counting(99));
+        let other =
+            Connection::client(client_config().into(), name, &settings(compatibility_mode), Instant::ZERO, random);
+        assert_eq!(session_id(&End::of(other.unwrap()).say()) != drawn, compatibility_mode);
         ends.server.feed(&hello);
         let flight = ends.server.say();
         let expected: &[_] = if compatibility_mode {
@@ -214,7 +222,7 @@ fn s16_alerts_at_each_step() {
     }
 }
 
-/// RFC 9846 section 6.1-3: a handshake has a deadline, and nothing else has one here.
+/// A handshake has a deadline, and nothing else has one here.
 #[test]
 fn a_handshake_has_to_be_complete_in_time() {
     let timeout = Settings::default().handshake_timeout;
@@ -226,7 +234,7 @@ fn a_handshake_has_to_be_complete_in_time() {
         assert_eq!(end.connection.on_timeout(before), Ok(()));
         assert_eq!(end.connection.on_timeout(Instant::ZERO + timeout), Err(Error::HandshakeTimeout));
         assert_eq!(end.connection.deadline(), None);
-        // RFC 9846 section 6.1-3: user_canceled and close_notify.
+        // user_canceled and close_notify.
         let told = records(&end.say());
         assert_eq!(told.len(), 2, "{told:?}");
     }

@@ -139,7 +139,7 @@ fn every_record_without_protection_in_every_state() {
     }
 }
 
-/// RFC 9846 section 5-2, 5-5, 2-2, 6-6, 6.2-4.
+/// RFC 9846 section 5-2, 5-5, 2-2, 6-6, 6.1-4, 6.2-4.
 /// RFC 9846 section 4.5.3-3.
 #[test]
 fn every_record_under_protection_in_every_state() {

@@ -112,6 +112,7 @@ impl ClientResolver for Always {
 }
 
 /// The path that was verified, and nothing that the client has put beside it.
+/// RFC 9846 section 4.5.1-9, 4.5.1-12.
 #[test]
 fn the_server_learns_who_the_client_is() {
     let root = ClientAuthority::new("root");

@@ -1,5 +1,6 @@
 //! Early data (0-RTT): off unless both sides say that it may be replayed, taken once, and only where all is as it was.
 
+use super::resumption::offer;
 use super::{GROUPS, SUITES};
 use crate::carrier::Carrier;
 use crate::early_data::EarlyData;
@@ -13,6 +14,7 @@ use crate::quic;
 use crate::records;
 use crate::replay_filter::ReplayFilter;
 use crate::session::Session;
+use crate::testing::hello_parts::HelloParts;
 use crate::testing::scripted_server::framed;
 use crate::testing::tickets::{Resuming, Same, deliver_tickets, tickets};
 use crate::testing::{Counting, Log, NOW, Pair, SERVER_PARAMETERS, Speaker, name, provider};
@@ -124,7 +126,7 @@ fn early_data_is_off_unless_both_sides_and_the_carrier_want_it() {
 }
 
 /// RFC 9846 section 4.3.10.
-/// RFC 9846 section 4.3.10-9, 4.3.10-10, 4.3.10-12, 4.3.10-13, 4.3.10-15.
+/// RFC 9846 section 4.3.10-10, 4.3.10-12, 4.3.10-13, 4.3.10-15.
 #[test]
 fn early_data_is_refused_where_anything_is_different() {
     let refused = |change: fn(&mut Resuming)| {
@@ -160,6 +162,25 @@ fn early_data_is_refused_where_anything_is_different() {
     let mut pair = resuming.early_pair(b"other limits");
     finish(&mut pair);
     assert_eq!((pair.client.early_data(), pair.client.is_resumed()), (EarlyData::Refused, true));
+}
+
+/// RFC 9846 section 4.3.10-9: early data is under the first ticket's keys, so that no other one will do.
+#[test]
+fn early_data_goes_with_the_first_ticket_alone() {
+    for (before, expected) in [(0, EarlyData::Accepted), (1, EarlyData::Refused)] {
+        let resuming = resuming();
+        fill(&resuming);
+        let same = resuming.client.tickets.as_ref().unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let ticket = same.take(&origin, NOW * 1000).unwrap();
+        let mut parts = HelloParts::good();
+        parts.set(ExtensionType::EARLY_DATA, &[]);
+        let hello = offer(parts, &ticket, before);
+        let config = Arc::new(resuming.server.clone());
+        let mut server = quic::server_with_early_data(config, SERVER_PARAMETERS.to_vec(), CONTEXT);
+        server.read(Level::Initial, &hello, &mut Counting(0)).unwrap();
+        assert_eq!((server.early_data(), server.is_resumed()), (expected, true), "{before} before it");
+    }
 }
 
 /// A first flight is taken once (RFC 9846 section 8), whoever sends it again.
@@ -300,7 +321,7 @@ fn no_early_data_in_the_second_hello() {
             if index == 2 {
                 let hello = ClientHello::decode(&bytes[HEADER_LEN..]).unwrap();
                 assert!(hello.extensions.find(ExtensionType::EARLY_DATA).is_none());
-                let mut parts = crate::testing::hello_parts::HelloParts::good();
+                let mut parts = HelloParts::good();
                 parts.extensions = hello.extensions.iter().map(|(kind, data)| (kind, data.to_vec())).collect();
                 let last = parts.extensions.len() - 1;
                 parts.extensions.insert(last, (ExtensionType::EARLY_DATA, vec![]));

@@ -86,6 +86,12 @@ fn what_two_lists_agree_on() {
         let pair = Pair::complete(client_with(client), server_with(server));
         let found = (pair.client.key_exchange_group(), pair.server.key_exchange_group(), pair.client.is_retried());
         assert_eq!(found, (Some(group), Some(group), retried), "{client:?} {server:?}");
+        let hello = ClientHello::decode(&pair.said[0].2[HEADER_LEN..]).unwrap();
+        let mut listed: Vec<u16> = hello.supported_groups.unwrap().iter().collect();
+        let count = listed.len();
+        listed.sort_unstable();
+        listed.dedup();
+        assert_eq!(listed.len(), count, "none twice: {client:?}");
         if retried {
             let again = shares(&pair.said[2].2);
             assert_eq!(again.iter().map(|(group, _)| *group).collect::<Vec<_>>(), [group]);

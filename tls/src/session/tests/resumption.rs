@@ -12,7 +12,7 @@ use crate::message::framing::HandshakeType;
 use crate::quic;
 use crate::resolver::{ByName, Single};
 use crate::testing::scripted_server::framed;
-use crate::testing::tickets::{Resuming, Same, copy, deliver_tickets, finish, keys, said, tickets};
+use crate::testing::tickets::{Resuming, Same, copy, deliver_tickets, finish, keys, messages, said, tickets};
 use crate::testing::{Counting, KINDS, Kind, Log, Pair, Speaker, certified, name, provider, roots};
 use crate::ticket::TicketStore;
 use crate::violation::Violation;
@@ -202,7 +202,7 @@ pub(super) fn offers_ticket(pair: &Pair) -> bool {
 }
 
 /// RFC 9846 sections 4.3.11.1, 4.7.1.
-/// RFC 9846 section 4.3.11.1-1, 4.7.1-11.
+/// RFC 9846 section 4.3.11.1-1.
 #[test]
 fn tickets_end_with_their_lifetime_and_the_clock_is_not_trusted() {
     for (advance, resumes) in [
@@ -233,6 +233,19 @@ fn tickets_end_with_their_lifetime_and_the_clock_is_not_trusted() {
     assert!(resuming.resumes());
     resuming.fill_again_after(7 * DAY_MILLIS);
     assert!(!resuming.resumes());
+}
+
+/// RFC 9846 section 4.7.1-11: what a server says of a lifetime, whatever its policy.
+#[test]
+fn no_ticket_is_told_to_live_longer_than_seven_days() {
+    for (policy, told) in [(1, 1), (604_800, 604_800), (604_801, 604_800), (u32::MAX, 604_800)] {
+        let mut resuming = Resuming::new();
+        resuming.policy().lifetime_seconds = policy;
+        let mut pair = resuming.pair();
+        pair.run(usize::MAX, |_, _, _, _| {}).unwrap();
+        let flight = tickets(&mut pair.server).0;
+        assert!(messages(&flight).iter().all(|ticket| ticket.lifetime_seconds == told), "{policy}");
+    }
 }
 
 impl Resuming {
@@ -561,6 +574,7 @@ fn who_does_not_resume_gets_no_tickets_and_takes_none() {
     assert!(!pair.server.is_resumed());
 }
 
+/// RFC 9846 section 4.7.1-14.
 #[test]
 fn tickets_are_sent_once_and_not_before_the_end() {
     let mut resuming = Resuming::new();
@@ -581,6 +595,11 @@ fn tickets_are_sent_once_and_not_before_the_end() {
     let again = framed(HandshakeType::NEW_SESSION_TICKET, &[0, 0, 0, 9, 1, 2, 3, 4, 1, 7, 0, 2, 8, 9, 0, 0]);
     pair.client.read(Level::OneRtt, &again, &mut Counting(0)).unwrap();
     assert_eq!(resuming.store.len(), 4);
+    // RFC 9846 section 4.7.1-14: none hides its age by the number of another.
+    let mut ages: Vec<u32> = messages(&flight).iter().map(|ticket| ticket.age_add).collect();
+    ages.sort_unstable();
+    ages.dedup();
+    assert_eq!(ages.len(), 8);
     // The nonces differ, so the keys do.
     let mut tickets = found;
     tickets.sort();
@@ -690,7 +709,15 @@ fn a_server_looks_at_few_tickets() {
 
 /// A ClientHello with so many tickets that nobody knows before a good one, each with the binder that is right for the good one.
 fn hello_with_tickets(ticket: &crate::ticket::Ticket, before: usize) -> Vec<u8> {
-    let mut parts = crate::testing::hello_parts::HelloParts::good();
+    offer(crate::testing::hello_parts::HelloParts::good(), ticket, before)
+}
+
+/// The same behind the rest of a ClientHello.
+pub(super) fn offer(
+    mut parts: crate::testing::hello_parts::HelloParts,
+    ticket: &crate::ticket::Ticket,
+    before: usize,
+) -> Vec<u8> {
     parts.set(ExtensionType::PSK_KEY_EXCHANGE_MODES, &[1, 1]);
     let mut identities = Vec::new();
     for number in 0..=before {
@@ -698,7 +725,7 @@ fn hello_with_tickets(ticket: &crate::ticket::Ticket, before: usize) -> Vec<u8> 
         let identity = if number == before { &ticket.identity[..] } else { &unknown };
         identities.extend_from_slice(&(identity.len() as u16).to_be_bytes());
         identities.extend_from_slice(identity);
-        identities.extend_from_slice(&[0; 4]);
+        identities.extend_from_slice(&ticket.obfuscated_age(crate::testing::NOW * 1000).to_be_bytes());
     }
     let binders_len = (before + 1) * 33;
     let mut data = (identities.len() as u16).to_be_bytes().to_vec();
