@@ -165,7 +165,9 @@ impl Streams {
         if readable {
             self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
         }
-        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, frame.id) {
+        if !stream.has_only_received()
+            && follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, frame.id)
+        {
             self.forget(frame.id);
         }
         Ok(())
