@@ -391,7 +391,7 @@ impl Streams {
     }
 
     fn fill_streams(&mut self, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
-        for queue in Queue::ALL {
+        for &queue in &Queue::ALL {
             while let Some(id) = self.schedule.front(queue) {
                 if queue == Queue::Data && self.send_credit.available() == 0 {
                     break;
