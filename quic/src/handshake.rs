@@ -128,6 +128,7 @@ impl Handshake {
     }
 
     /// Whether `space` has handshake bytes to send, or HANDSHAKE_DONE.
+    #[inline]
     pub(crate) fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
         self.stream(space).is_some_and(CryptoStream::wants_to_send)
             || (space == PacketNumberSpace::ApplicationData && self.done.needs_sending())
@@ -135,7 +136,14 @@ impl Handshake {
 
     /// Adds CRYPTO frames of the packet's space, and HANDSHAKE_DONE to 1-RTT packets.
     /// RFC 9001 section 4-1, 4.9-1: each space sends its own stream, under its own keys.
+    #[inline]
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
+        if self.wants_to_send(packet.space()) {
+            self.fill_wanted(packet);
+        }
+    }
+
+    fn fill_wanted(&mut self, packet: &mut OutgoingPacket<'_>) {
         let space = packet.space();
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.fill(packet);
@@ -203,6 +211,7 @@ impl Handshake {
         }
     }
 
+    #[inline]
     fn stream(&self, space: PacketNumberSpace) -> Option<&CryptoStream> {
         self.streams.get(space as usize)?.as_deref()
     }

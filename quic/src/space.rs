@@ -57,7 +57,10 @@ impl Space {
     /// everything else is in the packet.
     #[inline]
     pub(crate) fn fill_ping(&mut self, packet: &mut OutgoingPacket<'_>) {
-        let is_wanted = self.ping && !packet.is_ack_eliciting() || self.probes > 0;
+        if !self.ping && self.probes == 0 {
+            return;
+        }
+        let is_wanted = !packet.is_ack_eliciting() || self.probes > 0;
         if is_wanted && Frame::Ping.encode(packet.writer()).is_ok() {
             packet.record_unremembered();
         }

@@ -34,6 +34,7 @@ impl Connection {
     }
 
     /// A datagram ended with `token` and could not be anything else (RFC 9000 section 10.3.1-5).
+    #[cold]
     pub(crate) fn on_stateless_reset(&mut self, now: Instant, token: &ResetToken) {
         if self.peer_ids.is_reset(token) {
             self.drain(now, CloseReason::StatelessReset);

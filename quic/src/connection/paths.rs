@@ -46,7 +46,7 @@ pub(super) struct Receipt<'a> {
     /// Bytes of that ID in a short header.
     pub(super) id_len: usize,
     /// If it did not come on the path in use.
-    pub(super) elsewhere: Option<Elsewhere>,
+    pub(super) elsewhere: Option<&'a Elsewhere>,
 }
 
 impl Receipt<'_> {
@@ -154,7 +154,7 @@ impl Connection {
 
     /// The spin bit of a 1-RTT packet.
     #[inline]
-    pub(super) fn on_spin(&mut self, elsewhere: Option<Elsewhere>, number: PacketNumber, bit: bool) {
+    pub(super) fn on_spin(&mut self, elsewhere: Option<&Elsewhere>, number: PacketNumber, bit: bool) {
         let side = self.wire.side;
         match elsewhere {
             None => self.paths.in_use.spin.on_received(side, number, bit),
@@ -207,7 +207,7 @@ impl Connection {
 
     /// The newest packet of the peer, and more than a probe, came from elsewhere and was sent to `local_id`: the peer has
     /// moved (RFC 9000 section 9-3, 9-4, 9.3-1, 9.3-2).
-    pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) {
+    pub(super) fn on_peer_moved(&mut self, now: Instant, elsewhere: &Elsewhere, local_id: ConnectionId) {
         // RFC 9000 s9.3: without an unused ID of the peer's nothing can be sent there, so this end stays where it is.
         let other = self.path_of(now, elsewhere, local_id).filter(|other| other.peer_id.is_some());
         let Some(is_proven) = other.map(|other| other.path.is_proven()) else { return };
@@ -231,7 +231,7 @@ impl Connection {
     /// what was sent to the port before is lost. It is sent again to the new one, which has to be validated anew, and gets
     /// no more than three times what comes from it (section 8.1). There is nothing to return to: if somebody has copied the
     /// packet, the next one of the client moves the connection back.
-    pub(super) fn on_peer_rebound(&mut self, turn: &mut Turn<'_>, elsewhere: Elsewhere) {
+    pub(super) fn on_peer_rebound(&mut self, turn: &mut Turn<'_>, elsewhere: &Elsewhere) {
         let (_, patience) = self.validation_times();
         if !self.paths.moves.on_move(turn.now, patience) {
             return;
@@ -349,8 +349,8 @@ impl Connection {
 
     /// The place of a path that the peer has used, as an authenticated packet shows. Only a server makes new ones: a client
     /// knows its own addresses.
-    fn path_of(&mut self, now: Instant, elsewhere: Elsewhere, local_id: ConnectionId) -> Option<&mut OtherPath> {
-        let Elsewhere { four_tuple, len } = elsewhere;
+    fn path_of(&mut self, now: Instant, elsewhere: &Elsewhere, local_id: ConnectionId) -> Option<&mut OtherPath> {
+        let Elsewhere { four_tuple, len } = *elsewhere;
         let index = match self.paths.others.position(&four_tuple) {
             Some(index) => index,
             None if self.wire.side == Side::Client => return None,

@@ -33,6 +33,14 @@ pub(super) struct Protected {
     pub(super) has_token: bool,
 }
 
+/// What a frame makes of its packet.
+struct Nature {
+    /// One that asks for an acknowledgment.
+    ack_eliciting: bool,
+    /// One that tries a path, unless another frame speaks against it (RFC 9000 section 9.1).
+    is_probe: bool,
+}
+
 /// What is known of a packet when its frames are read.
 struct Payload {
     /// It asks for an acknowledgment.
@@ -83,7 +91,7 @@ impl Connection {
         let (header, payload) = packet.split_at(opened.payload.start);
         let payload = payload.get(..opened.payload.len()).expect("a packet holds its payload");
         if kind == PacketKind::OneRtt {
-            self.on_spin(arrival.elsewhere, opened.packet_number, opened.spin());
+            self.on_spin(arrival.elsewhere.as_ref(), opened.packet_number, opened.spin());
         }
         if !self.lifecycle.is_open() {
             self.on_packet_after_end(turn.now, payload);
@@ -96,7 +104,7 @@ impl Connection {
         if let Some(source) = protected.source {
             self.on_source(source);
         }
-        let receipt = Receipt { header, id_len: self.local_ids.id_len(), elsewhere: arrival.elsewhere };
+        let receipt = Receipt { header, id_len: self.local_ids.id_len(), elsewhere: arrival.elsewhere.as_ref() };
         match self.on_payload(turn, kind, receipt, payload) {
             Ok(payload) => {
                 let is_newest = self.record_received(turn.now, kind.space(), ecn, opened.packet_number, &payload);
@@ -265,7 +273,6 @@ impl Connection {
             // RFC 9000 section 12.4-2.
             return Err((Violation::EmptyPacket, 0));
         }
-        let space = kind.space();
         let (mut ack_eliciting, mut has_data) = (false, false);
         let mut is_probe = receipt.elsewhere.is_some();
         while !reader.is_empty() {
@@ -282,19 +289,34 @@ impl Connection {
                     Err(violation) => return Err(blame(violation)),
                 }
             }
-            let frame = Frame::decode(&mut reader).map_err(blame)?;
-            if !frame.is_allowed_in(kind) {
-                // RFC 9000 section 12.4-3, 17.2.4-2.
-                return Err(blame(Violation::FrameInWrongPacket));
-            }
-            ack_eliciting |= frame.is_ack_eliciting();
-            is_probe = is_probe && frame.is_probing();
-            self.dispatch(turn, space, receipt, &frame).map_err(blame)?;
+            let read = self.on_other_frame(turn, kind, receipt, &mut reader).map_err(blame)?;
+            ack_eliciting |= read.ack_eliciting;
+            is_probe = is_probe && read.is_probe;
             if !self.lifecycle.is_open() {
                 break;
             }
         }
         Ok(Payload { ack_eliciting, is_probe, has_data })
+    }
+
+    /// A frame that is not one of the STREAM frames which fill 1-RTT packets. Apart from those, whose way stays short: not
+    /// inlined, or every packet would prepare what all frames together need.
+    #[inline(never)]
+    fn on_other_frame(
+        &mut self,
+        turn: &mut Turn<'_>,
+        kind: PacketKind,
+        receipt: Receipt<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Nature, Violation> {
+        let frame = Frame::decode(reader)?;
+        if !frame.is_allowed_in(kind) {
+            // RFC 9000 section 12.4-3, 17.2.4-2.
+            return Err(Violation::FrameInWrongPacket);
+        }
+        let nature = Nature { ack_eliciting: frame.is_ack_eliciting(), is_probe: frame.is_probing() };
+        self.dispatch(turn, kind.space(), receipt, &frame)?;
+        Ok(nature)
     }
 
     /// What a packet means by having arrived.

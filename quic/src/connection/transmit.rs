@@ -97,6 +97,7 @@ impl Connection {
     }
 
     /// What the path allows a datagram of `size` bytes.
+    #[inline(always)]
     fn constraint(&mut self, now: Instant, size: usize) -> Constraint {
         // Whatever stands in the way now, the wait for the pacer is over: a deadline in the past would come again and again.
         self.paths.in_use.paced_until = None;

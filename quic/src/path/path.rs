@@ -65,11 +65,16 @@ impl Path {
     /// received at, the port has to do.
     #[inline]
     pub(crate) fn is_at(&self, four_tuple: &FourTuple) -> bool {
+        self.four_tuple == *four_tuple || self.is_at_unknown_local(four_tuple)
+    }
+
+    /// Apart from [`Path::is_at`], which is asked for every datagram and mostly done with its first comparison.
+    #[cold]
+    fn is_at_unknown_local(&self, four_tuple: &FourTuple) -> bool {
         let (ours, theirs) = (self.four_tuple.local, four_tuple.local);
-        self.four_tuple == *four_tuple
-            || (self.four_tuple.remote == four_tuple.remote
-                && ours.port() == theirs.port()
-                && (ours.ip().is_unspecified() || theirs.ip().is_unspecified()))
+        self.four_tuple.remote == four_tuple.remote
+            && ours.port() == theirs.port()
+            && (ours.ip().is_unspecified() || theirs.ip().is_unspecified())
     }
 
     /// Whether it is safe to rely on: the peer's address is validated, and the path carries what QUIC needs.

@@ -137,7 +137,12 @@ impl Validation {
 
     /// Adds PATH_CHALLENGE and PATH_RESPONSE frames. True if it did, and the datagram is to be padded to 1200 bytes: where
     /// there is no room for so many, padding would be a waste of what may be sent.
+    #[inline]
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
+        self.work.is_some() && self.fill_wanted(packet, random)
+    }
+
+    fn fill_wanted(&mut self, packet: &mut OutgoingPacket<'_>, random: &mut (impl Random + ?Sized)) -> bool {
         let Some(work) = &mut self.work else { return false };
         let full_size = packet.len() + packet.remaining() >= FULL_SIZE_ROOM;
         let mut wrote = false;

@@ -39,6 +39,14 @@ impl Stream {
         wants.with(Queue::Control, receive)
     }
 
+    /// Whether all that happened is that bytes arrived, as with nearly every STREAM frame: the end is open, and the queue of
+    /// control frames has the stream if the receiving half wants it to. Then the stream is in the right queues.
+    #[inline]
+    pub(crate) fn has_only_received(&self) -> bool {
+        let is_queued = self.membership.has(Queue::Control);
+        self.receive.as_ref().is_some_and(|receive| receive.is_end_open() && receive.wants_control() == is_queued)
+    }
+
     /// Writes the control frames that are due.
     pub(crate) fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if let Some(receive) = &mut self.receive {

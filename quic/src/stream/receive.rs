@@ -94,6 +94,12 @@ impl ReceiveHalf {
         self.reset_code
     }
 
+    /// Whether the peer may still send any number of bytes.
+    #[inline]
+    pub(crate) const fn is_end_open(&self) -> bool {
+        matches!(self.state, ReceiveState::Receive)
+    }
+
     /// Whether data is missing that the application wants.
     pub(crate) const fn awaits_data(&self) -> bool {
         self.state.wants_data() && !self.stop.is_requested()
@@ -245,7 +251,7 @@ impl ReceiveHalf {
 
     const fn wants_limit(&self) -> bool {
         // RFC 9000 s13.3: once the size is known, no limit matters.
-        matches!(self.state, ReceiveState::Receive) && self.credit.is_announcement_due()
+        self.is_end_open() && self.credit.is_announcement_due()
     }
 
     /// Whether what comes is of no use to anybody.

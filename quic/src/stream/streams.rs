@@ -165,7 +165,9 @@ impl Streams {
         if readable {
             self.events.push(&mut stream.pending, frame.id, EventKind::Readable);
         }
-        if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, frame.id) {
+        if !stream.has_only_received()
+            && follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, frame.id)
+        {
             self.forget(frame.id);
         }
         Ok(())
@@ -389,7 +391,7 @@ impl Streams {
     }
 
     fn fill_streams(&mut self, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
-        for queue in Queue::ALL {
+        for &queue in &Queue::ALL {
             while let Some(id) = self.schedule.front(queue) {
                 if queue == Queue::Data && self.send_credit.available() == 0 {
                     break;

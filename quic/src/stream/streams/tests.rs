@@ -92,11 +92,21 @@ fn flush(from: &mut Streams, to: &mut Streams) -> Vec<SentFrame> {
     all
 }
 
+/// A stream stands in the queues that it wants to be in, is counted for what it is, and is forgotten when it is done.
+fn assert_followed(streams: &mut Streams, id: StreamId) {
+    let Some(Some(stream)) = streams.map.get_mut(id) else { return };
+    assert_eq!((stream.wants(), stream.is_done()), (stream.membership, false));
+    assert_eq!((stream.awaits_end(), stream.is_held_back()), (stream.is_ending, stream.is_blocked));
+}
+
 fn deliver(bytes: &[u8], to: &mut Streams, now: Instant) -> Result<(), Violation> {
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         match Frame::decode(&mut reader)? {
-            Frame::Stream(frame) => to.on_stream(now, &frame, ROUND_TRIP, &mut Chunks::default())?,
+            Frame::Stream(frame) => {
+                to.on_stream(now, &frame, ROUND_TRIP, &mut Chunks::default())?;
+                assert_followed(to, frame.id);
+            }
             Frame::ResetStream { id, error_code, final_size } => to.on_reset_stream(id, error_code, final_size)?,
             Frame::StopSending { id, error_code } => to.on_stop_sending(id, error_code)?,
             Frame::MaxData { maximum } => to.on_max_data(maximum),

@@ -211,6 +211,12 @@ fn encode_packet_number(
     packet_number: PacketNumber,
     packet_number_len: usize,
 ) -> Result<(), Full> {
-    let bytes = packet_number.value().to_be_bytes();
-    writer.bytes(bytes.get(bytes.len() - packet_number_len..).unwrap_or(&[]))
+    let [.., third, second, first, last] = packet_number.value().to_be_bytes();
+    // Each length by itself: to copy a number of bytes that is not known before costs more than to write them.
+    match packet_number_len {
+        1 => writer.bytes(&[last]),
+        2 => writer.bytes(&[first, last]),
+        3 => writer.bytes(&[second, first, last]),
+        _ => writer.bytes(&[third, second, first, last]),
+    }
 }
