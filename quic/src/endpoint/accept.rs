@@ -32,12 +32,12 @@ pub struct EndpointConfig {
     /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
     /// so that no connection can starve another, however much it was sent and does not acknowledge.
     pub send_memory: u64,
-    /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: the first windows
-    /// ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of a thousand connections and ten of the full 24 MiB. It is
-    /// taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
+    /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: half for the first
+    /// windows ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of 680 connections, and half for twenty of the full
+    /// 24 MiB. It is taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
     /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with
-    /// `max_data` while half of this stays free, then with a 256th of what is free, and grows to half of that; what it began with
-    /// it keeps.
+    /// `max_data` while half of this has room for it, then with 64 KiB, and grows to half of what is free; what it began with it
+    /// keeps.
     pub receive_memory: u64,
     /// How connection IDs are made up. Default 8 bytes, for one worker, under a key that is drawn.
     pub ids: IdLayout,

@@ -4,10 +4,10 @@
 //! what counts is the credit that was given, not what lies here, and the budget cannot be passed by anybody who was patient.
 //!
 //! A connection begins with the window that is configured ([`StreamsConfig::max_data`](super::limits::StreamsConfig::max_data)) while
-//! half of the budget stays free, then with a 256th of what is free, and with 64 KiB in any case: it is promised before anything is
-//! known of the peer. A window that grows may take half of what is free; if others take more later, it gets smaller again as its
-//! peer uses what it was allowed, but not than at its beginning. An endpoint therefore holds no more unread than its budget and
-//! 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
+//! half of the budget has room for that, and with 64 KiB in any case: it is promised before anything is known of the peer. The
+//! other half is for windows that grow, so that ten thousand connections at rest leave the one that receives what it needs. A
+//! window that grows may take half of what is free; if others take more later, it gets smaller again as its peer uses what it was
+//! allowed, but not than at its beginning. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
 
 use crate::credit::Window;
 use alloc::sync::Arc;
@@ -16,8 +16,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// What a connection begins with, whatever the others have: room for the heads of requests, and for an upload of 10 Mbit/s at 50 ms.
 /// Default 64 KiB.
 const LEAST: u64 = 64 << 10;
-/// The part of what is free that a connection begins with, once half is taken. Default a 256th: what is left goes on to be enough for those who grow.
-const BEGINNING: u64 = 256;
 
 /// The budget of an endpoint, in bytes. Clones are about the same one.
 #[derive(Clone, Debug)]
@@ -31,6 +29,8 @@ struct Shared {
     // Connections of one endpoint are worked with by one thread at a time; this is how they share a number and still can be
     // sent to another thread.
     allowed: AtomicUsize,
+    // Of it, the windows that connections began with.
+    first: AtomicUsize,
 }
 
 /// What one connection has of the budget: its first window, which is free for others when this is dropped, and the way to more.
@@ -43,7 +43,7 @@ pub struct ReceiveShare {
 impl ReceiveMemory {
     /// A budget of so many bytes, of which none is allowed to anybody.
     pub fn new(budget: u64) -> ReceiveMemory {
-        ReceiveMemory { shared: Arc::new(Shared { budget, allowed: AtomicUsize::new(0) }) }
+        ReceiveMemory { shared: Arc::new(Shared { budget, allowed: AtomicUsize::new(0), first: AtomicUsize::new(0) }) }
     }
 
     /// How many bytes all connections together allow.
@@ -53,23 +53,28 @@ impl ReceiveMemory {
 
     /// The share of a new connection that is to begin with a window of `wanted` bytes, or with as much of it as it may.
     pub fn begin(&self, wanted: u64) -> ReceiveShare {
-        let free = self.free();
-        let leaves_half = wanted <= free.saturating_sub(self.shared.budget / 2);
-        let first = if leaves_half { wanted } else { wanted.min((free / BEGINNING).max(LEAST)) };
-        self.change(0, first);
+        let has_room = wanted <= self.half().saturating_sub(self.first());
+        let first = if has_room { wanted } else { wanted.min(LEAST) };
+        change(&self.shared.first, 0, first);
+        change(&self.shared.allowed, 0, first);
         ReceiveShare { memory: self.clone(), first }
     }
 
-    fn free(&self) -> u64 {
-        self.shared.budget.saturating_sub(self.allowed())
+    fn first(&self) -> u64 {
+        self.shared.first.load(Ordering::Relaxed) as u64
     }
 
-    fn change(&self, from: u64, to: u64) {
-        if to > from {
-            self.shared.allowed.fetch_add((to - from) as usize, Ordering::Relaxed);
-        } else if from > to {
-            self.shared.allowed.fetch_sub((from - to) as usize, Ordering::Relaxed);
-        }
+    fn half(&self) -> u64 {
+        self.shared.budget / 2
+    }
+
+    /// What a window may be at most that began with `first` and is `is` now: what others leave of the budget, or of the half that
+    /// is for growth.
+    fn free_for(&self, first: u64, is: u64) -> u64 {
+        let of_budget = self.shared.budget.saturating_sub(self.allowed()).saturating_add(is);
+        let others_grown = (self.allowed() - self.first()).saturating_sub(is.saturating_sub(first));
+        let of_growth = self.half().saturating_sub(others_grown).saturating_add(first);
+        of_budget.max(of_growth).min(self.shared.budget)
     }
 }
 
@@ -81,24 +86,32 @@ impl ReceiveShare {
 
     /// The window of the connection, as large as it may be: that is taken from the budget.
     pub(crate) fn agree(&self, window: Window) -> u64 {
-        let budget = self.memory.shared.budget;
-        let free = self.memory.free().saturating_add(window.is).min(budget);
+        let free = self.memory.free_for(self.first, window.is);
         // What was told cannot be taken back.
         let agreed = window.wanted.min(free.div_ceil(2).max(self.first)).max(window.told);
         // Its first part is given back with this.
-        self.memory.change(window.is.max(self.first), agreed.max(self.first));
+        change(&self.memory.shared.allowed, window.is.max(self.first), agreed.max(self.first));
         agreed
     }
 
     /// The connection is gone, whose window was `window`.
     pub(crate) fn give_back(&self, window: u64) {
-        self.memory.change(window.max(self.first), self.first);
+        change(&self.memory.shared.allowed, window.max(self.first), self.first);
     }
 }
 
 impl Drop for ReceiveShare {
     fn drop(&mut self) {
-        self.memory.change(self.first, 0);
+        change(&self.memory.shared.first, self.first, 0);
+        change(&self.memory.shared.allowed, self.first, 0);
+    }
+}
+
+fn change(count: &AtomicUsize, from: u64, to: u64) {
+    if to > from {
+        count.fetch_add((to - from) as usize, Ordering::Relaxed);
+    } else if from > to {
+        count.fetch_sub((from - to) as usize, Ordering::Relaxed);
     }
 }
 
@@ -151,12 +164,15 @@ mod tests {
         assert_eq!(firsts.last(), Some(&LEAST));
         assert_eq!(memory.allowed(), firsts.iter().sum());
         assert!(memory.allowed() < BUDGET + 5000 * LEAST);
-        // Where nothing is free, nobody grows, and nobody loses what was promised first.
+        // Half is for those who grow, however many have begun. Nobody loses what was promised first.
+        let last = all.last_mut().unwrap();
+        assert!(last.grow() >= BUDGET / 4);
         let grown: Vec<u64> = all.iter_mut().map(One::grow).collect();
-        assert_eq!(grown, firsts);
+        assert!(grown.iter().zip(&firsts).all(|(grown, first)| grown >= first));
+        assert!(memory.allowed() < BUDGET + 5000 * LEAST);
         all.truncate(1);
         assert!(all[0].grow() > BUDGET / 3);
-        assert!(memory.begin(FIRST).first() < FIRST);
+        assert_eq!(memory.begin(FIRST).first(), FIRST);
         drop(all);
         assert_eq!(memory.allowed(), 0);
     }

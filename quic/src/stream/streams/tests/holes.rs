@@ -4,7 +4,7 @@ use super::*;
 
 const FIRST: u64 = 4 << 10;
 const CEILING: u64 = 128 << 10;
-const GROWTH: u64 = 2 << 20;
+const GROWTH: u64 = 1000 * FIRST;
 const BUDGET: u64 = GROWTH + 1000 * FIRST;
 
 fn config() -> StreamsConfig {
