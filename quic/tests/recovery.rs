@@ -94,10 +94,12 @@ fn long_and_fast_paths_are_filled_again_after_a_loss() {
     }
 }
 
-/// A download over this link, with the server's view of it.
+/// A download over this link between ends that mark their packets, with the server's view of it.
 fn download_stats(link: LinkConfig, bytes: u64) -> (u64, quic::Stats) {
     let exchange = Exchange { upload: 0, download: bytes };
-    let mut pair = Pair::new(1, link, vec![exchange]);
+    let mut config = Config::default();
+    config.recovery.ecn = true;
+    let mut pair = Pair::with(1, link, vec![exchange], config.clone(), config);
     pair.world.set_step_limit(100_000_000);
     pair.complete(1, Duration::from_secs(60));
     ((pair.world.now() - Instant::ZERO).as_millis() as u64, pair.world.machine(pair.server).stats())

@@ -20,6 +20,7 @@ fn number(value: u64) -> PacketNumber {
 fn new_reno() -> Arc<Config> {
     let mut config = Config::default();
     config.recovery.congestion_control = CongestionControl::NewReno;
+    config.recovery.ecn = true;
     Arc::new(config)
 }
 
