@@ -255,7 +255,8 @@ impl Recovery {
         for range in of_interest() {
             state.sent.on_late(range.clone(), |packet| {
                 out.late_packets += 1;
-                if packet.path == path_number {
+                // The size of a probe is what took it away, and it was counted for no window.
+                if packet.path == path_number && !packet.mtu_probe {
                     path.on_late(now, packet.time_sent, largest_acked.saturating_sub(packet.number));
                 }
             });
@@ -378,8 +379,8 @@ impl Recovery {
             }
             if packet.path == path_number {
                 *largest_lost_size = usize::from(packet.size).max(*largest_lost_size);
-                let before = losses.get_or_insert(Losses::none_at(packet.time_sent));
-                *before = Losses { count: before.count + 1, last_sent: packet.time_sent, ..*before };
+                let count = losses.map_or(0, |losses| losses.count) + 1;
+                losses = Some(Losses { count, last_sent: packet.time_sent });
             }
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);

@@ -17,6 +17,8 @@ pub(crate) struct LostPacket {
     pub time_sent: Instant,
     /// The path it was sent on.
     pub path: u16,
+    /// Whether it probed the MTU.
+    pub mtu_probe: bool,
 }
 
 /// Those of one space, ascending.
@@ -74,7 +76,8 @@ mod tests {
 
     fn lost(numbers: impl Iterator<Item = u64>) -> LostPackets {
         let mut lost = LostPackets::new();
-        numbers.for_each(|number| lost.push(LostPacket { number, time_sent: Instant::from_nanos(number), path: 0 }));
+        let packet = |number| LostPacket { number, time_sent: Instant::from_nanos(number), path: 0, mtu_probe: false };
+        numbers.for_each(|number| lost.push(packet(number)));
         lost
     }
 

@@ -36,9 +36,9 @@ pub(crate) struct PathCongestion {
 #[derive(Clone, Debug)]
 struct Undo {
     before: AnyController,
-    /// When the first of its lost packets was sent.
-    first_sent: Instant,
-    /// Those of them that have not arrived yet.
+    /// When the recovery period before began: what was sent until then was lost in an earlier one.
+    after: Option<Instant>,
+    /// Packets that were lost in it and have not arrived yet.
     missing: u64,
 }
 
@@ -47,17 +47,8 @@ struct Undo {
 pub(crate) struct Losses {
     /// How many.
     pub count: u64,
-    /// When the first of them was sent.
-    pub first_sent: Instant,
-    /// When the last was.
+    /// When the last of them was sent.
     pub last_sent: Instant,
-}
-
-impl Losses {
-    /// None so far; the first was sent at this time.
-    pub(crate) const fn none_at(time_sent: Instant) -> Losses {
-        Losses { count: 0, first_sent: time_sent, last_sent: time_sent }
-    }
 }
 
 impl PathCongestion {
@@ -120,12 +111,12 @@ impl PathCongestion {
             }
             return false;
         }
-        let before = self.controller.clone();
+        let (before, after) = (self.controller.clone(), self.controller.recovery_start());
         assert!(
             self.controller.on_congestion_event(now, losses.last_sent),
             "a packet sent since begins another period"
         );
-        self.undo = Some(Box::new(Undo { before, first_sent: losses.first_sent, missing: losses.count }));
+        self.undo = Some(Box::new(Undo { before, after, missing: losses.count }));
         self.reordering.on_recovery();
         self.one_more = true;
         true
@@ -147,7 +138,9 @@ impl PathCongestion {
     pub(crate) fn on_late(&mut self, now: Instant, time_sent: Instant, overtaken: u64) {
         self.reordering.on_late(overtaken, now - time_sent, loss::round_trip(&self.rtt));
         let is_of_period = self.controller.recovery_start().is_some_and(|start| time_sent <= start);
-        let Some(undo) = self.undo.as_mut().filter(|undo| is_of_period && undo.first_sent <= time_sent) else { return };
+        let is_counted = |undo: &&mut Box<Undo>| is_of_period && undo.after.is_none_or(|after| time_sent > after);
+        let Some(undo) = self.undo.as_mut().filter(is_counted) else { return };
+        // After persistent congestion the period before is not known, and one of its packets may count here.
         undo.missing = undo.missing.saturating_sub(1);
         if undo.missing == 0 {
             self.undo_recovery();

@@ -193,8 +193,8 @@ impl SentPackets {
             let frames = packet.frames..packet.frames + u64::from(packet.frame_count);
             extend(lost, &self.frames, self.frames_start, frames);
             if packet.in_flight {
-                let &mut Entry { number, time_sent, path, .. } = packet;
-                self.lost.push(LostPacket { number, time_sent, path });
+                let &mut Entry { number, time_sent, path, mtu_probe, .. } = packet;
+                self.lost.push(LostPacket { number, time_sent, path, mtu_probe });
             }
             each(packet);
         }

@@ -129,6 +129,23 @@ fn what_comes_late_is_waited_for_the_next_time() {
     assert_eq!(data(&out.lost), [10]);
 }
 
+/// A probe of the path's size counts for no window when it is lost, so none is given back for it when it comes after all.
+#[test]
+fn a_probe_of_the_size_that_comes_late_gives_back_no_window() {
+    let mut recovery = confirmed();
+    for value in 0..10 {
+        let packet = SentPacket { mtu_probe: value == 1, ..packet(value, at(0)) };
+        recovery.on_sent(at(0), ApplicationData, packet, &[]);
+    }
+    // 0, which is lost in earnest, and the probe.
+    ack(&mut recovery, at(40), ApplicationData, &[(2, 9)], ms(0)).unwrap();
+    let halved = recovery.congestion_window();
+    let out = ack(&mut recovery, at(41), ApplicationData, &[(1, 9)], ms(0)).unwrap();
+    assert_eq!((out.late_packets, recovery.congestion_window()), (1, halved));
+    ack(&mut recovery, at(42), ApplicationData, &[(0, 9)], ms(0)).unwrap();
+    assert_eq!(recovery.congestion_window(), 2 * halved);
+}
+
 /// What was lost in earnest is not undone by what was late, nor by packets of an earlier recovery period.
 #[test]
 fn a_window_is_given_back_only_if_nothing_was_lost() {
