@@ -63,7 +63,32 @@ pub(crate) fn push_header(out: &mut Vec<u8>, frame_type: VarInt, length: usize) 
     push_varint(out, VarInt::new(length as u64).expect("what is in memory is shorter than 2^62 bytes"));
 }
 
-/// Headers of DATA frames. Most bodies go out in frames of one length, so the last one made is kept and shared.
+/// The longest DATA frame that is sent.
+pub(crate) const MAX_DATA_FRAME: usize = 64 << 10;
+/// A DATA frame that ends where the room ends, and not the content, is as long as a multiple of this: the header of such a frame is
+/// in the program. What is left of the room, at most so much, is the next frame's.
+pub(crate) const DATA_FRAME_STEP: usize = 256;
+/// What a DATA frame has before its content, at most.
+pub(crate) const DATA_FRAME_HEADER: usize = 5;
+
+/// The headers of DATA frames of 1, 2, 3 and more steps: the type, and the length in four bytes (RFC 9000 section 16 leaves the
+/// number of bytes free).
+static STEPPED: [[u8; DATA_FRAME_HEADER]; MAX_DATA_FRAME / DATA_FRAME_STEP] = stepped();
+
+const fn stepped() -> [[u8; DATA_FRAME_HEADER]; MAX_DATA_FRAME / DATA_FRAME_STEP] {
+    let mut headers = [[0; DATA_FRAME_HEADER]; MAX_DATA_FRAME / DATA_FRAME_STEP];
+    let mut index = 0;
+    while index < headers.len() {
+        let length = ((index + 1) * DATA_FRAME_STEP) as u32;
+        let [first, second, third, fourth] = (0b10 << 30 | length).to_be_bytes();
+        headers[index] = [DATA.value() as u8, first, second, third, fourth];
+        index += 1;
+    }
+    headers
+}
+
+/// Headers of DATA frames. Where a body has no room to go in frames of full length, their headers are in the program. Others of
+/// one length follow each other often, so the last one made is kept and shared.
 #[derive(Debug, Default)]
 pub(crate) struct DataHeaders {
     length: usize,
@@ -73,6 +98,9 @@ pub(crate) struct DataHeaders {
 impl DataHeaders {
     /// The header of a frame of `length` bytes.
     pub(crate) fn of(&mut self, length: usize) -> Bytes {
+        if let Some(header) = stepped_header(length) {
+            return Bytes::from_static(header);
+        }
         if self.header.is_empty() || self.length != length {
             let mut header = Vec::with_capacity(DATA.encoded_len() + VarInt::MAX_LEN);
             push_header(&mut header, DATA, length);
@@ -80,6 +108,11 @@ impl DataHeaders {
         }
         self.header.clone()
     }
+}
+
+fn stepped_header(length: usize) -> Option<&'static [u8]> {
+    let steps = (length % DATA_FRAME_STEP == 0).then_some(length / DATA_FRAME_STEP)?;
+    STEPPED.get(steps.checked_sub(1)?).map(|header| &header[..])
 }
 
 /// The `number`-th identifier that means nothing (RFC 9114 section 7.2.8): 0x1f * N + 0x21.
@@ -113,6 +146,17 @@ mod tests {
             assert_eq!(header[..], expected[..], "{length}");
             // Whoever takes it off the front of what is to be sent leaves the kept one as it is.
             header.advance(1);
+        }
+    }
+
+    #[test]
+    fn headers_of_frames_that_end_with_the_room_are_in_the_program() {
+        let mut headers = DataHeaders::default();
+        for length in (DATA_FRAME_STEP..=MAX_DATA_FRAME).step_by(DATA_FRAME_STEP) {
+            let header = headers.of(length);
+            let mut reader = base::Reader::new(&header);
+            assert_eq!([reader.varint(), reader.varint()], [Ok(DATA.value()), Ok(length as u64)]);
+            assert!(reader.is_empty() && header.capacity_of_last_part().is_none(), "{length}");
         }
     }
 

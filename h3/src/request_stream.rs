@@ -1,6 +1,6 @@
 //! One request stream (RFC 9114 section 4.1): its frames, and the progress of its two messages.
 
-use crate::frame::{DataHeaders, FrameHeader, FrameType};
+use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
 use crate::pace::{Taking, Waiting};
@@ -15,14 +15,10 @@ use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
 /// How much of a request is read and judged after its response was complete. 256 KiB: half of the first window of a stream
 /// (`StreamsConfig`), more than most clients have under way when they are asked to stop. What comes after that is dropped unread.
 pub(crate) const MAX_REST: usize = 256 << 10;
-/// The longest DATA frame that is sent.
-const MAX_DATA_FRAME: usize = 64 * 1024;
 /// Content up to this size makes a DATA frame even if the transport has room for a part of it only: where a peer gives credit
 /// by the byte, frames are not as small. What the transport leaves waits here (as a reference, not a copy), so this is also
 /// how far a body runs ahead of the transport.
 const MIN_DATA_FRAME: usize = 4 * 1024;
-/// What such a frame has at most before its content.
-const DATA_FRAME_HEADER: usize = 5;
 
 /// Both directions of a request stream.
 #[derive(Debug)]
@@ -291,7 +287,11 @@ fn up_to(left: u64, have: usize) -> usize {
 fn frame_len(transport: &mut impl Transport, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
     let wanted = wanted.min(MAX_DATA_FRAME);
     let room = transport.room(id, wanted + DATA_FRAME_HEADER)?;
-    Ok(if room == 0 { 0 } else { room.saturating_sub(DATA_FRAME_HEADER).max(MIN_DATA_FRAME).min(wanted) })
+    if room == 0 || room >= wanted + DATA_FRAME_HEADER {
+        return Ok(room.min(wanted));
+    }
+    let steps = room.saturating_sub(DATA_FRAME_HEADER) / DATA_FRAME_STEP;
+    Ok((steps * DATA_FRAME_STEP).max(MIN_DATA_FRAME).min(wanted))
 }
 
 /// The sending direction.

@@ -571,6 +571,23 @@ fn a_head_with_its_content_is_the_same_as_one_after_the_other() {
     }
 }
 
+/// A transport that has room for a part of the content gets frames of few lengths, whose headers nothing is allocated for.
+#[test]
+fn a_frame_that_ends_where_the_room_ends_is_as_long_as_a_multiple_of_256() {
+    for (room, expected) in [(4096, 4096), (5000, 4864), (8197, 8192), (8196, 7936), (40_000, 39_936), (65_540, 65_280)] {
+        let mut script = Script::server();
+        script.feed_and_end(0, &headers(&GET));
+        script.connection.send_response(&mut script.transport, id(0), &ok(), false).unwrap();
+        script.transport.commands.clear();
+        script.transport.room.insert(0, room);
+        let Script { connection, transport, .. } = &mut script;
+        connection.send_body(transport, id(0), &mut Bytes::from(alloc::vec![7; 100_000])).unwrap();
+        let Some(Write(0, bytes)) = script.transport.commands.first() else { panic!("nothing was written") };
+        let mut reader = base::Reader::new(bytes);
+        assert_eq!([reader.varint(), reader.varint()], [Ok(0), Ok(expected)], "room for {room}");
+    }
+}
+
 /// RFC 9114 section 4.1.2: the head is out, and content that is not as long as it says does not follow.
 #[test]
 fn content_of_another_length_does_not_go_with_its_head() {
