@@ -2,31 +2,48 @@
 
 pub use core::time::Duration;
 
+use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 
 /// A moment: nanoseconds since a zero that the driver chose. 64 bits last 584 years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(u64);
+///
+/// What is kept is one more than the nanoseconds, so that `Option<Instant>` takes no more memory than an `Instant`: most timers
+/// of a connection are not set most of the time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     /// The driver's zero.
-    pub const ZERO: Instant = Instant(0);
+    pub const ZERO: Instant = Instant(NonZeroU64::MIN);
     /// Later than anything that will happen.
-    pub const MAX: Instant = Instant(u64::MAX);
+    pub const MAX: Instant = Instant(NonZeroU64::MAX);
 
-    /// The moment `nanoseconds` after zero.
+    /// The moment `nanoseconds` after zero; [`Instant::MAX`] for `u64::MAX`, which is one nanosecond later.
     pub const fn from_nanos(nanoseconds: u64) -> Instant {
-        Instant(nanoseconds)
+        Instant(NonZeroU64::MIN.saturating_add(nanoseconds))
     }
 
     /// Nanoseconds since zero.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - NonZeroU64::MIN.get()
     }
 
     /// Zero if `earlier` is in fact later.
     pub const fn saturating_duration_since(self, earlier: Instant) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Instant {
+        Instant::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instant").field(&self.as_nanos()).finish()
     }
 }
 
@@ -55,7 +72,7 @@ impl Sub<Duration> for Instant {
 
     /// Stops at [`Instant::ZERO`].
     fn sub(self, duration: Duration) -> Instant {
-        Instant(self.0.saturating_sub(nanos(duration)))
+        NonZeroU64::new(self.0.get().saturating_sub(nanos(duration))).map_or(Instant::ZERO, Instant)
     }
 }
 
@@ -71,6 +88,23 @@ impl Sub for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nanoseconds_there_and_back() {
+        for nanoseconds in [0, 1, 2, 1 << 32, u64::MAX - 1] {
+            assert_eq!(Instant::from_nanos(nanoseconds).as_nanos(), nanoseconds);
+        }
+        assert_eq!(Instant::from_nanos(u64::MAX), Instant::MAX);
+        assert_eq!(Instant::from_nanos(1) - Duration::from_nanos(1), Instant::ZERO);
+        assert_eq!(Instant::from_nanos(1) - Duration::from_nanos(2), Instant::ZERO);
+        assert_eq!(Instant::from_nanos(7) - Instant::from_nanos(4), Duration::from_nanos(3));
+        assert_eq!(alloc::format!("{:?}", Instant::from_nanos(5)), "Instant(5)");
+    }
+
+    #[test]
+    fn a_moment_that_may_be_missing_takes_no_more_memory() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+    }
 
     #[test]
     fn arithmetic_stops_at_the_ends() {
