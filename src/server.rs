@@ -549,7 +549,7 @@ impl ServerBuilder {
     fn options_at(&self, address: SocketAddr) -> UdpOptions {
         let is_taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
         let only_ipv6 = self.sockets.only_ipv6 || self.listen.iter().any(is_taken);
-        UdpOptions { only_ipv6, ..self.sockets }
+        UdpOptions { only_ipv6, marks: self.sockets.marks && self.transport.recovery.ecn, ..self.sockets }
     }
 
     /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are

@@ -222,13 +222,11 @@ impl Offload {
             Meaning::Full => return Sent::Waits,
             Meaning::Unreachable => return Sent::Unreachable,
             Meaning::Short => (self.marked(outgoing), true),
-            Meaning::Again | Meaning::Unsupported | Meaning::Refused => {
-                (Outgoing { ecn: Ecn::NotEct, ..*outgoing }, false)
-            }
+            Meaning::Again | Meaning::Unsupported | Meaning::Refused => (unmarked(outgoing), false),
         };
         match retry(|| outlet.send(&again, datagram, None)) {
             // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
-            Ok(_) => self.marks &= is_short || outgoing.ecn == Ecn::NotEct,
+            Ok(_) => self.marks &= is_short || outgoing.ecn == outgoing.usual,
             Err(error) if meaning(&error) == Meaning::Full => return Sent::Waits,
             Err(error) => {
                 if meaning(&error) == Meaning::Refused {
@@ -247,8 +245,13 @@ impl Offload {
     }
 
     fn marked(&self, outgoing: &Outgoing) -> Outgoing {
-        if self.marks { *outgoing } else { Outgoing { ecn: Ecn::NotEct, ..*outgoing } }
+        if self.marks { *outgoing } else { unmarked(outgoing) }
     }
+}
+
+/// The same without a word about marks. A socket that marks by itself is told to stop once it is clear that the word was to blame.
+const fn unmarked(outgoing: &Outgoing) -> Outgoing {
+    Outgoing { ecn: Ecn::NotEct, usual: Ecn::NotEct, ..*outgoing }
 }
 
 /// Repeats a call that did nothing. Bounded: a report is fetched by the call that brings it.

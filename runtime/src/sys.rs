@@ -24,7 +24,7 @@ pub(crate) use linux::refusal;
 pub(crate) use linux::selector::{Happening, Selector};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::socket::{
-    SocketOptions, keep, open_udp, receive_only_from, share, spread, supports_segmentation,
+    SocketOptions, keep, mark_all, open_udp, receive_only_from, share, spread, supports_segmentation,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};

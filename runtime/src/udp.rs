@@ -36,6 +36,9 @@ pub struct UdpOptions {
     /// The system tells what became of datagrams that could not be delivered, and where they were sent: for clients, who
     /// want to know at once that nobody listens. A server would be told of every client that is gone.
     pub reports: bool,
+    /// Most datagrams are to be marked ECT(0) ([`Transmit::ecn`]), and the socket does so by itself: that costs nothing, while a mark
+    /// beside a datagram costs a look at the route. The mark that each is to have, it has in either case.
+    pub marks: bool,
 }
 
 impl Default for UdpOptions {
@@ -49,6 +52,7 @@ impl Default for UdpOptions {
             send_buffer: 4 << 20,
             coalesce: true,
             reports: false,
+            marks: true,
         }
     }
 }
@@ -61,6 +65,8 @@ pub struct UdpSocket {
     intake: Cell<Intake>,
     /// A call has failed by a report about an earlier datagram, and the reports themselves have not been taken.
     has_reports: Cell<bool>,
+    /// The mark of what nothing is said of.
+    usual: Cell<Ecn>,
 }
 
 impl UdpSocket {
@@ -111,7 +117,8 @@ impl UdpSocket {
         let local = socket.local_addr()?;
         let offload = Cell::new(Offload::new(sys::supports_segmentation(socket.as_fd())));
         let (intake, has_reports) = (Cell::new(Intake::new()), Cell::new(false));
-        Ok(UdpSocket { socket, local, offload, intake, has_reports })
+        let usual = if options.marks { sys::mark_all(socket.as_fd(), local.is_ipv6(), Ecn::Ect0) } else { Ecn::NotEct };
+        Ok(UdpSocket { socket, local, offload, intake, has_reports, usual: Cell::new(usual) })
     }
 
     /// Shares the address with sockets that are bound later with [`UdpOptions::reuse_port`], although it was bound without: so
@@ -162,6 +169,9 @@ impl UdpSocket {
         let payload = &payload[..transmit.len];
         let done = offload.send(&mut self.system(), &outgoing, payload, transmit.segment_size);
         self.offload.set(offload);
+        if !offload.marks && self.usual.get() != Ecn::NotEct {
+            self.usual.set(sys::mark_all(self.socket.as_fd(), self.local.is_ipv6(), Ecn::NotEct));
+        }
         done
     }
 
@@ -169,7 +179,7 @@ impl UdpSocket {
         let FourTuple { local, remote } = transmit.four_tuple;
         // Where the socket is bound to one address, the kernel needs no telling.
         let source = Some(local.ip()).filter(|source| self.local.ip().is_unspecified() && !source.is_unspecified());
-        Outgoing { ipv6_socket: self.local.is_ipv6(), remote, source, ecn: transmit.ecn }
+        Outgoing { ipv6_socket: self.local.is_ipv6(), remote, source, ecn: transmit.ecn, usual: self.usual.get() }
     }
 
     /// Receives a batch of datagrams without waiting; [`ReceiveBatch::next_message`] gives them out. What was in the
@@ -235,7 +245,7 @@ pub fn source_address(remote: SocketAddr) -> io::Result<IpAddr> {
 #[cfg(test)]
 fn refused(outgoing: &Outgoing, call: Call) -> io::Result<()> {
     sys::refusal::check(call)?;
-    if outgoing.ecn == Ecn::NotEct { Ok(()) } else { sys::refusal::check(Call::SendMarked) }
+    if outgoing.ecn == outgoing.usual { Ok(()) } else { sys::refusal::check(Call::SendMarked) }
 }
 
 /// The calls themselves.

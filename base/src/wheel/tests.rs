@@ -38,7 +38,9 @@ fn drain(wheel: &mut Wheel, now: Instant) -> Vec<u64> {
 
 #[test]
 fn a_timer_fires_at_its_deadline_and_not_a_nanosecond_before() {
-    for deadline in [1, TICK - 1, TICK, TICK + 1, 64 * TICK, 65 * TICK + 7, 1 << 40, u64::MAX - 2, Instant::MAX.as_nanos()] {
+    for deadline in
+        [1, TICK - 1, TICK, TICK + 1, 64 * TICK, 65 * TICK + 7, 1 << 40, u64::MAX - 2, Instant::MAX.as_nanos()]
+    {
         let mut wheel = Wheel::new(Instant::ZERO);
         let key = wheel.insert(at(deadline), 7);
         assert_eq!(wheel.next_deadline(), Some(at(deadline)));

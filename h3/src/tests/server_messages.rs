@@ -574,7 +574,8 @@ fn a_head_with_its_content_is_the_same_as_one_after_the_other() {
 /// A transport that has room for a part of the content gets frames of few lengths, whose headers nothing is allocated for.
 #[test]
 fn a_frame_that_ends_where_the_room_ends_is_as_long_as_a_multiple_of_256() {
-    for (room, expected) in [(4096, 4096), (5000, 4864), (8197, 8192), (8196, 7936), (40_000, 39_936), (65_540, 65_280)] {
+    for (room, expected) in [(4096, 4096), (5000, 4864), (8197, 8192), (8196, 7936), (40_000, 39_936), (65_540, 65_280)]
+    {
         let mut script = Script::server();
         script.feed_and_end(0, &headers(&GET));
         script.connection.send_response(&mut script.transport, id(0), &ok(), false).unwrap();

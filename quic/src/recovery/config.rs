@@ -24,8 +24,7 @@ pub struct RecoveryConfig {
     pub max_datagram_size: usize,
     /// How the rate is found that the path carries.
     pub congestion_control: CongestionControl,
-    /// Whether packets are marked as capable of ECN (RFC 9000 section 13.4), on paths where that works. Off by default: a mark that
-    /// goes with each message to the kernel costs 1 to 3 % of a small request.
+    /// Whether packets are marked as capable of ECN (RFC 9000 section 13.4), on paths where that works. On by default.
     pub ecn: bool,
     /// The window to begin with, in datagrams.
     pub initial_window_packets: usize,
@@ -49,7 +48,7 @@ impl RecoveryConfig {
             // RFC 9000 s14: what every path of QUIC carries; path MTU discovery raises it.
             max_datagram_size: 1200,
             congestion_control: CongestionControl::Cubic,
-            ecn: false,
+            ecn: true,
             // RFC 9002 s7.2.
             initial_window_packets: 10,
             // RFC 9002 s6.1.1: fewer would take common reordering for loss.

@@ -48,6 +48,7 @@ const OUTGOING: Outgoing = Outgoing {
     remote: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9),
     source: None,
     ecn: Ecn::Ect0,
+    usual: Ecn::NotEct,
 };
 
 fn payload(len: usize) -> Vec<u8> {

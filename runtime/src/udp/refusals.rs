@@ -76,7 +76,13 @@ impl Machine for Mirror {
 }
 
 fn bind() -> UdpSocket {
-    UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap()
+    bind_with(false)
+}
+
+/// One that marks by itself, perhaps.
+fn bind_with(marks: bool) -> UdpSocket {
+    let options = UdpOptions { marks, ..UdpOptions::default() };
+    UdpSocket::bind_with("127.0.0.1:0".parse().unwrap(), &options).unwrap()
 }
 
 /// Both ends in one thread, over real sockets that go without some calls from the beginning, with refusals from the first
@@ -160,6 +166,36 @@ fn marks_that_are_refused_are_done_without() {
         refuse(Call::SendMarked, error, 1);
         while a.send(&transmit, b"hello") == 0 {}
         assert!(a.offload().marks && a.offload().dropped == 0 && refusals_left() == 0);
+    }
+}
+
+/// A socket marks by itself, and the word is refused that one datagram is to have no mark: from then on none has one.
+#[test]
+fn a_socket_that_marks_stops_when_it_is_not_to_be_told_of_exceptions() {
+    for error in ERRORS.into_iter().filter(|error| ![EAGAIN, ENOBUFS].contains(error)) {
+        let (a, b) = (bind_with(true), bind());
+        let four_tuple = FourTuple { local: a.local_address(), remote: b.local_address() };
+        let transmit = |ecn| Transmit { four_tuple, ecn, len: 5, segment_size: 5 };
+        a.send(&transmit(Ecn::Ect0), b"first");
+        refuse(Call::SendMarked, error, ALWAYS);
+        a.send(&transmit(Ecn::NotEct), b"other");
+        assert!(!a.offload().marks);
+        for ecn in [Ecn::Ect0, Ecn::NotEct] {
+            a.send(&transmit(ecn), b"after");
+        }
+        refuse(Call::SendMarked, error, 0);
+        assert_eq!(a.offload().dropped, 0);
+        let mut batch = ReceiveBatch::new();
+        let mut marks = Vec::new();
+        while marks.len() < 4 {
+            if b.receive(&mut batch).is_ok() {
+                while let Some(message) = batch.next_message() {
+                    marks.push(message.ecn);
+                }
+            }
+        }
+        // The second went as the socket marked it then.
+        assert_eq!((marks[0], &marks[2..]), (Ecn::Ect0, &[Ecn::NotEct; 2][..]));
     }
 }
 

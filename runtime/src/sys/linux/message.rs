@@ -22,6 +22,8 @@ pub(crate) struct Outgoing {
     /// The address of ours to leave from; `None` for the kernel's choice.
     pub(crate) source: Option<IpAddr>,
     pub(crate) ecn: Ecn,
+    /// The mark that the socket gives to what goes without a word about it.
+    pub(crate) usual: Ecn,
 }
 
 impl Outgoing {
@@ -32,13 +34,14 @@ impl Outgoing {
     /// What is sent to an IPv4 host takes IPv4 items, even on a socket of the IPv6 family.
     fn control(&self, segment_size: Option<u16>) -> Control {
         let mut control = Control::EMPTY;
-        let mark = self.ecn as u8;
+        // A mark beside the message has the kernel look up the route of each: only what is not as usual takes one.
+        let mark = (self.ecn != self.usual).then_some(self.ecn as u8);
         match self.remote.ip().to_canonical() {
             IpAddr::V4(_) => {
                 if let Some(IpAddr::V4(source)) = self.source {
                     control.push_source_v4(source);
                 }
-                if mark != 0 {
+                if let Some(mark) = mark {
                     control.push_type_of_service(mark);
                 }
             }
@@ -46,7 +49,7 @@ impl Outgoing {
                 if let Some(IpAddr::V6(source)) = self.source {
                     control.push_source_v6(source);
                 }
-                if mark != 0 {
+                if let Some(mark) = mark {
                     control.push_traffic_class(mark);
                 }
             }

@@ -4,12 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use base::Ecn;
+
 use crate::sys::linux::address::RawAddress;
 use crate::sys::linux::calls::{bind, connect, set_option, socket};
 use crate::sys::linux::types::{
-    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVERR, IP_RECVTOS, IPV6_MTU_DISCOVER,
-    IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_V6ONLY, SO_RCVBUF, SO_REUSEADDR,
-    SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVERR, IP_RECVTOS, IP_TOS,
+    IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_V6ONLY,
+    SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO,
+    UDP_SEGMENT,
 };
 
 /// What to open.
@@ -79,6 +82,21 @@ pub(crate) fn keep(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// Has a socket receive from `remote` alone: before all sockets that are bound to the same port and not connected.
 pub(crate) fn receive_only_from(fd: BorrowedFd<'_>, remote: SocketAddr, is_ipv6: bool) -> io::Result<()> {
     connect(fd, &RawAddress::new(remote, is_ipv6))
+}
+
+/// Has the socket mark all datagrams that nothing else is said of; gives the mark that they have then. A socket of the IPv6 family
+/// marks what it sends to IPv4 hosts as well.
+pub(crate) fn mark_all(fd: BorrowedFd<'_>, is_ipv6: bool, mark: Ecn) -> Ecn {
+    let mark_with = |mark: Ecn| {
+        set_option(fd, SOL_IP, IP_TOS, i32::from(mark as u8))?;
+        if is_ipv6 { set_option(fd, SOL_IPV6, IPV6_TCLASS, i32::from(mark as u8)) } else { Ok(()) }
+    };
+    if mark_with(mark).is_ok() {
+        return mark;
+    }
+    // One of the two, perhaps.
+    let _ = mark_with(Ecn::NotEct);
+    Ecn::NotEct
 }
 
 /// Asks for an option, and does without where it is refused.
