@@ -15,7 +15,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// What the future of a handler gives: nothing, or a result whose error is told to whoever
 /// [`on_event`](crate::ServerBuilder::on_event) names.
@@ -63,11 +63,13 @@ where
             let (method, path) = (head.method.clone(), head.path().into());
             Box::new(Reporter { on_event, method, path })
         });
+        // RFC 8470 section 3-2: what is not safe to be done twice is not done before it is known to be no repetition.
+        let awaits_proof = exchange.peer().is_early && !head.method.is_safe();
         let reply = Reply::new(exchange.clone(), &head.method);
         let request = Request::new(exchange.clone(), head);
         let handler = handler.clone();
         let begin = Some(move || handler(request, reply));
-        executor.spawn_detached(Handling { begin, future: None, exchange, reporter });
+        executor.spawn_detached(Handling { begin, awaits_proof, future: None, exchange, reporter });
     })
 }
 
@@ -100,6 +102,8 @@ async fn refuse(reply: Reply, refusal: Refusal) {
 /// of it stays here.
 struct Handling<B, F> {
     begin: Option<B>,
+    /// The handler is not called before the handshake is complete.
+    awaits_proof: bool,
     /// In memory of its own: it is as large as the application makes it, and this is moved.
     future: Option<Pin<Box<F>>>,
     exchange: Exchange,
@@ -115,6 +119,10 @@ struct Reporter {
 
 impl<B: FnOnce() -> F, F: Future> Handling<B, F> {
     fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        if self.awaits_proof {
+            ready!(self.exchange.poll_proven(context));
+            self.awaits_proof = false;
+        }
         if let Some(begin) = self.begin.take() {
             self.future = Some(Box::pin(begin()));
         }

@@ -7,7 +7,6 @@ use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
 use crate::stream::{Read, ReadError, StreamEvent, WriteError};
 use crate::trace::Record;
-use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -44,12 +43,12 @@ impl Connection {
         Some(id)
     }
 
-    /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof.
+    /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof; a
+    /// client has them before the server has answered, if it sends early data.
     fn can_send(&self) -> bool {
-        let has_keys = || self.levels.sealing(PacketNumberSpace::ApplicationData) == Some(PacketKind::OneRtt);
         match self.lifecycle {
             Lifecycle::Established => true,
-            Lifecycle::Handshaking { .. } => self.wire.side == Side::Server && has_keys(),
+            Lifecycle::Handshaking { .. } => self.levels.sealing(PacketNumberSpace::ApplicationData).is_some(),
             _ => false,
         }
     }

@@ -208,7 +208,7 @@ impl Connection {
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
-    fn expects(&self, arrival: &Arrival, protected: &Protected, packet: &[u8]) -> Result<(), Discard> {
+    pub(super) fn expects(&self, arrival: &Arrival, protected: &Protected, packet: &[u8]) -> Result<(), Discard> {
         if !self.accepts_destination(protected.kind, packet) {
             return Err(Discard::WrongConnectionId);
         }

@@ -25,6 +25,7 @@ impl Connection {
             acknowledgments,
             self.paths.deadline(),
             self.paths.silence.deadline(self.silence_patience()),
+            self.early_data_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -54,6 +55,7 @@ impl Connection {
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
         self.on_silence_timeout(now);
+        self.on_early_data_timeout(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }

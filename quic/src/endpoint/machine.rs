@@ -17,13 +17,29 @@ use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Tran
 const WAKE: u64 = 1 << 32;
 
 impl<T: Default> Endpoint<T> {
-    /// Begins a connection to a server. Its fate is told by its events.
+    /// Begins a connection to a server. Its fate is told by its events. Early data is offered if `tls` allows it and has a ticket
+    /// for it.
     pub fn connect(
         &mut self,
         now: Instant,
         tls: Arc<tls::ClientConfig>,
         name: x509::ServerName,
         four_tuple: FourTuple,
+    ) -> Result<ConnectionHandle, ConnectError> {
+        self.connect_with(now, tls, name, four_tuple, true)
+    }
+
+    /// The same; early data is offered only if this says so as well.
+    ///
+    /// # Errors
+    /// As for [`connect`](Endpoint::connect).
+    pub fn connect_with(
+        &mut self,
+        now: Instant,
+        tls: Arc<tls::ClientConfig>,
+        name: x509::ServerName,
+        four_tuple: FourTuple,
+        offers_early_data: bool,
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
         // RFC 9000 s7.2: at least eight unpredictable bytes.
@@ -37,7 +53,13 @@ impl<T: Default> Endpoint<T> {
         let parameters = transport_parameters(&config, Side::Client, &ids, &receive_share);
         let parameters = parameters.encode(Side::Client, self.grease());
         let recorded = config.trace.map(|_| parameters.clone());
-        let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
+        let random = &mut *self.random;
+        let session = if offers_early_data {
+            tls::quic::client_with_early_data(tls, name, parameters, random)
+        } else {
+            tls::quic::client(tls, name, parameters, random)
+        };
+        let session = match session {
             Ok(session) => session,
             Err(error) => {
                 self.slots.give_back(index);
@@ -58,6 +80,7 @@ impl<T: Default> Endpoint<T> {
                 peer_id: original_destination,
                 four_tuple,
                 is_validated: true,
+                takes_early_data: false,
                 send_memory: self.send_memory.clone(),
                 receive_share,
             },
