@@ -240,7 +240,7 @@ impl Opened {
     }
 
     /// Whether the server wants it again when the handshake is complete.
-    /// RFC 8470 section 4-3.
+    /// RFC 8470 section 4-2, 4-3.
     fn is_too_early(&self, response: &Result<Response, Error>) -> bool {
         let status = response.as_ref().ok().map(Response::status);
         self.is_early && status == Some(Status::TOO_EARLY)

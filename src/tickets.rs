@@ -147,6 +147,8 @@ impl Tickets {
     /// Requests by other methods wait for the end of the handshake; for others [`Request::is_early`](crate::Request::is_early) says
     /// so. Clients that are asked for certificates send none.
     ///
+    /// RFC 8470 section 3-1.
+    ///
     /// A filter remembers about 64,000 tickets within 40 seconds, in 1 MiB; what it has no room for is refused, and costs its
     /// client a round trip. Clones share it.
     #[must_use]

@@ -68,7 +68,7 @@ impl PeerSettings {
     }
 
     /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
-    /// RFC 9114 section 7.2.4.2-9, 7.2.4.2-10.
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13.
     pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
         let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
         let is_kept = (remembered.max_field_section_size.is_none() || size(self) >= size(remembered))
@@ -102,7 +102,7 @@ fn flag(value: u64) -> Result<bool, Violation> {
 
 /// What a server of this configuration promises a client that sends early data: where it is not what it was, none is taken
 /// ([`quic::EndpointConfig::early_data_context`]).
-/// RFC 9114 section 7.2.4.2-8.
+/// RFC 9114 section 7.2.4.2-8, 7.2.4.2-10.
 pub fn early_data_context(config: &Config) -> Vec<u8> {
     let mut context = Vec::new();
     push(&mut context, &Config { grease: None, ..config.clone() }, true);
@@ -167,7 +167,7 @@ mod tests {
         assert!(PeerSettings::default().encode().is_empty());
     }
 
-    /// RFC 9114 section 7.2.4.2-9, 7.2.4.2-10: more than was remembered is good, less is not, and neither is nothing.
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {
         let remembered = PeerSettings { max_field_section_size: Some(100), extended_connect: true, datagrams: true };
@@ -183,6 +183,7 @@ mod tests {
         assert!(PeerSettings { max_field_section_size: Some(1), ..nothing }.keeps(&nothing).is_ok());
     }
 
+    /// RFC 9114 section 7.2.4.2-8, 7.2.4.2-10.
     #[test]
     fn another_promise_is_another_context() {
         let config = Config::default();

@@ -191,7 +191,7 @@ fn post() -> RequestHead {
     RequestHead::new(Method::Post, "https://localhost/").unwrap()
 }
 
-/// RFC 8470 section 4-1. T8: what is not safe waits for the end of the handshake, and then goes by itself.
+/// RFC 8470 section 4-1. RFC 9114 section 10.9-1. T8: what is not safe waits for the end of the handshake, and then goes by itself.
 #[test]
 fn t8_safe_requests_go_early_and_others_wait() {
     let mut settings = Settings::new(Config::default());
@@ -233,7 +233,7 @@ fn settings_that_were_remembered_are_obeyed() {
     assert!(client.contains(&Happened::Response(Status::OK, DELAY * 4)), "{client:?}");
 }
 
-/// RFC 9114 section 7.2.4.2-9, 7.2.4.2-10: a server that takes early data and has settings that are less.
+/// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: a server that takes early data and has settings that are less.
 #[test]
 fn settings_that_break_the_promise_end_the_connection() {
     let mut config = Config { extended_connect: true, ..Config::default() };
@@ -257,7 +257,7 @@ fn every_loss_pattern_of_the_first_seven_datagrams_is_answered() {
     for mask in LossMask::all(7) {
         let mut settings = Settings::new(Config::default());
         settings.asks = vec![get(), get(), get()];
-        let (client, server, _) = settings.run(Some(mask.clone()));
+        let (client, server, _) = settings.run(Some(mask));
         let responses = client.iter().filter(|happened| matches!(happened, Happened::Response(Status::OK, _))).count();
         let requests = server.iter().filter(|happened| matches!(happened, Happened::Request(..))).count();
         assert_eq!((responses, requests), (3, 3), "{mask:?}: {client:?}");

@@ -5,6 +5,7 @@
 
 use crate::crypto_stream::CryptoStream;
 use crate::delivery::Once;
+use crate::early_data::EarlyData;
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
 use crate::wire::frame::Frame;
@@ -28,6 +29,8 @@ pub(crate) struct Handshake {
     post_handshake: u32,
     /// There are keys beyond those of Initial packets and of early data.
     has_left_initial: bool,
+    /// While there may be early data, which is during few handshakes.
+    pub early: Option<Box<EarlyData>>,
     /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
     done: Once,
 }
@@ -63,6 +66,7 @@ impl Handshake {
             rested: (0, 0),
             post_handshake: 0,
             has_left_initial: false,
+            early: None,
             done: Once::new(),
         };
         handshake.take_output();

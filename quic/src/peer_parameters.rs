@@ -82,7 +82,7 @@ impl RememberedParameters {
         }
     }
 
-    /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1: what must not be
+    /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1-2: what must not be
     /// remembered has its default.
     pub(crate) fn to_parameters(self) -> TransportParameters {
         TransportParameters {
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!((peer.ack_delay(10), peer.ack_delay(u64::MAX).is_zero()), (Duration::from_micros(320), false));
     }
 
-    /// RFC 9000 section 7.4.1 names what must not be remembered.
+    /// RFC 9000 section 7.4.1-2, 7.4.1-3: what must not be remembered, and so has the new value or the default.
     #[test]
     fn what_belongs_to_one_connection_is_not_remembered() {
         let default = TransportParameters::default();
@@ -176,6 +176,7 @@ mod tests {
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);
     }
 
+    /// RFC 9000 section 7.4.1-5, 7.4.1-6.
     #[test]
     fn limits_may_grow_and_not_shrink() {
         let remembered = RememberedParameters::of(&parameters());

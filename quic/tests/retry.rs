@@ -102,7 +102,6 @@ impl AskingServer {
             original_destination: original,
             retry_source,
             is_validated: true,
-            takes_early_data: false,
             send_memory: quic::SendMemory::new(1 << 20),
             receive_share,
             local_id,

@@ -81,7 +81,7 @@ impl Request {
     /// Never so unless [`Tickets::dangerous_accept_early_data_that_may_be_replayed`] was called, but for that field.
     ///
     /// [`Tickets::dangerous_accept_early_data_that_may_be_replayed`]: crate::Tickets::dangerous_accept_early_data_that_may_be_replayed
-    /// RFC 8470 section 5.1-7.
+    /// RFC 8470 section 5.1-5, 5.1-7.
     pub fn is_early(&self) -> bool {
         !self.body.exchange().is_proven() || self.head.fields.contains("early-data")
     }

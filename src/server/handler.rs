@@ -63,7 +63,7 @@ where
             let (method, path) = (head.method.clone(), head.path().into());
             Box::new(Reporter { on_event, method, path })
         });
-        // RFC 8470 section 3-2: what is not safe to be done twice is not done before it is known to be no repetition.
+        // RFC 8470 section 3-2, 3-4, 6.4-1: what is not safe to be done twice is not done before it is known to be no repetition.
         let awaits_proof = exchange.peer().is_early && !head.method.is_safe();
         let reply = Reply::new(exchange.clone(), &head.method);
         let request = Request::new(exchange.clone(), head);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     /// T8: a client that sends what is not safe as early data, as none should, or somebody who has recorded one.
-    /// RFC 8470 section 3-2.
+    /// RFC 8470 section 3-2, 3-4, 6.4-1.
     #[test]
     fn t8_what_is_not_safe_is_not_given_to_a_handler_before_the_proof() {
         let executor = Executor::new().unwrap();

@@ -126,6 +126,7 @@ fn t8_only_safe_requests_that_ask_for_it_go_early() -> Result<(), Error> {
 }
 
 /// T7: off by default on either side, and for each request.
+/// RFC 8470 section 3-1.
 #[test]
 fn t7_each_side_and_each_request_has_a_switch() -> Result<(), Error> {
     posthaste::run(|handle| async move {
@@ -206,7 +207,7 @@ fn t6_a_handler_waits_for_the_proof_or_answers_too_early() -> Result<(), Error> 
     })?
 }
 
-/// RFC 8470 section 5.1-7: what somebody on the way says counts, in any form. An answer 425 to what was not early is an answer.
+/// RFC 8470 section 5.1-5, 5.1-7: what somebody on the way says counts, in any form. An answer 425 to what was not early is an answer.
 #[test]
 fn the_field_of_those_between_counts() -> Result<(), Error> {
     posthaste::run(|handle| async move {

@@ -74,7 +74,7 @@ impl Connection {
     /// The end that sends requests, and may send them as early data. `settings` are those that the server said when it gave the
     /// ticket ([`Transport::remember`]); what cannot be read counts as nothing.
     /// RFC 9114 section 7.2.4.2-6.
-    pub fn early_client(config: Config, settings: &[u8]) -> Connection {
+    pub(crate) fn early_client(config: Config, settings: &[u8]) -> Connection {
         let mut connection = Connection::client(config);
         connection.shared.peer = PeerSettings::decode(settings).unwrap_or_default();
         connection.is_early = true;
@@ -83,7 +83,7 @@ impl Connection {
 
     /// On a client that might send early data: the handshake is complete, and the server has taken it or not. Requests that had to
     /// wait for this can be sent.
-    pub fn on_early_data_over(&mut self, is_accepted: bool) {
+    pub(crate) fn on_early_data_over(&mut self, is_accepted: bool) {
         if !core::mem::replace(&mut self.is_early, false) {
             return;
         }

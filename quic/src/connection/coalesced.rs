@@ -148,11 +148,6 @@ impl Connection {
         })
     }
 
-    pub(super) fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
-        self.stats.packets_dropped += 1;
-        self.trace(turn.now, Record::PacketDropped { size, reason });
-    }
-
     /// A packet of a type that has neither number nor frames.
     fn trace_unnumbered(
         &mut self,

@@ -17,7 +17,7 @@ impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
     pub(super) fn advance_handshake(&mut self, turn: &mut Turn<'_>) -> Result<(), Violation> {
         let now = turn.now;
-        if self.early.is_some() {
+        if self.handshake.early.is_some() {
             self.follow_early_data(turn);
         }
         if !self.peer.is_known()
@@ -59,6 +59,7 @@ impl Connection {
         Ok(())
     }
 
+    /// RFC 9000 section 7.4.1-3: whatever a client remembered, but for what it sends early.
     fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
         // RFC 9000 section 7.3-2, 7.3-4.
         self.wire.authenticate(parameters)?;
@@ -78,12 +79,7 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        if self.sends_early_data() {
-            self.check_early_limits(parameters)
-        } else {
-            self.streams.set_peer_limits(parameters);
-            Ok(())
-        }
+        self.set_peer_limits(parameters)
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
@@ -91,7 +87,7 @@ impl Connection {
         let now = turn.now;
         assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
-        if self.early.is_some() {
+        if self.handshake.early.is_some() {
             self.end_early_data(now);
         }
         self.events.push(Event::Established);

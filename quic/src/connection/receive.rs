@@ -64,6 +64,12 @@ impl Connection {
         self.receive_protected(turn, arrival, protected, packet)
     }
 
+    /// A packet, or the rest of a datagram, is of no use.
+    pub(super) fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
+        self.stats.packets_dropped += 1;
+        self.trace(turn.now, Record::PacketDropped { size, reason });
+    }
+
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
     fn accepts_destination(&self, kind: PacketKind, packet: &[u8]) -> bool {
         let id_len = self.local_ids.id_len();

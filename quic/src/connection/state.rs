@@ -1,6 +1,5 @@
 //! The components of a connection, and how one begins and ends.
 
-use super::early_data::EarlyData;
 use crate::config::Config;
 use crate::connection_ids::local::LocalIds;
 use crate::connection_ids::peer::PeerIds;
@@ -54,8 +53,6 @@ pub struct Connection {
     pub(super) rest: Rest,
     pub(super) events: Events,
     pub(super) stats: Counters,
-    /// While there may be any, which is during few handshakes.
-    pub(super) early: Option<Box<EarlyData>>,
     /// `None`: nothing is recorded.
     pub(super) tracer: Option<Box<Tracer>>,
 }
@@ -85,8 +82,6 @@ pub struct NewConnection {
     /// Whether the peer is known to receive what is sent to its address (RFC 9000 section 8.1): a client has chosen its
     /// server's, and a client may have shown its own with a token.
     pub is_validated: bool,
-    /// Whether a server takes early data that its session accepts.
-    pub takes_early_data: bool,
     /// What the connections of its endpoint may hold to send.
     pub send_memory: SendMemory,
     /// What it may allow its peer of what they all share: what the transport parameters were made of.
@@ -129,14 +124,12 @@ impl Connection {
             rest: Rest::default(),
             events: Events::default(),
             stats: Counters::default(),
-            early: None,
             tracer,
             wire,
             config,
         };
         connection.trace(now, Record::Started { four_tuple, version: new.version });
         connection.trace_keys(now, PacketKind::Initial, 0, true);
-        connection.begin_early_data(now, new.takes_early_data);
         connection
     }
 

@@ -1,6 +1,7 @@
 //! Deadlines: every component has its own; the smallest is the connection's.
 
 use super::state::Connection;
+use crate::early_data::EarlyData;
 use crate::error::CloseReason;
 use crate::idle::IdleTimeout;
 use crate::lifecycle::Lifecycle;
@@ -25,7 +26,7 @@ impl Connection {
             acknowledgments,
             self.paths.deadline(),
             self.paths.silence.deadline(self.silence_patience()),
-            self.early_data_deadline(),
+            self.handshake.early.as_deref().and_then(EarlyData::deadline),
         ]
         .into_iter()
         .flatten()

@@ -223,7 +223,7 @@ impl Connection {
         }
         let is_early = self.sends_early_data();
         let space = self.spaces.get_mut(id).expect(HAS_SPACE);
-        // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
+        // RFC 9000 section 13.2.6-1, 13.2.6-2, 13.2.6-3, 17.2.3-4: what was received in a space is told in it.
         if space.received.has_unsent() {
             space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
         }

@@ -212,11 +212,11 @@ impl<T: Default> Endpoint<T> {
                 peer_id: source,
                 four_tuple: datagram.four_tuple,
                 is_validated: first.incoming.is_validated,
-                takes_early_data,
                 send_memory: self.send_memory.clone(),
                 receive_share,
             },
         );
+        connection.begin_early_data(now, takes_early_data);
         connection.trace_own_parameters(now, recorded.as_deref());
         let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
         let four_tuple = datagram.four_tuple;

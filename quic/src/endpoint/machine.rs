@@ -1,6 +1,7 @@
 //! The calls of the layer above and of the driver: connections begin, report events, and take and give datagrams.
 
 use super::accept::{HandshakeIds, transport_parameters};
+use super::early_datagrams::EarlyDatagrams;
 use super::event::EndpointEvent;
 use super::handshakes::Begun;
 use super::slots::ConnectionHandle;
@@ -80,11 +81,11 @@ impl<T: Default> Endpoint<T> {
                 peer_id: original_destination,
                 four_tuple,
                 is_validated: true,
-                takes_early_data: false,
                 send_memory: self.send_memory.clone(),
                 receive_share,
             },
         );
+        connection.begin_early_data(now, false);
         connection.trace_own_parameters(now, recorded.as_deref());
         Ok(self.begin(index, connection, Begun { network: None, is_validated: true }, None))
     }
@@ -157,6 +158,7 @@ impl<T> Endpoint<T> {
         self.may_transmit.shrink_to_fit();
         self.have_events.shrink_to_fit();
         self.scratch.release_memory();
+        self.early = EarlyDatagrams::default();
     }
 
     /// Whether the endpoint keeps a connection after [`Event::Closed`](crate::Event::Closed), so that what arrived before can

@@ -210,6 +210,7 @@ mod tests {
         levels
     }
 
+    /// RFC 9000 section 17.2.3-3. RFC 9001 section 5.6-7.
     #[test]
     fn packets_of_a_space_are_0_rtt_until_there_are_1_rtt_keys() {
         let mut levels = levels();

@@ -4,7 +4,7 @@ use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Side::{Client, Server};
 use base::{StreamId, VarInt};
 use quic::wire::frame::Frame;
-use quic::wire::frame::PacketKind::{OneRtt, ZeroRtt};
+use quic::wire::frame::PacketKind::{Handshake, OneRtt, ZeroRtt};
 use quic::{Event, Violation};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -78,7 +78,8 @@ fn frames_that_early_data_may_not_hold() {
     }
 }
 
-/// RFC 9001 section 5.6-6: what may be in it is used at once.
+/// What may be in it is used at once, and answered under the keys of 1-RTT packets.
+/// RFC 9000 section 7-6. RFC 9001 section 5.6-5.
 #[test]
 fn early_data_is_used_before_the_handshake_is_complete() {
     let mut peer = early_client();
@@ -87,9 +88,13 @@ fn early_data_is_used_before_the_handshake_is_complete() {
     assert_eq!(peer.connection().early_data(), EarlyData::Accepted);
     peer.advance_from_keys();
     assert!(peer.is_open());
+    // Of the early data there is one packet, and of the handshake none in this space.
+    assert_eq!(peer.next_number(ZeroRtt), 1);
+    let acknowledged = peer.frames(|kind, frame| matches!((kind, frame), (OneRtt, Frame::Ack(_))).then_some(()));
+    assert!(!acknowledged.is_empty());
 }
 
-/// RFC 9001 section 4.9.3-1: keys of early data are good for three probe timeouts after the end of the handshake, and no longer.
+/// RFC 9001 section 4.9.3-3, 4.9.3-4: keys of early data are good for three probe timeouts after the end of the handshake, and no longer.
 #[test]
 fn early_data_that_comes_late_is_taken_for_a_while() {
     for (wait, is_taken) in [(base::Duration::ZERO, true), (base::Duration::from_secs(8), false)] {
@@ -117,7 +122,6 @@ fn a_packet_number_counts_once_for_both_kinds_of_packets() {
 }
 
 /// A server that accepts early data and gives less than it promised.
-/// RFC 9000 section 7.4.1-5, 7.4.1-6.
 pub(super) fn server_that_reduces_a_limit() -> Peer {
     let options = resuming(Client);
     let parameters = Rc::new(|mut parameters: quic::wire::transport_parameters::TransportParameters, side| {
@@ -134,4 +138,50 @@ fn a_server_that_keeps_its_promises_is_established() {
     let mut peer = Peer::with(Client, Stage::Established, resuming(Client));
     assert_eq!(peer.connection().early_data(), EarlyData::Accepted);
     assert_eq!(peer.events.iter().filter(|event| **event == Event::CanSend).count(), 1);
+}
+
+/// A server that allows more than it did: that is for 1-RTT packets.
+/// RFC 9000 section 7.4.1-10.
+#[test]
+fn larger_limits_count_from_the_end_of_the_handshake_on() {
+    let options = resuming(Client);
+    let parameters = Rc::new(|mut parameters: quic::wire::transport_parameters::TransportParameters, side| {
+        parameters.initial_max_streams_bidi = 150;
+        parameters.encode(side, 0)
+    });
+    let mut peer = Peer::with(Client, Stage::Keys, Options { parameters, ..options });
+    let open = |peer: &mut Peer| std::iter::from_fn(|| peer.connection().open(base::Direction::Bidirectional)).count();
+    assert_eq!(open(&mut peer), 100);
+    // All of EncryptedExtensions, and a part of Finished.
+    let flight = peer.take_crypto(Level::Handshake);
+    let (most, rest) = flight.split_at(flight.len() - 1);
+    peer.send_frame(Handshake, &Frame::Crypto { offset: 0, data: most });
+    assert_eq!((peer.connection().early_data(), open(&mut peer)), (EarlyData::Accepted, 0));
+    peer.send_frame(Handshake, &Frame::Crypto { offset: most.len() as u64, data: rest });
+    assert!(peer.events.contains(&Event::Established));
+    assert_eq!(open(&mut peer), 50);
+}
+
+/// RFC 9001 section 4.6.2-2: a server that refuses early data has not read it.
+#[test]
+fn an_acknowledgment_of_early_data_that_was_refused_is_a_lie() {
+    let options = resuming(Client);
+    let (client, server) = options.identity.clone();
+    let refusing = ServerConfig {
+        tickets: server.tickets.clone().map(|mut policy| {
+            policy.dangerous_accept_early_data_that_may_be_replayed = None;
+            policy
+        }),
+        ..ServerConfig::clone(&server)
+    };
+    let identity = Box::leak(Box::new((client, Arc::new(refusing))));
+    let mut peer = Peer::with(Client, Stage::Begun, Options { identity, ..options });
+    let id = peer.connection().open(base::Direction::Bidirectional).unwrap();
+    peer.connection().write_slice(id, b"early").unwrap();
+    peer.pump();
+    peer.advance_to(Stage::Established);
+    assert_eq!(peer.connection().early_data(), EarlyData::Refused);
+    assert!(peer.is_open());
+    peer.send(OneRtt, &[0x02, 0, 0, 0, 0]);
+    assert_eq!(peer.violation(), Some((Violation::AckOfSkippedPacket, 0x02)));
 }
