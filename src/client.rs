@@ -24,7 +24,7 @@ use crate::wall_clock::SystemClock;
 use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
-use http::{Method, RequestHead};
+use http::{Method, RequestHead, Status};
 use quic::Stats;
 use runtime::Handle;
 use std::fmt;
@@ -53,6 +53,7 @@ use tls::{CertifiedKey, ClientIdentities, ClientResolver, Groups, TicketStore};
 #[derive(Clone)]
 pub struct Client {
     pool: Rc<Pool>,
+    offers_early_data: bool,
 }
 
 /// What a client is to be, before it is made.
@@ -68,6 +69,7 @@ pub struct ClientBuilder {
     identities: Vec<Arc<CertifiedKey>>,
     resolver: Option<Arc<dyn ClientResolver>>,
     requests_ocsp_response: bool,
+    offers_early_data: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -94,6 +96,7 @@ impl Client {
             identities: Vec::new(),
             resolver: None,
             requests_ocsp_response: false,
+            offers_early_data: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -101,7 +104,7 @@ impl Client {
 
     /// A client on connections of any kind.
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
-        Client { pool: Pool::new(handle.clone(), connect, limits) }
+        Client { pool: Pool::new(handle.clone(), connect, limits), offers_early_data: false }
     }
 
     /// A GET request.
@@ -120,12 +123,13 @@ impl Client {
     /// # Errors
     /// The URL is wrong, or the server cannot be reached.
     pub async fn connect(&self, url: &str) -> Result<(), Error> {
-        self.pool.connection(&Origin::new(&Url::parse(url)?)).await.map(drop)
+        self.proven(&Origin::new(&Url::parse(url)?), false).await.map(drop)
     }
 
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        RequestBuilder { client: self.clone(), parts: Parts::new(method, url).map(Rc::new), body: Bytes::new() }
+        let parts = Parts::new(method, url).map(Rc::new);
+        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
     }
 
     /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
@@ -186,18 +190,66 @@ impl Client {
         self.pool.close().await;
     }
 
-    /// Begins a request's exchange, on a connection that takes it.
-    async fn open(&self, parts: &Parts, ends: bool) -> Result<(Exchange, bool), Error> {
+    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there.
+    async fn proven(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
         let mut tries = 0;
         loop {
-            let (pooled, reused) = self.pool.connection(&parts.origin).await?;
-            match open_on(&pooled, &parts.head, ends).await {
-                Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < RETRIES => tries += 1,
+            let (pooled, reused) = self.pool.connection(origin, early).await?;
+            if early || pooled.connection.is_proven() {
+                return Ok((pooled, reused));
+            }
+            // Somebody else has opened it for early data, at the first address and without a look at the others.
+            match poll_fn(|context| pooled.connection.poll_proven(context)).await {
+                Ok(()) => return Ok((pooled, reused)),
+                Err(error) if is_unreached(&error) && tries < RETRIES => tries += 1,
                 Err(error) => return Err(error),
-                Ok(exchange) => return Ok((exchange, reused)),
             }
         }
     }
+
+    /// Begins a request's exchange, on a connection that takes it.
+    async fn open(&self, parts: &Parts, ends: bool, early: bool) -> Result<Opened, Error> {
+        let mut tries = 0;
+        loop {
+            let (pooled, reused) = self.proven(&parts.origin, early).await?;
+            let is_early = !pooled.connection.is_proven();
+            match open_on(&pooled, &parts.head, ends).await {
+                Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < RETRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(exchange) => return Ok(Opened { exchange, pooled, reused, is_early }),
+            }
+        }
+    }
+}
+
+/// An exchange that has begun.
+struct Opened {
+    exchange: Exchange,
+    pooled: Rc<Pooled>,
+    /// Its connection was there before.
+    reused: bool,
+    /// It went as early data.
+    is_early: bool,
+}
+
+impl Opened {
+    /// Whether it failed because its server was not reached, by early data that was sent to its first address: one that is opened in
+    /// the usual way may be reached. Only requests that may be done twice go early.
+    fn was_unreached(&self, error: &Error) -> bool {
+        self.is_early && is_unreached(error)
+    }
+
+    /// Whether the server wants it again when the handshake is complete.
+    /// RFC 8470 section 4-2, 4-3.
+    fn is_too_early(&self, response: &Result<Response, Error>) -> bool {
+        let status = response.as_ref().ok().map(Response::status);
+        self.is_early && status == Some(Status::TOO_EARLY)
+    }
+}
+
+/// Whether a server was not reached, and may be at another address or the next time.
+fn is_unreached(error: &Error) -> bool {
+    error.is_connection_lost() || matches!(error, Error::NoAnswer { .. } | Error::Refused { .. })
 }
 
 /// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
@@ -272,6 +324,16 @@ impl ClientBuilder {
         self
     }
 
+    /// Lets requests go as early data (0-RTT) that [say so](RequestBuilder::dangerous_send_as_early_data_that_may_be_replayed): with a
+    /// ticket of an earlier connection they are sent in the very first flight, and answered a round trip earlier. Off by default,
+    /// because whoever records that flight can send it again, to servers that may act upon it again, and because it has no
+    /// forward secrecy: who gets at the ticket's key later can read it (RFC 9846 section 8, appendix F.5).
+    #[must_use]
+    pub fn dangerous_offer_early_data_that_may_be_replayed(mut self) -> ClientBuilder {
+        self.offers_early_data = true;
+        self
+    }
+
     /// How long a server's name may take to be looked up, and then all of its addresses together to answer; an address that has
     /// others behind it has 3 s at most. `Duration::MAX` is for ever. Default 10 s.
     #[must_use]
@@ -319,17 +381,16 @@ impl ClientBuilder {
         tls.key_log = self.key_log;
         tls.groups = self.groups;
         tls.tickets = self.tickets;
+        tls.dangerous_offer_early_data_that_may_be_replayed = self.offers_early_data;
         tls.request_ocsp_response = self.requests_ocsp_response;
         let identities = || Arc::new(ClientIdentities(self.identities)) as Arc<dyn ClientResolver>;
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);
-        Client::over(
-            handle,
-            Box::new(Dialer { http3, handle: handle.clone(), patience: self.connect_timeout }),
-            self.limits,
-        )
+        let dialer = Dialer { http3, handle: handle.clone(), patience: self.connect_timeout };
+        let offers_early_data = self.offers_early_data;
+        Client { offers_early_data, ..Client::over(handle, Box::new(dialer), self.limits) }
     }
 }
 
@@ -340,6 +401,7 @@ pub struct RequestBuilder {
     client: Client,
     parts: Result<Rc<Parts>, Error>,
     body: Bytes,
+    may_be_early: bool,
 }
 
 #[derive(Clone)]
@@ -372,6 +434,15 @@ impl RequestBuilder {
         self
     }
 
+    /// Lets it go as early data, if the client [offers any](ClientBuilder::dangerous_offer_early_data_that_may_be_replayed), there is a
+    /// ticket for it, its method is safe (RFC 9110 section 9.2.1) and it has no body. It may then reach the server more than once,
+    /// sent by somebody else; and the server has not yet shown who it is, but that it has the key of its ticket. A server that does
+    /// not take it so answers 425 (RFC 8470), and it is sent again by itself when the handshake is complete.
+    pub fn dangerous_send_as_early_data_that_may_be_replayed(mut self) -> RequestBuilder {
+        self.may_be_early = true;
+        self
+    }
+
     /// Sends it, and waits for the head of the response. The body is sent while the response is read.
     ///
     /// A request that the server did nothing with is sent again; so is one whose connection was lost, if its method says
@@ -385,14 +456,25 @@ impl RequestBuilder {
             Rc::make_mut(&mut parts).head.fields.push_integer("content-length", self.body.len() as u64)?;
         }
         let mut tries = 0;
+        // RFC 8470 section 4-1: no unsafe method, and none whose safety is not known.
+        let is_wanted = self.may_be_early && self.client.offers_early_data;
+        let mut early = is_wanted && parts.head.method.is_safe() && self.body.is_empty();
         loop {
-            let (exchange, reused) = self.client.open(&parts, self.body.is_empty()).await?;
+            let opened = self.client.open(&parts, self.body.is_empty(), early).await?;
+            let exchange = opened.exchange.clone();
             let pending = PendingResponse::new(exchange.clone(), !self.body.is_empty());
             if !self.body.is_empty() {
                 self.client.pool.handle().spawn_detached(write_all(exchange, self.body.clone()));
             }
             match pending.response().await {
-                Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, reused) => tries += 1,
+                // RFC 8470 section 5.2-1: again, and not in early data.
+                response if opened.is_too_early(&response) => {
+                    drop(response);
+                    poll_fn(|context| opened.pooled.connection.poll_proven(context)).await?;
+                    early = false;
+                }
+                Err(error) if opened.was_unreached(&error) => early = false,
+                Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, opened.reused) => tries += 1,
                 result => return result,
             }
         }
@@ -404,7 +486,7 @@ impl RequestBuilder {
     /// As for [`RequestBuilder::send`].
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
         let parts = self.parts?;
-        let (exchange, _) = self.client.open(&parts, false).await?;
+        let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
         Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange, true)))
     }
 }

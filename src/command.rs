@@ -21,6 +21,7 @@ mod part_file;
 mod revocation_files;
 mod serve;
 mod stdout;
+mod tickets;
 mod trust;
 mod watch;
 

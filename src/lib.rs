@@ -37,6 +37,7 @@ mod http3;
 mod key_log;
 mod run;
 mod server;
+mod ticket_file;
 mod tickets;
 pub mod trace;
 pub mod url;
@@ -78,6 +79,7 @@ pub use server::identity::Identity;
 pub use server::identity_handle::IdentityHandle;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
+pub use ticket_file::TicketFile;
 pub use tickets::{MemoryTickets, Tickets};
 
 #[cfg(test)]

@@ -593,6 +593,7 @@ impl ServerBuilder {
         tls.client_authentication = self.clients.clone();
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
+        config.early_data_context = h3::early_data_context(&self.http);
         let random = Box::new(crypto_ring::SystemRandom::new());
         let mut http = self.http.clone();
         http.date.get_or_insert(date_now);

@@ -2,8 +2,11 @@
 //! is the affair of the simulated tests; here everything has to come to its end, whole.
 #![allow(clippy::unwrap_used)] // a test may
 
-use posthaste::{Bytes, Client, Error, Handle, Identity, Method, Reply, Request, Roots, Server};
+use posthaste::{
+    Bytes, Client, Error, Handle, Identity, MemoryTickets, Method, Reply, Request, Roots, Server, Tickets,
+};
 use relay::{Path, Relay};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -86,4 +89,43 @@ fn a_path_that_narrows() -> Result<(), Error> {
         })
     });
     narrowing.into_iter().try_for_each(|case| case.join().unwrap())
+}
+
+/// Early data over a path that loses and reorders, on many connections: whatever becomes of it, each request is answered, and whoever
+/// is answered as early has sent it so.
+#[test]
+fn early_data() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let pem = identity.certificate_pem();
+        let answer = |request: Request, reply: Reply| async move {
+            let is_early = request.is_early();
+            reply.send(200, if is_early { "early" } else { "late" }).await
+        };
+        let tickets = Tickets::new().dangerous_accept_early_data_that_may_be_replayed();
+        let builder = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").tickets(tickets);
+        let server = builder.start(&handle, answer)?;
+        let settings = "delay=5 loss=100 reordering=200";
+        let relay = Relay::start(server.addresses()[0], Path::parse(settings.split(' ')).unwrap()).unwrap();
+        let url = format!("https://{}/", relay.address());
+        let store = Arc::new(MemoryTickets::default());
+        let mut early = 0;
+        for _ in 0..40 {
+            let builder = Client::builder(Roots::from_pem(pem.as_bytes())?).ticket_store(store.clone());
+            let client = builder.dangerous_offer_early_data_that_may_be_replayed().build(&handle);
+            let asking = async {
+                let first = client.get(&url).dangerous_send_as_early_data_that_may_be_replayed();
+                let body = first.send().await?.body().read_to_end(10).await?;
+                // Behind the tickets.
+                assert_eq!(client.get(&url).send().await?.body().read_to_end(10).await?, b"late");
+                Ok::<_, Error>(body)
+            };
+            let body = handle.timeout(PATIENCE, asking).await.map_err(|_| settings).unwrap()?;
+            early += usize::from(body == b"early".as_ref());
+            client.close().await;
+        }
+        assert!(early > 10, "{early} of 40 were early");
+        assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
+        Ok(())
+    })?
 }

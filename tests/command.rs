@@ -10,6 +10,7 @@ mod trust;
 use posthaste::{Client, Error, Identity, Method, Reply, Request, Roots, Server};
 use serving::{Folder, Serving, posthaste};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -265,6 +266,40 @@ fn get_writes_bodies_heads_and_files() {
     let output = get(&[&serving.url("/none"), "--out", "out/none"]);
     expect(&output, 1, &["404"]);
     assert_eq!(folder.list("out/none"), Vec::<String>::new());
+}
+
+/// A ticket that outlives the command, used once, and a request that is in the first flight.
+#[test]
+fn early_data_goes_with_a_ticket_of_the_run_before() {
+    let folder = Folder::new();
+    folder.write("site/a.txt", b"one\n");
+    let serving = Serving::start(&folder, &["site", "--early-data"]);
+    let url = serving.url("/a.txt");
+    let get = |more: &[&str]| {
+        let output = serving.get(&[&[&url[..], "--ticket-file", "tickets", "--trace"], more].concat());
+        expect(&output, 0, &[]);
+        assert_eq!(text(&output.stdout), "one\n");
+        text(&output.stderr).to_owned()
+    };
+    let is_early = |trace: &str| trace.contains("sent 0-RTT ");
+    assert!(!is_early(&get(&["--early-data"])), "there was no ticket");
+    let tickets = |folder: &Folder| text(&folder.read("tickets")).lines().count() - 1;
+    assert_eq!(tickets(&folder), 2);
+    let mode = std::fs::metadata(folder.path().join("tickets")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    for _ in 0..3 {
+        assert!(is_early(&get(&["--early-data"])));
+        assert!((1..=4).contains(&tickets(&folder)), "one was used, others came");
+    }
+    // Not without being asked to, not what is not safe, and not to a server that takes none.
+    assert!(!is_early(&get(&[])));
+    let output = serving.get(&[&url, "--ticket-file", "tickets", "--early-data", "--trace", "--method", "DELETE"]);
+    expect(&output, 1, &["405"]);
+    assert!(!is_early(&text(&output.stderr)));
+    // A file that others may read is not used.
+    std::fs::set_permissions(folder.path().join("tickets"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = serving.get(&[&url, "--ticket-file", "tickets"]);
+    expect(&output, 1, &["chmod 600"]);
 }
 
 #[test]

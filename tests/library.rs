@@ -3,6 +3,8 @@
 
 #[path = "library/duties.rs"]
 mod duties;
+#[path = "library/early_data.rs"]
+mod early_data;
 #[path = "library/handlers.rs"]
 mod handlers;
 #[path = "library/origin.rs"]

@@ -83,7 +83,8 @@ impl Peer {
         let target = Endpoint::new(Instant::ZERO, config, Box::new(SeededRandom::new(options.seed)));
         let mut random = SeededRandom::new(options.seed + 1000);
         let bytes = (options.parameters)(options.generous_parameters(), Side::Client);
-        let session = tls::quic::client(client, identity::server_name(), bytes, &mut random).unwrap();
+        let session = tls::quic::client_with_early_data(client, identity::server_name(), bytes, &mut random);
+        let session = session.unwrap();
         let original = ConnectionId::new(&base::random::array::<8>(&mut random)).unwrap();
         let mut peer = Peer::new(target, Side::Client, original, session, random, options);
         peer.take_output();
@@ -103,7 +104,9 @@ impl Peer {
         let mut parameters = options.generous_parameters();
         parameters.original_destination_connection_id = Some(long.destination);
         parameters.stateless_reset_token = Some(ResetToken([0x5a; 16]));
-        let session = tls::quic::server(server, (options.parameters)(parameters, Side::Server));
+        let parameters = (options.parameters)(parameters, Side::Server);
+        // Early data is taken whatever was promised, and whatever the parameters are.
+        let session = tls::quic::server_with_early_data(server, parameters, b"");
         let random = SeededRandom::new(options.seed + 1000);
         let mut peer = Peer::new(target, Side::Server, long.destination, session, random, options);
         peer.destination = long.source;
@@ -171,6 +174,13 @@ impl Peer {
             let offset = self.crypto_offset(kind, piece.len());
             self.send(kind, &encode(&Frame::Crypto { offset, data: piece }));
         }
+    }
+
+    /// Of a server whose target is established: gives its tickets.
+    pub fn send_tickets(&mut self) {
+        self.session.send_tickets(&mut self.random).unwrap();
+        self.take_output();
+        self.send_crypto(Level::OneRtt);
     }
 
     /// Takes the handshake bytes of a level, for a script to send as it likes.
@@ -349,6 +359,7 @@ impl Peer {
                     }
                     (PacketKind::Initial, long.packet_number_offset, long.end)
                 }
+                Header::ZeroRtt(long) => (PacketKind::ZeroRtt, long.packet_number_offset, long.end),
                 Header::Handshake(long) => (PacketKind::Handshake, long.packet_number_offset, long.end),
                 Header::OneRtt(short) => (PacketKind::OneRtt, short.packet_number_offset, rest.len()),
                 _ => return,

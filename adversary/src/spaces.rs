@@ -32,14 +32,14 @@ struct Space {
     crypto_sent: u64,
 }
 
-/// All three packet number spaces.
-pub(crate) struct Spaces([Space; 3]);
+/// All three packet number spaces, and the keys of early data: a client seals with them, a server opens.
+pub(crate) struct Spaces([Space; 3], Option<(SealKeys, OpenKeys)>);
 
 impl Spaces {
     /// With Initial keys of the client's first Destination Connection ID (RFC 9001 section 5.2).
     pub(crate) fn new(side: Side, original: ConnectionId) -> Spaces {
         let space = || Space { keys: None, next: 0, largest: None, crypto: CryptoStream::new(), crypto_sent: 0 };
-        let mut spaces = Spaces([space(), space(), space()]);
+        let mut spaces = Spaces([space(), space(), space()], None);
         spaces.rekey_initial(side, original);
         spaces
     }
@@ -65,8 +65,11 @@ impl Spaces {
     /// Keys that TLS has just made.
     pub(crate) fn install(&mut self, change: KeyChange) {
         let (space, suite, local, remote) = match change {
-            // No session here has early data.
-            KeyChange::EarlyData { .. } => return,
+            KeyChange::EarlyData { suite, secret } => {
+                let seal = SealKeys::new(suite, Version::V1, secret.clone());
+                self.1 = Some((seal, OpenKeys::new(suite, Version::V1, secret)));
+                return;
+            }
             KeyChange::Handshake { suite, local, remote } => (PacketNumberSpace::Handshake, suite, local, remote),
             KeyChange::OneRtt { suite, local, remote } => (PacketNumberSpace::ApplicationData, suite, local, remote),
         };
@@ -75,7 +78,7 @@ impl Spaces {
     }
 
     pub(crate) fn has_keys(&self, kind: PacketKind) -> bool {
-        self.of(kind).keys.is_some()
+        if kind == PacketKind::ZeroRtt { self.1.is_some() } else { self.of(kind).keys.is_some() }
     }
 
     /// Goes on to the next generation of 1-RTT keys.
@@ -125,10 +128,14 @@ impl Spaces {
         tweak: Tweak,
     ) -> Vec<u8> {
         let mut packet = vec![0; payload.len() + 100 + tweak.token.len()];
-        let space = self.of_mut(kind);
+        let Spaces(spaces, early) = self;
+        let space = &mut spaces[space_of(kind) as usize];
         let number = PacketNumber::new(tweak.number.unwrap_or(space.next)).unwrap();
         space.next = number.value() + 1;
-        let (seal, _) = space.keys.as_mut().expect("keys for the packet");
+        // A script without early data seals such packets with the keys that it has.
+        let is_early = kind == PacketKind::ZeroRtt && early.is_some();
+        let keys = if is_early { early } else { &mut space.keys };
+        let (seal, _) = keys.as_mut().expect("keys for the packet");
         let writer = &mut Writer::new(&mut packet);
         let layout = match kind {
             PacketKind::Initial => {
@@ -154,8 +161,10 @@ impl Spaces {
         packet: &mut [u8],
         packet_number_offset: usize,
     ) -> Option<Received> {
-        let space = self.of_mut(kind);
-        let (_, open) = space.keys.as_mut()?;
+        let Spaces(spaces, early) = self;
+        let space = &mut spaces[space_of(kind) as usize];
+        let keys = if kind == PacketKind::ZeroRtt { early } else { &mut space.keys };
+        let (_, open) = keys.as_mut()?;
         let opened = open.open(packet, packet_number_offset, space.largest).ok()?;
         // RFC 9000 s12.3: a number is used once, and each is above the ones before.
         assert!(space.largest < Some(opened.packet_number), "packet numbers increase");

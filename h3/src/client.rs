@@ -26,6 +26,11 @@ impl Connection {
         if self.shared.side == Side::Server {
             return Err(SendError::WrongOrder);
         }
+        // RFC 8470 section 4-1, RFC 9114 section 10.9-1: only what may be done twice. Whether it may go early at all, who asks decides.
+        if self.is_early && !(head.method.is_safe() && end) {
+            self.wants_stream = true;
+            return Err(SendError::Blocked);
+        }
         // RFC 9114 section 5.2-4: nothing new once either side said GOAWAY.
         if self.shared.goaway.received.is_some() || self.shared.goaway.sent.is_some() {
             return Err(SendError::GoingAway);

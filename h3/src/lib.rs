@@ -120,6 +120,6 @@ pub use http::exchange::{Body, Reason, SendError};
 pub use machine::{Endpoint, EndpointEvent, Kept};
 pub use over_quic::OverQuic;
 pub use pace::Delivery;
-pub use settings::PeerSettings;
+pub use settings::{PeerSettings, early_data_context};
 pub use transport::{Read, Transport, WriteError};
 pub use violation::{Scope, Violation};

@@ -19,6 +19,9 @@ use quic::{CloseReason, ConnectError, ConnectionHandle};
 /// What happened on one of the connections.
 #[derive(Debug)]
 pub enum EndpointEvent<U = ()> {
+    /// A client can make requests by safe methods, which go as early data: they may reach the server more than once, and it is not
+    /// known who the server is. What it does not take is sent again when the handshake is complete.
+    CanSendEarly(ConnectionHandle),
     /// The handshake is complete: requests can be made.
     Established(ConnectionHandle),
     /// A migration that was asked for is done: all is sent from the new address.
@@ -80,6 +83,21 @@ impl<U: Default> Endpoint<U> {
         self.quic.connect(now, tls, name, four_tuple)
     }
 
+    /// The same; early data is offered only if this says so as well ([`quic::Endpoint::connect_with`]).
+    ///
+    /// # Errors
+    /// As for [`connect`](Endpoint::connect).
+    pub fn connect_with(
+        &mut self,
+        now: Instant,
+        tls: Arc<tls::ClientConfig>,
+        name: x509::ServerName,
+        four_tuple: FourTuple,
+        offers_early_data: bool,
+    ) -> Result<ConnectionHandle, ConnectError> {
+        self.quic.connect_with(now, tls, name, four_tuple, offers_early_data)
+    }
+
     /// The QUIC endpoint below.
     pub const fn quic(&self) -> &quic::Endpoint<Kept<U>> {
         &self.quic
@@ -130,7 +148,7 @@ impl<U: Default> Endpoint<U> {
     }
 
     /// Works with one connection: `call` gets its HTTP/3 side and the transport to pass to it. `None` if the connection is
-    /// gone or its handshake is not complete. What `call` brings about is told by `poll_event`.
+    /// gone, or its handshake is not complete and there is no early data. What `call` brings about is told by `poll_event`.
     pub fn with<R>(
         &mut self,
         now: Instant,
@@ -138,7 +156,8 @@ impl<U: Default> Endpoint<U> {
         call: impl FnOnce(&mut Connection, &mut OverQuic<'_>) -> R,
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
-        let http = kept.http.as_deref_mut().filter(|_| kept.is_established)?;
+        let is_usable = kept.is_established || takes_part_early(connection);
+        let http = kept.http.as_deref_mut().filter(|_| is_usable)?;
         let result = call(http, &mut OverQuic::new(connection, now));
         kept.look_for_need(connection, now);
         let wake_at = kept.follow(now);
@@ -184,11 +203,11 @@ impl<U: Default> Endpoint<U> {
             // RFC 9114 section 7.2.4.2-3: the settings do not wait for the client's part of the handshake.
             quic::Event::CanSend => {
                 kept.begin(connection, &self.config, now);
-                None
+                (connection.side() == Side::Client).then_some(EndpointEvent::CanSendEarly(handle))
             }
             quic::Event::Established => {
                 kept.begin(connection, &self.config, now);
-                kept.is_established = true;
+                kept.establish(connection);
                 Some(EndpointEvent::Established(handle))
             }
             quic::Event::Closed(reason) => {
@@ -259,11 +278,22 @@ impl<U> Kept<U> {
             return;
         }
         let mut http = Box::new(match connection.side() {
-            Side::Client => Connection::client(config.clone()),
+            Side::Client => match connection.take_remembered_application() {
+                Some(settings) => Connection::early_client(config.clone(), &settings),
+                None => Connection::client(config.clone()),
+            },
             Side::Server => Connection::server(config.clone()),
         });
         http.on_connected(&mut OverQuic::new(connection, now));
         self.http = Some(http);
+    }
+
+    /// The handshake is complete.
+    fn establish(&mut self, connection: &quic::Connection) {
+        self.is_established = true;
+        if let Some(http) = &mut self.http {
+            http.on_early_data_over(connection.early_data() == tls::EarlyData::Accepted);
+        }
     }
 
     /// Who still needs the connection: a client that waits for a response (RFC 9114 s5.1: it asks the transport to keep the
@@ -303,6 +333,12 @@ impl<U> Kept<U> {
         self.http = None;
         self.closed.take().map(|reason| *reason)
     }
+}
+
+/// Whether HTTP/3 that has begun can be used before the handshake is complete: on a client, which begins it then for early data
+/// only, and on a server that has taken some.
+fn takes_part_early(connection: &quic::Connection) -> bool {
+    connection.side() == Side::Client || connection.early_data() == tls::EarlyData::Accepted
 }
 
 /// One stream event, one call.

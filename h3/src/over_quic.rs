@@ -85,6 +85,10 @@ impl Transport for OverQuic<'_> {
         self.connection.trace_above(id, record);
     }
 
+    fn remember(&mut self, settings: &[u8]) {
+        self.connection.remember_application(settings);
+    }
+
     fn close(&mut self, code: VarInt, reason: &'static str) {
         self.connection.close(self.now, code, reason.as_bytes());
     }

@@ -12,6 +12,7 @@ const QPACK_MAX_TABLE_CAPACITY: VarInt = VarInt::from_u32(0x01);
 const MAX_FIELD_SECTION_SIZE: VarInt = VarInt::from_u32(0x06);
 const QPACK_BLOCKED_STREAMS: VarInt = VarInt::from_u32(0x07);
 const ENABLE_CONNECT_PROTOCOL: VarInt = VarInt::from_u32(0x08);
+const H3_DATAGRAM: VarInt = VarInt::from_u32(0x33);
 
 /// The largest SETTINGS frame that is read: room for a hundred settings, of which a dozen exist.
 pub(crate) const MAX_LEN: u64 = 2048;
@@ -46,6 +47,36 @@ impl PeerSettings {
         Ok(settings)
     }
 
+    /// What a client remembers for early data on a later connection, as the payload of a SETTINGS frame: what differs from what
+    /// holds before the first.
+    /// RFC 9114 section 7.2.4.2-5.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        let flag = |is_set: bool| is_set.then_some(1);
+        let settings = [
+            (MAX_FIELD_SECTION_SIZE, self.max_field_section_size),
+            (ENABLE_CONNECT_PROTOCOL, flag(self.extended_connect)),
+            (H3_DATAGRAM, flag(self.datagrams)),
+        ];
+        for (identifier, value) in settings {
+            if let Some(value) = value.and_then(VarInt::new) {
+                push_varint(&mut payload, identifier);
+                push_varint(&mut payload, value);
+            }
+        }
+        payload
+    }
+
+    /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13.
+    pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
+        let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
+        let is_kept = (remembered.max_field_section_size.is_none() || size(self) >= size(remembered))
+            && self.extended_connect >= remembered.extended_connect
+            && self.datagrams >= remembered.datagrams;
+        if is_kept { Ok(()) } else { Err(Violation::SettingsReduced) }
+    }
+
     fn apply(&mut self, identifier: u64, value: u64) -> Result<(), Violation> {
         match identifier {
             // RFC 9114 section 7.2.4.1-3: settings of HTTP/2.
@@ -67,6 +98,15 @@ fn flag(value: u64) -> Result<bool, Violation> {
         1 => Ok(true),
         _ => Err(Violation::SettingValue),
     }
+}
+
+/// What a server of this configuration promises a client that sends early data: where it is not what it was, none is taken
+/// ([`quic::EndpointConfig::early_data_context`]).
+/// RFC 9114 section 7.2.4.2-8, 7.2.4.2-10.
+pub fn early_data_context(config: &Config) -> Vec<u8> {
+    let mut context = Vec::new();
+    push(&mut context, &Config { grease: None, ..config.clone() }, true);
+    context
 }
 
 /// Appends our SETTINGS frame.
@@ -112,6 +152,45 @@ mod tests {
         let mut out = Vec::new();
         push(&mut out, &config, false);
         assert!(!PeerSettings::decode(&out[2..]).unwrap().extended_connect);
+    }
+
+    /// RFC 9114 section 7.2.4.2-5.
+    #[test]
+    fn what_is_remembered_is_what_was_said() {
+        for max_field_section_size in [None, Some(0), Some(70_000)] {
+            for flags in 0..4 {
+                let (extended_connect, datagrams) = (flags & 1 != 0, flags & 2 != 0);
+                let settings = PeerSettings { max_field_section_size, extended_connect, datagrams };
+                assert_eq!(PeerSettings::decode(&settings.encode()), Ok(settings));
+            }
+        }
+        assert!(PeerSettings::default().encode().is_empty());
+    }
+
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
+    #[test]
+    fn settings_keep_what_was_promised_or_they_do_not() {
+        let remembered = PeerSettings { max_field_section_size: Some(100), extended_connect: true, datagrams: true };
+        let keeps = |settings: PeerSettings| settings.keeps(&remembered).is_ok();
+        assert!(keeps(remembered));
+        assert!(keeps(PeerSettings { max_field_section_size: Some(101), ..remembered }));
+        assert!(keeps(PeerSettings { max_field_section_size: None, ..remembered }), "the default is no limit");
+        assert!(!keeps(PeerSettings { max_field_section_size: Some(99), ..remembered }));
+        assert!(!keeps(PeerSettings { extended_connect: false, ..remembered }));
+        assert!(!keeps(PeerSettings { datagrams: false, ..remembered }));
+        assert!(!keeps(PeerSettings::default()));
+        let nothing = PeerSettings::default();
+        assert!(PeerSettings { max_field_section_size: Some(1), ..nothing }.keeps(&nothing).is_ok());
+    }
+
+    /// RFC 9114 section 7.2.4.2-8, 7.2.4.2-10.
+    #[test]
+    fn another_promise_is_another_context() {
+        let config = Config::default();
+        let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
+        let others = [Config { limits, ..config.clone() }, Config { extended_connect: true, ..config.clone() }];
+        assert!(others.iter().all(|other| early_data_context(other) != early_data_context(&config)));
+        assert_eq!(early_data_context(&Config { grease: Some(9), ..config.clone() }), early_data_context(&config));
     }
 
     /// RFC 9114 section 7.1-3, 7.2.4-5, 7.2.4.1-3.

@@ -63,6 +63,9 @@ pub trait Transport {
     /// Keeps a record about a stream ([`HttpRecord`](crate::trace::HttpRecord)) among the transport's own.
     fn trace(&mut self, _id: StreamId, _record: &[u8]) {}
 
+    /// On a client, what HTTP/3 relies on when it sends early data on a later connection.
+    fn remember(&mut self, _settings: &[u8]) {}
+
     /// Closes the connection.
     fn close(&mut self, code: VarInt, reason: &'static str);
 }

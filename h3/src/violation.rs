@@ -53,6 +53,7 @@ base::violations! {
     SecondSettings, Connection, H3_FRAME_UNEXPECTED, "RFC 9114 7.2.4", "a second SETTINGS frame";
     ReservedSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4.1", "a setting that is reserved because of HTTP/2";
     DuplicateSetting, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4", "a setting occurs twice";
+    SettingsReduced, Connection, H3_SETTINGS_ERROR, "RFC 9114 7.2.4.2", "the server has taken early data, and its settings are not good for it";
     SettingValue, Connection, H3_SETTINGS_ERROR, "RFC 9220 3", "a setting with a value other than 0 and 1";
     ControlFrameTooLarge, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "a frame on the control stream that is too large";
     GoAwayIncreased, Connection, H3_ID_ERROR, "RFC 9114 5.2", "a GOAWAY with a larger identifier than before";

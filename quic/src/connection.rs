@@ -10,6 +10,8 @@
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
 //! | `paths` | another address of the peer or of our own |
+//! | `early_data` | what a client sends before the server has answered |
+//! | `early_packets` | early data that comes before its keys |
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `packet_writer` | one packet, from its header to its place in the books |
 //! | `outgoing` | what every outgoing datagram has in common |
@@ -26,6 +28,8 @@ pub(crate) mod application;
 pub(crate) mod budget;
 mod coalesced;
 mod dispatch;
+mod early_data;
+mod early_packets;
 mod establish;
 mod identity;
 mod interest;

@@ -28,14 +28,18 @@ impl SendCredit {
     }
 
     /// The peer's limit.
-    #[cfg(test)]
     pub(crate) const fn limit(&self) -> u64 {
         self.limit
     }
 
+    /// Of an amount that is used, without leave for it: what the limit before it was is of no use any more.
+    pub(crate) fn overdrawn(used: u64) -> SendCredit {
+        SendCredit { used, ..SendCredit::default() }
+    }
+
     /// How much may still be used.
     pub(crate) const fn available(&self) -> u64 {
-        self.limit - self.used
+        self.limit.saturating_sub(self.used)
     }
 
     /// Uses `amount`.

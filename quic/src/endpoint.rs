@@ -18,6 +18,7 @@ pub(crate) mod accept;
 mod admission;
 mod admit;
 mod answers;
+mod early_datagrams;
 mod event;
 mod handover;
 mod handshakes;

@@ -11,6 +11,9 @@ use base::FourTuple;
 pub enum Event {
     /// A server has said all that it has to say in the handshake, and can send: streams can be opened and written (RFC 9001
     /// section 5.7). Who the client is, and whether it is there at all, shows when the handshake is complete.
+    ///
+    /// A client that may send early data: streams can be opened and written, and what is sent before the handshake is complete may
+    /// reach the server more than once (RFC 9001 section 9.2).
     CanSend,
     /// The handshake is complete: the peer is authenticated as far as the configuration asks, streams can be opened.
     Established,

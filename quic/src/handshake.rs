@@ -5,6 +5,7 @@
 
 use crate::crypto_stream::CryptoStream;
 use crate::delivery::Once;
+use crate::early_data::EarlyData;
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
 use crate::wire::frame::Frame;
@@ -26,8 +27,10 @@ pub(crate) struct Handshake {
     /// what a server has to say and by `MAX_POST_HANDSHAKE`.
     rested: (u32, u32),
     post_handshake: u32,
-    /// There are keys beyond those of Initial packets.
+    /// There are keys beyond those of Initial packets and of early data.
     has_left_initial: bool,
+    /// While there may be early data, which is during few handshakes.
+    pub early: Option<Box<EarlyData>>,
     /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
     done: Once,
 }
@@ -63,6 +66,7 @@ impl Handshake {
             rested: (0, 0),
             post_handshake: 0,
             has_left_initial: false,
+            early: None,
             done: Once::new(),
         };
         handshake.take_output();
@@ -123,8 +127,26 @@ impl Handshake {
     /// Keys that became available, in the order in which TLS made them.
     pub(crate) fn poll_keys(&mut self) -> Option<KeyChange> {
         let change = self.session.poll_keys();
-        self.has_left_initial |= change.is_some();
+        // Those of early data go with the ClientHello.
+        self.has_left_initial |= change.as_ref().is_some_and(|change| change.level() != Level::EarlyData);
         change
+    }
+
+    /// Whether there are keys beyond those of Initial packets and of early data.
+    pub(crate) const fn has_left_initial(&self) -> bool {
+        self.has_left_initial
+    }
+
+    /// On a client that offers early data, the transport parameters of the connection that its ticket is from, and what the
+    /// application had said there; once.
+    pub(crate) fn take_remembered(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let parameters = self.session.take_remembered_parameters()?;
+        Some((parameters, self.session.take_remembered_application().unwrap_or_default()))
+    }
+
+    /// On a client, what the application relies on in early data is kept with the tickets that come from now on.
+    pub(crate) fn remember_application(&mut self, application: &[u8]) {
+        self.session.remember_application(application);
     }
 
     /// Whether `space` has handshake bytes to send, or HANDSHAKE_DONE.

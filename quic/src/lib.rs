@@ -60,6 +60,7 @@ mod credit;
 mod crypto_stream;
 mod delivery;
 mod discard;
+mod early_data;
 mod endpoint;
 mod error;
 mod event;

@@ -5,8 +5,7 @@
 
 use crate::violation::Violation;
 use crate::wire::transport_parameters::TransportParameters;
-use alloc::boxed::Box;
-use base::{Duration, Side};
+use base::Duration;
 
 /// What the peer has told about itself. Until then the defaults of RFC 9000 section 18.2 hold.
 #[derive(Clone, Debug)]
@@ -14,30 +13,22 @@ pub(crate) struct PeerParameters {
     is_known: bool,
     ack_delay_exponent: u8,
     disables_migration: bool,
-    remembered: Option<Box<RememberedParameters>>,
 }
 
 impl Default for PeerParameters {
     fn default() -> PeerParameters {
         let TransportParameters { ack_delay_exponent, disable_active_migration, .. } = TransportParameters::default();
-        PeerParameters {
-            is_known: false,
-            ack_delay_exponent,
-            disables_migration: disable_active_migration,
-            remembered: None,
-        }
+        PeerParameters { is_known: false, ack_delay_exponent, disables_migration: disable_active_migration }
     }
 }
 
 impl PeerParameters {
-    /// The peer, which is of side `sender`, has sent its parameters. Only what a server says can be of use for another
-    /// connection, so a client's is not kept.
-    pub(crate) fn learn(&mut self, sender: Side, parameters: &TransportParameters) {
+    /// The peer has sent its parameters.
+    pub(crate) const fn learn(&mut self, parameters: &TransportParameters) {
         *self = PeerParameters {
             is_known: true,
             ack_delay_exponent: parameters.ack_delay_exponent,
             disables_migration: parameters.disable_active_migration,
-            remembered: (sender == Side::Server).then(|| Box::new(RememberedParameters::of(parameters))),
         };
     }
 
@@ -56,12 +47,6 @@ impl PeerParameters {
     /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
     pub(crate) const fn disables_migration(&self) -> bool {
         self.disables_migration
-    }
-
-    /// What a client may use for 0-RTT on a later connection; `None` before the server's parameters have arrived.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
-    pub(crate) fn remembered(&self) -> Option<&RememberedParameters> {
-        self.remembered.as_deref()
     }
 }
 
@@ -97,9 +82,8 @@ impl RememberedParameters {
         }
     }
 
-    /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1: what must not be
+    /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1-2: what must not be
     /// remembered has its default.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
     pub(crate) fn to_parameters(self) -> TransportParameters {
         TransportParameters {
             active_connection_id_limit: self.active_connection_id_limit,
@@ -119,9 +103,8 @@ impl RememberedParameters {
     /// Whether a server that accepted 0-RTT allows in `new` at least what was remembered.
     ///
     /// # Errors
-    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
+    /// [`Violation::EarlyLimitsReduced`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
     /// migration may change: lower values there make a connection worse and break nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
     pub(crate) fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
         let limits = [
             (self.active_connection_id_limit, new.active_connection_id_limit),
@@ -133,7 +116,7 @@ impl RememberedParameters {
             (self.initial_max_streams_uni, new.initial_max_streams_uni),
         ];
         let is_reduced = limits.into_iter().any(|(remembered, new)| new < remembered);
-        if is_reduced { Err(Violation::TransportParameters) } else { Ok(()) }
+        if is_reduced { Err(Violation::EarlyLimitsReduced) } else { Ok(()) }
     }
 }
 
@@ -169,17 +152,14 @@ mod tests {
     #[test]
     fn defaults_hold_until_the_parameters_arrive() {
         let mut peer = PeerParameters::default();
-        assert!(!peer.is_known() && !peer.disables_migration() && peer.remembered().is_none());
+        assert!(!peer.is_known() && !peer.disables_migration());
         assert_eq!(peer.ack_delay(10), Duration::from_micros(80));
-        peer.learn(Side::Server, &parameters());
+        peer.learn(&parameters());
         assert!(peer.is_known() && peer.disables_migration());
         assert_eq!((peer.ack_delay(10), peer.ack_delay(u64::MAX).is_zero()), (Duration::from_micros(320), false));
-        assert_eq!(peer.remembered(), Some(&RememberedParameters::of(&parameters())));
-        peer.learn(Side::Client, &parameters());
-        assert!(peer.remembered().is_none(), "a server has no use for what a client said");
     }
 
-    /// RFC 9000 section 7.4.1 names what must not be remembered.
+    /// RFC 9000 section 7.4.1-2, 7.4.1-3: what must not be remembered, and so has the new value or the default.
     #[test]
     fn what_belongs_to_one_connection_is_not_remembered() {
         let default = TransportParameters::default();
@@ -196,6 +176,7 @@ mod tests {
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);
     }
 
+    /// RFC 9000 section 7.4.1-5, 7.4.1-6.
     #[test]
     fn limits_may_grow_and_not_shrink() {
         let remembered = RememberedParameters::of(&parameters());
@@ -215,7 +196,7 @@ mod tests {
             *limit(&mut new) += 1;
             assert_eq!(remembered.check_not_reduced(&new), Ok(()), "row {row}");
             *limit(&mut new) -= 2;
-            assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters), "row {row}");
+            assert_eq!(remembered.check_not_reduced(&new), Err(Violation::EarlyLimitsReduced), "row {row}");
         }
         let mut new = parameters();
         (new.max_idle_timeout, new.max_udp_payload_size) = (Duration::ZERO, 1200);

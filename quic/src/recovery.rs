@@ -556,6 +556,17 @@ impl Recovery {
         self.restart_backoff();
     }
 
+    /// The same for packets that the peer has said that it does not read: an acknowledgment of one is a lie, as of a number that was
+    /// skipped.
+    pub(crate) fn refuse(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
+        let refused: alloc::vec::Vec<u64> = self.spaces[space].sent.open().map(|packet| packet.number).collect();
+        self.abandon(space, out);
+        let skipped = &mut self.spaces[space].skipped;
+        skipped.extend(refused);
+        skipped.make_contiguous().sort_unstable();
+        skipped.drain(..skipped.len().saturating_sub(MAX_SKIPPED));
+    }
+
     const fn restart_backoff(&mut self) {
         self.pto_count = 0;
         self.second_probe = None;

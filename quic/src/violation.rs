@@ -64,6 +64,7 @@ base::violations! {
     ReservedBits, PROTOCOL_VIOLATION, "RFC 9000 17.2", "reserved header bits are set";
     TransportParameters, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.4", "a transport parameter is malformed, repeated or out of range";
     TransportParameterConnectionId, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.3", "a connection ID in the transport parameters is wrong or missing";
+    EarlyLimitsReduced, PROTOCOL_VIOLATION, "RFC 9000 7.4.1", "the server accepts early data, and a limit is lower than the one it was sent under";
     TransportParameterOfServer, TRANSPORT_PARAMETER_ERROR, "RFC 9000 18.2", "a transport parameter that only a server may send";
     // Acknowledgments.
     AckOfUnsentPacket, PROTOCOL_VIOLATION, "RFC 9000 13.1", "an acknowledgment of a packet that was not sent";

@@ -22,8 +22,8 @@ pub(crate) struct Dialer {
 }
 
 impl Connect for Dialer {
-    fn connect(&self, host: Rc<str>, port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
-        Box::pin(async move { self.first_that_answers(&host, port).await })
+    fn connect(&self, host: Rc<str>, port: u16, early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
+        Box::pin(async move { self.first_that_answers(&host, port, early).await })
     }
 
     fn close_all(&self) -> Task<'_, ()> {
@@ -32,8 +32,9 @@ impl Connect for Dialer {
 }
 
 impl Dialer {
-    /// A connection to the first address of `host` that answers.
-    async fn first_that_answers(&self, host: &str, port: u16) -> Result<Rc<dyn Connection>, Error> {
+    /// A connection to the first address of `host` that answers; or, if it is to be `early` and there is a ticket for it, to the
+    /// first, before that is known.
+    async fn first_that_answers(&self, host: &str, port: u16, early: bool) -> Result<Rc<dyn Connection>, Error> {
         let name = ServerName::parse(host)
             .map_err(|error| Error::Message(format!("{host:?} cannot be the name of a server: {error}")))?;
         let addresses = resolve(&self.handle, host, port, self.patience).await?;
@@ -45,7 +46,7 @@ impl Dialer {
                 left = self.patience.saturating_sub(clock::now() - begun);
             }
             let patience = share(left, addresses.len() - number);
-            match self.http3.attempt(host, &name, *address, patience).await {
+            match self.http3.attempt(host, &name, *address, patience, early && number == 0).await {
                 Ok(connection) => return Ok(connection),
                 // It is the right server, and will be no other at another address.
                 Err(error @ Error::Certificate { .. }) => return Err(error),

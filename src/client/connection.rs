@@ -19,6 +19,17 @@ pub(crate) trait Connection {
     /// Whether requests can be made.
     fn is_open(&self) -> bool;
 
+    /// Whether the handshake is complete, or the connection over. Until then requests go as early data, if they are safe, and others
+    /// wait.
+    fn is_proven(&self) -> bool {
+        true
+    }
+
+    /// Waits until that is so.
+    fn poll_proven(&self, _context: &Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// Since when nobody has worked on an exchange of it; `None` while somebody does. Before the first, the beginning of time.
     fn idle_since(&self) -> Option<Instant>;
 
@@ -49,8 +60,9 @@ pub(crate) trait Connection {
 
 /// Opens connections.
 pub(crate) trait Connect {
-    /// A connection to this host, ready for requests.
-    fn connect(&self, host: Rc<str>, port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>>;
+    /// A connection to this host, ready for requests. With `early` it may be one whose handshake is not complete, and that takes
+    /// requests as early data.
+    fn connect(&self, host: Rc<str>, port: u16, early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>>;
 
     /// Closes all connections, and waits until the system has taken what is left to be sent, or for a moment if it takes
     /// nothing.

@@ -109,8 +109,8 @@ impl Pool {
         &self.handle
     }
 
-    /// A connection to a server, and whether it was there before.
-    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin) -> Result<(Rc<Pooled>, bool), Error> {
+    /// A connection to a server, and whether it was there before. One that is opened for this may be `early`.
+    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
         let known = match self.slots.borrow().get(&*origin.authority) {
             Some(Slot::Open(pooled)) if pooled.connection.is_open() => {
                 pooled.used.set(self.handle.now());
@@ -121,7 +121,7 @@ impl Pool {
         };
         let opening = match known {
             Some(opening) => opening,
-            None => self.begin(origin)?,
+            None => self.begin(origin, early)?,
         };
         let result = poll_fn(|context| match &*opening.result.borrow() {
             Some(result) => Poll::Ready(result.clone()),
@@ -134,12 +134,12 @@ impl Pool {
     }
 
     /// Begins to open a connection, for which there has to be room.
-    fn begin(self: &Rc<Pool>, origin: &Origin) -> Result<Rc<Opening>, Error> {
+    fn begin(self: &Rc<Pool>, origin: &Origin, early: bool) -> Result<Rc<Opening>, Error> {
         self.slots.borrow_mut().remove(&*origin.authority);
         self.make_room()?;
         let opening = Rc::new(Opening::default());
         self.slots.borrow_mut().insert(origin.authority.clone(), Slot::Opening(opening.clone()));
-        self.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone()));
+        self.handle.spawn_detached(open(self.clone(), origin.clone(), opening.clone(), early));
         Ok(opening)
     }
 
@@ -196,8 +196,8 @@ impl Pool {
     }
 }
 
-async fn open(pool: Rc<Pool>, origin: Origin, opening: Rc<Opening>) {
-    let connection = pool.connect.connect(origin.host, origin.port).await;
+async fn open(pool: Rc<Pool>, origin: Origin, opening: Rc<Opening>, early: bool) {
+    let connection = pool.connect.connect(origin.host, origin.port, early).await;
     let used = Cell::new(pool.handle.now());
     let pooled =
         |connection| Rc::new(Pooled { connection, line: Line::default(), used, is_dismissed: Cell::new(false) });

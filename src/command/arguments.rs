@@ -46,6 +46,8 @@ pub struct Serve {
     pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
+    /// Whether early data is taken.
+    pub early_data: bool,
     /// Whether each request is told on standard error.
     pub log: bool,
     /// What is recorded.
@@ -115,6 +117,10 @@ pub struct Get {
     pub method: Option<String>,
     /// What to send.
     pub data: Option<Data>,
+    /// The file of tickets; none are kept beyond the end if none is named.
+    pub ticket_file: Option<String>,
+    /// Whether requests may go as early data.
+    pub early_data: bool,
     /// How long is waited.
     pub limits: Limits,
     /// What is recorded.
@@ -189,10 +195,12 @@ posthaste: QUIC and HTTP/3
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
+                        [--early-data]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
                        [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
+                       [--ticket-file FILE [--early-data]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
@@ -228,6 +236,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
+  --early-data     answer clients that come back a round trip earlier, by what they send before the handshake is complete. Who
+                   records it can send it again, so that it has to be safe to answer twice, as files are
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
@@ -257,6 +267,10 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --header 'name: value'   send this field; may be given more than once
   --method M       use this method (default: GET, or POST with --data)
   --data TEXT      send TEXT as the body; @FILE sends the file or pipe as it is read, @- or - standard input
+  --ticket-file FILE   keep what servers give to go on from in FILE, for the next run: handshakes without a certificate, by which
+                   servers can tell that it is the same client. Each is used once. Who reads FILE can pretend to be this client
+  --early-data     with such a ticket, send a request without a body and by a safe method, such as GET, before the server has
+                   answered. Who records it can send it again, and it is not known to whom it went
   --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
   --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
   --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
@@ -403,6 +417,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             }
             Argument::Flag(flag @ "--drain", inline) => serve.drain = Some(arguments.seconds(flag, inline)?),
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--early-data", inline) => serve.early_data = switch(flag, inline)?,
             Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
@@ -482,6 +497,8 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--ticket-file", inline) => get.ticket_file = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--early-data", inline) => get.early_data = switch(flag, inline)?,
             Argument::Flag(flag @ "--connect-timeout", inline) => get.limits.connect = arguments.limit(flag, inline)?,
             Argument::Flag(flag @ "--first-byte-timeout", inline) => {
                 get.limits.first_byte = arguments.limit(flag, inline)?;
@@ -496,6 +513,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     }
     if get.urls.is_empty() {
         return Err(Usage("get needs a URL, as in: posthaste get https://localhost:4433/".into()));
+    }
+    if get.early_data && get.ticket_file.is_none() {
+        return Err(Usage("--early-data needs --ticket-file FILE, with the tickets of an earlier run".into()));
     }
     check_trust(&get.trust)?;
     let mut identities = pairs.together("give both to show a certificate to a server that asks for one")?;
@@ -609,7 +629,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --early-data --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -628,6 +648,7 @@ mod tests {
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
             retry: AddressValidation::Always,
+            early_data: true,
             log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -640,7 +661,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --ticket-file t --early-data";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -652,6 +673,8 @@ mod tests {
             headers: vec![("x-y".into(), "z: w".into())],
             method: Some("PUT".into()),
             data: Some(Data::File("f".into())),
+            ticket_file: Some("t".into()),
+            early_data: true,
             limits: Limits {
                 connect: Duration::from_millis(500),
                 first_byte: Duration::from_secs(2),
@@ -704,6 +727,7 @@ mod tests {
             ("serve --drain soon", "number of seconds"),
             ("serve --drain=-1", "number of seconds"),
             ("serve --drain nan", "number of seconds"),
+            ("get u --early-data", "needs --ticket-file FILE"),
             ("serve --retry sometimes", "always, under-load or never"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),

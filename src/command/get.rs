@@ -10,6 +10,7 @@ use crate::command::naming::{beginning, file_name};
 use crate::command::output::{self, Progress};
 use crate::command::part_file::PartFile;
 use crate::command::stdout::Stdout;
+use crate::command::tickets::Tickets;
 use crate::command::trust;
 use crate::command::watch::{Awaited, Stage, Watch};
 use base::Instant;
@@ -24,6 +25,7 @@ use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -64,6 +66,7 @@ struct Job {
     include: bool,
     folder: Option<PathBuf>,
     out: Stdout,
+    early: bool,
 }
 
 /// Fetches everything; fails if anything was not complete and 2xx.
@@ -84,19 +87,29 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let identity = arguments.identity.as_ref().map(|pair| Identity::from_pem_files(&pair.certificate, &pair.key));
     let identity = identity.transpose()?;
     let records = Records::open(&arguments.diagnosis)?;
+    let tickets = arguments.ticket_file.as_deref().map(Tickets::open).transpose()?.map(Arc::new);
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
-        let Get { headers, data, limits, include, .. } = arguments;
+        let Get { headers, data, limits, include, early_data: early, .. } = arguments;
         let mut builder = client(Client::builder(roots), records, &limits);
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
         }
+        if let Some(tickets) = &tickets {
+            builder = builder.ticket_store(tickets.clone());
+        }
+        if early {
+            builder = builder.dangerous_offer_early_data_that_may_be_replayed();
+        }
         let client = builder.build(&handle);
         let end = handle.read_clock() + limits.whole;
-        let job = Job { client, handle, method, headers, data, limits, end, include, folder, out };
+        let job = Job { client, handle, method, headers, data, limits, end, include, folder, out, early };
         let job = Rc::new(job);
         let fetched = interruption.unless(fetch_all(&job, targets)).await;
+        if let (Some(tickets), Ok(Ok(()))) = (&tickets, &fetched) {
+            interruption.unless(tickets.arrived(&job.handle)).await?;
+        }
         job.client.close().await;
         let fetched = fetched?;
         // What was received before a failure is still written.
@@ -218,8 +231,13 @@ impl Job {
             None => None,
         };
         let url = target.url.to_string();
-        self.client.connect(&url).await.map_err(not_connected)?;
+        // What goes early is there before a connection is.
+        let is_early = self.early && source.is_none() && self.method.is_safe();
+        if !is_early {
+            self.client.connect(&url).await.map_err(not_connected)?;
+        }
         let request = self.request(&url);
+        let request = if is_early { request.dangerous_send_as_early_data_that_may_be_replayed() } else { request };
         let watch = Watch::new(&self.handle, &self.limits, Stage::Sent);
         let request = match source {
             None => request,

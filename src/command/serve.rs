@@ -10,7 +10,7 @@ use crate::command::identities::{self, Sources};
 use crate::command::log::Log;
 use crate::command::output;
 use posthaste::{
-    Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerBuilder, ServerEvent, date,
+    Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerBuilder, ServerEvent, Tickets, date,
 };
 use std::fmt::Write as _;
 use std::io;
@@ -103,6 +103,9 @@ fn builder(
     log: &Log,
 ) -> Result<ServerBuilder, Failure> {
     let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    if arguments.early_data {
+        builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());
+    }
     for address in addresses {
         builder = builder.listen(address);
     }

@@ -45,12 +45,16 @@ pub(crate) struct Peer {
     pub(crate) identity: Option<Arc<PeerIdentity>>,
     /// Whether the connection goes on from an earlier one.
     pub(crate) is_resumed: bool,
+    /// Whether the request came as early data.
+    pub(crate) is_early: bool,
+    /// Whether the peer had shown by then that it receives what is sent to its address.
+    pub(crate) is_validated: bool,
 }
 
 impl Peer {
     /// Somebody at this address, of whom nothing else is told.
     pub(crate) const fn at(remote: SocketAddr) -> Peer {
-        Peer { remote, identity: None, is_resumed: false }
+        Peer { remote, identity: None, is_resumed: false, is_early: false, is_validated: true }
     }
 }
 
@@ -188,6 +192,16 @@ impl Exchange {
 
     fn too_slow(&self, slow: Slow) -> Error {
         Error::TooSlow { address: self.record.peer.remote, is_reader: slow == Slow::Receiver }
+    }
+
+    /// Whether what came as early data is known to be no repetition.
+    pub(crate) fn is_proven(&self) -> bool {
+        !self.peer().is_early || self.record.door.is_proven()
+    }
+
+    /// Waits until that is so, or the connection is over.
+    pub(crate) fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
+        if self.peer().is_early { self.record.door.poll_proven(context) } else { Poll::Ready(()) }
     }
 
     /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.

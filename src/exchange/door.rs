@@ -1,12 +1,13 @@
 //! What a version of HTTP does for one exchange.
 //!
-//! Eight calls are all of it. `open` is a client's, and is asked of its connection
+//! Eight calls do all of its work. `open` is a client's, and is asked of its connection
 //! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the seven others are
-//! here. None of them waits: what cannot be done now is told later as an event.
+//! here, with two questions about early data. None of them waits: what cannot be done now is told later as an event.
 
 use base::Bytes;
 use http::exchange::{Body, Reason, SendError};
 use http::{Fields, ResponseHead};
+use std::task::{Context, Poll};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
 /// no task works on the exchange any more.
@@ -34,6 +35,17 @@ pub(crate) trait Door {
 
     /// Whatever the peer is slow with, the exchange is not given up for it.
     fn lift_time_limits(&self);
+
+    /// Whether the other end is known to be there and to speak now, or the connection is over: what came before may be a
+    /// repetition of what somebody has recorded.
+    fn is_proven(&self) -> bool {
+        true
+    }
+
+    /// Waits until that is so.
+    fn poll_proven(&self, _context: &Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// Gives up, and says why.
     fn cancel(&self, extent: Extent, reason: Reason);

@@ -4,6 +4,7 @@ use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use http::exchange::Reason;
 use http::{Fields, Method, RequestHead};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use tls::PeerIdentity;
 
@@ -59,9 +60,36 @@ impl Request {
         &self.head.fields
     }
 
-    /// Where the request came from.
+    /// Where the request came from. Of a request that [came early](Request::is_early) the address may be forged:
+    /// [`Request::is_address_validated`].
     pub fn remote(&self) -> SocketAddr {
         self.peer.remote
+    }
+
+    /// Whether the client has shown that it receives what is sent to its address (RFC 9000 section 8.1): before that the address may
+    /// be anybody's, and is no reason to let somebody in. False for requests in early data, until the handshake is complete;
+    /// [`Request::proven`] waits for that.
+    pub fn is_address_validated(&self) -> bool {
+        self.peer.is_validated || self.body.exchange().is_proven()
+    }
+
+    /// Whether the request may be a repetition, and has to be safe to act upon more than once: it came as early data, and the handshake
+    /// is not complete; or somebody on the way says that it was so there, by the field Early-Data (RFC 8470 section 5.1). Who cannot
+    /// answer it as it is waits for [`Request::proven`], or answers [`TOO_EARLY`](crate::Status::TOO_EARLY), after which the
+    /// client asks again.
+    ///
+    /// Never so unless [`Tickets::dangerous_accept_early_data_that_may_be_replayed`] was called, but for that field.
+    ///
+    /// [`Tickets::dangerous_accept_early_data_that_may_be_replayed`]: crate::Tickets::dangerous_accept_early_data_that_may_be_replayed
+    /// RFC 8470 section 5.1-5, 5.1-7.
+    pub fn is_early(&self) -> bool {
+        !self.body.exchange().is_proven() || self.head.fields.contains("early-data")
+    }
+
+    /// Waits until the handshake is complete: then the request is no repetition of what this server was sent before, and came from
+    /// its address. At once for requests that were not early. If the connection is over first, answering fails.
+    pub async fn proven(&self) {
+        poll_fn(|context| self.body.exchange().poll_proven(context)).await;
     }
 
     /// Who the client is: the certificates that it was asked for and showed ([`ServerBuilder::client_authentication`]), whose

@@ -62,13 +62,14 @@ impl Dial {
     }
 
     /// A connection to the server `name`, called `host` by the application, at this address, which may stay silent for so
-    /// long.
+    /// long. An `early` one that may send early data is given at once, and ends if the address stays silent.
     pub(crate) async fn attempt(
         &self,
         host: &str,
         name: &ServerName,
         remote: SocketAddr,
         patience: Duration,
+        early: bool,
     ) -> Result<Rc<dyn Connection>, Error> {
         // One address has one name, or a report about it would not be recognized.
         let remote = match remote {
@@ -78,9 +79,19 @@ impl Dial {
             remote => remote,
         };
         let link = self.link(remote)?;
-        let (handle, known) = link.connect(self.tls.clone(), name.clone(), host, remote)?;
+        let (handle, known) = link.connect(self.tls.clone(), name.clone(), host, remote, early)?;
         let connection = Http3Connection { link, handle, known, remote };
-        connection.established(self.handle.sleep(patience), patience).await?;
+        let established = established(connection.known.clone(), remote, self.handle.sleep(patience), patience);
+        if matches!(connection.known.standing(), Standing::Early) {
+            let (link, known) = (connection.link.clone(), connection.known.clone());
+            self.handle.spawn_detached(async move {
+                if let Err(error) = established.await {
+                    link.fail(handle, &known, error);
+                }
+            });
+        } else {
+            established.await?;
+        }
         Ok(Rc::new(connection))
     }
 
@@ -117,37 +128,51 @@ impl Dial {
     }
 }
 
-impl Http3Connection {
-    /// Waits for the end of the handshake, as long as `sleep` takes.
-    async fn established(&self, sleep: impl Future<Output = ()>, patience: Duration) -> Result<(), Error> {
-        let mut sleep = pin!(sleep);
-        let mut seen = 0;
-        poll_fn(|context| {
-            loop {
-                match self.known.standing() {
-                    Standing::Open => return Poll::Ready(Ok(())),
-                    Standing::GoingAway => return Poll::Ready(Err(Error::GoingAway)),
-                    Standing::Over(error) => return Poll::Ready(Err(Error::clone(&error))),
-                    Standing::Handshaking if self.known.is_refused() => {
-                        return Poll::Ready(Err(Error::Refused { address: self.remote }));
-                    }
-                    Standing::Handshaking => {}
+/// Waits for the end of the handshake, as long as `sleep` takes.
+async fn established(
+    known: Rc<Known>,
+    address: SocketAddr,
+    sleep: impl Future<Output = ()>,
+    patience: Duration,
+) -> Result<(), Error> {
+    let mut sleep = pin!(sleep);
+    let mut seen = 0;
+    poll_fn(|context| {
+        loop {
+            match known.standing() {
+                Standing::Open => return Poll::Ready(Ok(())),
+                Standing::GoingAway => return Poll::Ready(Err(Error::GoingAway)),
+                Standing::Over(error) => return Poll::Ready(Err(Error::clone(&error))),
+                Standing::Handshaking | Standing::Early if known.is_refused() => {
+                    return Poll::Ready(Err(Error::Refused { address }));
                 }
-                if sleep.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Err(Error::NoAnswer { address: self.remote, after: patience }));
-                }
-                if self.known.poll_change(&mut seen, context).is_pending() {
-                    return Poll::Pending;
-                }
+                Standing::Handshaking | Standing::Early => {}
             }
-        })
-        .await
-    }
+            if sleep.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Error::NoAnswer { address, after: patience }));
+            }
+            if known.poll_change(&mut seen, context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
 }
 
 impl Connection for Http3Connection {
     fn is_open(&self) -> bool {
-        matches!(self.known.standing(), Standing::Open)
+        matches!(self.known.standing(), Standing::Open | Standing::Early)
+    }
+
+    fn is_proven(&self) -> bool {
+        self.known.is_proven()
+    }
+
+    fn poll_proven(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.known.poll_proven(context).map(|()| match self.known.standing() {
+            Standing::Over(error) => Err(Error::clone(&error)),
+            _ => Ok(()),
+        })
     }
 
     fn idle_since(&self) -> Option<Instant> {

@@ -11,6 +11,7 @@ use http::exchange::{Body, Reason, SendError};
 use http::{Fields, ResponseHead};
 use quic::ConnectionHandle;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 /// A request stream.
 struct Stream {
@@ -101,6 +102,14 @@ impl Door for Stream {
 
     fn lift_time_limits(&self) {
         self.with(|http, _, id| http.lift_time_limits(id));
+    }
+
+    fn is_proven(&self) -> bool {
+        self.known.is_proven()
+    }
+
+    fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
+        self.known.poll_proven(context)
     }
 
     fn cancel(&self, extent: Extent, reason: Reason) {

@@ -30,6 +30,8 @@ struct State {
     authorities: Option<Rc<Authorities>>,
     /// When the last exchange ended.
     used: Instant,
+    /// A client may send early data.
+    is_early: bool,
     is_established: bool,
     is_going_away: bool,
     /// Nothing more is asked on it, and all that was answered has arrived.
@@ -71,6 +73,8 @@ struct Moving {
 pub(crate) enum Standing {
     /// The handshake goes on.
     Handshaking,
+    /// The same, and requests can be made that may be done twice.
+    Early,
     /// Requests can be made.
     Open,
     /// The peer takes no more requests.
@@ -102,6 +106,7 @@ impl Known {
             Some(error) => Standing::Over(error.clone()),
             None if state.is_going_away => Standing::GoingAway,
             None if state.is_established => Standing::Open,
+            None if state.is_early => Standing::Early,
             None => Standing::Handshaking,
         }
     }
@@ -151,6 +156,26 @@ impl Known {
         }
         state.wait(context);
         Poll::Pending
+    }
+
+    /// Whether the handshake is complete, or the connection over.
+    pub(crate) fn is_proven(&self) -> bool {
+        let state = self.state.borrow();
+        state.is_established || state.over.is_some()
+    }
+
+    /// Waits until that is so.
+    pub(crate) fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_proven() {
+            return Poll::Ready(());
+        }
+        self.state.borrow_mut().wait(context);
+        Poll::Pending
+    }
+
+    /// Early data can be sent.
+    pub(crate) fn on_can_send_early(&self) {
+        self.change(|state| state.is_early = true);
     }
 
     /// Waits until no more requests can be made. One at a time waits for this.

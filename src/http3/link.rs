@@ -199,6 +199,7 @@ impl Link {
         name: x509::ServerName,
         host: &str,
         remote: SocketAddr,
+        offers_early_data: bool,
     ) -> Result<(ConnectionHandle, Rc<Known>), Error> {
         let no_route = |error| Error::NoRoute { address: remote, error: Arc::new(error) };
         let source = source_address(remote).map_err(no_route)?;
@@ -206,7 +207,8 @@ impl Link {
         let port = sockets.borrow().newest();
         let four_tuple = FourTuple { local: SocketAddr::new(source, port), remote };
         let begun = self.with_endpoint(|endpoint, now| {
-            let handle = endpoint.connect(now, tls, name, four_tuple).map_err(Error::message)?;
+            let handle = endpoint.connect_with(now, tls, name, four_tuple, offers_early_data);
+            let handle = handle.map_err(Error::message)?;
             let known = endpoint.value(handle).expect("a connection that begins has its value").clone();
             sockets.borrow_mut().join(port);
             known.on_begin(host, remote, port);
@@ -382,6 +384,12 @@ impl Link {
         self.with_endpoint(|endpoint, now| close_each(endpoint, now, handles));
     }
 
+    /// A client's connection is of no use: all who use it are told why, and it is closed.
+    pub(crate) fn fail(&self, handle: ConnectionHandle, known: &Rc<Known>, error: Error) {
+        self.end(known, &Rc::new(error));
+        self.close(&[handle]);
+    }
+
     /// Closes all connections.
     pub(crate) fn close_all(&self) {
         self.with_endpoint(close_all);
@@ -418,7 +426,9 @@ impl Link {
     pub(crate) fn say_goaway(&self) {
         self.goaways.set(self.goaways.get() + 1);
         self.with_endpoint(|endpoint, now| {
-            let handles: Vec<ConnectionHandle> = endpoint.quic().handles().collect();
+            let handles = endpoint.quic().handles();
+            let handles: Vec<ConnectionHandle> =
+                handles.filter(|handle| known(endpoint, *handle).is_proven()).collect();
             for handle in handles {
                 endpoint.with(now, handle, |http, transport| http.shutdown(transport));
             }
@@ -522,6 +532,7 @@ impl Link {
     fn deliver_all(&self, endpoint: &mut Endpoint, now: Instant) {
         while let Some(event) = endpoint.poll_event(now) {
             match event {
+                EndpointEvent::CanSendEarly(handle) => known(endpoint, handle).on_can_send_early(),
                 EndpointEvent::Established(handle) => self.on_established(endpoint, now, handle),
                 EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
@@ -652,7 +663,13 @@ impl Link {
         let asked = || session.and_then(Session::client_authentication);
         let authorities = known.authorities(|| source.of_connection(name(), asked()));
         let identity = session.and_then(Session::peer_identity).cloned();
-        let peer = Peer { remote, identity, is_resumed: session.is_some_and(Session::is_resumed) };
+        let peer = Peer {
+            remote,
+            identity,
+            is_resumed: session.is_some_and(Session::is_resumed),
+            is_early: !known.is_proven(),
+            is_validated: connection.is_some_and(Connection::is_peer_address_validated),
+        };
         on_request(&link, NewRequest { handle, known, id, peer, head, authorities });
     }
 

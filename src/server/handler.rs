@@ -15,7 +15,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// What the future of a handler gives: nothing, or a result whose error is told to whoever
 /// [`on_event`](crate::ServerBuilder::on_event) names.
@@ -63,11 +63,13 @@ where
             let (method, path) = (head.method.clone(), head.path().into());
             Box::new(Reporter { on_event, method, path })
         });
+        // RFC 8470 section 3-2, 3-4, 6.4-1: what is not safe to be done twice is not done before it is known to be no repetition.
+        let awaits_proof = exchange.peer().is_early && !head.method.is_safe();
         let reply = Reply::new(exchange.clone(), &head.method);
         let request = Request::new(exchange.clone(), head);
         let handler = handler.clone();
         let begin = Some(move || handler(request, reply));
-        executor.spawn_detached(Handling { begin, future: None, exchange, reporter });
+        executor.spawn_detached(Handling { begin, awaits_proof, future: None, exchange, reporter });
     })
 }
 
@@ -100,6 +102,8 @@ async fn refuse(reply: Reply, refusal: Refusal) {
 /// of it stays here.
 struct Handling<B, F> {
     begin: Option<B>,
+    /// The handler is not called before the handshake is complete.
+    awaits_proof: bool,
     /// In memory of its own: it is as large as the application makes it, and this is moved.
     future: Option<Pin<Box<F>>>,
     exchange: Exchange,
@@ -115,6 +119,10 @@ struct Reporter {
 
 impl<B: FnOnce() -> F, F: Future> Handling<B, F> {
     fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        if self.awaits_proof {
+            ready!(self.exchange.poll_proven(context));
+            self.awaits_proof = false;
+        }
         if let Some(begin) = self.begin.take() {
             self.future = Some(Box::pin(begin()));
         }
@@ -168,5 +176,97 @@ impl Reporter {
         let message = text.unwrap_or("it does not say why");
         let (remote, method, path) = (exchange.peer().remote, &self.method, &*self.path);
         (self.on_event)(&ServerEvent::HandlerPanicked { remote, method, path, message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::calls::Peer;
+    use crate::exchange::door::{Door, Extent, Responded};
+    use crate::server::authorities::Authorities;
+    use base::Bytes;
+    use http::exchange::{Body, Reason, SendError};
+    use http::{Fields, ResponseHead};
+    use runtime::Executor;
+    use runtime::executor::yield_now;
+    use std::cell::{Cell, RefCell};
+    use std::task::Waker;
+
+    /// A connection that is proven when somebody says so.
+    #[derive(Clone, Default)]
+    struct Early {
+        is_proven: Rc<Cell<bool>>,
+        waiting: Rc<RefCell<Vec<Waker>>>,
+    }
+
+    impl Door for Early {
+        fn respond(&self, _: &ResponseHead, _: &mut Bytes, _: bool) -> Result<Responded, SendError> {
+            Ok(Responded::Whole)
+        }
+
+        fn room(&self, wanted: usize) -> Result<usize, SendError> {
+            Ok(wanted)
+        }
+
+        fn write(&self, _: &mut Bytes) -> Result<(), SendError> {
+            Ok(())
+        }
+
+        fn read(&self, _: usize) -> Option<Body> {
+            Some(Body::Blocked)
+        }
+
+        fn finish(&self, _: Option<&Fields>) -> Result<(), SendError> {
+            Ok(())
+        }
+
+        fn lift_time_limits(&self) {}
+
+        fn cancel(&self, _: Extent, _: Reason) {}
+
+        fn is_proven(&self) -> bool {
+            self.is_proven.get()
+        }
+
+        fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
+            if self.is_proven.get() {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    /// T8: a client that sends what is not safe as early data, as none should, or somebody who has recorded one.
+    /// RFC 8470 section 3-2, 3-4, 6.4-1.
+    #[test]
+    fn t8_what_is_not_safe_is_not_given_to_a_handler_before_the_proof() {
+        let executor = Executor::new().unwrap();
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let all = seen.clone();
+        let handler = move |request: Request, reply: Reply| {
+            all.borrow_mut().push((request.method().clone(), request.is_early()));
+            reply.send(200, "")
+        };
+        let on_request = spawn_each(executor.handle().clone(), handler, None, None);
+        let door = Early::default();
+        let methods = [Method::Post, Method::Get, Method::Put, Method::Head];
+        let exchanges = methods.each_ref().map(|method| {
+            let peer = Peer { is_early: true, is_validated: false, ..Peer::at(([127, 0, 0, 1], 1).into()) };
+            let (exchange, events) = Exchange::new(peer, door.clone());
+            let head = RequestHead::new(method.clone(), "https://localhost/").unwrap();
+            on_request(exchange.clone(), head, &Authorities::any());
+            (exchange, events)
+        });
+        executor.block_on(async {
+            yield_now().await;
+            assert_eq!(*seen.borrow(), [(Method::Get, true), (Method::Head, true)]);
+            door.is_proven.set(true);
+            door.waiting.take().into_iter().for_each(Waker::wake);
+            yield_now().await;
+        });
+        assert_eq!(seen.borrow()[2..], [(Method::Post, false), (Method::Put, false)]);
+        drop(exchanges);
     }
 }

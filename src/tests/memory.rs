@@ -66,7 +66,7 @@ struct Network {
 }
 
 impl Connect for Network {
-    fn connect(&self, _host: Rc<str>, _port: u16) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
+    fn connect(&self, _host: Rc<str>, _port: u16, _early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
         let limit = Rc::new(Limit::default());
         Box::pin(async move { Ok(Rc::new(Line { on_request: self.on_request.clone(), limit }) as Rc<dyn Connection>) })
     }

@@ -398,7 +398,15 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/session/tests/resumption.rs::a_changed_ticket_is_an_unknown_one",
         ],
     ),
-    ("t6", "early data from an unvalidated address", "", &[]),
+    (
+        "t6",
+        "early data from an unvalidated address",
+        "src/exchange/request.rs",
+        &[
+            "quic/tests/early_data.rs::t6_early_data_comes_from_an_address_that_is_not_validated",
+            "tests/library/early_data.rs::t6_a_handler_waits_for_the_proof_or_answers_too_early",
+        ],
+    ),
     (
         "t7",
         "early data to an impostor",
@@ -407,6 +415,8 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/session/tests/early_data.rs::early_data_is_off_unless_both_sides_and_the_carrier_want_it",
             "tls/src/session/tests/resumption.rs::a_ticket_dies_with_the_certificate",
             "tls/src/session/tests/resumption.rs::a_stolen_ticket_without_its_secret_is_refused",
+            "quic/tests/early_data.rs::t7_both_sides_have_to_want_it",
+            "tests/library/early_data.rs::t7_each_side_and_each_request_has_a_switch",
         ],
     ),
     (
@@ -420,6 +430,11 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/replay_filter.rs::t8_a_clock_that_is_set_back_forgets_nothing",
             "tls/src/session/tests/early_data.rs::t8_a_first_flight_that_is_sent_again_is_refused",
             "tls/src/session/tests/early_data.rs::t8_a_ticket_whose_age_is_not_what_it_says_gets_no_early_data",
+            "tls/src/session/tests/early_data.rs::t8_a_sibling_resumes_and_takes_no_early_data",
+            "quic/tests/early_data.rs::t8_a_first_flight_that_is_sent_again_is_not_taken_as_early_data",
+            "h3/tests/early_data.rs::t8_safe_requests_go_early_and_others_wait",
+            "src/server/handler.rs::t8_what_is_not_safe_is_not_given_to_a_handler_before_the_proof",
+            "tests/library/early_data.rs::t8_only_safe_requests_that_ask_for_it_go_early",
         ],
     ),
     ("t9", "identities that leak outside an encrypted ClientHello", "", &[]),
@@ -641,7 +656,6 @@ pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
     ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
     ("TLS over TCP", &["tls/src/records/layer", "record_layer"], &["t3"]),
-    ("early data of QUIC", &["quic/src/early_data", "zero_rtt"], &["t6"]),
     ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
 ];
 

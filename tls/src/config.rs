@@ -185,7 +185,8 @@ pub struct TicketPolicy {
     pub generation: u64,
     /// What early data was taken already; `None`, the default, takes none. Early data can be sent again by whoever records it: to
     /// this server the filter does not let it through twice, but each server that opens the same tickets has a filter of its
-    /// own. It has to be safe to act upon it more than once (RFC 9846 section 8).
+    /// own. Filters with [names](ReplayFilter::named) take it with the tickets of their own server only. It has to be safe to act upon it
+    /// more than once all the same: a client that hears nothing sends it again (RFC 9846 section 8).
     pub dangerous_accept_early_data_that_may_be_replayed: Option<Arc<ReplayFilter>>,
 }
 

@@ -95,6 +95,7 @@ mod signature_wishes;
 #[cfg(test)]
 mod testing;
 mod ticket;
+mod ticket_bytes;
 mod ticket_content;
 mod ticket_keys;
 mod transcript;

@@ -19,9 +19,12 @@ const WINDOW_MASK: u64 = (1 << WINDOW_BITS) - 1;
 
 /// Remembers the tickets whose early data was taken.
 ///
-/// One filter is for one server: a server that runs elsewhere and opens the same tickets does not know what this one has taken,
-/// so an attacker can have early data taken once by each (section 8.1).
+/// One filter is for one server: a server that runs elsewhere and opens the same tickets does not know what this one has taken.
+/// Where each has a [name](ReplayFilter::named) of its own, it takes early data with its own tickets only; without names an attacker
+/// can have early data taken once by each (section 8.1).
 pub struct ReplayFilter {
+    /// Part of what tickets that allow early data are bound to.
+    name: [u8; 32],
     words: Box<[AtomicU64]>,
     window_millis: u64,
     tolerance_millis: u64,
@@ -40,11 +43,27 @@ impl ReplayFilter {
         let tolerance_millis = u64::from(tolerance_millis.max(1));
         let window_millis = 2 * tolerance_millis;
         ReplayFilter {
+            name: [0; 32],
             words: core::iter::repeat_with(|| AtomicU64::new(0)).take(words).collect::<Vec<_>>().into(),
             window_millis,
             tolerance_millis,
             ready_millis: unix_millis.saturating_add(window_millis),
         }
+    }
+
+    /// The same with a name that no other filter has or ever had, such as 32 random bytes: early data comes with tickets only that
+    /// were given under this name, so that what other servers have taken, or this one before it was started, need not be known. So
+    /// it is taken from the beginning.
+    /// RFC 9846 section 8.1.
+    #[must_use]
+    pub const fn named(mut self, name: [u8; 32]) -> ReplayFilter {
+        (self.name, self.ready_millis) = (name, 0);
+        self
+    }
+
+    /// Its name.
+    pub(crate) const fn name(&self) -> &[u8; 32] {
+        &self.name
     }
 
     /// Whether a ClientHello may just have been sent: the age that it claims is near the one that is seen.

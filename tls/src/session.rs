@@ -200,6 +200,25 @@ impl Session {
         }
     }
 
+    /// On a client that offers early data, what the application had said that it relies on when the ticket came
+    /// ([`remember_application`](Session::remember_application)): nothing if it had not yet said anything. Once, and not after the
+    /// server has answered.
+    pub fn take_remembered_application(&mut self) -> Option<Vec<u8>> {
+        match &mut self.state {
+            Some(State::Client(ClientState::WaitServerHello(state))) => state.take_remembered_application(),
+            _ => None,
+        }
+    }
+
+    /// On a client, what the application relies on when it sends early data in a later connection to this server, such as
+    /// SETTINGS of HTTP/3: it is kept with each ticket that comes from now on. At most 4,096 bytes; nothing is kept where early
+    /// data is not wanted, or before the handshake is complete.
+    pub fn remember_application(&mut self, application: &[u8]) {
+        if let Some(State::Client(ClientState::Connected(state))) = &mut self.state {
+            state.remember(application);
+        }
+    }
+
     /// Has a server send its tickets, as output of [`Level::OneRtt`], once: what they are made of is forgotten then. A carrier
     /// calls this when nothing of the handshake is under way any more. Nothing happens on a client, or if no tickets are due.
     ///

@@ -35,6 +35,8 @@ pub struct Ticket {
     pub(crate) max_early_data: u32,
     /// What the server said in the carrier's own extension. Kept only for early data.
     pub(crate) parameters: Vec<u8>,
+    /// What the application relies on in early data, in its own form. Kept only for early data.
+    pub(crate) application: Vec<u8>,
 }
 
 impl Ticket {
@@ -177,6 +179,7 @@ mod tests {
             age_add: 0,
             max_early_data: 0,
             parameters: Vec::new(),
+            application: Vec::new(),
         }
     }
 

@@ -125,6 +125,12 @@ impl Connection {
                     if transport.is_traced() {
                         transport.trace(id, &trace::settings(false));
                     }
+                    if let Some(relied_on) = self.relied_on.take() {
+                        settings.keeps(&relied_on)?;
+                    }
+                    if self.shared.side == Side::Client {
+                        transport.remember(&settings.encode());
+                    }
                     // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
                     self.shared.peer = settings;
                     self.shared.events.push_back(Event::Settings(settings));

@@ -8,6 +8,7 @@ use crate::exchange::Shared;
 use crate::goaway;
 use crate::request_stream::RequestStream;
 use crate::rest::Rests;
+use crate::settings::PeerSettings;
 use crate::transport::Transport;
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -35,6 +36,10 @@ pub struct Connection {
     pub(crate) rests: Rests,
     /// Whether a request had to wait for the peer to allow more streams.
     pub(crate) wants_stream: bool,
+    /// On a client whose handshake is not complete: what is sent is early data.
+    pub(crate) is_early: bool,
+    /// On a client that has sent early data which the server has taken: what it relied on, until the settings come.
+    pub(super) relied_on: Option<PeerSettings>,
 }
 
 impl Connection {
@@ -61,6 +66,35 @@ impl Connection {
             endless: Endless::default(),
             rests: Rests::default(),
             wants_stream: false,
+            is_early: false,
+            relied_on: None,
+        }
+    }
+
+    /// The end that sends requests, and may send them as early data. `settings` are those that the server said when it gave the
+    /// ticket ([`Transport::remember`]); what cannot be read counts as nothing.
+    /// RFC 9114 section 7.2.4.2-6.
+    pub(crate) fn early_client(config: Config, settings: &[u8]) -> Connection {
+        let mut connection = Connection::client(config);
+        connection.shared.peer = PeerSettings::decode(settings).unwrap_or_default();
+        connection.is_early = true;
+        connection
+    }
+
+    /// On a client that might send early data: the handshake is complete, and the server has taken it or not. Requests that had to
+    /// wait for this can be sent.
+    pub(crate) fn on_early_data_over(&mut self, is_accepted: bool) {
+        if !core::mem::replace(&mut self.is_early, false) {
+            return;
+        }
+        // What is refused is sent again, and holds the server to nothing.
+        if is_accepted {
+            self.relied_on = Some(self.shared.peer);
+        } else {
+            self.shared.peer = PeerSettings::default();
+        }
+        if core::mem::take(&mut self.wants_stream) {
+            self.shared.events.push_back(Event::RequestsAvailable);
         }
     }
 

@@ -166,7 +166,7 @@ impl Host {
         while let Some(event) = self.endpoint.poll_event(now) {
             self.events += 1;
             match event {
-                EndpointEvent::Established(handle) => {
+                EndpointEvent::CanSendEarly(handle) | EndpointEvent::Established(handle) => {
                     self.handle = Some(handle);
                     self.ask(handle);
                 }

@@ -1,13 +1,13 @@
 //! The calls of the application. Everything is pulled: nothing here calls back.
 
 use super::state::Connection;
+use crate::early_data::EarlyData;
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
 use crate::stream::{Read, ReadError, StreamEvent, WriteError};
 use crate::trace::Record;
-use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -44,12 +44,12 @@ impl Connection {
         Some(id)
     }
 
-    /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof.
+    /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof; a
+    /// client has them before the server has answered, if it sends early data.
     fn can_send(&self) -> bool {
-        let has_keys = || self.levels.sealing(PacketNumberSpace::ApplicationData) == Some(PacketKind::OneRtt);
         match self.lifecycle {
             Lifecycle::Established => true,
-            Lifecycle::Handshaking { .. } => self.wire.side == Side::Server && has_keys(),
+            Lifecycle::Handshaking { .. } => self.levels.sealing(PacketNumberSpace::ApplicationData).is_some(),
             _ => false,
         }
     }
@@ -191,6 +191,43 @@ impl Connection {
     /// the server's first flight is read or sent; proved when the connection is established.
     pub fn is_resumed(&self) -> bool {
         self.session().is_resumed()
+    }
+
+    /// What has become of early data on this connection. On a server it may be a repetition of what another connection has
+    /// brought until the handshake is complete.
+    pub fn early_data(&self) -> tls::EarlyData {
+        self.session().early_data()
+    }
+
+    /// Whether the handshake is complete (RFC 9001 section 4.1.1): what comes from then on is no repetition.
+    pub fn is_handshake_complete(&self) -> bool {
+        self.session().is_complete()
+    }
+
+    /// Whether the peer has shown that it receives what is sent to its address (RFC 9000 section 8.1). A server acts upon early data
+    /// before that is so: until then the address may be anybody's.
+    pub fn is_peer_address_validated(&self) -> bool {
+        self.paths.in_use.amplification.is_validated()
+    }
+
+    /// Whether anything is kept for early data: never once the handshake has been complete for a moment.
+    pub fn has_early_data_state(&self) -> bool {
+        self.handshake.early.is_some() || self.levels.has_early_data()
+    }
+
+    /// On a client that may send early data, what the application had said that it relies on when the ticket came; once. Empty if
+    /// it had said nothing yet.
+    pub fn take_remembered_application(&mut self) -> Option<Vec<u8>> {
+        match self.handshake.early.as_deref_mut()? {
+            EarlyData::Sending(sending) => Some(core::mem::take(&mut sending.application)),
+            EarlyData::Awaiting(_) | EarlyData::Receiving { .. } => None,
+        }
+    }
+
+    /// On a client, what the application relies on when it sends early data on a later connection: kept with the tickets that
+    /// come from now on ([`tls::Session::remember_application`]).
+    pub fn remember_application(&mut self, application: &[u8]) {
+        self.handshake.remember_application(application);
     }
 
     #[inline]

@@ -47,7 +47,7 @@ impl Connection {
                     self.dropped(turn, payload.len(), discard);
                 }
             }
-            _ => self.receive_packets(turn, &mut arrival, payload),
+            _ => self.receive_long(turn, &mut arrival, payload),
         }
     }
 
@@ -80,6 +80,14 @@ impl Connection {
         }
     }
 
+    /// What the ClientHello decided of early data that came before it is done once its datagram is read.
+    fn receive_long(&mut self, turn: &mut Turn<'_>, arrival: &mut Arrival, payload: &mut [u8]) {
+        self.receive_packets(turn, arrival, payload);
+        if self.has_early_verdict() {
+            self.release_early_packets(turn);
+        }
+    }
+
     /// What the packet at the front of these bytes is sent to.
     fn destination(&self, bytes: &[u8]) -> Option<ConnectionId> {
         header::destination_connection_id(bytes, self.local_ids.id_len()).and_then(ConnectionId::new)
@@ -106,6 +114,9 @@ impl Connection {
         // RFC 9000 s12.2: all packets of a datagram are sent to the same ID.
         if destination.is_some() && destination != self.destination(packet) {
             return Ok((end, Err(Discard::OtherDestination)));
+        }
+        if self.hold_early_packet(arrival, &protected, packet) {
+            return Ok((end, Ok(())));
         }
         Ok((end, self.receive_packet(turn, arrival, &protected, packet)))
     }
@@ -135,11 +146,6 @@ impl Connection {
                 return Err(Discard::UnexpectedPacketType);
             }
         })
-    }
-
-    fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
-        self.stats.packets_dropped += 1;
-        self.trace(turn.now, Record::PacketDropped { size, reason });
     }
 
     /// A packet of a type that has neither number nor frames.

@@ -17,6 +17,9 @@ impl Connection {
     /// Takes what TLS has made of the latest handshake bytes.
     pub(super) fn advance_handshake(&mut self, turn: &mut Turn<'_>) -> Result<(), Violation> {
         let now = turn.now;
+        if self.handshake.early.is_some() {
+            self.follow_early_data(turn);
+        }
         if !self.peer.is_known()
             && let Some(bytes) = self.handshake.take_peer_transport_parameters()
         {
@@ -29,8 +32,10 @@ impl Connection {
         }
         while let Some(change) = self.handshake.poll_keys() {
             let (kind, suite, local, remote) = match change {
-                // No early data is offered to TLS, and none is taken.
-                KeyChange::EarlyData { .. } => continue,
+                KeyChange::EarlyData { suite, secret } => {
+                    self.accept_early_data(now, suite, secret);
+                    continue;
+                }
                 KeyChange::Handshake { suite, local, remote } => (PacketKind::Handshake, suite, local, remote),
                 KeyChange::OneRtt { suite, local, remote } => (PacketKind::OneRtt, suite, local, remote),
             };
@@ -54,10 +59,11 @@ impl Connection {
         Ok(())
     }
 
+    /// RFC 9000 section 7.4.1-3: whatever a client remembered, but for what it sends early.
     fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
         // RFC 9000 section 7.3-2, 7.3-4.
         self.wire.authenticate(parameters)?;
-        self.peer.learn(self.wire.side.peer(), parameters);
+        self.peer.learn(parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
         self.idle.set_peer_timeout(parameters.max_idle_timeout);
         self.paths.in_use.mtu.limit_ceiling(usize::try_from(parameters.max_udp_payload_size).unwrap_or(usize::MAX));
@@ -73,8 +79,7 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        self.streams.set_peer_limits(parameters);
-        Ok(())
+        self.set_peer_limits(parameters)
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
@@ -82,6 +87,9 @@ impl Connection {
         let now = turn.now;
         assert!(self.peer.is_known(), "TLS is not complete without transport parameters");
         self.lifecycle = Lifecycle::Established;
+        if self.handshake.early.is_some() {
+            self.end_early_data(now);
+        }
         self.events.push(Event::Established);
         if let Some(tracer) = &mut self.tracer {
             let session = self.handshake.session();

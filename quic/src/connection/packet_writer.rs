@@ -93,6 +93,7 @@ impl PacketWriter<'_> {
         {
             self.levels.one_rtt().update_after(packets, acknowledged, space.next());
         }
+        // RFC 9000 section 17.2.3-2: one number for each packet of the space, whatever protects it.
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
         let len = number.encoded_len(acknowledged);
         let WireIdentity { version, local_source: source, .. } = *self.wire;

@@ -64,6 +64,12 @@ impl Connection {
         self.receive_protected(turn, arrival, protected, packet)
     }
 
+    /// A packet, or the rest of a datagram, is of no use.
+    pub(super) fn dropped(&mut self, turn: &Turn<'_>, size: usize, reason: Discard) {
+        self.stats.packets_dropped += 1;
+        self.trace(turn.now, Record::PacketDropped { size, reason });
+    }
+
     /// RFC 9000 s12.2: packets of another connection in the same datagram are not for us.
     fn accepts_destination(&self, kind: PacketKind, packet: &[u8]) -> bool {
         let id_len = self.local_ids.id_len();
@@ -208,7 +214,7 @@ impl Connection {
     }
 
     /// Whether a packet of this kind and with these IDs means something now.
-    fn expects(&self, arrival: &Arrival, protected: &Protected, packet: &[u8]) -> Result<(), Discard> {
+    pub(super) fn expects(&self, arrival: &Arrival, protected: &Protected, packet: &[u8]) -> Result<(), Discard> {
         if !self.accepts_destination(protected.kind, packet) {
             return Err(Discard::WrongConnectionId);
         }

@@ -69,10 +69,13 @@ impl Connection {
     }
 
     /// RFC 9002 section 6.3: nothing that was sent before will be acknowledged, which says nothing about the path. The same
-    /// ClientHello goes out again (RFC 9000 section 17.2.5.3-1, 17.2.5.3-4).
+    /// ClientHello goes out again (RFC 9000 section 17.2.5.3-1, 17.2.5.3-4), and so does early data, to the new ID.
+    /// RFC 9000 section 17.2.3-1, 17.2.5.3-3.
     fn begin_again(&mut self, turn: &mut Turn<'_>) {
-        turn.scratch.outcome.clear();
-        self.recovery.abandon(PacketNumberSpace::Initial, &mut turn.scratch.outcome);
-        self.recovered(turn, PacketNumberSpace::Initial);
+        for space in [PacketNumberSpace::Initial, PacketNumberSpace::ApplicationData] {
+            turn.scratch.outcome.clear();
+            self.recovery.abandon(space, &mut turn.scratch.outcome);
+            self.recovered(turn, space);
+        }
     }
 }

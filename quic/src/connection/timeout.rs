@@ -1,6 +1,7 @@
 //! Deadlines: every component has its own; the smallest is the connection's.
 
 use super::state::Connection;
+use crate::early_data::EarlyData;
 use crate::error::CloseReason;
 use crate::idle::IdleTimeout;
 use crate::lifecycle::Lifecycle;
@@ -25,6 +26,7 @@ impl Connection {
             acknowledgments,
             self.paths.deadline(),
             self.paths.silence.deadline(self.silence_patience()),
+            self.handshake.early.as_deref().and_then(EarlyData::deadline),
         ]
         .into_iter()
         .flatten()
@@ -54,6 +56,7 @@ impl Connection {
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
         self.on_path_timeouts(now);
         self.on_silence_timeout(now);
+        self.on_early_data_timeout(now);
         if self.recovery.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_recovery_timeout(turn);
         }

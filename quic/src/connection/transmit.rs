@@ -221,8 +221,9 @@ impl Connection {
             // little else.
             full_size = self.paths.in_use.validation.fill(packet, random);
         }
+        let is_early = self.sends_early_data();
         let space = self.spaces.get_mut(id).expect(HAS_SPACE);
-        // RFC 9000 section 13.2.6-1, 13.2.6-2, 17.2.3-4: what was received in a space is told in it.
+        // RFC 9000 section 13.2.6-1, 13.2.6-2, 13.2.6-3, 17.2.3-4: what was received in a space is told in it.
         if space.received.has_unsent() {
             space.received.fill(now, packet, ACK_DELAY_EXPONENT, 0);
         }
@@ -231,9 +232,11 @@ impl Connection {
         }
         self.handshake.fill(packet);
         if id == PacketNumberSpace::ApplicationData {
-            // RFC 9000 section 12.5-5: these frames are written here only.
-            self.local_ids.fill(packet);
-            self.peer_ids.fill(packet);
+            // RFC 9000 section 12.5-5: these frames are written here only. Early data is what streams have, and no more.
+            if !is_early {
+                self.local_ids.fill(packet);
+                self.peer_ids.fill(packet);
+            }
             self.streams.fill(packet);
         }
         space.fill_ping(packet);

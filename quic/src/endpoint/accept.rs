@@ -3,10 +3,12 @@
 use super::admission::{AddressValidation, OnIncoming};
 use super::id_layout::{IdLayout, IdLayoutError};
 use crate::config::{ACK_DELAY_EXPONENT, Config};
+use crate::peer_parameters::RememberedParameters;
 use crate::stream::ReceiveShare;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::transport_parameters::TransportParameters;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use base::{Duration, Side};
 use crypto::{Provider, Secret};
 
@@ -56,6 +58,11 @@ pub struct EndpointConfig {
     /// What the tokens of Retry packets are sealed under (RFC 9000 section 8.1.2). Servers of one host that may get each
     /// other's clients are given the same; they count time from the same moment. `None` makes one of the secret of resets.
     pub token_secret: Option<Secret>,
+    /// What the layer above promises a client that sends early data, beside the transport parameters, in its own form: a server
+    /// whose promise has changed takes no early data with the tickets of before (RFC 9001 section 4.6.3). Whether any is taken
+    /// says the TLS configuration
+    /// ([`dangerous_accept_early_data_that_may_be_replayed`](tls::TicketPolicy::dangerous_accept_early_data_that_may_be_replayed)).
+    pub early_data_context: Vec<u8>,
     /// How long the token of a Retry packet is good for. Default 10 s, as long as a handshake may take: a client comes back
     /// after a round trip, or a few if packets get lost.
     pub retry_token_lifetime: Duration,
@@ -79,6 +86,7 @@ impl EndpointConfig {
             reset_secret: None,
             on_incoming: None,
             token_secret: None,
+            early_data_context: Vec::new(),
             retry_token_lifetime: Duration::from_secs(10),
         }
     }
@@ -128,6 +136,15 @@ pub(crate) fn transport_parameters(
         parameters.stateless_reset_token = ids.reset_token;
     }
     parameters
+}
+
+/// What a server promises a client that sends early data: the parameters that the client remembers, and what the layer above
+/// says. RFC 9000 section 7.4.1: a server that would not keep to it takes none.
+/// RFC 9000 section 7.4.1-9.
+pub(crate) fn early_data_promise(parameters: &TransportParameters, context: &[u8]) -> Vec<u8> {
+    let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, 0);
+    promise.extend_from_slice(context);
+    promise
 }
 
 /// The largest UDP payload there is: drivers receive into buffers of 64 KiB.

@@ -1,7 +1,7 @@
 //! A client's first packet: what is known of it, what is decided, and how a connection begins (RFC 9000 sections 5.2.2, 7,
 //! 8.1).
 
-use super::accept::{HandshakeIds, transport_parameters};
+use super::accept::{HandshakeIds, early_data_promise, transport_parameters};
 use super::admission::{AddressValidation, Admission, Incoming};
 use super::answers::{self, Answered};
 use super::handshakes::Begun;
@@ -103,6 +103,12 @@ impl<T: Default> Endpoint<T> {
         is_asked && !self.is_full()
     }
 
+    /// Whether this server takes early data.
+    pub(super) fn takes_early_data(&self) -> bool {
+        let tickets = self.config.server.as_ref().and_then(|server| server.tickets.as_ref());
+        tickets.is_some_and(|tickets| tickets.dangerous_accept_early_data_that_may_be_replayed.is_some())
+    }
+
     /// Whether there are as many connections as there may be.
     const fn is_full(&self) -> bool {
         self.slots.occupied() >= self.config.max_connections
@@ -183,9 +189,14 @@ impl<T: Default> Endpoint<T> {
         let config = self.config.connection.clone();
         let receive_share = self.receive_memory.begin(config.streams.max_data);
         let parameters = transport_parameters(&config, Side::Server, &ids, &receive_share);
+        let takes_early_data = self.takes_early_data();
+        let promise = takes_early_data.then(|| early_data_promise(&parameters, &self.config.early_data_context));
         let parameters = parameters.encode(Side::Server, self.grease());
         let recorded = config.trace.map(|_| parameters.clone());
-        let session = tls::quic::server(tls, parameters);
+        let session = match promise {
+            Some(promise) => tls::quic::server_with_early_data(tls, parameters, &promise),
+            None => tls::quic::server(tls, parameters),
+        };
         let mut connection = Connection::new(
             now,
             NewConnection {
@@ -205,13 +216,19 @@ impl<T: Default> Endpoint<T> {
                 receive_share,
             },
         );
+        connection.begin_early_data(now, takes_early_data);
         connection.trace_own_parameters(now, recorded.as_deref());
         let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
+        let four_tuple = datagram.four_tuple;
         connection.receive(&mut turn, datagram);
         if connection.stats().packets_received == 0 {
             // Nothing in it could be opened: no connection has begun, and nothing is kept.
             self.slots.give_back(index);
             return;
+        }
+        // RFC 9000 section 5.2.2-6: its early data may have come before.
+        for mut early in self.early.take(now, destination, four_tuple) {
+            connection.receive(&mut turn, early.borrow());
         }
         self.strangers.accepted += 1;
         let begun = Begun { network: Some(first.network), is_validated: first.incoming.is_validated };

@@ -1,6 +1,7 @@
 //! The calls of the layer above and of the driver: connections begin, report events, and take and give datagrams.
 
 use super::accept::{HandshakeIds, transport_parameters};
+use super::early_datagrams::EarlyDatagrams;
 use super::event::EndpointEvent;
 use super::handshakes::Begun;
 use super::slots::ConnectionHandle;
@@ -17,13 +18,29 @@ use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Tran
 const WAKE: u64 = 1 << 32;
 
 impl<T: Default> Endpoint<T> {
-    /// Begins a connection to a server. Its fate is told by its events.
+    /// Begins a connection to a server. Its fate is told by its events. Early data is offered if `tls` allows it and has a ticket
+    /// for it.
     pub fn connect(
         &mut self,
         now: Instant,
         tls: Arc<tls::ClientConfig>,
         name: x509::ServerName,
         four_tuple: FourTuple,
+    ) -> Result<ConnectionHandle, ConnectError> {
+        self.connect_with(now, tls, name, four_tuple, true)
+    }
+
+    /// The same; early data is offered only if this says so as well.
+    ///
+    /// # Errors
+    /// As for [`connect`](Endpoint::connect).
+    pub fn connect_with(
+        &mut self,
+        now: Instant,
+        tls: Arc<tls::ClientConfig>,
+        name: x509::ServerName,
+        four_tuple: FourTuple,
+        offers_early_data: bool,
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
         // RFC 9000 s7.2: at least eight unpredictable bytes.
@@ -37,7 +54,13 @@ impl<T: Default> Endpoint<T> {
         let parameters = transport_parameters(&config, Side::Client, &ids, &receive_share);
         let parameters = parameters.encode(Side::Client, self.grease());
         let recorded = config.trace.map(|_| parameters.clone());
-        let session = match tls::quic::client(tls, name, parameters, &mut *self.random) {
+        let random = &mut *self.random;
+        let session = if offers_early_data {
+            tls::quic::client_with_early_data(tls, name, parameters, random)
+        } else {
+            tls::quic::client(tls, name, parameters, random)
+        };
+        let session = match session {
             Ok(session) => session,
             Err(error) => {
                 self.slots.give_back(index);
@@ -62,6 +85,7 @@ impl<T: Default> Endpoint<T> {
                 receive_share,
             },
         );
+        connection.begin_early_data(now, false);
         connection.trace_own_parameters(now, recorded.as_deref());
         Ok(self.begin(index, connection, Begun { network: None, is_validated: true }, None))
     }
@@ -134,6 +158,7 @@ impl<T> Endpoint<T> {
         self.may_transmit.shrink_to_fit();
         self.have_events.shrink_to_fit();
         self.scratch.release_memory();
+        self.early = EarlyDatagrams::default();
     }
 
     /// Whether the endpoint keeps a connection after [`Event::Closed`](crate::Event::Closed), so that what arrived before can

@@ -29,6 +29,10 @@ impl<T: Default> Endpoint<T> {
             Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
                 self.negotiate_version(&datagram, destination, source);
             }
+            // RFC 9000 section 5.2.2-6: it may have overtaken its Initial packet.
+            Ok(Header::ZeroRtt(long)) if self.is_accepting && self.takes_early_data() => {
+                self.early.keep(now, long.destination, &datagram);
+            }
             Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
             // RFC 9000 section 5.2.2-8: whatever else it is.
             _ => {}

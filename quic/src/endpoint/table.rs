@@ -1,6 +1,7 @@
 //! The state of an endpoint: its connections, and the tables by which a datagram finds one of them.
 
 use super::accept::EndpointConfig;
+use super::early_datagrams::EarlyDatagrams;
 use super::handover::Handover;
 use super::handshakes::Handshakes;
 use super::ids::IdCodec;
@@ -49,6 +50,8 @@ pub struct Endpoint<T = ()> {
     pub(super) told: Option<u32>,
     pub(super) replies: Replies,
     pub(super) handover: Handover,
+    /// Early data whose connection has not begun.
+    pub(super) early: EarlyDatagrams,
     pub(super) strangers: Strangers,
     pub(super) traces: TraceQueue,
     pub(super) scratch: Scratch,
@@ -97,6 +100,7 @@ impl<T: Default> Endpoint<T> {
             told: None,
             replies: Replies::new(),
             handover: Handover::default(),
+            early: EarlyDatagrams::default(),
             strangers: Strangers::default(),
             traces: TraceQueue::default(),
             scratch: Scratch::default(),
@@ -150,7 +154,8 @@ impl<T> Endpoint<T> {
                 + self.may_transmit.len()
                 + self.have_events.len()
                 + self.replies.len()
-                + self.handover.len(),
+                + self.handover.len()
+                + self.early.len(),
         };
         let (handed_over, handover_dropped) = self.handover.counts();
         EndpointStats { held, strangers: self.strangers, handed_over, handover_dropped }

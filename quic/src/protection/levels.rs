@@ -79,7 +79,7 @@ impl Levels {
         if self.forgeries.is_reached() {
             return Err(Discard::IntegrityLimit);
         }
-        // RFC 9001 section 4.6.2-1, 5.6-6: there are no keys for early data, so it is never opened, by either side.
+        // RFC 9001 section 4.6.2-1, 5.6-6: where early data is not taken there are no keys for it, and a client has none to open it.
         let keys = self.open(kind).ok_or(Discard::NoKey)?;
         keys.open(packet, packet_number_offset, largest_received).map_err(|discard| self.on_failure(discard))
     }
@@ -110,6 +110,11 @@ impl Levels {
             _ => {}
         }
         was_there
+    }
+
+    /// Whether there are keys of early data.
+    pub(crate) const fn has_early_data(&self) -> bool {
+        self.early_data.is_some()
     }
 
     /// Whether the keys of these packets were discarded.
@@ -205,6 +210,7 @@ mod tests {
         levels
     }
 
+    /// RFC 9000 section 17.2.3-3. RFC 9001 section 5.6-7.
     #[test]
     fn packets_of_a_space_are_0_rtt_until_there_are_1_rtt_keys() {
         let mut levels = levels();

@@ -26,6 +26,9 @@ pub(crate) struct Stream {
     pub is_blocked: bool,
     /// Whether it is counted among those whose end was sent and is not acknowledged.
     pub is_ending: bool,
+    /// Whether the peer allows fewer streams than up to this one: it was opened under limits that were remembered, and early data
+    /// was refused. Nothing is said of it until more are allowed.
+    pub is_too_many: bool,
     /// What the layer above knows the stream by: told with each of its events.
     pub word: u32,
 }
@@ -33,6 +36,9 @@ pub(crate) struct Stream {
 impl Stream {
     /// The queues it should be in.
     pub(crate) fn wants(&mut self) -> Membership {
+        if self.is_too_many {
+            return Membership::default();
+        }
         let is_waiting = self.waiting;
         let wants = self.send.as_mut().map(|send| send.wants(is_waiting)).unwrap_or_default();
         let receive = self.receive.as_ref().is_some_and(ReceiveHalf::wants_control);

@@ -151,6 +151,8 @@ pub(crate) struct StreamCounts {
     pub announced: u64,
     /// Whether the application asked for a stream and got none.
     pub refused: bool,
+    /// Whether more of ours may be open than the peer allows: they were opened for early data that was refused.
+    pub has_too_many: bool,
 }
 
 impl StreamCounts {
@@ -162,6 +164,7 @@ impl StreamCounts {
             remote: ReceiveCredit::new(window, window, StreamId::MAX_COUNT, STREAMS_DIVISOR),
             announced: 0,
             refused: false,
+            has_too_many: false,
         }
     }
 

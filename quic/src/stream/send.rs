@@ -130,6 +130,20 @@ impl SendHalf {
         Some(abandoned)
     }
 
+    /// Nothing that was sent has arrived, nor ever will: the stream begins again, without credit.
+    pub(crate) fn rewind(&mut self) {
+        self.credit = SendCredit::new(0);
+        if self.reset.is_requested() {
+            // The peer never heard of what was given up: nothing of it counts.
+            self.buffer = SendBuffer::new();
+        } else {
+            self.buffer.rewind();
+        }
+        for once in [&mut self.fin, &mut self.reset].into_iter().filter(|once| once.is_requested()) {
+            *once = Once::Due;
+        }
+    }
+
     /// The peer allows more.
     pub(crate) fn on_limit(&mut self, limit: u64) {
         self.credit.raise(limit);

@@ -191,6 +191,16 @@ impl SendBuffer {
         }
     }
 
+    /// Nothing was sent, and so nothing arrived: all of it goes again.
+    ///
+    /// # Panics
+    /// If something was acknowledged.
+    pub(crate) fn rewind(&mut self) {
+        assert!(self.base == 0 && self.acked.is_empty(), "what the peer has acknowledged was sent");
+        self.next = 0;
+        self.lost = RangeSet::default();
+    }
+
     /// Forgets all data: the stream is abandoned. How many bytes were held. What was sent stays counted.
     pub(crate) fn clear(&mut self) -> u64 {
         let held = self.held();

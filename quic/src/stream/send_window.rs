@@ -94,9 +94,16 @@ impl SendWindow {
         self.lead().max(MIN_GIVEN_UP)
     }
 
-    /// How much of the peer's credit for the connection nobody was promised.
+    /// How much of the peer's credit for the connection nobody was promised. More may be promised than there is, where early
+    /// data was refused and the server's limits are lower than they were.
     pub(crate) const fn credit(&self, connection: &SendCredit) -> u64 {
-        connection.used() + connection.available() - self.promised
+        (connection.used() + connection.available()).saturating_sub(self.promised)
+    }
+
+    /// Nothing of what was handed over has been sent, as if it had been handed over just now. All of it is still held, but for
+    /// what was given up.
+    pub(crate) const fn rewind(&mut self) {
+        self.promised = self.held();
     }
 
     /// Whether there is no room for any stream: the connection holds as much as it may, or all of its credit is promised.

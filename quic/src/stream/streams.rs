@@ -242,7 +242,51 @@ impl Streams {
     /// A MAX_STREAMS frame (section 19.11), whose value the decoder has checked.
     /// RFC 9000 section 4.6-4, 19.11-2.
     pub(crate) fn on_max_streams(&mut self, direction: Direction, maximum: u64) {
-        self.counts(direction).local.raise(maximum.min(StreamId::MAX_COUNT));
+        let counts = self.counts(direction);
+        let increases = counts.local.raise(maximum.min(StreamId::MAX_COUNT));
+        if increases && counts.has_too_many {
+            self.release(direction);
+        }
+    }
+
+    // ---- Early data.
+
+    /// What was sent under limits that were remembered has not been read. All streams begin again as they are, within the limits
+    /// that the peer is about to give. None are given yet, so that there are too many streams, as long as these limits allow.
+    pub(crate) fn on_early_data_refused(&mut self) {
+        self.peer_limits = PeerLimits::default();
+        self.send_credit = SendCredit::default();
+        self.window.rewind();
+        for direction in DIRECTIONS {
+            let counts = self.counts(direction);
+            counts.local = SendCredit::overdrawn(counts.local.used());
+            counts.has_too_many = true;
+        }
+        let ids: Vec<StreamId> = self.map.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).expect(ALIVE);
+            stream.is_too_many = true;
+            if let Some(send) = &mut stream.send {
+                send.rewind();
+            }
+            self.settle(id);
+        }
+    }
+
+    /// The peer allows more streams of this direction than it did: those that were too many go on, as far as it does.
+    fn release(&mut self, direction: Direction) {
+        let counts = self.counts(direction);
+        let limit = counts.local.limit();
+        counts.has_too_many = counts.local.used() > limit;
+        let held = |(id, slot): (StreamId, &Option<Box<Stream>>)| {
+            let is_allowed = id.direction() == direction && id.index() < limit;
+            slot.as_deref().is_some_and(|stream| stream.is_too_many && is_allowed).then_some(id)
+        };
+        let ids: Vec<StreamId> = self.map.iter().filter_map(held).collect();
+        for id in ids {
+            alive(&mut self.map, id).is_too_many = false;
+            self.settle(id);
+        }
     }
 
     /// A STREAM_DATA_BLOCKED frame (section 19.13). It may be what opens the stream.
@@ -929,6 +973,7 @@ fn touch<'a>(
             enlisted: false,
             is_blocked: false,
             is_ending: false,
+            is_too_many: false,
             word: 0,
         })
     };

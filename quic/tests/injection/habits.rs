@@ -39,7 +39,7 @@ fn packets_of_another_version_are_dropped() {
     }
 }
 
-/// Sealed under keys that would open it, were it of the right type: early data is accepted by nobody.
+/// Sealed under keys that would open it, were it of the right type: early data is accepted by nobody who was not told to.
 /// RFC 9001 section 4.6.2-1, 5.6-6.
 #[test]
 fn early_data_is_dropped_unopened() {

@@ -9,6 +9,7 @@ extern crate posthaste_quic as quic;
 mod support;
 
 mod closing;
+mod early_data;
 mod frames;
 mod habits;
 mod handshake;

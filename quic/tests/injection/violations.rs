@@ -191,6 +191,7 @@ const ROWS: &[Row] = &[
         peer.send_crypto(Level::Handshake);
         peer
     }),
+    (Violation::EarlyLimitsReduced, 0x06, crate::early_data::server_that_reduces_a_limit),
     (Violation::TransportParameterOfServer, 0x06, || with_parameters(Server, |_, _| vec![0x00, 1, 5])),
     (Violation::TransportParameterOfServer, 0x06, || {
         with_parameters(Server, |parameters, _| {

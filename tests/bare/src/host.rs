@@ -75,6 +75,7 @@ impl Host {
                 EndpointEvent::Closed(_, reason) => self.closed = Some(reason),
                 EndpointEvent::Http(_, event) => self.on_event(now, event),
                 EndpointEvent::Flushed(_) | EndpointEvent::Drained(..) => {}
+                EndpointEvent::CanSendEarly(_) => panic!("nobody sends early data"),
                 EndpointEvent::Migrated(_) | EndpointEvent::MigrationFailed(_) => panic!("nobody migrates"),
             }
         }

@@ -99,9 +99,10 @@ async def run(url, ca, case):
         raise ConnectionError(reason or f"{error}") from error
 
 
-try:
-    asyncio.run(run(*sys.argv[1:4]))
-except Exception as error:
-    print(f"{type(error).__name__}: {error}")
-    sys.exit(1)
-print("ok")
+if __name__ == "__main__":
+    try:
+        asyncio.run(run(*sys.argv[1:4]))
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+        sys.exit(1)
+    print("ok")

@@ -73,4 +73,5 @@ async def run(certificate, key, protocol="h3"):
     await loop.create_future()
 
 
-asyncio.run(run(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:]))

@@ -78,6 +78,7 @@ impl Connected {
                 resumption: main.resumption(&transcript.current()),
                 certificate_expires: server.expires(),
                 parameters,
+                application: Vec::new(),
             }))
         });
         Ok(Connected { rules, _server: server, _finished: finished, receiver })
@@ -86,6 +87,13 @@ impl Connected {
     /// Forgets what tickets are made of, if one has come.
     pub(crate) fn rest(&mut self) {
         self.receiver.take_if(|receiver| receiver.has_received());
+    }
+
+    /// What the application relies on in early data that is sent with the tickets from here on.
+    pub(crate) fn remember(&mut self, application: &[u8]) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.remember(application);
+        }
     }
 
     /// Reads a message after the handshake.

@@ -30,11 +30,20 @@ pub(super) struct Received {
     pub(super) certificate_expires: u64,
     /// What the server said in the carrier's own extension, if it is to be remembered.
     pub(super) parameters: Vec<u8>,
+    /// What the application relies on in early data, as far as it has said.
+    pub(super) application: Vec<u8>,
 }
 
 impl Receiver {
     pub(super) const fn new(received: Received) -> Receiver {
         Receiver { received, left: MAX_TICKETS }
+    }
+
+    /// What the application relies on in early data that is sent with the tickets from here on. Kept only where early data is
+    /// wanted, and no more of it than a ticket may take.
+    pub(super) fn remember(&mut self, application: &[u8]) {
+        let is_wanted = !self.received.parameters.is_empty() && application.len() <= MAX_TICKET_LEN;
+        self.received.application = if is_wanted { application.to_vec() } else { Vec::new() };
     }
 
     /// Whether a ticket has come.
@@ -55,7 +64,8 @@ impl Receiver {
 
     /// RFC 9846 section 4.7.1-3.
     fn ticket(&self, message: &NewSessionTicket<'_>, application_protocol: Option<&[u8]>) -> Ticket {
-        let Received { wall_clock, suite, resumption, certificate_expires, parameters, .. } = &self.received;
+        let Received { wall_clock, suite, resumption, certificate_expires, parameters, application, .. } =
+            &self.received;
         let now = wall_clock.unix_millis();
         // RFC 9846 section 4.7.1.
         let lifetime = u64::from(message.lifetime_seconds.min(MAX_LIFETIME_SECONDS)) * 1000;
@@ -70,6 +80,7 @@ impl Receiver {
             age_add: message.age_add,
             max_early_data: message.max_early_data_size.unwrap_or(0),
             parameters: parameters.clone(),
+            application: application.clone(),
         }
     }
 }

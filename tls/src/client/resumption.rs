@@ -21,6 +21,7 @@ pub(crate) struct Resumption {
 
 impl Resumption {
     /// Takes a ticket out of the store, if there is one that can be used. `wants_early_data` is the carrier's word.
+    /// RFC 9001 section 5.6-1.
     /// RFC 9846 section 4.3.10-1, 4.3.10-2, 4.7.1-7.
     pub(super) fn take(start: &Start, wants_early_data: bool) -> Option<Resumption> {
         let config = &start.config;

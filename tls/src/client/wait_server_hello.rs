@@ -76,6 +76,12 @@ impl WaitServerHello {
         Some(core::mem::take(&mut ticket.parameters)).filter(|parameters| !parameters.is_empty())
     }
 
+    /// What the application relied on when it got the ticket, if early data is offered with that; once.
+    pub(crate) fn take_remembered_application(&mut self) -> Option<Vec<u8>> {
+        let resumption = self.resumption.as_mut().filter(|resumption| resumption.early_data)?;
+        Some(core::mem::take(&mut resumption.ticket.application))
+    }
+
     /// Reads the server's answer, of either kind.
     pub(crate) fn decode<'a>(&self, message: &Message<'a>) -> Result<ServerHelloOrRetry<'a>, Violation> {
         ServerHelloOrRetry::decode(message.body, &self.start.carrier.session_id, &self.offered)

@@ -32,8 +32,10 @@ impl Start {
     /// A server that has received nothing. Early data may be taken if there is an `early_data_context`, and only with tickets that
     /// were given under the same one.
     pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier, early_data_context: Option<&[u8]>) -> Start {
-        let early_data = early_data_context.map(|context| {
-            let digest = config.provider.initial.hash.digest(&[context]);
+        let filter =
+            config.tickets.as_ref().and_then(|policy| policy.dangerous_accept_early_data_that_may_be_replayed.as_ref());
+        let early_data = early_data_context.zip(filter).map(|(context, filter)| {
+            let digest = config.provider.initial.hash.digest(&[filter.name(), context]);
             *digest.first_chunk().expect("the hash of the initial suite has 32 bytes")
         });
         Start { config, carrier, early_data, retried: None }

@@ -56,6 +56,7 @@ pub(crate) fn copy(ticket: &Ticket) -> Ticket {
         secret: ticket.secret.clone(),
         application_protocol: ticket.application_protocol.clone(),
         parameters: ticket.parameters.clone(),
+        application: ticket.application.clone(),
         ..*ticket
     }
 }

@@ -146,6 +146,7 @@ fn keys_that_are_made_anew_leave_the_numbers_alone() {
 }
 
 /// RFC 9000 section 12.3: 0-RTT and 1-RTT packets share their numbers.
+/// RFC 9000 section 17.2.3-2.
 #[test]
 fn early_data_and_one_rtt_packets_share_their_numbers() {
     let mut parts = Parts::new(&[PacketKind::ZeroRtt]);

@@ -415,3 +415,50 @@ fn what_a_ticket_says_of_early_data() {
     assert_eq!(size(&mut resuming().early_pair(CONTEXT)), Some(u32::MAX));
     assert_eq!(size(&mut over_records(&resuming())), Some(16_384));
 }
+
+/// T8. RFC 9846 section 8.1: servers that open each other's tickets, and do not know what the other has taken.
+#[test]
+fn t8_a_sibling_resumes_and_takes_no_early_data() {
+    let named = |resuming: &mut Resuming, name: u8| {
+        let filter = ReplayFilter::new(1000, TOLERANCE, NOW * 1000).named([name; 32]);
+        resuming.policy().dangerous_accept_early_data_that_may_be_replayed = Some(Arc::new(filter));
+    };
+    let mut resuming = resuming();
+    named(&mut resuming, 1);
+    fill(&resuming);
+    assert_eq!(
+        outcome(&resuming),
+        EarlyData::Accepted,
+        "it knows all that was taken with its tickets, from its start on"
+    );
+    named(&mut resuming, 2);
+    let mut pair = resuming.early_pair(CONTEXT);
+    finish(&mut pair);
+    assert!(pair.client.is_resumed());
+    assert_eq!(pair.client.early_data(), EarlyData::Refused);
+}
+
+/// RFC 9000 section 7.4.1: what the application relies on is kept with the tickets that come after it was said.
+#[test]
+fn what_the_application_relies_on_comes_back_with_the_ticket() {
+    // What is said before the handshake is complete, what is said after it, and what comes back.
+    let rows: [(&[u8], &[u8], &[u8]); 4] = [
+        (b"too early", b"", b""),
+        (b"too early", b"settings", b"settings"),
+        (b"", &[0; 4096], &[0; 4096]),
+        (b"", &[0; 4097], b""),
+    ];
+    for (before, after, expected) in rows {
+        let resuming = resuming();
+        let mut pair = resuming.early_pair(CONTEXT);
+        pair.client.remember_application(before);
+        pair.run(usize::MAX, |_, _, _, _| {}).unwrap();
+        pair.client.remember_application(after);
+        deliver_tickets(&mut pair);
+        let mut next = resuming.early_pair(CONTEXT);
+        assert_eq!(next.client.take_remembered_application().as_deref(), Some(expected));
+        assert_eq!(next.client.take_remembered_application().as_deref(), Some(&[][..]), "it is given once");
+        finish(&mut next);
+        assert_eq!(next.client.take_remembered_application(), None);
+    }
+}
