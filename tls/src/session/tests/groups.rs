@@ -58,6 +58,46 @@ fn the_hybrid_is_what_both_sides_prefer() {
     assert_eq!(pair.said[1].2.len(), 90 - 32 + 1120);
 }
 
+/// Connections of one configuration have nothing of a share in common, on either side, whatever it is and whether or not the server
+/// asks for another one.
+/// RFC 9846 section 4.3.8-10.
+#[test]
+fn no_share_serves_two_connections() {
+    let random = &mut crypto_ring::SystemRandom::new();
+    for (client_groups, server_groups) in [
+        (&[HYBRID, X25519, P256, P384][..], &[HYBRID][..]),
+        (&[X25519], &[X25519]),
+        (&[P256], &[P256]),
+        (&[P384], &[P384]),
+        (&[X25519, P256], &[P256]),
+    ] {
+        let (client_config, server_config) = (Arc::new(client_with(client_groups)), Arc::new(server_with(server_groups)));
+        let mut seen: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..3 {
+            let mut client = quic::client(client_config.clone(), name("server.example"), vec![], random).unwrap();
+            let mut server = quic::server(server_config.clone(), vec![]);
+            // One share may stand in several places of one connection.
+            let mut own: Vec<Vec<u8>> = Vec::new();
+            while let Some((Level::Initial, hello)) = client.poll_output() {
+                own.extend(shares(&hello).into_iter().flat_map(|(_, share)| parts(&share)));
+                server.read(Level::Initial, &hello, random).unwrap();
+                let (_, answer) = server.poll_output().unwrap();
+                if let ServerHello::Hello(answer) = ServerHello::decode(&answer[HEADER_LEN..]).unwrap() {
+                    own.extend(parts(answer.key_share.unwrap().1));
+                }
+                client.read(Level::Initial, &answer, random).unwrap();
+            }
+            own.sort_unstable();
+            own.dedup();
+            seen.extend(own);
+        }
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), all, "{client_groups:?}");
+    }
+}
+
 /// Groups of the client and of the server, what they agree on, and whether it costs a round trip.
 /// RFC 9846 section 4.3.7-1.
 #[test]
