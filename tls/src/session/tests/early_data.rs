@@ -16,9 +16,9 @@ use crate::replay_filter::ReplayFilter;
 use crate::session::Session;
 use crate::testing::hello_parts::HelloParts;
 use crate::testing::scripted_server::framed;
-use crate::ticket::Ticket;
 use crate::testing::tickets::{Resuming, Same, deliver_tickets, tickets};
 use crate::testing::{Counting, Log, NOW, Pair, SERVER_PARAMETERS, Speaker, name, provider};
+use crate::ticket::Ticket;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -196,7 +196,7 @@ fn early_data_needs_the_version_of_its_ticket() {
     };
     // TLS 1.2, 1.2 and 1.1, a draft of 1.3, one after it.
     for versions in [&[2, 3, 3][..], &[4, 3, 3, 3, 2], &[2, 0x7f, 28], &[2, 3, 5]] {
-        assert_eq!(read(versions), (Some(Violation::VersionNotOffered), EarlyData::NotOffered, false), "{versions:?}");
+        assert_eq!(read(versions), (Some(Violation::VersionTooOld), EarlyData::NotOffered, false), "{versions:?}");
     }
     assert_eq!(read(&[4, 3, 3, 3, 4]), (None, EarlyData::Accepted, true));
 }
