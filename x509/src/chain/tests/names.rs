@@ -142,7 +142,7 @@ fn two_kinds_of_usage_that_allow_nothing_together() {
         };
         let leaf = draft().sign("root", &*root_key, &*own);
         let what = format!("{usage:?} {purpose:?}");
-        assert_eq!(rule(verify(&[&root], &[leaf.clone()], "www.example.com")), serves, "{what}");
+        assert_eq!(rule(verify(&[&root], core::slice::from_ref(&leaf), "www.example.com")), serves, "{what}");
         let client = verify_client(&crypto_ring::PROVIDER, &roots, &[leaf], NOW);
         assert_eq!(rule(client.map(drop)), asks, "{what}");
         let certificate = draft().sign("leaf", &*own, &*own);
