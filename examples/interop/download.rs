@@ -4,10 +4,12 @@ use super::Failure;
 use super::link::Application;
 use base::{Direction, StreamId};
 use quic::{Connection, Event, Read, StreamEvent};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 64 << 10;
@@ -45,25 +47,23 @@ pub struct Downloads {
     under_way: BTreeMap<StreamId, Saving>,
     /// The keys are to be updated as soon as that is allowed.
     updates_keys: bool,
-    /// Told once.
-    outcome: Option<Result<(), String>>,
+    outcome: Outcome,
     is_over: bool,
 }
 
-impl Downloads {
-    pub fn new(waiting: VecDeque<Wanted>, updates_keys: bool) -> Downloads {
-        Downloads { waiting, updates_keys, ..Downloads::default() }
-    }
+/// How the downloads of a connection ended, as soon as they have. The connection may be gone by then.
+pub type Outcome = Rc<RefCell<Option<Result<(), String>>>>;
 
-    /// How it ended, once.
-    pub fn take_outcome(&mut self) -> Option<Result<(), String>> {
-        self.outcome.take()
+impl Downloads {
+    /// To be told in `outcome`.
+    pub fn new(waiting: VecDeque<Wanted>, updates_keys: bool, outcome: Outcome) -> Downloads {
+        Downloads { waiting, updates_keys, outcome, ..Downloads::default() }
     }
 
     fn end(&mut self, outcome: Result<(), String>) {
         if !self.is_over {
             self.is_over = true;
-            self.outcome = Some(outcome);
+            *self.outcome.borrow_mut() = Some(outcome);
         }
     }
 

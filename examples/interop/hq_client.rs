@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::case::{Case, Connections};
-use super::download::{Downloads, Wanted};
+use super::download::{Downloads, Outcome, Wanted};
 use super::link::Link;
 use super::settings::Settings;
 use super::{files, transport};
@@ -101,23 +101,20 @@ impl Client {
 
     /// Fetches some files on a connection of their own; gives its counters.
     async fn fetch(&self, files: VecDeque<Wanted>) -> Result<Stats, Failure> {
-        let connection = self.begin(files)?;
-        let take = |downloads: Option<&mut Downloads>| match downloads {
-            Some(downloads) => downloads.take_outcome(),
-            None => Some(Err("the connection is gone".into())),
-        };
-        self.link.until(connection, take).await?;
+        let outcome = Outcome::default();
+        let connection = self.begin(Downloads::new(files, self.updates_keys, outcome.clone()))?;
+        self.link.until(|| outcome.borrow_mut().take()).await?;
         let stats = self.end(connection).ok_or("the connection is gone")?;
         self.link.driver.flushed().await;
         Ok(stats)
     }
 
-    fn begin(&self, files: VecDeque<Wanted>) -> Result<ConnectionHandle, Failure> {
+    fn begin(&self, downloads: Downloads) -> Result<ConnectionHandle, Failure> {
         let mut endpoint = self.link.endpoint.borrow_mut();
         let now = self.handle.read_clock();
         let connection = endpoint.connect(now, self.tls.clone(), self.name.clone(), self.four_tuple)?;
         if let Some(value) = endpoint.value_mut(connection) {
-            *value = Downloads::new(files, self.updates_keys);
+            *value = downloads;
         }
         self.link.driver.notify();
         Ok(connection)

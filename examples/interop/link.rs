@@ -3,7 +3,7 @@
 use super::Failure;
 use posthaste::Handle;
 use posthaste::trace::{Qlog, TraceConsumer};
-use quic::{Connection, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event};
+use quic::{Connection, Endpoint, EndpointConfig, EndpointEvent, Event};
 use runtime::{Driver, DriverHandle, UdpSocket};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -57,14 +57,11 @@ impl<A: Application + 'static> Link<A> {
         Ok(Link { endpoint, driver: driver_handle, addresses, news })
     }
 
-    /// Waits until a connection's application has something to give.
-    pub async fn until<T>(&self, connection: ConnectionHandle, mut take: impl FnMut(Option<&mut A>) -> Option<T>) -> T {
+    /// Waits for something that an application gives.
+    pub async fn until<T>(&self, mut take: impl FnMut() -> Option<T>) -> T {
         poll_fn(|context| {
             self.news.set(Some(context.waker().clone()));
-            match take(self.endpoint.borrow_mut().value_mut(connection)) {
-                Some(value) => Poll::Ready(value),
-                None => Poll::Pending,
-            }
+            take().map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
