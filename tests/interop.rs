@@ -4,6 +4,8 @@
 
 #[path = "../examples/interop/main.rs"]
 mod interop;
+#[path = "support/qlog.rs"]
+mod qlog;
 mod support;
 
 use std::io::{BufRead, BufReader, Read};
@@ -95,9 +97,12 @@ impl Drop for Folders {
     }
 }
 
+/// All files of a folder, each of which is as the schemas have it.
 fn text_of(folder: &Path) -> String {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    texts.iter().for_each(|text| drop(qlog::check(text)));
+    texts.concat()
 }
 
 /// A server under way.

@@ -123,7 +123,10 @@ def amplification(run):
             received += len(datagram.data) if datagram.arrived else 0
         else:
             sent += len(datagram.data)
-            if sent > 3 * received:
+            # The runner lets one packet of a server pass that is the first beyond three times, up to four times; ours may not.
+            is_first = sent - len(datagram.data) <= 3 * received
+            allowed = 3 if "server" in run.qlogs or not is_first else 4
+            if sent > allowed * received:
                 return f"{sent} bytes sent after {received} were received"
     return "no Handshake packet of the client's arrived"
 

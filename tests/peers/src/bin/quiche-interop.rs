@@ -311,9 +311,13 @@ fn route(
     };
     let mut connection = quiche::accept(&ours, original, info.to, info.from, config)?;
     log_keys(&mut connection);
-    routes.insert(header.dcid.to_vec(), clients.len());
-    clients.push(Client { connection, http: None, requests: HashMap::new(), answers: HashMap::new() });
-    Ok(Some(clients.len() - 1))
+    let destination = header.dcid.to_vec();
+    // One whose first packet was changed on the way is of no use any more: the next packet begins another.
+    if connection.recv(datagram, info).is_ok() {
+        routes.insert(destination, clients.len());
+        clients.push(Client { connection, http: None, requests: HashMap::new(), answers: HashMap::new() });
+    }
+    Ok(None)
 }
 
 impl Client {
