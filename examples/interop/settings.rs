@@ -12,6 +12,8 @@ use x509::RootStore;
 
 /// Whom clients believe.
 const AUTHORITY: &str = "ca.pem";
+/// The most bytes of qlog: a case moves no more than 25 MiB.
+const QLOG: u64 = 256 << 20;
 /// The runner's port.
 const LISTEN: &str = "[::]:443";
 
@@ -116,6 +118,7 @@ impl Settings {
 
     /// Where records of connections go, if anywhere.
     pub fn qlog(&self) -> Result<Option<Qlog>, Failure> {
-        Ok(self.qlog.as_ref().map(Qlog::open).transpose()?)
+        let qlog = self.qlog.as_ref().map(Qlog::open).transpose()?;
+        Ok(qlog.map(|qlog| qlog.max_bytes(QLOG)))
     }
 }

@@ -242,7 +242,17 @@ fn a14_an_application_of_either_side_has_the_keys_updated_at_any_time() {
         pair.world.run_until(limit, |world| updates(world) == [1, 1]);
         assert_eq!(updates(&pair.world), [1, 1], "by the client: {by_client}");
         ask(&mut pair);
-        pair.complete(2, Duration::from_secs(60));
+        pair.world.run_until(limit, |world| updates(world) == [2, 2]);
         assert_eq!(updates(&pair.world), [2, 2], "by the client: {by_client}");
+        // Whenever anything happens: no more than the peer can follow.
+        pair.world.run_until(limit, |world| {
+            let host = world.machine_mut(asking);
+            let handle = host.handle.unwrap();
+            host.endpoint.connection_mut(handle).unwrap().update_keys();
+            host.completed == 2
+        });
+        pair.complete(2, Duration::from_secs(60));
+        let [ours, theirs] = updates(&pair.world);
+        assert!(ours > 3 && ours.abs_diff(theirs) <= 1, "{ours} and {theirs} updates, by the client: {by_client}");
     }
 }

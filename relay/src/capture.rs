@@ -1,6 +1,6 @@
 //! What came to a relay, written down as text for whoever judges a run afterwards.
 
-use crate::wire::{Arrival, Heading};
+use crate::path::Heading;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -41,20 +41,19 @@ impl Capture {
     }
 
     /// One line. What cannot be written is missing: a relay does not end because of a full disk.
-    pub(crate) fn write(&self, heading: Heading, arrival: &Arrival, fate: Fate) {
+    pub(crate) fn write(&self, at: Instant, heading: Heading, outside: SocketAddr, fate: Fate, datagram: &[u8]) {
         let heading = if heading == Heading::Server { '>' } else { '<' };
         let fate = match fate {
             Fate::Passed => "passed",
             Fate::Lost => "lost",
             Fate::Changed => "changed",
         };
-        let micros = arrival.at.saturating_duration_since(self.zero).as_micros();
-        let outside: SocketAddr = arrival.outside;
-        let mut line = format!("{micros} {heading} {outside} {fate} {} ", arrival.datagram.len());
-        if arrival.datagram.is_empty() {
+        let micros = at.saturating_duration_since(self.zero).as_micros();
+        let mut line = format!("{micros} {heading} {outside} {fate} {} ", datagram.len());
+        if datagram.is_empty() {
             line.push('-');
         }
-        for byte in &arrival.datagram {
+        for byte in datagram {
             let _ = write!(line, "{byte:02x}");
         }
         line.push('\n');

@@ -43,6 +43,13 @@ pub struct Path {
     pub seed: u64,
 }
 
+/// Which direction of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heading {
+    Server,
+    Client,
+}
+
 /// A path that carries less from some moment on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Narrowing {

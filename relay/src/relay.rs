@@ -1,8 +1,8 @@
 //! The relay: which client has which port, and the threads that receive.
 
 use crate::capture::Capture;
-use crate::path::Path;
-use crate::wire::{self, Arrival, Counts, Heading};
+use crate::path::{Heading, Path};
+use crate::wire::{self, Arrival, Counts};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};

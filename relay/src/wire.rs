@@ -1,7 +1,7 @@
 //! One direction of a path: decides of each datagram whether and when it arrives, and sends it then.
 
 use crate::capture::{Capture, Fate};
-use crate::path::Path;
+use crate::path::{Heading, Path};
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
@@ -10,13 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Which direction of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heading {
-    Server,
-    Client,
-}
 
 /// What happened so far, in both directions.
 #[derive(Debug, Default)]
@@ -129,7 +122,7 @@ impl Wire {
                 (_, Some(_)) => Fate::Changed,
                 _ => Fate::Passed,
             };
-            capture.write(self.heading, &arrival, fate);
+            capture.write(arrival.at, self.heading, arrival.outside, fate, &arrival.datagram);
         }
         let Some(due) = due else {
             self.counts.lost.fetch_add(1, Relaxed);

@@ -27,6 +27,9 @@ import peers
 HERE = pathlib.Path(__file__).resolve().parent
 OURS, FOREIGN = "posthaste", ["aioquic", "quinn", "quiche"]
 AT_A_TIME = 6
+# Cells that fail with every client, because of the server.
+STUCK = "quiche, as a server, does not send again what was lost with a client's old port"
+KNOWN = {("quiche", name): STUCK for name in ("rebind-port", "rebind-addr")}
 READY = 20
 NOT_SUPPORTED = 127
 
@@ -175,7 +178,9 @@ def judge(client, server, case, folder, files):
 
 def cells(options):
     pairs = [(OURS, OURS)]
-    if not options.ours:
+    if options.foreign:
+        pairs = [(client, server) for client in FOREIGN for server in FOREIGN]
+    elif not options.ours:
         pairs += [(OURS, peer) for peer in FOREIGN] + [(peer, OURS) for peer in FOREIGN]
     chosen = []
     for client, server in pairs:
@@ -200,6 +205,8 @@ def show(results):
 def run_and_tell(cell, work, certs, count):
     client, server, name = cell
     case, began = interop_cases.CASES[name], time.monotonic()
+    if (server, name) in KNOWN:
+        return "n/a", KNOWN[(server, name)]
     folder = work / f"{client}-{server}-{name}"
     try:
         result = run_cell(client, server, case, certs[case.chain], folder, count)
@@ -212,6 +219,7 @@ def run_and_tell(cell, work, certs, count):
 def main():
     parser = argparse.ArgumentParser(prog="tests/peers/run --interop")
     parser.add_argument("--ours", action="store_true", help="ours with itself alone")
+    parser.add_argument("--foreign", action="store_true", help="foreign with foreign: tells a peer's mistake from ours")
     parser.add_argument("--quick", action="store_true", help="without the cases that take longest")
     parser.add_argument("--only", metavar="PATTERN", action="append", help="cells whose name matches, as in 'quinn>*/rebind-*'")
     parser.add_argument("--keep", metavar="FOLDER", help="keep captures, key logs and qlog there")

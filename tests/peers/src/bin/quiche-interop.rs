@@ -120,7 +120,7 @@ fn fetch_group(
     let mut waiting: Vec<&Url> = urls.iter().rev().collect();
     let mut under_way: HashMap<u64, (&Url, Vec<u8>, bool)> = HashMap::new();
     let mut buffer = vec![0; 65_536];
-    let mut next = 0;
+    let (mut next, mut unsent): (u64, Vec<(u64, Vec<u8>)>) = (0, Vec::new());
     while !waiting.is_empty() || under_way.values().any(|(.., done)| !done) {
         send_all(connection, socket, &mut buffer)?;
         if connection.is_closed() || began.elapsed() > PATIENCE {
@@ -133,8 +133,16 @@ fn fetch_group(
         if contract.protocol() == "h3" && http.is_none() {
             http = Some(h3::Connection::with_transport(connection, &h3::Config::new()?)?);
         }
+        if let Some((id, mut rest)) = unsent.pop() {
+            match connection.stream_send(id, &rest, true) {
+                Ok(len) if len == rest.len() => {}
+                Ok(len) => unsent.push((id, rest.split_off(len))),
+                Err(quiche::Error::Done) => unsent.push((id, rest)),
+                Err(error) => return Err(error.into()),
+            }
+        }
         while let Some(url) = waiting.last().copied() {
-            let Some(id) = ask(http.as_mut(), connection, url, next)? else { break };
+            let Some(id) = ask(http.as_mut(), connection, url, next, &mut unsent)? else { break };
             next = id + 4;
             waiting.pop();
             under_way.insert(id, (url, Vec::new(), false));
@@ -182,10 +190,21 @@ fn ask(
     connection: &mut quiche::Connection,
     url: &Url,
     next: u64,
+    unsent: &mut Vec<(u64, Vec<u8>)>,
 ) -> Result<Option<u64>, Failure> {
     let Some(http) = http else {
-        return match connection.stream_send(next, format!("GET {}\r\n", url.path).as_bytes(), true) {
-            Ok(_) => Ok(Some(next)),
+        let request = format!("GET {}\r\n", url.path);
+        // The rest of the one before comes first.
+        if !unsent.is_empty() {
+            return Ok(None);
+        }
+        return match connection.stream_send(next, request.as_bytes(), true) {
+            Ok(len) => {
+                if len < request.len() {
+                    unsent.push((next, request.into_bytes().split_off(len)));
+                }
+                Ok(Some(next))
+            }
             Err(quiche::Error::StreamLimit | quiche::Error::Done) => Ok(None),
             Err(error) => Err(error.into()),
         };
