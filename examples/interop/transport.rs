@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const HQ: &[u8] = b"hq-interop";
 /// No less than a case may take: of some handshakes one packet in three is lost.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Of handshakes as well: where much is lost, probes of both ends come ever less often.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 /// What a client begins with that is to see its windows grow.
 const SMALL_STREAM: u64 = 64 << 10;
 /// The same, of all streams.
@@ -16,7 +18,11 @@ const SMALL_CONNECTION: u64 = 128 << 10;
 
 /// Of QUIC.
 pub fn config(case: &Case, is_traced: bool) -> Arc<quic::Config> {
-    let mut config = quic::Config { handshake_timeout: HANDSHAKE_TIMEOUT, ..quic::Config::default() };
+    let mut config = quic::Config {
+        handshake_timeout: HANDSHAKE_TIMEOUT,
+        max_idle_timeout: IDLE_TIMEOUT,
+        ..quic::Config::default()
+    };
     config.recovery.ecn = case.marks;
     config.trace = is_traced.then(Default::default);
     if case.small_windows {

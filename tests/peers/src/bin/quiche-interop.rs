@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 fn config(contract: &Contract) -> Result<quiche::Config, Failure> {
     let mut config = quiche::Config::new(quiche::PROTOCOL_VERSION)?;
     config.set_application_protos(&[contract.protocol().as_bytes()])?;
-    config.set_max_idle_timeout(30_000);
+    config.set_max_idle_timeout(180_000);
     config.set_max_recv_udp_payload_size(1500);
     config.set_max_send_udp_payload_size(1350);
     config.set_initial_max_data(4_000_000);
