@@ -107,7 +107,9 @@ impl Handshake {
         let fresh = stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
         // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
         if is_left && (!fresh.is_empty() || stream.has_unread()) {
-            return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
+            // TLS has a name for what may come at no level.
+            let refused = self.session.read(level(space), fresh, random).map_err(HandshakeError::of);
+            return refused.and(Err(HandshakeError::Violation(Violation::CryptoAtOldLevel)));
         }
         if !fresh.is_empty() {
             self.session.read(level(space), fresh, random).map_err(HandshakeError::of)?;

@@ -173,6 +173,8 @@ pub struct Load {
     pub migrate: u64,
     /// The longest that nothing may come of an answer.
     pub patience: Duration,
+    /// What is recorded, for whoever looks inside.
+    pub diagnosis: Diagnosis,
 }
 
 /// What is wrong with a command line.
@@ -204,7 +206,7 @@ posthaste: QUIC and HTTP/3
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
-                     [--connections K] [--migrate N] [--timeout SECONDS]
+                     [--connections K] [--migrate N] [--timeout SECONDS] [--qlog DIR]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -241,7 +243,7 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
-  --qlog DIR       write a file of qlog for each connection to DIR
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
 
 SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
 under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. A
@@ -278,7 +280,7 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
-  --qlog DIR       write a file of qlog for each connection to DIR
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
 
 The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
 A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT, SIGTERM, SIGQUIT or
@@ -299,6 +301,7 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
                    unless a current list of each authority that vouches for it says that it is not revoked
   --insecure       take any certificate: for tests only
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all; it costs some speed
 ";
 
 /// Takes the arguments apart; `arguments` without the program's own name.
@@ -530,7 +533,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
-    let mut patience = Duration::from_secs(30);
+    let (mut patience, mut diagnosis) = (Duration::from_secs(30), Diagnosis::default());
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -545,6 +548,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
+            Argument::Flag(flag @ "--qlog", inline) => diagnosis.qlog = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -568,7 +572,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let connections = at_most(100_000, connections, "--connections")?;
     // The time of each answer is kept until the end.
     at_most(100_000_000, requests, "--requests")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience }))
+    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience, diagnosis }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -700,11 +704,15 @@ mod tests {
         let load = |requests, concurrency, connections, migrate, patience| {
             let trust = Trust { insecure: true, ..Trust::default() };
             let patience = Duration::from_millis(patience);
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate, patience })
+            let (url, diagnosis) = ("u".into(), Diagnosis::default());
+            Load { url, trust, requests, concurrency, connections, migrate, patience, diagnosis }
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0, 30_000)));
+        assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(load(10_000, 32, 1, 0, 30_000))));
         let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2, 500)));
+        assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500))));
+        let diagnosis = Diagnosis { qlog: Some("q".into()), ..Diagnosis::default() };
+        let expected = Command::Load(Load { diagnosis, ..load(10_000, 32, 1, 0, 30_000) });
+        assert_eq!(parse(&words("load u --insecure --qlog q")), Ok(expected));
     }
 
     #[test]

@@ -21,7 +21,11 @@ use std::net::SocketAddr;
 const RECORD_SEPARATOR: char = '\u{1e}';
 
 /// The schemas of the events. The numbers are the drafts' (section 2.1 of each).
-const SCHEMAS: [&str; 2] = ["urn:ietf:params:qlog:events:quic-12", "urn:ietf:params:qlog:events:http3-12"];
+const SCHEMAS: [&str; 3] = [
+    "urn:ietf:params:qlog:events:quic-12",
+    "urn:ietf:params:qlog:events:http3-12",
+    "urn:ietf:params:qlog:events:loglevel-13",
+];
 
 /// The first text of a file: what the events after it have in common. `wall_clock` is the time of day, as RFC 3339 writes it.
 pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> String {
@@ -52,13 +56,24 @@ pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> Strin
 pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     let mut text = String::from(RECORD_SEPARATOR);
     let mut event = Object::begin(&mut text);
-    let elapsed = trace.at.saturating_duration_since(zero).as_micros();
-    event.number("time", format_args!("{}.{:03}", elapsed / 1000, elapsed % 1000));
+    event.number("time", milliseconds(trace.at.saturating_duration_since(zero)));
     event.string("name", name(trace));
     event.object("data", |data| push_data(data, trace));
     if trace.left_out > 0 {
         event.number("left_out_before", trace.left_out);
     }
+    event.end();
+    text.push('\n');
+    text
+}
+
+/// What is to be known of the file itself, as one text.
+pub(crate) fn warning(at: Instant, zero: Instant, message: &str) -> String {
+    let mut text = String::from(RECORD_SEPARATOR);
+    let mut event = Object::begin(&mut text);
+    event.number("time", milliseconds(at.saturating_duration_since(zero)));
+    event.string("name", "loglevel:warning");
+    event.object("data", |data| data.string("message", message));
     event.end();
     text.push('\n');
     text
@@ -174,7 +189,11 @@ fn push_http(data: &mut Object<'_>, id: StreamId, record: &[u8]) {
             object.string("frame_type", "data");
             object.object("raw", |raw| raw.number("payload_length", len));
         }
-        HttpFrame::Settings => object.string("frame_type", "settings"),
+        HttpFrame::Settings => {
+            object.string("frame_type", "settings");
+            // Which there were is not recorded; the field is needed.
+            object.array("settings", |_| {});
+        }
         HttpFrame::GoAway(id) => {
             object.string("frame_type", "goaway");
             object.number("id", id);

@@ -343,7 +343,10 @@ pub(crate) const ROWS: &[Row] = &[
         "a14",
         "limits of the AEAD",
         "quic/src/protection/keys.rs",
-        &["quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit"],
+        &[
+            "quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit",
+            "quic/tests/transfer.rs::a14_an_application_of_either_side_has_the_keys_updated_at_any_time",
+        ],
     ),
     (
         "a15",

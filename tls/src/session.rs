@@ -303,7 +303,8 @@ impl Session {
     fn try_read(&mut self, level: Level, mut bytes: &[u8], random: &mut dyn Random) -> Result<(), Error> {
         let mut began_at_this_level = false;
         while !bytes.is_empty() {
-            self.check_level(level, began_at_this_level)?;
+            let kind = self.inbox.kind().or(bytes.first().copied().map(HandshakeType));
+            self.check_level(level, began_at_this_level, kind)?;
             began_at_this_level = true;
             let whole = self.inbox.fill(&mut bytes).map_err(|violation| self.violated(violation))?;
             let whole = whole.as_deref().map(message);
@@ -322,7 +323,8 @@ impl Session {
 
     /// Messages belong to the level of the state: a message that should be under new keys but comes under the old ones may
     /// be injected by an attacker who has only the old ones.
-    fn check_level(&self, level: Level, began_at_this_level: bool) -> Result<(), Error> {
+    /// `kind`: of the message that begins or goes on.
+    fn check_level(&self, level: Level, began_at_this_level: bool, kind: Option<HandshakeType>) -> Result<(), Error> {
         let expected = match self.state() {
             State::Client(state) => state.level(),
             State::Server(state) => state.level(),
@@ -331,6 +333,8 @@ impl Session {
         let verdict = match level {
             Level::EarlyData if expected != level => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
+            // RFC 9001 section 6-3: the message has an error of its own, wherever it comes.
+            _ if kind == Some(HandshakeType::KEY_UPDATE) && self.rules.key_update.is_err() => self.rules.key_update,
             // RFC 9846 s5.1: messages do not span a change of keys.
             _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),
             _ => Err(Violation::WrongLevel),

@@ -155,6 +155,13 @@ impl Connection {
         self.idle.set_needed(is_needed);
     }
 
+    /// Has the keys of 1-RTT packets updated (RFC 9001 section 6): with the first packet after the handshake is confirmed and the
+    /// peer is known to have this generation of keys. Before that, asking again changes nothing. The peer updates its own in answer.
+    /// Without this they are updated after [`key_update_packets`](crate::Config::key_update_packets).
+    pub fn update_keys(&mut self) {
+        self.levels.one_rtt().want_update();
+    }
+
     /// How many streams have been finished or reset by this side without the peer having acknowledged that.
     pub const fn unacknowledged_ends(&self) -> usize {
         self.streams.unacknowledged_ends()
