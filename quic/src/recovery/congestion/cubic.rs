@@ -222,6 +222,8 @@ mod tests {
             bytes,
             newest_time_sent: at(now - round_trip),
             bytes_in_flight: u64::MAX,
+            in_flight_now: 0,
+            min_rtt: Duration::ZERO,
             application_limited: false,
             smoothed_rtt: Duration::from_millis(round_trip),
             sample: Some(Duration::from_millis(round_trip)),
