@@ -5,7 +5,7 @@ use super::episode::Episode;
 use super::long_term::Feedback;
 use super::model::{Model, is_too_high};
 use super::signals::INFINITE;
-use super::state::State;
+use super::state::{PACING_MARGIN, State};
 use crate::recovery::delivery_rate::LossSample;
 use base::{Duration, Instant};
 
@@ -20,8 +20,6 @@ const PROBE_WAIT: Duration = Duration::from_secs(2);
 /// or as many round trips as there are datagrams in flight, but no more than this: flows that need a round trip for each datagram
 /// more then keep up.
 const MAX_PROBE_ROUNDS: u64 = 63;
-/// The rate is a hundredth below the bandwidth, so that queues get shorter.
-const PACING_MARGIN: u64 = 99;
 
 /// Where the state machine is, and what comes of it.
 #[derive(Clone, Debug)]
@@ -97,7 +95,7 @@ impl Machine {
     pub(super) fn on_lost(&mut self, now: Instant, loss: Option<LossSample>, bytes: u64) {
         self.model.signals.on_lost(self.model.rate.delivered());
         let Some(loss) = loss.filter(|_| self.model.long_term.is_probe_sample) else { return };
-        if is_too_high(loss.lost, loss.sent_in_flight) {
+        if is_too_high(loss.lost, loss.sent_in_flight, self.model.max_datagram_size) {
             self.on_too_high(now, in_flight_at_loss(&loss, bytes), loss.is_application_limited);
         }
     }
@@ -154,7 +152,8 @@ impl Machine {
         }
         let runs = self.episode.take_runs();
         let is_long = self.episode.is_active && self.model.rounds.count > self.episode.round;
-        let is_much = is_too_high(self.model.sample.lost, self.model.sample.sent_in_flight);
+        let sample = self.model.sample;
+        let is_much = is_too_high(sample.lost, sample.sent_in_flight, self.model.max_datagram_size);
         if self.state == State::Startup && is_long && is_much && runs >= STARTUP_LOSS_RUNS {
             self.episode.note_ended(State::Startup);
             self.end_startup();
@@ -246,7 +245,8 @@ impl Machine {
             _ => {}
         }
         let sample = self.model.sample;
-        if !is_too_high(sample.lost, sample.sent_in_flight) && self.model.long_term.in_flight != INFINITE {
+        let is_much = is_too_high(sample.lost, sample.sent_in_flight, self.model.max_datagram_size);
+        if !is_much && self.model.long_term.in_flight != INFINITE {
             self.model.long_term.in_flight = self.model.long_term.in_flight.max(sample.sent_in_flight);
             if self.state == State::Up {
                 self.raise_long_term();

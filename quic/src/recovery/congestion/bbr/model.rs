@@ -19,6 +19,8 @@ const QUANTUM: Duration = Duration::from_millis(1);
 const MAX_QUANTUM: u64 = 65_536;
 /// and no less than so many datagrams.
 const LEAST_QUANTUM_PACKETS: u64 = 2;
+/// Datagrams that may be lost by chance in a round trip before more is taken for a full path.
+const CHANCE_PACKETS: u64 = 3;
 
 /// One path.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Model {
         if sample.rate > 0 && (sample.rate >= self.bandwidths.get() || !sample.is_application_limited) {
             self.bandwidths.update(sample.rate);
         }
-        self.signals.adapt(state.is_accelerating(), self.bandwidths.get(), window);
+        self.signals.adapt(state, self.bandwidths.get(), window);
         let (round, is_full) = (self.rounds.count, self.pipe.is_reached);
         self.aggregation.on_acked(now, sample.newly_acked, self.bandwidth, window, round, is_full);
         self.pipe.on_acked(&sample, self.rounds.is_start);
@@ -124,7 +126,9 @@ impl Model {
     }
 }
 
-/// More than one in fifty was lost of what was in flight.
-pub(super) fn is_too_high(lost: u64, in_flight: u64) -> bool {
-    u128::from(lost) * 50 > u128::from(in_flight)
+/// More than one in fifty was lost of what was in flight, and so much more that it is hardly chance: of a hundred packets three are
+/// lost now and then where one in a hundred is.
+pub(super) fn is_too_high(lost: u64, in_flight: u64, max_datagram_size: u64) -> bool {
+    let beyond_chance = lost.saturating_sub(CHANCE_PACKETS * max_datagram_size);
+    u128::from(beyond_chance) * 50 > u128::from(in_flight)
 }

@@ -6,6 +6,8 @@ use base::{Duration, Instant};
 const MIN_RTT_WINDOW: Duration = Duration::from_secs(10);
 /// After so long without a new least one the queue is emptied to measure it.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// The share of the least round trip by which another may be longer and still counts for it.
+const CLOSE: u32 = 32;
 
 /// What is known of it.
 #[derive(Clone, Debug)]
@@ -36,7 +38,12 @@ impl LeastRoundTrip {
         {
             self.recent = Some((sample, now));
         }
-        let Some(recent) = self.recent else { return };
+        let Some(recent) = &mut self.recent else { return };
+        // A round trip that is hardly longer shows the path without a queue as well: no need to empty it on purpose.
+        if sample.is_some_and(|sample| sample <= recent.0 + recent.0 / CLOSE) {
+            recent.1 = now;
+        }
+        let recent = *recent;
         if self.least.is_none_or(|(least, since)| recent.0 < least || now > since + MIN_RTT_WINDOW) {
             self.least = Some(recent);
         }

@@ -3,6 +3,7 @@
 
 use crate::recovery::delivery_rate::RateSample;
 use super::beta;
+use super::state::{PACING_MARGIN, State};
 
 /// No bound.
 pub(super) const INFINITE: u64 = u64::MAX;
@@ -66,13 +67,17 @@ impl Signals {
     }
 
     /// Once in a round trip the bounds follow what was lost in it, unless more was tried on purpose.
-    pub(super) fn adapt(&mut self, is_accelerating: bool, max_bandwidth: u64, window: u64) {
+    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64) {
         if !self.is_round_start {
             return;
         }
-        if self.is_loss_in_round && !is_accelerating {
+        if self.is_loss_in_round && !state.is_accelerating() {
             let before = |bound, initial| if bound == INFINITE { initial } else { bound };
-            self.bandwidth = self.latest_bandwidth.max(beta(before(self.bandwidth, max_bandwidth)));
+            let bandwidth = before(self.bandwidth, max_bandwidth);
+            // Not what was sent slower on purpose counts, but what of it did not arrive.
+            let delivered = u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
+            let delivered = u64::try_from(delivered).unwrap_or(u64::MAX).min(bandwidth);
+            self.bandwidth = delivered.max(beta(bandwidth));
             self.in_flight = self.latest_in_flight.max(beta(before(self.in_flight, window)));
         }
         self.is_loss_in_round = false;
@@ -121,27 +126,27 @@ mod tests {
         let mut signals = Signals::new();
         signals.on_lost(1000);
         signals.on_acked(&sample(950, 90, 900), 1100);
-        signals.adapt(false, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200);
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE), "only once the round trip is over");
         signals.on_acked(&sample(940, 95, 1000), 1200);
         assert!(signals.is_round_start);
-        signals.adapt(false, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200);
         signals.advance(&sample(940, 95, 1000));
         assert_eq!((signals.bandwidth, signals.in_flight), (950, 140));
         // Much slower now: step by step.
         signals.on_lost(1200);
         signals.on_acked(&sample(100, 10, 1200), 1300);
-        signals.adapt(false, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200);
         assert_eq!((signals.bandwidth, signals.in_flight), (940, 98), "the round trip began with the last one's");
         signals.advance(&sample(100, 10, 1200));
         signals.on_lost(1300);
         signals.on_acked(&sample(100, 10, 1300), 1400);
-        signals.adapt(false, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200);
         assert_eq!((signals.bandwidth, signals.in_flight), (658, 68));
         // While more is tried nothing follows, and a probe lifts the bounds.
         signals.on_lost(1400);
         signals.on_acked(&sample(100, 10, 1400), 1500);
-        signals.adapt(true, 1000, 200);
+        signals.adapt(State::Up, 1000, 200);
         assert_eq!(signals.bandwidth, 658);
         signals.lift_bounds();
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE));

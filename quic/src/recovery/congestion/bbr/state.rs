@@ -1,5 +1,8 @@
 //! What the sender is about, and how fast and how full it makes the path for that (draft-ietf-ccwg-bbr sections 5.1 and 5.6.1).
 
+/// The rate is a hundredth below the bandwidth, so that queues get shorter.
+pub(super) const PACING_MARGIN: u64 = 99;
+
 /// What the sender is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
