@@ -85,8 +85,8 @@ fn mean_round_trip(control: CongestionControl, link: LinkConfig) -> u128 {
 #[test]
 fn bbr_keeps_a_long_queue_short() {
     for (rate, rtt) in [(10, 40), (20, 100)] {
-        let [cubic, bbr] =
-            [CongestionControl::Cubic, CongestionControl::Bbr].map(|control| mean_round_trip(control, bottleneck(rate, rtt, 400)));
+        let [cubic, bbr] = [CongestionControl::Cubic, CongestionControl::Bbr]
+            .map(|control| mean_round_trip(control, bottleneck(rate, rtt, 400)));
         println!("{rate} Mbit/s, {rtt} ms: {cubic} ms with CUBIC, {bbr} ms with BBR");
         assert!(4 * bbr <= 5 * u128::from(rtt), "the queue holds a quarter of a round trip at most: {bbr} ms");
         assert!(2 * (bbr - u128::from(rtt)) < cubic - u128::from(rtt), "{cubic} ms and {bbr} ms");
@@ -258,7 +258,8 @@ fn table() {
 #[test]
 #[ignore = "a curve to look at"]
 fn curve() {
-    let of = |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise);
+    let of =
+        |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise);
     let (rate, rtt, queue, loss) = (of("RATE", 100), of("RTT", 600), of("QUEUE", 100), of("LOSS", 1));
     let control = if of("CUBIC", 0) > 0 { CongestionControl::Cubic } else { CongestionControl::Bbr };
     let link = LinkConfig { loss: loss as f64 / 100.0, ..bottleneck(rate, rtt, queue) };
@@ -273,7 +274,12 @@ fn curve() {
         let stats = path.stats(0);
         println!(
             "{index} {share:.3} window {} in flight {} rtt {:?} lost {} late {} pto {}",
-            stats.congestion_window, stats.bytes_in_flight, stats.smoothed_rtt, stats.packets_lost, stats.packets_late, stats.probe_timeouts
+            stats.congestion_window,
+            stats.bytes_in_flight,
+            stats.smoothed_rtt,
+            stats.packets_lost,
+            stats.packets_late,
+            stats.probe_timeouts
         );
     }
 }
@@ -284,7 +290,9 @@ fn fairness_table() {
     for control in [CongestionControl::Bbr] {
         for (rate, rtt, queue) in [(20, 80, 100), (50, 40, 100), (20, 40, 200)] {
             for from in [12_000, 32_000] {
-                let all: Vec<String> = (1..=3).map(|seed| format!("{:.3}", fairness(seed, control, bottleneck(rate, rtt, queue), from).0)).collect();
+                let all: Vec<String> = (1..=3)
+                    .map(|seed| format!("{:.3}", fairness(seed, control, bottleneck(rate, rtt, queue), from).0))
+                    .collect();
                 println!("{control:?} {rate} {rtt} {queue} from {from}: {}", all.join(" "));
             }
         }

@@ -87,8 +87,8 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
-        let Get { headers, data, limits, include, .. } = arguments;
-        let mut builder = client(Client::builder(roots), records, &limits);
+        let Get { headers, data, limits, include, congestion_control, .. } = arguments;
+        let mut builder = client(Client::builder(roots), records, &limits).congestion_control(congestion_control);
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
         }

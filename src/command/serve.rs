@@ -102,7 +102,9 @@ fn builder(
     addresses: Vec<SocketAddr>,
     log: &Log,
 ) -> Result<ServerBuilder, Failure> {
-    let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    let mut builder = Server::builder(identity.clone())
+        .address_validation(arguments.retry)
+        .congestion_control(arguments.congestion_control);
     for address in addresses {
         builder = builder.listen(address);
     }

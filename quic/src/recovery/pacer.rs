@@ -138,7 +138,13 @@ mod tests {
     }
 
     fn pace(window: u64, milliseconds: u64, slow_start: bool) -> Pace {
-        Pace { window, rate: None, slow_start, smoothed_rtt: Duration::from_millis(milliseconds), max_datagram_size: 1200 }
+        Pace {
+            window,
+            rate: None,
+            slow_start,
+            smoothed_rtt: Duration::from_millis(milliseconds),
+            max_datagram_size: 1200,
+        }
     }
 
     /// Sends as the pacer permits, and returns the bytes sent until `end`.

@@ -1,8 +1,8 @@
 //! How much more is acknowledged at once than the rate explains (draft-ietf-ccwg-bbr section 5.5.9): networks and receivers collect
 //! acknowledgments, and the window has to bridge the silence between.
 
-use crate::recovery::delivery_rate::bytes_in;
 use super::filter::WindowedMax;
+use crate::recovery::delivery_rate::bytes_in;
 use base::Instant;
 
 /// Round trips for which it is remembered once the path was full.
@@ -33,7 +33,15 @@ impl Aggregation {
     }
 
     /// `acked` bytes are acknowledged in this round trip, at a rate of `bandwidth`; never more than the window comes of it.
-    pub(super) fn on_acked(&mut self, now: Instant, acked: u64, bandwidth: u64, window: u64, round: u64, is_full: bool) {
+    pub(super) fn on_acked(
+        &mut self,
+        now: Instant,
+        acked: u64,
+        bandwidth: u64,
+        window: u64,
+        round: u64,
+        is_full: bool,
+    ) {
         let mut expected = bytes_in(bandwidth, now - self.start);
         if self.delivered <= expected {
             (self.start, self.delivered, expected) = (now, 0, 0);

@@ -1,9 +1,9 @@
 //! What the last round trip told of congestion, and the bounds that follow until the next probe (draft-ietf-ccwg-bbr section
 //! 5.5.10.3).
 
-use crate::recovery::delivery_rate::RateSample;
 use super::beta;
 use super::state::{PACING_MARGIN, State};
+use crate::recovery::delivery_rate::RateSample;
 
 /// No bound.
 pub(super) const INFINITE: u64 = u64::MAX;
@@ -75,7 +75,8 @@ impl Signals {
             let before = |bound, initial| if bound == INFINITE { initial } else { bound };
             let bandwidth = before(self.bandwidth, max_bandwidth);
             // Not what was sent slower on purpose counts, but what of it did not arrive.
-            let delivered = u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
+            let delivered =
+                u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
             let delivered = u64::try_from(delivered).unwrap_or(u64::MAX).min(bandwidth);
             self.bandwidth = delivered.max(beta(bandwidth));
             self.in_flight = self.latest_in_flight.max(beta(before(self.in_flight, window)));
