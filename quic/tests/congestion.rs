@@ -4,7 +4,7 @@ extern crate posthaste_quic as quic;
 
 mod support;
 
-use base::Duration;
+use base::{Duration, Instant};
 use quic::{Config, CongestionControl};
 use sim::LinkConfig;
 use support::bulk::Path;
@@ -127,7 +127,7 @@ fn fairness(seed: u64, control: CongestionControl, link: LinkConfig, from: u64) 
 fn two_connections_share_one_path() {
     sim::check_seeds(&format!("{COMMAND} two_connections_share"), 1, |seed| {
         for control in [CongestionControl::Cubic, CongestionControl::Bbr] {
-            for (rate, rtt, queue) in [(10, 40, 100), (20, 40, 200), (20, 80, 100)] {
+            for (rate, rtt, queue) in [(10, 40, 100), (10, 40, 25), (10, 20, 400)] {
                 let (index, sum) = fairness(seed, control, bottleneck(rate, rtt, queue), 12_000);
                 println!("{control:?} {rate} Mbit/s, {rtt} ms, queue {queue}: {index:.3}, together {sum:.3}");
                 assert!(index >= 0.95 && sum >= 0.85, "{control:?} {rate} Mbit/s, {rtt} ms: {index:.3}, {sum:.3}");
@@ -174,8 +174,10 @@ fn a_black_hole_of_ten_seconds_is_left_at_the_next_probe() {
             println!("{control:?}, {rtt} ms: {ends:?}, {after} timeouts after {timeouts}");
             assert!(ends.is_some() && after <= 1, "{control:?}, {rtt} ms: {ends:?}, {after} timeouts");
             let ends = ends.unwrap() * 10;
+            // NewReno grows by a datagram in a round trip, and is at two after such a hole.
+            let least = if control == CongestionControl::NewReno { 0.5 } else { 0.8 };
             let share = path.shares(ends + 10 * rtt, ends + 10 * rtt + 5000)[0];
-            assert!(share > 0.8, "{control:?}, {rtt} ms: {share:.3} of the rate");
+            assert!(share > least, "{control:?}, {rtt} ms: {share:.3} of the rate");
         }
     }
 }
@@ -210,91 +212,32 @@ fn bbr_is_not_slowed_by_reordering() {
 }
 
 /// How long handshakes take where one datagram in five is lost, in milliseconds, ascending.
-fn handshakes(count: u64) -> Vec<u64> {
+fn handshakes(identity: &adversary::identity::Pair, count: u64) -> Vec<u64> {
     let mut link = LinkConfig::new(Duration::from_millis(25));
     link.loss = 0.2;
-    let mut times: Vec<u64> = (0..count)
-        .map(|seed| {
-            let mut pair = support::Pair::new(seed, link, vec![]);
-            let client = pair.client;
-            pair.world.run_until(base::Instant::from_nanos(30_000_000_000), |world| world.machine(client).established);
-            pair.world.now().as_nanos() / 1_000_000
-        })
-        .collect();
+    let of = |seed| {
+        let (ours, theirs) = (Config::default(), Config::default());
+        let mut pair = support::Pair::with_identity(identity, seed, link, vec![], ours, theirs);
+        let client = pair.client;
+        pair.world.run_until(Instant::from_nanos(30_000_000_000), |world| world.machine(client).established);
+        pair.world.now().as_nanos() / 1_000_000
+    };
+    let mut times: Vec<u64> = (0..count).map(of).collect();
     times.sort_unstable();
     times
 }
 
+/// A round trip is 50 ms. The first message of the hybrid key exchange takes two datagrams, so that it is whole less often.
 #[test]
 fn handshakes_where_one_datagram_in_five_is_lost() {
     let count = std::env::var("POSTHASTE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(300);
-    let times = handshakes(count);
-    let at = |hundredths: usize| times[times.len() * hundredths / 100];
-    println!("median {} ms, 90 in 100 {} ms, 99 in 100 {} ms", at(50), at(90), at(99));
-    assert!(at(50) <= 150 && at(99) <= 3000, "median {} ms, 99 in 100 {} ms", at(50), at(99));
-}
-
-#[test]
-#[ignore = "a table to look at"]
-fn table() {
-    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2);
-    for (rate, rtt) in [(10, 20), (10, 100), (100, 40), (10, 600), (100, 600)] {
-        for queue in [25, 100, 400] {
-            for loss in [0.0, 0.01, 0.02, 0.05] {
-                let link = LinkConfig { loss, ..bottleneck(rate, rtt, queue) };
-                let (from, to) = (3000 + 20 * rtt, 13_000 + 40 * rtt);
-                let mut line = String::new();
-                for control in [CongestionControl::Cubic, CongestionControl::Bbr] {
-                    let all: Vec<f64> = (1..=seeds).map(|seed| goodput(seed, control, link, from, to)).collect();
-                    let early = goodput(1, control, link, 0, 2000 + 5 * rtt);
-                    line += &format!("  {control:?}: {all:.3?} early {early:.3}");
-                }
-                println!("{rate} Mbit/s {rtt} ms queue {queue} loss {:.0}%{line}", loss * 100.0);
-            }
-        }
-    }
-}
-
-#[test]
-#[ignore = "a curve to look at"]
-fn curve() {
-    let of =
-        |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise);
-    let (rate, rtt, queue, loss) = (of("RATE", 100), of("RTT", 600), of("QUEUE", 100), of("LOSS", 1));
-    let control = if of("CUBIC", 0) > 0 { CongestionControl::Cubic } else { CongestionControl::Bbr };
-    let link = LinkConfig { loss: loss as f64 / 100.0, ..bottleneck(rate, rtt, queue) };
-    let mut path = Path::new(of("SEED", 1), link, with(control));
-    path.connect();
-    let step = of("STEP", 1000);
-    for index in 0..of("COUNT", 60) {
-        let share = path.shares(index * step, index * step + step)[0];
-        if path.world.machine(path.server).established.is_empty() {
-            continue;
-        }
-        let stats = path.stats(0);
-        println!(
-            "{index} {share:.3} window {} in flight {} rtt {:?} lost {} late {} pto {}",
-            stats.congestion_window,
-            stats.bytes_in_flight,
-            stats.smoothed_rtt,
-            stats.packets_lost,
-            stats.packets_late,
-            stats.probe_timeouts
-        );
-    }
-}
-
-#[test]
-#[ignore = "a table to look at"]
-fn fairness_table() {
-    for control in [CongestionControl::Bbr] {
-        for (rate, rtt, queue) in [(20, 80, 100), (50, 40, 100), (20, 40, 200)] {
-            for from in [12_000, 32_000] {
-                let all: Vec<String> = (1..=3)
-                    .map(|seed| format!("{:.3}", fairness(seed, control, bottleneck(rate, rtt, queue), from).0))
-                    .collect();
-                println!("{control:?} {rate} {rtt} {queue} from {from}: {}", all.join(" "));
-            }
-        }
+    for (identity, name, most) in [
+        (adversary::identity::classical(), "classical", [150, 3000]),
+        (adversary::identity::pair(), "hybrid", [200, 3600]),
+    ] {
+        let times = handshakes(identity, count);
+        let at = |hundredths: usize| times[times.len() * hundredths / 100];
+        println!("{name}: median {} ms, 90 in 100 {} ms, 99 in 100 {} ms", at(50), at(90), at(99));
+        assert!(at(50) <= most[0] && at(99) <= most[1], "{name}: median {} ms, 99 in 100 {} ms", at(50), at(99));
     }
 }

@@ -269,7 +269,7 @@ mod tests {
 
     /// Acknowledgments that come in one heap tell no more than how fast was sent.
     #[test]
-    fn a_heap_of_acknowledgments_is_no_rate() {
+    fn a11_a_heap_of_acknowledgments_is_no_rate() {
         let mut estimator = DeliveryRate::new();
         (0..200).for_each(|now| estimator.on_sent(at(now), 1000, 1000 * (now + 1)));
         for sent in 0..100 {

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_least_of_ten_seconds() {
-        let (ms, at) = (Duration::from_millis, |seconds| Instant::from_nanos(seconds * 1_000_000_000));
+        let (ms, at) = (Duration::from_millis, |seconds: u64| Instant::from_nanos(seconds * 1_000_000_000));
         let mut least = LeastRoundTrip::new();
         for (second, sample, expected, is_expired) in [
             (1, 50, 50, false),
