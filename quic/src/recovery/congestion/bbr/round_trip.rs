@@ -71,7 +71,7 @@ mod tests {
             (6, 60, 40, false),
             (8, 70, 40, true), // more than five seconds since the least: measured anew
             (9, 65, 40, false),
-            (13, 66, 65, false), // more than ten seconds since the least
+            (13, 69, 65, false), // more than ten seconds since the least
         ] {
             least.on_acked(at(second), Some(ms(sample)));
             assert_eq!((least.get(), least.is_expired), (Some(ms(expected)), is_expired), "{second}");
@@ -81,5 +81,11 @@ mod tests {
         least.on_probed(at(15));
         least.on_acked(at(19), None);
         assert!(!least.is_expired);
+        // Hardly longer: measured as well.
+        least.on_acked(at(20), Some(ms(66)));
+        least.on_acked(at(25), None);
+        assert!(!least.is_expired);
+        least.on_acked(at(26), None);
+        assert!(least.is_expired);
     }
 }
