@@ -36,11 +36,6 @@ pub(crate) struct Bbr {
     is_untouched: bool,
 }
 
-/// What is left of a bound after a round trip with losses: seven tenths, as with CUBIC.
-const fn beta(value: u64) -> u64 {
-    value / 10 * 7 + value % 10 * 7 / 10
-}
-
 impl Bbr {
     /// At the initial window.
     pub(crate) fn new(max_datagram_size: u64, initial_window_packets: u32) -> Bbr {

@@ -1,11 +1,10 @@
 //! What BBR does next: its states, and the rate and the window that follow (draft-ietf-ccwg-bbr sections 5.3, 5.4 and 5.6).
 
-use super::beta;
 use super::episode::Episode;
 use super::long_term::Feedback;
 use super::model::{Model, is_too_high};
 use super::signals::INFINITE;
-use super::state::{PACING_MARGIN, State};
+use super::state::{PACING_MARGIN, State, beta};
 use crate::recovery::delivery_rate::LossSample;
 use base::{Duration, Instant};
 
@@ -299,8 +298,9 @@ impl Machine {
     /// packets happened to come.
     fn pick_probe_wait(&mut self, now: Instant) {
         let seed = self.noise ^ now.as_nanos() ^ self.model.rate.delivered().rotate_left(32);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        self.noise = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        // The middle of two products, so that each bit of the seed reaches each bit of the noise.
+        let mix = |value: u64, factor: u64| ((u128::from(value) * u128::from(factor)) >> 32) as u64;
+        self.noise = mix(mix(seed, 0xbf58_476d_1ce4_e5b9) ^ seed, 0x94d0_49bb_1331_11eb);
         self.model.rounds.since_probe = self.noise >> 63;
         self.probe_wait = PROBE_WAIT + Duration::from_nanos((self.noise >> 8) % 1_000_000_000);
     }

@@ -1,8 +1,7 @@
 //! What the last round trip told of congestion, and the bounds that follow until the next probe (draft-ietf-ccwg-bbr section
 //! 5.5.10.3).
 
-use super::beta;
-use super::state::{PACING_MARGIN, State};
+use super::state::{PACING_MARGIN, State, beta};
 use crate::recovery::delivery_rate::RateSample;
 
 /// No bound.
