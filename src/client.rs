@@ -25,7 +25,7 @@ use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
 use http::{Method, RequestHead, Status};
-use quic::Stats;
+use quic::{CongestionControl, Stats};
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
@@ -355,6 +355,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn max_idle(mut self, idle: Duration) -> ClientBuilder {
         self.limits.idle = idle;
+        self
+    }
+
+    /// How the rate is found that a path carries, of what the client sends. Default [`CongestionControl::Cubic`].
+    #[must_use]
+    pub fn congestion_control(mut self, algorithm: CongestionControl) -> ClientBuilder {
+        self.transport.recovery.congestion_control = algorithm;
         self
     }
 

@@ -49,8 +49,8 @@ pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
-    AddressValidation, Admission, CloseReason, Config as TransportConfig, EndpointStats, Held, IdLayout, Incoming,
-    Stats, Strangers,
+    AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
+    IdLayout, Incoming, Stats, Strangers,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;

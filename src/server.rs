@@ -33,7 +33,7 @@ use crate::tickets::Tickets;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
-use quic::{AddressValidation, Admission, EndpointStats, IdLayout, Incoming, Stats};
+use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -382,6 +382,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn address_validation(mut self, when: AddressValidation) -> ServerBuilder {
         self.policy.address_validation = when;
+        self
+    }
+
+    /// How the rate is found that a path carries, of what the server sends. Default [`CongestionControl::Cubic`].
+    #[must_use]
+    pub fn congestion_control(mut self, algorithm: CongestionControl) -> ServerBuilder {
+        self.transport.recovery.congestion_control = algorithm;
         self
     }
 

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a test may
 
 use posthaste::{
-    Bytes, Client, Error, Handle, Identity, MemoryTickets, Method, Reply, Request, Roots, Server, Tickets,
+    Bytes, Client, CongestionControl, Error, Handle, Identity, MemoryTickets, Method, Reply, Request, Roots, Server,
+    Tickets,
 };
 use relay::{Path, Relay};
 use std::sync::Arc;
@@ -40,13 +41,21 @@ async fn exchange(client: Client, base: String, handle: &Handle) -> Result<(), E
 
 /// Everything is exchanged over the path within `PATIENCE`; gives the relay for its counts.
 fn over(settings: &str) -> Result<Relay, Error> {
+    over_with(settings, CongestionControl::Cubic)
+}
+
+/// The same with this congestion control at both ends.
+fn over_with(settings: &str, control: CongestionControl) -> Result<Relay, Error> {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
-        let server =
-            Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").start(&handle, answer)?;
+        let server = Server::builder(identity)
+            .listen("127.0.0.1:0".parse().unwrap())
+            .name("*")
+            .congestion_control(control)
+            .start(&handle, answer)?;
         let relay = Relay::start(server.addresses()[0], Path::parse(settings.split(' ')).unwrap()).unwrap();
-        let client = Client::builder(roots).build(&handle);
+        let client = Client::builder(roots).congestion_control(control).build(&handle);
         let exchanging = exchange(client.clone(), format!("https://{}/", relay.address()), &handle);
         assert!(handle.timeout(PATIENCE, exchanging).await.map_err(|_| settings).unwrap().is_ok(), "{settings}");
         client.close().await;
@@ -59,6 +68,15 @@ fn loss_and_reordering() -> Result<(), Error> {
     let relay = over("delay=5 loss=20 reordering=100")?;
     assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
     Ok(())
+}
+
+#[test]
+fn loss_and_queues_with_each_congestion_control() -> Result<(), Error> {
+    let relay = over_with("delay=10 loss=20 reordering=20", CongestionControl::Bbr)?;
+    assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
+    over_with("delay=10 rate=20000 queue=10", CongestionControl::Bbr)?;
+    over_with("delay=20 rate=20000 rebinding=200", CongestionControl::Bbr)?;
+    over_with("delay=10 rate=20000 queue=10", CongestionControl::NewReno).map(drop)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use quic::AddressValidation; // not by way of `posthaste`: the fuzzer takes this file alone
+use quic::{AddressValidation, CongestionControl}; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Serve {
     pub retry: AddressValidation,
     /// Whether early data is taken.
     pub early_data: bool,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
     /// Whether each request is told on standard error.
     pub log: bool,
     /// What is recorded.
@@ -123,6 +125,8 @@ pub struct Get {
     pub early_data: bool,
     /// How long is waited.
     pub limits: Limits,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -175,6 +179,8 @@ pub struct Load {
     pub patience: Duration,
     /// What is recorded, for whoever looks inside.
     pub diagnosis: Diagnosis,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
 }
 
 /// What is wrong with a command line.
@@ -196,7 +202,7 @@ posthaste: QUIC and HTTP/3
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
+                        [--workers N] [--retry WHEN] [--congestion-control NAME] [--drain SECONDS] [--state DIR] [--log]
                         [--early-data]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
@@ -204,9 +210,10 @@ posthaste: QUIC and HTTP/3
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--ticket-file FILE [--early-data]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
-                       [--key-log FILE] [--trace] [--qlog DIR]
+                       [--congestion-control NAME] [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
-                     [--connections K] [--migrate N] [--timeout SECONDS] [--qlog DIR]
+                     [--connections K] [--migrate N] [--timeout SECONDS] [--congestion-control NAME]
+                     [--qlog DIR]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -240,6 +247,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
   --early-data     answer clients that come back a round trip earlier, by what they send before the handshake is complete. Who
                    records it can send it again, so that it has to be safe to answer twice, as files are
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
@@ -278,6 +287,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
                    time that a pipe at standard input or output takes does not count
   --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
@@ -297,6 +308,8 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --migrate N      move a connection to another port after every N requests of a worker (default: never)
   --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
                    request fails, the rest is given up (default: 30)
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
   --ca PEM         trust the certificates in this file instead of the system's
   --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
                    unless a current list of each authority that vouches for it says that it is not revoked
@@ -422,6 +435,9 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--early-data", inline) => serve.early_data = switch(flag, inline)?,
             Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                serve.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -481,6 +497,15 @@ fn retry(when: &str) -> Result<AddressValidation, Usage> {
     }
 }
 
+fn congestion_control(name: &str) -> Result<CongestionControl, Usage> {
+    match name {
+        "cubic" => Ok(CongestionControl::Cubic),
+        "bbr" => Ok(CongestionControl::Bbr),
+        "new-reno" => Ok(CongestionControl::NewReno),
+        other => Err(Usage(format!("--congestion-control is cubic, bbr or new-reno, not {other:?}"))),
+    }
+}
+
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     let mut get = Get::default();
     let mut pairs = Pairs::default();
@@ -511,6 +536,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--key-log", inline) => get.diagnosis.key_log = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--trace", inline) => get.diagnosis.trace = switch(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => get.diagnosis.qlog = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                get.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
         }
     }
@@ -534,6 +562,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
     let (mut patience, mut diagnosis) = (Duration::from_secs(30), Diagnosis::default());
+    let mut control = CongestionControl::default();
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -549,6 +578,9 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => diagnosis.qlog = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -572,7 +604,17 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let connections = at_most(100_000, connections, "--connections")?;
     // The time of each answer is kept until the end.
     at_most(100_000_000, requests, "--requests")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience, diagnosis }))
+    Ok(Command::Load(Load {
+        url,
+        trust,
+        requests,
+        concurrency,
+        connections,
+        migrate,
+        patience,
+        congestion_control: control,
+        diagnosis,
+    }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -633,7 +675,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --early-data --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --log --early-data --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -653,6 +695,7 @@ mod tests {
             state: Some("s".into()),
             retry: AddressValidation::Always,
             early_data: true,
+            congestion_control: CongestionControl::Bbr,
             log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -665,7 +708,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --ticket-file t --early-data";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --ticket-file t --early-data";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -685,6 +728,7 @@ mod tests {
                 idle: Duration::MAX,
                 whole: Duration::from_secs(90),
             },
+            congestion_control: CongestionControl::NewReno,
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
@@ -701,18 +745,18 @@ mod tests {
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections, migrate, patience| {
+        let load = |requests, concurrency, connections, migrate, patience, congestion_control| {
             let trust = Trust { insecure: true, ..Trust::default() };
             let patience = Duration::from_millis(patience);
             let (url, diagnosis) = ("u".into(), Diagnosis::default());
-            Load { url, trust, requests, concurrency, connections, migrate, patience, diagnosis }
+            Load { url, trust, requests, concurrency, connections, migrate, patience, congestion_control, diagnosis }
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(load(10_000, 32, 1, 0, 30_000))));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500))));
+        let plain = || load(10_000, 32, 1, 0, 30_000, CongestionControl::Cubic);
+        assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(plain())));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --congestion-control=bbr --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500, CongestionControl::Bbr))));
         let diagnosis = Diagnosis { qlog: Some("q".into()), ..Diagnosis::default() };
-        let expected = Command::Load(Load { diagnosis, ..load(10_000, 32, 1, 0, 30_000) });
-        assert_eq!(parse(&words("load u --insecure --qlog q")), Ok(expected));
+        assert_eq!(parse(&words("load u --insecure --qlog q")), Ok(Command::Load(Load { diagnosis, ..plain() })));
     }
 
     #[test]
@@ -737,6 +781,8 @@ mod tests {
             ("serve --drain nan", "number of seconds"),
             ("get u --early-data", "needs --ticket-file FILE"),
             ("serve --retry sometimes", "always, under-load or never"),
+            ("serve --congestion-control vegas", "cubic, bbr or new-reno"),
+            ("get u --congestion-control=BBR", "cubic, bbr or new-reno"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),

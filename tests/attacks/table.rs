@@ -336,7 +336,12 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/path/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
-    ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
+    (
+        "a11",
+        "acknowledgments of what was not sent",
+        "quic/src/recovery.rs",
+        &["quic/src/recovery/delivery_rate.rs::a11_a_heap_of_acknowledgments_is_no_rate"],
+    ),
     ("a12", "forged connection IDs in the handshake", "quic/src/wire_identity.rs", &[]),
     ("a13", "replayed address validation tokens", "quic/src/endpoint/token.rs", &[]),
     (

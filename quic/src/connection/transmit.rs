@@ -245,10 +245,11 @@ impl Connection {
 
     /// Whether an MTU probe may take the place of data that waits for the window. Where the window has room for many
     /// datagrams, one of them costs no round trip, and a transfer that always fills its window would never find the size
-    /// otherwise. Not while it makes up for losses.
+    /// otherwise. Where slow start is over, a window that is not wide will not be soon, and larger datagrams are what makes it
+    /// grow faster. Not while it makes up for losses.
     fn may_probe_mtu_before_data(&self) -> bool {
-        self.recovery.congestion_window() >= (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64
-            && !self.streams.has_lost_data()
+        let is_wide = self.recovery.congestion_window() >= (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64;
+        (is_wide || !self.recovery.is_slow_start()) && !self.streams.has_lost_data()
     }
 
     /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.
