@@ -7,6 +7,7 @@
 //! | `coalesced` | datagram -> packets |
 //! | `receive` | packet -> frames |
 //! | `retry` | a server that wants our address proved first |
+//! | `datagrams` | datagrams of the application: taken, given, and how large they may be |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
 //! | `paths` | another address of the peer or of our own |
@@ -25,6 +26,7 @@
 pub(crate) mod application;
 pub(crate) mod budget;
 mod coalesced;
+mod datagrams;
 mod dispatch;
 mod establish;
 mod identity;

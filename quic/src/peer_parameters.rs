@@ -14,6 +14,8 @@ pub(crate) struct PeerParameters {
     is_known: bool,
     ack_delay_exponent: u8,
     disables_migration: bool,
+    takes_reset_at: bool,
+    max_datagram_frame: u16,
     remembered: Option<Box<RememberedParameters>>,
 }
 
@@ -24,6 +26,8 @@ impl Default for PeerParameters {
             is_known: false,
             ack_delay_exponent,
             disables_migration: disable_active_migration,
+            takes_reset_at: false,
+            max_datagram_frame: 0,
             remembered: None,
         }
     }
@@ -37,6 +41,9 @@ impl PeerParameters {
             is_known: true,
             ack_delay_exponent: parameters.ack_delay_exponent,
             disables_migration: parameters.disable_active_migration,
+            takes_reset_at: parameters.reset_stream_at,
+            // More than a UDP payload has makes no difference.
+            max_datagram_frame: u16::try_from(parameters.max_datagram_frame_size).unwrap_or(u16::MAX),
             remembered: (sender == Side::Server).then(|| Box::new(RememberedParameters::of(parameters))),
         };
     }
@@ -56,6 +63,17 @@ impl PeerParameters {
     /// The peer asks not to be sent to from another address (RFC 9000 section 18.2).
     pub(crate) const fn disables_migration(&self) -> bool {
         self.disables_migration
+    }
+
+    /// Whether the peer takes RESET_STREAM_AT frames.
+    pub(crate) const fn takes_reset_at(&self) -> bool {
+        self.takes_reset_at
+    }
+
+    /// Bytes of the largest DATAGRAM frame that the peer takes; 0 for none, and before its parameters have arrived.
+    /// RFC 9221 section 3-1.
+    pub(crate) const fn max_datagram_frame(&self) -> usize {
+        self.max_datagram_frame as usize
     }
 
     /// What a client may use for 0-RTT on a later connection; `None` before the server's parameters have arrived.
@@ -78,6 +96,8 @@ pub(crate) struct RememberedParameters {
     max_idle_timeout: Duration,
     max_udp_payload_size: u64,
     disable_active_migration: bool,
+    max_datagram_frame_size: u64,
+    reset_stream_at: bool,
 }
 
 impl RememberedParameters {
@@ -94,6 +114,10 @@ impl RememberedParameters {
             max_idle_timeout: parameters.max_idle_timeout,
             max_udp_payload_size: parameters.max_udp_payload_size,
             disable_active_migration: parameters.disable_active_migration,
+            // RFC 9221 section 3-7.
+            max_datagram_frame_size: parameters.max_datagram_frame_size,
+            // draft-ietf-quic-reliable-stream-reset section 3-2.
+            reset_stream_at: parameters.reset_stream_at,
         }
     }
 
@@ -112,6 +136,8 @@ impl RememberedParameters {
             max_idle_timeout: self.max_idle_timeout,
             max_udp_payload_size: self.max_udp_payload_size,
             disable_active_migration: self.disable_active_migration,
+            max_datagram_frame_size: self.max_datagram_frame_size,
+            reset_stream_at: self.reset_stream_at,
             ..TransportParameters::default()
         }
     }
@@ -119,10 +145,15 @@ impl RememberedParameters {
     /// Whether a server that accepted 0-RTT allows in `new` at least what was remembered.
     ///
     /// # Errors
-    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
+    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1), [`Violation::DatagramSizeReduced`] if that is
+    /// so of datagrams. Idle timeout, size of datagrams and
     /// migration may change: lower values there make a connection worse and break nothing.
     #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
     pub(crate) fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
+        if new.max_datagram_frame_size < self.max_datagram_frame_size {
+            // RFC 9221 section 3-9.
+            return Err(Violation::DatagramSizeReduced);
+        }
         let limits = [
             (self.active_connection_id_limit, new.active_connection_id_limit),
             (self.initial_max_data, new.initial_max_data),
@@ -131,6 +162,8 @@ impl RememberedParameters {
             (self.initial_max_stream_data_uni, new.initial_max_stream_data_uni),
             (self.initial_max_streams_bidi, new.initial_max_streams_bidi),
             (self.initial_max_streams_uni, new.initial_max_streams_uni),
+            // draft-ietf-quic-reliable-stream-reset section 3-3.
+            (self.reset_stream_at.into(), new.reset_stream_at.into()),
         ];
         let is_reduced = limits.into_iter().any(|(remembered, new)| new < remembered);
         if is_reduced { Err(Violation::TransportParameters) } else { Ok(()) }
@@ -163,6 +196,8 @@ mod tests {
             active_connection_id_limit: 6,
             initial_source_connection_id: id,
             retry_source_connection_id: id,
+            max_datagram_frame_size: 1000,
+            reset_stream_at: true,
         }
     }
 
@@ -196,6 +231,8 @@ mod tests {
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);
     }
 
+    /// RFC 9221 section 3-9.
+    /// draft-ietf-quic-reliable-stream-reset section 3-3.
     #[test]
     fn limits_may_grow_and_not_shrink() {
         let remembered = RememberedParameters::of(&parameters());
@@ -217,6 +254,12 @@ mod tests {
             *limit(&mut new) -= 2;
             assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters), "row {row}");
         }
+        for (size, expected) in [(999, Err(Violation::DatagramSizeReduced)), (1000, Ok(())), (1001, Ok(()))] {
+            let new = TransportParameters { max_datagram_frame_size: size, ..parameters() };
+            assert_eq!(remembered.check_not_reduced(&new), expected);
+        }
+        let new = TransportParameters { reset_stream_at: false, ..parameters() };
+        assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters));
         let mut new = parameters();
         (new.max_idle_timeout, new.max_udp_payload_size) = (Duration::ZERO, 1200);
         assert_eq!(remembered.check_not_reduced(&new), Ok(()));

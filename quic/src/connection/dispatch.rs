@@ -28,6 +28,12 @@ impl Connection {
             Frame::ResetStream { id, error_code, final_size } => {
                 self.streams.on_reset_stream(id, error_code, final_size)
             }
+            Frame::Datagram(ref datagram) => self.on_datagram(turn, datagram),
+            // As any frame that this side did not say it knows.
+            Frame::ResetStreamAt { .. } if !self.config.reset_stream_at => Err(Violation::UnknownFrameType),
+            Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+                self.streams.on_reset_stream_at(id, error_code, final_size, reliable_size)
+            }
             Frame::StopSending { id, error_code } => self.streams.on_stop_sending(id, error_code),
             Frame::MaxData { maximum } => {
                 self.streams.on_max_data(maximum);

@@ -74,6 +74,7 @@ impl Connection {
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
         self.streams.set_peer_limits(parameters);
+        self.begin_datagrams();
         Ok(())
     }
 

@@ -33,6 +33,9 @@ impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.give_chunks(&mut turn.scratch.chunks);
+        }
         self.give_up_forgotten_paths(turn);
         self.recovery.choose_mark();
         match &self.lifecycle {
@@ -91,6 +94,11 @@ impl Connection {
             Some(number.encoded_len(space.largest_acknowledged))
         });
         let header_len = 1 + self.peer_ids.active().len() + number.unwrap_or(0);
+        Connection::whole_blocks(size, header_len)
+    }
+
+    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher.
+    pub(super) fn whole_blocks(size: usize, header_len: usize) -> usize {
         let sealed = size.saturating_sub(header_len + TAG_LEN);
         // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
         (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
@@ -214,6 +222,7 @@ impl Connection {
         permission: Permission,
     ) -> bool {
         let id = packet.space();
+        let most = if self.datagrams.is_some() { self.max_datagram_size() } else { None };
         let mut full_size = false;
         if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
             // RFC 9000 section 8.2.1-5, 8.2.2-5: a challenge and its answer show that the path carries datagrams of
@@ -234,7 +243,10 @@ impl Connection {
             // RFC 9000 section 12.5-5: these frames are written here only.
             self.local_ids.fill(packet);
             self.peer_ids.fill(packet);
-            self.streams.fill(packet);
+            match (&mut self.datagrams, most) {
+                (Some(datagrams), Some(most)) => datagrams.fill(now, packet, most, &mut self.streams),
+                _ => self.streams.fill(packet),
+            }
         }
         space.fill_ping(packet);
         full_size

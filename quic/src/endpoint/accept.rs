@@ -114,6 +114,8 @@ pub(crate) fn transport_parameters(
 ) -> TransportParameters {
     let mut parameters = TransportParameters::default();
     config.streams.advertise(&mut parameters, share.first());
+    config.datagrams.advertise(&mut parameters);
+    parameters.reset_stream_at = config.reset_stream_at;
     parameters.max_idle_timeout = config.max_idle_timeout;
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;

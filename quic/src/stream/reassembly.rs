@@ -136,6 +136,31 @@ impl Reassembly {
         }
     }
 
+    /// Forgets what lies behind `end`, but not what was handed out.
+    pub(crate) fn truncate(&mut self, end: u64) {
+        let end = end.max(self.read);
+        let beyond = self.segments.split_off(&end);
+        self.waiting -= beyond.values().map(Vec::len).sum::<usize>();
+        if let Some((start, segment)) = self.segments.iter_mut().next_back() {
+            let kept = usize::try_from(end - start).unwrap_or(usize::MAX).min(segment.len());
+            self.waiting -= segment.len() - kept;
+            segment.truncate(kept);
+        }
+        if end >= self.contiguous {
+            return;
+        }
+        self.seal();
+        let mut excess = usize::try_from(self.contiguous - end).unwrap_or(usize::MAX);
+        while let Some(chunk) = self.chunks.pop_back() {
+            if chunk.len() > excess {
+                self.chunks.push_back(chunk.slice(0..chunk.len() - excess));
+                break;
+            }
+            excess -= chunk.len();
+        }
+        self.contiguous = end;
+    }
+
     /// Forgets all data.
     pub fn clear(&mut self) {
         let end = self.contiguous;
