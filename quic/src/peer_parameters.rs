@@ -42,10 +42,18 @@ impl PeerParameters {
             ack_delay_exponent: parameters.ack_delay_exponent,
             disables_migration: parameters.disable_active_migration,
             takes_reset_at: parameters.reset_stream_at,
-            // More than a UDP payload has makes no difference.
-            max_datagram_frame: u16::try_from(parameters.max_datagram_frame_size).unwrap_or(u16::MAX),
+            max_datagram_frame: narrow(parameters.max_datagram_frame_size),
             remembered: (sender == Side::Server).then(|| Box::new(RememberedParameters::of(parameters))),
         };
+    }
+
+    /// What a client sends before the server's parameters arrive keeps to those that it remembers.
+    /// RFC 9221 section 3-7.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
+    pub(crate) fn recall(&mut self, remembered: &RememberedParameters) {
+        let TransportParameters { reset_stream_at, max_datagram_frame_size, .. } = remembered.to_parameters();
+        self.takes_reset_at = reset_stream_at;
+        self.max_datagram_frame = narrow(max_datagram_frame_size);
     }
 
     /// Whether the parameters have arrived.
@@ -81,6 +89,11 @@ impl PeerParameters {
     pub(crate) fn remembered(&self) -> Option<&RememberedParameters> {
         self.remembered.as_deref()
     }
+}
+
+/// More than a UDP payload has makes no difference.
+fn narrow(size: u64) -> u16 {
+    u16::try_from(size).unwrap_or(u16::MAX)
 }
 
 /// The parameters of a server that a client remembers (RFC 9000 section 7.4.1).
@@ -123,7 +136,6 @@ impl RememberedParameters {
 
     /// As transport parameters, for the time until the server's new ones arrive. RFC 9000 section 7.4.1: what must not be
     /// remembered has its default.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
     pub(crate) fn to_parameters(self) -> TransportParameters {
         TransportParameters {
             active_connection_id_limit: self.active_connection_id_limit,
@@ -145,15 +157,10 @@ impl RememberedParameters {
     /// Whether a server that accepted 0-RTT allows in `new` at least what was remembered.
     ///
     /// # Errors
-    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1), [`Violation::DatagramSizeReduced`] if that is
-    /// so of datagrams. Idle timeout, size of datagrams and
+    /// [`Violation::TransportParameters`] if it does not (RFC 9000 section 7.4.1). Idle timeout, size of datagrams and
     /// migration may change: lower values there make a connection worse and break nothing.
     #[cfg_attr(not(test), expect(dead_code, reason = "what is remembered is for 0-RTT, which nothing offers yet"))]
     pub(crate) fn check_not_reduced(&self, new: &TransportParameters) -> Result<(), Violation> {
-        if new.max_datagram_frame_size < self.max_datagram_frame_size {
-            // RFC 9221 section 3-9.
-            return Err(Violation::DatagramSizeReduced);
-        }
         let limits = [
             (self.active_connection_id_limit, new.active_connection_id_limit),
             (self.initial_max_data, new.initial_max_data),
@@ -162,6 +169,8 @@ impl RememberedParameters {
             (self.initial_max_stream_data_uni, new.initial_max_stream_data_uni),
             (self.initial_max_streams_bidi, new.initial_max_streams_bidi),
             (self.initial_max_streams_uni, new.initial_max_streams_uni),
+            // RFC 9221 section 3-9.
+            (self.max_datagram_frame_size, new.max_datagram_frame_size),
             // draft-ietf-quic-reliable-stream-reset section 3-3.
             (self.reset_stream_at.into(), new.reset_stream_at.into()),
         ];
@@ -214,6 +223,19 @@ mod tests {
         assert!(peer.remembered().is_none(), "a server has no use for what a client said");
     }
 
+    /// RFC 9221 section 3-1, 3-7.
+    /// draft-ietf-quic-reliable-stream-reset section 3-2.
+    #[test]
+    fn what_the_peer_takes_is_what_it_said_or_what_is_remembered() {
+        let mut peer = PeerParameters::default();
+        let takes = |peer: &PeerParameters| (peer.max_datagram_frame(), peer.takes_reset_at());
+        assert_eq!(takes(&peer), (0, false));
+        peer.recall(&RememberedParameters::of(&parameters()));
+        assert_eq!((takes(&peer), peer.is_known()), ((1000, true), false));
+        peer.learn(Side::Server, &TransportParameters { max_datagram_frame_size: 1 << 40, ..Default::default() });
+        assert_eq!(takes(&peer), (65_535, false));
+    }
+
     /// RFC 9000 section 7.4.1 names what must not be remembered.
     #[test]
     fn what_belongs_to_one_connection_is_not_remembered() {
@@ -237,7 +259,7 @@ mod tests {
     fn limits_may_grow_and_not_shrink() {
         let remembered = RememberedParameters::of(&parameters());
         type Limit = fn(&mut TransportParameters) -> &mut u64;
-        let limits: [Limit; 7] = [
+        let limits: [Limit; 8] = [
             |p| &mut p.active_connection_id_limit,
             |p| &mut p.initial_max_data,
             |p| &mut p.initial_max_stream_data_bidi_local,
@@ -245,6 +267,7 @@ mod tests {
             |p| &mut p.initial_max_stream_data_uni,
             |p| &mut p.initial_max_streams_bidi,
             |p| &mut p.initial_max_streams_uni,
+            |p| &mut p.max_datagram_frame_size,
         ];
         for (row, limit) in limits.into_iter().enumerate() {
             let mut new = parameters();
@@ -253,10 +276,6 @@ mod tests {
             assert_eq!(remembered.check_not_reduced(&new), Ok(()), "row {row}");
             *limit(&mut new) -= 2;
             assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters), "row {row}");
-        }
-        for (size, expected) in [(999, Err(Violation::DatagramSizeReduced)), (1000, Ok(())), (1001, Ok(()))] {
-            let new = TransportParameters { max_datagram_frame_size: size, ..parameters() };
-            assert_eq!(remembered.check_not_reduced(&new), expected);
         }
         let new = TransportParameters { reset_stream_at: false, ..parameters() };
         assert_eq!(remembered.check_not_reduced(&new), Err(Violation::TransportParameters));

@@ -92,7 +92,6 @@ base::violations! {
     // Datagrams.
     DatagramNotSupported, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame that was not asked for";
     DatagramTooLarge, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame larger than allowed";
-    DatagramSizeReduced, PROTOCOL_VIOLATION, "RFC 9221 3", "a smaller max_datagram_frame_size than was remembered for 0-RTT";
     // Handshake and lifecycle.
     HandshakeDoneByClient, PROTOCOL_VIOLATION, "RFC 9000 19.20", "a HANDSHAKE_DONE frame from a client";
     NewTokenByClient, PROTOCOL_VIOLATION, "RFC 9000 19.7", "a NEW_TOKEN frame from a client";
