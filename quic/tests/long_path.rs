@@ -5,7 +5,7 @@ extern crate posthaste_quic as quic;
 
 mod support;
 
-use base::{Duration, Instant};
+use base::Duration;
 use quic::Config;
 use sim::LinkConfig;
 use support::{Exchange, Pair};
@@ -14,11 +14,12 @@ use support::{Exchange, Pair};
 const RATE: u64 = 125_000_000;
 const ONE_WAY: Duration = Duration::from_millis(100);
 
-/// The path, which holds 25 MB.
+/// The path, which holds 25 MB. Its queue holds what a window may have beyond that, so nothing is lost, and nothing but flow
+/// control could limit.
 fn link() -> LinkConfig {
     let mut link = LinkConfig::new(ONE_WAY);
     link.rate = Some(RATE);
-    link.queue = 25 << 20;
+    link.queue = 48 << 20;
     link
 }
 
@@ -30,13 +31,12 @@ fn a_gigabit_over_200_ms_is_filled_under_the_default_settings() {
         pair.world.set_step_limit(100_000_000);
         let receiver = if exchange.download > 0 { pair.client } else { pair.server };
         let mut received = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..9 {
             pair.world.run_for(Duration::from_millis(500));
             received.push(pair.world.machine(receiver).stats().bytes_received);
         }
         let rates: Vec<u64> = received.windows(2).map(|pair| (pair[1] - pair[0]) * 2 * 100 / RATE).collect();
-        println!("{rates:?} {:?}", pair.world.machine(receiver).stats());
-        assert!(rates[8..].iter().all(|rate| *rate >= 95), "percent of the path in each half second: {rates:?}");
-        assert!(pair.world.now() > Instant::ZERO);
+        println!("{rates:?}");
+        assert!(rates[6..].iter().all(|rate| *rate >= 97), "percent of the path in each half second: {rates:?}");
     }
 }
