@@ -8,6 +8,6 @@ mod receive_queue;
 mod send_queue;
 
 pub use config::DatagramsConfig;
-pub(crate) use datagrams::{Datagrams, check};
 pub use datagrams::{DatagramEvent, DatagramStats};
+pub(crate) use datagrams::{Datagrams, check};
 pub use send_queue::{DatagramId, DatagramOptions, DatagramRefusal, RefusedDatagram, WhenFull};

@@ -86,7 +86,8 @@ mod wire_identity;
 pub use config::Config;
 pub use connection::Connection;
 pub use datagram::{
-    DatagramEvent, DatagramId, DatagramOptions, DatagramRefusal, DatagramStats, DatagramsConfig, RefusedDatagram, WhenFull,
+    DatagramEvent, DatagramId, DatagramOptions, DatagramRefusal, DatagramStats, DatagramsConfig, RefusedDatagram,
+    WhenFull,
 };
 pub use discard::Discard;
 pub use endpoint::{

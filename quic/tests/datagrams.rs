@@ -416,10 +416,8 @@ fn what_waits_behind_a_full_window_is_dropped_in_time() {
     let now = pair.world.now();
     let options = DatagramOptions { deadline: Some(now + Duration::from_millis(300)), ..TOLD };
     let client = pair.client();
-    let ids: Vec<DatagramId> = std::iter::from_fn(|| {
-        client.connection().send_datagram(Bytes::from(vec![1; 1000]), options).ok()
-    })
-    .collect();
+    let ids: Vec<DatagramId> =
+        std::iter::from_fn(|| client.connection().send_datagram(Bytes::from(vec![1; 1000]), options).ok()).collect();
     assert!(ids.len() > 50);
     pair.run(299);
     assert!(pair.client().fates().is_empty());

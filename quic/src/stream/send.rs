@@ -211,7 +211,8 @@ impl SendHalf {
         if let Some(reliable_size) = self.reset_at_due() {
             // Nothing more is sent behind what was, so this stays.
             let final_size = self.credit.used();
-            Frame::ResetStreamAt { id, error_code: self.reset_code, final_size, reliable_size }.encode(packet.writer())?;
+            Frame::ResetStreamAt { id, error_code: self.reset_code, final_size, reliable_size }
+                .encode(packet.writer())?;
             packet.record(SentFrame::ResetStreamAt(id, reliable_size));
             self.on_reset_at_sent(reliable_size);
         }

@@ -80,7 +80,9 @@ fn a_full_queue_refuses_or_drops_the_oldest_and_tells_of_room() {
     let most = CONFIG().max_unsent_count;
     let told = DatagramOptions { tells_fate: true, ..DatagramOptions::default() };
     let first = push(&mut queue, 1, told).unwrap();
-    (1..most).for_each(|_| { push(&mut queue, 1, DatagramOptions::default()).unwrap(); });
+    (1..most).for_each(|_| {
+        push(&mut queue, 1, DatagramOptions::default()).unwrap();
+    });
     assert!(!queue.is_writable_due(&CONFIG()));
     assert_eq!(push(&mut queue, 1, DatagramOptions::default()), Err(DatagramRefusal::Full));
     let newest = DatagramOptions { when_full: WhenFull::DropOldest, ..told };
@@ -94,7 +96,9 @@ fn a_full_queue_refuses_or_drops_the_oldest_and_tells_of_room() {
     // By their bytes.
     let mut queue = SendQueue::default();
     let whole = CONFIG().max_unsent / 1200;
-    (0..whole).for_each(|_| { push(&mut queue, 1200, DatagramOptions::default()).unwrap(); });
+    (0..whole).for_each(|_| {
+        push(&mut queue, 1200, DatagramOptions::default()).unwrap();
+    });
     assert_eq!(push(&mut queue, 1200, DatagramOptions::default()), Err(DatagramRefusal::Full));
     assert!(queue.unsent() <= CONFIG().max_unsent);
 }
@@ -108,7 +112,9 @@ fn fates_that_nobody_asks_for_hold_back_what_tells_more() {
     }
     assert_eq!(push(&mut queue, 1, told), Err(DatagramRefusal::Full));
     assert!(push(&mut queue, 1, DatagramOptions::default()).is_ok());
-    (0..MAX_FATES / 2).for_each(|_| { queue.poll_fate(); });
+    (0..MAX_FATES / 2).for_each(|_| {
+        queue.poll_fate();
+    });
     assert!(queue.is_writable_due(&CONFIG()) && push(&mut queue, 1, told).is_ok());
 }
 
