@@ -2,7 +2,7 @@
 //! hears what becomes of each; a server sends each back.
 //!
 //! `cargo run --release --example datagrams`, or with a bad network between them, as the crate `relay` makes one:
-//! `cargo run --release --example datagrams -- delay=20 loss=50 reordering=100`.
+//! `cargo run --release --example datagrams -- delay=20 loss=10 reordering=100`.
 
 #[path = "../tests/support/tls_configs.rs"]
 mod tls_configs;

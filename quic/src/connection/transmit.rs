@@ -12,7 +12,6 @@ use crate::turn::Turn;
 use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Instant, Random, Side, Transmit};
-use crypto::aead::TAG_LEN;
 
 /// The most bytes of one batch. Above about 65,490 the receiving kernel hands GRO segments over one by one, and a GSO send
 /// may not pass 65,535 with its headers.
@@ -20,9 +19,6 @@ const MAX_BATCH: usize = 65_000;
 
 /// The most segments of one batch: what the oldest kernels with GSO take.
 const MAX_SEGMENTS: usize = 64;
-
-/// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
-const CIPHER_BLOCK: usize = 16;
 
 /// A window of so many datagrams has room for an MTU probe among data.
 const WIDE_WINDOW: usize = 64;
@@ -95,13 +91,6 @@ impl Connection {
         });
         let header_len = 1 + self.peer_ids.active().len() + number.unwrap_or(0);
         Connection::whole_blocks(size, header_len)
-    }
-
-    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher.
-    pub(super) fn whole_blocks(size: usize, header_len: usize) -> usize {
-        let sealed = size.saturating_sub(header_len + TAG_LEN);
-        // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
-        (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
     }
 
     /// What the path allows a datagram of `size` bytes.

@@ -1,8 +1,9 @@
 //! All datagrams of a connection: both queues, what is to be told, and whose turn it is, theirs or that of streams.
 
 use super::config::DatagramsConfig;
+use super::event::{DatagramEvent, DatagramId};
 use super::receive_queue::ReceiveQueue;
-use super::send_queue::{DatagramFate, DatagramId, DatagramOptions, RefusedDatagram, SendQueue};
+use super::send_queue::{DatagramFate, DatagramOptions, RefusedDatagram, SendQueue};
 use crate::config::Config;
 use crate::packet::OutgoingPacket;
 use crate::stream::Streams;
@@ -14,26 +15,6 @@ use base::{Bytes, Instant};
 
 /// In so many packets datagrams come first [`DatagramsConfig::share`] times.
 const TURNS: u8 = 16;
-
-/// Something about datagrams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatagramEvent {
-    /// Datagrams wait to be read.
-    Readable,
-    /// One was refused because too many waited, and there is room again.
-    Writable,
-    /// Bytes of the largest datagram that can be sent from now on: told when the peer has said that it takes datagrams, and
-    /// whenever the path has changed. Some that wait may have become too large, and are dropped.
-    LargestChanged(usize),
-    /// The packet with this datagram was acknowledged: the peer's transport has it, and perhaps its application (RFC 9221
-    /// section 5.2).
-    Acknowledged(DatagramId),
-    /// The packet with this datagram is taken for lost. It may have arrived all the same.
-    Lost(DatagramId),
-    /// This datagram was not sent: its time was over, a newer one took its place, the path became too narrow, or the connection
-    /// has ended.
-    Dropped(DatagramId),
-}
 
 /// The counters of the datagrams of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

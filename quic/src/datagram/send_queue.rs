@@ -4,6 +4,7 @@
 //! takes its place, or when the path carries less than it has.
 
 use super::config::DatagramsConfig;
+use super::event::DatagramId;
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::wire::frame::{DatagramFrame, Frame};
 use alloc::collections::VecDeque;
@@ -13,10 +14,6 @@ use core::fmt;
 /// Fates that wait to be told. With more, no datagram whose fate is asked for is taken: an application that wants to know reads
 /// what it is told.
 const MAX_FATES: usize = 4096;
-
-/// The number of a datagram: each that is taken to be sent has the next, from 0 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DatagramId(pub u64);
 
 /// What is done where the queue has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -51,7 +48,7 @@ pub enum DatagramRefusal {
         /// Bytes of the largest datagram.
         most: usize,
     },
-    /// As many wait as may. [`DatagramEvent::Writable`](super::DatagramEvent::Writable) follows.
+    /// As many wait as may. [`DatagramEvent::Writable`](super::event::DatagramEvent::Writable) follows.
     Full,
 }
 
