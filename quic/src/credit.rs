@@ -219,9 +219,8 @@ impl ReceiveCredit {
         let elapsed = self.marked.map(|marked| now.saturating_duration_since(marked));
         (self.mark, self.marked) = (self.consumed, Some(now));
         let Some(elapsed) = elapsed else { return self.window };
-        let flows = u128::from(consumed).saturating_mul(round_trip.as_nanos().into());
-        let wanted = u64::try_from(flows.saturating_mul(ROUND_TRIPS) / u128::from(elapsed.as_nanos()).max(1))
-            .unwrap_or(u64::MAX);
+        let flows = u128::from(consumed).saturating_mul(round_trip.as_nanos());
+        let wanted = u64::try_from(flows.saturating_mul(ROUND_TRIPS) / elapsed.as_nanos().max(1)).unwrap_or(u64::MAX);
         wanted.clamp(self.window, self.window.saturating_mul(2).min(self.ceiling).max(self.window))
     }
 

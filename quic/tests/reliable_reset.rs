@@ -157,5 +157,5 @@ fn a_peer_that_does_not_know_it_gets_none() {
     assert_eq!((host.resets.len(), host.closed), (0, 0));
     // Nothing was done to the streams.
     let written = world.machine(client).written.iter().map(|(id, (written, _))| (*id, *written));
-    assert_eq!(host.read, written.collect());
+    assert_eq!(host.read, written.collect::<BTreeMap<_, _>>());
 }

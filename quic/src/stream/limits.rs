@@ -38,7 +38,8 @@ pub struct StreamsConfig {
     /// for others, so that one more can be served whatever is not acknowledged, and one alone may take 64 MiB. All
     /// connections of an endpoint share [`EndpointConfig::send_memory`](crate::EndpointConfig::send_memory).
     pub connection_send_buffer: u64,
-    /// Pieces out of order over all streams. 4096: at about 100 bytes of overhead each, 400 KiB.
+    /// Pieces out of order over all streams, beside one for each KiB of a stream that waits: a queue that overflows may lose every
+    /// other packet of a large window. 4096: at about 100 bytes of overhead each, 400 KiB.
     pub max_segments: usize,
 }
 

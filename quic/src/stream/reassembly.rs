@@ -74,6 +74,11 @@ impl Reassembly {
         self.segments.len()
     }
 
+    /// How many pieces wait out of order beyond those that full packets make, one for each KiB.
+    pub(crate) fn small_segments(&self) -> usize {
+        self.segments.len().saturating_sub(self.waiting / BYTES_PER_SEGMENT)
+    }
+
     /// Bytes held.
     pub const fn held(&self) -> usize {
         (self.contiguous - self.read) as usize + self.waiting
@@ -361,7 +366,7 @@ mod tests {
         (1..=whole as u64).for_each(|index| insert(&mut buffer, index));
         assert_eq!(buffer.segments(), 1);
         insert(&mut buffer, whole as u64 + 1);
-        assert_eq!(buffer.segments(), 2);
+        assert_eq!((buffer.segments(), buffer.small_segments()), (2, 0));
         assert!(buffer.segments.values().all(|segment| segment.len() <= CHUNK));
         // What joins its neighbours makes one piece of three.
         let mut buffer = Reassembly::new();

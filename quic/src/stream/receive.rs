@@ -87,9 +87,9 @@ impl ReceiveHalf {
         self.buffer.held()
     }
 
-    /// Pieces out of order.
+    /// Pieces out of order, but for those that full packets make.
     pub(crate) fn segments(&self) -> usize {
-        self.buffer.segments()
+        self.buffer.small_segments()
     }
 
     /// Why the peer abandoned the stream.

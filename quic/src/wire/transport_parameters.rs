@@ -200,10 +200,9 @@ impl TransportParameters {
             INITIAL_SOURCE_CONNECTION_ID => self.initial_source_connection_id = Some(ConnectionId::new(value)?),
             RETRY_SOURCE_CONNECTION_ID => self.retry_source_connection_id = Some(ConnectionId::new(value)?),
             MAX_DATAGRAM_FRAME_SIZE => self.max_datagram_frame_size = number(value)?,
-            RESET_STREAM_AT => {
-                // draft-ietf-quic-reliable-stream-reset section 3-1.
-                self.reset_stream_at = value.is_empty().then_some(true)?;
-            }
+            RESET_STREAM_AT if value.is_empty() => self.reset_stream_at = true,
+            // draft-ietf-quic-reliable-stream-reset section 3-1.
+            RESET_STREAM_AT => return None,
             // RFC 9000 section 7.4.2-1: what is not known is ignored.
             _ => {}
         }
