@@ -175,6 +175,11 @@ fn link() -> LinkConfig {
     LinkConfig::new(ONE_WAY)
 }
 
+/// The same with a rate, for streams that are filled without end.
+fn limited() -> LinkConfig {
+    LinkConfig { rate: Some(2_500_000), queue: 500_000, ..link() }
+}
+
 impl Pair {
     /// The client does what `prepare` says once it is established.
     fn new(seed: u64, link: LinkConfig, configs: [Config; 2], prepare: impl FnOnce(&mut Host)) -> Pair {
@@ -315,7 +320,7 @@ fn each_side_takes_what_it_said() {
 
 #[test]
 fn the_largest_size_is_told_and_told_again_when_the_path_changes() {
-    let mut pair = Pair::new(1, link(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
+    let mut pair = Pair::new(1, limited(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
     pair.run(2000);
     let sizes = pair.client().sizes();
     assert!(sizes.len() >= 2 && sizes.is_sorted() && sizes[0] > 1160 && sizes.last() > Some(&1400), "{sizes:?}");
@@ -323,16 +328,16 @@ fn the_largest_size_is_told_and_told_again_when_the_path_changes() {
     assert_eq!(pair.client().connection().max_datagram_size(), Some(largest));
     // So many bytes arrive, though a stream would fill each packet, and acknowledgments come and go.
     let id = pair.client().connection().send_datagram(Bytes::from(vec![1; largest]), TOLD).unwrap();
-    pair.run(200);
+    pair.run(1000);
     assert_eq!(pair.client().fates()[&id], [DatagramEvent::Acknowledged(id)]);
     // The path gets narrower: what is lost for it shows it, and the size is told.
     let [here, second, there]: [SocketAddr; 3] = [CLIENT, SECOND, SERVER].map(|text| text.parse().unwrap());
-    pair.world.network().set_both(here, there, LinkConfig { mtu: 1300, ..link() });
+    pair.world.network().set_both(here, there, LinkConfig { mtu: 1300, ..limited() });
     pair.run(5000);
     let narrow = *pair.client().sizes().last().unwrap();
     assert!(narrow < 1300, "{:?}", pair.client().sizes());
     // Another path begins with what each carries.
-    pair.world.network().set_both(second, there, link());
+    pair.world.network().set_both(second, there, limited());
     let now = pair.world.now();
     pair.client().connection().migrate(now, second).unwrap();
     pair.run(3000);
@@ -359,11 +364,11 @@ fn datagrams_alone_have_the_size_of_the_path_found() {
 /// What waits and is too large for the new path is dropped, and said so.
 #[test]
 fn what_became_too_large_is_dropped() {
-    let mut pair = Pair::new(1, link(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
+    let mut pair = Pair::new(1, limited(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
     pair.run(2000);
     let largest = pair.client().connection().max_datagram_size().unwrap();
     let second: SocketAddr = SECOND.parse().unwrap();
-    pair.world.network().set_both(second, SERVER.parse().unwrap(), link());
+    pair.world.network().set_both(second, SERVER.parse().unwrap(), limited());
     let now = pair.world.now();
     pair.client().connection().migrate(now, second).unwrap();
     // Before the new path is found to carry more than every path does.
