@@ -1,5 +1,6 @@
 //! What can be chosen about a connection, with the reason of each default.
 
+use crate::datagram::DatagramsConfig;
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
 use base::{Duration, JournalLimits, Side};
@@ -9,6 +10,11 @@ use base::{Duration, JournalLimits, Side};
 pub struct Config {
     /// Streams, their windows and their buffers.
     pub streams: StreamsConfig,
+    /// Datagrams of the application (RFC 9221). Default: none are taken.
+    pub datagrams: DatagramsConfig,
+    /// Whether streams may be reset with a part that is delivered all the same, RESET_STREAM_AT
+    /// (draft-ietf-quic-reliable-stream-reset). Default false: HTTP/3 has no use for it.
+    pub reset_stream_at: bool,
     /// Loss detection and congestion control. Its side is set to the connection's own.
     pub recovery: RecoveryConfig,
     /// After how long without a packet the connection is dropped (RFC 9000 section 10.1); zero for never. Default 30 s:
@@ -52,6 +58,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             streams: StreamsConfig::default(),
+            datagrams: DatagramsConfig::default(),
+            reset_stream_at: false,
             recovery: RecoveryConfig::new(Side::Client),
             max_idle_timeout: Duration::from_secs(30),
             keep_alive: None,

@@ -131,6 +131,11 @@ impl<T: Copy + PartialEq> Latest<T> {
         }
     }
 
+    /// Whether nothing is to be told, and nothing that was told is open.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.due.is_none() && self.in_flight.is_none()
+    }
+
     /// There is no need any more, not even if a packet is lost.
     pub(crate) fn cancel(&mut self) {
         *self = Latest::default();
@@ -193,6 +198,7 @@ mod tests {
         assert_eq!(latest.needs_sending(), Some(3));
         latest.on_sent(3);
         latest.on_acked(3);
+        assert!(latest.is_settled());
         latest.on_lost(3);
         assert_eq!(latest.needs_sending(), None);
     }

@@ -160,3 +160,15 @@ impl fmt::Display for MigrateError {
 }
 
 impl core::error::Error for MigrateError {}
+
+/// The peer does not take resets behind a part that is delivered (draft-ietf-quic-reliable-stream-reset section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetAtUnsupported;
+
+impl fmt::Display for ResetAtUnsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer takes no reset that delivers a part of the stream: reset it whole, or let it end")
+    }
+}
+
+impl core::error::Error for ResetAtUnsupported {}

@@ -58,6 +58,7 @@ mod connection;
 mod connection_ids;
 mod credit;
 mod crypto_stream;
+mod datagram;
 mod delivery;
 mod discard;
 mod early_data;
@@ -85,12 +86,16 @@ mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;
+pub use datagram::{
+    DatagramEvent, DatagramId, DatagramOptions, DatagramRefusal, DatagramStats, DatagramsConfig, RefusedDatagram,
+    WhenFull,
+};
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
     IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers,
 };
-pub use error::{CloseReason, ConnectError, MigrateError};
+pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;

@@ -61,6 +61,7 @@ base::violations! {
     StreamsBlockedTooLarge, FRAME_ENCODING_ERROR, "RFC 9000 19.14", "a STREAMS_BLOCKED frame above 2^60";
     ConnectionIdLength, FRAME_ENCODING_ERROR, "RFC 9000 19.15", "a new connection ID of 0 or more than 20 bytes";
     RetirePriorToTooLarge, FRAME_ENCODING_ERROR, "RFC 9000 19.15", "retire_prior_to above the sequence number";
+    ReliableSizeTooLarge, FRAME_ENCODING_ERROR, "reliable-stream-reset 4", "a reliable size above the final size";
     ReservedBits, PROTOCOL_VIOLATION, "RFC 9000 17.2", "reserved header bits are set";
     TransportParameters, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.4", "a transport parameter is malformed, repeated or out of range";
     TransportParameterConnectionId, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.3", "a connection ID in the transport parameters is wrong or missing";
@@ -79,6 +80,7 @@ base::violations! {
     FinalSizeChanged, FINAL_SIZE_ERROR, "RFC 9000 4.5", "the final size of a stream changed";
     DataPastFinalSize, FINAL_SIZE_ERROR, "RFC 9000 4.5", "stream data past its final size";
     FinalSizeBelowData, FINAL_SIZE_ERROR, "RFC 9000 4.5", "a final size below data already received";
+    ResetCodeChanged, STREAM_STATE_ERROR, "reliable-stream-reset 5.2", "the error code of a reset changed";
     StreamTooFragmented, INTERNAL_ERROR, "RFC 9000 2.2", "a stream in more pieces than are buffered";
     CryptoBufferExceeded, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "more CRYPTO data than is buffered";
     // Connection IDs and paths.
@@ -88,6 +90,9 @@ base::violations! {
     RetiredUnknown, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of a connection ID that was not issued";
     RetiredInUse, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of the connection ID the packet was sent to";
     TooManyRetired, CONNECTION_ID_LIMIT_ERROR, "RFC 9000 5.1.2", "more connection IDs to retire than are remembered";
+    // Datagrams.
+    DatagramNotSupported, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame that was not asked for";
+    DatagramTooLarge, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame larger than allowed";
     // Handshake and lifecycle.
     HandshakeDoneByClient, PROTOCOL_VIOLATION, "RFC 9000 19.20", "a HANDSHAKE_DONE frame from a client";
     NewTokenByClient, PROTOCOL_VIOLATION, "RFC 9000 19.7", "a NEW_TOKEN frame from a client";

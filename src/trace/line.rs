@@ -192,6 +192,11 @@ fn frame_words(f: &mut Formatter<'_>, frame: &Frame<'_>) -> fmt::Result {
             text(f, reason)
         }
         Frame::HandshakeDone => f.write_str("HANDSHAKE_DONE"),
+        Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+            let (id, code) = (id.value(), error_code.value());
+            write!(f, "RESET_STREAM_AT {id} at {final_size}, reliable up to {reliable_size}, code {code:#x}")
+        }
+        Frame::Datagram(datagram) => write!(f, "DATAGRAM of {} bytes", datagram.data.len()),
     }
 }
 

@@ -283,6 +283,8 @@ fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {
     data.number("initial_max_stream_data_uni", parameters.initial_max_stream_data_uni);
     data.number("initial_max_streams_bidi", parameters.initial_max_streams_bidi);
     data.number("initial_max_streams_uni", parameters.initial_max_streams_uni);
+    data.number("max_datagram_frame_size", parameters.max_datagram_frame_size);
+    data.truth("reset_stream_at", parameters.reset_stream_at);
 }
 
 /// Suites of RFC 9846 appendix B.4.

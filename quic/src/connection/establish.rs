@@ -79,7 +79,9 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        self.set_peer_limits(parameters)
+        self.set_peer_limits(parameters)?;
+        self.begin_datagrams();
+        Ok(())
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.

@@ -79,6 +79,7 @@ impl Connection {
             (
                 SentFrame::Stream { .. }
                 | SentFrame::ResetStream(_)
+                | SentFrame::ResetStreamAt(..)
                 | SentFrame::StopSending(_)
                 | SentFrame::MaxData(_)
                 | SentFrame::MaxStreamData(..)
@@ -106,6 +107,12 @@ impl Connection {
             (SentFrame::HandshakeDone, Fate::Acked) => self.handshake.on_done_acked(),
             // RFC 9000 section 13.3-3.
             (SentFrame::HandshakeDone, Fate::Lost) => self.handshake.on_done_lost(),
+            // It is not sent again, but its fate is told.
+            (SentFrame::Datagram(id), fate) => {
+                if let Some(datagrams) = &mut self.datagrams {
+                    datagrams.on_fate(id, matches!(fate, Fate::Acked));
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::connection_ids::local::LocalIds;
 use crate::connection_ids::peer::PeerIds;
+use crate::datagram::Datagrams;
 use crate::error::CloseReason;
 use crate::event::Events;
 use crate::handshake::Handshake;
@@ -45,6 +46,8 @@ pub struct Connection {
     pub(super) spaces: Spaces,
     pub(super) recovery: Recovery,
     pub(super) streams: Streams,
+    /// `None`: none were taken or given, and none are asked for.
+    pub(super) datagrams: Option<Box<Datagrams>>,
     pub(super) paths: Paths,
     pub(super) peer: PeerParameters,
     pub(super) local_ids: LocalIds,
@@ -116,6 +119,7 @@ impl Connection {
             spaces,
             recovery: Recovery::new(side, config.clone()),
             streams: Streams::new(side, config.clone(), new.send_memory, new.receive_share),
+            datagrams: None,
             paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
@@ -259,6 +263,9 @@ impl Connection {
             let words = reason.to_string();
             tracer.record(now, Record::Closed(cause(&reason, self.wire.side)), words.as_bytes());
             tracer.record(now, Record::Stage(stage), &[]);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.end();
         }
         self.lifecycle = lifecycle;
         self.events.close(reason);

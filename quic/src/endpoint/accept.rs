@@ -30,13 +30,13 @@ pub struct EndpointConfig {
     /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
     /// from behind one NAT at 100 ms.
     pub max_handshaking_per_network: usize,
-    /// Bytes that all connections together hold to send, until they are acknowledged. Default 128 MiB: what a hundred fast
-    /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
+    /// Bytes that all connections together hold to send, until they are acknowledged. Default 256 MiB: what two hundred
+    /// fast downloads at 100 ms have under way, and enough that one alone fills a path of 1 Gbit/s and 200 ms. A connection may hold half of what the others leave free, and 32 KiB in any case,
     /// so that no connection can starve another, however much it was sent and does not acknowledge.
     pub send_memory: u64,
     /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: half for the first
-    /// windows ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of 680 connections, and half for twenty of the full
-    /// 24 MiB. It is taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
+    /// windows ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of 680 connections, and half for five of the full
+    /// 96 MiB. It is taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
     /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with
     /// `max_data` while half of this has room for it, then with 64 KiB, and grows to half of what is free; what it began with it
     /// keeps.
@@ -80,7 +80,7 @@ impl EndpointConfig {
             max_handshaking_per_network: 1_024,
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
-            send_memory: 128 << 20,
+            send_memory: 256 << 20,
             receive_memory: 1 << 30,
             ids: IdLayout::default(),
             reset_secret: None,
@@ -122,6 +122,8 @@ pub(crate) fn transport_parameters(
 ) -> TransportParameters {
     let mut parameters = TransportParameters::default();
     config.streams.advertise(&mut parameters, share.first());
+    config.datagrams.advertise(&mut parameters);
+    parameters.reset_stream_at = config.reset_stream_at;
     parameters.max_idle_timeout = config.max_idle_timeout;
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;

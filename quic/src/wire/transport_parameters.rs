@@ -47,6 +47,10 @@ pub struct TransportParameters {
     pub initial_source_connection_id: Option<ConnectionId>,
     /// The source ID of a Retry. Servers only, after a Retry.
     pub retry_source_connection_id: Option<ConnectionId>,
+    /// Bytes of the largest DATAGRAM frame this side takes; 0 for none (RFC 9221 section 3).
+    pub max_datagram_frame_size: u64,
+    /// Whether this side takes RESET_STREAM_AT frames (draft-ietf-quic-reliable-stream-reset section 3).
+    pub reset_stream_at: bool,
 }
 
 /// RFC 9000 section 18.2, figure 22.
@@ -83,6 +87,8 @@ impl Default for TransportParameters {
             active_connection_id_limit: 2,
             initial_source_connection_id: None,
             retry_source_connection_id: None,
+            max_datagram_frame_size: 0,
+            reset_stream_at: false,
         }
     }
 }
@@ -105,6 +111,15 @@ const PREFERRED_ADDRESS: u64 = 0x0d;
 const ACTIVE_CONNECTION_ID_LIMIT: u64 = 0x0e;
 const INITIAL_SOURCE_CONNECTION_ID: u64 = 0x0f;
 const RETRY_SOURCE_CONNECTION_ID: u64 = 0x10;
+// draft-ietf-quic-reliable-stream-reset section 3.
+const RESET_STREAM_AT: u64 = 0x1d;
+// RFC 9221 section 3.
+const MAX_DATAGRAM_FRAME_SIZE: u64 = 0x20;
+
+/// Whether the repetition of a parameter is noticed by a bit of its own.
+const fn has_bit(id: u64) -> bool {
+    matches!(id, 0..=RETRY_SOURCE_CONNECTION_ID | RESET_STREAM_AT | MAX_DATAGRAM_FRAME_SIZE)
+}
 
 /// Unknown parameters whose repetition is noticed. Beyond, they are still ignored, but no longer compared: the work for
 /// what means nothing to us stays bounded.
@@ -115,13 +130,13 @@ impl TransportParameters {
     pub fn decode(bytes: &[u8], sender: Side) -> Result<TransportParameters, Violation> {
         let mut parameters = TransportParameters::default();
         let mut reader = Reader::new(bytes);
-        let mut known = 0u32;
+        let mut known = 0u64;
         let mut unknown = Vec::new();
         while !reader.is_empty() {
             let id = reader.varint().map_err(|_| Violation::TransportParameters)?;
             let value = reader.varint_prefixed().map_err(|_| Violation::TransportParameters)?;
-            let repeated = if id <= RETRY_SOURCE_CONNECTION_ID {
-                let bit = 1 << id;
+            let repeated = if has_bit(id) {
+                let bit = 1u64 << id;
                 let before = known;
                 known |= bit;
                 before & bit != 0
@@ -184,6 +199,10 @@ impl TransportParameters {
             }
             INITIAL_SOURCE_CONNECTION_ID => self.initial_source_connection_id = Some(ConnectionId::new(value)?),
             RETRY_SOURCE_CONNECTION_ID => self.retry_source_connection_id = Some(ConnectionId::new(value)?),
+            MAX_DATAGRAM_FRAME_SIZE => self.max_datagram_frame_size = number(value)?,
+            RESET_STREAM_AT if value.is_empty() => self.reset_stream_at = true,
+            // draft-ietf-quic-reliable-stream-reset section 3-1.
+            RESET_STREAM_AT => return None,
             // RFC 9000 section 7.4.2-1: what is not known is ignored.
             _ => {}
         }
@@ -215,6 +234,10 @@ impl TransportParameters {
         number(ACK_DELAY_EXPONENT, self.ack_delay_exponent.into(), default.ack_delay_exponent.into());
         number(MAX_ACK_DELAY, millis(self.max_ack_delay), millis(default.max_ack_delay));
         number(ACTIVE_CONNECTION_ID_LIMIT, self.active_connection_id_limit, default.active_connection_id_limit);
+        number(MAX_DATAGRAM_FRAME_SIZE, self.max_datagram_frame_size, 0);
+        if self.reset_stream_at {
+            push_id(&mut out, RESET_STREAM_AT, 0);
+        }
         if self.disable_active_migration {
             push_id(&mut out, DISABLE_ACTIVE_MIGRATION, 0);
         }

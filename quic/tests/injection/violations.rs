@@ -28,6 +28,15 @@ fn at_server(payload: &[u8]) -> Peer {
     peer
 }
 
+/// The same, where the server takes datagrams of 100 bytes, and resets behind a part that is delivered.
+fn at_extended_server(payloads: &[&[u8]]) -> Peer {
+    let mut config = Config { reset_stream_at: true, ..Config::default() };
+    config.datagrams.max_frame_size = 100;
+    let mut peer = Peer::with(Server, Stage::Established, Options { config, ..Options::default() });
+    payloads.iter().for_each(|payload| peer.send(OneRtt, payload));
+    peer
+}
+
 fn frames_at(target: Side, frames: &[Frame<'_>]) -> Peer {
     let mut peer = Peer::against(target, Stage::Established);
     for frame in frames {
@@ -124,6 +133,28 @@ type Row = (Violation, u64, fn() -> Peer);
 
 /// What is sent, what it breaks, and which frame type is to blame (0 for none).
 const ROWS: &[Row] = &[
+    (Violation::DatagramNotSupported, 0x30, || at_server(&[0x30, 1])),
+    (Violation::DatagramNotSupported, 0x31, || at_server(&[0x31, 0])),
+    (Violation::DatagramTooLarge, 0x30, || at_extended_server(&[&[0x30; 100], &[0x30; 101]])),
+    (Violation::DatagramTooLarge, 0x31, || at_extended_server(&[&[&[0x31, 0x40, 98][..], &[0; 98]].concat()])),
+    (Violation::FrameInWrongPacket, 0x31, || {
+        let mut peer = Peer::against(Client, Stage::Keys);
+        peer.send(Handshake, &[0x31, 0]);
+        peer
+    }),
+    (Violation::FrameInWrongPacket, 0x24, || {
+        let mut peer = Peer::against(Client, Stage::Keys);
+        peer.send(Handshake, &[0x24, 3, 0, 0, 0]);
+        peer
+    }),
+    // What was not asked for is a frame of unknown type.
+    (Violation::UnknownFrameType, 0x24, || at_server(&[0x24, 2, 0, 5, 5])),
+    (Violation::ReliableSizeTooLarge, 0x24, || at_extended_server(&[&[0x24, 2, 0, 5, 6]])),
+    (Violation::ResetCodeChanged, 0x24, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x24, 2, 8, 9, 4]])),
+    (Violation::ResetCodeChanged, 0x04, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x04, 2, 8, 9]])),
+    (Violation::FinalSizeChanged, 0x24, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x24, 2, 7, 8, 4]])),
+    (Violation::StreamFlowControl, 0x24, || at_extended_server(&[&raw(0x24, &[2, 7, 1 << 20, 5])])),
+    (Violation::StreamNotSendable, 0x24, || at_extended_server(&[&[0x24, 3, 7, 9, 5]])),
     (Violation::FrameTruncated, 0x10, || at_server(&[0x10])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0x40])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0xc0])),
@@ -395,6 +426,8 @@ fn frames_raw_at_client(payload: &[u8]) -> Peer {
 /// RFC 9000 section 19.5-2, 19.6-1, 19.7-2, 19.7-4, 19.8-1, 19.8-2, 19.9-2, 19.10-1, 19.10-2, 19.10-4, 19.11-1.
 /// RFC 9000 section 19.11-4, 19.13-2, 19.14-2, 19.15-1, 19.15-3, 19.15-7, 19.16-1, 19.20-2.
 /// RFC 9001 section 4.1.3-1, 4.1.3-2, 4.1.3-3.
+/// RFC 9221 section 3-3, 3-4, 5-3, 6-1.
+/// draft-ietf-quic-reliable-stream-reset section 4-1, 4-3, 4-4, 5.2-8.
 #[test]
 fn every_violation_closes_with_its_code_and_frame_type() {
     let mut failures = Vec::new();

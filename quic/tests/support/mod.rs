@@ -163,6 +163,7 @@ impl Host {
                         self.streams.retain(|(of, _), _| *of != handle);
                     }
                     Event::Flushed => panic!("nobody asked"),
+                    Event::Datagram(_) => {}
                     Event::Stream(event, _) => self.on_stream_event(handle, event),
                 }
             }

@@ -29,6 +29,8 @@ fn everything() -> TransportParameters {
         active_connection_id_limit: 4,
         initial_source_connection_id: Some(ConnectionId::EMPTY),
         retry_source_connection_id: Some(id(5)),
+        max_datagram_frame_size: 65_535,
+        reset_stream_at: true,
     }
 }
 
@@ -81,7 +83,7 @@ fn p2_every_truncation_is_an_error_or_ends_between_parameters() {
             Err(violation) => assert_eq!(violation, Violation::TransportParameters),
         }
     }
-    assert_eq!(whole, 19, "17 parameters, the reserved one, and none at all");
+    assert_eq!(whole, 21, "19 parameters, the reserved one, and none at all");
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn p2_every_changed_byte_gives_parameters_or_an_error() {
 
 #[test]
 fn p2_every_parameter_twice_is_an_error() {
-    let values: [(u64, &[u8]); 18] = [
+    let values: [(u64, &[u8]); 20] = [
         (0x00, &[]),
         (0x01, &[1]),
         (0x02, &[1; 16]),
@@ -117,6 +119,8 @@ fn p2_every_parameter_twice_is_an_error() {
         (0x0f, &[]),
         (0x10, &[]),
         (0x11, &[]),
+        (0x1d, &[]),
+        (0x20, &[5]),
         ((1 << 62) - 1, &[7]),
     ];
     for (number, value) in values {
@@ -127,6 +131,7 @@ fn p2_every_parameter_twice_is_an_error() {
 }
 
 /// RFC 9000 section 4.6-1, 7.4-1, 18.2-9.
+/// draft-ietf-quic-reliable-stream-reset section 3-1.
 #[test]
 fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
     let number = |value: u64| {
@@ -143,6 +148,7 @@ fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
         (0x0e, number(1)),
         (0x0e, number(0)),
         (0x0c, vec![0]),
+        (0x1d, vec![0]),
         (0x02, vec![0; 15]),
         (0x02, vec![0; 17]),
         (0x00, vec![0; 21]),
@@ -153,7 +159,7 @@ fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
     for (id, value) in cases {
         assert_eq!(decode(&parameter(id, &value)), Err(Violation::TransportParameters), "{id:#x}");
     }
-    for id in [0x01, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e] {
+    for id in [0x01, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e, 0x20] {
         for value in [&[][..], &[0x40], &[2, 0], &[0xff; 7]] {
             assert_eq!(decode(&parameter(id, value)), Err(Violation::TransportParameters), "{id:#x} {value:?}");
         }
