@@ -38,6 +38,7 @@ mod key_log;
 mod run;
 mod server;
 mod tickets;
+mod tokens;
 pub mod trace;
 pub mod url;
 mod wall_clock;
@@ -49,7 +50,7 @@ pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, EndpointStats, Held, IdLayout, Incoming,
-    Stats, Strangers,
+    Stats, Strangers, TokenCounts, TokenOrigin, TokenStore, Version, Versions,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
@@ -79,6 +80,7 @@ pub use server::identity_handle::IdentityHandle;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 pub use tickets::{MemoryTickets, Tickets};
+pub use tokens::MemoryTokens;
 
 #[cfg(test)]
 extern crate self as posthaste;

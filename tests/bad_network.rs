@@ -2,7 +2,9 @@
 //! is the affair of the simulated tests; here everything has to come to its end, whole.
 #![allow(clippy::unwrap_used)] // a test may
 
-use posthaste::{Bytes, Client, Error, Handle, Identity, Method, Reply, Request, Roots, Server};
+use posthaste::{
+    AddressValidation, Bytes, Client, Error, Handle, Identity, Method, Reply, Request, Roots, Server, Version, Versions,
+};
 use relay::{Path, Relay};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -37,15 +39,25 @@ async fn exchange(client: Client, base: String, handle: &Handle) -> Result<(), E
 
 /// Everything is exchanged over the path within `PATIENCE`; gives the relay for its counts.
 fn over(settings: &str) -> Result<Relay, Error> {
+    with(settings, &[Version::V1, Version::V2], false)
+}
+
+/// The same, with a server that likes these versions best, and perhaps asks where its clients are.
+fn with(settings: &str, versions: &[Version], asks: bool) -> Result<Relay, Error> {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
-        let server =
-            Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").start(&handle, answer)?;
+        let mut server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*");
+        server.transport.versions = Versions::new(versions).unwrap();
+        if asks {
+            server = server.address_validation(AddressValidation::Always);
+        }
+        let server = server.start(&handle, answer)?;
         let relay = Relay::start(server.addresses()[0], Path::parse(settings.split(' ')).unwrap()).unwrap();
         let client = Client::builder(roots).build(&handle);
         let exchanging = exchange(client.clone(), format!("https://{}/", relay.address()), &handle);
         assert!(handle.timeout(PATIENCE, exchanging).await.map_err(|_| settings).unwrap().is_ok(), "{settings}");
+        assert_eq!(client.connections()[0].1.version, versions[0], "the server's best, which the client has");
         client.close().await;
         Ok(relay)
     })?
@@ -56,6 +68,13 @@ fn loss_and_reordering() -> Result<(), Error> {
     let relay = over("delay=5 loss=20 reordering=100")?;
     assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
     Ok(())
+}
+
+#[test]
+fn a_change_of_version_in_a_bad_network() -> Result<(), Error> {
+    let to_second = [Version::V2, Version::V1];
+    let cases = ["delay=20 first-flight=3", "delay=5 loss=50 reordering=100", "delay=20 rate=20000 rebinding=1000"];
+    cases.into_iter().try_for_each(|settings| with(settings, &to_second, true).map(drop))
 }
 
 #[test]

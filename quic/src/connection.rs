@@ -29,6 +29,7 @@ mod dispatch;
 mod establish;
 mod identity;
 mod interest;
+mod other_version;
 mod outgoing;
 mod packet_writer;
 mod paths;
@@ -41,5 +42,6 @@ mod timeout;
 mod transmit;
 mod transmit_close;
 mod transmit_path;
+mod versions;
 
 pub use state::{Connection, NewConnection};

@@ -53,6 +53,8 @@ pub(crate) enum SentFrame {
     RetireConnectionId(u64),
     /// HANDSHAKE_DONE.
     HandshakeDone,
+    /// NEW_TOKEN, the one of this number.
+    NewToken(u32),
 }
 
 impl SentFrame {

@@ -163,6 +163,8 @@ mod tests {
             active_connection_id_limit: 6,
             initial_source_connection_id: id,
             retry_source_connection_id: id,
+            version_information: None,
+            grease_quic_bit: true,
         }
     }
 
@@ -191,6 +193,7 @@ mod tests {
             preferred_address: None,
             initial_source_connection_id: None,
             retry_source_connection_id: None,
+            grease_quic_bit: false,
             ..parameters()
         };
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);

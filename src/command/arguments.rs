@@ -1,6 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use quic::AddressValidation; // not by way of `posthaste`: the fuzzer takes this file alone
+use quic::{AddressValidation, Version, Versions}; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct Serve {
     pub state: Option<String>,
     /// When clients are asked by a Retry packet to show their address.
     pub retry: AddressValidation,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// Whether each request is told on standard error.
     pub log: bool,
     /// What is recorded.
@@ -115,6 +117,8 @@ pub struct Get {
     pub method: Option<String>,
     /// What to send.
     pub data: Option<Data>,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// How long is waited.
     pub limits: Limits,
     /// What is recorded.
@@ -188,11 +192,13 @@ posthaste: QUIC and HTTP/3
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
+                        [--workers N] [--retry WHEN] [--quic-version N[,N]] [--drain SECONDS] [--state DIR]
+                        [--log]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
                        [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
+                       [--quic-version N[,N]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
@@ -228,6 +234,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --state DIR      keep a secret in DIR, so that clients of a server that was killed learn it at once from the next one
   --retry WHEN     when a client has to show first that it receives what is sent to its address, which costs it a round
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first: a client that has both is taken to that
+                   one within the handshake (default: 1,2)
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
@@ -257,6 +265,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --header 'name: value'   send this field; may be given more than once
   --method M       use this method (default: GET, or POST with --data)
   --data TEXT      send TEXT as the body; @FILE sends the file or pipe as it is read, @- or - standard input
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first; a connection begins with 1, if that is
+                   one of them, and goes on with what the server likes better (default: 1,2)
   --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
   --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
   --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
@@ -404,6 +414,9 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--drain", inline) => serve.drain = Some(arguments.seconds(flag, inline)?),
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                serve.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -463,6 +476,21 @@ fn retry(when: &str) -> Result<AddressValidation, Usage> {
     }
 }
 
+/// Numbers of versions, best first.
+fn versions(list: &str) -> Result<Versions, Usage> {
+    let wrong =
+        || Usage(format!("--quic-version is 1, 2, or both with the better one first, such as 2,1, not {list:?}"));
+    let mut versions = Vec::new();
+    for number in list.split(',') {
+        versions.push(match number.trim() {
+            "1" => Version::V1,
+            "2" => Version::V2,
+            _ => return Err(wrong()),
+        });
+    }
+    Versions::new(&versions).ok_or_else(wrong)
+}
+
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     let mut get = Get::default();
     let mut pairs = Pairs::default();
@@ -480,6 +508,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--out", inline) => get.folder = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--include", inline) => get.include = switch(flag, inline)?,
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                get.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--connect-timeout", inline) => get.limits.connect = arguments.limit(flag, inline)?,
@@ -609,7 +640,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --quic-version 2,1 --log --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -628,6 +659,7 @@ mod tests {
             drain: Some(Duration::from_millis(2500)),
             state: Some("s".into()),
             retry: AddressValidation::Always,
+            versions: Versions::new(&[Version::V2, Version::V1]).unwrap(),
             log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -640,7 +672,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --quic-version=2";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -652,6 +684,7 @@ mod tests {
             headers: vec![("x-y".into(), "z: w".into())],
             method: Some("PUT".into()),
             data: Some(Data::File("f".into())),
+            versions: Versions::new(&[Version::V2]).unwrap(),
             limits: Limits {
                 connect: Duration::from_millis(500),
                 first_byte: Duration::from_secs(2),
@@ -688,6 +721,9 @@ mod tests {
     fn every_mistake_says_what_to_do() {
         let table = [
             ("fly", "unknown command"),
+            ("serve --quic-version 3", "1, 2, or both"),
+            ("get u --quic-version 1,1", "not \"1,1\""),
+            ("get u --quic-version 1,", "such as 2,1"),
             ("serve a b", "second"),
             ("serve --cert c", "go together"),
             ("serve --cert c --key k --key k2", "go together"),

@@ -87,8 +87,9 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
-        let Get { headers, data, limits, include, .. } = arguments;
+        let Get { headers, data, limits, include, versions, .. } = arguments;
         let mut builder = client(Client::builder(roots), records, &limits);
+        builder.transport.versions = versions;
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
         }

@@ -103,6 +103,7 @@ fn builder(
     log: &Log,
 ) -> Result<ServerBuilder, Failure> {
     let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    builder.transport.versions = arguments.versions;
     for address in addresses {
         builder = builder.listen(address);
     }
