@@ -30,6 +30,7 @@ use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tickets::Tickets;
+use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
@@ -259,6 +260,15 @@ impl ServerBuilder {
     #[must_use]
     pub fn tickets(mut self, tickets: impl Into<Option<Tickets>>) -> ServerBuilder {
         self.tickets = tickets.into();
+        self
+    }
+
+    /// What the tokens are sealed under that clients get for their next connection, so that they need not show their address anew
+    /// (RFC 9000 section 8.1.3), instead of keys that this server draws for itself: keys that a fleet shares, perhaps those of
+    /// its tickets, with their lifetime. Each server of a fleet takes a token once. `None` gives no tokens and takes none.
+    #[must_use]
+    pub fn address_tokens(mut self, keys: impl Into<Option<Tickets>>) -> ServerBuilder {
+        self.policy.tokens = keys.into().as_ref().map(tokens::policy);
         self
     }
 

@@ -3,6 +3,7 @@
 use crate::datagram::DatagramsConfig;
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
+use crate::wire::version::Versions;
 use base::{Duration, JournalLimits, Side};
 
 /// Settings of a connection. What is advertised to the peer is read from the same fields that are enforced.
@@ -49,6 +50,14 @@ pub struct Config {
     /// Whether the spin bit shows observers on the way how long a round trip takes (RFC 9000 section 17.4). Default true, on 15
     /// of 16 paths: the section wants the others silent.
     pub spin_bit: bool,
+    /// The versions of QUIC that are spoken, best first, and what a client begins with (RFC 9368). A server goes on with the best
+    /// of its own that its client has, within the handshake; a client follows. Default version 1, then version 2 (RFC 9369): both
+    /// are as good, and version 1 passes everywhere.
+    pub versions: Versions,
+    /// Whether values that mean nothing are sent where peers have to pass over them, so that they stay used to what is to come:
+    /// reserved versions (RFC 9000 section 6.3) and random QUIC bits (RFC 9287), of which the peer is told that it may send them.
+    /// Default true.
+    pub grease: bool,
     /// Keeps records of what happens, packet by packet, up to these bounds until they are pulled
     /// ([`crate::Endpoint::poll_traces`]). Default `None`: nothing is recorded.
     pub trace: Option<JournalLimits>,
@@ -72,6 +81,8 @@ impl Default for Config {
             // RFC 9001 section 5.3-3, 6.6-3: half of the smallest limit.
             key_update_packets: 1 << 22,
             spin_bit: true,
+            versions: Versions::default(),
+            grease: true,
             trace: None,
         }
     }

@@ -36,6 +36,7 @@ mod early_packets;
 mod establish;
 mod identity;
 mod interest;
+mod other_version;
 mod outgoing;
 mod packet_writer;
 mod paths;
@@ -49,5 +50,6 @@ mod timeout;
 mod transmit;
 mod transmit_close;
 mod transmit_path;
+mod versions;
 
 pub use state::{Connection, NewConnection};

@@ -21,11 +21,6 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    /// Not requested yet.
-    pub(crate) const fn new() -> Once {
-        Once::Idle
-    }
-
     /// Asks for it; nothing happens if that was done before.
     pub(crate) fn request(&mut self) {
         if *self == Once::Idle {

@@ -1,4 +1,4 @@
-//! QUIC version 1 (RFC 8999, 9000, 9001, 9002) as a pure state machine. Inputs are datagrams and the time; outputs are
+//! QUIC versions 1 and 2 (RFC 8999, 9000, 9001, 9002, 9287, 9368, 9369) as a pure state machine. Inputs are datagrams and the time; outputs are
 //! datagrams, a deadline and events.
 //!
 //! An [`Endpoint`] owns its connections, and is driven through [`base::Machine`]: give it each datagram, call it when its
@@ -53,6 +53,7 @@
 extern crate alloc;
 
 mod acknowledgment;
+mod announcements;
 mod config;
 mod connection;
 mod connection_ids;
@@ -80,6 +81,7 @@ mod stats;
 mod stream;
 pub mod trace;
 mod turn;
+mod version_negotiation;
 mod violation;
 pub mod wire;
 mod wire_identity;
@@ -93,7 +95,8 @@ pub use datagram::{
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers,
+    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers, TokenCache, TokenCounts, TokenId, TokenMemory,
+    TokenOrigin, TokenPolicy, TokenStore, UsedTokens,
 };
 pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
@@ -101,6 +104,7 @@ pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
+pub use wire::version::{Version, Versions};
 
 /// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise
 /// that they stay as they are.

@@ -57,6 +57,8 @@ pub(crate) enum SentFrame {
     HandshakeDone,
     /// DATAGRAM, of which the application wants to know what becomes.
     Datagram(u64),
+    /// NEW_TOKEN, the one of this number.
+    NewToken(u32),
 }
 
 impl SentFrame {

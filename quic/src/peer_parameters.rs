@@ -186,6 +186,8 @@ mod tests {
             retry_source_connection_id: id,
             max_datagram_frame_size: 1000,
             reset_stream_at: true,
+            version_information: None,
+            grease_quic_bit: true,
         }
     }
 
@@ -223,6 +225,7 @@ mod tests {
             preferred_address: None,
             initial_source_connection_id: None,
             retry_source_connection_id: None,
+            grease_quic_bit: false,
             ..parameters()
         };
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);

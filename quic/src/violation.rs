@@ -41,6 +41,8 @@ impl TransportErrorCode {
     pub const AEAD_LIMIT_REACHED: TransportErrorCode = TransportErrorCode(0x0f);
     /// No path is left.
     pub const NO_VIABLE_PATH: TransportErrorCode = TransportErrorCode(0x10);
+    /// What the ends know of each other's versions does not agree (RFC 9368 section 10.2).
+    pub const VERSION_NEGOTIATION_ERROR: TransportErrorCode = TransportErrorCode(0x11);
 }
 
 base::violations! {
@@ -67,6 +69,7 @@ base::violations! {
     TransportParameterConnectionId, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.3", "a connection ID in the transport parameters is wrong or missing";
     EarlyLimitsReduced, PROTOCOL_VIOLATION, "RFC 9000 7.4.1", "the server accepts early data, and a limit is lower than the one it was sent under";
     TransportParameterOfServer, TRANSPORT_PARAMETER_ERROR, "RFC 9000 18.2", "a transport parameter that only a server may send";
+    VersionNegotiation, VERSION_NEGOTIATION_ERROR, "RFC 9368 4", "the version in use is not the one that both ends would have chosen";
     // Acknowledgments.
     AckOfUnsentPacket, PROTOCOL_VIOLATION, "RFC 9000 13.1", "an acknowledgment of a packet that was not sent";
     AckOfSkippedPacket, PROTOCOL_VIOLATION, "RFC 9000 21.4", "an acknowledgment of a packet number that was skipped";

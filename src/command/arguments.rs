@@ -1,6 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use quic::{AddressValidation, CongestionControl}; // not by way of `posthaste`: the fuzzer takes this file alone
+use quic::{AddressValidation, CongestionControl, Version, Versions}; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub struct Serve {
     pub early_data: bool,
     /// How the rate is found that a path carries.
     pub congestion_control: CongestionControl,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// Whether each request is told on standard error.
     pub log: bool,
     /// What is recorded.
@@ -123,6 +125,8 @@ pub struct Get {
     pub ticket_file: Option<String>,
     /// Whether requests may go as early data.
     pub early_data: bool,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// How long is waited.
     pub limits: Limits,
     /// How the rate is found that a path carries.
@@ -202,13 +206,13 @@ posthaste: QUIC and HTTP/3
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
-                        [--workers N] [--retry WHEN] [--congestion-control NAME] [--drain SECONDS] [--state DIR] [--log]
-                        [--early-data]
+                        [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
+                        [--drain SECONDS] [--state DIR] [--log] [--early-data]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
                        [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
-                       [--ticket-file FILE [--early-data]]
+                       [--ticket-file FILE [--early-data]] [--quic-version N[,N]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
                        [--congestion-control NAME] [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
@@ -249,6 +253,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    records it can send it again, so that it has to be safe to answer twice, as files are
   --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
                    lost by chance, as over radio
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first: a client that has both is taken to that
+                   one within the handshake (default: 1,2)
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
@@ -282,6 +288,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
                    servers can tell that it is the same client. Each is used once. Who reads FILE can pretend to be this client
   --early-data     with such a ticket, send a request without a body and by a safe method, such as GET, before the server has
                    answered. Who records it can send it again, and it is not known to whom it went
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first; a connection begins with 1, if that is
+                   one of them, and goes on with what the server likes better (default: 1,2)
   --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
   --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
   --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
@@ -438,6 +446,9 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--congestion-control", inline) => {
                 serve.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                serve.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -506,6 +517,21 @@ fn congestion_control(name: &str) -> Result<CongestionControl, Usage> {
     }
 }
 
+/// Numbers of versions, best first.
+fn versions(list: &str) -> Result<Versions, Usage> {
+    let wrong =
+        || Usage(format!("--quic-version is 1, 2, or both with the better one first, such as 2,1, not {list:?}"));
+    let mut versions = Vec::new();
+    for number in list.split(',') {
+        versions.push(match number.trim() {
+            "1" => Version::V1,
+            "2" => Version::V2,
+            _ => return Err(wrong()),
+        });
+    }
+    Versions::new(&versions).ok_or_else(wrong)
+}
+
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     let mut get = Get::default();
     let mut pairs = Pairs::default();
@@ -523,6 +549,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--out", inline) => get.folder = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--include", inline) => get.include = switch(flag, inline)?,
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                get.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--ticket-file", inline) => get.ticket_file = Some(arguments.value(flag, inline)?),
@@ -675,7 +704,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --log --early-data --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -696,6 +725,7 @@ mod tests {
             retry: AddressValidation::Always,
             early_data: true,
             congestion_control: CongestionControl::Bbr,
+            versions: Versions::new(&[Version::V2, Version::V1]).unwrap(),
             log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -708,7 +738,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --ticket-file t --early-data";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --quic-version=2 --ticket-file t --early-data";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -722,6 +752,7 @@ mod tests {
             data: Some(Data::File("f".into())),
             ticket_file: Some("t".into()),
             early_data: true,
+            versions: Versions::new(&[Version::V2]).unwrap(),
             limits: Limits {
                 connect: Duration::from_millis(500),
                 first_byte: Duration::from_secs(2),
@@ -763,6 +794,9 @@ mod tests {
     fn every_mistake_says_what_to_do() {
         let table = [
             ("fly", "unknown command"),
+            ("serve --quic-version 3", "1, 2, or both"),
+            ("get u --quic-version 1,1", "not \"1,1\""),
+            ("get u --quic-version 1,", "such as 2,1"),
             ("serve a b", "second"),
             ("serve --cert c", "go together"),
             ("serve --cert c --key k --key k2", "go together"),

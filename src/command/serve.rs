@@ -105,6 +105,7 @@ fn builder(
     let mut builder = Server::builder(identity.clone())
         .address_validation(arguments.retry)
         .congestion_control(arguments.congestion_control);
+    builder.transport.versions = arguments.versions;
     if arguments.early_data {
         builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());
     }

@@ -48,6 +48,7 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
         Record::Started { four_tuple, version } => {
             write!(f, "started {}, version {:#x}", path(four_tuple), version.0)
         }
+        Record::VersionChosen { version } => write!(f, "goes on with version {:#x}", version.0),
         Record::Stage(stage) => f.write_str(match stage {
             Stage::HandshakeComplete => "handshake complete",
             Stage::HandshakeConfirmed => "handshake confirmed",

@@ -83,6 +83,7 @@ pub(crate) fn warning(at: Instant, zero: Instant, message: &str) -> String {
 fn name(trace: &Trace<'_>) -> &'static str {
     match &trace.record {
         Record::Started { .. } => "quic:connection_started",
+        Record::VersionChosen { .. } => "quic:version_information",
         Record::Stage(_) => "quic:connection_state_updated",
         Record::Closed(_) => "quic:connection_closed",
         Record::ParametersSet { .. } | Record::Negotiated { .. } => "quic:parameters_set",
@@ -110,6 +111,7 @@ fn name(trace: &Trace<'_>) -> &'static str {
 fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
     match trace.record {
         Record::Started { four_tuple, .. } => push_path(data, "local", "remote", four_tuple),
+        Record::VersionChosen { version } => data.string("chosen_version", format_args!("{:08x}", version.0)),
         Record::Stage(stage) => data.string("new", stage_name(stage)),
         Record::Closed(cause) => push_closed(data, cause, trace),
         Record::ParametersSet { of } => {

@@ -84,6 +84,7 @@ fn every_record(tracer: &mut Tracer) {
             b"no \x1b[0m".to_vec(),
         ),
         (Record::Stage(Stage::Drained), Vec::new()),
+        (Record::VersionChosen { version: Version::V2 }, Vec::new()),
     ];
     for (number, (record, content)) in records.iter().enumerate() {
         tracer.record(at(number as u64 * 100), *record, content);
@@ -141,6 +142,7 @@ fn each_record_is_one_line_and_what_a_peer_wrote_is_escaped() {
      2.000  client 8394c8f0  HTTP/3 received on stream 4: DATA of 7 bytes
      2.100  client 8394c8f0  closed by the server's transport with code 0x12a \"no \\x1b[0m\"
      2.200  client 8394c8f0  drained
+     2.300  client 8394c8f0  goes on with version 0x6b3343cf
 ";
     assert!(text.lines().eq(wanted.lines()), "{text}");
 }
@@ -154,7 +156,7 @@ fn records_that_found_no_room_are_told() {
     tracer.record(at(5000), Record::Stage(Stage::Draining), &[]);
     feed(&mut tracer, &mut lines);
     let text = String::from_utf8(lines.writer).expect("UTF-8");
-    assert!(text.ends_with("     5.000  server 8394c8f0  (22 records left out) draining\n"), "{text}");
+    assert!(text.ends_with("     5.000  server 8394c8f0  (23 records left out) draining\n"), "{text}");
 }
 
 /// P10: the largest parameters there can be, and reason phrases that fill a packet.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 11] = [
+const RFCS: [(u16, &str); 14] = [
     (5280, "Certificates and revocation lists"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
@@ -23,6 +23,9 @@ const RFCS: [(u16, &str); 11] = [
     (9114, "HTTP/3"),
     (9204, "QPACK"),
     (9221, "Datagrams"),
+    (9287, "QUIC: greasing the QUIC bit"),
+    (9368, "QUIC: version negotiation"),
+    (9369, "QUIC version 2"),
     (9846, "TLS 1.3"),
     (RELIABLE_RESET, "Resets of streams behind a part that is delivered"),
 ];
@@ -130,7 +133,7 @@ fn table(rfc: u16) -> Vec<Row> {
     });
     let rows: Vec<Row> = rows.collect();
     let numbers: BTreeSet<&str> = rows.iter().map(|row| row.number.as_str()).collect();
-    assert!(rows.len() > 15 && numbers.len() == rows.len(), "{path} has each number once");
+    assert!(rows.len() > 5 && numbers.len() == rows.len(), "{path} has each number once");
     rows
 }
 

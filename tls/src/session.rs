@@ -68,7 +68,7 @@ impl Session {
         wants_early_data: bool,
         random: &mut dyn Random,
     ) -> Result<Session, Error> {
-        let mut effects = Effects::default();
+        let mut effects = Effects { version: carrier.version, ..Effects::default() };
         let rules = carrier.rules;
         let start = ClientStart::new(config, carrier, name, random)?;
         let state = WaitServerHello::on_start(start, wants_early_data, random, &mut effects)?;
@@ -79,10 +79,11 @@ impl Session {
     /// A server that waits for a ClientHello. With an `early_data_context` the carrier has a way to receive early data, and relies
     /// on what the context says.
     pub(crate) fn server(config: Arc<ServerConfig>, carrier: Carrier, early_data_context: Option<&[u8]>) -> Session {
-        let rules = carrier.rules;
+        let (rules, version) = (carrier.rules, carrier.version);
         let start = ServerStart::new(config, carrier, early_data_context);
         let state = State::Server(ServerState::Start(Box::new(start)));
-        Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects: Effects::default() }
+        let effects = Effects { version, ..Effects::default() };
+        Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects }
     }
 
     /// Reads handshake bytes of `level`, in order, in any pieces. Over records each piece is one record.
@@ -132,6 +133,16 @@ impl Session {
     /// Gives the peer's parameters away, so that an idle connection need not keep them.
     pub fn take_peer_parameters(&mut self) -> Option<Vec<u8>> {
         self.effects.peer_parameters.take()
+    }
+
+    /// On a server whose answer was made for its client ([`server_of`](crate::quic::server_of)): what was answered, once.
+    pub fn take_answered_parameters(&mut self) -> Option<Vec<u8>> {
+        self.effects.answered_parameters.take()
+    }
+
+    /// On a client: the connection goes on with this version of the carrier's protocol. Tickets that come are for that one.
+    pub fn set_version(&mut self, version: u32) {
+        self.effects.version = version;
     }
 
     /// The application protocol that was agreed on.

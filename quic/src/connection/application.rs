@@ -311,6 +311,7 @@ impl Connection {
             probe_timeouts,
         } = self.stats;
         Stats {
+            version: self.wire.version,
             datagrams_sent,
             datagrams_received,
             bytes_sent,

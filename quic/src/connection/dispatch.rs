@@ -59,10 +59,12 @@ impl Connection {
                 self.on_path_response(turn.now, data);
                 Ok(())
             }
-            // Tokens for a later connection: kept once there is address validation to use them for.
             // RFC 9000 section 19.7-4.
             Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
-            Frame::NewToken { .. } => Ok(()),
+            Frame::NewToken { token } => {
+                self.handshake.announcements.on_token(token);
+                Ok(())
+            }
             // RFC 9000 section 19.20-2.
             Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
             Frame::HandshakeDone => {

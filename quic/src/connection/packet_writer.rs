@@ -111,7 +111,9 @@ impl PacketWriter<'_> {
             PacketKind::Initial => {
                 header::encode_initial(&mut writer, version, destination, source, self.wire.token(), number, len)
             }
-            PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
+            PacketKind::ZeroRtt => {
+                header::encode_zero_rtt(&mut writer, self.wire.first_flight(), destination, source, number, len)
+            }
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
         };
         let layout = layout.map_err(|_| Unwritable::NoRoom)?;
@@ -140,6 +142,10 @@ impl PacketWriter<'_> {
         let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
         let packet = room.get_mut(..sent.size).expect("a packet is no larger than its room");
         begun.layout.finish(packet);
+        // RFC 9287 section 3.1-1.
+        if self.wire.greases_quic_bit && !turn.scratch.quic_bits.next(turn.random) {
+            header::clear_fixed_bit(packet);
+        }
         if let Some(tracer) = &mut self.tracer
             && !seal.is_used_up()
         {

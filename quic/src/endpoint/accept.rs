@@ -2,6 +2,8 @@
 
 use super::admission::{AddressValidation, OnIncoming};
 use super::id_layout::{IdLayout, IdLayoutError};
+use super::new_token::TokenPolicy;
+use super::token_store::TokenStore;
 use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::peer_parameters::RememberedParameters;
 use crate::stream::ReceiveShare;
@@ -66,6 +68,11 @@ pub struct EndpointConfig {
     /// How long the token of a Retry packet is good for. Default 10 s, as long as a handshake may take: a client comes back
     /// after a round trip, or a few if packets get lost.
     pub retry_token_lifetime: Duration,
+    /// What a server gives its clients, so that they need not show their address anew when they come back (RFC 9000 section
+    /// 8.1.3). Default `None`: nothing.
+    pub tokens: Option<TokenPolicy>,
+    /// Where a client keeps what servers give it, and takes it from for the next connection. Default `None`: it keeps nothing.
+    pub token_store: Option<Arc<dyn TokenStore>>,
 }
 
 impl EndpointConfig {
@@ -88,6 +95,8 @@ impl EndpointConfig {
             token_secret: None,
             early_data_context: Vec::new(),
             retry_token_lifetime: Duration::from_secs(10),
+            tokens: None,
+            token_store: None,
         }
     }
 
@@ -130,7 +139,9 @@ pub(crate) fn transport_parameters(
     parameters.max_ack_delay = config.advertised_ack_delay();
     // RFC 9000 section 18.2-8.
     parameters.active_connection_id_limit = config.peer_id_limit();
+    // RFC 9369 section 4.1-4: whatever version the connection goes on with.
     parameters.initial_source_connection_id = Some(ids.local);
+    parameters.grease_quic_bit = config.grease;
     if side == Side::Server {
         parameters.disable_active_migration = config.disable_active_migration;
         parameters.original_destination_connection_id = Some(ids.original_destination);
@@ -144,7 +155,7 @@ pub(crate) fn transport_parameters(
 /// says. RFC 9000 section 7.4.1: a server that would not keep to it takes none.
 /// RFC 9000 section 7.4.1-9.
 pub(crate) fn early_data_promise(parameters: &TransportParameters, context: &[u8]) -> Vec<u8> {
-    let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, 0);
+    let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, None);
     promise.extend_from_slice(context);
     promise
 }

@@ -7,8 +7,8 @@ use base::{StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::frame::{Frame, PacketKind, StreamFrame};
-use quic::wire::transport_parameters::{PreferredAddress, TransportParameters};
-use quic::{Config, Violation};
+use quic::wire::transport_parameters::{PreferredAddress, TransportParameters, VersionInformation};
+use quic::{Config, Version, Violation};
 use std::rc::Rc;
 use tls::Level;
 
@@ -63,6 +63,13 @@ fn new_id(number: u64, retire_prior_to: u64, byte: u8) -> Frame<'static> {
         connection_id: ConnectionId::new(&[byte; 8]).unwrap(),
         reset_token: ResetToken([byte; 16]),
     }
+}
+
+/// What a peer says that speaks version 1 and claims to have chosen version 2.
+fn of_versions(mut parameters: TransportParameters, side: Side) -> Vec<u8> {
+    let available = vec![Version::V1, Version::V2];
+    parameters.version_information = Some(VersionInformation { chosen: Version::V2, available });
+    parameters.encode(side, 0)
 }
 
 fn with_parameters(target: Side, parameters: fn(TransportParameters, Side) -> Vec<u8>) -> Peer {
@@ -223,6 +230,15 @@ const ROWS: &[Row] = &[
         peer
     }),
     (Violation::EarlyLimitsReduced, 0x06, crate::early_data::server_that_reduces_a_limit),
+    (Violation::TransportParameters, 0x06, || with_parameters(Server, |_, _| vec![0x11, 4, 0, 0, 0, 1])),
+    (Violation::TransportParameters, 0x06, || {
+        with_parameters(Client, |parameters, side| [parameters.encode(side, 0), vec![0x11, 2, 0, 1]].concat())
+    }),
+    (Violation::TransportParameters, 0x06, || {
+        with_parameters(Client, |parameters, side| [parameters.encode(side, 0), vec![0x6a, 0xb2, 1, 0]].concat())
+    }),
+    (Violation::VersionNegotiation, 0x06, || with_parameters(Server, of_versions)),
+    (Violation::VersionNegotiation, 0x06, || with_parameters(Client, of_versions)),
     (Violation::TransportParameterOfServer, 0x06, || with_parameters(Server, |_, _| vec![0x00, 1, 5])),
     (Violation::TransportParameterOfServer, 0x06, || {
         with_parameters(Server, |parameters, _| {

@@ -82,7 +82,18 @@ impl Host {
 
     /// A client without connections.
     pub fn idle_client(now: Instant, random: SeededRandom, config: Config) -> Host {
-        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
+        Host::idle_client_with(now, random, config, |_| {})
+    }
+
+    /// The same, and its endpoint has settings of its own.
+    pub fn idle_client_with(
+        now: Instant,
+        random: SeededRandom,
+        config: Config,
+        change: impl FnOnce(&mut EndpointConfig),
+    ) -> Host {
+        let mut config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
+        change(&mut config);
         Host { is_client: true, ..Host::new(Endpoint::new(now, config, Box::new(random))) }
     }
 
@@ -99,6 +110,11 @@ impl Host {
         self.handle = Some(handle);
         self.waiting.insert(handle, exchanges);
         handle
+    }
+
+    /// What the connection of a client that has just begun is for.
+    pub fn wait_for(&mut self, exchanges: Vec<Exchange>) {
+        self.waiting.insert(self.handle.unwrap(), exchanges);
     }
 
     pub fn server(now: Instant, random: SeededRandom, config: Config, tls: Arc<tls::ServerConfig>) -> Host {

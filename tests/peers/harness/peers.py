@@ -21,8 +21,10 @@ PATIENCE = 30
 READY = 20
 
 TRUSTS_ALL = "its example client judges no certificate"
+AIOQUIC_HEAD = {"head": "it takes the content-length of an answer to HEAD for a mistake"}
 CLIENTS = {
-    "aioquic": {"head": "it takes the content-length of an answer to HEAD for a mistake"},
+    "aioquic": AIOQUIC_HEAD,
+    "aioquic-2": AIOQUIC_HEAD,
     "curl": {"trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
     "ngtcp2": {
         "trailers": "its example client sends none",
@@ -41,6 +43,7 @@ CLIENTS = {
 }
 SERVERS = {
     "aioquic": {},
+    "aioquic-2": {},
     "ngtcp2": {
         "trailers": "its example server gives no choice of them", "wrong-alpn": "always speaks h3",
         "post-1m": "its example server echoes nothing",
@@ -60,6 +63,8 @@ def client_command(name):
         return [str(binaries / f"{name}-client")]
     if name == "quinn-hybrid":
         return [str(binaries / "quinn-client"), "--hybrid"]
+    if name == "aioquic-2":
+        return [sys.executable, str(HERE / "aioquic_client.py"), "--version-2"]
     return [sys.executable, str(HERE / f"{name}_client.py")]
 
 
@@ -137,8 +142,9 @@ class Server:
             raise RuntimeError(f"{name} has no port: {' / '.join(self.lines[-5:])}")
 
     def command(self, work, pem, key, protocol):
-        if self.name == "aioquic":
-            return [sys.executable, str(HERE / "aioquic_server.py"), pem, key, protocol], r"^ready (\d+)"
+        if self.name in ("aioquic", "aioquic-2"):
+            flags = ["--version-2"] if self.name == "aioquic-2" else []
+            return [sys.executable, str(HERE / "aioquic_server.py"), *flags, pem, key, protocol], r"^ready (\d+)"
         if self.name in ("quinn", "quiche"):
             return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{self.name}-server"), pem, key, protocol], r"^ready (\d+)"
         if self.name == "quinn-hybrid":

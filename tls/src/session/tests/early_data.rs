@@ -171,7 +171,7 @@ fn early_data_goes_with_the_first_ticket_alone() {
         let resuming = resuming();
         fill(&resuming);
         let same = resuming.client.tickets.as_ref().unwrap();
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
         let ticket = same.take(&origin, NOW * 1000).unwrap();
         let mut parts = HelloParts::good();
         parts.set(ExtensionType::EARLY_DATA, &[]);
@@ -334,7 +334,8 @@ fn no_early_data_in_the_second_hello() {
 
 /// Two sessions over records that have early data.
 fn over_records(resuming: &Resuming) -> Pair {
-    let carrier = || Carrier { rules: &records::RULES, parameters: Vec::new(), session_id: Vec::new() };
+    let carrier =
+        || Carrier { rules: &records::RULES, parameters: Vec::new(), session_id: Vec::new(), version: 0, answer: None };
     let client = Arc::new(resuming.client.clone());
     let client = Session::client(client, carrier(), name("server.example"), true, &mut Counting(7)).unwrap();
     Pair::of(client, Session::server(Arc::new(resuming.server.clone()), carrier(), Some(CONTEXT)))
