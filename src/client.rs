@@ -18,6 +18,7 @@ use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
 use crate::server::identity::Identity;
 use crate::tickets::MemoryTickets;
+use crate::tokens::MemoryTokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
@@ -25,7 +26,7 @@ use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
 use http::{Method, RequestHead, Status};
-use quic::Stats;
+use quic::{CongestionControl, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
@@ -61,6 +62,7 @@ pub struct ClientBuilder {
     roots: Roots,
     key_log: Option<Arc<dyn tls::KeyLog>>,
     tickets: Option<Arc<dyn TicketStore>>,
+    tokens: Option<Arc<dyn TokenStore>>,
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
     provider: Provider,
@@ -88,6 +90,7 @@ impl Client {
             roots,
             key_log: None,
             tickets: Some(Arc::new(MemoryTickets::default())),
+            tokens: Some(Arc::new(MemoryTokens::default())),
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
             provider: crypto_ring::PROVIDER,
@@ -316,11 +319,19 @@ impl ClientBuilder {
         self
     }
 
-    /// Resumes nothing and keeps no tickets: no server can tell by them that it has met this client before. Moves and addresses may
-    /// tell it all the same.
+    /// Resumes nothing and keeps no tickets, and no tokens of addresses either: no server can tell by them that it has met this client
+    /// before. Moves and addresses may tell it all the same.
     #[must_use]
     pub fn without_tickets(mut self) -> ClientBuilder {
-        self.tickets = None;
+        (self.tickets, self.tokens) = (None, None);
+        self
+    }
+
+    /// Where tokens are kept that servers give, instead of in memory by this client alone: with one, a server that asks its clients
+    /// where they are does without the round trip (RFC 9000 section 8.1.3). `None` keeps none.
+    #[must_use]
+    pub fn token_store(mut self, store: impl Into<Option<Arc<dyn TokenStore>>>) -> ClientBuilder {
+        self.tokens = store.into();
         self
     }
 
@@ -358,6 +369,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How the rate is found that a path carries, of what the client sends. Default [`CongestionControl::Cubic`].
+    #[must_use]
+    pub fn congestion_control(mut self, algorithm: CongestionControl) -> ClientBuilder {
+        self.transport.recovery.congestion_control = algorithm;
+        self
+    }
+
     /// The cryptography to use instead of `ring`'s.
     #[must_use]
     pub fn provider(mut self, provider: Provider) -> ClientBuilder {
@@ -387,7 +405,8 @@ impl ClientBuilder {
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
-        let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace);
+        let http3 =
+            Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace).keeping(self.tokens);
         let dialer = Dialer { http3, handle: handle.clone(), patience: self.connect_timeout };
         let offers_early_data = self.offers_early_data;
         Client { offers_early_data, ..Client::over(handle, Box::new(dialer), self.limits) }

@@ -39,6 +39,7 @@ mod run;
 mod server;
 mod ticket_file;
 mod tickets;
+mod tokens;
 pub mod trace;
 pub mod url;
 mod wall_clock;
@@ -49,8 +50,8 @@ pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
-    AddressValidation, Admission, CloseReason, Config as TransportConfig, EndpointStats, Held, IdLayout, Incoming,
-    Stats, Strangers,
+    AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
+    IdLayout, Incoming, Stats, Strangers, TokenCounts, TokenOrigin, TokenStore, Version, Versions,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
@@ -81,6 +82,7 @@ pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 pub use ticket_file::TicketFile;
 pub use tickets::{MemoryTickets, Tickets};
+pub use tokens::MemoryTokens;
 
 #[cfg(test)]
 extern crate self as posthaste;

@@ -30,10 +30,11 @@ use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tickets::Tickets;
+use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
-use quic::{AddressValidation, Admission, EndpointStats, IdLayout, Incoming, Stats};
+use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -262,6 +263,15 @@ impl ServerBuilder {
         self
     }
 
+    /// What the tokens are sealed under that clients get for their next connection, so that they need not show their address anew
+    /// (RFC 9000 section 8.1.3), instead of keys that this server draws for itself: keys that a fleet shares, perhaps those of
+    /// its tickets, with their lifetime. Each server of a fleet takes a token once. `None` gives no tokens and takes none.
+    #[must_use]
+    pub fn address_tokens(mut self, keys: impl Into<Option<Tickets>>) -> ServerBuilder {
+        self.policy.tokens = keys.into().as_ref().map(tokens::policy);
+        self
+    }
+
     /// Gives the records of every connection to `consumer` ([`crate::trace`]). Without one nothing is recorded.
     #[must_use]
     pub fn trace(mut self, consumer: impl TraceConsumer + Send + 'static) -> ServerBuilder {
@@ -382,6 +392,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn address_validation(mut self, when: AddressValidation) -> ServerBuilder {
         self.policy.address_validation = when;
+        self
+    }
+
+    /// How the rate is found that a path carries, of what the server sends. Default [`CongestionControl::Cubic`].
+    #[must_use]
+    pub fn congestion_control(mut self, algorithm: CongestionControl) -> ServerBuilder {
+        self.transport.recovery.congestion_control = algorithm;
         self
     }
 

@@ -159,6 +159,16 @@ impl Tickets {
         self
     }
 
+    /// The keys of the moment, for what else is sealed under them.
+    pub(crate) fn keys(&self) -> Arc<dyn TicketKeySource> {
+        self.keys.clone()
+    }
+
+    /// How long what is sealed is good.
+    pub(crate) fn valid_for(&self) -> Duration {
+        self.lifetime
+    }
+
     /// As TLS wants it.
     pub(crate) fn policy(&self) -> TicketPolicy {
         let mut policy = TicketPolicy::new(self.keys.clone());

@@ -67,6 +67,14 @@ impl<A: TraceConsumer> TraceConsumer for Option<A> {
     }
 }
 
+/// Gives the records of several clients or servers to one consumer: each is given a clone.
+impl<A: TraceConsumer> TraceConsumer for Arc<Mutex<A>> {
+    fn record(&mut self, trace: &Trace<'_>) {
+        // As for those that share one: see `SharedTrace`.
+        self.lock().unwrap_or_else(PoisonError::into_inner).record(trace);
+    }
+}
+
 /// Writes one line for each record to any writer.
 #[derive(Debug)]
 pub struct TraceLines<W> {
@@ -90,13 +98,16 @@ impl<W: Write> TraceConsumer for TraceLines<W> {
 }
 
 /// Writes a file of qlog for each connection into one folder: `GROUP_client.sqlog` or `GROUP_server.sqlog`, where GROUP is
-/// the original destination connection ID.
+/// the original destination connection ID. All files together have at most 1 GiB, or what [`Qlog::max_bytes`] says: then those that
+/// are open end with a warning that says so, and later connections have none.
 #[derive(Debug)]
 pub struct Qlog {
     folder: PathBuf,
     open: BTreeMap<(ConnectionId, bool), QlogFile>,
     failed: Option<Error>,
     not_logged: u64,
+    /// Bytes that may still be written.
+    room: u64,
 }
 
 #[derive(Debug)]
@@ -107,6 +118,8 @@ struct QlogFile {
 
 /// Files that are open at a time: a flood of connections must not take the descriptors of the server.
 const MAX_OPEN: usize = 256;
+/// Bytes of all files: a server that is traced and forgotten must not fill the disk.
+const MAX_BYTES: u64 = 1 << 30;
 
 impl Qlog {
     /// Files go to `folder`, which is made if it is not there.
@@ -116,7 +129,15 @@ impl Qlog {
     pub fn open(folder: impl AsRef<Path>) -> Result<Qlog, Error> {
         let folder = folder.as_ref();
         std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, "used as a folder for qlog", error))?;
-        Ok(Qlog { folder: folder.to_owned(), open: BTreeMap::new(), failed: None, not_logged: 0 })
+        let (open, failed) = (BTreeMap::new(), None);
+        Ok(Qlog { folder: folder.to_owned(), open, failed, not_logged: 0, room: MAX_BYTES })
+    }
+
+    /// The most bytes of all files together, but for a line of each file that ends because of this.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: u64) -> Qlog {
+        self.room = bytes;
+        self
     }
 
     /// The first error of a file, once: that connection's file ends early or is not there.
@@ -124,9 +145,21 @@ impl Qlog {
         self.failed.take()
     }
 
-    /// Connections without a file, because too many files were open when they began.
+    /// Connections without a file, because too many files were open when they began, or the files were full.
     pub const fn not_logged(&self) -> u64 {
         self.not_logged
+    }
+
+    /// Ends every file, because there is no room for more.
+    fn end_all(&mut self, trace: &Trace<'_>) {
+        self.room = 0;
+        for file in core::mem::take(&mut self.open).values_mut() {
+            // A disk that is full for another reason has been told already, or is with the next file.
+            let end = qlog::warning(trace.at, file.zero, "the files of this folder are full: nothing more is written");
+            let _ = file.file.write_all(end.as_bytes()).and_then(|()| file.file.flush());
+        }
+        let words = format!("the qlog in {} is full: the files end here", self.folder.display());
+        self.failed = self.failed.take().or(Some(Error::Message(words)));
     }
 
     fn begin(&self, trace: &Trace<'_>) -> Result<QlogFile, Error> {
@@ -165,7 +198,7 @@ impl TraceConsumer for Qlog {
     fn record(&mut self, trace: &Trace<'_>) {
         let key = (trace.group, trace.side == Side::Client);
         if let Record::Started { .. } = trace.record {
-            if self.open.len() >= MAX_OPEN {
+            if self.open.len() >= MAX_OPEN || self.room == 0 {
                 self.not_logged += 1;
                 return;
             }
@@ -177,7 +210,10 @@ impl TraceConsumer for Qlog {
             }
         }
         let Some(open) = self.open.get_mut(&key) else { return };
-        let mut written = open.file.write_all(qlog::event(trace, open.zero).as_bytes());
+        let event = qlog::event(trace, open.zero);
+        let Some(room) = self.room.checked_sub(event.len() as u64) else { return self.end_all(trace) };
+        self.room = room;
+        let mut written = open.file.write_all(event.as_bytes());
         let is_last = trace.record == Record::Stage(Stage::Drained);
         if is_last {
             written = written.and_then(|()| open.file.flush());

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a test may
 
 use posthaste::{
-    Bytes, Client, Error, Handle, Identity, MemoryTickets, Method, Reply, Request, Roots, Server, Tickets,
+    AddressValidation, Bytes, Client, CongestionControl, Error, Handle, Identity, MemoryTickets, Method, Reply,
+    Request, Roots, Server, ServerBuilder, Tickets, Version, Versions,
 };
 use relay::{Path, Relay};
 use std::sync::Arc;
@@ -40,15 +41,39 @@ async fn exchange(client: Client, base: String, handle: &Handle) -> Result<(), E
 
 /// Everything is exchanged over the path within `PATIENCE`; gives the relay for its counts.
 fn over(settings: &str) -> Result<Relay, Error> {
+    with(settings, &Ends::default())
+}
+
+/// How the two ends are set up.
+#[derive(Default)]
+struct Ends {
+    control: CongestionControl,
+    /// What the server likes, best first.
+    versions: Versions,
+    /// The server asks clients to show their address.
+    asks: bool,
+}
+
+/// The same, with ends that are set up like this.
+fn with(settings: &str, ends: &Ends) -> Result<Relay, Error> {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
-        let server =
-            Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").start(&handle, answer)?;
+        let mut server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*");
+        server.transport.versions = ends.versions;
+        if ends.asks {
+            server = server.address_validation(AddressValidation::Always);
+        }
+        let server = server.congestion_control(ends.control).start(&handle, answer)?;
         let relay = Relay::start(server.addresses()[0], Path::parse(settings.split(' ')).unwrap()).unwrap();
-        let client = Client::builder(roots).build(&handle);
+        let client = Client::builder(roots).congestion_control(ends.control).build(&handle);
         let exchanging = exchange(client.clone(), format!("https://{}/", relay.address()), &handle);
         assert!(handle.timeout(PATIENCE, exchanging).await.map_err(|_| settings).unwrap().is_ok(), "{settings}");
+        assert_eq!(
+            client.connections()[0].1.version,
+            ends.versions.as_slice()[0],
+            "the server's best, which the client has"
+        );
         client.close().await;
         Ok(relay)
     })?
@@ -59,6 +84,25 @@ fn loss_and_reordering() -> Result<(), Error> {
     let relay = over("delay=5 loss=20 reordering=100")?;
     assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
     Ok(())
+}
+
+#[test]
+fn loss_and_queues_with_each_congestion_control() -> Result<(), Error> {
+    use CongestionControl::{Bbr, NewReno};
+    let over_with = |settings, control| with(settings, &Ends { control, ..Ends::default() });
+    let relay = over_with("delay=10 loss=20 reordering=20", Bbr)?;
+    assert!(relay.counts().lost.load(Ordering::Relaxed) > 10);
+    over_with("delay=10 rate=20000 queue=10", Bbr)?;
+    over_with("delay=20 rate=20000 rebinding=200", Bbr)?;
+    over_with("delay=10 rate=20000 queue=10", NewReno).map(drop)
+}
+
+#[test]
+fn a_change_of_version_in_a_bad_network() -> Result<(), Error> {
+    let cases = ["delay=20 first-flight=3", "delay=5 loss=50 reordering=100", "delay=20 rate=20000 rebinding=1000"];
+    let versions = Versions::new(&[Version::V2, Version::V1]).unwrap();
+    let ends = Ends { versions, asks: true, ..Ends::default() };
+    cases.into_iter().try_for_each(|settings| with(settings, &ends).map(drop))
 }
 
 #[test]

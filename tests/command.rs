@@ -1,6 +1,8 @@
 //! The command as a process of its own: what it prints, what it writes, and how it ends.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "support/qlog.rs"]
+mod qlog;
 #[path = "command/serving.rs"]
 mod serving;
 mod support;
@@ -455,6 +457,23 @@ fn load_counts_and_fails_if_anything_did() {
     let output = load("/nothing");
     expect(&output, 1, &[]);
     assert!(text(&output.stdout).contains("errors 0, not 2xx 300"));
+}
+
+/// Each connection has a file, which can be read and is as the schemas have it.
+#[test]
+fn load_writes_qlog_of_each_connection() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder, &[".", "--bodies"]);
+    let logs = folder.path().join("logs");
+    let arguments =
+        ["load", &serving.url("/bytes/1000"), "--insecure", "--requests", "100", "--qlog", logs.to_str().unwrap()];
+    expect(&posthaste().args(arguments).args(["--connections", "3"]).output().unwrap(), 0, &[]);
+    let names = folder.list("logs");
+    assert!(names.len() == 3 && names.iter().all(|name| name.ends_with("_client.sqlog")), "{names:?}");
+    for name in names {
+        let events = qlog::check(&text(&folder.read(&format!("logs/{name}"))));
+        assert!(events.iter().any(|event| event == "quic:connection_closed"), "{events:?}");
+    }
 }
 
 /// Each connection that has moved counts, and a move that fails is told and is a failure.

@@ -14,6 +14,8 @@ mod support;
 mod surface;
 #[path = "library/tickets.rs"]
 mod tickets;
+#[path = "library/tokens.rs"]
+mod tokens;
 
 use handlers::{read_pattern, write_pattern};
 use posthaste::{Client, Error, Handle, Identity, Outcome, Reply, Request, Roots, Server};

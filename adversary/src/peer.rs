@@ -100,7 +100,9 @@ impl Peer {
         let mut buffer = vec![0; 65_536];
         let sent = target.transmit(Instant::ZERO, &mut buffer).expect("a first packet");
         buffer.truncate(sent.len);
-        let Ok(Header::Initial(long)) = Header::decode(&buffer, options.source.len()) else { panic!("no Initial") };
+        let Ok(Header::Initial(long)) = Header::decode_greased(&buffer, options.source.len()) else {
+            panic!("no Initial")
+        };
         let mut parameters = options.generous_parameters();
         parameters.original_destination_connection_id = Some(long.destination);
         parameters.stateless_reset_token = Some(ResetToken([0x5a; 16]));
@@ -351,7 +353,7 @@ impl Peer {
         let mut bytes = datagram.to_vec();
         let mut rest = &mut bytes[..];
         while !rest.is_empty() {
-            let Ok(decoded) = Header::decode(rest, self.source.len()) else { return };
+            let Ok(decoded) = Header::decode_greased(rest, self.source.len()) else { return };
             let (kind, offset, end) = match decoded {
                 Header::Initial(long) => {
                     if self.side == Side::Client {

@@ -128,7 +128,7 @@ impl<M: Machine> Rogue<M> {
     /// RFC 9001 section 5.2: the first keys come from the ID that the client's first packet goes to.
     fn learn_initial_keys(&mut self, datagram: &[u8]) {
         if self.lines[0].is_none()
-            && let Ok(Header::Initial(long)) = Header::decode(datagram, ID_LEN)
+            && let Ok(Header::Initial(long)) = Header::decode_greased(datagram, ID_LEN)
         {
             self.lines[0] = Some(Line::initial(long.destination, self.side));
         }
@@ -307,7 +307,7 @@ impl<M: Machine> Rogue<M> {
 /// Type, connection IDs (destination, source), where the packet number begins and where the packet ends, of the first
 /// packet; `None` for what has no keys.
 fn parts(datagram: &[u8]) -> Option<(PacketKind, Ids, usize, usize)> {
-    match Header::decode(datagram, ID_LEN).ok()? {
+    match Header::decode_greased(datagram, ID_LEN).ok()? {
         Header::Initial(long) => {
             Some((PacketKind::Initial, (long.destination, long.source), long.packet_number_offset, long.end))
         }

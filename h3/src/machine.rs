@@ -219,7 +219,8 @@ impl<U: Default> Endpoint<U> {
             quic::Event::Flushed => Some(EndpointEvent::Flushed(handle)),
             quic::Event::Migrated(_) => Some(EndpointEvent::Migrated(handle)),
             quic::Event::MigrationFailed(_) => Some(EndpointEvent::MigrationFailed(handle)),
-            quic::Event::Confirmed | quic::Event::Stream(..) => None,
+            // Nothing in HTTP/3 asks for datagrams yet.
+            quic::Event::Confirmed | quic::Event::Stream(..) | quic::Event::Datagram(_) => None,
         }
     }
 }

@@ -112,6 +112,7 @@ impl ReceivedPackets {
             self.deadline = None;
         } else {
             // RFC 9000 section 13.2.1-1: no later than was promised.
+            // RFC 9221 section 5.2-1: whatever the packet holds.
             self.deadline.get_or_insert(now + max_ack_delay);
         }
     }

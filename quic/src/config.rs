@@ -1,7 +1,9 @@
 //! What can be chosen about a connection, with the reason of each default.
 
+use crate::datagram::DatagramsConfig;
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
+use crate::wire::version::Versions;
 use base::{Duration, JournalLimits, Side};
 
 /// Settings of a connection. What is advertised to the peer is read from the same fields that are enforced.
@@ -9,6 +11,11 @@ use base::{Duration, JournalLimits, Side};
 pub struct Config {
     /// Streams, their windows and their buffers.
     pub streams: StreamsConfig,
+    /// Datagrams of the application (RFC 9221). Default: none are taken.
+    pub datagrams: DatagramsConfig,
+    /// Whether streams may be reset with a part that is delivered all the same, RESET_STREAM_AT
+    /// (draft-ietf-quic-reliable-stream-reset). Default false: HTTP/3 has no use for it.
+    pub reset_stream_at: bool,
     /// Loss detection and congestion control. Its side is set to the connection's own.
     pub recovery: RecoveryConfig,
     /// After how long without a packet the connection is dropped (RFC 9000 section 10.1); zero for never. Default 30 s:
@@ -43,6 +50,14 @@ pub struct Config {
     /// Whether the spin bit shows observers on the way how long a round trip takes (RFC 9000 section 17.4). Default true, on 15
     /// of 16 paths: the section wants the others silent.
     pub spin_bit: bool,
+    /// The versions of QUIC that are spoken, best first, and what a client begins with (RFC 9368). A server goes on with the best
+    /// of its own that its client has, within the handshake; a client follows. Default version 1, then version 2 (RFC 9369): both
+    /// are as good, and version 1 passes everywhere.
+    pub versions: Versions,
+    /// Whether values that mean nothing are sent where peers have to pass over them, so that they stay used to what is to come:
+    /// reserved versions (RFC 9000 section 6.3) and random QUIC bits (RFC 9287), of which the peer is told that it may send them.
+    /// Default true.
+    pub grease: bool,
     /// Keeps records of what happens, packet by packet, up to these bounds until they are pulled
     /// ([`crate::Endpoint::poll_traces`]). Default `None`: nothing is recorded.
     pub trace: Option<JournalLimits>,
@@ -52,6 +67,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             streams: StreamsConfig::default(),
+            datagrams: DatagramsConfig::default(),
+            reset_stream_at: false,
             recovery: RecoveryConfig::new(Side::Client),
             max_idle_timeout: Duration::from_secs(30),
             keep_alive: None,
@@ -64,6 +81,8 @@ impl Default for Config {
             // RFC 9001 section 5.3-3, 6.6-3: half of the smallest limit.
             key_update_packets: 1 << 22,
             spin_bit: true,
+            versions: Versions::default(),
+            grease: true,
             trace: None,
         }
     }

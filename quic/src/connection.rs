@@ -7,6 +7,8 @@
 //! | `coalesced` | datagram -> packets |
 //! | `receive` | packet -> frames |
 //! | `retry` | a server that wants our address proved first |
+//! | `sizes` | how much a packet carries, and how large a datagram may be |
+//! | `datagrams` | datagrams of the application: taken and given |
 //! | `dispatch` | frame -> the component that owns it |
 //! | `recovered` | acknowledged or lost -> the component that sent it |
 //! | `paths` | another address of the peer or of our own |
@@ -27,12 +29,14 @@
 pub(crate) mod application;
 pub(crate) mod budget;
 mod coalesced;
+mod datagrams;
 mod dispatch;
 mod early_data;
 mod early_packets;
 mod establish;
 mod identity;
 mod interest;
+mod other_version;
 mod outgoing;
 mod packet_writer;
 mod paths;
@@ -40,10 +44,12 @@ mod probe;
 mod receive;
 mod recovered;
 mod retry;
+mod sizes;
 mod state;
 mod timeout;
 mod transmit;
 mod transmit_close;
 mod transmit_path;
+mod versions;
 
 pub use state::{Connection, NewConnection};

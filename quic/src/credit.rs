@@ -104,6 +104,9 @@ pub(crate) struct Window {
     pub told: u64,
 }
 
+/// A window grows to what is consumed in so many round trips.
+const ROUND_TRIPS: u128 = 4;
+
 /// What we allow the peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveCredit {
@@ -115,7 +118,7 @@ pub(crate) struct ReceiveCredit {
     highest: u64,
     // The limit is told anew once it can grow by `window / divisor`.
     divisor: u64,
-    // What the window is tuned by: how much was consumed when half a window had last gone, and when that was.
+    // What the window is tuned by: how much was consumed when it was last measured, and when that was.
     mark: u64,
     marked: Option<Instant>,
     announced: Latest<u64>,
@@ -176,8 +179,10 @@ impl ReceiveCredit {
     /// `amount` of what was received is free again. Only here does the limit move, so a peer cannot earn credit by
     /// what it sends.
     ///
-    /// If half a window went within two round trips, the peer may be waiting for us: the window doubles, up to its
-    /// ceiling.
+    /// The window grows to what is consumed in four round trips, up to its ceiling. Where the window itself is what limits, that
+    /// is more than it has; where the path or the reader does, it is enough for as much as is under way now, as much again
+    /// because a sender in slow start doubles its rate in each round trip, and twice that because it hears of credit a round
+    /// trip late.
     /// RFC 9000 section 4.2-2, 4.6-6.
     pub(crate) fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
         self.on_consumed_within(now, round_trip, amount, |window| window.wanted);
@@ -201,20 +206,26 @@ impl ReceiveCredit {
         if growth == 0 || growth < self.window / self.divisor && !last {
             return;
         }
-        let mut wanted = self.window;
-        if self.consumed - self.mark >= self.window / 2 {
-            if let Some(marked) = self.marked
-                && now.saturating_duration_since(marked) < round_trip.saturating_mul(2)
-            {
-                wanted = self.window.saturating_mul(2).min(self.ceiling);
-            }
-            (self.mark, self.marked) = (self.consumed, Some(now));
-        }
+        let wanted = self.tuned(now, round_trip);
         self.window = agree(Window { is: self.window, wanted, told: self.limit - self.consumed });
         if self.target() > self.limit {
             self.limit = self.target();
             self.announced.set(self.limit);
         }
+    }
+
+    /// What the window would be, by how long half of it took, and no more than twice as large at a time.
+    fn tuned(&mut self, now: Instant, round_trip: Duration) -> u64 {
+        let consumed = self.consumed - self.mark;
+        if consumed < self.window / 2 {
+            return self.window;
+        }
+        let elapsed = self.marked.map(|marked| now.saturating_duration_since(marked));
+        (self.mark, self.marked) = (self.consumed, Some(now));
+        let Some(elapsed) = elapsed else { return self.window };
+        let flows = u128::from(consumed).saturating_mul(round_trip.as_nanos());
+        let wanted = u64::try_from(flows.saturating_mul(ROUND_TRIPS) / elapsed.as_nanos().max(1)).unwrap_or(u64::MAX);
+        wanted.clamp(self.window, self.window.saturating_mul(2).min(self.ceiling).max(self.window))
     }
 
     fn target(&self) -> u64 {
@@ -304,19 +315,26 @@ mod tests {
     }
 
     #[test]
-    fn the_window_doubles_only_for_a_fast_reader_up_to_the_ceiling() {
-        let mut credit = ReceiveCredit::new(100, 300, 1 << 60, 2);
+    fn the_window_grows_to_what_is_read_in_four_round_trips_up_to_the_ceiling() {
+        let mut credit = ReceiveCredit::new(1000, 3000, 1 << 60, 2);
         let read = |credit: &mut ReceiveCredit, when| {
             let half = credit.window() / 2;
             credit.on_received(half).unwrap();
             credit.on_consumed(at(when), ROUND_TRIP, half);
             credit.window()
         };
-        assert_eq!(read(&mut credit, 0), 100);
-        assert_eq!(read(&mut credit, 200), 100);
-        assert_eq!(read(&mut credit, 399), 200);
-        assert_eq!(read(&mut credit, 400), 300);
-        assert_eq!(read(&mut credit, 401), 300);
+        // 500 bytes: at first; in two round trips, which is all that flows; in one and a quarter, and so 400 in one.
+        assert_eq!(read(&mut credit, 0), 1000);
+        assert_eq!(read(&mut credit, 200), 1000);
+        assert_eq!(read(&mut credit, 325), 1600);
+        // As fast as can be: twice as large, and no more than its ceiling.
+        assert_eq!(read(&mut credit, 326), 3000);
+        assert_eq!(read(&mut credit, 327), 3000);
+        let mut credit = ReceiveCredit::new(1000, 9000, 1 << 60, 2);
+        read(&mut credit, 0);
+        assert_eq!(read(&mut credit, 0), 2000);
+        // A slow reader keeps what it has, whatever it had.
+        assert_eq!([900, 1800, 9000].map(|when| read(&mut credit, when)), [2000; 3]);
     }
 
     #[test]

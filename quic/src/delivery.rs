@@ -21,11 +21,6 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    /// Not requested yet.
-    pub(crate) const fn new() -> Once {
-        Once::Idle
-    }
-
     /// Asks for it; nothing happens if that was done before.
     pub(crate) fn request(&mut self) {
         if *self == Once::Idle {
@@ -131,6 +126,11 @@ impl<T: Copy + PartialEq> Latest<T> {
         }
     }
 
+    /// Whether nothing is to be told, and nothing that was told is open.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.due.is_none() && self.in_flight.is_none()
+    }
+
     /// There is no need any more, not even if a packet is lost.
     pub(crate) fn cancel(&mut self) {
         *self = Latest::default();
@@ -193,6 +193,7 @@ mod tests {
         assert_eq!(latest.needs_sending(), Some(3));
         latest.on_sent(3);
         latest.on_acked(3);
+        assert!(latest.is_settled());
         latest.on_lost(3);
         assert_eq!(latest.needs_sending(), None);
     }

@@ -36,6 +36,7 @@ discards! {
     UnexpectedPacketType, "a packet type that this side does not accept now";
     UnexpectedVersionNegotiation, "a Version Negotiation packet that answers nothing or names the version in use";
     UnexpectedRetry, "a Retry that answers nothing, or comes after another packet of the server";
+    OtherVersion, "of another version than the one that is in use";
     RetryIntegrity, "a Retry whose integrity tag is not right";
     RetryTokenTooLong, "a Retry with a token that leaves no room for a ClientHello";
     InvalidToken, "an Initial packet with an invalid token";

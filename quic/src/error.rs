@@ -76,8 +76,10 @@ impl fmt::Display for CloseReason {
             CloseReason::PacketNumbersExhausted => f.write_str("no packet numbers are left"),
             CloseReason::StatelessReset => f.write_str("the peer has lost the connection (stateless reset)"),
             CloseReason::VersionNegotiation { offered } => {
-                f.write_str("the server does not speak QUIC version 1; it offers")?;
-                offered.iter().try_for_each(|version| write!(f, " {version:#010x}"))
+                f.write_str("the server speaks no version of QUIC that is spoken here; it offers")?;
+                // Those that mean nothing say nothing (RFC 9000 section 15).
+                let meant = offered.iter().filter(|version| *version & 0x0f0f_0f0f != 0x0a0a_0a0a);
+                meant.into_iter().try_for_each(|version| write!(f, " {version:#010x}"))
             }
         }
     }
@@ -160,3 +162,15 @@ impl fmt::Display for MigrateError {
 }
 
 impl core::error::Error for MigrateError {}
+
+/// The peer does not take resets behind a part that is delivered (draft-ietf-quic-reliable-stream-reset section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetAtUnsupported;
+
+impl fmt::Display for ResetAtUnsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer takes no reset that delivers a part of the stream: reset it whole, or let it end")
+    }
+}
+
+impl core::error::Error for ResetAtUnsupported {}

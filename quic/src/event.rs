@@ -1,5 +1,6 @@
 //! What a connection tells the application.
 
+use crate::datagram::DatagramEvent;
 use crate::error::CloseReason;
 use crate::stream::StreamEvent;
 use alloc::boxed::Box;
@@ -22,6 +23,8 @@ pub enum Event {
     /// Something happened on a stream. With it comes the word that the application set for the stream
     /// ([`set_stream_word`](crate::Connection::set_stream_word)), 0 if it set none.
     Stream(StreamEvent, u32),
+    /// Something about datagrams.
+    Datagram(DatagramEvent),
     /// All that the application wrote, and every end and reset, has been acknowledged. Told once for each time that
     /// [`request_flushed`](crate::Connection::request_flushed) was called, and not at all if the connection ends before.
     Flushed,

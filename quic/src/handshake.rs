@@ -3,13 +3,13 @@
 //! Bytes go from each packet number space's CRYPTO stream into TLS at the matching level and back. Keys come out as values
 //! that the conductor installs. Nothing here knows packets or acknowledgments.
 
+use crate::announcements::Announcements;
 use crate::crypto_stream::CryptoStream;
-use crate::delivery::Once;
 use crate::early_data::EarlyData;
-use crate::packet::{OutgoingPacket, SentFrame};
+use crate::packet::OutgoingPacket;
 use crate::violation::Violation;
-use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
+use crate::wire::version::Version;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::Random;
@@ -31,8 +31,8 @@ pub(crate) struct Handshake {
     has_left_initial: bool,
     /// While there may be early data, which is during few handshakes.
     pub early: Option<Box<EarlyData>>,
-    /// HANDSHAKE_DONE, which a server sends until it is acknowledged.
-    done: Once,
+    /// What a server tells when it is done.
+    pub(crate) announcements: Announcements,
 }
 
 /// What is wrong with handshake bytes.
@@ -67,7 +67,7 @@ impl Handshake {
             post_handshake: 0,
             has_left_initial: false,
             early: None,
-            done: Once::new(),
+            announcements: Announcements::default(),
         };
         handshake.take_output();
         handshake
@@ -81,6 +81,11 @@ impl Handshake {
     /// The peer's transport parameters, as soon as TLS has them, and once.
     pub(crate) fn take_peer_transport_parameters(&mut self) -> Option<Vec<u8>> {
         self.session.take_peer_parameters()
+    }
+
+    /// What this side has answered as a server, once.
+    pub(crate) fn take_answered_parameters(&mut self) -> Option<Vec<u8>> {
+        self.session.take_answered_parameters()
     }
 
     /// A CRYPTO frame arrived in `space`.
@@ -107,7 +112,9 @@ impl Handshake {
         let fresh = stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
         // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
         if is_left && (!fresh.is_empty() || stream.has_unread()) {
-            return Err(HandshakeError::Violation(Violation::CryptoAtOldLevel));
+            // TLS has a name for what may come at no level.
+            let refused = self.session.read(level(space), fresh, random).map_err(HandshakeError::of);
+            return refused.and(Err(HandshakeError::Violation(Violation::CryptoAtOldLevel)));
         }
         if !fresh.is_empty() {
             self.session.read(level(space), fresh, random).map_err(HandshakeError::of)?;
@@ -117,6 +124,17 @@ impl Handshake {
         }
         self.take_output();
         Ok(())
+    }
+
+    /// Whether any byte of an Initial packet's CRYPTO frame has come.
+    pub(crate) fn has_received_initial(&self) -> bool {
+        let stream = self.stream(PacketNumberSpace::Initial);
+        stream.is_some_and(|stream| stream.read_offset() > 0 || stream.has_unread())
+    }
+
+    /// A client has found that the connection goes on with this version: its tickets will be for that.
+    pub(crate) fn set_version(&mut self, version: Version) {
+        self.session.set_version(version.0);
     }
 
     /// Whether bytes of any level wait that TLS has not taken: behind a gap, or too many.
@@ -149,14 +167,14 @@ impl Handshake {
         self.session.remember_application(application);
     }
 
-    /// Whether `space` has handshake bytes to send, or HANDSHAKE_DONE.
+    /// Whether `space` has handshake bytes to send, or an announcement.
     #[inline]
     pub(crate) fn wants_to_send(&self, space: PacketNumberSpace) -> bool {
         self.stream(space).is_some_and(CryptoStream::wants_to_send)
-            || (space == PacketNumberSpace::ApplicationData && self.done.needs_sending())
+            || (space == PacketNumberSpace::ApplicationData && self.announcements.wants_to_send())
     }
 
-    /// Adds CRYPTO frames of the packet's space, and HANDSHAKE_DONE to 1-RTT packets.
+    /// Adds CRYPTO frames of the packet's space, and announcements to 1-RTT packets.
     /// RFC 9001 section 4-1, 4.9-1: each space sends its own stream, under its own keys.
     #[inline]
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>) {
@@ -170,18 +188,9 @@ impl Handshake {
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.fill(packet);
         }
-        if space == PacketNumberSpace::ApplicationData
-            && self.done.needs_sending()
-            && Frame::HandshakeDone.encode(packet.writer()).is_ok()
-        {
-            packet.record(SentFrame::HandshakeDone);
-            self.done.on_sent();
+        if space == PacketNumberSpace::ApplicationData {
+            self.announcements.fill(packet);
         }
-    }
-
-    /// A server has completed the handshake and says so (RFC 9000 section 19.20).
-    pub(crate) fn send_done(&mut self) {
-        self.done.request();
     }
 
     /// A server gives its tickets, if it has any: nothing of the handshake is under way any more (RFC 9001 section 4.5).
@@ -200,16 +209,6 @@ impl Handshake {
             self.rested = (sent, read);
             *stream = None;
         }
-    }
-
-    /// HANDSHAKE_DONE was acknowledged.
-    pub(crate) fn on_done_acked(&mut self) {
-        self.done.on_acked();
-    }
-
-    /// HANDSHAKE_DONE was lost: it is sent again.
-    pub(crate) fn on_done_lost(&mut self) {
-        self.done.on_lost();
     }
 
     /// CRYPTO bytes were acknowledged.

@@ -1,4 +1,4 @@
-//! QUIC version 1 (RFC 8999, 9000, 9001, 9002) as a pure state machine. Inputs are datagrams and the time; outputs are
+//! QUIC versions 1 and 2 (RFC 8999, 9000, 9001, 9002, 9287, 9368, 9369) as a pure state machine. Inputs are datagrams and the time; outputs are
 //! datagrams, a deadline and events.
 //!
 //! An [`Endpoint`] owns its connections, and is driven through [`base::Machine`]: give it each datagram, call it when its
@@ -53,11 +53,13 @@
 extern crate alloc;
 
 mod acknowledgment;
+mod announcements;
 mod config;
 mod connection;
 mod connection_ids;
 mod credit;
 mod crypto_stream;
+mod datagram;
 mod delivery;
 mod discard;
 mod early_data;
@@ -79,23 +81,30 @@ mod stats;
 mod stream;
 pub mod trace;
 mod turn;
+mod version_negotiation;
 mod violation;
 pub mod wire;
 mod wire_identity;
 
 pub use config::Config;
 pub use connection::Connection;
+pub use datagram::{
+    DatagramEvent, DatagramId, DatagramOptions, DatagramRefusal, DatagramStats, DatagramsConfig, RefusedDatagram,
+    WhenFull,
+};
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers,
+    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers, TokenCache, TokenCounts, TokenId, TokenMemory,
+    TokenOrigin, TokenPolicy, TokenStore, UsedTokens,
 };
-pub use error::{CloseReason, ConnectError, MigrateError};
+pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
+pub use wire::version::{Version, Versions};
 
 /// Parts of the machine for tests and fuzz targets outside of this crate: nothing that an application needs, and no promise
 /// that they stay as they are.

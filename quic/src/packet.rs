@@ -33,6 +33,8 @@ pub(crate) enum SentFrame {
     },
     /// RESET_STREAM.
     ResetStream(StreamId),
+    /// RESET_STREAM_AT with this reliable size.
+    ResetStreamAt(StreamId, u64),
     /// STOP_SENDING.
     StopSending(StreamId),
     /// MAX_DATA with this value.
@@ -53,6 +55,10 @@ pub(crate) enum SentFrame {
     RetireConnectionId(u64),
     /// HANDSHAKE_DONE.
     HandshakeDone,
+    /// DATAGRAM, of which the application wants to know what becomes.
+    Datagram(u64),
+    /// NEW_TOKEN, the one of this number.
+    NewToken(u32),
 }
 
 impl SentFrame {

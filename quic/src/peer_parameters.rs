@@ -13,22 +13,32 @@ pub(crate) struct PeerParameters {
     is_known: bool,
     ack_delay_exponent: u8,
     disables_migration: bool,
+    takes_reset_at: bool,
+    max_datagram_frame: u16,
 }
 
 impl Default for PeerParameters {
     fn default() -> PeerParameters {
         let TransportParameters { ack_delay_exponent, disable_active_migration, .. } = TransportParameters::default();
-        PeerParameters { is_known: false, ack_delay_exponent, disables_migration: disable_active_migration }
+        PeerParameters {
+            is_known: false,
+            ack_delay_exponent,
+            disables_migration: disable_active_migration,
+            takes_reset_at: false,
+            max_datagram_frame: 0,
+        }
     }
 }
 
 impl PeerParameters {
     /// The peer has sent its parameters.
-    pub(crate) const fn learn(&mut self, parameters: &TransportParameters) {
+    pub(crate) fn learn(&mut self, parameters: &TransportParameters) {
         *self = PeerParameters {
             is_known: true,
             ack_delay_exponent: parameters.ack_delay_exponent,
             disables_migration: parameters.disable_active_migration,
+            takes_reset_at: parameters.reset_stream_at,
+            max_datagram_frame: narrow(parameters.max_datagram_frame_size),
         };
     }
 
@@ -48,6 +58,22 @@ impl PeerParameters {
     pub(crate) const fn disables_migration(&self) -> bool {
         self.disables_migration
     }
+
+    /// Whether the peer takes RESET_STREAM_AT frames.
+    pub(crate) const fn takes_reset_at(&self) -> bool {
+        self.takes_reset_at
+    }
+
+    /// Bytes of the largest DATAGRAM frame that the peer takes; 0 for none, and before its parameters have arrived.
+    /// RFC 9221 section 3-1.
+    pub(crate) const fn max_datagram_frame(&self) -> usize {
+        self.max_datagram_frame as usize
+    }
+}
+
+/// More than a UDP payload has makes no difference.
+fn narrow(size: u64) -> u16 {
+    u16::try_from(size).unwrap_or(u16::MAX)
 }
 
 /// The parameters of a server that a client remembers (RFC 9000 section 7.4.1).
@@ -63,6 +89,8 @@ pub(crate) struct RememberedParameters {
     max_idle_timeout: Duration,
     max_udp_payload_size: u64,
     disable_active_migration: bool,
+    max_datagram_frame_size: u64,
+    reset_stream_at: bool,
 }
 
 impl RememberedParameters {
@@ -79,6 +107,10 @@ impl RememberedParameters {
             max_idle_timeout: parameters.max_idle_timeout,
             max_udp_payload_size: parameters.max_udp_payload_size,
             disable_active_migration: parameters.disable_active_migration,
+            // RFC 9221 section 3-7.
+            max_datagram_frame_size: parameters.max_datagram_frame_size,
+            // draft-ietf-quic-reliable-stream-reset section 3-2.
+            reset_stream_at: parameters.reset_stream_at,
         }
     }
 
@@ -96,6 +128,8 @@ impl RememberedParameters {
             max_idle_timeout: self.max_idle_timeout,
             max_udp_payload_size: self.max_udp_payload_size,
             disable_active_migration: self.disable_active_migration,
+            max_datagram_frame_size: self.max_datagram_frame_size,
+            reset_stream_at: self.reset_stream_at,
             ..TransportParameters::default()
         }
     }
@@ -114,6 +148,10 @@ impl RememberedParameters {
             (self.initial_max_stream_data_uni, new.initial_max_stream_data_uni),
             (self.initial_max_streams_bidi, new.initial_max_streams_bidi),
             (self.initial_max_streams_uni, new.initial_max_streams_uni),
+            // RFC 9221 section 3-9.
+            (self.max_datagram_frame_size, new.max_datagram_frame_size),
+            // draft-ietf-quic-reliable-stream-reset section 3-3.
+            (self.reset_stream_at.into(), new.reset_stream_at.into()),
         ];
         let is_reduced = limits.into_iter().any(|(remembered, new)| new < remembered);
         if is_reduced { Err(Violation::EarlyLimitsReduced) } else { Ok(()) }
@@ -146,6 +184,10 @@ mod tests {
             active_connection_id_limit: 6,
             initial_source_connection_id: id,
             retry_source_connection_id: id,
+            max_datagram_frame_size: 1000,
+            reset_stream_at: true,
+            version_information: None,
+            grease_quic_bit: true,
         }
     }
 
@@ -157,6 +199,18 @@ mod tests {
         peer.learn(&parameters());
         assert!(peer.is_known() && peer.disables_migration());
         assert_eq!((peer.ack_delay(10), peer.ack_delay(u64::MAX).is_zero()), (Duration::from_micros(320), false));
+    }
+
+    /// RFC 9221 section 3-1.
+    #[test]
+    fn what_the_peer_takes_is_what_it_said() {
+        let mut peer = PeerParameters::default();
+        let takes = |peer: &PeerParameters| (peer.max_datagram_frame(), peer.takes_reset_at());
+        assert_eq!(takes(&peer), (0, false));
+        peer.learn(&parameters());
+        assert_eq!((takes(&peer), peer.is_known()), ((1000, true), true));
+        peer.learn(&TransportParameters { max_datagram_frame_size: 1 << 40, ..Default::default() });
+        assert_eq!(takes(&peer), (65_535, false));
     }
 
     /// RFC 9000 section 7.4.1-2, 7.4.1-3: what must not be remembered, and so has the new value or the default.
@@ -171,17 +225,20 @@ mod tests {
             preferred_address: None,
             initial_source_connection_id: None,
             retry_source_connection_id: None,
+            grease_quic_bit: false,
             ..parameters()
         };
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);
     }
 
     /// RFC 9000 section 7.4.1-5, 7.4.1-6.
+    /// RFC 9221 section 3-9.
+    /// draft-ietf-quic-reliable-stream-reset section 3-3.
     #[test]
     fn limits_may_grow_and_not_shrink() {
         let remembered = RememberedParameters::of(&parameters());
         type Limit = fn(&mut TransportParameters) -> &mut u64;
-        let limits: [Limit; 7] = [
+        let limits: [Limit; 8] = [
             |p| &mut p.active_connection_id_limit,
             |p| &mut p.initial_max_data,
             |p| &mut p.initial_max_stream_data_bidi_local,
@@ -189,6 +246,7 @@ mod tests {
             |p| &mut p.initial_max_stream_data_uni,
             |p| &mut p.initial_max_streams_bidi,
             |p| &mut p.initial_max_streams_uni,
+            |p| &mut p.max_datagram_frame_size,
         ];
         for (row, limit) in limits.into_iter().enumerate() {
             let mut new = parameters();
@@ -198,6 +256,8 @@ mod tests {
             *limit(&mut new) -= 2;
             assert_eq!(remembered.check_not_reduced(&new), Err(Violation::EarlyLimitsReduced), "row {row}");
         }
+        let new = TransportParameters { reset_stream_at: false, ..parameters() };
+        assert_eq!(remembered.check_not_reduced(&new), Err(Violation::EarlyLimitsReduced));
         let mut new = parameters();
         (new.max_idle_timeout, new.max_udp_payload_size) = (Duration::ZERO, 1200);
         assert_eq!(remembered.check_not_reduced(&new), Ok(()));

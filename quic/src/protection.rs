@@ -13,3 +13,5 @@ pub(crate) use levels::Levels;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_2_tests;

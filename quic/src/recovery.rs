@@ -10,6 +10,7 @@
 
 pub(crate) mod config;
 pub(crate) mod congestion;
+pub(crate) mod delivery_rate;
 pub(crate) mod ecn;
 pub(crate) mod loss;
 pub(crate) mod lost_packets;
@@ -36,7 +37,7 @@ use crate::wire::frame::AckFrame;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::sync::Arc;
 use base::{Duration, Instant, Side};
-use congestion::controller::{Acked, Controller};
+use congestion::controller::{Acked, Controller, Left};
 use path_congestion::{Losses, PathCongestion};
 use persistent_congestion::PersistentCongestion;
 use sent_packets::{Entry, Resolved, SentPackets};
@@ -146,7 +147,7 @@ impl Recovery {
             self.waiting_since = now;
         }
         if packet.in_flight {
-            self.path.on_sent(packet.size as u64);
+            self.path.on_sent(now, packet.size as u64);
             if packet.marked {
                 self.path.ecn.on_sent();
             }
@@ -197,14 +198,16 @@ impl Recovery {
         let is_marked = self.read_marks(now, space, ack, &newly);
         let shrunk = self.detect_lost(now, space, out) || is_marked;
         // Whatever this frame acknowledges was sent before the recovery period that it may have begun.
-        if newly.growing_bytes > 0 && !shrunk {
+        if newly.bytes > 0 {
             let acked = Acked {
                 now,
-                bytes: newly.growing_bytes,
+                bytes: if shrunk { 0 } else { newly.growing_bytes },
                 newest_time_sent: time_sent,
                 bytes_in_flight,
+                in_flight_now: self.path.bytes_in_flight(),
                 application_limited: self.path.is_application_limited(),
                 smoothed_rtt: self.path.rtt.smoothed(),
+                min_rtt: self.path.rtt.min(),
                 sample: gives_sample.then(|| self.path.rtt.latest()),
             };
             self.path.controller_mut().on_acked(&acked);
@@ -271,7 +274,9 @@ impl Recovery {
                     if let Some(overtaken) = largest_before.and_then(|before| before.checked_sub(packet.number)) {
                         path.on_overtaken(&config.recovery, now, packet.time_sent, overtaken);
                     }
-                    newly.bytes += u64::from(packet.size);
+                    let (time_sent, bytes, number) = (packet.time_sent, u64::from(packet.size), packet.number);
+                    path.on_packet_acked(&Left { now, time_sent, bytes, number });
+                    newly.bytes += bytes;
                     if packet.number >= path_start {
                         out.largest_acked_size = out.largest_acked_size.max(usize::from(packet.size));
                     }
@@ -367,7 +372,8 @@ impl Recovery {
             *lost_packets += 1;
             lost_numbers.push(PacketNumber::new(packet.number).expect("a number that was sent"));
             if packet.path == path_number {
-                path.on_left_flight(u64::from(packet.size));
+                let (time_sent, bytes, number) = (packet.time_sent, u64::from(packet.size), packet.number);
+                path.on_packet_lost(&Left { now, time_sent, bytes, number }, packet.mtu_probe);
                 is_mark_dropped |= packet.marked && path.ecn.on_lost();
             }
             // RFC 9000 s14.4: a probe that was too large says nothing about congestion.
@@ -526,8 +532,7 @@ impl Recovery {
     /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4-1).
     pub(crate) fn discard_space(&mut self, space: PacketNumberSpace) {
         let state = self.spaces.discard(space);
-        let bytes: u64 = self.in_flight_on_path(&state.sent);
-        self.path.on_left_flight(bytes);
+        Self::discard_in_flight(&mut self.path, self.path_number, &state.sent);
         let marked = state.sent.open().filter(|p| p.marked && p.in_flight && p.path == self.path_number);
         if marked.fold(false, |is_dropped, _| self.path.ecn.on_discarded() || is_dropped) {
             self.path.undo_recovery();
@@ -546,8 +551,7 @@ impl Recovery {
     /// The open packets of the space were never read: after a Retry, or when 0-RTT is rejected. Their frames come out as
     /// lost, without a word to congestion control.
     pub(crate) fn abandon(&mut self, space: PacketNumberSpace, out: &mut Outcome) {
-        let bytes = self.in_flight_on_path(&self.spaces[space].sent);
-        self.path.on_left_flight(bytes);
+        Self::discard_in_flight(&mut self.path, self.path_number, &self.spaces[space].sent);
         let state = &mut self.spaces[space];
         state.sent.on_lost(u64::MAX, &mut out.lost, |_| true, |_| {});
         state.sent.release_resolved(|_| {});
@@ -577,6 +581,13 @@ impl Recovery {
     fn assert_flight(&self) {
         let open: u64 = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
         assert_eq!(self.path.bytes_in_flight(), open, "bytes in flight sum up");
+    }
+
+    /// What is open of it on the path in use does not count any longer.
+    fn discard_in_flight(path: &mut PathCongestion, path_number: u16, sent: &SentPackets) {
+        for packet in sent.open().filter(|packet| packet.in_flight && packet.path == path_number) {
+            path.on_discarded(packet.time_sent, u64::from(packet.size));
+        }
     }
 
     fn in_flight_on_path(&self, sent: &SentPackets) -> u64 {
@@ -615,7 +626,7 @@ impl Recovery {
         // Counted rather than remembered: some of what was under way may have resolved since, and numbers of paths come
         // again after some time.
         let bytes = self.spaces.iter().map(|state| self.in_flight_on_path(&state.sent)).sum();
-        self.path.set_bytes_in_flight(bytes);
+        self.path.on_taken_up(bytes);
         self.spaces.iter_mut().for_each(|state| state.persistent = PersistentCongestion::new());
         let largest = self.spaces[PacketNumberSpace::ApplicationData].largest_used;
         self.path_start = largest.map_or(0, |largest| largest + 1);
@@ -724,7 +735,7 @@ impl Recovery {
 
     /// To be called when nothing is left to send although window and pacing would permit it (RFC 9002 section 7.8). The
     /// next packet in flight ends it.
-    pub(crate) const fn on_application_limited(&mut self) {
+    pub(crate) fn on_application_limited(&mut self) {
         self.path.on_application_limited();
     }
 

@@ -1,10 +1,13 @@
 //! The counters of one connection.
 
+use crate::wire::version::Version;
 use base::Duration;
 
 /// A snapshot. Counters only grow; the rest is as of now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
+    /// What is spoken.
+    pub version: Version,
     /// UDP datagrams sent.
     pub datagrams_sent: u64,
     /// UDP datagrams received.

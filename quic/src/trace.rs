@@ -42,6 +42,11 @@ pub enum Record {
         /// The version of the first Initial.
         version: Version,
     },
+    /// The connection goes on with another version than it began with.
+    VersionChosen {
+        /// Which.
+        version: Version,
+    },
     /// The connection entered a stage.
     Stage(Stage),
     /// The connection is closing, draining or gone. [`Trace::text`] says why in words.

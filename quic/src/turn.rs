@@ -33,4 +33,25 @@ pub struct Scratch {
     pub(crate) sent: Vec<SentFrame>,
     /// Chunks of stream data.
     pub(crate) chunks: Chunks,
+    /// Random QUIC bits, drawn many at a time.
+    pub(crate) quic_bits: QuicBits,
+}
+
+/// Random values of the QUIC bit (RFC 9287), for packets of connections whose peers take both.
+#[derive(Default)]
+pub(crate) struct QuicBits {
+    bits: u64,
+    left: u32,
+}
+
+impl QuicBits {
+    /// The bit of the next packet.
+    pub(crate) fn next(&mut self, random: &mut dyn Random) -> bool {
+        if self.left == 0 {
+            (self.bits, self.left) = (u64::from_le_bytes(base::random::array(random)), u64::BITS);
+        }
+        let bit = self.bits & 1 == 1;
+        (self.bits, self.left) = (self.bits >> 1, self.left - 1);
+        bit
+    }
 }

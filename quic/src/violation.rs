@@ -41,6 +41,8 @@ impl TransportErrorCode {
     pub const AEAD_LIMIT_REACHED: TransportErrorCode = TransportErrorCode(0x0f);
     /// No path is left.
     pub const NO_VIABLE_PATH: TransportErrorCode = TransportErrorCode(0x10);
+    /// What the ends know of each other's versions does not agree (RFC 9368 section 10.2).
+    pub const VERSION_NEGOTIATION_ERROR: TransportErrorCode = TransportErrorCode(0x11);
 }
 
 base::violations! {
@@ -61,11 +63,13 @@ base::violations! {
     StreamsBlockedTooLarge, FRAME_ENCODING_ERROR, "RFC 9000 19.14", "a STREAMS_BLOCKED frame above 2^60";
     ConnectionIdLength, FRAME_ENCODING_ERROR, "RFC 9000 19.15", "a new connection ID of 0 or more than 20 bytes";
     RetirePriorToTooLarge, FRAME_ENCODING_ERROR, "RFC 9000 19.15", "retire_prior_to above the sequence number";
+    ReliableSizeTooLarge, FRAME_ENCODING_ERROR, "reliable-stream-reset 4", "a reliable size above the final size";
     ReservedBits, PROTOCOL_VIOLATION, "RFC 9000 17.2", "reserved header bits are set";
     TransportParameters, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.4", "a transport parameter is malformed, repeated or out of range";
     TransportParameterConnectionId, TRANSPORT_PARAMETER_ERROR, "RFC 9000 7.3", "a connection ID in the transport parameters is wrong or missing";
     EarlyLimitsReduced, PROTOCOL_VIOLATION, "RFC 9000 7.4.1", "the server accepts early data, and a limit is lower than the one it was sent under";
     TransportParameterOfServer, TRANSPORT_PARAMETER_ERROR, "RFC 9000 18.2", "a transport parameter that only a server may send";
+    VersionNegotiation, VERSION_NEGOTIATION_ERROR, "RFC 9368 4", "the version in use is not the one that both ends would have chosen";
     // Acknowledgments.
     AckOfUnsentPacket, PROTOCOL_VIOLATION, "RFC 9000 13.1", "an acknowledgment of a packet that was not sent";
     AckOfSkippedPacket, PROTOCOL_VIOLATION, "RFC 9000 21.4", "an acknowledgment of a packet number that was skipped";
@@ -79,6 +83,7 @@ base::violations! {
     FinalSizeChanged, FINAL_SIZE_ERROR, "RFC 9000 4.5", "the final size of a stream changed";
     DataPastFinalSize, FINAL_SIZE_ERROR, "RFC 9000 4.5", "stream data past its final size";
     FinalSizeBelowData, FINAL_SIZE_ERROR, "RFC 9000 4.5", "a final size below data already received";
+    ResetCodeChanged, STREAM_STATE_ERROR, "reliable-stream-reset 5.2", "the error code of a reset changed";
     StreamTooFragmented, INTERNAL_ERROR, "RFC 9000 2.2", "a stream in more pieces than are buffered";
     CryptoBufferExceeded, CRYPTO_BUFFER_EXCEEDED, "RFC 9000 7.5", "more CRYPTO data than is buffered";
     // Connection IDs and paths.
@@ -88,6 +93,9 @@ base::violations! {
     RetiredUnknown, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of a connection ID that was not issued";
     RetiredInUse, PROTOCOL_VIOLATION, "RFC 9000 19.16", "retirement of the connection ID the packet was sent to";
     TooManyRetired, CONNECTION_ID_LIMIT_ERROR, "RFC 9000 5.1.2", "more connection IDs to retire than are remembered";
+    // Datagrams.
+    DatagramNotSupported, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame that was not asked for";
+    DatagramTooLarge, PROTOCOL_VIOLATION, "RFC 9221 3", "a DATAGRAM frame larger than allowed";
     // Handshake and lifecycle.
     HandshakeDoneByClient, PROTOCOL_VIOLATION, "RFC 9000 19.20", "a HANDSHAKE_DONE frame from a client";
     NewTokenByClient, PROTOCOL_VIOLATION, "RFC 9000 19.7", "a NEW_TOKEN frame from a client";

@@ -12,7 +12,7 @@ use crate::wire::connection_id::ConnectionId;
 use crate::wire::transport_parameters::TransportParameters;
 use crate::wire::version::Version;
 use alloc::boxed::Box;
-use base::Side;
+use base::{Instant, Side};
 use crypto::CipherSuite;
 
 /// The wire identity of one connection.
@@ -20,52 +20,120 @@ use crypto::CipherSuite;
 pub(crate) struct WireIdentity {
     /// Which end this is.
     pub side: Side,
-    /// What is spoken.
+    /// What is spoken: what the first flight is of, until the server goes on with another one (RFC 9368 section 2.3).
     pub version: Version,
-    /// What the client's very first Initial was sent to.
-    pub original_destination: ConnectionId,
+    /// The peer takes packets whose QUIC bit is 0, and is sent some (RFC 9287).
+    pub greases_quic_bit: bool,
     /// The source of this side's Initial packets.
     pub local_source: ConnectionId,
     /// The source of the peer's Initial packets, once one has arrived.
     pub peer_source: Option<ConnectionId>,
-    /// The Retry that came before the connection, if one did.
-    pub retry: Option<Box<Retried>>,
+    /// How the connection began; forgotten when the handshake is confirmed, because a connection at rest would have its memory.
+    pub beginning: Option<Box<Beginning>>,
 }
 
-/// What a Retry changed. Few connections have one, and all would have its memory.
+/// How a connection began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Retried {
-    /// Its source.
-    pub source: ConnectionId,
-    /// What every Initial packet of the client carries from then on; a server keeps none.
+pub(crate) struct Beginning {
+    /// What the client's very first Initial was sent to.
+    pub original_destination: ConnectionId,
+    /// The version of the client's first flight.
+    pub first_flight: Version,
+    /// A client chose that version by a Version Negotiation packet.
+    pub follows_negotiation: bool,
+    /// The source of the Retry that came before the connection.
+    pub retry_source: Option<ConnectionId>,
+    /// What every Initial packet of the client carries; a server keeps none.
     pub token: Box<[u8]>,
+    /// A Version Negotiation packet has ended this attempt, and names this version for another one. When it came.
+    pub again: Option<(Version, Instant)>,
+}
+
+/// Retry and Version Negotiation packets, transport parameters and Initial keys are of the handshake.
+const IN_HANDSHAKE: &str = "how a connection began is known until the handshake is confirmed";
+
+impl Beginning {
+    /// The plain one: nothing came before the first flight.
+    pub(crate) fn new(first_flight: Version, original_destination: ConnectionId) -> Beginning {
+        Beginning {
+            original_destination,
+            first_flight,
+            follows_negotiation: false,
+            retry_source: None,
+            token: Box::default(),
+            again: None,
+        }
+    }
 }
 
 impl WireIdentity {
     /// The source of the Retry that came before the connection.
     pub(crate) fn retry_source(&self) -> Option<ConnectionId> {
-        self.retry.as_ref().map(|retry| retry.source)
+        self.beginning.as_ref().and_then(|beginning| beginning.retry_source)
     }
 
-    /// What every Initial packet of a client carries; empty unless a Retry gave one.
+    /// What every Initial packet of a client carries; empty unless a Retry or an earlier connection gave one.
     pub(crate) fn token(&self) -> &[u8] {
-        self.retry.as_ref().map_or(&[], |retry| &retry.token)
+        self.beginning.as_ref().map_or(&[], |beginning| &beginning.token)
+    }
+
+    /// The version of the client's first flight, and of every 0-RTT packet (RFC 9369 section 4.1).
+    /// RFC 9369 section 4.1-10.
+    pub(crate) fn first_flight(&self) -> Version {
+        self.beginning.as_ref().map_or(self.version, |beginning| beginning.first_flight)
+    }
+
+    /// A client chose its version by a Version Negotiation packet.
+    pub(crate) fn follows_negotiation(&self) -> bool {
+        self.beginning.as_ref().is_some_and(|beginning| beginning.follows_negotiation)
+    }
+
+    /// The version in which a client is to begin again, and since when; once.
+    #[inline]
+    pub(crate) fn take_again(&mut self) -> Option<(Version, Instant)> {
+        self.beginning.as_mut()?.again.take()
+    }
+
+    /// What the client's very first Initial was sent to. Asked for until the handshake is confirmed, and not afterwards.
+    pub(crate) fn original_destination(&self) -> ConnectionId {
+        self.beginning.as_ref().expect(IN_HANDSHAKE).original_destination
+    }
+
+    /// A Version Negotiation packet that is believed has a version of ours.
+    pub(crate) fn begin_again(&mut self, now: Instant, version: Version) {
+        self.beginning.as_mut().expect(IN_HANDSHAKE).again = Some((version, now));
+    }
+
+    /// The connection goes on with this version (RFC 9368 section 2.3).
+    pub(crate) fn go_on_with(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// The handshake is confirmed: how it began is of no use any more.
+    pub(crate) fn forget_beginning(&mut self) {
+        self.beginning = None;
     }
 
     /// What the client's Initial packets are sent to until the server has named itself. Initial keys are made of it.
     pub(crate) fn client_destination(&self) -> ConnectionId {
-        self.retry_source().unwrap_or(self.original_destination)
+        self.retry_source().unwrap_or_else(|| self.original_destination())
     }
 
     /// The keys of Initial packets. `suite` is the provider's AES-128-GCM with SHA-256.
     pub(crate) fn initial_keys(&self, suite: &'static CipherSuite) -> (SealKeys, OpenKeys) {
-        initial::keys(suite, self.version, self.client_destination(), self.side)
+        self.initial_keys_of(suite, self.version)
+    }
+
+    /// Those of another version: of the same connection ID (RFC 9369 section 4.1).
+    pub(crate) fn initial_keys_of(&self, suite: &'static CipherSuite, version: Version) -> (SealKeys, OpenKeys) {
+        initial::keys(suite, version, self.client_destination(), self.side)
     }
 
     /// Whether a client that has not heard of the server's own ID yet may send to `destination`, which is not an ID of
     /// ours.
     pub(crate) fn is_first_destination(&self, destination: &[u8]) -> bool {
-        self.side == Side::Server && destination == self.client_destination().as_slice()
+        // Once the handshake is confirmed it has heard.
+        self.side == Side::Server && self.beginning.is_some() && destination == self.client_destination().as_slice()
     }
 
     /// RFC 9000 section 7.2: after the first Initial the peer's source connection ID stays what it is.
@@ -84,17 +152,20 @@ impl WireIdentity {
     /// A Retry was accepted (RFC 9000 section 17.2.5): Initial packets go to its source and carry its token. Our own source
     /// stays, because it may be part of the token.
     pub(crate) fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
-        self.retry = Some(Box::new(Retried { source, token: token.into() }));
+        let beginning = self.beginning.as_mut().expect(IN_HANDSHAKE);
+        (beginning.retry_source, beginning.token) = (Some(source), token.into());
     }
 
     /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
     /// packet of the server none is believed; a Retry shows as well that the server speaks our version.
+    /// RFC 9368 section 4-2: and none in answer to a version that one has named.
     pub(crate) fn may_be_negotiated(&self, destination: ConnectionId, source: ConnectionId) -> bool {
         self.side == Side::Client
             && self.peer_source.is_none()
-            && self.retry.is_none()
+            && self.retry_source().is_none()
+            && !self.follows_negotiation()
             && destination == self.local_source
-            && source == self.original_destination
+            && source == self.original_destination()
     }
 
     /// Whether the peer's transport parameters name the connection IDs that were seen. An attacker who changed one in
@@ -106,7 +177,7 @@ impl WireIdentity {
     pub(crate) fn authenticate(&self, parameters: &TransportParameters) -> Result<(), Violation> {
         let (original_destination, retry_source) = match self.side {
             // RFC 9000 s7.3: only servers name the destination of the first Initial and the source of a Retry.
-            Side::Client => (Some(self.original_destination), self.retry_source()),
+            Side::Client => (Some(self.original_destination()), self.retry_source()),
             Side::Server => (None, None),
         };
         let matches = parameters.initial_source_connection_id == self.peer_source
@@ -125,18 +196,22 @@ mod tests {
         ConnectionId::new(&[byte; 8]).unwrap()
     }
 
-    fn retried(source: u8) -> Option<Box<Retried>> {
-        Some(Box::new(Retried { source: id(source), token: Box::default() }))
+    fn plain() -> Beginning {
+        Beginning::new(Version::V1, id(1))
+    }
+
+    fn retried(source: u8) -> Option<Box<Beginning>> {
+        Some(Box::new(Beginning { retry_source: Some(id(source)), ..plain() }))
     }
 
     fn identity(side: Side) -> WireIdentity {
         WireIdentity {
             side,
             version: Version::V1,
-            original_destination: id(1),
+            greases_quic_bit: false,
             local_source: id(2),
             peer_source: None,
-            retry: None,
+            beginning: Some(Box::new(plain())),
         }
     }
 
@@ -153,18 +228,34 @@ mod tests {
     fn a_server_is_sent_to_under_the_id_that_the_client_chose_or_was_given() {
         let mut server = identity(Side::Server);
         assert!(server.is_first_destination(&[1; 8]) && !server.is_first_destination(&[3; 8]));
-        server.retry = retried(3);
+        server.beginning = retried(3);
         assert!(!server.is_first_destination(&[1; 8]) && server.is_first_destination(&[3; 8]));
+        server.forget_beginning();
+        assert!(!server.is_first_destination(&[1; 8]) && !server.is_first_destination(&[3; 8]));
         assert!(!identity(Side::Client).is_first_destination(&[1; 8]));
     }
 
+    /// RFC 9369 section 4.1-10.
+    #[test]
+    fn the_first_flight_stays_of_its_version() {
+        let mut client = identity(Side::Client);
+        assert_eq!(client.first_flight(), Version::V1);
+        client.go_on_with(Version::V2);
+        assert_eq!((client.version, client.first_flight()), (Version::V2, Version::V1));
+        client.forget_beginning();
+        assert!(client.beginning.is_none());
+    }
+
+    /// RFC 9368 section 4-2.
     /// RFC 9000 section 6.2-2.
     #[test]
     fn version_negotiation_is_believed_only_before_anything_else_arrived() {
         let client = identity(Side::Client);
         assert!(client.may_be_negotiated(id(2), id(1)));
         assert!(!client.may_be_negotiated(id(2), id(3)) && !client.may_be_negotiated(id(3), id(1)));
-        assert!(!WireIdentity { retry: retried(3), ..client.clone() }.may_be_negotiated(id(2), id(1)));
+        assert!(!WireIdentity { beginning: retried(3), ..client.clone() }.may_be_negotiated(id(2), id(1)));
+        let follows = Some(Box::new(Beginning { follows_negotiation: true, ..plain() }));
+        assert!(!WireIdentity { beginning: follows, ..client.clone() }.may_be_negotiated(id(2), id(1)));
         assert!(!WireIdentity { peer_source: Some(id(3)), ..client }.may_be_negotiated(id(2), id(1)));
         assert!(!identity(Side::Server).may_be_negotiated(id(2), id(1)));
     }
@@ -173,7 +264,7 @@ mod tests {
     #[test]
     fn parameters_name_what_was_seen_and_nothing_else() {
         let seen = WireIdentity { peer_source: Some(id(8)), ..identity(Side::Client) };
-        let after_retry = WireIdentity { retry: retried(3), ..seen.clone() };
+        let after_retry = WireIdentity { beginning: retried(3), ..seen.clone() };
         let of_server = |retry| TransportParameters {
             original_destination_connection_id: Some(id(1)),
             initial_source_connection_id: Some(id(8)),
@@ -189,7 +280,7 @@ mod tests {
         assert_eq!(identity(Side::Client).authenticate(&of_server(None)), wrong, "nothing was seen yet");
         let of_client =
             TransportParameters { initial_source_connection_id: Some(id(8)), ..TransportParameters::default() };
-        let server = WireIdentity { peer_source: Some(id(8)), retry: retried(3), ..identity(Side::Server) };
+        let server = WireIdentity { peer_source: Some(id(8)), beginning: retried(3), ..identity(Side::Server) };
         assert_eq!(server.authenticate(&of_client), Ok(()), "a client does not name the Retry");
     }
 }

@@ -8,8 +8,8 @@ extern crate posthaste_quic as quic;
 mod support;
 
 use base::{Duration, Instant, VarInt};
-use quic::StreamsConfig;
-use quic::{CloseReason, Config, MigrateError};
+use quic::wire::header::Header;
+use quic::{CloseReason, Config, MigrateError, StreamsConfig, Version, Versions};
 use sim::oracle::Traffic;
 use sim::{AmplificationChecker, LinkConfig, Nat, SeededRandom, Stop, TrafficChecker, World, draw_faults};
 use std::cell::RefCell;
@@ -89,6 +89,7 @@ fn draw_config(random: &mut SeededRandom) -> Config {
         connection_send_buffer: draw(streams.connection_send_buffer, 2_000, 100_000),
         ..streams
     };
+    (config.versions, config.grease) = (draw_versions(random), random.chance(0.5));
     config
 }
 
@@ -229,7 +230,7 @@ fn watch(pair: &mut Pair) -> Rc<RefCell<TrafficChecker>> {
     let (counted, mut amplification) = (traffic.clone(), AmplificationChecker::new());
     pair.world.observe(move |seen| {
         let (local, remote) = (seen.four_tuple.local, seen.four_tuple.remote);
-        let first = seen.payload.first().copied().unwrap_or(0);
+        let header = Header::decode_greased(seen.payload, 8);
         if seen.is_sent {
             let local = if local == address(SECOND) { address(CLIENT) } else { local };
             counted.borrow_mut().on_sent(local, seen.payload.len());
@@ -238,12 +239,12 @@ fn watch(pair: &mut Pair) -> Rc<RefCell<TrafficChecker>> {
             amplification.on_sent(remote, seen.payload.len());
         } else if seen.is_sent {
             // RFC 9000 s14.1: a client's datagram with an Initial packet has its least size.
-            assert!(first & 0xf0 != 0xc0 || seen.payload.len() >= 1200);
+            assert!(!matches!(header, Ok(Header::Initial(_))) || seen.payload.len() >= 1200);
         } else if local == server_address {
             amplification.on_received(remote, seen.payload.len());
             // The server cannot be done with the handshake before a Handshake packet of the client arrived, and then
             // nothing is limited.
-            if first & 0xf0 == 0xe0 || first & 0x80 == 0 || coalesced(seen.payload) {
+            if follows_initial(&header, seen.payload) {
                 amplification.on_validated(remote);
             }
         }
@@ -271,9 +272,23 @@ fn end(pair: &mut Pair, client_closes: bool) {
     assert!(is_empty(closes) && is_empty(other));
 }
 
-/// Whether a further packet follows an Initial in the datagram: then it may be one of the handshake.
-fn coalesced(payload: &[u8]) -> bool {
-    use quic::wire::header::Header;
-    let Ok(Header::Initial(long)) = Header::decode(payload, 8) else { return true };
-    payload.get(long.end).is_some_and(|first| first & 0xf0 == 0xe0)
+/// Whether a datagram holds more than Initial packets, which may be a packet of the handshake.
+fn follows_initial(header: &Result<Header, quic::Discard>, payload: &[u8]) -> bool {
+    match header {
+        Ok(Header::Initial(long)) if long.end < payload.len() => {
+            let rest = &payload[long.end..];
+            follows_initial(&Header::decode_greased(rest, 8), rest)
+        }
+        Ok(Header::Initial(_)) => false,
+        _ => true,
+    }
+}
+
+/// Both ends speak version 1, and perhaps version 2 as well, which perhaps they like better.
+fn draw_versions(random: &mut SeededRandom) -> Versions {
+    let (both, better) = ([Version::V1, Version::V2], [Version::V2, Version::V1]);
+    let list: &[Version] = [&both[..], &better, &both[..1]][random.below(3) as usize];
+    let versions = Versions::new(list).expect("versions that are spoken");
+    let first = list[random.below(list.len() as u64) as usize];
+    versions.beginning_with(first).expect("one of the list")
 }

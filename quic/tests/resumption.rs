@@ -7,7 +7,7 @@ mod support;
 
 use adversary::heap::Meter;
 use base::{Duration, Instant};
-use quic::Config;
+use quic::{Config, Version, Versions};
 use sim::{LinkConfig, LossMask, World};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -62,6 +62,11 @@ impl Resuming {
     }
 
     fn connect(&self, seed: u64, mask: Option<LossMask>, config: &Config) -> Run {
+        self.connect_of(seed, mask, config, config)
+    }
+
+    /// With settings of its own on each side.
+    fn connect_of(&self, seed: u64, mask: Option<LossMask>, ours: &Config, theirs: &Config) -> Run {
         let mut world = World::new(seed);
         let (client, server): (SocketAddr, SocketAddr) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
         world.network().set_both(client, server, LinkConfig::new(Duration::from_millis(20)));
@@ -71,8 +76,8 @@ impl Resuming {
         let exchanges = vec![Exchange { upload: 10, download: 1000 }];
         let (of_client, of_server) = (world.fork_random(), world.fork_random());
         let (client_tls, server_tls) = (Arc::new(self.client.clone()), Arc::new(self.server.clone()));
-        let at_server = Host::server(Instant::ZERO, of_server, config.clone(), server_tls);
-        let at_client = Host::client(Instant::ZERO, of_client, config.clone(), client_tls, exchanges);
+        let at_server = Host::server(Instant::ZERO, of_server, theirs.clone(), server_tls);
+        let at_client = Host::client(Instant::ZERO, of_client, ours.clone(), client_tls, exchanges);
         let server = world.add(&[server], at_server);
         let client = world.add(&[client], at_client);
         Run { world, client, server }
@@ -120,6 +125,27 @@ fn a_second_connection_resumes_and_nothing_is_signed() {
         connection.session().signature_scheme().is_some()
     });
     assert_eq!(signed, [true, false]);
+}
+
+/// A connection that begins in version 1 and goes on with version 2 brings tickets for version 2.
+/// RFC 9369 section 5-1, 5-2.
+#[test]
+fn a_ticket_is_for_the_version_of_the_connection_that_it_came_by() {
+    let of = |list: &[Version]| Config { versions: Versions::new(list).unwrap(), ..Config::default() };
+    let (one, two) = (of(&[Version::V1, Version::V2]), of(&[Version::V2, Version::V1]));
+    let resuming = Resuming::new();
+    for (seed, ours, theirs, resumed, tickets) in [
+        (1, &one, &two, false, 2),
+        // Those are of no use for a first flight of version 1, wherever it leads to.
+        (2, &one, &two, false, 4),
+        (3, &one, &one, false, 6),
+        (4, &of(&[Version::V2]), &two, true, 7),
+        (5, &one, &one, true, 8),
+    ] {
+        let mut run = resuming.connect_of(seed, None, ours, theirs);
+        run.complete();
+        assert_eq!((run.is_resumed(), resuming.store.len()), (resumed, tickets), "{seed}");
+    }
 }
 
 /// Tickets are CRYPTO data of 1-RTT packets: sent again when lost, and taken once.

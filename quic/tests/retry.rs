@@ -99,6 +99,8 @@ impl AskingServer {
             session,
             initial_suite: sim::seeded_provider().initial,
             version: Version::V1,
+            follows_negotiation: false,
+            token: Vec::new(),
             original_destination: original,
             retry_source,
             is_validated: true,

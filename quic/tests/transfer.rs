@@ -212,3 +212,47 @@ fn keys_are_updated_again_and_again_under_loss_and_reordering() {
         }
     }
 }
+
+/// Either application asks for new keys in the middle of a transfer, twice before the first update can be made, then again: each
+/// time that counts makes one update of both sides, and no byte is hurt, on a path that loses and reorders.
+/// RFC 9001 section 6.1-1, 6.1-2.
+#[test]
+fn a14_an_application_of_either_side_has_the_keys_updated_at_any_time() {
+    for by_client in [true, false] {
+        let mut link = LinkConfig::new(Duration::from_millis(10));
+        (link.loss, link.reorder, link.reorder_by) = (0.05, 0.1, Duration::from_millis(30));
+        let exchange = Exchange { upload: 500_000, download: 500_000 };
+        let mut pair = Pair::new(7, link, vec![exchange, exchange]);
+        let (asking, other) = if by_client { (pair.client, pair.server) } else { (pair.server, pair.client) };
+        let ask = |pair: &mut Pair| {
+            let host = pair.world.machine_mut(asking);
+            let handle = host.handle.unwrap();
+            host.endpoint.connection_mut(handle).unwrap().update_keys();
+        };
+        let updates = |world: &sim::World| {
+            [asking, other]
+                .map(|host| world.machine(host))
+                .map(|host| host.handle.map_or(0, |_| host.stats().key_updates))
+        };
+        let limit = Instant::ZERO + Duration::from_secs(60);
+        // As soon as there is a connection at all, which is before its handshake is confirmed at the client's end.
+        pair.world.run_until(limit, |world| world.machine(asking).handle.is_some());
+        ask(&mut pair);
+        ask(&mut pair);
+        pair.world.run_until(limit, |world| updates(world) == [1, 1]);
+        assert_eq!(updates(&pair.world), [1, 1], "by the client: {by_client}");
+        ask(&mut pair);
+        pair.world.run_until(limit, |world| updates(world) == [2, 2]);
+        assert_eq!(updates(&pair.world), [2, 2], "by the client: {by_client}");
+        // Whenever anything happens: no more than the peer can follow.
+        pair.world.run_until(limit, |world| {
+            let host = world.machine_mut(asking);
+            let handle = host.handle.unwrap();
+            host.endpoint.connection_mut(handle).unwrap().update_keys();
+            host.completed == 2
+        });
+        pair.complete(2, Duration::from_secs(60));
+        let [ours, theirs] = updates(&pair.world);
+        assert!(ours > 3 && ours.abs_diff(theirs) <= 1, "{ours} and {theirs} updates, by the client: {by_client}");
+    }
+}

@@ -18,14 +18,17 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Everything that a path can do is a field of [`Path`]; [`Counts`] says what became of the datagrams. `tests/bad_network.rs` has
+//! Everything that a path can do is a field of [`Path`]; [`Counts`] says what became of the datagrams, and a [`Capture`] keeps
+//! all of them. `tests/bad_network.rs` has
 //! transfers over such paths.
 #![deny(unsafe_code)]
 
+mod capture;
 mod path;
 mod relay;
 mod wire;
 
+pub use capture::Capture;
 pub use path::{Narrowing, Path};
 pub use relay::Relay;
 pub use wire::Counts;

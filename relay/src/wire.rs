@@ -1,8 +1,9 @@
 //! One direction of a path: decides of each datagram whether and when it arrives, and sends it then.
 
-use crate::path::Path;
+use crate::capture::{Capture, Fate};
+use crate::path::{Heading, Path};
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,6 +18,8 @@ pub struct Counts {
     pub passed: AtomicU64,
     /// Datagrams that were lost, for whatever reason.
     pub lost: AtomicU64,
+    /// Those among the passed that had a byte changed.
+    pub changed: AtomicU64,
     /// How often a client was given another source port.
     pub rebound: AtomicU64,
 }
@@ -29,29 +32,53 @@ pub(crate) struct Arrival {
     /// Datagrams of this client and direction before this one.
     pub(crate) number: u64,
     pub(crate) socket: Arc<UdpSocket>,
+    /// Where the server sees the client.
+    pub(crate) outside: SocketAddr,
     /// Where to; `None` if the socket is connected.
     pub(crate) to: Option<SocketAddr>,
     pub(crate) datagram: Vec<u8>,
 }
 
 /// Starts the thread of a direction, which ends when its senders are gone and all is delivered.
-pub(crate) fn start(path: Path, first_flight: u64, counts: Arc<Counts>) -> Sender<Arrival> {
+pub(crate) fn start(
+    path: Path,
+    heading: Heading,
+    counts: Arc<Counts>,
+    capture: Option<Arc<Capture>>,
+) -> Sender<Arrival> {
     let (sender, arrivals) = channel();
-    let chance = path.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let wire = Wire { path, first_flight, counts, chance, free: Instant::now(), held: BinaryHeap::new(), taken: 0 };
+    let wire = Wire {
+        path,
+        heading,
+        counts,
+        capture,
+        chance: path.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+        free: Instant::now(),
+        waiting: VecDeque::new(),
+        held: BinaryHeap::new(),
+        taken: 0,
+        lost_in_a_row: 0,
+        changed_in_a_row: 0,
+    };
     thread::spawn(move || wire.run(&arrivals));
     sender
 }
 
 struct Wire {
     path: Path,
-    first_flight: u64,
+    heading: Heading,
     counts: Arc<Counts>,
+    capture: Option<Arc<Capture>>,
     chance: u64,
     /// When the bottleneck has sent all that it was given.
     free: Instant,
+    /// When the bottleneck begins with each datagram that waits for it.
+    waiting: VecDeque<Instant>,
     held: BinaryHeap<Reverse<Held>>,
     taken: u64,
+    /// By chance.
+    lost_in_a_row: u64,
+    changed_in_a_row: u64,
 }
 
 impl Wire {
@@ -86,11 +113,25 @@ impl Wire {
         }
     }
 
-    fn take(&mut self, arrival: Arrival) {
-        let Some(due) = self.due(&arrival) else {
+    fn take(&mut self, mut arrival: Arrival) {
+        let due = self.due(&arrival);
+        let changed = due.and_then(|_| self.change(&arrival));
+        if let Some(capture) = &self.capture {
+            let fate = match (due, changed) {
+                (None, _) => Fate::Lost,
+                (_, Some(_)) => Fate::Changed,
+                _ => Fate::Passed,
+            };
+            capture.write(arrival.at, self.heading, arrival.outside, fate, &arrival.datagram);
+        }
+        let Some(due) = due else {
             self.counts.lost.fetch_add(1, Relaxed);
             return;
         };
+        if let Some(byte) = changed.and_then(|place| arrival.datagram.get_mut(place)) {
+            *byte = !*byte;
+            self.counts.changed.fetch_add(1, Relaxed);
+        }
         self.counts.passed.fetch_add(1, Relaxed);
         self.taken += 1;
         self.held.push(Reverse(Held { due, number: self.taken, arrival }));
@@ -98,17 +139,22 @@ impl Wire {
 
     /// When a datagram arrives; `None` if it does not.
     fn due(&mut self, arrival: &Arrival) -> Option<Instant> {
-        let len = arrival.datagram.len();
-        let is_too_large = self.path.narrowing.is_some_and(|narrowing| narrowing.loses(len, arrival.age));
-        if arrival.number < self.first_flight || is_too_large || self.draw(1000) < self.path.loss {
+        if self.is_lost_by_rule(arrival) || self.is_lost_by_chance() {
             return None;
         }
         let begins = self.free.max(arrival.at);
-        if begins.saturating_duration_since(arrival.at) > self.path.queue {
+        while self.waiting.front().is_some_and(|begin| *begin <= arrival.at) {
+            self.waiting.pop_front();
+        }
+        let is_full = self.path.queue_datagrams > 0 && self.waiting.len() as u64 >= self.path.queue_datagrams;
+        if is_full || begins.saturating_duration_since(arrival.at) > self.path.queue {
             return None;
         }
-        let takes =
-            (len as u64 * 1_000_000_000).checked_div(self.path.rate).map_or(Duration::ZERO, Duration::from_nanos);
+        if self.path.queue_datagrams > 0 && begins > arrival.at {
+            self.waiting.push_back(begins);
+        }
+        let len = arrival.datagram.len() as u64;
+        let takes = (len * 1_000_000_000).checked_div(self.path.rate).map_or(Duration::ZERO, Duration::from_nanos);
         self.free = begins + takes;
         let is_late = self.draw(1000) < self.path.reordering;
         let late = if is_late {
@@ -119,6 +165,34 @@ impl Wire {
         Some(self.free + self.path.delay + late)
     }
 
+    /// What is lost whatever is drawn.
+    fn is_lost_by_rule(&self, arrival: &Arrival) -> bool {
+        let Arrival { age, number, datagram, .. } = arrival;
+        let is_chosen = match self.heading {
+            Heading::Client => *number < self.path.first_flight,
+            Heading::Server => self.path.lost_to_server.is_some_and(|(from, to)| (from..=to).contains(&(number + 1))),
+        };
+        let is_too_large = self.path.narrowing.is_some_and(|narrowing| narrowing.loses(datagram.len(), *age));
+        is_chosen || is_too_large || self.path.is_off(*age)
+    }
+
+    fn is_lost_by_chance(&mut self) -> bool {
+        let is_lost = self.draw(1000) < self.path.loss && may_go_on(self.lost_in_a_row, self.path.burst);
+        self.lost_in_a_row = if is_lost { self.lost_in_a_row + 1 } else { 0 };
+        is_lost
+    }
+
+    /// The byte of a datagram that is changed, if one is.
+    fn change(&mut self, arrival: &Arrival) -> Option<usize> {
+        // Without this nothing is drawn, so that the draws of other paths stay what they are.
+        if self.path.corruption == 0 || arrival.datagram.is_empty() {
+            return None;
+        }
+        let is_changed = self.draw(1000) < self.path.corruption && may_go_on(self.changed_in_a_row, self.path.burst);
+        self.changed_in_a_row = if is_changed { self.changed_in_a_row + 1 } else { 0 };
+        is_changed.then(|| self.draw(arrival.datagram.len() as u64) as usize)
+    }
+
     /// A number below `end` (xorshift: the draws of a seed are the same in each run, the order of datagrams is not).
     fn draw(&mut self, end: u64) -> u64 {
         self.chance ^= self.chance << 13;
@@ -126,6 +200,11 @@ impl Wire {
         self.chance ^= self.chance << 17;
         (self.chance >> 16) % end
     }
+}
+
+/// Whether what has happened so often in a row may happen once more.
+const fn may_go_on(in_a_row: u64, burst: u64) -> bool {
+    burst == 0 || in_a_row < burst
 }
 
 /// A datagram on its way, in the order of arrival.

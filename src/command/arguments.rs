@@ -1,6 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use quic::AddressValidation; // not by way of `posthaste`: the fuzzer takes this file alone
+use quic::{AddressValidation, CongestionControl, Version, Versions}; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
@@ -48,6 +48,10 @@ pub struct Serve {
     pub retry: AddressValidation,
     /// Whether early data is taken.
     pub early_data: bool,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// Whether each request is told on standard error.
     pub log: bool,
     /// What is recorded.
@@ -121,8 +125,12 @@ pub struct Get {
     pub ticket_file: Option<String>,
     /// Whether requests may go as early data.
     pub early_data: bool,
+    /// The versions of QUIC, best first.
+    pub versions: Versions,
     /// How long is waited.
     pub limits: Limits,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -173,6 +181,10 @@ pub struct Load {
     pub migrate: u64,
     /// The longest that nothing may come of an answer.
     pub patience: Duration,
+    /// What is recorded, for whoever looks inside.
+    pub diagnosis: Diagnosis,
+    /// How the rate is found that a path carries.
+    pub congestion_control: CongestionControl,
 }
 
 /// What is wrong with a command line.
@@ -194,17 +206,18 @@ posthaste: QUIC and HTTP/3
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
-                        [--workers N] [--retry WHEN] [--drain SECONDS] [--state DIR] [--log]
-                        [--early-data]
+                        [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
+                        [--drain SECONDS] [--state DIR] [--log] [--early-data]
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
                        [--out DIR] [--include]
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
-                       [--ticket-file FILE [--early-data]]
+                       [--ticket-file FILE [--early-data]] [--quic-version N[,N]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
-                       [--key-log FILE] [--trace] [--qlog DIR]
+                       [--congestion-control NAME] [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
-                     [--connections K] [--migrate N] [--timeout SECONDS]
+                     [--connections K] [--migrate N] [--timeout SECONDS] [--congestion-control NAME]
+                     [--qlog DIR]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -238,10 +251,14 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    trip: always, under-load or never (default: under-load, that is in a flood of new connections)
   --early-data     answer clients that come back a round trip earlier, by what they send before the handshake is complete. Who
                    records it can send it again, so that it has to be safe to answer twice, as files are
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first: a client that has both is taken to that
+                   one within the handshake (default: 1,2)
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
-  --qlog DIR       write a file of qlog for each connection to DIR
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
 
 SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
 under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. A
@@ -271,14 +288,18 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
                    servers can tell that it is the same client. Each is used once. Who reads FILE can pretend to be this client
   --early-data     with such a ticket, send a request without a body and by a safe method, such as GET, before the server has
                    answered. Who records it can send it again, and it is not known to whom it went
+  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first; a connection begins with 1, if that is
+                   one of them, and goes on with what the server likes better (default: 1,2)
   --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
   --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
   --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
                    time that a pipe at standard input or output takes does not count
   --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
-  --qlog DIR       write a file of qlog for each connection to DIR
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
 
 The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
 A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT, SIGTERM, SIGQUIT or
@@ -295,10 +316,13 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
   --migrate N      move a connection to another port after every N requests of a worker (default: never)
   --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
                    request fails, the rest is given up (default: 30)
+  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
+                   lost by chance, as over radio
   --ca PEM         trust the certificates in this file instead of the system's
   --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
                    unless a current list of each authority that vouches for it says that it is not revoked
   --insecure       take any certificate: for tests only
+  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all; it costs some speed
 ";
 
 /// Takes the arguments apart; `arguments` without the program's own name.
@@ -419,6 +443,12 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--early-data", inline) => serve.early_data = switch(flag, inline)?,
             Argument::Flag(flag @ "--retry", inline) => serve.retry = retry(&arguments.value(flag, inline)?)?,
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                serve.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                serve.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "serve")),
         }
     }
@@ -478,6 +508,30 @@ fn retry(when: &str) -> Result<AddressValidation, Usage> {
     }
 }
 
+fn congestion_control(name: &str) -> Result<CongestionControl, Usage> {
+    match name {
+        "cubic" => Ok(CongestionControl::Cubic),
+        "bbr" => Ok(CongestionControl::Bbr),
+        "new-reno" => Ok(CongestionControl::NewReno),
+        other => Err(Usage(format!("--congestion-control is cubic, bbr or new-reno, not {other:?}"))),
+    }
+}
+
+/// Numbers of versions, best first.
+fn versions(list: &str) -> Result<Versions, Usage> {
+    let wrong =
+        || Usage(format!("--quic-version is 1, 2, or both with the better one first, such as 2,1, not {list:?}"));
+    let mut versions = Vec::new();
+    for number in list.split(',') {
+        versions.push(match number.trim() {
+            "1" => Version::V1,
+            "2" => Version::V2,
+            _ => return Err(wrong()),
+        });
+    }
+    Versions::new(&versions).ok_or_else(wrong)
+}
+
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     let mut get = Get::default();
     let mut pairs = Pairs::default();
@@ -495,6 +549,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--out", inline) => get.folder = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--include", inline) => get.include = switch(flag, inline)?,
             Argument::Flag(flag @ "--header", inline) => get.headers.push(header(&arguments.value(flag, inline)?)?),
+            Argument::Flag(flag @ "--quic-version", inline) => {
+                get.versions = versions(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--ticket-file", inline) => get.ticket_file = Some(arguments.value(flag, inline)?),
@@ -508,6 +565,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--key-log", inline) => get.diagnosis.key_log = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--trace", inline) => get.diagnosis.trace = switch(flag, inline)?,
             Argument::Flag(flag @ "--qlog", inline) => get.diagnosis.qlog = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                get.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
         }
     }
@@ -530,7 +590,8 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut url = None;
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
-    let mut patience = Duration::from_secs(30);
+    let (mut patience, mut diagnosis) = (Duration::from_secs(30), Diagnosis::default());
+    let mut control = CongestionControl::default();
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -545,6 +606,10 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
+            Argument::Flag(flag @ "--qlog", inline) => diagnosis.qlog = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--congestion-control", inline) => {
+                control = congestion_control(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -568,7 +633,17 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let connections = at_most(100_000, connections, "--connections")?;
     // The time of each answer is kept until the end.
     at_most(100_000_000, requests, "--requests")?;
-    Ok(Command::Load(Load { url, trust, requests, concurrency, connections, migrate, patience }))
+    Ok(Command::Load(Load {
+        url,
+        trust,
+        requests,
+        concurrency,
+        connections,
+        migrate,
+        patience,
+        congestion_control: control,
+        diagnosis,
+    }))
 }
 
 fn check_trust(trust: &Trust) -> Result<(), Usage> {
@@ -629,7 +704,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --log --early-data --name a.example --name=*";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=*";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -649,6 +724,8 @@ mod tests {
             state: Some("s".into()),
             retry: AddressValidation::Always,
             early_data: true,
+            congestion_control: CongestionControl::Bbr,
+            versions: Versions::new(&[Version::V2, Version::V1]).unwrap(),
             log: true,
         };
         assert_eq!(parse(&words(line)), Ok(Command::Serve(expected)));
@@ -661,7 +738,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --ticket-file t --early-data";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --quic-version=2 --ticket-file t --early-data";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -675,12 +752,14 @@ mod tests {
             data: Some(Data::File("f".into())),
             ticket_file: Some("t".into()),
             early_data: true,
+            versions: Versions::new(&[Version::V2]).unwrap(),
             limits: Limits {
                 connect: Duration::from_millis(500),
                 first_byte: Duration::from_secs(2),
                 idle: Duration::MAX,
                 whole: Duration::from_secs(90),
             },
+            congestion_control: CongestionControl::NewReno,
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
@@ -697,20 +776,27 @@ mod tests {
 
     #[test]
     fn load_in_full_and_by_default() {
-        let load = |requests, concurrency, connections, migrate, patience| {
+        let load = |requests, concurrency, connections, migrate, patience, congestion_control| {
             let trust = Trust { insecure: true, ..Trust::default() };
             let patience = Duration::from_millis(patience);
-            Command::Load(Load { url: "u".into(), trust, requests, concurrency, connections, migrate, patience })
+            let (url, diagnosis) = ("u".into(), Diagnosis::default());
+            Load { url, trust, requests, concurrency, connections, migrate, patience, congestion_control, diagnosis }
         };
-        assert_eq!(parse(&words("load u --insecure")), Ok(load(10_000, 32, 1, 0, 30_000)));
-        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(load(5, 4, 3, 2, 500)));
+        let plain = || load(10_000, 32, 1, 0, 30_000, CongestionControl::Cubic);
+        assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(plain())));
+        let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --congestion-control=bbr --insecure -- u";
+        assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500, CongestionControl::Bbr))));
+        let diagnosis = Diagnosis { qlog: Some("q".into()), ..Diagnosis::default() };
+        assert_eq!(parse(&words("load u --insecure --qlog q")), Ok(Command::Load(Load { diagnosis, ..plain() })));
     }
 
     #[test]
     fn every_mistake_says_what_to_do() {
         let table = [
             ("fly", "unknown command"),
+            ("serve --quic-version 3", "1, 2, or both"),
+            ("get u --quic-version 1,1", "not \"1,1\""),
+            ("get u --quic-version 1,", "such as 2,1"),
             ("serve a b", "second"),
             ("serve --cert c", "go together"),
             ("serve --cert c --key k --key k2", "go together"),
@@ -729,6 +815,8 @@ mod tests {
             ("serve --drain nan", "number of seconds"),
             ("get u --early-data", "needs --ticket-file FILE"),
             ("serve --retry sometimes", "always, under-load or never"),
+            ("serve --congestion-control vegas", "cubic, bbr or new-reno"),
+            ("get u --congestion-control=BBR", "cubic, bbr or new-reno"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),

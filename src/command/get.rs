@@ -91,8 +91,9 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
-        let Get { headers, data, limits, include, early_data: early, .. } = arguments;
-        let mut builder = client(Client::builder(roots), records, &limits);
+        let Get { headers, data, limits, include, early_data: early, congestion_control, versions, .. } = arguments;
+        let mut builder = client(Client::builder(roots), records, &limits).congestion_control(congestion_control);
+        builder.transport.versions = versions;
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
         }

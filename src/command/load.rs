@@ -1,6 +1,7 @@
 //! `posthaste load`: sends requests repeatedly, and reports throughput and latency.
 
 use crate::command::arguments::Load;
+use crate::command::diagnosis::Records;
 use crate::command::failure::{Failure, explain};
 use crate::command::output::{self, bytes};
 use crate::command::trust;
@@ -10,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Who only waits for an answer says nothing, and a translator on the way that forgets it meanwhile would keep the answer from
@@ -73,6 +75,8 @@ impl From<Trouble> for Failure {
 pub fn run(arguments: &Load) -> Result<(), Failure> {
     Url::parse(&arguments.url).map_err(|error| Failure::Usage(format!("{}: {error}", arguments.url)))?;
     let roots = trust::roots(&arguments.trust)?;
+    // One for the connections of all clients.
+    let trace = Records::open(&arguments.diagnosis)?.trace.map(|trace| Arc::new(Mutex::new(trace)));
     let tally = Rc::new(Tally::default());
     tally.left.set(arguments.requests);
     let elapsed = posthaste::run(|handle| {
@@ -80,9 +84,12 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
         async move {
             let clients: Vec<Client> = (0..arguments.connections)
                 .map(|_| {
-                    let mut builder = Client::builder(roots.clone());
+                    let mut builder = Client::builder(roots.clone()).congestion_control(arguments.congestion_control);
                     builder.transport.keep_alive = Some(KEEP_ALIVE);
-                    builder.build(&handle)
+                    match &trace {
+                        Some(trace) => builder.trace(trace.clone()).build(&handle),
+                        None => builder.build(&handle),
+                    }
                 })
                 .collect();
             // Connections first: what is measured is requests. It also finds out whether there is a server at all.

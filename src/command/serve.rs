@@ -99,7 +99,10 @@ fn builder(
     addresses: Vec<SocketAddr>,
     log: &Log,
 ) -> Result<ServerBuilder, Failure> {
-    let mut builder = Server::builder(identity.clone()).address_validation(arguments.retry);
+    let mut builder = Server::builder(identity.clone())
+        .address_validation(arguments.retry)
+        .congestion_control(arguments.congestion_control);
+    builder.transport.versions = arguments.versions;
     if arguments.early_data {
         builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());
     }

@@ -15,7 +15,7 @@ use base::Instant;
 use crypto::Provider;
 use h3::SendError;
 use http::RequestHead;
-use quic::{ConnectionHandle, Stats};
+use quic::{ConnectionHandle, Stats, TokenStore};
 use runtime::{Handle, clock};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -33,6 +33,8 @@ pub(crate) struct Dial {
     provider: Provider,
     tls: Arc<tls::ClientConfig>,
     transport: Arc<quic::Config>,
+    /// Where tokens are kept that servers give.
+    tokens: Option<Arc<dyn TokenStore>>,
     http: h3::Config,
     trace: Option<SharedTrace>,
     /// For servers of IPv4, and of IPv6: made when they are first needed, and again when the socket broke.
@@ -58,7 +60,12 @@ impl Dial {
         trace: Option<SharedTrace>,
     ) -> Dial {
         let (tls, transport) = (Arc::new(tls), Arc::new(transport));
-        Dial { handle, provider, tls, transport, http, trace, links: RefCell::default() }
+        Dial { handle, provider, tls, transport, tokens: None, http, trace, links: RefCell::default() }
+    }
+
+    /// The same, and tokens of servers are kept there.
+    pub(crate) fn keeping(self, tokens: Option<Arc<dyn TokenStore>>) -> Dial {
+        Dial { tokens, ..self }
     }
 
     /// A connection to the server `name`, called `host` by the application, at this address, which may stay silent for so
@@ -122,7 +129,8 @@ impl Dial {
     }
 
     fn endpoint(&self) -> Endpoint {
-        let config = quic::EndpointConfig::new(self.provider, self.transport.clone(), None);
+        let mut config = quic::EndpointConfig::new(self.provider, self.transport.clone(), None);
+        config.token_store = self.tokens.clone();
         let random = Box::new(crypto_ring::SystemRandom::new());
         Endpoint::new(quic::Endpoint::new(clock::now(), config, random), self.http.clone())
     }

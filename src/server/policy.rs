@@ -1,8 +1,10 @@
 //! What a server decides about connections, before HTTP: cryptography, who may begin one, connection IDs, secrets.
 
 use crate::error::Error;
+use crate::tickets::Tickets;
+use crate::tokens;
 use crypto::{Provider, Secret, hkdf};
-use quic::{AddressValidation, Admission, EndpointConfig, IdLayout, Incoming};
+use quic::{AddressValidation, Admission, EndpointConfig, IdLayout, Incoming, TokenPolicy};
 use runtime::Handover;
 use std::sync::Arc;
 use tls::Groups;
@@ -17,6 +19,8 @@ pub(crate) struct Policy {
     pub(crate) groups: Groups,
     pub(crate) on_incoming: Option<Arc<OnIncoming>>,
     pub(crate) address_validation: AddressValidation,
+    /// What clients are given to come back with; the workers share what was taken.
+    pub(crate) tokens: Option<TokenPolicy>,
     /// The most connections of an endpoint, if it is not the default.
     pub(crate) max_connections: Option<usize>,
     /// What connections allow their clients to send, if it is not the default.
@@ -32,6 +36,7 @@ impl Default for Policy {
             groups: Groups::default(),
             on_incoming: None,
             address_validation: AddressValidation::default(),
+            tokens: Some(tokens::policy(&Tickets::new())),
             max_connections: None,
             receive_memory: None,
             ids: IdLayout::default(),
@@ -61,6 +66,7 @@ impl Policy {
     pub(crate) fn apply(&self, config: &mut EndpointConfig, handover: Option<&Handover>) -> Result<(), Error> {
         config.on_incoming = self.on_incoming.clone();
         config.address_validation = self.address_validation;
+        config.tokens = self.tokens.clone();
         config.max_connections = self.max_connections.unwrap_or(config.max_connections);
         config.receive_memory = self.receive_memory.unwrap_or(config.receive_memory);
         config.ids = self.ids.clone();

@@ -48,6 +48,7 @@ fn record(f: &mut Formatter<'_>, trace: &Trace<'_>) -> fmt::Result {
         Record::Started { four_tuple, version } => {
             write!(f, "started {}, version {:#x}", path(four_tuple), version.0)
         }
+        Record::VersionChosen { version } => write!(f, "goes on with version {:#x}", version.0),
         Record::Stage(stage) => f.write_str(match stage {
             Stage::HandshakeComplete => "handshake complete",
             Stage::HandshakeConfirmed => "handshake confirmed",
@@ -192,6 +193,11 @@ fn frame_words(f: &mut Formatter<'_>, frame: &Frame<'_>) -> fmt::Result {
             text(f, reason)
         }
         Frame::HandshakeDone => f.write_str("HANDSHAKE_DONE"),
+        Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+            let (id, code) = (id.value(), error_code.value());
+            write!(f, "RESET_STREAM_AT {id} at {final_size}, reliable up to {reliable_size}, code {code:#x}")
+        }
+        Frame::Datagram(datagram) => write!(f, "DATAGRAM of {} bytes", datagram.data.len()),
     }
 }
 

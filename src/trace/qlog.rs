@@ -21,7 +21,11 @@ use std::net::SocketAddr;
 const RECORD_SEPARATOR: char = '\u{1e}';
 
 /// The schemas of the events. The numbers are the drafts' (section 2.1 of each).
-const SCHEMAS: [&str; 2] = ["urn:ietf:params:qlog:events:quic-12", "urn:ietf:params:qlog:events:http3-12"];
+const SCHEMAS: [&str; 3] = [
+    "urn:ietf:params:qlog:events:quic-12",
+    "urn:ietf:params:qlog:events:http3-12",
+    "urn:ietf:params:qlog:events:loglevel-13",
+];
 
 /// The first text of a file: what the events after it have in common. `wall_clock` is the time of day, as RFC 3339 writes it.
 pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> String {
@@ -52,8 +56,7 @@ pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> Strin
 pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     let mut text = String::from(RECORD_SEPARATOR);
     let mut event = Object::begin(&mut text);
-    let elapsed = trace.at.saturating_duration_since(zero).as_micros();
-    event.number("time", format_args!("{}.{:03}", elapsed / 1000, elapsed % 1000));
+    event.number("time", milliseconds(trace.at.saturating_duration_since(zero)));
     event.string("name", name(trace));
     event.object("data", |data| push_data(data, trace));
     if trace.left_out > 0 {
@@ -64,10 +67,23 @@ pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     text
 }
 
+/// What is to be known of the file itself, as one text.
+pub(crate) fn warning(at: Instant, zero: Instant, message: &str) -> String {
+    let mut text = String::from(RECORD_SEPARATOR);
+    let mut event = Object::begin(&mut text);
+    event.number("time", milliseconds(at.saturating_duration_since(zero)));
+    event.string("name", "loglevel:warning");
+    event.object("data", |data| data.string("message", message));
+    event.end();
+    text.push('\n');
+    text
+}
+
 /// Names of the draft.
 fn name(trace: &Trace<'_>) -> &'static str {
     match &trace.record {
         Record::Started { .. } => "quic:connection_started",
+        Record::VersionChosen { .. } => "quic:version_information",
         Record::Stage(_) => "quic:connection_state_updated",
         Record::Closed(_) => "quic:connection_closed",
         Record::ParametersSet { .. } | Record::Negotiated { .. } => "quic:parameters_set",
@@ -95,6 +111,7 @@ fn name(trace: &Trace<'_>) -> &'static str {
 fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
     match trace.record {
         Record::Started { four_tuple, .. } => push_path(data, "local", "remote", four_tuple),
+        Record::VersionChosen { version } => data.string("chosen_version", format_args!("{:08x}", version.0)),
         Record::Stage(stage) => data.string("new", stage_name(stage)),
         Record::Closed(cause) => push_closed(data, cause, trace),
         Record::ParametersSet { of } => {
@@ -174,7 +191,11 @@ fn push_http(data: &mut Object<'_>, id: StreamId, record: &[u8]) {
             object.string("frame_type", "data");
             object.object("raw", |raw| raw.number("payload_length", len));
         }
-        HttpFrame::Settings => object.string("frame_type", "settings"),
+        HttpFrame::Settings => {
+            object.string("frame_type", "settings");
+            // Which there were is not recorded; the field is needed.
+            object.array("settings", |_| {});
+        }
         HttpFrame::GoAway(id) => {
             object.string("frame_type", "goaway");
             object.number("id", id);
@@ -264,6 +285,8 @@ fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {
     data.number("initial_max_stream_data_uni", parameters.initial_max_stream_data_uni);
     data.number("initial_max_streams_bidi", parameters.initial_max_streams_bidi);
     data.number("initial_max_streams_uni", parameters.initial_max_streams_uni);
+    data.number("max_datagram_frame_size", parameters.max_datagram_frame_size);
+    data.truth("reset_stream_at", parameters.reset_stream_at);
 }
 
 /// Suites of RFC 9846 appendix B.4.

@@ -4,7 +4,7 @@ use super::json::Object;
 use super::qlog_error::transport_error;
 use base::{Direction, VarInt};
 use quic::TransportErrorCode;
-use quic::wire::frame::{AckFrame, Frame, StreamFrame};
+use quic::wire::frame::{AckFrame, DatagramFrame, Frame, StreamFrame};
 
 /// The fields of one frame.
 pub(super) fn push_frame(object: &mut Object<'_>, frame: &Frame<'_>) {
@@ -18,6 +18,13 @@ pub(super) fn push_frame(object: &mut Object<'_>, frame: &Frame<'_>) {
             push_application_error(object, error_code);
             object.number("final_size", final_size);
         }
+        Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+            object.number("stream_id", id.value());
+            push_application_error(object, error_code);
+            object.number("final_size", final_size);
+            object.number("reliable_size", reliable_size);
+        }
+        Frame::Datagram(DatagramFrame { data, .. }) => push_length(object, "length", data.len()),
         Frame::StopSending { id, error_code } => {
             object.number("stream_id", id.value());
             push_application_error(object, error_code);
@@ -91,6 +98,8 @@ const fn name(frame: &Frame<'_>) -> &'static str {
         Frame::PathResponse { .. } => "path_response",
         Frame::ConnectionClose { .. } | Frame::ApplicationClose { .. } => "connection_close",
         Frame::HandshakeDone => "handshake_done",
+        Frame::ResetStreamAt { .. } => "reset_stream_at",
+        Frame::Datagram(_) => "datagram",
     }
 }
 

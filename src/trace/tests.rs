@@ -1,5 +1,8 @@
 //! Every kind of record, as a line and as qlog.
 
+#[path = "../../tests/support/qlog.rs"]
+mod reader;
+
 use super::*;
 use base::{Ecn, FourTuple, JournalLimits, Reader, StreamId, VarInt, Writer};
 use quic::trace::Tracer;
@@ -81,6 +84,7 @@ fn every_record(tracer: &mut Tracer) {
             b"no \x1b[0m".to_vec(),
         ),
         (Record::Stage(Stage::Drained), Vec::new()),
+        (Record::VersionChosen { version: Version::V2 }, Vec::new()),
     ];
     for (number, (record, content)) in records.iter().enumerate() {
         tracer.record(at(number as u64 * 100), *record, content);
@@ -138,6 +142,7 @@ fn each_record_is_one_line_and_what_a_peer_wrote_is_escaped() {
      2.000  client 8394c8f0  HTTP/3 received on stream 4: DATA of 7 bytes
      2.100  client 8394c8f0  closed by the server's transport with code 0x12a \"no \\x1b[0m\"
      2.200  client 8394c8f0  drained
+     2.300  client 8394c8f0  goes on with version 0x6b3343cf
 ";
     assert!(text.lines().eq(wanted.lines()), "{text}");
 }
@@ -151,7 +156,7 @@ fn records_that_found_no_room_are_told() {
     tracer.record(at(5000), Record::Stage(Stage::Draining), &[]);
     feed(&mut tracer, &mut lines);
     let text = String::from_utf8(lines.writer).expect("UTF-8");
-    assert!(text.ends_with("     5.000  server 8394c8f0  (22 records left out) draining\n"), "{text}");
+    assert!(text.ends_with("     5.000  server 8394c8f0  (23 records left out) draining\n"), "{text}");
 }
 
 /// P10: the largest parameters there can be, and reason phrases that fill a packet.
@@ -188,18 +193,12 @@ fn qlog_is_a_sequence_of_json_texts_with_a_header() {
     assert!(qlog.take_error().is_none() && qlog.open.is_empty());
     let text = std::fs::read_to_string(folder.join(format!("{}_client.sqlog", group()))).expect("a file");
     std::fs::remove_dir_all(&folder).expect("removed");
-    let texts: Vec<serde_json::Value> = text
-        .split('\u{1e}')
-        .skip(1)
-        .map(|text| {
-            assert!(text.ends_with('\n'));
-            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-        })
-        .collect();
+    let names = reader::check(&text);
+    assert_eq!(names.len(), 23);
+    let texts = reader::texts(&text);
     assert_eq!(texts[0]["serialization_format"], "application/qlog+json-seq");
     assert_eq!(texts[0]["trace"]["common_fields"]["group_id"], group().to_string());
     assert_eq!(texts[0]["trace"]["vantage_point"]["type"], "client");
-    assert_eq!(texts.len(), 24);
     let named = |name: &str| texts.iter().find(|text| text["name"] == name).unwrap_or_else(|| panic!("{name}"));
     assert_eq!(named("quic:packet_sent")["data"]["header"]["packet_type"], "initial");
     assert_eq!(named("quic:packet_sent")["data"]["frames"][0]["raw"]["length"], 290);
@@ -237,6 +236,36 @@ fn a_qlog_file_is_a_new_one_whatever_has_its_name() {
         std::fs::remove_file(&path).expect("removed");
     }
     std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// A server that is traced and forgotten: what is open ends well, later connections have no file, and both are told once.
+#[test]
+fn files_that_are_full_say_so_and_end() {
+    let folder = std::env::temp_dir().join(format!("posthaste-qlog-full-{}", std::process::id()));
+    let mut qlog = Qlog::open(&folder).expect("a folder").max_bytes(1500);
+    for round in 0..3 {
+        let mut tracer = tracer();
+        every_record(&mut tracer);
+        feed(&mut tracer, &mut qlog);
+        assert_eq!(qlog.take_error().map(|error| error.to_string().contains("full")), (round == 0).then_some(true));
+        assert_eq!((qlog.not_logged(), qlog.open.len()), (round, 0));
+    }
+    let text = std::fs::read_to_string(folder.join(format!("{}_client.sqlog", group()))).expect("a file");
+    std::fs::remove_dir_all(&folder).expect("removed");
+    assert_eq!(reader::check(&text).last().map(String::as_str), Some("loglevel:warning"));
+    assert!((1000..2200).contains(&text.len()), "{}", text.len());
+}
+
+/// One consumer of several clients.
+#[test]
+fn a_consumer_is_shared_by_its_clones() {
+    let lines = Arc::new(Mutex::new(TraceLines::new(Vec::new())));
+    for mut clone in [lines.clone(), lines.clone()] {
+        let mut tracer = tracer();
+        tracer.record(at(0), Record::Stage(Stage::Draining), &[]);
+        feed(&mut tracer, &mut clone);
+    }
+    assert_eq!(lines.lock().expect("not poisoned").writer.iter().filter(|byte| **byte == b'\n').count(), 2);
 }
 
 #[test]

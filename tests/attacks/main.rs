@@ -22,4 +22,5 @@ mod s;
 mod support;
 mod t;
 mod table;
+mod tokens;
 mod x;

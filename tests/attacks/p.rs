@@ -32,7 +32,10 @@ fn varint_of(value: u64, length: u32) -> Option<Vec<u8>> {
 #[test]
 fn p1_unknown_frame_types_close_with_frame_encoding_error() {
     let step = (0x100u64..0x4000).step_by(101);
-    for value in (0x1f..0x100).chain(step).chain([0x3fff, 0x4000, 0x3fff_ffff, 0x4000_0000, MAX]) {
+    // RESET_STREAM_AT, which nobody asked for, is unknown where it can be read; DATAGRAM is known and not asked for.
+    let known = |value: &u64| [0x24, 0x30, 0x31].contains(value);
+    let values = (0x1f..0x100).chain(step).chain([0x3fff, 0x4000, 0x3fff_ffff, 0x4000_0000, MAX]);
+    for value in values.filter(|value| !known(value)) {
         for bytes in [1u32, 2, 4, 8].into_iter().filter_map(|length| varint_of(value, length)) {
             let peer = after(Server, &[&[0x01], &bytes[..], &[0; 3]].concat());
             assert_eq!(peer.violation(), Some((Violation::UnknownFrameType, value)), "{bytes:x?}");
@@ -206,13 +209,15 @@ fn p4_a_token_nobody_gave_is_none() {
 fn p5_retry_packets_of_every_length_are_dropped() {
     for target in [Client, Server] {
         let mut peer = Peer::against(target, Stage::Keys);
-        for len in 0..60 {
-            let mut packet = vec![0xf0, 0, 0, 0, 1, 8];
+        // Of both versions, and with the QUIC bit cleared.
+        let heads = [[0xf0, 0, 0, 0, 1, 8], [0xb0, 0, 0, 0, 1, 8], [0xc0, 0x6b, 0x33, 0x43, 0xcf, 8]];
+        for (len, head) in (0..60).flat_map(|len| heads.map(|head| (len, head))) {
+            let mut packet = head.to_vec();
             packet.extend(peer.destination.as_slice());
             packet.push(8);
             packet.extend(peer.source.as_slice());
             packet.resize(packet.len() + len, 7);
-            assert!(len < 17 || matches!(Header::decode(&packet, 8), Ok(Header::Retry { .. })));
+            assert!(len < 17 || matches!(Header::decode_greased(&packet, 8), Ok(Header::Retry { .. })));
             for cut in 0..packet.len() {
                 peer.deliver(packet[..cut].to_vec());
             }

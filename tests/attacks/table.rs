@@ -15,9 +15,24 @@ pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'sta
 
 pub(crate) const ROWS: &[Row] = &[
     ("p1", "frames of unknown types", "quic/src/wire/frame/decode.rs", &[]),
-    ("p2", "transport parameters cut, repeated, out of range", "quic/src/wire/transport_parameters.rs", &[]),
+    (
+        "p2",
+        "transport parameters cut, repeated, out of range",
+        "quic/src/wire/transport_parameters.rs",
+        &[
+            "quic/src/wire/transport_parameters/tests.rs::p2_version_information_has_whole_versions_none_of_them_0_and_a_clients_own_among_them",
+        ],
+    ),
     ("p3", "a frame type cut short", "quic/src/wire/frame/decode.rs", &[]),
-    ("p4", "tokens that were never issued", "quic/src/wire/header.rs", &[]),
+    (
+        "p4",
+        "tokens that were never issued",
+        "quic/src/wire/header.rs",
+        &[
+            "quic/src/endpoint/new_token/tests.rs::p4_a_token_that_is_cut_or_changed_is_none",
+            "tests/attacks/tokens.rs::p4_pieces_of_tokens_are_none",
+        ],
+    ),
     ("p5", "Retry packets of every length", "quic/src/wire/header.rs", &[]),
     ("p6", "a datagram of thousands of packets", "quic/src/connection/coalesced.rs", &[]),
     ("p7", "ACK ranges below zero", "quic/src/wire/frame/ack.rs", &[]),
@@ -89,7 +104,12 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/recovery.rs",
         &["quic/tests/migration/scripted.rs::s3_probes_are_lost_acknowledged_and_retired_in_every_order"],
     ),
-    ("s4", "a Retry, its answer twice, then any decision", "quic/src/endpoint/settle.rs", &[]),
+    (
+        "s4",
+        "a Retry, its answer twice, then any decision",
+        "quic/src/endpoint/settle.rs",
+        &["tests/attacks/tokens.rs::s4_whatever_follows_a_token_leaves_nothing_behind"],
+    ),
     (
         "s5",
         "migration without a spare connection ID",
@@ -336,14 +356,35 @@ pub(crate) const ROWS: &[Row] = &[
         "quic/src/path/paths.rs",
         &["quic/tests/migration/scripted.rs::a10_the_application_sees_an_address_only_when_it_is_proved"],
     ),
-    ("a11", "acknowledgments of what was not sent", "quic/src/recovery.rs", &[]),
+    (
+        "a11",
+        "acknowledgments of what was not sent",
+        "quic/src/recovery.rs",
+        &["quic/src/recovery/delivery_rate.rs::a11_a_heap_of_acknowledgments_is_no_rate"],
+    ),
     ("a12", "forged connection IDs in the handshake", "quic/src/wire_identity.rs", &[]),
-    ("a13", "replayed address validation tokens", "quic/src/endpoint/token.rs", &[]),
+    (
+        "a13",
+        "replayed address validation tokens",
+        "quic/src/endpoint/used_tokens.rs",
+        &[
+            "tests/attacks/tokens.rs::a13_a_token_of_an_earlier_connection_is_taken_once_and_nowhere_else",
+            "quic/src/endpoint/used_tokens.rs::a13_a_token_is_taken_once_and_a_fresh_one_always",
+            "quic/src/endpoint/used_tokens.rs::a13_a_full_memory_takes_none_until_old_ones_are_forgotten",
+            "quic/src/endpoint/used_tokens.rs::a13_tokens_from_before_a_restart_are_not_taken",
+            "quic/src/endpoint/new_token/tests.rs::a13_a_token_is_good_for_one_address_one_version_and_servers_with_its_key",
+            "quic/src/endpoint/new_token/tests.rs::a13_a_token_is_taken_once_and_in_its_time",
+            "quic/tests/address_tokens.rs::a13_tokens_are_not_taken_while_there_is_no_room_to_remember_them",
+        ],
+    ),
     (
         "a14",
         "limits of the AEAD",
         "quic/src/protection/keys.rs",
-        &["quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit"],
+        &[
+            "quic/src/protection/tests.rs::a14_no_packet_is_sealed_beyond_the_confidentiality_limit",
+            "quic/tests/transfer.rs::a14_an_application_of_either_side_has_the_keys_updated_at_any_time",
+        ],
     ),
     (
         "a15",
@@ -353,6 +394,8 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/message/server_hello/tests.rs::older_versions_and_their_disguises",
             "tls/src/session/tests/client_refuses.rs::retries",
             "tls/src/session/tests/client_refuses.rs::after_a_retry",
+            "quic/src/version_negotiation.rs::a15_a_list_that_was_forged_is_found_out",
+            "quic/tests/versions.rs::a15_a_forged_list_of_versions_ends_the_connection_it_leads_to",
         ],
     ),
     (

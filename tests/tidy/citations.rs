@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 9] = [
+const RFCS: [(u16, &str); 14] = [
     (5280, "Certificates and revocation lists"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
@@ -22,8 +22,23 @@ const RFCS: [(u16, &str); 9] = [
     (9110, "HTTP: semantics"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
+    (9221, "Datagrams"),
+    (9287, "QUIC: greasing the QUIC bit"),
+    (9368, "QUIC: version negotiation"),
+    (9369, "QUIC version 2"),
     (9846, "TLS 1.3"),
+    (RELIABLE_RESET, "Resets of streams behind a part that is delivered"),
 ];
+
+/// Drafts that have a table stand under a number that no RFC has. A mark names them in full.
+const RELIABLE_RESET: u16 = 65_001;
+const DRAFTS: [(&str, u16); 1] = [("draft-ietf-quic-reliable-stream-reset", RELIABLE_RESET)];
+
+/// What a document is called, where an RFC is called by `rfc` and its number.
+fn document(rfc: u16, of_rfc: &str) -> String {
+    let draft = DRAFTS.iter().find(|(_, number)| *number == rfc);
+    draft.map_or_else(|| format!("{of_rfc}{rfc}"), |(name, _)| (*name).to_owned())
+}
 
 /// Tests that look at everything at once: a broken rule fails them, but their names do not say which.
 const AGGREGATES: [&str; 6] = [
@@ -104,7 +119,7 @@ impl Row {
 
 /// The requirements of one RFC, in the order of its text.
 fn table(rfc: u16) -> Vec<Row> {
-    let path = format!("docs/conformance/rfc{rfc}.tsv");
+    let path = format!("docs/conformance/{}.tsv", document(rfc, "rfc"));
     let text = std::fs::read_to_string(workspace().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let mut columns = line.split('\t');
@@ -118,7 +133,7 @@ fn table(rfc: u16) -> Vec<Row> {
     });
     let rows: Vec<Row> = rows.collect();
     let numbers: BTreeSet<&str> = rows.iter().map(|row| row.number.as_str()).collect();
-    assert!(rows.len() > 20 && numbers.len() == rows.len(), "{path} has each number once");
+    assert!(rows.len() > 5 && numbers.len() == rows.len(), "{path} has each number once");
     rows
 }
 
@@ -138,6 +153,7 @@ struct Mark {
 /// The marks in a line, or what is wrong with one.
 fn marks(line: &str) -> Result<Vec<Mark>, &'static str> {
     let Some(at) = line.find("//") else { return Ok(Vec::new()) };
+    let line = DRAFTS.iter().fold(line.to_owned(), |line, (name, number)| line.replace(name, &format!("RFC {number}")));
     let mut marks = Vec::new();
     let mut parts = line[at..].split("RFC ").skip(1).peekable();
     while let Some(part) = parts.next() {
@@ -314,7 +330,8 @@ fn page(tables: &BTreeMap<u16, Vec<Row>>) -> String {
     let mut page = String::from(HEAD);
     for (rfc, _) in RFCS {
         let rows = &tables[&rfc];
-        write!(page, "| [{rfc}](#rfc-{rfc}) | {} |", rows.len()).expect("strings take all");
+        let (name, anchor) = (document(rfc, ""), document(rfc, "rfc-"));
+        write!(page, "| [{name}](#{anchor}) | {} |", rows.len()).expect("strings take all");
         for status in STATUSES {
             let count = rows.iter().filter(|row| row.status() == status).count();
             write!(page, " {count} |").expect("strings take all");
@@ -322,7 +339,7 @@ fn page(tables: &BTreeMap<u16, Vec<Row>>) -> String {
         page.push('\n');
     }
     for (rfc, title) in RFCS {
-        write!(page, "\n## RFC {rfc}\n\n{title}.\n\n{COLUMNS}").expect("strings take all");
+        write!(page, "\n## {}\n\n{title}.\n\n{COLUMNS}", document(rfc, "RFC ")).expect("strings take all");
         page.extend(tables[&rfc].iter().map(Row::line));
     }
     page
@@ -395,6 +412,7 @@ fn marks_are_told_from_prose() {
     is_mark("let a = 1; // RFC 9204 section 2.1-2", 9204, &["2.1-2"]);
     is_mark("// RFC 9000 section 4-1, as section 5 says", 9000, &["4-1"]);
     is_mark("// RFC 9001 section 8.1-6, RFC 7301 s3.2: none", 9001, &["8.1-6"]);
+    is_mark("// draft-ietf-quic-reliable-stream-reset section 5.2-7: kept", RELIABLE_RESET, &["5.2-7"]);
     for prose in
         ["// RFC 9000 section 4.1", "// RFC 9000 s4.1: no", "// RFC 9000 sections 4 and 5", "RFC 9000 section 4-1"]
     {

@@ -6,10 +6,12 @@
 use crate::message::extension::{ExtensionType, Extensions};
 use crate::message::framing::HandshakeType;
 use crate::violation::Violation;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// A carrier, as one side of one connection uses it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Carrier {
     /// What holds for every connection over it.
     pub rules: &'static Rules,
@@ -18,6 +20,31 @@ pub(crate) struct Carrier {
     /// On a client, the legacy_session_id of its ClientHello, at most 32 bytes (RFC 9846 section 4.2.2). Empty unless the
     /// client wants middlebox compatibility mode.
     pub session_id: Vec<u8>,
+    /// The version of the carrier's protocol that the first flight is of; 0 where there is only one. A ticket is good for one.
+    pub version: u32,
+    /// On a server, what makes `parameters` of the client's, once those are known.
+    pub answer: Option<AnswerParameters>,
+}
+
+/// Makes what a server says in the carrier's extension of what its client has said there.
+pub struct AnswerParameters(pub Box<MakeParameters>);
+
+/// What an [`AnswerParameters`] calls, once.
+pub type MakeParameters = dyn FnOnce(&[u8]) -> AnsweredParameters + Send + Sync;
+
+/// What a server says, now that it knows its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredParameters {
+    /// Sent as it is.
+    pub parameters: Vec<u8>,
+    /// The version of the carrier's protocol that the connection goes on with. The tickets of the connection are for it.
+    pub version: u32,
+}
+
+impl fmt::Debug for AnswerParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerParameters")
+    }
 }
 
 /// Whether something is allowed, and which violation it is where it is not.
@@ -58,6 +85,15 @@ pub(crate) struct Parameters {
 }
 
 impl Carrier {
+    /// The client's parameters are known: what is answered is made, if it was not. Gives the version to go on with, if that may
+    /// be another one.
+    pub(crate) fn on_peer_parameters(&mut self, parameters: &[u8]) -> Option<u32> {
+        let AnswerParameters(answer) = self.answer.take()?;
+        let answered = answer(parameters);
+        self.parameters = answered.parameters;
+        Some(answered.version)
+    }
+
     /// The extension to send, if there is one.
     pub(crate) fn extension(&self) -> Option<(ExtensionType, &[u8])> {
         self.rules.parameters.as_ref().map(|parameters| (parameters.extension, &self.parameters[..]))

@@ -126,7 +126,7 @@ impl ClientConfig {
     /// Under what the tickets of this server are kept: its name, all that its identity was checked with, and what it may have been
     /// shown. `None` where nobody can say what that is: no ticket is used or kept then.
     /// RFC 9846 section 4.7.1.
-    pub(crate) fn ticket_origin(&self, rules: &Rules, name: &x509::ServerName) -> Option<TicketOrigin> {
+    pub(crate) fn ticket_origin(&self, rules: &Rules, version: u32, name: &x509::ServerName) -> Option<TicketOrigin> {
         let (trust, identity) = (self.roots.ticket_trust()?, self.ticket_identity()?);
         let (kind, name) = match name {
             x509::ServerName::Dns(name) => (0, name.as_bytes().to_vec()),
@@ -139,8 +139,8 @@ impl ClientConfig {
             protocols.extend_from_slice(protocol);
         }
         let lengths = [trust.len() as u64, name.len() as u64, identity.len() as u64].map(u64::to_be_bytes);
-        let number = rules.number().to_be_bytes();
-        let parts = [&number[..], &[kind], lengths.as_flattened(), &trust, &name, &identity, &protocols];
+        let (number, version) = (rules.number().to_be_bytes(), version.to_be_bytes());
+        let parts = [&number[..], &version, &[kind], lengths.as_flattened(), &trust, &name, &identity, &protocols];
         let digest = self.provider.initial.hash.digest(&parts);
         Some(TicketOrigin(*digest.first_chunk().expect("the hash of the initial suite has 32 bytes")))
     }

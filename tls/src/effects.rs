@@ -24,6 +24,10 @@ pub(crate) struct Effects {
     pub key_update: Option<KeyUpdate>,
     /// What the peer says in the carrier's own extension.
     pub peer_parameters: Option<Vec<u8>>,
+    /// What a server has answered to that, if it was made for this client.
+    pub answered_parameters: Option<Vec<u8>>,
+    /// The version of the carrier's protocol that tickets are for.
+    pub version: u32,
     /// The application protocol.
     pub application_protocol: Option<Vec<u8>>,
     /// The name the client asked for.

@@ -102,6 +102,7 @@ mod transcript;
 mod violation;
 
 pub use alert::Alert;
+pub use carrier::{AnswerParameters, AnsweredParameters, MakeParameters};
 pub use certified_key::{CertifiedKey, CertifiedKeyError};
 pub use client_authentication::{ClientAuthentication, ClientRoots, ClientVerifier, PresentedByClient};
 pub use client_resolver::{CertificateWanted, ClientIdentities, ClientResolver};

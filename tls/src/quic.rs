@@ -1,7 +1,7 @@
 //! TLS over QUIC (RFC 9001 sections 4 and 8): handshake bytes travel in CRYPTO frames, by encryption level, and alerts
 //! become error codes of CONNECTION_CLOSE.
 
-use crate::carrier::{Carrier, Parameters, Rules};
+use crate::carrier::{AnswerParameters, Carrier, Parameters, Rules};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::message::extension::ExtensionType;
@@ -77,10 +77,52 @@ pub fn server_with_early_data(config: Arc<ServerConfig>, transport_parameters: V
     Session::server(config, carrier(transport_parameters), Some(context))
 }
 
+/// A client whose first flight is of this version of QUIC. A ticket is taken that was given over the same version and no other
+/// (RFC 9369 section 5), and those that come are for the version that [`Session::set_version`] names, if the connection goes on
+/// with another one. With `wants_early_data` as [`client_with_early_data`].
+/// RFC 9369 section 5-1.
+///
+/// # Errors
+/// [`Error::Local`] if the configuration cannot work.
+pub fn client_of(
+    config: Arc<ClientConfig>,
+    name: x509::ServerName,
+    transport_parameters: Vec<u8>,
+    version: u32,
+    wants_early_data: bool,
+    random: &mut dyn Random,
+) -> Result<Session, Error> {
+    let carrier = Carrier { version, ..carrier(transport_parameters) };
+    Session::client(config, carrier, name, wants_early_data, random)
+}
+
+/// A server whose client's first flight is of this version of QUIC. What the server says is made by `answer`, once the client's
+/// transport parameters are known, with the version that the connection goes on with. Tickets are taken that were given over the
+/// version of the first flight, and given for the other one. With an `early_data_context` as [`server_with_early_data`].
+/// RFC 9369 section 5-2.
+pub fn server_of(
+    config: Arc<ServerConfig>,
+    version: u32,
+    early_data_context: Option<&[u8]>,
+    answer: AnswerParameters,
+) -> Session {
+    let carrier = Carrier { version, answer: Some(answer), ..carrier(Vec::new()) };
+    Session::server(config, carrier, early_data_context)
+}
+
 fn carrier(transport_parameters: Vec<u8>) -> Carrier {
     // RFC 9001 section 8.4-1: a client of QUIC sends no session ID.
-    Carrier { rules: &RULES, parameters: transport_parameters, session_id: Vec::new() }
+    Carrier {
+        rules: &RULES,
+        parameters: transport_parameters,
+        session_id: Vec::new(),
+        version: VERSION_1,
+        answer: None,
+    }
 }
+
+/// What a session is over if nothing else is said.
+const VERSION_1: u32 = 1;
 
 /// The code of the CONNECTION_CLOSE frame that tells the peer of `error`: CRYPTO_ERROR, which is 0x0100 plus the alert
 /// (RFC 9001 section 4.8), or PROTOCOL_VIOLATION for the few things that RFC 9001 itself forbids.

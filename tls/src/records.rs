@@ -93,7 +93,13 @@ pub fn server(config: Arc<ServerConfig>, record_size_limit: u16) -> Session {
 
 /// RFC 9001 section 8.2-2: nothing of QUIC is sent over records.
 fn carrier(session_id: Vec<u8>, record_size_limit: u16) -> Carrier {
-    Carrier { rules: &RULES, parameters: record_size_limit.to_be_bytes().to_vec(), session_id }
+    Carrier {
+        rules: &RULES,
+        parameters: record_size_limit.to_be_bytes().to_vec(),
+        session_id,
+        version: 0,
+        answer: None,
+    }
 }
 
 /// application_traffic_secret_N+1, made of application_traffic_secret_N of the same direction (RFC 9846 section 7.2): for

@@ -68,7 +68,7 @@ impl Session {
         wants_early_data: bool,
         random: &mut dyn Random,
     ) -> Result<Session, Error> {
-        let mut effects = Effects::default();
+        let mut effects = Effects { version: carrier.version, ..Effects::default() };
         let rules = carrier.rules;
         let start = ClientStart::new(config, carrier, name, random)?;
         let state = WaitServerHello::on_start(start, wants_early_data, random, &mut effects)?;
@@ -79,10 +79,11 @@ impl Session {
     /// A server that waits for a ClientHello. With an `early_data_context` the carrier has a way to receive early data, and relies
     /// on what the context says.
     pub(crate) fn server(config: Arc<ServerConfig>, carrier: Carrier, early_data_context: Option<&[u8]>) -> Session {
-        let rules = carrier.rules;
+        let (rules, version) = (carrier.rules, carrier.version);
         let start = ServerStart::new(config, carrier, early_data_context);
         let state = State::Server(ServerState::Start(Box::new(start)));
-        Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects: Effects::default() }
+        let effects = Effects { version, ..Effects::default() };
+        Session { rules, state: Some(state), inbox: Inbox::new(), messages_read: 0, effects }
     }
 
     /// Reads handshake bytes of `level`, in order, in any pieces. Over records each piece is one record.
@@ -132,6 +133,16 @@ impl Session {
     /// Gives the peer's parameters away, so that an idle connection need not keep them.
     pub fn take_peer_parameters(&mut self) -> Option<Vec<u8>> {
         self.effects.peer_parameters.take()
+    }
+
+    /// On a server whose answer was made for its client ([`server_of`](crate::quic::server_of)): what was answered, once.
+    pub fn take_answered_parameters(&mut self) -> Option<Vec<u8>> {
+        self.effects.answered_parameters.take()
+    }
+
+    /// On a client: the connection goes on with this version of the carrier's protocol. Tickets that come are for that one.
+    pub fn set_version(&mut self, version: u32) {
+        self.effects.version = version;
     }
 
     /// The application protocol that was agreed on.
@@ -303,7 +314,8 @@ impl Session {
     fn try_read(&mut self, level: Level, mut bytes: &[u8], random: &mut dyn Random) -> Result<(), Error> {
         let mut began_at_this_level = false;
         while !bytes.is_empty() {
-            self.check_level(level, began_at_this_level)?;
+            let kind = self.inbox.kind().or(bytes.first().copied().map(HandshakeType));
+            self.check_level(level, began_at_this_level, kind)?;
             began_at_this_level = true;
             let whole = self.inbox.fill(&mut bytes).map_err(|violation| self.violated(violation))?;
             let whole = whole.as_deref().map(message);
@@ -322,7 +334,8 @@ impl Session {
 
     /// Messages belong to the level of the state: a message that should be under new keys but comes under the old ones may
     /// be injected by an attacker who has only the old ones.
-    fn check_level(&self, level: Level, began_at_this_level: bool) -> Result<(), Error> {
+    /// `kind`: of the message that begins or goes on.
+    fn check_level(&self, level: Level, began_at_this_level: bool, kind: Option<HandshakeType>) -> Result<(), Error> {
         let expected = match self.state() {
             State::Client(state) => state.level(),
             State::Server(state) => state.level(),
@@ -331,6 +344,8 @@ impl Session {
         let verdict = match level {
             Level::EarlyData if expected != level => self.rules.messages_in_early_data.and(Err(Violation::WrongLevel)),
             _ if level == expected => Ok(()),
+            // RFC 9001 section 6-3: the message has an error of its own, wherever it comes.
+            _ if kind == Some(HandshakeType::KEY_UPDATE) && self.rules.key_update.is_err() => self.rules.key_update,
             // RFC 9846 s5.1: messages do not span a change of keys.
             _ if began_at_this_level => Err(Violation::MessageAcrossKeyChange),
             _ => Err(Violation::WrongLevel),

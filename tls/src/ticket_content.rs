@@ -88,6 +88,8 @@ impl TicketClient {
 pub(crate) struct TicketBounds<'a> {
     /// Which carrier the connection is over.
     pub carrier: u16,
+    /// And over which version of its protocol (RFC 9369 section 5).
+    pub version: u32,
     /// The configuration's generation.
     pub generation: u64,
     /// The generation of what the certificate was selected from.
@@ -161,6 +163,7 @@ impl TicketBounds<'_> {
         let mut out = Vec::with_capacity(128);
         out.push(FORM);
         out.extend_from_slice(&self.carrier.to_be_bytes());
+        out.extend_from_slice(&self.version.to_be_bytes());
         out.extend_from_slice(&self.generation.to_be_bytes());
         out.extend_from_slice(&self.identities_generation.to_be_bytes());
         // A hash is told by its length: the two of TLS 1.3 differ in it.
@@ -253,11 +256,13 @@ mod tests {
         assert!(longest.age(u64::MAX).is_none());
     }
 
+    /// RFC 9369 section 5-2.
     #[test]
     fn whatever_differs_gives_other_bytes() {
         let suite = crypto_ring::PROVIDER.initial;
         let bounds = || TicketBounds {
             carrier: 57,
+            version: 1,
             generation: 1,
             identities_generation: 3,
             identity: &[1; 32],
@@ -266,6 +271,7 @@ mod tests {
         };
         let others = [
             TicketBounds { carrier: 0, ..bounds() },
+            TicketBounds { version: 2, ..bounds() },
             TicketBounds { generation: 2, ..bounds() },
             TicketBounds { identities_generation: 2, ..bounds() },
             TicketBounds { generation: 3, identities_generation: 1, ..bounds() },

@@ -12,6 +12,8 @@ use crypto::{AeadKey, CipherSuite, Provider, Secret, SecretBytes, hkdf};
 const NAME_LEN: usize = 8;
 const SALT_LEN: usize = 16;
 const MAX_KEY_LEN: usize = 32;
+/// What keys of tickets are derived for.
+const TICKET: &[u8] = b"session ticket";
 
 /// Bytes of the secret that a ticket key is made of.
 pub const TICKET_SECRET_LEN: usize = 32;
@@ -109,9 +111,15 @@ impl TicketKeys {
 
     /// A ticket that holds `content` and is good only together with `bound`: the key's name, a salt, and the rest sealed.
     pub(crate) fn seal(&self, content: &[u8], bound: &[u8], random: &mut dyn Random) -> Vec<u8> {
+        self.seal_for(TICKET, content, bound, random)
+    }
+
+    /// The same for something else that a server gives its clients to keep, such as the tokens of QUIC: what is sealed for one
+    /// `purpose`, a label of at most 249 bytes, opens for no other.
+    pub fn seal_for(&self, purpose: &[u8], content: &[u8], bound: &[u8], random: &mut dyn Random) -> Vec<u8> {
         let key = self.keys.first().expect("a set has a key that seals");
         let salt = base::random::array(random);
-        let (aead, nonce) = key.aead(self.suite, &salt);
+        let (aead, nonce) = key.aead(self.suite, purpose, &salt);
         // All of it at once, so that the content lies nowhere else.
         let mut ticket = Vec::with_capacity(NAME_LEN + SALT_LEN + content.len() + TAG_LEN);
         ticket.extend_from_slice(&key.name);
@@ -125,11 +133,16 @@ impl TicketKeys {
 
     /// The content of a ticket that one of these keys sealed together with `bound`.
     pub(crate) fn open(&self, ticket: &[u8], bound: &[u8]) -> Option<SecretBytes> {
+        self.open_for(TICKET, ticket, bound)
+    }
+
+    /// The content of what [`seal_for`](TicketKeys::seal_for) made with one of these keys for this `purpose`, together with `bound`.
+    pub fn open_for(&self, purpose: &[u8], ticket: &[u8], bound: &[u8]) -> Option<SecretBytes> {
         let mut reader = Reader::new(ticket);
         let name: [u8; NAME_LEN] = reader.array().ok()?;
         let salt = reader.array().ok()?;
         let key = self.keys.iter().find(|key| key.name == name)?;
-        let (aead, nonce) = key.aead(self.suite, &salt);
+        let (aead, nonce) = key.aead(self.suite, purpose, &salt);
         let mut sealed = reader.rest().to_vec();
         let len = aead.open(nonce, bound, &mut sealed).ok()?;
         sealed.truncate(len);
@@ -154,9 +167,9 @@ impl TicketKey {
 
     /// A key and a nonce that are used for one ticket. With as many salts as there are, no number of tickets wears the secret
     /// out.
-    fn aead(&self, suite: &CipherSuite, salt: &[u8; SALT_LEN]) -> (Box<dyn AeadKey>, [u8; NONCE_LEN]) {
+    fn aead(&self, suite: &CipherSuite, purpose: &[u8], salt: &[u8; SALT_LEN]) -> (Box<dyn AeadKey>, [u8; NONCE_LEN]) {
         let mut bytes = [0; MAX_KEY_LEN + NONCE_LEN];
-        hkdf::expand_label(suite.hash, &self.secret, b"session ticket", salt, &mut bytes);
+        hkdf::expand_label(suite.hash, &self.secret, purpose, salt, &mut bytes);
         let (key, rest) = bytes.split_at(suite.aead.key_len());
         let nonce = *rest.first_chunk().expect("there is room for a nonce behind the longest key");
         let key = suite.aead.key(key);

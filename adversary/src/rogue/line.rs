@@ -90,7 +90,7 @@ impl Line {
         payload: &[u8],
         number: PacketNumber,
     ) -> Vec<u8> {
-        let ids = match Header::decode(original, 8) {
+        let ids = match Header::decode_greased(original, 8) {
             Ok(Header::Initial(long) | Header::Handshake(long)) => (long.destination, long.source),
             Ok(Header::OneRtt(short)) => (short.destination, ConnectionId::EMPTY),
             _ => unreachable!("it was opened"),

@@ -109,6 +109,7 @@ impl Talker {
             Event::Stream(StreamEvent::Readable(id), _) if self.random.chance(self.reads) => self.read(id),
             Event::CanSend
             | Event::Confirmed
+            | Event::Datagram(_)
             | Event::Flushed
             | Event::Migrated(_)
             | Event::MigrationFailed(_)

@@ -2,7 +2,7 @@
 
 use super::state::Connection;
 use crate::early_data::EarlyData;
-use crate::error::CloseReason;
+use crate::error::{CloseReason, ResetAtUnsupported};
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
@@ -20,6 +20,10 @@ impl Connection {
         if let Some(event) = self.events.pop() {
             return Some(event);
         }
+        let largest = if self.datagrams.is_some() { self.max_datagram_size() } else { None };
+        if let Some(event) = self.datagrams.as_mut().and_then(|datagrams| datagrams.poll_event(largest)) {
+            return Some(Event::Datagram(event));
+        }
         if let Some((event, word)) = self.streams.poll_event() {
             if self.is_traced() {
                 self.trace_stream_event(event);
@@ -34,7 +38,7 @@ impl Connection {
 
     /// Whether `poll_event` may have something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.streams.has_events()
+        !self.events.is_empty() || self.streams.has_events() || self.has_datagram_events()
     }
 
     /// Opens a stream; `None` while the peer's limit on their number is reached.
@@ -46,7 +50,7 @@ impl Connection {
 
     /// Whether streams can be opened. A server has the keys for that, and the client's limits, before the client's proof; a
     /// client has them before the server has answered, if it sends early data.
-    fn can_send(&self) -> bool {
+    pub(super) fn can_send(&self) -> bool {
         match self.lifecycle {
             Lifecycle::Established => true,
             Lifecycle::Handshaking { .. } => self.levels.sealing(PacketNumberSpace::ApplicationData).is_some(),
@@ -101,6 +105,28 @@ impl Connection {
         self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
     }
 
+    /// Breaks the sending side of a stream off behind its first `reliable_size` bytes, of those that were written: they are
+    /// delivered, and behind them the peer's application is told of the reset. Called again with a smaller size, less is
+    /// delivered; with a larger one nothing changes, and the first code stays. [`reset`](Connection::reset) then has nothing
+    /// more delivered.
+    ///
+    /// # Errors
+    /// [`ResetAtUnsupported`]: the peer does not know such resets (draft-ietf-quic-reliable-stream-reset section 3), and nothing
+    /// was done.
+    pub fn reset_at(&mut self, id: StreamId, code: VarInt, reliable_size: u64) -> Result<(), ResetAtUnsupported> {
+        if !self.peer.takes_reset_at() {
+            return Err(ResetAtUnsupported);
+        }
+        self.streams.reset_at(id, code, reliable_size);
+        self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
+        Ok(())
+    }
+
+    /// Whether the peer knows resets behind a part that is delivered: known with its transport parameters.
+    pub const fn can_reset_at(&self) -> bool {
+        self.peer.takes_reset_at()
+    }
+
     /// Bytes that were written to a stream, and how many of them from the first on the peer has acknowledged; `None` if there
     /// is no such stream, or all of it is over.
     pub fn delivery(&self, id: StreamId) -> Option<(u64, u64)> {
@@ -153,6 +179,13 @@ impl Connection {
     /// 9000 section 10.3).
     pub const fn keep_alive_while(&mut self, is_needed: bool) {
         self.idle.set_needed(is_needed);
+    }
+
+    /// Has the keys of 1-RTT packets updated (RFC 9001 section 6): with the first packet after the handshake is confirmed and the
+    /// peer is known to have this generation of keys. Before that, asking again changes nothing. The peer updates its own in answer.
+    /// Without this they are updated after [`key_update_packets`](crate::Config::key_update_packets).
+    pub fn update_keys(&mut self) {
+        self.levels.one_rtt().want_update();
     }
 
     /// How many streams have been finished or reset by this side without the peer having acknowledged that.
@@ -278,6 +311,7 @@ impl Connection {
             probe_timeouts,
         } = self.stats;
         Stats {
+            version: self.wire.version,
             datagrams_sent,
             datagrams_received,
             bytes_sent,

@@ -12,6 +12,7 @@ use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::header::{self, Header, Long};
+use crate::wire::version::Version;
 use alloc::vec::Vec;
 use base::{Datagram, Ecn};
 
@@ -41,7 +42,7 @@ impl Connection {
         self.rest.on_activity(turn.now);
         let mut arrival = Arrival { ecn, is_small: payload.len() < MIN_DATAGRAM_SIZE, elsewhere };
         // After the handshake a datagram is one packet with a short header, and this is all.
-        match header::decode_short(payload, self.local_ids.id_len()) {
+        match header::decode_short(payload, self.local_ids.id_len(), self.config.grease) {
             Ok(Some(packet_number_offset)) => {
                 if let Err(discard) = self.receive_packet(turn, &arrival, &short(packet_number_offset), payload) {
                     self.dropped(turn, payload.len(), discard);
@@ -103,8 +104,9 @@ impl Connection {
         bytes: &mut [u8],
     ) -> Result<(usize, Result<(), Discard>), Discard> {
         let len = bytes.len();
-        let (protected, end) = match header::decode_short(bytes, self.local_ids.id_len())? {
-            Some(packet_number_offset) => (short(packet_number_offset), len),
+        let (protected, end, version) = match header::decode_short(bytes, self.local_ids.id_len(), self.config.grease)?
+        {
+            Some(packet_number_offset) => (short(packet_number_offset), len, self.wire.version),
             None => match self.read_long(turn, bytes)? {
                 Some(read) => read,
                 None => return Ok((len, Ok(()))),
@@ -115,17 +117,28 @@ impl Connection {
         if destination.is_some() && destination != self.destination(packet) {
             return Ok((end, Err(Discard::OtherDestination)));
         }
+        let kind = protected.kind;
+        if kind != PacketKind::OneRtt && !self.expects_version(kind, version) {
+            return Ok((end, Err(Discard::OtherVersion)));
+        }
+        if kind == PacketKind::Initial && version != self.wire.version {
+            return Ok((end, self.receive_other_version(turn, arrival, &protected, version, packet)));
+        }
         if self.hold_early_packet(arrival, &protected, packet) {
             return Ok((end, Ok(())));
         }
         Ok((end, self.receive_packet(turn, arrival, &protected, packet)))
     }
 
-    /// A long header: what it says of a protected packet, and where that ends. A packet without protection is dealt with here,
+    /// A long header: what it says of a protected packet, where that ends, and of which version it is. A packet without protection is dealt with here,
     /// and gives `None`.
-    fn read_long(&mut self, turn: &mut Turn<'_>, bytes: &mut [u8]) -> Result<Option<(Protected, usize)>, Discard> {
+    fn read_long(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bytes: &mut [u8],
+    ) -> Result<Option<(Protected, usize, Version)>, Discard> {
         let len = bytes.len();
-        Ok(match Header::decode(bytes, self.local_ids.id_len())? {
+        Ok(match Header::decode_with(bytes, self.local_ids.id_len(), self.config.grease)? {
             Header::Initial(long) => Some(protected(PacketKind::Initial, &long)),
             Header::ZeroRtt(long) => Some(protected(PacketKind::ZeroRtt, &long)),
             Header::Handshake(long) => Some(protected(PacketKind::Handshake, &long)),
@@ -162,6 +175,7 @@ impl Connection {
         self.trace(turn.now, Record::PacketReceived(packet));
     }
 
+    /// RFC 9368 section 2.1-4, 4-1: the connection begins again in a version that both speak, or ends.
     /// RFC 9000 section 6.2-1, 6.2-2, 6.2-3: the server does not speak our version. Only believed before anything else
     /// arrived from it, and only if it answers what we sent.
     fn on_version_negotiation(
@@ -177,6 +191,8 @@ impl Connection {
         if !ours || offered.contains(&self.wire.version.0) {
             return Err(Discard::UnexpectedVersionNegotiation);
         }
+        let spoken: Vec<Version> = offered.iter().map(|version| Version(*version)).collect();
+        self.begin_again_in(turn.now, &spoken);
         self.end_silently(turn.now, CloseReason::VersionNegotiation { offered });
         Ok(())
     }
@@ -186,12 +202,12 @@ const fn short(packet_number_offset: usize) -> Protected {
     Protected { kind: PacketKind::OneRtt, source: None, packet_number_offset, has_token: false }
 }
 
-fn protected(kind: PacketKind, long: &Long) -> (Protected, usize) {
+fn protected(kind: PacketKind, long: &Long) -> (Protected, usize, Version) {
     let protected = Protected {
         kind,
         source: Some(long.source),
         packet_number_offset: long.packet_number_offset,
         has_token: !long.token.is_empty(),
     };
-    (protected, long.end)
+    (protected, long.end, long.version)
 }

@@ -28,6 +28,8 @@ impl Connection {
             Frame::ResetStream { id, error_code, final_size } => {
                 self.streams.on_reset_stream(id, error_code, final_size)
             }
+            Frame::Datagram(ref datagram) => self.on_datagram(turn, datagram),
+            Frame::ResetStreamAt { .. } => self.on_reset_stream_at(frame),
             Frame::StopSending { id, error_code } => self.streams.on_stop_sending(id, error_code),
             Frame::MaxData { maximum } => {
                 self.streams.on_max_data(maximum);
@@ -57,10 +59,12 @@ impl Connection {
                 self.on_path_response(turn.now, data);
                 Ok(())
             }
-            // Tokens for a later connection: kept once there is address validation to use them for.
             // RFC 9000 section 19.7-4.
             Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
-            Frame::NewToken { .. } => Ok(()),
+            Frame::NewToken { token } => {
+                self.handshake.announcements.on_token(token);
+                Ok(())
+            }
             // RFC 9000 section 19.20-2.
             Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
             Frame::HandshakeDone => {
@@ -78,6 +82,16 @@ impl Connection {
                 self.drain(turn.now, CloseReason::PeerApplication { code: error_code, reason });
                 Ok(())
             }
+        }
+    }
+
+    /// RESET_STREAM_AT: where this side did not say that it knows the frame, it is like any other unknown one.
+    fn on_reset_stream_at(&mut self, frame: &Frame<'_>) -> Result<(), Violation> {
+        match *frame {
+            Frame::ResetStreamAt { id, error_code, final_size, reliable_size } if self.config.reset_stream_at => {
+                self.streams.on_reset_stream_at(id, error_code, final_size, reliable_size)
+            }
+            _ => Err(Violation::UnknownFrameType),
         }
     }
 

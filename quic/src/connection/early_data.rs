@@ -41,7 +41,7 @@ impl Connection {
         let remembered = RememberedParameters::of(&parameters);
         self.streams.set_peer_limits(&remembered.to_parameters());
         self.handshake.early = Some(Box::new(EarlyData::Sending(Sending::new(remembered, application))));
-        self.levels.install(PacketKind::ZeroRtt, Some(SealKeys::new(suite, self.wire.version, secret)), None);
+        self.levels.install(PacketKind::ZeroRtt, Some(SealKeys::new(suite, self.wire.first_flight(), secret)), None);
         self.trace_early_keys(now, true);
         self.events.push(Event::CanSend);
     }
@@ -50,7 +50,11 @@ impl Connection {
     /// RFC 9001 section 5.6-5: a server only opens with them.
     pub(super) fn accept_early_data(&mut self, now: Instant, suite: &'static CipherSuite, secret: Secret) {
         if self.wire.side == Side::Server {
-            self.levels.install(PacketKind::ZeroRtt, None, Some(OpenKeys::new(suite, self.wire.version, secret)));
+            self.levels.install(
+                PacketKind::ZeroRtt,
+                None,
+                Some(OpenKeys::new(suite, self.wire.first_flight(), secret)),
+            );
             self.trace_early_keys(now, true);
         }
     }

@@ -27,8 +27,10 @@ impl Connection {
             if let Some(tracer) = &mut self.tracer {
                 tracer.record(now, Record::ParametersSet { of: peer }, &bytes);
             }
+            let answered = self.handshake.take_answered_parameters();
+            self.trace_own_parameters(now, answered.as_deref());
             let parameters = TransportParameters::decode(&bytes, peer)?;
-            self.apply(&parameters)?;
+            self.apply(now, &parameters)?;
         }
         while let Some(change) = self.handshake.poll_keys() {
             let (kind, suite, local, remote) = match change {
@@ -60,9 +62,12 @@ impl Connection {
     }
 
     /// RFC 9000 section 7.4.1-3: whatever a client remembered, but for what it sends early.
-    fn apply(&mut self, parameters: &TransportParameters) -> Result<(), Violation> {
+    fn apply(&mut self, now: Instant, parameters: &TransportParameters) -> Result<(), Violation> {
         // RFC 9000 section 7.3-2, 7.3-4.
         self.wire.authenticate(parameters)?;
+        self.on_version_information(now, parameters)?;
+        // RFC 9287 section 3.1-1, 3.1-4, 3.1-6.
+        self.wire.greases_quic_bit = parameters.grease_quic_bit && self.config.grease;
         self.peer.learn(parameters);
         self.recovery.set_max_ack_delay(parameters.max_ack_delay);
         self.idle.set_peer_timeout(parameters.max_idle_timeout);
@@ -79,7 +84,9 @@ impl Connection {
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
         }
-        self.set_peer_limits(parameters)
+        self.set_peer_limits(parameters)?;
+        self.begin_datagrams();
+        Ok(())
     }
 
     /// RFC 9001 section 4.1.1: TLS is done on this side.
@@ -100,7 +107,9 @@ impl Connection {
         if self.wire.side == Side::Server {
             // RFC 9000 section 19.20-1: only here.
             // RFC 9001 section 4.1.2-1: at once.
-            self.handshake.send_done();
+            self.handshake.announcements.tell_done();
+            // RFC 9000 section 8.1.3-1.
+            self.handshake.announcements.want_token();
             self.on_confirmed(now);
             if let Err(error) = self.handshake.send_tickets(turn.random) {
                 // A connection is as good without: the client comes back with a full handshake.
@@ -121,6 +130,7 @@ impl Connection {
         }
         self.discard_keys(now, PacketKind::Initial);
         self.discard_keys(now, PacketKind::Handshake);
+        self.wire.forget_beginning();
         self.recovery.set_handshake_confirmed();
         self.events.push(Event::Confirmed);
         self.trace(now, Record::Stage(Stage::HandshakeConfirmed));

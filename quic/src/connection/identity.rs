@@ -3,6 +3,7 @@
 use super::state::Connection;
 use crate::error::CloseReason;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
+use alloc::vec::Vec;
 use base::{FourTuple, Instant};
 
 impl Connection {
@@ -26,6 +27,27 @@ impl Connection {
     /// Another connection ID for the peer to use.
     pub(crate) fn issue_local_id(&mut self, id: ConnectionId, token: ResetToken) {
         self.local_ids.issue(id, token);
+    }
+
+    /// Whether tokens of addresses are to be made or taken.
+    #[inline]
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.handshake.announcements.wants_endpoint()
+    }
+
+    /// Whether a token is to be made for the client, which is where it says; once.
+    pub(crate) fn take_token_wish(&mut self) -> bool {
+        self.handshake.announcements.take_wish() && self.is_established() && self.paths.in_use.is_proven()
+    }
+
+    /// A token for the client's next connection.
+    pub(crate) fn give_token(&mut self, token: Vec<u8>) {
+        self.handshake.announcements.send_token(token);
+    }
+
+    /// The tokens that the server has given for later connections.
+    pub(crate) fn take_tokens(&mut self) -> Vec<Vec<u8>> {
+        self.handshake.announcements.take_received()
     }
 
     /// The token with which the peer would reset this connection.

@@ -16,7 +16,7 @@ impl Connection {
         if is_application && self.wire.side == Side::Client && !self.is_established() && kind != PacketKind::ZeroRtt {
             return Interest::default();
         }
-        let data = (is_application && self.streams.wants_to_send())
+        let data = (is_application && (self.streams.wants_to_send() || self.has_datagrams()))
             || space.ping
             || self.handshake.wants_to_send(id)
             || (is_application
@@ -28,5 +28,12 @@ impl Connection {
         let challenge =
             is_application && self.paths.in_use.validation.wants_challenge() && self.recovery.may_exceed_window();
         Interest { acknowledgment: space.received.is_due(now), data, probe: space.probes > 0 || challenge }
+    }
+
+    /// Whether datagrams wait to be sent.
+    /// RFC 9221 section 5.4-1.
+    #[inline(always)]
+    fn has_datagrams(&self) -> bool {
+        self.datagrams.as_ref().is_some_and(|datagrams| datagrams.wants_to_send())
     }
 }

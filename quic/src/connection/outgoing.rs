@@ -53,7 +53,7 @@ impl Connection {
         destination: ConnectionId,
         spin: bool,
     ) -> Option<BegunPacket> {
-        let update_after = self.is_confirmed().then_some(self.config.key_update_packets);
+        let update_after = self.is_confirmed().then_some((self.config.key_update_packets, now));
         match self.writer().begin(room, id, destination, update_after, spin) {
             Ok(begun) => Some(begun),
             Err(why) => self.on_unwritable(now, why),

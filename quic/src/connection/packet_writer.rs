@@ -13,7 +13,7 @@ use crate::protection::Levels;
 use crate::recovery::{Recovery, SentPacket};
 use crate::space::Spaces;
 use crate::stats::Counters;
-use crate::trace::{Packet, PacketType, Record, Tracer};
+use crate::trace::{Key, Packet, PacketType, Record, Tracer};
 use crate::turn::Turn;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
@@ -74,14 +74,14 @@ pub(super) enum Way {
 
 impl PacketWriter<'_> {
     /// Writes the header of the next packet of the space to the front of `room`. `update_after`: after how many packets
-    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1); `spin` is the spin bit of the path.
+    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1), and the time; `spin` is the spin bit of the path.
     #[inline(always)]
     pub(super) fn begin(
         &mut self,
         room: &mut [u8],
         id: PacketNumberSpace,
         destination: ConnectionId,
-        update_after: Option<u64>,
+        update_after: Option<(u64, Instant)>,
         spin: bool,
     ) -> Result<BegunPacket, Unwritable> {
         let kind = self.levels.sealing(id).ok_or(Unwritable::NoKeys)?;
@@ -89,9 +89,14 @@ impl PacketWriter<'_> {
         let acknowledged = space.largest_acknowledged;
         if kind == PacketKind::OneRtt
             // RFC 9001 section 6.1-1: none before the handshake is confirmed.
-            && let Some(packets) = update_after
+            && let Some((packets, now)) = update_after
+            && self.levels.one_rtt().update_after(packets, acknowledged, space.next())
+            && let Some(tracer) = &mut self.tracer
         {
-            self.levels.one_rtt().update_after(packets, acknowledged, space.next());
+            // The peer is one generation behind: otherwise we could not go first.
+            let phase = self.counters.key_updates + 1;
+            let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side, phase };
+            tracer.record(now, Record::KeyInstalled(key), &[]);
         }
         // RFC 9000 section 17.2.3-2: one number for each packet of the space, whatever protects it.
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
@@ -106,7 +111,9 @@ impl PacketWriter<'_> {
             PacketKind::Initial => {
                 header::encode_initial(&mut writer, version, destination, source, self.wire.token(), number, len)
             }
-            PacketKind::ZeroRtt => header::encode_zero_rtt(&mut writer, version, destination, source, number, len),
+            PacketKind::ZeroRtt => {
+                header::encode_zero_rtt(&mut writer, self.wire.first_flight(), destination, source, number, len)
+            }
             PacketKind::Handshake => header::encode_handshake(&mut writer, version, destination, source, number, len),
         };
         let layout = layout.map_err(|_| Unwritable::NoRoom)?;
@@ -135,6 +142,10 @@ impl PacketWriter<'_> {
         let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
         let packet = room.get_mut(..sent.size).expect("a packet is no larger than its room");
         begun.layout.finish(packet);
+        // RFC 9287 section 3.1-1.
+        if self.wire.greases_quic_bit && !turn.scratch.quic_bits.next(turn.random) {
+            header::clear_fixed_bit(packet);
+        }
         if let Some(tracer) = &mut self.tracer
             && !seal.is_used_up()
         {

@@ -186,6 +186,9 @@ impl Connection {
             self.hasten_left_paths(now);
             self.recovery.set_amplification_limited(false);
             self.trace(now, Record::PathValidated(self.paths.in_use.four_tuple));
+            if self.wire.side == Side::Server && proof == Proof::Path {
+                self.want_token();
+            }
             return;
         }
         let mut goal = None;
@@ -217,7 +220,11 @@ impl Connection {
         }
         let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
         let other = self.paths.others.remove(index).expect(IS_KEPT);
+        let is_elsewhere = other.path.four_tuple.remote.ip() != self.paths.in_use.four_tuple.remote.ip();
         self.go_to(now, other);
+        if is_proven && is_elsewhere {
+            self.want_token();
+        }
         // What was acknowledged to the address before may not have arrived, and the peer may wait for it to go on.
         self.spaces.application().received.repeat();
         // RFC 9000 section 9.3.3-1: an attacker may have copied the packet. A challenge to the path before makes a peer
@@ -225,6 +232,11 @@ impl Connection {
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
             before.path.validation.start(now, interval, timeout);
         }
+    }
+
+    /// A server's client has shown that it is at another address than the one its last token is for (RFC 9000 section 8.1.3).
+    fn want_token(&mut self) {
+        self.handshake.announcements.want_token();
     }
 
     /// The newest packet of a handshake came from another port of the same host: a translator has forgotten the client, and

@@ -6,6 +6,7 @@
 
 use super::state::Connection;
 use crate::config::MIN_DATAGRAM_SIZE;
+use crate::packet::SentFrame;
 use crate::turn::Turn;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::vec::Vec;
@@ -84,7 +85,8 @@ impl Connection {
         if frames.is_empty() {
             frames = content(0);
         }
-        for frame in &frames {
+        // A datagram is not sent again, and its packet is not lost yet.
+        for frame in frames.iter().filter(|frame| !matches!(frame, SentFrame::Datagram(_))) {
             self.on_frame_lost(id, frame);
         }
         if !self.interest(now, id).data

@@ -189,9 +189,13 @@ impl Connection {
         // RFC 9001 s6.5: three PTOs are long enough for what was sent before.
         let until = now + self.recovery.pto(id).saturating_mul(3);
         let next = self.spaces.application().next();
-        self.levels.one_rtt().on_key_update(until, next)?;
-        let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side.peer(), phase: self.stats.key_updates };
+        let follows = self.levels.one_rtt().on_key_update(until, next)?;
+        let phase = self.stats.key_updates;
+        let key = Key { packet_type: PacketType::OneRtt, of: self.wire.side.peer(), phase };
         self.trace(now, Record::KeyInstalled(key));
+        if follows {
+            self.trace(now, Record::KeyInstalled(Key { of: self.wire.side, ..key }));
+        }
         Ok(())
     }
 

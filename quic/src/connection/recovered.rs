@@ -79,6 +79,7 @@ impl Connection {
             (
                 SentFrame::Stream { .. }
                 | SentFrame::ResetStream(_)
+                | SentFrame::ResetStreamAt(..)
                 | SentFrame::StopSending(_)
                 | SentFrame::MaxData(_)
                 | SentFrame::MaxStreamData(..)
@@ -103,9 +104,19 @@ impl Connection {
             (SentFrame::NewConnectionId(number), Fate::Lost) => self.local_ids.on_lost(number),
             (SentFrame::RetireConnectionId(number), Fate::Acked) => self.peer_ids.on_acked(number),
             (SentFrame::RetireConnectionId(number), Fate::Lost) => self.peer_ids.on_lost(number),
-            (SentFrame::HandshakeDone, Fate::Acked) => self.handshake.on_done_acked(),
+            (SentFrame::HandshakeDone | SentFrame::NewToken(_), Fate::Acked) => {
+                self.handshake.announcements.on_acked(frame);
+            }
             // RFC 9000 section 13.3-3.
-            (SentFrame::HandshakeDone, Fate::Lost) => self.handshake.on_done_lost(),
+            (SentFrame::HandshakeDone | SentFrame::NewToken(_), Fate::Lost) => {
+                self.handshake.announcements.on_lost(frame);
+            }
+            // It is not sent again, but its fate is told.
+            (SentFrame::Datagram(id), fate) => {
+                if let Some(datagrams) = &mut self.datagrams {
+                    datagrams.on_fate(id, matches!(fate, Fate::Acked));
+                }
+            }
         }
     }
 

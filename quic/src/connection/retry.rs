@@ -37,8 +37,9 @@ impl Connection {
         let is_waiting = self.wire.side == Side::Client
             && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
             // RFC 9000 section 17.2.5.2-1, 17.2.5.2-2: one Retry at the most, and none after a packet of the server.
-            && self.wire.retry.is_none()
+            && self.wire.retry_source().is_none()
             && self.wire.peer_source.is_none();
+        // RFC 9369 section 4.1-1, 4.1-2: of the first version, as what is sent in answer.
         if !is_waiting || version != self.wire.version {
             return Err(Discard::UnexpectedRetry);
         }
@@ -49,7 +50,7 @@ impl Connection {
         let suite = self.levels.seal(PacketKind::Initial).map(|keys| keys.suite());
         let suite = suite.expect("Initial keys are there until the server has answered");
         let (signed, tag) = packet.split_at_checked(integrity_tag).expect(LIES_IN_PACKET);
-        let original = self.wire.original_destination;
+        let original = self.wire.original_destination();
         // RFC 9000 section 17.2.5.2-3.
         if !retry_integrity::is_valid(suite, version, original, signed, tag) {
             return Err(Discard::RetryIntegrity);

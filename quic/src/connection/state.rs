@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::connection_ids::local::LocalIds;
 use crate::connection_ids::peer::PeerIds;
+use crate::datagram::Datagrams;
 use crate::error::CloseReason;
 use crate::event::Events;
 use crate::handshake::Handshake;
@@ -26,10 +27,11 @@ use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
-use crate::wire_identity::{Retried, WireIdentity};
+use crate::wire_identity::{Beginning, WireIdentity};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use base::{FourTuple, Instant, Side, StreamId};
 use crypto::CipherSuite;
 use tls::Session;
@@ -45,6 +47,8 @@ pub struct Connection {
     pub(super) spaces: Spaces,
     pub(super) recovery: Recovery,
     pub(super) streams: Streams,
+    /// `None`: none were taken or given, and none are asked for.
+    pub(super) datagrams: Option<Box<Datagrams>>,
     pub(super) paths: Paths,
     pub(super) peer: PeerParameters,
     pub(super) local_ids: LocalIds,
@@ -69,6 +73,10 @@ pub struct NewConnection {
     pub initial_suite: &'static CipherSuite,
     /// What is spoken.
     pub version: Version,
+    /// A client: a Version Negotiation packet has named that version.
+    pub follows_negotiation: bool,
+    /// A client: what its Initial packets carry, from an earlier connection to the server; empty if there is nothing.
+    pub token: Vec<u8>,
     /// What the client's very first Initial is sent to.
     pub original_destination: ConnectionId,
     /// The source of the Retry that a client has answered; `None` if there was none.
@@ -92,13 +100,19 @@ impl Connection {
     /// A connection at its beginning.
     pub fn new(now: Instant, new: NewConnection) -> Connection {
         let NewConnection { side, config, session, original_destination, local_id, peer_id, four_tuple, .. } = new;
+        let beginning = Beginning {
+            follows_negotiation: new.follows_negotiation,
+            retry_source: new.retry_source,
+            token: new.token.into(),
+            ..Beginning::new(new.version, original_destination)
+        };
         let wire = WireIdentity {
             side,
             version: new.version,
-            original_destination,
+            greases_quic_bit: false,
             local_source: local_id,
             peer_source: (side == Side::Server).then_some(peer_id),
-            retry: new.retry_source.map(|source| Box::new(Retried { source, token: Box::default() })),
+            beginning: Some(Box::new(beginning)),
         };
         let (mut levels, mut spaces) = (Levels::default(), Spaces::default());
         let (seal, open) = wire.initial_keys(new.initial_suite);
@@ -116,6 +130,7 @@ impl Connection {
             spaces,
             recovery: Recovery::new(side, config.clone()),
             streams: Streams::new(side, config.clone(), new.send_memory, new.receive_share),
+            datagrams: None,
             paths: Paths::new(path),
             peer: PeerParameters::default(),
             local_ids: LocalIds::new(local_id),
@@ -156,6 +171,14 @@ impl Connection {
     /// The same when the connection is over.
     pub(crate) fn into_tracer(self) -> Option<Box<Tracer>> {
         self.tracer
+    }
+
+    /// The records of an attempt before this one go on with it.
+    pub(crate) fn take_over_trace(&mut self, now: Instant, before: &mut Connection) {
+        if let Some(tracer) = before.tracer.take() {
+            self.tracer = Some(tracer);
+            self.trace(now, Record::VersionChosen { version: self.wire.version });
+        }
     }
 
     /// The transport parameters that this side sends, if the connection is traced.
@@ -259,6 +282,9 @@ impl Connection {
             let words = reason.to_string();
             tracer.record(now, Record::Closed(cause(&reason, self.wire.side)), words.as_bytes());
             tracer.record(now, Record::Stage(stage), &[]);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.end();
         }
         self.lifecycle = lifecycle;
         self.events.close(reason);

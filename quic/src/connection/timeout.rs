@@ -27,6 +27,7 @@ impl Connection {
             self.paths.deadline(),
             self.paths.silence.deadline(self.silence_patience()),
             self.handshake.early.as_deref().and_then(EarlyData::deadline),
+            self.datagrams.as_ref().and_then(|datagrams| datagrams.deadline()),
         ]
         .into_iter()
         .flatten()
@@ -54,6 +55,9 @@ impl Connection {
         }
         // Due from now on, even if the path does not let it be sent yet: a deadline in the past would come again and again.
         self.spaces.iter_mut().for_each(|space| space.received.on_timeout(now));
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.on_timeout(now);
+        }
         self.on_path_timeouts(now);
         self.on_silence_timeout(now);
         self.on_early_data_timeout(now);
@@ -88,6 +92,9 @@ impl Connection {
         self.spaces.application().received.release_memory();
         self.recovery.release_memory();
         self.streams.release_memory();
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.release_memory();
+        }
     }
 
     fn on_lifecycle_timeout(&mut self, now: Instant) {

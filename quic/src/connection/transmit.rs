@@ -12,7 +12,6 @@ use crate::turn::Turn;
 use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Instant, Random, Side, Transmit};
-use crypto::aead::TAG_LEN;
 
 /// The most bytes of one batch. Above about 65,490 the receiving kernel hands GRO segments over one by one, and a GSO send
 /// may not pass 65,535 with its headers.
@@ -20,9 +19,6 @@ const MAX_BATCH: usize = 65_000;
 
 /// The most segments of one batch: what the oldest kernels with GSO take.
 const MAX_SEGMENTS: usize = 64;
-
-/// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
-const CIPHER_BLOCK: usize = 16;
 
 /// A window of so many datagrams has room for an MTU probe among data.
 const WIDE_WINDOW: usize = 64;
@@ -33,6 +29,9 @@ impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         self.streams.give_chunks(&mut turn.scratch.chunks);
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.give_chunks(&mut turn.scratch.chunks);
+        }
         self.give_up_forgotten_paths(turn);
         self.recovery.choose_mark();
         match &self.lifecycle {
@@ -91,9 +90,7 @@ impl Connection {
             Some(number.encoded_len(space.largest_acknowledged))
         });
         let header_len = 1 + self.peer_ids.active().len() + number.unwrap_or(0);
-        let sealed = size.saturating_sub(header_len + TAG_LEN);
-        // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
-        (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
+        Connection::whole_blocks(size, header_len)
     }
 
     /// What the path allows a datagram of `size` bytes.
@@ -214,6 +211,7 @@ impl Connection {
         permission: Permission,
     ) -> bool {
         let id = packet.space();
+        let most = if self.datagrams.is_some() { self.max_datagram_size() } else { None };
         let mut full_size = false;
         if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
             // RFC 9000 section 8.2.1-5, 8.2.2-5: a challenge and its answer show that the path carries datagrams of
@@ -237,7 +235,10 @@ impl Connection {
                 self.local_ids.fill(packet);
                 self.peer_ids.fill(packet);
             }
-            self.streams.fill(packet);
+            match (&mut self.datagrams, most) {
+                (Some(datagrams), Some(most)) if !is_early => datagrams.fill(now, packet, most, &mut self.streams),
+                _ => self.streams.fill(packet),
+            }
         }
         space.fill_ping(packet);
         full_size
@@ -245,10 +246,11 @@ impl Connection {
 
     /// Whether an MTU probe may take the place of data that waits for the window. Where the window has room for many
     /// datagrams, one of them costs no round trip, and a transfer that always fills its window would never find the size
-    /// otherwise. Not while it makes up for losses.
+    /// otherwise. Where slow start is over, a window that is not wide will not be soon, and larger datagrams are what makes it
+    /// grow faster. Not while it makes up for losses.
     fn may_probe_mtu_before_data(&self) -> bool {
-        self.recovery.congestion_window() >= (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64
-            && !self.streams.has_lost_data()
+        let is_wide = self.recovery.congestion_window() >= (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64;
+        (is_wide || !self.recovery.is_slow_start()) && !self.streams.has_lost_data()
     }
 
     /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.

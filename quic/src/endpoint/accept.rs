@@ -2,6 +2,8 @@
 
 use super::admission::{AddressValidation, OnIncoming};
 use super::id_layout::{IdLayout, IdLayoutError};
+use super::new_token::TokenPolicy;
+use super::token_store::TokenStore;
 use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::peer_parameters::RememberedParameters;
 use crate::stream::ReceiveShare;
@@ -30,13 +32,13 @@ pub struct EndpointConfig {
     /// Default 1,024: a quarter, so that one network cannot take all, and still enough for ten thousand handshakes a second
     /// from behind one NAT at 100 ms.
     pub max_handshaking_per_network: usize,
-    /// Bytes that all connections together hold to send, until they are acknowledged. Default 128 MiB: what a hundred fast
-    /// downloads at 100 ms have under way. A connection may hold half of what the others leave free, and 32 KiB in any case,
+    /// Bytes that all connections together hold to send, until they are acknowledged. Default 256 MiB: what two hundred
+    /// fast downloads at 100 ms have under way, and enough that one alone fills a path of 1 Gbit/s and 200 ms. A connection may hold half of what the others leave free, and 32 KiB in any case,
     /// so that no connection can starve another, however much it was sent and does not acknowledge.
     pub send_memory: u64,
     /// Bytes that all connections together allow their peers to send before they are read. Default 1 GiB: half for the first
-    /// windows ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of 680 connections, and half for twenty of the full
-    /// 24 MiB. It is taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
+    /// windows ([`StreamsConfig::max_data`](crate::StreamsConfig::max_data)) of 680 connections, and half for five of the full
+    /// 96 MiB. It is taken only by peers that send all that they were allowed and leave out the first byte of each stream, and is then the most
     /// that an endpoint holds unread, but for 64 KiB that each connection may have in any case. A connection begins with
     /// `max_data` while half of this has room for it, then with 64 KiB, and grows to half of what is free; what it began with it
     /// keeps.
@@ -66,6 +68,11 @@ pub struct EndpointConfig {
     /// How long the token of a Retry packet is good for. Default 10 s, as long as a handshake may take: a client comes back
     /// after a round trip, or a few if packets get lost.
     pub retry_token_lifetime: Duration,
+    /// What a server gives its clients, so that they need not show their address anew when they come back (RFC 9000 section
+    /// 8.1.3). Default `None`: nothing.
+    pub tokens: Option<TokenPolicy>,
+    /// Where a client keeps what servers give it, and takes it from for the next connection. Default `None`: it keeps nothing.
+    pub token_store: Option<Arc<dyn TokenStore>>,
 }
 
 impl EndpointConfig {
@@ -80,7 +87,7 @@ impl EndpointConfig {
             max_handshaking_per_network: 1_024,
             max_unvalidated: 1_024,
             address_validation: AddressValidation::UnderLoad,
-            send_memory: 128 << 20,
+            send_memory: 256 << 20,
             receive_memory: 1 << 30,
             ids: IdLayout::default(),
             reset_secret: None,
@@ -88,6 +95,8 @@ impl EndpointConfig {
             token_secret: None,
             early_data_context: Vec::new(),
             retry_token_lifetime: Duration::from_secs(10),
+            tokens: None,
+            token_store: None,
         }
     }
 
@@ -122,13 +131,17 @@ pub(crate) fn transport_parameters(
 ) -> TransportParameters {
     let mut parameters = TransportParameters::default();
     config.streams.advertise(&mut parameters, share.first());
+    config.datagrams.advertise(&mut parameters);
+    parameters.reset_stream_at = config.reset_stream_at;
     parameters.max_idle_timeout = config.max_idle_timeout;
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
     parameters.max_ack_delay = config.advertised_ack_delay();
     // RFC 9000 section 18.2-8.
     parameters.active_connection_id_limit = config.peer_id_limit();
+    // RFC 9369 section 4.1-4: whatever version the connection goes on with.
     parameters.initial_source_connection_id = Some(ids.local);
+    parameters.grease_quic_bit = config.grease;
     if side == Side::Server {
         parameters.disable_active_migration = config.disable_active_migration;
         parameters.original_destination_connection_id = Some(ids.original_destination);
@@ -142,7 +155,7 @@ pub(crate) fn transport_parameters(
 /// says. RFC 9000 section 7.4.1: a server that would not keep to it takes none.
 /// RFC 9000 section 7.4.1-9.
 pub(crate) fn early_data_promise(parameters: &TransportParameters, context: &[u8]) -> Vec<u8> {
-    let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, 0);
+    let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, None);
     promise.extend_from_slice(context);
     promise
 }

@@ -17,7 +17,8 @@ pub struct Incoming {
     pub destination: ConnectionId,
     /// What the client calls itself.
     pub source: ConnectionId,
-    /// Whether the client has shown, by the token of a Retry packet, that it receives what is sent to its address.
+    /// Whether the client has shown, by the token of a Retry packet or of an earlier connection, that it receives what is sent
+    /// to its address.
     pub is_validated: bool,
     /// Bytes of its datagram.
     pub size: usize,

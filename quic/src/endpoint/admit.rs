@@ -6,15 +6,22 @@ use super::admission::{AddressValidation, Admission, Incoming};
 use super::answers::{self, Answered};
 use super::handshakes::Begun;
 use super::networks::Network;
+use super::new_token;
 use super::table::Endpoint;
-use super::token::Shown;
+use super::token::{Client, Shown};
 use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection::{Connection, NewConnection};
 use crate::turn::Turn;
+use crate::version_negotiation;
 use crate::violation::TransportErrorCode;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header::Long;
+use crate::wire::transport_parameters::TransportParameters;
+use crate::wire::version::{Version, Versions};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use base::{Datagram, Instant, Side};
+use tls::{AnswerParameters, AnsweredParameters};
 
 /// A first packet that may begin a connection.
 struct First {
@@ -46,7 +53,8 @@ impl<T: Default> Endpoint<T> {
         }
         let token = datagram.payload.get(long.token.clone()).expect("a header ends in its datagram");
         // RFC 9000 section 8.1.3-14: looked at before anything is decided.
-        let shown = self.tokens.look_at(now, token, datagram.four_tuple.remote, long.destination);
+        let client = Client { remote: datagram.four_tuple.remote, version: long.version };
+        let shown = self.tokens.look_at(now, token, client, long.destination);
         let original_destination = match shown {
             Shown::Retried { original_destination } => Some(original_destination),
             Shown::Nothing | Shown::Invalid => None,
@@ -60,7 +68,7 @@ impl<T: Default> Endpoint<T> {
             version: long.version,
             destination: long.destination,
             source: long.source,
-            is_validated: original_destination.is_some(),
+            is_validated: original_destination.is_some() || self.takes_token(token, client),
             size: datagram.payload.len(),
             open: self.slots.occupied(),
             handshaking: self.handshakes.all(),
@@ -71,11 +79,26 @@ impl<T: Default> Endpoint<T> {
             return self.refuse_token(&first);
         }
         match self.decide(&incoming) {
-            Admission::Retry if original_destination.is_none() => self.retry(now, &first),
+            Admission::Retry if !incoming.is_validated => self.retry(now, &first),
             Admission::Accept | Admission::Retry => self.accept(now, datagram, &first),
             Admission::Refuse => self.refuse(now, &first, "no new connections are accepted"),
             Admission::Ignore => self.strangers.ignored += 1,
         }
+    }
+
+    /// Whether the token is of an earlier connection from the same address, and was not taken before. From now on it was, whatever
+    /// becomes of this first packet: a client that has to send another shows the same token in vain, and is one that has shown
+    /// nothing.
+    /// RFC 9000 section 8.1.3-15, 8.1.4-5.
+    fn takes_token(&mut self, token: &[u8], client: Client) -> bool {
+        let Some(policy) = self.config.tokens.as_ref().filter(|_| token.first() == Some(&new_token::NEW)) else {
+            return false;
+        };
+        let known = policy.open(&mut *self.random, token, client.remote, client.version);
+        let is_taken = known.is_some_and(|known| policy.take(&known));
+        self.token_counts.taken += u64::from(is_taken);
+        self.token_counts.refused += u64::from(!is_taken);
+        is_taken
     }
 
     /// What the application says goes, except that it accepts within the limits, and whom the address validation lets in.
@@ -153,14 +176,15 @@ impl<T: Default> Endpoint<T> {
     /// RFC 9000 s8.1.2: the client is asked to come back. Nothing of it is kept.
     /// RFC 9000 section 17.2.5.1-5: one packet for one datagram.
     fn retry(&mut self, now: Instant, first: &First) {
-        let Incoming { four_tuple, destination, .. } = first.incoming;
+        let Incoming { four_tuple, destination, version, .. } = first.incoming;
         if !self.may_answer() {
             return;
         }
         // RFC 9000 section 17.2.5.1-1: another ID than the client's. It looks like any ID of ours, and belongs to no
         // connection.
         let retry_source = self.ids.issue(0, &mut *self.random);
-        let token = self.tokens.issue(now, &mut *self.random, four_tuple.remote, destination, retry_source);
+        let client = Client { remote: four_tuple.remote, version };
+        let token = self.tokens.issue(now, &mut *self.random, client, destination, retry_source);
         let [random] = base::random::array(&mut *self.random);
         let suite = self.config.provider.initial;
         let answer = answers::retry(suite, &first.answered(), random, retry_source, &token);
@@ -191,12 +215,9 @@ impl<T: Default> Endpoint<T> {
         let parameters = transport_parameters(&config, Side::Server, &ids, &receive_share);
         let takes_early_data = self.takes_early_data();
         let promise = takes_early_data.then(|| early_data_promise(&parameters, &self.config.early_data_context));
-        let parameters = parameters.encode(Side::Server, self.grease());
-        let recorded = config.trace.map(|_| parameters.clone());
-        let session = match promise {
-            Some(promise) => tls::quic::server_with_early_data(tls, parameters, &promise),
-            None => tls::quic::server(tls, parameters),
-        };
+        let version = first.incoming.version;
+        let answer = answer(parameters, config.versions, version, self.grease());
+        let session = tls::quic::server_of(tls, version.0, promise.as_deref(), answer);
         let mut connection = Connection::new(
             now,
             NewConnection {
@@ -205,6 +226,8 @@ impl<T: Default> Endpoint<T> {
                 session,
                 initial_suite: self.config.provider.initial,
                 version: first.incoming.version,
+                follows_negotiation: false,
+                token: Vec::new(),
                 original_destination: ids.original_destination,
                 retry_source: ids.retry_source,
                 local_id: local,
@@ -217,7 +240,6 @@ impl<T: Default> Endpoint<T> {
             },
         );
         connection.begin_early_data(now, takes_early_data);
-        connection.trace_own_parameters(now, recorded.as_deref());
         let mut turn = Turn { now, random: &mut *self.random, scratch: &mut self.scratch };
         let four_tuple = datagram.four_tuple;
         connection.receive(&mut turn, datagram);
@@ -234,4 +256,23 @@ impl<T: Default> Endpoint<T> {
         let begun = Begun { network: Some(first.network), is_validated: first.incoming.is_validated };
         self.begin(index, connection, begun, Some(destination));
     }
+}
+
+/// What a server says of itself to a client whose first flight is of version `first_flight`: it depends on what the client says,
+/// because the version that the connection goes on with does.
+fn answer(
+    mut parameters: TransportParameters,
+    versions: Versions,
+    first_flight: Version,
+    grease: Option<u64>,
+) -> AnswerParameters {
+    AnswerParameters(Box::new(move |client: &[u8]| {
+        // What cannot be read ends the connection, when it is read there.
+        let client =
+            TransportParameters::decode(client, Side::Client).ok().and_then(|client| client.version_information);
+        let version = version_negotiation::negotiated(&versions, first_flight, client.as_ref());
+        let information = version_negotiation::information(Side::Server, &versions, version, grease);
+        parameters.version_information = Some(information);
+        AnsweredParameters { parameters: parameters.encode(Side::Server, grease), version: version.0 }
+    }))
 }

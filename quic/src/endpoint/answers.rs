@@ -25,11 +25,16 @@ pub(super) struct Answered {
 
 /// A Version Negotiation packet (RFC 9000 section 17.2.1). The IDs are those of the packet that is answered, of any length;
 /// `None` if that is more than a datagram holds.
-pub(super) fn version_negotiation(random: u8, destination: &[u8], source: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn version_negotiation(
+    random: u8,
+    destination: &[u8],
+    source: &[u8],
+    versions: &[Version],
+) -> Option<Vec<u8>> {
     written(|writer| {
         // RFC 9000 section 17.2.1-4, 17.2.1-5, 17.2.1-6: the answer goes to the sender of the packet, so its IDs
         // change places.
-        header::encode_version_negotiation(writer, random, source, destination, &[Version::V1])
+        header::encode_version_negotiation(writer, random, source, destination, versions)
     })
     .ok()
 }

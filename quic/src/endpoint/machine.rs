@@ -1,18 +1,19 @@
 //! The calls of the layer above and of the driver: connections begin, report events, and take and give datagrams.
 
-use super::accept::{HandshakeIds, transport_parameters};
+use super::attempt::Attempt;
 use super::early_datagrams::EarlyDatagrams;
 use super::event::EndpointEvent;
+use super::first_flight::FirstFlight;
 use super::handshakes::Begun;
 use super::slots::ConnectionHandle;
 use super::table::Endpoint;
-use crate::connection::{Connection, NewConnection};
+use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header;
-use crate::wire::version::Version;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
-use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
+use base::{Datagram, Ecn, FourTuple, Instant, Machine, OwnedDatagram, Transmit};
 
 /// In the token of a timer: it is the layer above that waits, not the connection.
 const WAKE: u64 = 1 << 32;
@@ -43,50 +44,17 @@ impl<T: Default> Endpoint<T> {
         offers_early_data: bool,
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
-        // RFC 9000 s7.2: at least eight unpredictable bytes.
-        let original_destination =
-            // RFC 9000 section 7.2-1: eight random bytes.
-            ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");
-        let local_id = self.ids.issue(index, &mut *self.random);
-        let config = self.config.connection.clone();
-        let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
-        let receive_share = self.receive_memory.begin(config.streams.max_data);
-        let parameters = transport_parameters(&config, Side::Client, &ids, &receive_share);
-        let parameters = parameters.encode(Side::Client, self.grease());
-        let recorded = config.trace.map(|_| parameters.clone());
-        let random = &mut *self.random;
-        let session = if offers_early_data {
-            tls::quic::client_with_early_data(tls, name, parameters, random)
-        } else {
-            tls::quic::client(tls, name, parameters, random)
-        };
-        let session = match session {
-            Ok(session) => session,
+        let attempt = Attempt { tls, name, offers_early_data };
+        let version = self.config.connection.versions.first_flight();
+        let first = FirstFlight { version, follows_negotiation: false, four_tuple };
+        let connection = match self.attempt(now, index, &attempt, first) {
+            Ok(connection) => connection,
             Err(error) => {
                 self.slots.give_back(index);
                 return Err(ConnectError::Tls(error));
             }
         };
-        let mut connection = Connection::new(
-            now,
-            NewConnection {
-                side: Side::Client,
-                config,
-                session,
-                initial_suite: self.config.provider.initial,
-                version: Version::V1,
-                original_destination,
-                retry_source: None,
-                local_id,
-                peer_id: original_destination,
-                four_tuple,
-                is_validated: true,
-                send_memory: self.send_memory.clone(),
-                receive_share,
-            },
-        );
-        connection.begin_early_data(now, false);
-        connection.trace_own_parameters(now, recorded.as_deref());
+        self.slots.get_mut(index).attempt = Some(Box::new(attempt));
         Ok(self.begin(index, connection, Begun { network: None, is_validated: true }, None))
     }
 }

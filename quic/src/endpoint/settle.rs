@@ -3,6 +3,7 @@
 use super::handshakes::Begun;
 use super::slots::{ConnectionHandle, Slot};
 use super::table::Endpoint;
+use super::token_store::MAX_TOKEN_LEN;
 use crate::connection::Connection;
 use crate::wire::connection_id::ConnectionId;
 use alloc::boxed::Box;
@@ -56,11 +57,18 @@ impl<T> Endpoint<T> {
     pub(super) fn settle(&mut self, index: u32) {
         self.queue_trace(index);
         let slot = self.slots.get_mut(index);
+        if slot.handshake.is_some()
+            && let Some((version, at)) = slot.connection.as_mut().and_then(|connection| connection.take_again())
+        {
+            self.begin_again(index, at, version);
+            return self.settle(index);
+        }
         let Some(connection) = slot.connection.as_deref() else { return };
         let wants_ids = connection.wants_local_id();
         let has_new_token = !slot.knows_reset_token_of(connection);
         let is_handshake_over = slot.handshake.is_some() && !connection.is_handshaking();
         let is_over = connection.is_over();
+        let has_tokens = connection.has_tokens();
         if !core::mem::replace(&mut slot.in_transmit_queue, true) {
             self.may_transmit.push_back(index);
         }
@@ -69,6 +77,9 @@ impl<T> Endpoint<T> {
         }
         if wants_ids {
             self.issue_ids(index);
+        }
+        if has_tokens {
+            self.move_tokens(index);
         }
         if has_new_token {
             self.follow_reset_token(index);
@@ -117,6 +128,27 @@ impl<T> Endpoint<T> {
         }
     }
 
+    /// Tokens for later connections: a server makes one for a client that is where it says, and a client keeps those that came.
+    fn move_tokens(&mut self, index: u32) {
+        let slot = self.slots.get_mut(index);
+        let Some(connection) = slot.connection.as_deref_mut() else { return };
+        if connection.take_token_wish()
+            && let Some(policy) = &self.config.tokens
+        {
+            let (remote, version) = (connection.four_tuple().remote, connection.version());
+            connection.give_token(policy.issue(&mut *self.random, remote, version));
+            self.token_counts.given += 1;
+        }
+        for token in connection.take_tokens() {
+            let attempt = slot.attempt.as_ref().filter(|_| token.len() <= MAX_TOKEN_LEN);
+            if let (Some(store), Some(attempt)) = (&self.config.token_store, attempt) {
+                // RFC 9369 s5: it belongs to the version that the connection goes on with.
+                store.put(&attempt.token_origin(connection.version()), token);
+                self.token_counts.kept += 1;
+            }
+        }
+    }
+
     /// An ID that the connection does not have. With short ones, the same may be drawn again.
     fn fresh_id(&mut self, index: u32) -> ConnectionId {
         loop {
@@ -158,6 +190,9 @@ impl<T> Endpoint<T> {
         let over = self.connection_at(index).is_some_and(|connection| !connection.is_handshaking());
         if over && let Some(begun) = self.slots.get_mut(index).handshake.take() {
             self.handshakes.end(begun);
+            if self.config.token_store.is_none() {
+                self.slots.get_mut(index).attempt = None;
+            }
         }
     }
 

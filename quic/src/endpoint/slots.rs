@@ -4,6 +4,7 @@
 //! A place is found by its index in constant time. It is reserved, occupied, vacated when its connection is over, and freed
 //! when the layer above has taken its value back; only then it can be reserved again.
 
+use super::attempt::Attempt;
 use super::handshakes::Begun;
 use crate::connection::Connection;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
@@ -48,6 +49,8 @@ pub(super) struct Slot<T> {
     pub(super) chosen_by_client: Option<ConnectionId>,
     /// Of few: most peers are never told to use an ID that came with one.
     pub(super) reset_token: Option<Box<(ResetToken, ResetHash)>>,
+    /// What a client's connection was made of.
+    pub(super) attempt: Option<Box<Attempt>>,
 }
 
 impl<T> Slot<T> {
@@ -66,6 +69,7 @@ impl<T> Slot<T> {
             handshake: None,
             chosen_by_client: None,
             reset_token: None,
+            attempt: None,
         }
     }
 

@@ -9,6 +9,8 @@ pub struct EndpointStats {
     pub held: Held,
     /// What became of first packets.
     pub strangers: Strangers,
+    /// What became of tokens for later connections (RFC 9000 section 8.1.3).
+    pub tokens: TokenCounts,
     /// Datagrams of other workers' connections that the driver took.
     pub handed_over: u64,
     /// Those that were dropped because too many waited.
@@ -32,6 +34,21 @@ pub struct Strangers {
     pub invalid_tokens: u64,
     /// Dropped because too many answers to others were waiting to be sent.
     pub unanswered: u64,
+}
+
+/// Tokens of NEW_TOKEN frames, on either side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// A server has given them to its clients.
+    pub given: u64,
+    /// A client came with one that was taken: it has shown its address.
+    pub taken: u64,
+    /// A client came with one that was not taken: too old, used before, or of another address, version or key.
+    pub refused: u64,
+    /// A client has kept them for later.
+    pub kept: u64,
+    /// A client has begun a connection with one.
+    pub shown: u64,
 }
 
 /// How many entries the tables of an endpoint have.
@@ -65,6 +82,7 @@ impl Add for EndpointStats {
         EndpointStats {
             held: self.held + other.held,
             strangers: self.strangers + other.strangers,
+            tokens: self.tokens + other.tokens,
             handed_over: self.handed_over + other.handed_over,
             handover_dropped: self.handover_dropped + other.handover_dropped,
         }
@@ -103,6 +121,21 @@ impl Add for Held {
             reset_tokens: self.reset_tokens + other.reset_tokens,
             networks: self.networks + other.networks,
             queued: self.queued + other.queued,
+        }
+    }
+}
+
+/// Of several endpoints together.
+impl Add for TokenCounts {
+    type Output = TokenCounts;
+
+    fn add(self, other: TokenCounts) -> TokenCounts {
+        TokenCounts {
+            given: self.given + other.given,
+            taken: self.taken + other.taken,
+            refused: self.refused + other.refused,
+            kept: self.kept + other.kept,
+            shown: self.shown + other.shown,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::MIN_DATAGRAM_SIZE;
 use crate::connection_ids::stateless_reset;
 use crate::path::reach;
 use crate::wire::connection_id::ConnectionId;
-use crate::wire::header::Header;
+use crate::wire::header::{self, Header};
 use crate::wire::version::Version;
 use base::{Datagram, Instant};
 
@@ -23,11 +23,21 @@ impl<T: Default> Endpoint<T> {
         if self.is_reset(now, datagram.payload) {
             return;
         }
-        match Header::decode(datagram.payload, self.ids.len()) {
+        match Header::decode_with(datagram.payload, self.ids.len(), self.config.connection.grease) {
+            // One that is spoken by others, and not by this endpoint.
+            Ok(Header::Initial(long) | Header::Handshake(long) | Header::ZeroRtt(long))
+                if !self.config.connection.versions.contains(long.version) =>
+            {
+                let (destination, source) = (long.destination, long.source);
+                self.negotiate_version(&datagram, long.version, destination.as_slice(), source.as_slice());
+            }
             Ok(Header::Initial(long)) => self.admit(now, datagram, &long),
             // RFC 9000 section 6.1-1.
+            // RFC 9368 section 2.1-6.
             Ok(Header::OtherVersion { version, destination, source }) if version != Version::NEGOTIATION => {
-                self.negotiate_version(&datagram, destination, source);
+                let destination = datagram.payload.get(destination).expect("a header is within its datagram");
+                let source = datagram.payload.get(source).expect("a header is within its datagram");
+                self.negotiate_version(&datagram, version, destination, source);
             }
             // RFC 9000 section 5.2.2-6: it may have overtaken its Initial packet.
             Ok(Header::ZeroRtt(long)) if self.is_accepting && self.takes_early_data() => {
@@ -40,21 +50,20 @@ impl<T: Default> Endpoint<T> {
     }
 
     /// RFC 9000 section 6.1. Only a datagram as large as a first one is answered, so the answer is never larger.
-    fn negotiate_version(
-        &mut self,
-        datagram: &Datagram<'_>,
-        destination: core::ops::Range<usize>,
-        source: core::ops::Range<usize>,
-    ) {
+    /// RFC 9368 section 2.1-1.
+    fn negotiate_version(&mut self, datagram: &Datagram<'_>, version: Version, destination: &[u8], source: &[u8]) {
         // RFC 9000 section 5.2.2-3, 17.2.1-7: one answer, and only to a full datagram. Also of a server that takes no connections
         // any more: a client that comes back with our version learns that at once.
         if self.config.server.is_none() || datagram.payload.len() < MIN_DATAGRAM_SIZE || !self.replies.has_room() {
             return;
         }
-        let destination = datagram.payload.get(destination).expect("a header is within its datagram");
-        let source = datagram.payload.get(source).expect("a header is within its datagram");
+        let mut versions = self.config.connection.versions.as_slice().to_vec();
+        // RFC 9368 section 2.1-2, 3-5: a client passes over it. Never the very one that the client has sent, which would make the
+        // answer void.
+        let grease = self.grease().map(|random| Version::reserved(random as u32));
+        versions.extend(grease.filter(|reserved| *reserved != version));
         let [random] = base::random::array(&mut *self.random);
-        if let Some(answer) = answers::version_negotiation(random, destination, source) {
+        if let Some(answer) = answers::version_negotiation(random, destination, source, &versions) {
             self.replies.push(datagram.four_tuple, answer);
         }
     }
@@ -86,7 +95,9 @@ impl<T: Default> Endpoint<T> {
         if living.is_some_and(|living| living.has_retired(destination.as_slice(), &datagram.four_tuple)) {
             return;
         }
-        if self.replies.may_reset(now) {
+        // What has the fixed bit cleared may be of another protocol on the same port, which is not to be answered. Half of a peer's
+        // packets have it set in any case.
+        if header::has_fixed_bit(datagram.payload) && self.replies.may_reset(now) {
             let token = self.reset_token(&destination);
             if let Some(answer) = stateless_reset::encode_reset(datagram.payload.len(), &mut *self.random, token) {
                 self.replies.push(datagram.four_tuple, answer);

@@ -7,7 +7,7 @@ use super::handshakes::Handshakes;
 use super::ids::IdCodec;
 use super::reply::Replies;
 use super::slots::{ConnectionHandle, ResetHash, Slots};
-use super::stats::{EndpointStats, Held, Strangers};
+use super::stats::{EndpointStats, Held, Strangers, TokenCounts};
 use super::token::Tokens;
 use super::trace_queue::TraceQueue;
 use crate::connection::Connection;
@@ -53,6 +53,7 @@ pub struct Endpoint<T = ()> {
     /// Early data whose connection has not begun.
     pub(super) early: EarlyDatagrams,
     pub(super) strangers: Strangers,
+    pub(super) token_counts: TokenCounts,
     pub(super) traces: TraceQueue,
     pub(super) scratch: Scratch,
     /// What all connections together may hold to send.
@@ -102,6 +103,7 @@ impl<T: Default> Endpoint<T> {
             handover: Handover::default(),
             early: EarlyDatagrams::default(),
             strangers: Strangers::default(),
+            token_counts: TokenCounts::default(),
             traces: TraceQueue::default(),
             scratch: Scratch::default(),
         }
@@ -158,7 +160,7 @@ impl<T> Endpoint<T> {
                 + self.early.len(),
         };
         let (handed_over, handover_dropped) = self.handover.counts();
-        EndpointStats { held, strangers: self.strangers, handed_over, handover_dropped }
+        EndpointStats { held, strangers: self.strangers, tokens: self.token_counts, handed_over, handover_dropped }
     }
 
     /// Stops accepting connections; those there are go on. A client that comes now is told so at once (RFC 9000 section
@@ -167,9 +169,10 @@ impl<T> Endpoint<T> {
         self.is_accepting = false;
     }
 
-    /// Randomness for GREASE: reserved versions and reserved transport parameters.
-    pub(super) fn grease(&mut self) -> u64 {
-        u64::from_le_bytes(base::random::array(&mut *self.random))
+    /// Randomness for GREASE: reserved versions and reserved transport parameters. `None` if there is to be none.
+    pub(super) fn grease(&mut self) -> Option<u64> {
+        let random = u64::from_le_bytes(base::random::array(&mut *self.random));
+        self.config.connection.grease.then_some(random)
     }
 
     /// A free place, if another connection may begin.

@@ -3,11 +3,13 @@
 //!
 //! A token is a byte that tells its kind, a salt, and sealed under a key made of the endpoint's secret and that salt: the
 //! time at which it was issued and the connection ID that the client sent its first packet to. The seal covers as well what
-//! the client shows by itself when it comes back: its address, and the connection ID that the Retry packet gave it. So a
+//! the client shows by itself when it comes back: its address, the connection ID that the Retry packet gave it, and the version of
+//! QUIC, which it must not change (RFC 9369 section 4.1). So a
 //! token is good for that client, that attempt and a short time. It can be shown more than once in that time, always to the
 //! same ID: while the connection that it began lives, its packets go there.
 
 use crate::wire::connection_id::ConnectionId;
+use crate::wire::version::Version;
 use alloc::vec::Vec;
 use base::{Duration, Instant, Random, Reader, Writer};
 use core::net::{IpAddr, SocketAddr};
@@ -20,8 +22,8 @@ const RETRY: u8 = 1;
 const SALT_LEN: usize = 16;
 /// The time, and a connection ID with its length.
 const CONTENT_LEN: usize = 8 + 1 + ConnectionId::MAX_LEN;
-/// Kind, address family, address, port, and a connection ID with its length.
-const BOUND_LEN: usize = 1 + 1 + 16 + 2 + 1 + ConnectionId::MAX_LEN;
+/// Kind, address family, address, port, version, and a connection ID with its length.
+const BOUND_LEN: usize = 1 + 1 + 16 + 2 + 4 + 1 + ConnectionId::MAX_LEN;
 /// Bytes of every token.
 const TOKEN_LEN: usize = 1 + SALT_LEN + CONTENT_LEN + TAG_LEN;
 const MAX_KEY_LEN: usize = 32;
@@ -31,6 +33,15 @@ pub(super) struct Tokens {
     suite: &'static CipherSuite,
     secret: Secret,
     lifetime: Duration,
+}
+
+/// Who sent a first packet, as far as it shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    /// Where it came from.
+    pub(super) remote: SocketAddr,
+    /// Of which version it is.
+    pub(super) version: Version,
 }
 
 /// What the token of an Initial packet comes to.
@@ -53,21 +64,21 @@ impl Tokens {
         Tokens { suite, secret, lifetime }
     }
 
-    /// The token for a client at `remote` whose first packet was sent to `original_destination`, and who is to send the next
+    /// The token for a client whose first packet was sent to `original_destination`, and who is to send the next
     /// one to `retry_source`.
     /// RFC 9000 section 8.1.4-1, 8.1.4-2.
     pub(super) fn issue(
         &self,
         now: Instant,
         random: &mut dyn Random,
-        remote: SocketAddr,
+        client: Client,
         original_destination: ConnectionId,
         retry_source: ConnectionId,
     ) -> Vec<u8> {
         let salt = base::random::array(random);
         let mut content = content(now, original_destination);
         let (key, nonce) = self.key(&salt);
-        let tag = key.seal(nonce, &bound(remote, retry_source), &mut content).expect("a token is short");
+        let tag = key.seal(nonce, &bound(client, retry_source), &mut content).expect("a token is short");
         let mut token = Vec::with_capacity(TOKEN_LEN);
         token.push(RETRY);
         token.extend_from_slice(&salt);
@@ -76,25 +87,26 @@ impl Tokens {
         token
     }
 
-    /// What the token comes to of an Initial packet that came from `remote` and was sent to `destination`.
-    pub(super) fn look_at(&self, now: Instant, token: &[u8], remote: SocketAddr, destination: ConnectionId) -> Shown {
+    /// What the token comes to of an Initial packet of this client, sent to `destination`.
+    /// RFC 9369 section 4.1-3, 5-2.
+    pub(super) fn look_at(&self, now: Instant, token: &[u8], client: Client, destination: ConnectionId) -> Shown {
         if token.first() != Some(&RETRY) {
             return Shown::Nothing;
         }
-        match self.open(now, token, remote, destination) {
+        match self.open(now, token, client, destination) {
             Some(original_destination) => Shown::Retried { original_destination },
             None => Shown::Invalid,
         }
     }
 
     /// RFC 9000 section 8.1.4-6.
-    fn open(&self, now: Instant, token: &[u8], remote: SocketAddr, destination: ConnectionId) -> Option<ConnectionId> {
+    fn open(&self, now: Instant, token: &[u8], client: Client, destination: ConnectionId) -> Option<ConnectionId> {
         let token: &[u8; TOKEN_LEN] = token.try_into().ok()?;
         let mut reader = Reader::new(token);
         reader.u8().ok()?;
         let (key, nonce) = self.key(&reader.array().ok()?);
         let mut sealed = reader.array::<{ CONTENT_LEN + TAG_LEN }>().ok()?;
-        key.open(nonce, &bound(remote, destination), &mut sealed).ok()?;
+        key.open(nonce, &bound(client, destination), &mut sealed).ok()?;
         let mut content = Reader::new(&sealed);
         let issued = Instant::from_nanos(content.u64().ok()?);
         let original_destination = ConnectionId::new(content.u8_prefixed().ok()?)?;
@@ -125,14 +137,16 @@ fn content(now: Instant, original_destination: ConnectionId) -> [u8; CONTENT_LEN
 }
 
 /// What the seal covers and the token does not hold.
-fn bound(remote: SocketAddr, retry_source: ConnectionId) -> [u8; BOUND_LEN] {
+fn bound(client: Client, retry_source: ConnectionId) -> [u8; BOUND_LEN] {
+    let Client { remote, version } = client;
     let mut bound = [0; BOUND_LEN];
     let mut writer = Writer::new(&mut bound);
     let (family, address) = match remote.ip().to_canonical() {
         IpAddr::V4(address) => (4, address.to_ipv6_mapped().octets()),
         IpAddr::V6(address) => (6, address.octets()),
     };
-    let written = [&[RETRY, family][..], &address[..], &remote.port().to_be_bytes()[..]]
+    let version = version.0.to_be_bytes();
+    let written = [&[RETRY, family][..], &address[..], &remote.port().to_be_bytes()[..], &version[..]]
         .into_iter()
         .try_for_each(|part| writer.bytes(part))
         .and_then(|()| prefixed(&mut writer, retry_source));

@@ -330,6 +330,11 @@ impl OpenKeys {
         self.keys.generation.phase
     }
 
+    /// The version that they are of.
+    pub(crate) const fn version(&self) -> Version {
+        self.keys.generation.version
+    }
+
     /// What is opened with these keys.
     pub(crate) const fn suite(&self) -> &'static CipherSuite {
         self.keys.generation.suite

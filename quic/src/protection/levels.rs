@@ -11,6 +11,7 @@ use crate::protection::limits::UsageLimit;
 use crate::protection::one_rtt::OneRttKeys;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use crate::wire::version::Version;
 use alloc::boxed::Box;
 
 /// What one level has of the two directions. An end that only sends 0-RTT packets, or only receives them, has one.
@@ -20,6 +21,8 @@ pub(crate) struct LevelKeys {
     pub seal: Option<SealKeys>,
     /// Opens what is received.
     pub open: Option<OpenKeys>,
+    /// Opens Initial packets of another version (RFC 9369 section 4.1).
+    other: Option<OpenKeys>,
 }
 
 /// All levels of a connection. Those of the handshake take memory only while they are used.
@@ -54,6 +57,33 @@ impl Levels {
         if let Some(open) = open {
             self.forgeries.lower(open.suite().aead.integrity_limit());
             *to_open = Some(open);
+        }
+    }
+
+    /// Initial packets of another version can be opened as well, after [`exchange_initial`](Levels::exchange_initial). Nothing
+    /// happens once there are no Initial keys.
+    pub(crate) fn install_other_initial(&mut self, open: OpenKeys) {
+        if let Some(keys) = &mut self.initial {
+            keys.other = Some(open);
+        }
+    }
+
+    /// What [`install_other_initial`](Levels::install_other_initial) brought is of no use any more.
+    pub(crate) fn forget_other_initial(&mut self) {
+        if let Some(keys) = &mut self.initial {
+            keys.other = None;
+        }
+    }
+
+    /// The version of the keys that are exchanged.
+    pub(crate) fn other_initial_version(&self) -> Option<Version> {
+        Some(self.initial.as_ref()?.other.as_ref()?.version())
+    }
+
+    /// What opens Initial packets changes places with what opens those of the other version.
+    pub(crate) fn exchange_initial(&mut self) {
+        if let Some(keys) = &mut self.initial {
+            core::mem::swap(&mut keys.open, &mut keys.other);
         }
     }
 
@@ -195,7 +225,6 @@ mod tests {
     use super::*;
     use crate::protection::initial;
     use crate::wire::connection_id::ConnectionId;
-    use crate::wire::version::Version;
     use base::Side;
 
     fn keys(destination: u8) -> (SealKeys, OpenKeys) {

@@ -1,5 +1,5 @@
-//! When 1-RTT keys are updated (RFC 9001 sections 6.1, 6.2, 6.5): by us after so many packets, after the peer when it goes
-//! first, and how long the peer's keys before are kept for late packets.
+//! When 1-RTT keys are updated (RFC 9001 sections 6.1, 6.2, 6.5): by us after so many packets or when the application asks,
+//! after the peer when it goes first, and how long the peer's keys before are kept for late packets.
 
 use crate::protection::keys::{OpenKeys, SealKeys};
 use crate::violation::Violation;
@@ -17,28 +17,31 @@ pub(crate) struct OneRttKeys {
     generation_start: u64,
     /// The peer has updated its keys on its own account, and no ACK under new keys of ours has told it that we have followed.
     update_unanswered: bool,
+    /// The application has asked for an update that could not be made yet.
+    is_wanted: bool,
     /// Until when late packets of the peer's generation before can be opened.
     previous_until: Option<Instant>,
 }
 
 impl OneRttKeys {
     /// The peer has gone on to its next generation of keys: we follow, unless we went first (RFC 9001 section 6.2).
-    /// Late packets of the generation before can be opened until `previous_until`; `next` is the next number to be sealed.
+    /// Late packets of the generation before can be opened until `previous_until`; `next` is the next number to be sealed. Says
+    /// whether we follow.
     ///
     /// # Errors
     /// [`Violation::KeyUpdate`] if the peer cannot know yet that we have followed its last update.
-    pub(crate) fn on_key_update(&mut self, previous_until: Instant, next: u64) -> Result<(), Violation> {
+    pub(crate) fn on_key_update(&mut self, previous_until: Instant, next: u64) -> Result<bool, Violation> {
         self.previous_until = Some(previous_until);
         if self.phases_agree() {
             // It follows us.
-            return Ok(());
+            return Ok(false);
         }
         // RFC 9001 section 6.2-1, 6.2-2: it cannot know that we have followed the last time.
         if core::mem::replace(&mut self.update_unanswered, true) {
             return Err(Violation::KeyUpdate);
         }
         self.update_seal(next);
-        Ok(())
+        Ok(true)
     }
 
     /// An ACK was sealed under the newest keys.
@@ -58,16 +61,24 @@ impl OneRttKeys {
         }
     }
 
-    /// Goes on to the next generation of our keys if `packets` were sealed under this one, and the peer is known to have
-    /// received some of them and to have followed the last update (RFC 9001 section 6.1-2, 6.6-3). `next` is the next
-    /// number to be sealed.
+    /// Has the keys updated as soon as they may be.
+    pub(crate) const fn want_update(&mut self) {
+        self.is_wanted = true;
+    }
+
+    /// Goes on to the next generation of our keys if `packets` were sealed under this one or the application wants it, and the
+    /// peer is known to have received some of them and to have followed the last update (RFC 9001 section 6.1-2, 6.6-3). `next`
+    /// is the next number to be sealed. Says whether it did.
     #[inline]
-    pub(crate) fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) {
-        let is_used_up = self.seal.as_ref().is_some_and(|seal| seal.sealed_packets() >= packets);
+    pub(crate) fn update_after(&mut self, packets: u64, largest_acknowledged: Option<PacketNumber>, next: u64) -> bool {
+        let is_due = self.is_wanted || self.seal.as_ref().is_some_and(|seal| seal.sealed_packets() >= packets);
         let is_confirmed = largest_acknowledged.is_some_and(|largest| largest.value() >= self.generation_start);
-        if is_used_up && is_confirmed && self.phases_agree() {
+        let updates = is_due && is_confirmed && self.phases_agree();
+        if updates {
+            self.is_wanted = false;
             self.update_seal(next);
         }
+        updates
     }
 
     /// Gives back the memory of both keys; they are made again when they are used.
@@ -145,13 +156,30 @@ mod tests {
         let mut keys = keys();
         let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, Secret::new(&[7; 32]));
         update_peer(&mut keys, &mut peer, 1);
-        assert_eq!(keys.on_key_update(NEVER, 5), Ok(()));
+        assert_eq!(keys.on_key_update(NEVER, 5), Ok(true));
         assert!(phase(&keys), "we have followed");
         keys.on_ack_sent();
         update_peer(&mut keys, &mut peer, 2);
-        assert_eq!(keys.on_key_update(NEVER, 6), Ok(()));
+        assert_eq!(keys.on_key_update(NEVER, 6), Ok(true));
         update_peer(&mut keys, &mut peer, 3);
         assert_eq!(keys.on_key_update(NEVER, 7), Err(Violation::KeyUpdate));
+    }
+
+    /// RFC 9001 section 6.1-2.
+    #[test]
+    fn an_update_that_is_asked_for_waits_for_its_time_and_is_made_once() {
+        let mut keys = keys();
+        keys.want_update();
+        assert!(!keys.update_after(u64::MAX, None, 1), "nothing is acknowledged");
+        keys.want_update();
+        assert!(keys.update_after(u64::MAX, PacketNumber::new(0), 1) && phase(&keys));
+        assert!(!keys.update_after(u64::MAX, PacketNumber::new(1), 2), "nobody has asked again");
+        let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, Secret::new(&[7; 32]));
+        keys.want_update();
+        assert!(!keys.update_after(u64::MAX, PacketNumber::new(1), 2), "the peer has not followed");
+        update_peer(&mut keys, &mut peer, 1);
+        assert_eq!(keys.on_key_update(NEVER, 2), Ok(false));
+        assert!(keys.update_after(u64::MAX, PacketNumber::new(1), 2) && !phase(&keys));
     }
 
     #[test]
@@ -160,7 +188,7 @@ mod tests {
         let mut peer = SealKeys::new(crypto_ring::provider().initial, Version::V1, Secret::new(&[7; 32]));
         keys.update_after(0, PacketNumber::new(0), 1);
         update_peer(&mut keys, &mut peer, 1);
-        assert_eq!(keys.on_key_update(NEVER, 2), Ok(()));
+        assert_eq!(keys.on_key_update(NEVER, 2), Ok(false));
         assert!(phase(&keys), "both are one generation further");
     }
 

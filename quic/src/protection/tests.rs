@@ -74,23 +74,23 @@ const CHACHA_NEXT_SECRET: &str = "1223504755036d556342ee9361d253421a826c9ecdf3c7
 /// A.5: a PING in packet 654360564.
 const CHACHA_PACKET: &str = "4cfe4189655e5cd55c41f69080575d7999c25a5bfb";
 
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn id(text: &str) -> ConnectionId {
+pub(super) fn id(text: &str) -> ConnectionId {
     ConnectionId::new(&hex(text)).unwrap()
 }
 
-fn number(value: u64) -> PacketNumber {
+pub(super) fn number(value: u64) -> PacketNumber {
     PacketNumber::new(value).unwrap()
 }
 
-fn initial_suite() -> &'static CipherSuite {
+pub(super) fn initial_suite() -> &'static CipherSuite {
     crypto_ring::provider().initial
 }
 
-fn suite(id: u16) -> &'static CipherSuite {
+pub(super) fn suite(id: u16) -> &'static CipherSuite {
     crypto_ring::provider().cipher_suite(id).unwrap()
 }
 
@@ -99,7 +99,7 @@ fn keys(side: Side) -> (SealKeys, OpenKeys) {
 }
 
 /// Header, `payload` and the tag, sealed.
-fn sealed(
+pub(super) fn sealed(
     keys: &mut SealKeys,
     header: impl FnOnce(&mut Writer<'_>) -> PacketLayout,
     payload: &[u8],
@@ -117,7 +117,7 @@ fn sealed(
     packet
 }
 
-fn offset_of(packet: &[u8]) -> usize {
+pub(super) fn offset_of(packet: &[u8]) -> usize {
     match Header::decode(packet, 8).unwrap() {
         Header::Initial(long) | Header::Handshake(long) | Header::ZeroRtt(long) => {
             assert_eq!(long.end, packet.len());

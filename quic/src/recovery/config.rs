@@ -11,6 +11,9 @@ pub enum CongestionControl {
     Cubic,
     /// NewReno (RFC 9002 section 7): half of the window after a loss, and a datagram more in each round trip.
     NewReno,
+    /// BBR, version 3 (draft-ietf-ccwg-bbr): measures the rate and the round trip of the path and sends just so much. Loss by
+    /// chance costs it little, and it keeps queues short.
+    Bbr,
 }
 
 /// How losses are found and how fast is sent.

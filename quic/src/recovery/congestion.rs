@@ -1,5 +1,6 @@
 //! Congestion control (RFC 9002 section 7): which algorithm runs, chosen at run time without a virtual call.
 
+pub(crate) mod bbr;
 pub(crate) mod controller;
 pub(crate) mod cubic;
 pub(crate) mod hystart;
@@ -7,8 +8,10 @@ pub(crate) mod new_reno;
 pub(crate) mod window;
 
 use super::config::CongestionControl;
+use alloc::boxed::Box;
 use base::Instant;
-use controller::{Acked, Controller};
+use bbr::Bbr;
+use controller::{Acked, Controller, Left, Sent};
 use cubic::Cubic;
 use new_reno::NewReno;
 
@@ -19,6 +22,28 @@ pub(crate) enum AnyController {
     Cubic(Cubic),
     /// RFC 9002 section 7.3.
     NewReno(NewReno),
+    /// Its state is much larger: kept elsewhere, so that the others take no more room for it.
+    Bbr(Box<Bbr>),
+}
+
+/// What an undone recovery period goes back to.
+#[derive(Clone, Debug)]
+pub(crate) enum Saved {
+    /// All of the controller.
+    Whole(AnyController),
+    /// The controller itself knows.
+    Within,
+}
+
+/// Asks whichever controller there is.
+macro_rules! ask {
+    ($any:expr, $controller:ident => $answer:expr) => {
+        match $any {
+            AnyController::Cubic($controller) => $answer,
+            AnyController::NewReno($controller) => $answer,
+            AnyController::Bbr($controller) => $answer,
+        }
+    };
 }
 
 impl AnyController {
@@ -27,64 +52,105 @@ impl AnyController {
         match algorithm {
             CongestionControl::Cubic => AnyController::Cubic(Cubic::new(max_datagram_size, packets)),
             CongestionControl::NewReno => AnyController::NewReno(NewReno::new(max_datagram_size, packets)),
+            CongestionControl::Bbr => AnyController::Bbr(Box::new(Bbr::new(max_datagram_size, packets))),
+        }
+    }
+
+    /// To go back to, if the recovery period that begins now should not have begun.
+    pub(crate) fn save(&self) -> Saved {
+        match self {
+            AnyController::Cubic(_) | AnyController::NewReno(_) => Saved::Whole(self.clone()),
+            AnyController::Bbr(_) => Saved::Within,
+        }
+    }
+
+    /// Goes back.
+    pub(crate) fn restore(&mut self, saved: Saved) {
+        match (self, saved) {
+            (AnyController::Bbr(controller), Saved::Within) => controller.undo(),
+            (controller, Saved::Whole(before)) => *controller = before,
+            (_, Saved::Within) => unreachable!("only BBR knows itself what was before"),
         }
     }
 }
 
 impl Controller for AnyController {
+    #[inline]
     fn window(&self) -> u64 {
-        match self {
-            AnyController::Cubic(controller) => controller.window(),
-            AnyController::NewReno(controller) => controller.window(),
-        }
+        ask!(self, controller => controller.window())
+    }
+
+    #[inline]
+    fn pacing_rate(&self) -> Option<u64> {
+        ask!(self, controller => controller.pacing_rate())
     }
 
     fn is_slow_start(&self) -> bool {
-        match self {
-            AnyController::Cubic(controller) => controller.is_slow_start(),
-            AnyController::NewReno(controller) => controller.is_slow_start(),
-        }
+        ask!(self, controller => controller.is_slow_start())
     }
 
     fn recovery_start(&self) -> Option<Instant> {
-        match self {
-            AnyController::Cubic(controller) => controller.recovery_start(),
-            AnyController::NewReno(controller) => controller.recovery_start(),
-        }
+        ask!(self, controller => controller.recovery_start())
+    }
+
+    #[inline]
+    fn on_sent(&mut self, sent: &Sent) {
+        ask!(self, controller => controller.on_sent(sent));
+    }
+
+    #[inline]
+    fn on_packet_acked(&mut self, packet: &Left) {
+        ask!(self, controller => controller.on_packet_acked(packet));
+    }
+
+    fn on_packet_lost(&mut self, packet: &Left) {
+        ask!(self, controller => controller.on_packet_lost(packet));
+    }
+
+    fn on_packet_discarded(&mut self, time_sent: Instant) {
+        ask!(self, controller => controller.on_packet_discarded(time_sent));
+    }
+
+    #[inline]
+    fn on_application_limited(&mut self, bytes_in_flight: u64) {
+        ask!(self, controller => controller.on_application_limited(bytes_in_flight));
     }
 
     fn on_acked(&mut self, acked: &Acked) {
         match self {
+            AnyController::Bbr(controller) => controller.on_acked(acked),
+            // What was sent before the recovery period, and what tells of congestion itself, lets no window grow.
+            _ if acked.bytes == 0 => {}
             AnyController::Cubic(controller) => controller.on_acked(acked),
             AnyController::NewReno(controller) => controller.on_acked(acked),
         }
     }
 
     fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
-        match self {
-            AnyController::Cubic(controller) => controller.on_congestion_event(now, time_sent),
-            AnyController::NewReno(controller) => controller.on_congestion_event(now, time_sent),
-        }
+        ask!(self, controller => controller.on_congestion_event(now, time_sent))
+    }
+
+    fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
+        ask!(self, controller => controller.on_congestion_mark(now, time_sent))
     }
 
     fn on_persistent_congestion(&mut self) {
-        match self {
-            AnyController::Cubic(controller) => controller.on_persistent_congestion(),
-            AnyController::NewReno(controller) => controller.on_persistent_congestion(),
-        }
+        ask!(self, controller => controller.on_persistent_congestion());
     }
 
     fn limit_window(&mut self, bytes: u64) {
-        match self {
-            AnyController::Cubic(controller) => controller.limit_window(bytes),
-            AnyController::NewReno(controller) => controller.limit_window(bytes),
-        }
+        ask!(self, controller => controller.limit_window(bytes));
     }
 
     fn set_max_datagram_size(&mut self, bytes: u64) {
-        match self {
-            AnyController::Cubic(controller) => controller.set_max_datagram_size(bytes),
-            AnyController::NewReno(controller) => controller.set_max_datagram_size(bytes),
-        }
+        ask!(self, controller => controller.set_max_datagram_size(bytes));
+    }
+
+    fn on_path_taken_up(&mut self) {
+        ask!(self, controller => controller.on_path_taken_up());
+    }
+
+    fn release_memory(&mut self) {
+        ask!(self, controller => controller.release_memory());
     }
 }

@@ -15,6 +15,10 @@ const SHORT: Duration = Duration::from_millis(1);
 const BATCH_SPAN: u64 = 2;
 /// Packets that may always be sent at once: the initial window (RFC 9002 s7.7).
 const BURST_PACKETS: u64 = 10;
+/// Packets that may be sent at once where the controller names a rate.
+const LEAST_BURST_PACKETS: u64 = 2;
+/// Larger rates are counted as this one, for the same reason: a petabyte in a second.
+const MAX_RATE: u64 = 1 << 50;
 /// Larger windows are counted as this one, so that no product overflows: a terabyte.
 const MAX_WINDOW: u64 = 1 << 40;
 
@@ -32,6 +36,8 @@ pub(crate) struct Pacer {
 pub(crate) struct Pace {
     /// Bytes.
     pub window: u64,
+    /// Bytes per second, if the controller names a rate. Then bursts are short as well: they would disturb what it measures.
+    pub rate: Option<u64>,
     /// The window grows by doubling: the next round must not be held back.
     pub slow_start: bool,
     /// Of a round trip.
@@ -41,31 +47,42 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Bytes sent in `elapsed`. RFC 9002 s7.7: N is 1.25, and 2 in slow start.
+    /// The rate, as bytes and the nanoseconds in which they go. RFC 9002 s7.7: N is 1.25, and 2 in slow start.
+    fn rate(&self) -> (u128, u128) {
+        match self.rate {
+            Some(rate) => (u128::from(rate.clamp(1, MAX_RATE)), 1_000_000_000),
+            None => {
+                let quarters = if self.slow_start { 8 } else { 5 };
+                (u128::from(self.window.clamp(1, MAX_WINDOW)) * quarters, 4 * self.smoothed_rtt.as_nanos().max(1))
+            }
+        }
+    }
+
+    /// Bytes sent in `elapsed`.
     fn bytes_in(&self, elapsed: Duration) -> u64 {
-        let quarters = if self.slow_start { 8 } else { 5 };
-        let rtt = self.smoothed_rtt.as_nanos().max(1);
-        let bytes = u128::from(self.window.min(MAX_WINDOW)) * quarters * elapsed.as_nanos() / (4 * rtt);
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        let (bytes, nanoseconds) = self.rate();
+        u64::try_from(bytes * elapsed.as_nanos() / nanoseconds).unwrap_or(u64::MAX)
     }
 
     /// How long `bytes` take, rounded up.
     fn time_for(&self, bytes: u64) -> Duration {
-        let quarters = if self.slow_start { 8 } else { 5 };
-        let rate = u128::from(self.window.clamp(1, MAX_WINDOW)) * quarters;
-        let nanoseconds = (u128::from(bytes) * 4 * self.smoothed_rtt.as_nanos()).div_ceil(rate);
+        let (per, nanoseconds) = self.rate();
+        let nanoseconds = (u128::from(bytes) * nanoseconds).div_ceil(per);
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
     /// Bytes that may leave at once.
     fn capacity(&self) -> u64 {
         let short = self.bytes_in(SHORT);
+        if self.rate.is_some() {
+            return short.max(self.max_datagram_size * LEAST_BURST_PACKETS);
+        }
         (self.max_datagram_size * BURST_PACKETS).max(short).max(BATCH.min(short.saturating_mul(BATCH_SPAN)))
     }
 
     /// Whether a window takes no longer than a burst.
     fn is_unpaced(&self) -> bool {
-        self.smoothed_rtt <= SHORT || self.window <= self.max_datagram_size * BURST_PACKETS
+        self.smoothed_rtt <= SHORT || self.rate.is_none() && self.window <= self.max_datagram_size * BURST_PACKETS
     }
 }
 
@@ -121,7 +138,13 @@ mod tests {
     }
 
     fn pace(window: u64, milliseconds: u64, slow_start: bool) -> Pace {
-        Pace { window, slow_start, smoothed_rtt: Duration::from_millis(milliseconds), max_datagram_size: 1200 }
+        Pace {
+            window,
+            rate: None,
+            slow_start,
+            smoothed_rtt: Duration::from_millis(milliseconds),
+            max_datagram_size: 1200,
+        }
     }
 
     /// Sends as the pacer permits, and returns the bytes sent until `end`.

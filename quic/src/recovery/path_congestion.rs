@@ -1,8 +1,8 @@
 //! What belongs to the path and not to a space: round trip, window, pacing, bytes in flight (RFC 9002 section 2, 7).
 
 use super::config::RecoveryConfig;
-use super::congestion::AnyController;
-use super::congestion::controller::Controller;
+use super::congestion::controller::{Controller, Left, Sent};
+use super::congestion::{AnyController, Saved};
 use super::ecn::PathEcn;
 use super::loss;
 use super::pacer::{Pace, Pacer};
@@ -35,7 +35,7 @@ pub(crate) struct PathCongestion {
 /// What there was before a recovery period began. If all packets that were lost in it were only late, it should not have begun.
 #[derive(Clone, Debug)]
 struct Undo {
-    before: AnyController,
+    before: Saved,
     /// When the recovery period before began: what was sent until then was lost in an earlier one.
     after: Option<Instant>,
     /// Packets that were lost in it and have not arrived yet.
@@ -72,11 +72,34 @@ impl PathCongestion {
     }
 
     /// A packet in flight was sent.
-    pub(crate) fn on_sent(&mut self, bytes: u64) {
+    pub(crate) fn on_sent(&mut self, now: Instant, bytes: u64) {
         self.bytes_in_flight += bytes;
+        self.controller.on_sent(&Sent { now, bytes, bytes_in_flight: self.bytes_in_flight });
         self.one_more = false;
         self.application_limited = false;
         self.pacer.on_sent(bytes);
+    }
+
+    /// A packet in flight was acknowledged; [`PathCongestion::on_acked`] follows for all of the acknowledgment.
+    #[inline]
+    pub(crate) fn on_packet_acked(&mut self, packet: &Left) {
+        self.controller.on_packet_acked(packet);
+    }
+
+    /// A packet in flight is lost. `is_probe`: of the MTU, whose loss says nothing about congestion (RFC 9000 section 14.4).
+    pub(crate) fn on_packet_lost(&mut self, packet: &Left, is_probe: bool) {
+        self.on_left_flight(packet.bytes);
+        if is_probe {
+            self.controller.on_packet_discarded(packet.time_sent);
+        } else {
+            self.controller.on_packet_lost(packet);
+        }
+    }
+
+    /// A packet in flight that was sent then is not waited for any longer.
+    pub(crate) fn on_discarded(&mut self, time_sent: Instant, bytes: u64) {
+        self.on_left_flight(bytes);
+        self.controller.on_packet_discarded(time_sent);
     }
 
     /// So many bytes in flight were acknowledged.
@@ -92,14 +115,15 @@ impl PathCongestion {
         path
     }
 
-    /// A packet in flight was acknowledged, lost or discarded.
-    pub(crate) fn on_left_flight(&mut self, bytes: u64) {
+    /// Packets in flight were acknowledged, lost or discarded.
+    fn on_left_flight(&mut self, bytes: u64) {
         self.bytes_in_flight = self.bytes_in_flight.checked_sub(bytes).expect("what leaves was in flight");
     }
 
     /// The path is in use again, and so much of what was sent on it is still open.
-    pub(crate) const fn set_bytes_in_flight(&mut self, bytes: u64) {
+    pub(crate) fn on_taken_up(&mut self, bytes: u64) {
         self.bytes_in_flight = bytes;
+        self.controller.on_path_taken_up();
     }
 
     /// Packets were lost. Tells whether a recovery period begins.
@@ -111,7 +135,7 @@ impl PathCongestion {
             }
             return false;
         }
-        let (before, after) = (self.controller.clone(), self.controller.recovery_start());
+        let (before, after) = (self.controller.save(), self.controller.recovery_start());
         assert!(
             self.controller.on_congestion_event(now, losses.last_sent),
             "a packet sent since begins another period"
@@ -126,7 +150,7 @@ impl PathCongestion {
     /// period begins.
     /// RFC 9002 s7.1.
     pub(crate) fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
-        let entered = self.controller.on_congestion_event(now, time_sent);
+        let entered = self.controller.on_congestion_mark(now, time_sent);
         if entered {
             // What a router says of itself is never undone.
             self.undo = None;
@@ -155,7 +179,7 @@ impl PathCongestion {
     /// What was lost in the newest recovery period was not lost by congestion.
     pub(crate) fn undo_recovery(&mut self) {
         let Some(undo) = self.undo.take() else { return };
-        self.controller = undo.before;
+        self.controller.restore(undo.before);
         self.controller.set_max_datagram_size(u64::from(self.max_datagram_size));
         self.one_more = false;
     }
@@ -173,6 +197,7 @@ impl PathCongestion {
     /// Gives back what is not needed while nothing is in flight.
     pub(crate) fn release_memory(&mut self) {
         self.undo = None;
+        self.controller.release_memory();
     }
 
     /// Nothing went through for long.
@@ -198,8 +223,9 @@ impl PathCongestion {
     }
 
     /// Nothing more is there to send although the window is open (RFC 9002 section 7.8).
-    pub(crate) const fn on_application_limited(&mut self) {
+    pub(crate) fn on_application_limited(&mut self) {
         self.application_limited = true;
+        self.controller.on_application_limited(self.bytes_in_flight);
     }
 
     /// Whether that is so since the last packet in flight.
@@ -231,6 +257,7 @@ impl PathCongestion {
     pub(crate) fn pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         let pace = Pace {
             window: self.controller.window(),
+            rate: self.controller.pacing_rate(),
             slow_start: self.controller.is_slow_start(),
             smoothed_rtt: self.rtt.smoothed(),
             max_datagram_size: u64::from(self.max_datagram_size),

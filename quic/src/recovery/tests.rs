@@ -616,7 +616,10 @@ impl Model {
 fn random_histories_add_up() {
     for seed in 0..60 {
         let mut state = seed;
-        let mut recovery = Recovery::new(Side::Server, new_reno());
+        let mut config = Config::clone(&new_reno());
+        config.recovery.congestion_control =
+            [CongestionControl::NewReno, CongestionControl::Cubic, CongestionControl::Bbr][seed as usize % 3];
+        let mut recovery = Recovery::new(Side::Server, Arc::new(config));
         let mut model = Model::default();
         let mut discarded = [false; 3];
         let mut now = at(1);

@@ -24,20 +24,22 @@ pub struct StreamsConfig {
     pub max_streams_bidi: u64,
     /// Unidirectional streams the peer may have open at a time, `initial_max_streams_uni`. 100.
     pub max_streams_uni: u64,
-    /// How far a stream's window grows for a fast reader. 16 MiB: 1.3 Gbit/s at 100 ms.
+    /// How far a stream's window grows for a fast reader. 64 MiB: twice what a path of 1 Gbit/s and 200 ms holds, and some.
     pub max_stream_window: u64,
-    /// How far the connection's window grows. 24 MiB, as far as
+    /// How far the connection's window grows. 96 MiB, half a stream more than one of its streams, as far as
     /// [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory) allows.
     pub max_connection_window: u64,
-    /// The most that a stream takes from the application before it is acknowledged. 16 MiB: a window of 1.3 Gbit/s at 100 ms.
+    /// The most that a stream takes from the application before it is acknowledged. 64 MiB: on a path of 1 Gbit/s and 200 ms, what is in
+    /// flight and as much again.
     /// Mostly it takes far less: what the peer has given credit for, and of that what keeps the path busy until the next
     /// acknowledgment. Bytes are referred to, not copied.
     pub stream_send_buffer: u64,
-    /// The most that all streams together take before it is acknowledged. 32 MiB: a stream never takes more than it leaves
-    /// for others, so that one more can be served whatever is not acknowledged, and one alone may take 16 MiB. All
+    /// The most that all streams together take before it is acknowledged. 128 MiB: a stream never takes more than it leaves
+    /// for others, so that one more can be served whatever is not acknowledged, and one alone may take 64 MiB. All
     /// connections of an endpoint share [`EndpointConfig::send_memory`](crate::EndpointConfig::send_memory).
     pub connection_send_buffer: u64,
-    /// Pieces out of order over all streams. 4096: at about 100 bytes of overhead each, 400 KiB.
+    /// Pieces out of order over all streams, beside one for each KiB of a stream that waits: a queue that overflows may lose every
+    /// other packet of a large window. 4096: at about 100 bytes of overhead each, 400 KiB.
     pub max_segments: usize,
 }
 
@@ -51,10 +53,10 @@ impl Default for StreamsConfig {
             max_streams_bidi: 256,
             // RFC 9114 section 6.2-1: far more than the three that HTTP/3 needs.
             max_streams_uni: 100,
-            max_stream_window: 16 << 20,
-            max_connection_window: 24 << 20,
-            stream_send_buffer: 16 << 20,
-            connection_send_buffer: 32 << 20,
+            max_stream_window: 64 << 20,
+            max_connection_window: 96 << 20,
+            stream_send_buffer: 64 << 20,
+            connection_send_buffer: 128 << 20,
             max_segments: 4096,
         }
     }

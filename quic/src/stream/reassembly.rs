@@ -74,6 +74,11 @@ impl Reassembly {
         self.segments.len()
     }
 
+    /// How many pieces wait out of order beyond those that full packets make, one for each KiB.
+    pub(crate) fn small_segments(&self) -> usize {
+        self.segments.len().saturating_sub(self.waiting / BYTES_PER_SEGMENT)
+    }
+
     /// Bytes held.
     pub const fn held(&self) -> usize {
         (self.contiguous - self.read) as usize + self.waiting
@@ -134,6 +139,31 @@ impl Reassembly {
             self.last_run = usize::try_from(self.read - self.caught_up).unwrap_or(CHUNK);
             self.caught_up = self.read;
         }
+    }
+
+    /// Forgets what lies behind `end`, but not what was handed out.
+    pub(crate) fn truncate(&mut self, end: u64) {
+        let end = end.max(self.read);
+        let beyond = self.segments.split_off(&end);
+        self.waiting -= beyond.values().map(Vec::len).sum::<usize>();
+        if let Some((start, segment)) = self.segments.iter_mut().next_back() {
+            let kept = usize::try_from(end - start).unwrap_or(usize::MAX).min(segment.len());
+            self.waiting -= segment.len() - kept;
+            segment.truncate(kept);
+        }
+        if end >= self.contiguous {
+            return;
+        }
+        self.seal();
+        let mut excess = usize::try_from(self.contiguous - end).unwrap_or(usize::MAX);
+        while let Some(chunk) = self.chunks.pop_back() {
+            if chunk.len() > excess {
+                self.chunks.push_back(chunk.slice(0..chunk.len() - excess));
+                break;
+            }
+            excess -= chunk.len();
+        }
+        self.contiguous = end;
     }
 
     /// Forgets all data.
@@ -336,7 +366,7 @@ mod tests {
         (1..=whole as u64).for_each(|index| insert(&mut buffer, index));
         assert_eq!(buffer.segments(), 1);
         insert(&mut buffer, whole as u64 + 1);
-        assert_eq!(buffer.segments(), 2);
+        assert_eq!((buffer.segments(), buffer.small_segments()), (2, 0));
         assert!(buffer.segments.values().all(|segment| segment.len() <= CHUNK));
         // What joins its neighbours makes one piece of three.
         let mut buffer = Reassembly::new();

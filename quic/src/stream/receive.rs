@@ -55,6 +55,8 @@ pub(crate) struct ReceiveHalf {
     credit: ReceiveCredit,
     final_size: Option<u64>,
     reset_code: VarInt,
+    // How many bytes are delivered although the peer has reset the stream, if it said so.
+    reset_at: Option<u64>,
     stop: Once,
     stop_code: VarInt,
     // The peer was asked to stop, and what it sends all the same is read.
@@ -72,6 +74,7 @@ impl ReceiveHalf {
             credit,
             final_size: None,
             reset_code: VarInt::ZERO,
+            reset_at: None,
             stop: Once::Idle,
             stop_code: VarInt::ZERO,
             reads_on: false,
@@ -84,9 +87,9 @@ impl ReceiveHalf {
         self.buffer.held()
     }
 
-    /// Pieces out of order.
+    /// Pieces out of order, but for those that full packets make.
     pub(crate) fn segments(&self) -> usize {
-        self.buffer.segments()
+        self.buffer.small_segments()
     }
 
     /// Why the peer abandoned the stream.
@@ -140,8 +143,8 @@ impl ReceiveHalf {
             return Ok(false);
         }
         let before = self.buffer.contiguous_end();
-        self.buffer.insert(frame.offset, frame.data, memory).map_err(|_| Violation::StreamTooFragmented)?;
-        let complete = self.final_size == Some(self.buffer.contiguous_end());
+        self.buffer.insert(frame.offset, self.wanted(frame), memory).map_err(|_| Violation::StreamTooFragmented)?;
+        let complete = self.reset_at.is_none() && self.final_size == Some(self.buffer.contiguous_end());
         if complete {
             self.step(ReceiveStep::AllData);
         }
@@ -151,20 +154,72 @@ impl ReceiveHalf {
     /// A RESET_STREAM frame. Whether the application is to be told.
     /// RFC 9000 section 4.5-1, 19.9-1.
     pub(crate) fn on_reset(&mut self, code: VarInt, size: u64, account: &mut Account<'_>) -> Result<bool, Violation> {
+        // draft-ietf-quic-reliable-stream-reset section 5.2-8.
+        if self.reset_at.is_some() && code != self.reset_code {
+            return Err(Violation::ResetCodeChanged);
+        }
+        self.settle_size(size, account)?;
+        if self.state.next(ReceiveStep::Reset).is_none() {
+            return Ok(false);
+        }
+        self.reset_code = code;
+        Ok(self.abandon(account))
+    }
+
+    /// A RESET_STREAM_AT frame: the first `reliable_size` bytes are still to be delivered. Whether the application is to be told
+    /// of the reset now, because it has them.
+    /// draft-ietf-quic-reliable-stream-reset section 4-3, 5.2-5, 5.2-6, 5.2-8.
+    pub(crate) fn on_reset_at(
+        &mut self,
+        code: VarInt,
+        size: u64,
+        reliable_size: u64,
+        account: &mut Account<'_>,
+    ) -> Result<bool, Violation> {
+        let is_reset = matches!(self.state, ReceiveState::ResetReceived | ReceiveState::ResetRead);
+        if (is_reset || self.reset_at.is_some()) && code != self.reset_code {
+            return Err(Violation::ResetCodeChanged);
+        }
+        self.settle_size(size, account)?;
+        let is_no_less = self.reset_at.is_some_and(|known| known <= reliable_size);
+        if is_no_less || self.state.next(ReceiveStep::Reset).is_none() {
+            return Ok(false);
+        }
+        self.reset_code = code;
+        self.reset_at = Some(reliable_size);
+        self.step(ReceiveStep::Fin);
+        if self.is_dropped() || self.has_read_reliable_part() {
+            return Ok(self.abandon(account));
+        }
+        self.buffer.truncate(reliable_size);
+        // What is behind it is never read.
+        let kept = reliable_size - self.buffer.read_offset();
+        self.give_back(self.credit.received() - self.released - kept, account);
+        Ok(false)
+    }
+
+    /// Whether the application is to be told of a reset.
+    pub(crate) const fn is_reset_untold(&self) -> bool {
+        matches!(self.state, ReceiveState::ResetReceived)
+    }
+
+    /// How many bytes the stream has in all is known, and counts: bytes that were sent and never arrive, too (RFC 9000 section
+    /// 4.5).
+    fn settle_size(&mut self, size: u64, account: &mut Account<'_>) -> Result<(), Violation> {
         if self.final_size.is_some_and(|known| known != size) {
             return Err(Violation::FinalSizeChanged);
         }
         if size < self.credit.received() {
             return Err(Violation::FinalSizeBelowData);
         }
-        // RFC 9000 s4.5: bytes that were sent and never arrive count too.
         self.count_up_to(size, account)?;
         self.final_size = Some(size);
-        if self.state.next(ReceiveStep::Reset).is_none() {
-            return Ok(false);
-        }
+        Ok(())
+    }
+
+    /// What is not read never will be. Whether the application is to be told.
+    fn abandon(&mut self, account: &mut Account<'_>) -> bool {
         self.step(ReceiveStep::Reset);
-        self.reset_code = code;
         self.buffer.clear();
         self.release(account);
         let told = !self.is_dropped();
@@ -172,7 +227,18 @@ impl ReceiveHalf {
             // Who asked the peer to stop and reads no more need not hear that it did.
             self.step(ReceiveStep::ReadReset);
         }
-        Ok(told)
+        told
+    }
+
+    /// Whether the peer has reset the stream, and the application has all that was to be delivered before that.
+    fn has_read_reliable_part(&self) -> bool {
+        self.reset_at.is_some_and(|reliable_size| self.buffer.read_offset() >= reliable_size)
+    }
+
+    /// What of a frame may be read.
+    fn wanted<'a>(&self, frame: &StreamFrame<'a>) -> &'a [u8] {
+        let most = self.reset_at.map_or(u64::MAX, |reliable_size| reliable_size.saturating_sub(frame.offset));
+        frame.data.get(..usize::try_from(most).unwrap_or(usize::MAX)).unwrap_or(frame.data)
     }
 
     /// The application was told of the reset.
@@ -185,6 +251,9 @@ impl ReceiveHalf {
         self.check_readable()?;
         if let Some(bytes) = self.buffer.read(max) {
             self.on_read(bytes.len() as u64, account);
+            if self.has_read_reliable_part() {
+                self.abandon(account);
+            }
             return Ok(Read::Data(bytes));
         }
         Ok(if self.reach_end() { Read::Finished } else { Read::Blocked })

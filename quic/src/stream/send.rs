@@ -5,9 +5,10 @@ use super::send_buffer::SendBuffer;
 use super::send_state::{SendState, SendStep};
 use super::send_window::{Abandoned, Load};
 use crate::credit::SendCredit;
-use crate::delivery::Once;
+use crate::delivery::{Latest, Once};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::wire::frame::{Frame, encode_stream_header, stream_header_len};
+use alloc::boxed::Box;
 use base::{Full, StreamId, VarInt};
 use core::ops::Range;
 
@@ -41,7 +42,18 @@ pub(crate) struct SendHalf {
     fin: Once,
     reset: Once,
     reset_code: VarInt,
+    // Few streams are reset with a part that is delivered.
+    reset_at: Option<Box<ResetAt>>,
     stopped: Option<VarInt>,
+}
+
+/// A reset behind a part that is delivered (draft-ietf-quic-reliable-stream-reset).
+#[derive(Debug)]
+struct ResetAt {
+    /// Bytes of that part.
+    reliable_size: u64,
+    /// RESET_STREAM_AT with its reliable size.
+    frame: Latest<u64>,
 }
 
 impl SendHalf {
@@ -54,6 +66,7 @@ impl SendHalf {
             fin: Once::Idle,
             reset: Once::Idle,
             reset_code: VarInt::ZERO,
+            reset_at: None,
             stopped: None,
         }
     }
@@ -94,14 +107,18 @@ impl SendHalf {
     pub(crate) fn check_writable(&self) -> Result<(), WriteError> {
         match self.stopped {
             Some(code) => Err(WriteError::Stopped(code)),
-            None if self.fin.is_requested() || self.reset.is_requested() => Err(WriteError::Finished),
+            None if self.is_ended() => Err(WriteError::Finished),
             None => Ok(()),
         }
     }
 
     /// Whether the end, or the reset, was asked for and is not acknowledged.
     pub(crate) const fn awaits_end(&self) -> bool {
-        (self.fin.is_requested() || self.reset.is_requested()) && !self.state.is_terminal()
+        self.is_ended() && !self.state.is_terminal()
+    }
+
+    const fn is_ended(&self) -> bool {
+        self.fin.is_requested() || self.reset.is_requested() || self.reset_at.is_some()
     }
 
     /// Nothing more will be written.
@@ -114,12 +131,40 @@ impl SendHalf {
     /// Abandons what did not arrive. What was held of it; `None` if the state forbids it.
     pub(crate) fn reset(&mut self, code: VarInt) -> Option<Abandoned> {
         self.state = self.state.next(SendStep::Reset)?;
-        self.reset_code = code;
+        if self.reset_at.is_none() {
+            // draft-ietf-quic-reliable-stream-reset section 5.2-7: what was told stays.
+            self.reset_code = code;
+        }
         self.reset.request();
         // RFC 9000 section 3.3-2: nothing more is said of a stream that was given up.
         self.credit.blocked().cancel();
         let unsent = self.buffer.unsent();
         Some(Abandoned { held: self.buffer.clear(), unsent })
+    }
+
+    /// Abandons what lies behind the first `reliable_size` bytes and did not arrive; those are delivered. A second time the size
+    /// may only be smaller, and the code stays. What was held of the rest; `None` if nothing changes.
+    /// draft-ietf-quic-reliable-stream-reset section 5.2-1, 5.2-4, 5.2-7.
+    pub(crate) fn reset_at(&mut self, code: VarInt, reliable_size: u64) -> Option<Abandoned> {
+        let reliable_size = reliable_size.min(self.buffer.end());
+        let known = self.reset_at.as_ref().map_or(u64::MAX, |known| known.reliable_size);
+        if !self.state.may_send_data() || reliable_size >= known {
+            return None;
+        }
+        let known = self.reset_at.get_or_insert_with(|| {
+            self.reset_code = code;
+            Box::new(ResetAt { reliable_size, frame: Latest::default() })
+        });
+        known.reliable_size = reliable_size;
+        known.frame.set(reliable_size);
+        // The reset says where the stream ends.
+        self.fin = Once::Idle;
+        let unsent = self.buffer.unsent();
+        let held = self.buffer.truncate(reliable_size);
+        if self.buffer.unsent() == 0 {
+            self.credit.blocked().cancel();
+        }
+        Some(Abandoned { held, unsent: unsent - self.buffer.unsent() })
     }
 
     /// The peer will not read further. As [`reset`](SendHalf::reset).
@@ -158,21 +203,32 @@ impl SendHalf {
             self.credit.on_blocked();
         }
         Membership::default()
-            .with(Queue::Control, self.reset.needs_sending() || self.credit.is_blocked_signal_due())
+            .with(
+                Queue::Control,
+                self.reset.needs_sending() || self.reset_at_due().is_some() || self.credit.is_blocked_signal_due(),
+            )
             .with(Queue::Lost, sends && (self.buffer.has_lost() || self.fin.is_lost()))
             .with(Queue::End, sends && !unsent && self.fin == Once::Due)
             .with(Queue::Data, sends && unsent && self.credit.available() > 0)
     }
 
-    /// Writes RESET_STREAM and STREAM_DATA_BLOCKED if they are due.
+    /// Writes RESET_STREAM, RESET_STREAM_AT and STREAM_DATA_BLOCKED if they are due.
     pub(crate) fn fill_control(&mut self, id: StreamId, packet: &mut OutgoingPacket<'_>) -> Result<(), Full> {
         if self.reset.needs_sending() {
             // RFC 9000 s4.5: the final size is what was counted against flow control, and it stays.
             // RFC 9000 section 13.3-1.
-            let final_size = self.buffer.sent_end();
+            let final_size = self.credit.used();
             Frame::ResetStream { id, error_code: self.reset_code, final_size }.encode(packet.writer())?;
             packet.record(SentFrame::ResetStream(id));
             self.reset.on_sent();
+        }
+        if let Some(reliable_size) = self.reset_at_due() {
+            // Nothing more is sent behind what was, so this stays.
+            let final_size = self.credit.used();
+            Frame::ResetStreamAt { id, error_code: self.reset_code, final_size, reliable_size }
+                .encode(packet.writer())?;
+            packet.record(SentFrame::ResetStreamAt(id, reliable_size));
+            self.on_reset_at_sent(reliable_size);
         }
         if let Some(limit) = self.credit.blocked().needs_sending() {
             Frame::StreamDataBlocked { id, limit }.encode(packet.writer())?;
@@ -181,6 +237,23 @@ impl SendHalf {
             self.step(SendStep::SentData);
         }
         Ok(())
+    }
+
+    /// The reliable size of a RESET_STREAM_AT frame that is to be written: when all that is delivered was sent once, so that the
+    /// final size is known, and within the peer's credit.
+    /// draft-ietf-quic-reliable-stream-reset section 4-2.
+    fn reset_at_due(&self) -> Option<u64> {
+        let reset = self.reset_at.as_ref().filter(|_| self.state.may_send_data() && self.buffer.unsent() == 0)?;
+        reset.frame.needs_sending()
+    }
+
+    /// draft-ietf-quic-reliable-stream-reset s5.3: to the states of the stream it is what the end is.
+    fn on_reset_at_sent(&mut self, reliable_size: u64) {
+        if let Some(reset) = &mut self.reset_at {
+            reset.frame.on_sent(reliable_size);
+        }
+        self.step(SendStep::SentData);
+        self.step(SendStep::SentFin);
     }
 
     /// Writes one STREAM frame: bytes that were lost, else new ones within both credits, else the end alone.
@@ -240,6 +313,7 @@ impl SendHalf {
         if all {
             self.step(SendStep::AllAcked);
         }
+        self.look_for_end_of_reset_at();
         (freed, all)
     }
 
@@ -264,6 +338,30 @@ impl SendHalf {
     /// RESET_STREAM was lost.
     pub(crate) fn on_reset_lost(&mut self) {
         self.reset.on_lost();
+    }
+
+    /// RESET_STREAM_AT with this reliable size arrived.
+    pub(crate) fn on_reset_at_acked(&mut self, reliable_size: u64) {
+        if let Some(reset) = &mut self.reset_at {
+            reset.frame.on_acked(reliable_size);
+        }
+        self.look_for_end_of_reset_at();
+    }
+
+    /// RESET_STREAM_AT with this reliable size was lost. Of several the smallest counts.
+    /// draft-ietf-quic-reliable-stream-reset section 4-5, 5.2-3.
+    pub(crate) fn on_reset_at_lost(&mut self, reliable_size: u64) {
+        if let Some(reset) = &mut self.reset_at {
+            reset.frame.on_lost(reliable_size);
+        }
+    }
+
+    /// The reset and all that is delivered before it may have arrived.
+    /// draft-ietf-quic-reliable-stream-reset section 5-1.
+    fn look_for_end_of_reset_at(&mut self) {
+        if self.reset_at.as_ref().is_some_and(|reset| reset.frame.is_settled()) && self.buffer.is_acked() {
+            self.step(SendStep::AllAcked);
+        }
     }
 
     /// The STREAM_DATA_BLOCKED signal.

@@ -201,6 +201,28 @@ impl SendBuffer {
         self.lost = RangeSet::default();
     }
 
+    /// Forgets what lies behind `end` and was not acknowledged: it is not sent, and not sent again. How many bytes are held less.
+    pub(crate) fn truncate(&mut self, end: u64) -> u64 {
+        let end = end.max(self.base);
+        if end >= self.end {
+            return 0;
+        }
+        let before = self.held();
+        self.seal();
+        while let Some(mut back) = self.chunks.pop_back() {
+            if back.start < end {
+                back.bytes = back.bytes.slice(0..usize::try_from(end - back.start).unwrap_or(usize::MAX));
+                self.chunks.push_back(back);
+                break;
+            }
+        }
+        self.cursor = self.cursor.min(self.chunks.len());
+        self.lost.remove(end..self.end);
+        self.acked.remove(end..self.end);
+        (self.next, self.end) = (self.next.min(end), end);
+        before - self.held()
+    }
+
     /// Forgets all data: the stream is abandoned. How many bytes were held. What was sent stays counted.
     pub(crate) fn clear(&mut self) -> u64 {
         let held = self.held();

@@ -325,12 +325,14 @@ impl Streams {
                 }
             }
             SentFrame::ResetStream(id)
+            | SentFrame::ResetStreamAt(id, _)
             | SentFrame::StopSending(id)
             | SentFrame::MaxStreamData(id, _)
             | SentFrame::StreamDataBlocked(id, _) => {
                 let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 match (*frame, &mut stream.send, &mut stream.receive) {
                     (SentFrame::ResetStream(_), Some(send), _) => send.on_reset_acked(),
+                    (SentFrame::ResetStreamAt(_, size), Some(send), _) => send.on_reset_at_acked(size),
                     (SentFrame::StreamDataBlocked(_, limit), Some(send), _) => send.credit().blocked().on_acked(limit),
                     (SentFrame::StopSending(_), _, Some(receive)) => receive.stop_signal().on_acked(),
                     (SentFrame::MaxStreamData(_, value), _, Some(receive)) => {
@@ -353,11 +355,13 @@ impl Streams {
             SentFrame::StreamsBlocked(direction, limit) => self.counts(direction).local.blocked().on_lost(limit),
             SentFrame::Stream { id, .. }
             | SentFrame::ResetStream(id)
+            | SentFrame::ResetStreamAt(id, _)
             | SentFrame::StopSending(id)
             | SentFrame::MaxStreamData(id, _)
             | SentFrame::StreamDataBlocked(id, _) => {
                 let Some(Some(stream)) = self.map.get_mut(id) else { return };
                 match (*frame, &mut stream.send, &mut stream.receive) {
+                    (SentFrame::ResetStreamAt(_, size), Some(send), _) => send.on_reset_at_lost(size),
                     (SentFrame::Stream { offset, len, fin, .. }, Some(send), _) => {
                         send.on_lost(offset..offset.saturating_add(u64::from(len)), fin);
                     }
@@ -594,7 +598,13 @@ impl Streams {
             round_trip: self.round_trip,
         };
         let result = receive.read(max, &mut account);
+        let is_reset = receive.is_reset_untold();
         Self::seen(stream, &result, &Ok(Read::Blocked));
+        if is_reset {
+            // That was the last of what is delivered before it.
+            stream.pending.withdraw(EventKind::Readable);
+            self.events.push(&mut stream.pending, id, EventKind::Reset);
+        }
         if let Ok(Read::Data(bytes)) = &result {
             self.lent.lend(bytes);
         }
@@ -718,7 +728,7 @@ impl Streams {
 
     /// Ends and resets that were written and are not acknowledged.
     pub(crate) const fn unacknowledged_ends(&self) -> usize {
-        self.tally.ending
+        self.tally.ending as usize
     }
 
     /// Whether more is to come on a stream that this side has opened. Takes a pass over the streams.
@@ -941,13 +951,13 @@ fn follow(
 #[derive(Debug, Default)]
 struct Tally {
     /// Their sending side was ended or reset, and the peer has not acknowledged it.
-    ending: usize,
+    ending: u32,
     /// There is more to write, and their own credit is used up.
-    blocked: usize,
+    blocked: u32,
 }
 
 /// A stream is counted among so many exactly while `is_one`.
-fn count(number: &mut usize, is_counted: &mut bool, is_one: bool) {
+fn count(number: &mut u32, is_counted: &mut bool, is_one: bool) {
     if is_one != *is_counted {
         *is_counted = is_one;
         *number = if is_one { *number + 1 } else { *number - 1 };
@@ -979,6 +989,8 @@ fn touch<'a>(
     };
     map.get_mut(id).map(|slot| &mut **slot.get_or_insert_with(make))
 }
+
+mod reliable_reset;
 
 #[cfg(test)]
 mod tests;

@@ -97,9 +97,24 @@ impl Header {
     /// Reads the header of the first packet in `datagram`. A short header does not say how long its connection ID is:
     /// that is `local_connection_id_len`.
     pub fn decode(datagram: &[u8], local_connection_id_len: usize) -> Result<Header, Discard> {
+        Header::decode_with(datagram, local_connection_id_len, false)
+    }
+
+    /// The same on an endpoint that has told its peers to set the QUIC bit, which is the fixed bit, as they like (RFC 9287).
+    /// RFC 9287 section 3-2.
+    pub fn decode_greased(datagram: &[u8], local_connection_id_len: usize) -> Result<Header, Discard> {
+        Header::decode_with(datagram, local_connection_id_len, true)
+    }
+
+    /// `is_greased` says whether the fixed bit has no meaning.
+    pub(crate) fn decode_with(
+        datagram: &[u8],
+        local_connection_id_len: usize,
+        is_greased: bool,
+    ) -> Result<Header, Discard> {
         let mut reader = Reader::new(datagram);
         let first_byte = reader.u8()?;
-        if let Some(packet_number_offset) = decode_short(datagram, local_connection_id_len)? {
+        if let Some(packet_number_offset) = decode_short(datagram, local_connection_id_len, is_greased)? {
             let destination = connection_id(reader.bytes(local_connection_id_len)?)?;
             return Ok(Header::OneRtt(Short { destination, packet_number_offset }));
         }
@@ -113,7 +128,7 @@ impl Header {
             }
             return Ok(Header::OtherVersion { version, destination, source });
         };
-        check_fixed_bit(first_byte)?;
+        check_fixed_bit(first_byte, is_greased)?;
         // RFC 9000 section 17.2-3, 17.2-6: longer IDs may be another version's, never version 1's.
         let destination = connection_id_at(datagram, destination)?;
         let source = connection_id_at(datagram, source)?;
@@ -142,13 +157,17 @@ impl Header {
 /// Where the packet number of a short header begins, which is all there is to know of one besides its connection ID; `None`
 /// for a long header.
 #[inline]
-pub(crate) fn decode_short(datagram: &[u8], local_connection_id_len: usize) -> Result<Option<usize>, Discard> {
+pub(crate) fn decode_short(
+    datagram: &[u8],
+    local_connection_id_len: usize,
+    is_greased: bool,
+) -> Result<Option<usize>, Discard> {
     // RFC 9000 section 10.3-7: and so at each step.
     let first_byte = *datagram.first().ok_or(Discard::TooShort)?;
     if first_byte & LONG_FORM != 0 {
         return Ok(None);
     }
-    check_fixed_bit(first_byte)?;
+    check_fixed_bit(first_byte, is_greased)?;
     let packet_number_offset = 1 + local_connection_id_len;
     if datagram.len() < packet_number_offset { Err(Discard::TooShort) } else { Ok(Some(packet_number_offset)) }
 }
@@ -171,10 +190,23 @@ pub(crate) fn short_destination(datagram: &[u8], local_connection_id_len: usize)
     if first_byte & LONG_FORM == 0 { rest.get(..local_connection_id_len) } else { None }
 }
 
-fn check_fixed_bit(first_byte: u8) -> Result<(), Discard> {
-    // RFC 9000 section 17.2-1, 17.3.1-1: the bit tells QUIC from other protocols on the same port. Once the
-    // grease_quic_bit parameter (RFC 9287) is offered, this is the place to let both values through.
-    if first_byte & FIXED_BIT == 0 { Err(Discard::FixedBit) } else { Ok(()) }
+#[inline(always)]
+fn check_fixed_bit(first_byte: u8, is_greased: bool) -> Result<(), Discard> {
+    // RFC 9000 section 17.2-1, 17.3.1-1: the bit tells QUIC from other protocols on the same port, unless it was given up for
+    // later use (RFC 9287).
+    if first_byte & FIXED_BIT == 0 && !is_greased { Err(Discard::FixedBit) } else { Ok(()) }
+}
+
+/// Clears the fixed bit of a packet that is about to be sealed (RFC 9287 section 3.1).
+pub(crate) fn clear_fixed_bit(packet: &mut [u8]) {
+    if let Some(first_byte) = packet.first_mut() {
+        *first_byte &= !FIXED_BIT;
+    }
+}
+
+/// Whether the fixed bit of a datagram's first packet is set.
+pub(crate) fn has_fixed_bit(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first_byte| first_byte & FIXED_BIT != 0)
 }
 
 /// A length of one byte and a connection ID, whose place is the result.

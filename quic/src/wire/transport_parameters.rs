@@ -5,6 +5,7 @@
 
 use crate::violation::Violation;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
+use crate::wire::version::Version;
 use alloc::vec::Vec;
 use base::writer::push_varint;
 use base::{Duration, Reader, Side, VarInt};
@@ -47,6 +48,24 @@ pub struct TransportParameters {
     pub initial_source_connection_id: Option<ConnectionId>,
     /// The source ID of a Retry. Servers only, after a Retry.
     pub retry_source_connection_id: Option<ConnectionId>,
+    /// Bytes of the largest DATAGRAM frame this side takes; 0 for none (RFC 9221 section 3).
+    pub max_datagram_frame_size: u64,
+    /// Whether this side takes RESET_STREAM_AT frames (draft-ietf-quic-reliable-stream-reset section 3).
+    pub reset_stream_at: bool,
+    /// Which versions this side speaks, and which one it takes the connection to be of (RFC 9368 section 3).
+    pub version_information: Option<VersionInformation>,
+    /// Whether this side takes packets whose QUIC bit is 0 (RFC 9287).
+    pub grease_quic_bit: bool,
+}
+
+/// RFC 9368 section 3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionInformation {
+    /// Of a client: what its first flight is of. Of a server: what the connection goes on with. Never 0.
+    pub chosen: Version,
+    /// Of a client: what its first flight could be turned into, best first, with the chosen one. Of a server: what it speaks;
+    /// perhaps nothing. None is 0.
+    pub available: Vec<Version>,
 }
 
 /// RFC 9000 section 18.2, figure 22.
@@ -83,6 +102,10 @@ impl Default for TransportParameters {
             active_connection_id_limit: 2,
             initial_source_connection_id: None,
             retry_source_connection_id: None,
+            max_datagram_frame_size: 0,
+            reset_stream_at: false,
+            version_information: None,
+            grease_quic_bit: false,
         }
     }
 }
@@ -105,6 +128,19 @@ const PREFERRED_ADDRESS: u64 = 0x0d;
 const ACTIVE_CONNECTION_ID_LIMIT: u64 = 0x0e;
 const INITIAL_SOURCE_CONNECTION_ID: u64 = 0x0f;
 const RETRY_SOURCE_CONNECTION_ID: u64 = 0x10;
+// draft-ietf-quic-reliable-stream-reset section 3.
+const RESET_STREAM_AT: u64 = 0x1d;
+// RFC 9221 section 3.
+const MAX_DATAGRAM_FRAME_SIZE: u64 = 0x20;
+
+/// Whether the repetition of a parameter is noticed by a bit of its own.
+const fn has_bit(id: u64) -> bool {
+    matches!(id, 0..=VERSION_INFORMATION | RESET_STREAM_AT | MAX_DATAGRAM_FRAME_SIZE)
+}
+/// RFC 9368 section 10.1.
+const VERSION_INFORMATION: u64 = 0x11;
+/// RFC 9287 section 3.
+const GREASE_QUIC_BIT: u64 = 0x2ab2;
 
 /// Unknown parameters whose repetition is noticed. Beyond, they are still ignored, but no longer compared: the work for
 /// what means nothing to us stays bounded.
@@ -115,13 +151,13 @@ impl TransportParameters {
     pub fn decode(bytes: &[u8], sender: Side) -> Result<TransportParameters, Violation> {
         let mut parameters = TransportParameters::default();
         let mut reader = Reader::new(bytes);
-        let mut known = 0u32;
+        let mut known = 0u64;
         let mut unknown = Vec::new();
         while !reader.is_empty() {
             let id = reader.varint().map_err(|_| Violation::TransportParameters)?;
             let value = reader.varint_prefixed().map_err(|_| Violation::TransportParameters)?;
-            let repeated = if id <= RETRY_SOURCE_CONNECTION_ID {
-                let bit = 1 << id;
+            let repeated = if has_bit(id) {
+                let bit = 1u64 << id;
                 let before = known;
                 known |= bit;
                 before & bit != 0
@@ -141,13 +177,13 @@ impl TransportParameters {
                 return Err(Violation::TransportParameterOfServer);
             }
             // RFC 9000 section 7.4-1.
-            parameters.decode_one(id, value).ok_or(Violation::TransportParameters)?;
+            parameters.decode_one(sender, id, value).ok_or(Violation::TransportParameters)?;
         }
         Ok(parameters)
     }
 
     /// `None` if the value is malformed or out of range.
-    fn decode_one(&mut self, id: u64, value: &[u8]) -> Option<()> {
+    fn decode_one(&mut self, sender: Side, id: u64, value: &[u8]) -> Option<()> {
         match id {
             ORIGINAL_DESTINATION_CONNECTION_ID => {
                 self.original_destination_connection_id = Some(ConnectionId::new(value)?);
@@ -184,6 +220,13 @@ impl TransportParameters {
             }
             INITIAL_SOURCE_CONNECTION_ID => self.initial_source_connection_id = Some(ConnectionId::new(value)?),
             RETRY_SOURCE_CONNECTION_ID => self.retry_source_connection_id = Some(ConnectionId::new(value)?),
+            MAX_DATAGRAM_FRAME_SIZE => self.max_datagram_frame_size = number(value)?,
+            RESET_STREAM_AT if value.is_empty() => self.reset_stream_at = true,
+            // draft-ietf-quic-reliable-stream-reset section 3-1.
+            RESET_STREAM_AT => return None,
+            VERSION_INFORMATION => self.version_information = Some(VersionInformation::decode(value, sender)?),
+            // RFC 9287 section 3-1.
+            GREASE_QUIC_BIT => self.grease_quic_bit = value.is_empty().then_some(true)?,
             // RFC 9000 section 7.4.2-1: what is not known is ignored.
             _ => {}
         }
@@ -191,9 +234,9 @@ impl TransportParameters {
     }
 
     /// Writes what `sender` sends; a client's leaves out what only servers send, and defaults need not be said. `grease`
-    /// is random: it makes a reserved parameter, so that peers stay used to unknown ones (RFC 9000 section 18.1).
+    /// is random: it makes a reserved parameter, so that peers stay used to unknown ones (RFC 9000 section 18.1). `None` makes none.
     /// RFC 9000 section 7.4-2: each once, and the reserved one is none of the known.
-    pub fn encode(&self, sender: Side, grease: u64) -> Vec<u8> {
+    pub fn encode(&self, sender: Side, grease: impl Into<Option<u64>>) -> Vec<u8> {
         let mut out = Vec::with_capacity(160);
         let default = TransportParameters::default();
         let mut number = |id: u64, value: u64, default: u64| {
@@ -215,19 +258,32 @@ impl TransportParameters {
         number(ACK_DELAY_EXPONENT, self.ack_delay_exponent.into(), default.ack_delay_exponent.into());
         number(MAX_ACK_DELAY, millis(self.max_ack_delay), millis(default.max_ack_delay));
         number(ACTIVE_CONNECTION_ID_LIMIT, self.active_connection_id_limit, default.active_connection_id_limit);
+        number(MAX_DATAGRAM_FRAME_SIZE, self.max_datagram_frame_size, 0);
+        if self.reset_stream_at {
+            push_id(&mut out, RESET_STREAM_AT, 0);
+        }
         if self.disable_active_migration {
             push_id(&mut out, DISABLE_ACTIVE_MIGRATION, 0);
         }
         push_connection_id(&mut out, INITIAL_SOURCE_CONNECTION_ID, self.initial_source_connection_id);
+        if let Some(versions) = &self.version_information {
+            push_id(&mut out, VERSION_INFORMATION, 4 + 4 * versions.available.len());
+            versions.encode(&mut out);
+        }
+        if self.grease_quic_bit {
+            push_id(&mut out, GREASE_QUIC_BIT, 0);
+        }
         // RFC 9000 section 18.2-1, 18.2-10: a client has none of these.
         if sender == Side::Server {
             self.encode_of_server(&mut out);
         }
         // RFC 9000 s18.1: numbers of the form 31 * N + 27 are reserved and never assigned.
-        let value = grease.to_be_bytes();
-        let value = value.get(..(grease & 7) as usize).unwrap_or(&[]);
-        push_id(&mut out, 31 * (grease >> 8) + 27, value.len());
-        out.extend_from_slice(value);
+        if let Some(grease) = grease.into() {
+            let value = grease.to_be_bytes();
+            let value = value.get(..(grease & 7) as usize).unwrap_or(&[]);
+            push_id(&mut out, 31 * (grease >> 8) + 27, value.len());
+            out.extend_from_slice(value);
+        }
         out
     }
 
@@ -275,6 +331,25 @@ impl PreferredAddress {
         out.push(self.connection_id.len() as u8);
         out.extend_from_slice(self.connection_id.as_slice());
         out.extend_from_slice(&self.stateless_reset_token.0);
+    }
+}
+
+impl VersionInformation {
+    /// RFC 9368 section 4-3, 4-4, 4-5, 4-6.
+    fn decode(value: &[u8], sender: Side) -> Option<VersionInformation> {
+        let (versions, []) = value.as_chunks::<4>() else { return None };
+        let mut versions = versions.iter().map(|bytes| Version(u32::from_be_bytes(*bytes)));
+        let chosen = versions.next()?;
+        let available: Vec<Version> = versions.collect();
+        let has_zero = chosen == Version::NEGOTIATION || available.contains(&Version::NEGOTIATION);
+        // RFC 9368 section 3-2: of a client the chosen one is among them.
+        let is_whole = sender == Side::Server || available.contains(&chosen);
+        (is_whole && !has_zero).then_some(VersionInformation { chosen, available })
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let versions = core::iter::once(&self.chosen).chain(&self.available);
+        versions.for_each(|version| out.extend_from_slice(&version.0.to_be_bytes()));
     }
 }
 

@@ -66,7 +66,10 @@ fn a_server_answers_unknown_versions_in_full_datagrams_only() {
         ids.push(destination_len as u8);
         ids.extend(&destination);
         assert_eq!(answer[5..5 + ids.len()], ids);
-        assert_eq!(answer[5 + ids.len()..], [0, 0, 0, 1]);
+        // Both versions, and a reserved one that is not what came (RFC 9000 section 6.3).
+        let (versions, grease) = answer[5 + ids.len()..].split_at(8);
+        assert_eq!(versions, [0, 0, 0, 1, 0x6b, 0x33, 0x43, 0xcf]);
+        assert!(grease.len() == 4 && grease.iter().all(|byte| byte & 0x0f == 0x0a));
         assert!(peer.target.is_empty());
     }
 }

@@ -7,8 +7,8 @@ use base::{StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
 use quic::wire::frame::{Frame, PacketKind, StreamFrame};
-use quic::wire::transport_parameters::{PreferredAddress, TransportParameters};
-use quic::{Config, Violation};
+use quic::wire::transport_parameters::{PreferredAddress, TransportParameters, VersionInformation};
+use quic::{Config, Version, Violation};
 use std::rc::Rc;
 use tls::Level;
 
@@ -25,6 +25,15 @@ fn id(value: u64) -> StreamId {
 fn at_server(payload: &[u8]) -> Peer {
     let mut peer = Peer::against(Server, Stage::Established);
     peer.send(OneRtt, payload);
+    peer
+}
+
+/// The same, where the server takes datagrams of 100 bytes, and resets behind a part that is delivered.
+fn at_extended_server(payloads: &[&[u8]]) -> Peer {
+    let mut config = Config { reset_stream_at: true, ..Config::default() };
+    config.datagrams.max_frame_size = 100;
+    let mut peer = Peer::with(Server, Stage::Established, Options { config, ..Options::default() });
+    payloads.iter().for_each(|payload| peer.send(OneRtt, payload));
     peer
 }
 
@@ -54,6 +63,13 @@ fn new_id(number: u64, retire_prior_to: u64, byte: u8) -> Frame<'static> {
         connection_id: ConnectionId::new(&[byte; 8]).unwrap(),
         reset_token: ResetToken([byte; 16]),
     }
+}
+
+/// What a peer says that speaks version 1 and claims to have chosen version 2.
+fn of_versions(mut parameters: TransportParameters, side: Side) -> Vec<u8> {
+    let available = vec![Version::V1, Version::V2];
+    parameters.version_information = Some(VersionInformation { chosen: Version::V2, available });
+    parameters.encode(side, 0)
 }
 
 fn with_parameters(target: Side, parameters: fn(TransportParameters, Side) -> Vec<u8>) -> Peer {
@@ -124,6 +140,28 @@ type Row = (Violation, u64, fn() -> Peer);
 
 /// What is sent, what it breaks, and which frame type is to blame (0 for none).
 const ROWS: &[Row] = &[
+    (Violation::DatagramNotSupported, 0x30, || at_server(&[0x30, 1])),
+    (Violation::DatagramNotSupported, 0x31, || at_server(&[0x31, 0])),
+    (Violation::DatagramTooLarge, 0x30, || at_extended_server(&[&[0x30; 100], &[0x30; 101]])),
+    (Violation::DatagramTooLarge, 0x31, || at_extended_server(&[&[&[0x31, 0x40, 98][..], &[0; 98]].concat()])),
+    (Violation::FrameInWrongPacket, 0x31, || {
+        let mut peer = Peer::against(Client, Stage::Keys);
+        peer.send(Handshake, &[0x31, 0]);
+        peer
+    }),
+    (Violation::FrameInWrongPacket, 0x24, || {
+        let mut peer = Peer::against(Client, Stage::Keys);
+        peer.send(Handshake, &[0x24, 3, 0, 0, 0]);
+        peer
+    }),
+    // What was not asked for is a frame of unknown type.
+    (Violation::UnknownFrameType, 0x24, || at_server(&[0x24, 2, 0, 5, 5])),
+    (Violation::ReliableSizeTooLarge, 0x24, || at_extended_server(&[&[0x24, 2, 0, 5, 6]])),
+    (Violation::ResetCodeChanged, 0x24, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x24, 2, 8, 9, 4]])),
+    (Violation::ResetCodeChanged, 0x04, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x04, 2, 8, 9]])),
+    (Violation::FinalSizeChanged, 0x24, || at_extended_server(&[&[0x24, 2, 7, 9, 5], &[0x24, 2, 7, 8, 4]])),
+    (Violation::StreamFlowControl, 0x24, || at_extended_server(&[&raw(0x24, &[2, 7, 1 << 20, 5])])),
+    (Violation::StreamNotSendable, 0x24, || at_extended_server(&[&[0x24, 3, 7, 9, 5]])),
     (Violation::FrameTruncated, 0x10, || at_server(&[0x10])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0x40])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0xc0])),
@@ -192,6 +230,15 @@ const ROWS: &[Row] = &[
         peer
     }),
     (Violation::EarlyLimitsReduced, 0x06, crate::early_data::server_that_reduces_a_limit),
+    (Violation::TransportParameters, 0x06, || with_parameters(Server, |_, _| vec![0x11, 4, 0, 0, 0, 1])),
+    (Violation::TransportParameters, 0x06, || {
+        with_parameters(Client, |parameters, side| [parameters.encode(side, 0), vec![0x11, 2, 0, 1]].concat())
+    }),
+    (Violation::TransportParameters, 0x06, || {
+        with_parameters(Client, |parameters, side| [parameters.encode(side, 0), vec![0x6a, 0xb2, 1, 0]].concat())
+    }),
+    (Violation::VersionNegotiation, 0x06, || with_parameters(Server, of_versions)),
+    (Violation::VersionNegotiation, 0x06, || with_parameters(Client, of_versions)),
     (Violation::TransportParameterOfServer, 0x06, || with_parameters(Server, |_, _| vec![0x00, 1, 5])),
     (Violation::TransportParameterOfServer, 0x06, || {
         with_parameters(Server, |parameters, _| {
@@ -395,6 +442,8 @@ fn frames_raw_at_client(payload: &[u8]) -> Peer {
 /// RFC 9000 section 19.5-2, 19.6-1, 19.7-2, 19.7-4, 19.8-1, 19.8-2, 19.9-2, 19.10-1, 19.10-2, 19.10-4, 19.11-1.
 /// RFC 9000 section 19.11-4, 19.13-2, 19.14-2, 19.15-1, 19.15-3, 19.15-7, 19.16-1, 19.20-2.
 /// RFC 9001 section 4.1.3-1, 4.1.3-2, 4.1.3-3.
+/// RFC 9221 section 3-3, 3-4, 5-3, 6-1.
+/// draft-ietf-quic-reliable-stream-reset section 4-1, 4-3, 4-4, 5.2-8.
 #[test]
 fn every_violation_closes_with_its_code_and_frame_type() {
     let mut failures = Vec::new();

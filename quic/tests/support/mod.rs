@@ -6,6 +6,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+pub mod bulk;
+
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, Transmit, VarInt};
 use quic::Read;
 use quic::{CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, StreamEvent};
@@ -80,7 +82,18 @@ impl Host {
 
     /// A client without connections.
     pub fn idle_client(now: Instant, random: SeededRandom, config: Config) -> Host {
-        let config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
+        Host::idle_client_with(now, random, config, |_| {})
+    }
+
+    /// The same, and its endpoint has settings of its own.
+    pub fn idle_client_with(
+        now: Instant,
+        random: SeededRandom,
+        config: Config,
+        change: impl FnOnce(&mut EndpointConfig),
+    ) -> Host {
+        let mut config = EndpointConfig::new(sim::seeded_provider(), Arc::new(config), None);
+        change(&mut config);
         Host { is_client: true, ..Host::new(Endpoint::new(now, config, Box::new(random))) }
     }
 
@@ -97,6 +110,11 @@ impl Host {
         self.handle = Some(handle);
         self.waiting.insert(handle, exchanges);
         handle
+    }
+
+    /// What the connection of a client that has just begun is for.
+    pub fn wait_for(&mut self, exchanges: Vec<Exchange>) {
+        self.waiting.insert(self.handle.unwrap(), exchanges);
     }
 
     pub fn server(now: Instant, random: SeededRandom, config: Config, tls: Arc<tls::ServerConfig>) -> Host {
@@ -161,6 +179,7 @@ impl Host {
                         self.streams.retain(|(of, _), _| *of != handle);
                     }
                     Event::Flushed => panic!("nobody asked"),
+                    Event::Datagram(_) => {}
                     Event::Stream(event, _) => self.on_stream_event(handle, event),
                 }
             }

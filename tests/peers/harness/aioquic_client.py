@@ -1,4 +1,4 @@
-"""aioquic, as a client: `BASE_URL CA_PEM CASE`; prints ok, or what went wrong."""
+"""aioquic, as a client: `[--version-2] BASE_URL CA_PEM CASE`; prints ok, or what went wrong. With the flag it speaks QUIC version 2."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, StreamReset
 from aioquic.quic.logger import QuicFileLogger
+from aioquic.quic.packet import QuicProtocolVersion
 
 import cases
 
@@ -73,7 +74,7 @@ class Client(QuicConnectionProtocol):
                 state["done"].set_exception(ConnectionError(reason))
 
 
-async def run(url, ca, case):
+async def run(url, ca, case, is_version_2):
     parts = urlsplit(url)
     configuration = QuicConfiguration(
         is_client=True,
@@ -82,6 +83,9 @@ async def run(url, ca, case):
         max_data=16_000_000,
         max_stream_data=16_000_000,
     )
+    if is_version_2:
+        configuration.original_version = QuicProtocolVersion.VERSION_2
+        configuration.supported_versions = [QuicProtocolVersion.VERSION_2]
     configuration.load_verify_locations(ca)
     if "QLOG" in os.environ:
         configuration.quic_logger = QuicFileLogger(os.environ["QLOG"])
@@ -101,7 +105,8 @@ async def run(url, ca, case):
 
 if __name__ == "__main__":
     try:
-        asyncio.run(run(*sys.argv[1:4]))
+        is_version_2 = sys.argv[1] == "--version-2"
+        asyncio.run(run(*sys.argv[1 + is_version_2 :][:3], is_version_2))
     except Exception as error:
         print(f"{type(error).__name__}: {error}")
         sys.exit(1)

@@ -1,4 +1,5 @@
-"""aioquic, as a server: `CERT_PEM KEY_PEM [ALPN]`; prints `ready PORT`, and `connection` for each one."""
+"""aioquic, as a server: `[--version-2] CERT_PEM KEY_PEM [ALPN]`; prints `ready PORT`, and `connection` for each one. With the flag it
+takes clients that like it best from QUIC version 1 to version 2, and closes to all others."""
 
 import asyncio
 import os
@@ -11,8 +12,12 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated
 from aioquic.quic.logger import QuicFileLogger
+from aioquic.quic.packet import QuicProtocolVersion
 
 import cases
+
+
+IS_VERSION_2 = sys.argv[1:2] == ["--version-2"]
 
 
 class Server(QuicConnectionProtocol):
@@ -24,6 +29,8 @@ class Server(QuicConnectionProtocol):
     def quic_event_received(self, event):
         if isinstance(event, ProtocolNegotiated):
             print("connection", flush=True)
+            if IS_VERSION_2 and self._quic._version != QuicProtocolVersion.VERSION_2:
+                self._quic.close(error_code=0x11, reason_phrase="not version 2")
             self.http = H3Connection(self._quic)
         if self.http is None:
             return
@@ -61,6 +68,8 @@ async def run(certificate, key, protocol="h3"):
     configuration = QuicConfiguration(
         is_client=False, alpn_protocols=[protocol], max_data=16_000_000, max_stream_data=16_000_000
     )
+    if IS_VERSION_2:
+        configuration.supported_versions = [QuicProtocolVersion.VERSION_2, QuicProtocolVersion.VERSION_1]
     configuration.load_cert_chain(certificate, key)
     if "QLOG" in os.environ:
         configuration.quic_logger = QuicFileLogger(os.environ["QLOG"])
@@ -74,4 +83,4 @@ async def run(certificate, key, protocol="h3"):
 
 
 if __name__ == "__main__":
-    asyncio.run(run(*sys.argv[1:]))
+    asyncio.run(run(*sys.argv[1 + IS_VERSION_2 :]))

@@ -7,7 +7,7 @@ import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -87,3 +87,54 @@ def key_hash(path):
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
+def make_chain(folder, length):
+    """Writes ca.pem, cert.pem with so many certificates, and priv.key, as the interop runner does; gives the folder. Keys of RSA
+    and long names, so that nine certificates are more than a server may send before it knows its client."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = rsa.generate_private_key(65537, 2048)
+    issuer, issuer_key, chain = name("authority"), key, []
+    (folder / "ca.pem").write_bytes(pem(signed(issuer, issuer, key, key, length, [])))
+    for number in range(length):
+        is_leaf = number == length - 1
+        key = rsa.generate_private_key(65537, 2048)
+        subject = x509.Name([
+            x509.NameAttribute(NameOID.COMMON_NAME, "leaf" if is_leaf else f"intermediate {number}"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "a name that is as long as names may be".ljust(64, "x")),
+        ])
+        names = [x509.DNSName("localhost"), *[x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]]
+        chain.insert(0, signed(subject, issuer, key, issuer_key, length - number, names if is_leaf else []))
+        issuer, issuer_key = subject, key
+    (folder / "cert.pem").write_bytes(b"".join(pem(certificate) for certificate in chain))
+    (folder / "priv.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder
+
+
+def pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def signed(subject, issuer, key, issuer_key, path_length, names):
+    """A certificate: of a server if there are names, else of an authority."""
+    is_leaf = bool(names)
+    usage = x509.KeyUsage(is_leaf, False, False, False, False, not is_leaf, not is_leaf, False, False)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + 10 * DAY)
+        .add_extension(x509.BasicConstraints(ca=not is_leaf, path_length=None if is_leaf else path_length), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    if is_leaf:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())

@@ -23,8 +23,10 @@ READY = 20
 TRUSTS_ALL = "its example client judges no certificate"
 NO_TICKETS = "its program here makes one connection, and keeps no ticket"
 OWN_WAYS = "nothing here tells it to send early data, or what it has taken"
+AIOQUIC_HEAD = {"head": "it takes the content-length of an answer to HEAD for a mistake"}
 CLIENTS = {
-    "aioquic": {"head": "it takes the content-length of an answer to HEAD for a mistake"},
+    "aioquic": AIOQUIC_HEAD,
+    "aioquic-2": AIOQUIC_HEAD,
     "curl": {"early-data": NO_TICKETS, "trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
     "ngtcp2": {
         "early-data": NO_TICKETS, "trailers": "its example client sends none",
@@ -43,6 +45,7 @@ CLIENTS = {
 }
 SERVERS = {
     "aioquic": {},
+    "aioquic-2": {},
     "ngtcp2": {
         "early-data": OWN_WAYS, "trailers": "its example server gives no choice of them", "wrong-alpn": "always speaks h3",
         "post-1m": "its example server echoes nothing",
@@ -62,6 +65,8 @@ def client_command(name):
         return [str(binaries / f"{name}-client")]
     if name == "quinn-hybrid":
         return [str(binaries / "quinn-client"), "--hybrid"]
+    if name == "aioquic-2":
+        return [sys.executable, str(HERE / "aioquic_client.py"), "--version-2"]
     return [sys.executable, str(HERE / f"{name}_client.py")]
 
 
@@ -70,9 +75,9 @@ def run_client(name, arguments, environment, patience=PATIENCE):
     return run_program(client_command(name) + arguments, environment, patience)
 
 
-def run_early_data(client):
-    """Runs the case of early data, which has a server of its own: some connections with `client` and the other side."""
-    command = [sys.executable, str(HERE / "early_data.py"), os.environ["POSTHASTE"], client]
+def run_early_data(client, server):
+    """Runs the case of early data, which has a server of its own, for some connections."""
+    command = [sys.executable, str(HERE / "early_data.py"), os.environ["POSTHASTE"], client, server]
     return run_program(command, {}, PATIENCE)
 
 
@@ -150,8 +155,9 @@ class Server:
             raise RuntimeError(f"{name} has no port: {' / '.join(self.lines[-5:])}")
 
     def command(self, work, pem, key, protocol):
-        if self.name == "aioquic":
-            return [sys.executable, str(HERE / "aioquic_server.py"), pem, key, protocol], r"^ready (\d+)"
+        if self.name in ("aioquic", "aioquic-2"):
+            flags = ["--version-2"] if self.name == "aioquic-2" else []
+            return [sys.executable, str(HERE / "aioquic_server.py"), *flags, pem, key, protocol], r"^ready (\d+)"
         if self.name in ("quinn", "quiche"):
             return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{self.name}-server"), pem, key, protocol], r"^ready (\d+)"
         if self.name == "quinn-hybrid":

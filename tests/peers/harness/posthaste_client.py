@@ -16,6 +16,8 @@ def run(url, ca, case):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         command = [os.environ["POSTHASTE"], "get", "--ca", ca]
+        if "QUIC_VERSION" in os.environ:
+            command += ["--quic-version", os.environ["QUIC_VERSION"]]
         if case == "trailers":
             # What is sent from the command line has none, so that they come from the server alone.
             first = cases.Exchange("/trailers", expected=b"short")

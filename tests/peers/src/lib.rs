@@ -5,6 +5,8 @@
 //! for each one it takes. `/bytes/N` is N bytes of the pattern, `/echo` gives back what it gets, body and trailers,
 //! `/trailers` ends with a trailer, anything else is 404.
 
+pub mod interop;
+
 /// Byte `offset` of every generated body.
 pub fn pattern(offset: usize) -> u8 {
     (offset % 251) as u8

@@ -68,7 +68,10 @@ impl Connected {
         let flight = second_flight(suite, &client_traffic, &mut transcript, &answer)?;
         effects.send(Level::Handshake, flight);
         effects.give_keys(Side::Client, keys, entry);
-        let kept = config.tickets.clone().and_then(|store| Some((store, config.ticket_origin(rules, &name)?)));
+        let kept = config
+            .tickets
+            .clone()
+            .and_then(|store| Some((store, config.ticket_origin(rules, effects.version, &name)?)));
         let receiver = kept.map(|(store, origin)| {
             Box::new(Receiver::new(Received {
                 store,

@@ -27,7 +27,8 @@ impl Resumption {
         let config = &start.config;
         let store = config.tickets.as_ref()?;
         let now = config.wall_clock.unix_millis();
-        let ticket = store.take(&config.ticket_origin(start.carrier.rules, &start.name)?, now)?;
+        let ticket =
+            store.take(&config.ticket_origin(start.carrier.rules, start.carrier.version, &start.name)?, now)?;
         // A store of somebody else may keep tickets for longer than they are good.
         if !ticket.is_valid_at(now) {
             return None;

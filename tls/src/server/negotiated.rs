@@ -122,6 +122,7 @@ impl<'a> Negotiated<'a> {
         let client = ClientAuthenticated::by_policy(policy);
         let bounds = TicketBounds {
             carrier: start.carrier.rules.number(),
+            version: start.carrier.version,
             generation: config.tickets.as_ref().map_or(0, |policy| policy.generation),
             identities_generation: generation,
             identity: &identity(config, &certified),
@@ -134,6 +135,8 @@ impl<'a> Negotiated<'a> {
         let takes_early_data = hello.offers_early_data
             && !is_retried
             && resumption.as_ref().is_some_and(|resumption| takes_early_data(start, resumption, suite));
+        // RFC 9369 s5: what a connection gives belongs to the version that it goes on with.
+        let bounds = TicketBounds { version: effects.version, ..bounds };
         let terms = terms(start, &hello, suite, &bounds, asks_client);
         let (early, authentication, client) = match resumption {
             Some(Resumption { number, early, proof, client, .. }) => {

@@ -54,6 +54,10 @@ impl<'a> ReceivedClientHello<'a> {
         let suite = choose_suite(&start.config, hello.cipher_suites)?;
         let (exchange, share) = choose_exchange(&start.config, &hello)?;
         effects.peer_parameters = parameters.map(<[u8]>::to_vec);
+        if let Some(version) = parameters.and_then(|parameters| start.carrier.on_peer_parameters(parameters)) {
+            effects.version = version;
+            effects.answered_parameters = Some(start.carrier.parameters.clone());
+        }
         effects.is_in_compatibility_mode = !hello.legacy_session_id.is_empty();
         effects.suite = Some(suite);
 

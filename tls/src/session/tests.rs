@@ -436,8 +436,8 @@ fn every_message_in_every_state_at_every_level() {
                 assert_eq!(error.alert(), 10, "{name} {kind} {level}");
                 let violation = match (level, kind) {
                     (Level::EarlyData, _) => Violation::CryptoInEarlyData,
-                    _ if level != right_level => Violation::WrongLevel,
                     (_, 24) => Violation::KeyUpdate,
+                    _ if level != right_level => Violation::WrongLevel,
                     (_, 5) => Violation::EndOfEarlyData,
                     (_, 13) if name == "CONNECTED" => Violation::PostHandshakeCertificateRequest,
                     _ => Violation::UnexpectedMessage,

@@ -6,7 +6,7 @@ use crate::turn::Scratch;
 use crate::wire::frame::Frame;
 use crate::wire::header::Header;
 use crate::wire::version::Version;
-use crate::wire_identity::Retried;
+use crate::wire_identity::Beginning;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::{Duration, JournalLimits, Random, Side};
@@ -52,10 +52,14 @@ impl Parts {
         let wire = WireIdentity {
             side: Side::Client,
             version: Version::V1,
-            original_destination: id(1),
             local_source: id(2),
             peer_source: None,
-            retry: Some(Box::new(Retried { source: id(3), token: Box::from(&b"token"[..]) })),
+            greases_quic_bit: false,
+            beginning: Some(Box::new(Beginning {
+                retry_source: Some(id(3)),
+                token: Box::from(&b"token"[..]),
+                ..Beginning::new(Version::V1, id(1))
+            })),
         };
         Parts {
             wire,

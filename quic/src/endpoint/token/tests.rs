@@ -20,8 +20,8 @@ fn id(byte: u8, len: usize) -> ConnectionId {
     ConnectionId::new(&[byte; 20][..len]).unwrap()
 }
 
-fn remote(text: &str) -> SocketAddr {
-    text.parse().unwrap()
+fn remote(text: &str) -> Client {
+    Client { remote: text.parse().unwrap(), version: Version::V1 }
 }
 
 const CLIENT: &str = "192.0.2.1:5000";
@@ -72,6 +72,7 @@ fn a_token_of_which_anything_is_changed_or_cut_is_refused() {
 }
 
 /// RFC 9000 section 8.1.4-6.
+/// RFC 9369 section 4.1-3, 5-2.
 #[test]
 fn a_token_is_good_for_one_client_one_attempt_one_endpoint_and_a_short_time() {
     let tokens = tokens(1);
@@ -92,6 +93,8 @@ fn a_token_is_good_for_one_client_one_attempt_one_endpoint_and_a_short_time() {
     ] {
         assert_eq!(tokens.look_at(at, &token, remote(client), destination), expected, "{client} {destination} {at:?}");
     }
+    let in_version_2 = Client { version: Version::V2, ..remote(CLIENT) };
+    assert_eq!(tokens.look_at(NOW, &token, in_version_2, id(4, 8)), Shown::Invalid);
     let others = self::tokens(2);
     assert_eq!(others.look_at(NOW, &token, remote(CLIENT), id(4, 8)), Shown::Invalid);
 }

@@ -98,11 +98,11 @@ impl Avoidance {
         stage.acked += bytes;
         // RFC 9438 section 4.3: from the window before the loss on as fast as NewReno.
         let (numerator, denominator) = if stage.estimate >= *prior { (1, 1) } else { ALPHA };
-        let price = (window * denominator / numerator).max(1);
-        while stage.acked >= price {
-            stage.acked -= price;
-            stage.estimate += size;
-        }
+        // Byte by byte: in a window of a few datagrams the growth of a whole one would come a round trip too late.
+        let (gain, price) = (u128::from(size * numerator), u128::from((window * denominator).max(1)));
+        let grown = (u128::from(stage.acked) * gain / price) as u64;
+        stage.acked -= (u128::from(grown) * price / gain) as u64;
+        stage.estimate += grown;
         let now = stage.window_at(acked.now, *max, size);
         if now < stage.estimate {
             return stage.estimate.saturating_sub(window);
@@ -222,6 +222,8 @@ mod tests {
             bytes,
             newest_time_sent: at(now - round_trip),
             bytes_in_flight: u64::MAX,
+            in_flight_now: 0,
+            min_rtt: Duration::ZERO,
             application_limited: false,
             smoothed_rtt: Duration::from_millis(round_trip),
             sample: Some(Duration::from_millis(round_trip)),

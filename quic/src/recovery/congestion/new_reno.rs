@@ -86,6 +86,8 @@ mod tests {
             bytes,
             newest_time_sent: at(50),
             bytes_in_flight,
+            in_flight_now: 0,
+            min_rtt: Duration::ZERO,
             application_limited,
             smoothed_rtt: Duration::from_millis(50),
             sample: Some(Duration::from_millis(50)),

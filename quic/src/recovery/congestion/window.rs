@@ -21,7 +21,8 @@ pub(crate) struct Window {
     recovery_start: Option<Instant>,
 }
 
-fn initial_window(max_datagram_size: u64, packets: u32) -> u64 {
+/// Bytes of the window of a new path (RFC 9002 section 7.2).
+pub(super) fn initial_window(max_datagram_size: u64, packets: u32) -> u64 {
     (max_datagram_size * u64::from(packets)).min(INITIAL_WINDOW_LIMIT.max(max_datagram_size * 2))
 }
 

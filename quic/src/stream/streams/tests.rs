@@ -1,6 +1,7 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
 mod holes;
+mod reliable_resets;
 mod signals;
 mod stops;
 mod writers;
@@ -108,6 +109,10 @@ fn deliver(bytes: &[u8], to: &mut Streams, now: Instant) -> Result<(), Violation
                 assert_followed(to, frame.id);
             }
             Frame::ResetStream { id, error_code, final_size } => to.on_reset_stream(id, error_code, final_size)?,
+            Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+                to.on_reset_stream_at(id, error_code, final_size, reliable_size)?;
+                assert_followed(to, id);
+            }
             Frame::StopSending { id, error_code } => to.on_stop_sending(id, error_code)?,
             Frame::MaxData { maximum } => to.on_max_data(maximum),
             Frame::MaxStreamData { id, maximum } => to.on_max_stream_data(id, maximum)?,
@@ -147,6 +152,10 @@ struct Known {
     write_ended: bool,
     read: u64,
     read_ended: bool,
+    // What this end has reset and promised to deliver.
+    reliable: Option<u64>,
+    // It asked the peer to stop.
+    stopped_reading: bool,
 }
 
 struct End {
@@ -179,7 +188,10 @@ impl End {
                 StreamEvent::Opened(id) => self.learn(id, random),
                 StreamEvent::Finished(_) => self.finished += 1,
                 StreamEvent::Reset { id, .. } => self.known.get_mut(&id).unwrap().read_ended = true,
-                StreamEvent::Stopped { id, .. } => self.known.get_mut(&id).unwrap().write_ended = true,
+                StreamEvent::Stopped { id, .. } => {
+                    let known = self.known.get_mut(&id).unwrap();
+                    (known.write_ended, known.reliable) = (true, None);
+                }
                 _ => {}
             }
         }
@@ -199,7 +211,7 @@ impl End {
                     Err(error) => panic!("{error:?}"),
                 }
                 if abort && random.one_in(60) {
-                    self.streams.reset(*id, code(1));
+                    abandon(&mut self.streams, *id, known, random);
                     known.write_ended = true;
                 } else if known.written == known.to_write && !known.write_ended {
                     self.streams.finish(*id).unwrap();
@@ -209,7 +221,7 @@ impl End {
             if !known.read_ended {
                 if abort && random.one_in(60) {
                     self.streams.stop_sending(*id, code(2));
-                    known.read_ended = true;
+                    (known.read_ended, known.stopped_reading) = (true, true);
                     continue;
                 }
                 let bytes = match self.streams.read(*id, random.below(4000) as usize) {
@@ -230,6 +242,12 @@ impl End {
     }
 
     fn transmit(&mut self, random: &mut Random) {
+        for (id, known) in &mut self.known {
+            // Less than was promised.
+            if known.reliable.is_some_and(|size| size > 0) && random.one_in(20) {
+                abandon(&mut self.streams, *id, known, random);
+            }
+        }
         for _ in 0..4 {
             if self.streams.wants_to_send() {
                 let room = 40 + random.below(1200) as usize;
@@ -238,6 +256,18 @@ impl End {
                 self.flying.push((bytes, sent));
             }
         }
+    }
+}
+
+/// Resets a stream whole, or behind a part of what was written.
+fn abandon(streams: &mut Streams, id: StreamId, known: &mut Known, random: &mut Random) {
+    if random.one_in(2) {
+        let size = random.below(1 + known.written);
+        streams.reset_at(id, code(1), size);
+        known.reliable = Some(known.reliable.map_or(size, |before| before.min(size)));
+    } else {
+        streams.reset(id, code(1));
+        known.reliable = None;
     }
 }
 
@@ -312,6 +342,8 @@ fn run(seed: u64, abort: bool) {
         assert_eq!(end.streams.receive_credit.received(), other.streams.send_credit.used());
         assert!(Queue::ALL.iter().all(|queue| end.streams.schedule.is_empty(*queue)));
         for (id, known) in &end.known {
+            let promised = other.known[id].reliable.filter(|_| id.is_received_by(end.side) && !known.stopped_reading);
+            assert!(known.read >= promised.unwrap_or(0), "{id}: {known:?} {:?}", other.known[id]);
             if !abort && id.is_received_by(end.side) {
                 assert_eq!(known.read, other.known[id].to_write);
             }

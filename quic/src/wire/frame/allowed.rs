@@ -39,8 +39,18 @@ impl PacketKind {
     }
 }
 
-/// The largest frame type that is known.
-pub(crate) const LAST_TYPE: u64 = 0x1e;
+/// The largest frame type of RFC 9000.
+const LAST_TYPE: u64 = 0x1e;
+/// RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset section 4).
+pub(crate) const RESET_STREAM_AT: u64 = 0x24;
+/// DATAGRAM without a length, and with one (RFC 9221 section 4).
+pub(crate) const DATAGRAM: u64 = 0x30;
+pub(crate) const DATAGRAM_WITH_LENGTH: u64 = 0x31;
+
+/// Whether a frame type is known.
+pub(crate) const fn is_known(frame_type: u64) -> bool {
+    matches!(frame_type, 0..=LAST_TYPE | RESET_STREAM_AT | DATAGRAM | DATAGRAM_WITH_LENGTH)
+}
 
 const I: u8 = 1;
 const H: u8 = 2;
@@ -114,12 +124,17 @@ impl Frame<'_> {
             Frame::ConnectionClose { .. } => 0x1c,
             Frame::ApplicationClose { .. } => 0x1d,
             Frame::HandshakeDone => 0x1e,
+            Frame::ResetStreamAt { .. } => RESET_STREAM_AT,
+            Frame::Datagram(datagram) => DATAGRAM | u64::from(datagram.with_length),
         }
     }
 
     /// Whether a packet of this kind may hold it.
     pub fn is_allowed_in(&self, kind: PacketKind) -> bool {
-        ALLOWED.get(self.frame_type() as usize).is_some_and(|row| row & kind.bit() != 0)
+        // RFC 9221 section 5-3, 6-1: DATAGRAM frames come under the keys of application data only, and frames that reset
+        // streams with them. A row that is missing is one of theirs.
+        let row = ALLOWED.get(self.frame_type() as usize).copied().unwrap_or(Z | O);
+        row & kind.bit() != 0
     }
 
     /// Whether a peer may send it to try a path without moving there (section 9.1).

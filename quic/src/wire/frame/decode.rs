@@ -4,8 +4,8 @@
 use crate::violation::Violation;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::frame::ack::decode_ack;
-use crate::wire::frame::allowed::LAST_TYPE;
-use crate::wire::frame::types::{Frame, StreamFrame};
+use crate::wire::frame::allowed::{DATAGRAM_WITH_LENGTH, is_known};
+use crate::wire::frame::types::{DatagramFrame, Frame, StreamFrame};
 use base::{Direction, Reader, StreamId, Truncated, VarInt};
 
 /// RFC 9000 s4.6: with more streams than this an ID would not fit a variable-length integer.
@@ -27,6 +27,8 @@ impl<'a> Frame<'a> {
             0x04 | 0x05 | 0x10..=0x17 => decode_stream_control(reader, frame_type),
             0x07 | 0x18..=0x1b | 0x1e => decode_connection_control(reader, frame_type),
             0x1c | 0x1d => decode_close(reader, frame_type),
+            0x24 => decode_reset_stream_at(reader),
+            0x30 | 0x31 => decode_datagram(reader, frame_type),
             // RFC 9000 section 12.4-4: as all others that are not known.
             0x1f..=0x3f => Err(Violation::UnknownFrameType),
             0x40..=0xff => Err(long_type(frame_type, reader)),
@@ -59,7 +61,7 @@ fn long_type(first_byte: u8, reader: &Reader<'_>) -> Violation {
     };
     let value = rest.iter().fold(u64::from(first_byte & 0x3f), |value, byte| value << 8 | u64::from(*byte));
     // RFC 9000 s12.4: a type that is known has to be in its shortest form.
-    if value <= LAST_TYPE { Violation::FrameTypeNotShortest } else { Violation::UnknownFrameType }
+    if is_known(value) { Violation::FrameTypeNotShortest } else { Violation::UnknownFrameType }
 }
 
 /// The first zero byte has been read.
@@ -150,6 +152,24 @@ fn decode_new_connection_id<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Vi
     let connection_id = ConnectionId::new(reader.bytes(len)?).ok_or(Violation::ConnectionIdLength)?;
     let reset_token = ResetToken(reader.array()?);
     Ok(Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token })
+}
+
+/// draft-ietf-quic-reliable-stream-reset section 4.
+fn decode_reset_stream_at<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
+    let (id, error_code) = (stream_id(reader)?, error_code(reader)?);
+    let (final_size, reliable_size) = (reader.varint()?, reader.varint()?);
+    if reliable_size > final_size {
+        // draft-ietf-quic-reliable-stream-reset section 4-1.
+        return Err(Violation::ReliableSizeTooLarge);
+    }
+    Ok(Frame::ResetStreamAt { id, error_code, final_size, reliable_size })
+}
+
+/// RFC 9221 section 4.
+fn decode_datagram<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+    let with_length = u64::from(frame_type) == DATAGRAM_WITH_LENGTH;
+    let data = if with_length { reader.varint_prefixed()? } else { reader.rest() };
+    Ok(Frame::Datagram(DatagramFrame { data, with_length }))
 }
 
 /// Section 19.19.

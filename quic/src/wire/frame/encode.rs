@@ -1,7 +1,7 @@
 //! Writing frames (RFC 9000 section 19). A frame is written whole or not at all.
 
 use crate::wire::frame::ack::{ecn_len, encode_ecn};
-use crate::wire::frame::types::{AckFrame, Frame, StreamFrame};
+use crate::wire::frame::types::{AckFrame, DatagramFrame, Frame, StreamFrame};
 use base::varint::encoded_len;
 use base::{Full, StreamId, Writer};
 
@@ -45,6 +45,11 @@ impl Frame<'_> {
             Frame::ResetStream { id, error_code, final_size } => {
                 numbers(writer, &[id.value(), error_code.value(), final_size])
             }
+            Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+                numbers(writer, &[id.value(), error_code.value(), final_size, reliable_size])
+            }
+            Frame::Datagram(DatagramFrame { data, with_length: true }) => prefixed(writer, data),
+            Frame::Datagram(DatagramFrame { data, with_length: false }) => writer.bytes(data),
             Frame::StopSending { id, error_code } => numbers(writer, &[id.value(), error_code.value()]),
             Frame::MaxStreamData { id, maximum: value } | Frame::StreamDataBlocked { id, limit: value } => {
                 numbers(writer, &[id.value(), value])
@@ -79,6 +84,10 @@ impl Frame<'_> {
             Frame::ResetStream { id, error_code, final_size } => {
                 numbers_len(&[id.value(), error_code.value(), final_size])
             }
+            Frame::ResetStreamAt { id, error_code, final_size, reliable_size } => {
+                numbers_len(&[id.value(), error_code.value(), final_size, reliable_size])
+            }
+            Frame::Datagram(ref datagram) => return datagram.encoded_len(),
             Frame::StopSending { id, error_code } => numbers_len(&[id.value(), error_code.value()]),
             Frame::MaxStreamData { id, maximum: value } | Frame::StreamDataBlocked { id, limit: value } => {
                 numbers_len(&[id.value(), value])

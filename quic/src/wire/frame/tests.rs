@@ -75,6 +75,9 @@ fn frames(value: u64) -> Vec<Frame<'static>> {
         Frame::ConnectionClose { error_code, frame_type: number, reason: data },
         Frame::ApplicationClose { error_code, reason: data },
         Frame::HandshakeDone,
+        Frame::ResetStreamAt { id, error_code, final_size: number, reliable_size: number / 2 },
+        Frame::Datagram(DatagramFrame { data, with_length: true }),
+        Frame::Datagram(DatagramFrame { data: &[], with_length: true }),
     ]
 }
 
@@ -168,8 +171,8 @@ fn varint_in(value: u64, len: usize) -> Vec<u8> {
 /// RFC 9000 section 12.4-4.
 #[test]
 fn p1_unknown_types_in_all_lengths() {
-    let types = (0x1f..0x200).chain([0x30, 0x31, 0x2d32, 1 << 20, (1 << 62) - 1]);
-    for frame_type in types {
+    let types = (0x1f..0x200).chain([0x2d32, 1 << 20, (1 << 62) - 1]);
+    for frame_type in types.filter(|frame_type| ![0x24, 0x30, 0x31].contains(frame_type)) {
         for len in [1, 2, 4, 8] {
             if frame_type >> (8 * len - 2) != 0 {
                 continue;
@@ -183,7 +186,7 @@ fn p1_unknown_types_in_all_lengths() {
 
 #[test]
 fn known_types_have_to_be_in_their_shortest_form() {
-    for frame_type in 0..=0x1e {
+    for frame_type in (0..=0x1e).chain([0x24, 0x30, 0x31]) {
         for len in [2, 4, 8] {
             let mut bytes = varint_in(frame_type, len);
             bytes.extend_from_slice(&[1; 60]);
@@ -237,6 +240,7 @@ fn c1_a_range_count_that_cannot_be_true_is_refused_before_work() {
 }
 
 /// RFC 9000 section 4.6-1, 19.6-1, 19.7-2, 19.8-2, 19.11-1, 19.14-2, 19.15-1, 19.15-7.
+/// draft-ietf-quic-reliable-stream-reset section 4-1.
 #[test]
 fn checks_of_values() {
     let largest = varint_in((1 << 62) - 1, 8);
@@ -256,6 +260,7 @@ fn checks_of_values() {
         (with(&[0x13], &too_many, &[]), Violation::MaxStreamsTooLarge),
         (with(&[0x16], &too_many, &[]), Violation::StreamsBlockedTooLarge),
         (with(&[0x17], &too_many, &[]), Violation::StreamsBlockedTooLarge),
+        (vec![0x24, 0, 7, 5, 6], Violation::ReliableSizeTooLarge),
         (new_connection_id(1, 2, 8), Violation::RetirePriorToTooLarge),
         (new_connection_id(1, 1, 0), Violation::ConnectionIdLength),
         (new_connection_id(1, 1, 21), Violation::ConnectionIdLength),
@@ -264,6 +269,22 @@ fn checks_of_values() {
     }
     assert!(decode(&with(&[0x0e, 0], &largest, &[0])).is_ok());
     assert!(decode(&new_connection_id(1, 1, 20)).is_ok());
+}
+
+#[test]
+fn datagram_frames_go_to_the_end_of_the_packet_or_have_a_length() {
+    let datagram = |data, with_length| Frame::Datagram(DatagramFrame { data, with_length });
+    for (bytes, frame, rest) in [
+        (&[0x30, 1, 2, 3][..], datagram(&[1, 2, 3], false), 0),
+        (&[0x30], datagram(&[], false), 0),
+        (&[0x31, 2, 1, 2, 3], datagram(&[1, 2], true), 1),
+        (&[0x31, 0, 1], datagram(&[], true), 1),
+    ] {
+        let mut reader = Reader::new(bytes);
+        assert_eq!((Frame::decode(&mut reader), reader.remaining()), (Ok(frame), rest));
+        assert_eq!(encode(&frame), bytes[..bytes.len() - rest]);
+    }
+    assert_eq!(decode(&[0x31, 3, 1, 2]), Err(Violation::FrameTruncated));
 }
 
 #[test]
@@ -291,6 +312,8 @@ fn stream_frames_of_all_eight_types() {
 
 /// RFC 9000 section 12.4-3, 12.5-3, 12.5-5, 17.2.4-2.
 /// RFC 9001 section 8.3-2.
+/// RFC 9221 section 5-3, 6-1.
+/// draft-ietf-quic-reliable-stream-reset section 4-4.
 #[test]
 fn which_packets_may_hold_which_frames() {
     use PacketKind::{Handshake, Initial, OneRtt, ZeroRtt};

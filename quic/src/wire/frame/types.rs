@@ -3,6 +3,7 @@
 
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::packet_number::PacketNumber;
+use base::varint::encoded_len;
 use base::{Direction, StreamId, VarInt};
 
 /// One frame.
@@ -129,6 +130,36 @@ pub enum Frame<'a> {
     },
     /// HANDSHAKE_DONE (section 19.20).
     HandshakeDone,
+    /// RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset section 4).
+    ResetStreamAt {
+        /// Which stream.
+        id: StreamId,
+        /// Why, in the application's codes.
+        error_code: VarInt,
+        /// Bytes the stream had in all.
+        final_size: u64,
+        /// Bytes from the first on that are delivered all the same; at most `final_size`.
+        reliable_size: u64,
+    },
+    /// DATAGRAM (RFC 9221 section 4).
+    Datagram(DatagramFrame<'a>),
+}
+
+/// A DATAGRAM frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramFrame<'a> {
+    /// The bytes; there may be none.
+    pub data: &'a [u8],
+    /// Whether the length is written; without it the frame goes to the end of its packet.
+    pub with_length: bool,
+}
+
+impl DatagramFrame<'_> {
+    /// Bytes of the whole frame with its length in the shortest form: what `max_datagram_frame_size` limits.
+    pub fn encoded_len(&self) -> usize {
+        let len = self.data.len();
+        1 + if self.with_length { encoded_len(len as u64) } else { 0 } + len
+    }
 }
 
 /// A STREAM frame.

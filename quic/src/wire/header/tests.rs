@@ -132,8 +132,10 @@ fn the_fixed_bit_is_asked_of_version_1_only() {
     let (mut bytes, ends) = coalesced();
     bytes[0] &= !FIXED_BIT;
     assert_eq!(Header::decode(&bytes, 8), Err(Discard::FixedBit));
+    assert!(matches!(Header::decode_greased(&bytes, 8), Ok(Header::Initial(_))), "RFC 9287");
     bytes[ends[2]] &= !FIXED_BIT;
     assert_eq!(Header::decode(&bytes[ends[2]..], 8), Err(Discard::FixedBit));
+    assert!(matches!(Header::decode_greased(&bytes[ends[2]..], 8), Ok(Header::OneRtt(_))));
     bytes[4] = 9;
     assert!(matches!(Header::decode(&bytes, 8), Ok(Header::OtherVersion { .. })));
 }

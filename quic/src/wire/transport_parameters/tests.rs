@@ -29,6 +29,13 @@ fn everything() -> TransportParameters {
         active_connection_id_limit: 4,
         initial_source_connection_id: Some(ConnectionId::EMPTY),
         retry_source_connection_id: Some(id(5)),
+        max_datagram_frame_size: 65_535,
+        reset_stream_at: true,
+        version_information: Some(VersionInformation {
+            chosen: Version::V1,
+            available: vec![Version(0x1a2a_3a4a), Version::V2, Version::V1],
+        }),
+        grease_quic_bit: true,
     }
 }
 
@@ -81,7 +88,7 @@ fn p2_every_truncation_is_an_error_or_ends_between_parameters() {
             Err(violation) => assert_eq!(violation, Violation::TransportParameters),
         }
     }
-    assert_eq!(whole, 19, "17 parameters, the reserved one, and none at all");
+    assert_eq!(whole, 21, "19 parameters, the reserved one, and none at all");
 }
 
 #[test]
@@ -99,7 +106,7 @@ fn p2_every_changed_byte_gives_parameters_or_an_error() {
 
 #[test]
 fn p2_every_parameter_twice_is_an_error() {
-    let values: [(u64, &[u8]); 18] = [
+    let values: [(u64, &[u8]); 22] = [
         (0x00, &[]),
         (0x01, &[1]),
         (0x02, &[1; 16]),
@@ -116,7 +123,11 @@ fn p2_every_parameter_twice_is_an_error() {
         (0x0e, &[2]),
         (0x0f, &[]),
         (0x10, &[]),
-        (0x11, &[]),
+        (0x11, &[0, 0, 0, 1]),
+        (0x12, &[]),
+        (0x1d, &[]),
+        (0x20, &[5]),
+        (0x2ab2, &[]),
         ((1 << 62) - 1, &[7]),
     ];
     for (number, value) in values {
@@ -127,6 +138,8 @@ fn p2_every_parameter_twice_is_an_error() {
 }
 
 /// RFC 9000 section 4.6-1, 7.4-1, 18.2-9.
+/// draft-ietf-quic-reliable-stream-reset section 3-1.
+/// RFC 9287 section 3-1.
 #[test]
 fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
     let number = |value: u64| {
@@ -143,17 +156,19 @@ fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
         (0x0e, number(1)),
         (0x0e, number(0)),
         (0x0c, vec![0]),
+        (0x1d, vec![0]),
         (0x02, vec![0; 15]),
         (0x02, vec![0; 17]),
         (0x00, vec![0; 21]),
         (0x0f, vec![0; 21]),
         (0x10, vec![0; 21]),
         (0x0d, vec![0; 41]),
+        (0x2ab2, vec![0]),
     ];
     for (id, value) in cases {
         assert_eq!(decode(&parameter(id, &value)), Err(Violation::TransportParameters), "{id:#x}");
     }
-    for id in [0x01, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e] {
+    for id in [0x01, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e, 0x20] {
         for value in [&[][..], &[0x40], &[2, 0], &[0xff; 7]] {
             assert_eq!(decode(&parameter(id, value)), Err(Violation::TransportParameters), "{id:#x} {value:?}");
         }
@@ -175,6 +190,30 @@ fn a_preferred_address_has_an_id() {
     assert_eq!(decode(&parameter(0x0d, &value)).unwrap().preferred_address, Some(address));
     value.push(0);
     assert_eq!(decode(&parameter(0x0d, &value)), Err(Violation::TransportParameters));
+}
+
+/// RFC 9368 section 3-2, 4-4, 4-5, 4-6.
+#[test]
+fn p2_version_information_has_whole_versions_none_of_them_0_and_a_clients_own_among_them() {
+    let read = |sender, versions: &[u32], cut: usize| {
+        let mut value: Vec<u8> = versions.iter().flat_map(|version| version.to_be_bytes()).collect();
+        value.truncate(value.len() - cut);
+        TransportParameters::decode(&parameter(0x11, &value), sender).map(|read| read.version_information.unwrap())
+    };
+    for side in [Side::Client, Side::Server] {
+        let whole = read(side, &[2, 1, 2], 0).unwrap();
+        assert_eq!((whole.chosen, whole.available), (Version(2), vec![Version(1), Version(2)]));
+        for wrong in [&[][..], &[0, 1, 0], &[1, 1, 0], &[0]] {
+            assert_eq!(read(side, wrong, 0), Err(Violation::TransportParameters), "{wrong:?}");
+        }
+        for cut in 1..4 {
+            assert_eq!(read(side, &[1, 1], cut), Err(Violation::TransportParameters), "{cut}");
+        }
+    }
+    assert!(read(Side::Server, &[2, 1], 0).is_ok() && read(Side::Server, &[2], 0).is_ok());
+    for incomplete in [&[2][..], &[2, 1]] {
+        assert_eq!(read(Side::Client, incomplete, 0), Err(Violation::TransportParameters));
+    }
 }
 
 /// RFC 9000 section 7.4.2-1.

@@ -243,7 +243,7 @@ fn t8_what_is_remembered_is_what_was_verified() {
 fn ticket_of(resuming: &Resuming) -> Ticket {
     fill(resuming);
     let store = resuming.client.tickets.as_ref().unwrap();
-    let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+    let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
     store.take(&origin, NOW * 1000).unwrap()
 }
 
@@ -402,7 +402,8 @@ fn no_early_data_in_the_second_hello() {
 
 /// Two sessions over records that have early data.
 fn over_records(resuming: &Resuming) -> Pair {
-    let carrier = || Carrier { rules: &records::RULES, parameters: Vec::new(), session_id: Vec::new() };
+    let carrier =
+        || Carrier { rules: &records::RULES, parameters: Vec::new(), session_id: Vec::new(), version: 0, answer: None };
     let client = Arc::new(resuming.client.clone());
     let client = Session::client(client, carrier(), name("server.example"), true, &mut Counting(7)).unwrap();
     Pair::of(client, Session::server(Arc::new(resuming.server.clone()), carrier(), Some(CONTEXT)))

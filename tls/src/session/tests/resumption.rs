@@ -290,7 +290,7 @@ fn the_clients_own_limit_of_a_lifetime() {
         let body = [&lifetime.to_be_bytes()[..], &[0, 0, 0, 0, 1, 1, 0, 1, 9, 0, 0]].concat();
         pair.client.read(Level::OneRtt, &framed(HandshakeType::NEW_SESSION_TICKET, &body), &mut Counting(0)).unwrap();
         assert_eq!(resuming.store.len(), usize::from(kept_days > 0), "{lifetime}");
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
         let until = crate::testing::NOW * 1000 + (u64::from(lifetime) * 1000).min(kept_days * DAY_MILLIS);
         if kept_days > 0 {
             let ticket = resuming.store.take(&origin, until - 1).unwrap();
@@ -309,7 +309,7 @@ fn a_ticket_dies_with_the_certificate() {
         resuming.clock.set(END - before_end);
         resuming.fill();
         assert!(resuming.resumes(), "{before_end} ms before");
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
         let ticket = resuming.store.take(&origin, END - 1).unwrap();
         assert!(ticket.expires_millis() <= END + 1000 && !ticket.is_valid_at(END + 1000));
         // A chain of resumptions does not go on for longer.
@@ -715,7 +715,7 @@ fn a_server_looks_at_few_tickets() {
     for (before, resumes) in [(0, true), (3, true), (4, false), (100, false)] {
         let resuming = Resuming::new();
         resuming.fill();
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
         let ticket = resuming.store.take(&origin, crate::testing::NOW * 1000).unwrap();
         let hello = hello_with_tickets(&ticket, before);
         let mut server = quic::server(Arc::new(resuming.server.clone()), vec![]);
@@ -786,7 +786,7 @@ fn a_client_that_leaves_signature_algorithms_out_can_resume_only() {
     let without = |resumes: bool| {
         let resuming = Resuming::new();
         resuming.fill();
-        let origin = resuming.client.ticket_origin(&quic::RULES, &name("server.example")).unwrap();
+        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
         let mut ticket = resuming.store.take(&origin, crate::testing::NOW * 1000).unwrap();
         if !resumes {
             ticket.identity[0] ^= 1;

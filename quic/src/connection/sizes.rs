@@ -1,0 +1,68 @@
+//! How much a packet of full size carries, and so how large a datagram of the application may be.
+
+use super::state::Connection;
+use crate::config::MIN_DATAGRAM_SIZE;
+use base::varint::encoded_len;
+use crypto::aead::TAG_LEN;
+
+/// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
+const CIPHER_BLOCK: usize = 16;
+
+/// Bytes of the longest packet number in a header.
+const LONGEST_NUMBER: usize = 4;
+/// Bytes of the type of a DATAGRAM frame, which is all of its header where it ends with its packet.
+const TYPE_LEN: usize = 1;
+
+impl Connection {
+    /// Bytes of the largest datagram that can be sent now; `None` if the peer takes none, or has not said yet that it does. It
+    /// changes with the path: [`DatagramEvent::LargestChanged`](crate::DatagramEvent::LargestChanged).
+    pub fn max_datagram_size(&self) -> Option<usize> {
+        let frame = self.peer.max_datagram_frame();
+        // The shortest frame with a length has two bytes.
+        (frame >= 2).then(|| largest_data(frame).min(self.datagram_room()))
+    }
+
+    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher.
+    pub(super) fn whole_blocks(size: usize, header_len: usize) -> usize {
+        let sealed = size.saturating_sub(header_len + TAG_LEN);
+        // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
+        (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
+    }
+
+    /// Whether there is something to tell of datagrams.
+    pub(super) fn has_datagram_events(&self) -> bool {
+        self.datagrams.as_ref().is_some_and(|datagrams| datagrams.has_events(self.max_datagram_size()))
+    }
+
+    /// Bytes of data of the largest DATAGRAM frame that fits every packet of full size on the path in use.
+    pub(super) fn datagram_room(&self) -> usize {
+        let size = self.paths.in_use.mtu.current();
+        let header_len = 1 + self.peer_ids.active().len() + LONGEST_NUMBER;
+        let payload = Connection::whole_blocks(size, header_len).saturating_sub(header_len + TAG_LEN);
+        payload.saturating_sub(TYPE_LEN)
+    }
+}
+
+/// Bytes of data of the largest frame with a length that has at most `frame` bytes.
+fn largest_data(frame: usize) -> usize {
+    let len = |data: usize| TYPE_LEN + encoded_len(data as u64) + data;
+    // The length of the data may take fewer bytes than that of the frame would.
+    let least = frame.saturating_sub(len(frame) - frame);
+    (least..=least + 4).rev().find(|data| len(*data) <= frame).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9221 section 3-2.
+    #[test]
+    fn what_the_peer_takes_is_used_to_the_byte() {
+        for frame in 2..20_000 {
+            let len = |data: usize| TYPE_LEN + encoded_len(data as u64) + data;
+            let data = largest_data(frame);
+            assert!(len(data) <= frame && len(data + 1) > frame, "{data} bytes of {frame}");
+        }
+        assert_eq!([2, 65, 66, 65_535].map(largest_data), [0, 63, 63, 65_530]);
+    }
+}

@@ -1,0 +1,155 @@
+//! What the last round trip told of congestion, and the bounds that follow until the next probe (draft-ietf-ccwg-bbr section
+//! 5.5.10.3).
+
+use super::state::{PACING_MARGIN, State, beta};
+use crate::recovery::delivery_rate::RateSample;
+
+/// No bound.
+pub(super) const INFINITE: u64 = u64::MAX;
+
+/// The round trip that runs, and the short-term bounds.
+#[derive(Clone, Debug)]
+pub(super) struct Signals {
+    /// Bytes per second at most until the next probe.
+    pub bandwidth: u64,
+    /// Bytes in flight at most until then.
+    pub in_flight: u64,
+    /// The largest of the round trip.
+    latest_bandwidth: u64,
+    latest_in_flight: u64,
+    is_loss_in_round: bool,
+    round_delivered: u64,
+    /// Whether the newest acknowledgment ends a round trip, as losses count them.
+    pub is_round_start: bool,
+}
+
+impl Signals {
+    /// No loss so far.
+    pub(super) const fn new() -> Signals {
+        Signals {
+            bandwidth: INFINITE,
+            in_flight: INFINITE,
+            latest_bandwidth: 0,
+            latest_in_flight: 0,
+            is_loss_in_round: false,
+            round_delivered: 0,
+            is_round_start: false,
+        }
+    }
+
+    /// The most bytes that were delivered of late between the sending and the acknowledgment of a packet.
+    pub(super) const fn latest_in_flight(&self) -> u64 {
+        self.latest_in_flight
+    }
+
+    /// Something was lost, or marked. The first time in a round trip that round trip begins here.
+    pub(super) const fn on_lost(&mut self, delivered: u64) {
+        if !self.is_loss_in_round {
+            self.round_delivered = delivered;
+        }
+        self.is_loss_in_round = true;
+    }
+
+    /// It was no loss.
+    pub(super) const fn forgive(&mut self) {
+        self.is_loss_in_round = false;
+    }
+
+    /// First with each acknowledgment.
+    pub(super) fn on_acked(&mut self, sample: &RateSample, delivered: u64) {
+        self.latest_bandwidth = self.latest_bandwidth.max(sample.rate);
+        self.latest_in_flight = self.latest_in_flight.max(sample.delivered);
+        self.is_round_start = sample.prior_delivered >= self.round_delivered;
+        if self.is_round_start {
+            self.round_delivered = delivered;
+        }
+    }
+
+    /// Once in a round trip the bounds follow what was lost in it, unless more was tried on purpose.
+    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64) {
+        if !self.is_round_start {
+            return;
+        }
+        if self.is_loss_in_round && !state.is_accelerating() {
+            let before = |bound, initial| if bound == INFINITE { initial } else { bound };
+            let bandwidth = before(self.bandwidth, max_bandwidth);
+            // Not what was sent slower on purpose counts, but what of it did not arrive.
+            let delivered =
+                u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
+            let delivered = u64::try_from(delivered).unwrap_or(u64::MAX).min(bandwidth);
+            self.bandwidth = delivered.max(beta(bandwidth));
+            self.in_flight = self.latest_in_flight.max(beta(before(self.in_flight, window)));
+        }
+        self.is_loss_in_round = false;
+    }
+
+    /// Last with each acknowledgment.
+    pub(super) const fn advance(&mut self, sample: &RateSample) {
+        if self.is_round_start {
+            self.latest_bandwidth = sample.rate;
+            self.latest_in_flight = sample.delivered;
+        }
+    }
+
+    /// Another cycle: what was delivered in the last one no longer counts.
+    pub(super) const fn reset_round(&mut self) {
+        self.is_loss_in_round = false;
+        self.latest_bandwidth = 0;
+        self.latest_in_flight = 0;
+    }
+
+    /// A probe begins: no bounds.
+    pub(super) const fn lift_bounds(&mut self) {
+        self.bandwidth = INFINITE;
+        self.in_flight = INFINITE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn sample(rate: u64, delivered: u64, prior_delivered: u64) -> RateSample {
+        RateSample {
+            rate,
+            delivered,
+            prior_delivered,
+            lost: 0,
+            sent_in_flight: 0,
+            is_application_limited: false,
+            newly_acked: 0,
+        }
+    }
+
+    #[test]
+    fn bounds_follow_what_is_delivered_and_by_three_tenths_at_most() {
+        let mut signals = Signals::new();
+        signals.on_lost(1000);
+        signals.on_acked(&sample(950, 90, 900), 1100);
+        signals.adapt(State::Cruise, 1000, 200);
+        assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE), "only once the round trip is over");
+        signals.on_acked(&sample(940, 95, 1000), 1200);
+        assert!(signals.is_round_start);
+        signals.adapt(State::Cruise, 1000, 200);
+        signals.advance(&sample(940, 95, 1000));
+        // Of what was sent a hundredth slower than the path, 950 of 990.
+        assert_eq!((signals.bandwidth, signals.in_flight), (959, 140));
+        // Much slower now: step by step.
+        signals.on_lost(1200);
+        signals.on_acked(&sample(100, 10, 1200), 1300);
+        signals.adapt(State::Cruise, 1000, 200);
+        assert_eq!((signals.bandwidth, signals.in_flight), (949, 98), "the round trip began with the last one's");
+        signals.advance(&sample(100, 10, 1200));
+        signals.on_lost(1300);
+        signals.on_acked(&sample(100, 10, 1300), 1400);
+        signals.adapt(State::Cruise, 1000, 200);
+        assert_eq!((signals.bandwidth, signals.in_flight), (664, 68));
+        // While more is tried nothing follows, and a probe lifts the bounds.
+        signals.on_lost(1400);
+        signals.on_acked(&sample(100, 10, 1400), 1500);
+        signals.adapt(State::Up, 1000, 200);
+        assert_eq!(signals.bandwidth, 664);
+        signals.lift_bounds();
+        assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE));
+    }
+}
