@@ -4,7 +4,7 @@
 
 use posthaste::{
     AddressValidation, Bytes, Client, CongestionControl, Error, Handle, Identity, MemoryTickets, Method, Reply,
-    Request, Roots, Server, ServerBuilder, Tickets, Version, Versions,
+    Request, Roots, Server, Tickets, Version, Versions,
 };
 use relay::{Path, Relay};
 use std::sync::Arc;

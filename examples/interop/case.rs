@@ -40,6 +40,10 @@ pub struct Case {
     pub updates_keys: bool,
     /// Packets are marked ECT, and marks are told.
     pub marks: bool,
+    /// Files are asked for in early data.
+    pub early_data: bool,
+    /// A server takes clients from version 1 to version 2.
+    pub version_2: bool,
     /// A client begins with windows that do not hold a file.
     pub small_windows: bool,
 }
@@ -51,6 +55,8 @@ const HANDSHAKE: Case = Case {
     only_chacha20: false,
     updates_keys: false,
     marks: false,
+    early_data: false,
+    version_2: false,
     small_windows: false,
 };
 
@@ -64,13 +70,15 @@ impl Case {
             "chacha20" => Case { only_chacha20: true, ..HANDSHAKE },
             "retry" => Case { retries: true, ..HANDSHAKE },
             "resumption" => Case { connections: Connections::Resumed, ..HANDSHAKE },
+            "zerortt" => Case { connections: Connections::Resumed, early_data: true, ..HANDSHAKE },
+            "v2" => Case { version_2: true, ..HANDSHAKE },
             "multiconnect" | "handshakeloss" | "handshakecorruption" => {
                 Case { connections: Connections::Each, ..HANDSHAKE }
             }
             "keyupdate" => Case { updates_keys: role == Role::Client, ..HANDSHAKE },
             "ecn" => Case { marks: true, ..HANDSHAKE },
             "http3" => Case { protocol: Protocol::Http3, ..HANDSHAKE },
-            // Early data, version 2 and a server's preferred address are not there: zerortt, v2, connectionmigration.
+            // A server's preferred address is not there: connectionmigration.
             _ => return None,
         };
         Some(case)

@@ -118,6 +118,8 @@ impl Downloads {
 impl Application for Downloads {
     fn on_event(&mut self, connection: &mut Connection, event: Event) {
         let done = match event {
+            // As early data, where that is the case.
+            Event::CanSend => self.ask(connection),
             Event::Established => {
                 if self.updates_keys {
                     connection.update_keys();

@@ -3,19 +3,20 @@
 use super::Failure;
 use super::case::{Case, Connections};
 use super::download::{Downloads, Outcome, Wanted};
-use super::link::Link;
+use super::link::{Link, tell};
 use super::settings::Settings;
 use super::{files, transport};
 use base::{FourTuple, VarInt};
 use posthaste::url::Url;
 use posthaste::{Handle, KeyLog, MemoryTickets};
-use quic::{ConnectionHandle, EndpointConfig, Stats};
+use quic::{ConnectionHandle, EndpointConfig, Stats, Version};
 use runtime::UdpSocket;
 use runtime::udp::source_address;
 use std::collections::VecDeque;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
+use tls::EarlyData;
 
 /// No case takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -39,9 +40,16 @@ pub async fn run(handle: &Handle, settings: &Settings, case: &Case) -> Result<()
                 }
             };
             let is_second = wanted.len() < urls.len();
-            let stats = client.fetch(wanted.drain(..count).collect()).await?;
+            let ended = client.fetch(wanted.drain(..count).collect()).await?;
+            let Ended { stats, early_data } = ended;
             if case.connections == Connections::Resumed && is_second && !stats.is_resumed {
                 return Err("the second connection is not resumed".into());
+            }
+            if case.early_data && is_second && early_data != EarlyData::Accepted {
+                return Err(format!("early data: {early_data:?}").into());
+            }
+            if case.version_2 && stats.version != Version::V2 {
+                return Err(format!("the connection stayed with version {}", stats.version).into());
             }
         }
         Ok(())
@@ -54,6 +62,12 @@ fn wanted(settings: &Settings, url: &Url) -> Result<Wanted, Failure> {
     let name = || format!("{} names no file", url.path());
     let file = files::saved(&settings.downloads, url.path()).ok_or_else(name)?;
     Ok(Wanted { path: url.path().to_owned(), file })
+}
+
+/// What is known of a connection when all its files are there.
+struct Ended {
+    stats: Stats,
+    early_data: EarlyData,
 }
 
 /// An endpoint, and the server that it goes to.
@@ -86,6 +100,7 @@ impl Client {
         tls.key_log = settings.key_log()?.map(|file| Arc::new(file) as Arc<dyn KeyLog>);
         if case.connections == Connections::Resumed {
             tls.tickets = Some(Arc::new(MemoryTickets::default()));
+            tls.dangerous_offer_early_data_that_may_be_replayed = case.early_data;
         }
         let qlog = settings.qlog()?;
         let config = EndpointConfig::new(provider, transport::config(case, qlog.is_some()), None);
@@ -99,14 +114,14 @@ impl Client {
         })
     }
 
-    /// Fetches some files on a connection of their own; gives its counters.
-    async fn fetch(&self, files: VecDeque<Wanted>) -> Result<Stats, Failure> {
+    /// Fetches some files on a connection of their own; gives what is known of it then.
+    async fn fetch(&self, files: VecDeque<Wanted>) -> Result<Ended, Failure> {
         let outcome = Outcome::default();
         let connection = self.begin(Downloads::new(files, self.updates_keys, outcome.clone()))?;
         self.link.until(|| outcome.borrow_mut().take()).await?;
-        let stats = self.end(connection).ok_or("the connection is gone")?;
+        let ended = self.end(connection).ok_or("the connection is gone")?;
         self.link.driver.flushed().await;
-        Ok(stats)
+        Ok(ended)
     }
 
     fn begin(&self, downloads: Downloads) -> Result<ConnectionHandle, Failure> {
@@ -116,15 +131,17 @@ impl Client {
         if let Some(value) = endpoint.value_mut(connection) {
             *value = downloads;
         }
+        // Early data goes with the first packets.
+        tell(&mut *endpoint);
         self.link.driver.notify();
         Ok(connection)
     }
 
-    fn end(&self, connection: ConnectionHandle) -> Option<Stats> {
+    fn end(&self, connection: ConnectionHandle) -> Option<Ended> {
         let mut endpoint = self.link.endpoint.borrow_mut();
         let connection = endpoint.connection_mut(connection)?;
-        let stats = connection.stats();
+        let ended = Ended { stats: connection.stats(), early_data: connection.early_data() };
         connection.close(self.handle.read_clock(), VarInt::from_u32(0), b"all files are here");
-        Some(stats)
+        Some(ended)
     }
 }

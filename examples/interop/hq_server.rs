@@ -14,12 +14,16 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use tls::{TicketKeySource, TicketKeys, TicketPolicy};
+use tls::{ReplayFilter, TicketKeySource, TicketKeys, TicketPolicy};
 
 /// The longest request: a path of the longest file name there can be, and some folders.
 const LONGEST_REQUEST: usize = 4096;
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 64 << 10;
+/// Tickets whose use for early data is remembered.
+const EARLY_TICKETS: usize = 1000;
+/// How far the age that a client claims for its ticket may be from the one that is seen.
+const EARLY_TOLERANCE_MILLIS: u32 = 10_000;
 /// The code of streams that are given up: `hq-interop` has none of its own.
 const GIVEN_UP: VarInt = VarInt::from_u32(1);
 
@@ -36,7 +40,13 @@ pub async fn run(handle: &Handle, settings: &Settings, case: &Case) -> Result<()
     tls.key_log = settings.key_log()?.map(|file| Arc::new(file) as Arc<dyn KeyLog>);
     let secret = base::random::array::<32>(&mut crypto_ring::SystemRandom::new());
     let keys = TicketKeys::new(&provider, &[secret]).ok_or("one secret is enough for the keys of tickets")?;
-    tls.tickets = Some(TicketPolicy::new(Arc::new(ForEver(Arc::new(keys)))));
+    let mut tickets = TicketPolicy::new(Arc::new(ForEver(Arc::new(keys))));
+    if case.early_data {
+        let name = base::random::array::<32>(&mut crypto_ring::SystemRandom::new());
+        let filter = ReplayFilter::new(EARLY_TICKETS, EARLY_TOLERANCE_MILLIS, runtime::clock::unix_millis());
+        tickets.dangerous_accept_early_data_that_may_be_replayed = Some(Arc::new(filter.named(name)));
+    }
+    tls.tickets = Some(tickets);
     let qlog = settings.qlog()?;
     let mut config = EndpointConfig::new(provider, transport::config(case, qlog.is_some()), Some(Arc::new(tls)));
     if case.retries {

@@ -68,7 +68,7 @@ impl<A: Application + 'static> Link<A> {
 }
 
 /// Brings each event to the application of its connection.
-fn tell<A: Application>(endpoint: &mut Endpoint<A>) {
+pub fn tell<A: Application>(endpoint: &mut Endpoint<A>) {
     while let Some(event) = endpoint.poll_event() {
         let EndpointEvent::Ready(handle) = event else { continue };
         let Some((connection, application)) = endpoint.parts_mut(handle) else { continue };

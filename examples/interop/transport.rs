@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use crypto::{CipherSuite, Provider};
+use quic::{Version, Versions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,11 @@ pub fn config(case: &Case, is_traced: bool) -> Arc<quic::Config> {
         ..quic::Config::default()
     };
     config.recovery.ecn = case.marks;
+    if case.version_2
+        && let Some(versions) = Versions::new(&[Version::V2, Version::V1])
+    {
+        config.versions = versions;
+    }
     config.trace = is_traced.then(Default::default);
     if case.small_windows {
         config.streams.max_data = SMALL_CONNECTION;

@@ -286,6 +286,7 @@ fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {
     data.number("initial_max_streams_bidi", parameters.initial_max_streams_bidi);
     data.number("initial_max_streams_uni", parameters.initial_max_streams_uni);
     data.number("max_datagram_frame_size", parameters.max_datagram_frame_size);
+    data.truth("grease_quic_bit", parameters.grease_quic_bit);
     data.truth("reset_stream_at", parameters.reset_stream_at);
 }
 

@@ -65,8 +65,10 @@ const EVENTS: &[(&str, &str)] = &[
          retry_source_connection_id?hex disable_active_migration?truth max_idle_timeout?number max_udp_payload_size?number \
          ack_delay_exponent?number max_ack_delay?number active_connection_id_limit?number initial_max_data?number \
          initial_max_stream_data_bidi_local?number initial_max_stream_data_bidi_remote?number \
-         initial_max_stream_data_uni?number initial_max_streams_bidi?number initial_max_streams_uni?number",
+         initial_max_stream_data_uni?number initial_max_streams_bidi?number initial_max_streams_uni?number max_datagram_frame_size?number \
+         grease_quic_bit?truth reset_stream_at?truth",
     ),
+    ("quic:version_information", "server_versions?any client_versions?any chosen_version?hex"),
     ("quic:packet_sent", "header:@header frames?@frames raw?@raw is_mtu_probe_packet?truth ecn?ECT(0)|ECT(1)|CE"),
     ("quic:packet_received", "header:@header frames?@frames raw?@raw ecn?ECT(0)|ECT(1)|CE"),
     (
@@ -112,6 +114,8 @@ const FRAMES: &[(&str, &str)] = &[
     ("ping", "raw?@raw"),
     ("ack", "ack_delay?number acked_ranges?@ranges ect1?number ect0?number ce?number"),
     ("reset_stream", "stream_id:number error:text error_code?number final_size:number"),
+    ("reset_stream_at", "stream_id:number error:text error_code?number final_size:number reliable_size:number"),
+    ("datagram", "raw?@raw"),
     ("stop_sending", "stream_id:number error:text error_code?number"),
     ("crypto", "offset:number raw:@raw"),
     ("new_token", "token:any"),
