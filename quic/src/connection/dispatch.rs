@@ -72,8 +72,7 @@ impl Connection {
                 Ok(())
             }
             Frame::ConnectionClose { error_code, frame_type, reason } => {
-                let code = TransportErrorCode(error_code.value());
-                let reason = printable_reason(reason);
+                let (code, reason) = (TransportErrorCode(error_code.value()), printable_reason(reason));
                 self.drain(turn.now, CloseReason::PeerTransport { code, frame_type, reason });
                 Ok(())
             }
