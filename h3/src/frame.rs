@@ -111,7 +111,7 @@ impl DataHeaders {
 }
 
 fn stepped_header(length: usize) -> Option<&'static [u8]> {
-    let steps = (length % DATA_FRAME_STEP == 0).then_some(length / DATA_FRAME_STEP)?;
+    let steps = length.is_multiple_of(DATA_FRAME_STEP).then_some(length / DATA_FRAME_STEP)?;
     STEPPED.get(steps.checked_sub(1)?).map(|header| &header[..])
 }
 

@@ -1,45 +1,53 @@
-//! Until when the revocation lists and OCSP responses in use are good, and the warnings that are due because of that.
+//! Until when the certificates, revocation lists and OCSP responses in use are good, and the warnings that are due because of that.
 
-use posthaste::date;
+use posthaste::{Identity, date};
 use std::time::Duration;
 
-/// Who has to bring the next one should hear of it a day before.
-const NOTICE_SECONDS: u64 = 86_400;
+const DAY: u64 = 86_400;
+/// How long before its end who has to bring the next list or response should hear of it: seconds, the longest first.
+pub const NOTICES: &[u64] = &[DAY];
+/// The same of a certificate, which may take people to get.
+const CERTIFICATE_NOTICES: &[u64] = &[30 * DAY, 7 * DAY, DAY];
+/// What is a greater part of a certificate's life than one in so many is no notice: one that lives for months is renewed by a program
+/// when a third of its life is left, and people need not hear of it each time.
+const PART_OF_LIFE: u64 = 4;
 /// The time of day is looked at again after no more than this, because it may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// How to bring the next of what is in a file.
+pub const BY_FILE: &str = "put the next one there and send SIGHUP";
+/// How to get another certificate where the server has made its own.
+const BY_RESTART: &str = "start the server again for another";
 
 /// Something in use that is good until a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InUse {
     /// What it is, and in which file.
     pub what: String,
+    /// What to do about its end.
+    pub remedy: &'static str,
     /// What happens once it is not good any more.
     pub then: &'static str,
     /// The last second in which it is good, since 1970.
     pub until: u64,
+    /// How long before that there is a warning: seconds, the longest first.
+    pub notices: &'static [u64],
 }
 
-/// What is in use, and what was said of it. Each has one warning a day before its end, and one at its end.
+/// What is in use, and what was said of it. Each has one warning at each of its notices, and one at its end.
 #[derive(Debug, Default)]
 pub struct Expiries(Vec<Entry>);
 
 #[derive(Debug)]
 struct Entry {
     of: InUse,
-    said: Said,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Said {
-    Nothing,
-    Soon,
-    Over,
+    /// How many of its warnings were given, or passed over because a later one was due.
+    said: usize,
 }
 
 impl Expiries {
     /// Nothing was said of any of these.
     pub fn new(in_use: impl Iterator<Item = InUse>) -> Expiries {
-        Expiries(in_use.map(|of| Entry { of, said: Said::Nothing }).collect())
+        Expiries(in_use.map(|of| Entry { of, said: 0 }).collect())
     }
 
     /// The warnings that are due at this time, in seconds since 1970, and were not given.
@@ -47,7 +55,7 @@ impl Expiries {
         let due = self.0.iter_mut().filter(|entry| entry.of.due(now) > entry.said);
         due.map(|entry| {
             entry.said = entry.of.due(now);
-            entry.of.in_words(entry.said)
+            entry.of.in_words(now)
         })
         .collect()
     }
@@ -62,31 +70,47 @@ impl Expiries {
 impl Entry {
     /// When there is more to say of it.
     fn next(&self) -> Option<u64> {
-        match self.said {
-            Said::Nothing => Some(self.of.until.saturating_sub(NOTICE_SECONDS)),
-            Said::Soon => Some(self.of.until.saturating_add(1)),
-            Said::Over => None,
+        let InUse { until, notices, .. } = &self.of;
+        match notices.get(self.said) {
+            Some(notice) => Some(until.saturating_sub(*notice)),
+            None => (self.said == notices.len()).then(|| until.saturating_add(1)),
         }
     }
 }
 
 impl InUse {
-    fn due(&self, now: u64) -> Said {
-        if now > self.until {
-            Said::Over
-        } else if self.until - now <= NOTICE_SECONDS {
-            Said::Soon
-        } else {
-            Said::Nothing
-        }
+    /// The certificate that a server shows: of this file, or made by itself.
+    pub fn certificate(file: Option<&str>, identity: &Identity) -> InUse {
+        let (from, until) = identity.validity();
+        // Both ends belong to its life (RFC 5280 section 4.1.2.5).
+        let life = u64::try_from(until.saturating_sub(from).saturating_add(1)).unwrap_or(0);
+        let (what, remedy) = match file {
+            Some(file) => (format!("the certificate in {file}"), BY_FILE),
+            None => ("the development certificate".to_owned(), BY_RESTART),
+        };
+        let until = u64::try_from(until).unwrap_or(0);
+        InUse { what, remedy, then: "clients refuse the server", until, notices: notices_of(life) }
     }
 
-    fn in_words(&self, said: Said) -> String {
-        let InUse { what, then, until } = self;
-        let is = if said == Said::Over { "was" } else { "is" };
-        let until = date::http_date(*until);
-        format!("warning: {what} {is} good until {until}: put the next one there and send SIGHUP; without it {then}")
+    /// How many warnings should have been given.
+    fn due(&self, now: u64) -> usize {
+        let Some(left) = self.until.checked_sub(now) else { return self.notices.len() + 1 };
+        self.notices.iter().take_while(|notice| left <= **notice).count()
     }
+
+    fn in_words(&self, now: u64) -> String {
+        let InUse { what, remedy, then, until, .. } = self;
+        let is = if now > *until { "was" } else { "is" };
+        let until = date::http_date(*until);
+        format!("warning: {what} {is} good until {until}: {remedy}; without it {then}")
+    }
+}
+
+/// The notices that a certificate with a life of so many seconds has.
+fn notices_of(life: u64) -> &'static [u64] {
+    let is_short = |notice: &&u64| **notice <= life / PART_OF_LIFE;
+    let too_long = CERTIFICATE_NOTICES.iter().take_while(|notice| !is_short(notice)).count();
+    CERTIFICATE_NOTICES.get(too_long..).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -97,13 +121,13 @@ mod tests {
     const NONE: Vec<String> = Vec::new();
 
     fn of(until: u64) -> InUse {
-        InUse { what: "the list".into(), then: "it ends", until }
+        InUse { what: "the list".into(), remedy: BY_FILE, then: "it ends", until, notices: NOTICES }
     }
 
     #[test]
     fn each_stage_is_said_once_and_at_its_time() {
         let mut expiries = Expiries::new([of(END), of(END + 1_000_000)].into_iter());
-        let soon = END - NOTICE_SECONDS;
+        let soon = END - DAY;
         let mut said = |now| expiries.warnings(now);
         assert_eq!(said(soon - 1), NONE);
         let text = "warning: the list is good until Fri, 15 Jan 2027 08:00:00 GMT: put the next one there and send SIGHUP; \
@@ -120,7 +144,7 @@ mod tests {
     #[test]
     fn waits_end_when_something_is_due() {
         let mut expiries = Expiries::new([of(END)].into_iter());
-        let soon = END - NOTICE_SECONDS;
+        let soon = END - DAY;
         assert_eq!(expiries.wait(0), Some(LONGEST_WAIT));
         assert_eq!(
             [soon - 10, soon, soon + 5].map(|now| expiries.wait(now)),
@@ -131,5 +155,58 @@ mod tests {
         expiries.warnings(END + 1);
         assert_eq!(expiries.wait(END + 1), None);
         assert_eq!(Expiries::default().wait(0), None);
+    }
+
+    /// A month, a week and a day before, and after.
+    #[test]
+    fn a_certificate_is_told_four_times() {
+        let certificate = InUse { notices: notices_of(365 * DAY), ..of(END) };
+        let mut expiries = Expiries::new([certificate.clone()].into_iter());
+        let mut at = END - 40 * DAY;
+        let mut said = Vec::new();
+        // As the server does it: it waits, and says what is due.
+        while let Some(wait) = expiries.wait(at) {
+            at += wait.as_secs();
+            said.extend(
+                expiries.warnings(at).iter().map(|text| (END.saturating_sub(at) / DAY, text.contains(" was "))),
+            );
+        }
+        assert_eq!(said, [(30, false), (7, false), (1, false), (0, true)]);
+        assert_eq!(at, END + 1);
+        // Who is started in between hears of it once, and then of what is to come.
+        for (days, first, then) in [(31, 0, 30), (29, 1, 7), (7, 1, 1), (3, 1, 1), (1, 1, 0)] {
+            let now = END - days * DAY;
+            let mut expiries = Expiries::new([certificate.clone()].into_iter());
+            assert_eq!(expiries.warnings(now).len(), first, "{days} days before");
+            let next = END - then * DAY + u64::from(then == 0);
+            assert_eq!(expiries.0[0].next(), Some(next), "{days} days before");
+        }
+    }
+
+    #[test]
+    fn a_notice_is_a_small_part_of_a_life() {
+        for (days, notices) in
+            [(365, &[30, 7, 1][..]), (120, &[30, 7, 1]), (119, &[7, 1]), (90, &[7, 1]), (13, &[1]), (3, &[])]
+        {
+            let found: Vec<u64> = notices_of(days * DAY).iter().map(|notice| notice / DAY).collect();
+            assert_eq!(found, notices, "{days} days");
+        }
+    }
+
+    /// The server has made it, so that no file brings another.
+    #[test]
+    fn a_development_certificate_is_told_too() {
+        let identity = Identity::development(&[]).unwrap();
+        let until = u64::try_from(identity.validity().1).unwrap();
+        let mut expiries = Expiries::new([InUse::certificate(None, &identity)].into_iter());
+        assert_eq!(expiries.warnings(until - DAY - 1), NONE);
+        for (now, is) in [(until - DAY, "is"), (until + 1, "was")] {
+            let [text] = &expiries.warnings(now)[..] else { panic!("one at {now}") };
+            assert!(text.starts_with(&format!("warning: the development certificate {is} good until ")), "{text}");
+            assert!(
+                text.ends_with("start the server again for another; without it clients refuse the server"),
+                "{text}"
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! again at each SIGHUP.
 
 use crate::command::arguments::{Clients, KeyPair, Serve};
-use crate::command::expiry::Expiries;
+use crate::command::expiry::{Expiries, InUse};
 use crate::command::failure::{Failure, explain};
 use crate::command::log::Log;
 use crate::command::ocsp::{self, Sent};
@@ -10,6 +10,7 @@ use crate::command::revocation_files::RevocationFiles;
 use posthaste::{ByName, ClientAuthentication, ClientTrust, Error, Executor, Identity, IdentityHandle, date};
 use runtime::Hangups;
 use std::fmt::Write as _;
+use std::future::pending;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct Sources {
     clients: Option<Clients>,
     /// What was read last of whom to trust.
     trusted: Option<Trusted>,
-    /// Until when it is good, as it was read last.
+    /// Until when all of it is good, as it was read last.
     expiries: Expiries,
 }
 
@@ -75,9 +76,17 @@ impl Sources {
                 if clients.are_required { trust.whole.required() } else { trust.whole.optional() }
             }
         };
-        let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
-        self.expiries = Expiries::new(staples.iter().flatten().map(Sent::in_use).chain(lists));
         Ok(Loaded { identities, staples, clients })
+    }
+
+    /// From now on it is said when what was loaded is about to be good no more.
+    fn watch(&mut self, loaded: &Loaded) {
+        // One that was made for this run has no file.
+        let files = self.pairs.iter().map(|pair| Some(pair.certificate.as_str())).chain([None]);
+        let identities = files.zip(&loaded.identities).map(|(file, identity)| InUse::certificate(file, identity));
+        let staples = loaded.staples.iter().flatten().map(Sent::in_use);
+        let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
+        self.expiries = Expiries::new(identities.chain(staples).chain(lists));
     }
 
     /// What has to be done so that what was read last stays of use, as far as that was not said.
@@ -92,7 +101,7 @@ impl Sources {
 
     /// What has to be done about what was read, so that it is of use.
     pub fn warnings(&mut self, loaded: &Loaded) -> Vec<String> {
-        let mut warnings: Vec<String> = loaded.identities.iter().filter_map(not_valid).collect();
+        let mut warnings: Vec<String> = loaded.identities.iter().filter_map(not_valid_yet).collect();
         warnings.extend(loaded.staples.iter().filter_map(|staple| staple.clone().err()));
         if let (Some(Clients { authorities, .. }), Some(trusted)) = (&self.clients, &self.trusted) {
             let pem = std::fs::read(authorities).unwrap_or_default();
@@ -110,6 +119,7 @@ impl Sources {
         if loaded.identities.is_empty() {
             loaded.identities.push(Identity::development(&hosts())?);
         }
+        self.watch(&loaded);
         Ok(loaded)
     }
 
@@ -121,6 +131,7 @@ impl Sources {
                 if loaded.identities.is_empty() {
                     loaded.identities.clone_from(&first.identities);
                 }
+                self.watch(&loaded);
                 let generation = handle.replace(loaded.by_name());
                 self.warnings(&loaded).iter().for_each(|text| log.report(text));
                 format!("SIGHUP: generation {generation}: {}", self.told(&loaded))
@@ -181,13 +192,16 @@ impl Loaded {
     }
 }
 
-/// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them. It says as well when
-/// what was read is about to be good no more.
-pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHandle, log: Log) -> Result<(), Failure> {
+/// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them. Without files a SIGHUP
+/// is not heard. In both cases the thread says when what is in use is about to be good no more.
+pub fn look_after(mut sources: Sources, first: Loaded, handle: IdentityHandle, log: Log) -> Result<(), Failure> {
     let refused = |error: &std::io::Error| Failure::Failed(format!("the operating system refused: {error}"));
     let (ready, is_ready) = mpsc::channel();
     let listen = move || {
-        let heard = Executor::new().and_then(|executor| Hangups::new(executor.handle()).map(|heard| (executor, heard)));
+        let heard = Executor::new().and_then(|executor| {
+            let hangups = (!sources.is_empty()).then(|| Hangups::new(executor.handle())).transpose()?;
+            Ok((executor, hangups))
+        });
         let (executor, mut hangups) = match heard {
             Ok(heard) => heard,
             Err(error) => return drop(ready.send(Err(error))),
@@ -195,12 +209,15 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
         let _ = ready.send(Ok(()));
         executor.block_on(async {
             loop {
-                let is_heard = match sources.wait() {
-                    Some(wait) => executor.handle().timeout(wait, hangups.next()).await.is_ok(),
-                    None => {
+                let is_heard = match (sources.wait(), &mut hangups) {
+                    (Some(wait), Some(hangups)) => executor.handle().timeout(wait, hangups.next()).await.is_ok(),
+                    (Some(wait), None) => executor.handle().timeout(wait, pending::<()>()).await.is_ok(),
+                    (None, Some(hangups)) => {
                         hangups.next().await;
                         true
                     }
+                    // All is said.
+                    (None, None) => return,
                 };
                 match is_heard {
                     true => log.report(&sources.again(&handle, &first, &log)),
@@ -209,7 +226,7 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
             }
         });
     };
-    thread::Builder::new().name("hangups".into()).spawn(listen).map_err(|error| refused(&error))?;
+    thread::Builder::new().name("files".into()).spawn(listen).map_err(|error| refused(&error))?;
     // A signal that comes once the server says that it is ready must not end it.
     match is_ready.recv() {
         Ok(result) => result.map_err(|error| refused(&error)),
@@ -217,17 +234,12 @@ pub fn reread_at_hangup(mut sources: Sources, first: Loaded, handle: IdentityHan
     }
 }
 
-/// A word about an identity that clients will refuse today.
-fn not_valid(identity: &Identity) -> Option<String> {
+/// A word about an identity that clients will refuse today because it is for later.
+fn not_valid_yet(identity: &Identity) -> Option<String> {
     let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
-    let (from, to) = identity.validity();
-    if now > to {
-        Some(format!("warning: the certificate expired on {}; clients will refuse it", plain_date(to)))
-    } else if now < from {
-        Some(format!("warning: the certificate is not valid before {}; clients will refuse it", plain_date(from)))
-    } else {
-        None
-    }
+    let (from, _) = identity.validity();
+    let until = || format!("warning: the certificate is not valid before {}; clients will refuse it", plain_date(from));
+    (now < from).then(until)
 }
 
 /// SHA-256 of the first certificate, in hexadecimal.

@@ -1,6 +1,6 @@
 //! The files of OCSP responses that a server sends with its certificates.
 
-use crate::command::expiry::InUse;
+use crate::command::expiry::{BY_FILE, InUse, NOTICES};
 use posthaste::{Error, Identity, OcspProblem, date};
 use std::fs::File;
 use std::io::Read;
@@ -25,7 +25,8 @@ impl Sent {
 
     /// Until when it is good.
     pub fn in_use(&self) -> InUse {
-        InUse { what: format!("the OCSP response in {}", self.file), then: "none is sent", until: self.until }
+        let what = format!("the OCSP response in {}", self.file);
+        InUse { what, remedy: BY_FILE, then: "none is sent", until: self.until, notices: NOTICES }
     }
 }
 

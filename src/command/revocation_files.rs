@@ -1,6 +1,6 @@
 //! The files of revocation lists: read at the start, and by a server again at each SIGHUP.
 
-use crate::command::expiry::InUse;
+use crate::command::expiry::{BY_FILE, InUse, NOTICES};
 use posthaste::{Error, Revocation};
 use std::fs::File;
 use std::io::Read;
@@ -84,7 +84,8 @@ impl RevocationFiles {
         lasting.filter_map(|(file, list)| {
             let until = u64::try_from(list.next_update?).ok()?;
             let what = format!("the revocation list of {} in {}", list.issuer, file.name);
-            Some(InUse { what, then: "clients that need it are refused", until })
+            let then = "clients that need it are refused";
+            Some(InUse { what, remedy: BY_FILE, then, until, notices: NOTICES })
         })
     }
 

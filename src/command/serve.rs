@@ -58,13 +58,10 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let patience = arguments.drain.unwrap_or(PATIENCE);
     let builder = builder(arguments, &identity, addresses, log)?.resolver(shown.clone());
     let builder = builder.drain(patience);
-    let builder = if sources.is_empty() {
-        // There is nothing to read again: it means what it means to any program.
-        builder.hear_signals_and_hangup()?
-    } else {
-        identities::reread_at_hangup(sources, loaded, shown, log.clone())?;
-        builder.hear_signals()?
-    };
+    let has_files = !sources.is_empty();
+    identities::look_after(sources, loaded, shown, log.clone())?;
+    // Where there is nothing to read again, it means what it means to any program.
+    let builder = if has_files { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
     let bodies = arguments.bodies.then(Bodies::new);
     let handler = move |request, reply| answer(files.clone(), bodies.clone(), request, reply);
     let mut greet = |addresses: &[SocketAddr]| {

@@ -473,6 +473,7 @@ pub(crate) const ROWS: &[Row] = &[
             "tls/src/replay_filter.rs::t8_a_clock_that_is_set_back_forgets_nothing",
             "tls/src/session/tests/early_data.rs::t8_a_first_flight_that_is_sent_again_is_refused",
             "tls/src/session/tests/early_data.rs::t8_a_ticket_whose_age_is_not_what_it_says_gets_no_early_data",
+            "tls/src/session/tests/early_data.rs::t8_what_is_remembered_is_what_was_verified",
             "tls/src/session/tests/early_data.rs::t8_a_sibling_resumes_and_takes_no_early_data",
             "quic/tests/early_data.rs::t8_a_first_flight_that_is_sent_again_is_not_taken_as_early_data",
             "h3/tests/early_data.rs::t8_safe_requests_go_early_and_others_wait",

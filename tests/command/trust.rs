@@ -105,6 +105,41 @@ fn what_runs_out_is_told_once_before_and_once_after() {
     assert!(!serving.end().contains("warning"));
 }
 
+/// A server says when its own certificate runs out: at the start, at a SIGHUP, and while it runs.
+#[test]
+fn a_certificate_that_runs_out_is_told_in_time() {
+    const DAYS: u64 = 86_400;
+    let folder = Folder::new();
+    // With so many seconds left of a year.
+    let write = |left: u64| {
+        let from = runtime::clock::unix_seconds() - 365 * DAYS;
+        let (certificate, key) = support::identity_pem(&["127.0.0.1"], from, 365 * DAYS + left);
+        folder.write("cert.pem", certificate.as_bytes());
+        folder.write("key.pem", key.as_bytes());
+    };
+    let is_told = |said: &str, is: &str| {
+        let text = format!("warning: the certificate in cert.pem {is} good until ");
+        let remedy = "put the next one there and send SIGHUP; without it clients refuse the server";
+        assert!(said.contains(&text) && said.contains(remedy), "{said}");
+        assert_eq!(said.matches("warning").count(), 1, "{said}");
+    };
+    write(20 * DAYS);
+    let mut serving = Serving::start(&folder, &[".", "--cert", "cert.pem", "--key", "key.pem"]);
+    is_told(&serving.hear(), "is");
+    write(200 * DAYS);
+    let all = hangup(&mut serving);
+    assert!(!all.contains("warning"), "{all}");
+    // One that is due later comes by itself, and so does the end.
+    write(30 * DAYS + 3);
+    let all = hangup(&mut serving);
+    assert!(!all.contains("warning"), "{all}");
+    is_told(&serving.hear(), "is");
+    write(3);
+    is_told(&hangup(&mut serving), "is");
+    is_told(&serving.hear(), "was");
+    assert!(!serving.end().contains("warning"));
+}
+
 /// A client that is given lists refuses what they have, and what none of them speaks for.
 #[test]
 fn get_refuses_servers_that_were_revoked() {

@@ -77,7 +77,7 @@ impl ReplayFilter {
     ///
     /// Of two calls with one digest at the same time both may get `false`, and never both `true`.
     /// RFC 9846 section 8.
-    /// RFC 9846 section 8-3, 8.2-1, 8.2-2.
+    /// RFC 9846 section 8-3, 8.2-1.
     pub(crate) fn is_first(&self, digest: &[u8; 32], unix_millis: u64) -> bool {
         if unix_millis < self.ready_millis {
             return false;

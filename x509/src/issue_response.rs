@@ -29,6 +29,17 @@ pub fn ocsp_response(
     certificate: &CertificateDer<'_>,
     request: &ResponseRequest,
 ) -> Result<Vec<u8>, Error> {
+    let answer = answer(provider, authority, certificate, request)?;
+    signed(authority, authority_key, &[answer], request.this_update_unix)
+}
+
+/// What is said of one certificate, as an element.
+pub(crate) fn answer(
+    provider: &Provider,
+    authority: &CertificateDer<'_>,
+    certificate: &CertificateDer<'_>,
+    request: &ResponseRequest,
+) -> Result<Vec<u8>, Error> {
     let (authority, certificate) = (Certificate::parse(authority)?, Certificate::parse(certificate)?);
     let name = sequence(&[authority.subject().contents()]);
     let (_, key) = authority.subject_public_key()?;
@@ -44,11 +55,21 @@ pub fn ocsp_response(
         Some(since) => element(tag::context_constructed(1), &[&generalized(since)]),
     };
     let next_update = element(tag::context_constructed(0), &[&generalized(request.next_update_unix)]);
-    let answer = sequence(&[&identifier, &status, &generalized(request.this_update_unix), &next_update]);
+    Ok(sequence(&[&identifier, &status, &generalized(request.this_update_unix), &next_update]))
+}
+
+/// Puts answers together and signs them.
+pub(crate) fn signed(
+    authority: &CertificateDer<'_>,
+    key: &dyn SigningKey,
+    answers: &[Vec<u8>],
+    produced_unix: u64,
+) -> Result<Vec<u8>, Error> {
+    let name = sequence(&[Certificate::parse(authority)?.subject().contents()]);
     let responder = element(tag::context_constructed(1), &[&name]);
-    let data = sequence(&[&responder, &generalized(request.this_update_unix), &sequence(&[&answer])]);
-    let (algorithm, scheme) = signing_algorithm(authority_key)?;
-    let signature = authority_key.sign(scheme, &data).map_err(|_| Error::SigningFailed)?;
+    let data = sequence(&[&responder, &generalized(produced_unix), &sequence(&[&answers.concat()])]);
+    let (algorithm, scheme) = signing_algorithm(key)?;
+    let signature = key.sign(scheme, &data).map_err(|_| Error::SigningFailed)?;
     let basic = sequence(&[&data, &sequence(&[&object_identifier(algorithm)]), &bit_string(&signature)]);
     let bytes = sequence(&[&object_identifier(oid::OCSP_BASIC), &element(tag::OCTET_STRING, &[&basic])]);
     Ok(sequence(&[&element(tag::ENUMERATED, &[&[0]]), &element(tag::context_constructed(0), &[&bytes])]))

@@ -52,12 +52,13 @@ enum IdentifierHash {
     Other,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The worst is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
     Good,
+    Unknown,
     /// Since when.
     Revoked(i64),
-    Unknown,
 }
 
 /// Why a response is not to be sent with a certificate.
@@ -103,6 +104,7 @@ impl OcspResponse {
 
     /// For a server to send with the first certificate of a chain. Whether it is about that is found out as far as can be told: its
     /// issuer is compared if the response tells it by SHA-256 or SHA-384, and the issuer's key if its certificate is in the chain.
+    /// Of several answers about it the newest that is current counts, and of equally old ones the worst.
     ///
     /// # Errors
     /// It is about another certificate, says anything but good of it, or is not current at this time, in seconds since 1970.
@@ -112,26 +114,29 @@ impl OcspResponse {
         chain: &[CertificateDer<'_>],
         now_unix_seconds: u64,
     ) -> Result<Staple, OcspProblem> {
-        let answer = self.answer(provider, chain).ok_or(OcspProblem::OtherCertificate)?;
+        let now = i64::try_from(now_unix_seconds).unwrap_or(i64::MAX);
+        let answer = self.answer(provider, chain, now).ok_or(OcspProblem::OtherCertificate)?;
         match answer.status {
             Status::Good => {}
             Status::Revoked(since) => return Err(OcspProblem::Revoked(since)),
             Status::Unknown => return Err(OcspProblem::Unknown),
         }
-        let (this_update, now) = (answer.this_update, i64::try_from(now_unix_seconds).unwrap_or(i64::MAX));
-        if let Some(staleness) = Staleness::of(this_update, answer.next_update, now) {
+        if let Some(staleness) = answer.staleness(now) {
             return Err(OcspProblem::Stale(staleness));
         }
         let next_update = answer.next_update.ok_or(OcspProblem::Stale(Staleness::Endless))?;
-        Ok(Staple { der: self.der.clone(), this_update, next_update })
+        Ok(Staple { der: self.der.clone(), this_update: answer.this_update, next_update })
     }
 
-    fn answer(&self, provider: &Provider, chain: &[CertificateDer<'_>]) -> Option<&Answer> {
+    /// What it says of the first certificate of a chain. A responder may say more than one thing, such as one for each of several
+    /// times (RFC 6960 section 2.4): what is current counts before what is not, and then the newest.
+    fn answer(&self, provider: &Provider, chain: &[CertificateDer<'_>], now: i64) -> Option<&Answer> {
         let leaf = Certificate::parse(chain.first()?).ok()?;
         let issuer_name = leaf.issuer().canonical();
         let mut others = chain.iter().skip(1).filter_map(|der| Certificate::parse(der).ok());
         let issuer = others.find(|certificate| certificate.subject().canonical() == issuer_name);
-        self.answers.iter().find(|answer| answer.is_about(provider, &leaf, issuer.as_ref()))
+        let about_it = self.answers.iter().filter(|answer| answer.is_about(provider, &leaf, issuer.as_ref()));
+        about_it.max_by_key(|answer| (answer.staleness(now).is_none(), answer.this_update, answer.status))
     }
 }
 
@@ -148,6 +153,10 @@ impl Answer {
         *self.serial_number == *leaf.serial_number()
             && is_hash_of(&self.issuer_name_hash, &sequence(&[leaf.issuer().contents()]))
             && issuer_key.is_none_or(|(_, key)| is_hash_of(&self.issuer_key_hash, key))
+    }
+
+    fn staleness(&self, now: i64) -> Option<Staleness> {
+        Staleness::of(self.this_update, self.next_update, now)
     }
 }
 

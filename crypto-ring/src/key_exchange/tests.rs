@@ -27,6 +27,22 @@ fn both_sides_come_to_the_same_secret() {
     }
 }
 
+/// Each offer and each answer has a share of its own, even where the other side's is the same again.
+/// RFC 9846 section 4.3.8-10.
+#[test]
+fn no_share_is_made_twice() {
+    let random = &mut SystemRandom::new();
+    for (exchange, ..) in ALL {
+        let offers: [_; 3] = core::array::from_fn(|_| exchange.offer(random).unwrap());
+        let answers: [_; 3] = core::array::from_fn(|_| exchange.accept(offers[0].share(), random).unwrap());
+        let offered = offers.iter().map(|offer| offer.share().to_vec());
+        let mut shares: Vec<Vec<u8>> = offered.chain(answers.into_iter().map(|answer| answer.share)).collect();
+        shares.sort_unstable();
+        shares.dedup();
+        assert_eq!(shares.len(), 6);
+    }
+}
+
 #[test]
 fn shares_of_any_other_length_are_bad() {
     let random = &mut SystemRandom::new();

@@ -1,4 +1,7 @@
-"""Early data with aioquic, in both roles: `POSTHASTE_BINARY`; prints what was seen, and fails if it was not early."""
+"""Early data between posthaste and aioquic: `POSTHASTE_BINARY CLIENT SERVER`; `aioquic-2` speaks QUIC version 2.
+
+Prints what was seen, and `ok` if it was early where it had to be: with a ticket, not without one, and not with a used one.
+"""
 
 import asyncio
 import pathlib
@@ -9,6 +12,7 @@ import tempfile
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.server import QuicServer
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.packet import QuicProtocolVersion
 
 import certificates
 import cases
@@ -29,11 +33,15 @@ class Tickets:
         return self.kept.pop(label, None)
 
 
-async def ask(port, ca, ticket, tickets):
+VERSIONS = {"aioquic": QuicProtocolVersion.VERSION_1, "aioquic-2": QuicProtocolVersion.VERSION_2}
+
+
+async def ask(port, ca, version, ticket, tickets):
     """One request; gives whether its early data was taken."""
     configuration = QuicConfiguration(is_client=True, alpn_protocols=["h3"], server_name="localhost")
     configuration.load_verify_locations(ca)
     configuration.session_ticket = ticket
+    configuration.original_version, configuration.supported_versions = version, [version]
     connected = connect(
         "127.0.0.1",
         port,
@@ -49,7 +57,7 @@ async def ask(port, ca, ticket, tickets):
         return client._quic.tls.early_data_accepted
 
 
-async def their_client(binary, folder):
+async def their_client(binary, folder, version):
     """aioquic asks `posthaste serve`."""
     certificates.make(folder)
     identity = ["--cert", folder / "good.pem", "--key", folder / "good.key"]
@@ -58,9 +66,9 @@ async def their_client(binary, folder):
     try:
         port = int(serving.stdout.readline().split(" for ")[0].strip().rsplit(":", 1)[1])
         tickets, ca = [], folder / "authority.pem"
-        first = await ask(port, ca, None, tickets)
-        second = await ask(port, ca, tickets[-1], [])
-        again = await ask(port, ca, tickets[-1], [])
+        first = await ask(port, ca, version, None, tickets)
+        second = await ask(port, ca, version, tickets[-1], [])
+        again = await ask(port, ca, version, tickets[-1], [])
         print("aioquic asks posthaste: early data taken:", first, second, "and with the same ticket", again)
         return (first, second, again) == (False, True, False)
     finally:
@@ -68,10 +76,11 @@ async def their_client(binary, folder):
         serving.wait(10)
 
 
-async def our_client(binary, folder):
+async def our_client(binary, folder, version):
     """`posthaste get` asks aioquic."""
     certificates.make(folder)
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
+    configuration.supported_versions = [version]
     configuration.load_cert_chain(folder / "good.pem", folder / "good.key")
     tickets, accepted = Tickets(), []
 
@@ -93,6 +102,7 @@ async def our_client(binary, folder):
     for _ in range(3):
         url, file, ca = f"https://127.0.0.1:{port}/bytes/1000", folder / "tickets", folder / "authority.pem"
         command = [binary, "get", url, "--ca", ca, "--ticket-file", file, "--early-data", "--trace"]
+        command += ["--quic-version", "2" if version == QuicProtocolVersion.VERSION_2 else "1"]
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         body, trace = await asyncio.wait_for(process.communicate(), 20)
         if process.returncode != 0 or body != cases.body(1000):
@@ -104,13 +114,13 @@ async def our_client(binary, folder):
     return sent == [False, True, True] and accepted == sent
 
 
-async def main(binary):
-    good = []
-    for run in (their_client, our_client):
-        with tempfile.TemporaryDirectory() as folder:
-            good.append(await run(binary, pathlib.Path(folder)))
-    return all(good)
+def main(binary, client, server):
+    run, version = (our_client, VERSIONS[server]) if client == "posthaste" else (their_client, VERSIONS[client])
+    with tempfile.TemporaryDirectory() as folder:
+        good = asyncio.run(run(binary, pathlib.Path(folder), version))
+    print("ok" if good else "that is not as it has to be")
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(0 if asyncio.run(main(sys.argv[1])) else 1)
+    main(*sys.argv[1:])

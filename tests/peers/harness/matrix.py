@@ -35,6 +35,8 @@ def reason_against(client, server, case):
     """Why a cell cannot be, if so. The ALPN is wrong at the client if the server is ours, else at the server."""
     if case == "wrong-alpn":
         return (peers.CLIENTS[client] if server == "posthaste" else peers.SERVERS[server]).get(case)
+    if case == "early-data" and "posthaste" not in (client, server):
+        return "one of the two sides of it is posthaste"
     if client == "chromium" and server != "posthaste":
         return "its page comes from posthaste"
     return peers.CLIENTS[client].get(case) or peers.SERVERS[server].get(case)
@@ -57,6 +59,8 @@ class Run:
 
     def cell(self, client, server, case):
         """What is wrong with a cell; None if nothing is."""
+        if case == "early-data":
+            return self.judge(case, *peers.run_early_data(client, server))
         certificate = CERTIFICATE.get(case, "good")
         protocol = "other" if case == "wrong-alpn" and server != "posthaste" else "h3"
         try:

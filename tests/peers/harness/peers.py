@@ -15,27 +15,29 @@ HERE = pathlib.Path(__file__).resolve().parent
 SITE = HERE.parent / "site"
 CASES = [
     "get-0", "get-1k", "get-10m", "get-100x", "post-1m", "head", "not-found", "trailers", "by-address",
-    "untrusted", "wrong-name", "expired", "wrong-alpn",
+    "early-data", "untrusted", "wrong-name", "expired", "wrong-alpn",
 ]
 PATIENCE = 30
 READY = 20
 
 TRUSTS_ALL = "its example client judges no certificate"
+NO_TICKETS = "its program here makes one connection, and keeps no ticket"
+OWN_WAYS = "nothing here tells it to send early data, or what it has taken"
 AIOQUIC_HEAD = {"head": "it takes the content-length of an answer to HEAD for a mistake"}
 CLIENTS = {
     "aioquic": AIOQUIC_HEAD,
     "aioquic-2": AIOQUIC_HEAD,
-    "curl": {"trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
+    "curl": {"early-data": NO_TICKETS, "trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
     "ngtcp2": {
-        "trailers": "its example client sends none",
+        "early-data": NO_TICKETS, "trailers": "its example client sends none",
         "untrusted": TRUSTS_ALL, "wrong-name": TRUSTS_ALL, "expired": TRUSTS_ALL,
         "wrong-alpn": "always offers h3",
     },
-    "quinn": {},
-    "quinn-hybrid": {},
-    "quiche": {"by-address": "it looks for the address among the names of the certificate"},
+    "quinn": {"early-data": NO_TICKETS},
+    "quinn-hybrid": {"early-data": NO_TICKETS},
+    "quiche": {"early-data": NO_TICKETS, "by-address": "it looks for the address among the names of the certificate"},
     "chromium": {
-        "trailers": "fetch knows none",
+        "early-data": OWN_WAYS, "trailers": "fetch knows none",
         "wrong-name": "trust by public key looks at no name", "expired": "trust by public key looks at no date",
         "wrong-alpn": "always offers h3",
     },
@@ -45,14 +47,14 @@ SERVERS = {
     "aioquic": {},
     "aioquic-2": {},
     "ngtcp2": {
-        "trailers": "its example server gives no choice of them", "wrong-alpn": "always speaks h3",
+        "early-data": OWN_WAYS, "trailers": "its example server gives no choice of them", "wrong-alpn": "always speaks h3",
         "post-1m": "its example server echoes nothing",
         "get-0": "its example server answers 404 for an empty file",
     },
-    "caddy": {"trailers": "its file server sends none", "wrong-alpn": "always speaks h3"},
-    "quinn": {},
-    "quinn-hybrid": {},
-    "quiche": {},
+    "caddy": {"early-data": OWN_WAYS, "trailers": "its file server sends none", "wrong-alpn": "always speaks h3"},
+    "quinn": {"early-data": OWN_WAYS},
+    "quinn-hybrid": {"early-data": OWN_WAYS},
+    "quiche": {"early-data": OWN_WAYS},
     "posthaste": {},
 }
 
@@ -70,8 +72,19 @@ def client_command(name):
 
 def run_client(name, arguments, environment, patience=PATIENCE):
     """Runs a client for at most `patience` seconds; returns its exit status (None: too long) and what it said."""
+    return run_program(client_command(name) + arguments, environment, patience)
+
+
+def run_early_data(client, server):
+    """Runs the case of early data, which has a server of its own, for some connections."""
+    command = [sys.executable, str(HERE / "early_data.py"), os.environ["POSTHASTE"], client, server]
+    return run_program(command, {}, PATIENCE)
+
+
+def run_program(command, environment, patience):
+    """Runs a program for at most `patience` seconds; returns its exit status (None: too long) and what it said."""
     child = subprocess.Popen(
-        client_command(name) + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **environment},
     )
     try:

@@ -307,7 +307,7 @@ fn terms(
 /// fresh, and once. Name and application protocol are the ticket's own, or it would not have opened.
 /// RFC 9846 section 4.3.10.
 /// RFC 9001 section 9.2-1. RFC 8470 section 6.2-1.
-/// RFC 9846 section 4.3.10-3, 4.3.10-5, 4.3.10-8, 4.3.10-9, 4.3.10-10, 4.3.10-11, 4.3.10-12, 4.3.10-13, 4.3.10-15.
+/// RFC 9846 section 4.3.10-3, 4.3.10-5, 4.3.10-8, 4.3.10-9, 4.3.10-10, 4.3.10-12, 4.3.10-13, 4.3.10-15.
 fn takes_early_data(start: &Start, resumption: &Resumption, suite: &CipherSuite) -> bool {
     let Resumption { number, content, age: (seen, claimed), digest, .. } = resumption;
     let policy = start.config.tickets.as_ref();

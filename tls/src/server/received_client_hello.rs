@@ -96,7 +96,7 @@ fn split<'a>(message: &'a [u8], hello: &ClientHello<'_>) -> (&'a [u8], &'a [u8])
 }
 
 /// Checks what holds for every ClientHello, whatever the server can do.
-/// RFC 9846 section 4.2.2-13, 4.2.2-21, 4.3.1-4, 4.3.1-5, 4.3.1-7, 4.3.9-3.
+/// RFC 9846 section 4.2.2-13, 4.2.2-21, 4.3.1-4, 4.3.1-5, 4.3.1-7, 4.3.9-3, 4.3.10-11.
 fn check(rules: &Rules, hello: &ClientHello<'_>) -> Result<(), Violation> {
     // RFC 9001 section 4.2-2, RFC 9846 section 4.2.2: this side speaks TLS 1.3 and nothing older.
     if !hello.supported_versions.is_some_and(|versions| versions.contains(TLS13)) {

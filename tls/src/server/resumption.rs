@@ -64,6 +64,8 @@ impl Attempt<'_> {
         // who has its key causes the work that this may be.
         let Some(client) = self.known_client(&content, &proof) else { return Ok(None) };
         let claimed = claimed_age(key.obfuscated_age, content.age_add);
+        // Of what was opened, and of nothing that anybody could change: it is what early data is remembered by.
+        // RFC 9846 section 8.2-2.
         let digest = self.config.provider.initial.hash.digest(&[key.identity]);
         Ok(Some(Resumption { number, early, proof, client, content, age: (age, claimed), digest }))
     }

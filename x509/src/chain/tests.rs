@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec;
 use crypto::{KeyKind, PrivateKeyFormat, SignatureScheme, SigningKey};
 
+mod names;
 mod webs;
 
 const NOW: u64 = 1_795_000_000;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::issue::{self, IssueRequest};
-use crate::issue_response::{ResponseRequest, ocsp_response};
+use crate::issue_response::{self, ResponseRequest, ocsp_response};
 use crate::pem::load_certificates_pem;
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -78,9 +78,13 @@ impl Authority {
     }
 
     fn server(&self) -> CertificateDer<'static> {
+        self.server_with(SERIAL)
+    }
+
+    fn server_with(&self, serial: [u8; 16]) -> CertificateDer<'static> {
         let pkcs8 = crypto_ring::generate_key(KeyKind::Ed25519).expect("a key");
         let key = crypto_ring::load_key(PrivateKeyFormat::Pkcs8, &pkcs8).expect("a key");
-        let request = request("a.example", false);
+        let request = IssueRequest { serial, ..request("a.example", false) };
         issue::issued_by(&PROVIDER, &self.certificate, &*self.key(), &*key, &request).expect("a certificate")
     }
 
@@ -90,10 +94,12 @@ impl Authority {
     }
 }
 
-/// All with one serial number.
+/// If nothing else is said, all have one serial number.
+const SERIAL: [u8; 16] = [9; 16];
+
 fn request(name: &str, is_authority: bool) -> IssueRequest {
     let names = vec![name.into()];
-    IssueRequest { names, not_before_unix: MADE, lifetime_seconds: WEEK, serial: [9; 16], is_authority }
+    IssueRequest { names, not_before_unix: MADE, lifetime_seconds: WEEK, serial: SERIAL, is_authority }
 }
 
 /// Serial numbers are unique for each issuer only.
@@ -110,6 +116,58 @@ fn a_response_of_another_authority_is_about_another_certificate() {
     let alone = &chain[..1];
     assert!(stapled(&namesake.response(&leaf, None), alone, MADE).is_ok(), "the key is not known");
     assert_eq!(stapled(&other.response(&leaf, None), alone, MADE), Err(OcspProblem::OtherCertificate));
+}
+
+/// In whatever order they come.
+#[test]
+fn of_several_answers_the_newest_that_is_current_counts() {
+    const HOUR: u64 = 3600;
+    let authority = Authority::new("one");
+    let leaf = authority.server();
+    let chain = [leaf.clone(), authority.certificate.clone()];
+    let at = |hours: i64| MADE.saturating_add_signed(hours * HOUR as i64);
+    let answer = |(revoked, from, until): (bool, i64, i64)| {
+        let revoked_unix = revoked.then_some(MADE);
+        let request = ResponseRequest { revoked_unix, this_update_unix: at(from), next_update_unix: at(until) };
+        issue_response::answer(&PROVIDER, &authority.certificate, &leaf, &request).expect("an answer")
+    };
+    // Good or revoked, from, until, in hours from now; and until when it is sent, or why not.
+    const GOOD: bool = false;
+    const REVOKED: bool = true;
+    let (revoked, over) = (OcspProblem::Revoked(MADE as i64), OcspProblem::Stale(Staleness::Over(at(-1) as i64)));
+    for (one, other, expected) in [
+        ((GOOD, -2, 2), (GOOD, -1, 1), Ok(1)),
+        ((GOOD, -2, 1), (GOOD, -1, 2), Ok(2)),
+        // One that is over, not yet good, or about another time, does not count beside one that is current.
+        ((GOOD, -9, -1), (GOOD, -10, 3), Ok(3)),
+        ((GOOD, 1, 9), (GOOD, -10, 3), Ok(3)),
+        ((REVOKED, -9, -1), (GOOD, -10, 3), Ok(3)),
+        ((REVOKED, 1, 9), (GOOD, -10, 3), Ok(3)),
+        // What is newer is what the responder knows now.
+        ((REVOKED, -2, 2), (GOOD, -1, 2), Ok(2)),
+        ((GOOD, -2, 2), (REVOKED, -1, 2), Err(revoked.clone())),
+        ((GOOD, -1, 2), (REVOKED, -1, 2), Err(revoked)),
+        // If none is current, the newest is told.
+        ((GOOD, -9, -2), (GOOD, -8, -1), Err(over)),
+    ] {
+        for order in [[one, other], [other, one]] {
+            let answers = order.map(answer);
+            let response = issue_response::signed(&authority.certificate, &*authority.key(), &answers, MADE);
+            let result = stapled(&response.expect("a response"), &chain, MADE).map(|staple| staple.next_update());
+            assert_eq!(result, expected.clone().map(|hours| at(hours) as i64), "{order:?}");
+        }
+    }
+    // Answers about others do not count, however new they are.
+    let other = authority.server_with([8; 16]);
+    let of = |certificate: &CertificateDer<'_>, revoked_unix, from| {
+        let request = ResponseRequest { revoked_unix, this_update_unix: at(from), next_update_unix: at(9) };
+        issue_response::answer(&PROVIDER, &authority.certificate, certificate, &request).expect("an answer")
+    };
+    let answers = [of(&other, Some(MADE), -1), of(&leaf, None, -2)];
+    let response =
+        issue_response::signed(&authority.certificate, &*authority.key(), &answers, MADE).expect("a response");
+    assert!(stapled(&response, &chain, MADE).is_ok());
+    assert_eq!(stapled(&response, &[other], MADE), Err(OcspProblem::Revoked(MADE as i64)));
 }
 
 #[test]

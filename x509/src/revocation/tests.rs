@@ -1,6 +1,6 @@
 use super::*;
 use crate::chain::{verify_client, verify_server};
-use crate::der::tag;
+use crate::der::{Elements, tag};
 use crate::encode::{element, object_identifier, sequence, time, unsigned};
 use crate::issue::{self, IssueRequest};
 use crate::issue_list::{ListParts, ListRequest, revocation_list, signed};
@@ -108,6 +108,60 @@ fn unknown(result: Result<(), Error>) -> String {
     }
 }
 
+/// A list that revokes nothing has no place for what is revoked, and not an empty one.
+/// RFC 5280 section 5.1.2.6-1.
+#[test]
+fn a_list_of_nothing_has_no_entries() {
+    let root = Authority::new("root");
+    for (revoked, has_entries) in [(&[][..], false), (&[1], true), (&[1, 2], true)] {
+        let list = root.list(revoked);
+        let mut fields = Elements::new(&list).nested(tag::SEQUENCE, "").expect("a list");
+        let mut fields = fields.nested(tag::SEQUENCE, "").expect("what is signed");
+        // version, signature, issuer, thisUpdate, nextUpdate.
+        for _ in 0..5 {
+            fields.any("").expect("a field");
+        }
+        let entries = fields.optional(tag::SEQUENCE, "").expect("DER");
+        assert_eq!(entries.is_some_and(|entries| !entries.is_empty()), has_entries, "{revoked:?}");
+        assert_eq!(entries.is_some(), has_entries, "{revoked:?}");
+        assert!(fields.is_empty());
+    }
+}
+
+/// Since when a certificate is revoked is written like all times, and what is written otherwise is not read.
+/// RFC 5280 section 5.1.2.6-2.
+#[test]
+fn since_when_a_certificate_is_revoked_is_a_time_of_one_form() {
+    let root = Authority::new("root");
+    let read = |kind: u8, text: &str| {
+        let entry = sequence(&[&unsigned(&[SERIAL; 16]), &element(kind, &[text.as_bytes()])]);
+        RevocationList::read(&root.list_with(vec![entry], vec![]))
+    };
+    for (kind, text, seconds) in [
+        (tag::UTC_TIME, "261118000000Z", 1_794_960_000),
+        (tag::UTC_TIME, "500101000000Z", -631_152_000),
+        (tag::GENERALIZED_TIME, "20500101000000Z", 2_524_608_000),
+    ] {
+        let list = read(kind, text).expect(text);
+        assert_eq!(list.entry(&[SERIAL; 16]).map(|entry| entry.date), Some(seconds), "{text}");
+    }
+    for (kind, text) in [
+        (tag::UTC_TIME, "2611180000Z"),
+        (tag::UTC_TIME, "261118000000"),
+        (tag::UTC_TIME, "261118000000+0000"),
+        (tag::UTC_TIME, "20261118000000Z"),
+        (tag::GENERALIZED_TIME, "20261118000000.5Z"),
+        (tag::GENERALIZED_TIME, "2026111800Z"),
+        (tag::INTEGER, "261118000000Z"),
+    ] {
+        let error = read(kind, text).map(drop).expect_err(text);
+        assert_eq!(error, Error::Malformed("revocationDate"), "{text}");
+    }
+    // What is made here can be read.
+    let list = RevocationList::read(&root.list(&[SERIAL])).expect("its own");
+    assert_eq!(list.entry(&[SERIAL; 16]).map(|entry| entry.date), Some(NOW as i64 - 100));
+}
+
 /// RFC 5280 section 6.3-1, 5.1.1.3-2, 6.3.3-1, 8-9.
 #[test]
 fn a_revoked_certificate_is_refused_and_one_that_nobody_speaks_for_as_well() {
@@ -181,7 +235,7 @@ fn what_a_list_says_of_its_version_and_signature_agrees() {
 
 /// The list without what says that it is of version 2. Its signature does not fit any more.
 fn without_version(list: &[u8]) -> Vec<u8> {
-    let mut outer = crate::der::Elements::new(list);
+    let mut outer = Elements::new(list);
     let mut outer = outer.nested(tag::SEQUENCE, "").expect("a list");
     let fields = outer.value(tag::SEQUENCE, "").expect("fields");
     let (algorithm, signature) = (outer.any("").expect("an algorithm"), outer.any("").expect("a signature"));
@@ -284,14 +338,14 @@ fn uri(name: &str) -> Vec<u8> {
 fn extended(root: &Authority, more: &[u8]) -> CertificateDer<'static> {
     let plain = root.server();
     let certificate = Certificate::parse(&plain).expect("a certificate");
-    let mut fields = crate::der::Elements::new(certificate.to_be_signed());
+    let mut fields = Elements::new(certificate.to_be_signed());
     let mut fields = fields.nested(tag::SEQUENCE, "").expect("fields");
     let mut parts: Vec<Vec<u8>> = Vec::new();
     while !fields.is_empty() {
         let field = fields.any("").expect("a field");
         let mut part = field.encoded.to_vec();
         if field.tag == tag::context_constructed(3) {
-            let list = crate::der::Elements::new(field.value).value(tag::SEQUENCE, "").expect("extensions");
+            let list = Elements::new(field.value).value(tag::SEQUENCE, "").expect("extensions");
             part = element(field.tag, &[&sequence(&[list, more])]);
         }
         parts.push(part);

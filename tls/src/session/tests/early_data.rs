@@ -1,6 +1,6 @@
 //! Early data (0-RTT): off unless both sides say that it may be replayed, taken once, and only where all is as it was.
 
-use super::resumption::offer;
+use super::resumption::{offer, offer_among};
 use super::{GROUPS, SUITES};
 use crate::carrier::Carrier;
 use crate::early_data::EarlyData;
@@ -18,6 +18,7 @@ use crate::testing::hello_parts::HelloParts;
 use crate::testing::scripted_server::framed;
 use crate::testing::tickets::{Resuming, Same, deliver_tickets, tickets};
 use crate::testing::{Counting, Log, NOW, Pair, SERVER_PARAMETERS, Speaker, name, provider};
+use crate::ticket::Ticket;
 use crate::violation::Violation;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -169,18 +170,85 @@ fn early_data_is_refused_where_anything_is_different() {
 fn early_data_goes_with_the_first_ticket_alone() {
     for (before, expected) in [(0, EarlyData::Accepted), (1, EarlyData::Refused)] {
         let resuming = resuming();
-        fill(&resuming);
-        let same = resuming.client.tickets.as_ref().unwrap();
-        let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
-        let ticket = same.take(&origin, NOW * 1000).unwrap();
+        let ticket = ticket_of(&resuming);
         let mut parts = HelloParts::good();
         parts.set(ExtensionType::EARLY_DATA, &[]);
         let hello = offer(parts, &ticket, before);
-        let config = Arc::new(resuming.server.clone());
-        let mut server = quic::server_with_early_data(config, SERVER_PARAMETERS.to_vec(), CONTEXT);
+        let mut server = server(&resuming);
         server.read(Level::Initial, &hello, &mut Counting(0)).unwrap();
         assert_eq!((server.early_data(), server.is_resumed()), (expected, true), "{before} before it");
     }
+}
+
+/// A client that does not offer the version of the ticket is refused before anything is taken; so the ticket is as good as before.
+/// RFC 9846 section 4.3.10-11.
+#[test]
+fn early_data_needs_the_version_of_its_ticket() {
+    let resuming = resuming();
+    let ticket = ticket_of(&resuming);
+    let read = |versions: &[u8]| {
+        let mut parts = HelloParts::good();
+        parts.set(ExtensionType::EARLY_DATA, &[]);
+        parts.set(ExtensionType::SUPPORTED_VERSIONS, versions);
+        let mut server = server(&resuming);
+        let result = server.read(Level::Initial, &offer(parts, &ticket, 0), &mut Counting(0));
+        (result.err().map(|error| error.violation().unwrap()), server.early_data(), server.poll_keys().is_some())
+    };
+    // TLS 1.2, 1.2 and 1.1, a draft of 1.3, one after it.
+    for versions in [&[2, 3, 3][..], &[4, 3, 3, 3, 2], &[2, 0x7f, 28], &[2, 3, 5]] {
+        assert_eq!(read(versions), (Some(Violation::VersionTooOld), EarlyData::NotOffered, false), "{versions:?}");
+    }
+    assert_eq!(read(&[4, 3, 3, 3, 4]), (None, EarlyData::Accepted, true));
+}
+
+/// What is remembered of a first flight comes from its ticket, which was opened and whose binder was verified: whoever changes the rest
+/// has not made another flight of it, and whoever cannot make the binder uses nothing up.
+/// RFC 9846 section 8.2-2.
+#[test]
+fn t8_what_is_remembered_is_what_was_verified() {
+    let resuming = resuming();
+    let ticket = ticket_of(&resuming);
+    let parts = || {
+        let mut parts = HelloParts::good();
+        parts.set(ExtensionType::EARLY_DATA, &[]);
+        parts
+    };
+    let read = |hello: &[u8]| {
+        let mut server = server(&resuming);
+        let result = server.read(Level::Initial, hello, &mut Counting(0));
+        result.map(|()| server.early_data()).map_err(|error| error.violation().unwrap())
+    };
+    let good = offer_among(parts(), &ticket, 0, 1);
+    // The binder of the first ticket, before that of one that nobody knows.
+    let mut forged = good.clone();
+    let first_binder = forged.len() - 2 * 33 + 1;
+    forged[first_binder] ^= 1;
+    for _ in 0..3 {
+        assert_eq!(read(&forged), Err(Violation::BadBinder));
+    }
+    assert_eq!(read(&good), Ok(EarlyData::Accepted));
+    // Nobody verifies the second binder, which therefore makes no difference.
+    let mut other_end = good.clone();
+    *other_end.last_mut().unwrap() ^= 1;
+    assert_eq!(read(&other_end), Ok(EarlyData::Refused));
+    // Nor does what a holder of the ticket writes anew: another share, more bytes, another ticket behind it.
+    let mut longer = parts();
+    longer.set(ExtensionType::PADDING, &[0; 9]);
+    for hello in [offer(parts(), &ticket, 0), offer(longer, &ticket, 0), offer_among(parts(), &ticket, 0, 2)] {
+        assert_eq!(read(&hello), Ok(EarlyData::Refused));
+    }
+}
+
+/// The ticket of a full handshake.
+fn ticket_of(resuming: &Resuming) -> Ticket {
+    fill(resuming);
+    let store = resuming.client.tickets.as_ref().unwrap();
+    let origin = resuming.client.ticket_origin(&quic::RULES, 1, &name("server.example")).unwrap();
+    store.take(&origin, NOW * 1000).unwrap()
+}
+
+fn server(resuming: &Resuming) -> Session {
+    quic::server_with_early_data(Arc::new(resuming.server.clone()), SERVER_PARAMETERS.to_vec(), CONTEXT)
 }
 
 /// A first flight is taken once (RFC 9846 section 8), whoever sends it again.

@@ -7,7 +7,7 @@ use crate::level::Level;
 use crate::message::client_hello::ClientHello;
 use crate::message::extension::ExtensionType as E;
 use crate::message::framing::HEADER_LEN;
-use crate::message::server_hello::{encode_hello_retry_request, encode_server_hello};
+use crate::message::server_hello::{ServerHelloOrRetry as Answer, encode_hello_retry_request, encode_server_hello};
 use crate::quic;
 use crate::session::Session;
 use crate::testing::hello_parts::HelloParts;
@@ -21,6 +21,7 @@ use crypto::NamedGroup;
 const HYBRID: NamedGroup = NamedGroup::X25519MLKEM768;
 const X25519: NamedGroup = NamedGroup::X25519;
 const P256: NamedGroup = NamedGroup::SECP256R1;
+const P384: NamedGroup = NamedGroup::SECP384R1;
 
 fn client_with(groups: &[NamedGroup]) -> ClientConfig {
     ClientConfig { groups: Groups::Only(groups.to_vec()), ..client_config() }
@@ -40,6 +41,15 @@ fn shares(hello: &[u8]) -> Vec<(NamedGroup, Vec<u8>)> {
     hello.key_shares.unwrap().iter().map(|(group, share)| (group, share.to_vec())).collect()
 }
 
+/// The shares of which one is made: those of the parts of a hybrid, of which X25519's comes last.
+fn parts(share: &[u8]) -> Vec<Vec<u8>> {
+    const X25519_LEN: usize = 32;
+    match share.len() {
+        0..=97 => vec![share.to_vec()],
+        len => vec![share[..len - X25519_LEN].to_vec(), share[len - X25519_LEN..].to_vec()],
+    }
+}
+
 fn violation(result: Result<(), Error>) -> Option<Violation> {
     result.err().map(|error| error.violation().unwrap())
 }
@@ -56,6 +66,48 @@ fn the_hybrid_is_what_both_sides_prefer() {
     assert_eq!((hybrid.len(), &hybrid[1184..]), (1216, &x25519[..]));
     // Type, length, version, random, an empty session ID, suite, compression, extensions: the share is 1,120 bytes long.
     assert_eq!(pair.said[1].2.len(), 90 - 32 + 1120);
+}
+
+/// Connections of one configuration have nothing of a share in common, on either side, whatever it is and whether or not the server
+/// asks for another one.
+/// RFC 9846 section 4.3.8-10.
+#[test]
+fn no_share_serves_two_connections() {
+    let random = &mut crypto_ring::SystemRandom::new();
+    for (client_groups, server_groups) in [
+        (&[HYBRID, X25519, P256, P384][..], &[HYBRID][..]),
+        (&[X25519], &[X25519]),
+        (&[P256], &[P256]),
+        (&[P384], &[P384]),
+        (&[X25519, P256], &[P256]),
+    ] {
+        let (client_config, server_config) =
+            (Arc::new(client_with(client_groups)), Arc::new(server_with(server_groups)));
+        let offered = [E::KEY_SHARE, E::SUPPORTED_VERSIONS].into();
+        let mut seen: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..3 {
+            let mut client = quic::client(client_config.clone(), name("server.example"), vec![], random).unwrap();
+            let mut server = quic::server(server_config.clone(), vec![]);
+            // One share may stand in several places of one connection.
+            let mut own: Vec<Vec<u8>> = Vec::new();
+            while let Some((Level::Initial, hello)) = client.poll_output() {
+                own.extend(shares(&hello).into_iter().flat_map(|(_, share)| parts(&share)));
+                server.read(Level::Initial, &hello, random).unwrap();
+                let (_, answer) = server.poll_output().unwrap();
+                if let Answer::Hello(hello) = Answer::decode(&answer[HEADER_LEN..], &[], &offered).unwrap() {
+                    own.extend(parts(hello.key_share.unwrap().1));
+                }
+                client.read(Level::Initial, &answer, random).unwrap();
+            }
+            own.sort_unstable();
+            own.dedup();
+            seen.extend(own);
+        }
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), all, "{client_groups:?}");
+    }
 }
 
 /// Groups of the client and of the server, what they agree on, and whether it costs a round trip.

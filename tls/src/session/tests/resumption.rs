@@ -72,6 +72,27 @@ fn the_name_is_acknowledged_unless_the_connection_resumes() {
     }
 }
 
+/// The name that the application is told is that of this ClientHello, whether or not a ticket comes with it, and whatever name the
+/// ticket was given for.
+/// RFC 9846 section 4.7.1-9.
+#[test]
+fn the_name_that_is_told_is_that_of_this_hello() {
+    let mut resuming = Resuming::new();
+    resuming.client.tickets = Some(Arc::new(Same(Mutex::default())));
+    resuming.fill();
+    for (host, told, is_resumed) in [
+        ("server.example", Some("server.example"), true),
+        ("localhost", Some("localhost"), false),
+        ("127.0.0.1", None, false),
+        ("SERVER.example", Some("server.example"), true),
+    ] {
+        let mut pair = resuming.pair_for(host, 3);
+        finish(&mut pair);
+        assert!(offers_ticket(&pair), "{host}");
+        assert_eq!((pair.server.server_name(), pair.server.is_resumed()), (told, is_resumed), "{host}");
+    }
+}
+
 /// Whether the server's EncryptedExtensions, which begin its flight, have server_name in them.
 fn acknowledges_server_name(pair: &Pair) -> bool {
     let is_flight = |said: &&(Speaker, Level, Vec<u8>)| (said.0, said.1) == (Speaker::Server, Level::Handshake);
@@ -714,32 +735,42 @@ fn hello_with_tickets(ticket: &crate::ticket::Ticket, before: usize) -> Vec<u8> 
 
 /// The same behind the rest of a ClientHello.
 pub(super) fn offer(
-    mut parts: crate::testing::hello_parts::HelloParts,
+    parts: crate::testing::hello_parts::HelloParts,
     ticket: &crate::ticket::Ticket,
     before: usize,
 ) -> Vec<u8> {
+    offer_among(parts, ticket, before, 0)
+}
+
+/// The same with so many others behind it. The binders end the message, 33 bytes each.
+pub(super) fn offer_among(
+    mut parts: crate::testing::hello_parts::HelloParts,
+    ticket: &crate::ticket::Ticket,
+    before: usize,
+    behind: usize,
+) -> Vec<u8> {
     parts.set(ExtensionType::PSK_KEY_EXCHANGE_MODES, &[1, 1]);
+    let last = before + behind;
     let mut identities = Vec::new();
-    for number in 0..=before {
+    for number in 0..=last {
         let unknown = [number as u8; 9];
         let identity = if number == before { &ticket.identity[..] } else { &unknown };
         identities.extend_from_slice(&(identity.len() as u16).to_be_bytes());
         identities.extend_from_slice(identity);
         identities.extend_from_slice(&ticket.obfuscated_age(crate::testing::NOW * 1000).to_be_bytes());
     }
-    let binders_len = (before + 1) * 33;
+    let binders_len = (last + 1) * 33;
     let mut data = (identities.len() as u16).to_be_bytes().to_vec();
     data.extend_from_slice(&identities);
     data.extend_from_slice(&(binders_len as u16).to_be_bytes());
     let covered_of_data = data.len() - 2;
-    for _ in 0..=before {
+    for _ in 0..=last {
         data.push(32);
         data.extend_from_slice(&[0; 32]);
     }
     parts.set(ExtensionType::PRE_SHARED_KEY, &data);
     let mut hello = parts.encode();
-    let behind = data.len() - covered_of_data;
-    let covered = hello.len() - behind;
+    let covered = hello.len() - (data.len() - covered_of_data);
     let suite: &'static CipherSuite = crypto_ring::PROVIDER.initial;
     let early = crate::schedule::Early::with_pre_shared_key(suite, &ticket.secret);
     let binder = early.binder(&suite.hash.digest(&[&hello[..covered]]));
