@@ -283,6 +283,10 @@ impl TicketStore for MemoryTickets {
     fn put(&self, origin: &TicketOrigin, ticket: Ticket) {
         self.cache().put(origin, ticket);
     }
+
+    fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
+        self.cache().holds(origin, unix_millis)
+    }
 }
 
 impl fmt::Debug for MemoryTickets {

@@ -1,8 +1,8 @@
 //! Tokens of addresses and versions of QUIC, over real sockets.
 
 use posthaste::{
-    AddressValidation, Client, ClientBuilder, Error, Handle, Identity, MemoryTokens, Reply, Roots, Server, Tickets,
-    TokenCounts, TokenStore, Version, Versions,
+    AddressValidation, Client, ClientBuilder, Error, Handle, Identity, MemoryTickets, MemoryTokens, Reply, Roots,
+    Server, Tickets, TokenCounts, TokenStore, Version, Versions,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,31 @@ async fn visit(builder: ClientBuilder, handle: &Handle, server: &Server) -> Resu
     let version = client.connections()[0].1.version;
     client.close().await;
     Ok(version)
+}
+
+/// A server takes its clients to version 2. Who comes back begins with it, so that its ticket and its token are good.
+#[test]
+fn a_client_resumes_in_the_version_that_it_was_taken_to() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let mut server = Server::builder(identity.clone()).listen("127.0.0.1:0".parse().expect("an address"));
+        server.transport.versions = Versions::new(&[Version::V2, Version::V1]).expect("two versions");
+        let server = server.start(&handle, |_, reply: Reply| reply.send(200, "hello"))?;
+        let (tickets, tokens) = (Arc::new(MemoryTickets::default()), Arc::new(MemoryTokens::default()));
+        for round in 0..4 {
+            let builder = client(&identity).ticket_store(tickets.clone());
+            let client = builder.token_store(Some(tokens.clone() as Arc<dyn TokenStore>)).build(&handle);
+            for _ in 0..2 {
+                let mut response = client.get(&format!("https://{}/", server.addresses()[0])).send().await?;
+                assert_eq!(response.body().read_to_end(100).await?, b"hello");
+            }
+            let stats = client.connections()[0].1;
+            assert_eq!((stats.version, stats.is_resumed), (Version::V2, round > 0), "{round}");
+            client.close().await;
+        }
+        assert_eq!(server.stats().tokens.taken, 3);
+        Ok(())
+    })?
 }
 
 #[test]

@@ -96,6 +96,14 @@ pub fn client_of(
     Session::client(config, carrier, name, wants_early_data, random)
 }
 
+/// Whether a client has a ticket that was given over this version of QUIC, so that a first flight of that version resumes.
+/// RFC 9369 section 5-1.
+pub fn has_ticket(config: &ClientConfig, name: &x509::ServerName, version: u32) -> bool {
+    let store = config.tickets.as_ref();
+    let found = store.and_then(|store| Some((store, config.ticket_origin(&RULES, version, name)?)));
+    found.is_some_and(|(store, origin)| store.holds(&origin, config.wall_clock.unix_millis()))
+}
+
 /// A server whose client's first flight is of this version of QUIC. What the server says is made by `answer`, once the client's
 /// transport parameters are known, with the version that the connection goes on with. Tickets are taken that were given over the
 /// version of the first flight, and given for the other one. With an `early_data_context` as [`server_with_early_data`].

@@ -86,6 +86,14 @@ pub trait TicketStore: Send + Sync {
 
     /// Keeps a ticket, and forgets others if there are too many.
     fn put(&self, origin: &TicketOrigin, ticket: Ticket);
+
+    /// Whether [`take`](TicketStore::take) would give one. A store that can tell without taking it out does so.
+    fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
+        self.take(origin, unix_millis).is_some_and(|ticket| {
+            self.put(origin, ticket);
+            true
+        })
+    }
 }
 
 /// Tickets in memory, so many and no more, for a [`TicketStore`] to put a lock around.
@@ -131,6 +139,11 @@ impl TicketCache {
                 return Some(ticket);
             }
         }
+    }
+
+    /// As [`TicketStore::holds`].
+    pub fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
+        self.tickets.range((*origin, 0)..=(*origin, u64::MAX)).any(|(_, ticket)| ticket.is_valid_at(unix_millis))
     }
 
     /// As [`TicketStore::put`]: the oldest of the origin makes room, or the oldest of all.
@@ -224,6 +237,7 @@ mod tests {
         for (now, valid) in [(9, false), (10, true), (19, true), (20, false), (u64::MAX, false)] {
             let mut cache = TicketCache::new(4, 8);
             cache.put(&ONE, ticket(1, 10, 20));
+            assert_eq!((cache.holds(&ONE, now), cache.holds(&OTHER, now), cache.len()), (valid, false, 1));
             assert_eq!(taken(&mut cache, &ONE, now).is_some(), valid, "{now}");
             assert!(cache.is_empty(), "what is of no use is not kept");
         }

@@ -9,7 +9,7 @@ use crate::turn::Turn;
 use crate::violation::{TransportErrorCode, Violation};
 use crate::wire::frame::{AckFrame, Frame, StreamFrame};
 use crate::wire::packet_number::PacketNumberSpace;
-use base::{Duration, Side};
+use base::{Duration, Instant, Side};
 
 impl Connection {
     /// One frame of a packet in `space`, which may hold it, and which arrived like this.
@@ -59,18 +59,8 @@ impl Connection {
                 self.on_path_response(turn.now, data);
                 Ok(())
             }
-            // RFC 9000 section 19.7-4.
-            Frame::NewToken { .. } if self.wire.side == Side::Server => Err(Violation::NewTokenByClient),
-            Frame::NewToken { token } => {
-                self.handshake.announcements.on_token(token);
-                Ok(())
-            }
-            // RFC 9000 section 19.20-2.
-            Frame::HandshakeDone if self.wire.side == Side::Server => Err(Violation::HandshakeDoneByClient),
-            Frame::HandshakeDone => {
-                self.on_confirmed(turn.now);
-                Ok(())
-            }
+            Frame::NewToken { token } => self.on_new_token(token),
+            Frame::HandshakeDone => self.on_handshake_done(turn.now),
             Frame::ConnectionClose { error_code, frame_type, reason } => {
                 let (code, reason) = (TransportErrorCode(error_code.value()), printable_reason(reason));
                 self.drain(turn.now, CloseReason::PeerTransport { code, frame_type, reason });
@@ -82,6 +72,24 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// RFC 9000 section 19.7-4: servers alone send tokens.
+    fn on_new_token(&mut self, token: &[u8]) -> Result<(), Violation> {
+        if self.wire.side == Side::Server {
+            return Err(Violation::NewTokenByClient);
+        }
+        self.handshake.announcements.on_token(token);
+        Ok(())
+    }
+
+    /// RFC 9000 section 19.20-2: servers alone tell that the handshake is done.
+    fn on_handshake_done(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.wire.side == Side::Server {
+            return Err(Violation::HandshakeDoneByClient);
+        }
+        self.on_confirmed(now);
+        Ok(())
     }
 
     /// RESET_STREAM_AT: where this side did not say that it knows the frame, it is like any other unknown one.

@@ -21,6 +21,17 @@ pub(super) struct FirstFlight {
 }
 
 impl<T> Endpoint<T> {
+    /// What the first flight is of: as configured, or a version that the server went on with before, if there is a ticket of that
+    /// one and of no other. If the server does not speak it any more, it says so.
+    pub(super) fn first_version(&self, attempt: &Attempt) -> Version {
+        let versions = &self.config.connection.versions;
+        let first = versions.first_flight();
+        let [_, _, ..] = versions.as_slice() else { return first };
+        let resumes = |version: &Version| tls::quic::has_ticket(&attempt.tls, &attempt.name, version.0);
+        let all = [first].into_iter().chain(versions.as_slice().iter().copied());
+        all.into_iter().find(resumes).unwrap_or(first)
+    }
+
     /// A connection in a place that was reserved. Its fate is told by its events.
     pub(super) fn attempt(
         &mut self,

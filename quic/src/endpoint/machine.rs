@@ -45,7 +45,7 @@ impl<T: Default> Endpoint<T> {
     ) -> Result<ConnectionHandle, ConnectError> {
         let index = self.reserve().ok_or(ConnectError::TooManyConnections)?;
         let attempt = Attempt { tls, name, offers_early_data };
-        let version = self.config.connection.versions.first_flight();
+        let version = self.first_version(&attempt);
         let first = FirstFlight { version, follows_negotiation: false, four_tuple };
         let connection = match self.attempt(now, index, &attempt, first) {
             Ok(connection) => connection,
