@@ -62,7 +62,8 @@ impl Connection {
             Frame::NewToken { token } => self.on_new_token(token),
             Frame::HandshakeDone => self.on_handshake_done(turn.now),
             Frame::ConnectionClose { error_code, frame_type, reason } => {
-                let (code, reason) = (TransportErrorCode(error_code.value()), printable_reason(reason));
+                let code = TransportErrorCode(error_code.value());
+                let reason = printable_reason(reason);
                 self.drain(turn.now, CloseReason::PeerTransport { code, frame_type, reason });
                 Ok(())
             }
