@@ -170,7 +170,7 @@ def judge(client, server, case, folder, files):
         wrong = case.check(run)
     else:
         run = interop_cases.Run(capture.Capture(folder / "capture", keys), qlogs)
-        wrong = interop_cases.wrong_handshakes(run, case.handshakes) or case.check(run)
+        wrong = interop_cases.wrong_handshakes(run, case.handshakes, case.versions) or case.check(run)
     if wrong:
         return "FAIL", wrong
     return "ok", f"{interop_cases.goodput(run)} kbit/s" if case.client == "goodput" else ""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 import capture
-from capture import CRYPTO, HANDSHAKE, INITIAL, NEGOTIATION, PATH_CHALLENGE, PATH_RESPONSE, RETRY
+from capture import CRYPTO, HANDSHAKE, INITIAL, NEGOTIATION, PATH_CHALLENGE, PATH_RESPONSE, RETRY, ZERO_RTT
 
 KIB, MIB = 1 << 10, 1 << 20
 # 15 ms each way, 10 Mbit/s, a queue of 25 packets.
@@ -40,15 +40,36 @@ class Case:
     # The relay loses ECN marks, so the ends talk without one.
     direct: bool = False
     quick: bool = True
+    # Of the server's Initial packets.
+    versions: frozenset = frozenset({1})
 
 
-def wrong_handshakes(run, count):
+VERSION_2 = 0x6B3343CF
+
+
+def wrong_handshakes(run, count, versions):
     """Of every case: how many handshakes there were, and of which version."""
     if len(run.capture.server_sources()) != count:
         return f"{len(run.capture.server_sources())} handshakes instead of {count}"
-    if run.capture.server_versions() != {1}:
+    if run.capture.server_versions() != versions:
         return f"Initial packets of versions {run.capture.server_versions()}"
     return None
+
+
+def second_version(run):
+    """The client begins with version 1, and what follows the first flights is of version 2."""
+    beginnings = {packet.version for packet in run.capture.select(INITIAL, True)}
+    both = run.capture.select(HANDSHAKE, True) + run.capture.select(HANDSHAKE, False)
+    others = {packet.version for packet in both} - {VERSION_2}
+    if 1 not in beginnings or others or not both:
+        return f"Initial packets of the client of versions {beginnings}, Handshake packets of {others or 'none'}"
+    return None
+
+
+def early(run):
+    """What the client asks for on the second connection goes in 0-RTT packets."""
+    sent = sum(len(packet.raw) for packet in run.capture.select(ZERO_RTT, True))
+    return None if sent > 39 * len("GET /a\r\n") else f"{sent} bytes in 0-RTT packets"
 
 
 def no_retry(run):
@@ -192,7 +213,7 @@ CASES = {
     "multiplexing": Case([32] * 1999, check=few_streams),
     "retry": Case([10 * KIB], client="retry", server="retry", check=retried),
     "resumption": Case([5 * KIB, 10 * KIB], client="resumption", server="resumption", handshakes=2, check=resumed),
-    "zerortt": Case([32] * 40, client="zerortt", server="zerortt", handshakes=2),
+    "zerortt": Case([32] * 40, client="zerortt", server="zerortt", handshakes=2, check=early),
     "http3": Case([5 * KIB, 10 * KIB, 500 * KIB], client="http3", server="http3"),
     "blackhole": Case([10 * MIB], f"{LINK} on=5000 off=2000", quick=False),
     "keyupdate": Case([3 * MIB], client="keyupdate", check=keys_updated),
@@ -203,7 +224,7 @@ CASES = {
     "handshakecorruption": Case([KIB] * 50, f"{LINK} {CORRUPTION.format(300)}", "multiconnect", "multiconnect", 50, limit=300, quick=False),
     "transfercorruption": Case([2 * MIB], f"{LINK} {CORRUPTION.format(20)}"),
     "ipv6": Case([5 * KIB, 10 * KIB], check=only_ipv6, ipv6=True),
-    "v2": Case([KIB], client="v2", server="v2"),
+    "v2": Case([KIB], client="v2", server="v2", versions=frozenset({VERSION_2}), check=second_version),
     "rebind-port": Case([10 * MIB], f"{LINK} first-rebinding=1000 rebinding=5000", check=rebound),
     "rebind-addr": Case([10 * MIB], f"{LINK} first-rebinding=1000 rebinding=5000 rebinding-address=1", check=moved),
     "connectionmigration": Case([2 * MIB], server="connectionmigration"),
