@@ -39,6 +39,7 @@ mod paths;
 mod probe;
 mod receive;
 mod recovered;
+mod repeats;
 mod retry;
 mod state;
 mod timeout;
