@@ -1,6 +1,6 @@
 //! Keys and spaces: what is dropped before and after they are there, and the rules of Initial packets.
 
-use adversary::{PLAIN, Peer, Stage, Tweak, encode};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, identity};
 use base::Duration;
 use base::Side::{Client, Server};
 use quic::wire::frame::Frame;
@@ -103,9 +103,10 @@ fn flights(peer: &Peer) -> usize {
 /// the probe timer says so.
 #[test]
 fn r12_a_peer_that_repeats_itself_is_sent_the_flight_a_few_times() {
-    // A PING, and a part of the ClientHello again.
+    // A PING, and a part of the ClientHello again. The flight is one datagram, and the window has room for ten.
     for repeats_crypto in [false, true] {
-        let mut peer = Peer::against(Server, Stage::Keys);
+        let options = Options { identity: identity::classical(), ..Options::default() };
+        let mut peer = Peer::with(Server, Stage::Keys, options);
         assert_eq!(flights(&peer), 1);
         let hello = encode(&Frame::Crypto { offset: 0, data: &[1] });
         for count in 1..=50 {
