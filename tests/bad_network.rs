@@ -110,6 +110,29 @@ fn a_lost_first_flight() -> Result<(), Error> {
     over("delay=20 first-flight=3").map(drop)
 }
 
+/// Handshakes over a path that loses one datagram in five, several at the same time: each request is answered.
+#[test]
+fn handshakes_over_a_path_that_loses_much() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let answer = |_, reply: Reply| async move { reply.send(200, "here").await };
+        let builder = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*");
+        let server = builder.start(&handle, answer)?;
+        let relay = Relay::start(server.addresses()[0], Path::parse(["delay=25", "loss=200"]).unwrap()).unwrap();
+        let url = format!("https://{}/", relay.address());
+        let asking = (0..24).map(|_| {
+            let (client, url) = (Client::builder(roots.clone()).build(&handle), url.clone());
+            handle.spawn(async move { client.get(&url).send().await?.body().read_to_end(10).await })
+        });
+        for answer in asking.collect::<Vec<_>>() {
+            assert_eq!(handle.timeout(PATIENCE, answer).await.unwrap().unwrap()?, b"here");
+        }
+        assert!(relay.counts().lost.load(Ordering::Relaxed) > 20);
+        Ok(())
+    })?
+}
+
 #[test]
 fn a_bottleneck_with_a_short_queue() -> Result<(), Error> {
     over("delay=10 rate=20000 queue=10").map(drop)

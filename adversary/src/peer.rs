@@ -16,8 +16,9 @@ use sim::SeededRandom;
 use std::sync::Arc;
 use tls::{Level, Session};
 
-/// Calls of `transmit` after one datagram, each giving up to 64 KiB. More than any window here.
-const MAX_TRANSMITS: usize = 1000;
+/// Calls of `transmit` at one moment, each giving up to 64 KiB. More than any window here, and than a server has handshakes in
+/// progress, each of which may have something to say at the same moment.
+const MAX_TRANSMITS: usize = 5_000;
 const MAX_TIMEOUTS: usize = 100_000;
 
 /// A peer and its target.

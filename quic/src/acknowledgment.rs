@@ -155,6 +155,14 @@ impl ReceivedPackets {
         }
     }
 
+    /// The same at a later time, unless something that is sent before then says it.
+    pub(crate) fn repeat_at(&mut self, time: Instant) {
+        if !self.ranges.is_empty() && !self.due {
+            self.deadline.get_or_insert(time);
+            self.unacknowledged = self.unacknowledged.max(1);
+        }
+    }
+
     /// The deadline may have passed.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         if self.is_due(now) {

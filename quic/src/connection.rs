@@ -43,6 +43,7 @@ mod paths;
 mod probe;
 mod receive;
 mod recovered;
+mod repeats;
 mod retry;
 mod sizes;
 mod state;

@@ -102,6 +102,12 @@ impl CryptoStream {
         self.outgoing.on_acked(offset..offset.saturating_add(u64::from(len)));
     }
 
+    /// All that was sent and is not acknowledged is to be sent again; tells whether that is anything.
+    pub(crate) fn repeat(&mut self) -> bool {
+        self.outgoing.on_lost(self.outgoing.acked_end()..self.outgoing.sent_end());
+        self.outgoing.has_lost()
+    }
+
     /// A CRYPTO frame is given up for lost.
     pub(crate) fn on_lost(&mut self, offset: u64, len: u32) {
         self.outgoing.on_lost(offset..offset.saturating_add(u64::from(len)));

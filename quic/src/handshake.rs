@@ -19,6 +19,10 @@ use tls::{KeyChange, Level, Session};
 /// has in QUIC, each of some hundred bytes; this is room for far more than any server sends, and an end to a flood.
 const MAX_POST_HANDSHAKE: u32 = 256 * 1024;
 
+/// How often in a connection's life handshake bytes go again before the probe timer asks for it (RFC 9002 section 6.2.3): a
+/// round trip for each of a few losses, and an end to what a peer can ask for that repeats itself.
+const MAX_REPEATS: u8 = 4;
+
 /// CRYPTO streams and the TLS session.
 pub(crate) struct Handshake {
     session: Box<Session>,
@@ -27,6 +31,8 @@ pub(crate) struct Handshake {
     /// what a server has to say and by `MAX_POST_HANDSHAKE`.
     rested: (u32, u32),
     post_handshake: u32,
+    /// How often bytes were sent again before the probe timer asked for it.
+    repeats: u8,
     /// There are keys beyond those of Initial packets and of early data.
     has_left_initial: bool,
     /// While there may be early data, which is during few handshakes.
@@ -65,6 +71,7 @@ impl Handshake {
             streams: [None, None, None],
             rested: (0, 0),
             post_handshake: 0,
+            repeats: 0,
             has_left_initial: false,
             early: None,
             announcements: Announcements::default(),
@@ -88,14 +95,14 @@ impl Handshake {
         self.session.take_answered_parameters()
     }
 
-    /// A CRYPTO frame arrived in `space`.
+    /// A CRYPTO frame arrived in `space`. Tells whether it was news: not if all of it was read before.
     pub(crate) fn on_crypto(
         &mut self,
         space: PacketNumberSpace,
         offset: u64,
         data: &[u8],
         random: &mut dyn Random,
-    ) -> Result<(), HandshakeError> {
+    ) -> Result<bool, HandshakeError> {
         if space == PacketNumberSpace::ApplicationData {
             let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
             self.post_handshake = self.post_handshake.saturating_add(len);
@@ -109,6 +116,7 @@ impl Handshake {
             PacketNumberSpace::ApplicationData => false,
         };
         let stream = stream_mut(&mut self.streams, self.rested, space);
+        let is_news = data.is_empty() || offset.saturating_add(data.len() as u64) > stream.read_offset();
         let fresh = stream.on_crypto(offset, data).map_err(HandshakeError::Violation)?;
         // RFC 9001 section 4.1.3-1, 4.1.3-2: a level that TLS has left has repetitions, and nothing new.
         if is_left && (!fresh.is_empty() || stream.has_unread()) {
@@ -123,7 +131,7 @@ impl Handshake {
             self.session.read(level(space), &bytes, random).map_err(HandshakeError::of)?;
         }
         self.take_output();
-        Ok(())
+        Ok(is_news)
     }
 
     /// Whether any byte of an Initial packet's CRYPTO frame has come.
@@ -223,6 +231,34 @@ impl Handshake {
         if let Some(Some(stream)) = self.streams.get_mut(space as usize) {
             stream.on_lost(offset, len);
         }
+    }
+
+    /// Sends what is not acknowledged of the handshake again, in the spaces for which `is_late` says so, a few times in a
+    /// connection's life. Not while something waits to be sent: that is worth more. Tells whether anything goes again.
+    /// RFC 9002 s6.2.3.
+    pub(crate) fn repeat(&mut self, is_late: impl Fn(PacketNumberSpace) -> bool) -> bool {
+        if !self.may_repeat() || self.waits_to_send() {
+            return false;
+        }
+        let spaces = [PacketNumberSpace::Initial, PacketNumberSpace::Handshake];
+        let mut any = false;
+        for (stream, space) in self.streams.iter_mut().zip(spaces) {
+            if let Some(stream) = stream.as_deref_mut().filter(|_| is_late(space)) {
+                any |= stream.repeat();
+            }
+        }
+        self.repeats += u8::from(any);
+        any
+    }
+
+    /// Whether [`repeat`](Handshake::repeat) may do so once more.
+    pub(crate) const fn may_repeat(&self) -> bool {
+        self.repeats < MAX_REPEATS
+    }
+
+    /// Whether anything of the handshake proper is to be sent.
+    pub(crate) fn waits_to_send(&self) -> bool {
+        self.wants_to_send(PacketNumberSpace::Initial) || self.wants_to_send(PacketNumberSpace::Handshake)
     }
 
     /// The keys of `space` are gone, and with them its stream.

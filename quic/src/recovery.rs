@@ -70,8 +70,8 @@ pub(crate) struct Recovery {
     path_start: u64,
     max_ack_delay: Duration,
     pto_count: u32,
-    // When the second probe of the last expiry is due, if it was not sent with the first.
-    second_probe: Option<(Instant, PacketNumberSpace)>,
+    // What is due before the probe timer, and when: the second probe of the last expiry, or what the peer seems to lack.
+    planned: Option<(Instant, Timeout)>,
     // Since when nothing that asks for an acknowledgment got one, as told by an expiry of the timer.
     unanswered_since: Option<Instant>,
     handshake_confirmed: bool,
@@ -120,7 +120,7 @@ impl Recovery {
             // RFC 9000 s18.2: the default of the transport parameter.
             max_ack_delay: Duration::from_millis(25),
             pto_count: 0,
-            second_probe: None,
+            planned: None,
             unanswered_since: None,
             handshake_confirmed: false,
             has_handshake_keys: false,
@@ -216,9 +216,12 @@ impl Recovery {
             // RFC 9002 A.8: the server read a Handshake packet, so it knows where the client is.
             self.peer_validated_address = true;
         }
-        self.second_probe = None;
+        self.planned = None;
         if newly.ack_eliciting {
             self.unanswered_since = None;
+        }
+        if space == PacketNumberSpace::Initial {
+            self.expect_handshake_ack();
         }
         // RFC 9002 s6.2.1: not while the server may still be held back by the amplification limit.
         if self.peer_validated_address {
@@ -427,7 +430,7 @@ impl Recovery {
     /// When to call [`Recovery::on_timeout`]: the loss time, or else the probe timeout (RFC 9002 appendix A.8).
     /// RFC 9002 section 6.2.1-6.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let probe = || [self.second_probe().map(|(time, _)| time), self.probe_deadline().map(|(time, ..)| time)];
+        let probe = || [self.planned().map(|(time, _)| time), self.probe_deadline().map(|(time, ..)| time)];
         self.loss_deadline().map(|(time, _)| time).or_else(|| probe().into_iter().flatten().min())
     }
 
@@ -438,9 +441,38 @@ impl Recovery {
             .min_by_key(|(time, _)| *time)
     }
 
-    /// When the second probe is due that did not go with the first, and where.
-    fn second_probe(&self) -> Option<(Instant, PacketNumberSpace)> {
-        self.second_probe.filter(|_| !self.amplification_limited)
+    /// What is due before the probe timer, and when.
+    fn planned(&self) -> Option<(Instant, Timeout)> {
+        self.planned.filter(|_| !self.amplification_limited)
+    }
+
+    /// An Initial packet was acknowledged, and Handshake packets that left with it were not: half a round trip later than they
+    /// could have been, they are taken for lost. The probe timer would wait three round trips, for all it knows is one sample.
+    /// RFC 9002 s6.2.3.
+    fn expect_handshake_ack(&mut self) {
+        let state = &self.spaces[PacketNumberSpace::Handshake];
+        if self.path.rtt.first_sample().is_some() && state.sent.has_ack_eliciting() {
+            self.expect_answer(state.last_ack_eliciting);
+        }
+    }
+
+    /// What was sent at this time is seen to be worth a repetition, if it is not acknowledged in a round trip and a half.
+    pub(crate) fn expect_answer(&mut self, time_sent: Instant) {
+        self.planned = Some((time_sent + self.path.rtt.smoothed() * 3 / 2, Timeout::Unanswered));
+    }
+
+    /// Handshake bytes go again before the probe timer says so, and once more if that is lost as well. What vanished may have
+    /// vanished for its mark, as at a probe timeout.
+    pub(crate) fn on_repeated(&mut self, now: Instant) {
+        self.path.ecn.on_probe_timeout(self.pto_count);
+        self.expect_answer(now);
+    }
+
+    /// Whether what was sent last in the space and asks for an acknowledgment could have been answered by now. Before the
+    /// first sample nobody knows.
+    pub(crate) fn could_be_answered(&self, now: Instant, space: PacketNumberSpace) -> bool {
+        let rtt = &self.path.rtt;
+        rtt.first_sample().is_none() || self.spaces[space].last_ack_eliciting + rtt.smoothed() <= now
     }
 
     /// When to probe, where, and with how many packets.
@@ -485,8 +517,8 @@ impl Recovery {
             self.detect_lost(now, space, out);
             return Timeout::Lost { space };
         }
-        if let Some((_, space)) = self.second_probe.take_if(|(time, _)| *time <= now && !self.amplification_limited) {
-            return Timeout::SecondProbe { space };
+        if let Some((_, what)) = self.planned.take_if(|(time, _)| *time <= now && !self.amplification_limited) {
+            return what;
         }
         match self.probe_deadline() {
             Some((time, space, packets)) if time <= now => {
@@ -496,7 +528,7 @@ impl Recovery {
                 self.path.ecn.on_probe_timeout(self.pto_count);
                 self.unanswered_since.get_or_insert(self.waiting_since);
                 self.waiting_since = now;
-                self.second_probe = None;
+                self.planned.take_if(|(_, what)| *what != Timeout::Unanswered);
                 Timeout::Probe { space, packets: self.probes_now(now, space, packets) }
             }
             _ => Timeout::Nothing,
@@ -511,7 +543,7 @@ impl Recovery {
             return packets;
         }
         let half = pto::backed_off(self.pto(space), self.pto_count) / 2;
-        self.second_probe = Some((now + half, space));
+        self.planned = Some((now + half, Timeout::SecondProbe { space }));
         packets - 1
     }
 
@@ -573,7 +605,7 @@ impl Recovery {
 
     const fn restart_backoff(&mut self) {
         self.pto_count = 0;
-        self.second_probe = None;
+        self.planned = None;
         self.unanswered_since = None;
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Space {
     /// The next number to leave out; `None` in the spaces of the handshake, which are too short for it.
     skip_at: Option<u64>,
     skip_period: u64,
+    /// What is acknowledged next is to be acknowledged once more a little later.
+    pub acknowledge_again: bool,
 }
 
 /// The first number is left out after at most this many packets, each further one after at most twice as many as before.
@@ -48,6 +50,7 @@ impl Space {
             next: 0,
             skip_at,
             skip_period: FIRST_SKIP_PERIOD,
+            acknowledge_again: false,
         }
     }
 

@@ -234,14 +234,14 @@ fn handshakes(identity: &adversary::identity::Pair, count: u64) -> Vec<u64> {
     times
 }
 
-/// A round trip is 50 ms. One in a hundred needs two probe timeouts, of one second and of two, and a round trip. The first message of the hybrid key exchange takes two datagrams, so that it is whole less often.
+/// A round trip is 50 ms. The median is within three. Of a hundred handshakes one takes three seconds at most: in 0.8 of a
+/// hundred all three datagrams are lost that a client has sent by then, one at once and two when its probe timer expires after
+/// a second, and nobody can know of it. The hybrid key exchange takes two datagrams, and either is answered.
 #[test]
 fn handshakes_where_one_datagram_in_five_is_lost() {
-    let count = seeds(300);
-    for (identity, name, most) in [
-        (adversary::identity::classical(), "classical", [150, 3100]),
-        (adversary::identity::pair(), "hybrid", [200, 3600]),
-    ] {
+    let count = seeds(3000);
+    let most = [150, 3000];
+    for (identity, name) in [(adversary::identity::classical(), "classical"), (adversary::identity::pair(), "hybrid")] {
         let times = handshakes(identity, count);
         let at = |hundredths: usize| times[times.len() * hundredths / 100];
         println!("{name}: median {} ms, 90 in 100 {} ms, 99 in 100 {} ms", at(50), at(90), at(99));

@@ -671,6 +671,7 @@ pub(crate) const ROWS: &[Row] = &[
         &[
             "quic/tests/handshake.rs::r12_a_lost_flight_costs_one_timeout_and_no_round_trip_more",
             "quic/tests/handshake.rs::r12_every_probe_carries_initial_and_handshake_packets",
+            "quic/tests/injection/handshake.rs::r12_a_peer_that_repeats_itself_is_sent_the_flight_a_few_times",
         ],
     ),
     (

@@ -21,7 +21,10 @@ impl Connection {
         frame: &Frame<'_>,
     ) -> Result<(), Violation> {
         match *frame {
-            Frame::Padding { .. } | Frame::Ping => Ok(()),
+            Frame::Ping => {
+                self.on_handshake_probe(turn.now, space);
+                Ok(())
+            }
             Frame::Ack(ref ack) => self.on_ack(turn, space, ack),
             Frame::Stream(ref stream) => self.on_stream(turn, stream),
             Frame::Crypto { offset, data } => self.on_crypto(turn, space, offset, data),
@@ -42,7 +45,7 @@ impl Connection {
             }
             // RFC 9000 section 4.2-2, 4.6-6: they say why the peer waits; our windows open as the application reads, so there
             // is nothing to do.
-            Frame::DataBlocked { .. } | Frame::StreamsBlocked { .. } => Ok(()),
+            Frame::DataBlocked { .. } | Frame::StreamsBlocked { .. } | Frame::Padding { .. } => Ok(()),
             Frame::StreamDataBlocked { id, limit } => self.streams.on_stream_data_blocked(id, limit),
             Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token } => {
                 self.on_new_connection_id(sequence_number, retire_prior_to, connection_id, reset_token)
@@ -141,7 +144,11 @@ impl Connection {
             return Ok(());
         }
         match self.handshake.on_crypto(space, offset, data, turn.random) {
-            Ok(()) => self.advance_handshake(turn),
+            Ok(true) => self.advance_handshake(turn),
+            Ok(false) => {
+                self.on_handshake_probe(turn.now, space);
+                Ok(())
+            }
             Err(HandshakeError::Violation(violation)) => Err(violation),
             Err(HandshakeError::Tls(error)) => {
                 // RFC 9001 section 4.8-1: an alert becomes a code of its own range.

@@ -75,11 +75,18 @@ impl Connection {
     /// a PING. The second one carries what comes after the content of the first, or the same again if that was all.
     /// RFC 9000 section 8.1-5, 8.1-6.
     pub(super) fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
-        let space = self.spaces.get(id).expect("a packet that was begun has its space");
-        if space.probes == 0 || self.interest(now, id).data {
+        let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
+        if space.probes == 0 {
             return;
         }
+        if id != PacketNumberSpace::ApplicationData {
+            // That nothing is heard may be because our acknowledgment was lost, and the peer waits for the same time as we.
+            space.received.repeat();
+        }
         let older = usize::from(space.probed) * REPEATED_PACKETS;
+        if self.interest(now, id).data {
+            return;
+        }
         let content = |older| self.recovery.unacked_frames(now, id, older, REPEATED_PACKETS).collect::<Vec<_>>();
         let mut frames = content(older);
         if frames.is_empty() {

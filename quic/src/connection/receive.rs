@@ -89,7 +89,13 @@ impl Connection {
         packet: &mut [u8],
     ) -> Result<(), Discard> {
         let (kind, ecn) = (protected.kind, arrival.ecn);
-        let opened = self.open_packet(turn.now, protected, packet)?;
+        let opened = match self.open_packet(turn.now, protected, packet) {
+            Ok(opened) => opened,
+            Err(discard) => {
+                self.on_unreadable(turn.now, kind, discard);
+                return Err(discard);
+            }
+        };
         self.stats.packets_received += 1;
         if self.tracer.is_some() {
             self.trace_received(turn.now, ecn, protected, packet, &opened);
@@ -214,6 +220,7 @@ impl Connection {
         let is_newest = space.received.largest() < Some(number);
         // RFC 9000 section 13.1-1: only now that all frames were read.
         space.received.on_received(now, number, payload.ack_eliciting, ecn, self.config.max_ack_delay);
+        space.acknowledge_again = id == PacketNumberSpace::Initial && payload.ack_eliciting;
         is_newest
     }
 

@@ -133,6 +133,7 @@ impl Connection {
                 self.probe(turn, space, packets);
             }
             Timeout::SecondProbe { space } => self.second_probe(space),
+            Timeout::Unanswered => self.repeat_handshake(turn.now),
         }
     }
 }

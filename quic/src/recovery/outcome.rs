@@ -88,4 +88,6 @@ pub(crate) enum Timeout {
         /// Where.
         space: PacketNumberSpace,
     },
+    /// What was sent of the handshake is not acknowledged, though the peer has been heard (RFC 9002 section 6.2.3).
+    Unanswered,
 }

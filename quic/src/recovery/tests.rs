@@ -297,6 +297,31 @@ fn a_second_probe_that_is_not_needed_does_not_come() {
     assert!(recovery.deadline().unwrap() > second, "it comes once");
 }
 
+/// RFC 9002 s6.2.3: what left with an Initial packet that was acknowledged is expected to be acknowledged as well, half a round
+/// trip later at the latest. Once, and not if there is nothing or its acknowledgment comes.
+#[test]
+fn handshake_packets_are_expected_to_arrive_with_initial_packets() {
+    let begun = || {
+        let mut recovery = Recovery::new(Side::Server, Arc::new(Config::default()));
+        send(&mut recovery, at(0), Initial, 0);
+        send(&mut recovery, at(0), Handshake, 0);
+        ack(&mut recovery, at(100), Initial, &[(0, 0)], ms(0)).unwrap();
+        recovery
+    };
+    let mut recovery = begun();
+    assert!(recovery.could_be_answered(at(100), Handshake) && !recovery.could_be_answered(at(99), Handshake));
+    assert_eq!(recovery.deadline(), Some(at(150)));
+    assert_eq!(recovery.on_timeout(at(149), &mut Outcome::new()), Timeout::Nothing);
+    assert_eq!(recovery.on_timeout(at(150), &mut Outcome::new()), Timeout::Unanswered);
+    assert_eq!((recovery.deadline(), recovery.pto_count()), (Some(at(300)), 0), "then the probe timer");
+    let mut recovery = begun();
+    ack(&mut recovery, at(120), Handshake, &[(0, 0)], ms(0)).unwrap();
+    assert_eq!(recovery.deadline(), None);
+    let mut recovery = begun();
+    recovery.set_amplification_limited(true);
+    assert_eq!((recovery.deadline(), recovery.on_timeout(at(200), &mut Outcome::new())), (None, Timeout::Nothing));
+}
+
 /// RFC 9002 section 6.2.1-2, 6.2.1-3, 6.2.2-4, 6.2.2.1-1, 6.4-1.
 #[test]
 fn which_space_is_probed() {
@@ -674,7 +699,7 @@ fn random_histories_add_up() {
                             Timeout::Probe { .. } => {
                                 assert_eq!((out.lost.len(), recovery.pto_count()), (0, pto_count + 1));
                             }
-                            Timeout::SecondProbe { .. } => {
+                            Timeout::SecondProbe { .. } | Timeout::Unanswered => {
                                 assert_eq!((out.lost.len(), recovery.pto_count()), (0, pto_count));
                             }
                         }

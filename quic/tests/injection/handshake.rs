@@ -1,6 +1,6 @@
 //! Keys and spaces: what is dropped before and after they are there, and the rules of Initial packets.
 
-use adversary::{PLAIN, Peer, Stage, Tweak, encode};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, identity};
 use base::Duration;
 use base::Side::{Client, Server};
 use quic::wire::frame::Frame;
@@ -92,4 +92,38 @@ fn late_packets_of_the_last_keys_are_opened_for_a_while() {
         assert_eq!(opened(&mut peer), before + counts, "after {wait:?}");
         assert!(peer.is_open());
     }
+}
+
+/// How often the peer was sent the first byte of the flight of Handshake packets.
+fn flights(peer: &Peer) -> usize {
+    peer.frames(|kind, frame| matches!((kind, frame), (Handshake, Frame::Crypto { offset: 0, .. })).then_some(())).len()
+}
+
+/// A client that has not acknowledged the flight, and repeats itself without end, is sent it again a few times, and then when
+/// the probe timer says so.
+#[test]
+fn r12_a_peer_that_repeats_itself_is_sent_the_flight_a_few_times() {
+    // A PING, and a part of the ClientHello again. The flight is one datagram, and the window has room for ten.
+    for repeats_crypto in [false, true] {
+        let options = Options { identity: identity::classical(), ..Options::default() };
+        let mut peer = Peer::with(Server, Stage::Keys, options);
+        assert_eq!(flights(&peer), 1);
+        let hello = encode(&Frame::Crypto { offset: 0, data: &[1] });
+        for count in 1..=50 {
+            peer.send(Initial, if repeats_crypto { &hello } else { &[0x01] });
+            assert_eq!(flights(&peer), 1 + count.min(4), "{repeats_crypto}");
+        }
+        assert!(peer.is_open() && peer.closes().is_empty());
+    }
+}
+
+/// Nothing goes again to a client that has acknowledged all of it, or that says nothing new of the handshake.
+#[test]
+fn what_is_no_probe_draws_nothing() {
+    let mut peer = Peer::against(Server, Stage::Keys);
+    let largest = u8::try_from(peer.largest(Handshake).expect("the flight")).expect("few packets");
+    peer.send(Handshake, &[0x02, largest, 0, 0, largest]);
+    peer.send(Handshake, &[0x01]);
+    peer.wait(Duration::from_millis(600));
+    assert_eq!(flights(&peer), 1);
 }
