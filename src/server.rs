@@ -416,6 +416,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether the kernel is asked to give each packet to the worker of its connection, by a small program
+    /// (`SO_ATTACH_REUSEPORT_CBPF`) that reads the worker from the connection ID. Default true. Otherwise, and where the kernel
+    /// refuses, a packet of a client that has moved may come to another worker, which hands it over. The program is for
+    /// at most 256 workers, and IDs of at least 8 bytes.
+    #[must_use]
+    pub const fn steer_workers(mut self, is_steered: bool) -> ServerBuilder {
+        self.policy.is_steered = is_steered;
+        self
+    }
+
     /// What the keys are made of that outlive connections: of stateless resets, Retry tokens and connection IDs. A server
     /// that is given the same again can reset connections of its life before (RFC 9000 section 10.3). Without this each start
     /// draws one.
@@ -480,6 +490,7 @@ impl ServerBuilder {
     {
         self.policy.share(count)?;
         let sockets = self.bind_each(count)?;
+        self.steer(&sockets[0], count)?;
         self.listen = sockets[0].iter().map(UdpSocket::local_address).collect();
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
@@ -574,6 +585,15 @@ impl ServerBuilder {
             sockets[0].iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
         }
         Ok(sockets)
+    }
+
+    /// Has the kernel find the worker of each packet, by the sockets of the first: they share their addresses with all others.
+    /// Where it refuses, the workers hand over to each other what is not for them.
+    fn steer(&self, sockets: &[UdpSocket], workers: usize) -> Result<(), Error> {
+        if let Some(steering) = self.policy.steering(workers)? {
+            let _refused = sockets.iter().try_for_each(|socket| socket.steer(&steering));
+        }
+        Ok(())
     }
 
     /// Runs it on this thread until SIGINT, SIGQUIT or SIGTERM, then lets requests under way finish.
