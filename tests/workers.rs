@@ -8,7 +8,7 @@ use posthaste::{
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WORKERS: usize = 4;
 
@@ -38,7 +38,7 @@ async fn ask(client: &Client, workers: &Workers) -> Result<(String, String), Err
 /// where it was.
 #[test]
 fn a_connection_stays_with_its_worker_when_its_client_moves() -> Result<(), Error> {
-    assert!(handed_over(builder().steer_workers(false), 12)? > 0);
+    assert!(handed_over(builder().steer_workers(false), WORKERS, 12)? > 0);
     Ok(())
 }
 
@@ -47,23 +47,37 @@ fn a_connection_stays_with_its_worker_when_its_client_moves() -> Result<(), Erro
 #[test]
 fn the_kernel_finds_the_worker_of_a_client_that_moves() -> Result<(), Error> {
     let balancing = || LoadBalancing::new(2, &[1, 2, 3], 8).unwrap();
-    assert_eq!(handed_over(builder(), 40)?, 0);
-    assert_eq!(handed_over(builder().id_layout(IdLayout::for_load_balancers(balancing())), 12)?, 0);
+    assert_eq!(handed_over(builder(), WORKERS, 40)?, 0);
+    assert_eq!(handed_over(builder().id_layout(IdLayout::for_load_balancers(balancing())), WORKERS, 12)?, 0);
     let sealed = IdLayout::for_load_balancers(balancing().with_key(&[9; 16]));
-    assert_eq!(handed_over(builder().id_layout(sealed), 12)?, 0);
+    assert_eq!(handed_over(builder().id_layout(sealed), WORKERS, 12)?, 0);
+    Ok(())
+}
+
+/// Two workers and a client that moves all the time: every request is answered, and what goes from worker to worker is counted.
+/// `POSTHASTE_MOVES` makes it longer.
+#[test]
+fn no_move_is_lost_and_hardly_any_is_handed_over() -> Result<(), Error> {
+    let moves = std::env::var("POSTHASTE_MOVES").map_or(30, |moves| moves.parse().expect("a number"));
+    for (is_steered, range) in [(true, 0..=moves as u64 / 1000), (false, moves as u64 / 4..=u64::MAX)] {
+        let begun = Instant::now();
+        let count = handed_over(builder().steer_workers(is_steered), 2, moves)?;
+        println!("{moves} moves, steered: {is_steered}: {count} datagrams handed over, {:?}", begun.elapsed());
+        assert!(range.contains(&count), "steered: {is_steered}, {count} datagrams");
+    }
     Ok(())
 }
 
 /// IDs that are too short for it are handed over as ever.
 #[test]
 fn workers_with_short_ids_hand_over() -> Result<(), Error> {
-    assert!(handed_over(builder().id_layout(IdLayout::new(6).unwrap()), 12)? > 0);
+    assert!(handed_over(builder().id_layout(IdLayout::new(6).unwrap()), WORKERS, 12)? > 0);
     Ok(())
 }
 
 /// A client moves so many times, and is answered by its worker; how many datagrams went from worker to worker.
-fn handed_over(builder: ServerBuilder, moves: usize) -> Result<u64, Error> {
-    let workers = builder.start_workers(WORKERS, who_and_where)?;
+fn handed_over(builder: ServerBuilder, count: usize, moves: usize) -> Result<u64, Error> {
+    let workers = builder.start_workers(count, who_and_where)?;
     posthaste::run(|handle| async move {
         let client = client(&handle);
         let (worker, first) = ask(&client, &workers).await?;

@@ -128,6 +128,9 @@ fn builder(
     if let Some(balancing) = &arguments.balancing {
         builder = builder.id_layout(balancing.layout()?);
     }
+    if let Some(socket) = &arguments.takeover {
+        builder = builder.takeover(socket);
+    }
     if let Some(folder) = &arguments.state {
         builder = builder.state(folder)?;
     }

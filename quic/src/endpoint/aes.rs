@@ -24,7 +24,7 @@ impl Aes128 {
         for round_key in &mut round_keys {
             *round_key = to_planes(&bytes);
             bytes = next_key(&bytes, constant);
-            constant = constant << 1 ^ (constant >> 7) * 0x1b;
+            constant = (constant << 1) ^ ((constant >> 7) * 0x1b);
         }
         crypto::secret::wipe(&mut bytes);
         Aes128 { round_keys }

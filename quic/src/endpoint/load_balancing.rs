@@ -47,7 +47,7 @@ impl LoadBalancing {
         if rotation >= UNROUTABLE {
             return Err(IdLayoutError::Rotation(rotation));
         }
-        let is_possible = !server.is_empty() && nonce_len >= MIN_NONCE_LEN && nonce_len <= MAX_PLAIN_LEN;
+        let is_possible = !server.is_empty() && (MIN_NONCE_LEN..=MAX_PLAIN_LEN).contains(&nonce_len);
         let server_id = ConnectionId::new(server).filter(|_| is_possible && server.len() + nonce_len <= MAX_PLAIN_LEN);
         let lengths = IdLayoutError::Balanced { server: server.len(), nonce: nonce_len };
         Ok(LoadBalancing { rotation, server: server_id.ok_or(lengths)?, nonce_len, key: None })
