@@ -54,7 +54,7 @@ fn the_kernel_finds_the_worker_of_a_client_that_moves() -> Result<(), Error> {
     Ok(())
 }
 
-/// Two workers and a client that moves all the time: every request is answered, and what goes from worker to worker is counted.
+/// Two workers and clients that move all the time: every request is answered, and what goes from worker to worker is counted.
 /// `POSTHASTE_MOVES` makes it longer.
 #[test]
 fn no_move_is_lost_and_hardly_any_is_handed_over() -> Result<(), Error> {
@@ -75,34 +75,45 @@ fn workers_with_short_ids_hand_over() -> Result<(), Error> {
     Ok(())
 }
 
-/// A client moves so many times, and is answered by its worker; how many datagrams went from worker to worker.
+/// Clients move so many times in all, and each is answered by its worker; how many datagrams went from worker to worker. There are
+/// more of them if there are many moves, because a server gives another ID to move with once the move before is known to be good.
 fn handed_over(builder: ServerBuilder, count: usize, moves: usize) -> Result<u64, Error> {
-    let workers = builder.start_workers(count, who_and_where)?;
+    let workers = Arc::new(builder.start_workers(count, who_and_where)?);
     posthaste::run(|handle| async move {
-        let client = client(&handle);
-        let (worker, first) = ask(&client, &workers).await?;
-        let mut last = first;
-        for _ in 0..moves {
-            // Where the server has given no connection ID yet, a move waits for it.
-            assert_eq!(client.migrate().await?, 1);
-            let moved = async {
-                loop {
-                    let (answering, now) = ask(&client, &workers).await?;
-                    assert_eq!(answering, worker);
-                    if last != now {
-                        return Ok::<String, Error>(now);
-                    }
-                    handle.sleep(Duration::from_millis(2)).await;
-                }
-            };
-            last = handle.timeout(Duration::from_secs(20), moved).await.expect("the server follows")?;
+        let clients = 1 + moves / 100;
+        let moving = |_| handle.spawn(move_about(handle.clone(), workers.clone(), moves.div_ceil(clients)));
+        let moving: Vec<_> = (0..clients).map(moving).collect();
+        for client in moving {
+            client.await.expect("no panic")?;
         }
         let handed_over = workers.stats()?.handed_over;
-        client.close().await;
         workers.shutdown();
-        workers.join()?;
+        Arc::into_inner(workers).expect("clients are gone").join()?;
         Ok(handed_over)
     })?
+}
+
+/// One client's.
+async fn move_about(handle: Handle, workers: Arc<Workers>, moves: usize) -> Result<(), Error> {
+    let client = client(&handle);
+    let (worker, mut last) = ask(&client, &workers).await?;
+    for _ in 0..moves {
+        // Where the server has given no connection ID yet, a move waits for it.
+        assert_eq!(client.migrate().await?, 1);
+        let moved = async {
+            loop {
+                let (answering, now) = ask(&client, &workers).await?;
+                assert_eq!(answering, worker);
+                if last != now {
+                    return Ok::<String, Error>(now);
+                }
+                handle.sleep(Duration::from_millis(2)).await;
+            }
+        };
+        last = handle.timeout(Duration::from_secs(20), moved).await.expect("the server follows")?;
+    }
+    client.close().await;
+    Ok(())
 }
 
 /// Many clients are spread over the workers, and a shutdown lets the answers under way finish, on all of them.

@@ -30,12 +30,11 @@ impl Steering {
         let before = id.len() - 1;
         let word = |at: usize| id[at..at + 4].iter().fold(0, |word: u32, byte| word << 8 | u32::from(*byte));
         let [first, second, third, fourth] = self.keys;
-        let mut mixed = (word(0) ^ first).wrapping_mul(second | 1);
+        let mut mixed = multiply(word(0) ^ first, second | 1);
         mixed ^= mixed >> 15;
-        mixed = mixed.wrapping_add(word(before - 4) ^ third).wrapping_mul(fourth | 1);
+        mixed = multiply(add(mixed, word(before - 4) ^ third), fourth | 1);
         mixed ^= mixed >> 16;
-        mixed = mixed.wrapping_mul(second | 1);
-        (mixed >> 24) as u8
+        (multiply(mixed, second | 1) >> 24) as u8
     }
 
     /// The worker that a connection ID names, if there is one of that number.
@@ -56,6 +55,16 @@ impl Steering {
             *last = worker as u8 ^ mask;
         }
     }
+}
+
+/// The low half of a product, which is what a processor gives.
+const fn multiply(left: u32, right: u32) -> u32 {
+    (left as u64 * right as u64) as u32
+}
+
+/// The low half of a sum.
+const fn add(left: u32, right: u32) -> u32 {
+    (left as u64 + right as u64) as u32
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub use admission::{AddressValidation, Admission, Incoming, OnIncoming};
 pub use event::EndpointEvent;
 pub use id_layout::{IdLayout, IdLayoutError};
 pub use ids::{IdCodec, Named};
-pub use load_balancing::LoadBalancing;
+pub use load_balancing::{LoadBalancing, LoadBalancingError};
 pub use slots::ConnectionHandle;
 pub use stats::{EndpointStats, Held, Strangers};
 pub use table::Endpoint;

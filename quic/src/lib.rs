@@ -93,7 +93,7 @@ pub use datagram::{
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, LoadBalancing, OnIncoming, Strangers,
+    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, OnIncoming, Strangers,
 };
 pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;

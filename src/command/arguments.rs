@@ -467,7 +467,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
     if serve.identities.is_empty() && !serve.ocsp_responses.is_empty() {
         return Err(Usage("--ocsp needs --cert FILE and --key FILE, the certificate that it is about".into()));
     }
-    serve.balancing = balancing.together()?;
+    serve.balancing = balancing.together().map_err(Usage)?;
     serve.clients = clients(authorities, when.as_deref(), lists)?;
     Ok(Command::Serve(serve))
 }

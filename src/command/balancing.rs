@@ -1,8 +1,6 @@
 //! Connection IDs that load balancers read, as the command line has them.
 
-use crate::command::arguments::Usage;
-use crate::command::failure::{Failure, plain};
-use posthaste::{IdLayout, LoadBalancing};
+use posthaste::{IdLayout, LoadBalancing, LoadBalancingError};
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -45,50 +43,50 @@ pub struct Given {
 
 impl Given {
     /// All of them together, if there are any.
-    pub fn together(self) -> Result<Option<Balancing>, Usage> {
+    pub fn together(self) -> Result<Option<Balancing>, String> {
         let Some(server) = self.server else {
             let is_alone = self.configuration.is_some() || self.nonce_len.is_some() || self.key.is_some();
             let words =
                 "--lb-config, --lb-nonce and --lb-key need --server-id, the ID that load balancers know this server by";
-            return if is_alone { Err(Usage(words.into())) } else { Ok(None) };
+            return if is_alone { Err(words.into()) } else { Ok(None) };
         };
         let bytes = hex(&server).filter(|bytes| (1..=MAX_SERVER_LEN).contains(&bytes.len())).ok_or_else(|| {
-            Usage(format!("--server-id needs 1 to {MAX_SERVER_LEN} bytes in hexadecimal, such as 00a7, not {server:?}"))
+            format!("--server-id needs 1 to {MAX_SERVER_LEN} bytes in hexadecimal, such as 00a7, not {server:?}")
         })?;
         let configuration = match self.configuration.as_deref().map(str::parse) {
             None => 0,
             Some(Ok(number)) => number,
-            Some(Err(_)) => return Err(Usage("--lb-config needs a number from 0 to 6".into())),
+            Some(Err(_)) => return Err("--lb-config needs a number from 0 to 6".into()),
         };
         let nonce_len = self.nonce_len.map_or(NONCE_LEN, |len| usize::try_from(len).unwrap_or(usize::MAX));
         let balancing = Balancing { server: bytes, configuration, nonce_len, key: self.key };
         match balancing.plain() {
             Ok(_) => Ok(Some(balancing)),
-            Err(error) => Err(Usage(error.to_string())),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
 
 impl Balancing {
     /// The layout, with the key from its file.
-    pub fn layout(&self) -> Result<IdLayout, Failure> {
-        let balancing = self.plain().map_err(|error| Failure::Usage(error.to_string()))?;
+    pub fn layout(&self) -> Result<IdLayout, String> {
+        let balancing = self.plain().map_err(|error| error.to_string())?;
         let Some(file) = &self.key else { return Ok(IdLayout::for_load_balancers(balancing)) };
         let mut text = String::new();
         // More than a key with spaces around it is none.
         let read = File::open(file).and_then(|opened| opened.take(100).read_to_string(&mut text));
-        read.map_err(|error| Failure::Failed(format!("{file} could not be read: {}", plain(&error))))?;
+        read.map_err(|error| format!("{file} could not be read: {error}"))?;
         let key: Option<[u8; KEY_LEN]> = hex(text.trim()).and_then(|bytes| bytes.try_into().ok());
         let key = key.ok_or_else(|| {
-            Failure::Failed(format!(
+            format!(
                 "{file} is no key of load balancers: it has to hold 16 bytes as 32 hexadecimal digits; \
                  openssl rand -hex 16 makes one"
-            ))
+            )
         })?;
         Ok(IdLayout::for_load_balancers(balancing.with_key(&key)))
     }
 
-    fn plain(&self) -> Result<LoadBalancing, posthaste::IdLayoutError> {
+    fn plain(&self) -> Result<LoadBalancing, LoadBalancingError> {
         LoadBalancing::new(self.configuration, &self.server, self.nonce_len)
     }
 }
@@ -134,7 +132,7 @@ mod tests {
             (given(Some("01"), Some("1"), Some(3)), "at least 4"),
             (given(Some("01"), Some("1"), Some(u64::MAX)), "at most 18"),
         ] {
-            let Usage(text) = options.together().unwrap_err();
+            let text = options.together().unwrap_err();
             assert!(text.contains(words), "{text}");
         }
     }
@@ -144,10 +142,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("posthaste-lb-key-{}", std::process::id()));
         let file = path.to_str().unwrap().to_owned();
         let balancing = Balancing { server: vec![1], configuration: 0, nonce_len: 8, key: Some(file) };
-        let refusal = || match balancing.layout() {
-            Err(Failure::Failed(text)) => text,
-            other => panic!("{other:?}"),
-        };
+        let refusal = || balancing.layout().unwrap_err();
         assert!(refusal().contains("could not be read"));
         for wrong in ["", "00", &"0".repeat(33), &"g".repeat(32), &"0".repeat(3000)] {
             std::fs::write(&path, wrong).unwrap();

@@ -126,7 +126,7 @@ fn builder(
         builder = builder.trace(trace);
     }
     if let Some(balancing) = &arguments.balancing {
-        builder = builder.id_layout(balancing.layout()?);
+        builder = builder.id_layout(balancing.layout().map_err(Failure::Failed)?);
     }
     if let Some(socket) = &arguments.takeover {
         builder = builder.takeover(socket);

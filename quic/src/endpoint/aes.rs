@@ -161,7 +161,7 @@ fn substitute_back(state: &Planes) -> Planes {
 }
 
 const fn all_if(bit: u16) -> u16 {
-    0_u16.wrapping_sub(bit)
+    bit * u16::MAX
 }
 
 #[cfg(test)]

@@ -50,15 +50,6 @@ pub enum IdLayoutError {
         /// How many there are.
         workers: u32,
     },
-    /// Load balancers know configurations 0 to 6.
-    Rotation(u8),
-    /// Server IDs have at least one byte, nonces at least 4, and both together at most 18.
-    Balanced {
-        /// Bytes of the server ID.
-        server: usize,
-        /// Bytes of a nonce.
-        nonce: usize,
-    },
     /// IDs of this length cannot tell so many connections apart.
     Capacity {
         /// How many each worker can have.
@@ -239,14 +230,6 @@ impl fmt::Display for IdLayoutError {
             IdLayoutError::Worker { number, workers } => {
                 write!(f, "there is no worker {number} among {workers}: they are numbered from 0")
             }
-            IdLayoutError::Rotation(number) => {
-                write!(f, "there is no configuration {number} of load balancers: they are numbered from 0 to 6")
-            }
-            IdLayoutError::Balanced { server, nonce } => write!(
-                f,
-                "a server ID of {server} bytes and nonces of {nonce} do not make connection IDs: server IDs have at \
-                 least 1 byte, nonces at least 4, and both together at most 18"
-            ),
             IdLayoutError::Capacity { capacity, connections } => write!(
                 f,
                 "connection IDs of this layout tell {capacity} connections of a worker apart, and it may have \

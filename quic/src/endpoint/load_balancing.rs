@@ -8,7 +8,6 @@
 //! key of the server's own, so that two nonces have nothing visible in common.
 
 use super::hidden::Hidden;
-use super::id_layout::{IdLayoutError, MAX_LEN};
 use super::id_seal::{Permutation, Seal};
 use crate::wire::connection_id::ConnectionId;
 use base::Random;
@@ -23,6 +22,8 @@ const MIN_NONCE_LEN: usize = 4;
 const AROUND: usize = 2;
 /// The most octets of server ID and nonce.
 const MAX_PLAIN_LEN: usize = MAX_LEN - AROUND;
+/// The most octets of an ID.
+const MAX_LEN: usize = ConnectionId::MAX_LEN;
 /// Octets of a key.
 const KEY_LEN: usize = 16;
 
@@ -35,6 +36,20 @@ pub struct LoadBalancing {
     key: Option<Secret>,
 }
 
+/// Load balancers cannot know a server like that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadBalancingError {
+    /// Their configurations are numbered from 0 to 6.
+    Rotation(u8),
+    /// Server IDs have at least one byte, nonces at least 4, and both together at most 18.
+    Lengths {
+        /// Bytes of the server ID.
+        server: usize,
+        /// Bytes of a nonce.
+        nonce: usize,
+    },
+}
+
 impl LoadBalancing {
     /// Configuration number `rotation` (0 to 6, the config rotation bits of QUIC-LB section 3.1), in which this server has the
     /// ID `server` of at least one byte, and nonces have `nonce_len` bytes, at least 4. The more there are, the more IDs can
@@ -43,13 +58,13 @@ impl LoadBalancing {
     ///
     /// # Errors
     /// One of them is out of range.
-    pub fn new(rotation: u8, server: &[u8], nonce_len: usize) -> Result<LoadBalancing, IdLayoutError> {
+    pub fn new(rotation: u8, server: &[u8], nonce_len: usize) -> Result<LoadBalancing, LoadBalancingError> {
         if rotation >= UNROUTABLE {
-            return Err(IdLayoutError::Rotation(rotation));
+            return Err(LoadBalancingError::Rotation(rotation));
         }
         let is_possible = !server.is_empty() && (MIN_NONCE_LEN..=MAX_PLAIN_LEN).contains(&nonce_len);
         let server_id = ConnectionId::new(server).filter(|_| is_possible && server.len() + nonce_len <= MAX_PLAIN_LEN);
-        let lengths = IdLayoutError::Balanced { server: server.len(), nonce: nonce_len };
+        let lengths = LoadBalancingError::Lengths { server: server.len(), nonce: nonce_len };
         Ok(LoadBalancing { rotation, server: server_id.ok_or(lengths)?, nonce_len, key: None })
     }
 
@@ -86,14 +101,33 @@ impl fmt::Debug for LoadBalancing {
     }
 }
 
+impl fmt::Display for LoadBalancingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadBalancingError::Rotation(number) => {
+                write!(f, "there is no configuration {number} of load balancers: they are numbered from 0 to 6")
+            }
+            LoadBalancingError::Lengths { server, nonce } => write!(
+                f,
+                "a server ID of {server} bytes and nonces of {nonce} do not make connection IDs: server IDs have at \
+                 least 1 byte, nonces at least 4, and both together at most 18"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for LoadBalancingError {}
+
 /// Makes and reads such IDs, all but the octet of the worker.
 pub(super) struct Balanced {
     first: u8,
     server: ConnectionId,
     nonce_len: usize,
     index_len: usize,
-    /// What the next nonce counts; it starts anywhere (QUIC-LB section 9.6).
+    /// What the next nonce counts.
     counter: u64,
+    /// What makes the nonces of another life others (QUIC-LB section 9.6): the counter is XORed with it.
+    start: u64,
     /// How far it counts at once: the workers of a server have the same server ID, and count between each other.
     step: u64,
     /// How many nonces there are still.
@@ -129,7 +163,8 @@ impl Balanced {
             server: layout.server,
             nonce_len: layout.nonce_len,
             index_len: layout.index_len(),
-            counter: start & !(step - 1) | u64::from(worker),
+            counter: u64::from(worker),
+            start: start & !(step - 1),
             step,
             left: 1_u64.checked_shl(counter_bits).unwrap_or(u64::MAX) / step,
             seal,
@@ -165,9 +200,9 @@ impl Balanced {
         let counted = count.len().min(8);
         let (spare, count) = count.split_at_mut(count.len() - counted);
         random.fill(spare);
-        count.copy_from_slice(&self.counter.to_be_bytes()[8 - counted..]);
+        count.copy_from_slice(&(self.start ^ self.counter).to_be_bytes()[8 - counted..]);
         place.copy_from_slice(&index.to_be_bytes()[4 - self.index_len..]);
-        self.counter = self.counter.wrapping_add(self.step);
+        self.counter = self.counter.saturating_add(self.step);
     }
 
     /// The index in an ID, without the octet of the worker, if it can be one of this server.

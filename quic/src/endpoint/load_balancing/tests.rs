@@ -1,4 +1,4 @@
-use super::super::id_layout::IdLayout;
+use super::super::id_layout::{IdLayout, IdLayoutError};
 use super::super::ids::{IdCodec, Named};
 use super::*;
 use alloc::collections::BTreeSet;
@@ -188,10 +188,10 @@ fn nonces_that_follow_each_other_look_like_any_two() {
 
 #[test]
 fn what_is_not_possible_says_what_to_do() {
-    assert_eq!(LoadBalancing::new(7, &[1], 8).unwrap_err(), IdLayoutError::Rotation(7));
+    assert_eq!(LoadBalancing::new(7, &[1], 8).unwrap_err(), LoadBalancingError::Rotation(7));
     for (server, nonce) in [(0, 8), (1, 3), (15, 4), (1, 18), (30, 4), (1, usize::MAX)] {
         let error = LoadBalancing::new(0, &alloc::vec![1; server], nonce).unwrap_err();
-        assert_eq!(error, IdLayoutError::Balanced { server, nonce });
+        assert_eq!(error, LoadBalancingError::Lengths { server, nonce });
         assert!(error.to_string().ends_with("at most 18"));
     }
     let layout = || IdLayout::for_load_balancers(LoadBalancing::new(0, &[1], 8).unwrap());
