@@ -673,7 +673,9 @@ impl ServerBuilder {
 
 /// Tells a predecessor that its ports are bound, and offers them to a successor in turn.
 fn succeed(takeover: Option<&Path>, predecessor: Option<Predecessor>, ending: &Arc<Ending>) -> Result<(), Error> {
-    predecessor.map(Predecessor::on_bound);
+    if let Some(predecessor) = predecessor {
+        predecessor.on_bound();
+    }
     takeover.map_or(Ok(()), |path| takeover::offer(path, ending))
 }
 

@@ -1,7 +1,6 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
-use crate::command::balancing::{Balancing, Given};
-use quic::{AddressValidation, CongestionControl}; // not by way of `posthaste`: the fuzzer takes this file alone
+use quic::{AddressValidation, CongestionControl, LoadBalancing, LoadBalancingError}; // not by way of `posthaste`: the fuzzer takes this file alone
 use std::fmt;
 use std::time::Duration;
 
@@ -59,6 +58,19 @@ pub struct Serve {
     pub log: bool,
     /// What is recorded.
     pub diagnosis: Diagnosis,
+}
+
+/// What load balancers before this server know of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Balancing {
+    /// The ID of this server.
+    pub server: Vec<u8>,
+    /// The number of their configuration.
+    pub configuration: u8,
+    /// Bytes of a nonce.
+    pub nonce_len: usize,
+    /// The file of their key; without one IDs are not encrypted.
+    pub key: Option<String>,
 }
 
 /// The files of a certificate chain and its private key.
@@ -200,6 +212,10 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// Bytes of a nonce, if nothing is said: enough that none ever comes twice.
+const NONCE_LEN: usize = 8;
+/// The longest server ID that a connection ID has room for.
+const MAX_SERVER_LEN: usize = 14;
 /// What `posthaste --help` prints.
 pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
@@ -472,6 +488,59 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
     Ok(Command::Serve(serve))
 }
 
+/// What is said of load balancers, as it was given.
+#[derive(Default)]
+struct Given {
+    /// `--server-id`.
+    server: Option<String>,
+    /// `--lb-config`.
+    configuration: Option<String>,
+    /// `--lb-nonce`.
+    nonce_len: Option<u64>,
+    /// `--lb-key`.
+    key: Option<String>,
+}
+
+impl Given {
+    /// All of them together, if there are any.
+    fn together(self) -> Result<Option<Balancing>, String> {
+        let Some(server) = self.server else {
+            let is_alone = self.configuration.is_some() || self.nonce_len.is_some() || self.key.is_some();
+            let words =
+                "--lb-config, --lb-nonce and --lb-key need --server-id, the ID that load balancers know this server by";
+            return if is_alone { Err(words.into()) } else { Ok(None) };
+        };
+        let bytes = hex(&server).filter(|bytes| (1..=MAX_SERVER_LEN).contains(&bytes.len())).ok_or_else(|| {
+            format!("--server-id needs 1 to {MAX_SERVER_LEN} bytes in hexadecimal, such as 00a7, not {server:?}")
+        })?;
+        let configuration = match self.configuration.as_deref().map(str::parse) {
+            None => 0,
+            Some(Ok(number)) => number,
+            Some(Err(_)) => return Err("--lb-config needs a number from 0 to 6".into()),
+        };
+        let nonce_len = self.nonce_len.map_or(NONCE_LEN, |len| usize::try_from(len).unwrap_or(usize::MAX));
+        let balancing = Balancing { server: bytes, configuration, nonce_len, key: self.key };
+        match balancing.plain() {
+            Ok(_) => Ok(Some(balancing)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Balancing {
+    /// As the library has it, without its key.
+    pub fn plain(&self) -> Result<LoadBalancing, LoadBalancingError> {
+        LoadBalancing::new(self.configuration, &self.server, self.nonce_len)
+    }
+}
+
+/// The bytes that hexadecimal digits are.
+pub fn hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+}
+
 /// What `--cert` and `--key` named: the first of each belong together, and so on.
 #[derive(Default)]
 struct Pairs {
@@ -730,6 +799,41 @@ mod tests {
         let clients = Some(Clients { authorities: "ca".into(), revocation_lists: Vec::new(), are_required: true });
         let expected = Serve { clients, ..Serve::default() };
         assert_eq!(parse(&words("serve --client-ca ca")), Ok(Command::Serve(expected)));
+    }
+
+    fn balancing_options(server: Option<&str>, configuration: Option<&str>, nonce_len: Option<u64>) -> Given {
+        Given { server: server.map(Into::into), configuration: configuration.map(Into::into), nonce_len, key: None }
+    }
+
+    fn layout_len(balancing: &Balancing) -> usize {
+        quic::IdLayout::for_load_balancers(balancing.plain().unwrap()).len()
+    }
+
+    #[test]
+    fn a_server_id_is_enough() {
+        assert_eq!(Given::default().together().unwrap(), None);
+        let balancing = balancing_options(Some("00a7"), None, None).together().unwrap().unwrap();
+        assert_eq!(balancing, Balancing { server: vec![0, 0xa7], configuration: 0, nonce_len: 8, key: None });
+        assert_eq!(layout_len(&balancing), 12);
+        let balancing = balancing_options(Some("A7"), Some("6"), Some(4)).together().unwrap().unwrap();
+        assert_eq!((balancing.configuration, layout_len(&balancing)), (6, 7));
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_what_to_do() {
+        for (options, words) in [
+            (balancing_options(None, Some("1"), None), "need --server-id"),
+            (balancing_options(Some("a"), None, None), "in hexadecimal"),
+            (balancing_options(Some(""), None, None), "1 to 14 bytes"),
+            (balancing_options(Some("äb"), None, None), "in hexadecimal"),
+            (balancing_options(Some("01"), Some("7"), None), "from 0 to 6"),
+            (balancing_options(Some("01"), Some("x"), None), "from 0 to 6"),
+            (balancing_options(Some("01"), Some("1"), Some(3)), "at least 4"),
+            (balancing_options(Some("01"), Some("1"), Some(u64::MAX)), "at most 18"),
+        ] {
+            let text = options.together().unwrap_err();
+            assert!(text.contains(words), "{text}");
+        }
     }
 
     #[test]

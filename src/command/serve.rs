@@ -125,8 +125,8 @@ fn builder(
     if let Some(trace) = records.trace {
         builder = builder.trace(trace);
     }
-    if let Some(balancing) = &arguments.balancing {
-        builder = builder.id_layout(balancing.layout().map_err(Failure::Failed)?);
+    if let Some(known) = &arguments.balancing {
+        builder = builder.id_layout(balancing::layout(known).map_err(Failure::Failed)?);
     }
     if let Some(socket) = &arguments.takeover {
         builder = builder.takeover(socket);

@@ -27,7 +27,7 @@ const TAKEN: u8 = b't';
 pub(super) struct Predecessor(UnixStream);
 
 impl Predecessor {
-    /// Asks the server that listens at `path` for its ports; `None` if there is none.
+    /// Asks the server that listens at `path` for its ports; `None` if there is none, or if it has ended meanwhile.
     ///
     /// # Errors
     /// It does not answer in time, or there is something else at `path`.
@@ -42,6 +42,7 @@ impl Predecessor {
         let offered = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| expect(&mut stream, OFFERED));
         match offered {
             Ok(()) => Ok(Some(Predecessor(stream))),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(Error::file(path, "taken over by", error)),
         }
     }
@@ -56,7 +57,7 @@ impl Predecessor {
 /// Lets a later server take over from the one of `ending`: listens at `path` as long as that is there.
 ///
 /// # Errors
-/// Something that is no socket, or the socket of a server that runs, is at `path`; or the system refuses.
+/// Something that is no socket is at `path`; or the system refuses.
 pub(super) fn offer(path: &Path, ending: &Arc<Ending>) -> Result<(), Error> {
     remove_old(path)?;
     let listener = UnixListener::bind(path).map_err(|error| Error::file(path, "listened at", error))?;
@@ -110,4 +111,70 @@ fn expect(stream: &mut UnixStream, byte: u8) -> io::Result<()> {
     let mut word = [0];
     stream.read_exact(&mut word)?;
     if word == [byte] { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path of this test's own where there is nothing.
+    fn free_path(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("posthaste-{name}-{}", std::process::id()));
+        let _none = fs::remove_file(&path);
+        path
+    }
+
+    #[test]
+    fn who_is_not_there_or_ends_is_no_predecessor_and_who_talks_nonsense_is_an_error() {
+        let path = free_path("ask");
+        assert!(Predecessor::ask(&path).unwrap().is_none());
+        let answers = [(None, true), (Some(OFFERED), true), (Some(b'x'), false)];
+        let listener = UnixListener::bind(&path).unwrap();
+        let other = std::thread::spawn(move || {
+            for (answer, _) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(answer.as_slice()).unwrap();
+            }
+        });
+        for (answer, is_good) in answers {
+            let asked = Predecessor::ask(&path);
+            assert_eq!(asked.is_ok(), is_good, "{answer:?}");
+            assert_eq!(asked.is_ok_and(|found| found.is_some()), answer == Some(OFFERED), "{answer:?}");
+        }
+        other.join().unwrap();
+        // The socket of a server that was killed.
+        assert!(Predecessor::ask(&path).unwrap().is_none());
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_was_left_is_replaced_and_a_file_is_not() {
+        let (path, ending) = (free_path("offer"), Arc::new(Ending::new(1)));
+        drop(UnixListener::bind(&path).unwrap());
+        offer(&path, &ending).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // The server is gone, and its thread is not: who asks learns that there is no predecessor.
+        drop(ending);
+        assert!(Predecessor::ask(&path).unwrap().is_none());
+        fs::write(&path, "a file").unwrap();
+        let error = offer(&path, &Arc::new(Ending::new(1))).unwrap_err();
+        assert!(error.to_string().contains("is no socket"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"a file");
+        fs::remove_file(&path).unwrap();
+    }
+
+    /// The old server waits for its successor and no longer: one that goes away has it end all the same.
+    #[test]
+    fn a_successor_that_goes_away_is_not_waited_for() {
+        let (path, ending) = (free_path("gone"), Arc::new(Ending::new(1)));
+        offer(&path, &ending).unwrap();
+        let stream = UnixStream::connect(&path).unwrap();
+        let executor = Executor::new().unwrap();
+        executor.block_on(ending.taken_over());
+        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(ending.begin(Default::default(), &[port]).is_some());
+        drop(stream);
+        executor.block_on(executor.handle().timeout(PATIENCE, ending.succeeded())).expect("in time");
+        assert!(!path.exists());
+    }
 }
