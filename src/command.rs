@@ -1,6 +1,7 @@
 //! From the command line to one of the commands.
 
 pub mod arguments;
+mod balancing;
 mod bodies;
 mod certificate_file;
 mod data;

@@ -13,6 +13,7 @@ pub(crate) mod identity;
 pub(crate) mod identity_handle;
 mod policy;
 mod state;
+mod takeover;
 pub(crate) mod workers;
 
 use crate::error::Error;
@@ -28,6 +29,7 @@ use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
+use crate::server::takeover::Predecessor;
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tickets::Tickets;
 use crate::tokens;
@@ -39,7 +41,7 @@ use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSock
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +76,7 @@ pub struct ServerBuilder {
     trace: Option<SharedTrace>,
     policy: Policy,
     names: Vec<String>,
+    takeover: Option<PathBuf>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -129,6 +132,7 @@ impl Server {
             trace: None,
             policy: Policy::default(),
             names: Vec::new(),
+            takeover: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions::default(),
@@ -167,7 +171,11 @@ impl Server {
 
     /// The same, or at once when `at_once` is ready. In any case clients are told.
     async fn end<T>(&self, patience: Duration, at_once: impl Future<Output = T>) -> Result<(), Error> {
-        self.link.with_endpoint(|endpoint, _| endpoint.quic_mut().stop_accepting());
+        let is_taken_over = self.ending.is_taken_over();
+        self.link.with_endpoint(|endpoint, _| match is_taken_over {
+            true => endpoint.quic_mut().ignore_newcomers(),
+            false => endpoint.quic_mut().stop_accepting(),
+        });
         either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
         let requests = self.link.waits().requests;
         self.close().await;
@@ -181,10 +189,18 @@ impl Server {
 
     /// Until nothing is left to be answered or acknowledged.
     async fn drain(&self, patience: Duration) {
-        // RFC 9114 s5.2: first a notice, so that requests on their way are still served; then the end.
-        self.link.say_goaway();
+        // RFC 9114 s5.2: first a notice, so that requests on their way are still served; then the end. A client that connects
+        // anew because of the notice is to find the successor.
+        let is_taken_over = self.ending.is_taken_over();
+        if !is_taken_over {
+            self.link.say_goaway();
+        }
         self.yield_ports().await;
         let waits = self.ending.begin(self.link.waits(), self.addresses());
+        if is_taken_over {
+            self.ending.succeeded().await;
+            self.link.say_goaway();
+        }
         if let Some(Waits { connections, requests }) = waits.filter(|waits| waits.connections > 0) {
             self.link.tell(&ServerEvent::Ending { connections, requests, patience });
         }
@@ -426,6 +442,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether the kernel is asked to give each packet to the worker of its connection, by a small program
+    /// (`SO_ATTACH_REUSEPORT_CBPF`) that reads the worker from the connection ID. Default true. Otherwise, and where the kernel
+    /// refuses, a packet of a client that has moved may come to another worker, which hands it over. The program is for
+    /// at most 256 workers, and IDs of at least 8 bytes.
+    #[must_use]
+    pub const fn steer_workers(mut self, is_steered: bool) -> ServerBuilder {
+        self.policy.is_steered = is_steered;
+        self
+    }
+
     /// What the keys are made of that outlive connections: of stateless resets, Retry tokens and connection IDs. A server
     /// that is given the same again can reset connections of its life before (RFC 9000 section 10.3). Without this each start
     /// draws one.
@@ -459,6 +485,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Arranges at this path, over a Unix socket, that one server follows another without refusing a client. If a server listens
+    /// there when this one starts, it hands its ports over, and ends when the requests under way on its connections have; those
+    /// stay with it as long as their clients do not move. Then this one listens there, for its own successor. Who may write to the
+    /// socket can end the server; it is made for its owner alone. A server that was asked ends also if the other one fails.
+    #[must_use]
+    pub fn takeover(mut self, socket: impl Into<PathBuf>) -> ServerBuilder {
+        self.takeover = Some(socket.into());
+        self
+    }
+
     /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
     /// when its client gives up.
     ///
@@ -468,9 +504,12 @@ impl ServerBuilder {
     where
         F: Future<Output: Outcome> + 'static,
     {
+        let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind()?;
         let on_listening = self.on_listening.clone();
-        let server = self.start_on(handle, sockets, None, Arc::new(Ending::new(1)), handler)?;
+        let ending = Arc::new(Ending::new(1));
+        let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
+        succeed(takeover.as_deref(), predecessor, &ending)?;
         on_listening.inspect(|on_listening| on_listening(server.addresses()));
         Ok(server)
     }
@@ -489,7 +528,9 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
+        let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
+        self.steer(&sockets[0], count)?;
         self.listen = sockets[0].iter().map(UdpSocket::local_address).collect();
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
@@ -497,6 +538,7 @@ impl ServerBuilder {
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
         let (addresses, signals) = (self.listen.clone(), self.signals);
         let on_listening = self.on_listening.clone();
+        let own_ending = ending.clone();
         let workers = Workers::spawn(count, addresses, signals, move |number, executor, stop| {
             let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
             let (sockets, handover) = own.expect("each worker starts once");
@@ -509,6 +551,7 @@ impl ServerBuilder {
             stop.census.answer(number, counted(&link));
             result
         })?;
+        succeed(takeover.as_deref(), predecessor, &own_ending)?;
         on_listening.inspect(|on_listening| on_listening(workers.addresses()));
         Ok(workers)
     }
@@ -555,6 +598,12 @@ impl ServerBuilder {
         Ok(Server { link, handle: handle.clone(), ending, signals: self.signals })
     }
 
+    /// Where a takeover is arranged, and the server there that has offered its ports.
+    fn predecessor(&self) -> Result<(Option<PathBuf>, Option<Predecessor>), Error> {
+        let predecessor = self.takeover.as_deref().map(Predecessor::ask).transpose()?.flatten();
+        Ok((self.takeover.clone(), predecessor))
+    }
+
     fn bind(&self) -> Result<Vec<UdpSocket>, Error> {
         if self.listen.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
@@ -584,6 +633,15 @@ impl ServerBuilder {
             sockets[0].iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
         }
         Ok(sockets)
+    }
+
+    /// Has the kernel find the worker of each packet, by the sockets of the first: they share their addresses with all others.
+    /// Where it refuses, the workers hand over to each other what is not for them.
+    fn steer(&self, sockets: &[UdpSocket], workers: usize) -> Result<(), Error> {
+        if let Some(steering) = self.policy.steering(workers)? {
+            let _refused = sockets.iter().try_for_each(|socket| socket.steer(&steering));
+        }
+        Ok(())
     }
 
     /// Runs it on this thread until SIGINT, SIGQUIT or SIGTERM, then lets requests under way finish.
@@ -623,6 +681,14 @@ impl ServerBuilder {
     }
 }
 
+/// Tells a predecessor that its ports are bound, and offers them to a successor in turn.
+fn succeed(takeover: Option<&Path>, predecessor: Option<Predecessor>, ending: &Arc<Ending>) -> Result<(), Error> {
+    if let Some(predecessor) = predecessor {
+        predecessor.on_bound();
+    }
+    takeover.map_or(Ok(()), |path| takeover::offer(path, ending))
+}
+
 /// Says what a worker has counted whenever that is asked, as long as it serves.
 async fn answer_census(link: Weak<Link>, stop: Stop, number: usize) {
     loop {
@@ -656,12 +722,12 @@ impl Server {
     /// The sockets cannot be used any more, or [`Error::Unfinished`]: requests were cut short.
     pub async fn until_signal(self, patience: Duration) -> Result<(), Error> {
         let mut signals = signals(&self.handle, self.signals)?;
-        self.unbroken_until(signals.next()).await?;
+        self.unbroken_until(either(signals.next(), self.ending.taken_over())).await?;
         self.end(patience, signals.next()).await
     }
 
     async fn until_stopped(self, stop: &Stop, patience: Duration) -> Result<(), Error> {
-        self.unbroken_until(stop.drain.wait()).await?;
+        self.unbroken_until(either(stop.drain.wait(), self.ending.taken_over())).await?;
         self.end(patience, stop.close.wait()).await
     }
 

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)] // a test may
 
 use posthaste::{
-    AddressValidation, Bytes, Client, CongestionControl, Error, Handle, Identity, MemoryTickets, Method, Reply,
-    Request, Roots, Server, Tickets, Version, Versions,
+    AddressValidation, Bytes, Client, CongestionControl, Error, Handle, IdLayout, Identity, LoadBalancing,
+    MemoryTickets, Method, Reply, Request, Roots, Server, Tickets, Version, Versions,
 };
 use relay::{Path, Relay};
 use std::sync::Arc;
@@ -145,6 +145,30 @@ fn ports_that_change() -> Result<(), Error> {
         assert!(relay.counts().rebound.load(Ordering::Relaxed) > 0, "{time}");
     }
     Ok(())
+}
+
+/// The kernel finds the worker by IDs that load balancers read, however the client's port changes, and packets that come late
+/// from the port before, or twice, are no harm.
+#[test]
+fn workers_behind_ports_that_change() -> Result<(), Error> {
+    let identity = Identity::development(&[])?;
+    let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+    let balancing = LoadBalancing::new(1, &[0, 7], 8).expect("a layout").with_key(&[3; 16]);
+    let builder = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*");
+    let workers = builder.id_layout(IdLayout::for_load_balancers(balancing)).start_workers(3, answer)?;
+    posthaste::run(|handle| async move {
+        let path = Path::parse("delay=10 loss=10 reordering=50 rebinding=100".split(' ')).unwrap();
+        let relay = Relay::start(workers.addresses()[0], path).unwrap();
+        let client = Client::builder(roots).build(&handle);
+        let exchanging = exchange(client.clone(), format!("https://{}/", relay.address()), &handle);
+        handle.timeout(PATIENCE, exchanging).await.expect("it comes to its end")?;
+        assert!(relay.counts().rebound.load(Ordering::Relaxed) > 1);
+        let stats = workers.stats()?;
+        assert_eq!((stats.strangers.accepted, stats.handed_over), (1, 0));
+        client.close().await;
+        workers.shutdown();
+        workers.join()
+    })?
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A server of several workers, over real sockets: clients that move, policies, and the end.
 #![allow(clippy::unwrap_used)] // a test may
 
-use posthaste::{Admission, Client, Error, Handle, Identity, Reply, Request, Roots, Server, ServerBuilder, Workers};
+use posthaste::{
+    Admission, Client, Error, Handle, IdLayout, Identity, LoadBalancing, Reply, Request, Roots, Server, ServerBuilder,
+    Workers,
+};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WORKERS: usize = 4;
 
@@ -31,35 +34,86 @@ async fn ask(client: &Client, workers: &Workers) -> Result<(String, String), Err
     Ok((worker.to_owned(), remote.to_owned()))
 }
 
-/// A client that moves comes out at another worker three times out of four, and its connection goes on where it was.
+/// A client that moves comes out at another worker three times out of four where nobody steers, and its connection goes on
+/// where it was.
 #[test]
 fn a_connection_stays_with_its_worker_when_its_client_moves() -> Result<(), Error> {
-    let workers = builder().start_workers(WORKERS, who_and_where)?;
+    assert!(handed_over(builder().steer_workers(false), WORKERS, 12)? > 0);
+    Ok(())
+}
+
+/// The kernel finds the worker, in our own IDs and in those that load balancers read; only a datagram that goes by its
+/// addresses, with a long header, may come to another.
+#[test]
+fn the_kernel_finds_the_worker_of_a_client_that_moves() -> Result<(), Error> {
+    let balancing = || LoadBalancing::new(2, &[1, 2, 3], 8).unwrap();
+    assert_eq!(handed_over(builder(), WORKERS, 40)?, 0);
+    assert_eq!(handed_over(builder().id_layout(IdLayout::for_load_balancers(balancing())), WORKERS, 12)?, 0);
+    let sealed = IdLayout::for_load_balancers(balancing().with_key(&[9; 16]));
+    assert_eq!(handed_over(builder().id_layout(sealed), WORKERS, 12)?, 0);
+    Ok(())
+}
+
+/// Two workers and clients that move all the time: every request is answered, and what goes from worker to worker is counted.
+/// `POSTHASTE_MOVES` makes it longer.
+#[test]
+fn no_move_is_lost_and_hardly_any_is_handed_over() -> Result<(), Error> {
+    let moves = std::env::var("POSTHASTE_MOVES").map_or(30, |moves| moves.parse().expect("a number"));
+    for (is_steered, range) in [(true, 0..=moves as u64 / 1000), (false, moves as u64 / 4..=u64::MAX)] {
+        let begun = Instant::now();
+        let count = handed_over(builder().steer_workers(is_steered), 2, moves)?;
+        println!("{moves} moves, steered: {is_steered}: {count} datagrams handed over, {:?}", begun.elapsed());
+        assert!(range.contains(&count), "steered: {is_steered}, {count} datagrams");
+    }
+    Ok(())
+}
+
+/// IDs that are too short for it are handed over as ever.
+#[test]
+fn workers_with_short_ids_hand_over() -> Result<(), Error> {
+    assert!(handed_over(builder().id_layout(IdLayout::new(6).unwrap()), WORKERS, 12)? > 0);
+    Ok(())
+}
+
+/// Clients move so many times in all, and each is answered by its worker; how many datagrams went from worker to worker. There are
+/// more of them if there are many moves, because a server gives another ID to move with once the move before is known to be good.
+fn handed_over(builder: ServerBuilder, count: usize, moves: usize) -> Result<u64, Error> {
+    let workers = Arc::new(builder.start_workers(count, who_and_where)?);
     posthaste::run(|handle| async move {
-        let client = client(&handle);
-        let (worker, first) = ask(&client, &workers).await?;
-        let mut seen = vec![first];
-        for _ in 0..12 {
-            // Where the server has given no connection ID yet, a move waits for it.
-            assert_eq!(client.migrate().await?, 1);
-            let moved = async {
-                loop {
-                    let (answering, now) = ask(&client, &workers).await?;
-                    assert_eq!(answering, worker);
-                    if seen.last() != Some(&now) {
-                        return Ok::<String, Error>(now);
-                    }
-                    handle.sleep(Duration::from_millis(2)).await;
-                }
-            };
-            let now = handle.timeout(Duration::from_secs(20), moved).await.expect("the server follows")?;
-            assert!(!seen.contains(&now));
-            seen.push(now);
+        let clients = 1 + moves / 100;
+        let moving = |_| handle.spawn(move_about(handle.clone(), workers.clone(), moves.div_ceil(clients)));
+        let moving: Vec<_> = (0..clients).map(moving).collect();
+        for client in moving {
+            client.await.expect("no panic")?;
         }
-        client.close().await;
+        let handed_over = workers.stats()?.handed_over;
         workers.shutdown();
-        workers.join()
+        Arc::into_inner(workers).expect("clients are gone").join()?;
+        Ok(handed_over)
     })?
+}
+
+/// One client's.
+async fn move_about(handle: Handle, workers: Arc<Workers>, moves: usize) -> Result<(), Error> {
+    let client = client(&handle);
+    let (worker, mut last) = ask(&client, &workers).await?;
+    for _ in 0..moves {
+        // Where the server has given no connection ID yet, a move waits for it.
+        assert_eq!(client.migrate().await?, 1);
+        let moved = async {
+            loop {
+                let (answering, now) = ask(&client, &workers).await?;
+                assert_eq!(answering, worker);
+                if last != now {
+                    return Ok::<String, Error>(now);
+                }
+                handle.sleep(Duration::from_millis(2)).await;
+            }
+        };
+        last = handle.timeout(Duration::from_secs(20), moved).await.expect("the server follows")?;
+    }
+    client.close().await;
+    Ok(())
 }
 
 /// Many clients are spread over the workers, and a shutdown lets the answers under way finish, on all of them.

@@ -95,8 +95,8 @@ pub use datagram::{
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, OnIncoming, Strangers, TokenCache, TokenCounts, TokenId, TokenMemory,
-    TokenOrigin, TokenPolicy, TokenStore, UsedTokens,
+    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, OnIncoming, Strangers, TokenCache,
+    TokenCounts, TokenId, TokenMemory, TokenOrigin, TokenPolicy, TokenStore, UsedTokens,
 };
 pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;

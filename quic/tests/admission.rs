@@ -146,12 +146,17 @@ fn who_is_refused_is_told_and_who_is_ignored_is_not() {
         assert!(peer.target.is_empty() && base::Machine::deadline(&peer.target).is_none());
         assert_eq!(strangers(&peer), Strangers { refused: 1, ..Strangers::default() });
     }
-    let mut peer = client(|_| Admission::Ignore);
-    let hello = hello(&mut peer);
-    let first = peer.packet(Initial, &hello, PLAIN);
-    peer.deliver(first);
-    assert!(peer.datagrams.is_empty() && peer.target.is_empty());
-    assert_eq!(strangers(&peer), Strangers { ignored: 1, ..Strangers::default() });
+    for has_successor in [false, true] {
+        let mut peer = client(move |_| if has_successor { Admission::Accept } else { Admission::Ignore });
+        if has_successor {
+            peer.target.ignore_newcomers();
+        }
+        let hello = hello(&mut peer);
+        let first = peer.packet(Initial, &hello, PLAIN);
+        peer.deliver(first);
+        assert!(peer.datagrams.is_empty() && peer.target.is_empty());
+        assert_eq!(strangers(&peer), Strangers { ignored: 1, ..Strangers::default() });
+    }
 }
 
 /// A draining server goes on with the connections that it has.

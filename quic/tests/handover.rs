@@ -8,7 +8,7 @@ use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machin
 use quic::Read;
 use quic::{
     CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, IdLayout, IdLayoutError,
-    StreamEvent,
+    LoadBalancing, StreamEvent,
 };
 use sim::SeededRandom;
 use std::sync::Arc;
@@ -188,6 +188,27 @@ fn a_connection_survives_when_its_packets_come_out_at_other_workers() {
     site.wait(Duration::from_secs(60));
     assert!(matches!(site.closed[..], [CloseReason::PeerApplication { .. }]));
     assert!(site.workers.iter().all(Endpoint::is_empty));
+}
+
+/// The same with IDs that load balancers read, with a key of theirs and without.
+#[test]
+fn ids_that_load_balancers_read_are_handed_over_as_well() {
+    for is_sealed in [false, true] {
+        let plain = LoadBalancing::new(5, &[1, 2, 3], 7).unwrap();
+        let balancing = if is_sealed { plain.with_key(&[9; 16]) } else { plain };
+        let layout = |worker| {
+            let layout = IdLayout::for_load_balancers(balancing.clone());
+            layout.with_workers(2, worker, key()).unwrap()
+        };
+        let mut site = Site::new(vec![layout(0), layout(1)], IdLayout::default());
+        site.wait(Duration::from_secs(1));
+        for (chosen, port) in [(1, 6000), (0, 6001), (1, 6001)] {
+            (site.chosen, site.port) = (chosen, port);
+            site.upload(50_000);
+            assert_eq!((site.workers[0].len(), site.workers[1].len()), (1, 0));
+        }
+        assert!(site.workers[1].stats().handed_over > 30 && site.closed.is_empty());
+    }
 }
 
 /// Whose connection is lost is told so by the worker that it was at, whichever got the packet.

@@ -15,6 +15,8 @@ pub(crate) use linux::files::{
     Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_link_at,
 };
 #[cfg(target_os = "linux")]
+pub(crate) use linux::filter::steer;
+#[cfg(target_os = "linux")]
 pub(crate) use linux::memory::release_unused;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each, take_report};

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket as StdUdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use base::{Datagram, Ecn, FourTuple, Transmit};
+use base::{Datagram, Ecn, FourTuple, Steering, Transmit};
 
 use crate::intake::{Inlet, Intake};
 use crate::offload::{Offload, Outlet};
@@ -128,6 +128,17 @@ impl UdpSocket {
     /// The system does not know of this.
     pub fn spread(&self) -> io::Result<()> {
         sys::spread(self.socket.as_fd())
+    }
+
+    /// Has the kernel give packets to the socket of the worker that their connection IDs name, wherever they come from, among
+    /// those that share this address. To be called on one of them, once all are bound, in the order of their workers; and
+    /// again for each address. Without it, or where the kernel refuses it, packets come by their addresses, and the workers
+    /// hand them over ([`Handover`](crate::Handover)).
+    ///
+    /// # Errors
+    /// The kernel is older than 4.6, or forbids it.
+    pub fn steer(&self, steering: &Steering) -> io::Result<()> {
+        sys::steer(self.socket.as_fd(), steering)
     }
 
     /// Has kernels before 6.13 prefer connected sockets to those that share this address. They look no further once they have

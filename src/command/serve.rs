@@ -1,6 +1,7 @@
 //! `posthaste serve`: a folder of files over HTTP/3.
 
 use crate::command::arguments::Serve;
+use crate::command::balancing;
 use crate::command::bodies::Bodies;
 use crate::command::certificate_file::CertificateFile;
 use crate::command::diagnosis::Records;
@@ -72,7 +73,8 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
         print_beside(greeting(&shown, &notes, arguments.identities.is_empty()), log);
         own
     };
-    if let Some(count) = arguments.workers {
+    let count = arguments.workers.unwrap_or_else(balancing::threads);
+    if count > 1 {
         let workers = once_free(|| builder.clone().start_workers(count, handler.clone()))?;
         let _own = greet(workers.addresses());
         return workers.until_signal().map_err(Failure::from);
@@ -120,6 +122,12 @@ fn builder(
     }
     if let Some(trace) = records.trace {
         builder = builder.trace(trace);
+    }
+    if let Some(known) = &arguments.balancing {
+        builder = builder.id_layout(balancing::layout(known).map_err(Failure::Failed)?);
+    }
+    if let Some(socket) = &arguments.takeover {
+        builder = builder.takeover(socket);
     }
     if let Some(folder) = &arguments.state {
         builder = builder.state(folder)?;

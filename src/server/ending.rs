@@ -11,6 +11,12 @@ pub(crate) struct Ending {
     state: Mutex<State>,
     /// Triggered when all workers share their ports.
     shared: Shutdown,
+    /// Triggered when another server wants to take over.
+    taken_over: Shutdown,
+    /// Triggered when it can bind.
+    offered: Shutdown,
+    /// Triggered when it has, or is not waited for any more.
+    succeeded: Shutdown,
 }
 
 #[derive(Default)]
@@ -25,12 +31,49 @@ struct State {
 impl Ending {
     /// Of a server of so many workers.
     pub(crate) fn new(workers: usize) -> Ending {
-        Ending { workers, state: Mutex::default(), shared: Shutdown::new() }
+        Ending {
+            workers,
+            state: Mutex::default(),
+            shared: Shutdown::new(),
+            taken_over: Shutdown::new(),
+            offered: Shutdown::new(),
+            succeeded: Shutdown::new(),
+        }
     }
 
     /// How many workers there are.
     pub(crate) fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// Another server wants to take over: all workers end.
+    pub(crate) fn take_over(&self) {
+        self.taken_over.trigger();
+    }
+
+    /// Waits until one does.
+    pub(crate) async fn taken_over(&self) {
+        self.taken_over.wait().await;
+    }
+
+    /// Whether one does.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.taken_over.is_triggered()
+    }
+
+    /// Waits until a successor can bind.
+    pub(crate) async fn offered(&self) {
+        self.offered.wait().await;
+    }
+
+    /// The successor has bound, or is not waited for any more.
+    pub(crate) fn on_successor(&self) {
+        self.succeeded.trigger();
+    }
+
+    /// Waits for that.
+    pub(crate) async fn succeeded(&self) {
+        self.succeeded.wait().await;
     }
 
     /// A worker shares its ports. Waits until all do: before, nobody can bind beside any of them.
@@ -62,7 +105,10 @@ impl Ending {
         ports.dedup();
         // Where the system has no room for an offer, the port is free when the server is gone.
         state.offers = ports.into_iter().filter_map(|port| Offer::announce(port).ok()).collect();
-        Some(state.waits)
+        let waits = state.waits;
+        drop(state);
+        self.offered.trigger();
+        Some(waits)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::tickets::Tickets;
 use crate::tokens;
+use base::Steering;
 use crypto::{Provider, Secret, hkdf};
 use quic::{AddressValidation, Admission, EndpointConfig, IdLayout, Incoming, TokenPolicy};
 use runtime::Handover;
@@ -27,6 +28,8 @@ pub(crate) struct Policy {
     pub(crate) receive_memory: Option<u64>,
     pub(crate) ids: IdLayout,
     pub(crate) secret: Option<[u8; 32]>,
+    /// The kernel is asked to find the worker of a packet.
+    pub(crate) is_steered: bool,
 }
 
 impl Default for Policy {
@@ -41,6 +44,7 @@ impl Default for Policy {
             receive_memory: None,
             ids: IdLayout::default(),
             secret: None,
+            is_steered: true,
         }
     }
 }
@@ -62,6 +66,18 @@ impl Policy {
         self.ids.clone().with_workers(count, 0, secret).map(drop).map_err(Error::message)
     }
 
+    /// How the kernel finds the worker of a packet, if it is to.
+    pub(crate) fn steering(&self, workers: usize) -> Result<Option<Steering>, Error> {
+        let Some(secret) = self.secret.as_ref().filter(|_| self.is_steered && workers > 1) else { return Ok(None) };
+        let count = u32::try_from(workers).unwrap_or(u32::MAX);
+        let layout = self.ids.clone().with_workers(count, 0, self.id_key(&Secret::new(secret)));
+        Ok(layout.map_err(Error::message)?.steering(self.provider.initial))
+    }
+
+    fn id_key(&self, secret: &Secret) -> Secret {
+        hkdf::expand_label_secret(self.provider.initial.hash, secret, b"connection IDs", &[])
+    }
+
     /// Puts them into the configuration of an endpoint: of a single one, or of one of several.
     pub(crate) fn apply(&self, config: &mut EndpointConfig, handover: Option<&Handover>) -> Result<(), Error> {
         config.on_incoming = self.on_incoming.clone();
@@ -75,7 +91,7 @@ impl Policy {
             let derive = |label: &[u8]| hkdf::expand_label_secret(self.provider.initial.hash, &secret, label, &[]);
             config.reset_secret = Some(derive(b"stateless resets"));
             config.token_secret = Some(derive(b"retry tokens"));
-            let key = derive(b"connection IDs");
+            let key = self.id_key(&secret);
             config.ids = match handover {
                 Some(handover) => self.ids.clone().with_workers(handover.workers(), handover.worker(), key),
                 None => Ok(self.ids.clone().with_key(key)),

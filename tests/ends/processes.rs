@@ -4,6 +4,8 @@ use crate::plain::PATIENCE;
 use crate::serving::{Folder, Serving, posthaste};
 use posthaste::{BodyWriter, Client, Error, Response, Roots};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A request whose end is up to the test, and what has come of the answer.
@@ -60,6 +62,56 @@ fn r10_a_process_that_ends_refuses_and_its_successor_binds() -> Result<(), Error
         assert_eq!(first.wait(), Some(0));
     }
     Ok(())
+}
+
+/// One process after the other takes over while clients ask all the time, each on a new connection or on one that stays: none is
+/// refused, and the one before ends well. The file of the socket is the last one's.
+#[test]
+fn r10_a_process_is_taken_over_under_load_and_nobody_is_refused() -> Result<(), Error> {
+    let folder = Folder::new();
+    folder.write("index.html", b"the page");
+    let socket = std::env::temp_dir().join(format!("posthaste-takeover-{}", std::process::id()));
+    let socket = socket.to_str().unwrap();
+    let mut old = Serving::start(&folder, &[".", "--workers", "1", "--takeover", socket]);
+    let address = old.url("").replace("https://", "");
+    for workers in ["2", "1"] {
+        let (url, stop) = (old.url("/"), Arc::new(AtomicBool::new(false)));
+        let is_over = stop.clone();
+        let asking = std::thread::spawn(move || ask_until(&url, &is_over));
+        let next = Serving::start_at(&folder, &address, &[".", "--workers", workers, "--takeover", socket]);
+        assert_eq!(old.wait(), Some(0), "{workers}");
+        stop.store(true, Ordering::SeqCst);
+        assert!(asking.join().unwrap()? > 0);
+        old = next;
+    }
+    // What nobody may take over with: the file is not a socket.
+    let file = folder.write("taken", b"");
+    let refused =
+        posthaste().args(["serve", ".", "--listen", "127.0.0.1:0", "--takeover"]).arg(&file).output().unwrap();
+    assert!(!refused.status.success() && !refused.stderr.is_empty(), "{refused:?}");
+    old.end();
+    let _ = std::fs::remove_file(socket);
+    Ok(())
+}
+
+/// Asks on new connections and on one that stays until it is told to stop, and a few times more; how often.
+fn ask_until(url: &str, is_over: &AtomicBool) -> Result<usize, Error> {
+    posthaste::run(|handle| async move {
+        let build = || Client::builder(Roots::dangerous_accept_any()).build(&handle);
+        let (staying, mut asked, mut left) = (build(), 0, 5);
+        while left > 0 {
+            left -= usize::from(is_over.load(Ordering::SeqCst));
+            let newcomer = build();
+            for client in [&staying, &newcomer] {
+                let body = client.get(url).send().await?.body().read_to_end(100).await?;
+                assert_eq!(body, b"the page");
+                asked += 1;
+            }
+            newcomer.close().await;
+        }
+        staying.close().await;
+        Ok(asked)
+    })?
 }
 
 /// The first signal says what is waited for; the second closes every connection, and the status says that requests were cut.

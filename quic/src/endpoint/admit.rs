@@ -106,6 +106,7 @@ impl<T: Default> Endpoint<T> {
         let admission = match &self.config.on_incoming {
             // RFC 9000 s5.2.2: a server that takes no new connections says so, and the client need not wait for a
             // timeout.
+            _ if self.is_silent => Admission::Ignore,
             _ if !self.is_accepting => Admission::Refuse,
             Some(on_incoming) => on_incoming(incoming),
             None => Admission::Accept,

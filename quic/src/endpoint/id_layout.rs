@@ -1,13 +1,16 @@
 //! How our connection IDs are made up: their length, whether they name a worker, and the key that hides what is in them.
 //!
-//! An ID is a nonce, then a hidden part: the number of a worker or server, and the index of the connection there. The
-//! hidden part has as many bits as both need; the rest of the ID is nonce. With the layout and its key both can be read
-//! from any ID: a worker, or a load balancer before several servers, needs that to pass a packet on (RFC 9000 section
-//! 5.1). A layout says what is in an ID and not how it is hidden, so that forms which load balancers know can be added.
+//! An ID is a nonce, then a hidden part: the index of the connection. If there are several workers the last byte names one of
+//! them, under a mask ([`Steering`]). Where there is no room for that, or there are more than a byte can name, the hidden
+//! part holds the number of the worker as well. With the layout and its key both can be read from any ID. Load balancers
+//! before several servers read another form ([`LoadBalancing`]).
 
+use super::load_balancing::LoadBalancing;
+use base::steering::{MAX_STEERED, STEERING_KEYS};
+use base::{Random, Steering};
 use core::fmt;
-use crypto::Secret;
 use crypto::header_protection::MASK_LEN;
+use crypto::{CipherSuite, Secret};
 
 /// The fewest bytes of an ID. Shorter ones would leave too little to tell them apart.
 pub(crate) const MIN_LEN: usize = 4;
@@ -16,6 +19,8 @@ pub(crate) const MAX_LEN: usize = 20;
 /// The most workers that a layout can name.
 pub(crate) const MAX_WORKERS: u32 = 1 << 16;
 
+/// The fewest bytes of an ID whose last names the worker: four of nonce, and three of index.
+const MIN_STEERED_LEN: usize = 8;
 /// The fewest bytes of nonce: IDs of one connection differ in nothing else.
 const MIN_NONCE_LEN: usize = 2;
 /// As many bits of index as there is room for, and no more than so many: sixteen million connections.
@@ -28,6 +33,7 @@ pub struct IdLayout {
     workers: u32,
     worker: u32,
     key: Option<Secret>,
+    balancing: Option<LoadBalancing>,
 }
 
 /// A layout is not possible.
@@ -56,7 +62,7 @@ pub enum IdLayoutError {
 impl Default for IdLayout {
     /// Eight bytes, one worker, a key that is drawn.
     fn default() -> IdLayout {
-        IdLayout { len: 8, workers: 1, worker: 0, key: None }
+        IdLayout { len: 8, workers: 1, worker: 0, key: None, balancing: None }
     }
 }
 
@@ -73,6 +79,11 @@ impl IdLayout {
         Ok(IdLayout { len, ..IdLayout::default() })
     }
 
+    /// IDs that load balancers read, two bytes longer than the server ID and the nonce together. They name up to 256 workers.
+    pub fn for_load_balancers(balancing: LoadBalancing) -> IdLayout {
+        IdLayout { len: balancing.id_len(), balancing: Some(balancing), ..IdLayout::default() }
+    }
+
     /// The same under a key that others have, too. It may be any secret.
     #[must_use]
     pub fn with_key(self, key: Secret) -> IdLayout {
@@ -82,9 +93,10 @@ impl IdLayout {
     /// The same for number `worker` of so many workers, or servers, who share `key`: each finds from an ID whose it is.
     ///
     /// # Errors
-    /// There are none or more than 65,536, or `worker` is not below their count.
+    /// There are none or more than 65,536, or more than 256 and load balancers read the IDs, or `worker` is not below their count.
     pub fn with_workers(self, workers: u32, worker: u32, key: Secret) -> Result<IdLayout, IdLayoutError> {
-        if workers == 0 || workers > MAX_WORKERS {
+        let most = if self.balancing.is_some() { MAX_STEERED } else { MAX_WORKERS };
+        if workers == 0 || workers > most {
             return Err(IdLayoutError::Workers(workers));
         }
         if worker >= workers {
@@ -130,18 +142,68 @@ impl IdLayout {
         Ok(())
     }
 
+    /// How the system can tell the workers' packets apart, if there are several, the IDs are long enough, and the key is not
+    /// drawn by each. `suite` is the one that the endpoint has for Initial packets.
+    pub fn steering(&self, suite: &CipherSuite) -> Option<Steering> {
+        self.key.as_ref().filter(|_| self.is_steered()).map(|secret| self.steering_under(suite, secret))
+    }
+
+    /// The same, under a key that is drawn if there is none.
+    pub(super) fn steering_or_drawn(&self, suite: &CipherSuite, random: &mut dyn Random) -> Option<Steering> {
+        if !self.is_steered() {
+            return None;
+        }
+        let drawn = || Secret::new(&base::random::array::<32>(random));
+        let secret = self.key.clone().unwrap_or_else(drawn);
+        Some(self.steering_under(suite, &secret))
+    }
+
+    fn steering_under(&self, suite: &CipherSuite, secret: &Secret) -> Steering {
+        let mut bytes = [0; 4 * STEERING_KEYS];
+        crypto::hkdf::expand_label(suite.hash, secret, b"steering", &[], &mut bytes);
+        let mut words = bytes.as_chunks::<4>().0.iter();
+        let keys = core::array::from_fn(|_| words.next().map_or(0, |word| u32::from_be_bytes(*word)));
+        Steering { id_len: self.len, workers: self.workers, keys }
+    }
+
+    /// Which worker, and of how many.
+    pub(super) const fn place(&self) -> (u32, u32) {
+        (self.worker, self.workers)
+    }
+
+    pub(super) const fn balancing(&self) -> Option<&LoadBalancing> {
+        self.balancing.as_ref()
+    }
+
+    /// Whether the last byte names the worker.
+    const fn is_steered(&self) -> bool {
+        let is_worth_it = self.workers > 1 && self.workers <= MAX_STEERED && self.len >= MIN_STEERED_LEN;
+        is_worth_it || self.balancing.is_some()
+    }
+
+    /// Bytes before that one.
+    pub(super) const fn body_len(&self) -> usize {
+        if self.is_steered() { self.len - 1 } else { self.len }
+    }
+
     pub(super) const fn key(&self) -> Option<&Secret> {
         self.key.as_ref()
     }
 
-    /// Bits of a worker's number.
+    /// Bits of a worker's number in the hidden part.
     const fn worker_bits(&self) -> u32 {
+        if self.is_steered() {
+            return 0;
+        }
         u32::BITS - (self.workers - 1).leading_zeros()
     }
 
     /// Bits of a connection's index.
     pub(super) const fn index_bits(&self) -> u32 {
-        let room = self.len - MIN_NONCE_LEN;
+        if let Some(balancing) = &self.balancing {
+            return 8 * balancing.index_len() as u32;
+        }
+        let room = self.body_len() - MIN_NONCE_LEN;
         let hidden = 8 * if room < MASK_LEN { room } else { MASK_LEN } as u32;
         let left = hidden - self.worker_bits();
         if left < MAX_INDEX_BITS { left } else { MAX_INDEX_BITS }
@@ -160,7 +222,10 @@ impl fmt::Display for IdLayoutError {
                 write!(f, "connection IDs of {len} bytes are not possible: choose {MIN_LEN} to {MAX_LEN}")
             }
             IdLayoutError::Workers(count) => {
-                write!(f, "connection IDs cannot name {count} workers: choose 1 to {MAX_WORKERS}")
+                write!(
+                    f,
+                    "connection IDs cannot name {count} workers: choose 1 to {MAX_WORKERS}, or to {MAX_STEERED} if load balancers read them"
+                )
             }
             IdLayoutError::Worker { number, workers } => {
                 write!(f, "there is no worker {number} among {workers}: they are numbered from 0")

@@ -1,28 +1,38 @@
 //! Our connection IDs: only this endpoint can tell from one which connection it belongs to.
 //!
-//! An ID is a nonce, and behind it the worker's number and the connection's index, encrypted under the layout's key with the
-//! nonce as the counter. So no table of IDs is needed, a packet finds its connection in constant time however many there
-//! are, and two IDs of one connection cannot be linked by an observer (RFC 9000 section 5.1). An ID is not a proof of
+//! An ID is a nonce, and behind it the connection's index, encrypted under the layout's key with the nonce as the counter;
+//! or it is one that load balancers read ([`load_balancing`](super::load_balancing)). So no table of IDs is needed, a packet
+//! finds its connection in constant time however many there are, and two IDs of one connection cannot be linked by an
+//! observer (RFC 9000 section 5.1). The worker's number is in the last byte, where the system can find it
+//! ([`Steering`](base::Steering)), or where there is no room for that, encrypted before the index. An ID is not a proof of
 //! anything: the connection checks that it has issued it.
 
+use super::hidden::Hidden;
 use super::id_layout::{IdLayout, MAX_LEN};
+use super::load_balancing::Balanced;
 use crate::wire::connection_id::ConnectionId;
 use alloc::boxed::Box;
-use base::Random;
-use crypto::header_protection::SAMPLE_LEN;
-use crypto::{CipherSuite, HeaderProtectionKey};
+use base::{Random, Steering};
+use crypto::CipherSuite;
 
 /// The longest key of header protection.
 const MAX_KEY_LEN: usize = 32;
 
 /// Makes and reads connection IDs.
 pub struct IdCodec {
-    key: Box<dyn HeaderProtectionKey>,
+    form: Form,
     len: usize,
-    nonce_len: usize,
     index_bits: u32,
     workers: u32,
     worker: u32,
+    /// If the last byte names the worker.
+    steering: Option<Steering>,
+}
+
+/// What an ID is before the byte of the worker.
+enum Form {
+    Own(Hidden),
+    Balanced(Box<Balanced>),
 }
 
 /// What an ID says.
@@ -47,15 +57,18 @@ impl IdCodec {
             None => random.fill(&mut bytes),
         }
         let (key, _) = bytes.split_at(key_len);
-        let key = suite.aead.header_protection_key(key);
+        let form = match layout.balancing() {
+            Some(balancing) => Form::Balanced(Box::new(Balanced::new(balancing, layout.place(), suite, key, random))),
+            None => Form::Own(Hidden::new(suite, key, layout.body_len(), layout.hidden_len())),
+        };
         crypto::secret::wipe(&mut bytes);
         IdCodec {
-            key,
+            form,
             len: layout.len(),
-            nonce_len: layout.len() - layout.hidden_len(),
             index_bits: layout.index_bits(),
             workers: layout.workers(),
             worker: layout.worker(),
+            steering: layout.steering_or_drawn(suite, random),
         }
     }
 
@@ -81,19 +94,22 @@ impl IdCodec {
     }
 
     /// A fresh ID of this worker's connection at `index`, which is below [`capacity`](IdCodec::capacity).
-    /// RFC 9000 section 5.1-1, 5.1-2, 10.3.2-3, 10.3.2-4: the nonce is random and not chosen again on purpose, and the
-    /// rest is encrypted.
-    pub fn issue(&self, index: u32, random: &mut dyn Random) -> ConnectionId {
+    /// RFC 9000 section 5.1-1, 5.1-2, 10.3.2-3, 10.3.2-4: the nonce is random or counted and not chosen again on purpose,
+    /// and the rest is encrypted.
+    pub fn issue(&mut self, index: u32, random: &mut dyn Random) -> ConnectionId {
         assert!(index < self.capacity(), "an ID cannot hold index {index}");
         let mut id = [0; MAX_LEN];
         let (id, _) = id.split_at_mut(self.len);
-        let (nonce, hidden) = id.split_at_mut(self.nonce_len);
-        random.fill(nonce);
-        let value = u64::from(self.worker) << self.index_bits | u64::from(index);
-        let mask = self.mask(nonce);
-        let count = hidden.len();
-        for ((place, byte), mask) in hidden.iter_mut().rev().zip(value.to_le_bytes()).zip(mask[..count].iter().rev()) {
-            *place = byte ^ mask;
+        let (body, _) = id.split_at_mut(self.len - usize::from(self.steering.is_some()));
+        match &mut self.form {
+            Form::Own(hidden) => {
+                let worker = if self.steering.is_some() { 0 } else { self.worker };
+                hidden.seal(u64::from(worker) << self.index_bits | u64::from(index), body, random);
+            }
+            Form::Balanced(balanced) => balanced.issue(index, body, random),
+        }
+        if let Some(steering) = &self.steering {
+            steering.name(self.worker, id);
         }
         ConnectionId::new(id).expect("our IDs are no longer than IDs may be")
     }
@@ -105,23 +121,20 @@ impl IdCodec {
         if id.len() != self.len {
             return None;
         }
-        let (nonce, hidden) = id.split_at(self.nonce_len);
-        let value =
-            hidden.iter().zip(self.mask(nonce)).fold(0, |value, (byte, mask)| value << 8 | u64::from(byte ^ mask));
-        let worker = u32::try_from(value >> self.index_bits).ok().filter(|worker| *worker < self.workers)?;
-        let index = (value & (u64::from(self.capacity()) - 1)) as u32;
-        Some(Named { worker, index })
-    }
-
-    /// A nonce longer than a sample is folded, so that all of it counts.
-    fn mask(&self, nonce: &[u8]) -> [u8; 5] {
-        let mut sample = [0; SAMPLE_LEN];
-        for piece in nonce.chunks(SAMPLE_LEN) {
-            for (place, byte) in sample.iter_mut().zip(piece) {
-                *place ^= *byte;
-            }
-        }
-        self.key.mask(&sample)
+        let Some(steering) = &self.steering else {
+            let Form::Own(hidden) = &self.form else { return None };
+            let value = hidden.open(id);
+            let worker = u32::try_from(value >> self.index_bits).ok().filter(|worker| *worker < self.workers)?;
+            let index = (value & (u64::from(self.capacity()) - 1)) as u32;
+            return Some(Named { worker, index });
+        };
+        let worker = steering.worker(id)?;
+        let (_, body) = id.split_last()?;
+        let index = match &self.form {
+            Form::Own(hidden) => u32::try_from(hidden.open(body)).ok()?,
+            Form::Balanced(balanced) => balanced.read(body)?,
+        };
+        Some(Named { worker, index }).filter(|named| named.index < self.capacity())
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Endpoint<T = ()> {
     pub(super) tokens: Tokens,
     /// A server takes new connections.
     pub(super) is_accepting: bool,
+    /// One that does not is silent about it.
+    pub(super) is_silent: bool,
     pub(super) slots: Slots<T>,
     pub(super) handshakes: Handshakes,
     /// Connection IDs that clients chose for their first packets. Ordered, because clients could choose IDs that collide in
@@ -89,6 +91,7 @@ impl<T: Default> Endpoint<T> {
             reset_secret,
             tokens,
             is_accepting: true,
+            is_silent: false,
             slots: Slots::new(),
             handshakes: Handshakes::default(),
             chosen_by_clients: BTreeMap::new(),
@@ -167,6 +170,13 @@ impl<T> Endpoint<T> {
     /// 5.2.2).
     pub const fn stop_accepting(&mut self) {
         self.is_accepting = false;
+    }
+
+    /// Stops accepting connections without a word: for a server whose successor is about to take over its address. A client
+    /// sends its first packets again, and they come to that one.
+    pub const fn ignore_newcomers(&mut self) {
+        self.is_accepting = false;
+        self.is_silent = true;
     }
 
     /// Randomness for GREASE: reserved versions and reserved transport parameters. `None` if there is to be none.

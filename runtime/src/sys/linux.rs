@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod errno;
 pub(crate) mod files;
+pub(crate) mod filter;
 pub(crate) mod memory;
 pub(crate) mod message;
 #[cfg(test)]

@@ -13,9 +13,9 @@ use crate::sys::linux::address::{ADDRESS_LEN, RawAddress};
 use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
-    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, IoVector, Linger, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL,
-    MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK,
-    SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
+    EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, FilterProgram, FilterStep, IoVector, Linger, MSG_DONTWAIT,
+    MSG_ERRQUEUE, MSG_NOSIGNAL, MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGQUIT, SIGTERM,
+    SO_ATTACH_REUSEPORT_CBPF, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -203,6 +203,17 @@ pub(crate) fn reset_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
     let (value, len) = (&raw const linger, size_of::<Linger>() as u32);
     // SAFETY: `value` is readable for the bytes of one `struct linger`.
     let result = unsafe { foreign::setsockopt(fd.as_raw_fd(), SOL_SOCKET, SO_LINGER, value.cast(), len) };
+    counted(result as isize).map(drop)
+}
+
+/// Has the kernel choose among the sockets that share an address by a program, which it copies.
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, steps: &[FilterStep]) -> io::Result<()> {
+    let len = u16::try_from(steps.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = FilterProgram { len, steps: steps.as_ptr() };
+    let (value, size) = (&raw const program, size_of::<FilterProgram>() as u32);
+    // SAFETY: `value` is readable for the bytes of one `struct sock_fprog`, which points to as many instructions as it says.
+    let result =
+        unsafe { foreign::setsockopt(fd.as_raw_fd(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, value.cast(), size) };
     counted(result as isize).map(drop)
 }
 

@@ -17,6 +17,7 @@ pub(crate) const SO_SNDBUF: i32 = 7;
 pub(crate) const SO_RCVBUF: i32 = 8;
 pub(crate) const SO_LINGER: i32 = 13;
 pub(crate) const SO_REUSEPORT: i32 = 15;
+pub(crate) const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
 
 pub(crate) const SOL_IP: i32 = 0;
 pub(crate) const IP_TOS: i32 = 1;
@@ -120,6 +121,26 @@ pub(crate) struct Linger {
     pub(crate) seconds: i32,
 }
 
+/// `struct sock_filter`: an instruction.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct FilterStep {
+    pub(crate) code: u16,
+    /// How many instructions are skipped if a condition holds.
+    pub(crate) on_true: u8,
+    /// And if not.
+    pub(crate) on_false: u8,
+    pub(crate) k: u32,
+}
+
+/// `struct sock_fprog`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct FilterProgram {
+    pub(crate) len: u16,
+    pub(crate) steps: *const FilterStep,
+}
+
 /// `struct iovec`.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -180,6 +201,8 @@ const _: () = assert!(size_of::<EpollEvent>() == 12 && offset_of!(EpollEvent, da
 const _: () = assert!(size_of::<EpollEvent>() == 16 && offset_of!(EpollEvent, data) == 8);
 const _: () = assert!(size_of::<TimeSpec>() == 16 && offset_of!(TimeSpec, nanoseconds) == 8);
 const _: () = assert!(size_of::<Linger>() == 8 && offset_of!(Linger, seconds) == 4);
+const _: () = assert!(size_of::<FilterStep>() == 8 && offset_of!(FilterStep, k) == 4);
+const _: () = assert!(size_of::<FilterProgram>() == 16 && offset_of!(FilterProgram, steps) == 8);
 const _: () = assert!(size_of::<OpenHow>() == 24 && offset_of!(OpenHow, resolve) == 16);
 const _: () = assert!(size_of::<StatFs>() == 120);
 const _: () = assert!(size_of::<ResourceLimit>() == 16 && offset_of!(ResourceLimit, maximum) == 8);

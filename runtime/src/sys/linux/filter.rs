@@ -1,0 +1,83 @@
+//! Programs that the kernel runs on each datagram (classic BPF): which of the sockets that share an address it is for.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use base::Steering;
+
+use crate::sys::linux::calls::attach_filter;
+use crate::sys::linux::types::FilterStep;
+
+// The codes of instructions: class, size or operation, and mode or operand, as in `linux/bpf_common.h`. A is the
+// accumulator, X the index, k the constant of the instruction, and M the memory of the program.
+const LOAD_WORD: u16 = 0x20;
+const LOAD_BYTE: u16 = 0x30;
+const LOAD_LEN: u16 = 0x80;
+const LOAD_MEMORY_INTO_X: u16 = 0x61;
+const STORE: u16 = 0x02;
+const ADD_X: u16 = 0x0c;
+const MULTIPLY: u16 = 0x24;
+const SHIFT_RIGHT: u16 = 0x74;
+const XOR: u16 = 0xa4;
+const XOR_X: u16 = 0xac;
+const COPY_TO_X: u16 = 0x07;
+const JUMP_IF_AT_LEAST: u16 = 0x35;
+const JUMP_IF_BITS: u16 = 0x45;
+const RETURN: u16 = 0x06;
+const RETURN_A: u16 = 0x16;
+
+/// No socket has this number: the kernel chooses by the addresses, as without a program.
+const BY_ADDRESSES: u32 = u32::MAX;
+/// A long header (RFC 9000 section 17.2), whose ID may be one that the client has chosen.
+const LONG_HEADER: u32 = 0x80;
+
+/// Has the kernel give each packet with a short header to the socket of the worker that its connection ID names. The sockets
+/// that share the address of `socket` are numbered in the order in which they were bound.
+pub(crate) fn steer(socket: BorrowedFd<'_>, steering: &Steering) -> io::Result<()> {
+    #[cfg(test)]
+    crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option)?;
+    attach_filter(socket, &program(steering))
+}
+
+/// [`Steering::worker`], in the kernel's words. Byte 0 is the first of the UDP payload.
+fn program(steering: &Steering) -> Vec<FilterStep> {
+    let step = |code, k| FilterStep { code, on_true: 0, on_false: 0, k };
+    let [first, second, third, fourth] = steering.keys;
+    let id_len = u32::try_from(steering.id_len).unwrap_or(u32::MAX);
+    let shifted = |by| [step(COPY_TO_X, 0), step(SHIFT_RIGHT, by), step(XOR_X, 0)];
+    let mut steps = vec![
+        step(LOAD_BYTE, 0),
+        // The last instruction of these two jumps over the other's return.
+        FilterStep { on_true: 2, on_false: 0, ..step(JUMP_IF_BITS, LONG_HEADER) },
+        step(LOAD_LEN, 0),
+        FilterStep { on_true: 1, on_false: 0, ..step(JUMP_IF_AT_LEAST, id_len.saturating_add(1)) },
+        step(RETURN, BY_ADDRESSES),
+        step(LOAD_WORD, 1),
+        step(XOR, first),
+        step(MULTIPLY, second | 1),
+    ];
+    steps.extend(shifted(15));
+    steps.extend([
+        step(STORE, 0),
+        step(LOAD_WORD, id_len.saturating_sub(4)),
+        step(XOR, third),
+        step(LOAD_MEMORY_INTO_X, 0),
+        step(ADD_X, 0),
+        step(MULTIPLY, fourth | 1),
+    ]);
+    steps.extend(shifted(16));
+    steps.extend([
+        step(MULTIPLY, second | 1),
+        step(SHIFT_RIGHT, 24),
+        step(COPY_TO_X, 0),
+        step(LOAD_BYTE, id_len),
+        step(XOR_X, 0),
+        FilterStep { on_true: 1, on_false: 0, ..step(JUMP_IF_AT_LEAST, steering.workers) },
+        step(RETURN_A, 0),
+        step(RETURN, BY_ADDRESSES),
+    ]);
+    steps
+}
+
+#[cfg(test)]
+mod tests;
