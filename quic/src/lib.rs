@@ -92,6 +92,7 @@ pub use endpoint::{
 };
 pub use error::{CloseReason, ConnectError, MigrateError};
 pub use event::Event;
+pub use path::preferred::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};

@@ -90,6 +90,11 @@ impl Connection {
     ) -> Result<(), Discard> {
         let (kind, ecn) = (protected.kind, arrival.ecn);
         let opened = self.open_packet(turn.now, protected, packet)?;
+        if let Some(elsewhere) = &arrival.elsewhere
+            && self.has_left_address(elsewhere, opened.packet_number)
+        {
+            return Err(Discard::OtherAddress);
+        }
         self.stats.packets_received += 1;
         if self.tracer.is_some() {
             self.trace_received(turn.now, ecn, protected, packet, &opened);
