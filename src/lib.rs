@@ -50,7 +50,7 @@ pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, EndpointStats, Held, IdLayout, Incoming,
-    Stats, Strangers,
+    PreferredAddresses, Stats, Strangers,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;

@@ -326,3 +326,21 @@ fn the_preferred_address_needs_no_more_than_two_ids() {
         assert_eq!(four_tuple(&pair, pair.server).local, places.preferred);
     }
 }
+
+/// Thousands of packets overtake the probes, and what tells of those is acknowledged and forgotten before the probes come: they are
+/// found and taken all the same.
+#[test]
+fn a_way_that_is_a_hundred_times_slower_than_the_one_in_use_is_found_to_work() {
+    let places = ipv4();
+    let fast = LinkConfig { rate: Some(60_000_000), queue: 1_000_000, ..LinkConfig::new(Duration::from_micros(200)) };
+    let mut pair = pair(6, places, 0.0, Config::default(), prefers());
+    pair.world.network().set_both(places.client, places.server, fast);
+    pair.world.network().set_both(places.client, places.preferred, LinkConfig::new(Duration::from_millis(20)));
+    let client = pair.client;
+    pair.world.run_until(at(2_000), |world| !world.machine(client).migrations.is_empty());
+    let path = FourTuple { local: places.client, remote: places.preferred };
+    assert_eq!(events(&pair), [Event::PeerMoved(path)]);
+    assert!(pair.world.now() < at(60), "at the first try: {:?}", pair.world.now());
+    pair.complete(1, Duration::from_secs(20));
+    assert_sound(&mut pair);
+}
