@@ -1,6 +1,6 @@
 //! What can be chosen about a connection, with the reason of each default.
 
-use crate::path::preferred::PreferredAddresses;
+use crate::preferred_addresses::PreferredAddresses;
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
 use base::{Duration, JournalLimits, Side};

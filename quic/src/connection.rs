@@ -36,6 +36,7 @@ mod interest;
 mod outgoing;
 mod packet_writer;
 mod paths;
+mod places;
 mod preferred;
 mod probe;
 mod receive;

@@ -7,6 +7,7 @@
 //!
 //! The server's preferred address is in `preferred.rs`.
 
+use super::places::Elsewhere;
 use super::state::Connection;
 use crate::discard::Discard;
 use crate::error::MigrateError;
@@ -27,15 +28,6 @@ use core::net::SocketAddr;
 
 /// A path stays where it was found, as long as no other is added or taken out.
 const IS_KEPT: &str = "a path that was just looked at is kept";
-
-/// Where a datagram came from that did not come on the path in use.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Elsewhere {
-    /// Its addresses.
-    pub(super) four_tuple: FourTuple,
-    /// Its bytes.
-    pub(super) len: usize,
-}
 
 /// How a packet came: to which ID of ours, and from where.
 #[derive(Clone, Copy)]
@@ -102,7 +94,7 @@ impl Connection {
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
         other.goal = Goal::Asked;
         self.push_other(now, other);
-        // RFC 9000 section 9.6.3-1: both ways at the same time.
+        // RFC 9000 s9.6.3: both ways at the same time.
         self.try_preferred_address(now, local);
         Ok(())
     }
@@ -235,15 +227,6 @@ impl Connection {
         let four_tuple = self.four_tuple();
         if self.wire.side == Side::Server && four_tuple.remote != before.remote {
             self.events.push(Event::PeerMoved(four_tuple));
-        }
-    }
-
-    /// A path does not work to which everything was to go.
-    fn on_goal_missed(&mut self, goal: Goal, four_tuple: FourTuple) {
-        match goal {
-            Goal::None | Goal::Followed => {}
-            Goal::Asked => self.events.push(Event::MigrationFailed(four_tuple)),
-            Goal::Preferred => self.on_preferred_address_missed(four_tuple),
         }
     }
 
@@ -428,32 +411,6 @@ impl Connection {
         if is_unaware || active.is_empty() { Some(active) } else { self.peer_ids.take_unused() }
     }
 
-    /// A path that is being validated from now on.
-    pub(super) fn other_path(
-        &self,
-        now: Instant,
-        four_tuple: FourTuple,
-        local_id: ConnectionId,
-        peer_id: Option<ConnectionId>,
-    ) -> OtherPath {
-        let (interval, timeout) = self.validation_times();
-        let is_client = self.wire.side == Side::Client;
-        let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
-        path.validation.start(now, interval, timeout);
-        path.spin = Spin::new(self.config.spin_bit, local_id);
-        OtherPath { path, peer_id, congestion: None, expires: now + timeout, goal: Goal::None }
-    }
-
-    /// After how long a challenge is repeated, and after how long validation fails (RFC 9000 section 8.2.4).
-    fn validation_times(&self) -> (Duration, Duration) {
-        let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-        // RFC 9000 s8.2.1: what is known of the path in use says nothing of another, which is asked no more often than a
-        // server that has not answered yet.
-        // RFC 9000 section 9.4-4.
-        let interval = pto.max(self.recovery.initial_pto());
-        (interval, interval.saturating_mul(3))
-    }
-
     /// The path in use changes places with `other`, which has been taken from the others.
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
@@ -482,29 +439,5 @@ impl Connection {
             now,
             OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, goal: Goal::None },
         );
-    }
-
-    pub(super) fn push_other(&mut self, now: Instant, other: OtherPath) {
-        if let Some(gone) = self.paths.others.push(other) {
-            self.forget(now, gone);
-        }
-    }
-
-    pub(super) fn drop_other(&mut self, now: Instant, index: usize) {
-        if let Some(gone) = self.paths.others.remove(index) {
-            self.forget(now, gone);
-        }
-    }
-
-    /// RFC 9000 s5.1.2: an ID that no path uses any more is retired.
-    fn forget(&mut self, now: Instant, gone: OtherPath) {
-        if let Some(left) = gone.congestion {
-            self.paths.others.forgotten.push(left);
-        }
-        self.on_goal_missed(gone.goal, gone.path.four_tuple);
-        let unused = gone.peer_id.filter(|id| *id != self.peer_ids.active() && !self.paths.others.uses(*id));
-        if let Some(Err(violation)) = unused.map(|id| self.peer_ids.retire(id)) {
-            self.on_violation(now, violation, 0);
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The server's preferred address (RFC 9000 section 9.6), on both ends: a client that goes there once the handshake is
 //! confirmed and the way has been found to work, and a server that follows it there once that is true the other way as well.
 
-use super::paths::Elsewhere;
+use super::places::Elsewhere;
 use super::state::Connection;
 use crate::event::Event;
 use crate::path::others::Goal;
@@ -23,13 +23,13 @@ impl Connection {
 
     /// Tries the way to the server's preferred address, if it waits for that and there is an ID of the server's to try it with.
     /// `local`: where this client is, or is about to be.
-    /// RFC 9000 section 9.6.1-2, 9.6.2-1: everything goes on at the address of the handshake until the other has answered.
+    /// RFC 9000 section 9.6.2-1: everything goes on at the address of the handshake until the other has answered.
     pub(super) fn try_preferred_address(&mut self, now: Instant, local: SocketAddr) {
         let waits = |preferred: &Preferred| preferred.progress == Progress::Waiting;
         if !self.paths.preferred.as_deref().is_some_and(waits) || !self.is_confirmed() {
             return;
         }
-        // RFC 9000 section 9.6.3-7: the ID that came with the address, unless another path has taken it.
+        // RFC 9000 s9.6.3: the ID that came with the address, unless another path has taken it.
         let Some(peer_id) = self.peer_ids.take_unused() else { return };
         let Some(preferred) = &mut self.paths.preferred else { return };
         preferred.progress = Progress::Trying;
@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// The server's preferred address has answered, and is in use from now on.
-    /// RFC 9000 section 9.6.1-3.
+    /// RFC 9000 s9.6.1.
     pub(super) fn on_preferred_address_reached(&mut self, now: Instant, four_tuple: FourTuple) {
         if let Some(preferred) = &mut self.paths.preferred {
             preferred.progress = Progress::Used;
@@ -71,13 +71,6 @@ impl Connection {
             self.events.push(Event::Migrated(four_tuple));
         }
         self.events.push(Event::PeerMoved(four_tuple));
-    }
-
-    /// It has not answered in time: it is not tried again.
-    /// RFC 9000 section 9.6.1-4.
-    pub(super) fn on_preferred_address_missed(&mut self, four_tuple: FourTuple) {
-        self.paths.preferred = None;
-        self.events.push(Event::PreferredAddressFailed(four_tuple));
     }
 
     /// Whether this client sends to an address that is not the one of the handshake.
@@ -97,7 +90,7 @@ impl Connection {
 
     /// Whether a packet is newer than all others, and came to the address that client and server have left for the preferred
     /// one. Who sends it is no client that keeps to the protocol; older packets are late.
-    /// RFC 9000 section 9.6.2-4, 9.6.2-5.
+    /// RFC 9000 s9.6.2.
     pub(super) fn has_left_address(&mut self, elsewhere: &Elsewhere, number: PacketNumber) -> bool {
         let has_left = self.prefers(self.paths.in_use.four_tuple.local) && !self.prefers(elsewhere.four_tuple.local);
         has_left && !self.is_handshaking() && self.spaces.application().received.largest() < Some(number)

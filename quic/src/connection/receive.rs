@@ -1,6 +1,7 @@
 //! Packet -> frames.
 
-use super::paths::{Elsewhere, Receipt};
+use super::paths::Receipt;
+use super::places::Elsewhere;
 use super::state::Connection;
 use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;

@@ -64,7 +64,7 @@ impl Paths {
     /// Whether a datagram from elsewhere is looked at by an end of `side` in this stage of its life.
     pub(crate) fn accepts_from(&self, four_tuple: &FourTuple, side: Side, lifecycle: &Lifecycle) -> bool {
         match lifecycle {
-            // RFC 9000 section 9-7, 9.6-1: a client's server is where it was, or where it said that it would rather be and the
+            // RFC 9000 section 9-7: a client's server is where it was, or where it said that it would rather be and the
             // client has asked for it.
             Lifecycle::Established => {
                 let remote = four_tuple.remote;

@@ -45,7 +45,7 @@ impl PacketNumber {
     }
 
     /// As many bytes as a header has for a number at the most.
-    pub const MAX_ENCODED_LEN: usize = 4;
+    pub(crate) const MAX_ENCODED_LEN: usize = 4;
 
     /// How many bytes (1 to 4) to send so that the receiver finds the number again, given what it acknowledged.
     pub fn encoded_len(self, largest_acknowledged: Option<PacketNumber>) -> usize {

@@ -616,7 +616,7 @@ fn a_client_listens_at_all_its_addresses() {
     assert!(peer.frames(|_, frame| matches!(frame, Frame::PathResponse { .. }).then_some(())).is_empty());
 }
 
-/// RFC 9000 section 9.6.2-2, 9.6.2-3, 9.6.2-4, 9.6.2-5, 9.6.3-5.
+/// RFC 9000 section 9.6.2-2, 9.6.2-3.
 #[test]
 fn a_server_goes_to_its_preferred_address_when_the_client_has_come_and_answered_there() {
     let preferred: SocketAddr = "198.51.100.2:4443".parse().unwrap();
