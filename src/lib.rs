@@ -51,8 +51,8 @@ pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, Stats, Strangers, TokenCounts, TokenOrigin,
-    TokenStore, Version, Versions,
+    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PreferredAddresses, Stats, Strangers,
+    TokenCounts, TokenOrigin, TokenStore, Version, Versions,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;

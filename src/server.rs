@@ -64,6 +64,8 @@ use tls::{ClientAuthentication, Groups, Resolver};
 pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
+    /// Where it would rather be reached, with sockets of its own there.
+    preferred: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
     tickets: Option<Tickets>,
     resolver: Option<Arc<dyn Resolver>>,
@@ -96,6 +98,8 @@ type SharedOnListening = dyn Fn(&[SocketAddr]) + Send + Sync;
 #[must_use = "dropping a server ends it"]
 pub struct Server {
     link: Rc<Link>,
+    /// The first so many of its sockets are where it listens; the others are where it would rather be reached.
+    listening: usize,
     handle: Handle,
     ending: Arc<Ending>,
     /// From when on signals count.
@@ -120,6 +124,7 @@ impl Server {
         ServerBuilder {
             identity,
             listen: Vec::new(),
+            preferred: Vec::new(),
             key_log: None,
             tickets: Some(Tickets::new()),
             resolver: None,
@@ -141,7 +146,7 @@ impl Server {
 
     /// Where it listens, with the ports that the system chose where it was asked to.
     pub fn addresses(&self) -> &[SocketAddr] {
-        self.link.addresses()
+        self.link.addresses().get(..self.listening).unwrap_or_default()
     }
 
     /// Requests that are being answered.
@@ -260,6 +265,18 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
         self.listen.push(address);
+        self
+    }
+
+    /// Asks clients to go on there once their handshake is confirmed (RFC 9000 section 9.6), and listens there as well: for a server
+    /// whose clients begin at an address that many servers share. At most one address of IPv4 and one of IPv6; the later one of
+    /// a family counts. Clients go to the one of the family that they came by, if it answers them, and stay where they are if
+    /// it does not. Port 0 lets the system choose. To name an address that leads here by translation, set
+    /// `transport.preferred_address` instead, for which no socket is opened.
+    #[must_use]
+    pub fn preferred_address(mut self, address: SocketAddr) -> ServerBuilder {
+        self.preferred.retain(|other| other.is_ipv4() != address.is_ipv4());
+        self.preferred.push(address);
         self
     }
 
@@ -500,7 +517,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// An address cannot be listened on, or none was given.
-    pub fn start<F>(self, handle: &Handle, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<Server, Error>
+    pub fn start<F>(mut self, handle: &Handle, handler: impl Fn(Request, Reply) -> F + 'static) -> Result<Server, Error>
     where
         F: Future<Output: Outcome> + 'static,
     {
@@ -531,7 +548,6 @@ impl ServerBuilder {
         let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
         self.steer(&sockets[0], count)?;
-        self.listen = sockets[0].iter().map(UdpSocket::local_address).collect();
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
@@ -585,6 +601,7 @@ impl ServerBuilder {
         let endpoint = self.endpoint(handover.as_ref())?;
         let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
         let authorities = AuthoritySource::new(self.certificates(), self.clients.clone(), given);
+        let listening = self.listen.len();
         let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -595,7 +612,7 @@ impl ServerBuilder {
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer));
-        Ok(Server { link, handle: handle.clone(), ending, signals: self.signals })
+        Ok(Server { link, listening, handle: handle.clone(), ending, signals: self.signals })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -604,11 +621,33 @@ impl ServerBuilder {
         Ok((self.takeover.clone(), predecessor))
     }
 
-    fn bind(&self) -> Result<Vec<UdpSocket>, Error> {
+    /// Binds all sockets: those where it listens, and behind them those where it would rather be reached. From then on it knows
+    /// the ports that the system has chosen for these.
+    fn bind(&mut self) -> Result<Vec<UdpSocket>, Error> {
         if self.listen.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
         }
-        self.listen.iter().map(|address| bind(*address, &self.options_at(*address))).collect()
+        let mut sockets: Vec<UdpSocket> =
+            self.listen.iter().map(|address| bind(*address, &self.options_at(*address))).collect::<Result<_, _>>()?;
+        for index in 0..self.preferred.len() {
+            let address = self.preferred[index];
+            if address.ip().is_unspecified() {
+                let words = format!("clients cannot be sent to {address}: a preferred address needs a host of its own");
+                return Err(Error::Message(words));
+            }
+            if !self.listen.iter().any(|listen| covers(*listen, address)) {
+                let socket = bind(address, &self.options_at(address))?;
+                self.preferred[index] = socket.local_address();
+                sockets.push(socket);
+            }
+        }
+        for address in &self.preferred {
+            match address {
+                SocketAddr::V4(ipv4) => self.transport.preferred_address.ipv4 = Some(*ipv4),
+                SocketAddr::V6(ipv6) => self.transport.preferred_address.ipv6 = Some(*ipv6),
+            }
+        }
+        Ok(sockets)
     }
 
     /// A socket for all addresses of both families would take the port of one for IPv4.
@@ -623,7 +662,7 @@ impl ServerBuilder {
     fn bind_each(&mut self, workers: usize) -> Result<Vec<Vec<UdpSocket>>, Error> {
         let first = self.bind()?;
         first.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
-        self.listen = first.iter().map(UdpSocket::local_address).collect();
+        self.listen = first.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
         self.sockets.reuse_port = true;
         let mut sockets = vec![first];
         for _ in 1..workers {
@@ -700,6 +739,12 @@ async fn answer_census(link: Weak<Link>, stop: Stop, number: usize) {
 
 fn counted(link: &Link) -> Count {
     Count { stats: link.endpoint_stats(), connections: link.connection_stats(), requests: link.exchange_count() }
+}
+
+/// Whether a socket that is bound to `listen` receives what is sent to `address`.
+fn covers(listen: SocketAddr, address: SocketAddr) -> bool {
+    let is_for_all = listen.ip().is_unspecified() && listen.is_ipv4() == address.is_ipv4();
+    listen == address || (is_for_all && listen.port() == address.port() && address.port() != 0)
 }
 
 /// A socket for an address that is free, or that a server offers which is ending.

@@ -28,6 +28,10 @@ pub enum EndpointEvent<U = ()> {
     Migrated(ConnectionHandle),
     /// One failed: the connection stays where it is.
     MigrationFailed(ConnectionHandle),
+    /// The other end is at another address from now on, which it has proved: [`quic::Event::PeerMoved`].
+    PeerMoved(ConnectionHandle),
+    /// The server's preferred address did not answer this client: nothing has changed.
+    PreferredAddressFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
     /// After GOAWAY of either side (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been
@@ -219,6 +223,8 @@ impl<U: Default> Endpoint<U> {
             quic::Event::Flushed => Some(EndpointEvent::Flushed(handle)),
             quic::Event::Migrated(_) => Some(EndpointEvent::Migrated(handle)),
             quic::Event::MigrationFailed(_) => Some(EndpointEvent::MigrationFailed(handle)),
+            quic::Event::PeerMoved(_) => Some(EndpointEvent::PeerMoved(handle)),
+            quic::Event::PreferredAddressFailed(_) => Some(EndpointEvent::PreferredAddressFailed(handle)),
             // Nothing in HTTP/3 asks for datagrams yet.
             quic::Event::Confirmed | quic::Event::Stream(..) | quic::Event::Datagram(_) => None,
         }

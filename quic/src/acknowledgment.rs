@@ -7,11 +7,15 @@ use crate::packet::OutgoingPacket;
 use crate::ranges::RangeSet;
 use crate::wire::frame::{EcnCounts, encode_ack};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::boxed::Box;
 use base::{Duration, Ecn, Instant};
 
 /// Ranges remembered of one space: a loss pattern worse than this many gaps in a round trip makes older packets be sent
 /// again, and more would only make each frame longer (RFC 9000 section 13.2.3).
 pub const MAX_RANGES: usize = 64;
+/// Gaps that are remembered when everything around them was told and is forgotten: each is most often one packet on another
+/// path, or one that was lost.
+const MAX_MISSING: usize = 16;
 /// RFC 9000 s13.2.2: an ACK frame is due after this many ack-eliciting packets.
 const PACKETS_PER_ACK: u32 = 2;
 /// An ACK frame with its first range and ECN counts is at most this long: a type, a count and six integers.
@@ -24,8 +28,10 @@ const LONGEST_RANGE: usize = 16;
 pub(crate) struct ReceivedPackets {
     space: PacketNumberSpace,
     ranges: RangeSet,
-    // Numbers below are taken for received; their ranges are forgotten.
+    // Numbers below are taken for received, but for those in `missing`; their ranges are forgotten.
     floor: u64,
+    // The newest gaps below the floor: what is still on a slower path than the one in use. `None` while there are none.
+    missing: Option<Box<RangeSet>>,
     largest: Option<PacketNumber>,
     largest_received_at: Instant,
     largest_ack_eliciting: Option<u64>,
@@ -43,6 +49,7 @@ impl ReceivedPackets {
             space,
             ranges: RangeSet::new(),
             floor: 0,
+            missing: None,
             largest: None,
             largest_received_at: Instant::ZERO,
             largest_ack_eliciting: None,
@@ -56,11 +63,19 @@ impl ReceivedPackets {
     /// Gives back the memory of ranges that have grown together.
     pub(crate) fn release_memory(&mut self) {
         self.ranges.release_memory();
+        // Nothing has come for so long that nothing is on its way any more.
+        self.missing = None;
     }
 
     /// Whether the number was received before, or is so old that it is not known any more (RFC 9000 section 12.3).
     pub(crate) fn is_duplicate(&self, number: PacketNumber) -> bool {
-        number.value() < self.floor || self.ranges.contains(number.value())
+        let number = number.value();
+        if number < self.floor { !self.is_missing(number) } else { self.ranges.contains(number) }
+    }
+
+    fn is_missing(&self, number: u64) -> bool {
+        // What came late has its range until that was told.
+        self.missing.as_ref().is_some_and(|missing| missing.contains(number))
     }
 
     /// A packet was opened and read, and is no duplicate. `max_ack_delay` is what this side advertised.
@@ -73,7 +88,10 @@ impl ReceivedPackets {
         max_ack_delay: Duration,
     ) {
         let value = number.value();
-        if value < self.floor || !self.ranges.insert(value..value + 1) {
+        if value < self.floor && !self.take_missing(value) {
+            return;
+        }
+        if !self.ranges.insert(value..value + 1) {
             return;
         }
         self.limit_ranges();
@@ -93,6 +111,16 @@ impl ReceivedPackets {
         if ack_eliciting {
             self.on_ack_eliciting(now, value, ecn, max_ack_delay);
         }
+    }
+
+    /// A packet came that was missing below the floor: whether it did.
+    fn take_missing(&mut self, number: u64) -> bool {
+        let Some(missing) = &mut self.missing else { return false };
+        let is_taken = missing.remove(number..number + 1) > 0;
+        if missing.is_empty() {
+            self.missing = None;
+        }
+        is_taken
     }
 
     fn on_ack_eliciting(&mut self, now: Instant, number: u64, ecn: Ecn, max_ack_delay: Duration) {
@@ -210,8 +238,25 @@ impl ReceivedPackets {
     /// The peer has an ACK frame that told of everything up to `largest`, so that need not be told again (RFC 9000 section
     /// 13.2.4).
     pub(crate) fn on_ack_acked(&mut self, largest: PacketNumber) {
-        self.floor = self.floor.max(largest.value() + 1);
-        self.ranges.remove_below(self.floor);
+        let floor = self.floor.max(largest.value() + 1);
+        self.keep_missing(floor);
+        self.floor = floor;
+        self.ranges.remove_below(floor);
+    }
+
+    /// The floor rises: what has not come below it may still come by a slower path, as the probes of a migration do.
+    fn keep_missing(&mut self, floor: u64) {
+        let mut next = self.floor;
+        for received in self.ranges.iter().take_while(|received| received.start < floor) {
+            if received.start > next {
+                let missing = self.missing.get_or_insert_default();
+                missing.insert(next..received.start);
+                while missing.len() > MAX_MISSING {
+                    missing.pop_first();
+                }
+            }
+            next = next.max(received.end);
+        }
     }
 }
 

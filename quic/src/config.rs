@@ -1,6 +1,7 @@
 //! What can be chosen about a connection, with the reason of each default.
 
 use crate::datagram::DatagramsConfig;
+use crate::preferred_addresses::PreferredAddresses;
 use crate::recovery::RecoveryConfig;
 use crate::stream::StreamsConfig;
 use crate::wire::version::Versions;
@@ -38,6 +39,14 @@ pub struct Config {
     /// balancer that routes by the client's address. An address that changes without the client knowing (NAT rebinding)
     /// is followed all the same.
     pub disable_active_migration: bool,
+    /// A server's: where it would rather be reached than where its clients begin (RFC 9000 section 9.6), for one that is begun
+    /// with at an address shared by many, and goes on at one of its own. Default: nowhere else. Packets to these addresses have
+    /// to reach the same endpoint.
+    pub preferred_address: PreferredAddresses,
+    /// A client's: whether it goes to the address that its server prefers, once the handshake is confirmed and the address has
+    /// answered. Default true. An address of the other family than the one in use is not tried, nor is one that is reached from
+    /// nearer by than the server's, such as a loopback address.
+    pub use_preferred_address: bool,
     /// The largest UDP payload to probe for (RFC 8899). Default 1452: what an Ethernet frame holds of IPv6 and UDP.
     pub max_udp_payload_size: u16,
     /// Packets that may fail authentication before the connection closes with AEAD_LIMIT_REACHED, under all its keys together
@@ -76,6 +85,8 @@ impl Default for Config {
             max_ack_delay: Duration::from_millis(25),
             active_connection_id_limit: 4,
             disable_active_migration: false,
+            preferred_address: PreferredAddresses::default(),
+            use_preferred_address: true,
             max_udp_payload_size: 1452,
             max_forged_packets: u64::MAX,
             // RFC 9001 section 5.3-3, 6.6-3: half of the smallest limit.

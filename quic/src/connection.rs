@@ -40,6 +40,8 @@ mod other_version;
 mod outgoing;
 mod packet_writer;
 mod paths;
+mod places;
+mod preferred;
 mod probe;
 mod receive;
 mod recovered;

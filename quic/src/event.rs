@@ -32,6 +32,12 @@ pub enum Event {
     Migrated(FourTuple),
     /// One failed: nothing has changed.
     MigrationFailed(FourTuple),
+    /// The other end is at another address from now on, and has proved it: the client of this server has moved, or this client
+    /// uses its server's preferred address (RFC 9000 sections 9.3, 9.6). An address that nobody has proved is never told. Of
+    /// several that were not asked for yet, the last is told.
+    PeerMoved(FourTuple),
+    /// The server's preferred address did not answer this client: nothing has changed.
+    PreferredAddressFailed(FourTuple),
     /// The connection is over. No other event follows.
     Closed(CloseReason),
 }
@@ -47,6 +53,10 @@ pub(crate) struct Events {
 impl Events {
     /// Something happened.
     pub(crate) fn push(&mut self, event: Event) {
+        if matches!(event, Event::PeerMoved(_)) {
+            // A peer moves as often as it likes, so what nobody has asked for yet is worth nothing any more.
+            self.waiting.retain(|waiting| !matches!(waiting, Event::PeerMoved(_)));
+        }
         self.waiting.push_back(event);
     }
 

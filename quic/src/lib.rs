@@ -72,6 +72,7 @@ mod lifecycle;
 mod packet;
 mod path;
 mod peer_parameters;
+mod preferred_addresses;
 pub mod protection;
 mod ranges;
 mod recovery;
@@ -100,6 +101,7 @@ pub use endpoint::{
 };
 pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
+pub use preferred_addresses::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};

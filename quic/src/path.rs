@@ -7,6 +7,7 @@ pub(crate) mod others;
 #[expect(clippy::module_inception, reason = "the file holds the type Path")]
 pub(crate) mod path;
 pub(crate) mod paths;
+pub(crate) mod preferred;
 pub(crate) mod reach;
 pub(crate) mod silence;
 pub(crate) mod spin;

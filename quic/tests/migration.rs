@@ -10,6 +10,8 @@ static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
 #[path = "migration/network.rs"]
 mod network;
+#[path = "migration/preferred.rs"]
+mod preferred;
 #[path = "migration/rebinding.rs"]
 mod rebinding;
 #[path = "migration/scripted.rs"]

@@ -107,6 +107,7 @@ impl AskingServer {
             send_memory: quic::SendMemory::new(1 << 20),
             receive_share,
             local_id,
+            preferred_id: None,
             peer_id: client,
             four_tuple,
         };

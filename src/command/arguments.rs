@@ -26,6 +26,8 @@ pub struct Serve {
     pub folder: Option<String>,
     /// Where to listen; `[::1]` and `127.0.0.1` on port 4433 if nowhere.
     pub listen: Vec<String>,
+    /// Where clients are asked to go on: one address of each family at the most.
+    pub preferred: Vec<String>,
     /// Certificate chains, each with its private key.
     pub identities: Vec<KeyPair>,
     /// The files of OCSP responses about these certificates.
@@ -230,6 +232,7 @@ posthaste: QUIC and HTTP/3
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
                         [--server-id HEX [--lb-config N] [--lb-key FILE] [--lb-nonce N]]
+                        [--preferred-address ADDR]...
                         [--key-log FILE] [--trace] [--qlog DIR]
   posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
                        [--out DIR] [--include]
@@ -284,6 +287,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    lost by chance, as over radio
   --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first: a client that has both is taken to that
                    one within the handshake (default: 1,2)
+  --preferred-address ADDR   ask clients to go on at this address and port once they are connected, and listen there too; may
+                   be given once for IPv4 and once for IPv6. Who cannot reach it stays
   --log            print a line for each request to standard error: time, client, method, target, status, bytes, duration
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; who has them can read everything
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
@@ -449,6 +454,9 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Operand(extra) => return Err(Usage(format!("serve takes one folder; {extra:?} is a second"))),
             Argument::Flag("--help" | "-h", _) => return Ok(Command::Help(SERVE_HELP)),
             Argument::Flag(flag @ "--listen", inline) => serve.listen.push(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--preferred-address", inline) => {
+                serve.preferred.push(arguments.value(flag, inline)?);
+            }
             Argument::Flag(flag @ "--cert", inline) => pairs.certificates.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--key", inline) => pairs.keys.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--ocsp", inline) => serve.ocsp_responses.push(arguments.value(flag, inline)?),
@@ -794,10 +802,11 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
+            preferred: vec!["p".into(), "q".into()],
             identities: vec![pair("c", "k"), pair("c2", "k2")],
             ocsp_responses: vec!["o".into()],
             clients: Some(Clients {

@@ -111,6 +111,9 @@ fn builder(
     for address in addresses {
         builder = builder.listen(address);
     }
+    for address in preferred_addresses(&arguments.preferred)? {
+        builder = builder.preferred_address(address);
+    }
     for name in &arguments.names {
         builder = builder.name(name);
     }
@@ -136,8 +139,13 @@ fn builder(
         let log = log.clone();
         builder = builder.on_answer(move |answer| log.line(&format!("{} {answer}", date::rfc3339(SystemTime::now()))));
     }
-    let log = log.clone();
-    Ok(builder.on_event(move |event| log.report(&told(event))))
+    let (log, tells_moves) = (log.clone(), arguments.log);
+    Ok(builder.on_event(move |event| {
+        // That networks change is no news to who asked for none.
+        if tells_moves || !matches!(event, ServerEvent::ClientMoved { .. }) {
+            log.report(&told(event));
+        }
+    }))
 }
 
 /// What a certificate that is made for this run is for, beside this machine: the addresses that are listened on, and its names.
@@ -238,6 +246,25 @@ fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
         })
     };
     listen.iter().map(parse).collect()
+}
+
+/// Where clients are asked to go on: one address of each family.
+fn preferred_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for text in texts {
+        let address: Option<SocketAddr> =
+            text.parse().ok().filter(|address: &SocketAddr| !address.ip().is_unspecified());
+        let address = address.ok_or_else(|| {
+            let words = "--preferred-address needs the address of a host with a port, such as 192.0.2.7:443";
+            Failure::Usage(format!("{words}, not {text:?}"))
+        })?;
+        if addresses.iter().any(|other| other.is_ipv4() == address.is_ipv4()) {
+            let words = "--preferred-address is for one address of IPv4 and one of IPv6";
+            return Err(Failure::Usage(format!("{words}; {text:?} is a second of its family")));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
 fn greeting(shown: &Shown<'_>, notes: &str, is_development: bool) -> String {

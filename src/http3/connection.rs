@@ -214,11 +214,11 @@ impl Connection for Http3Connection {
     }
 
     fn migrate(&self) -> Task<'_, Result<(), Error>> {
-        Box::pin(self.link.migrate(self.handle, &self.known, self.remote))
+        Box::pin(self.link.migrate(self.handle, &self.known, self.known.remote().unwrap_or(self.remote)))
     }
 
     fn stats(&self) -> Option<(SocketAddr, Stats)> {
-        Some((self.remote, self.link.stats_of(self.handle)?))
+        Some((self.known.remote().unwrap_or(self.remote), self.link.stats_of(self.handle)?))
     }
 
     fn close(&self) {

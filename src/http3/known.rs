@@ -116,9 +116,9 @@ impl Known {
         self.state.borrow().remote
     }
 
-    /// It has been found to be there.
-    pub(crate) fn set_remote(&self, remote: SocketAddr) {
-        self.state.borrow_mut().remote = Some(remote);
+    /// It has been found to be there. Gives where it was, as far as that was known.
+    pub(crate) fn set_remote(&self, remote: SocketAddr) -> Option<SocketAddr> {
+        self.state.borrow_mut().remote.replace(remote)
     }
 
     /// What requests may be for; `find` says it once.

@@ -537,6 +537,8 @@ impl Link {
                 EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
+                EndpointEvent::PeerMoved(handle) => _ = self.follow_peer(endpoint, handle),
+                EndpointEvent::PreferredAddressFailed(_) => {}
                 EndpointEvent::Flushed(handle) => self.on_flushed(endpoint, now, handle),
                 EndpointEvent::Closed(handle, reason) => self.on_closed(endpoint, handle, &reason),
                 EndpointEvent::Drained(_, known) => self.on_drained(endpoint, &known),
@@ -562,7 +564,7 @@ impl Link {
 
     fn on_established(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
         self.unflushed.set(self.unflushed.get() + 1);
-        let known = follow_peer(endpoint, handle);
+        let known = self.follow_peer(endpoint, handle);
         known.on_established();
         self.follow_ebb(self.ebbs[1].on_count(endpoint.quic().len()));
         self.forget_reaching(known);
@@ -612,6 +614,18 @@ impl Link {
         }
     }
 
+    /// Clients move, and a request is told where its own has been found to be. Here and not at each packet, because an address
+    /// is only good for as long as it is looked at.
+    fn follow_peer<'a>(&self, endpoint: &'a Endpoint, handle: ConnectionHandle) -> &'a Rc<Known> {
+        let known = known(endpoint, handle);
+        let Some(connection) = endpoint.quic().connection(handle) else { return known };
+        let remote = connection.four_tuple().remote;
+        if let Some(before) = known.set_remote(remote).filter(|before| *before != remote) {
+            self.tell(&ServerEvent::ClientMoved { before, remote });
+        }
+        known
+    }
+
     /// RFC 9114 s5.2: nobody needs the connection, and both sides know it. Who learns it first closes; silence would keep both
     /// until they run out of patience.
     fn on_flushed(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
@@ -655,7 +669,7 @@ impl Link {
         let Some((on_request, source)) = self.on_request.get() else { return };
         // While the application drops the last reference, no task is left to answer.
         let Some(link) = self.itself.upgrade() else { return };
-        let known = follow_peer(endpoint, handle).clone();
+        let known = self.follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");
         let connection = endpoint.quic().connection(handle);
         let session = connection.map(Connection::session);
@@ -796,16 +810,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// What is known of a connection that an event is about.
 fn known(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
     endpoint.value(handle).expect("nothing is told of a connection after it is drained")
-}
-
-/// Clients move, and a request is told where its own has been found to be. Here and not at each packet, because an address
-/// is only good for as long as it is looked at.
-fn follow_peer(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
-    let known = known(endpoint, handle);
-    if let Some(connection) = endpoint.quic().connection(handle) {
-        known.set_remote(connection.four_tuple().remote);
-    }
-    known
 }
 
 /// Where the clients of open connections are: first those that are owed most.

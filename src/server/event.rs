@@ -54,6 +54,14 @@ pub enum ServerEvent<'a> {
         /// Why it ended.
         error: &'a Error,
     },
+    /// A client is at another address from now on, and has proved that it receives what is sent there: its network has changed,
+    /// or a translator of addresses has given it another one.
+    ClientMoved {
+        /// Where it was.
+        before: SocketAddr,
+        /// Where it is.
+        remote: SocketAddr,
+    },
     /// The server was told to end, and there are clients. It takes no more connections, and waits for those it has.
     Ending {
         /// Connections that are open.
@@ -84,6 +92,7 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::ConnectionFailed { remote, error } => {
                 write!(f, "the connection with {remote} failed: {error}")
             }
+            ServerEvent::ClientMoved { before, remote } => write!(f, "the client at {before} has moved to {remote}"),
             ServerEvent::Ending { connections, requests, patience } => {
                 let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));
                 let seconds = patience.as_secs_f64();

@@ -322,6 +322,7 @@ pub(crate) const ROWS: &[Row] = &[
         &[
             "quic/tests/migration/scripted.rs::a3_an_address_without_proof_gets_three_times_what_came_from_it",
             "quic/tests/handshake.rs::a3_copies_of_the_handshake_draw_nothing_away",
+            "quic/tests/migration/scripted.rs::a3_a_packet_that_is_copied_to_the_preferred_address_draws_nothing_away",
         ],
     ),
     (

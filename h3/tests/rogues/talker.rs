@@ -113,6 +113,8 @@ impl Talker {
             | Event::Flushed
             | Event::Migrated(_)
             | Event::MigrationFailed(_)
+            | Event::PeerMoved(_)
+            | Event::PreferredAddressFailed(_)
             | Event::Stream(..) => {}
         }
     }

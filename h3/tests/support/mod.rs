@@ -177,9 +177,13 @@ impl Host {
                 EndpointEvent::Http(handle, event) => self.on_event(handle, event),
                 EndpointEvent::Flushed(handle) => self.flushed.push(handle),
                 EndpointEvent::Drained(handle, mark) => self.drained.push((handle, mark)),
-                EndpointEvent::Migrated(handle) | EndpointEvent::MigrationFailed(handle) => {
+                EndpointEvent::Migrated(handle)
+                | EndpointEvent::MigrationFailed(handle)
+                | EndpointEvent::PreferredAddressFailed(handle) => {
                     assert!(!self.is_strict(handle), "nobody migrates");
                 }
+                // A translator may have.
+                EndpointEvent::PeerMoved(_) => {}
             }
         }
         for handle in self.waiting.keys().copied().collect::<Vec<_>>() {

@@ -120,10 +120,10 @@ fn duplicates_are_known() {
         assert!(received.is_duplicate(number(value)));
     }
     assert!(!received.is_duplicate(number(3)) && !received.is_duplicate(number(7)));
-    // The peer knows of all up to 5: what comes late from below is refused, whether it came before or not.
+    // The peer knows of all up to 5, and so of what is missing there.
     received.on_ack_acked(number(5));
     for value in 0..=6 {
-        assert!(received.is_duplicate(number(value)), "{value}");
+        assert_eq!(received.is_duplicate(number(value)), ![3, 4].contains(&value), "{value}");
     }
     assert!(!received.is_duplicate(number(7)));
     assert_eq!(received.largest(), Some(number(6)));
@@ -195,4 +195,49 @@ fn a_frame_read_back_tells_the_same_numbers() {
     let mut told: Vec<u64> = ack.iter().flatten().collect();
     told.sort_unstable();
     assert_eq!(told, values);
+}
+
+/// What comes by a slower path than the rest comes when all around it was told and is forgotten. It is no duplicate, once.
+#[test]
+fn what_was_missing_when_the_rest_was_forgotten_may_still_come_once() {
+    let mut received = application();
+    [0, 1, 3, 4, 6, 7].into_iter().for_each(|value| receive(&mut received, at(0), value));
+    fill(&mut received, at(0), 100, 0).unwrap();
+    received.on_ack_acked(number(6));
+    let duplicates =
+        |received: &ReceivedPackets| (0..9).filter(|value| received.is_duplicate(number(*value))).collect();
+    let expected: Vec<u64> = duplicates(&received);
+    assert_eq!(expected, [0, 1, 3, 4, 6, 7]);
+    // It is told, and then it is as old as the others.
+    receive(&mut received, at(0), 2);
+    assert!(received.is_duplicate(number(2)) && received.is_due(at(0)));
+    assert_eq!(fill(&mut received, at(0), 100, 0).unwrap(), [2, 7, 0, 1, 0, 3, 0]);
+    receive(&mut received, at(1), 2);
+    assert!(!received.has_unsent(), "once");
+    received.on_ack_acked(number(7));
+    assert_eq!(received.ranges.len(), 0);
+    let expected: Vec<u64> = duplicates(&received);
+    assert_eq!(expected, [0, 1, 2, 3, 4, 6, 7]);
+    receive(&mut received, at(2), 5);
+    assert!(received.missing.is_none(), "nothing is kept for what is complete");
+    // A connection at rest keeps none either.
+    receive(&mut received, at(3), 9);
+    received.on_ack_acked(number(9));
+    assert!(!received.is_duplicate(number(8)));
+    received.release_memory();
+    assert!(received.is_duplicate(number(8)) && received.missing.is_none());
+}
+
+/// RFC 9000 section 12.3-4, 13.2.3-4.
+#[test]
+fn what_is_missing_is_remembered_up_to_a_number_of_gaps() {
+    let mut received = application();
+    for value in 0..10_000 {
+        receive(&mut received, at(0), value * 3);
+        received.on_ack_acked(number(value * 3));
+        assert!(received.missing.as_ref().map_or(0, |missing| missing.len()) <= MAX_MISSING);
+    }
+    let oldest = 3 * (9_999 - MAX_MISSING as u64);
+    assert!((0..=oldest).all(|value| received.is_duplicate(number(value))));
+    assert!((oldest + 1..29_997).all(|value| received.is_duplicate(number(value)) == (value % 3 == 0)));
 }

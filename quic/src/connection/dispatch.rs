@@ -48,7 +48,7 @@ impl Connection {
             Frame::DataBlocked { .. } | Frame::StreamsBlocked { .. } | Frame::Padding { .. } => Ok(()),
             Frame::StreamDataBlocked { id, limit } => self.streams.on_stream_data_blocked(id, limit),
             Frame::NewConnectionId { sequence_number, retire_prior_to, connection_id, reset_token } => {
-                self.on_new_connection_id(sequence_number, retire_prior_to, connection_id, reset_token)
+                self.on_new_connection_id(turn.now, sequence_number, retire_prior_to, connection_id, reset_token)
             }
             Frame::RetireConnectionId { sequence_number } => {
                 // Our IDs are not kept in a table of routes, so a retired one needs no further care.

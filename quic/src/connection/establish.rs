@@ -77,12 +77,13 @@ impl Connection {
             self.peer_ids.on_handshake_token(token);
         }
         if let Some(address) = &parameters.preferred_address {
-            // RFC 9000 section 18.2-7: a server without connection IDs must not bring one. The address is not used, but
-            // its ID is the one of sequence number 1 all the same (section 5.1.1).
+            // RFC 9000 section 18.2-7: a server without connection IDs must not bring one. Whether the address is used or
+            // not, its ID is the one of sequence number 1 (section 5.1.1).
             if self.peer_ids.active().is_empty() {
                 return Err(Violation::TransportParameters);
             }
             self.peer_ids.on_preferred_address(address.connection_id, address.stateless_reset_token)?;
+            self.on_preferred_address(address);
         }
         self.set_peer_limits(parameters)?;
         self.begin_datagrams();
@@ -134,5 +135,6 @@ impl Connection {
         self.recovery.set_handshake_confirmed();
         self.events.push(Event::Confirmed);
         self.trace(now, Record::Stage(Stage::HandshakeConfirmed));
+        self.try_preferred_address(now, self.paths.in_use.four_tuple.local);
     }
 }

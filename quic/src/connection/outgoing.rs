@@ -40,10 +40,10 @@ impl Connection {
         destination: ConnectionId,
     ) -> Option<BegunPacket> {
         let spin = self.paths.in_use.spin.bit(destination);
-        self.begin_packet_on(now, room, id, destination, spin)
+        self.begin_packet_on(now, room, id, destination, (spin, Way::InUse))
     }
 
-    /// The same on a path with this spin bit.
+    /// The same on a path with this spin bit, which may be another one.
     #[inline(always)]
     pub(super) fn begin_packet_on(
         &mut self,
@@ -51,10 +51,10 @@ impl Connection {
         room: &mut [u8],
         id: PacketNumberSpace,
         destination: ConnectionId,
-        spin: bool,
+        spin_and_way: (bool, Way),
     ) -> Option<BegunPacket> {
         let update_after = self.is_confirmed().then_some((self.config.key_update_packets, now));
-        match self.writer().begin(room, id, destination, update_after, spin) {
+        match self.writer().begin(room, id, destination, update_after, spin_and_way) {
             Ok(begun) => Some(begun),
             Err(why) => self.on_unwritable(now, why),
         }

@@ -74,7 +74,8 @@ pub(super) enum Way {
 
 impl PacketWriter<'_> {
     /// Writes the header of the next packet of the space to the front of `room`. `update_after`: after how many packets
-    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1), and the time; `spin` is the spin bit of the path.
+    /// 1-RTT keys are updated, if they may be (RFC 9001 section 6.1), and the time; `spin` is the spin bit of the path, `way` which
+    /// path it is.
     #[inline(always)]
     pub(super) fn begin(
         &mut self,
@@ -82,7 +83,7 @@ impl PacketWriter<'_> {
         id: PacketNumberSpace,
         destination: ConnectionId,
         update_after: Option<(u64, Instant)>,
-        spin: bool,
+        (spin, way): (bool, Way),
     ) -> Result<BegunPacket, Unwritable> {
         let kind = self.levels.sealing(id).ok_or(Unwritable::NoKeys)?;
         let space = self.spaces.get(id).expect("a level that has keys has its space");
@@ -100,7 +101,11 @@ impl PacketWriter<'_> {
         }
         // RFC 9000 section 17.2.3-2: one number for each packet of the space, whatever protects it.
         let number = space.next_number().ok_or(Unwritable::NumbersExhausted)?;
-        let len = number.encoded_len(acknowledged);
+        let len = match way {
+            Way::InUse => number.encoded_len(acknowledged),
+            // Any number of packets may overtake it on the path in use, and it must be found again all the same.
+            Way::Elsewhere => PacketNumber::MAX_ENCODED_LEN,
+        };
         let WireIdentity { version, local_source: source, .. } = *self.wire;
         let mut writer = Writer::new(room);
         let layout = match kind {

@@ -5,14 +5,14 @@
 //! path before is challenged as well, so that a client that never moved answers, and by that takes the connection back
 //! (section 9.3.3). A client moves when its application asks for it, and only after the new path has been found to work.
 //!
-//! The server's preferred address is not used (section 9.6.1 leaves that to the client), so the server's address never
-//! changes.
+//! The server's preferred address is in `preferred.rs`.
 
+use super::places::Elsewhere;
 use super::state::Connection;
 use crate::discard::Discard;
 use crate::error::MigrateError;
 use crate::event::Event;
-use crate::path::others::OtherPath;
+use crate::path::others::{Goal, OtherPath};
 use crate::path::path::Path;
 use crate::path::reach;
 use crate::path::spin::Spin;
@@ -28,15 +28,6 @@ use core::net::SocketAddr;
 
 /// A path stays where it was found, as long as no other is added or taken out.
 const IS_KEPT: &str = "a path that was just looked at is kept";
-
-/// Where a datagram came from that did not come on the path in use.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Elsewhere {
-    /// Its addresses.
-    pub(super) four_tuple: FourTuple,
-    /// Its bytes.
-    pub(super) len: usize,
-}
 
 /// How a packet came: to which ID of ours, and from where.
 #[derive(Clone, Copy)]
@@ -85,8 +76,8 @@ impl Connection {
             // RFC 9000 section 9-1: not before the handshake is confirmed.
             return Err(MigrateError::NotConfirmed);
         }
-        // RFC 9000 section 9-2, 18.2-3.
-        if self.peer.disables_migration() {
+        // RFC 9000 section 9-2, 18.2-3: said of the address of the handshake alone.
+        if self.peer.disables_migration() && !self.is_at_preferred_address() {
             return Err(MigrateError::Disabled);
         }
         let four_tuple = FourTuple { local, ..self.paths.in_use.four_tuple };
@@ -97,11 +88,14 @@ impl Connection {
         // paths.
         let after = self.next_id_after(now);
         let peer_id = self.peer_ids.take_unused().ok_or(MigrateError::NoConnectionId { after })?;
-        self.paths.others.iter_mut().for_each(|other| other.is_goal = false);
+        self.leave_preferred_address(now);
+        self.paths.others.iter_mut().for_each(|other| other.goal = Goal::None);
         let local_id = self.paths.in_use.local_id;
         let mut other = self.other_path(now, four_tuple, local_id, Some(peer_id));
-        other.is_goal = true;
+        other.goal = Goal::Asked;
         self.push_other(now, other);
+        // RFC 9000 s9.6.3: both ways at the same time.
+        self.try_preferred_address(now, local);
         Ok(())
     }
 
@@ -139,6 +133,7 @@ impl Connection {
     /// NEW_CONNECTION_ID: the peer may ask back what is in use.
     pub(super) fn on_new_connection_id(
         &mut self,
+        now: Instant,
         sequence_number: u64,
         retire_prior_to: u64,
         id: ConnectionId,
@@ -149,6 +144,7 @@ impl Connection {
         if self.peer_ids.active() != before {
             self.paths.in_use.spin.on_id_changed();
         }
+        self.try_preferred_address(now, self.paths.in_use.four_tuple.local);
         result
     }
 
@@ -181,8 +177,10 @@ impl Connection {
     /// PATH_RESPONSE: it proves the path on which the challenge was sent, wherever the answer comes from (section 8.2.3).
     /// RFC 9000 section 8.2.2-4.
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
+        let before = self.four_tuple();
         if let Some(proof) = self.paths.in_use.validation.on_response(data) {
             self.paths.in_use.on_proof(proof);
+            self.tell_if_peer_moved(before);
             self.hasten_left_paths(now);
             self.recovery.set_amplification_limited(false);
             self.trace(now, Record::PathValidated(self.paths.in_use.four_tuple));
@@ -195,16 +193,43 @@ impl Connection {
         for (index, other) in self.paths.others.iter_mut().enumerate() {
             if let Some(proof) = other.path.validation.on_response(data) {
                 other.path.on_proof(proof);
-                goal = (other.is_goal && proof == Proof::Path).then_some(index);
+                goal = (other.goal != Goal::None && proof == Proof::Path).then_some(index);
                 break;
             }
         }
         if let Some(other) = goal.and_then(|index| self.paths.others.remove(index)) {
-            let four_tuple = other.path.four_tuple;
-            self.go_to(now, other);
-            // RFC 9000 s9.2: the server follows when it gets more than a probe.
-            self.spaces.application().ping = true;
-            self.events.push(Event::Migrated(four_tuple));
+            self.on_goal_reached(now, other, before);
+        }
+    }
+
+    /// A path works to which everything was to go. `before`: where the application knew its peer.
+    fn on_goal_reached(&mut self, now: Instant, other: OtherPath, before: FourTuple) {
+        let (goal, four_tuple) = (other.goal, other.path.four_tuple);
+        self.go_to(now, other);
+        match goal {
+            Goal::None => {}
+            // RFC 9000 section 9.6.2-2: the client was there before, so all goes from there now.
+            Goal::Followed => return self.after_peer_moved(before),
+            Goal::Asked => self.events.push(Event::Migrated(four_tuple)),
+            Goal::Preferred => self.on_preferred_address_reached(now, four_tuple),
+        }
+        // RFC 9000 s9.2: the server follows when it gets more than a probe.
+        self.spaces.application().ping = true;
+        self.try_preferred_address(now, four_tuple.local);
+    }
+
+    /// This end sends to where the peer has moved.
+    fn after_peer_moved(&mut self, before: FourTuple) {
+        // What was acknowledged to the address before may not have arrived, and the peer may wait for it to go on.
+        self.spaces.application().received.repeat();
+        self.tell_if_peer_moved(before);
+    }
+
+    /// The application of a server is told where its client is, once that is proved. `before`: what it knew.
+    fn tell_if_peer_moved(&mut self, before: FourTuple) {
+        let four_tuple = self.four_tuple();
+        if self.wire.side == Side::Server && four_tuple.remote != before.remote {
+            self.events.push(Event::PeerMoved(four_tuple));
         }
     }
 
@@ -215,18 +240,29 @@ impl Connection {
         let other = self.path_of(now, elsewhere, local_id).filter(|other| other.peer_id.is_some());
         let Some(is_proven) = other.map(|other| other.path.is_proven()) else { return };
         let (interval, timeout) = self.validation_times();
+        let is_preferred = self.comes_to_preferred_address(elsewhere.four_tuple.local);
+        if is_preferred && !is_proven {
+            // RFC 9000 section 9.6.2-2, 9.6.3-4: not before the client has answered there. It is asked already.
+            let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
+            self.paths.others.get_mut(index).expect(IS_KEPT).goal = Goal::Followed;
+            return;
+        }
         if !self.paths.permits_move(now, is_proven, self.recovery.is_answered_since_move(), timeout) {
             return;
         }
         let index = self.paths.others.position(&elsewhere.four_tuple).expect(IS_KEPT);
+        let before = self.four_tuple();
         let other = self.paths.others.remove(index).expect(IS_KEPT);
         let is_elsewhere = other.path.four_tuple.remote.ip() != self.paths.in_use.four_tuple.remote.ip();
         self.go_to(now, other);
         if is_proven && is_elsewhere {
             self.want_token();
         }
-        // What was acknowledged to the address before may not have arrived, and the peer may wait for it to go on.
-        self.spaces.application().received.repeat();
+        self.after_peer_moved(before);
+        if is_preferred {
+            // The client has chosen the way, and has been asked on it.
+            return;
+        }
         // RFC 9000 section 9.3.3-1: an attacker may have copied the packet. A challenge to the path before makes a peer
         // that is still there answer.
         if let Some(before) = self.paths.others.get_mut(0).filter(|before| !before.path.validation.is_validating()) {
@@ -305,11 +341,8 @@ impl Connection {
                 None => self.challenge_path_in_use(now),
             }
         }
-        for other in self.paths.others.iter_mut() {
-            if other.path.validation.on_timeout(now) && other.is_goal {
-                other.is_goal = false;
-                self.events.push(Event::MigrationFailed(other.path.four_tuple));
-            }
+        while let Some((goal, four_tuple)) = self.paths.others.fail_one(now) {
+            self.on_goal_missed(goal, four_tuple);
         }
         while let Some(index) = self.paths.others.expired(now, self.paths.needs_fallback()) {
             self.drop_other(now, index);
@@ -390,32 +423,6 @@ impl Connection {
         if is_unaware || active.is_empty() { Some(active) } else { self.peer_ids.take_unused() }
     }
 
-    /// A path that is being validated from now on.
-    fn other_path(
-        &self,
-        now: Instant,
-        four_tuple: FourTuple,
-        local_id: ConnectionId,
-        peer_id: Option<ConnectionId>,
-    ) -> OtherPath {
-        let (interval, timeout) = self.validation_times();
-        let is_client = self.wire.side == Side::Client;
-        let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
-        path.validation.start(now, interval, timeout);
-        path.spin = Spin::new(self.config.spin_bit, local_id);
-        OtherPath { path, peer_id, congestion: None, expires: now + timeout, is_goal: false }
-    }
-
-    /// After how long a challenge is repeated, and after how long validation fails (RFC 9000 section 8.2.4).
-    fn validation_times(&self) -> (Duration, Duration) {
-        let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-        // RFC 9000 s8.2.1: what is known of the path in use says nothing of another, which is asked no more often than a
-        // server that has not answered yet.
-        // RFC 9000 section 9.4-4.
-        let interval = pto.max(self.recovery.initial_pto());
-        (interval, interval.saturating_mul(3))
-    }
-
     /// The path in use changes places with `other`, which has been taken from the others.
     fn go_to(&mut self, now: Instant, other: OtherPath) {
         let OtherPath { mut path, peer_id, congestion, .. } = other;
@@ -442,31 +449,7 @@ impl Connection {
         let expires = now + if self.paths.in_use.is_proven() { late } else { timeout };
         self.push_other(
             now,
-            OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, is_goal: false },
+            OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, goal: Goal::None },
         );
-    }
-
-    fn push_other(&mut self, now: Instant, other: OtherPath) {
-        if let Some(gone) = self.paths.others.push(other) {
-            self.forget(now, gone);
-        }
-    }
-
-    fn drop_other(&mut self, now: Instant, index: usize) {
-        if let Some(gone) = self.paths.others.remove(index) {
-            self.forget(now, gone);
-        }
-    }
-
-    /// RFC 9000 s5.1.2: an ID that no path uses any more is retired.
-    fn forget(&mut self, now: Instant, gone: OtherPath) {
-        self.paths.others.forgotten.extend(gone.congestion);
-        if gone.is_goal {
-            self.events.push(Event::MigrationFailed(gone.path.four_tuple));
-        }
-        let unused = gone.peer_id.filter(|id| *id != self.peer_ids.active() && !self.paths.others.uses(*id));
-        if let Some(Err(violation)) = unused.map(|id| self.peer_ids.retire(id)) {
-            self.on_violation(now, violation, 0);
-        }
     }
 }

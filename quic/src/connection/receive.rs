@@ -1,6 +1,7 @@
 //! Packet -> frames.
 
-use super::paths::{Elsewhere, Receipt};
+use super::paths::Receipt;
+use super::places::Elsewhere;
 use super::state::Connection;
 use crate::connection_ids::stateless_reset;
 use crate::discard::Discard;
@@ -96,6 +97,11 @@ impl Connection {
                 return Err(discard);
             }
         };
+        if let Some(elsewhere) = &arrival.elsewhere
+            && self.has_left_address(elsewhere, opened.packet_number)
+        {
+            return Err(Discard::OtherAddress);
+        }
         self.stats.packets_received += 1;
         if self.tracer.is_some() {
             self.trace_received(turn.now, ecn, protected, packet, &opened);

@@ -23,7 +23,7 @@ use crate::stats::Counters;
 use crate::stream::{ReceiveShare, SendMemory, Streams};
 use crate::trace::{Cause, Key, PacketType, Record, Stage, Tracer};
 use crate::violation::{TransportErrorCode, Violation};
-use crate::wire::connection_id::ConnectionId;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
@@ -83,6 +83,8 @@ pub struct NewConnection {
     pub retry_source: Option<ConnectionId>,
     /// Our own first connection ID.
     pub local_id: ConnectionId,
+    /// The ID that a server gives with its preferred address, and its token; `None` if it prefers none.
+    pub preferred_id: Option<(ConnectionId, ResetToken)>,
     /// The peer's first connection ID: what it chose (server), or `original_destination` (client).
     pub peer_id: ConnectionId,
     /// The path.
@@ -143,6 +145,9 @@ impl Connection {
             wire,
             config,
         };
+        if let Some((id, token)) = new.preferred_id {
+            connection.local_ids.issue_preferred(id, token);
+        }
         connection.trace(now, Record::Started { four_tuple, version: new.version });
         connection.trace_keys(now, PacketKind::Initial, 0, true);
         connection

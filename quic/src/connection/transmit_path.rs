@@ -38,7 +38,7 @@ impl Connection {
         let (four_tuple, destination, size, spin) = written?;
         let id = PacketNumberSpace::ApplicationData;
         let room = buffer.get_mut(..size)?;
-        let begun = self.begin_packet_on(turn.now, room, id, destination, spin)?;
+        let begun = self.begin_packet_on(turn.now, room, id, destination, (spin, Way::Elsewhere))?;
         let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
         let other = self.paths.others.position(&four_tuple).and_then(|index| self.paths.others.get_mut(index))?;
         let is_full = other.path.validation.fill(&mut packet, turn.random);

@@ -71,6 +71,15 @@ impl LocalIds {
         self.id_len as usize
     }
 
+    /// The ID that a server gives with its preferred address: sequence number 1, and told by the handshake (RFC 9000 section
+    /// 5.1.1).
+    pub(crate) fn issue_preferred(&mut self, id: ConnectionId, token: ResetToken) {
+        assert_eq!(self.next_sequence_number, 1, "the preferred address comes with the second ID");
+        assert_eq!(id.len(), self.id_len(), "all our IDs are of one length");
+        self.next_sequence_number = 2;
+        self.active.push(LocalId { sequence_number: 1, id, token: Some(token), announcement: Announcement::Done });
+    }
+
     /// The peer's active_connection_id_limit is known (RFC 9000 section 18.2).
     pub(crate) fn on_peer_limit(&mut self, active_connection_id_limit: u64) {
         // RFC 9000 s5.1: who uses an empty ID has no further ones.

@@ -8,7 +8,7 @@ use crate::config::{ACK_DELAY_EXPONENT, Config};
 use crate::peer_parameters::RememberedParameters;
 use crate::stream::ReceiveShare;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
-use crate::wire::transport_parameters::TransportParameters;
+use crate::wire::transport_parameters::{PreferredAddress, TransportParameters};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Duration, Side};
@@ -120,6 +120,8 @@ pub(crate) struct HandshakeIds {
     pub local: ConnectionId,
     /// The token that goes with it.
     pub reset_token: Option<ResetToken>,
+    /// Of a server that prefers another address, the ID and the token that come with it.
+    pub preferred: Option<(ConnectionId, ResetToken)>,
 }
 
 /// What we tell the peer of a new connection (RFC 9000 section 18.2): the very values that are enforced.
@@ -147,6 +149,13 @@ pub(crate) fn transport_parameters(
         parameters.original_destination_connection_id = Some(ids.original_destination);
         parameters.retry_source_connection_id = ids.retry_source;
         parameters.stateless_reset_token = ids.reset_token;
+        let (ipv4, ipv6) = (config.preferred_address.ipv4, config.preferred_address.ipv6);
+        parameters.preferred_address = ids.preferred.map(|(connection_id, stateless_reset_token)| PreferredAddress {
+            ipv4,
+            ipv6,
+            connection_id,
+            stateless_reset_token,
+        });
     }
     parameters
 }

@@ -14,7 +14,7 @@ use crate::connection::{Connection, NewConnection};
 use crate::turn::Turn;
 use crate::version_negotiation;
 use crate::violation::TransportErrorCode;
-use crate::wire::connection_id::ConnectionId;
+use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::header::Long;
 use crate::wire::transport_parameters::TransportParameters;
 use crate::wire::version::{Version, Versions};
@@ -193,6 +193,19 @@ impl<T: Default> Endpoint<T> {
         self.strangers.retried += 1;
     }
 
+    /// The ID that goes with the preferred address, if there is one: another than the connection's first.
+    fn preferred_id(&mut self, index: u32, first: ConnectionId) -> Option<(ConnectionId, ResetToken)> {
+        if self.config.connection.preferred_address.is_empty() {
+            return None;
+        }
+        loop {
+            let id = self.ids.issue(index, &mut *self.random);
+            if id != first {
+                return Some((id, self.reset_token(&id)));
+            }
+        }
+    }
+
     /// RFC 9000 section 7: a connection begins, if the packet is what it seems to be.
     fn accept(&mut self, now: Instant, datagram: Datagram<'_>, first: &First) {
         let Incoming { destination, source, .. } = first.incoming;
@@ -210,6 +223,7 @@ impl<T: Default> Endpoint<T> {
             retry_source: first.original_destination.map(|_| destination),
             local,
             reset_token: Some(self.reset_token(&local)),
+            preferred: self.preferred_id(index, local),
         };
         let config = self.config.connection.clone();
         let receive_share = self.receive_memory.begin(config.streams.max_data);
@@ -232,6 +246,7 @@ impl<T: Default> Endpoint<T> {
                 original_destination: ids.original_destination,
                 retry_source: ids.retry_source,
                 local_id: local,
+                preferred_id: ids.preferred,
                 // RFC 9000 section 7.2-5.
                 peer_id: source,
                 four_tuple: datagram.four_tuple,

@@ -46,7 +46,13 @@ impl<T> Endpoint<T> {
             ConnectionId::new(&base::random::array::<8>(&mut *self.random)).expect("an ID may have eight bytes");
         let local_id = self.ids.issue(index, &mut *self.random);
         let config = self.config.connection.clone();
-        let ids = HandshakeIds { original_destination, retry_source: None, local: local_id, reset_token: None };
+        let ids = HandshakeIds {
+            original_destination,
+            retry_source: None,
+            local: local_id,
+            reset_token: None,
+            preferred: None,
+        };
         let receive_share = self.receive_memory.begin(config.streams.max_data);
         let mut parameters = transport_parameters(&config, Side::Client, &ids, &receive_share);
         let grease = self.grease();
@@ -76,6 +82,7 @@ impl<T> Endpoint<T> {
                 original_destination,
                 retry_source: None,
                 local_id,
+                preferred_id: None,
                 peer_id: original_destination,
                 four_tuple,
                 is_validated: true,

@@ -9,8 +9,10 @@
 use super::path::Path;
 use crate::recovery::LeftPath;
 use crate::wire::connection_id::ConnectionId;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::{FourTuple, Instant};
+use core::net::SocketAddr;
 
 /// Paths besides the one in use. As many as there are spare connection IDs of the peer (`active_connection_id_limit` is 4
 /// by default), since each deliberate path takes one. Who sends from ever new addresses only pushes its own older ones out.
@@ -26,8 +28,21 @@ pub(crate) struct OtherPath {
     pub congestion: Option<LeftPath>,
     /// Until when it is kept.
     pub expires: Instant,
-    /// The application asked to migrate there.
-    pub is_goal: bool,
+    /// Why everything is to go there once it is known to work.
+    pub goal: Goal,
+}
+
+/// What is to become of a path that has been validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Nothing: it was asked for because the peer asked, or for a return.
+    None,
+    /// The application asked this client to migrate there.
+    Asked,
+    /// It leads to the preferred address of this client's server.
+    Preferred,
+    /// The client has come to the preferred address of this server.
+    Followed,
 }
 
 /// All of them: the one that was in use last is the first.
@@ -36,7 +51,30 @@ pub(crate) struct OtherPaths {
     list: Vec<OtherPath>,
     /// The congestion control of paths that have gone, until what was sent on them is given up: at once, or with the next
     /// transmission.
-    pub forgotten: Vec<LeftPath>,
+    pub forgotten: Forgotten,
+}
+
+/// What was left on paths that have gone, the latest first: hardly ever anything, so that a connection has no room of its own
+/// for it.
+#[derive(Default)]
+pub(crate) struct Forgotten(Option<Box<(LeftPath, Forgotten)>>);
+
+impl Forgotten {
+    /// One more.
+    pub(crate) fn push(&mut self, left: LeftPath) {
+        let others = core::mem::take(self);
+        self.0 = Some(Box::new((left, others)));
+    }
+}
+
+impl Iterator for Forgotten {
+    type Item = LeftPath;
+
+    fn next(&mut self) -> Option<LeftPath> {
+        let (left, others) = *self.0.take()?;
+        *self = others;
+        Some(left)
+    }
 }
 
 impl OtherPaths {
@@ -76,6 +114,11 @@ impl OtherPaths {
         self.list.iter().any(|other| other.peer_id == Some(peer_id))
     }
 
+    /// Whether one of them leads to the peer at this address.
+    pub(crate) fn lead_to(&self, remote: SocketAddr) -> bool {
+        self.list.iter().any(|other| other.path.four_tuple.remote == remote)
+    }
+
     /// Adds a path in front of the others. When there are too many, the one used the longest time ago goes, and comes out;
     /// never the fallback.
     pub(crate) fn push(&mut self, other: OtherPath) -> Option<OtherPath> {
@@ -101,6 +144,14 @@ impl OtherPaths {
     pub(crate) fn expired(&self, now: Instant, keep_fallback: bool) -> Option<usize> {
         let kept = self.fallback().filter(|_| keep_fallback);
         self.list.iter().enumerate().position(|(index, other)| other.expires <= now && Some(index) != kept)
+    }
+
+    /// The times of their validations may have come: one of them that has failed, and had a goal, which it has no more.
+    pub(crate) fn fail_one(&mut self, now: Instant) -> Option<(Goal, FourTuple)> {
+        let mut failing =
+            self.list.iter_mut().filter_map(|other| other.path.validation.on_timeout(now).then_some(other));
+        let failed = failing.find(|other| other.goal != Goal::None)?;
+        Some((core::mem::replace(&mut failed.goal, Goal::None), failed.path.four_tuple))
     }
 
     /// When the first of them is forgotten.
@@ -135,7 +186,7 @@ mod tests {
         let mut path = Path::new(four_tuple, ConnectionId::EMPTY, proven, MtuDiscovery::new(1200));
         path.carries_full_size = proven;
         let expires = Instant::from_nanos(u64::from(port));
-        OtherPath { path, peer_id: None, congestion: None, expires, is_goal: false }
+        OtherPath { path, peer_id: None, congestion: None, expires, goal: Goal::None }
     }
 
     fn ports(others: &OtherPaths) -> Vec<u16> {

@@ -6,8 +6,10 @@
 use super::moves::Moves;
 use super::others::{OtherPath, OtherPaths};
 use super::path::Path;
+use super::preferred::Preferred;
 use super::silence::Silence;
 use crate::lifecycle::Lifecycle;
+use alloc::boxed::Box;
 use base::{Duration, FourTuple, Instant, Side};
 
 /// The paths.
@@ -20,12 +22,20 @@ pub(crate) struct Paths {
     pub moves: Moves,
     /// Whether the other end may have lost the way here.
     pub silence: Silence,
+    /// Of a client, where its server would rather be, if it said so and was not found to be out of reach.
+    pub preferred: Option<Box<Preferred>>,
 }
 
 impl Paths {
     /// Those of a connection that begins on `path`.
     pub(crate) fn new(path: Path) -> Paths {
-        Paths { in_use: path, others: OtherPaths::default(), moves: Moves::default(), silence: Silence::default() }
+        Paths {
+            in_use: path,
+            others: OtherPaths::default(),
+            moves: Moves::default(),
+            silence: Silence::default(),
+            preferred: None,
+        }
     }
 
     /// Whether this is one of them.
@@ -54,9 +64,12 @@ impl Paths {
     /// Whether a datagram from elsewhere is looked at by an end of `side` in this stage of its life.
     pub(crate) fn accepts_from(&self, four_tuple: &FourTuple, side: Side, lifecycle: &Lifecycle) -> bool {
         match lifecycle {
-            // RFC 9000 s9: a client's server never moves.
-            // RFC 9000 section 9-7: a client's server stays where it is.
-            Lifecycle::Established => side == Side::Server || four_tuple.remote == self.in_use.four_tuple.remote,
+            // RFC 9000 section 9-7: a client's server is where it was, or where it said that it would rather be and the
+            // client has asked for it.
+            Lifecycle::Established => {
+                let remote = four_tuple.remote;
+                side == Side::Server || remote == self.in_use.four_tuple.remote || self.others.lead_to(remote)
+            }
             // Who is still where it was before is answered there.
             Lifecycle::Closing(_) => {
                 self.needs_fallback() && self.fallback().is_some_and(|fallback| fallback.path.is_at(four_tuple))
@@ -107,10 +120,10 @@ mod tests {
     use crate::lifecycle::{CloseFrame, Closing};
     use crate::path::moves::MAX_UNANSWERED_MOVES;
     use crate::path::mtu::MtuDiscovery;
+    use crate::path::others::Goal;
     use crate::path::validation::Proof;
     use crate::violation::Violation;
     use crate::wire::connection_id::ConnectionId;
-    use alloc::boxed::Box;
 
     fn four_tuple(port: u16) -> FourTuple {
         FourTuple { local: ([10, 0, 0, 1], 443).into(), remote: ([10, 0, 0, 2], port).into() }
@@ -131,7 +144,8 @@ mod tests {
     /// In use on port 2, which nobody has proved, and before on port 1.
     fn moved() -> Paths {
         let mut paths = Paths::new(path(2, false));
-        let before = OtherPath { path: path(1, true), peer_id: None, congestion: None, expires: at(3), is_goal: false };
+        let before =
+            OtherPath { path: path(1, true), peer_id: None, congestion: None, expires: at(3), goal: Goal::None };
         paths.others.push(before);
         paths
     }

@@ -44,6 +44,9 @@ impl PacketNumber {
         PacketNumber::new(self.0 + 1)
     }
 
+    /// As many bytes as a header has for a number at the most.
+    pub(crate) const MAX_ENCODED_LEN: usize = 4;
+
     /// How many bytes (1 to 4) to send so that the receiver finds the number again, given what it acknowledged.
     pub fn encoded_len(self, largest_acknowledged: Option<PacketNumber>) -> usize {
         let distance = match largest_acknowledged {

@@ -615,3 +615,71 @@ fn a_client_listens_at_all_its_addresses() {
     assert!(peer.datagrams.iter().all(|(to, _)| *to == peer.four_tuple));
     assert!(peer.frames(|_, frame| matches!(frame, Frame::PathResponse { .. }).then_some(())).is_empty());
 }
+
+/// The preferred address of a server with the settings of `prefers`.
+fn preferred() -> FourTuple {
+    FourTuple { local: "198.51.100.2:4443".parse().unwrap(), ..port(1) }
+}
+
+fn prefers() -> Options {
+    let SocketAddr::V4(ipv4) = preferred().local else { unreachable!() };
+    let preferred_address = quic::PreferredAddresses { ipv4: Some(ipv4), ipv6: None };
+    Options { config: quic::Config { preferred_address, ..quic::Config::default() }, ..Options::default() }
+}
+
+/// RFC 9000 section 9.6.2-2, 9.6.2-3.
+#[test]
+fn a_server_goes_to_its_preferred_address_when_the_client_has_come_and_answered_there() {
+    let preferred = preferred().local;
+    let moved_at = |script: &mut Script| script.peer.connection().four_tuple().local;
+
+    // A packet that is more than a probe comes there, and another after it: the server asks, and stays.
+    let mut script = Script::with(prefers());
+    script.send(script.home(), &new_id(1, 0));
+    let (home, there) = (script.home(), FourTuple { local: preferred, ..script.home() });
+    let id = script.ids[0];
+    let full = [PING, &[0; 1100]].concat();
+    let sent = script.send_to(there, &full, Some(id));
+    let asked = challenge_to(&sent, there);
+    assert!(sent.iter().filter(|one| one.to == there).all(|one| one.is_probe));
+    let sent = script.send_to(there, PING, Some(id));
+    assert!(sent.iter().all(|one| one.to == home || one.is_probe));
+    assert_eq!((script.migrations(), moved_at(&mut script)), (0, home.local));
+    // The client shows that it is there. From now on all comes from there, even if that was the last word of the client.
+    let late = script.peer.packet(OneRtt, PING, PLAIN);
+    script.send_to(there, &response(asked), Some(id));
+    assert_eq!((script.migrations(), moved_at(&mut script)), (1, preferred));
+    assert!(script.send_to(there, PING, Some(id)).iter().all(|one| one.to == there));
+    // What is late counts where it was before; what is newer does not.
+    let (received, dropped) =
+        (script.peer.connection().stats().packets_received, script.peer.connection().stats().packets_dropped);
+    script.peer.deliver_from(home, late);
+    assert_eq!(script.peer.connection().stats().packets_received, received + 1);
+    assert_eq!(script.send(home, PING).len(), 0);
+    let stats = script.peer.connection().stats();
+    assert_eq!((stats.packets_received, stats.packets_dropped), (received + 1, dropped + 1));
+    assert_eq!((script.migrations(), moved_at(&mut script)), (1, preferred));
+
+    // A probe, whose sender is asked at once; it proves its address before anything else comes there.
+    let mut script = Script::with(prefers());
+    script.send(home, &new_id(1, 0));
+    let id = script.ids[0];
+    let sent = script.send_to(there, &[challenge([7; 8]), vec![0; 1100]].concat(), Some(id));
+    let asked = challenge_to(&sent, there);
+    script.send_to(there, &response(asked), Some(id));
+    assert_eq!((script.migrations(), moved_at(&mut script)), (0, home.local));
+    script.send_to(there, PING, Some(id));
+    assert_eq!((script.migrations(), moved_at(&mut script)), (1, preferred));
+}
+
+/// RFC 9000 section 9.6.2-2, 9.6.3-4.
+#[test]
+fn a3_a_packet_that_is_copied_to_the_preferred_address_draws_nothing_away() {
+    let mut script = Script::with(prefers());
+    let (home, there) = (script.home(), FourTuple { remote: script.home().remote, ..preferred() });
+    let copied = script.peer.packet(OneRtt, PING, PLAIN);
+    script.peer.deliver_from(there, copied);
+    assert!(script.wait(5_000).iter().all(|one| one.to == home || one.is_probe));
+    assert_eq!((script.migrations(), script.peer.connection().four_tuple().local), (0, home.local));
+    assert!(script.send(home, PING).iter().all(|one| one.to == home));
+}

@@ -55,7 +55,7 @@ pub struct Host {
     pub established: bool,
     pub confirmed: bool,
     pub closed: Vec<CloseReason>,
-    /// How migrations ended that the client asked for.
+    /// Moves of either end, and what became of those that the client asked for.
     pub migrations: Vec<Event>,
     /// Streams whose whole exchange is done.
     pub completed: usize,
@@ -173,7 +173,14 @@ impl Host {
                     Event::Confirmed => self.confirmed = true,
                     // A client that may send early data does.
                     Event::CanSend => self.open_streams(handle),
-                    Event::Migrated(_) | Event::MigrationFailed(_) => self.migrations.push(event),
+                    Event::Migrated(_)
+                    | Event::MigrationFailed(_)
+                    | Event::PeerMoved(_)
+                    | Event::PreferredAddressFailed(_) => {
+                        // A peer may move without end.
+                        self.migrations.truncate(99);
+                        self.migrations.push(event);
+                    }
                     Event::Closed(reason) => {
                         self.closed.push(reason);
                         self.streams.retain(|(of, _), _| *of != handle);

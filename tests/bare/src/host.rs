@@ -76,7 +76,10 @@ impl Host {
                 EndpointEvent::Http(_, event) => self.on_event(now, event),
                 EndpointEvent::Flushed(_) | EndpointEvent::Drained(..) => {}
                 EndpointEvent::CanSendEarly(_) => panic!("nobody sends early data"),
-                EndpointEvent::Migrated(_) | EndpointEvent::MigrationFailed(_) => panic!("nobody migrates"),
+                EndpointEvent::Migrated(_)
+                | EndpointEvent::MigrationFailed(_)
+                | EndpointEvent::PeerMoved(_)
+                | EndpointEvent::PreferredAddressFailed(_) => panic!("nobody migrates"),
             }
         }
     }

@@ -86,7 +86,7 @@ impl Parts {
             counters: &mut self.counters,
             tracer: Some(&mut self.tracer),
         };
-        let begun = writer.begin(&mut buffer, space, id(3), None, false)?;
+        let begun = writer.begin(&mut buffer, space, id(3), None, (false, Way::InUse))?;
         let mut packet = begun.payload(&mut buffer, &mut turn.scratch.sent)?;
         Frame::Ping.encode(packet.writer()).unwrap();
         packet.record_unremembered();
@@ -226,12 +226,13 @@ fn without_keys_or_room_there_is_no_packet() {
         tracer: None,
     };
     for room in 0..10 {
-        let begun = writer.begin(&mut [0; 10][..room], PacketNumberSpace::ApplicationData, id(3), None, false);
+        let begun =
+            writer.begin(&mut [0; 10][..room], PacketNumberSpace::ApplicationData, id(3), None, (false, Way::InUse));
         assert_eq!(begun.err(), Some(Unwritable::NoRoom), "{room}");
     }
     for room in 10..26 {
         let buffer = &mut [0; 26][..room];
-        let begun = writer.begin(buffer, PacketNumberSpace::ApplicationData, id(3), None, false).unwrap();
+        let begun = writer.begin(buffer, PacketNumberSpace::ApplicationData, id(3), None, (false, Way::InUse)).unwrap();
         let mut sent = Vec::new();
         assert_eq!(begun.payload(buffer, &mut sent).err(), Some(Unwritable::NoRoom), "{room}");
     }
