@@ -136,13 +136,25 @@ fn a_ticket_is_for_the_version_of_the_connection_that_it_came_by() {
     let resuming = Resuming::new();
     for (seed, ours, theirs, resumed, tickets) in [
         (1, &one, &two, false, 2),
-        // Those are of no use for a first flight of version 1, wherever it leads to.
-        (2, &one, &two, false, 4),
-        (3, &one, &one, false, 6),
-        (4, &of(&[Version::V2]), &two, true, 7),
-        (5, &one, &one, true, 8),
+        // Those are of no use for a first flight of version 1.
+        (2, &of(&[Version::V1]), &two, false, 4),
+        (3, &one, &one, true, 5),
+        (4, &of(&[Version::V2]), &two, true, 6),
     ] {
         let mut run = resuming.connect_of(seed, None, ours, theirs);
+        run.complete();
+        assert_eq!((run.is_resumed(), resuming.store.len()), (resumed, tickets), "{seed}");
+    }
+}
+
+/// A client that has tickets of the version it was taken to, and none of the one it would begin with, begins with theirs.
+#[test]
+fn a_connection_begins_with_the_version_of_a_ticket() {
+    let of = |list: &[Version]| Config { versions: Versions::new(list).unwrap(), ..Config::default() };
+    let (one, two) = (of(&[Version::V1, Version::V2]), of(&[Version::V2, Version::V1]));
+    let resuming = Resuming::new();
+    for (seed, theirs, resumed, tickets) in [(1, &two, false, 2), (2, &two, true, 3), (3, &one, true, 4)] {
+        let mut run = resuming.connect_of(seed, None, &one, theirs);
         run.complete();
         assert_eq!((run.is_resumed(), resuming.store.len()), (resumed, tickets), "{seed}");
     }

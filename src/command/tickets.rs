@@ -45,6 +45,10 @@ impl TicketStore for Tickets {
         self.file.take(origin, unix_millis)
     }
 
+    fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
+        self.file.holds(origin, unix_millis)
+    }
+
     fn put(&self, origin: &TicketOrigin, ticket: Ticket) {
         self.file.put(origin, ticket);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

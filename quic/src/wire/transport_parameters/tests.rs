@@ -88,7 +88,7 @@ fn p2_every_truncation_is_an_error_or_ends_between_parameters() {
             Err(violation) => assert_eq!(violation, Violation::TransportParameters),
         }
     }
-    assert_eq!(whole, 21, "19 parameters, the reserved one, and none at all");
+    assert_eq!(whole, 23, "21 parameters, the reserved one, and none at all");
 }
 
 #[test]
