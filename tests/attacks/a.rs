@@ -40,7 +40,7 @@ fn of_version(version: u32, destination: &[u8], source: &[u8], len: usize) -> Ve
 }
 
 /// A client before its first packet, whose ClientHello fits one datagram.
-fn one_datagram() -> Peer {
+pub(crate) fn one_datagram() -> Peer {
     Peer::with(Server, Stage::Begun, Options { identity: identity::classical(), ..Options::default() })
 }
 
@@ -93,7 +93,7 @@ fn a5_first_packets_to_short_ids_begin_nothing() {
         let mut peer = Peer::against(Server, Stage::Begun);
         let hello = peer.take_crypto(Level::Initial);
         let mut payload = crypto(0, &hello);
-        payload.resize(1200, 0);
+        payload.resize(payload.len().max(1200), 0);
         let id = ConnectionId::new(&vec![0xab; len]).unwrap();
         peer.rekey_initial(id);
         let packet = peer.packet(Initial, &payload, Tweak { destination: Some(id), ..PLAIN });

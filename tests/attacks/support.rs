@@ -88,7 +88,7 @@ pub(crate) fn first_packet(peer: &mut Peer, number: u64, payload: &[u8]) -> Vec<
     let id = ConnectionId::new(&(number + (1 << 40)).to_be_bytes()).unwrap();
     peer.rekey_initial(id);
     let mut payload = payload.to_vec();
-    payload.resize(1200, 0);
+    payload.resize(payload.len().max(1200), 0);
     peer.packet(PacketKind::Initial, &payload, Tweak { destination: Some(id), ..PLAIN })
 }
 
