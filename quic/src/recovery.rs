@@ -135,6 +135,7 @@ impl Recovery {
 
     /// A packet left (RFC 9002 appendix A.5). Numbers of a space increase.
     /// RFC 9002 section 7.5-2.
+    #[inline]
     pub(crate) fn on_sent(&mut self, now: Instant, space: PacketNumberSpace, packet: SentPacket, frames: &[SentFrame]) {
         let state = &mut self.spaces[space];
         state.sent.on_sent(&packet, self.path_number, frames);
@@ -761,6 +762,7 @@ impl Recovery {
     }
 
     /// `None` if `bytes` may be sent now, else when to ask again. Not for packets of ACK frames alone, nor for probes.
+    #[inline]
     pub(crate) fn pacing_deadline(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         self.path.pacing_deadline(now, bytes as u64)
     }

@@ -38,20 +38,29 @@ pub struct Scratch {
 }
 
 /// Random values of the QUIC bit (RFC 9287), for packets of connections whose peers take both.
-#[derive(Default)]
 pub(crate) struct QuicBits {
+    /// The lowest bit is the next one, and the highest that is set is none: it says where they end.
     bits: u64,
-    left: u32,
+}
+
+/// No bit is left.
+const EMPTY: u64 = 1;
+
+impl Default for QuicBits {
+    fn default() -> QuicBits {
+        QuicBits { bits: EMPTY }
+    }
 }
 
 impl QuicBits {
     /// The bit of the next packet.
+    #[inline]
     pub(crate) fn next(&mut self, random: &mut dyn Random) -> bool {
-        if self.left == 0 {
-            (self.bits, self.left) = (u64::from_le_bytes(base::random::array(random)), u64::BITS);
+        if self.bits == EMPTY {
+            self.bits = u64::from_le_bytes(base::random::array(random)) | 1 << (u64::BITS - 1);
         }
         let bit = self.bits & 1 == 1;
-        (self.bits, self.left) = (self.bits >> 1, self.left - 1);
+        self.bits >>= 1;
         bit
     }
 }

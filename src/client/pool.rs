@@ -12,7 +12,7 @@ use crate::url::Url;
 use base::Instant;
 use runtime::Handle;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -39,7 +39,7 @@ pub(crate) struct Pool {
     limits: Limits,
     /// By authority.
     /// RFC 9114 section 3.3-2, 3.3-3: a connection is for the one authority it was opened for.
-    slots: RefCell<HashMap<Rc<str>, Slot>>,
+    slots: RefCell<BTreeMap<Rc<str>, Slot>>,
 }
 
 /// An open connection, and who waits for an exchange on it.

@@ -60,7 +60,9 @@ impl Connection {
         }
     }
 
-    /// Seals and books the packet at the front of `room`; gives its size, or `None` if there is none.
+    /// Seals and books the packet at the front of `room`; gives its size, or `None` if there is none. Inlined for the sake of
+    /// what carries data.
+    #[inline(always)]
     pub(super) fn finish_packet(
         &mut self,
         turn: &mut Turn<'_>,
@@ -80,6 +82,19 @@ impl Connection {
             }
             Err(why) => self.on_unwritable(turn.now, why),
         }
+    }
+
+    /// The same for packets that are not sent often.
+    #[inline(never)]
+    pub(super) fn finish_rare_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        room: &mut [u8],
+        begun: &BegunPacket,
+        sent: SentPacket,
+        way: Way,
+    ) -> Option<usize> {
+        self.finish_packet(turn, room, begun, sent, way)
     }
 
     #[cold]

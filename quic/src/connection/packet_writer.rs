@@ -124,7 +124,7 @@ impl PacketWriter<'_> {
         let layout = layout.map_err(|_| Unwritable::NoRoom)?;
         // RFC 9000 s10.3: no shorter than what the peer may send to any ID of ours, and a byte more, so that a stateless reset
         // of the peer's could be a packet.
-        let least = (RESET_MARGIN + source.len()).saturating_sub(layout.header_len + TAG_LEN);
+        let least = (RESET_MARGIN - TAG_LEN + source.len()).saturating_sub(layout.header_len);
         Ok(BegunPacket { kind, space: id, number, layout, least_len: least.max(layout.min_payload_len()) })
     }
 

@@ -74,11 +74,9 @@ impl Connection {
     /// RFC 9002 section 6.2.4-1, 6.2.4-3: a probe carries new data, or else what is oldest and unacknowledged, or else
     /// a PING. The second one carries what comes after the content of the first, or the same again if that was all.
     /// RFC 9000 section 8.1-5, 8.1-6.
+    #[cold]
     pub(super) fn request_probe_content(&mut self, now: Instant, id: PacketNumberSpace) {
         let space = self.spaces.get_mut(id).expect("a packet that was begun has its space");
-        if space.probes == 0 {
-            return;
-        }
         if id != PacketNumberSpace::ApplicationData {
             // That nothing is heard may be because our acknowledgment was lost, and the peer waits for the same time as we.
             space.received.repeat();

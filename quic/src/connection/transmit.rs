@@ -117,7 +117,7 @@ impl Connection {
             let id = PacketNumberSpace::ApplicationData;
             let len = match permission(self.interest(turn.now, id), constraint) {
                 Permission::Nothing => 0,
-                permission => self.fill_packet(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false),
+                permission => self.fill_one_rtt_packet(turn, room, permission),
             };
             return self.filled(len, constraint);
         }
@@ -142,7 +142,7 @@ impl Connection {
             }
             // The datagram's last packet carries its padding. What follows a packet that leaves no room is not begun.
             let padded_len = (index == last).then_some(MIN_DATAGRAM_SIZE.saturating_sub(len));
-            len += self.fill_packet(turn, rest, space, permission, padded_len, &mut needs_padding);
+            len += self.fill_coalesced_packet(turn, rest, space, permission, padded_len, &mut needs_padding);
         }
         if len > 0 {
             self.probes_sent(owed);
@@ -160,8 +160,30 @@ impl Connection {
         len
     }
 
+    /// The packet of a datagram that holds no other: nearly all that a connection sends, so it has code of its own, in which
+    /// the space is known.
+    fn fill_one_rtt_packet(&mut self, turn: &mut Turn<'_>, room: &mut [u8], permission: Permission) -> usize {
+        let id = PacketNumberSpace::ApplicationData;
+        self.fill_packet(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false)
+    }
+
+    /// A packet of a datagram that may hold others.
+    #[inline(never)]
+    fn fill_coalesced_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        room: &mut [u8],
+        id: PacketNumberSpace,
+        permission: Permission,
+        padded_len: Option<usize>,
+        needs_padding: &mut bool,
+    ) -> usize {
+        self.fill_packet(turn, room, id, permission, padded_len, needs_padding)
+    }
+
     /// One packet at the front of `room`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
     /// last packet of the datagram, and with how many bytes the datagram has its least size.
+    #[inline(always)]
     fn fill_packet(
         &mut self,
         turn: &mut Turn<'_>,
@@ -175,7 +197,7 @@ impl Connection {
         let destination = self.peer_ids.active();
         let Some(begun) = self.begin_packet(turn.now, room, id, destination) else { return 0 };
         let Ok(mut packet) = begun.payload(room, &mut turn.scratch.sent) else { return 0 };
-        if permission == Permission::All {
+        if permission == Permission::All && self.spaces.get(id).expect(HAS_SPACE).probes > 0 {
             self.request_probe_content(turn.now, id);
         }
         *needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
@@ -204,6 +226,7 @@ impl Connection {
 
     /// Frames in a fixed order: what lets the peer go on first, bulk data last. True if the datagram is to have its least
     /// size.
+    #[inline(always)]
     fn fill_frames(
         &mut self,
         now: Instant,
@@ -212,7 +235,6 @@ impl Connection {
         permission: Permission,
     ) -> bool {
         let id = packet.space();
-        let most = if self.datagrams.is_some() { self.max_datagram_size() } else { None };
         let mut full_size = false;
         if permission == Permission::All && id == PacketNumberSpace::ApplicationData {
             // RFC 9000 section 8.2.1-5, 8.2.2-5: a challenge and its answer show that the path carries datagrams of
@@ -220,7 +242,6 @@ impl Connection {
             // little else.
             full_size = self.paths.in_use.validation.fill(packet, random);
         }
-        let is_early = self.sends_early_data();
         let space = self.spaces.get_mut(id).expect(HAS_SPACE);
         // RFC 9000 section 13.2.6-1, 13.2.6-2, 13.2.6-3, 17.2.3-4: what was received in a space is told in it.
         if space.received.has_unsent() {
@@ -232,17 +253,28 @@ impl Connection {
         self.handshake.fill(packet);
         if id == PacketNumberSpace::ApplicationData {
             // RFC 9000 section 12.5-5: these frames are written here only. Early data is what streams have, and no more.
+            let is_early = self.sends_early_data();
             if !is_early {
                 self.local_ids.fill(packet);
                 self.peer_ids.fill(packet);
             }
-            match (&mut self.datagrams, most) {
-                (Some(datagrams), Some(most)) if !is_early => datagrams.fill(now, packet, most, &mut self.streams),
-                _ => self.streams.fill(packet),
+            if self.datagrams.is_none() || is_early {
+                self.streams.fill(packet);
+            } else {
+                self.fill_with_datagrams(now, packet);
             }
         }
-        space.fill_ping(packet);
+        self.spaces.get_mut(id).expect(HAS_SPACE).fill_ping(packet);
         full_size
+    }
+
+    /// Datagrams and what streams have, where the application sends both.
+    #[inline(never)]
+    fn fill_with_datagrams(&mut self, now: Instant, packet: &mut OutgoingPacket<'_>) {
+        match (self.max_datagram_size(), &mut self.datagrams) {
+            (Some(most), Some(datagrams)) => datagrams.fill(now, packet, most, &mut self.streams),
+            _ => self.streams.fill(packet),
+        }
     }
 
     /// Whether an MTU probe may take the place of data that waits for the window. Where the window has room for many
@@ -274,7 +306,7 @@ impl Connection {
         packet.record_unremembered();
         begun.pad(&mut packet, usize::MAX);
         let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };
-        let written = self.finish_packet(turn, room, &begun, sent, Way::InUse)?;
+        let written = self.finish_rare_packet(turn, room, &begun, sent, Way::InUse)?;
         self.paths.in_use.mtu.on_probe_sent();
         self.paths.in_use.amplification.on_datagram_sent(written);
         Some(self.datagrams_sent(turn.now, (self.paths.in_use.four_tuple, Way::InUse), written, written))

@@ -116,7 +116,7 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(begun.overhead()));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, room, &begun, sent, way)
+        self.finish_rare_packet(turn, room, &begun, sent, way)
     }
 }
 

@@ -45,7 +45,7 @@ impl Connection {
         begun.pad(&mut packet, if is_full { usize::MAX } else { 0 });
         let sent = begun.completed(turn.now, &packet);
         other.path.amplification.on_datagram_sent(sent.size);
-        let len = self.finish_packet(turn, room, &begun, sent, Way::Elsewhere)?;
+        let len = self.finish_rare_packet(turn, room, &begun, sent, Way::Elsewhere)?;
         Some(self.datagrams_sent(turn.now, (four_tuple, Way::Elsewhere), len, len))
     }
 }

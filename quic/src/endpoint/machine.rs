@@ -93,9 +93,12 @@ impl<T> Endpoint<T> {
 
     /// The same, with what the layer above keeps for it.
     pub fn parts_mut(&mut self, handle: ConnectionHandle) -> Option<(&mut Connection, &mut T)> {
-        self.connection(handle)?;
-        self.queue_transmit(handle.index() as u32);
-        self.slots.find_mut(handle)?.parts()
+        self.queue_trace_of(handle);
+        let slot = self.slots.find_mut(handle)?;
+        if slot.connection.is_some() && !core::mem::replace(&mut slot.in_transmit_queue, true) {
+            self.may_transmit.push_back(handle.index() as u32);
+        }
+        slot.parts()
     }
 
     /// Has [`poll_event`](Endpoint::poll_event) give a connection once more, whether or not it has events: for a layer above

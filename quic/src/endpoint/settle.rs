@@ -41,8 +41,15 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// Settles all connections that took input.
+    /// Settles all connections that took input. This is asked for with every event and every batch, and mostly there are none.
+    #[inline]
     pub(super) fn settle_touched(&mut self) {
+        if !self.touched.is_empty() {
+            self.settle_those_touched();
+        }
+    }
+
+    fn settle_those_touched(&mut self) {
         self.last_route = None;
         let mut touched = core::mem::take(&mut self.touched);
         for index in touched.drain(..) {

@@ -1,6 +1,7 @@
 //! The records of all connections of an endpoint, pulled in one place. Nothing here costs an endpoint whose connections are not
 //! traced more than one comparison for each turn of a connection.
 
+use super::slots::ConnectionHandle;
 use super::table::Endpoint;
 use crate::trace::{Trace, Tracer};
 use alloc::boxed::Box;
@@ -32,6 +33,14 @@ impl<T> Endpoint<T> {
             if !core::mem::replace(&mut slot.in_trace_queue, true) {
                 self.traces.touched.push(index);
             }
+        }
+    }
+
+    /// The same of a connection that may be gone.
+    #[inline]
+    pub(super) fn queue_trace_of(&mut self, handle: ConnectionHandle) {
+        if self.config.connection.trace.is_some() && self.connection(handle).is_some() {
+            self.queue_trace(handle.index() as u32);
         }
     }
 

@@ -92,10 +92,17 @@ impl Pacer {
         Pacer { tokens: 0, filled: Instant::ZERO, started: false }
     }
 
+    /// Whether `bytes` are left of what [`deadline`](Pacer::deadline) found at the same time.
+    #[inline]
+    pub(crate) fn has(&self, now: Instant, bytes: u64) -> bool {
+        self.filled == now && self.tokens >= bytes
+    }
+
     /// `None` if `bytes` may be sent now, else when to ask again.
     pub(crate) fn deadline(&mut self, now: Instant, bytes: u64, pace: &Pace) -> Option<Instant> {
         if pace.is_unpaced() {
-            self.started = false;
+            // For as long as this moment lasts.
+            (self.started, self.tokens, self.filled) = (false, u64::MAX, now);
             return None;
         }
         let capacity = pace.capacity();

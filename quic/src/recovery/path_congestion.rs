@@ -253,8 +253,14 @@ impl PathCongestion {
         self.one_more || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
     }
 
-    /// `None` if `bytes` may be sent now.
+    /// `None` if `bytes` may be sent now. The packets of a batch are asked for at one time, and ask the pacer itself once.
+    #[inline]
     pub(crate) fn pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
+        if self.pacer.has(now, bytes) { None } else { self.new_pacing_deadline(now, bytes) }
+    }
+
+    #[inline(never)]
+    fn new_pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         let pace = Pace {
             window: self.controller.window(),
             rate: self.controller.pacing_rate(),

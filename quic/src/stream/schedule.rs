@@ -73,10 +73,15 @@ impl Schedule {
 
     /// The stream `id`, which was in `current`, is to be in `wanted`. Joining is at the end. Leaving from the front costs
     /// nothing; from elsewhere, which takes a reset or a late acknowledgment, a pass over the queue.
+    #[inline]
     pub(crate) fn update(&mut self, id: StreamId, current: &mut Membership, wanted: Membership) {
-        if *current == wanted {
-            return;
+        if *current != wanted {
+            self.change(id, *current, wanted);
+            *current = wanted;
         }
+    }
+
+    fn change(&mut self, id: StreamId, current: Membership, wanted: Membership) {
         for which in Queue::ALL {
             match (current.has(which), wanted.has(which)) {
                 (false, true) => self.queue_mut(which).push_back(id),
@@ -91,7 +96,6 @@ impl Schedule {
                 _ => {}
             }
         }
-        *current = wanted;
     }
 
     const fn queue(&self, queue: Queue) -> &VecDeque<StreamId> {

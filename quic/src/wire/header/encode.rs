@@ -26,7 +26,7 @@ impl PacketLayout {
 
     /// How many bytes the payload needs at least.
     pub(crate) const fn min_payload_len(&self) -> usize {
-        Self::MIN_NUMBER_AND_PAYLOAD - self.packet_number_len
+        Self::MIN_NUMBER_AND_PAYLOAD.saturating_sub(self.packet_number_len)
     }
 
     /// Patches the Length field. `packet` is the whole packet with the room for its tag.
