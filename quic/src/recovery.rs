@@ -358,6 +358,25 @@ impl Recovery {
         let state = &mut self.spaces[space];
         state.loss_time = None;
         let Some(largest_acked) = state.largest_acked else { return false };
+        // Where nothing was overtaken, nothing is to be measured by a threshold.
+        let entered = state.sent.has_open_up_to(largest_acked) && self.detect_overtaken(now, space, largest_acked, out);
+        let sent = &mut self.spaces[space].sent;
+        if sent.awaits_lost() {
+            sent.forget_lost_before(now - loss::round_trip(&self.path.rtt) * LATE_ROUND_TRIPS);
+        }
+        let persistent = self.release_resolved(space, out);
+        entered || persistent
+    }
+
+    /// Packets up to `largest_acked` are open: whether they are lost. Tells whether congestion control reacted.
+    fn detect_overtaken(
+        &mut self,
+        now: Instant,
+        space: PacketNumberSpace,
+        largest_acked: u64,
+        out: &mut Outcome,
+    ) -> bool {
+        let state = &mut self.spaces[space];
         let delay = self.path.time_threshold(&self.config.recovery);
         let packet_threshold = self.path.packet_threshold(&self.config.recovery);
         let below = loss::lost_below(packet_threshold, largest_acked, &state.skipped);
@@ -394,14 +413,12 @@ impl Recovery {
             }
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
-        state.sent.forget_lost_before(now - loss::round_trip(&self.path.rtt) * LATE_ROUND_TRIPS);
         let entered = losses.is_some_and(|losses| self.path.on_lost(now, &losses));
         if is_mark_dropped {
             // What is dropped for its mark says nothing about congestion.
             self.path.undo_recovery();
         }
-        let persistent = self.release_resolved(space, out);
-        entered || persistent
+        entered
     }
 
     /// Lets resolved packets go, and tells whether they establish persistent congestion.

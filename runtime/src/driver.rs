@@ -285,6 +285,9 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     }
 
     fn change_sockets(&mut self) {
+        if self.shared.changes.borrow().is_empty() {
+            return;
+        }
         for change in self.shared.changes.take() {
             match change {
                 Change::Add(bound) => self.sockets.push(bound),
@@ -428,12 +431,14 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     /// What a socket has to report about earlier datagrams, as much as is kept: whether there was anything.
     fn take_reports(&self, place: usize) -> bool {
         let socket = self.sockets[place].socket.inner();
-        let mut reports = core::iter::from_fn(|| socket.take_report()).take(MAX_REPORTS).peekable();
-        let are_some = reports.peek().is_some();
-        for (kind, remote) in reports {
+        let mut taken = 0;
+        while taken < MAX_REPORTS
+            && let Some((kind, remote)) = socket.take_report()
+        {
             self.shared.keep_error(SocketError { local: socket.local_address(), kind, remote });
+            taken += 1;
         }
-        are_some
+        taken > 0
     }
 
     /// Takes in what was received, as long as there is time: how many datagrams, and whether the time was over.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct Notice {
     /// A turn is under way or sure to come.
     notified: Cell<bool>,
-    /// The driver, while it waits.
+    /// The driver. A driver waits after nearly every turn, so it leaves this once.
     waker: RefCell<Option<Waker>>,
     /// How often everything that the machine wanted to send had left.
     flushes: Cell<u64>,
@@ -28,9 +28,8 @@ impl Notice {
         if self.notified.replace(true) {
             return;
         }
-        let waker = self.waker.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
         }
     }
 
@@ -41,7 +40,10 @@ impl Notice {
 
     /// The driver waits.
     pub(crate) fn on_wait(&self, context: &Context<'_>) {
-        *self.waker.borrow_mut() = Some(context.waker().clone());
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
         self.notified.set(false);
     }
 
@@ -54,6 +56,7 @@ impl Notice {
     /// The driver is gone: nothing will be sent.
     pub(crate) fn on_over(&self) {
         self.is_over.set(true);
+        *self.waker.borrow_mut() = None;
         self.wake_flushing();
     }
 
@@ -62,12 +65,18 @@ impl Notice {
         self.is_over.get()
     }
 
+    #[inline]
     fn wake_flushing(&self) {
         // Nearly always nobody.
         if !self.flushing.borrow().is_empty() {
-            let flushing = self.flushing.take();
-            flushing.into_iter().for_each(Waker::wake);
+            self.wake_those_flushing();
         }
+    }
+
+    #[cold]
+    fn wake_those_flushing(&self) {
+        let flushing = self.flushing.take();
+        flushing.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -20,9 +20,10 @@ impl Connection {
         if let Some(event) = self.events.pop() {
             return Some(event);
         }
-        let largest = if self.datagrams.is_some() { self.max_datagram_size() } else { None };
-        if let Some(event) = self.datagrams.as_mut().and_then(|datagrams| datagrams.poll_event(largest)) {
-            return Some(Event::Datagram(event));
+        if self.datagrams.is_some()
+            && let Some(event) = self.poll_datagram_event()
+        {
+            return Some(event);
         }
         if let Some((event, word)) = self.streams.poll_event() {
             if self.is_traced() {
@@ -34,6 +35,12 @@ impl Connection {
             return Some(Event::Flushed);
         }
         self.events.pop_closed()
+    }
+
+    #[inline(never)]
+    fn poll_datagram_event(&mut self) -> Option<Event> {
+        let largest = self.max_datagram_size();
+        self.datagrams.as_mut()?.poll_event(largest).map(Event::Datagram)
     }
 
     /// Whether `poll_event` may have something.

@@ -384,7 +384,15 @@ impl Connection {
     }
 
     /// What was sent on paths that are forgotten is sent again on the one in use.
+    #[inline]
     pub(super) fn give_up_forgotten_paths(&mut self, turn: &mut Turn<'_>) {
+        if !self.paths.others.forgotten.is_empty() {
+            self.give_up_those_forgotten(turn);
+        }
+    }
+
+    #[cold]
+    fn give_up_those_forgotten(&mut self, turn: &mut Turn<'_>) {
         for left in core::mem::take(&mut self.paths.others.forgotten) {
             turn.scratch.outcome.clear();
             self.recovery.on_path_forgotten(&left, &mut turn.scratch.outcome);

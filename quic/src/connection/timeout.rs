@@ -30,8 +30,7 @@ impl Connection {
             self.datagrams.as_ref().and_then(|datagrams| datagrams.deadline()),
         ]
         .into_iter()
-        .flatten()
-        .min()
+        .fold(None, earlier)
     }
 
     /// The deadline has come.
@@ -135,5 +134,14 @@ impl Connection {
             Timeout::SecondProbe { space } => self.second_probe(space),
             Timeout::Unanswered => self.repeat_handshake(turn.now),
         }
+    }
+}
+
+/// Whichever comes first, of those that there are.
+#[inline(always)]
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

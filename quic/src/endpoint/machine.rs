@@ -6,7 +6,7 @@ use super::event::EndpointEvent;
 use super::first_flight::FirstFlight;
 use super::handshakes::Begun;
 use super::slots::ConnectionHandle;
-use super::table::Endpoint;
+use super::table::{Endpoint, Route};
 use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::wire::connection_id::ConnectionId;
@@ -144,13 +144,21 @@ impl<T> Endpoint<T> {
     /// The connection a datagram is for. Datagrams come in runs to the same connection, and only the first one's ID is read.
     fn route(&mut self, payload: &[u8]) -> Option<u32> {
         let short = header::short_destination(payload, self.ids.len());
-        if let (Some(id), Some((last, index))) = (short, self.last_route)
-            && last.is(id)
+        if let (Some(id), Some(last)) = (short, &mut self.last_route)
+            && last.id.is(id)
         {
-            return Some(index);
+            if last.is_fresh {
+                return Some(last.index);
+            }
+            // The next batch for the same connection. It is there, but it may have given the ID up since.
+            let connection = self.slots.get(last.index).connection.as_ref();
+            if connection.is_some_and(|connection| connection.has_local_id(id)) {
+                last.is_fresh = true;
+                return Some(last.index);
+            }
         }
         let index = self.find(payload)?;
-        self.last_route = short.and_then(ConnectionId::new).map(|id| (id, index));
+        self.last_route = short.and_then(ConnectionId::new).map(|id| Route { id, index, is_fresh: true });
         Some(index)
     }
 

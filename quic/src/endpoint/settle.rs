@@ -50,7 +50,9 @@ impl<T> Endpoint<T> {
     }
 
     fn settle_those_touched(&mut self) {
-        self.last_route = None;
+        if let Some(route) = &mut self.last_route {
+            route.is_fresh = false;
+        }
         let mut touched = core::mem::take(&mut self.touched);
         for index in touched.drain(..) {
             self.slots.get_mut(index).is_touched = false;
@@ -237,7 +239,7 @@ impl<T> Endpoint<T> {
     }
 
     fn retire(&mut self, index: u32) {
-        // It may name this place, and the next datagram must not.
+        // It may name this place, which the next datagram must not find empty.
         self.last_route = None;
         let Slot { connection, handshake, timer, wake, chosen_by_client, reset_token, .. } = self.slots.vacate(index);
         self.keep_records(connection.and_then(|connection| connection.into_tracer()));

@@ -43,8 +43,8 @@ pub struct Endpoint<T = ()> {
     pub(super) wheel: Wheel,
     /// Connections that took input since they were settled.
     pub(super) touched: Vec<u32>,
-    /// The destination of the datagram before, if it had a short header, and whose it is. Good until connections are settled.
-    pub(super) last_route: Option<(ConnectionId, u32)>,
+    /// Where the datagram before went, if it had a short header.
+    pub(super) last_route: Option<Route>,
     pub(super) may_transmit: VecDeque<u32>,
     /// Connections that have events, and places whose value is to be given back.
     pub(super) have_events: VecDeque<u32>,
@@ -62,6 +62,16 @@ pub struct Endpoint<T = ()> {
     pub(super) send_memory: SendMemory,
     /// What all connections together may allow their peers beyond first windows.
     pub(super) receive_memory: ReceiveMemory,
+}
+
+/// The way of a datagram, for those that follow it. It ends with its connection.
+pub(super) struct Route {
+    /// The destination.
+    pub(super) id: ConnectionId,
+    /// Whose it was.
+    pub(super) index: u32,
+    /// Connections were not settled since, so it still is.
+    pub(super) is_fresh: bool,
 }
 
 impl<T: Default> Endpoint<T> {

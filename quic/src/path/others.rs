@@ -60,6 +60,12 @@ pub(crate) struct OtherPaths {
 pub(crate) struct Forgotten(Option<Box<(LeftPath, Forgotten)>>);
 
 impl Forgotten {
+    /// Whether there is none.
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// One more.
     pub(crate) fn push(&mut self, left: LeftPath) {
         let others = core::mem::take(self);

@@ -44,8 +44,8 @@ impl Silence {
 
     /// When `on_timeout` is to be called. `patience` is how long is waited at most: about a probe timeout.
     pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
-        let usual = self.pause.saturating_mul(PAUSES).max(LEAST_PATIENCE);
-        self.heard_at.filter(|_| !self.is_told).map(|at| at + usual.min(patience))
+        let heard_at = self.heard_at.filter(|_| !self.is_told)?;
+        Some(heard_at + self.pause.saturating_mul(PAUSES).max(LEAST_PATIENCE).min(patience))
     }
 
     /// Whether it has been silent for too long: told once, until something arrives again.

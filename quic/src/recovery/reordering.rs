@@ -74,8 +74,11 @@ impl Reordering {
     /// RFC 9002 section 6.1.2-2.
     pub(crate) fn time_threshold(&self, config: &RecoveryConfig, round_trip: Duration) -> Duration {
         let (numerator, denominator) = config.time_threshold;
-        let usual = round_trip.saturating_mul(numerator) / denominator;
-        usual.max(round_trip.saturating_mul(u32::from(self.time_threshold)) / EIGHTHS).max(config.granularity)
+        let usual = (round_trip.saturating_mul(numerator) / denominator).max(config.granularity);
+        if self.time_threshold == 0 {
+            return usual;
+        }
+        usual.max(round_trip.saturating_mul(u32::from(self.time_threshold)) / EIGHTHS)
     }
 }
 

@@ -165,6 +165,13 @@ impl SentPackets {
         self.not_in_flight -= not_in_flight;
     }
 
+    /// Whether packets up to `largest` are open: the acknowledgment of it has left some out.
+    #[inline]
+    pub(crate) fn has_open_up_to(&self, largest: u64) -> bool {
+        let first = self.packets.iter().find(|packet| packet.fate == Fate::Open);
+        first.is_some_and(|first| first.number <= largest)
+    }
+
     /// Declares open packets lost, ascending, as long as `is_lost` says so; asked for the open packets up to `largest`.
     /// Each is told to `each` and its frames are appended. Returns the first packet that is not lost yet.
     pub(crate) fn on_lost(
@@ -223,6 +230,12 @@ impl SentPackets {
     /// The packets of `range` that had been declared lost, each once.
     pub(crate) fn on_late(&mut self, range: RangeInclusive<u64>, each: impl FnMut(LostPacket)) {
         self.lost.on_acked(range, each);
+    }
+
+    /// Whether what was declared lost is still waited for.
+    #[inline]
+    pub(crate) fn awaits_lost(&self) -> bool {
+        self.lost.min().is_some()
     }
 
     /// What was sent before and declared lost is not waited for any longer.

@@ -100,11 +100,16 @@ impl Index<PacketNumberSpace> for Spaces {
 impl IndexMut<PacketNumberSpace> for Spaces {
     #[inline]
     fn index_mut(&mut self, space: PacketNumberSpace) -> &mut Space {
-        match space {
-            PacketNumberSpace::ApplicationData => &mut self.application,
-            PacketNumberSpace::Initial => self.initial.get_or_insert_with(|| Box::new(Space::new())),
-            PacketNumberSpace::Handshake => self.handshake.get_or_insert_with(|| Box::new(Space::new())),
-        }
+        // Asked for with every packet and every acknowledgment.
+        if space == PacketNumberSpace::ApplicationData { &mut self.application } else { self.of_handshake(space) }
+    }
+}
+
+impl Spaces {
+    #[inline(never)]
+    fn of_handshake(&mut self, space: PacketNumberSpace) -> &mut Space {
+        let place = if space == PacketNumberSpace::Initial { &mut self.initial } else { &mut self.handshake };
+        place.get_or_insert_with(|| Box::new(Space::new()))
     }
 }
 
