@@ -68,8 +68,10 @@ impl Events {
     /// The next event but the last.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.waiting.pop_front()?;
-        // There are two or three in a connection's life.
-        self.waiting.shrink_to_fit();
+        if self.waiting.is_empty() {
+            // There are two or three in a connection's life.
+            self.waiting = VecDeque::new();
+        }
         Some(event)
     }
 

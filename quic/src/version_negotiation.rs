@@ -24,9 +24,8 @@ pub(crate) fn information(side: Side, versions: &Versions, chosen: Version, grea
 /// RFC 9368 section 2.3-1.
 pub(crate) fn negotiated(versions: &Versions, first_flight: Version, client: Option<&VersionInformation>) -> Version {
     let Some(client) = client else { return first_flight };
-    let can_be = |version: &Version| first_flight.is_compatible_with(*version);
-    let offered: Vec<Version> = client.available.iter().copied().filter(can_be).collect();
-    versions.best_of(&offered).unwrap_or(first_flight)
+    let is_offered = |version| client.available.contains(&version) && first_flight.is_compatible_with(version);
+    versions.best(is_offered).unwrap_or(first_flight)
 }
 
 /// What a client says of its versions, to a server that has its first flight in version `first_flight`. A client may say

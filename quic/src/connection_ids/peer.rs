@@ -42,7 +42,10 @@ impl PeerIds {
         let mut seen = Seen::default();
         seen.insert(0);
         let limit = usize::try_from(active_connection_id_limit).expect("a limit of ours is small");
-        PeerIds { held: alloc::vec![first], retiring: Vec::new(), retire_prior_to: 0, seen, limit }
+        // Most peers give one more, to move to.
+        let mut held = Vec::with_capacity(if handshake_id.is_empty() { 1 } else { 2 });
+        held.push(first);
+        PeerIds { held, retiring: Vec::new(), retire_prior_to: 0, seen, limit }
     }
 
     /// The ID to send to on the current path.

@@ -152,7 +152,7 @@ impl TransportParameters {
         let mut parameters = TransportParameters::default();
         let mut reader = Reader::new(bytes);
         let mut known = 0u64;
-        let mut unknown = Vec::new();
+        let (mut unknown, mut unknown_count) = ([0; MAX_UNKNOWN_REMEMBERED], 0);
         while !reader.is_empty() {
             let id = reader.varint().map_err(|_| Violation::TransportParameters)?;
             let value = reader.varint_prefixed().map_err(|_| Violation::TransportParameters)?;
@@ -161,11 +161,12 @@ impl TransportParameters {
                 let before = known;
                 known |= bit;
                 before & bit != 0
-            } else if unknown.contains(&id) {
+            } else if unknown.iter().take(unknown_count).any(|known| *known == id) {
                 true
             } else {
-                if unknown.len() < MAX_UNKNOWN_REMEMBERED {
-                    unknown.push(id);
+                if let Some(place) = unknown.get_mut(unknown_count) {
+                    *place = id;
+                    unknown_count += 1;
                 }
                 false
             };

@@ -90,7 +90,12 @@ impl Versions {
 
     /// The best of them that is among `offered`.
     pub(crate) fn best_of(&self, offered: &[Version]) -> Option<Version> {
-        self.as_slice().iter().copied().find(|version| offered.contains(version))
+        self.best(|version| offered.contains(&version))
+    }
+
+    /// The best of them that can be.
+    pub(crate) fn best(&self, can_be: impl Fn(Version) -> bool) -> Option<Version> {
+        self.as_slice().iter().copied().find(|version| can_be(*version))
     }
 }
 
