@@ -67,12 +67,12 @@ impl Events {
 
     /// The next event but the last.
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let event = self.waiting.pop_front()?;
-        if self.waiting.is_empty() {
-            // There are two or three in a connection's life.
-            self.waiting = VecDeque::new();
-        }
-        Some(event)
+        self.waiting.pop_front()
+    }
+
+    /// Gives back what the queue does not use: there are two or three events in a connection's life, most of them at its beginning.
+    pub(crate) fn release_memory(&mut self) {
+        self.waiting.shrink_to_fit();
     }
 
     /// The last event, when nothing else is left to be told.

@@ -88,6 +88,7 @@ impl Connection {
         }
         self.levels.one_rtt().rest();
         self.handshake.rest();
+        self.events.release_memory();
         self.spaces.application().received.release_memory();
         self.recovery.release_memory();
         self.streams.release_memory();

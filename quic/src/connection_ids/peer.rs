@@ -9,6 +9,9 @@ use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::frame::Frame;
 use alloc::vec::Vec;
 
+/// IDs for which there is room from the beginning: what the limit is unless it was configured.
+const USUAL: usize = 4;
+
 /// The peer's IDs.
 #[derive(Debug)]
 pub(crate) struct PeerIds {
@@ -42,8 +45,8 @@ impl PeerIds {
         let mut seen = Seen::default();
         seen.insert(0);
         let limit = usize::try_from(active_connection_id_limit).expect("a limit of ours is small");
-        // Most peers give one more, to move to.
-        let mut held = Vec::with_capacity(if handshake_id.is_empty() { 1 } else { 2 });
+        // Most peers give as many as they may.
+        let mut held = Vec::with_capacity(if handshake_id.is_empty() { 1 } else { limit.min(USUAL) });
         held.push(first);
         PeerIds { held, retiring: Vec::new(), retire_prior_to: 0, seen, limit }
     }
