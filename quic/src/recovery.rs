@@ -423,10 +423,9 @@ impl Recovery {
 
     /// Lets resolved packets go, and tells whether they establish persistent congestion.
     fn release_resolved(&mut self, space: PacketNumberSpace, out: &mut Outcome) -> bool {
-        let first_sample = self.path.rtt.first_sample();
+        let (rtt, config, max_ack_delay) = (&self.path.rtt, &self.config.recovery, self.max_ack_delay);
         // RFC 9002 s7.6.1: with the peer's delay whatever the space.
-        let duration = pto::period(&self.path.rtt, self.config.recovery.granularity, self.max_ack_delay)
-            * self.config.recovery.persistent_congestion_threshold;
+        let duration = || pto::period(rtt, config.granularity, max_ack_delay) * config.persistent_congestion_threshold;
         let state = &mut self.spaces[space];
         let (persistent, path_number) = (&mut state.persistent, self.path_number);
         let mut declared = false;
@@ -434,7 +433,7 @@ impl Recovery {
             Resolved::Acked => persistent.on_acked(),
             // RFC 9002 section 7.6.2-1.
             Resolved::Lost(packet) if packet.ack_eliciting && !packet.mtu_probe && packet.path == path_number => {
-                declared |= persistent.on_lost(packet.time_sent, duration, first_sample);
+                declared |= persistent.on_lost(packet.time_sent, duration(), rtt.first_sample());
             }
             Resolved::Lost(_) => {}
         });

@@ -64,3 +64,36 @@ impl QuicBits {
         bit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All bits are ones, and each draw is counted.
+    struct Ones(u32);
+
+    impl Random for Ones {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            self.0 += 1;
+            bytes.fill(0xff);
+        }
+    }
+
+    #[test]
+    fn a_draw_is_for_many_packets_and_its_end_is_no_bit() {
+        let (mut bits, mut random) = (QuicBits::default(), Ones(0));
+        for packet in 0..630 {
+            assert!(bits.next(&mut random), "{packet}");
+            assert_eq!(random.0, packet / 63 + 1);
+        }
+        struct Alternating;
+        impl Random for Alternating {
+            fn fill(&mut self, bytes: &mut [u8]) {
+                bytes.fill(0b1010_1010);
+            }
+        }
+        let mut bits = QuicBits::default();
+        let ones = (0..630).filter(|_| bits.next(&mut Alternating)).count();
+        assert_eq!(ones, 310);
+    }
+}

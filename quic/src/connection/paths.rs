@@ -351,8 +351,13 @@ impl Connection {
 
     /// After how long at most a client in the middle of an exchange asks why nothing comes: a probe timeout without the time
     /// that the other end may wait with an acknowledgment, but no sooner than this end sends one of its own.
-    pub(super) fn silence_patience(&self) -> Duration {
+    fn silence_patience(&self) -> Duration {
         self.recovery.pto(PacketNumberSpace::Handshake).max(self.config.max_ack_delay)
+    }
+
+    /// When a client does so.
+    pub(super) fn silence_deadline(&self) -> Option<Instant> {
+        if self.wire.side == Side::Client { self.paths.silence.deadline(self.silence_patience()) } else { None }
     }
 
     /// The other end is heard, and there may be more to come. A server need not ask: its client does.

@@ -25,7 +25,7 @@ impl Connection {
             self.recovery.deadline(),
             acknowledgments,
             self.paths.deadline(),
-            self.paths.silence.deadline(self.silence_patience()),
+            self.silence_deadline(),
             self.handshake.early.as_deref().and_then(EarlyData::deadline),
             self.datagrams.as_ref().and_then(|datagrams| datagrams.deadline()),
         ]

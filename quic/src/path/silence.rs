@@ -11,20 +11,20 @@
 
 use base::{Duration, Instant};
 
-/// Shorter pauses are made by the machines and not by the network.
-const LEAST_PATIENCE: Duration = Duration::from_millis(5);
-/// Before anything is known of the pauses: longer than any patience, and forgotten after some ten arrivals.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Shorter pauses are made by the machines and not by the network: 5 ms.
+const LEAST_PATIENCE: u64 = 5_000_000;
+/// Before anything is known of the pauses, 1 s: longer than any patience, and forgotten after some ten arrivals.
+const FIRST_PAUSE: u64 = 1_000_000_000;
 /// Silence is this many times longer than the pauses before it.
-const PAUSES: u32 = 4;
+const PAUSES: u64 = 4;
 
 /// When to say something.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Silence {
     /// When something arrived for the last time.
     heard_at: Option<Instant>,
-    /// The longest of the pauses lately.
-    pause: Duration,
+    /// The longest of the pauses lately, in nanoseconds: it is reckoned with for every datagram.
+    pause: u64,
     /// It was told since.
     is_told: bool,
 }
@@ -35,7 +35,10 @@ impl Silence {
     pub(crate) fn on_heard(&mut self, now: Instant) {
         match self.heard_at.replace(now) {
             // What arrives together is one piece of news.
-            Some(before) if before < now => self.pause = (now - before).max(self.pause - self.pause / 8),
+            Some(before) if before < now => {
+                let pause = now.as_nanos() - before.as_nanos();
+                self.pause = pause.max(self.pause - self.pause / 8);
+            }
             Some(_) => {}
             None => self.pause = FIRST_PAUSE,
         }
@@ -45,7 +48,8 @@ impl Silence {
     /// When `on_timeout` is to be called. `patience` is how long is waited at most: about a probe timeout.
     pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
         let heard_at = self.heard_at.filter(|_| !self.is_told)?;
-        Some(heard_at + self.pause.saturating_mul(PAUSES).max(LEAST_PATIENCE).min(patience))
+        let usual = self.pause.saturating_mul(PAUSES).max(LEAST_PATIENCE);
+        Some((heard_at + patience).min(Instant::from_nanos(heard_at.as_nanos().saturating_add(usual))))
     }
 
     /// Whether it has been silent for too long: told once, until something arrives again.

@@ -273,6 +273,32 @@ mod tests {
         assert_eq!(pacer.deadline(at(0), 1200, &paced), None);
     }
 
+    /// What a batch asks without saying what it knows of the path is what it would hear if it said it.
+    #[test]
+    fn what_is_left_at_the_same_time_is_known() {
+        let (paced, unpaced) = (pace(4_000_000, 100, false), pace(12_000, 333, false));
+        let mut pacer = Pacer::new();
+        assert!(!pacer.has(at(7), 1), "nobody has asked");
+        assert_eq!(pacer.deadline(at(7), 1200, &paced), None);
+        let mut packets = 0;
+        while pacer.has(at(7), 1200) {
+            assert!(!pacer.has(at(8), 1200), "the bucket was not filled for this time");
+            pacer.on_sent(1200);
+            packets += 1;
+        }
+        assert_eq!(packets, paced.capacity() / 1200);
+        assert!(pacer.deadline(at(7), 1200, &paced).is_some());
+        assert_eq!(pacer.deadline(at(9), 1200, &unpaced), None);
+        (0..1000).for_each(|_| {
+            assert!(pacer.has(at(9), 1200));
+            pacer.on_sent(1200);
+        });
+        // The bucket begins anew, and nothing of the time without one is left.
+        assert!(!pacer.has(at(10), 1200));
+        assert_eq!(pacer.deadline(at(10), 1200, &paced), None);
+        assert!(!pacer.has(at(10), paced.capacity() + 1));
+    }
+
     #[test]
     fn an_idle_bucket_does_not_overflow() {
         let pace = pace(u64::MAX, 50, false);

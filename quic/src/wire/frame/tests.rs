@@ -206,6 +206,19 @@ fn p3_a_cut_type_is_not_padding() {
     }
 }
 
+/// It is looked through by the piece: whatever follows it, and wherever a piece would end.
+#[test]
+fn padding_ends_at_the_next_frame() {
+    for count in 1..70 {
+        for rest in [&[][..], &[0x01], &[0x01, 0x00]] {
+            let bytes = [&vec![0; count], rest].concat();
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(Frame::decode(&mut reader), Ok(Frame::Padding { bytes: count }));
+            assert_eq!(reader.peek(), rest);
+        }
+    }
+}
+
 #[test]
 fn p9_padding_is_counted_without_wrapping() {
     let bytes = vec![0; 70_000];
