@@ -164,7 +164,7 @@ impl Connection {
     /// the space is known.
     fn fill_one_rtt_packet(&mut self, turn: &mut Turn<'_>, room: &mut [u8], permission: Permission) -> usize {
         let id = PacketNumberSpace::ApplicationData;
-        self.fill_packet(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false)
+        self.fill_packet::<true>(turn, room, id, permission, Some(MIN_DATAGRAM_SIZE), &mut false)
     }
 
     /// A packet of a datagram that may hold others.
@@ -178,13 +178,14 @@ impl Connection {
         padded_len: Option<usize>,
         needs_padding: &mut bool,
     ) -> usize {
-        self.fill_packet(turn, room, id, permission, padded_len, needs_padding)
+        self.fill_packet::<false>(turn, room, id, permission, padded_len, needs_padding)
     }
 
     /// One packet at the front of `room`; gives its size, 0 if there was nothing to put into it. `padded_len`: this is the
-    /// last packet of the datagram, and with how many bytes the datagram has its least size.
+    /// last packet of the datagram, and with how many bytes the datagram has its least size. `IS_ALONE`: none can follow, so this
+    /// is worth more code.
     #[inline(always)]
-    fn fill_packet(
+    fn fill_packet<const IS_ALONE: bool>(
         &mut self,
         turn: &mut Turn<'_>,
         room: &mut [u8],
@@ -221,7 +222,12 @@ impl Connection {
         }
         begun.pad(&mut packet, target.saturating_sub(overhead));
         let sent = begun.completed(turn.now, &packet);
-        self.finish_packet(turn, room, &begun, sent, Way::InUse).unwrap_or(0)
+        let finished = if IS_ALONE {
+            self.finish_packet(turn, room, &begun, sent, Way::InUse)
+        } else {
+            self.finish_rare_packet(turn, room, &begun, sent, Way::InUse)
+        };
+        finished.unwrap_or(0)
     }
 
     /// Frames in a fixed order: what lets the peer go on first, bulk data last. True if the datagram is to have its least
