@@ -85,13 +85,14 @@ impl Sources {
     fn watch(&mut self, loaded: &Loaded) {
         // One that was made for this run has no file.
         let files = self.pairs.iter().map(|pair| Some(pair.certificate.as_str())).chain([None]);
-        let identities =
-            files.zip(&loaded.identities).flat_map(|(file, identity)| InUse::certificates(file, identity));
+        let identities = files.zip(&loaded.identities).flat_map(|(file, identity)| InUse::certificates(file, identity));
         let staples = loaded.staples.iter().flatten().map(Sent::in_use);
         let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
-        let authorities = self.trusted.iter().zip(&self.clients).flat_map(|(trusted, clients)| {
-            InUse::authorities(&clients.authorities, &trusted.authorities_pem)
-        });
+        let authorities = self
+            .trusted
+            .iter()
+            .zip(&self.clients)
+            .flat_map(|(trusted, clients)| InUse::authorities(&clients.authorities, &trusted.authorities_pem));
         self.expiries = Expiries::new(identities.chain(staples).chain(authorities).chain(lists));
     }
 

@@ -152,7 +152,8 @@ fn authorities_that_run_out_are_told_in_time() {
     let (certificate, key) = pem(200 * DAYS);
     folder.write("key.pem", key.as_bytes());
     let write = |of_server: u64, of_clients: u64| {
-        folder.write("cert.pem", [certificate.as_str(), &pem(of_server).0, &pem(of_server + DAYS).0].concat().as_bytes());
+        folder
+            .write("cert.pem", [certificate.as_str(), &pem(of_server).0, &pem(of_server + DAYS).0].concat().as_bytes());
         folder.write("ca.pem", [pem(200 * DAYS).0, pem(of_clients).0].concat().as_bytes());
     };
     let is_told = |said: &str, what: [&str; 2], then: &str| {
