@@ -417,7 +417,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "t3",
         "checks that only one carrier makes",
-        "tls/src/proof.rs",
+        "tls/src/client/wait_certificate_verify.rs",
         &["tests/attacks/carriers.rs::t3_both_carriers_give_the_same_verdicts"],
     ),
     (
