@@ -35,6 +35,7 @@ mod exchange;
 mod files;
 mod http3;
 mod key_log;
+mod memory_store;
 mod run;
 mod server;
 mod ticket_file;

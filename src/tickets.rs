@@ -1,11 +1,12 @@
 //! Tickets: how a client that comes back is spared the certificate, on both sides.
 
 use crate::error::Error;
+use crate::memory_store::memory_store;
 use crate::wall_clock::SystemClock;
 use base::Random;
 use crypto::Provider;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tls::{
     ReplayFilter, Ticket, TicketCache, TicketKeyRotation, TicketKeySource, TicketKeys, TicketOrigin, TicketPolicy,
@@ -18,10 +19,6 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(604_800);
 const LIFETIME: Duration = Duration::from_secs(86_400);
 /// How often a server draws a new key.
 const ROTATION: Duration = Duration::from_secs(6 * 3600);
-/// Tickets that a client keeps for each server: as many as connections may begin at once before new ones come.
-const PER_SERVER: usize = 4;
-/// Tickets that a client keeps in all: some 100 KB.
-const IN_ALL: usize = 256;
 
 /// How a server lets clients resume: what its tickets are sealed under, how many it gives and for how long.
 ///
@@ -237,42 +234,11 @@ impl SharedKeys {
     }
 }
 
-/// Tickets of a client in memory: four for each server, 256 in all, gone with the process. The clients that share one resume
-/// each other's connections, as far as they trust the same and speak the same, and servers can tell that they belong together.
-pub struct MemoryTickets {
-    tickets: Mutex<TicketCache>,
-}
-
-impl MemoryTickets {
-    /// No tickets, and room for so many: for each server, and in all.
-    pub const fn new(per_server: usize, in_all: usize) -> MemoryTickets {
-        MemoryTickets { tickets: Mutex::new(TicketCache::new(per_server, in_all)) }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.cache().len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.cache().is_empty()
-    }
-
-    /// Forgets all: the next connections begin anew.
-    pub fn clear(&self) {
-        self.cache().clear();
-    }
-
-    fn cache(&self) -> MutexGuard<'_, TicketCache> {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for MemoryTickets {
-    fn default() -> MemoryTickets {
-        MemoryTickets::new(PER_SERVER, IN_ALL)
-    }
+memory_store! {
+    /// Tickets of a client in memory: four for each server, 256 in all, gone with the process. The clients that share one resume
+    /// each other's connections, as far as they trust the same and speak the same, and servers can tell that they belong together.
+    /// As many tickets for a server as connections may begin at once before new ones come; in all some 100 KB.
+    MemoryTickets { tickets: TicketCache }
 }
 
 impl TicketStore for MemoryTickets {
@@ -286,12 +252,6 @@ impl TicketStore for MemoryTickets {
 
     fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
         self.cache().holds(origin, unix_millis)
-    }
-}
-
-impl fmt::Debug for MemoryTickets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryTickets").field("tickets", &self.len()).finish()
     }
 }
 

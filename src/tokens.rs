@@ -1,56 +1,20 @@
 //! Tokens of addresses: how a client that comes back is spared the round trip that shows where it is (RFC 9000 section 8.1.3), on
 //! both sides.
 
+use crate::memory_store::memory_store;
 use crate::tickets::Tickets;
 use crate::wall_clock::SystemClock;
 use quic::{TokenCache, TokenId, TokenMemory, TokenOrigin, TokenPolicy, TokenStore, UsedTokens};
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tls::WallClock;
 
-/// Tokens that a client keeps for each server: one comes with each connection, and one more when it has moved.
-const PER_SERVER: usize = 4;
-/// Tokens that a client keeps in all: some 40 KB.
-const IN_ALL: usize = 256;
 /// Tokens that a server remembers to have taken, until their time is over: some 10 MB at the most.
 const REMEMBERED: usize = 262_144;
 
-/// Tokens of a client in memory: four for each server, 256 in all, gone with the process. Servers can tell that the clients that
-/// share one belong together.
-pub struct MemoryTokens {
-    tokens: Mutex<TokenCache>,
-}
-
-impl MemoryTokens {
-    /// No tokens, and room for so many: for each server, and in all.
-    pub const fn new(per_server: usize, in_all: usize) -> MemoryTokens {
-        MemoryTokens { tokens: Mutex::new(TokenCache::new(per_server, in_all)) }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.cache().len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.cache().is_empty()
-    }
-
-    /// Forgets all: servers ask where the client is, if they want to know.
-    pub fn clear(&self) {
-        self.cache().clear();
-    }
-
-    fn cache(&self) -> MutexGuard<'_, TokenCache> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for MemoryTokens {
-    fn default() -> MemoryTokens {
-        MemoryTokens::new(PER_SERVER, IN_ALL)
-    }
+memory_store! {
+    /// Tokens of a client in memory: four for each server, 256 in all, gone with the process. Servers can tell that the clients that
+    /// share one belong together. One comes with each connection, and one more when it has moved; in all some 40 KB.
+    MemoryTokens { tokens: TokenCache }
 }
 
 impl TokenStore for MemoryTokens {
@@ -60,12 +24,6 @@ impl TokenStore for MemoryTokens {
 
     fn put(&self, origin: &TokenOrigin, token: Vec<u8>) {
         self.cache().put(origin, token);
-    }
-}
-
-impl fmt::Debug for MemoryTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryTokens").field("tokens", &self.len()).finish()
     }
 }
 

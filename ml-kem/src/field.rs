@@ -55,11 +55,42 @@ impl Factor {
         Factor { value, twisted: low(value, Q_INVERSE) }
     }
 
+    /// Its opposite.
+    pub(crate) const fn negated(self) -> Factor {
+        Factor::new(-self.value)
+    }
+
     /// The product with `a`, times 2^-16: between -Q and Q, if the factor is between them.
     #[inline(always)]
     pub(crate) fn times(self, a: i16) -> i16 {
         // The lower halves of both products are equal, so the difference of the upper halves is exact.
         subtract(high(a, self.value), high(low(a, self.twisted), Q))
+    }
+}
+
+/// Factors for as many numbers, each with its own, in the order in which a compiler can load several of them at once.
+pub(crate) struct Factors<const N: usize> {
+    values: [i16; N],
+    twisted: [i16; N],
+}
+
+impl<const N: usize> Factors<N> {
+    pub(crate) const fn new(factors: &[Factor; N]) -> Factors<N> {
+        let (mut values, mut twisted) = ([0; N], [0; N]);
+        let mut place = 0;
+        while place < N {
+            (values[place], twisted[place]) = (factors[place].value, factors[place].twisted);
+            place += 1;
+        }
+        Factors { values, twisted }
+    }
+
+    /// Multiplies each number by its factor, as [`Factor::times`].
+    #[inline(always)]
+    pub(crate) fn multiply(&self, numbers: &mut [i16; N]) {
+        for ((number, value), twisted) in numbers.iter_mut().zip(&self.values).zip(&self.twisted) {
+            *number = Factor { value: *value, twisted: *twisted }.times(*number);
+        }
     }
 }
 
@@ -103,7 +134,7 @@ fn high(a: i16, b: i16) -> i16 {
 
 /// The lower half of a product.
 #[inline(always)]
-const fn low(a: i16, b: i16) -> i16 {
+pub(crate) const fn low(a: i16, b: i16) -> i16 {
     (a as i32 * b as i32) as i16
 }
 

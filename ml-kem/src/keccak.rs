@@ -27,37 +27,49 @@ const fn round_constants() -> [u64; 24] {
     constants
 }
 
+/// The lanes that are inverted while rounds are computed. Chi inverts a lane for each lane of its result. Where one of the lanes that
+/// it joins is inverted already, its result or that of `|` in the place of `&` is what is needed, or its inverse; with these six
+/// a round inverts five lanes and not 25, and leaves the same six inverted.
+const INVERTED: [usize; 6] = [1, 2, 8, 12, 17, 20];
+
 /// Two rounds at a time, there and back again: a round that writes elsewhere than it reads needs no copy of the lanes.
 fn permute(state: &mut State) {
+    INVERTED.iter().for_each(|lane| state[*lane] = !state[*lane]);
     let mut other = Wiped([0; 25]);
+    let mut columns = [0, 1, 2, 3, 4].map(|x| state[x] ^ state[x + 5] ^ state[x + 10] ^ state[x + 15] ^ state[x + 20]);
     for [first, second] in ROUND_CONSTANTS.as_chunks::<2>().0 {
-        round(state, &mut other, *first);
-        round(&other, state, *second);
+        columns = round(state, &mut other, columns, *first);
+        columns = round(&other, state, columns, *second);
     }
+    INVERTED.iter().for_each(|lane| state[*lane] = !state[*lane]);
 }
 
-/// The five steps theta, rho, pi, chi and iota.
+/// The five steps theta, rho, pi, chi and iota. Takes the sums of the columns and gives those of the result: a lane is added to
+/// its column while it is in a register.
 #[inline(always)]
-fn round(a: &State, out: &mut State, constant: u64) {
-    let column = |x: usize| a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-    let c = [column(0), column(1), column(2), column(3), column(4)];
-    let neighbours = |x: usize| c[(x + 4) % 5] ^ c[(x + 1) % 5].rotate_left(1);
+fn round(a: &State, out: &mut State, columns: [u64; 5], constant: u64) -> [u64; 5] {
+    let neighbours = |x: usize| columns[(x + 4) % 5] ^ columns[(x + 1) % 5].rotate_left(1);
     let d = [neighbours(0), neighbours(1), neighbours(2), neighbours(3), neighbours(4)];
     // Rho turns the lane (x, y), and pi puts it at (y, 2x + 3y): the rows are those after pi.
     let turned = |lane: usize, by: u32| (a[lane] ^ d[lane % 5]).rotate_left(by);
-    let mut set = |row: usize, [b0, b1, b2, b3, b4]: [u64; 5]| {
-        out[5 * row] = b0 ^ (!b1 & b2);
-        out[5 * row + 1] = b1 ^ (!b2 & b3);
-        out[5 * row + 2] = b2 ^ (!b3 & b4);
-        out[5 * row + 3] = b3 ^ (!b4 & b0);
-        out[5 * row + 4] = b4 ^ (!b0 & b1);
+    let mut sums = [0; 5];
+    let mut set = |row: usize, lanes: [u64; 5]| {
+        for (x, lane) in lanes.into_iter().enumerate() {
+            out[5 * row + x] = lane;
+            sums[x] ^= lane;
+        }
     };
-    set(0, [turned(0, 0), turned(6, 44), turned(12, 43), turned(18, 21), turned(24, 14)]);
-    set(1, [turned(3, 28), turned(9, 20), turned(10, 3), turned(16, 45), turned(22, 61)]);
-    set(2, [turned(1, 1), turned(7, 6), turned(13, 25), turned(19, 8), turned(20, 18)]);
-    set(3, [turned(4, 27), turned(5, 36), turned(11, 10), turned(17, 15), turned(23, 56)]);
-    set(4, [turned(2, 62), turned(8, 55), turned(14, 39), turned(15, 41), turned(21, 2)]);
-    out[0] ^= constant;
+    let [b0, b1, b2, b3, b4] = [turned(0, 0), turned(6, 44), turned(12, 43), turned(18, 21), turned(24, 14)];
+    set(0, [b0 ^ (b1 | b2) ^ constant, b1 ^ (!b2 | b3), b2 ^ (b3 & b4), b3 ^ (b4 | b0), b4 ^ (b0 & b1)]);
+    let [b0, b1, b2, b3, b4] = [turned(3, 28), turned(9, 20), turned(10, 3), turned(16, 45), turned(22, 61)];
+    set(1, [b0 ^ (b1 | b2), b1 ^ (b2 & b3), b2 ^ (b3 | !b4), b3 ^ (b4 | b0), b4 ^ (b0 & b1)]);
+    let [b0, b1, b2, b3, b4] = [turned(1, 1), turned(7, 6), turned(13, 25), !turned(19, 8), turned(20, 18)];
+    set(2, [b0 ^ (b1 | b2), b1 ^ (b2 & !b3), b2 ^ (b3 & b4), b3 ^ (b4 | b0), b4 ^ (b0 & b1)]);
+    let [b0, b1, b2, b3, b4] = [turned(4, 27), turned(5, 36), turned(11, 10), !turned(17, 15), turned(23, 56)];
+    set(3, [b0 ^ (b1 & b2), b1 ^ (b2 | !b3), b2 ^ (b3 | b4), b3 ^ (b4 & b0), b4 ^ (b0 | b1)]);
+    let [b0, b1, b2, b3, b4] = [turned(2, 62), !turned(8, 55), turned(14, 39), turned(15, 41), turned(21, 2)];
+    set(4, [b0 ^ (b1 & b2), b1 ^ (b2 | b3), b2 ^ (b3 & b4), b3 ^ (b4 | b0), b4 ^ (b0 & !b1)]);
+    sums
 }
 
 /// A sponge that takes in and gives out `RATE` bytes with each permutation.

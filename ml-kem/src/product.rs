@@ -1,8 +1,8 @@
 //! Sums of products of transforms (FIPS 203 section 4.3.1): a row of the matrix times a vector, reduced once at its end.
 
-use crate::field;
+use crate::field::{self, Factor, Factors};
 use crate::polynomial::{DEGREE, Polynomial};
-use crate::transform::root_of_two_pairs;
+use crate::transform::root_of_pair;
 use crate::wipe::{Wiped, Zero};
 
 const PAIRS: usize = DEGREE / 2;
@@ -24,14 +24,27 @@ impl Multiplier {
 
     /// Prepares a transform with coefficients between -Q and Q.
     pub(crate) fn set(&mut self, transform: &Polynomial) {
-        let places = self.straight.as_chunks_mut::<4>().0.iter_mut().zip(self.crossed.as_chunks_mut::<4>().0);
-        for (number, (b, (straight, crossed))) in transform.0.as_chunks::<4>().0.iter().zip(places).enumerate() {
-            let [b0, b1, b2, b3] = *b;
-            let root = root_of_two_pairs(number);
-            *straight = [b0, root.times(b1), b2, field::subtract(0, root.times(b3))];
-            *crossed = [b1, b0, b3, b2];
+        let places = self.straight.as_chunks_mut::<2>().0.iter_mut().zip(self.crossed.as_chunks_mut::<2>().0);
+        for ((straight, crossed), [b0, b1]) in places.zip(transform.0.as_chunks::<2>().0) {
+            (*straight, *crossed) = ([*b0, *b1], [*b1, *b0]);
         }
+        STRAIGHT.multiply(&mut self.straight);
     }
+}
+
+/// What the coefficients of a transform are multiplied by for [`Multiplier::straight`]: one, and the root of the pair. All of them, so
+/// that the loop is the same for each.
+const STRAIGHT: Factors<DEGREE> = Factors::new(&straight());
+
+const fn straight() -> [Factor; DEGREE] {
+    let one = Factor::new(field::to_montgomery(1));
+    let mut factors = [one; DEGREE];
+    let mut pair = 0;
+    while pair < PAIRS {
+        factors[2 * pair + 1] = root_of_pair(pair);
+        pair += 1;
+    }
+    factors
 }
 
 /// The sum so far. Each addend is a sum of two products, both of a number between -2^12 and 2^12 and one between -Q and Q: eight
@@ -71,7 +84,7 @@ impl Sum {
 fn add_pairs(sums: &mut [i32; PAIRS], a: &[i16; DEGREE], b: &[i16; DEGREE]) {
     let pairs = a.as_chunks::<2>().0.iter().zip(b.as_chunks::<2>().0);
     for (sum, ([a0, a1], [b0, b1])) in sums.iter_mut().zip(pairs) {
-        let product = i32::from(*a0) * i32::from(*b0) + i32::from(*a1) * i32::from(*b1);
+        let product = field::add_products(i32::from(*a0) * i32::from(*b0), i32::from(*a1) * i32::from(*b1));
         *sum = field::add_products(*sum, product);
     }
 }

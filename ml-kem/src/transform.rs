@@ -1,7 +1,9 @@
 //! The number-theoretic transform (FIPS 203 section 4.3): in it the product of two polynomials is 128 small products.
 
-use crate::field::{self, Factor, MONTGOMERY_2, Q};
+use crate::field::{self, Factor, Factors, MONTGOMERY_2, Q};
 use crate::polynomial::{DEGREE, Polynomial};
+use crate::wipe::Wiped;
+use core::array;
 
 /// A root of unity of order 256.
 const ROOT: i16 = 17;
@@ -24,10 +26,11 @@ const fn powers() -> [Factor; 128] {
 const LAST: Factor = Factor::new((MONTGOMERY_2 as i32 * INVERSE_OF_128 as i32 % Q as i32) as i16);
 const INVERSE_OF_128: i16 = 3303;
 
-/// The power that belongs to the pair of coefficients of this number, modulo X^2 minus which the transform is
-/// (FIPS 203 section 4.3.1): of two pairs in a row, one has the power and one the opposite.
-pub(crate) fn root_of_two_pairs(number: usize) -> Factor {
-    POWERS[64 + number]
+/// The root that belongs to the pair of coefficients of this number: modulo X^2 minus it the transform is (FIPS 203
+/// section 4.3.1). Of two pairs in a row, one has a power and one the opposite.
+pub(crate) const fn root_of_pair(number: usize) -> Factor {
+    let power = POWERS[64 + number / 2];
+    if number.is_multiple_of(2) { power } else { power.negated() }
 }
 
 /// The transform. Takes coefficients between -Q and Q, gives the representatives next to zero.
@@ -39,8 +42,8 @@ pub(crate) fn forward(polynomial: &mut Polynomial) {
     forward_layer::<32>(a);
     forward_layer::<16>(a);
     forward_layer::<8>(a);
-    forward_layer::<4>(a);
-    forward_layer::<2>(a);
+    short_forward_layer::<4>(a, &FORWARD_4);
+    short_forward_layer::<2>(a, &FORWARD_2);
     polynomial.reduce();
 }
 
@@ -57,9 +60,10 @@ fn forward_layer<const LEN: usize>(a: &mut [i16; DEGREE]) {
 
 /// The way back, times 2^16. Takes numbers between -Q and Q, and gives such.
 pub(crate) fn inverse(polynomial: &mut Polynomial) {
-    // A layer doubles sums, and products are between -Q and Q; so sums are reduced when they have grown to 8 Q.
-    inverse_layer::<2>(&mut polynomial.0);
-    inverse_layer::<4>(&mut polynomial.0);
+    // The first two layers give numbers between -Q and Q. Each of the others doubles sums; so they are reduced before they have
+    // grown to 8 Q.
+    short_inverse_layer::<2>(&mut polynomial.0, &INVERSE_2);
+    short_inverse_layer::<4>(&mut polynomial.0, &INVERSE_4);
     inverse_layer::<8>(&mut polynomial.0);
     polynomial.reduce();
     inverse_layer::<16>(&mut polynomial.0);
@@ -78,6 +82,61 @@ fn inverse_layer<const LEN: usize>(a: &mut [i16; DEGREE]) {
             (*x, *y) = (field::add(*x, *y), power.times(field::subtract(*y, *x)));
         }
     }
+}
+
+/// As many coefficients as are computed together.
+const TOGETHER: usize = 8;
+
+/// Factors of layers whose blocks are shorter than that: one for each coefficient.
+const FORWARD_4: Factors<DEGREE> = forward_factors(4);
+const FORWARD_2: Factors<DEGREE> = forward_factors(2);
+const INVERSE_2: Factors<DEGREE> = inverse_factors(2);
+const INVERSE_4: Factors<DEGREE> = inverse_factors(4);
+
+/// What the second half of a block is multiplied by before it is added: the block's power, and for the second half the opposite.
+const fn forward_factors(len: usize) -> Factors<DEGREE> {
+    let mut factors = [POWERS[0]; DEGREE];
+    let mut place = 0;
+    while place < DEGREE {
+        let power = POWERS[128 / len + place / (2 * len)];
+        factors[place] = if place & len == 0 { power } else { power.negated() };
+        place += 1;
+    }
+    Factors::new(&factors)
+}
+
+/// What sums and differences are multiplied by: one, and the block's power, which come in the order of [`inverse_layer`].
+const fn inverse_factors(len: usize) -> Factors<DEGREE> {
+    let mut factors = [Factor::new(field::to_montgomery(1)); DEGREE];
+    let mut place = 0;
+    while place < DEGREE {
+        if place & len != 0 {
+            factors[place] = POWERS[256 / len - 1 - place / (2 * len)];
+        }
+        place += 1;
+    }
+    Factors::new(&factors)
+}
+
+/// As [`forward_layer`], across blocks.
+fn short_forward_layer<const LEN: usize>(a: &mut [i16; DEGREE], factors: &Factors<DEGREE>) {
+    let mut products = Wiped([0; DEGREE]);
+    for (products, a) in products.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(a.as_chunks::<TOGETHER>().0) {
+        *products = array::from_fn(|place| a[place | LEN]);
+    }
+    factors.multiply(&mut products);
+    for (a, products) in a.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(products.as_chunks::<TOGETHER>().0) {
+        *a = array::from_fn(|place| field::add(a[place & !LEN], products[place]));
+    }
+}
+
+/// As [`inverse_layer`], across blocks. Sums are multiplied by one, so that they do not grow.
+fn short_inverse_layer<const LEN: usize>(a: &mut [i16; DEGREE], factors: &Factors<DEGREE>) {
+    let signs: [i16; TOGETHER] = array::from_fn(|place| if place & LEN == 0 { 1 } else { -1 });
+    for a in a.as_chunks_mut::<TOGETHER>().0 {
+        *a = array::from_fn(|place| field::add(a[place | LEN], field::low(a[place & !LEN], signs[place])));
+    }
+    factors.multiply(a);
 }
 
 #[cfg(test)]

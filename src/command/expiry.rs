@@ -2,6 +2,7 @@
 
 use posthaste::{Identity, date};
 use std::time::Duration;
+use x509::{Certificate, Validity};
 
 const DAY: u64 = 86_400;
 /// How long before its end who has to bring the next list or response should hear of it: seconds, the longest first.
@@ -79,17 +80,39 @@ impl Entry {
 }
 
 impl InUse {
-    /// The certificate that a server shows: of this file, or made by itself.
-    pub fn certificate(file: Option<&str>, identity: &Identity) -> InUse {
-        let (from, until) = identity.validity();
+    /// The certificates that a server shows, its own first: of this file, or one made by itself. A path of clients leads through
+    /// some of the others.
+    pub fn certificates<'a>(file: Option<&'a str>, identity: &'a Identity) -> impl Iterator<Item = InUse> + 'a {
+        identity.chain().iter().enumerate().filter_map(move |(place, der)| {
+            let certificate = Certificate::parse(der).ok()?;
+            let (what, remedy) = match file {
+                Some(file) if place == 0 => (format!("the certificate in {file}"), BY_FILE),
+                Some(file) => (format!("the certificate of {} in {file}", certificate.label()), BY_FILE),
+                None => ("the development certificate".to_owned(), BY_RESTART),
+            };
+            let then = if place == 0 { "clients refuse the server" } else { "clients that need it refuse the server" };
+            Some(InUse::certificate(&certificate, what, remedy, then))
+        })
+    }
+
+    /// The authorities of clients in this file, which has this content. None vouches for anybody after its time.
+    pub fn authorities(file: &str, pem: &[u8]) -> Vec<InUse> {
+        let anchors = x509::load_certificates_pem(pem).unwrap_or_default();
+        let anchors = anchors.iter().filter_map(|der| Certificate::parse(der).ok());
+        let then = "clients that it vouches for are refused";
+        anchors
+            .map(|anchor| {
+                InUse::certificate(&anchor, format!("the authority {} in {file}", anchor.label()), BY_FILE, then)
+            })
+            .collect()
+    }
+
+    fn certificate(certificate: &Certificate<'_>, what: String, remedy: &'static str, then: &'static str) -> InUse {
+        let Validity { not_before, not_after, .. } = certificate.validity();
         // Both ends belong to its life (RFC 5280 section 4.1.2.5).
-        let life = u64::try_from(until.saturating_sub(from).saturating_add(1)).unwrap_or(0);
-        let (what, remedy) = match file {
-            Some(file) => (format!("the certificate in {file}"), BY_FILE),
-            None => ("the development certificate".to_owned(), BY_RESTART),
-        };
-        let until = u64::try_from(until).unwrap_or(0);
-        InUse { what, remedy, then: "clients refuse the server", until, notices: notices_of(life) }
+        let life = u64::try_from(not_after.saturating_sub(not_before).saturating_add(1)).unwrap_or(0);
+        let until = u64::try_from(not_after).unwrap_or(0);
+        InUse { what, remedy, then, until, notices: notices_of(life) }
     }
 
     /// How many warnings should have been given.
@@ -193,12 +216,44 @@ mod tests {
         }
     }
 
+    /// Not the first alone: a client that needs one of the others refuses the server as well.
+    #[test]
+    fn all_certificates_of_a_chain_and_all_authorities_are_told() {
+        let identities = ["one.example", "two.example"].map(|name| Identity::development(&[name.to_owned()]).unwrap());
+        let chain = identities.iter().flat_map(|identity| identity.chain().iter().cloned()).collect();
+        let key = (crypto_ring::PROVIDER.generate_key)(crypto::KeyKind::EcP256).unwrap();
+        let key = (crypto_ring::PROVIDER.load_key)(crypto::PrivateKeyFormat::Pkcs8, &key).unwrap();
+        let both = Identity::from_certified(std::sync::Arc::new(tls::CertifiedKey { chain, key }));
+        let until = identities.each_ref().map(|identity| u64::try_from(identity.validity().1).unwrap());
+        let label = Certificate::parse(&identities[1].chain()[0]).unwrap().label();
+        let told = |in_use: &[InUse]| -> Vec<(String, u64)> {
+            in_use.iter().map(|of| (format!("{}; {}", of.what, of.then), of.until)).collect()
+        };
+        let of_server: Vec<InUse> = InUse::certificates(Some("file"), &both).collect();
+        assert_eq!(
+            told(&of_server),
+            [
+                ("the certificate in file; clients refuse the server".into(), until[0]),
+                (format!("the certificate of {label} in file; clients that need it refuse the server"), until[1]),
+            ]
+        );
+        let pem: String = identities.iter().map(Identity::certificate_pem).collect();
+        let of_clients = InUse::authorities("file", pem.as_bytes());
+        assert_eq!(of_clients.len(), 2);
+        assert_eq!(
+            told(&of_clients[1..]),
+            [(format!("the authority {label} in file; clients that it vouches for are refused"), until[1])]
+        );
+        assert!(of_server.iter().chain(&of_clients).all(|of| !of.notices.is_empty() && of.remedy == BY_FILE));
+        assert_eq!(InUse::authorities("file", b"nothing"), []);
+    }
+
     /// The server has made it, so that no file brings another.
     #[test]
     fn a_development_certificate_is_told_too() {
         let identity = Identity::development(&[]).unwrap();
         let until = u64::try_from(identity.validity().1).unwrap();
-        let mut expiries = Expiries::new([InUse::certificate(None, &identity)].into_iter());
+        let mut expiries = Expiries::new(InUse::certificates(None, &identity));
         assert_eq!(expiries.warnings(until - DAY - 1), NONE);
         for (now, is) in [(until - DAY, "is"), (until + 1, "was")] {
             let [text] = &expiries.warnings(now)[..] else { panic!("one at {now}") };

@@ -29,6 +29,8 @@ pub struct Sources {
 /// Who vouches for clients.
 struct Trusted {
     authorities: ClientTrust,
+    /// What their file had, for words about them.
+    authorities_pem: Vec<u8>,
     lists: RevocationFiles,
     /// Both together.
     whole: ClientTrust,
@@ -83,10 +85,15 @@ impl Sources {
     fn watch(&mut self, loaded: &Loaded) {
         // One that was made for this run has no file.
         let files = self.pairs.iter().map(|pair| Some(pair.certificate.as_str())).chain([None]);
-        let identities = files.zip(&loaded.identities).map(|(file, identity)| InUse::certificate(file, identity));
+        let identities = files.zip(&loaded.identities).flat_map(|(file, identity)| InUse::certificates(file, identity));
         let staples = loaded.staples.iter().flatten().map(Sent::in_use);
         let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
-        self.expiries = Expiries::new(identities.chain(staples).chain(lists));
+        let authorities = self
+            .trusted
+            .iter()
+            .zip(&self.clients)
+            .flat_map(|(trusted, clients)| InUse::authorities(&clients.authorities, &trusted.authorities_pem));
+        self.expiries = Expiries::new(identities.chain(staples).chain(authorities).chain(lists));
     }
 
     /// What has to be done so that what was read last stays of use, as far as that was not said.
@@ -103,9 +110,8 @@ impl Sources {
     pub fn warnings(&mut self, loaded: &Loaded) -> Vec<String> {
         let mut warnings: Vec<String> = loaded.identities.iter().filter_map(not_valid_yet).collect();
         warnings.extend(loaded.staples.iter().filter_map(|staple| staple.clone().err()));
-        if let (Some(Clients { authorities, .. }), Some(trusted)) = (&self.clients, &self.trusted) {
-            let pem = std::fs::read(authorities).unwrap_or_default();
-            let missing = trusted.lists.warnings(runtime::clock::unix_seconds(), &pem);
+        if let Some(trusted) = &self.trusted {
+            let missing = trusted.lists.warnings(runtime::clock::unix_seconds(), &trusted.authorities_pem);
             let in_words = |text| format!("warning: {text}; until the next SIGHUP clients that need it are refused");
             warnings.extend(missing.into_iter().map(in_words));
         }
@@ -166,6 +172,8 @@ impl Trusted {
     /// As the files are now; the same as `before` if they have not changed, so that connections under way are as good as new
     /// ones.
     fn read(clients: &Clients, before: Option<&Trusted>) -> Result<Trusted, Error> {
+        // Without the file the next line fails, and says why.
+        let authorities_pem = std::fs::read(&clients.authorities).unwrap_or_default();
         let authorities = match before {
             Some(before) => before.authorities.again_from_pem_file(&clients.authorities)?,
             None => ClientTrust::from_pem_file(&clients.authorities)?,
@@ -179,7 +187,7 @@ impl Trusted {
             None if lists.is_empty() => authorities.clone(),
             None => authorities.clone().check_revocation(lists.revocation())?,
         };
-        Ok(Trusted { authorities, lists, whole })
+        Ok(Trusted { authorities, authorities_pem, lists, whole })
     }
 }
 

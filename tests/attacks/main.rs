@@ -12,6 +12,7 @@ static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
 mod a;
 mod c;
+mod carriers;
 mod defaults;
 mod guards;
 mod m;

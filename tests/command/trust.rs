@@ -140,6 +140,46 @@ fn a_certificate_that_runs_out_is_told_in_time() {
     assert!(!serving.end().contains("warning"));
 }
 
+/// The same of the other certificates of the chain, and of those who vouch for clients.
+#[test]
+fn authorities_that_run_out_are_told_in_time() {
+    const DAYS: u64 = 86_400;
+    let folder = Folder::new();
+    let pem = |left: u64| {
+        let from = runtime::clock::unix_seconds() - 365 * DAYS;
+        support::identity_pem(&["127.0.0.1"], from, 365 * DAYS + left)
+    };
+    let (certificate, key) = pem(200 * DAYS);
+    folder.write("key.pem", key.as_bytes());
+    let write = |of_server: u64, of_clients: u64| {
+        folder
+            .write("cert.pem", [certificate.as_str(), &pem(of_server).0, &pem(of_server + DAYS).0].concat().as_bytes());
+        folder.write("ca.pem", [pem(200 * DAYS).0, pem(of_clients).0].concat().as_bytes());
+    };
+    let is_told = |said: &str, what: [&str; 2], then: &str| {
+        let parts = ["warning: ", what[0], what[1], "put the next one there and send SIGHUP; without it ", then];
+        assert!(parts.iter().all(|part| said.contains(part)), "{parts:?}: {said}");
+        assert_eq!(said.matches("warning").count(), 1, "{said}");
+    };
+    let [of_server, of_clients] =
+        [["the certificate of ", " in cert.pem is good until "], ["the authority ", " in ca.pem is good until "]];
+    write(29 * DAYS, 29 * DAYS);
+    let arguments = [".", "--cert", "cert.pem", "--key", "key.pem", "--client-ca", "ca.pem"];
+    let mut serving = Serving::start(&folder, &arguments);
+    is_told(&serving.hear(), of_server, "clients that need it refuse the server");
+    is_told(&serving.hear(), of_server, "clients that need it refuse the server");
+    is_told(&serving.hear(), of_clients, "clients that it vouches for are refused");
+    write(200 * DAYS, 200 * DAYS);
+    let all = hangup(&mut serving);
+    assert!(!all.contains("warning"), "{all}");
+    // One that is due later comes by itself.
+    write(200 * DAYS, 30 * DAYS + 3);
+    let all = hangup(&mut serving);
+    assert!(!all.contains("warning"), "{all}");
+    is_told(&serving.hear(), of_clients, "clients that it vouches for are refused");
+    assert!(!serving.end().contains("warning"));
+}
+
 /// A client that is given lists refuses what they have, and what none of them speaks for.
 #[test]
 fn get_refuses_servers_that_were_revoked() {

@@ -40,6 +40,8 @@ pub(crate) struct Effects {
     pub group: Option<NamedGroup>,
     /// How the server signed.
     pub signature_scheme: Option<SignatureScheme>,
+    /// How a client that was asked for a certificate signed, on the server that asked.
+    pub client_signature_scheme: Option<SignatureScheme>,
     /// Whether the server asked for a second ClientHello.
     pub is_retried: bool,
     /// Whether a ticket stands in for the certificate.

@@ -54,7 +54,10 @@ impl Handshake {
         let add = |early: &[u8]| next(suite, early, shared.as_bytes());
         let digest = match early {
             Some(Early { secret, .. }) => add(secret.as_bytes()),
-            None => with_extracted(suite.hash, zeros(suite), zeros(suite), add),
+            None => match salt_without_pre_shared_key(suite) {
+                Some(salt) => suite.hash.hmac(salt, &[shared.as_bytes()]),
+                None => with_extracted(suite.hash, zeros(suite), zeros(suite), add),
+            },
         };
         shared.replace(&digest);
         Handshake { suite, secret: shared }
@@ -86,6 +89,27 @@ impl Main {
     /// resumption_secret; `transcript` ends with the client's Finished.
     pub(crate) fn resumption(&self, transcript: &Digest) -> Secret {
         expand_label_secret(self.suite.hash, &self.secret, b"res master", transcript)
+    }
+}
+
+/// What [`next`] derives of the Early Secret where there is no pre-shared key, with SHA-256 and with SHA-384: nine blocks of the hash
+/// that a handshake is spared.
+const SALT_OF_SHA_256: [u8; 32] = [
+    0x6f, 0x26, 0x15, 0xa1, 0x08, 0xc7, 0x02, 0xc5, 0x67, 0x8f, 0x54, 0xfc, 0x9d, 0xba, 0xb6, 0x97, 0x16, 0xc0, 0x76,
+    0x18, 0x9c, 0x48, 0x25, 0x0c, 0xeb, 0xea, 0xc3, 0x57, 0x6c, 0x36, 0x11, 0xba,
+];
+const SALT_OF_SHA_384: [u8; 48] = [
+    0x15, 0x91, 0xda, 0xc5, 0xcb, 0xbf, 0x03, 0x30, 0xa4, 0xa8, 0x4d, 0xe9, 0xc7, 0x53, 0x33, 0x0e, 0x92, 0xd0, 0x1f,
+    0x0a, 0x88, 0x21, 0x4b, 0x44, 0x64, 0x97, 0x2f, 0xd6, 0x68, 0x04, 0x9e, 0x93, 0xe5, 0x2f, 0x2b, 0x16, 0xfa, 0xd9,
+    0x22, 0xfd, 0xc0, 0x58, 0x44, 0x78, 0x42, 0x8f, 0x28, 0x2b,
+];
+
+/// The same by suite; `None` for one that is not of RFC 9846.
+fn salt_without_pre_shared_key(suite: &CipherSuite) -> Option<&'static [u8]> {
+    match suite.id {
+        CipherSuite::AES_128_GCM_SHA256 | CipherSuite::CHACHA20_POLY1305_SHA256 => Some(&SALT_OF_SHA_256),
+        CipherSuite::AES_256_GCM_SHA384 => Some(&SALT_OF_SHA_384),
+        _ => None,
     }
 }
 

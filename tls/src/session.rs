@@ -185,6 +185,12 @@ impl Session {
         self.effects.signature_scheme
     }
 
+    /// How the client signed the handshake, where this is a server that asked it for a certificate and was shown one; `None` if a ticket
+    /// stands in for that.
+    pub fn client_signature_scheme(&self) -> Option<SignatureScheme> {
+        self.effects.client_signature_scheme
+    }
+
     /// Whether a HelloRetryRequest cost a round trip.
     pub fn is_retried(&self) -> bool {
         self.effects.is_retried

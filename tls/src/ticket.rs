@@ -1,8 +1,8 @@
 //! Tickets as a client keeps them: with each the key that belongs to it, and what it was agreed on with. A ticket is used once
 //! (RFC 9846 appendix C.4), so that nobody on the way can tell that two connections are of one client.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use base::SingleUse;
 use core::fmt;
 use crypto::Secret;
 
@@ -98,80 +98,42 @@ pub trait TicketStore: Send + Sync {
 
 /// Tickets in memory, so many and no more, for a [`TicketStore`] to put a lock around.
 #[derive(Debug)]
-pub struct TicketCache {
-    per_origin: usize,
-    total: usize,
-    /// Counts the tickets that came.
-    count: u64,
-    tickets: BTreeMap<(TicketOrigin, u64), Ticket>,
-    /// The same by age.
-    by_age: BTreeMap<u64, TicketOrigin>,
-}
+pub struct TicketCache(SingleUse<TicketOrigin, Ticket>);
 
 impl TicketCache {
     /// Room for `total` tickets, of which `per_origin` at most are of one origin.
     pub const fn new(per_origin: usize, total: usize) -> TicketCache {
-        TicketCache { per_origin, total, count: 0, tickets: BTreeMap::new(), by_age: BTreeMap::new() }
+        TicketCache(SingleUse::new(per_origin, total))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.tickets.len()
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.tickets.is_empty()
+        self.0.is_empty()
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.tickets.clear();
-        self.by_age.clear();
+        self.0.clear();
     }
 
     /// As [`TicketStore::take`]. Those that are not valid any more are dropped on the way.
     pub fn take(&mut self, origin: &TicketOrigin, unix_millis: u64) -> Option<Ticket> {
-        loop {
-            let newest = self.of(origin).next_back()?;
-            let ticket = self.remove(*origin, newest)?;
-            if ticket.is_valid_at(unix_millis) {
-                return Some(ticket);
-            }
-        }
+        core::iter::from_fn(|| self.0.take(origin)).find(|ticket| ticket.is_valid_at(unix_millis))
     }
 
     /// As [`TicketStore::holds`].
     pub fn holds(&self, origin: &TicketOrigin, unix_millis: u64) -> bool {
-        self.tickets.range((*origin, 0)..=(*origin, u64::MAX)).any(|(_, ticket)| ticket.is_valid_at(unix_millis))
+        self.0.of(origin).any(|ticket| ticket.is_valid_at(unix_millis))
     }
 
     /// As [`TicketStore::put`]: the oldest of the origin makes room, or the oldest of all.
     pub fn put(&mut self, origin: &TicketOrigin, ticket: Ticket) {
-        if self.per_origin == 0 || self.total == 0 {
-            return;
-        }
-        while self.of(origin).count() >= self.per_origin {
-            let Some(oldest) = self.of(origin).next() else { break };
-            self.remove(*origin, oldest);
-        }
-        while self.len() >= self.total {
-            let Some((oldest, of)) = self.by_age.first_key_value() else { break };
-            self.remove(*of, *oldest);
-        }
-        self.count += 1;
-        self.tickets.insert((*origin, self.count), ticket);
-        self.by_age.insert(self.count, *origin);
-    }
-
-    /// The numbers of an origin's tickets, oldest first.
-    fn of(&self, origin: &TicketOrigin) -> impl DoubleEndedIterator<Item = u64> + use<'_> {
-        self.tickets.range((*origin, 0)..=(*origin, u64::MAX)).map(|((_, number), _)| *number)
-    }
-
-    fn remove(&mut self, origin: TicketOrigin, number: u64) -> Option<Ticket> {
-        self.by_age.remove(&number);
-        self.tickets.remove(&(origin, number))
+        self.0.put(origin, ticket);
     }
 }
 
@@ -211,24 +173,17 @@ mod tests {
         assert_eq!((cache.len(), cache.is_empty()), (4, false));
         assert_eq!([(); 4].map(|()| taken(&mut cache, &ONE, 15)), [Some(3), Some(2), Some(1), None]);
         assert_eq!(taken(&mut cache, &OTHER, 15), Some(9));
-        assert!(cache.is_empty() && cache.by_age.is_empty());
+        assert!(cache.is_empty());
     }
 
     #[test]
     fn the_oldest_make_room() {
         let mut cache = TicketCache::new(2, 3);
         (1..=5).for_each(|identity| cache.put(&ONE, ticket(identity, 10, 20)));
-        assert_eq!(cache.len(), 2);
-        cache.put(&OTHER, ticket(6, 10, 20));
-        cache.put(&OTHER, ticket(7, 10, 20));
-        assert_eq!((cache.len(), cache.by_age.len()), (3, 3));
+        (6..=7).for_each(|identity| cache.put(&OTHER, ticket(identity, 10, 20)));
+        assert_eq!(cache.len(), 3);
         // Of the first origin's two the older one went.
         assert_eq!((taken(&mut cache, &ONE, 15), taken(&mut cache, &ONE, 15)), (Some(5), None));
-        for (per_origin, total) in [(0, 4), (4, 0)] {
-            let mut none = TicketCache::new(per_origin, total);
-            none.put(&ONE, ticket(1, 10, 20));
-            assert!(none.is_empty());
-        }
     }
 
     /// RFC 9846 section 4.3.11.1.

@@ -168,12 +168,14 @@ impl TicketKey {
     /// A key and a nonce that are used for one ticket. With as many salts as there are, no number of tickets wears the secret
     /// out.
     fn aead(&self, suite: &CipherSuite, purpose: &[u8], salt: &[u8; SALT_LEN]) -> (Box<dyn AeadKey>, [u8; NONCE_LEN]) {
-        let mut bytes = [0; MAX_KEY_LEN + NONCE_LEN];
-        hkdf::expand_label(suite.hash, &self.secret, purpose, salt, &mut bytes);
+        // As much as this suite needs: of the shorter key it is one block of the hash and not two.
+        let mut place = [0; MAX_KEY_LEN + NONCE_LEN];
+        let bytes = &mut place[..suite.aead.key_len() + NONCE_LEN];
+        hkdf::expand_label(suite.hash, &self.secret, purpose, salt, bytes);
         let (key, rest) = bytes.split_at(suite.aead.key_len());
-        let nonce = *rest.first_chunk().expect("there is room for a nonce behind the longest key");
+        let nonce = *rest.first_chunk().expect("there is room for a nonce behind the key");
         let key = suite.aead.key(key);
-        crypto::secret::wipe(&mut bytes);
+        crypto::secret::wipe(bytes);
         (key, nonce)
     }
 }

@@ -2,7 +2,8 @@
 //! key schedule and the packet keys need of hashes and ciphers.
 
 use crate::identity::Identity;
-use crate::{Cost, Side};
+use crate::{Cost, Kind, Side};
+use ml_kem::{DecapsulationKey, EncapsulationKey};
 use ring::aead::{AES_128_GCM, LessSafeKey, UnboundKey, quic};
 use ring::agreement::{EphemeralPrivateKey, UnparsedPublicKey, X25519, agree_ephemeral};
 use ring::rand::SystemRandom;
@@ -20,8 +21,12 @@ const PACKET_KEYS: usize = 4;
 const TRANSCRIPT: usize = 550;
 const CERTIFICATE: usize = 550;
 
-/// What each side computes for a handshake; `full` with signatures.
-pub fn handshakes(identity: &Identity, full: bool) -> Box<dyn FnMut() -> Cost> {
+/// Bytes of ML-KEM's key and ciphertext, which both sides hash as well.
+const POST_QUANTUM: usize = ml_kem::ENCAPSULATION_KEY_LEN + ml_kem::CIPHERTEXT_LEN;
+
+/// What each side computes for a handshake; a full one with signatures.
+pub fn handshakes(identity: &Identity, kind: Kind) -> Box<dyn FnMut() -> Cost> {
+    let full = kind != Kind::Resumed;
     let random = SystemRandom::new();
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &identity.key, &random).expect("a key");
     let public = key.public_key().as_ref().to_vec();
@@ -55,16 +60,29 @@ pub fn handshakes(identity: &Identity, full: bool) -> Box<dyn FnMut() -> Cost> {
                 verify(&signed, &signature);
             });
         }
+        if kind == Kind::PostQuantum {
+            let key = cost.time(Side::Client, || DecapsulationKey::from_seed(black_box(&[5; ml_kem::SEED_LEN])));
+            let (ciphertext, _) = cost.time(Side::Server, || {
+                let key = EncapsulationKey::from_bytes(key.encapsulation_key()).expect("a key");
+                key.encapsulate(black_box(&[6; ml_kem::MESSAGE_LEN]))
+            });
+            cost.time(Side::Client, || drop(key.decapsulate(&ciphertext).expect("a ciphertext")));
+        }
         for side in [Side::Client, Side::Server] {
-            cost.time(side, || symmetric(full));
+            cost.time(side, || symmetric(kind));
         }
         cost
     })
 }
 
-fn symmetric(full: bool) {
-    let transcript = [0; TRANSCRIPT + CERTIFICATE];
-    let len = if full { transcript.len() } else { TRANSCRIPT };
+fn symmetric(kind: Kind) {
+    let full = kind != Kind::Resumed;
+    let transcript = [0; TRANSCRIPT + CERTIFICATE + POST_QUANTUM];
+    let len = match kind {
+        Kind::Resumed => TRANSCRIPT,
+        Kind::Full => TRANSCRIPT + CERTIFICATE,
+        Kind::PostQuantum => transcript.len(),
+    };
     black_box(digest::digest(&digest::SHA256, &transcript[..len]));
     let key = |bytes: &[u8; 32]| hmac::Key::new(hmac::HMAC_SHA256, black_box(bytes));
     for number in 0..SCHEDULE + if full { 0 } else { OF_TICKETS } {

@@ -35,6 +35,17 @@ impl Cost {
     }
 }
 
+/// Which handshakes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// With a certificate, and X25519.
+    Full,
+    /// The same with X25519MLKEM768.
+    PostQuantum,
+    /// With a ticket, and X25519.
+    Resumed,
+}
+
 /// A way to make one handshake after the other.
 struct Row {
     name: &'static str,
@@ -76,11 +87,13 @@ type Handshakes = Vec<(&'static str, Box<dyn FnMut() -> Cost>)>;
 
 fn all(identity: &identity::Identity) -> Handshakes {
     vec![
-        ("full, cryptography alone", alone::handshakes(identity, true)),
-        ("full, ours", ours::handshakes(identity, false)),
+        ("full, cryptography alone", alone::handshakes(identity, Kind::Full)),
+        ("full, ours", ours::handshakes(identity, Kind::Full)),
         ("full, rustls on ring", rustls_ring::handshakes(identity, false)),
-        ("resumed, cryptography alone", alone::handshakes(identity, false)),
-        ("resumed, ours", ours::handshakes(identity, true)),
+        ("full with X25519MLKEM768, cryptography alone", alone::handshakes(identity, Kind::PostQuantum)),
+        ("full with X25519MLKEM768, ours", ours::handshakes(identity, Kind::PostQuantum)),
+        ("resumed, cryptography alone", alone::handshakes(identity, Kind::Resumed)),
+        ("resumed, ours", ours::handshakes(identity, Kind::Resumed)),
         ("resumed, rustls on ring", rustls_ring::handshakes(identity, true)),
     ]
 }

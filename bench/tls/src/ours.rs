@@ -1,7 +1,7 @@
 //! Our own, with the packet keys that QUIC makes of the secrets: rustls makes these itself.
 
 use crate::identity::{self, Identity, NAME};
-use crate::{Cost, Side};
+use crate::{Cost, Kind, Side};
 use crypto::{CipherSuite, Secret, hkdf};
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
@@ -31,15 +31,16 @@ impl TicketStore for Latest {
 }
 
 /// Full handshakes, without tickets; or handshakes that resume the one before, with two tickets each.
-pub fn handshakes(identity: &Identity, resumes: bool) -> Box<dyn FnMut() -> Cost> {
-    let (client, server) = configs(identity, resumes);
+pub fn handshakes(identity: &Identity, kind: Kind) -> Box<dyn FnMut() -> Cost> {
+    let resumes = kind == Kind::Resumed;
+    let (client, server) = configs(identity, kind);
     if resumes {
         handshake(&client, &server, false);
     }
     Box::new(move || handshake(&client, &server, resumes))
 }
 
-fn configs(identity: &Identity, resumes: bool) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+fn configs(identity: &Identity, kind: Kind) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     let provider = crypto_ring::provider();
     let mut roots = x509::RootStore::new();
     roots.add_der(&identity.authority).expect("a root");
@@ -49,9 +50,11 @@ fn configs(identity: &Identity, resumes: bool) -> (Arc<ClientConfig>, Arc<Server
     let resolver = Arc::new(Single(Arc::new(CertifiedKey { chain, key })));
     let protocols = vec![b"h3".to_vec()];
     let mut client = ClientConfig::new(provider, verification, protocols.clone(), Arc::new(Clock));
-    client.groups = tls::Groups::Only(vec![crypto::NamedGroup::X25519]);
+    if kind != Kind::PostQuantum {
+        client.groups = tls::Groups::Only(vec![crypto::NamedGroup::X25519]);
+    }
     let mut server = ServerConfig::new(provider, resolver, protocols, Arc::new(Clock));
-    if resumes {
+    if kind == Kind::Resumed {
         let keys = TicketKeys::new(&provider, &[[7; 32]]).expect("a key");
         server.tickets = Some(TicketPolicy::new(Arc::new(FixedTicketKeys(Arc::new(keys)))));
         client.tickets = Some(Arc::new(Latest::default()));

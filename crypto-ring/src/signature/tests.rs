@@ -115,7 +115,7 @@ fn rsa_key(bits: usize) -> Vec<u8> {
 }
 
 #[test]
-fn rsa_sizes_are_counted_in_bits() {
+fn c10_rsa_sizes_are_counted_in_bits() {
     for bits in [2040, 2041, 2047, 2048, 2049, 3072, 4096, RSA_MAX_BITS, RSA_MAX_BITS + 1, 16_384] {
         let key = rsa_key(bits);
         assert_eq!(rsa_modulus_bits(&key), Ok(bits));

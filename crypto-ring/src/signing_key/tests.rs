@@ -44,7 +44,7 @@ fn signs_what_verifies(key: &dyn SigningKey) {
 }
 
 #[test]
-fn every_format_loads_and_signs() {
+fn t18_every_format_loads_and_signs() {
     for (format, bytes, algorithm) in sample_keys() {
         let key = load_key(format, &bytes).unwrap();
         assert_eq!(key.public_key_algorithm(), algorithm);

@@ -2,9 +2,9 @@
 //! the way can tell by one that two connections are of one client.
 
 use crate::wire::version::Version;
-use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use base::SingleUse;
 
 /// The longest token that is kept: no longer than one of a Retry packet may be. Servers need about a tenth of it.
 pub(super) const MAX_TOKEN_LEN: usize = 1000;
@@ -29,80 +29,38 @@ pub trait TokenStore: Send + Sync {
 
 /// Tokens in memory, so many and no more, for a [`TokenStore`] to put a lock around.
 #[derive(Debug)]
-pub struct TokenCache {
-    per_origin: usize,
-    total: usize,
-    tokens: BTreeMap<TokenOrigin, VecDeque<Vec<u8>>>,
-    /// Of whom each is, the oldest first.
-    by_age: VecDeque<TokenOrigin>,
-}
+pub struct TokenCache(SingleUse<TokenOrigin, Vec<u8>>);
 
 impl TokenCache {
     /// Room for `total` tokens, of which `per_origin` at most are of one origin.
     pub const fn new(per_origin: usize, total: usize) -> TokenCache {
-        TokenCache { per_origin, total, tokens: BTreeMap::new(), by_age: VecDeque::new() }
+        TokenCache(SingleUse::new(per_origin, total))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_age.len()
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_age.is_empty()
+        self.0.is_empty()
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.tokens.clear();
-        self.by_age.clear();
+        self.0.clear();
     }
 
     /// As [`TokenStore::take`].
     pub fn take(&mut self, origin: &TokenOrigin) -> Option<Vec<u8>> {
-        let token = self.tokens.get_mut(origin)?.pop_back();
-        let place = self.by_age.iter().rposition(|of| of == origin);
-        self.forget(origin, place);
-        token
+        self.0.take(origin)
     }
 
     /// As [`TokenStore::put`]: the oldest of the origin makes room, or the oldest of all. One that is there is not kept twice.
     pub fn put(&mut self, origin: &TokenOrigin, token: Vec<u8>) {
-        if self.per_origin == 0 || self.total == 0 {
-            return;
-        }
-        let of_origin = self.tokens.get(origin);
-        if of_origin.is_some_and(|tokens| tokens.contains(&token)) {
-            return;
-        }
-        if of_origin.is_some_and(|tokens| tokens.len() >= self.per_origin) {
-            self.drop_oldest(&origin.clone());
-        }
-        if self.len() >= self.total
-            && let Some(oldest) = self.by_age.front().cloned()
-        {
-            self.drop_oldest(&oldest);
-        }
-        self.tokens.entry(origin.clone()).or_default().push_back(token);
-        self.by_age.push_back(origin.clone());
-    }
-
-    fn drop_oldest(&mut self, origin: &TokenOrigin) {
-        if let Some(tokens) = self.tokens.get_mut(origin) {
-            tokens.pop_front();
-        }
-        let place = self.by_age.iter().position(|of| of == origin);
-        self.forget(origin, place);
-    }
-
-    /// A token of the origin is gone, the one that came at this place.
-    fn forget(&mut self, origin: &TokenOrigin, place: Option<usize>) {
-        if let Some(place) = place {
-            self.by_age.remove(place);
-        }
-        if self.tokens.get(origin).is_some_and(VecDeque::is_empty) {
-            self.tokens.remove(origin);
+        if self.0.of(origin).all(|other| *other != token) {
+            self.0.put(origin, token);
         }
     }
 }
@@ -128,7 +86,7 @@ mod tests {
         assert_eq!(taken, [Some(alloc::vec![3]), Some(alloc::vec![2]), Some(alloc::vec![1]), None]);
         assert_eq!(cache.take(&origin("two", Version::V2)), None);
         assert_eq!(cache.take(&other), Some(alloc::vec![9]));
-        assert!(cache.is_empty() && cache.tokens.is_empty());
+        assert!(cache.is_empty());
     }
 
     #[test]

@@ -28,11 +28,8 @@ pub fn check(
     }
     // A ticket stands in for the signature.
     if let Some(scheme) = expected.signature_scheme.filter(|_| !session.is_resumed()) {
-        // A server does not tell how its client signed.
-        if options.is_server {
-            return Err(Failure::Unimplemented("the signature scheme of a client".to_owned()));
-        }
-        same("signature scheme", Some(scheme), session.signature_scheme().map(|scheme| scheme.0))?;
+        let found = if options.is_server { session.client_signature_scheme() } else { session.signature_scheme() };
+        same("signature scheme", Some(scheme), found.map(|scheme| scheme.0))?;
     }
     if let Some(retry) = expected.retry {
         same("retry", retry, session.is_retried())?;

@@ -1,4 +1,4 @@
-//! How the shim judges the runner's certificates: each has to be one, and nobody is believed if the flags say so.
+//! How the shim judges the runner's certificates: each has to be one, the first may sign, and nobody is believed if the flags say so.
 //!
 //! The path is not judged. The runner's certificates have no subject and a subjectAltName that is not critical, which `x509`
 //! refuses (RFC 5280 section 4.2.1.6), so that no path of the runner's would ever be good.
@@ -22,8 +22,14 @@ impl Judge {
     }
 
     fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), x509::Error> {
-        for certificate in chain {
-            x509::Certificate::parse(certificate)?;
+        for (place, certificate) in chain.iter().enumerate() {
+            let certificate = x509::Certificate::parse(certificate)?;
+            // RFC 9846 section 4.5.1.2: the first one signs the handshake. `x509` asks for that on the path, which is not judged here.
+            let signs = certificate.extensions().key_usage.is_none_or(|usage| usage.digital_signature);
+            if place == 0 && !signs {
+                let rule = x509::Rule::KeyUsage("digitalSignature");
+                return Err(x509::Error::Rule { subject: certificate.label(), rule });
+            }
         }
         match self.refuses {
             true => Err(x509::Error::UnknownIssuer { issuer: "nobody is believed".into(), unreadable: None }),

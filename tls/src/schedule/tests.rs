@@ -13,6 +13,7 @@ use crate::message::server_hello::ServerHelloOrRetry;
 use crate::proof::FinishedVerified;
 use crate::testing::hex;
 use crate::transcript::Transcript;
+use alloc::boxed::Box;
 
 /// ClientHello.
 const PLAIN_CLIENT_HELLO: &str = "\
@@ -273,4 +274,20 @@ fn the_signed_content_is_laid_out_as_published() {
     let verify = hex(PLAIN_CERTIFICATE_VERIFY);
     let verify = CertificateVerify::decode(&verify[HEADER_LEN..]).unwrap();
     assert_eq!((verify.scheme.0, verify.signature.len()), (0x0804, 128));
+}
+
+/// They are constants, so they are computed here.
+#[test]
+fn the_salts_without_a_pre_shared_key_are_what_the_schedule_derives() {
+    for suite in crypto_ring::PROVIDER.cipher_suites {
+        let zeros = alloc::vec![0; suite.hash.output_len()];
+        let early = extract(suite.hash, &zeros, &zeros);
+        let salt = expand_label_secret(suite.hash, &early, b"derived", &suite.hash.digest(&[]));
+        assert_eq!(salt_without_pre_shared_key(suite), Some(salt.as_bytes()), "{suite:?}");
+        // A suite of another number takes the long way, to the same secret.
+        let unknown: &'static CipherSuite = Box::leak(Box::new(CipherSuite { id: 0xff01, ..**suite }));
+        assert_eq!(salt_without_pre_shared_key(unknown), None);
+        let [one, other] = [*suite, unknown].map(|suite| Handshake::begin(suite, None, Secret::new(&[7; 32])).secret);
+        assert_eq!(one.as_bytes(), other.as_bytes());
+    }
 }

@@ -107,7 +107,7 @@ impl State {
                 }
             }
             (State::WaitCertificateVerify(state), HandshakeType::CERTIFICATE_VERIFY) => {
-                let (sent, client) = state.on_certificate_verify(message)?;
+                let (sent, client) = state.on_certificate_verify(message, effects)?;
                 State::WaitFinished(Box::new(WaitFinished { sent, client }))
             }
             (State::WaitFinished(state), HandshakeType::FINISHED) => {

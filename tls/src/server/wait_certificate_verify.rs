@@ -2,6 +2,7 @@
 
 use crate::client_proof::{ClientAuthenticated, ClientChainAccepted};
 use crate::config::ServerConfig;
+use crate::effects::Effects;
 use crate::error::Error;
 use crate::message::certificate_verify::CertificateVerify;
 use crate::message::framing::Message;
@@ -22,11 +23,13 @@ impl WaitCertificateVerify {
     pub(crate) fn on_certificate_verify(
         self,
         message: &Message<'_>,
+        effects: &mut Effects,
     ) -> Result<(FlightSent, ClientAuthenticated), Error> {
         let WaitCertificateVerify { config, mut sent, chain } = self;
         let verify = CertificateVerify::decode(message.body)?;
         let digest = sent.transcript.current();
         let client = ClientAuthenticated::by_signature(&config.provider, chain, &verify, &digest)?;
+        effects.client_signature_scheme = Some(verify.scheme);
         sent.transcript.add(message.bytes);
         Ok((sent, client))
     }

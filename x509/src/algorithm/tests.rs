@@ -24,7 +24,7 @@ fn modulus(bits: usize) -> Vec<u8> {
 }
 
 #[test]
-fn rsa_keys_of_accepted_lengths_only() {
+fn c10_rsa_keys_of_accepted_lengths_only() {
     let accepted = |bits, exponent: &[u8]| is_acceptable_rsa(&rsa(&modulus(bits), exponent)).unwrap_or(false);
     let usual = [1, 0, 1];
     assert!(accepted(2048, &usual) && accepted(3072, &usual) && accepted(8192, &usual) && accepted(2048, &[3]));

@@ -563,7 +563,7 @@ fn constrained(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Draft {
 /// RFC 5280 section 4.2.1.10-5, 4.2.1.10-6, 4.2.1.10-11, 4.2.1.10-14.
 /// RFC 5280 section 4.2.1.10-15, 4.2.1.10-16, 4.2.1.10-20, 4.2.1.10-21, 4.2.1.10-22, 6.1.2-1.
 #[test]
-fn the_table_of_name_constraints() {
+fn t11_the_table_of_name_constraints() {
     let ip = |bytes: &[u8]| element(tag::context(7), &[bytes]);
     let directory = |text: &str| element(tag::context_constructed(4), &[&name(text)]);
     let uri = |text: &str| element(tag::context(6), &[text.as_bytes()]);

@@ -6,6 +6,7 @@ use crate::identity::Identity;
 use crate::openssl::{MARK, Openssl};
 use crate::ours::{self, Options, Report};
 use crate::talk::{Begins, Ends, Talk, Words};
+use crate::visits::{self, Shows};
 use runtime::StreamEnding;
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -127,6 +128,19 @@ pub fn all(size: u64) -> Vec<(String, Cell)> {
             )
         }),
     );
+    add("openssl>ours/resumption", Box::new(visits::openssl_client_resumes));
+    add("ours>openssl/resumption", Box::new(visits::openssl_server_resumes));
+    for (case, shows) in [
+        ("client-certificate", Shows::Good),
+        ("client-certificate-of-a-stranger", Shows::Strangers),
+        ("no-client-certificate", Shows::Nothing),
+    ] {
+        add(&format!("openssl>ours/{case}"), Box::new(move |identity| visits::openssl_client_shows(identity, shows)));
+        add(
+            &format!("ours>openssl/{case}"),
+            Box::new(move |identity| visits::openssl_server_is_shown(identity, shows)),
+        );
+    }
     type Early = fn(&Identity, bool) -> Result<String, String>;
     let early: [(&str, Early); 4] = [
         ("openssl>ours", early::openssl_client),

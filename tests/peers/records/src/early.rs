@@ -1,49 +1,20 @@
-//! Early data over TCP, with openssl and rustls: a first connection for a ticket, and a second that begins with data. Blocking
-//! sockets, because what is tested is the connection and no driver.
+//! Early data over TCP, with openssl and rustls: a first connection for a ticket, and a second that begins with data.
 
+use crate::blocking::{Clock, Failure, LIMIT, Ours, Store, same};
 use crate::identity::{Identity, NAME};
-use crate::openssl::Openssl;
+use crate::openssl::{Openssl, wait_for_ticket};
 use base::Instant;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
-use tls::record::{Connection, Received, Settings};
+use std::sync::Arc;
+use tls::record::{Connection, Settings};
 use tls::{CertifiedKey, ClientConfig, EarlyData, FixedTicketKeys, ReplayFilter, ServerConfig, ServerVerification};
-use tls::{Single, Ticket, TicketCache, TicketKeys, TicketOrigin, TicketPolicy, TicketStore, WallClock};
+use tls::{Single, TicketKeys, TicketPolicy, WallClock};
 
-/// Longer than any step takes.
-const LIMIT: Duration = Duration::from_secs(20);
 /// What is sent early: digits, which openssl takes for no command.
 const EARLY: &[u8] = b"20251123\n";
 const LATE: &[u8] = b"4711\n";
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-struct Clock;
-
-impl WallClock for Clock {
-    fn unix_seconds(&self) -> u64 {
-        self.unix_millis() / 1000
-    }
-
-    fn unix_millis(&self) -> u64 {
-        SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_millis() as u64
-    }
-}
-
-struct Store(Mutex<TicketCache>);
-
-impl TicketStore for Store {
-    fn take(&self, origin: &TicketOrigin, unix_millis: u64) -> Option<Ticket> {
-        self.0.lock().expect("nobody panics").take(origin, unix_millis)
-    }
-
-    fn put(&self, origin: &TicketOrigin, ticket: Ticket) {
-        self.0.lock().expect("nobody panics").put(origin, ticket);
-    }
-}
 
 fn client_config(identity: &Identity, store: Arc<Store>) -> Arc<ClientConfig> {
     let mut roots = x509::RootStore::new();
@@ -69,108 +40,24 @@ fn server_config(identity: &Identity) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// Our end of one connection, and what it has heard.
-struct Ours {
-    connection: Connection,
-    tcp: TcpStream,
-    inbox: Vec<u8>,
-    early: Vec<u8>,
-    data: Vec<u8>,
-    has_ended: bool,
+fn client_end(identity: &Identity, store: &Arc<Store>, to: SocketAddr) -> Result<Ours, Failure> {
+    let (config, name) = (client_config(identity, store.clone()), x509::ServerName::parse(NAME)?);
+    let random = &mut crypto_ring::SystemRandom::new();
+    let connection = Connection::client_with_early_data(config, name, &Settings::default(), Instant::ZERO, random)?;
+    Ours::new(connection, TcpStream::connect(to)?)
 }
 
-impl Ours {
-    fn new(connection: Connection, tcp: TcpStream) -> Result<Ours, Failure> {
-        tcp.set_read_timeout(Some(LIMIT))?;
-        Ok(Ours { connection, tcp, inbox: Vec::new(), early: Vec::new(), data: Vec::new(), has_ended: false })
-    }
-
-    fn client(identity: &Identity, store: &Arc<Store>, to: SocketAddr) -> Result<Ours, Failure> {
-        let (config, name) = (client_config(identity, store.clone()), x509::ServerName::parse(NAME)?);
-        let random = &mut crypto_ring::SystemRandom::new();
-        let connection = Connection::client_with_early_data(config, name, &Settings::default(), Instant::ZERO, random)?;
-        Ours::new(connection, TcpStream::connect(to)?)
-    }
-
-    fn server(config: &Arc<ServerConfig>, context: Option<&[u8]>, tcp: TcpStream) -> Result<Ours, Failure> {
-        let (config, settings) = (config.clone(), Settings::default());
-        let connection = match context {
-            Some(context) => Connection::server_with_early_data(config, &settings, context, Instant::ZERO),
-            None => Connection::server(config, &settings, Instant::ZERO),
-        };
-        Ours::new(connection, tcp)
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        let mut out = [0; 20_000];
-        loop {
-            match self.connection.transmit(&mut out) {
-                0 => return Ok(()),
-                len => self.tcp.write_all(&out[..len])?,
-            }
-        }
-    }
-
-    /// Sends data, early or not.
-    fn send(&mut self, data: &[u8], is_early: bool) -> Result<(), Failure> {
-        let mut out = [0; 20_000];
-        let done = match is_early {
-            true => self.connection.write_early_data(data, &mut out)?,
-            false => self.connection.write(data, &mut out)?,
-        };
-        self.tcp.write_all(&out[..done.written])?;
-        if done.taken == data.len() { Ok(()) } else { Err(format!("only {} bytes were taken", done.taken).into()) }
-    }
-
-    /// Goes on until `is_done`, or the other end has ended.
-    fn until(&mut self, is_done: impl Fn(&Ours) -> bool) -> Result<(), Failure> {
-        let random = &mut crypto_ring::SystemRandom::new();
-        self.flush()?;
-        while !is_done(self) && !self.has_ended {
-            let mut room = [0; 20_000];
-            let len = self.tcp.read(&mut room)?;
-            if len == 0 {
-                self.connection.on_end()?;
-                return Ok(());
-            }
-            self.inbox.extend_from_slice(&room[..len]);
-            loop {
-                let received = self.connection.receive(&mut self.inbox, random);
-                self.flush()?;
-                let taken = match received? {
-                    Received::Incomplete => break,
-                    Received::Taken(taken) => taken,
-                    Received::Data { content, taken } => {
-                        self.data.extend_from_slice(&self.inbox[content]);
-                        taken
-                    }
-                    Received::EarlyData { content, taken } => {
-                        self.early.extend_from_slice(&self.inbox[content]);
-                        taken
-                    }
-                    Received::End(taken) => {
-                        self.has_ended = true;
-                        taken
-                    }
-                };
-                self.inbox.drain(..taken);
-            }
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), Failure> {
-        self.connection.close();
-        self.flush()
-    }
-
-    fn early_data(&self) -> EarlyData {
-        self.connection.session().early_data()
-    }
+fn server_end(config: &Arc<ServerConfig>, context: Option<&[u8]>, tcp: TcpStream) -> Result<Ours, Failure> {
+    let (config, settings) = (config.clone(), Settings::default());
+    let connection = match context {
+        Some(context) => Connection::server_with_early_data(config, &settings, context, Instant::ZERO),
+        None => Connection::server(config, &settings, Instant::ZERO),
+    };
+    Ours::new(connection, tcp)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), Failure> {
-    if found == expected { Ok(()) } else { Err(format!("{what}: {found:?} and not {expected:?}").into()) }
+fn became(ours: &Ours) -> EarlyData {
+    ours.connection.session().early_data()
 }
 
 /// Two connections to our server; the second takes early data, or refuses it.
@@ -187,16 +74,16 @@ fn our_server(
             peer(address, false)?;
             peer(address, true)
         });
-        let mut first = Ours::server(&config, Some(b"context"), listener.accept()?.0)?;
+        let mut first = server_end(&config, Some(b"context"), listener.accept()?.0)?;
         first.until(|_| false)?;
         first.close()?;
         drop(first);
-        let mut second = Ours::server(&config, takes.then_some(&b"context"[..]), listener.accept()?.0)?;
+        let mut second = server_end(&config, takes.then_some(&b"context"[..]), listener.accept()?.0)?;
         second.until(|ours| ours.data.ends_with(LATE))?;
         second.close()?;
         let early = if takes { EARLY } else { b"" };
         same("early data", &second.early[..], early)?;
-        same("what became of it", second.early_data(), if takes { EarlyData::Accepted } else { EarlyData::Refused })?;
+        same("what became of it", became(&second), if takes { EarlyData::Accepted } else { EarlyData::Refused })?;
         same("data", second.data.ends_with(LATE), true)?;
         peer.join().map_err(|_| "a panic")?
     })
@@ -215,16 +102,7 @@ pub fn openssl_client(identity: &Identity, takes: bool) -> Result<String, String
         let all = [&["-alpn", "test", "-tls1_3"], more].concat();
         let mut child = Openssl::client(identity, address, "authority.pem", &all);
         match again {
-            false => {
-                // It writes the file when the ticket comes, and what it says of that only at its end.
-                let begin = std::time::Instant::now();
-                while std::fs::metadata(&session).map_or(0, |file| file.len()) == 0 {
-                    if begin.elapsed() > LIMIT {
-                        return Err("openssl got no ticket".into());
-                    }
-                    std::thread::yield_now();
-                }
-            }
+            false => wait_for_ticket(&session)?,
             true => {
                 child.line_with(if takes { "Early data was accepted" } else { "Early data was rejected" })?;
                 child.type_line(std::str::from_utf8(LATE)?.trim_end());
@@ -239,11 +117,11 @@ pub fn openssl_client(identity: &Identity, takes: bool) -> Result<String, String
 
 pub fn openssl_server(identity: &Identity, takes: bool) -> Result<String, String> {
     let talk = || {
-        let store = Arc::new(Store(Mutex::new(TicketCache::new(4, 4))));
+        let store = Arc::new(Store::new());
         let all = ["-alpn", "test", "-early_data", "-max_early_data", "16384"];
         let (mut child, address) = Openssl::server_of(identity, 2, &all)?;
         let visit = |address| {
-            let mut ours = Ours::client(identity, &store, address)?;
+            let mut ours = client_end(identity, &store, address)?;
             let room = ours.connection.early_data_room();
             if room > 0 {
                 ours.send(EARLY, true)?;
@@ -254,19 +132,19 @@ pub fn openssl_server(identity: &Identity, takes: bool) -> Result<String, String
         };
         let (mut first, room) = visit(address)?;
         same("room without a ticket", room, 0)?;
-        first.until(|_| !store.0.lock().expect("nobody panics").is_empty())?;
+        first.until(|_| !store.is_empty())?;
         first.close()?;
         drop(first);
         if !takes {
             // Another one, which does not know the ticket.
             let (_other, address) = Openssl::server_of(identity, 1, &["-alpn", "test"])?;
             let (mut second, _) = visit(address)?;
-            same("what became of it", second.early_data(), EarlyData::Refused)?;
+            same("what became of it", became(&second), EarlyData::Refused)?;
             return Ok(second.close()?);
         }
         let (mut second, room) = visit(address)?;
         same("room", room, 16_384)?;
-        same("what became of it", second.early_data(), EarlyData::Accepted)?;
+        same("what became of it", became(&second), EarlyData::Accepted)?;
         child.line_with(std::str::from_utf8(EARLY)?.trim_end())?;
         second.close()?;
         Ok::<(), Failure>(())
@@ -331,7 +209,7 @@ pub fn rustls_server(identity: &Identity, takes: bool) -> Result<String, String>
         let configs = [Arc::new(config.clone()), Arc::new(if takes { config } else { refusing })];
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let store = Arc::new(Store(Mutex::new(TicketCache::new(4, 4))));
+        let store = Arc::new(Store::new());
         std::thread::scope(|scope| {
             let peer = scope.spawn(move || {
                 let mut early = Vec::new();
@@ -356,7 +234,7 @@ pub fn rustls_server(identity: &Identity, takes: bool) -> Result<String, String>
                 Ok::<Vec<u8>, Failure>(early)
             });
             for again in [false, true] {
-                let mut ours = Ours::client(identity, &store, address)?;
+                let mut ours = client_end(identity, &store, address)?;
                 same("room", ours.connection.early_data_room(), if again { 10_000 } else { 0 })?;
                 if again {
                     ours.send(EARLY, true)?;
@@ -364,10 +242,10 @@ pub fn rustls_server(identity: &Identity, takes: bool) -> Result<String, String>
                 ours.until(|ours| ours.connection.is_complete())?;
                 ours.send(LATE, false)?;
                 if again {
-                    let became = if takes { EarlyData::Accepted } else { EarlyData::Refused };
-                    same("what became of it", ours.early_data(), became)?;
+                    let expected = if takes { EarlyData::Accepted } else { EarlyData::Refused };
+                    same("what became of it", became(&ours), expected)?;
                 } else {
-                    ours.until(|_| !store.0.lock().expect("nobody panics").is_empty())?;
+                    ours.until(|_| !store.is_empty())?;
                 }
                 ours.close()?;
                 // What is unread when a socket is closed resets the other end. It has no more to say than its tickets.

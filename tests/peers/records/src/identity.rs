@@ -12,21 +12,33 @@ pub struct Identity {
     pub stranger: Vec<u8>,
     pub certificate: Vec<u8>,
     pub key: Vec<u8>,
+    /// Of clients: one whom the authority vouches for, and one of the stranger's.
+    pub client: ClientIdentity,
+    pub stranger_client: ClientIdentity,
     folder: PathBuf,
+}
+
+/// Of a client.
+pub struct ClientIdentity {
+    pub certificate: Vec<u8>,
+    pub key: Vec<u8>,
 }
 
 impl Identity {
     pub fn make(folder: &Path) -> Identity {
         let provider = crypto_ring::provider();
         let (authority, authority_key) = authority(&provider, "authority.example");
-        let (stranger, _) = self::authority(&provider, "stranger.example");
+        let (stranger, stranger_key) = self::authority(&provider, "stranger.example");
         let key = (provider.generate_key)(KeyKind::EcP256).expect("a key");
         let load = |key: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, key).expect("a key");
         let request = request(NAME, false);
         let issuer = authority.clone().into();
         let certificate = x509::issue::issued_by(&provider, &issuer, &*load(&authority_key), &*load(&key), &request);
         let certificate = certificate.expect("a certificate").to_vec();
-        let identity = Identity { authority, stranger, certificate, key: key.to_vec(), folder: folder.to_owned() };
+        let (client, stranger_client) = (client(&authority, &authority_key), client(&stranger, &stranger_key));
+        let (key, folder_of_files) = (key.to_vec(), folder.to_owned());
+        let identity =
+            Identity { authority, stranger, certificate, key, client, stranger_client, folder: folder_of_files };
         let write = |name: &str, label: &str, der: &[u8]| {
             std::fs::write(folder.join(name), pem(label, der)).expect("a file can be written");
         };
@@ -34,6 +46,10 @@ impl Identity {
         write("stranger.pem", "CERTIFICATE", &identity.stranger);
         write("certificate.pem", "CERTIFICATE", &identity.certificate);
         write("key.pem", "PRIVATE KEY", &identity.key);
+        for (name, of) in [("client", &identity.client), ("stranger-client", &identity.stranger_client)] {
+            write(&format!("{name}.pem"), "CERTIFICATE", &of.certificate);
+            write(&format!("{name}-key.pem"), "PRIVATE KEY", &of.key);
+        }
         identity
     }
 
@@ -46,6 +62,16 @@ fn authority(provider: &Provider, name: &str) -> (Vec<u8>, Vec<u8>) {
     let key = (provider.generate_key)(KeyKind::EcP256).expect("a key");
     let identity = x509::issue::self_signed(provider, &key, &request(name, true)).expect("a certificate");
     (identity.certificate.to_vec(), key.to_vec())
+}
+
+/// A client that this authority vouches for.
+fn client(authority: &[u8], authority_key: &[u8]) -> ClientIdentity {
+    let provider = crypto_ring::provider();
+    let load = |key: &[u8]| (provider.load_key)(PrivateKeyFormat::Pkcs8, key).expect("a key");
+    let key = (provider.generate_key)(KeyKind::EcP256).expect("a key");
+    let (issuer, request) = (authority.to_vec().into(), request("client.example", false));
+    let certificate = x509::issue::issued_to_client(&provider, &issuer, &*load(authority_key), &*load(&key), &request);
+    ClientIdentity { certificate: certificate.expect("a certificate").to_vec(), key: key.to_vec() }
 }
 
 fn request(name: &str, is_authority: bool) -> x509::IssueRequest {

@@ -1,6 +1,7 @@
 //! TLS over records with openssl and rustls over TCP, both roles: `peers-records [--list] [--only PATTERN]... [--size MB]`. A
 //! cell is `CLIENT>SERVER/CASE`; a line for each, and 0 if all are right. `--speed` measures ours and rustls in memory.
 
+mod blocking;
 mod cells;
 mod early;
 mod foreign;
@@ -9,6 +10,7 @@ mod openssl;
 mod ours;
 mod speed;
 mod talk;
+mod visits;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -127,6 +127,9 @@ fn the_server_learns_who_the_client_is() {
         let pair = meet(client_with(vec![identity]), server_asking(root.required())).unwrap();
         let known = pair.server.peer_identity().unwrap();
         assert_eq!(known.certificates(), [leaf.clone(), middle.certificate.clone(), root.certificate.clone()]);
+        let signed = if kind == EcP256 { crypto::SignatureScheme(0x0403) } else { crypto::SignatureScheme(0x0807) };
+        assert_eq!(pair.server.client_signature_scheme(), Some(signed));
+        assert_eq!(pair.client.client_signature_scheme(), None, "a client knows how it signed");
         assert_eq!((known.certificate(), known.label()), (&leaf, "Posthaste client client.example".into()));
         let names: Vec<_> = known.names().iter().map(PeerName::to_string).collect();
         assert_eq!(names, ["client.example", "192.0.2.7", "*.b.example"]);

@@ -150,7 +150,7 @@ fn suites_of_one_hash_resume_each_others_tickets_and_others_do_not() {
 /// RFC 9846 section 4.7.1: T5, CVE-2025-23419, CVE-2025-68121.
 /// RFC 9846 section 4.7.1-7.
 #[test]
-fn a_ticket_is_good_for_one_name_protocol_identity_and_generation() {
+fn t5_a_ticket_is_good_for_one_name_protocol_identity_and_generation() {
     assert!({
         let resuming = Resuming::new();
         resuming.fill();
@@ -201,7 +201,7 @@ fn a_ticket_is_good_for_one_name_protocol_identity_and_generation() {
 
 /// A server that has a certificate for one name only does not resume for another, nor present it.
 #[test]
-fn a_name_that_the_server_does_not_have_is_refused_with_a_ticket_too() {
+fn t5_a_name_that_the_server_does_not_have_is_refused_with_a_ticket_too() {
     let mut resuming = Resuming::new();
     resuming.client.tickets = Some(Arc::new(Same(Mutex::default())));
     resuming.fill();
@@ -452,7 +452,7 @@ fn every_byte_of_the_offer_changed_and_cut() {
 
 /// A ticket that was changed is one that nobody knows: a full handshake, if the binder is not even looked at.
 #[test]
-fn a_changed_ticket_is_an_unknown_one() {
+fn t5_a_changed_ticket_is_an_unknown_one() {
     let mut resuming = Resuming::new();
     let same = Arc::new(Same(Mutex::default()));
     resuming.client.tickets = Some(same.clone());
