@@ -222,7 +222,7 @@ pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
 }
 
 /// Runs until `end` milliseconds and gives the file of qlog, in `folder`, that the server's tracer has written. Nothing arrives from the
-/// server within `silence`.
+/// server within `outage`.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -230,14 +230,14 @@ pub fn qlog(
     seed: u64,
     cell: &Cell,
     control: Control,
-    silence: Option<(u64, u64)>,
+    outage: Option<(u64, u64)>,
     end: u64,
     folder: &Path,
 ) -> Result<PathBuf, String> {
     let listener = Qlog::open(folder).map_err(|error| error.to_string())?;
     let mut pair = Pair::with(seed, cell, control, Some(listener));
     let at = |milliseconds: u64| Instant::ZERO + Duration::from_millis(milliseconds);
-    if let Some((from, to)) = silence {
+    if let Some((from, to)) = outage {
         pair.world.run_until(at(from), |_| false);
         let dead = sim::LinkConfig { loss: 1.0, ..cell.down() };
         pair.world.network().set_link(address(SERVER), address(CLIENT), dead);

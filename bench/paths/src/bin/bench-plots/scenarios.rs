@@ -9,7 +9,7 @@ pub struct Scenario {
     control: Control,
     cell: Cell,
     /// Milliseconds.
-    silence: Option<(u64, u64)>,
+    outage: Option<(u64, u64)>,
     end: u64,
 }
 
@@ -18,7 +18,7 @@ pub fn all() -> Vec<Scenario> {
     let clean = Cell { rate: 10, round_trip: 50, queue: 100, loss: 0.0, reordering: 0.0 };
     let mut all = Vec::new();
     for control in [Control::Cubic, Control::Bbr] {
-        let mut add = |name, words, cell, silence, end| all.push(Scenario { name, words, control, cell, silence, end });
+        let mut add = |name, words, cell, outage, end| all.push(Scenario { name, words, control, cell, outage, end });
         add("clean", "a queue of one round trip", clean, None, 15_000);
         add("loss", "1 % lost", Cell { loss: 1.0, ..clean }, None, 15_000);
         add("reordering", "5 % late by up to 12.5 ms", Cell { reordering: 5.0, ..clean }, None, 15_000);
@@ -50,7 +50,7 @@ impl Scenario {
     /// What the server's tracer has written.
     pub fn qlog(&self) -> Result<String, String> {
         let folder = std::env::temp_dir().join(format!("bench-plots-{}-{}", std::process::id(), self.file_name()));
-        let run = ours::qlog(1, &self.cell, self.control, self.silence, self.end, &folder);
+        let run = ours::qlog(1, &self.cell, self.control, self.outage, self.end, &folder);
         let text = run.and_then(|file| {
             std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
         });
