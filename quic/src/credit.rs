@@ -104,8 +104,26 @@ pub(crate) struct Window {
     pub told: u64,
 }
 
-/// A window grows to what is consumed in so many round trips.
-const ROUND_TRIPS: u128 = 4;
+/// A window grows to what flows in so many round trips.
+const ROUND_TRIPS: u128 = 8;
+/// By no more than this at a time.
+const MOST_GROWTH: u64 = 4;
+
+/// What became free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Consumed {
+    /// So much of what was received.
+    pub amount: u64,
+    /// What has been received and cannot be consumed yet, because something before it is missing.
+    pub waiting: u64,
+}
+
+impl Consumed {
+    /// And nothing waits.
+    pub(crate) const fn all(amount: u64) -> Consumed {
+        Consumed { amount, waiting: 0 }
+    }
+}
 
 /// What we allow the peer.
 #[derive(Clone, Copy, Debug)]
@@ -179,13 +197,13 @@ impl ReceiveCredit {
     /// `amount` of what was received is free again. Only here does the limit move, so a peer cannot earn credit by
     /// what it sends.
     ///
-    /// The window grows to what is consumed in four round trips, up to its ceiling. Where the window itself is what limits, that
+    /// The window grows to what flows in eight round trips, up to its ceiling. Where the window itself is what limits, that
     /// is more than it has; where the path or the reader does, it is enough for as much as is under way now, as much again
-    /// because a sender in slow start doubles its rate in each round trip, and twice that because it hears of credit a round
-    /// trip late.
+    /// because a sender in slow start doubles its rate in each round trip, twice that because it hears of credit a round trip late, and
+    /// twice that because nothing is consumed until what was lost has come again.
     /// RFC 9000 section 4.2-2, 4.6-6.
-    pub(crate) fn on_consumed(&mut self, now: Instant, round_trip: Duration, amount: u64) {
-        self.on_consumed_within(now, round_trip, amount, |window| window.wanted);
+    pub(crate) fn on_consumed(&mut self, now: Instant, round_trip: Duration, consumed: Consumed) {
+        self.on_consumed_within(now, round_trip, consumed, |window| window.wanted);
     }
 
     /// The same for a window that others share: it becomes what `agree` says, at least what the peer was told and did not use.
@@ -195,7 +213,7 @@ impl ReceiveCredit {
         &mut self,
         now: Instant,
         round_trip: Duration,
-        amount: u64,
+        Consumed { amount, waiting }: Consumed,
         agree: impl FnOnce(Window) -> u64,
     ) {
         self.consumed += amount;
@@ -206,7 +224,7 @@ impl ReceiveCredit {
         if growth == 0 || growth < self.window / self.divisor && !last {
             return;
         }
-        let wanted = self.tuned(now, round_trip);
+        let wanted = self.tuned(now, round_trip, waiting);
         self.window = agree(Window { is: self.window, wanted, told: self.limit - self.consumed });
         if self.target() > self.limit {
             self.limit = self.target();
@@ -214,18 +232,21 @@ impl ReceiveCredit {
         }
     }
 
-    /// What the window would be, by how long half of it took, and no more than twice as large at a time.
-    fn tuned(&mut self, now: Instant, round_trip: Duration) -> u64 {
-        let consumed = self.consumed - self.mark;
-        if consumed < self.window / 2 {
+    /// What the window would be, by how long half of it took. What waits behind a gap has flowed as well: that can be a window's worth,
+    /// and the reader gets nothing of it until the gap is filled, in two or three round trips. By what was consumed alone the window
+    /// would grow more slowly than slow start, and hold it back wherever packets are lost. What the reader could have does not count.
+    fn tuned(&mut self, now: Instant, round_trip: Duration, waiting: u64) -> u64 {
+        let until = self.consumed.saturating_add(waiting);
+        let flowed = until.saturating_sub(self.mark);
+        if flowed < self.window / 2 {
             return self.window;
         }
         let elapsed = self.marked.map(|marked| now.saturating_duration_since(marked));
-        (self.mark, self.marked) = (self.consumed, Some(now));
+        (self.mark, self.marked) = (until, Some(now));
         let Some(elapsed) = elapsed else { return self.window };
-        let flows = u128::from(consumed).saturating_mul(round_trip.as_nanos());
+        let flows = u128::from(flowed).saturating_mul(round_trip.as_nanos());
         let wanted = u64::try_from(flows.saturating_mul(ROUND_TRIPS) / elapsed.as_nanos().max(1)).unwrap_or(u64::MAX);
-        wanted.clamp(self.window, self.window.saturating_mul(2).min(self.ceiling).max(self.window))
+        wanted.clamp(self.window, self.window.saturating_mul(MOST_GROWTH).min(self.ceiling).max(self.window))
     }
 
     fn target(&self) -> u64 {
@@ -308,43 +329,63 @@ mod tests {
         let mut credit = ReceiveCredit::new(100, 100, 1 << 60, 2);
         credit.on_received(100).unwrap();
         assert_eq!((credit.limit(), credit.is_announcement_due()), (100, false));
-        credit.on_consumed(at(0), ROUND_TRIP, 49);
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(49));
         assert!(!credit.is_announcement_due());
-        credit.on_consumed(at(0), ROUND_TRIP, 1);
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(1));
         assert_eq!(credit.announced().needs_sending(), Some(150));
     }
 
     #[test]
-    fn the_window_grows_to_what_is_read_in_four_round_trips_up_to_the_ceiling() {
+    fn the_window_grows_to_what_is_read_in_eight_round_trips_up_to_the_ceiling() {
         let mut credit = ReceiveCredit::new(1000, 3000, 1 << 60, 2);
         let read = |credit: &mut ReceiveCredit, when| {
             let half = credit.window() / 2;
             credit.on_received(half).unwrap();
-            credit.on_consumed(at(when), ROUND_TRIP, half);
+            credit.on_consumed(at(when), ROUND_TRIP, Consumed::all(half));
             credit.window()
         };
-        // 500 bytes: at first; in two round trips, which is all that flows; in one and a quarter, and so 400 in one.
+        // 500 bytes: at first; in four round trips, which is all that flows; in two and a half, and so 200 in one.
         assert_eq!(read(&mut credit, 0), 1000);
-        assert_eq!(read(&mut credit, 200), 1000);
-        assert_eq!(read(&mut credit, 325), 1600);
-        // As fast as can be: twice as large, and no more than its ceiling.
-        assert_eq!(read(&mut credit, 326), 3000);
-        assert_eq!(read(&mut credit, 327), 3000);
+        assert_eq!(read(&mut credit, 400), 1000);
+        assert_eq!(read(&mut credit, 650), 1600);
+        // As fast as can be: no more than its ceiling,
+        assert_eq!(read(&mut credit, 651), 3000);
+        assert_eq!(read(&mut credit, 652), 3000);
         let mut credit = ReceiveCredit::new(1000, 9000, 1 << 60, 2);
         read(&mut credit, 0);
-        assert_eq!(read(&mut credit, 0), 2000);
+        // and no more than four times as large.
+        assert_eq!(read(&mut credit, 0), 4000);
         // A slow reader keeps what it has, whatever it had.
-        assert_eq!([900, 1800, 9000].map(|when| read(&mut credit, when)), [2000; 3]);
+        assert_eq!([900, 1800, 9000].map(|when| read(&mut credit, when)), [4000; 3]);
+    }
+
+    /// What is read comes in one heap in two round trips, when a gap is filled, and a window's worth waits behind the next one.
+    #[test]
+    fn what_waits_behind_a_gap_counts_for_the_window() {
+        let windows = |waits: bool| {
+            let mut credit = ReceiveCredit::new(1000, 1 << 20, 1 << 60, 32);
+            let of = |heap: u64| {
+                let room = credit.limit() - credit.received();
+                credit.on_received(room).unwrap();
+                let amount = credit.window() / 2;
+                let waiting = if waits { credit.received() - credit.consumed() - amount } else { 0 };
+                credit.on_consumed(at(200 * heap), ROUND_TRIP, Consumed { amount, waiting });
+                credit.window()
+            };
+            (0..4).map(of).collect::<alloc::vec::Vec<u64>>()
+        };
+        assert_eq!(windows(false), [1000, 2000, 4000, 8000]);
+        assert_eq!(windows(true), [1000, 2000, 6000, 20_000]);
     }
 
     #[test]
     fn the_limit_never_passes_what_its_frame_can_say() {
         let mut credit = ReceiveCredit::new(10, u64::MAX, 12, 2);
         credit.on_received(10).unwrap();
-        credit.on_consumed(at(0), ROUND_TRIP, 10);
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(10));
         assert_eq!(credit.limit(), 12);
         credit.on_received(2).unwrap();
-        credit.on_consumed(at(0), ROUND_TRIP, 2);
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(2));
         assert_eq!(credit.limit(), 12);
     }
 }

@@ -319,9 +319,23 @@ impl Recovery {
                 }
                 let newest = newly.largest.filter(|(_, _, on_this_path)| *on_this_path);
                 let newest = newest.filter(|_| ce > 0 && self.path.ecn.is_capable());
-                newest.is_some_and(|(_, time_sent, _)| self.path.on_congestion_mark(now, time_sent))
+                newest.is_some_and(|(_, time_sent, _)| {
+                    let start = self.last_sent().min(now);
+                    self.path.on_congestion_mark(start, time_sent)
+                })
             }
         }
+    }
+
+    /// When the newest packet was sent that asks for an acknowledgment. A recovery period is for what was sent until then, and not until
+    /// the loss is found: what is sent at that very moment, in the same turn, is sent because of it. RFC 9002 section 7.3.2 has the
+    /// period end with the acknowledgment of such a packet.
+    fn last_sent(&self) -> Instant {
+        PacketNumberSpace::ALL
+            .into_iter()
+            .map(|space| self.spaces[space].last_ack_eliciting)
+            .max()
+            .unwrap_or(Instant::ZERO)
     }
 
     /// Whether the datagrams that are made now are marked as capable of ECN.
@@ -413,7 +427,10 @@ impl Recovery {
             }
         });
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
-        let entered = losses.is_some_and(|losses| self.path.on_lost(now, &losses));
+        let entered = losses.is_some_and(|losses| {
+            let start = self.last_sent().min(now);
+            self.path.on_lost(start, &losses)
+        });
         if is_mark_dropped {
             // What is dropped for its mark says nothing about congestion.
             self.path.undo_recovery();
@@ -775,6 +792,11 @@ impl Recovery {
     /// Bytes in flight on the path.
     pub(crate) const fn bytes_in_flight(&self) -> u64 {
         self.path.bytes_in_flight()
+    }
+
+    /// Bytes per second at which packets are spread.
+    pub(crate) fn pacing_rate(&self) -> u64 {
+        self.path.pacing_rate()
     }
 
     /// `None` if `bytes` may be sent now, else when to ask again. Not for packets of ACK frames alone, nor for probes.

@@ -254,6 +254,8 @@ pub struct Metrics {
     pub congestion_window: u64,
     /// Bytes.
     pub bytes_in_flight: u64,
+    /// Bytes per second at which packets are spread (RFC 9002 section 7.7).
+    pub pacing_rate: u64,
 }
 
 /// RFC 9002 section 7.3, figure 1.

@@ -374,6 +374,8 @@ fn push_metrics(data: &mut Object<'_>, metrics: &Metrics) {
     data.number("pto_count", metrics.pto_count);
     data.number("congestion_window", metrics.congestion_window);
     data.number("bytes_in_flight", metrics.bytes_in_flight);
+    // The draft counts it in bits.
+    data.number("pacing_rate", metrics.pacing_rate.saturating_mul(8));
 }
 
 pub(super) fn milliseconds(time: base::Duration) -> String {

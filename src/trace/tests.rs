@@ -100,6 +100,7 @@ fn metrics() -> Metrics {
         pto_count: 1,
         congestion_window: 14_520,
         bytes_in_flight: 1200,
+        pacing_rate: 1_000_000,
     }
 }
 

@@ -80,7 +80,7 @@ const EVENTS: &[(&str, &str)] = &[
     (
         "quic:recovery_metrics_updated",
         "min_rtt?number smoothed_rtt?number latest_rtt?number rtt_variance?number pto_count?number \
-         congestion_window?number bytes_in_flight?number",
+         congestion_window?number bytes_in_flight?number pacing_rate?number",
     ),
     ("quic:congestion_state_updated", "new:text"),
     (

@@ -1,83 +1,11 @@
-//! Goodput of ours and of quinn-proto over the same simulated paths: loss, reordering, round trip, rate and queue.
+//! Goodput of ours and of quinn-proto over the same simulated paths, in a terminal.
 //!
-//! Both stacks are machines in one simulated network (`sim`), so that each sees the same link, and the same seed gives the same
-//! losses. A server sends without end on one stream; what the client has read within the time is the goodput.
-//!
-//! `bench-paths [SEEDS] [rate,rate...] [round trip,...]`: seeds of each cell, megabits a second, milliseconds.
+//! `bench-paths [SEEDS] [rate,rate...] [round trip,...]`: the whole grid. Seeds of each cell, megabits a second, milliseconds.
+//! `bench-paths watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
+//! `bench-paths seeds FIRST LAST [STEP]`: each seed is a path of its own; every byte is checked, and the worst are named.
+//! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
 
-mod ours;
-mod quinn;
-
-use base::{Duration, Instant};
-use sim::{LinkConfig, World};
-use std::net::SocketAddr;
-
-const CLIENT: &str = "192.0.2.1:50000";
-const SERVER: &str = "192.0.2.2:443";
-
-/// What each stack runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Control {
-    /// CUBIC, the default of both.
-    Cubic,
-    /// BBR.
-    Bbr,
-}
-
-/// One path.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    /// Megabits a second.
-    rate: u64,
-    /// Milliseconds there and back.
-    round_trip: u64,
-    /// Of what is under way, in hundredths.
-    queue: u64,
-    /// In hundredths.
-    loss: f64,
-    reordering: f64,
-}
-
-impl Cell {
-    fn down(&self) -> LinkConfig {
-        let mut link = LinkConfig::new(Duration::from_micros(self.round_trip * 500));
-        link.rate = Some(self.rate * 125_000);
-        link.queue = ((self.rate * 125 * self.round_trip * self.queue / 100) as usize).max(3000);
-        link.loss = self.loss / 100.0;
-        link.reorder = self.reordering / 100.0;
-        link.reorder_by = Duration::from_micros(self.round_trip * 250);
-        link
-    }
-
-    /// Milliseconds that are measured: the beginning as well, twenty round trips and three seconds.
-    fn time(&self) -> u64 {
-        if self.rate >= 1000 { 2000 + 15 * self.round_trip } else { 5000 + 25 * self.round_trip }
-    }
-}
-
-/// A world with this link, and nobody in it.
-fn world(seed: u64, cell: &Cell) -> World {
-    let mut world = World::new(seed);
-    world.set_step_limit(u64::MAX);
-    let (client, server): (SocketAddr, SocketAddr) = (address(CLIENT), address(SERVER));
-    let up = LinkConfig { rate: Some(cell.rate * 125_000), ..LinkConfig::new(cell.down().delay) };
-    world.network().set_link(client, server, up);
-    world.network().set_link(server, client, cell.down());
-    world
-}
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-fn end(cell: &Cell) -> Instant {
-    Instant::ZERO + Duration::from_millis(cell.time())
-}
-
-/// The share of the rate that arrived.
-fn share(cell: &Cell, bytes: u64) -> f64 {
-    bytes as f64 / (cell.rate * 125 * cell.time()) as f64
-}
+use bench_paths::{Cell, Control, ours, quinn};
 
 fn list(text: Option<String>, otherwise: &[u64]) -> Vec<u64> {
     text.map_or(otherwise.to_vec(), |text| text.split(',').map(|number| number.parse().expect("a number")).collect())
@@ -87,8 +15,94 @@ fn mean(seeds: u64, run: impl Fn(u64) -> f64) -> f64 {
     (1..=seeds).map(run).sum::<f64>() / seeds as f64
 }
 
+/// `watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
+fn watch(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let hundredths = |index: usize| arguments[index].parse::<f64>().expect("hundredths");
+    let cell = Cell {
+        rate: number(2),
+        round_trip: number(3),
+        queue: number(4),
+        loss: hundredths(5),
+        reordering: hundredths(6),
+    };
+    let control = Control::parse(&arguments[1]);
+    let seed = if arguments.len() > 8 { number(8) } else { 1 };
+    let watch = if arguments[0] == "quinn" { quinn::watch } else { ours::watch };
+    watch(seed, &cell, control, number(7));
+}
+
+/// `fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
+fn fairness(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
+    let control = Control::parse(&arguments[0]);
+    let all: Vec<(f64, f64)> = (1..=number(4)).map(|seed| ours::fairness(seed, &cell, control)).collect();
+    let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
+    println!(
+        "{}: index {:.3}, least {least:.3}, used {:.3}",
+        arguments.join(" "),
+        mean(|one| one.0),
+        mean(|one| one.1)
+    );
+}
+
+/// `seeds FIRST LAST [STEP]`: each seed is a path of its own, out of a grid, for both congestion controls. Every byte is checked.
+fn seeds(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let step = if arguments.len() > 2 { number(2) } else { 1 };
+    let mut rows: Vec<(f64, String)> = Vec::new();
+    for seed in (number(0)..=number(1)).step_by(usize::try_from(step).expect("a step")) {
+        let cell = cell_of(seed);
+        for control in [Control::Cubic, Control::Bbr] {
+            // What quinn-proto has for BBR is its first version, which does not react to losses: CUBIC is what both are held against.
+            let (ours, theirs) = (ours::run(seed, &cell, control), quinn::run(seed, &cell, Control::Cubic));
+            rows.push((ours / theirs, format!("{control:?} {cell:?} seed {seed}: {ours:.3} beside {theirs:.3}")));
+        }
+    }
+    rows.sort_by(|one, other| one.0.total_cmp(&other.0));
+    for control in ["Cubic", "Bbr"] {
+        let ratios: Vec<f64> = rows.iter().filter(|row| row.1.starts_with(control)).map(|row| row.0).collect();
+        let at = |hundredths: usize| ratios[(ratios.len() - 1) * hundredths / 100];
+        let below = ratios.iter().filter(|ratio| **ratio < 0.99).count();
+        println!(
+            "{control}: {} paths, {below} below; ratio: least {:.2}, 10 in 100 {:.2}, median {:.2}, 90 in 100 {:.2}",
+            ratios.len(),
+            at(0),
+            at(10),
+            at(50),
+            at(90)
+        );
+    }
+    rows.iter().take(12).for_each(|(ratio, words)| println!("{ratio:.2} {words}"));
+}
+
+/// One path of the grid: all of 360 come in turn.
+fn cell_of(seed: u64) -> Cell {
+    let mut rest = seed;
+    let mut pick = |of: &[u64]| {
+        let picked = of[(rest % of.len() as u64) as usize];
+        rest /= of.len() as u64;
+        picked
+    };
+    let (rate, round_trip) = (pick(&[10, 50]), pick(&[20, 80, 200, 600]));
+    let (queue, loss, reordering) = (pick(&[25, 100, 400]), pick(&[0, 5, 10, 20, 50]), pick(&[0, 0, 5]));
+    Cell { rate, round_trip, queue, loss: loss as f64 / 10.0, reordering: reordering as f64 }
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let all: Vec<String> = std::env::args().skip(1).collect();
+    if all.first().is_some_and(|first| first == "watch") {
+        return watch(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "fairness") {
+        return fairness(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "seeds") {
+        return seeds(&all[1..]);
+    }
+    let mut arguments = all.into_iter();
     let seeds = arguments.next().map_or(3, |text| text.parse().expect("a number of seeds"));
     let rates = list(arguments.next(), &[10, 100, 1000]);
     let round_trips = list(arguments.next(), &[20, 100, 600]);

@@ -1,29 +1,65 @@
 //! Ours in the simulated network.
 
 use crate::{CLIENT, Cell, Control, SERVER, address, end, share, world};
-use base::{Bytes, Datagram, Direction, FourTuple, Instant, Machine, StreamId, Transmit};
-use quic::{Config, ConnectionHandle, CongestionControl, Endpoint, EndpointConfig, EndpointEvent, Event, Read, StreamEvent};
+use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, JournalLimits, Machine, StreamId, Transmit};
+use posthaste::trace::{Qlog, TraceConsumer};
+use quic::{
+    Config, CongestionControl, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, Read, StreamEvent,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What is sent repeats itself after so many bytes, a prime number: what is missing, doubled or out of place shows.
+const PERIOD: usize = 251;
+/// Bytes that are written at once.
+const BLOCK: usize = 256 * PERIOD;
+
+/// Where in the block the byte is that belongs at this offset.
+const fn place(offset: u64) -> usize {
+    (offset % PERIOD as u64) as usize
+}
 
 struct Host {
     endpoint: Endpoint,
     is_client: bool,
+    connection: Option<ConnectionHandle>,
     block: Bytes,
     received: u64,
+    /// Of it, by connection.
+    each: BTreeMap<ConnectionHandle, u64>,
+    written: BTreeMap<ConnectionHandle, u64>,
+    /// A byte was not the one that belongs there.
+    is_wrong: bool,
+    /// Is given what is traced.
+    listener: Option<Qlog>,
 }
 
 impl Host {
+    /// A client's connection, from now on.
+    fn connect(&mut self, now: Instant) {
+        let (tls, _) = adversary::identity::pair().clone();
+        let path = FourTuple { local: address(CLIENT), remote: address(SERVER) };
+        let name = x509::ServerName::parse("localhost").expect("a name");
+        self.endpoint.connect(now, tls, name, path).expect("a connection");
+    }
+
     fn fill(&mut self, handle: ConnectionHandle, id: StreamId) {
         let Some(connection) = self.endpoint.connection_mut(handle) else { return };
+        let written = self.written.entry(handle).or_default();
         loop {
-            let mut bytes = self.block.clone();
-            if connection.write(id, &mut bytes).is_err() || !bytes.is_empty() {
+            let mut bytes = self.block.slice(place(*written)..self.block.len());
+            let before = bytes.len();
+            let is_open = connection.write(id, &mut bytes).is_ok();
+            *written += (before - bytes.len()) as u64;
+            if !is_open || !bytes.is_empty() {
                 return;
             }
         }
     }
 
     fn on_event(&mut self, handle: ConnectionHandle, event: Event) {
+        self.connection = Some(handle);
         match event {
             Event::Established if self.is_client => {
                 let connection = self.endpoint.connection_mut(handle).expect("it is there");
@@ -36,8 +72,12 @@ impl Host {
             }
             Event::Stream(StreamEvent::Readable(id), _) => {
                 let connection = self.endpoint.connection_mut(handle).expect("it is there");
-                while let Ok(Read::Data(bytes)) = connection.read(id, 1 << 20) {
+                while let Ok(Read::Data(bytes)) = connection.read(id, BLOCK - PERIOD) {
+                    let place = place(self.each.get(&handle).copied().unwrap_or(0));
+                    // Less is read at once than a block has.
+                    self.is_wrong |= bytes[..] != self.block[place..place + bytes.len()];
                     self.received += bytes.len() as u64;
+                    *self.each.entry(handle).or_default() += bytes.len() as u64;
                 }
             }
             _ => {}
@@ -47,9 +87,13 @@ impl Host {
     fn run(&mut self) {
         while let Some(event) = self.endpoint.poll_event() {
             let EndpointEvent::Ready(handle) = event else { continue };
-            while let Some(event) = self.endpoint.connection_mut(handle).and_then(|connection| connection.poll_event()) {
+            while let Some(event) = self.endpoint.connection_mut(handle).and_then(|connection| connection.poll_event())
+            {
                 self.on_event(handle, event);
             }
+        }
+        if let Some(listener) = &mut self.listener {
+            self.endpoint.poll_traces(&mut |trace| listener.record(trace));
         }
     }
 }
@@ -75,28 +119,140 @@ impl Machine for Host {
     }
 }
 
+/// A server and a client of ours in a world with this link.
+struct Pair {
+    world: sim::World,
+    client: sim::Handle<Host>,
+    server: sim::Handle<Host>,
+}
+
+impl Pair {
+    fn new(seed: u64, cell: &Cell, control: Control) -> Pair {
+        Pair::with(seed, cell, control, None)
+    }
+
+    /// What the server traces goes to `listener`.
+    fn with(seed: u64, cell: &Cell, control: Control, listener: Option<Qlog>) -> Pair {
+        let mut config = Config::default();
+        // All of it is pulled after each turn, in which a full batch may be sent.
+        config.trace = listener.as_ref().map(|_| JournalLimits { entries: 65_536, content: 4 << 20 });
+        config.recovery.congestion_control = match control {
+            Control::Cubic => CongestionControl::Cubic,
+            Control::Bbr => CongestionControl::Bbr,
+        };
+        let config = Arc::new(config);
+        let mut world = world(seed, cell);
+        let (_, server_tls) = adversary::identity::pair().clone();
+        let mut host = |tls: Option<Arc<tls::ServerConfig>>| {
+            let is_client = tls.is_none();
+            let settings = EndpointConfig::new(sim::seeded_provider(), config.clone(), tls);
+            let endpoint = Endpoint::new(Instant::ZERO, settings, Box::new(world.fork_random()));
+            let block = Bytes::from((0..BLOCK).map(|index| (index % PERIOD) as u8).collect::<Vec<u8>>());
+            Host {
+                endpoint,
+                is_client,
+                connection: None,
+                block,
+                received: 0,
+                each: BTreeMap::new(),
+                written: BTreeMap::new(),
+                is_wrong: false,
+                listener: None,
+            }
+        };
+        let (mut server, mut client) = (host(Some(server_tls)), host(None));
+        server.listener = listener;
+        client.connect(Instant::ZERO);
+        let server = world.add(&[address(SERVER)], server);
+        let client = world.add(&[address(CLIENT)], client);
+        Pair { world, client, server }
+    }
+}
+
 /// The share of the rate that arrives.
 pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
-    let mut config = Config::default();
-    config.recovery.congestion_control = match control {
-        Control::Cubic => CongestionControl::Cubic,
-        Control::Bbr => CongestionControl::Bbr,
-    };
-    let config = Arc::new(config);
-    let mut world = world(seed, cell);
-    let (client_tls, server_tls) = adversary::identity::pair().clone();
-    let mut host = |tls: Option<Arc<tls::ServerConfig>>| {
-        let is_client = tls.is_none();
-        let settings = EndpointConfig::new(sim::seeded_provider(), config.clone(), tls);
-        let endpoint = Endpoint::new(Instant::ZERO, settings, Box::new(world.fork_random()));
-        Host { endpoint, is_client, block: Bytes::from(vec![0u8; 65_536]), received: 0 }
-    };
-    let (server, mut client) = (host(Some(server_tls)), host(None));
-    let path = FourTuple { local: address(CLIENT), remote: address(SERVER) };
-    let name = x509::ServerName::parse("localhost").expect("a name");
-    client.endpoint.connect(Instant::ZERO, client_tls, name, path).expect("a connection");
-    world.add(&[address(SERVER)], server);
-    let client = world.add(&[address(CLIENT)], client);
-    world.run_until(end(cell), |_| false);
-    share(cell, world.machine(client).received)
+    let mut pair = Pair::new(seed, cell, control);
+    pair.world.run_until(end(cell), |_| false);
+    let client = pair.world.machine(pair.client);
+    assert!(!client.is_wrong, "seed {seed}, {cell:?}, {control:?}: a byte arrived that was not sent there");
+    share(cell, client.received)
+}
+
+/// What the server knows, again and again.
+pub fn watch(seed: u64, cell: &Cell, control: Control, every: u64) {
+    let mut pair = Pair::new(seed, cell, control);
+    let mut before = 0;
+    for time in (every..=cell.time()).step_by(every as usize) {
+        pair.world.run_until(Instant::ZERO + Duration::from_millis(time), |_| false);
+        let received = pair.world.machine(pair.client).received;
+        let server = pair.world.machine(pair.server);
+        let Some(connection) = server.connection.and_then(|handle| server.endpoint.connection(handle)) else {
+            continue;
+        };
+        let stats = connection.stats();
+        println!(
+            "{time:6} window {:9} in flight {:9} rtt {:7.1} lost {:5} late {:4} pto {:2} share {:.3}",
+            stats.congestion_window,
+            stats.bytes_in_flight,
+            stats.smoothed_rtt.as_secs_f64() * 1000.0,
+            stats.packets_lost,
+            stats.packets_late,
+            stats.probe_timeouts,
+            (received - before) as f64 / (cell.rate * 125 * every) as f64,
+        );
+        before = received;
+    }
+}
+
+/// Jain's index of two connections that begin two seconds apart, over twenty seconds from the twelfth on, and the share of the rate
+/// that both have together.
+pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
+    let mut pair = Pair::new(seed, cell, control);
+    let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
+    pair.world.run_until(at(2), |_| false);
+    pair.world.machine_mut(pair.client).connect(at(2));
+    pair.world.run_until(at(12), |_| false);
+    let before = pair.world.machine(pair.client).each.clone();
+    pair.world.run_until(at(32), |_| false);
+    let after = &pair.world.machine(pair.client).each;
+    let moved: Vec<f64> =
+        after.iter().map(|(handle, bytes)| (bytes - before.get(handle).unwrap_or(&0)) as f64).collect();
+    let (sum, squares) = (moved.iter().sum::<f64>(), moved.iter().map(|bytes| bytes * bytes).sum::<f64>());
+    (sum * sum / (2.0 * squares), sum / (cell.rate * 125_000 * 20) as f64)
+}
+
+/// Runs until `end` milliseconds and gives the file of qlog, in `folder`, that the server's tracer has written. Nothing arrives from the
+/// server within `outage`.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn qlog(
+    seed: u64,
+    cell: &Cell,
+    control: Control,
+    outage: Option<(u64, u64)>,
+    end: u64,
+    folder: &Path,
+) -> Result<PathBuf, String> {
+    let listener = Qlog::open(folder).map_err(|error| error.to_string())?;
+    let mut pair = Pair::with(seed, cell, control, Some(listener));
+    let at = |milliseconds: u64| Instant::ZERO + Duration::from_millis(milliseconds);
+    if let Some((from, to)) = outage {
+        pair.world.run_until(at(from), |_| false);
+        let dead = sim::LinkConfig { loss: 1.0, ..cell.down() };
+        pair.world.network().set_link(address(SERVER), address(CLIENT), dead);
+        pair.world.run_until(at(to), |_| false);
+        pair.world.network().set_link(address(SERVER), address(CLIENT), cell.down());
+    }
+    pair.world.run_until(at(end), |_| false);
+    // With the listener its files are complete.
+    if let Some(error) =
+        pair.world.machine_mut(pair.server).listener.take().and_then(|mut listener| listener.take_error())
+    {
+        return Err(error.to_string());
+    }
+    let mut entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let file = entries
+        .find_map(|entry| Some(entry.ok()?.path()).filter(|path| path.extension().is_some_and(|end| end == "sqlog")));
+    file.ok_or_else(|| format!("{} has no qlog", folder.display()))
 }

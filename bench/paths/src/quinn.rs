@@ -1,13 +1,14 @@
 //! quinn-proto in the simulated network.
 
 use crate::{CLIENT, Cell, Control, SERVER, address, end, share, world};
-use base::{Datagram, Ecn, FourTuple, Instant, Machine, Transmit};
+use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Transmit};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig, Event, ServerConfig,
     StreamEvent, StreamId, TransportConfig, VarInt,
 };
+use sim::{Handle, World};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -193,7 +194,8 @@ fn settings(control: Control) -> (Arc<ServerConfig>, ClientConfig) {
         serial: [1; 16],
         is_authority: false,
     };
-    let identity = x509::issue::self_signed(&sim::seeded_provider(), sim::SIGNING_KEY, &request).expect("a certificate");
+    let identity =
+        x509::issue::self_signed(&sim::seeded_provider(), sim::SIGNING_KEY, &request).expect("a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let certificate = rustls::pki_types::CertificateDer::from(identity.certificate.to_vec());
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(identity.key_pkcs8.to_vec());
@@ -222,17 +224,46 @@ fn now_unix() -> u64 {
     elapsed.as_secs()
 }
 
-/// The share of the rate that arrives.
-pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
+/// A server and a client of quinn-proto in a world with this link.
+fn pair(seed: u64, cell: &Cell, control: Control) -> (World, Handle<Host>, Handle<Host>) {
     let mut world = world(seed, cell);
     let (server_settings, client_settings) = settings(control);
     let server = Host::new(address(SERVER), Some(server_settings), seed);
     let mut client = Host::new(address(CLIENT), None, seed);
-    let (handle, connection) =
-        client.endpoint.connect(real(Instant::ZERO), client_settings, address(SERVER), "localhost").expect("a connection");
+    let (handle, connection) = client
+        .endpoint
+        .connect(real(Instant::ZERO), client_settings, address(SERVER), "localhost")
+        .expect("a connection");
     client.connections.insert(handle, connection);
-    world.add(&[address(SERVER)], server);
+    let server = world.add(&[address(SERVER)], server);
     let client = world.add(&[address(CLIENT)], client);
+    (world, client, server)
+}
+
+/// The share of the rate that arrives.
+pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
+    let (mut world, client, _) = pair(seed, cell, control);
     world.run_until(end(cell), |_| false);
     share(cell, world.machine(client).received)
+}
+
+/// What the server knows, again and again.
+pub fn watch(seed: u64, cell: &Cell, control: Control, every: u64) {
+    let (mut world, client, server) = pair(seed, cell, control);
+    let mut before = 0;
+    for time in (every..=cell.time()).step_by(every as usize) {
+        world.run_until(Instant::ZERO + Duration::from_millis(time), |_| false);
+        let received = world.machine(client).received;
+        let Some(connection) = world.machine(server).connections.values().next() else { continue };
+        let stats = connection.stats().path;
+        println!(
+            "{time:6} window {:9} rtt {:7.1} lost {:5} congestion {:4} share {:.3}",
+            stats.cwnd,
+            stats.rtt.as_secs_f64() * 1000.0,
+            stats.lost_packets,
+            stats.congestion_events,
+            (received - before) as f64 / (cell.rate * 125 * every) as f64,
+        );
+        before = received;
+    }
 }

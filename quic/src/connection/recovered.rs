@@ -53,6 +53,7 @@ impl Connection {
             pto_count: self.recovery.pto_count(),
             congestion_window: self.recovery.congestion_window(),
             bytes_in_flight: self.recovery.bytes_in_flight(),
+            pacing_rate: self.recovery.pacing_rate(),
         };
         let (is_slow_start, recovery_start) = (self.recovery.is_slow_start(), self.recovery.recovery_start());
         let tracer = self.tracer.as_mut().expect("only a connection that is traced comes here");

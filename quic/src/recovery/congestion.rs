@@ -126,12 +126,12 @@ impl Controller for AnyController {
         }
     }
 
-    fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
-        ask!(self, controller => controller.on_congestion_event(now, time_sent))
+    fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, is_queued: bool) -> bool {
+        ask!(self, controller => controller.on_congestion_event(start, time_sent, is_queued))
     }
 
-    fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
-        ask!(self, controller => controller.on_congestion_mark(now, time_sent))
+    fn on_congestion_mark(&mut self, start: Instant, time_sent: Instant) -> bool {
+        ask!(self, controller => controller.on_congestion_mark(start, time_sent))
     }
 
     fn on_persistent_congestion(&mut self) {

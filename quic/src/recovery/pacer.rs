@@ -59,7 +59,7 @@ impl Pace {
     }
 
     /// Bytes sent in `elapsed`.
-    fn bytes_in(&self, elapsed: Duration) -> u64 {
+    pub(crate) fn bytes_in(&self, elapsed: Duration) -> u64 {
         let (bytes, nanoseconds) = self.rate();
         u64::try_from(bytes * elapsed.as_nanos() / nanoseconds).unwrap_or(u64::MAX)
     }

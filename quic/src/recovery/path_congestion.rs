@@ -12,6 +12,12 @@ use super::rtt::RttEstimator;
 use alloc::boxed::Box;
 use base::{Duration, Instant};
 
+/// By how much the round trip is longer where a queue stands: by this share of it, but so long at least and at most (the values of
+/// RFC 9406 section 4.3).
+const QUEUE_SHARE: u32 = 8;
+const LEAST_QUEUE: Duration = Duration::from_millis(4);
+const MOST_QUEUE: Duration = Duration::from_millis(16);
+
 /// One path. Another path begins with a new one (RFC 9000 section 9.4), or with a copy where only a port differs.
 #[derive(Clone, Debug)]
 pub(crate) struct PathCongestion {
@@ -126,8 +132,8 @@ impl PathCongestion {
         self.controller.on_path_taken_up();
     }
 
-    /// Packets were lost. Tells whether a recovery period begins.
-    pub(crate) fn on_lost(&mut self, now: Instant, losses: &Losses) -> bool {
+    /// Packets were lost. Tells whether a recovery period begins, for what was sent until `start`.
+    pub(crate) fn on_lost(&mut self, start: Instant, losses: &Losses) -> bool {
         let is_known = self.controller.recovery_start().is_some_and(|start| losses.last_sent <= start);
         if is_known {
             if let Some(undo) = &mut self.undo {
@@ -136,8 +142,9 @@ impl PathCongestion {
             return false;
         }
         let (before, after) = (self.controller.save(), self.controller.recovery_start());
+        let is_queued = self.is_queued();
         assert!(
-            self.controller.on_congestion_event(now, losses.last_sent),
+            self.controller.on_congestion_event(start, losses.last_sent, is_queued),
             "a packet sent since begins another period"
         );
         self.undo = Some(Box::new(Undo { before, after, missing: losses.count }));
@@ -146,11 +153,17 @@ impl PathCongestion {
         true
     }
 
+    /// Whether the round trip is longer than the least one by more than it varies without a queue: by as much as ends slow start.
+    fn is_queued(&self) -> bool {
+        let least = self.rtt.min();
+        self.rtt.smoothed() > least + (least / QUEUE_SHARE).clamp(LEAST_QUEUE, MOST_QUEUE)
+    }
+
     /// A router has marked packets, of which the newest was sent at `time_sent`, instead of dropping them. Tells whether a recovery
-    /// period begins.
+    /// period begins, for what was sent until `start`.
     /// RFC 9002 s7.1.
-    pub(crate) fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
-        let entered = self.controller.on_congestion_mark(now, time_sent);
+    pub(crate) fn on_congestion_mark(&mut self, start: Instant, time_sent: Instant) -> bool {
+        let entered = self.controller.on_congestion_mark(start, time_sent);
         if entered {
             // What a router says of itself is never undone.
             self.undo = None;
@@ -261,14 +274,23 @@ impl PathCongestion {
 
     #[inline(never)]
     fn new_pacing_deadline(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
-        let pace = Pace {
+        let pace = self.pace();
+        self.pacer.deadline(now, bytes, &pace)
+    }
+
+    /// Bytes per second at which packets are spread.
+    pub(crate) fn pacing_rate(&self) -> u64 {
+        self.pace().bytes_in(Duration::from_secs(1))
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
             window: self.controller.window(),
             rate: self.controller.pacing_rate(),
             slow_start: self.controller.is_slow_start(),
             smoothed_rtt: self.rtt.smoothed(),
             max_datagram_size: u64::from(self.max_datagram_size),
-        };
-        self.pacer.deadline(now, bytes, &pace)
+        }
     }
 
     /// Path MTU discovery found another size.

@@ -1,6 +1,6 @@
 //! The limits on streams: what we allow the peer, what the peer allows us, and how many streams there are.
 
-use crate::credit::{ReceiveCredit, SendCredit};
+use crate::credit::{Consumed, ReceiveCredit, SendCredit};
 use crate::violation::Violation;
 use crate::wire::transport_parameters::TransportParameters;
 use base::{Direction, Duration, Instant, Side, StreamId, VarInt};
@@ -192,7 +192,7 @@ impl StreamCounts {
 
     /// One stream of the peer is gone.
     pub(crate) fn on_remote_gone(&mut self, now: Instant) {
-        self.remote.on_consumed(now, Duration::ZERO, 1);
+        self.remote.on_consumed(now, Duration::ZERO, Consumed::all(1));
     }
 }
 

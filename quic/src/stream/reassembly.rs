@@ -79,6 +79,11 @@ impl Reassembly {
         self.segments.len().saturating_sub(self.waiting / BYTES_PER_SEGMENT)
     }
 
+    /// Bytes that wait for others before them.
+    pub(crate) const fn waiting(&self) -> u64 {
+        self.waiting as u64
+    }
+
     /// Bytes held.
     pub const fn held(&self) -> usize {
         (self.contiguous - self.read) as usize + self.waiting

@@ -7,7 +7,7 @@ use super::chunks::Chunks;
 use super::reassembly::Reassembly;
 use super::receive_memory::ReceiveShare;
 use super::receive_state::{ReceiveState, ReceiveStep};
-use crate::credit::ReceiveCredit;
+use crate::credit::{Consumed, ReceiveCredit};
 use crate::delivery::Once;
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::violation::Violation;
@@ -194,7 +194,7 @@ impl ReceiveHalf {
         self.buffer.truncate(reliable_size);
         // What is behind it is never read.
         let kept = reliable_size - self.buffer.read_offset();
-        self.give_back(self.credit.received() - self.released - kept, account);
+        self.give_back(Consumed::all(self.credit.received() - self.released - kept), account);
         Ok(false)
     }
 
@@ -337,10 +337,11 @@ impl ReceiveHalf {
     }
 
     fn on_read(&mut self, count: u64, account: &mut Account<'_>) {
+        let consumed = Consumed { amount: count, waiting: self.buffer.waiting() };
         if !self.stop.is_requested() {
-            self.credit.on_consumed(account.now, account.round_trip, count);
+            self.credit.on_consumed(account.now, account.round_trip, consumed);
         }
-        self.give_back(count, account);
+        self.give_back(consumed, account);
     }
 
     /// Whether the end was reached; if so it counts as read.
@@ -364,13 +365,13 @@ impl ReceiveHalf {
 
     /// Gives back all that was counted.
     fn release(&mut self, account: &mut Account<'_>) {
-        self.give_back(self.credit.received() - self.released, account);
+        self.give_back(Consumed::all(self.credit.received() - self.released), account);
     }
 
-    fn give_back(&mut self, count: u64, account: &mut Account<'_>) {
-        self.released += count;
+    fn give_back(&mut self, consumed: Consumed, account: &mut Account<'_>) {
+        self.released += consumed.amount;
         let agree = |window| account.share.agree(window);
-        account.connection.on_consumed_within(account.now, account.round_trip, count, agree);
+        account.connection.on_consumed_within(account.now, account.round_trip, consumed, agree);
     }
 
     fn step(&mut self, step: ReceiveStep) {

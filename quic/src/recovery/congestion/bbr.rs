@@ -100,18 +100,18 @@ impl Controller for Bbr {
         self.machine.on_acked(acked.now, acked.newest_time_sent, acked.sample);
     }
 
-    fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
+    fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, _is_queued: bool) -> bool {
         self.machine.save_window();
         let round = self.machine.model.rounds.count;
-        self.machine.episode.begin(now, time_sent, round)
+        self.machine.episode.begin(start, time_sent, round)
     }
 
-    fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
-        let begins = self.on_congestion_event(now, time_sent);
+    fn on_congestion_mark(&mut self, start: Instant, time_sent: Instant) -> bool {
+        let begins = self.on_congestion_event(start, time_sent, true);
         if begins {
             // What a router says of itself is never undone.
             self.machine.episode.saved = None;
-            self.machine.on_mark(now);
+            self.machine.on_mark(start);
         }
         begins
     }

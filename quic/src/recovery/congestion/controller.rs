@@ -63,7 +63,8 @@ pub(crate) trait Controller {
     /// Whether the window still doubles with every round trip.
     fn is_slow_start(&self) -> bool;
 
-    /// When the newest recovery period began (RFC 9002 section 7.3.2): packets sent until then do not let the window grow.
+    /// When the newest recovery period began (RFC 9002 section 7.3.2): packets sent until then do not let the window grow. It is when
+    /// the last packet was sent before, so that what is sent at the very moment at which the loss is found belongs to the period.
     fn recovery_start(&self) -> Option<Instant>;
 
     /// A packet was sent.
@@ -84,13 +85,14 @@ pub(crate) trait Controller {
     /// Packets were acknowledged.
     fn on_acked(&mut self, acked: &Acked);
 
-    /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins.
-    fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool;
+    /// A packet sent at `time_sent` was lost. Tells whether a recovery period begins, which is for what was sent until `start`.
+    /// `is_queued`: whether the round trip shows a queue.
+    fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, is_queued: bool) -> bool;
 
     /// A router has marked a packet sent at `time_sent` instead of dropping it (RFC 9002 section 7.1). Tells whether a recovery period
     /// begins.
-    fn on_congestion_mark(&mut self, now: Instant, time_sent: Instant) -> bool {
-        self.on_congestion_event(now, time_sent)
+    fn on_congestion_mark(&mut self, start: Instant, time_sent: Instant) -> bool {
+        self.on_congestion_event(start, time_sent, true)
     }
 
     /// Nothing went through for long (RFC 9002 section 7.6).

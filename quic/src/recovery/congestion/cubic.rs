@@ -176,13 +176,14 @@ impl Controller for Cubic {
         }
     }
 
-    fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
+    fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, is_queued: bool) -> bool {
         let prior = self.window.bytes();
-        if !self.window.on_congestion_event(now, time_sent, BETA_TENTHS) {
+        if !self.window.on_congestion_event(start, time_sent, BETA_TENTHS) {
             return false;
         }
-        // RFC 9438 section 4.7: whoever loses at less than the last time has to share with somebody new.
-        let is_less = self.avoidance.as_ref().is_some_and(|avoidance| prior < avoidance.max);
+        // RFC 9438 section 4.7: whoever loses at less than the last time has to share with somebody new. Where no queue stands there is
+        // nobody: what is lost there says nothing of where the path ends.
+        let is_less = is_queued && self.avoidance.as_ref().is_some_and(|avoidance| prior < avoidance.max);
         let max = if is_less { prior * (10 + BETA_TENTHS) / 20 } else { prior };
         self.avoidance = Some(Box::new(Avoidance { max, prior, stage: None }));
         true
@@ -234,7 +235,7 @@ mod tests {
     fn after_loss_at(window: u64, now: u64) -> Cubic {
         let mut cubic = Cubic::new(SIZE, 10);
         cubic.window.slow_start(window - 12_000);
-        assert!(cubic.on_congestion_event(at(now), at(now)));
+        assert!(cubic.on_congestion_event(at(now), at(now), true));
         assert_eq!(cubic.window(), window * 7 / 10);
         cubic
     }
@@ -307,9 +308,18 @@ mod tests {
         let mut cubic = after_loss_at(100 * SIZE, 1000);
         let max = |cubic: &Cubic| cubic.avoidance.as_ref().unwrap().max;
         assert_eq!(max(&cubic), 100 * SIZE);
-        assert!(!cubic.on_congestion_event(at(1010), at(999)), "once for each round trip");
-        assert!(cubic.on_congestion_event(at(1200), at(1100)));
+        assert!(!cubic.on_congestion_event(at(1010), at(999), true), "once for each round trip");
+        assert!(cubic.on_congestion_event(at(1200), at(1100), true));
         assert_eq!((cubic.window(), max(&cubic)), (49 * SIZE, 70 * SIZE * 17 / 20));
+    }
+
+    /// RFC 9438 section 4.7: the heuristic is for paths that others fill. A loss where no queue stands says nothing of others.
+    #[test]
+    fn nobody_gives_way_where_no_queue_stands() {
+        let mut cubic = after_loss_at(100 * SIZE, 1000);
+        assert!(cubic.on_congestion_event(at(1200), at(1100), false));
+        let avoidance = cubic.avoidance.as_ref().unwrap();
+        assert_eq!((cubic.window(), avoidance.max), (49 * SIZE, 70 * SIZE));
     }
 
     /// RFC 9438 section 5.8: the time in which there was nothing to send does not count.

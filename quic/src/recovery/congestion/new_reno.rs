@@ -47,8 +47,8 @@ impl Controller for NewReno {
         }
     }
 
-    fn on_congestion_event(&mut self, now: Instant, time_sent: Instant) -> bool {
-        let entered = self.window.on_congestion_event(now, time_sent, LEFT_TENTHS);
+    fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, _is_queued: bool) -> bool {
+        let entered = self.window.on_congestion_event(start, time_sent, LEFT_TENTHS);
         if entered {
             self.acked_in_avoidance = 0;
         }
@@ -104,9 +104,9 @@ mod tests {
         reno.on_acked(&acked(5600, 14_400, false));
         assert_eq!(reno.window(), 20_000);
         // Loss: half, once for the round trip.
-        assert!(reno.on_congestion_event(at(100), at(60)));
+        assert!(reno.on_congestion_event(at(100), at(60), true));
         assert_eq!((reno.window(), reno.is_slow_start(), reno.recovery_start()), (10_000, false, Some(at(100))));
-        assert!(!reno.on_congestion_event(at(110), at(100)));
+        assert!(!reno.on_congestion_event(at(110), at(100), true));
         assert_eq!(reno.window(), 10_000);
         // Avoidance: one datagram per window.
         reno.on_acked(&acked(9_999, 10_000, false));
@@ -114,7 +114,7 @@ mod tests {
         reno.on_acked(&acked(1, 10_000, false));
         assert_eq!(reno.window(), 11_200);
         // A packet sent after the recovery began.
-        assert!(reno.on_congestion_event(at(150), at(101)));
+        assert!(reno.on_congestion_event(at(150), at(101), true));
         assert_eq!(reno.window(), 5_600);
         // Persistent congestion: the least window, slow start up to the threshold, then avoidance.
         reno.on_persistent_congestion();
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_over_after_a_growth_is_kept() {
         let mut reno = NewReno::new(1200, 10);
-        reno.on_congestion_event(at(100), at(60));
+        reno.on_congestion_event(at(100), at(60), true);
         assert_eq!(reno.window(), 6_000);
         reno.on_acked(&acked(9_000, 6_000, false));
         assert_eq!(reno.window(), 7_200);
@@ -145,7 +145,7 @@ mod tests {
     fn never_below_two_datagrams() {
         let mut reno = NewReno::new(1200, 10);
         for round in 1..10 {
-            reno.on_congestion_event(at(round * 10), at(round * 10));
+            reno.on_congestion_event(at(round * 10), at(round * 10), true);
         }
         assert_eq!(reno.window(), 2_400);
         reno.set_max_datagram_size(1452);
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(reno.window(), 12_000);
         reno.on_acked(&acked(2400, 6_000, true));
         assert_eq!(reno.window(), 14_400);
-        reno.on_congestion_event(at(10), at(5));
+        reno.on_congestion_event(at(10), at(5), true);
         reno.on_acked(&acked(7_200, 7_200, true));
         assert_eq!(reno.window(), 7_200);
     }

@@ -94,15 +94,15 @@ impl Window {
     }
 
     /// A packet sent at `time_sent` was lost: once per round trip the window becomes these tenths of what it was, and a recovery
-    /// period begins. Tells whether it did.
+    /// period begins, for what was sent until `start`. Tells whether it did.
     /// RFC 9002 section 7.3.1-1, 7.3.2-1, 7.3.2-2.
-    pub(crate) fn on_congestion_event(&mut self, now: Instant, time_sent: Instant, tenths: u64) -> bool {
-        if self.recovery_start.is_some_and(|start| time_sent <= start) {
+    pub(crate) fn on_congestion_event(&mut self, start: Instant, time_sent: Instant, tenths: u64) -> bool {
+        if self.recovery_start.is_some_and(|before| time_sent <= before) {
             return false;
         }
         self.untouched = false;
         // RFC 9000 section 13.3-7: loss has its consequence.
-        self.recovery_start = Some(now);
+        self.recovery_start = Some(start);
         self.slow_start_threshold = (self.bytes * tenths / 10).max(self.least());
         self.bytes = self.slow_start_threshold;
         true

@@ -70,7 +70,8 @@ impl Model {
         if sample.rate > 0 && (sample.rate >= self.bandwidths.get() || !sample.is_application_limited) {
             self.bandwidths.update(sample.rate);
         }
-        self.signals.adapt(state, self.bandwidths.get(), window);
+        let is_much_lost = is_too_high(sample.lost, sample.sent_in_flight, self.max_datagram_size);
+        self.signals.adapt(state, self.bandwidths.get(), window, is_much_lost);
         let (round, is_full) = (self.rounds.count, self.pipe.is_reached);
         self.aggregation.on_acked(now, sample.newly_acked, self.bandwidth, window, round, is_full);
         self.pipe.on_acked(&sample, self.rounds.is_start);

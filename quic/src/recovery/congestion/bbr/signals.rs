@@ -18,6 +18,8 @@ pub(super) struct Signals {
     latest_bandwidth: u64,
     latest_in_flight: u64,
     is_loss_in_round: bool,
+    // The application held back some of what the round trip tells of.
+    is_held_back: bool,
     round_delivered: u64,
     /// Whether the newest acknowledgment ends a round trip, as losses count them.
     pub is_round_start: bool,
@@ -32,6 +34,7 @@ impl Signals {
             latest_bandwidth: 0,
             latest_in_flight: 0,
             is_loss_in_round: false,
+            is_held_back: false,
             round_delivered: 0,
             is_round_start: false,
         }
@@ -59,26 +62,30 @@ impl Signals {
     pub(super) fn on_acked(&mut self, sample: &RateSample, delivered: u64) {
         self.latest_bandwidth = self.latest_bandwidth.max(sample.rate);
         self.latest_in_flight = self.latest_in_flight.max(sample.delivered);
+        self.is_held_back |= sample.is_application_limited;
         self.is_round_start = sample.prior_delivered >= self.round_delivered;
         if self.is_round_start {
             self.round_delivered = delivered;
         }
     }
 
-    /// Once in a round trip the bounds follow what was lost in it, unless more was tried on purpose.
-    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64) {
+    /// Once in a round trip the bounds follow what was lost in it, unless more was tried on purpose. Little is delivered as well where
+    /// little was sent, for the application had no more or the peer gave no credit: then the bounds follow only if much was lost.
+    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64, is_much_lost: bool) {
         if !self.is_round_start {
             return;
         }
-        if self.is_loss_in_round && !state.is_accelerating() {
+        let tells = is_much_lost || !core::mem::take(&mut self.is_held_back);
+        if self.is_loss_in_round && tells && !state.is_accelerating() {
             let before = |bound, initial| if bound == INFINITE { initial } else { bound };
             let bandwidth = before(self.bandwidth, max_bandwidth);
+            let in_flight = before(self.in_flight, window);
             // Not what was sent slower on purpose counts, but what of it did not arrive.
             let delivered =
                 u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
-            let delivered = u64::try_from(delivered).unwrap_or(u64::MAX).min(bandwidth);
+            let delivered = with_chance(u64::try_from(delivered).unwrap_or(u64::MAX)).min(bandwidth);
             self.bandwidth = delivered.max(beta(bandwidth));
-            self.in_flight = self.latest_in_flight.max(beta(before(self.in_flight, window)));
+            self.in_flight = with_chance(self.latest_in_flight).min(in_flight).max(beta(in_flight));
         }
         self.is_loss_in_round = false;
     }
@@ -105,6 +112,11 @@ impl Signals {
     }
 }
 
+/// What arrived, and the one in fifty that may be lost without being a sign of congestion.
+const fn with_chance(delivered: u64) -> u64 {
+    delivered.saturating_add(delivered / 49)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,34 +133,69 @@ mod tests {
         }
     }
 
+    /// A path that loses one in a hundred, round trip after round trip: what a bound of the last one let through must not become the next
+    /// one less a hundredth.
+    #[test]
+    fn one_in_fifty_lowers_no_bound_however_often() {
+        let mut signals = Signals::new();
+        for round in 1..100 {
+            let sent = if signals.bandwidth == INFINITE { 100_000 } else { signals.bandwidth } * PACING_MARGIN / 100;
+            let (rate, delivered) = (sent * 98 / 100, 98_000);
+            signals.on_lost(round * 100);
+            signals.on_acked(&sample(rate, delivered, round * 100), round * 100 + 99);
+            signals.adapt(State::Cruise, 100_000, 100_000, false);
+            signals.advance(&sample(rate, delivered, round * 100));
+        }
+        assert!(
+            signals.bandwidth > 99_000 && signals.in_flight > 99_000,
+            "{} {}",
+            signals.bandwidth,
+            signals.in_flight
+        );
+    }
+
+    /// What the peer gave no credit for was not lost.
+    #[test]
+    fn little_that_was_sent_is_no_sign_of_a_slow_path() {
+        for (is_application_limited, is_much_lost, expected) in
+            [(false, false, 700), (true, false, INFINITE), (true, true, 700)]
+        {
+            let mut signals = Signals::new();
+            signals.on_lost(1000);
+            signals.on_acked(&RateSample { is_application_limited, ..sample(100, 10, 1000) }, 1100);
+            signals.adapt(State::Cruise, 1000, 200, is_much_lost);
+            assert_eq!(signals.bandwidth, expected, "{is_application_limited} {is_much_lost}");
+        }
+    }
+
     #[test]
     fn bounds_follow_what_is_delivered_and_by_three_tenths_at_most() {
         let mut signals = Signals::new();
         signals.on_lost(1000);
         signals.on_acked(&sample(950, 90, 900), 1100);
-        signals.adapt(State::Cruise, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200, false);
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE), "only once the round trip is over");
         signals.on_acked(&sample(940, 95, 1000), 1200);
         assert!(signals.is_round_start);
-        signals.adapt(State::Cruise, 1000, 200);
+        signals.adapt(State::Cruise, 1000, 200, false);
         signals.advance(&sample(940, 95, 1000));
-        // Of what was sent a hundredth slower than the path, 950 of 990.
-        assert_eq!((signals.bandwidth, signals.in_flight), (959, 140));
+        // Of what was sent a hundredth slower than the path, 950 of 990, and one in fifty is chance.
+        assert_eq!((signals.bandwidth, signals.in_flight), (978, 140));
         // Much slower now: step by step.
         signals.on_lost(1200);
         signals.on_acked(&sample(100, 10, 1200), 1300);
-        signals.adapt(State::Cruise, 1000, 200);
-        assert_eq!((signals.bandwidth, signals.in_flight), (949, 98), "the round trip began with the last one's");
+        signals.adapt(State::Cruise, 1000, 200, false);
+        assert_eq!((signals.bandwidth, signals.in_flight), (968, 98), "the round trip began with the last one's");
         signals.advance(&sample(100, 10, 1200));
         signals.on_lost(1300);
         signals.on_acked(&sample(100, 10, 1300), 1400);
-        signals.adapt(State::Cruise, 1000, 200);
-        assert_eq!((signals.bandwidth, signals.in_flight), (664, 68));
+        signals.adapt(State::Cruise, 1000, 200, false);
+        assert_eq!((signals.bandwidth, signals.in_flight), (677, 68));
         // While more is tried nothing follows, and a probe lifts the bounds.
         signals.on_lost(1400);
         signals.on_acked(&sample(100, 10, 1400), 1500);
-        signals.adapt(State::Up, 1000, 200);
-        assert_eq!(signals.bandwidth, 664);
+        signals.adapt(State::Up, 1000, 200, false);
+        assert_eq!(signals.bandwidth, 677);
         signals.lift_bounds();
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE));
     }

@@ -82,7 +82,7 @@ impl Sender {
         let left = self.left();
         self.bbr.on_packet_lost(&left);
         if self.bbr.recovery_start().is_none_or(|start| left.time_sent > start) {
-            assert!(self.bbr.on_congestion_event(left.now, left.time_sent));
+            assert!(self.bbr.on_congestion_event(left.now, left.time_sent, true));
         }
         self.note();
     }

@@ -1,0 +1,94 @@
+//! Goodput of ours and of quinn-proto over the same simulated paths: loss, reordering, round trip, rate and queue.
+//!
+//! Both stacks are machines in one simulated network (`sim`), so that each sees the same link, and the same seed gives the same
+//! losses. A server sends without end on one stream; what the client has read within the time is the goodput.
+
+pub mod ours;
+pub mod quinn;
+
+use base::{Duration, Instant};
+use sim::{LinkConfig, World};
+use std::net::SocketAddr;
+
+const CLIENT: &str = "192.0.2.1:50000";
+const SERVER: &str = "192.0.2.2:443";
+
+/// What each stack runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Control {
+    /// CUBIC, the default of both.
+    Cubic,
+    /// BBR.
+    Bbr,
+}
+
+impl Control {
+    /// By its name.
+    ///
+    /// # Panics
+    /// If it has another.
+    pub fn parse(name: &str) -> Control {
+        match name {
+            "cubic" => Control::Cubic,
+            "bbr" => Control::Bbr,
+            _ => panic!("{name}: cubic or bbr"),
+        }
+    }
+}
+
+/// One path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// Megabits a second.
+    pub rate: u64,
+    /// Milliseconds there and back.
+    pub round_trip: u64,
+    /// Of what is under way, in hundredths.
+    pub queue: u64,
+    /// In hundredths: datagrams that are lost.
+    pub loss: f64,
+    /// In hundredths: datagrams that come later by up to a quarter of the round trip.
+    pub reordering: f64,
+}
+
+impl Cell {
+    /// The way from the server.
+    pub fn down(&self) -> LinkConfig {
+        let mut link = LinkConfig::new(Duration::from_micros(self.round_trip * 500));
+        link.rate = Some(self.rate * 125_000);
+        link.queue = ((self.rate * 125 * self.round_trip * self.queue / 100) as usize).max(3000);
+        link.loss = self.loss / 100.0;
+        link.reorder = self.reordering / 100.0;
+        link.reorder_by = Duration::from_micros(self.round_trip * 250);
+        link
+    }
+
+    /// Milliseconds that are measured: the beginning as well, and many round trips.
+    pub fn time(&self) -> u64 {
+        if self.rate >= 1000 { 2000 + 15 * self.round_trip } else { 5000 + 25 * self.round_trip }
+    }
+}
+
+/// A world with this link, and nobody in it.
+fn world(seed: u64, cell: &Cell) -> World {
+    let mut world = World::new(seed);
+    world.set_step_limit(u64::MAX);
+    let (client, server): (SocketAddr, SocketAddr) = (address(CLIENT), address(SERVER));
+    let up = LinkConfig { rate: Some(cell.rate * 125_000), ..LinkConfig::new(cell.down().delay) };
+    world.network().set_link(client, server, up);
+    world.network().set_link(server, client, cell.down());
+    world
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn end(cell: &Cell) -> Instant {
+    Instant::ZERO + Duration::from_millis(cell.time())
+}
+
+/// The share of the rate that arrived.
+fn share(cell: &Cell, bytes: u64) -> f64 {
+    bytes as f64 / (cell.rate * 125 * cell.time()) as f64
+}
