@@ -52,6 +52,7 @@
 
 extern crate alloc;
 
+mod ack_requests;
 mod acknowledgment;
 mod announcements;
 mod config;
@@ -87,6 +88,7 @@ mod violation;
 pub mod wire;
 mod wire_identity;
 
+pub use ack_requests::AckFrequencyConfig;
 pub use config::Config;
 pub use connection::Connection;
 pub use datagram::{

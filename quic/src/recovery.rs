@@ -698,7 +698,17 @@ impl Recovery {
         )
     }
 
-    /// The peer's transport parameter.
+    /// The longest that the peer may take for an acknowledgment.
+    pub(crate) const fn max_ack_delay(&self) -> Duration {
+        self.max_ack_delay
+    }
+
+    /// Packets that have to be acknowledged for one sent before them to be lost.
+    pub(crate) fn packet_threshold(&self) -> u64 {
+        self.path.packet_threshold(&self.config.recovery)
+    }
+
+    /// The peer's transport parameter, or what it was asked for since.
     pub(crate) const fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
         self.max_ack_delay = max_ack_delay;
     }

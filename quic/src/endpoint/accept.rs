@@ -139,6 +139,7 @@ pub(crate) fn transport_parameters(
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
     parameters.max_ack_delay = config.advertised_ack_delay();
+    parameters.min_ack_delay = config.min_ack_delay();
     // RFC 9000 section 18.2-8.
     parameters.active_connection_id_limit = config.peer_id_limit();
     // RFC 9369 section 4.1-4: whatever version the connection goes on with.
