@@ -40,7 +40,8 @@ pub(crate) struct ReceivedPackets {
     missing: Option<Box<RangeSet>>,
     largest: Option<PacketNumber>,
     largest_received_at: Instant,
-    largest_ack_eliciting: Option<u64>,
+    // The number after the largest that asked for an acknowledgment; 0 before the first.
+    after_ack_eliciting: u64,
     // Ack-eliciting packets since the last ACK frame.
     unacknowledged: u32,
     due: bool,
@@ -60,7 +61,7 @@ impl ReceivedPackets {
             missing: None,
             largest: None,
             largest_received_at: Instant::ZERO,
-            largest_ack_eliciting: None,
+            after_ack_eliciting: 0,
             unacknowledged: 0,
             due: false,
             deadline: None,
@@ -135,12 +136,10 @@ impl ReceivedPackets {
     fn on_ack_eliciting(&mut self, now: Instant, number: u64, ecn: Ecn, max_ack_delay: Duration) {
         self.unacknowledged = self.unacknowledged.saturating_add(1);
         // RFC 9000 s13.2.1: out of order, or after a gap, so that the sender hears of a loss soon.
-        let out_of_order = self.largest_ack_eliciting.is_some_and(|largest| {
-            let last_start = self.ranges.iter().next_back().map_or(0, |range| range.start);
-            number < largest || last_start > largest + 1
-        });
-        let largest = self.largest_ack_eliciting.map_or(number, |largest| largest.max(number));
-        self.largest_ack_eliciting = Some(largest);
+        let expected = self.after_ack_eliciting;
+        let last_start = self.ranges.iter().next_back().map_or(0, |range| range.start);
+        let out_of_order = expected > 0 && (number < expected - 1 || last_start > expected);
+        self.after_ack_eliciting = expected.max(number + 1);
         self.due |= match &mut self.requested {
             None => {
                 out_of_order
@@ -151,6 +150,7 @@ impl ReceivedPackets {
             }
             Some(requested) => {
                 let (unacknowledged, floor) = (self.unacknowledged, self.floor);
+                let largest = self.after_ack_eliciting - 1;
                 let packet = Arrived { number, ecn, largest, out_of_order, unacknowledged, floor };
                 requested.is_urgent(&packet, &self.ranges)
             }

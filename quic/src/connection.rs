@@ -25,6 +25,7 @@
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
 //! | `timeout` | deadlines |
 //! | `identity` | connection IDs and the reset token, for the endpoint |
+//! | `statistics` | what was counted and measured, for the application |
 //! | `application` | the calls of the application |
 
 mod ack_frequency;
@@ -51,6 +52,7 @@ mod repeats;
 mod retry;
 mod sizes;
 mod state;
+mod statistics;
 mod timeout;
 mod transmit;
 mod transmit_close;

@@ -105,7 +105,7 @@ pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
 pub use preferred_addresses::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
-pub use stats::Stats;
+pub use stats::{PathStats, Stats};
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
 pub use wire::version::{Version, Versions};

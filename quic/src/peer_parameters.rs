@@ -49,6 +49,11 @@ impl PeerParameters {
         };
     }
 
+    /// A client that sends early data goes by what its server took before, until the parameters arrive.
+    pub(crate) fn recall(&mut self, remembered: &TransportParameters) {
+        self.max_datagram_frame = narrow(remembered.max_datagram_frame_size);
+    }
+
     /// Whether the parameters have arrived.
     pub(crate) const fn is_known(&self) -> bool {
         self.is_known

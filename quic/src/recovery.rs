@@ -27,6 +27,7 @@ pub(crate) mod spaces;
 
 pub use config::{CongestionControl, RecoveryConfig};
 pub(crate) use outcome::{Outcome, Timeout};
+pub(crate) use path_congestion::PathCongestion;
 pub(crate) use rtt::RttEstimator;
 pub(crate) use sent_packets::SentPacket;
 
@@ -38,7 +39,7 @@ use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::sync::Arc;
 use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller, Left};
-use path_congestion::{Losses, PathCongestion};
+use path_congestion::Losses;
 use persistent_congestion::PersistentCongestion;
 use sent_packets::{Entry, Resolved, SentPackets};
 use spaces::Spaces;
@@ -105,6 +106,13 @@ struct Newly {
     // Whether the largest number is larger than any that was acknowledged before.
     is_larger: bool,
     largest: Option<(u64, Instant, bool)>,
+}
+
+impl LeftPath {
+    /// What is known of the path.
+    pub(crate) const fn congestion(&self) -> &PathCongestion {
+        &self.congestion
+    }
 }
 
 impl Recovery {
@@ -785,6 +793,11 @@ impl Recovery {
     pub(crate) fn pto(&self, space: PacketNumberSpace) -> Duration {
         let delay = if space == PacketNumberSpace::ApplicationData { self.max_ack_delay } else { Duration::ZERO };
         pto::period(&self.path.rtt, self.config.recovery.granularity, delay)
+    }
+
+    /// What is known of the path in use.
+    pub(crate) const fn congestion(&self) -> &PathCongestion {
+        &self.path
     }
 
     /// The round trip.

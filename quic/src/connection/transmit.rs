@@ -236,7 +236,7 @@ impl Connection {
                 self.peer_ids.fill(packet);
             }
             match (&mut self.datagrams, most) {
-                (Some(datagrams), Some(most)) if !is_early => datagrams.fill(now, packet, most, &mut self.streams),
+                (Some(datagrams), Some(most)) => datagrams.fill(now, packet, most, &mut self.streams),
                 _ => self.streams.fill(packet),
             }
         }

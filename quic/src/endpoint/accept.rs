@@ -164,6 +164,7 @@ pub(crate) fn transport_parameters(
 /// What a server promises a client that sends early data: the parameters that the client remembers, and what the layer above
 /// says. RFC 9000 section 7.4.1: a server that would not keep to it takes none.
 /// RFC 9000 section 7.4.1-9.
+/// RFC 9221 section 3-8.
 pub(crate) fn early_data_promise(parameters: &TransportParameters, context: &[u8]) -> Vec<u8> {
     let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, None);
     promise.extend_from_slice(context);
