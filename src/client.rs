@@ -2,6 +2,7 @@
 
 mod connect;
 pub(crate) mod connection;
+pub(crate) mod event;
 mod line;
 pub(crate) mod pool;
 mod resolve;
@@ -9,6 +10,7 @@ pub(crate) mod roots;
 
 use crate::client::connect::Dialer;
 use crate::client::connection::Connect;
+use crate::client::event::ClientEvent;
 use crate::client::pool::{Limits, Origin, Pool, Pooled};
 use crate::client::roots::Roots;
 use crate::error::Error;
@@ -16,6 +18,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::http3::relocation::OnClientEvent;
 use crate::server::identity::Identity;
 use crate::tickets::MemoryTickets;
 use crate::tokens::MemoryTokens;
@@ -26,7 +29,7 @@ use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
 use http::{Method, RequestHead, Status};
-use quic::{CongestionControl, Stats, TokenStore};
+use quic::{CongestionControl, PathStats, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
@@ -65,6 +68,7 @@ pub struct ClientBuilder {
     tokens: Option<Arc<dyn TokenStore>>,
     connect_timeout: Duration,
     trace: Option<SharedTrace>,
+    on_event: Option<OnClientEvent>,
     provider: Provider,
     groups: Groups,
     limits: Limits,
@@ -93,6 +97,7 @@ impl Client {
             tokens: Some(Arc::new(MemoryTokens::default())),
             connect_timeout: CONNECT_TIMEOUT,
             trace: None,
+            on_event: None,
             provider: crypto_ring::PROVIDER,
             groups: Groups::default(),
             limits: Limits::default(),
@@ -181,6 +186,18 @@ impl Client {
     /// ```
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
         self.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
+    }
+
+    /// What is known of each path of each open connection: the one in use first, then those it came from or may go to.
+    pub fn paths(&self) -> Vec<Vec<PathStats>> {
+        let paths = self.pool.open().iter().map(|pooled| pooled.connection.paths()).collect::<Vec<_>>();
+        paths.into_iter().filter(|paths| !paths.is_empty()).collect()
+    }
+
+    /// Has every open connection go on with new keys (RFC 9001 section 6), as it does by itself after very much data. Gives how
+    /// many connections there are. Each follows with its next packet, once its server is known to have the keys before.
+    pub fn update_keys(&self) -> usize {
+        self.pool.open().iter().filter(|pooled| pooled.connection.update_keys()).count()
     }
 
     /// How many connections are open.
@@ -311,6 +328,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `on_event` when something happens that concerns a connection as a whole, and that no request is told.
+    #[must_use]
+    pub fn on_event(mut self, on_event: impl Fn(&ClientEvent) + 'static) -> ClientBuilder {
+        self.on_event = Some(Rc::new(on_event));
+        self
+    }
+
     /// Where tickets are kept, instead of in memory by this client alone: connections are resumed with them, which spares server
     /// and client the certificate. A store that several clients share lets servers see that they belong together.
     #[must_use]
@@ -405,8 +429,9 @@ impl ClientBuilder {
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
-        let http3 =
-            Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace).keeping(self.tokens);
+        let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace)
+            .keeping(self.tokens)
+            .telling(self.on_event);
         let dialer = Dialer { http3, handle: handle.clone(), patience: self.connect_timeout };
         let offers_early_data = self.offers_early_data;
         Client { offers_early_data, ..Client::over(handle, Box::new(dialer), self.limits) }

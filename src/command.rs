@@ -19,6 +19,7 @@ mod naming;
 mod ocsp;
 pub mod output;
 mod part_file;
+mod path_line;
 mod revocation_files;
 mod serve;
 mod stdout;

@@ -5,4 +5,5 @@ pub(crate) mod door;
 mod ebb;
 mod known;
 pub(crate) mod link;
+pub(crate) mod relocation;
 mod sockets;

@@ -52,8 +52,8 @@ pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PreferredAddresses, Stats, Strangers,
-    TokenCounts, TokenOrigin, TokenStore, Version, Versions,
+    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PathStats, PreferredAddresses, Stats,
+    Strangers, TokenCounts, TokenOrigin, TokenStore, Version, Versions,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
@@ -63,6 +63,7 @@ pub use ::tls::{
     SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
 pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
+pub use client::event::ClientEvent;
 pub use client::roots::{Roots, RootsHandle};
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use error::Error;

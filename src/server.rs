@@ -36,7 +36,7 @@ use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
-use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, Stats};
+use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, PathStats, Stats};
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -158,6 +158,12 @@ impl Server {
     /// server itself calls, as `on_event` is: then it gives nothing.
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
         self.link.connection_stats()
+    }
+
+    /// What is known of each path of each open connection: the one in use first, then those its client came from or may go to.
+    /// As for [`Server::connections`].
+    pub fn paths(&self) -> Vec<Vec<PathStats>> {
+        self.link.connection_paths()
     }
 
     /// How much the server holds, and what became of clients' first packets. As for [`Server::connections`].

@@ -3,16 +3,22 @@
 //! A driver hands in a batch of datagrams and transmits afterwards, so that many packets share an ACK frame although
 //! every second one makes it due.
 
+mod requested;
+
+pub(crate) use requested::Requested;
+
 use crate::packet::OutgoingPacket;
 use crate::ranges::RangeSet;
 use crate::wire::frame::{EcnCounts, encode_ack};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
 use base::{Duration, Ecn, Instant};
+use requested::{Arrived, MAX_UNTOLD_GAPS};
 
 /// Ranges remembered of one space: a loss pattern worse than this many gaps in a round trip makes older packets be sent
 /// again, and more would only make each frame longer (RFC 9000 section 13.2.3).
 pub const MAX_RANGES: usize = 64;
+const _: () = assert!((MAX_UNTOLD_GAPS as usize) < MAX_RANGES, "gaps are told before their ranges are dropped");
 /// Gaps that are remembered when everything around them was told and is forgotten: each is most often one packet on another
 /// path, or one that was lost.
 const MAX_MISSING: usize = 16;
@@ -34,12 +40,15 @@ pub(crate) struct ReceivedPackets {
     missing: Option<Box<RangeSet>>,
     largest: Option<PacketNumber>,
     largest_received_at: Instant,
-    largest_ack_eliciting: Option<u64>,
+    // The number after the largest that asked for an acknowledgment; 0 before the first.
+    after_ack_eliciting: u64,
     // Ack-eliciting packets since the last ACK frame.
     unacknowledged: u32,
     due: bool,
     deadline: Option<Instant>,
     ecn: EcnCounts,
+    // `None`: the peer has asked for nothing.
+    requested: Option<Box<Requested>>,
 }
 
 impl ReceivedPackets {
@@ -52,11 +61,12 @@ impl ReceivedPackets {
             missing: None,
             largest: None,
             largest_received_at: Instant::ZERO,
-            largest_ack_eliciting: None,
+            after_ack_eliciting: 0,
             unacknowledged: 0,
             due: false,
             deadline: None,
             ecn: EcnCounts { ect0: 0, ect1: 0, ce: 0 },
+            requested: None,
         }
     }
 
@@ -126,23 +136,47 @@ impl ReceivedPackets {
     fn on_ack_eliciting(&mut self, now: Instant, number: u64, ecn: Ecn, max_ack_delay: Duration) {
         self.unacknowledged = self.unacknowledged.saturating_add(1);
         // RFC 9000 s13.2.1: out of order, or after a gap, so that the sender hears of a loss soon.
-        let out_of_order = self.largest_ack_eliciting.is_some_and(|largest| {
-            let last_start = self.ranges.iter().next_back().map_or(0, |range| range.start);
-            number < largest || last_start > largest + 1
-        });
-        self.largest_ack_eliciting = self.largest_ack_eliciting.max(Some(number));
-        self.due |= out_of_order
-            || ecn == Ecn::Ce
-            // RFC 9000 section 13.2.1-2.
-            || self.space != PacketNumberSpace::ApplicationData
-            || self.unacknowledged >= PACKETS_PER_ACK;
+        let expected = self.after_ack_eliciting;
+        let last_start = self.ranges.iter().next_back().map_or(0, |range| range.start);
+        let out_of_order = expected > 0 && (number < expected - 1 || last_start > expected);
+        self.after_ack_eliciting = expected.max(number + 1);
+        self.due |= match &mut self.requested {
+            None => {
+                out_of_order
+                    || ecn == Ecn::Ce
+                    // RFC 9000 section 13.2.1-2.
+                    || self.space != PacketNumberSpace::ApplicationData
+                    || self.unacknowledged >= PACKETS_PER_ACK
+            }
+            Some(requested) => {
+                let (unacknowledged, floor) = (self.unacknowledged, self.floor);
+                let largest = self.after_ack_eliciting - 1;
+                let packet = Arrived { number, ecn, largest, out_of_order, unacknowledged, floor };
+                requested.is_urgent(&packet, &self.ranges)
+            }
+        };
         if self.due {
             self.deadline = None;
         } else {
+            let max_ack_delay = self.requested.as_ref().map_or(max_ack_delay, |requested| requested.max_ack_delay());
             // RFC 9000 section 13.2.1-1: no later than was promised.
             // RFC 9221 section 5.2-1: whatever the packet holds.
             self.deadline.get_or_insert(now + max_ack_delay);
         }
+    }
+
+    /// The peer asks to hear of what it sends in another way than before.
+    pub(crate) fn on_request(&mut self, request: Requested) {
+        match &mut self.requested {
+            Some(before) => request.replace(before),
+            None => self.requested = Some(Box::new(request)),
+        }
+    }
+
+    /// The packet that is being read is to be acknowledged at once.
+    /// draft-ietf-quic-ack-frequency section 5-1.
+    pub(crate) const fn on_immediate_request(&mut self) {
+        self.due = true;
     }
 
     /// Forgets the oldest range when there are too many. What is forgotten can no longer be told from a duplicate, so
@@ -228,6 +262,9 @@ impl ReceivedPackets {
             return false;
         }
         packet.record_ack(largest);
+        if let Some(requested) = &mut self.requested {
+            requested.on_told(last);
+        }
         // RFC 9000 section 13.2.1-3: told once.
         self.unacknowledged = 0;
         self.due = false;

@@ -1,7 +1,9 @@
-//! What a server tells once the handshake is done: HANDSHAKE_DONE (RFC 9000 section 19.20), and a token for the client's next
-//! connection (section 19.7); and the tokens that have come to a client, until the endpoint takes them. All of it is there for a
-//! moment, so a connection at rest has none of it.
+//! What is told now and then: HANDSHAKE_DONE (RFC 9000 section 19.20), and a token for the client's next connection (section
+//! 19.7), by a server; and how often the peer is to acknowledge, by a sender of much data. Also the tokens that have come to a
+//! client, until the endpoint takes them. All but the requests for acknowledgments is there for a moment, so a connection at
+//! rest that has never sent much has none of it.
 
+use crate::ack_requests::AckRequests;
 use crate::delivery::{Latest, Once};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::wire::frame::Frame;
@@ -25,6 +27,7 @@ struct Waiting {
     number: u32,
     bytes: Vec<u8>,
     received: Vec<Vec<u8>>,
+    ack_requests: Option<AckRequests>,
 }
 
 impl Announcements {
@@ -75,10 +78,30 @@ impl Announcements {
         received.unwrap_or_default()
     }
 
+    /// What was asked of the peer's acknowledgments, if anything was.
+    #[inline]
+    pub(crate) fn ack_requests(&self) -> Option<&AckRequests> {
+        self.0.as_ref()?.ack_requests.as_ref()
+    }
+
+    /// The same, to ask for something else.
+    pub(crate) fn ack_requests_mut(&mut self) -> Option<&mut AckRequests> {
+        self.0.as_mut()?.ack_requests.as_mut()
+    }
+
+    /// Requests begin.
+    pub(crate) fn begin_ack_requests(&mut self, requests: AckRequests) {
+        self.0.get_or_insert_default().ack_requests = Some(requests);
+    }
+
     /// Whether there is a frame to be sent.
     #[inline]
     pub(crate) fn wants_to_send(&self) -> bool {
-        self.0.as_ref().is_some_and(|waiting| waiting.done.needs_sending() || waiting.token.is_due())
+        self.0.as_ref().is_some_and(|waiting| {
+            waiting.done.needs_sending()
+                || waiting.token.is_due()
+                || waiting.ack_requests.as_ref().is_some_and(AckRequests::is_due)
+        })
     }
 
     /// Adds the frames to a 1-RTT packet, as far as they fit.
@@ -94,6 +117,13 @@ impl Announcements {
             packet.record(SentFrame::NewToken(number));
             waiting.token.on_sent(number);
         }
+        if let Some(requests) = &mut waiting.ack_requests
+            && let Some(request) = requests.frame()
+            && Frame::AckFrequency(request).encode(packet.writer()).is_ok()
+        {
+            packet.record(SentFrame::AckFrequency(request.sequence_number));
+            requests.on_sent(request.sequence_number);
+        }
     }
 
     /// A packet with one of the frames was acknowledged.
@@ -101,6 +131,7 @@ impl Announcements {
         if let Some(waiting) = &mut self.0 {
             match frame {
                 SentFrame::NewToken(number) => waiting.token.on_acked(*number),
+                SentFrame::AckFrequency(number) => waiting.requests().for_each(|requests| requests.on_acked(*number)),
                 _ => waiting.done.on_acked(),
             }
         }
@@ -112,6 +143,7 @@ impl Announcements {
         if let Some(waiting) = &mut self.0 {
             match frame {
                 SentFrame::NewToken(number) => waiting.token.on_lost(*number),
+                SentFrame::AckFrequency(number) => waiting.requests().for_each(|requests| requests.on_lost(*number)),
                 _ => waiting.done.on_lost(),
             }
         }
@@ -124,9 +156,13 @@ impl Announcements {
 }
 
 impl Waiting {
+    fn requests(&mut self) -> impl Iterator<Item = &mut AckRequests> {
+        self.ack_requests.iter_mut()
+    }
+
     fn is_over(&self) -> bool {
         let is_told = (!self.done.is_requested() || self.done.is_delivered()) && self.token == Latest::default();
-        is_told && !self.wants_token && self.received.is_empty()
+        is_told && !self.wants_token && self.received.is_empty() && self.ack_requests.is_none()
     }
 }
 

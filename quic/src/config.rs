@@ -1,5 +1,6 @@
 //! What can be chosen about a connection, with the reason of each default.
 
+use crate::ack_requests::AckFrequencyConfig;
 use crate::datagram::DatagramsConfig;
 use crate::preferred_addresses::PreferredAddresses;
 use crate::recovery::RecoveryConfig;
@@ -32,6 +33,8 @@ pub struct Config {
     /// The longest this side delays an ACK on purpose. Default 25 ms. A millisecond more is advertised, by which alarms may be
     /// late (RFC 9000 section 18.2).
     pub max_ack_delay: Duration,
+    /// Whether this side is told, and tells its peer, how often to acknowledge (draft-ietf-quic-ack-frequency).
+    pub ack_frequency: AckFrequencyConfig,
     /// Connection IDs of the peer that are kept, 2 to 16: less is taken for 2 (RFC 9000 section 18.2), more for 16. Default 4:
     /// one in use, one for a migration, and two to spare.
     pub active_connection_id_limit: u64,
@@ -83,6 +86,7 @@ impl Default for Config {
             keep_alive: None,
             handshake_timeout: Duration::from_secs(10),
             max_ack_delay: Duration::from_millis(25),
+            ack_frequency: AckFrequencyConfig::default(),
             active_connection_id_limit: 4,
             disable_active_migration: false,
             preferred_address: PreferredAddresses::default(),
@@ -104,6 +108,15 @@ impl Config {
     pub(crate) fn advertised_ack_delay(&self) -> Duration {
         let longest = self.max_ack_delay.saturating_add(ALARM_DELAY).as_micros().div_ceil(1000);
         Duration::from_millis(u64::try_from(longest).unwrap_or(u64::MAX).min(MAX_ACK_DELAY_MILLIS))
+    }
+
+    /// The shortest delay of an acknowledgment that the peer may ask for, as it is advertised and enforced; `None` if it may not
+    /// ask.
+    /// draft-ietf-quic-ack-frequency section 3-1.
+    pub(crate) fn min_ack_delay(&self) -> Option<Duration> {
+        let whole_micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        let shortest = self.ack_frequency.min_ack_delay?.min(self.advertised_ack_delay());
+        Some(Duration::from_micros(whole_micros(shortest)))
     }
 
     /// How many connection IDs of the peer are kept, as it is advertised and enforced.
@@ -138,6 +151,20 @@ pub(crate) const MIN_DATAGRAM_SIZE: usize = 1200;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// draft-ietf-quic-ack-frequency section 3-1.
+    #[test]
+    fn the_shortest_delay_is_no_longer_than_the_longest() {
+        let advertised = |shortest, longest| {
+            let mut config = Config { max_ack_delay: Duration::from_millis(longest), ..Config::default() };
+            config.ack_frequency.min_ack_delay = shortest;
+            config.min_ack_delay()
+        };
+        assert_eq!(advertised(None, 25), None);
+        assert_eq!(advertised(Some(Duration::from_nanos(2_999)), 25), Some(Duration::from_micros(2)));
+        assert_eq!(advertised(Some(Duration::from_secs(9)), 25), Some(Duration::from_millis(26)));
+        assert_eq!(advertised(Some(Duration::MAX), 60_000), Some(Duration::from_millis(16_383)));
+    }
 
     #[test]
     fn what_is_advertised_of_the_delay_has_room_for_a_late_alarm() {

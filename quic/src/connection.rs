@@ -14,6 +14,7 @@
 //! | `paths` | another address of the peer or of our own |
 //! | `early_data` | what a client sends before the server has answered |
 //! | `early_packets` | early data that comes before its keys |
+//! | `ack_frequency` | how often the ends acknowledge, by agreement |
 //! | `establish` | keys and transport parameters, from TLS to the components |
 //! | `packet_writer` | one packet, from its header to its place in the books |
 //! | `outgoing` | what every outgoing datagram has in common |
@@ -24,8 +25,10 @@
 //! | `transmit_path` | challenges and answers on the paths that are not in use |
 //! | `timeout` | deadlines |
 //! | `identity` | connection IDs and the reset token, for the endpoint |
+//! | `statistics` | what was counted and measured, for the application |
 //! | `application` | the calls of the application |
 
+mod ack_frequency;
 pub(crate) mod application;
 pub(crate) mod budget;
 mod coalesced;
@@ -49,6 +52,7 @@ mod repeats;
 mod retry;
 mod sizes;
 mod state;
+mod statistics;
 mod timeout;
 mod transmit;
 mod transmit_close;

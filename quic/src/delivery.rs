@@ -81,6 +81,13 @@ pub(crate) struct Latest<T> {
 
 impl<T> Default for Latest<T> {
     fn default() -> Latest<T> {
+        Latest::new()
+    }
+}
+
+impl<T> Latest<T> {
+    /// Nothing is to be told.
+    pub(crate) const fn new() -> Latest<T> {
         Latest { due: None, in_flight: None }
     }
 }

@@ -80,6 +80,11 @@ impl Events {
         self.closed.take().map(|reason| Event::Closed(*reason))
     }
 
+    /// The end that waits to be told.
+    pub(crate) fn closed(&self) -> Option<&CloseReason> {
+        self.closed.as_deref()
+    }
+
     /// Whether the end waits to be told.
     pub(crate) const fn is_closed(&self) -> bool {
         self.closed.is_some()

@@ -52,6 +52,7 @@
 
 extern crate alloc;
 
+mod ack_requests;
 mod acknowledgment;
 mod announcements;
 mod config;
@@ -87,6 +88,7 @@ mod violation;
 pub mod wire;
 mod wire_identity;
 
+pub use ack_requests::AckFrequencyConfig;
 pub use config::Config;
 pub use connection::Connection;
 pub use datagram::{
@@ -103,7 +105,7 @@ pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};
 pub use event::Event;
 pub use preferred_addresses::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
-pub use stats::Stats;
+pub use stats::{PathStats, Stats};
 pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
 pub use violation::{TransportErrorCode, Violation};
 pub use wire::version::{Version, Versions};

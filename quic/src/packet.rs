@@ -59,6 +59,8 @@ pub(crate) enum SentFrame {
     Datagram(u64),
     /// NEW_TOKEN, the one of this number.
     NewToken(u32),
+    /// ACK_FREQUENCY of this sequence number.
+    AckFrequency(u64),
 }
 
 impl SentFrame {

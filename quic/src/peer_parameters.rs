@@ -15,7 +15,12 @@ pub(crate) struct PeerParameters {
     disables_migration: bool,
     takes_reset_at: bool,
     max_datagram_frame: u16,
+    // In whole milliseconds; `NO_REQUESTS` if it cannot be asked.
+    min_ack_delay: u16,
 }
+
+/// No delay of an acknowledgment is so long.
+const NO_REQUESTS: u16 = u16::MAX;
 
 impl Default for PeerParameters {
     fn default() -> PeerParameters {
@@ -26,6 +31,7 @@ impl Default for PeerParameters {
             disables_migration: disable_active_migration,
             takes_reset_at: false,
             max_datagram_frame: 0,
+            min_ack_delay: NO_REQUESTS,
         }
     }
 }
@@ -39,7 +45,13 @@ impl PeerParameters {
             disables_migration: parameters.disable_active_migration,
             takes_reset_at: parameters.reset_stream_at,
             max_datagram_frame: narrow(parameters.max_datagram_frame_size),
+            min_ack_delay: parameters.min_ack_delay.map_or(NO_REQUESTS, whole_millis),
         };
+    }
+
+    /// A client that sends early data goes by what its server took before, until the parameters arrive.
+    pub(crate) fn recall(&mut self, remembered: &TransportParameters) {
+        self.max_datagram_frame = narrow(remembered.max_datagram_frame_size);
     }
 
     /// Whether the parameters have arrived.
@@ -64,11 +76,21 @@ impl PeerParameters {
         self.takes_reset_at
     }
 
+    /// The shortest delay of its acknowledgments that the peer can be asked for; `None` if it takes no requests.
+    pub(crate) fn min_ack_delay(&self) -> Option<Duration> {
+        (self.min_ack_delay != NO_REQUESTS).then(|| Duration::from_millis(self.min_ack_delay.into()))
+    }
+
     /// Bytes of the largest DATAGRAM frame that the peer takes; 0 for none, and before its parameters have arrived.
     /// RFC 9221 section 3-1.
     pub(crate) const fn max_datagram_frame(&self) -> usize {
         self.max_datagram_frame as usize
     }
+}
+
+/// Decoding has refused what is longer than the longest delay. Never less than was said.
+fn whole_millis(delay: Duration) -> u16 {
+    u16::try_from(delay.as_micros().div_ceil(1000)).unwrap_or(NO_REQUESTS)
 }
 
 /// More than a UDP payload has makes no difference.
@@ -188,6 +210,7 @@ mod tests {
             reset_stream_at: true,
             version_information: None,
             grease_quic_bit: true,
+            min_ack_delay: Some(Duration::from_millis(1)),
         }
     }
 
@@ -205,12 +228,14 @@ mod tests {
     #[test]
     fn what_the_peer_takes_is_what_it_said() {
         let mut peer = PeerParameters::default();
-        let takes = |peer: &PeerParameters| (peer.max_datagram_frame(), peer.takes_reset_at());
-        assert_eq!(takes(&peer), (0, false));
+        let takes = |peer: &PeerParameters| (peer.max_datagram_frame(), peer.takes_reset_at(), peer.min_ack_delay());
+        assert_eq!(takes(&peer), (0, false, None));
         peer.learn(&parameters());
-        assert_eq!((takes(&peer), peer.is_known()), ((1000, true), true));
+        assert_eq!((takes(&peer), peer.is_known()), ((1000, true, Some(Duration::from_millis(1))), true));
         peer.learn(&TransportParameters { max_datagram_frame_size: 1 << 40, ..Default::default() });
-        assert_eq!(takes(&peer), (65_535, false));
+        assert_eq!(takes(&peer), (65_535, false, None));
+        peer.learn(&TransportParameters { min_ack_delay: Some(Duration::ZERO), ..Default::default() });
+        assert_eq!(takes(&peer), (0, false, Some(Duration::ZERO)));
     }
 
     /// RFC 9000 section 7.4.1-2, 7.4.1-3: what must not be remembered, and so has the new value or the default.
@@ -226,6 +251,8 @@ mod tests {
             initial_source_connection_id: None,
             retry_source_connection_id: None,
             grease_quic_bit: false,
+            // draft-ietf-quic-ack-frequency section 3-3.
+            min_ack_delay: None,
             ..parameters()
         };
         assert_eq!(RememberedParameters::of(&parameters()).to_parameters(), expected);

@@ -27,6 +27,7 @@ pub(crate) mod spaces;
 
 pub use config::{CongestionControl, RecoveryConfig};
 pub(crate) use outcome::{Outcome, Timeout};
+pub(crate) use path_congestion::PathCongestion;
 pub(crate) use rtt::RttEstimator;
 pub(crate) use sent_packets::SentPacket;
 
@@ -38,7 +39,7 @@ use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::sync::Arc;
 use base::{Duration, Instant, Side};
 use congestion::controller::{Acked, Controller, Left};
-use path_congestion::{Losses, PathCongestion};
+use path_congestion::Losses;
 use persistent_congestion::PersistentCongestion;
 use sent_packets::{Entry, Resolved, SentPackets};
 use spaces::Spaces;
@@ -105,6 +106,13 @@ struct Newly {
     // Whether the largest number is larger than any that was acknowledged before.
     is_larger: bool,
     largest: Option<(u64, Instant, bool)>,
+}
+
+impl LeftPath {
+    /// What is known of the path.
+    pub(crate) const fn congestion(&self) -> &PathCongestion {
+        &self.congestion
+    }
 }
 
 impl Recovery {
@@ -732,7 +740,17 @@ impl Recovery {
         )
     }
 
-    /// The peer's transport parameter.
+    /// The longest that the peer may take for an acknowledgment.
+    pub(crate) const fn max_ack_delay(&self) -> Duration {
+        self.max_ack_delay
+    }
+
+    /// Packets that have to be acknowledged for one sent before them to be lost.
+    pub(crate) fn packet_threshold(&self) -> u64 {
+        self.path.packet_threshold(&self.config.recovery)
+    }
+
+    /// The peer's transport parameter, or what it was asked for since.
     pub(crate) const fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
         self.max_ack_delay = max_ack_delay;
     }
@@ -815,6 +833,11 @@ impl Recovery {
     pub(crate) fn pto(&self, space: PacketNumberSpace) -> Duration {
         let delay = if space == PacketNumberSpace::ApplicationData { self.max_ack_delay } else { Duration::ZERO };
         pto::period(&self.path.rtt, self.config.recovery.granularity, delay)
+    }
+
+    /// What is known of the path in use.
+    pub(crate) const fn congestion(&self) -> &PathCongestion {
+        &self.path
     }
 
     /// The round trip.

@@ -28,6 +28,8 @@ pub(crate) struct Space {
     skip_period: u64,
     /// What is acknowledged next is to be acknowledged once more a little later.
     pub acknowledge_again: bool,
+    /// What only asks for an acknowledgment asks for one at once: the peer takes IMMEDIATE_ACK frames.
+    pub asks_at_once: bool,
 }
 
 /// The first number is left out after at most this many packets, each further one after at most twice as many as before.
@@ -51,6 +53,7 @@ impl Space {
             skip_at,
             skip_period: FIRST_SKIP_PERIOD,
             acknowledge_again: false,
+            asks_at_once: false,
         }
     }
 
@@ -64,10 +67,15 @@ impl Space {
             return;
         }
         let is_wanted = !packet.is_ack_eliciting() || self.probes > 0;
-        if is_wanted && Frame::Ping.encode(packet.writer()).is_ok() {
+        if is_wanted && self.asking_frame().encode(packet.writer()).is_ok() {
             packet.record_unremembered();
         }
         self.ping &= !packet.is_ack_eliciting();
+    }
+
+    /// What is sent for nothing but its acknowledgment.
+    pub(crate) const fn asking_frame(&self) -> Frame<'static> {
+        if self.asks_at_once { Frame::ImmediateAck } else { Frame::Ping }
     }
 
     /// The probe timer expired: `probes` are to be sent, after `probed` that have gone already.

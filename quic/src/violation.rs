@@ -73,6 +73,7 @@ base::violations! {
     // Acknowledgments.
     AckOfUnsentPacket, PROTOCOL_VIOLATION, "RFC 9000 13.1", "an acknowledgment of a packet that was not sent";
     AckOfSkippedPacket, PROTOCOL_VIOLATION, "RFC 9000 21.4", "an acknowledgment of a packet number that was skipped";
+    RequestedAckDelay, PROTOCOL_VIOLATION, "ack-frequency 4", "a requested acknowledgment delay that is out of range";
     // Streams.
     StreamNotSendable, STREAM_STATE_ERROR, "RFC 9000 19.8", "data on a stream that only this side sends on";
     StreamNotReceivable, STREAM_STATE_ERROR, "RFC 9000 19.10", "credit or STOP_SENDING for a stream that only the peer sends on";

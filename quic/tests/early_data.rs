@@ -5,8 +5,9 @@ extern crate posthaste_quic as quic;
 
 mod support;
 
-use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine};
-use quic::{AddressValidation, Config, EndpointConfig};
+use base::{Bytes, Datagram, Duration, Ecn, FourTuple, Instant, Machine};
+use quic::{AddressValidation, CloseReason, Config, DatagramOptions, DatagramRefusal, EndpointConfig};
+use quic::{Version, Versions};
 use sim::{LinkConfig, LossMask, World};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -381,4 +382,84 @@ fn nothing_of_it_is_kept() {
         let host = run.world.machine(host);
         assert!(!host.endpoint.connection(host.handle.unwrap()).unwrap().has_early_data_state());
     }
+}
+
+/// A ticket of a server that takes datagrams of 1200 bytes.
+fn with_datagrams() -> Early {
+    let mut early = Early::without_ticket();
+    early.client_config.datagrams.max_frame_size = 1200;
+    early.server_config.datagrams.max_frame_size = 1200;
+    early.run(1).complete();
+    early
+}
+
+/// The next connection, on which the client has sent a datagram of so many bytes at once: what became of it.
+fn early_datagram(early: &Early, len: usize) -> (Run, Result<(), DatagramRefusal>) {
+    let mut run = early.run(2);
+    let host = run.world.machine_mut(run.client);
+    let connection = host.endpoint.connection_mut(host.handle.unwrap()).unwrap();
+    let options = DatagramOptions { tells_fate: true, ..DatagramOptions::default() };
+    let sent = connection.send_datagram(Bytes::from(vec![7; len]), options);
+    (run, sent.map(|_| ()).map_err(|refused| refused.reason))
+}
+
+fn datagrams_received(run: &Run) -> u64 {
+    let server = run.world.machine(run.server);
+    server.handle.map_or(0, |handle| server.endpoint.connection(handle).unwrap().datagram_stats().received)
+}
+
+/// RFC 9221 section 3-7, 5-3.
+#[test]
+fn a_datagram_goes_with_the_first_flight_within_the_size_that_was_remembered() {
+    let early = with_datagrams();
+    let (mut run, sent) = early_datagram(&early, 500);
+    assert_eq!(sent, Ok(()));
+    run.world.run_until(Instant::ZERO + DELAY + Duration::from_millis(1), |_| false);
+    assert_eq!(datagrams_received(&run), 1, "before the client has heard anything");
+    run.complete();
+    assert_eq!((datagrams_received(&run), run.fate()), (1, EarlyData::Accepted));
+    assert!(matches!(early_datagram(&early, 1300).1, Err(DatagramRefusal::TooLarge { .. })));
+    // One that fits no packet with a long header waits for the handshake.
+    let (mut run, sent) = early_datagram(&early, 1150);
+    assert_eq!(sent, Ok(()));
+    run.complete();
+    assert_eq!(datagrams_received(&run), 1);
+    // Without a ticket nothing is known.
+    assert_eq!(early_datagram(&Early::without_ticket(), 500).1, Err(DatagramRefusal::Unsupported));
+}
+
+/// RFC 9221 section 3-8: a server that takes less than before takes no early data, and the datagram is lost like any other.
+#[test]
+fn a_server_that_takes_smaller_datagrams_refuses_and_the_client_goes_on() {
+    for most in [0, 100, 1100] {
+        let mut early = with_datagrams();
+        early.server_config.datagrams.max_frame_size = most;
+        let (mut run, sent) = early_datagram(&early, 500);
+        assert_eq!(sent, Ok(()));
+        run.complete();
+        assert_eq!((datagrams_received(&run), run.fate()), (0, EarlyData::Refused), "{most}");
+        let host = run.world.machine_mut(run.client);
+        let connection = host.endpoint.connection_mut(host.handle.unwrap()).unwrap();
+        let again = connection.send_datagram(Bytes::from(vec![7; 90]), DatagramOptions::default());
+        assert_eq!(again.is_ok(), most > 0, "{most}");
+        assert_eq!(connection.datagram_stats().unsent, if most > 0 { 90 } else { 0 }, "nothing waits for ever");
+    }
+}
+
+/// A client that has tickets of version 2, with which it sends early data, and a server that speaks it no longer: one connection
+/// fails, because what its application has said early cannot be taken back, and not one for each ticket.
+#[test]
+fn tickets_of_a_version_that_the_server_speaks_no_longer_are_forgotten() {
+    let versions = |list: &[Version]| Versions::new(list).unwrap();
+    let mut early = Early::without_ticket();
+    early.client_config.versions = versions(&[Version::V1, Version::V2]);
+    early.server_config.versions = versions(&[Version::V2, Version::V1]);
+    early.run(1).complete();
+    early.server_config.versions = versions(&[Version::V1]);
+    let mut run = early.run(2);
+    run.world.run_until(Instant::ZERO + Duration::from_secs(10), |_| false);
+    let closed = &run.world.machine(run.client).closed;
+    assert!(matches!(closed[..], [CloseReason::VersionNegotiation { .. }]), "{closed:?}");
+    early.run(3).complete();
+    assert_eq!(early.time(), (DELAY * 2, EarlyData::Accepted), "with a ticket of version 1");
 }

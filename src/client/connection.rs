@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Instant;
 use http::RequestHead;
-use quic::Stats;
+use quic::{PathStats, Stats};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -53,6 +53,12 @@ pub(crate) trait Connection {
 
     /// Where its server is, and what the transport has counted; `None` if it is over, or its transport counts nothing.
     fn stats(&self) -> Option<(SocketAddr, Stats)>;
+
+    /// What the transport knows of each path; nothing if the connection is over.
+    fn paths(&self) -> Vec<PathStats>;
+
+    /// Has the keys of its packets updated. Whether it is open.
+    fn update_keys(&self) -> bool;
 
     /// Closes it.
     fn close(&self);

@@ -150,6 +150,10 @@ pub struct Get {
     pub limits: Limits,
     /// How the rate is found that a path carries.
     pub congestion_control: CongestionControl,
+    /// Whether keys are updated while the first body comes.
+    pub key_update: bool,
+    /// Whether it is told at the end what connections have counted.
+    pub stats: bool,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -239,7 +243,8 @@ posthaste: QUIC and HTTP/3
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--ticket-file FILE [--early-data]] [--quic-version N[,N]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
-                       [--congestion-control NAME] [--key-log FILE] [--trace] [--qlog DIR]
+                       [--congestion-control NAME] [--key-update] [--stats]
+                       [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
                      [--connections K] [--migrate N] [--timeout SECONDS] [--congestion-control NAME]
                      [--qlog DIR]
@@ -331,6 +336,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
   --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
   --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
                    lost by chance, as over radio
+  --key-update     update the keys of a connection when the first response comes, as happens by itself after very much data
+  --stats          print what was counted and measured on each path of each connection to standard error at the end
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
@@ -666,6 +673,8 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--congestion-control", inline) => {
                 get.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
+            Argument::Flag(flag @ "--key-update", inline) => get.key_update = switch(flag, inline)?,
+            Argument::Flag(flag @ "--stats", inline) => get.stats = switch(flag, inline)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
         }
     }
@@ -879,7 +888,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --quic-version=2 --ticket-file t --early-data";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --quic-version=2 --ticket-file t --early-data --key-update --stats";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -901,6 +910,8 @@ mod tests {
                 whole: Duration::from_secs(90),
             },
             congestion_control: CongestionControl::NewReno,
+            key_update: true,
+            stats: true,
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));

@@ -9,6 +9,7 @@ use crate::command::interruption::Interruption;
 use crate::command::naming::{beginning, file_name};
 use crate::command::output::{self, Progress};
 use crate::command::part_file::PartFile;
+use crate::command::path_line::path_line;
 use crate::command::stdout::Stdout;
 use crate::command::tickets::Tickets;
 use crate::command::trust;
@@ -19,7 +20,7 @@ use posthaste::{
     Bytes, Client, ClientBuilder, Error, Handle, Identity, Method, Reason, RequestBuilder, Response, Status,
 };
 use runtime::JoinHandle;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
@@ -67,6 +68,8 @@ struct Job {
     folder: Option<PathBuf>,
     out: Stdout,
     early: bool,
+    /// Whether keys are still to be updated.
+    updates_keys: Cell<bool>,
 }
 
 /// Fetches everything; fails if anything was not complete and 2xx.
@@ -92,6 +95,7 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
         let Get { headers, data, limits, include, early_data: early, congestion_control, versions, .. } = arguments;
+        let (updates_keys, tells_stats) = (Cell::new(arguments.key_update), arguments.stats);
         let mut builder = client(Client::builder(roots), records, &limits).congestion_control(congestion_control);
         builder.transport.versions = versions;
         if let Some(identity) = &identity {
@@ -105,11 +109,14 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         }
         let client = builder.build(&handle);
         let end = handle.read_clock() + limits.whole;
-        let job = Job { client, handle, method, headers, data, limits, end, include, folder, out, early };
+        let job = Job { client, handle, method, headers, data, limits, end, include, folder, out, early, updates_keys };
         let job = Rc::new(job);
         let fetched = interruption.unless(fetch_all(&job, targets)).await;
         if let (Some(tickets), Ok(Ok(()))) = (&tickets, &fetched) {
             interruption.unless(tickets.arrived(&job.handle)).await?;
+        }
+        if tells_stats {
+            job.client.paths().iter().flatten().for_each(|path| output::report(&path_line(path)));
         }
         job.client.close().await;
         let fetched = fetched?;
@@ -122,7 +129,7 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
 fn client(mut builder: ClientBuilder, records: Records, limits: &Limits) -> ClientBuilder {
     // Whoever reads standard output may pause for longer than an idle connection lives.
     builder.transport.keep_alive = Some(KEEP_ALIVE);
-    builder = builder.connect_timeout(limits.connect);
+    builder = builder.connect_timeout(limits.connect).on_event(|event| output::report(&event.to_string()));
     if let Some(key_log) = records.key_log {
         builder = builder.key_log(key_log);
     }
@@ -246,6 +253,9 @@ impl Job {
             Some(Source::Input(input)) => return self.upload(target, request, input, &watch).await,
         };
         let response = watch.wait(Awaited::Head, request.send()).await??;
+        if self.updates_keys.replace(false) {
+            self.client.update_keys();
+        }
         self.receive(target, response, &watch).await
     }
 

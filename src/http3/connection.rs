@@ -9,13 +9,14 @@ use crate::exchange::calls::{Exchange, Peer};
 use crate::http3::door::exchange;
 use crate::http3::known::{Known, Standing};
 use crate::http3::link::{Endpoint, Link};
+use crate::http3::relocation::{self, OnClientEvent};
 use crate::http3::sockets;
 use crate::trace::SharedTrace;
 use base::Instant;
 use crypto::Provider;
 use h3::SendError;
 use http::RequestHead;
-use quic::{ConnectionHandle, Stats, TokenStore};
+use quic::{ConnectionHandle, PathStats, Stats, TokenStore};
 use runtime::{Handle, clock};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -37,6 +38,8 @@ pub(crate) struct Dial {
     tokens: Option<Arc<dyn TokenStore>>,
     http: h3::Config,
     trace: Option<SharedTrace>,
+    /// Who is told what becomes of connections.
+    on_event: Option<OnClientEvent>,
     /// For servers of IPv4, and of IPv6: made when they are first needed, and again when the socket broke.
     links: RefCell<[Option<Rc<Link>>; 2]>,
 }
@@ -47,6 +50,7 @@ struct Http3Connection {
     handle: ConnectionHandle,
     known: Rc<Known>,
     remote: SocketAddr,
+    on_event: Option<OnClientEvent>,
 }
 
 impl Dial {
@@ -60,12 +64,17 @@ impl Dial {
         trace: Option<SharedTrace>,
     ) -> Dial {
         let (tls, transport) = (Arc::new(tls), Arc::new(transport));
-        Dial { handle, provider, tls, transport, tokens: None, http, trace, links: RefCell::default() }
+        Dial { handle, provider, tls, transport, tokens: None, http, trace, on_event: None, links: RefCell::default() }
     }
 
     /// The same, and tokens of servers are kept there.
     pub(crate) fn keeping(self, tokens: Option<Arc<dyn TokenStore>>) -> Dial {
         Dial { tokens, ..self }
+    }
+
+    /// The same, and what becomes of connections is told.
+    pub(crate) fn telling(self, on_event: Option<OnClientEvent>) -> Dial {
+        Dial { on_event, ..self }
     }
 
     /// A connection to the server `name`, called `host` by the application, at this address, which may stay silent for so
@@ -87,7 +96,7 @@ impl Dial {
         };
         let link = self.link(remote)?;
         let (handle, known) = link.connect(self.tls.clone(), name.clone(), host, remote, early)?;
-        let connection = Http3Connection { link, handle, known, remote };
+        let connection = Http3Connection { link, handle, known, remote, on_event: self.on_event.clone() };
         let established = established(connection.known.clone(), remote, self.handle.sleep(patience), patience);
         if matches!(connection.known.standing(), Standing::Early) {
             let (link, known) = (connection.link.clone(), connection.known.clone());
@@ -190,7 +199,10 @@ impl Connection for Http3Connection {
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
         let sent = self.link.with(self.handle, |http, transport| http.send_request(transport, head, ends));
         Some(match sent {
-            Some(Ok(id)) => Ok(exchange(&self.link, self.handle, &self.known, id, Peer::at(self.remote))),
+            Some(Ok(id)) => {
+                relocation::watch(&self.link, &self.on_event);
+                Ok(exchange(&self.link, self.handle, &self.known, id, Peer::at(self.remote)))
+            }
             Some(Err(SendError::Blocked)) => return None,
             Some(Err(SendError::Closed)) | None => Err(match self.known.standing() {
                 Standing::Over(error) => Error::clone(&error),
@@ -219,6 +231,14 @@ impl Connection for Http3Connection {
 
     fn stats(&self) -> Option<(SocketAddr, Stats)> {
         Some((self.known.remote().unwrap_or(self.remote), self.link.stats_of(self.handle)?))
+    }
+
+    fn paths(&self) -> Vec<PathStats> {
+        self.link.paths_of(self.handle)
+    }
+
+    fn update_keys(&self) -> bool {
+        self.link.update_keys(self.handle)
     }
 
     fn close(&self) {

@@ -20,7 +20,7 @@ use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
-use quic::{CloseReason, Connection, ConnectionHandle, EndpointStats, MigrateError, Stats};
+use quic::{CloseReason, Connection, ConnectionHandle, EndpointStats, MigrateError, PathStats, Stats};
 use runtime::udp::source_address;
 use runtime::{Driver, DriverHandle, Handle, Handover, JoinHandle, SocketError, UdpOptions, UdpSocket};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -95,6 +95,8 @@ pub(crate) struct Link {
     sockets: Option<RefCell<Sockets>>,
     /// Connections of a client whose handshake is not complete: whom a report that nobody listens may be about.
     reaching: RefCell<Vec<Rc<Known>>>,
+    /// Whether somebody looks for changes of this host's addresses.
+    is_watched: Cell<bool>,
 }
 
 impl Link {
@@ -143,6 +145,7 @@ impl Link {
             addresses: sockets.iter().map(UdpSocket::local_address).collect(),
             sockets: of_client,
             reaching: RefCell::default(),
+            is_watched: Cell::default(),
         });
         let weak = Rc::downgrade(&link);
         let deliver = weak.clone();
@@ -409,6 +412,58 @@ impl Link {
     pub(crate) fn stats_of(&self, handle: ConnectionHandle) -> Option<Stats> {
         self.with_endpoint(|endpoint, _| endpoint.quic().connection(handle).map(|connection| connection.stats()))
             .flatten()
+    }
+
+    /// What is known of each path of one connection; nothing if it is over.
+    pub(crate) fn paths_of(&self, handle: ConnectionHandle) -> Vec<PathStats> {
+        let paths = self.with_endpoint(|endpoint, _| Some(endpoint.quic().connection(handle)?.paths()));
+        paths.flatten().unwrap_or_default()
+    }
+
+    /// The same, of each connection.
+    pub(crate) fn connection_paths(&self) -> Vec<Vec<PathStats>> {
+        let of_each = |endpoint: &mut Endpoint, _| {
+            let quic = endpoint.quic();
+            quic.handles().filter_map(|handle| Some(quic.connection(handle)?.paths())).collect()
+        };
+        self.with_endpoint(of_each).unwrap_or_default()
+    }
+
+    /// Has the keys of a connection's packets updated; whether the connection is there.
+    pub(crate) fn update_keys(&self, handle: ConnectionHandle) -> bool {
+        let updated = self.with_endpoint(|endpoint, _| {
+            endpoint.quic_mut().connection_mut(handle).map(|connection| connection.update_keys())
+        });
+        updated.flatten().is_some()
+    }
+
+    /// Connections on which something is under way, and which were begun by this side.
+    pub(crate) fn busy(&self) -> Vec<(ConnectionHandle, Rc<Known>, PathStats)> {
+        let of_each = |endpoint: &mut Endpoint, _| {
+            let of_one = |handle| {
+                let known = known(endpoint, handle);
+                known.port().filter(|_| known.idle_since().is_none())?;
+                let connection = endpoint.quic().connection(handle).filter(|connection| connection.is_open())?;
+                Some((handle, known.clone(), connection.paths().into_iter().next()?))
+            };
+            endpoint.quic().handles().filter_map(of_one).collect()
+        };
+        self.with_endpoint(of_each).unwrap_or_default()
+    }
+
+    /// Where its tasks run.
+    pub(crate) const fn executor(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Somebody looks whether the addresses of this host change: whether nobody did before.
+    pub(crate) fn begin_watch(&self) -> bool {
+        !self.is_watched.replace(true)
+    }
+
+    /// Nobody does any more.
+    pub(crate) fn end_watch(&self) {
+        self.is_watched.set(false);
     }
 
     /// What the endpoint holds, and what became of first packets.

@@ -99,6 +99,14 @@ impl Connection for Line {
         (self.limit.open.get() == 0).then_some(Instant::ZERO)
     }
 
+    fn paths(&self) -> Vec<quic::PathStats> {
+        Vec::new()
+    }
+
+    fn update_keys(&self) -> bool {
+        false
+    }
+
     fn poll_closing(&self, _context: &Context<'_>) -> Poll<()> {
         Poll::Pending
     }

@@ -197,6 +197,12 @@ fn frame_words(f: &mut Formatter<'_>, frame: &Frame<'_>) -> fmt::Result {
             let (id, code) = (id.value(), error_code.value());
             write!(f, "RESET_STREAM_AT {id} at {final_size}, reliable up to {reliable_size}, code {code:#x}")
         }
+        Frame::AckFrequency(request) => {
+            let (threshold, delay) = (request.threshold, request.max_ack_delay);
+            write!(f, "ACK_FREQUENCY {}: more than {threshold} packets or ", request.sequence_number)?;
+            write!(f, "{delay} us, disorder of {}", request.reordering_threshold)
+        }
+        Frame::ImmediateAck => f.write_str("IMMEDIATE_ACK"),
         Frame::Datagram(datagram) => write!(f, "DATAGRAM of {} bytes", datagram.data.len()),
     }
 }

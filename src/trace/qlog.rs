@@ -288,6 +288,9 @@ fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {
     data.number("max_datagram_frame_size", parameters.max_datagram_frame_size);
     data.truth("grease_quic_bit", parameters.grease_quic_bit);
     data.truth("reset_stream_at", parameters.reset_stream_at);
+    if let Some(shortest) = parameters.min_ack_delay {
+        data.number("min_ack_delay", shortest.as_micros());
+    }
 }
 
 /// Suites of RFC 9846 appendix B.4.

@@ -4,14 +4,14 @@ use super::json::Object;
 use super::qlog_error::transport_error;
 use base::{Direction, VarInt};
 use quic::TransportErrorCode;
-use quic::wire::frame::{AckFrame, DatagramFrame, Frame, StreamFrame};
+use quic::wire::frame::{AckFrame, AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 
 /// The fields of one frame.
 pub(super) fn push_frame(object: &mut Object<'_>, frame: &Frame<'_>) {
     object.string("frame_type", name(frame));
     match *frame {
         Frame::Padding { bytes } => push_length(object, "payload_length", bytes),
-        Frame::Ping | Frame::HandshakeDone => {}
+        Frame::Ping | Frame::HandshakeDone | Frame::ImmediateAck => {}
         Frame::Ack(ref ack) => push_ack(object, ack),
         Frame::ResetStream { id, error_code, final_size } => {
             object.number("stream_id", id.value());
@@ -24,6 +24,7 @@ pub(super) fn push_frame(object: &mut Object<'_>, frame: &Frame<'_>) {
             object.number("final_size", final_size);
             object.number("reliable_size", reliable_size);
         }
+        Frame::AckFrequency(ref request) => push_ack_frequency(object, request),
         Frame::Datagram(DatagramFrame { data, .. }) => push_length(object, "length", data.len()),
         Frame::StopSending { id, error_code } => {
             object.number("stream_id", id.value());
@@ -100,6 +101,8 @@ const fn name(frame: &Frame<'_>) -> &'static str {
         Frame::HandshakeDone => "handshake_done",
         Frame::ResetStreamAt { .. } => "reset_stream_at",
         Frame::Datagram(_) => "datagram",
+        Frame::AckFrequency(_) => "ack_frequency",
+        Frame::ImmediateAck => "immediate_ack",
     }
 }
 
@@ -111,6 +114,13 @@ fn push_length(object: &mut Object<'_>, name: &str, length: usize) {
 fn push_application_error(object: &mut Object<'_>, code: VarInt) {
     object.string("error", "unknown");
     object.number("error_code", code.value());
+}
+
+fn push_ack_frequency(object: &mut Object<'_>, request: &AckFrequencyFrame) {
+    object.number("sequence_number", request.sequence_number);
+    object.number("ack_eliciting_threshold", request.threshold);
+    object.number("request_max_ack_delay", request.max_ack_delay);
+    object.number("reordering_threshold", request.reordering_threshold);
 }
 
 fn push_ack(object: &mut Object<'_>, ack: &AckFrame<'_>) {

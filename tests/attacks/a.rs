@@ -1,12 +1,13 @@
 //! Amplification, spoofing, and what somebody off the path can do.
 
-use crate::support::{after, crypto, raw, with_parameters};
+use crate::support::{MAX, after, breach, crypto, raw, with_parameters};
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, identity};
 use base::Side::{Client, Server};
-use base::{Duration, Random};
+use base::{Duration, Random, Reader};
 use quic::TransportErrorCode;
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
+use quic::wire::frame::{AckFrequencyFrame, Frame};
 use quic::wire::header::Header;
 use quic::{Admission, CloseReason, Config, EndpointConfig, Incoming, Violation};
 use sim::SeededRandom;
@@ -402,5 +403,54 @@ fn a13_a_token_is_of_use_to_nobody_else_and_not_for_long() {
         assert_eq!(peer.target.len(), usize::from(is_good), "{four_tuple:?} {seconds} {secret}");
         let refused = peer.target.stats().strangers.invalid_tokens;
         assert_eq!(refused, if is_good { 0 } else { 3 });
+    }
+}
+
+fn request(sequence_number: u64, threshold: u64, max_ack_delay: u64, reordering_threshold: u64) -> Frame<'static> {
+    Frame::AckFrequency(AckFrequencyFrame { sequence_number, threshold, max_ack_delay, reordering_threshold })
+}
+
+fn acks(peer: &Peer) -> usize {
+    let frames = |payload: &[u8]| {
+        let (mut reader, mut count) = (Reader::new(payload), 0);
+        while !reader.is_empty() {
+            count += usize::from(matches!(Frame::decode(&mut reader).unwrap(), Frame::Ack(_)));
+        }
+        count
+    };
+    peer.received.iter().map(|received| frames(&received.payload)).sum()
+}
+
+/// A16: a request costs the target no more than what comes with it: one ACK frame for each packet at most, whatever is asked.
+#[test]
+fn a16_requests_of_any_size_and_number_cost_an_ack_frame_each_at_most() {
+    for side in [Server, Client] {
+        let mut peer = Peer::against(side, Stage::Established);
+        let before = acks(&peer);
+        for number in 0..2_000 {
+            match number % 4 {
+                0 => peer.send_frame(OneRtt, &request(number, 0, 1_000, 1)),
+                1 => peer.send_frame(OneRtt, &request(number, (1 << 62) - 1, 16_383_999, (1 << 62) - 1)),
+                2 => peer.send_frame(OneRtt, &request(number, 0, 16_383_999, 0)),
+                _ => peer.send_frame(OneRtt, &Frame::ImmediateAck),
+            }
+        }
+        let told = acks(&peer) - before;
+        assert!(peer.is_open() && told <= 2_000, "{told} of 2000");
+        assert!(told >= 900, "what asks for acknowledgments gets them: {told}");
+    }
+}
+
+/// A16: sooner than was offered, or later than any acknowledgment may be.
+/// draft-ietf-quic-ack-frequency section 4-4.
+#[test]
+fn a16_a_delay_that_cannot_be_kept_closes_the_connection() {
+    for (delay, is_taken) in
+        [(0, false), (999, false), (1_000, true), (16_383_999, true), (16_384_000, false), (MAX, false)]
+    {
+        let mut peer = Peer::against(Server, Stage::Established);
+        peer.send_frame(OneRtt, &request(1, 1, delay, 1));
+        let expected = (!is_taken).then_some(Violation::RequestedAckDelay);
+        assert_eq!(breach(&peer), expected, "{delay}");
     }
 }

@@ -66,7 +66,7 @@ const EVENTS: &[(&str, &str)] = &[
          ack_delay_exponent?number max_ack_delay?number active_connection_id_limit?number initial_max_data?number \
          initial_max_stream_data_bidi_local?number initial_max_stream_data_bidi_remote?number \
          initial_max_stream_data_uni?number initial_max_streams_bidi?number initial_max_streams_uni?number max_datagram_frame_size?number \
-         grease_quic_bit?truth reset_stream_at?truth",
+         grease_quic_bit?truth reset_stream_at?truth min_ack_delay?number",
     ),
     ("quic:version_information", "server_versions?any client_versions?any chosen_version?hex"),
     ("quic:packet_sent", "header:@header frames?@frames raw?@raw is_mtu_probe_packet?truth ecn?ECT(0)|ECT(1)|CE"),
@@ -116,6 +116,11 @@ const FRAMES: &[(&str, &str)] = &[
     ("reset_stream", "stream_id:number error:text error_code?number final_size:number"),
     ("reset_stream_at", "stream_id:number error:text error_code?number final_size:number reliable_size:number"),
     ("datagram", "raw?@raw"),
+    (
+        "ack_frequency",
+        "sequence_number:number ack_eliciting_threshold:number request_max_ack_delay:number reordering_threshold:number",
+    ),
+    ("immediate_ack", ""),
     ("stop_sending", "stream_id:number error:text error_code?number"),
     ("crypto", "offset:number raw:@raw"),
     ("new_token", "token:any"),

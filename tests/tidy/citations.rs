@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 14] = [
+const RFCS: [(u16, &str); 15] = [
     (5280, "Certificates and revocation lists"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
@@ -27,12 +27,15 @@ const RFCS: [(u16, &str); 14] = [
     (9368, "QUIC: version negotiation"),
     (9369, "QUIC version 2"),
     (9846, "TLS 1.3"),
+    (ACK_FREQUENCY, "Acknowledgments as the sender asks for them"),
     (RELIABLE_RESET, "Resets of streams behind a part that is delivered"),
 ];
 
 /// Drafts that have a table stand under a number that no RFC has. A mark names them in full.
+const ACK_FREQUENCY: u16 = 65_000;
 const RELIABLE_RESET: u16 = 65_001;
-const DRAFTS: [(&str, u16); 1] = [("draft-ietf-quic-reliable-stream-reset", RELIABLE_RESET)];
+const DRAFTS: [(&str, u16); 2] =
+    [("draft-ietf-quic-ack-frequency", ACK_FREQUENCY), ("draft-ietf-quic-reliable-stream-reset", RELIABLE_RESET)];
 
 /// What a document is called, where an RFC is called by `rfc` and its number.
 fn document(rfc: u16, of_rfc: &str) -> String {

@@ -96,12 +96,30 @@ pub fn client_of(
     Session::client(config, carrier, name, wants_early_data, random)
 }
 
+/// More tickets of one server nobody keeps; a store that gives more is not emptied.
+const MOST_FORGOTTEN: usize = 64;
+
 /// Whether a client has a ticket that was given over this version of QUIC, so that a first flight of that version resumes.
 /// RFC 9369 section 5-1.
 pub fn has_ticket(config: &ClientConfig, name: &x509::ServerName, version: u32) -> bool {
     let store = config.tickets.as_ref();
     let found = store.and_then(|store| Some((store, config.ticket_origin(&RULES, version, name)?)));
     found.is_some_and(|(store, origin)| store.holds(&origin, config.wall_clock.unix_millis()))
+}
+
+/// Has a client forget its tickets that were given over this version of QUIC: the server does not speak it any more.
+pub fn forget_tickets(config: &ClientConfig, name: &x509::ServerName, version: u32) {
+    let store = config.tickets.as_ref();
+    let Some((store, origin)) = store.and_then(|store| Some((store, config.ticket_origin(&RULES, version, name)?)))
+    else {
+        return;
+    };
+    let now = config.wall_clock.unix_millis();
+    for _ in 0..MOST_FORGOTTEN {
+        if store.take(&origin, now).is_none() {
+            return;
+        }
+    }
 }
 
 /// A server whose client's first flight is of this version of QUIC. What the server says is made by `answer`, once the client's

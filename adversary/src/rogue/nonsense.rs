@@ -4,7 +4,7 @@ use super::knowledge::Knowledge;
 use crate::frames::{encode, push};
 use base::{Direction, Random, Side, StreamId, VarInt};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
-use quic::wire::frame::{Frame, StreamFrame};
+use quic::wire::frame::{AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 use sim::SeededRandom;
 
 /// A number of any magnitude.
@@ -48,7 +48,7 @@ pub(super) fn frame(random: &mut SeededRandom, knowledge: &Knowledge) -> Vec<u8>
     let id = stream(random, knowledge);
     let end = knowledge.streams.get(&id).map_or(0, |sent| sent.end);
     let code = VarInt::new(any(random)).expect("62 bits");
-    let frame = match random.below(22) {
+    let frame = match random.below(27) {
         0 => Frame::Padding { bytes: 1 + random.below(50) as usize },
         1 => Frame::Ping,
         2 => return acknowledgment(random, knowledge),
@@ -74,6 +74,15 @@ pub(super) fn frame(random: &mut SeededRandom, knowledge: &Knowledge) -> Vec<u8>
         17 => Frame::RetireConnectionId { sequence_number: random.below(8) },
         18 => Frame::PathChallenge { data: base::random::array(random) },
         19 => Frame::PathResponse { data: base::random::array(random) },
+        22 | 23 => Frame::Datagram(DatagramFrame { data: &data, with_length: true }),
+        24 => Frame::AckFrequency(AckFrequencyFrame {
+            sequence_number: near(random, 0),
+            threshold: any(random),
+            max_ack_delay: if random.chance(0.8) { 1_000 + random.below(16_000_000) } else { any(random) },
+            reordering_threshold: any(random),
+        }),
+        25 => Frame::ImmediateAck,
+        26 => Frame::ResetStreamAt { id, error_code: code, final_size: near(random, end).max(9), reliable_size: 9 },
         20 if random.chance(0.1) => Frame::ConnectionClose { error_code: code, frame_type: 0, reason: &data },
         21 if knowledge.side == Side::Server || random.chance(0.2) => Frame::HandshakeDone,
         _ => Frame::PathChallenge { data: [0; 8] },

@@ -5,7 +5,6 @@ use crate::early_data::EarlyData;
 use crate::error::{CloseReason, ResetAtUnsupported};
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
-use crate::stats::{Counters, Stats};
 use crate::stream::{Read, ReadError, StreamEvent, WriteError};
 use crate::trace::Record;
 use crate::wire::packet_number::PacketNumberSpace;
@@ -298,49 +297,6 @@ impl Connection {
             | StreamEvent::Writable(_)
             | StreamEvent::Finished(_)
             | StreamEvent::StreamsAvailable(_) => {}
-        }
-    }
-
-    /// A snapshot of the counters.
-    pub fn stats(&self) -> Stats {
-        let Counters {
-            datagrams_sent,
-            datagrams_received,
-            bytes_sent,
-            bytes_received,
-            packets_sent,
-            packets_received,
-            packets_dropped,
-            packets_lost,
-            packets_late,
-            key_updates,
-            migrations,
-            probe_timeouts,
-        } = self.stats;
-        Stats {
-            version: self.wire.version,
-            datagrams_sent,
-            datagrams_received,
-            bytes_sent,
-            bytes_received,
-            packets_sent,
-            packets_received,
-            packets_dropped,
-            packets_lost,
-            packets_late,
-            key_updates,
-            migrations,
-            probe_timeouts,
-            smoothed_rtt: self.recovery.rtt().smoothed(),
-            min_rtt: self.recovery.rtt().min(),
-            congestion_window: self.recovery.congestion_window(),
-            bytes_in_flight: self.recovery.bytes_in_flight(),
-            mtu: self.paths.in_use.mtu.current(),
-            buffered: self.streams.buffered(),
-            open_streams: self.streams.open_count(),
-            is_resumed: self.is_resumed(),
-            is_ecn_capable: self.recovery.is_ecn_capable(),
-            congestion_marks: self.recovery.congestion_marks(),
         }
     }
 }

@@ -42,8 +42,12 @@ impl Connection {
         self.datagrams.as_ref().map(|datagrams| datagrams.stats()).unwrap_or_default()
     }
 
-    /// The peer has said what it takes. Who takes datagrams itself is told how large they may be.
+    /// The peer has said what it takes. Who takes datagrams itself is told how large they may be. What a client wanted to send
+    /// early to a server that takes none any more is dropped.
     pub(super) fn begin_datagrams(&mut self) {
+        if let Some(datagrams) = self.datagrams.as_mut().filter(|_| self.peer.max_datagram_frame() == 0) {
+            datagrams.end();
+        }
         if self.config.datagrams.max_frame_size > 0 && self.peer.max_datagram_frame() > 0 {
             self.datagrams_mut();
         }

@@ -33,6 +33,8 @@ impl Connection {
             }
             Frame::Datagram(ref datagram) => self.on_datagram(turn, datagram),
             Frame::ResetStreamAt { .. } => self.on_reset_stream_at(frame),
+            Frame::AckFrequency(ref request) => self.on_ack_frequency(request),
+            Frame::ImmediateAck => self.on_immediate_ack(),
             Frame::StopSending { id, error_code } => self.streams.on_stop_sending(id, error_code),
             Frame::MaxData { maximum } => {
                 self.streams.on_max_data(maximum);

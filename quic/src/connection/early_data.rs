@@ -40,6 +40,9 @@ impl Connection {
         let Some(KeyChange::EarlyData { suite, secret }) = self.handshake.poll_keys() else { return };
         let remembered = RememberedParameters::of(&parameters);
         self.streams.set_peer_limits(&remembered.to_parameters());
+        // RFC 9221 section 3-7: datagrams, too, as large as the server took before.
+        self.peer.recall(&parameters);
+        self.begin_datagrams();
         self.handshake.early = Some(Box::new(EarlyData::Sending(Sending::new(remembered, application))));
         self.levels.install(PacketKind::ZeroRtt, Some(SealKeys::new(suite, self.wire.first_flight(), secret)), None);
         self.trace_early_keys(now, true);

@@ -99,6 +99,7 @@ impl Connection {
             self.end_early_data(now);
         }
         self.events.push(Event::Established);
+        self.begin_ack_frequency();
         if let Some(tracer) = &mut self.tracer {
             let session = self.handshake.session();
             let cipher_suite = session.cipher_suite().expect("TLS is complete, so it has chosen").id;

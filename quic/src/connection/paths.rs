@@ -17,12 +17,14 @@ use crate::path::path::Path;
 use crate::path::reach;
 use crate::path::spin::Spin;
 use crate::path::validation::Proof;
+use crate::stats::Counters;
 use crate::trace::Record;
 use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::header;
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
+use alloc::boxed::Box;
 use base::{Duration, FourTuple, Instant, Side};
 use core::net::SocketAddr;
 
@@ -299,6 +301,7 @@ impl Connection {
         self.recovery.set_amplification_limited(false);
         self.paths.others.forgotten.push(left);
         self.paths.in_use = path;
+        self.change_counted_path(&Counters::default());
         self.stats.migrations += 1;
         self.trace(turn.now, Record::PathChanged(elsewhere.four_tuple));
         self.give_up_forgotten_paths(turn);
@@ -436,9 +439,21 @@ impl Connection {
         if is_unaware || active.is_empty() { Some(active) } else { self.peer_ids.take_unused() }
     }
 
+    /// Another path is in use from now on, which had counted this before. Gives what the one before has counted.
+    fn change_counted_path(&mut self, counted: &Counters) -> Counters {
+        let left = self.counted_on_path_in_use();
+        self.paths.others.counted_elsewhere = Some(Box::new(self.stats.since(counted)));
+        left
+    }
+
+    /// What was counted while the path in use was that.
+    pub(super) fn counted_on_path_in_use(&self) -> Counters {
+        self.paths.others.counted_elsewhere.as_ref().map_or(self.stats, |elsewhere| self.stats.since(elsewhere))
+    }
+
     /// The path in use changes places with `other`, which has been taken from the others.
     fn go_to(&mut self, now: Instant, other: OtherPath) {
-        let OtherPath { mut path, peer_id, congestion, .. } = other;
+        let OtherPath { mut path, peer_id, congestion, counted, .. } = other;
         let (interval, timeout) = self.validation_times();
         let late = self.recovery.pto(PacketNumberSpace::ApplicationData).saturating_mul(3);
         path.on_taken_up(now, interval, timeout);
@@ -456,13 +471,21 @@ impl Connection {
         // RFC 9000 s5.1.2: an ID that was asked back in the meantime is not used; then the one before has to do.
         let _ = peer_id.is_some_and(|id| self.peer_ids.activate(id));
         let left = core::mem::replace(&mut self.paths.in_use, path);
+        let left_counted = self.change_counted_path(&counted);
         self.stats.migrations += 1;
         self.trace(now, Record::PathChanged(self.paths.in_use.four_tuple));
         // From a path that works nobody returns.
         let expires = now + if self.paths.in_use.is_proven() { late } else { timeout };
         self.push_other(
             now,
-            OtherPath { path: left, peer_id: Some(before), congestion: Some(congestion), expires, goal: Goal::None },
+            OtherPath {
+                path: left,
+                peer_id: Some(before),
+                congestion: Some(congestion),
+                expires,
+                goal: Goal::None,
+                counted: left_counted,
+            },
         );
     }
 }

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::path::others::{Goal, OtherPath};
 use crate::path::path::Path;
 use crate::path::spin::Spin;
+use crate::stats::Counters;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Duration, FourTuple, Instant, Side};
@@ -32,7 +33,14 @@ impl Connection {
         let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
         path.validation.start(now, interval, timeout);
         path.spin = Spin::new(self.config.spin_bit, local_id);
-        OtherPath { path, peer_id, congestion: None, expires: now + timeout, goal: Goal::None }
+        OtherPath {
+            path,
+            peer_id,
+            congestion: None,
+            expires: now + timeout,
+            goal: Goal::None,
+            counted: Counters::default(),
+        }
     }
 
     /// After how long a challenge is repeated, and after how long validation fails (RFC 9000 section 8.2.4).

@@ -36,6 +36,7 @@ impl Connection {
             self.stats.packets_lost += outcome.lost_packets;
         }
         self.stats.packets_late += outcome.late_packets;
+        self.review_ack_requests(turn.now);
         if self.tracer.is_some() {
             self.trace_recovery(turn, space);
         }
@@ -105,11 +106,12 @@ impl Connection {
             (SentFrame::NewConnectionId(number), Fate::Lost) => self.local_ids.on_lost(number),
             (SentFrame::RetireConnectionId(number), Fate::Acked) => self.peer_ids.on_acked(number),
             (SentFrame::RetireConnectionId(number), Fate::Lost) => self.peer_ids.on_lost(number),
+            (SentFrame::AckFrequency(_), Fate::Acked) => self.on_ack_request_read(frame),
             (SentFrame::HandshakeDone | SentFrame::NewToken(_), Fate::Acked) => {
                 self.handshake.announcements.on_acked(frame);
             }
             // RFC 9000 section 13.3-3.
-            (SentFrame::HandshakeDone | SentFrame::NewToken(_), Fate::Lost) => {
+            (SentFrame::HandshakeDone | SentFrame::NewToken(_) | SentFrame::AckFrequency(_), Fate::Lost) => {
                 self.handshake.announcements.on_lost(frame);
             }
             // It is not sent again, but its fate is told.

@@ -9,7 +9,6 @@ use crate::lifecycle::Lifecycle;
 use crate::packet::OutgoingPacket;
 use crate::recovery::SentPacket;
 use crate::turn::Turn;
-use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
 use base::{Instant, Random, Side, Transmit};
 
@@ -264,7 +263,7 @@ impl Connection {
                 self.local_ids.fill(packet);
                 self.peer_ids.fill(packet);
             }
-            if self.datagrams.is_none() || is_early {
+            if self.datagrams.is_none() {
                 self.streams.fill(packet);
             } else {
                 self.fill_with_datagrams(now, packet);
@@ -294,7 +293,8 @@ impl Connection {
         (self.recovery.congestion_window() >= wide || is_long) && !self.streams.has_lost_data()
     }
 
-    /// RFC 8899: a datagram larger than is known to pass, of PING and PADDING.
+    /// RFC 8899: a datagram larger than is known to pass, of PADDING and a frame that asks for an
+    /// acknowledgment.
     fn transmit_mtu_probe(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
         // Not before the handshake is confirmed: until then every byte of the window has better use.
         let id = PacketNumberSpace::ApplicationData;
@@ -308,7 +308,7 @@ impl Connection {
         let room = buffer.get_mut(..size)?;
         let begun = self.begin_packet(turn.now, room, id, self.peer_ids.active())?;
         let mut packet = begun.payload(room, &mut turn.scratch.sent).ok()?;
-        Frame::Ping.encode(packet.writer()).ok()?;
+        self.spaces.application().asking_frame().encode(packet.writer()).ok()?;
         packet.record_unremembered();
         begun.pad(&mut packet, usize::MAX);
         let sent = SentPacket { mtu_probe: true, ..begun.completed(turn.now, &packet) };

@@ -7,6 +7,7 @@
 //! open under the keys of another version. Who forges such a packet is found out by the server's transport parameters.
 
 use super::state::Connection;
+use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::trace::Record;
 use crate::version_negotiation::{self, Attempt};
@@ -104,6 +105,11 @@ impl Connection {
         {
             self.wire.begin_again(now, version);
         }
+    }
+
+    /// The version of the first flight, if the connection is over because the server does not speak it.
+    pub(crate) fn refused_version(&self) -> Option<Version> {
+        matches!(self.events.closed(), Some(CloseReason::VersionNegotiation { .. })).then(|| self.wire.first_flight())
     }
 
     /// The version of another attempt, and since when it is due; once.

@@ -139,6 +139,7 @@ pub(crate) fn transport_parameters(
     parameters.max_udp_payload_size = MAX_RECEIVED_PAYLOAD;
     parameters.ack_delay_exponent = ACK_DELAY_EXPONENT;
     parameters.max_ack_delay = config.advertised_ack_delay();
+    parameters.min_ack_delay = config.min_ack_delay();
     // RFC 9000 section 18.2-8.
     parameters.active_connection_id_limit = config.peer_id_limit();
     // RFC 9369 section 4.1-4: whatever version the connection goes on with.
@@ -163,6 +164,7 @@ pub(crate) fn transport_parameters(
 /// What a server promises a client that sends early data: the parameters that the client remembers, and what the layer above
 /// says. RFC 9000 section 7.4.1: a server that would not keep to it takes none.
 /// RFC 9000 section 7.4.1-9.
+/// RFC 9221 section 3-8.
 pub(crate) fn early_data_promise(parameters: &TransportParameters, context: &[u8]) -> Vec<u8> {
     let mut promise = RememberedParameters::of(parameters).to_parameters().encode(Side::Server, None);
     promise.extend_from_slice(context);

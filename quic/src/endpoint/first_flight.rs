@@ -95,6 +95,17 @@ impl<T> Endpoint<T> {
         Ok(connection)
     }
 
+    /// The server of the connection in a place does not speak the version of its first flight: tickets of that version would only
+    /// have the next first flights be of it as well. A connection that has sent early data cannot begin again, so without this
+    /// each ticket would cost one that fails.
+    pub(super) fn forget_tickets_of_no_use(&self, index: u32) {
+        let slot = self.slots.get(index);
+        let refused = slot.connection.as_ref().and_then(|connection| connection.refused_version());
+        if let (Some(version), Some(attempt)) = (refused, &slot.attempt) {
+            tls::quic::forget_tickets(&attempt.tls, &attempt.name, version.0);
+        }
+    }
+
     /// The server of the connection in a place speaks another version of ours: the attempt is replaced by one in that, if there can
     /// be one.
     /// RFC 9368 section 2.1-5.

@@ -69,6 +69,7 @@ impl<T> Endpoint<T> {
         if slot.handshake.is_some()
             && let Some((version, at)) = slot.connection.as_mut().and_then(|connection| connection.take_again())
         {
+            self.forget_tickets_of_no_use(index);
             self.begin_again(index, at, version);
             return self.settle(index);
         }
@@ -76,6 +77,7 @@ impl<T> Endpoint<T> {
         let wants_ids = connection.wants_local_id();
         let has_new_token = !slot.knows_reset_token_of(connection);
         let is_handshake_over = slot.handshake.is_some() && !connection.is_handshaking();
+        let is_version_refused = slot.handshake.is_some() && connection.refused_version().is_some();
         let is_over = connection.is_over();
         let has_tokens = connection.has_tokens();
         if !core::mem::replace(&mut slot.in_transmit_queue, true) {
@@ -92,6 +94,9 @@ impl<T> Endpoint<T> {
         }
         if has_new_token {
             self.follow_reset_token(index);
+        }
+        if is_version_refused {
+            self.forget_tickets_of_no_use(index);
         }
         if is_handshake_over {
             self.follow_handshake(index);

@@ -8,6 +8,7 @@
 
 use super::path::Path;
 use crate::recovery::LeftPath;
+use crate::stats::Counters;
 use crate::wire::connection_id::ConnectionId;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -30,6 +31,8 @@ pub(crate) struct OtherPath {
     pub expires: Instant,
     /// Why everything is to go there once it is known to work.
     pub goal: Goal,
+    /// What was counted while it was in use.
+    pub counted: Counters,
 }
 
 /// What is to become of a path that has been validated.
@@ -52,6 +55,9 @@ pub(crate) struct OtherPaths {
     /// The congestion control of paths that have gone, until what was sent on them is given up: at once, or with the next
     /// transmission.
     pub forgotten: Forgotten,
+    /// What the connection had counted when it went to the path in use, without what that one had counted itself. `None`: there
+    /// was no other path before.
+    pub counted_elsewhere: Option<Box<Counters>>,
 }
 
 /// What was left on paths that have gone, the latest first: hardly ever anything, so that a connection has no room of its own
@@ -108,6 +114,11 @@ impl OtherPaths {
     /// The one at `index`.
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut OtherPath> {
         self.list.get_mut(index)
+    }
+
+    /// All.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OtherPath> {
+        self.list.iter()
     }
 
     /// All.
@@ -192,7 +203,7 @@ mod tests {
         let mut path = Path::new(four_tuple, ConnectionId::EMPTY, proven, MtuDiscovery::new(1200));
         path.carries_full_size = proven;
         let expires = Instant::from_nanos(u64::from(port));
-        OtherPath { path, peer_id: None, congestion: None, expires, goal: Goal::None }
+        OtherPath { path, peer_id: None, congestion: None, expires, goal: Goal::None, counted: Counters::default() }
     }
 
     fn ports(others: &OtherPaths) -> Vec<u16> {

@@ -122,6 +122,7 @@ mod tests {
     use crate::path::mtu::MtuDiscovery;
     use crate::path::others::Goal;
     use crate::path::validation::Proof;
+    use crate::stats::Counters;
     use crate::violation::Violation;
     use crate::wire::connection_id::ConnectionId;
 
@@ -144,8 +145,14 @@ mod tests {
     /// In use on port 2, which nobody has proved, and before on port 1.
     fn moved() -> Paths {
         let mut paths = Paths::new(path(2, false));
-        let before =
-            OtherPath { path: path(1, true), peer_id: None, congestion: None, expires: at(3), goal: Goal::None };
+        let before = OtherPath {
+            path: path(1, true),
+            peer_id: None,
+            congestion: None,
+            expires: at(3),
+            goal: Goal::None,
+            counted: Counters::default(),
+        };
         paths.others.push(before);
         paths
     }

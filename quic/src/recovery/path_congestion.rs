@@ -225,6 +225,11 @@ impl PathCongestion {
         self.max_datagram_size as usize
     }
 
+    /// Bytes that may be in flight.
+    pub(crate) fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
     /// See [`Controller::is_slow_start`].
     pub(crate) fn is_slow_start(&self) -> bool {
         self.controller.is_slow_start()

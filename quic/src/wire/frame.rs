@@ -9,7 +9,7 @@ pub(crate) mod types;
 pub use ack::{AckRanges, encode_ack};
 pub use allowed::PacketKind;
 pub(crate) use encode::{encode_stream_header, stream_header_len};
-pub use types::{AckFrame, DatagramFrame, EcnCounts, Frame, StreamFrame};
+pub use types::{AckFrame, AckFrequencyFrame, DatagramFrame, EcnCounts, Frame, StreamFrame};
 
 #[cfg(test)]
 pub(crate) use ack::MAX_RANGES_SENT;

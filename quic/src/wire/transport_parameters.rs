@@ -56,6 +56,9 @@ pub struct TransportParameters {
     pub version_information: Option<VersionInformation>,
     /// Whether this side takes packets whose QUIC bit is 0 (RFC 9287).
     pub grease_quic_bit: bool,
+    /// The shortest delay of an acknowledgment that this side can be asked for, in microseconds on the wire and no longer than
+    /// `max_ack_delay`; `None` if it cannot be asked (draft-ietf-quic-ack-frequency section 3).
+    pub min_ack_delay: Option<Duration>,
 }
 
 /// RFC 9368 section 3.
@@ -106,6 +109,7 @@ impl Default for TransportParameters {
             reset_stream_at: false,
             version_information: None,
             grease_quic_bit: false,
+            min_ack_delay: None,
         }
     }
 }
@@ -141,6 +145,8 @@ const fn has_bit(id: u64) -> bool {
 const VERSION_INFORMATION: u64 = 0x11;
 /// RFC 9287 section 3.
 const GREASE_QUIC_BIT: u64 = 0x2ab2;
+/// draft-ietf-quic-ack-frequency section 3.
+const MIN_ACK_DELAY: u64 = 0xff04_de1b;
 
 /// Unknown parameters whose repetition is noticed. Beyond, they are still ignored, but no longer compared: the work for
 /// what means nothing to us stays bounded.
@@ -179,6 +185,10 @@ impl TransportParameters {
             }
             // RFC 9000 section 7.4-1.
             parameters.decode_one(sender, id, value).ok_or(Violation::TransportParameters)?;
+        }
+        // draft-ietf-quic-ack-frequency section 3-2.
+        if parameters.min_ack_delay.is_some_and(|shortest| shortest > parameters.max_ack_delay) {
+            return Err(Violation::TransportParameters);
         }
         Ok(parameters)
     }
@@ -228,6 +238,7 @@ impl TransportParameters {
             VERSION_INFORMATION => self.version_information = Some(VersionInformation::decode(value, sender)?),
             // RFC 9287 section 3-1.
             GREASE_QUIC_BIT => self.grease_quic_bit = value.is_empty().then_some(true)?,
+            MIN_ACK_DELAY => self.min_ack_delay = Some(Duration::from_micros(number(value)?)),
             // RFC 9000 section 7.4.2-1: what is not known is ignored.
             _ => {}
         }
@@ -262,6 +273,11 @@ impl TransportParameters {
         number(MAX_DATAGRAM_FRAME_SIZE, self.max_datagram_frame_size, 0);
         if self.reset_stream_at {
             push_id(&mut out, RESET_STREAM_AT, 0);
+        }
+        if let Some(shortest) = self.min_ack_delay {
+            let micros = VarInt::new(micros(shortest)).unwrap_or(VarInt::MAX);
+            push_id(&mut out, MIN_ACK_DELAY, micros.encoded_len());
+            push_varint(&mut out, micros);
         }
         if self.disable_active_migration {
             push_id(&mut out, DISABLE_ACTIVE_MIGRATION, 0);
@@ -371,6 +387,10 @@ fn number(value: &[u8]) -> Option<u64> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn push_id(out: &mut Vec<u8>, id: u64, len: usize) {

@@ -47,9 +47,16 @@ pub(crate) const RESET_STREAM_AT: u64 = 0x24;
 pub(crate) const DATAGRAM: u64 = 0x30;
 pub(crate) const DATAGRAM_WITH_LENGTH: u64 = 0x31;
 
+/// IMMEDIATE_ACK and ACK_FREQUENCY (draft-ietf-quic-ack-frequency sections 4 and 5).
+pub(crate) const IMMEDIATE_ACK: u64 = 0x1f;
+pub(crate) const ACK_FREQUENCY: u64 = 0xaf;
+
 /// Whether a frame type is known.
 pub(crate) const fn is_known(frame_type: u64) -> bool {
-    matches!(frame_type, 0..=LAST_TYPE | RESET_STREAM_AT | DATAGRAM | DATAGRAM_WITH_LENGTH)
+    matches!(
+        frame_type,
+        0..=LAST_TYPE | IMMEDIATE_ACK | RESET_STREAM_AT | DATAGRAM | DATAGRAM_WITH_LENGTH | ACK_FREQUENCY
+    )
 }
 
 const I: u8 = 1;
@@ -126,6 +133,8 @@ impl Frame<'_> {
             Frame::HandshakeDone => 0x1e,
             Frame::ResetStreamAt { .. } => RESET_STREAM_AT,
             Frame::Datagram(datagram) => DATAGRAM | u64::from(datagram.with_length),
+            Frame::AckFrequency(_) => ACK_FREQUENCY,
+            Frame::ImmediateAck => IMMEDIATE_ACK,
         }
     }
 
@@ -133,7 +142,11 @@ impl Frame<'_> {
     pub fn is_allowed_in(&self, kind: PacketKind) -> bool {
         // RFC 9221 section 5-3, 6-1: DATAGRAM frames come under the keys of application data only, and frames that reset
         // streams with them. A row that is missing is one of theirs.
-        let row = ALLOWED.get(self.frame_type() as usize).copied().unwrap_or(Z | O);
+        // draft-ietf-quic-ack-frequency section 3-3: what asks for acknowledgments is never early.
+        let row = match self {
+            Frame::AckFrequency(_) | Frame::ImmediateAck => O,
+            _ => ALLOWED.get(self.frame_type() as usize).copied().unwrap_or(Z | O),
+        };
         row & kind.bit() != 0
     }
 

@@ -4,8 +4,8 @@
 use crate::violation::Violation;
 use crate::wire::connection_id::{ConnectionId, ResetToken};
 use crate::wire::frame::ack::decode_ack;
-use crate::wire::frame::allowed::{DATAGRAM_WITH_LENGTH, is_known};
-use crate::wire::frame::types::{DatagramFrame, Frame, StreamFrame};
+use crate::wire::frame::allowed::{ACK_FREQUENCY, DATAGRAM_WITH_LENGTH, is_known};
+use crate::wire::frame::types::{AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 use base::{Direction, Reader, StreamId, Truncated, VarInt};
 
 /// RFC 9000 s4.6: with more streams than this an ID would not fit a variable-length integer.
@@ -27,11 +27,12 @@ impl<'a> Frame<'a> {
             0x04 | 0x05 | 0x10..=0x17 => decode_stream_control(reader, frame_type),
             0x07 | 0x18..=0x1b | 0x1e => decode_connection_control(reader, frame_type),
             0x1c | 0x1d => decode_close(reader, frame_type),
+            0x1f => Ok(Frame::ImmediateAck),
             0x24 => decode_reset_stream_at(reader),
             0x30 | 0x31 => decode_datagram(reader, frame_type),
             // RFC 9000 section 12.4-4: as all others that are not known.
-            0x1f..=0x3f => Err(Violation::UnknownFrameType),
-            0x40..=0xff => Err(long_type(frame_type, reader)),
+            0x20..=0x3f => Err(Violation::UnknownFrameType),
+            0x40..=0xff => decode_long_type(reader, frame_type),
         }
     }
 }
@@ -53,15 +54,28 @@ impl<'a> StreamFrame<'a> {
     }
 }
 
-/// A type in more than one byte. None is known that needs it, so there is only the question what is wrong.
-fn long_type(first_byte: u8, reader: &Reader<'_>) -> Violation {
+/// A type in more than one byte. One is known that needs it.
+#[cold]
+fn decode_long_type<'a>(reader: &mut Reader<'a>, first_byte: u8) -> Result<Frame<'a>, Violation> {
     let following = (1usize << (first_byte >> 6)) - 1;
-    let Some(rest) = reader.peek().get(..following) else {
-        return Violation::FrameTruncated;
-    };
+    let rest = reader.bytes(following)?;
     let value = rest.iter().fold(u64::from(first_byte & 0x3f), |value, byte| value << 8 | u64::from(*byte));
     // RFC 9000 s12.4: a type that is known has to be in its shortest form.
-    if is_known(value) { Violation::FrameTypeNotShortest } else { Violation::UnknownFrameType }
+    match value {
+        ACK_FREQUENCY if following == 1 => decode_ack_frequency(reader),
+        _ if is_known(value) => Err(Violation::FrameTypeNotShortest),
+        _ => Err(Violation::UnknownFrameType),
+    }
+}
+
+/// draft-ietf-quic-ack-frequency section 4.
+fn decode_ack_frequency<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Violation> {
+    Ok(Frame::AckFrequency(AckFrequencyFrame {
+        sequence_number: reader.varint()?,
+        threshold: reader.varint()?,
+        max_ack_delay: reader.varint()?,
+        reordering_threshold: reader.varint()?,
+    }))
 }
 
 /// What PADDING is looked through by: it fills most of a client's first packets.

@@ -1,7 +1,7 @@
 //! Writing frames (RFC 9000 section 19). A frame is written whole or not at all.
 
 use crate::wire::frame::ack::{ecn_len, encode_ecn};
-use crate::wire::frame::types::{AckFrame, DatagramFrame, Frame, StreamFrame};
+use crate::wire::frame::types::{AckFrame, AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 use base::varint::encoded_len;
 use base::{Full, StreamId, Writer};
 
@@ -19,7 +19,7 @@ impl Frame<'_> {
         }
         writer.varint(self.frame_type())?;
         match *self {
-            Frame::Padding { .. } | Frame::Ping | Frame::HandshakeDone => Ok(()),
+            Frame::Padding { .. } | Frame::Ping | Frame::HandshakeDone | Frame::ImmediateAck => Ok(()),
             Frame::Ack(ref ack) => encode_ack_body(writer, ack),
             Frame::Stream(ref stream) => encode_stream_body(writer, stream),
             Frame::Crypto { offset, data } => {
@@ -50,6 +50,7 @@ impl Frame<'_> {
             }
             Frame::Datagram(DatagramFrame { data, with_length: true }) => prefixed(writer, data),
             Frame::Datagram(DatagramFrame { data, with_length: false }) => writer.bytes(data),
+            Frame::AckFrequency(ref request) => numbers(writer, &request.fields()),
             Frame::StopSending { id, error_code } => numbers(writer, &[id.value(), error_code.value()]),
             Frame::MaxStreamData { id, maximum: value } | Frame::StreamDataBlocked { id, limit: value } => {
                 numbers(writer, &[id.value(), value])
@@ -66,7 +67,9 @@ impl Frame<'_> {
     pub fn encoded_len(&self) -> usize {
         1 + match *self {
             Frame::Padding { bytes } => return bytes,
-            Frame::Ping | Frame::HandshakeDone => 0,
+            Frame::Ping | Frame::HandshakeDone | Frame::ImmediateAck => 0,
+            // Its type takes two bytes.
+            Frame::AckFrequency(ref request) => 1 + numbers_len(&request.fields()),
             Frame::Ack(ref ack) => ack_body_len(ack),
             Frame::Stream(ref stream) => {
                 return stream_header_len(stream.id, stream.offset, stream.data.len(), true) + stream.data.len();
@@ -139,6 +142,13 @@ fn encode_stream_body(writer: &mut Writer<'_>, stream: &StreamFrame<'_>) -> Resu
         writer.varint(stream.offset)?;
     }
     prefixed(writer, stream.data)
+}
+
+impl AckFrequencyFrame {
+    /// In the order of the wire.
+    const fn fields(&self) -> [u64; 4] {
+        [self.sequence_number, self.threshold, self.max_ack_delay, self.reordering_threshold]
+    }
 }
 
 fn encode_ack_body(writer: &mut Writer<'_>, ack: &AckFrame<'_>) -> Result<(), Full> {

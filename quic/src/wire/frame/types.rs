@@ -143,6 +143,23 @@ pub enum Frame<'a> {
     },
     /// DATAGRAM (RFC 9221 section 4).
     Datagram(DatagramFrame<'a>),
+    /// ACK_FREQUENCY (draft-ietf-quic-ack-frequency section 4).
+    AckFrequency(AckFrequencyFrame),
+    /// IMMEDIATE_ACK (draft-ietf-quic-ack-frequency section 5).
+    ImmediateAck,
+}
+
+/// An ACK_FREQUENCY frame: how the sender of data would like to hear of its arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckFrequencyFrame {
+    /// Grows from one request to the next.
+    pub sequence_number: u64,
+    /// Packets that ask for an acknowledgment and may come without one.
+    pub threshold: u64,
+    /// How long an acknowledgment may wait, in microseconds.
+    pub max_ack_delay: u64,
+    /// By how many packets one may be overtaken before that is told at once; 0 for any number.
+    pub reordering_threshold: u64,
 }
 
 /// A DATAGRAM frame.

@@ -36,6 +36,7 @@ fn everything() -> TransportParameters {
             available: vec![Version(0x1a2a_3a4a), Version::V2, Version::V1],
         }),
         grease_quic_bit: true,
+        min_ack_delay: Some(Duration::from_micros(1_234)),
     }
 }
 
@@ -88,7 +89,7 @@ fn p2_every_truncation_is_an_error_or_ends_between_parameters() {
             Err(violation) => assert_eq!(violation, Violation::TransportParameters),
         }
     }
-    assert_eq!(whole, 23, "21 parameters, the reserved one, and none at all");
+    assert_eq!(whole, 24, "22 parameters, the reserved one, and none at all");
 }
 
 #[test]
@@ -176,6 +177,23 @@ fn p2_values_out_of_range_or_of_wrong_length_are_errors() {
 }
 
 /// RFC 9000 section 18.2-7.
+/// draft-ietf-quic-ack-frequency section 3-2.
+#[test]
+fn the_shortest_delay_of_an_acknowledgment_is_no_longer_than_the_longest() {
+    let (shortest, longest) = (0xff04_de1b, 0x0b);
+    let both = |micros, bytes: &[u8]| [parameter(shortest, micros), parameter(longest, bytes)].concat();
+    let delay = |bytes: &[u8]| decode(bytes).map(|parameters| parameters.min_ack_delay);
+    // 25 ms is the default of the longest.
+    assert_eq!(delay(&parameter(shortest, &[0x80, 0, 0x61, 0xa8])), Ok(Some(Duration::from_millis(25))));
+    assert_eq!(delay(&parameter(shortest, &[0x80, 0, 0x61, 0xa9])), Err(Violation::TransportParameters));
+    // Whatever their order is.
+    assert_eq!(delay(&both(&[0x4f, 0xa0], &[4])), Ok(Some(Duration::from_millis(4))));
+    assert_eq!(delay(&both(&[0x4f, 0xa1], &[4])), Err(Violation::TransportParameters));
+    for value in [&[][..], &[0, 0], &[0x40]] {
+        assert_eq!(delay(&parameter(shortest, value)), Err(Violation::TransportParameters));
+    }
+}
+
 #[test]
 fn a_preferred_address_has_an_id() {
     let mut address = everything().preferred_address.unwrap();
