@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     /// When to look whether the peer is too slow.
     pub(crate) watch: Watch,
     pub(crate) decoder: qpack::Decoder,
+    pub(crate) encoder: qpack::Encoder,
     pub(crate) data_headers: DataHeaders,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
@@ -52,6 +53,8 @@ impl Shared {
         Shared {
             side,
             budget: Budget::new(&config.limits),
+            decoder: qpack::Decoder::with_limits(config.limits.of_decoder()),
+            encoder: qpack::Encoder::new(),
             config,
             events: VecDeque::new(),
             peer: PeerSettings::default(),
@@ -59,7 +62,6 @@ impl Shared {
             header_buffered: 0,
             in_hand: 0,
             watch: Watch::default(),
-            decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
             authority: None,
         }
@@ -83,15 +85,19 @@ impl Shared {
         let before = receive.buffered();
         let next = receive.next(limits.max_field_section_size, self.side);
         self.header_buffered = self.header_buffered - before + receive.buffered();
-        if self.header_buffered > limits.max_header_buffer {
-            return Err(Violation::HeaderBuffer);
-        }
+        self.check_buffer()?;
         next
     }
 
+    /// Field sections that have come in part, and those that wait for insertions, are held together.
+    pub(crate) fn check_buffer(&self) -> Result<(), Violation> {
+        let held = self.header_buffered + self.decoder.held();
+        if held > self.config.limits.max_header_buffer { Err(Violation::HeaderBuffer) } else { Ok(()) }
+    }
+
     /// An exchange is over, whatever way.
-    pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
-        self.header_buffered -= stream.receive.buffered();
+    pub(crate) fn on_gone(&mut self, stream: &mut RequestStream, id: StreamId) {
+        self.give_up(&mut stream.receive, id);
         if stream.is_known && self.side == Side::Server {
             self.in_hand -= 1;
         }
@@ -117,12 +123,18 @@ pub(crate) fn advance(
     transport: &mut impl Transport,
 ) -> Result<Progress, Violation> {
     while !stream.receive.has_ended() {
+        if stream.receive.is_blocked {
+            let Some(section) = shared.decoder.take(id.value()) else { return Ok(Progress::Waiting) };
+            stream.receive.is_blocked = false;
+            on_section(shared, stream, id, &section, transport)?;
+            continue;
+        }
         match shared.next(&mut stream.receive)? {
             Next::Section(section) => {
-                on_section(shared, stream, id, &section)?;
-                if transport.is_traced() {
-                    trace_section(shared, id, transport);
+                if !shared.admit(&mut stream.receive, id, &section)? {
+                    return Ok(Progress::Waiting);
                 }
+                on_section(shared, stream, id, &section, transport)?;
             }
             Next::Glitch => shared.budget.spend()?,
             Next::Body => {
@@ -160,10 +172,30 @@ fn trace_section(shared: &Shared, id: StreamId, transport: &mut impl Transport) 
     transport.trace(id, &record);
 }
 
-fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
+/// A whole field section, all of whose insertions have come.
+fn on_section(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    section: &[u8],
+    transport: &mut impl Transport,
+) -> Result<(), Violation> {
+    tell_section(shared, stream, id, section)?;
+    if transport.is_traced() {
+        trace_section(shared, id, transport);
+    }
+    Ok(())
+}
+
+fn tell_section(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    section: &[u8],
+) -> Result<(), Violation> {
     if stream.receive.message.phase() == ReceivePhase::Body {
         let max_size = shared.config.limits.max_field_section_size;
-        let fields = message::decode_trailers(&mut shared.decoder, section, max_size)?;
+        let fields = message::decode_trailers(&mut shared.decoder, id, section, max_size)?;
         stream.receive.message.on_trailers();
         // RFC 9110 section 6.5.1-2: the application gets them by themselves.
         shared.tell(id, exchange::Event::Trailers(fields));
@@ -180,7 +212,7 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     let max_size = shared.config.limits.max_field_section_size;
     let extended_connect = shared.config.extended_connect;
     let known = shared.authority.take();
-    let head = message::decode_request(&mut shared.decoder, section, max_size, extended_connect, known)?;
+    let head = message::decode_request(&mut shared.decoder, id, section, max_size, extended_connect, known)?;
     shared.authority = head.authority.clone().filter(|authority| authority.as_str().len() <= MAX_KEPT_AUTHORITY);
     if shared.in_hand >= shared.config.limits.max_concurrent_requests {
         return Err(Violation::RequestsInHand);
@@ -197,7 +229,7 @@ fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, se
     let max_size = shared.config.limits.max_field_section_size;
     // RFC 9114 section 4.1.2-4, 4.3.2-1: a response without a status, or malformed in any way, never reaches the
     // application.
-    let head = message::decode_response(&mut shared.decoder, section, max_size)?;
+    let head = message::decode_response(&mut shared.decoder, id, section, max_size)?;
     if head.status.is_informational() {
         // Any number of them is legal, and each is work for us and for the application.
         shared.budget.spend()?;
