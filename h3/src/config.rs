@@ -57,7 +57,7 @@ impl Config {
 pub struct Limits {
     /// SETTINGS_MAX_FIELD_SECTION_SIZE in bytes: names, values and 32 for each line. 64 KiB is more than any browser sends.
     pub max_field_section_size: u64,
-    /// Bytes of field sections that have come in part, over all streams. A section is held only while it spans packets,
+    /// Bytes of field sections that have come in part or wait for insertions, over all streams. A section is held only while it spans packets,
     /// so honest peers stay far below.
     pub max_header_buffer: usize,
     /// SETTINGS_QPACK_MAX_TABLE_CAPACITY in bytes: what the peer may have kept of lines that it refers to later, 32 for each of

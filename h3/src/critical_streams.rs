@@ -98,7 +98,7 @@ pub(crate) fn outgoing(side: Side, config: &Config) -> [Outgoing; 3] {
     [
         Outgoing::new(control_preface(config, side)),
         // Peers may wait for these two, though nothing is ever sent on them without a dynamic table.
-        // RFC 9204 section 4.2-1, 4.2-3: one of each, which never ends.
+        // RFC 9204 section 4.2-1: one of each, which never ends.
         single(stream_type::QPACK_ENCODER),
         single(stream_type::QPACK_DECODER),
     ]

@@ -18,6 +18,7 @@ use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
 use http::{Authority, HttpDate, ResponseHead};
+use qpack::EncoderLimits;
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -93,6 +94,52 @@ impl Shared {
     pub(crate) fn check_buffer(&self) -> Result<(), Violation> {
         let held = self.header_buffered + self.decoder.held();
         if held > self.config.limits.max_header_buffer { Err(Violation::HeaderBuffer) } else { Ok(()) }
+    }
+
+    /// The settings of the peer have come.
+    pub(crate) fn on_settings(&mut self, settings: PeerSettings) {
+        // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
+        self.peer = settings;
+        self.encoder.allow(EncoderLimits {
+            max_table_capacity: settings.qpack_max_table_capacity,
+            max_blocked_streams: settings.qpack_blocked_streams,
+            table_capacity: self.config.qpack_encoder_capacity,
+        });
+    }
+
+    /// Whether a section can be decoded now. If not, it is held, and its stream is read no further: what follows stays in the
+    /// transport, on the peer's credit.
+    /// RFC 9204 s2.2.1.
+    pub(crate) fn admit(&mut self, receive: &mut Receive, id: StreamId, section: &[u8]) -> Result<bool, Violation> {
+        let is_ready = self.decoder.admit(id.value(), section).map_err(Violation::Decompression)?;
+        receive.is_blocked = !is_ready;
+        self.check_buffer()?;
+        Ok(is_ready)
+    }
+
+    /// Nothing more is read of a message. Unless all of it was, the peer's encoder learns that it waits in vain.
+    /// RFC 9204 s2.2.2.2.
+    pub(crate) fn give_up(&mut self, receive: &mut Receive, id: StreamId) {
+        self.header_buffered -= receive.buffered();
+        if !receive.has_ended() || receive.has_skipped {
+            self.decoder.cancel(id.value());
+        }
+        receive.abandon();
+    }
+
+    /// Whether what is sent may refer to a dynamic table.
+    pub(crate) fn has_table(&self) -> bool {
+        self.encoder.has_table()
+    }
+
+    /// Whether a section that came needs entries of the dynamic table.
+    pub(crate) fn refers_to_table(&self, section: &[u8]) -> bool {
+        self.decoder.refers_to_table(section)
+    }
+
+    /// Whether there is something to tell the peer's encoder.
+    pub(crate) fn owes_instructions(&self) -> bool {
+        self.decoder.has_instructions()
     }
 
     /// An exchange is over, whatever way.

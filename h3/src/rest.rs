@@ -100,7 +100,7 @@ pub(crate) fn read_rest(
         match next {
             Next::Glitch => shared.budget.spend()?,
             // What is not wanted is not waited for, and what was not decoded must not be acknowledged.
-            Next::Section(section) if shared.decoder.refers_to_table(&section) => {
+            Next::Section(section) if shared.refers_to_table(&section) => {
                 receive.has_skipped = true;
                 receive.message.on_trailers();
             }

@@ -75,7 +75,7 @@ impl PeerSettings {
     }
 
     /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
-    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13, RFC 9204 section 3.2.3-2, 3.2.3-3: a table may be allowed where none was; else it
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13, RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3: a table may be allowed where none was; else it
     /// stays as large as it was.
     pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
         let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
@@ -132,6 +132,7 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     let max_size = VarInt::new(config.limits.max_field_section_size).unwrap_or(VarInt::MAX);
     setting(MAX_FIELD_SECTION_SIZE, max_size);
     // Zero is the default of both; sending it helps the reader of a trace.
+    // RFC 9204 section 3.2.3-3: whoever takes early data says what it said before, because another value is another context.
     setting(QPACK_MAX_TABLE_CAPACITY, VarInt::from_u32(config.limits.qpack_table_capacity));
     setting(QPACK_BLOCKED_STREAMS, VarInt::from_u32(config.limits.qpack_blocked_streams.into()));
     // RFC 8441 s3: only servers are asked, so only servers say it.
@@ -195,7 +196,7 @@ mod tests {
         assert!(PeerSettings::default().encode().is_empty());
     }
 
-    /// RFC 9204 section 3.2.3-2, 3.2.3-3.
+    /// RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {

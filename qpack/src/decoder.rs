@@ -187,7 +187,7 @@ impl Decoder {
     /// entries for it (RFC 9204 section 2.2.2.2).
     pub fn cancel(&mut self, stream: u64) {
         self.abandon(stream);
-        // RFC 9204 section 2.2.2.2-1: without a table there is nothing to release.
+        // RFC 9204 s2.2.2.2: without a table there is nothing to release.
         if self.limits.max_table_capacity > 0 {
             let dynamic = self.dynamic.get_or_insert_default();
             decoder_stream::push(Kind::Cancellation, stream, &mut dynamic.instructions);

@@ -79,7 +79,7 @@ impl Encoder {
             return;
         }
         let mut table = DynamicTable::default();
-        // RFC 9204 section 3.2.3-1, 4.3.1-1.
+        // RFC 9204 section 3.2.3-1, 4.3.1-1, 4.3.1-3: at most as large as the peer allows, and never changed afterwards.
         table.set_capacity(capacity as usize);
         let mut instructions = Vec::new();
         encoder_stream::push_capacity(table.capacity(), &mut instructions);
@@ -261,7 +261,7 @@ impl Dynamic {
 
     /// Inserts a line if that can be. Whether it was.
     fn insert(&mut self, section: &mut Section, hashes: Hashes, known: Match, name: &[u8], value: &[u8]) -> bool {
-        // RFC 9204 section 2.1.3-1: as long as an instruction can be.
+        // RFC 9204 s2.1.3: as long as an instruction can be.
         let longest = name.len() + value.len() + 2 * prefix_integer::MAX_LEN;
         if section.room < longest || self.make_room(section, entry_size(name, value)).is_none() {
             return false;

@@ -24,15 +24,17 @@ impl Hashes {
 
 /// Spreads well enough for a table of a hundred entries, in a step for each eight bytes.
 fn hash(seed: u64, text: &[u8]) -> u64 {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = seed ^ text.len() as u64;
     let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(MULTIPLIER);
-    }
-    let last = rest.iter().fold(0u64, |last, byte| last << 8 | u64::from(*byte));
-    let hash = (hash.rotate_left(23) ^ last).wrapping_mul(MULTIPLIER);
-    hash ^ hash >> 29
+    let start = mix(seed, text.len() as u64);
+    let hash = words.iter().fold(start, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    mix(hash, rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte)))
+}
+
+/// Both halves of a product of 128 bits.
+fn mix(hash: u64, word: u64) -> u64 {
+    const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(hash.rotate_left(23) ^ word) * MULTIPLIER;
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// What there is of a line.

@@ -505,7 +505,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
                 serve.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag @ "--qpack-table", inline) => {
-                serve.qpack_table = qpack_table(&arguments.value(flag, inline)?)?
+                serve.qpack_table = qpack_table(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag @ "--quic-version", inline) => {
                 serve.versions = versions(&arguments.value(flag, inline)?)?;
@@ -691,7 +691,7 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
                 get.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag @ "--qpack-table", inline) => {
-                get.qpack_table = qpack_table(&arguments.value(flag, inline)?)?
+                get.qpack_table = qpack_table(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
         }

@@ -194,7 +194,7 @@ fn with_table(blocked: u16) -> h3::Config {
 
 /// Sections of 60 KB on every stream that need an insertion which never comes: they are counted with those that have come in part,
 /// and one more stream than was allowed is the end.
-/// RFC 9204 section 2.1.2-2, 2.2.1-1.
+/// RFC 9204 section 2.1.2-2; RFC 9204 s2.2.1.
 #[test]
 fn q5_sections_that_wait_are_counted_and_few() {
     let waiting = frame(1, &[&[2, 0][..], &[0x80; 60_000]].concat());

@@ -238,7 +238,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "q8",
         "a decoder stream that the peer does not read",
-        "h3/src/compression.rs",
+        "h3/src/connection/instructions.rs",
         &["h3/src/tests/compression.rs::acknowledgments_that_are_not_taken_end_the_connection"],
     ),
     ("q9", "high bytes in names", "http/src/characters.rs", &[]),

@@ -1,7 +1,7 @@
 //! The dynamic tables of QPACK: sections that wait, what the peer is told, and what it must not make us hold.
 
 use super::script::*;
-use crate::compression::MOST_UNSENT;
+use crate::connection::MOST_UNSENT;
 use crate::{Config, Connection, Event, Limits, Violation};
 use alloc::vec::Vec;
 use base::{Duration, Side};
@@ -42,7 +42,7 @@ fn agents(script: &mut Script) -> Vec<(u64, Option<alloc::string::String>)> {
     script.events().into_iter().filter_map(agent).collect()
 }
 
-/// RFC 9204 section 2.2.1-1, 2.2.2.1-1.
+/// RFC 9204 section 2.2.2.1-1; RFC 9204 s2.2.1.
 #[test]
 fn a_request_waits_for_insertions_and_no_other_does() {
     let mut script = server();
@@ -94,7 +94,7 @@ fn bytes_of_sections_that_wait_are_counted() {
     script.expect_close(Violation::HeaderBuffer);
 }
 
-/// RFC 9204 section 2.2.2.2-1.
+/// RFC 9204 s2.2.2.2.
 #[test]
 fn a_stream_that_is_given_up_is_cancelled() {
     // The client resets it; the server's application does; it had been told nothing of it.
@@ -204,7 +204,7 @@ fn request() -> RequestHead {
     RequestHead::get("https://a.example/").unwrap().with_field("user-agent", "an agent of some kind").unwrap()
 }
 
-/// RFC 9204 section 2.1.3-1, 3.2.3-1.
+/// RFC 9204 section 3.2.3-1; RFC 9204 s2.1.3.
 #[test]
 fn insertions_go_out_ahead_of_what_needs_them() {
     let mut script = client();
@@ -228,7 +228,7 @@ fn insertions_go_out_ahead_of_what_needs_them() {
     assert_eq!(script.connection.shared.encoder.progress(), (2, 0));
 }
 
-/// RFC 9204 section 2.1.3-1.
+/// RFC 9204 s2.1.3.
 #[test]
 fn nothing_is_inserted_where_the_peer_gives_no_credit() {
     let mut script = client();

@@ -54,7 +54,7 @@ fn without_a_table_no_section_can_need_one() {
 fn vectors_b_2_to_b_5() {
     for piece in [1, 3, 1000] {
         let mut decoder = with_table(220, 1);
-        let mut instructions = |decoder: &mut Decoder, text: &str| {
+        let instructions = |decoder: &mut Decoder, text: &str| {
             for bytes in hex(text).chunks(piece) {
                 decoder.on_encoder_stream(bytes).unwrap();
             }

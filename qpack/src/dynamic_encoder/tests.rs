@@ -41,7 +41,7 @@ fn a_line_is_inserted_once_and_then_an_index() {
     assert_eq!((encoder.take_instructions(), encoder.progress()), (Vec::new(), (1, 1)));
 }
 
-/// RFC 9204 section 3.2.3-4.
+/// RFC 9204 section 3.2.3-1, 3.2.3-4, 4.3.1-1, 4.3.1-3.
 #[test]
 fn without_a_table_nothing_is_said() {
     for (allowed, wanted) in [(0, 4096), (31, 4096), (4096, 0)] {
@@ -54,7 +54,7 @@ fn without_a_table_nothing_is_said() {
     }
 }
 
-/// RFC 9204 section 4.5.4-1, 7.1.3-2.
+/// RFC 9204 section 4.5.4-1.
 #[test]
 fn secrets_are_never_inserted() {
     let mut encoder = encoder(4096, 100);
@@ -177,7 +177,7 @@ fn what_is_not_sent_is_not_waited_for() {
     assert_eq!(encoder.progress(), (1, 0));
 }
 
-/// RFC 9204 section 2.1.3-1.
+/// RFC 9204 s2.1.3.
 #[test]
 fn nothing_is_inserted_without_room_for_it() {
     let mut encoder = encoder(4096, 100);

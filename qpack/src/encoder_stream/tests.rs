@@ -9,8 +9,10 @@ fn run(bytes: &[u8], max_capacity: usize) -> Result<DynamicTable, EncoderStreamE
     Ok(table)
 }
 
+type Lines = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What a stream does to a table of `capacity`, byte by byte and whole: the same.
-fn outcome(bytes: &[u8], capacity: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, EncoderStreamError> {
+fn outcome(bytes: &[u8], capacity: usize) -> Result<Lines, EncoderStreamError> {
     let lines = |table: &DynamicTable| {
         let line = |index| table.get(index).map(|(name, value)| (name.to_vec(), value.to_vec())).unwrap();
         (table.first()..table.inserted()).map(line).collect()

@@ -12,7 +12,11 @@ pub(crate) fn directory() -> PathBuf {
         return named.into();
     }
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/qifs/qifs.tar.xz");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("qifs-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "qifs-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
     fs::create_dir_all(&folder).expect("a folder of the build can be made");
     let result = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&folder).status();
     let is_unpacked = result.is_ok_and(|status| status.success());
@@ -70,6 +74,17 @@ pub(crate) fn records(path: &Path) -> Vec<(u64, Vec<u8>)> {
         rest = after;
     }
     records
+}
+
+/// Records as a file.
+pub(crate) fn bytes(records: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (stream, record) in records {
+        out.extend(stream.to_be_bytes());
+        out.extend((record.len() as u32).to_be_bytes());
+        out.extend(record);
+    }
+    out
 }
 
 /// The settings that an output was made for: the end of its name.
