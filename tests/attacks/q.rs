@@ -16,7 +16,7 @@ fn q1_sections_are_measured_while_they_unfold() {
     let section = [&[0, 0][..], &[0xc0 | 29; 4096]].concat();
     let limit = Limits::default().max_field_section_size;
     let (mut lines, mut size) = (0, 0);
-    let outcome = qpack::Decoder::new().decode(&section, limit, |name, value| {
+    let outcome = Decoder::new().decode(&section, limit, |name, value| {
         lines += 1;
         size += (name.len() + value.len() + 32) as u64;
         Ok::<(), ()>(())
@@ -57,7 +57,7 @@ fn q1_sections_are_measured_while_they_unfold() {
     qpack::prefix_integer::encode(0x80, 7, text.len() as u64, &mut section);
     section.extend(&text);
     let meter = Meter::start();
-    let outcome = qpack::Decoder::new().decode(&section, limit, |_, _| Ok::<(), ()>(()));
+    let outcome = Decoder::new().decode(&section, limit, |_, _| Ok::<(), ()>(()));
     assert_eq!(outcome, Err(DecodeError::TooLarge));
     assert!(meter.peak() <= 3 * limit as isize, "{}", meter.peak());
 }
@@ -148,7 +148,7 @@ fn q3_numbers_end_after_ten_bytes() {
     for first in [&[0xff][..], &[0, 0x7f], &[0, 0, 0xff], &[0, 0, 0x5f], &[0, 0, 0x27], &[0, 0, 0x51, 0x7f]] {
         let section = [first, &[0x80; 1000]].concat();
         let mut steps = 0;
-        let outcome = qpack::Decoder::new().decode(&section, 65_536, |_, _| {
+        let outcome = Decoder::new().decode(&section, 65_536, |_, _| {
             steps += 1;
             Ok::<(), ()>(())
         });
