@@ -400,6 +400,15 @@ impl ClientBuilder {
         self
     }
 
+    /// How many bytes of dynamic table are kept in each direction, so that fields which come again take a byte or two (RFC 9204
+    /// section 3.2). Zero, the default: none, and no message waits for another. Each connection that uses it holds up to three
+    /// times as much for each direction.
+    #[must_use]
+    pub fn dynamic_table(mut self, bytes: u32) -> ClientBuilder {
+        self.http.set_dynamic_table(bytes);
+        self
+    }
+
     /// The cryptography to use instead of `ring`'s.
     #[must_use]
     pub fn provider(mut self, provider: Provider) -> ClientBuilder {

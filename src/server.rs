@@ -441,6 +441,15 @@ impl ServerBuilder {
         self
     }
 
+    /// How many bytes of dynamic table are kept in each direction, so that fields which come again take a byte or two (RFC 9204
+    /// section 3.2). Zero, the default: none, and no message waits for another. Each connection that uses it holds up to three
+    /// times as much for each direction.
+    #[must_use]
+    pub fn dynamic_table(mut self, bytes: u32) -> ServerBuilder {
+        self.http.set_dynamic_table(bytes);
+        self
+    }
+
     /// The most connections at a time, of each worker. Default 100,000. Clients beyond them are refused, which they learn
     /// within a round trip (RFC 9000 section 5.2.2).
     #[must_use]

@@ -4,7 +4,7 @@
 
 use posthaste::{
     AddressValidation, Bytes, Client, CongestionControl, Error, Handle, IdLayout, Identity, LoadBalancing,
-    MemoryTickets, Method, Reply, Request, Roots, Server, Tickets, Version, Versions,
+    MemoryTickets, Method, Reply, Request, ResponseHead, Roots, Server, Status, Tickets, Version, Versions,
 };
 use relay::{Path, Relay};
 use std::sync::Arc;
@@ -108,6 +108,45 @@ fn a_change_of_version_in_a_bad_network() -> Result<(), Error> {
 #[test]
 fn a_lost_first_flight() -> Result<(), Error> {
     over("delay=20 first-flight=3").map(drop)
+}
+
+/// Two hundred requests at a time whose fields repeat, with dynamic tables at both ends: what is inserted is lost and overtaken on the
+/// way, and every request and every response arrives as it was.
+#[test]
+fn dynamic_tables_over_loss_and_reordering() -> Result<(), Error> {
+    const OWN: &str = "x-own";
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let answer = |request: Request, reply: Reply| async move {
+            let own = request.fields().first_text(OWN).unwrap_or("none").to_owned();
+            let head = ResponseHead::new(Status::OK).with_field(OWN, &own).unwrap();
+            let head = head.with_field("x-always", "the same in every response").unwrap();
+            reply.send(head, own).await
+        };
+        let builder = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*");
+        let server = builder.dynamic_table(512).start(&handle, answer)?;
+        let relay = Relay::start(server.addresses()[0], Path::parse(["delay=5", "loss=50", "reordering=200"]).unwrap())
+            .unwrap();
+        let url = format!("https://{}/", relay.address());
+        let client = Client::builder(roots).dynamic_table(512).build(&handle);
+        client.get(&url).send().await?.body().read_to_end(10).await?;
+        let asking = (0..200).map(|number| {
+            let (client, url) = (client.clone(), url.clone());
+            handle.spawn(async move {
+                let value = format!("value {} of a few", number % 7);
+                let mut response = client.get(&url).field(OWN, &value).send().await?;
+                assert_eq!(response.fields().first_text(OWN), Some(value.as_str()));
+                assert_eq!(response.body().read_to_end(100).await?, value.as_bytes());
+                Ok::<(), Error>(())
+            })
+        });
+        for answer in asking.collect::<Vec<_>>() {
+            handle.timeout(PATIENCE, answer).await.unwrap().unwrap()?;
+        }
+        client.close().await;
+        Ok(())
+    })?
 }
 
 /// Handshakes over a path that loses one datagram in five, several at the same time: each request is answered.

@@ -1,9 +1,9 @@
 //! The application's calls on both sides: content, trailers, and the ends of a message.
 
+use crate::compression::headers_frame;
 use crate::connection::Connection;
 use crate::error_code;
 use crate::exchange::{Progress, advance};
-use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
 use crate::trace;
 use crate::transport::{Read, Transport};
@@ -52,12 +52,15 @@ impl Connection {
     ) -> Result<(), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.message.check_trailers(fields)?;
-        let frame = headers_frame(fields.iter(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
         stream.send.message.check_end()?;
+        let [_, encoder, _] = &mut self.outgoing;
+        let frame = headers_frame(&mut self.shared, encoder, transport, Some(id), fields.iter());
+        let frame = frame.ok_or(SendError::TooLarge)?;
         if transport.is_traced() {
             transport.trace(id, &trace::headers(true, fields.iter()));
         }
         stream.send.frame(transport, id, frame)?;
+        self.shared.encoder.on_sent(id.value());
         self.finish(transport, id)
     }
 

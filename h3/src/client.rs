@@ -1,7 +1,7 @@
 //! The calls of a client's application.
 
+use crate::compression::headers_frame;
 use crate::connection::Connection;
-use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
 use crate::trace;
 use crate::transport::Transport;
@@ -44,7 +44,9 @@ impl Connection {
         if end {
             check.on_end()?;
         }
-        let frame = headers_frame(head.lines(), self.shared.peer.max_field_section_size).ok_or(SendError::TooLarge)?;
+        let [_, encoder, _] = &mut self.outgoing;
+        let frame =
+            headers_frame(&mut self.shared, encoder, transport, None, head.lines()).ok_or(SendError::TooLarge)?;
         let Some(id) = transport.open(Direction::Bidirectional) else {
             self.wants_stream = true;
             return Err(SendError::Blocked);
@@ -60,6 +62,7 @@ impl Connection {
         }
         // A stream that was opened just now cannot have been stopped.
         stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
+        self.shared.encoder.on_sent(id.value());
         if end {
             // RFC 9114 section 4.1-9, 4.1-10: the end goes out with the request, whatever the server does.
             stream.send.finish(transport, id);

@@ -3,6 +3,7 @@
 use crate::pace::LeastRate;
 use base::{Duration, Instant};
 use http::HttpDate;
+use qpack::DecoderLimits;
 
 /// Options of a connection.
 #[derive(Clone, Debug)]
@@ -13,6 +14,10 @@ pub struct Config {
     pub times: TimeLimits,
     /// Whether a server takes extended CONNECT (RFC 9220).
     pub extended_connect: bool,
+    /// How large a dynamic table of QPACK this side makes its peer keep, in bytes, where the peer allows it (RFC 9204 section
+    /// 3.2.3). Zero: nothing is inserted, and no section that this side sends waits for another stream. What the peer may insert
+    /// is in the limits.
+    pub qpack_encoder_capacity: u32,
     /// GREASE: any number, which chooses the reserved setting and the reserved frame that are sent once, so that peers
     /// keep ignoring what they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
     pub grease: Option<u32>,
@@ -27,9 +32,23 @@ impl Default for Config {
             limits: Limits::default(),
             times: TimeLimits::default(),
             extended_connect: false,
+            qpack_encoder_capacity: 0,
             grease: Some(0x0b5e),
             date: None,
         }
+    }
+}
+
+/// How many streams may wait for insertions where there is a dynamic table, if nothing else is said. 100: as many as most clients
+/// have requests under way.
+const BLOCKED_STREAMS: u16 = 100;
+
+impl Config {
+    /// The same dynamic table of QPACK in both directions, in bytes, and a hundred streams that may wait for it; zero for none.
+    pub const fn set_dynamic_table(&mut self, bytes: u32) {
+        self.qpack_encoder_capacity = bytes;
+        self.limits.qpack_table_capacity = bytes;
+        self.limits.qpack_blocked_streams = if bytes == 0 { 0 } else { BLOCKED_STREAMS };
     }
 }
 
@@ -38,9 +57,15 @@ impl Default for Config {
 pub struct Limits {
     /// SETTINGS_MAX_FIELD_SECTION_SIZE in bytes: names, values and 32 for each line. 64 KiB is more than any browser sends.
     pub max_field_section_size: u64,
-    /// Bytes of field sections that have come in part, over all streams. A section is held only while it spans packets,
+    /// Bytes of field sections that have come in part or wait for insertions, over all streams. A section is held only while it spans packets,
     /// so honest peers stay far below.
     pub max_header_buffer: usize,
+    /// SETTINGS_QPACK_MAX_TABLE_CAPACITY in bytes: what the peer may have kept of lines that it refers to later, 32 for each of
+    /// them counted in. Zero: only the static table, and nothing is kept.
+    pub qpack_table_capacity: u32,
+    /// SETTINGS_QPACK_BLOCKED_STREAMS: how many streams may wait for insertions that have not come. The bytes of their field
+    /// sections are counted as those that have come in part are (`max_header_buffer`).
+    pub qpack_blocked_streams: u16,
     /// Requests that the application may have in progress at once. A request counts until the application has ended its
     /// response, not until the peer cancels it: cancelling does not make room for more work.
     pub max_concurrent_requests: usize,
@@ -52,11 +77,20 @@ pub struct Limits {
     pub glitches_earned: u32,
 }
 
+impl Limits {
+    /// What the peer's encoder may make our decoder hold.
+    pub(crate) const fn of_decoder(&self) -> DecoderLimits {
+        DecoderLimits { max_table_capacity: self.qpack_table_capacity, max_blocked_streams: self.qpack_blocked_streams }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_field_section_size: 64 * 1024,
             max_header_buffer: 1024 * 1024,
+            qpack_table_capacity: 0,
+            qpack_blocked_streams: 0,
             max_concurrent_requests: 256,
             glitches: 1000,
             glitches_earned: 4,

@@ -5,6 +5,7 @@
 //! | `state` | what a connection is made of, how it begins, and how it and its streams end |
 //! | `outcome` | what reading a message came to: its end, a reset, a violation |
 //! | `unwanted` | requests that were answered before they were complete |
+//! | `instructions` | what comes and goes on the streams of QPACK |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
 //! | `slowness` | what is given up because the client is too slow with it |
@@ -13,9 +14,12 @@
 
 mod control;
 mod input;
+mod instructions;
 mod outcome;
 mod slowness;
 mod state;
 mod unwanted;
 
+#[cfg(test)]
+pub(crate) use instructions::MOST_UNSENT;
 pub use state::Connection;

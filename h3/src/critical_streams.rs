@@ -8,11 +8,11 @@ use crate::frame_reader::VarIntReader;
 use crate::outbox::Outbox;
 use crate::settings;
 use crate::stream_type::{self, StreamType};
+use crate::transport::Transport;
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::writer::push_varint;
 use base::{Bytes, Side, StreamId};
-use qpack::{DecoderStream, EncoderStream};
 
 /// The place of the control stream among those that this side opens.
 pub(crate) const CONTROL: usize = 0;
@@ -23,8 +23,10 @@ pub(crate) enum Incoming {
     /// Its type has not come.
     Unidentified(VarIntReader),
     Control(ControlStream),
-    Encoder(EncoderStream),
-    Decoder(DecoderStream),
+    /// Read by our decoder.
+    Encoder,
+    /// Read by our encoder.
+    Decoder,
 }
 
 /// Which of the streams that may exist once were opened by the peer.
@@ -41,8 +43,8 @@ impl Seen {
     pub(crate) fn identify(&mut self, side: Side, stream_type: StreamType) -> Result<Option<Incoming>, Violation> {
         let (seen, incoming) = match (stream_type, side) {
             (StreamType::Control, side) => (&mut self.control, Incoming::Control(ControlStream::new(side.peer()))),
-            (StreamType::QpackEncoder, _) => (&mut self.encoder, Incoming::Encoder(EncoderStream::new())),
-            (StreamType::QpackDecoder, _) => (&mut self.decoder, Incoming::Decoder(DecoderStream::new())),
+            (StreamType::QpackEncoder, _) => (&mut self.encoder, Incoming::Encoder),
+            (StreamType::QpackDecoder, _) => (&mut self.decoder, Incoming::Decoder),
             // RFC 9114 section 6.2.2-1: only servers push.
             (StreamType::Push, Side::Server) => return Err(Violation::PushStreamOfClient),
             // RFC 9114 section 4.6-2: this side never sends MAX_PUSH_ID.
@@ -72,6 +74,18 @@ impl Outgoing {
         outbox.push(Bytes::from(first));
         Outgoing { id: None, outbox }
     }
+
+    /// Sends bytes after all that waits.
+    pub(crate) fn send(&mut self, transport: &mut impl Transport, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        match self.id {
+            // If the peer stopped the stream, that comes as an input of its own and closes the connection.
+            Some(id) => drop(self.outbox.write(transport, id, [Bytes::from(bytes)])),
+            None => self.outbox.push(Bytes::from(bytes)),
+        }
+    }
 }
 
 /// Our control, encoder and decoder streams, with what they begin with.
@@ -83,8 +97,8 @@ pub(crate) fn outgoing(side: Side, config: &Config) -> [Outgoing; 3] {
     };
     [
         Outgoing::new(control_preface(config, side)),
-        // Nothing is ever sent on these two, but peers may wait for them.
-        // RFC 9204 section 3.2.3-4, 4.2-1: their types are all that goes out.
+        // Peers may wait for these two, though nothing is ever sent on them without a dynamic table.
+        // RFC 9204 section 4.2-1: one of each, which never ends.
         single(stream_type::QPACK_ENCODER),
         single(stream_type::QPACK_DECODER),
     ]

@@ -18,6 +18,7 @@ use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
 use http::{Authority, HttpDate, ResponseHead};
+use qpack::EncoderLimits;
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     /// When to look whether the peer is too slow.
     pub(crate) watch: Watch,
     pub(crate) decoder: qpack::Decoder,
+    pub(crate) encoder: qpack::Encoder,
     pub(crate) data_headers: DataHeaders,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
@@ -52,6 +54,8 @@ impl Shared {
         Shared {
             side,
             budget: Budget::new(&config.limits),
+            decoder: qpack::Decoder::with_limits(config.limits.of_decoder()),
+            encoder: qpack::Encoder::new(),
             config,
             events: VecDeque::new(),
             peer: PeerSettings::default(),
@@ -59,7 +63,6 @@ impl Shared {
             header_buffered: 0,
             in_hand: 0,
             watch: Watch::default(),
-            decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
             authority: None,
         }
@@ -83,15 +86,65 @@ impl Shared {
         let before = receive.buffered();
         let next = receive.next(limits.max_field_section_size, self.side);
         self.header_buffered = self.header_buffered - before + receive.buffered();
-        if self.header_buffered > limits.max_header_buffer {
-            return Err(Violation::HeaderBuffer);
-        }
+        self.check_buffer()?;
         next
     }
 
+    /// Field sections that have come in part, and those that wait for insertions, are held together.
+    pub(crate) fn check_buffer(&self) -> Result<(), Violation> {
+        let held = self.header_buffered + self.decoder.held();
+        if held > self.config.limits.max_header_buffer { Err(Violation::HeaderBuffer) } else { Ok(()) }
+    }
+
+    /// The settings of the peer have come.
+    pub(crate) fn on_settings(&mut self, settings: PeerSettings) {
+        // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
+        self.peer = settings;
+        self.encoder.allow(EncoderLimits {
+            max_table_capacity: settings.qpack_max_table_capacity,
+            max_blocked_streams: settings.qpack_blocked_streams,
+            table_capacity: self.config.qpack_encoder_capacity,
+        });
+    }
+
+    /// Whether a section can be decoded now. If not, it is held, and its stream is read no further: what follows stays in the
+    /// transport, on the peer's credit.
+    /// RFC 9204 s2.2.1.
+    pub(crate) fn admit(&mut self, receive: &mut Receive, id: StreamId, section: &[u8]) -> Result<bool, Violation> {
+        let is_ready = self.decoder.admit(id.value(), section).map_err(Violation::Decompression)?;
+        receive.is_blocked = !is_ready;
+        self.check_buffer()?;
+        Ok(is_ready)
+    }
+
+    /// Nothing more is read of a message. Unless all of it was, the peer's encoder learns that it waits in vain.
+    /// RFC 9204 s2.2.2.2.
+    pub(crate) fn give_up(&mut self, receive: &mut Receive, id: StreamId) {
+        self.header_buffered -= receive.buffered();
+        if !receive.has_ended() || receive.has_skipped {
+            self.decoder.cancel(id.value());
+        }
+        receive.abandon();
+    }
+
+    /// Whether what is sent may refer to a dynamic table.
+    pub(crate) fn has_table(&self) -> bool {
+        self.encoder.has_table()
+    }
+
+    /// Whether a section that came needs entries of the dynamic table.
+    pub(crate) fn refers_to_table(&self, section: &[u8]) -> bool {
+        self.decoder.refers_to_table(section)
+    }
+
+    /// Whether there is something to tell the peer's encoder.
+    pub(crate) fn owes_instructions(&self) -> bool {
+        self.decoder.has_instructions()
+    }
+
     /// An exchange is over, whatever way.
-    pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
-        self.header_buffered -= stream.receive.buffered();
+    pub(crate) fn on_gone(&mut self, stream: &mut RequestStream, id: StreamId) {
+        self.give_up(&mut stream.receive, id);
         if stream.is_known && self.side == Side::Server {
             self.in_hand -= 1;
         }
@@ -117,12 +170,18 @@ pub(crate) fn advance(
     transport: &mut impl Transport,
 ) -> Result<Progress, Violation> {
     while !stream.receive.has_ended() {
+        if stream.receive.is_blocked {
+            let Some(section) = shared.decoder.take(id.value()) else { return Ok(Progress::Waiting) };
+            stream.receive.is_blocked = false;
+            on_section(shared, stream, id, &section, transport)?;
+            continue;
+        }
         match shared.next(&mut stream.receive)? {
             Next::Section(section) => {
-                on_section(shared, stream, id, &section)?;
-                if transport.is_traced() {
-                    trace_section(shared, id, transport);
+                if !shared.admit(&mut stream.receive, id, &section)? {
+                    return Ok(Progress::Waiting);
                 }
+                on_section(shared, stream, id, &section, transport)?;
             }
             Next::Glitch => shared.budget.spend()?,
             Next::Body => {
@@ -160,10 +219,30 @@ fn trace_section(shared: &Shared, id: StreamId, transport: &mut impl Transport) 
     transport.trace(id, &record);
 }
 
-fn on_section(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
+/// A whole field section, all of whose insertions have come.
+fn on_section(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    section: &[u8],
+    transport: &mut impl Transport,
+) -> Result<(), Violation> {
+    tell_section(shared, stream, id, section)?;
+    if transport.is_traced() {
+        trace_section(shared, id, transport);
+    }
+    Ok(())
+}
+
+fn tell_section(
+    shared: &mut Shared,
+    stream: &mut RequestStream,
+    id: StreamId,
+    section: &[u8],
+) -> Result<(), Violation> {
     if stream.receive.message.phase() == ReceivePhase::Body {
         let max_size = shared.config.limits.max_field_section_size;
-        let fields = message::decode_trailers(&mut shared.decoder, section, max_size)?;
+        let fields = message::decode_trailers(&mut shared.decoder, id, section, max_size)?;
         stream.receive.message.on_trailers();
         // RFC 9110 section 6.5.1-2: the application gets them by themselves.
         shared.tell(id, exchange::Event::Trailers(fields));
@@ -180,7 +259,7 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     let max_size = shared.config.limits.max_field_section_size;
     let extended_connect = shared.config.extended_connect;
     let known = shared.authority.take();
-    let head = message::decode_request(&mut shared.decoder, section, max_size, extended_connect, known)?;
+    let head = message::decode_request(&mut shared.decoder, id, section, max_size, extended_connect, known)?;
     shared.authority = head.authority.clone().filter(|authority| authority.as_str().len() <= MAX_KEPT_AUTHORITY);
     if shared.in_hand >= shared.config.limits.max_concurrent_requests {
         return Err(Violation::RequestsInHand);
@@ -197,7 +276,7 @@ fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, se
     let max_size = shared.config.limits.max_field_section_size;
     // RFC 9114 section 4.1.2-4, 4.3.2-1: a response without a status, or malformed in any way, never reaches the
     // application.
-    let head = message::decode_response(&mut shared.decoder, section, max_size)?;
+    let head = message::decode_response(&mut shared.decoder, id, section, max_size)?;
     if head.status.is_informational() {
         // Any number of them is legal, and each is work for us and for the application.
         shared.budget.spend()?;

@@ -69,7 +69,7 @@
 //! [`Config`], and messages in `posthaste-http`.
 //! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
 //! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
-//! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `rest`, and the conductor `connection`, whose calls for the
+//! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `compression`, `rest`, and the conductor `connection`, whose calls for the
 //! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
 //! it to our QUIC. Only those two know packets and time, and none knows sockets.
 #![no_std]
@@ -82,6 +82,7 @@ extern crate std;
 mod body;
 mod budget;
 mod client;
+mod compression;
 mod config;
 mod connection;
 mod control_stream;

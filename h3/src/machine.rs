@@ -163,6 +163,7 @@ impl<U: Default> Endpoint<U> {
         let is_usable = kept.is_established || takes_part_early(connection);
         let http = kept.http.as_deref_mut().filter(|_| is_usable)?;
         let result = call(http, &mut OverQuic::new(connection, now));
+        kept.acknowledge(connection, now);
         kept.look_for_need(connection, now);
         let wake_at = kept.follow(now);
         if kept.has_events() || connection.has_events() {
@@ -237,6 +238,13 @@ impl<U> Kept<U> {
         self.is_read_to_the_end() || self.http.as_ref().is_some_and(|http| http.has_events())
     }
 
+    /// What has come, and what was given up, is told to the peer's encoder.
+    fn acknowledge(&mut self, connection: &mut quic::Connection, now: Instant) {
+        if let Some(http) = &mut self.http {
+            http.acknowledge(&mut OverQuic::new(connection, now));
+        }
+    }
+
     /// Gives up what has become too slow.
     fn look_at_time(&mut self, connection: &mut quic::Connection, now: Instant) {
         if self.awake_at.is_some_and(|at| at <= now) {
@@ -275,6 +283,7 @@ impl<U> Kept<U> {
                 }
             }
         }
+        self.acknowledge(connection, now);
         self.look_for_need(connection, now);
         waiting.is_some() || self.has_events() || connection.has_events()
     }

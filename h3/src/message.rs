@@ -3,11 +3,11 @@
 use crate::frame;
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, VarInt, Writer};
+use base::{Bytes, StreamId, VarInt, Writer};
 use http::{
     Authority, Fields, HttpDate, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder,
 };
-use qpack::{DecodeError, Decoder};
+use qpack::{DecodeError, Decoder, Encoder};
 
 /// Room in front of a section for its frame header: one byte of type, at most eight of length.
 const HEADER_ROOM: usize = 9;
@@ -26,27 +26,38 @@ impl From<DecodeError<Malformed>> for Violation {
 /// The head of a request.
 pub(crate) fn decode_request(
     decoder: &mut Decoder,
+    id: StreamId,
     section: &[u8],
     max_size: u64,
     extended_connect: bool,
     known: Option<Authority>,
 ) -> Result<RequestHead, Violation> {
     let mut request = RequestDecoder::new(extended_connect).with_known(known);
-    decoder.decode(section, max_size, |name, value| request.push(name, value))?;
+    decoder.decode_from(id.value(), section, max_size, |name, value| request.push(name, value))?;
     request.finish().map_err(Violation::Malformed)
 }
 
 /// The head of a response, final or informational.
-pub(crate) fn decode_response(decoder: &mut Decoder, section: &[u8], max_size: u64) -> Result<ResponseHead, Violation> {
+pub(crate) fn decode_response(
+    decoder: &mut Decoder,
+    id: StreamId,
+    section: &[u8],
+    max_size: u64,
+) -> Result<ResponseHead, Violation> {
     let mut response = ResponseDecoder::new();
-    decoder.decode(section, max_size, |name, value| response.push(name, value))?;
+    decoder.decode_from(id.value(), section, max_size, |name, value| response.push(name, value))?;
     response.finish().map_err(Violation::Malformed)
 }
 
 /// Trailers.
-pub(crate) fn decode_trailers(decoder: &mut Decoder, section: &[u8], max_size: u64) -> Result<Fields, Violation> {
+pub(crate) fn decode_trailers(
+    decoder: &mut Decoder,
+    id: StreamId,
+    section: &[u8],
+    max_size: u64,
+) -> Result<Fields, Violation> {
     let mut trailers = TrailersDecoder::new();
-    decoder.decode(section, max_size, |name, value| trailers.push(name, value))?;
+    decoder.decode_from(id.value(), section, max_size, |name, value| trailers.push(name, value))?;
     Ok(trailers.finish())
 }
 
@@ -58,8 +69,18 @@ pub(crate) fn dated<'a>(
     head.lines().chain(date.map(|date| ("date", &date[..])))
 }
 
+/// An encoder with a dynamic table, and what it has to know of a section.
+pub(crate) struct WithTable<'e> {
+    pub(crate) encoder: &'e mut Encoder,
+    /// The stream, if it has had a section before.
+    pub(crate) stream: Option<StreamId>,
+    /// How many bytes of instructions the peer takes.
+    pub(crate) room: usize,
+}
+
 /// A whole HEADERS frame, or `None` if its fields are larger than `max_size`.
 pub(crate) fn headers_frame<'a>(
+    table: Option<WithTable<'_>>,
     lines: impl Iterator<Item = (&'a str, &'a [u8])>,
     max_size: Option<u64>,
 ) -> Option<Bytes> {
@@ -68,7 +89,12 @@ pub(crate) fn headers_frame<'a>(
     // The length goes in front of the section and is known after it, so room is left for the longest header.
     let mut section = Vec::with_capacity(256);
     section.resize(HEADER_ROOM, 0);
-    qpack::encode(counted, &mut section);
+    match table {
+        None => qpack::encode(counted, &mut section),
+        Some(WithTable { encoder, stream, room }) => {
+            encoder.encode(stream.map(StreamId::value), counted, room, &mut section);
+        }
+    }
     if max_size.is_some_and(|max_size| size > max_size) {
         return None;
     }
@@ -90,21 +116,21 @@ mod tests {
     #[test]
     fn a_head_there_and_back() {
         let head = RequestHead::get("https://a.example/x").unwrap().with_field("x-own", [b'a'; 100]).unwrap();
-        let frame = headers_frame(head.lines(), None).unwrap();
+        let frame = headers_frame(None, head.lines(), None).unwrap();
         assert_eq!((frame[0], frame[1] >> 6), (1, 1));
         assert_eq!(usize::from(frame[1] & 0x3f) << 8 | usize::from(frame[2]), frame.len() - 3);
-        let mut decoder = Decoder::new();
-        assert_eq!(decode_request(&mut decoder, &frame[3..], 1000, false, None), Ok(head));
+        let (mut decoder, id) = (Decoder::new(), StreamId::from_varint(VarInt::ZERO));
+        assert_eq!(decode_request(&mut decoder, id, &frame[3..], 1000, false, None), Ok(head));
         let head = ResponseHead::new(Status::OK);
-        let frame = headers_frame(head.lines(), None).unwrap();
+        let frame = headers_frame(None, head.lines(), None).unwrap();
         assert_eq!(*frame, [1, 3, 0, 0, 0xc0 | 25]);
-        assert_eq!(decode_response(&mut decoder, &frame[2..], 1000), Ok(head));
+        assert_eq!(decode_response(&mut decoder, id, &frame[2..], 1000), Ok(head));
     }
 
     #[test]
     fn the_peers_limit_is_kept() {
         let head = ResponseHead::new(Status::OK);
-        assert!(headers_frame(head.lines(), Some(42)).is_some());
-        assert!(headers_frame(head.lines(), Some(41)).is_none());
+        assert!(headers_frame(None, head.lines(), Some(42)).is_some());
+        assert!(headers_frame(None, head.lines(), Some(41)).is_none());
     }
 }

@@ -72,6 +72,10 @@ pub(crate) struct Receive {
     pub(crate) is_announced: bool,
     /// Whether the response was complete before the request: what still comes of it is judged, and not wanted.
     pub(crate) is_unwanted: bool,
+    /// Whether a field section waits for insertions into the dynamic table. Nothing more is read until they have come.
+    pub(crate) is_blocked: bool,
+    /// Whether a field section was passed over: the peer waits for an acknowledgment of it that does not come.
+    pub(crate) has_skipped: bool,
     /// How many bytes of what is not wanted are still read.
     pub(crate) rest_left: usize,
     header: FrameHeaderReader,
@@ -107,6 +111,8 @@ impl Receive {
             message: Receiving::new(),
             is_announced: false,
             is_unwanted: false,
+            is_blocked: false,
+            has_skipped: false,
             rest_left: MAX_REST,
             header: FrameHeaderReader::new(),
             frame: Frame::Header,
@@ -141,6 +147,8 @@ impl Receive {
     /// Nothing more is wanted.
     pub(crate) fn abandon(&mut self) {
         self.message.abandon();
+        self.is_blocked = false;
+        self.has_skipped = false;
         self.frame = Frame::Header;
         self.ahead = Bytes::new();
     }
@@ -219,6 +227,7 @@ impl Receive {
                 let left = usize::try_from(length).ok().filter(|_| length <= max_section);
                 let Some(left) = left else {
                     self.frame = Frame::Skip { left: length };
+                    self.has_skipped = true;
                     return Err(Violation::FieldSectionTooLarge);
                 };
                 self.frame = Frame::Section { left, section: Vec::new() };

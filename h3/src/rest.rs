@@ -90,14 +90,23 @@ pub(crate) fn read_rest(
     transport: &mut impl Transport,
 ) -> Result<Rest, Violation> {
     let mut is_wanting = false;
+    if core::mem::take(&mut receive.is_blocked) {
+        shared.decoder.abandon(id.value());
+        receive.has_skipped = true;
+    }
     loop {
         let next = shared.next(receive)?;
         is_wanting |= matches!(next, Next::Section(_) | Next::Body);
         match next {
             Next::Glitch => shared.budget.spend()?,
+            // What is not wanted is not waited for, and what was not decoded must not be acknowledged.
+            Next::Section(section) if shared.refers_to_table(&section) => {
+                receive.has_skipped = true;
+                receive.message.on_trailers();
+            }
             Next::Section(section) => {
                 let max_size = shared.config.limits.max_field_section_size;
-                message::decode_trailers(&mut shared.decoder, &section, max_size)?;
+                message::decode_trailers(&mut shared.decoder, id, &section, max_size)?;
                 receive.message.on_trailers();
             }
             Next::Body if receive.drop_content()? > 0 => {}

@@ -1,7 +1,8 @@
 //! The calls of a server's application.
 
+use crate::compression::headers_frame;
 use crate::connection::Connection;
-use crate::message::{dated, headers_frame};
+use crate::message::dated;
 use crate::request_stream::Send;
 use crate::trace;
 use crate::transport::Transport;
@@ -66,6 +67,7 @@ impl Connection {
             }
             Err(_) => stream.send.frame(transport, id, frame)?,
         }
+        self.shared.encoder.on_sent(id.value());
         stream.send.message = message;
         self.wait_for_reader(transport.now());
         Ok(content)
@@ -81,6 +83,7 @@ impl Connection {
         let (frame, message) = self.begin_response(transport, id, head, end)?;
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.frame(transport, id, frame)?;
+        self.shared.encoder.on_sent(id.value());
         stream.send.message = message;
         if end {
             return self.finish(transport, id);
@@ -107,8 +110,9 @@ impl Connection {
             check.on_end()?;
         }
         let date = self.shared.date_for(head);
-        let max_size = self.shared.peer.max_field_section_size;
-        let frame = headers_frame(dated(head, date.as_ref()), max_size).ok_or(SendError::TooLarge)?;
+        let [_, encoder, _] = &mut self.outgoing;
+        let lines = dated(head, date.as_ref());
+        let frame = headers_frame(&mut self.shared, encoder, transport, Some(id), lines).ok_or(SendError::TooLarge)?;
         if transport.is_traced() {
             transport.trace(id, &trace::headers(true, dated(head, date.as_ref())));
         }

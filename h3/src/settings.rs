@@ -26,6 +26,10 @@ pub struct PeerSettings {
     pub extended_connect: bool,
     /// Whether it takes HTTP datagrams (RFC 9297).
     pub datagrams: bool,
+    /// How many bytes of dynamic table its decoder keeps at most (RFC 9204 section 3.2.3).
+    pub qpack_max_table_capacity: u64,
+    /// How many streams may wait at it for insertions (RFC 9204 section 2.1.2).
+    pub qpack_blocked_streams: u64,
 }
 
 impl PeerSettings {
@@ -53,7 +57,10 @@ impl PeerSettings {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut payload = Vec::new();
         let flag = |is_set: bool| is_set.then_some(1);
+        let number = |value: u64| (value > 0).then_some(value);
         let settings = [
+            (QPACK_MAX_TABLE_CAPACITY, number(self.qpack_max_table_capacity)),
+            (QPACK_BLOCKED_STREAMS, number(self.qpack_blocked_streams)),
             (MAX_FIELD_SECTION_SIZE, self.max_field_section_size),
             (ENABLE_CONNECT_PROTOCOL, flag(self.extended_connect)),
             (H3_DATAGRAM, flag(self.datagrams)),
@@ -68,10 +75,14 @@ impl PeerSettings {
     }
 
     /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
-    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13.
+    /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13, RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3: a table may be allowed where none was; else it
+    /// stays as large as it was.
     pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
         let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
         let is_kept = (remembered.max_field_section_size.is_none() || size(self) >= size(remembered))
+            && (remembered.qpack_max_table_capacity == 0
+                || self.qpack_max_table_capacity == remembered.qpack_max_table_capacity)
+            && self.qpack_blocked_streams >= remembered.qpack_blocked_streams
             && self.extended_connect >= remembered.extended_connect
             && self.datagrams >= remembered.datagrams;
         if is_kept { Ok(()) } else { Err(Violation::SettingsReduced) }
@@ -81,10 +92,11 @@ impl PeerSettings {
         match identifier {
             // RFC 9114 section 7.2.4.1-3: settings of HTTP/2.
             0x00 | 0x02..=0x05 => return Err(Violation::ReservedSetting),
+            0x01 => self.qpack_max_table_capacity = value,
             0x06 => self.max_field_section_size = Some(value),
+            0x07 => self.qpack_blocked_streams = value,
             0x08 => self.extended_connect = flag(value)?,
             0x33 => self.datagrams = flag(value)?,
-            // The QPACK settings allow us a dynamic table, which we do not use; the rest is not known.
             // RFC 9114 section 7.2.4-7, 7.2.4.1-2, 9-1: ignored, whatever they say.
             _ => {}
         }
@@ -120,8 +132,9 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     let max_size = VarInt::new(config.limits.max_field_section_size).unwrap_or(VarInt::MAX);
     setting(MAX_FIELD_SECTION_SIZE, max_size);
     // Zero is the default of both; sending it helps the reader of a trace.
-    setting(QPACK_MAX_TABLE_CAPACITY, VarInt::ZERO);
-    setting(QPACK_BLOCKED_STREAMS, VarInt::ZERO);
+    // RFC 9204 section 3.2.3-3: whoever takes early data says what it said before, because another value is another context.
+    setting(QPACK_MAX_TABLE_CAPACITY, VarInt::from_u32(config.limits.qpack_table_capacity));
+    setting(QPACK_BLOCKED_STREAMS, VarInt::from_u32(config.limits.qpack_blocked_streams.into()));
     // RFC 8441 s3: only servers are asked, so only servers say it.
     if config.extended_connect && is_server {
         setting(ENABLE_CONNECT_PROTOCOL, VarInt::from_u32(1));
@@ -141,13 +154,24 @@ mod tests {
     /// RFC 9114 section 7.2.4-7, 7.2.4.1-2, 7.2.4.2-11.
     #[test]
     fn what_is_advertised_is_what_is_enforced() {
-        let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
+        let limits = Limits {
+            max_field_section_size: 4321,
+            qpack_table_capacity: 5000,
+            qpack_blocked_streams: 70,
+            ..Limits::default()
+        };
         let config = Config { limits, extended_connect: true, grease: Some(7), ..Config::default() };
         let mut out = Vec::new();
         push(&mut out, &config, true);
         assert_eq!((out[0], usize::from(out[1])), (4, out.len() - 2));
         let settings = PeerSettings::decode(&out[2..]).unwrap();
-        let expected = PeerSettings { max_field_section_size: Some(4321), extended_connect: true, datagrams: false };
+        let expected = PeerSettings {
+            max_field_section_size: Some(4321),
+            extended_connect: true,
+            datagrams: false,
+            qpack_max_table_capacity: 5000,
+            qpack_blocked_streams: 70,
+        };
         assert_eq!(settings, expected);
         let mut out = Vec::new();
         push(&mut out, &config, false);
@@ -158,19 +182,31 @@ mod tests {
     #[test]
     fn what_is_remembered_is_what_was_said() {
         for max_field_section_size in [None, Some(0), Some(70_000)] {
-            for flags in 0..4 {
-                let (extended_connect, datagrams) = (flags & 1 != 0, flags & 2 != 0);
-                let settings = PeerSettings { max_field_section_size, extended_connect, datagrams };
+            for flags in 0..8 {
+                let settings = PeerSettings {
+                    max_field_section_size,
+                    extended_connect: flags & 1 != 0,
+                    datagrams: flags & 2 != 0,
+                    qpack_max_table_capacity: (flags & 4) * 1000,
+                    qpack_blocked_streams: (flags & 4) * 100,
+                };
                 assert_eq!(PeerSettings::decode(&settings.encode()), Ok(settings));
             }
         }
         assert!(PeerSettings::default().encode().is_empty());
     }
 
+    /// RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {
-        let remembered = PeerSettings { max_field_section_size: Some(100), extended_connect: true, datagrams: true };
+        let remembered = PeerSettings {
+            max_field_section_size: Some(100),
+            extended_connect: true,
+            datagrams: true,
+            qpack_max_table_capacity: 100,
+            qpack_blocked_streams: 5,
+        };
         let keeps = |settings: PeerSettings| settings.keeps(&remembered).is_ok();
         assert!(keeps(remembered));
         assert!(keeps(PeerSettings { max_field_section_size: Some(101), ..remembered }));
@@ -178,6 +214,14 @@ mod tests {
         assert!(!keeps(PeerSettings { max_field_section_size: Some(99), ..remembered }));
         assert!(!keeps(PeerSettings { extended_connect: false, ..remembered }));
         assert!(!keeps(PeerSettings { datagrams: false, ..remembered }));
+        // RFC 9204 section 3.2.3-3: exactly as large a table. Section 3.2.3-2: where there was none, there may be one.
+        for capacity in [0, 99, 101] {
+            assert!(!keeps(PeerSettings { qpack_max_table_capacity: capacity, ..remembered }));
+        }
+        assert!(!keeps(PeerSettings { qpack_blocked_streams: 4, ..remembered }));
+        assert!(keeps(PeerSettings { qpack_blocked_streams: 6, ..remembered }));
+        let without = PeerSettings { qpack_max_table_capacity: 0, ..remembered };
+        assert!(remembered.keeps(&without).is_ok());
         assert!(!keeps(PeerSettings::default()));
         let nothing = PeerSettings::default();
         assert!(PeerSettings { max_field_section_size: Some(1), ..nothing }.keeps(&nothing).is_ok());
@@ -188,8 +232,13 @@ mod tests {
     fn another_promise_is_another_context() {
         let config = Config::default();
         let limits = Limits { max_field_section_size: 4321, ..Limits::default() };
-        let others = [Config { limits, ..config.clone() }, Config { extended_connect: true, ..config.clone() }];
-        assert!(others.iter().all(|other| early_data_context(other) != early_data_context(&config)));
+        let table = Limits { qpack_table_capacity: 64, ..Limits::default() };
+        let blocked = Limits { qpack_blocked_streams: 1, ..Limits::default() };
+        let others = [limits, table, blocked].map(|limits| Config { limits, ..config.clone() });
+        let others = others.into_iter().chain([Config { extended_connect: true, ..config.clone() }]);
+        for other in others {
+            assert_ne!(early_data_context(&other), early_data_context(&config));
+        }
         assert_eq!(early_data_context(&Config { grease: Some(9), ..config.clone() }), early_data_context(&config));
     }
 

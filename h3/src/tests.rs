@@ -2,6 +2,7 @@
 
 mod boot;
 mod client_messages;
+mod compression;
 mod control_stream;
 mod early_answers;
 mod load;

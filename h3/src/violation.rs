@@ -69,6 +69,7 @@ base::violations! {
     // Load.
     Glitches, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too much useless activity";
     ResponsesNotTaken, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "responses are not taken at the least rate";
+    AcknowledgmentsNotTaken, Connection, H3_EXCESSIVE_LOAD, "RFC 9204 7.3", "acknowledgments on the QPACK decoder stream are not taken";
     HeaderBuffer, Connection, H3_EXCESSIVE_LOAD, "RFC 9114 10.5", "too many field sections in transit at once";
 }
 

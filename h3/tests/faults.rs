@@ -8,21 +8,33 @@ extern crate posthaste_h3 as h3;
 mod support;
 
 use base::{Duration, Instant, VarInt};
+use h3::Config;
 use quic::CloseReason;
 use sim::oracle::Traffic;
 use sim::{SeededRandom, Stop, TrafficChecker, draw_faults};
 use std::cell::RefCell;
 use std::rc::Rc;
-use support::{Ask, CLIENT, SERVER, address, complete, pair};
+use support::{Ask, CLIENT, SERVER, address, complete, pair_with};
 
 const COMMAND: &str = "cargo test --release -p posthaste-h3 --test faults";
 
 #[test]
 fn every_seed_of_mixed_faults_completes_within_bounds() {
-    sim::check_seeds(COMMAND, 150, run);
+    sim::check_seeds(COMMAND, 150, |seed| run(seed, &Config::default()));
 }
 
-fn run(seed: u64) {
+/// Small tables, so that lines are evicted, and few streams that may wait.
+#[test]
+fn every_seed_completes_with_dynamic_tables() {
+    sim::check_seeds(COMMAND, 150, |seed| {
+        let mut config = Config::default();
+        config.set_dynamic_table([128, 300, 4096][seed as usize % 3]);
+        config.limits.qpack_blocked_streams = [0, 2, 100][seed as usize / 3 % 3];
+        run(seed, &config);
+    });
+}
+
+fn run(seed: u64, config: &Config) {
     let mut random = SeededRandom::new(seed);
     let (there, back) = (draw_faults(&mut random), draw_faults(&mut random));
     let asks: Vec<Ask> = (0..1 + random.below(12))
@@ -30,7 +42,7 @@ fn run(seed: u64) {
         .collect();
     let count = asks.len();
     let wanted: u64 = asks.iter().map(|ask| ask.upload + ask.download + 500).sum();
-    let (mut world, client, server) = pair(seed, there, asks);
+    let (mut world, client, server) = pair_with(seed, there, asks, config);
     world.network().set_link(address(CLIENT), address(SERVER), there);
     world.network().set_link(address(SERVER), address(CLIENT), back);
     let traffic = Rc::new(RefCell::new(TrafficChecker::new()));

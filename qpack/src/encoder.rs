@@ -1,4 +1,5 @@
-//! Field lines to a field section (RFC 9204 section 4.5), from the static table alone.
+//! Field lines to a field section (RFC 9204 section 4.5), from the static table alone: what is left where there is no dynamic
+//! table, or nothing of it can be used.
 //!
 //! There is no state, so a peer that never acknowledges costs nothing, and lines of different requests never meet.
 
@@ -8,16 +9,16 @@ use crate::static_table::{self, Match};
 use crate::string;
 use alloc::vec::Vec;
 
-/// Appends the section of `lines`; names are in lower case, pseudo-header fields first.
+/// Appends the section of `lines` without a dynamic table; names are in lower case, pseudo-header fields first.
 pub fn encode<N: AsRef<[u8]>, V: AsRef<[u8]>>(lines: impl IntoIterator<Item = (N, V)>, out: &mut Vec<u8>) {
     // RFC 9204 section 2.1-2: in the order they are given, one representation each.
-    section_prefix::encode(out);
+    out.extend_from_slice(&section_prefix::STATIC);
     for (name, value) in lines {
         encode_line(name.as_ref(), value.as_ref(), out);
     }
 }
 
-fn encode_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     let never_indexed = is_sensitive(name, value);
     match static_table::find(name, value) {
         // RFC 9204 s4.5.2: 1, T = 1, index.
@@ -40,7 +41,7 @@ fn encode_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 
 /// RFC 9204 s7.1.3: what could be guessed byte by byte through its compressed size is marked, so that no later hop puts
 /// it in a table. A long cookie cannot be guessed as a whole.
-fn is_sensitive(name: &[u8], value: &[u8]) -> bool {
+pub(crate) fn is_sensitive(name: &[u8], value: &[u8]) -> bool {
     const GUESSABLE: usize = 20;
     match name {
         b"authorization" | b"proxy-authorization" | b"set-cookie" => !value.is_empty(),

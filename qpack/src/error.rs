@@ -13,8 +13,12 @@ pub enum DecompressionError {
     Huffman,
     /// An index past the end of the static table.
     StaticIndex,
-    /// A reference to the dynamic table, which is empty.
+    /// A reference to an entry that is not in the dynamic table, or that the section did not say it needs.
     DynamicReference,
+    /// A Required Insert Count that no encoder can have meant.
+    InsertCount,
+    /// More streams wait for insertions than were allowed to.
+    BlockedStreams,
     /// A base below zero.
     NegativeBase,
 }
@@ -26,7 +30,9 @@ impl fmt::Display for DecompressionError {
             DecompressionError::IntegerTooLarge => "an integer in the field section is too large",
             DecompressionError::Huffman => "a string in the field section is not valid Huffman code",
             DecompressionError::StaticIndex => "an index beyond the static table",
-            DecompressionError::DynamicReference => "a reference to the dynamic table, which is empty",
+            DecompressionError::DynamicReference => "a reference to an entry that is not in the dynamic table",
+            DecompressionError::InsertCount => "a field section that needs more of the dynamic table than there can be",
+            DecompressionError::BlockedStreams => "more streams wait for the dynamic table than are allowed to",
             DecompressionError::NegativeBase => "a base below zero",
         })
     }
@@ -43,6 +49,10 @@ pub enum EncoderStreamError {
     EntryTooLarge,
     /// A reference to an entry that is not there.
     Reference,
+    /// An integer above 2^62 - 1, or in more than ten bytes.
+    IntegerTooLarge,
+    /// A string that is no Huffman code, or is padded wrongly.
+    Huffman,
 }
 
 impl fmt::Display for EncoderStreamError {
@@ -51,6 +61,8 @@ impl fmt::Display for EncoderStreamError {
             EncoderStreamError::Capacity => "a dynamic table larger than allowed",
             EncoderStreamError::EntryTooLarge => "an entry larger than the dynamic table",
             EncoderStreamError::Reference => "a reference to an entry that does not exist",
+            EncoderStreamError::IntegerTooLarge => "an integer on the encoder stream is too large",
+            EncoderStreamError::Huffman => "a string on the encoder stream is not valid Huffman code",
         })
     }
 }
@@ -60,7 +72,7 @@ impl core::error::Error for EncoderStreamError {}
 /// An instruction the peer's decoder must not send: QPACK_DECODER_STREAM_ERROR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecoderStreamError {
-    /// An acknowledgment of a section that refers to no dynamic entry.
+    /// An acknowledgment where no section that refers to dynamic entries waits for one.
     SectionAcknowledgment,
     /// More insertions acknowledged than were sent, or none.
     InsertCountIncrement,
@@ -71,7 +83,7 @@ pub enum DecoderStreamError {
 impl fmt::Display for DecoderStreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DecoderStreamError::SectionAcknowledgment => "an acknowledgment of a section without dynamic references",
+            DecoderStreamError::SectionAcknowledgment => "an acknowledgment of a section that was not sent",
             DecoderStreamError::InsertCountIncrement => "an acknowledgment of insertions that were not sent",
             DecoderStreamError::IntegerTooLarge => "an integer on the decoder stream is too large",
         })
@@ -92,7 +104,7 @@ mod tests {
         assert_eq!(EncoderStreamError::Capacity.to_string(), "a dynamic table larger than allowed");
         assert_eq!(
             DecoderStreamError::SectionAcknowledgment.to_string(),
-            "an acknowledgment of a section without dynamic references"
+            "an acknowledgment of a section that was not sent"
         );
     }
 }

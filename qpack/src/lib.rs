@@ -1,9 +1,9 @@
 //! QPACK (RFC 9204): the field compression of HTTP/3, with the prefix integers and the Huffman code of RFC 7541.
 //!
-//! Only the static table is used. We advertise a dynamic table of capacity zero, so a peer cannot make us hold
-//! anything, no stream waits for another, and no request can learn what another one was compressed with. A dynamic
-//! table would stand between `static_table` and `instruction`; the encoder and the decoder would take it as an
-//! argument.
+//! Beside the static table there is a dynamic one in each direction, where both ends want it. A [`Decoder`] is told by
+//! [`DecoderLimits`] what a peer may make it hold; an [`Encoder`] by [`EncoderLimits`] what the peer allows. Without them both
+//! keep nothing: no stream waits for another, and no request can learn what another one was compressed with. [`encode`] is an
+//! encoder without state.
 //!
 //! This crate does not know what fields mean, except which ones must never enter a table.
 //!
@@ -28,8 +28,33 @@
 //! # Ok::<(), DecodeError<Infallible>>(())
 //! ```
 //!
-//! [`EncoderStream`] and [`DecoderStream`] take what a peer sends on its two streams of instructions. `posthaste-h3` uses all
-//! of this.
+//! The same with tables at both ends. What a line was compressed with goes ahead of the section, on a stream of its own:
+//!
+//! ```
+//! use posthaste_qpack as qpack;
+//! use qpack::{Decoder, DecoderLimits, Encoder, EncoderLimits};
+//! use std::convert::Infallible;
+//!
+//! let mut decoder = Decoder::with_limits(DecoderLimits { max_table_capacity: 4096, max_blocked_streams: 16 });
+//! let mut encoder = Encoder::new();
+//! encoder.allow(EncoderLimits { max_table_capacity: 4096, max_blocked_streams: 16, table_capacity: 4096 });
+//!
+//! let mut sizes = Vec::new();
+//! for stream in [0, 4] {
+//!     let mut section = Vec::new();
+//!     encoder.encode(None, [("user-agent", "a long name")], 1000, &mut section);
+//!     encoder.on_sent(stream);
+//!     decoder.on_encoder_stream(&encoder.take_instructions())?;
+//!     assert!(decoder.admit(stream, &section)?, "its insertions have come");
+//!     decoder.decode_from(stream, &section, 1000, |_, _| Ok::<(), Infallible>(())).expect("a section as we make it");
+//!     encoder.on_decoder_stream(&decoder.take_instructions())?;
+//!     sizes.push(section.len());
+//! }
+//! assert_eq!(sizes, [3, 3], "a prefix of two bytes and an index");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `posthaste-h3` carries the streams and holds what waits.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,18 +62,25 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod blocked;
 mod decoder;
+mod decoder_stream;
+mod dynamic_encoder;
+mod dynamic_table;
 mod encoder;
+mod encoder_stream;
 mod error;
+mod history;
 pub mod huffman;
-mod instruction;
+mod lookup;
+mod outstanding;
 pub mod prefix_integer;
 mod section_prefix;
 mod static_table;
 mod string;
 
-pub use decoder::{DecodeError, Decoder};
+pub use decoder::{DecodeError, Decoder, DecoderLimits};
+pub use dynamic_encoder::{Encoder, EncoderLimits};
 pub use encoder::encode;
 pub use error::{DecoderStreamError, DecompressionError, EncoderStreamError};
-pub use instruction::{DecoderStream, EncoderStream};
 pub use string::StringError;

@@ -39,6 +39,11 @@ pub const fn start(first: u8, prefix_bits: u32) -> Start {
 }
 
 impl Partial {
+    /// What the whole integer cannot be smaller than.
+    pub(crate) const fn at_least(&self) -> u64 {
+        self.value
+    }
+
     /// The next byte; the value if it was the last one.
     pub fn push(&mut self, byte: u8) -> Result<Option<u64>, IntegerError> {
         // Zeros in front are legal, endless ones are not.

@@ -56,6 +56,8 @@ pub struct Serve {
     pub early_data: bool,
     /// How the rate is found that a path carries.
     pub congestion_control: CongestionControl,
+    /// How many bytes of dynamic table there are in each direction.
+    pub qpack_table: u32,
     /// The versions of QUIC, best first.
     pub versions: Versions,
     /// Whether each request is told on standard error.
@@ -154,6 +156,8 @@ pub struct Get {
     pub key_update: bool,
     /// Whether it is told at the end what connections have counted.
     pub stats: bool,
+    /// How many bytes of dynamic table there are in each direction.
+    pub qpack_table: u32,
     /// What is recorded.
     pub diagnosis: Diagnosis,
 }
@@ -208,6 +212,8 @@ pub struct Load {
     pub diagnosis: Diagnosis,
     /// How the rate is found that a path carries.
     pub congestion_control: CongestionControl,
+    /// How many bytes of dynamic table there are in each direction.
+    pub qpack_table: u32,
 }
 
 /// What is wrong with a command line.
@@ -234,6 +240,7 @@ posthaste: QUIC and HTTP/3
                         [--bodies] [--dotfiles]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
+                        [--qpack-table BYTES]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
                         [--server-id HEX [--lb-config N] [--lb-key FILE] [--lb-nonce N]]
                         [--preferred-address ADDR]...
@@ -243,11 +250,11 @@ posthaste: QUIC and HTTP/3
                        [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
                        [--ticket-file FILE [--early-data]] [--quic-version N[,N]]
                        [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
-                       [--congestion-control NAME] [--key-update] [--stats]
+                       [--congestion-control NAME] [--qpack-table BYTES] [--key-update] [--stats]
                        [--key-log FILE] [--trace] [--qlog DIR]
   posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
                      [--connections K] [--migrate N] [--timeout SECONDS] [--congestion-control NAME]
-                     [--qlog DIR]
+                     [--qpack-table BYTES] [--qlog DIR]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
 ";
@@ -290,6 +297,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    records it can send it again, so that it has to be safe to answer twice, as files are
   --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
                    lost by chance, as over radio
+  --qpack-table BYTES    keep a table of fields that come again, of at most so many bytes in each direction of a connection: smaller
+                   requests and responses for some memory (default: 0, none)
   --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first: a client that has both is taken to that
                    one within the handshake (default: 1,2)
   --preferred-address ADDR   ask clients to go on at this address and port once they are connected, and listen there too; may
@@ -338,6 +347,8 @@ posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out s
                    lost by chance, as over radio
   --key-update     update the keys of a connection when the first response comes, as happens by itself after very much data
   --stats          print what was counted and measured on each path of each connection to standard error at the end
+  --qpack-table BYTES    keep a table of fields that come again, of at most so many bytes in each direction of a connection: smaller
+                   requests and responses for some memory (default: 0, none)
   --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
@@ -359,6 +370,8 @@ posthaste load URL: requests URL repeatedly, and reports throughput and latency
                    request fails, the rest is given up (default: 30)
   --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
                    lost by chance, as over radio
+  --qpack-table BYTES    keep a table of fields that come again, of at most so many bytes in each direction of a connection: smaller
+                   requests and responses for some memory (default: 0, none)
   --ca PEM         trust the certificates in this file instead of the system's
   --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
                    unless a current list of each authority that vouches for it says that it is not revoked
@@ -497,6 +510,9 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--congestion-control", inline) => {
                 serve.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
+            Argument::Flag(flag @ "--qpack-table", inline) => {
+                serve.qpack_table = qpack_table(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag @ "--quic-version", inline) => {
                 serve.versions = versions(&arguments.value(flag, inline)?)?;
             }
@@ -613,6 +629,13 @@ fn retry(when: &str) -> Result<AddressValidation, Usage> {
     }
 }
 
+fn qpack_table(bytes: &str) -> Result<u32, Usage> {
+    const MOST: u32 = 1 << 20;
+    bytes.parse().ok().filter(|bytes| *bytes <= MOST).ok_or_else(|| {
+        Usage(format!("--qpack-table is a number of bytes from 0 to {MOST}, such as 4096, not {bytes:?}"))
+    })
+}
+
 fn congestion_control(name: &str) -> Result<CongestionControl, Usage> {
     match name {
         "cubic" => Ok(CongestionControl::Cubic),
@@ -675,6 +698,9 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             }
             Argument::Flag(flag @ "--key-update", inline) => get.key_update = switch(flag, inline)?,
             Argument::Flag(flag @ "--stats", inline) => get.stats = switch(flag, inline)?,
+            Argument::Flag(flag @ "--qpack-table", inline) => {
+                get.qpack_table = qpack_table(&arguments.value(flag, inline)?)?;
+            }
             Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
         }
     }
@@ -698,7 +724,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let mut trust = Trust::default();
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
     let (mut patience, mut diagnosis) = (Duration::from_secs(30), Diagnosis::default());
-    let mut control = CongestionControl::default();
+    let (mut control, mut table) = (CongestionControl::default(), 0);
     let mut arguments = Arguments::new(arguments);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -717,6 +743,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--congestion-control", inline) => {
                 control = congestion_control(&arguments.value(flag, inline)?)?;
             }
+            Argument::Flag(flag @ "--qpack-table", inline) => table = qpack_table(&arguments.value(flag, inline)?)?,
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -749,6 +776,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
         migrate,
         patience,
         congestion_control: control,
+        qpack_table: table,
         diagnosis,
     }))
 }
@@ -811,7 +839,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --preferred-address p --preferred-address=q";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -840,6 +868,7 @@ mod tests {
             retry: AddressValidation::Always,
             early_data: true,
             congestion_control: CongestionControl::Bbr,
+            qpack_table: 4096,
             versions: Versions::new(&[Version::V2, Version::V1]).unwrap(),
             log: true,
         };
@@ -888,7 +917,7 @@ mod tests {
     #[test]
     fn get_in_full() {
         let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
-                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --quic-version=2 --ticket-file t --early-data --key-update --stats";
+                    --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --qpack-table=64 --quic-version=2 --ticket-file t --early-data --key-update --stats";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
         let expected = Get {
@@ -912,6 +941,7 @@ mod tests {
             congestion_control: CongestionControl::NewReno,
             key_update: true,
             stats: true,
+            qpack_table: 64,
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
@@ -932,12 +962,26 @@ mod tests {
             let trust = Trust { insecure: true, ..Trust::default() };
             let patience = Duration::from_millis(patience);
             let (url, diagnosis) = ("u".into(), Diagnosis::default());
-            Load { url, trust, requests, concurrency, connections, migrate, patience, congestion_control, diagnosis }
+            let qpack_table = 0;
+            Load {
+                url,
+                trust,
+                requests,
+                concurrency,
+                connections,
+                migrate,
+                patience,
+                congestion_control,
+                qpack_table,
+                diagnosis,
+            }
         };
         let plain = || load(10_000, 32, 1, 0, 30_000, CongestionControl::Cubic);
         assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(plain())));
         let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --congestion-control=bbr --insecure -- u";
         assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500, CongestionControl::Bbr))));
+        let with_table = Load { qpack_table: 4096, ..plain() };
+        assert_eq!(parse(&words("load u --insecure --qpack-table 4096")), Ok(Command::Load(with_table)));
         let diagnosis = Diagnosis { qlog: Some("q".into()), ..Diagnosis::default() };
         assert_eq!(parse(&words("load u --insecure --qlog q")), Ok(Command::Load(Load { diagnosis, ..plain() })));
     }
@@ -969,6 +1013,8 @@ mod tests {
             ("serve --retry sometimes", "always, under-load or never"),
             ("serve --congestion-control vegas", "cubic, bbr or new-reno"),
             ("get u --congestion-control=BBR", "cubic, bbr or new-reno"),
+            ("get u --qpack-table much", "such as 4096"),
+            ("load u --qpack-table 1048577", "from 0 to 1048576"),
             ("get", "needs a URL"),
             ("get u --ca c --insecure", "contradict"),
             ("get u --header x", "name: value"),

@@ -94,10 +94,13 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     let out = Stdout::start()?;
     posthaste::run(|handle| async move {
         let mut interruption = Interruption::new(&handle)?;
-        let Get { headers, data, limits, include, early_data: early, congestion_control, versions, .. } = arguments;
+        let Get {
+            headers, data, limits, include, early_data: early, congestion_control, qpack_table, versions, ..
+        } = arguments;
         let (updates_keys, tells_stats) = (Cell::new(arguments.key_update), arguments.stats);
         let mut builder = client(Client::builder(roots), records, &limits).congestion_control(congestion_control);
         builder.transport.versions = versions;
+        builder = builder.dynamic_table(qpack_table);
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
         }

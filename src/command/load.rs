@@ -85,6 +85,7 @@ pub fn run(arguments: &Load) -> Result<(), Failure> {
             let clients: Vec<Client> = (0..arguments.connections)
                 .map(|_| {
                     let mut builder = Client::builder(roots.clone()).congestion_control(arguments.congestion_control);
+                    builder = builder.dynamic_table(arguments.qpack_table);
                     builder.transport.keep_alive = Some(KEEP_ALIVE);
                     match &trace {
                         Some(trace) => builder.trace(trace.clone()).build(&handle),

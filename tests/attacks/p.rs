@@ -10,7 +10,7 @@ use base::{Direction, Reader, VarInt};
 use crypto::HeaderProtectionKey;
 use h3::{Body, Event};
 use http::exchange;
-use qpack::{DecoderStream, DecoderStreamError, DecompressionError, EncoderStream, EncoderStreamError};
+use qpack::{DecoderStreamError, DecompressionError, EncoderStreamError};
 use quic::TransportErrorCode;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::{Handshake, Initial, OneRtt};
@@ -414,10 +414,10 @@ fn p13_huge_indices_and_lengths_of_qpack() {
             assert!(decode(&section).is_err());
         }
         for (first, bits) in [(0x80, 6), (0xc0, 6), (0x40, 5), (0x60, 5), (0x20, 5), (0x00, 5)] {
-            assert!(EncoderStream.on_bytes(&prefixed(first, bits, value)).is_err());
+            assert!(qpack::Decoder::new().on_encoder_stream(&prefixed(first, bits, value)).is_err());
         }
         for (first, bits) in [(0x80, 7), (0x00, 6)] {
-            assert!(DecoderStream::default().on_bytes(&prefixed(first, bits, value)).is_err());
+            assert!(qpack::Encoder::new().on_decoder_stream(&prefixed(first, bits, value)).is_err());
         }
     }
 }
@@ -429,8 +429,8 @@ fn p14_every_short_input_to_the_parsers_of_qpack() {
     let mut results = [0u32; 3];
     let mut try_all = |input: &[u8]| {
         results[0] += u32::from(decoder.decode(input, 100, |_, _| Ok::<(), ()>(())).is_ok());
-        results[1] += u32::from(EncoderStream.on_bytes(input).is_ok());
-        results[2] += u32::from(DecoderStream::default().on_bytes(input).is_ok());
+        results[1] += u32::from(qpack::Decoder::new().on_encoder_stream(input).is_ok());
+        results[2] += u32::from(qpack::Encoder::new().on_decoder_stream(input).is_ok());
     };
     for first in 0..=255 {
         try_all(&[first]);
@@ -860,9 +860,12 @@ fn p24_offsets_about_2_to_the_31_and_2_to_the_32() {
     script.feed(0, &[1, 0xc0, 0, 0, 0, 0x80, 0, 0, 0]);
     let refused = Event::Refused { id: id(0), violation: h3::Violation::FieldSectionTooLarge };
     assert_eq!(script.events(), [refused]);
-    assert_eq!(EncoderStream.on_bytes(&prefixed(0x40, 5, 1 << 32)), Err(EncoderStreamError::EntryTooLarge));
     assert_eq!(
-        DecoderStream::default().on_bytes(&prefixed(0x00, 6, 1 << 32)),
+        qpack::Decoder::new().on_encoder_stream(&prefixed(0x40, 5, 1 << 32)),
+        Err(EncoderStreamError::EntryTooLarge)
+    );
+    assert_eq!(
+        qpack::Encoder::new().on_decoder_stream(&prefixed(0x00, 6, 1 << 32)),
         Err(DecoderStreamError::InsertCountIncrement)
     );
 }

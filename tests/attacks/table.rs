@@ -201,10 +201,25 @@ pub(crate) const ROWS: &[Row] = &[
     ("m20", "a close that waits for credit", "", &[]),
     ("m21", "empty frames without end", "h3/src/budget.rs", &[]),
     ("q1", "field sections that expand (decompression bombs)", "qpack/src/decoder.rs", &[]),
-    ("q2", "references to insertions that never come", "qpack/src/instruction.rs", &[]),
+    (
+        "q2",
+        "insertions that never come to their end",
+        "qpack/src/encoder_stream.rs",
+        &["qpack/src/encoder_stream/tests.rs::what_is_too_large_is_refused_by_its_length"],
+    ),
     ("q3", "continuation bytes without end", "qpack/src/prefix_integer.rs", &[]),
-    ("q4", "sections never acknowledged", "", &[]),
-    ("q5", "sections that wait for insertions", "", &[]),
+    (
+        "q4",
+        "sections never acknowledged",
+        "qpack/src/outstanding.rs",
+        &["qpack/src/dynamic_encoder/tests.rs::a_peer_that_never_acknowledges_costs_a_bounded_amount"],
+    ),
+    (
+        "q5",
+        "sections that wait for insertions",
+        "h3/src/exchange.rs",
+        &["h3/src/tests/compression.rs::bytes_of_sections_that_wait_are_counted"],
+    ),
     (
         "q6",
         "interim responses that the application does not read",
@@ -214,8 +229,18 @@ pub(crate) const ROWS: &[Row] = &[
             "src/exchange/mailbox.rs::interim_responses_that_nobody_reads_are_few",
         ],
     ),
-    ("q7", "the dynamic table at its wrap-around", "", &[]),
-    ("q8", "a decoder stream that the peer does not read", "", &[]),
+    (
+        "q7",
+        "the dynamic table at its wrap-around",
+        "qpack/src/dynamic_table.rs",
+        &["qpack/src/dynamic_table.rs::random_operations_leave_what_the_naive_table_has"],
+    ),
+    (
+        "q8",
+        "a decoder stream that the peer does not read",
+        "h3/src/connection/instructions.rs",
+        &["h3/src/tests/compression.rs::acknowledgments_that_are_not_taken_end_the_connection"],
+    ),
     ("q9", "high bytes in names", "http/src/characters.rs", &[]),
     ("x1", "invalid field names", "http/src/message_rules/rules.rs", &[]),
     ("x2", "control bytes in values", "http/src/characters.rs", &[]),
@@ -717,7 +742,6 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
     ("capsules", &["capsule"], &["m18"]),
     ("WebTransport", &["webtransport"], &["m19", "m20"]),
-    ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
     ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
     ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
 ];

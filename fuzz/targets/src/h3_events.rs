@@ -14,6 +14,8 @@ fn config(choice: u8) -> Config {
     let small = Limits {
         max_field_section_size: 500,
         max_header_buffer: 300,
+        qpack_table_capacity: 0,
+        qpack_blocked_streams: 0,
         max_concurrent_requests: 2,
         glitches: 5,
         glitches_earned: 1,

@@ -1,6 +1,6 @@
 //! QPACK: field sections, and the two streams of instructions.
 
-use qpack::{DecodeError, Decoder, DecoderStream, EncoderStream};
+use qpack::{DecodeError, Decoder, DecoderLimits, Encoder, EncoderLimits};
 
 /// What SETTINGS would have said.
 const MAX_SIZE: u64 = 4096;
@@ -40,16 +40,44 @@ pub fn section(data: &[u8]) {
     }
 }
 
-/// Whole and byte by byte. Nothing may be remembered beyond a few bytes, so an error comes with the byte that makes it.
+/// Both streams, whole and byte by byte, with and without a table: the same is made of them, and an error comes with the byte that
+/// makes it. Afterwards the same bytes as a section, which what came before may be needed for.
 pub fn streams(data: &[u8]) {
-    let whole = EncoderStream::new().on_bytes(data);
-    let mut stream = EncoderStream::new();
-    assert_eq!(data.iter().try_for_each(|byte| stream.on_bytes(&[*byte])), whole);
-    assert_eq!(whole.is_ok(), data.iter().all(|byte| *byte == 0x20), "only a capacity of zero");
-    let whole = DecoderStream::new().on_bytes(data);
-    let mut stream = DecoderStream::new();
-    assert_eq!(data.iter().try_for_each(|byte| stream.on_bytes(&[*byte])), whole);
-    assert_eq!(whole.is_ok(), only_cancellations(data));
+    for max_table_capacity in [0, 220] {
+        let limits = DecoderLimits { max_table_capacity, max_blocked_streams: 2 };
+        let [mut whole, mut dripped] = [Decoder::with_limits(limits), Decoder::with_limits(limits)];
+        let result = whole.on_encoder_stream(data);
+        assert_eq!(data.iter().try_for_each(|byte| dripped.on_encoder_stream(&[*byte])), result);
+        assert_eq!(whole.table(), dripped.table());
+        assert!(whole.table().1 <= max_table_capacity as usize, "never more than was allowed");
+        assert!(max_table_capacity > 0 || result.is_err() || data.iter().all(|byte| *byte == 0x20));
+        for (stream, section) in (0..).zip(data.chunks(7)) {
+            let Ok(is_ready) = whole.admit(stream, section) else { return };
+            if is_ready {
+                let _ = whole.decode_from(stream, section, MAX_SIZE, |_, _| Ok::<(), ()>(()));
+            }
+        }
+        assert!(whole.blocked_streams() <= 2 && whole.held() <= 14);
+    }
+    for table_capacity in [0, 220] {
+        let [mut whole, mut dripped] = [sent(table_capacity), sent(table_capacity)];
+        let result = whole.on_decoder_stream(data);
+        let sum = data.iter().try_fold(0, |sum, byte| Ok(sum + dripped.on_decoder_stream(&[*byte])?));
+        assert_eq!(sum, result);
+        assert_eq!(whole.progress(), dripped.progress());
+        assert!(table_capacity > 0 || result.is_ok() == only_cancellations(data));
+    }
+}
+
+/// An encoder that has sent two sections, which it waits for if it has a table.
+fn sent(table_capacity: u32) -> Encoder {
+    let mut encoder = Encoder::new();
+    encoder.allow(EncoderLimits { max_table_capacity: 220, max_blocked_streams: 2, table_capacity });
+    for stream in [0, 4] {
+        encoder.encode(None, [("user-agent", "any"), ("x-y", "z")], 4096, &mut Vec::new());
+        encoder.on_sent(stream);
+    }
+    encoder
 }
 
 /// Stream cancellations (RFC 9204 section 4.4.2) of numbers that ten bytes hold, the last of them perhaps in part.

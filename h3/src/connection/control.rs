@@ -103,8 +103,8 @@ impl Connection {
             }
         }
         match self.incoming.get_mut(&id) {
-            Some(Incoming::Encoder(stream)) => stream.on_bytes(&bytes).map_err(Violation::EncoderStream),
-            Some(Incoming::Decoder(stream)) => stream.on_bytes(&bytes).map_err(Violation::DecoderStream),
+            Some(Incoming::Encoder) => self.on_encoder_bytes(transport, &bytes),
+            Some(Incoming::Decoder) => self.on_decoder_bytes(&bytes),
             Some(Incoming::Control(_)) => self.on_control_bytes(transport, id, bytes),
             Some(Incoming::Unidentified(_)) | None => Ok(()),
         }
@@ -131,8 +131,7 @@ impl Connection {
                     if self.shared.side == Side::Client {
                         transport.remember(&settings.encode());
                     }
-                    // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
-                    self.shared.peer = settings;
+                    self.shared.on_settings(settings);
                     self.shared.events.push_back(Event::Settings(settings));
                 }
                 Some(ControlFrame::GoAway(identifier)) => {

@@ -2,10 +2,11 @@
 //! stream is told of, given back and forgotten in one way.
 
 use super::state::Connection;
+use crate::compression::headers_frame;
 use crate::error_code;
 use crate::event::Event;
 use crate::exchange::Progress;
-use crate::message::{dated, headers_frame};
+use crate::message::dated;
 use crate::request_stream::RequestStream;
 use crate::transport::Transport;
 use crate::violation::{Scope, Violation};
@@ -36,8 +37,7 @@ impl Connection {
         if stream.receive.has_ended() {
             return;
         }
-        self.shared.header_buffered -= stream.receive.buffered();
-        stream.receive.abandon();
+        self.shared.give_up(&mut stream.receive, id);
         if self.shared.side == Side::Client {
             // No response, so the rest of the request is of no use.
             transport.reset(id, error_code::H3_REQUEST_CANCELLED);
@@ -89,12 +89,14 @@ impl Connection {
     fn answer_refused(&mut self, transport: &mut impl Transport, id: StreamId, status: Status) -> bool {
         let head = ResponseHead::new(status);
         let date = self.shared.date_for(&head);
-        let frame = headers_frame(dated(&head, date.as_ref()), self.shared.peer.max_field_section_size);
+        let [_, encoder, _] = &mut self.outgoing;
+        let frame = headers_frame(&mut self.shared, encoder, transport, Some(id), dated(&head, date.as_ref()));
         // Where the peer takes no fields at all, there is no answer.
         let Some(frame) = frame else { return false };
         let stream = self.streams.get_mut(id).expect("a request that is refused is there");
         let is_sent = stream.send.message.phase() == SendPhase::Head && stream.send.frame(transport, id, frame).is_ok();
         if is_sent {
+            self.shared.encoder.on_sent(id.value());
             stream.send.finish(transport, id);
         }
         is_sent
@@ -104,8 +106,7 @@ impl Connection {
     pub(crate) fn give_up_reading(&mut self, transport: &mut impl Transport, id: StreamId, code: VarInt) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         if !stream.receive.has_ended() {
-            self.shared.header_buffered -= stream.receive.buffered();
-            stream.receive.abandon();
+            self.shared.give_up(&mut stream.receive, id);
             transport.stop_sending(id, code);
         }
     }

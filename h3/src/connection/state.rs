@@ -27,7 +27,7 @@ pub struct Connection {
     pub(super) incoming: BTreeMap<StreamId, Incoming>,
     pub(super) seen: Seen,
     /// Our control, encoder and decoder streams. They never end.
-    pub(super) outgoing: [Outgoing; 3],
+    pub(crate) outgoing: [Outgoing; 3],
     /// One past the last request stream the peer opened.
     pub(super) next_request: VarInt,
     /// Requests whose end is awaited and nothing else.
@@ -173,8 +173,8 @@ impl Connection {
 
     /// Takes a stream out.
     pub(crate) fn remove(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.remove(id) {
-            self.shared.on_gone(&stream);
+        if let Some(mut stream) = self.streams.remove(id) {
+            self.shared.on_gone(&mut stream, id);
         }
     }
 

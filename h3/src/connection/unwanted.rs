@@ -56,11 +56,10 @@ impl Connection {
 
     /// What is not wanted has come to its end.
     pub(super) fn forget_rest(&mut self, id: StreamId) {
-        if let Some(receive) = self.rests.remove(id) {
-            self.shared.header_buffered -= receive.buffered();
+        if let Some(mut receive) = self.rests.remove(id) {
+            self.shared.give_up(&mut receive, id);
         } else if let Some(stream) = self.streams.get_mut(id).filter(|stream| stream.receive.is_unwanted) {
-            self.shared.header_buffered -= stream.receive.buffered();
-            stream.receive.abandon();
+            self.shared.give_up(&mut stream.receive, id);
             self.remove_if_over(id);
         }
     }

@@ -1,17 +1,22 @@
 //! A client and a server that talk to each other, in pieces of any size.
 
 use super::script::*;
-use crate::{Body, Config, Connection, Event};
+use crate::{Body, Config, Connection, Event, Limits};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::Bytes;
 use http::exchange;
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 
-/// Carries what one end wrote to the other, `size` bytes at a time.
-fn carry(from: &mut Script, to: &mut Script, size: usize) -> bool {
-    let commands = core::mem::take(&mut from.transport.commands);
+/// Carries what one end wrote to the other, `size` bytes at a time; with `is_late`, what it inserts into the other's dynamic table
+/// only after all that needs it.
+fn carry(from: &mut Script, to: &mut Script, size: usize, is_late: bool) -> bool {
+    from.connection.acknowledge(&mut from.transport);
+    let mut commands = core::mem::take(&mut from.transport.commands);
     let is_any = !commands.is_empty();
+    if is_late {
+        commands.sort_by_key(|command| matches!(command, Write(6 | 7, _)));
+    }
     for command in commands {
         match command {
             Open(_) | Discard(_) => {}
@@ -65,44 +70,65 @@ impl Echo {
 #[test]
 fn many_exchanges_at_once_in_pieces_of_any_size() {
     for size in [1, 2, 3, 7, 100, 100_000] {
-        let mut client = Script::new(Connection::client(Config::default()));
-        let mut server = Script::new(Connection::server(Config::default()));
-        client.connection.on_connected(&mut client.transport);
-        server.connection.on_connected(&mut server.transport);
-        let mut echo = Echo::default();
-        for index in 0..20u8 {
-            let head = RequestHead::new(Method::Post, "https://a.example/echo?x=1").unwrap();
-            let stream = client.connection.send_request(&mut client.transport, &head, false).unwrap();
-            let mut body = Bytes::from(alloc::vec![index; usize::from(index) * 100]);
-            client.connection.send_body(&mut client.transport, stream, &mut body).unwrap();
-            client.connection.finish(&mut client.transport, stream).unwrap();
-        }
-        loop {
-            let up = carry(&mut client, &mut server, size);
-            echo.run(&mut server);
-            if !carry(&mut server, &mut client, size) && !up {
-                break;
-            }
-        }
-        let (mut finished, mut delivered) = (0, 0);
-        let mut trailers = Vec::new();
-        while let Some(event) = client.connection.poll_event() {
-            match event {
-                Event::Exchange(id, exchange::Event::Body) => {
-                    let index = (id.value() / 4) as u8;
-                    let (body, rest) = client.read_all(id.value());
-                    assert_eq!((body, rest), (alloc::vec![index; usize::from(index) * 100], Body::End));
-                }
-                Event::Exchange(_, exchange::Event::Trailers(fields)) => {
-                    trailers.push(fields.first_text("x-bytes").unwrap().len());
-                }
-                Event::Exchange(_, exchange::Event::Finished) => finished += 1,
-                Event::Exchange(_, exchange::Event::Delivered) => delivered += 1,
-                Event::Settings(_) | Event::Exchange(_, exchange::Event::Response(_)) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!((finished, delivered, trailers.len()), (20, 20, 20));
-        assert!(client.connection.streams.is_empty() && server.connection.streams.is_empty());
+        many_exchanges(size, &Config::default(), false);
     }
+}
+
+#[test]
+fn many_exchanges_with_dynamic_tables() {
+    for (blocked, is_late) in [(0, false), (100, false), (3, true), (100, true)] {
+        let limits = Limits { qpack_table_capacity: 4096, qpack_blocked_streams: blocked, ..Limits::default() };
+        let config = Config { limits, qpack_encoder_capacity: 4096, ..Config::default() };
+        for size in [1, 7, 100_000] {
+            let ends = many_exchanges(size, &config, is_late);
+            assert!(ends[0].connection.shared.encoder.progress().0 > 0, "requests are alike");
+            assert_eq!(ends[0].connection.shared.encoder.progress().1, 0, "every request was acknowledged");
+            assert!(ends.iter().all(|end| end.connection.shared.decoder.held() == 0));
+        }
+    }
+}
+
+fn many_exchanges(size: usize, config: &Config, is_late: bool) -> [Script; 2] {
+    let mut client = Script::new(Connection::client(config.clone()));
+    let mut server = Script::new(Connection::server(config.clone()));
+    client.connection.on_connected(&mut client.transport);
+    server.connection.on_connected(&mut server.transport);
+    carry(&mut client, &mut server, size, false);
+    carry(&mut server, &mut client, size, false);
+    let mut echo = Echo::default();
+    for index in 0..20u8 {
+        let head = RequestHead::new(Method::Post, "https://a.example/echo?x=1").unwrap();
+        let stream = client.connection.send_request(&mut client.transport, &head, false).unwrap();
+        let mut body = Bytes::from(alloc::vec![index; usize::from(index) * 100]);
+        client.connection.send_body(&mut client.transport, stream, &mut body).unwrap();
+        client.connection.finish(&mut client.transport, stream).unwrap();
+    }
+    loop {
+        let up = carry(&mut client, &mut server, size, is_late);
+        echo.run(&mut server);
+        if !carry(&mut server, &mut client, size, is_late) && !up {
+            break;
+        }
+    }
+    let (mut finished, mut delivered) = (0, 0);
+    let mut trailers = Vec::new();
+    while let Some(event) = client.connection.poll_event() {
+        match event {
+            Event::Exchange(id, exchange::Event::Body) => {
+                let index = (id.value() / 4) as u8;
+                let (body, rest) = client.read_all(id.value());
+                assert_eq!((body, rest), (alloc::vec![index; usize::from(index) * 100], Body::End));
+            }
+            Event::Exchange(_, exchange::Event::Trailers(fields)) => {
+                trailers.push(fields.first_text("x-bytes").unwrap().len());
+            }
+            Event::Exchange(_, exchange::Event::Finished) => finished += 1,
+            Event::Exchange(_, exchange::Event::Delivered) => delivered += 1,
+            Event::Settings(_) | Event::Exchange(_, exchange::Event::Response(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((finished, delivered, trailers.len()), (20, 20, 20));
+    assert!(client.connection.streams.is_empty() && server.connection.streams.is_empty());
+    [client, server]
 }

@@ -283,6 +283,11 @@ impl Script {
         core::iter::from_fn(|| self.connection.poll_event()).collect()
     }
 
+    /// Nothing was wrong so far.
+    pub(super) fn violation_free(&self) -> bool {
+        !self.connection.is_closed
+    }
+
     /// Exactly these commands were given since the last time.
     #[track_caller]
     pub(super) fn expect(&mut self, commands: &[Command]) {

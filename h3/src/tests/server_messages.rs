@@ -318,7 +318,7 @@ fn undecodable_sections_close_the_connection() {
     for (section, error) in [
         // Entry 99 of the static table; a dynamic reference; a truncated section; an empty one.
         (&[0, 0, 0xff, 99 - 63][..], DecompressionError::StaticIndex),
-        (&[2, 0, 0x80], DecompressionError::DynamicReference),
+        (&[2, 0, 0x80], DecompressionError::InsertCount),
         (&[0, 0, 0x51, 9], DecompressionError::Truncated),
         (&[], DecompressionError::Truncated),
     ] {

@@ -406,11 +406,16 @@ impl Machine for Host {
 
 /// A world with a client and a server.
 pub fn pair(seed: u64, link: LinkConfig, asks: Vec<Ask>) -> (World, Handle<Host>, Handle<Host>) {
+    pair_with(seed, link, asks, &Config::default())
+}
+
+/// The same, with settings of HTTP/3 of their own.
+pub fn pair_with(seed: u64, link: LinkConfig, asks: Vec<Ask>, http: &Config) -> (World, Handle<Host>, Handle<Host>) {
     let mut world = World::new(seed);
     world.network().set_both(address(CLIENT), address(SERVER), link);
     let (client_tls, server_tls) = tls_pair();
-    let server = Host::new(world.fork_random(), quic::Config::default(), Some(server_tls));
-    let mut client = Host::new(world.fork_random(), quic::Config::default(), None);
+    let server = Host::with_http(world.fork_random(), quic::Config::default(), http.clone(), Some(server_tls));
+    let mut client = Host::with_http(world.fork_random(), quic::Config::default(), http.clone(), None);
     let path = FourTuple { local: address(CLIENT), remote: address(SERVER) };
     client.connect(Instant::ZERO, client_tls, path, asks);
     let server = world.add(&[address(SERVER)], server);

@@ -219,6 +219,8 @@ fn http() {
     put("qpack_section", "plain", b"\0\0\x23abc\x03def\x51\x01/\xc1");
     put("qpack_streams", "cancel", b"\x44\x7f\x80\x01\x44");
     put("qpack_streams", "capacity", b"\x20\x20");
+    put("qpack_streams", "insert", b"\x3f\xbd\x01\xc0\x03abc\x4ax-long-name\x01z\x80\x01y\x02");
+    put("qpack_streams", "acknowledge", b"\x80\x84\x44\x48");
     let mut coded = Vec::new();
     qpack::huffman::encode(b"www.example.com \x00\xff", &mut coded);
     put("huffman", "text", &coded);
