@@ -50,6 +50,9 @@ pub struct Limits {
     pub glitches: u32,
     /// What each request that ends well earns back.
     pub glitches_earned: u32,
+    /// Priorities of requests that have not come yet (RFC 9218 section 7): of more the oldest is forgotten. 32: they overtake
+    /// their requests by a round trip at most.
+    pub max_early_priorities: usize,
 }
 
 impl Default for Limits {
@@ -60,6 +63,7 @@ impl Default for Limits {
             max_concurrent_requests: 256,
             glitches: 1000,
             glitches_earned: 4,
+            max_early_priorities: 32,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `unwanted` | requests that were answered before they were complete |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
+//! | `priorities` | how urgent responses are to whom |
 //! | `slowness` | what is given up because the client is too slow with it |
 //!
 //! What the application calls is in `body`, `client` and `server`.
@@ -14,6 +15,7 @@
 mod control;
 mod input;
 mod outcome;
+pub(crate) mod priorities;
 mod slowness;
 mod state;
 mod unwanted;

@@ -4,10 +4,12 @@
 
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::connection::priorities;
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
 use crate::message;
+use crate::priority::Pending;
 use crate::request_stream::{Next, Receive, RequestStream};
 use crate::settings::PeerSettings;
 use crate::trace;
@@ -17,7 +19,7 @@ use crate::watch::Watch;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
-use http::{Authority, HttpDate, ResponseHead};
+use http::{Authority, HttpDate, Priority, ResponseHead};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -43,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     pub(crate) decoder: qpack::Decoder,
     pub(crate) data_headers: DataHeaders,
+    /// Whether the client has said anything of priorities: then it knows them, and where it says nothing the default holds.
+    pub(crate) is_prioritized: bool,
+    /// What it has said of requests that have not come.
+    pub(crate) pending: Pending,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
 }
@@ -61,6 +67,8 @@ impl Shared {
             watch: Watch::default(),
             decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
+            is_prioritized: false,
+            pending: Pending::default(),
             authority: None,
         }
     }
@@ -119,7 +127,11 @@ pub(crate) fn advance(
     while !stream.receive.has_ended() {
         match shared.next(&mut stream.receive)? {
             Next::Section(section) => {
+                let was_known = stream.is_known;
                 on_section(shared, stream, id, &section)?;
+                if stream.is_known != was_known {
+                    priorities::place(shared, stream, id, transport);
+                }
                 if transport.is_traced() {
                     trace_section(shared, id, transport);
                 }
@@ -188,6 +200,7 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
+    priorities::on_request(shared, stream, id, Priority::of(&head.fields));
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
     Ok(())

@@ -116,6 +116,7 @@ mod tests;
 pub use config::{Config, Limits, TimeLimits};
 pub use connection::Connection;
 pub use event::Event;
+pub use http::Priority;
 pub use http::exchange::{Body, Reason, SendError};
 pub use machine::{Endpoint, EndpointEvent, Kept};
 pub use over_quic::OverQuic;

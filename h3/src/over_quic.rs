@@ -3,7 +3,7 @@
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
-use quic::Connection;
+use quic::{Connection, StreamPriority};
 
 /// A QUIC connection, borrowed for the time of one call.
 pub struct OverQuic<'a> {
@@ -87,6 +87,14 @@ impl Transport for OverQuic<'_> {
 
     fn remember(&mut self, settings: &[u8]) {
         self.connection.remember_application(settings);
+    }
+
+    fn prioritize(&mut self, id: StreamId, urgency: u8, incremental: bool) {
+        self.connection.set_stream_priority(id, StreamPriority::new(urgency, incremental));
+    }
+
+    fn requests_allowed(&self) -> Option<u64> {
+        Some(self.connection.peer_may_open())
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {

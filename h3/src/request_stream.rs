@@ -4,6 +4,7 @@ use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader,
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
 use crate::pace::{Taking, Waiting};
+use crate::priority::Said;
 use crate::trace;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
@@ -27,6 +28,8 @@ pub(crate) struct RequestStream {
     pub(crate) method: Method,
     /// Whether the application has heard of this stream.
     pub(crate) is_known: bool,
+    /// How urgent its response is, and on a client its request as well.
+    pub(crate) priority: Said,
     pub(crate) receive: Receive,
     pub(crate) send: Send,
     /// When it began.
@@ -43,6 +46,7 @@ impl RequestStream {
         RequestStream {
             method: Method::Get,
             is_known: false,
+            priority: Said::default(),
             receive: Receive::new(),
             send: Send::new(),
             opened,

@@ -7,6 +7,7 @@ mod early_answers;
 mod load;
 mod pair;
 mod parting;
+mod priorities;
 mod script;
 mod server_messages;
 mod shutdown;

@@ -1,4 +1,4 @@
-//! The twelve things HTTP/3 needs of QUIC, and a place for its records.
+//! The twelve things HTTP/3 needs of QUIC, a place for its records, and what it makes use of where there is it.
 
 use crate::error_code;
 use crate::pace::Delivery;
@@ -54,6 +54,15 @@ pub trait Transport {
 
     /// Bytes of all streams that were written and are not acknowledged.
     fn unacknowledged(&self) -> u64;
+
+    /// Sends a stream by this urgency, from 0, the highest, to 7, from now on, and one that is `incremental` by turns with others
+    /// that are as urgent. Where nothing is said, streams are sent by turns.
+    fn prioritize(&mut self, _id: StreamId, _urgency: u8, _incremental: bool) {}
+
+    /// How many request streams the peer may have opened so far, if that is known.
+    fn requests_allowed(&self) -> Option<u64> {
+        None
+    }
 
     /// Whether records of what HTTP/3 does are wanted.
     fn is_traced(&self) -> bool {

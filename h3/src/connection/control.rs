@@ -121,6 +121,9 @@ impl Connection {
             match stream.read(&mut bytes)? {
                 None => return Ok(()),
                 Some(ControlFrame::Ignored) => self.shared.budget.spend()?,
+                Some(ControlFrame::Priority(request, priority)) => {
+                    self.on_priority_update(transport, request, priority)?;
+                }
                 Some(ControlFrame::Settings(settings)) => {
                     if transport.is_traced() {
                         transport.trace(id, &trace::settings(false));

@@ -47,6 +47,10 @@ pub(super) struct Recorder {
     /// The present.
     pub(super) now: Instant,
     written: BTreeMap<u64, u64>,
+    /// What streams are sent by, newest last.
+    pub(super) priorities: Vec<(u64, u8, bool)>,
+    /// How many requests the peer may have made.
+    pub(super) allowed: Option<u64>,
     /// How much of a stream the peer has acknowledged, where it is not all.
     pub(super) acknowledged: BTreeMap<u64, u64>,
 }
@@ -73,6 +77,8 @@ impl Recorder {
             now: Instant::ZERO,
             written: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            priorities: Vec::new(),
+            allowed: None,
         }
     }
 }
@@ -165,6 +171,14 @@ impl Transport for Recorder {
     fn unacknowledged(&self) -> u64 {
         let left = |(id, acknowledged): (&u64, &u64)| self.written.get(id).copied().unwrap_or(0) - acknowledged;
         self.acknowledged.iter().map(left).sum()
+    }
+
+    fn prioritize(&mut self, id: StreamId, urgency: u8, incremental: bool) {
+        self.priorities.push((id.value(), urgency, incremental));
+    }
+
+    fn requests_allowed(&self) -> Option<u64> {
+        self.allowed
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {
