@@ -4,7 +4,8 @@
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::connection::priorities;
+use crate::connection::{datagrams, priorities};
+use crate::datagram::Early;
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) is_prioritized: bool,
     /// What it has said of requests that have not come.
     pub(crate) pending: Pending,
+    /// Datagrams of such requests.
+    pub(crate) early_datagrams: Early,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
 }
@@ -69,6 +72,7 @@ impl Shared {
             data_headers: DataHeaders::default(),
             is_prioritized: false,
             pending: Pending::default(),
+            early_datagrams: Early::default(),
             authority: None,
         }
     }
@@ -201,9 +205,10 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.method = head.method.clone();
     stream.is_known = true;
     priorities::on_request(shared, stream, id, Priority::of(&head.fields));
+    stream.datagrams = datagrams::inbox(shared, head.protocol.is_some());
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
-    Ok(())
+    datagrams::on_request(shared, stream, id)
 }
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

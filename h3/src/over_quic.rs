@@ -3,7 +3,8 @@
 use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
-use quic::{Connection, StreamPriority};
+use http::exchange::DatagramError;
+use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority};
 
 /// A QUIC connection, borrowed for the time of one call.
 pub struct OverQuic<'a> {
@@ -91,6 +92,23 @@ impl Transport for OverQuic<'_> {
 
     fn prioritize(&mut self, id: StreamId, urgency: u8, incremental: bool) {
         self.connection.set_stream_priority(id, StreamPriority::new(urgency, incremental));
+    }
+
+    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
+        let sent = self.connection.send_datagram(datagram, DatagramOptions::default());
+        sent.map(drop).map_err(|refused| match refused.reason {
+            DatagramRefusal::Unsupported => DatagramError::Unsupported,
+            DatagramRefusal::TooLarge { most } => DatagramError::TooLarge { most },
+            DatagramRefusal::Full => DatagramError::Full,
+        })
+    }
+
+    fn read_datagram(&mut self) -> Option<Bytes> {
+        self.connection.read_datagram()
+    }
+
+    fn max_datagram_size(&self) -> Option<usize> {
+        self.connection.max_datagram_size()
     }
 
     fn requests_allowed(&self) -> Option<u64> {

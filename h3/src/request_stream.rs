@@ -1,5 +1,6 @@
 //! One request stream (RFC 9114 section 4.1): its frames, and the progress of its two messages.
 
+use crate::datagram::Inbox;
 use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
@@ -8,6 +9,7 @@ use crate::priority::Said;
 use crate::trace;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::{Bytes, Instant, Side, StreamId};
 use http::Method;
@@ -32,6 +34,8 @@ pub(crate) struct RequestStream {
     pub(crate) priority: Said,
     pub(crate) receive: Receive,
     pub(crate) send: Send,
+    /// Datagrams that wait to be read, of an exchange that has some.
+    pub(crate) datagrams: Option<Box<Inbox>>,
     /// When it began.
     pub(crate) opened: Instant,
     /// How the client of a server does with its content, and with our response.
@@ -47,6 +51,7 @@ impl RequestStream {
             method: Method::Get,
             is_known: false,
             priority: Said::default(),
+            datagrams: None,
             receive: Receive::new(),
             send: Send::new(),
             opened,

@@ -114,7 +114,8 @@ impl Connection {
         }
         let mut message = stream.send.message;
         if !head.status.is_informational() {
-            message.on_head(check, stream.method == Method::Connect);
+            // An answer that ends with its head is no tunnel, whatever was asked for.
+            message.on_head(check, stream.method == Method::Connect && head.status.is_successful() && !end);
             if let Some(own) = Priority::of(&head.fields) {
                 // RFC 9218 s8: what the server says goes before what the client has said.
                 stream.priority.server = own;

@@ -3,6 +3,7 @@
 mod boot;
 mod client_messages;
 mod control_stream;
+mod datagrams;
 mod early_answers;
 mod load;
 mod pair;
@@ -12,3 +13,4 @@ mod script;
 mod server_messages;
 mod shutdown;
 mod slowness;
+mod tunnels;

@@ -21,13 +21,14 @@
 //! # Ok::<(), http::InvalidField>(())
 //! ```
 //!
-//! `posthaste-h3` puts these messages on streams. Conditional requests, ranges and dates are in [`conditions`] and [`HttpDate`].
+//! `posthaste-h3` puts these messages on streams. What goes through tunnels in pieces is in [`capsule`]. Conditional requests, ranges and dates are in [`conditions`] and [`HttpDate`].
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod authority;
+pub mod capsule;
 mod characters;
 pub mod conditions;
 mod date;

@@ -49,6 +49,10 @@ pub(super) struct Recorder {
     written: BTreeMap<u64, u64>,
     /// What streams are sent by, newest last.
     pub(super) priorities: Vec<(u64, u8, bool)>,
+    /// Datagrams that were sent, and that have come.
+    pub(super) datagrams: [VecDeque<Bytes>; 2],
+    /// Bytes of the largest datagram.
+    pub(super) max_datagram: Option<usize>,
     /// How many requests the peer may have made.
     pub(super) allowed: Option<u64>,
     /// How much of a stream the peer has acknowledged, where it is not all.
@@ -79,6 +83,8 @@ impl Recorder {
             acknowledged: BTreeMap::new(),
             priorities: Vec::new(),
             allowed: None,
+            datagrams: Default::default(),
+            max_datagram: Some(1200),
         }
     }
 }
@@ -177,6 +183,19 @@ impl Transport for Recorder {
         self.priorities.push((id.value(), urgency, incremental));
     }
 
+    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), exchange::DatagramError> {
+        self.datagrams[0].push_back(datagram);
+        Ok(())
+    }
+
+    fn read_datagram(&mut self) -> Option<Bytes> {
+        self.datagrams[1].pop_front()
+    }
+
+    fn max_datagram_size(&self) -> Option<usize> {
+        self.max_datagram
+    }
+
     fn requests_allowed(&self) -> Option<u64> {
         self.allowed
     }
@@ -249,6 +268,12 @@ impl Script {
         for byte in bytes {
             self.feed(stream, &[*byte]);
         }
+    }
+
+    /// A datagram arrives.
+    pub(super) fn datagram(&mut self, bytes: &[u8]) {
+        self.transport.datagrams[1].push_back(Bytes::copy_from_slice(bytes));
+        self.connection.on_datagrams(&mut self.transport);
     }
 
     /// The end of a stream arrives.
