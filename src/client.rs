@@ -554,6 +554,7 @@ impl RequestBuilder {
         let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
         let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
         let response = PendingResponse::new(exchange, true).response().await?;
+        // RFC 9298 section 3.1-9, 3.5-4.
         if !response.status().is_successful() {
             return Err(Error::TunnelRefused { status: response.status() });
         }

@@ -2,8 +2,8 @@
 
 use crate::codes;
 use crate::url::BadUrl;
-use http::{Malformed, Status};
 use http::exchange::Reason;
+use http::{Malformed, Status};
 use quic::CloseReason;
 use std::fmt;
 use std::io;

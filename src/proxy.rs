@@ -112,11 +112,7 @@ impl Proxy {
     }
 
     /// The same with limits of its own.
-    pub fn with_limits(
-        handle: &Handle,
-        allowed: impl IntoIterator<Item = ProxyTarget>,
-        limits: ProxyLimits,
-    ) -> Proxy {
+    pub fn with_limits(handle: &Handle, allowed: impl IntoIterator<Item = ProxyTarget>, limits: ProxyLimits) -> Proxy {
         let allowed = allowed.into_iter().collect();
         let (open, batch) = (RefCell::default(), RefCell::new(ReceiveBatch::new()));
         Proxy { shared: Rc::new(Shared { handle: handle.clone(), allowed, limits, open, batch }) }
@@ -166,6 +162,7 @@ impl Proxy {
             return Ok(Vec::new());
         }
         let host = target.host.trim_matches(['[', ']']);
+        // RFC 9298 section 3.1-1, 3.1-2.
         let mut addresses = resolve(handle, host, target.port, limits.connect).await?;
         addresses.retain(|address| allow::may_reach(allowed, *address));
         Ok(addresses)
@@ -196,7 +193,7 @@ impl Proxy {
             Ok(socket) => socket,
             Err(error) => return refuse(reply, 502, &error.to_string()).await,
         };
-        // RFC 9298 section 3.5-2, 3.5-3.
+        // RFC 9298 section 3.5-1, 3.5-2, 3.5-3.
         let mut head = ResponseHead::new(Status::OK);
         head.fields.push("capsule-protocol", "?1")?;
         let tunnel = reply.accept(request, head)?;

@@ -82,21 +82,27 @@ const BAD: &str = "delay=5 loss=20 reordering=100";
 #[test]
 fn bytes_go_both_ways_and_each_direction_ends_by_itself() -> Result<(), Error> {
     for settings in ["", BAD] {
-        over(settings, BOTH, |server| server, echo, async |client, url, handle| {
-            let tunnel = client.extended_connect("echo", &url).tunnel().await?;
-            let (mut reader, mut writer) = tunnel.split();
-            let sending = handle.spawn(async move {
-                for byte in 0..200_u8 {
-                    writer.write(vec![byte; 5_000]).await?;
-                }
-                writer.finish()
-            });
-            let back = reader.read_to_end(1_000_000).await?;
-            sending.await.unwrap()?;
-            assert_eq!(back.len(), 1_000_000);
-            assert!(back.iter().enumerate().all(|(place, byte)| usize::from(*byte) == place / 5_000));
-            Ok(())
-        })?;
+        over(
+            settings,
+            BOTH,
+            |server| server,
+            echo,
+            async |client, url, handle| {
+                let tunnel = client.extended_connect("echo", &url).tunnel().await?;
+                let (mut reader, mut writer) = tunnel.split();
+                let sending = handle.spawn(async move {
+                    for byte in 0..200_u8 {
+                        writer.write(vec![byte; 5_000]).await?;
+                    }
+                    writer.finish()
+                });
+                let back = reader.read_to_end(1_000_000).await?;
+                sending.await.unwrap()?;
+                assert_eq!(back.len(), 1_000_000);
+                assert!(back.iter().enumerate().all(|(place, byte)| usize::from(*byte) == place / 5_000));
+                Ok(())
+            },
+        )?;
     }
     Ok(())
 }
@@ -116,34 +122,46 @@ fn a_server_may_end_first() -> Result<(), Error> {
             Ok(())
         }
     };
-    over("delay=5", BOTH, |server| server, handler, async |client, url, _| {
-        let mut tunnel = client.extended_connect("late", &url).tunnel().await?;
-        assert_eq!(tunnel.read().await?, None);
-        tunnel.write("after the end").await?;
-        let _body = tunnel.finish()?;
-        loop {
-            let heard = client.get(&url).send().await?.body().read_to_end(1000).await?;
-            if !heard.is_empty() {
-                assert_eq!(heard, b"after the end");
-                return Ok(());
+    over(
+        "delay=5",
+        BOTH,
+        |server| server,
+        handler,
+        async |client, url, _| {
+            let mut tunnel = client.extended_connect("late", &url).tunnel().await?;
+            assert_eq!(tunnel.read().await?, None);
+            tunnel.write("after the end").await?;
+            let _body = tunnel.finish()?;
+            loop {
+                let heard = client.get(&url).send().await?.body().read_to_end(1000).await?;
+                if !heard.is_empty() {
+                    assert_eq!(heard, b"after the end");
+                    return Ok(());
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 #[test]
 fn what_is_refused_is_told_by_its_status() -> Result<(), Error> {
-    over("", BOTH, |server| server, echo, async |client, url, _| {
-        let error = client.extended_connect("unknown", &url).tunnel().await.unwrap_err();
-        assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 501), "{error}");
-        assert!(error.to_string().contains("501"), "{error}");
-        // Plain CONNECT is nothing that this server gives to its handler.
-        let error = client.connect_through(&url, "192.0.2.1:22").tunnel().await.unwrap_err();
-        assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 501), "{error}");
-        assert!(client.connect_through(&url, "no-port").tunnel().await.is_err());
-        assert!(client.get(&url).tunnel().await.is_err());
-        Ok(())
-    })
+    over(
+        "",
+        BOTH,
+        |server| server,
+        echo,
+        async |client, url, _| {
+            let error = client.extended_connect("unknown", &url).tunnel().await.unwrap_err();
+            assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 501), "{error}");
+            assert!(error.to_string().contains("501"), "{error}");
+            // Plain CONNECT is nothing that this server gives to its handler.
+            let error = client.connect_through(&url, "192.0.2.1:22").tunnel().await.unwrap_err();
+            assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 501), "{error}");
+            assert!(client.connect_through(&url, "no-port").tunnel().await.is_err());
+            assert!(client.get(&url).tunnel().await.is_err());
+            Ok(())
+        },
+    )
 }
 
 #[test]
@@ -191,12 +209,18 @@ async fn exchange_datagrams(tunnel: Tunnel, handle: &Handle, wanted: usize) -> R
 #[test]
 fn datagrams_go_beside_the_stream_where_both_ends_take_them() -> Result<(), Error> {
     for settings in ["", BAD] {
-        over(settings, BOTH, |server| server, echo, async |client, url, handle| {
-            let tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
-            let most = exchange_datagrams(tunnel, &handle, 50).await?;
-            assert!(most.is_some_and(|most| most > 1000), "{most:?}");
-            Ok(())
-        })?;
+        over(
+            settings,
+            BOTH,
+            |server| server,
+            echo,
+            async |client, url, handle| {
+                let tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
+                let most = exchange_datagrams(tunnel, &handle, 50).await?;
+                assert!(most.is_some_and(|most| most > 1000), "{most:?}");
+                Ok(())
+            },
+        )?;
     }
     Ok(())
 }
@@ -204,31 +228,43 @@ fn datagrams_go_beside_the_stream_where_both_ends_take_them() -> Result<(), Erro
 /// What is larger than the path takes is dropped, and what belongs to another tunnel is not mixed in.
 #[test]
 fn each_tunnel_has_its_own_datagrams() -> Result<(), Error> {
-    over("", BOTH, |server| server, echo, async |client, url, _| {
-        let mut tunnels = Vec::new();
-        for _ in 0..3 {
-            tunnels.push(client.extended_connect("echo-datagrams", &url).tunnel().await?.datagrams()?);
-        }
-        assert!(!tunnels[0].1.write(&[0; 20_000]).await?);
-        for (number, (_, writer)) in tunnels.iter_mut().enumerate() {
-            assert!(writer.write(&[number as u8]).await?);
-        }
-        for (number, (reader, _)) in tunnels.iter_mut().enumerate() {
-            assert_eq!(reader.read().await?.as_deref(), Some(&[number as u8][..]));
-        }
-        Ok(())
-    })
+    over(
+        "",
+        BOTH,
+        |server| server,
+        echo,
+        async |client, url, _| {
+            let mut tunnels = Vec::new();
+            for _ in 0..3 {
+                tunnels.push(client.extended_connect("echo-datagrams", &url).tunnel().await?.datagrams()?);
+            }
+            assert!(!tunnels[0].1.write(&[0; 20_000]).await?);
+            for (number, (_, writer)) in tunnels.iter_mut().enumerate() {
+                assert!(writer.write(&[number as u8]).await?);
+            }
+            for (number, (reader, _)) in tunnels.iter_mut().enumerate() {
+                assert_eq!(reader.read().await?.as_deref(), Some(&[number as u8][..]));
+            }
+            Ok(())
+        },
+    )
 }
 
 /// RFC 9297 section 3.5: where one end takes none, they go in capsules, and nothing else changes.
 #[test]
 fn datagrams_go_in_capsules_where_one_end_takes_none() -> Result<(), Error> {
     for takes in [Takes { server: false, client: true }, Takes { server: true, client: false }] {
-        over("delay=2 loss=20", takes, |server| server, echo, async |client, url, handle| {
-            let tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
-            assert_eq!(exchange_datagrams(tunnel, &handle, 50).await?, None);
-            Ok(())
-        })?;
+        over(
+            "delay=2 loss=20",
+            takes,
+            |server| server,
+            echo,
+            async |client, url, handle| {
+                let tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
+                assert_eq!(exchange_datagrams(tunnel, &handle, 50).await?, None);
+                Ok(())
+            },
+        )?;
     }
     Ok(())
 }
@@ -236,18 +272,24 @@ fn datagrams_go_in_capsules_where_one_end_takes_none() -> Result<(), Error> {
 /// RFC 9297 section 3.2-3, 3.2-7, 3.3-1, 3.3-5.
 #[test]
 fn capsules_of_other_types_are_skipped_and_one_that_is_cut_breaks_the_tunnel() -> Result<(), Error> {
-    over("", Takes { server: false, client: false }, |server| server, echo, async |client, url, _| {
-        let mut tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
-        // A type that nobody knows, a datagram, and a capsule that ends too early.
-        tunnel.write(vec![0x17, 3, 1, 2, 3, 0x00, 2, b'o', b'k']).await?;
-        assert_eq!(tunnel.read().await?.as_deref(), Some(&[0, 2, b'o', b'k'][..]));
-        tunnel.write(vec![0x00, 9, 1]).await?;
-        let mut body = tunnel.finish()?;
-        let error = body.chunk().await.unwrap_err();
-        assert!(matches!(error, Error::Reset { reason: Reason::Malformed }), "{error:?}");
-        // A field that no message with capsules has.
-        let error = client.extended_connect("typed", &url).tunnel().await?.datagrams().unwrap_err();
-        assert!(matches!(error, Error::Malformed { .. }), "{error}");
-        Ok(())
-    })
+    over(
+        "",
+        Takes { server: false, client: false },
+        |server| server,
+        echo,
+        async |client, url, _| {
+            let mut tunnel = client.extended_connect("echo-datagrams", &url).tunnel().await?;
+            // A type that nobody knows, a datagram, and a capsule that ends too early.
+            tunnel.write(vec![0x17, 3, 1, 2, 3, 0x00, 2, b'o', b'k']).await?;
+            assert_eq!(tunnel.read().await?.as_deref(), Some(&[0, 2, b'o', b'k'][..]));
+            tunnel.write(vec![0x00, 9, 1]).await?;
+            let mut body = tunnel.finish()?;
+            let error = body.chunk().await.unwrap_err();
+            assert!(matches!(error, Error::Reset { reason: Reason::Malformed }), "{error:?}");
+            // A field that no message with capsules has.
+            let error = client.extended_connect("typed", &url).tunnel().await?.datagrams().unwrap_err();
+            assert!(matches!(error, Error::Malformed { .. }), "{error}");
+            Ok(())
+        },
+    )
 }

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Bytes;
-use http::{Fields, Priority};
 use http::exchange::Reason;
+use http::{Fields, Priority};
 use std::fmt;
 use std::future::poll_fn;
 

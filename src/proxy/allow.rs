@@ -234,7 +234,9 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_is_refused() {
-        for text in ["", "a", "a:", ":1", "a:0", "a:65536", "a:+1", "*a:1", "*.:1", "a b:1", "1.2.3.4/33:1", "a/8:1", "[::1:5"] {
+        for text in
+            ["", "a", "a:", ":1", "a:0", "a:65536", "a:+1", "*a:1", "*.:1", "a b:1", "1.2.3.4/33:1", "a/8:1", "[::1:5"]
+        {
             assert!(text.parse::<ProxyTarget>().is_err(), "{text}");
         }
         assert!("a".parse::<ProxyTarget>().unwrap_err().to_string().contains("host:port"));

@@ -51,11 +51,15 @@ pub(super) async fn both(
     let (mut one, mut other) = (pin!(one), pin!(other));
     let mut is_done = [false, false];
     poll_fn(|context| {
-        if !is_done[0] && let Poll::Ready(result) = one.as_mut().poll(context) {
+        if !is_done[0]
+            && let Poll::Ready(result) = one.as_mut().poll(context)
+        {
             result?;
             is_done[0] = true;
         }
-        if !is_done[1] && let Poll::Ready(result) = other.as_mut().poll(context) {
+        if !is_done[1]
+            && let Poll::Ready(result) = other.as_mut().poll(context)
+        {
             result?;
             is_done[1] = true;
         }

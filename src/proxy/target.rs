@@ -19,6 +19,7 @@ pub(super) fn of(head: &RequestHead) -> Option<Option<Target>> {
     if head.method != Method::Connect {
         return None;
     }
+    // RFC 8441 section 4-3: a request with a protocol is for the resource that it names.
     match head.protocol.as_ref().map(http::Protocol::as_str) {
         None => {
             let authority = head.authority.as_ref()?;
@@ -81,12 +82,15 @@ mod tests {
             assert_eq!(from_path(path), Some(Target { is_udp: true, host: host.into(), port }));
         }
         assert_eq!(path_of("[::1]", 7), path_of("::1", 7));
-        for wrong in ["", "/", "a/", "/1/", "a/0/", "a/65536/", "a/+1/", "a/1", "a/1/x", "a%2Fb/1/", "a%/1/", "a%00/1/", "%20/1/"] {
+        for wrong in [
+            "", "/", "a/", "/1/", "a/0/", "a/65536/", "a/+1/", "a/1", "a/1/x", "a%2Fb/1/", "a%/1/", "a%00/1/", "%20/1/",
+        ] {
             assert_eq!(from_path(&format!("{WELL_KNOWN}{wrong}")), None, "{wrong}");
         }
         assert_eq!(from_path("/other/a/1/"), None);
     }
 
+    /// RFC 8441 section 4-3.
     #[test]
     fn requests_for_proxies_and_others() {
         let tunnel = RequestHead::connect("a.example:22").unwrap();

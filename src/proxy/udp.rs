@@ -43,15 +43,16 @@ pub(crate) fn datagram(payload: &[u8]) -> Option<Vec<u8>> {
     (payload.len() <= MAX_PAYLOAD).then(|| [&[UDP_PAYLOAD], payload].concat())
 }
 
-/// A socket for one target. Its datagrams are never fragmented (RFC 9298 section 3.1-10, 3.1-11), and have no mark of ECN (section
-/// 6.2-1).
+/// A socket for one target, whose datagrams are never fragmented and have no mark of ECN.
+/// RFC 9298 section 3.1-10, 3.1-11, 6.2-1.
 pub(super) fn open(handle: &Handle, target: SocketAddr) -> io::Result<Watched<UdpSocket>> {
     let any: SocketAddr = if target.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
     let options = UdpOptions { marks: false, only_ipv6: target.is_ipv6(), ..UdpOptions::default() };
     handle.watch(UdpSocket::bind_with(any, &options)?)
 }
 
-/// Until the client ends its direction, or nothing has come for too long. The socket lives as long as the request (section 3.1-5).
+/// Until the client ends its direction, or nothing has come for too long.
+/// RFC 9298 section 3.1-5: the socket lives as long as the request.
 pub(super) async fn relay(
     tunnel: Tunnel,
     socket: &Watched<UdpSocket>,

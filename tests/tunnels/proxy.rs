@@ -1,7 +1,7 @@
 //! Proxies: to TCP and to UDP, to what is allowed and to nothing else.
 
 use super::{BAD, BOTH, Takes, over};
-use posthaste::{Client, Error, Handle, Identity, Proxy, ProxyLimits, ProxyTarget, Roots, Server};
+use posthaste::{Client, Error, Handle, Identity, Proxy, ProxyLimits, ProxyTarget, Reason, Roots, Server};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
@@ -76,6 +76,7 @@ fn status(error: &Error) -> u16 {
     status.code()
 }
 
+/// RFC 9110 section 9.3.6-4.
 #[test]
 fn bytes_to_tcp_and_back_and_each_direction_ends_by_itself() -> Result<(), Error> {
     for settings in ["", BAD] {
@@ -94,7 +95,29 @@ fn bytes_to_tcp_and_back_and_each_direction_ends_by_itself() -> Result<(), Error
     Ok(())
 }
 
-/// RFC 9298 section 3.5-2.
+/// RFC 9114 section 4.4-8, 4.4-9.
+#[test]
+fn a_tunnel_that_is_broken_off_closes_tcp() -> Result<(), Error> {
+    let (target, heard) = tcp_target(2);
+    with_proxy("", BOTH, targets(&[target]), ProxyLimits::default(), async |client, url, handle| {
+        let mut tunnel = client.connect_through(&url, &target.to_string()).tunnel().await?;
+        tunnel.write("abc").await?;
+        tunnel.reset(Reason::Cancelled);
+        // Another request takes the executor to where the target can have heard of it.
+        while heard.try_recv().is_err() {
+            client.get(&url).send().await?;
+        }
+        let mut tunnel = client.connect_through(&url, &target.to_string()).tunnel().await?;
+        tunnel.write("abc").await?;
+        client.close().await;
+        while heard.try_recv().is_err() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    })
+}
+
+/// RFC 9298 section 3.1-5, 3.4-1, 3.4-2, 3.4-3, 3.4-4, 3.5-1, 3.5-2, 3.5-3.
 #[test]
 fn datagrams_to_udp_and_back_beside_the_stream_or_on_it() -> Result<(), Error> {
     for (settings, takes) in [("", BOTH), (BAD, BOTH), ("", Takes { server: true, client: false })] {
@@ -147,14 +170,17 @@ fn x8_nothing_goes_to_a_target_before_it_is_accepted() -> Result<(), Error> {
     Ok(())
 }
 
+/// RFC 9298 section 3.1-1, 3.1-2, 3.1-9, 3.5-4.
 #[test]
 fn what_names_no_target_or_none_that_answers_is_told() -> Result<(), Error> {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    with_proxy("", BOTH, targets(&[closed]), ProxyLimits::default(), async |client, url, _| {
+    let allowed = [targets(&[closed]), vec!["no.such.host.invalid:7".parse().unwrap()]].concat();
+    with_proxy("", BOTH, allowed, ProxyLimits::default(), async |client, url, _| {
         let error = client.connect_through(&url, &closed.to_string()).tunnel().await.unwrap_err();
         assert_eq!(status(&error), 502);
         let error = client.extended_connect("connect-udp", &format!("{url}/elsewhere")).tunnel().await.unwrap_err();
         assert_eq!(status(&error), 400);
+        assert_eq!(status(&client.connect_udp(&url, "no.such.host.invalid", 7).await.unwrap_err()), 502);
         let error = client.extended_connect("websocket", &url).tunnel().await.unwrap_err();
         assert_eq!(status(&error), 501);
         assert_eq!(client.get(&url).send().await?.status().code(), 501);
@@ -198,10 +224,16 @@ fn a_tunnel_without_use_ends() -> Result<(), Error> {
 /// Who is no proxy is asked in vain.
 #[test]
 fn a_server_is_no_proxy_unless_it_is_told() -> Result<(), Error> {
-    over("", BOTH, |server| server, super::echo, async |client, url, _| {
-        let error = client.connect_through(&url, "127.0.0.1:22").tunnel().await.unwrap_err();
-        assert_eq!(status(&error), 501);
-        assert_eq!(status(&client.connect_udp(&url, "127.0.0.1", 53).await.unwrap_err()), 501);
-        Ok(())
-    })
+    over(
+        "",
+        BOTH,
+        |server| server,
+        super::echo,
+        async |client, url, _| {
+            let error = client.connect_through(&url, "127.0.0.1:22").tunnel().await.unwrap_err();
+            assert_eq!(status(&error), 501);
+            assert_eq!(status(&client.connect_udp(&url, "127.0.0.1", 53).await.unwrap_err()), 501);
+            Ok(())
+        },
+    )
 }

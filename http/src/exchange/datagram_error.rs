@@ -21,7 +21,9 @@ pub enum DatagramError {
 impl fmt::Display for DatagramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DatagramError::Unsupported => f.write_str("datagrams cannot be sent here: both ends and the request have to take them"),
+            DatagramError::Unsupported => {
+                f.write_str("datagrams cannot be sent here: both ends and the request have to take them")
+            }
             DatagramError::TooLarge { most } => write!(f, "the datagram is too large: {most} bytes fit now"),
             DatagramError::Full => f.write_str("too many datagrams wait to be sent"),
             DatagramError::Ended => f.write_str("the exchange that the datagram belongs to has ended"),

@@ -9,13 +9,13 @@ use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts};
+use super::priority::StreamPriority;
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::receive_memory::ReceiveShare;
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
-use super::priority::StreamPriority;
 use super::send_window::{Abandoned, Load, SendWindow};
 use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
@@ -922,7 +922,8 @@ impl Streams {
         }
         self.schedule.update(id, stream.priority, &mut stream.membership, Membership::default());
         if stream.priority != StreamPriority::default() {
-            self.forget_priority(stream.priority);
+            let all_unsent = self.window.unsent(&self.send_credit);
+            self.schedule.change_priority(stream.priority, StreamPriority::default(), 0, all_unsent);
         }
         assert!(!stream.is_ending && !stream.is_blocked, "what ended is counted no more");
         assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");

@@ -13,19 +13,14 @@ impl Streams {
         let unsent = send.load().unsent;
         // It leaves the queue of new data under the old priority, and joins under the new one.
         let others = Queue::ALL.into_iter().filter(|queue| *queue != Queue::Data);
-        let without_data = others.fold(Membership::default(), |all, queue| all.with(queue, stream.membership.has(queue)));
+        let without_data =
+            others.fold(Membership::default(), |all, queue| all.with(queue, stream.membership.has(queue)));
         self.schedule.update(id, stream.priority, &mut stream.membership, without_data);
         let all_unsent = self.window.unsent(&self.send_credit);
         self.schedule.change_priority(stream.priority, priority, unsent, all_unsent);
         stream.priority = priority;
         self.wake(id);
         self.settle(id);
-    }
-
-    /// A stream with this priority, which has nothing left to send, is forgotten.
-    pub(super) fn forget_priority(&mut self, priority: StreamPriority) {
-        let all_unsent = self.window.unsent(&self.send_credit);
-        self.schedule.change_priority(priority, StreamPriority::default(), 0, all_unsent);
     }
 
     /// How many bidirectional streams the peer may have opened so far.

@@ -117,7 +117,11 @@ fn sums_are_true_whatever_happens() {
                 }
                 5 if !ids.is_empty() => {
                     let id = ids.swap_remove(random.below(ids.len() as u64) as usize);
-                    if random.one_in(2) { server.reset(id, code(1)) } else { drop(server.finish(id)) }
+                    if random.one_in(2) {
+                        server.reset(id, code(1))
+                    } else {
+                        drop(server.finish(id))
+                    }
                     server.stop_sending(id, code(1));
                     client.reset(id, code(1));
                     client.stop_sending(id, code(1));
@@ -125,7 +129,9 @@ fn sums_are_true_whatever_happens() {
                 _ => {
                     let (bytes, sent) = packet(&mut server, 1000);
                     deliver(&bytes, &mut client, Instant::ZERO).unwrap();
-                    sent.iter().for_each(|frame| if random.one_in(5) { server.on_lost(frame) } else { server.on_acked(frame) });
+                    sent.iter().for_each(
+                        |frame| if random.one_in(5) { server.on_lost(frame) } else { server.on_acked(frame) },
+                    );
                 }
             }
             let mut expected = [0; 8];
