@@ -140,6 +140,27 @@ fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
+    /// RFC 9298 section 3.1-3, 3.1-4.
+    #[test]
+    fn nothing_is_passed_on_but_what_the_target_sends() {
+        let executor = runtime::Executor::new().unwrap();
+        let handle = executor.handle();
+        let [target, stranger] = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        let address = target.local_addr().unwrap();
+        let socket = open(handle, address).unwrap();
+        let port = socket.inner().local_address().port();
+        stranger.send_to(b"of a stranger", ("127.0.0.1", port)).unwrap();
+        target.send_to(b"of the target", ("127.0.0.1", port)).unwrap();
+        stranger.send_to(b"of a stranger", ("127.0.0.1", port)).unwrap();
+        executor.block_on(async {
+            let (mut batch, mut came) = (ReceiveBatch::new(), Vec::new());
+            while came.is_empty() {
+                came = socket.read_with(|socket| receive(socket, address, &mut batch)).await.unwrap();
+            }
+            assert_eq!(came, [b"of the target"]);
+        });
+    }
+
     /// RFC 9298 section 5-1, 5-2, 5-3.
     #[test]
     fn contexts_that_are_known_and_payloads_that_are_too_long() {
