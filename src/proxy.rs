@@ -14,12 +14,11 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use http::{ResponseHead, Status};
 use idle::Idle;
-use runtime::{Handle, ReceiveBatch, TcpStream};
-use std::cell::RefCell;
+use runtime::{Handle, TcpStream};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use target::Target;
 
@@ -51,7 +50,7 @@ impl Default for ProxyLimits {
     }
 }
 
-/// Answers CONNECT and connect-udp. Cheap to clone: clones share their limits.
+/// Answers CONNECT and connect-udp. Cheap to clone: clones share their limits, on all threads.
 ///
 /// A server passes such requests on if it is told to: [`ServerBuilder::take_connect`](crate::ServerBuilder::take_connect) for TCP,
 /// [`Http3Config::extended_connect`](crate::Http3Config) and `datagrams` for UDP.
@@ -61,7 +60,7 @@ impl Default for ProxyLimits {
 ///
 /// fn main() -> Result<(), posthaste::Error> {
 ///     posthaste::run(|handle| async move {
-///         let proxy = Proxy::new(&handle, ["*.example.org:443".parse()?]);
+///         let proxy = Proxy::new(["*.example.org:443".parse()?]);
 ///         let mut server = Server::builder(Identity::development(&[])?).listen("127.0.0.1:4433".parse().unwrap());
 ///         server.http.extended_connect = true;
 ///         server.http.datagrams = true;
@@ -75,27 +74,31 @@ impl Default for ProxyLimits {
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
-    handle: Handle,
     allowed: Vec<ProxyTarget>,
     limits: ProxyLimits,
-    open: RefCell<HashMap<IpAddr, usize>>,
-    /// Room to receive in, for all tunnels to UDP.
-    batch: RefCell<ReceiveBatch>,
+    /// Tunnels of each client.
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One tunnel is counted as long as this lives.
 struct Place {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     client: IpAddr,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.shared.open.borrow_mut();
+        let mut open = self.shared.open();
         if let Some(count) = open.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
@@ -107,20 +110,19 @@ impl Drop for Place {
 
 impl Proxy {
     /// One that reaches these targets and no others, with [`ProxyLimits::default`].
-    pub fn new(handle: &Handle, allowed: impl IntoIterator<Item = ProxyTarget>) -> Proxy {
-        Proxy::with_limits(handle, allowed, ProxyLimits::default())
+    pub fn new(allowed: impl IntoIterator<Item = ProxyTarget>) -> Proxy {
+        Proxy::with_limits(allowed, ProxyLimits::default())
     }
 
     /// The same with limits of its own.
-    pub fn with_limits(handle: &Handle, allowed: impl IntoIterator<Item = ProxyTarget>, limits: ProxyLimits) -> Proxy {
+    pub fn with_limits(allowed: impl IntoIterator<Item = ProxyTarget>, limits: ProxyLimits) -> Proxy {
         let allowed = allowed.into_iter().collect();
-        let (open, batch) = (RefCell::default(), RefCell::new(ReceiveBatch::new()));
-        Proxy { shared: Rc::new(Shared { handle: handle.clone(), allowed, limits, open, batch }) }
+        Proxy { shared: Arc::new(Shared { allowed, limits, open: Mutex::default() }) }
     }
 
     /// Tunnels that are open, or about to be.
     pub fn tunnels(&self) -> usize {
-        self.shared.open.borrow().values().sum()
+        self.shared.open().values().sum()
     }
 
     /// Answers a request, and serves its tunnel to the end. What is no request for a proxy is answered with 501, what names no
@@ -130,24 +132,27 @@ impl Proxy {
     /// # Errors
     /// The tunnel broke, or was without use for too long.
     pub async fn answer(&self, request: Request, reply: Reply) -> Result<(), Error> {
-        let Some(target) = target::of(request.head()) else { return refuse(reply, 501, "this is a proxy").await };
+        let (Some(target), Some(handle)) = (target::of(request.head()), request.executor()) else {
+            return refuse(reply, 501, "this is a proxy").await;
+        };
         let Some(target) = target else { return refuse(reply, 400, "the request names no target").await };
         let Some(_place) = self.enter(request.remote().ip().to_canonical()) else {
             return refuse(reply, 429, "too many tunnels are open").await;
         };
-        match self.addresses(&target).await {
+        match self.addresses(&handle, &target).await {
             Ok(addresses) if addresses.is_empty() => refuse(reply, 403, "the target is not allowed").await,
-            Ok(addresses) if target.is_udp => self.serve_udp(request, reply, &addresses).await,
-            Ok(addresses) => self.serve_tcp(request, reply, &addresses).await,
+            Ok(addresses) if target.is_udp => self.serve_udp(&handle, request, reply, &addresses).await,
+            Ok(addresses) => self.serve_tcp(&handle, request, reply, &addresses).await,
             Err(error) => refuse(reply, 502, &error.to_string()).await,
         }
     }
 
     fn enter(&self, client: IpAddr) -> Option<Place> {
         let limits = &self.shared.limits;
-        let is_full = self.tunnels() >= limits.tunnels;
-        let mut open = self.shared.open.borrow_mut();
-        if is_full || open.get(&client).is_some_and(|count| *count >= limits.tunnels_per_client) {
+        let mut open = self.shared.open();
+        if open.values().sum::<usize>() >= limits.tunnels
+            || open.get(&client).is_some_and(|count| *count >= limits.tunnels_per_client)
+        {
             return None;
         }
         *open.entry(client).or_default() += 1;
@@ -156,8 +161,8 @@ impl Proxy {
     }
 
     /// Those addresses of a target that may be reached. Who may not be asked for is not even looked up.
-    async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Error> {
-        let Shared { handle, allowed, limits, .. } = &*self.shared;
+    async fn addresses(&self, handle: &Handle, target: &Target) -> Result<Vec<SocketAddr>, Error> {
+        let Shared { allowed, limits, .. } = &*self.shared;
         if !allow::may_ask(allowed, &target.host, target.port) {
             return Ok(Vec::new());
         }
@@ -168,8 +173,14 @@ impl Proxy {
         Ok(addresses)
     }
 
-    async fn serve_tcp(&self, request: Request, reply: Reply, addresses: &[SocketAddr]) -> Result<(), Error> {
-        let Shared { handle, limits, .. } = &*self.shared;
+    async fn serve_tcp(
+        &self,
+        handle: &Handle,
+        request: Request,
+        reply: Reply,
+        addresses: &[SocketAddr],
+    ) -> Result<(), Error> {
+        let limits = &self.shared.limits;
         let mut failed = None;
         for address in addresses {
             match handle.timeout(limits.connect, TcpStream::connect(handle, *address)).await {
@@ -186,8 +197,14 @@ impl Proxy {
         refuse(reply, status, &why).await
     }
 
-    async fn serve_udp(&self, request: Request, reply: Reply, addresses: &[SocketAddr]) -> Result<(), Error> {
-        let Shared { handle, limits, batch, .. } = &*self.shared;
+    async fn serve_udp(
+        &self,
+        handle: &Handle,
+        request: Request,
+        reply: Reply,
+        addresses: &[SocketAddr],
+    ) -> Result<(), Error> {
+        let limits = &self.shared.limits;
         let Some(target) = addresses.first() else { return refuse(reply, 502, "it has no address").await };
         let socket = match udp::open(handle, *target) {
             Ok(socket) => socket,
@@ -197,7 +214,7 @@ impl Proxy {
         let mut head = ResponseHead::new(Status::OK);
         head.fields.push("capsule-protocol", "?1")?;
         let tunnel = reply.accept(request, head)?;
-        udp::relay(tunnel, &socket, *target, batch, &Idle::new(handle, limits.idle_udp)).await
+        udp::relay(tunnel, &socket, *target, &Idle::new(handle, limits.idle_udp)).await
     }
 }
 

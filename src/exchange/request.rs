@@ -4,6 +4,7 @@ use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use http::exchange::Reason;
 use http::{Fields, Method, Priority, RequestHead};
+use runtime::Handle;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use tls::PeerIdentity;
@@ -120,6 +121,11 @@ impl Request {
     /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).
     pub fn priority(&self) -> Priority {
         Priority::of(&self.head.fields).unwrap_or_default()
+    }
+
+    /// The executor of this request.
+    pub(crate) fn executor(&self) -> Option<Handle> {
+        self.body.exchange().executor()
     }
 
     /// The body.

@@ -17,6 +17,11 @@ const UDP_PAYLOAD: u8 = 0;
 /// Bytes of the longest UDP payload (RFC 9298 section 5).
 const MAX_PAYLOAD: usize = 65_527;
 
+thread_local! {
+    /// Room to receive in, for all tunnels of a thread.
+    static BATCH: RefCell<ReceiveBatch> = RefCell::new(ReceiveBatch::new());
+}
+
 /// How many errors in a row a socket may give before it counts as broken.
 const MOST_FAILURES: usize = 8;
 
@@ -57,11 +62,10 @@ pub(super) async fn relay(
     tunnel: Tunnel,
     socket: &Watched<UdpSocket>,
     target: SocketAddr,
-    batch: &RefCell<ReceiveBatch>,
     idle: &Idle,
 ) -> Result<(), Error> {
     let (reader, mut writer) = tunnel.datagrams()?;
-    let both = first(up(reader, socket, target, idle), down(&mut writer, socket, target, batch, idle));
+    let both = first(up(reader, socket, target, idle), down(&mut writer, socket, target, idle));
     match idle.limit(both).await {
         Ok(()) => writer.finish(),
         Err(error) => {
@@ -95,12 +99,12 @@ async fn down(
     writer: &mut DatagramWriter,
     socket: &Watched<UdpSocket>,
     target: SocketAddr,
-    batch: &RefCell<ReceiveBatch>,
     idle: &Idle,
 ) -> Result<(), Error> {
     let mut failures = 0;
     loop {
-        let came = match socket.read_with(|socket| receive(socket, target, &mut batch.borrow_mut())).await {
+        let received = socket.read_with(|socket| BATCH.with_borrow_mut(|batch| receive(socket, target, batch))).await;
+        let came = match received {
             Ok(came) => came,
             // A report about something that was sent earlier is not the end of the socket; nothing but errors is.
             Err(_) if failures < MOST_FAILURES => {

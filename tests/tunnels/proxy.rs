@@ -53,7 +53,7 @@ fn with_proxy<T>(
     posthaste::run(|handle: Handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
-        let proxy = Proxy::with_limits(&handle, allowed, limits);
+        let proxy = Proxy::with_limits(allowed, limits);
         let mut server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").take_connect();
         server.http.extended_connect = true;
         server.http.datagrams = takes.server;
