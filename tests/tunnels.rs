@@ -1,6 +1,9 @@
 //! Tunnels and their datagrams over real sockets, also where the network loses and changes the order.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "../examples/tunnel.rs"]
+#[allow(dead_code)] // its `main`
+mod example;
 #[path = "tunnels/proxy.rs"]
 mod proxy;
 
@@ -292,4 +295,12 @@ fn capsules_of_other_types_are_skipped_and_one_that_is_cut_breaks_the_tunnel() -
             Ok(())
         },
     )
+}
+
+#[test]
+fn the_example_gets_everything_back() {
+    let report = example::exchange(1_000_000, 200, "").unwrap();
+    assert!(report.bytes == 1_000_000 && report.datagrams >= 100, "{report:?}");
+    let report = example::exchange(300_000, 100, BAD).unwrap();
+    assert!(report.bytes == 300_000 && report.datagrams >= 40, "{report:?}");
 }
