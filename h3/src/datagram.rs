@@ -82,6 +82,11 @@ impl Early {
         self.waiting.push((id, Bytes::copy_from_slice(content)));
     }
 
+    /// Whether nothing waits.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Those of a request that comes now, in order.
     pub(crate) fn take(&mut self, id: StreamId) -> Vec<Bytes> {
         if self.waiting.is_empty() {

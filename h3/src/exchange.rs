@@ -2,14 +2,14 @@
 //!
 //! The loop stops at content: that stays in the transport, on the peer's credit, until the application reads it.
 
+use crate::ahead::Ahead;
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::datagram::{Early, Inbox};
+use crate::datagram::Inbox;
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
 use crate::message;
-use crate::priority::Pending;
 use crate::request_stream::{Next, Receive, RequestStream};
 use crate::settings::PeerSettings;
 use crate::trace;
@@ -18,7 +18,8 @@ use crate::violation::Violation;
 use crate::watch::Watch;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use base::{Side, StreamId};
+use alloc::vec::Vec;
+use base::{Bytes, Side, StreamId};
 use http::exchange::{self, ReceivePhase};
 use http::{Authority, HttpDate, Priority, ResponseHead};
 
@@ -48,10 +49,8 @@ pub(crate) struct Shared {
     pub(crate) data_headers: DataHeaders,
     /// Whether the client has said anything of priorities: then it knows them, and where it says nothing the default holds.
     pub(crate) is_prioritized: bool,
-    /// What it has said of requests that have not come.
-    pub(crate) pending: Pending,
-    /// Datagrams of such requests.
-    pub(crate) early_datagrams: Early,
+    /// What has come of requests that have not.
+    pub(crate) ahead: Ahead,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
 }
@@ -71,8 +70,7 @@ impl Shared {
             decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
             is_prioritized: false,
-            pending: Pending::default(),
-            early_datagrams: Early::default(),
+            ahead: Ahead::default(),
             authority: None,
         }
     }
@@ -102,8 +100,7 @@ impl Shared {
     }
 
     /// The head of a request has come: how urgent it says that it is, unless a frame has said something else since.
-    fn on_priority(&mut self, stream: &mut RequestStream, id: StreamId, said: Option<Priority>) {
-        let update = if self.pending.is_empty() { None } else { self.pending.take(id) };
+    fn on_priority(&mut self, stream: &mut RequestStream, said: Option<Priority>, update: Option<Priority>) {
         self.is_prioritized |= said.is_some();
         // A frame may have come between the stream and its head.
         stream.priority.client = stream.priority.client.or(update).or(said);
@@ -122,8 +119,13 @@ impl Shared {
     }
 
     /// The head of a request has come: those datagrams of it that were faster.
-    fn on_early_datagrams(&mut self, stream: &mut RequestStream, id: StreamId) -> Result<(), Violation> {
-        for datagram in self.early_datagrams.take(id) {
+    fn on_early_datagrams(
+        &mut self,
+        stream: &mut RequestStream,
+        id: StreamId,
+        early: Vec<Bytes>,
+    ) -> Result<(), Violation> {
+        for datagram in early {
             // RFC 9297 section 2-2, 2-3.
             let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
             if inbox.push(datagram, self.config.limits.max_datagrams) {
@@ -236,11 +238,12 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
-    shared.on_priority(stream, id, Priority::of(&head.fields));
+    let (update, early) = shared.ahead.take(id);
+    shared.on_priority(stream, Priority::of(&head.fields), update);
     stream.datagrams = shared.inbox(head.protocol.is_some());
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
-    shared.on_early_datagrams(stream, id)
+    shared.on_early_datagrams(stream, id, early)
 }
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

@@ -68,7 +68,7 @@
 //! It opens no sockets and runs no tasks: the crate `posthaste` is an async server and client on top of it. Limits are in
 //! [`Config`], and messages in `posthaste-http`.
 //! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
-//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
+//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `datagram`, `ahead`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `rest`, and the conductor `connection`, whose calls for the
 //! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
 //! it to our QUIC. Only those two know packets and time, and none knows sockets.
@@ -79,6 +79,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod ahead;
 mod body;
 mod budget;
 mod client;

@@ -61,10 +61,6 @@ impl Pending {
     pub(crate) fn take(&mut self, id: StreamId) -> Option<Priority> {
         let place = self.updates.iter().position(|(other, _)| *other == id)?;
         let (_, priority) = self.updates.swap_remove(place);
-        if self.updates.is_empty() {
-            // An idle connection holds nothing.
-            self.updates = Vec::new();
-        }
         Some(priority)
     }
 

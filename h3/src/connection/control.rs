@@ -196,7 +196,7 @@ impl Connection {
             stream.priority.client = Some(priority);
             self.shared.place(stream, id, transport);
         } else if id.value() >= self.next_request.value() {
-            self.shared.pending.insert(id, priority, self.shared.config.limits.max_early_priorities);
+            self.shared.ahead.on_priority(id, priority, self.shared.config.limits.max_early_priorities);
         }
         Ok(())
     }

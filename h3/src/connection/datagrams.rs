@@ -78,7 +78,7 @@ impl Connection {
                 return Ok(());
             }
             if !stream.is_known {
-                self.shared.early_datagrams.push(id, &datagram, limits.max_early_datagrams);
+                self.shared.ahead.on_datagram(id, &datagram, limits.max_early_datagrams);
                 return Ok(());
             }
             let Some(inbox) = &mut stream.datagrams else {
@@ -98,7 +98,7 @@ impl Connection {
         }
         // RFC 9297 section 2.1-5, RFC 9298 section 5-5: it may come; if it was there before, or is for the client to open, nobody wants this.
         if self.shared.side == Side::Server && id.value() >= self.next_request.value() {
-            self.shared.early_datagrams.push(id, &datagram, limits.max_early_datagrams);
+            self.shared.ahead.on_datagram(id, &datagram, limits.max_early_datagrams);
         }
         Ok(())
     }

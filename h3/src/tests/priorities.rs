@@ -68,7 +68,7 @@ fn an_update_goes_before_the_request_and_may_come_before_it() {
     script.feed(2, &update(0, "u=0"));
     ask(&mut script, 0, "u=6");
     assert_eq!(script.transport.priorities.last(), Some(&(0, 0, false)));
-    assert!(script.connection.shared.pending.take(id(8)).is_some() && script.connection.shared.pending.is_empty());
+    assert!(script.connection.shared.ahead.take(id(8)).0.is_some() && script.connection.shared.ahead.is_empty());
 }
 
 /// RFC 9218 section 4-2.
