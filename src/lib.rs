@@ -36,6 +36,7 @@ mod files;
 mod http3;
 mod key_log;
 mod memory_store;
+mod proxy;
 mod run;
 mod server;
 mod ticket_file;
@@ -49,7 +50,7 @@ pub use ::base::Bytes;
 pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
-pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
+pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
     IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PathStats, PreferredAddresses, Stats,
@@ -71,9 +72,13 @@ pub use exchange::body::Body;
 pub use exchange::reply::{IntoResponseHead, Reply};
 pub use exchange::request::Request;
 pub use exchange::response::{PendingResponse, Response};
+pub use exchange::tunnel::Tunnel;
+pub use exchange::tunnel_datagrams::{DatagramReader, DatagramWriter};
+pub use exchange::tunnel_udp::UdpTunnel;
 pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;
+pub use proxy::{Proxy, ProxyLimits, ProxyTarget};
 pub use run::run;
 pub use server::answer::Answer;
 pub use server::client_trust::ClientTrust;

@@ -8,14 +8,18 @@
 //! | `instructions` | what comes and goes on the streams of QPACK |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
+//! | `datagrams` | what belongs to an exchange and goes beside its stream |
+//! | `priorities` | how urgent the application says that responses are |
 //! | `slowness` | what is given up because the client is too slow with it |
 //!
 //! What the application calls is in `body`, `client` and `server`.
 
 mod control;
+mod datagrams;
 mod input;
 mod instructions;
 mod outcome;
+mod priorities;
 mod slowness;
 mod state;
 mod unwanted;

@@ -2,8 +2,10 @@
 //!
 //! The loop stops at content: that stays in the transport, on the peer's credit, until the application reads it.
 
+use crate::ahead::Ahead;
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::datagram::Inbox;
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
@@ -14,10 +16,12 @@ use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use crate::watch::Watch;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use base::{Side, StreamId};
+use alloc::vec::Vec;
+use base::{Bytes, Side, StreamId};
 use http::exchange::{self, ReceivePhase};
-use http::{Authority, HttpDate, ResponseHead};
+use http::{Authority, HttpDate, Priority, ResponseHead};
 use qpack::EncoderLimits;
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
@@ -45,6 +49,10 @@ pub(crate) struct Shared {
     pub(crate) decoder: qpack::Decoder,
     pub(crate) encoder: qpack::Encoder,
     pub(crate) data_headers: DataHeaders,
+    /// Whether the client has said anything of priorities: then it knows them, and where it says nothing the default holds.
+    pub(crate) is_prioritized: bool,
+    /// What has come of requests that have not.
+    pub(crate) ahead: Ahead,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
 }
@@ -64,6 +72,8 @@ impl Shared {
             in_hand: 0,
             watch: Watch::default(),
             data_headers: DataHeaders::default(),
+            is_prioritized: false,
+            ahead: Ahead::default(),
             authority: None,
         }
     }
@@ -140,6 +150,42 @@ impl Shared {
     /// Whether there is something to tell the peer's encoder.
     pub(crate) fn owes_instructions(&self) -> bool {
         self.decoder.has_instructions()
+    }
+
+    /// The head of a request has come: how urgent it says that it is, unless a frame has said something else since.
+    fn on_priority(&mut self, stream: &mut RequestStream, said: Option<Priority>, update: Option<Priority>) {
+        self.is_prioritized |= said.is_some();
+        // A frame may have come between the stream and its head.
+        stream.priority.client = stream.priority.client.or(update).or(said);
+    }
+
+    /// Has the transport send a stream by what is said of it.
+    pub(crate) fn place(&self, stream: &RequestStream, id: StreamId, transport: &mut impl Transport) {
+        if let Some((urgency, incremental)) = stream.priority.place(!self.is_prioritized) {
+            transport.prioritize(id, urgency, incremental);
+        }
+    }
+
+    /// The place for the datagrams of an exchange, if it is of a kind that has some.
+    pub(crate) fn inbox(&self, is_extended_connect: bool) -> Option<Box<Inbox>> {
+        (is_extended_connect && self.config.datagrams).then(Box::default)
+    }
+
+    /// The head of a request has come: those datagrams of it that were faster.
+    fn on_early_datagrams(
+        &mut self,
+        stream: &mut RequestStream,
+        id: StreamId,
+        early: Vec<Bytes>,
+    ) -> Result<(), Violation> {
+        for datagram in early {
+            // RFC 9297 section 2-2, 2-3.
+            let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
+            if inbox.push(datagram, self.config.limits.max_datagrams) {
+                self.tell(id, exchange::Event::Datagram);
+            }
+        }
+        Ok(())
     }
 
     /// An exchange is over, whatever way.
@@ -227,7 +273,11 @@ fn on_section(
     section: &[u8],
     transport: &mut impl Transport,
 ) -> Result<(), Violation> {
+    let was_known = stream.is_known;
     tell_section(shared, stream, id, section)?;
+    if stream.is_known != was_known {
+        shared.place(stream, id, transport);
+    }
     if transport.is_traced() {
         trace_section(shared, id, transport);
     }
@@ -267,9 +317,12 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
+    let (update, early) = shared.ahead.take(id);
+    shared.on_priority(stream, Priority::of(&head.fields), update);
+    stream.datagrams = shared.inbox(head.protocol.is_some());
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
-    Ok(())
+    shared.on_early_datagrams(stream, id, early)
 }
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

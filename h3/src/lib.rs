@@ -68,7 +68,7 @@
 //! It opens no sockets and runs no tasks: the crate `posthaste` is an async server and client on top of it. Limits are in
 //! [`Config`], and messages in `posthaste-http`.
 //! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
-//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `goaway`; then what is built on it: `control_stream`,
+//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `datagram`, `ahead`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `compression`, `rest`, and the conductor `connection`, whose calls for the
 //! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
 //! it to our QUIC. Only those two know packets and time, and none knows sockets.
@@ -79,6 +79,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod ahead;
 mod body;
 mod budget;
 mod client;
@@ -87,6 +88,7 @@ mod config;
 mod connection;
 mod control_stream;
 mod critical_streams;
+mod datagram;
 mod endless;
 pub mod error_code;
 mod event;
@@ -117,7 +119,8 @@ mod tests;
 pub use config::{Config, Limits, TimeLimits};
 pub use connection::Connection;
 pub use event::Event;
-pub use http::exchange::{Body, Reason, SendError};
+pub use http::Priority;
+pub use http::exchange::{Body, DatagramError, Reason, SendError};
 pub use machine::{Endpoint, EndpointEvent, Kept};
 pub use over_quic::OverQuic;
 pub use pace::Delivery;

@@ -77,6 +77,7 @@ impl PeerSettings {
     /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13, RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3: a table may be allowed where none was; else it
     /// stays as large as it was.
+    /// RFC 9297 section 2.1.1-6.
     pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
         let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
         let is_kept = (remembered.max_field_section_size.is_none() || size(self) >= size(remembered))
@@ -104,6 +105,7 @@ impl PeerSettings {
     }
 }
 
+/// RFC 8441 section 3-1, RFC 9297 section 2.1.1-2.
 fn flag(value: u64) -> Result<bool, Violation> {
     match value {
         0 => Ok(false),
@@ -138,6 +140,10 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     // RFC 8441 s3: only servers are asked, so only servers say it.
     if config.extended_connect && is_server {
         setting(ENABLE_CONNECT_PROTOCOL, VarInt::from_u32(1));
+    }
+    // RFC 9297 section 2.1.1-1.
+    if config.datagrams {
+        setting(H3_DATAGRAM, VarInt::from_u32(1));
     }
     if let Some(number) = config.grease {
         setting(grease(number), VarInt::from_u32(number));
@@ -197,6 +203,7 @@ mod tests {
     }
 
     /// RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3.
+    /// RFC 9297 section 2.1.1-6.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {

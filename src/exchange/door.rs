@@ -5,8 +5,9 @@
 //! here, with two questions about early data. None of them waits: what cannot be done now is told later as an event.
 
 use base::Bytes;
-use http::exchange::{Body, Reason, SendError};
-use http::{Fields, ResponseHead};
+use http::exchange::{Body, DatagramError, Reason, SendError};
+use http::{Fields, Priority, ResponseHead};
+use runtime::Handle;
 use std::task::{Context, Poll};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
@@ -33,6 +34,28 @@ pub(crate) trait Door {
     /// Ends the message, with these fields after it if there are any.
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError>;
 
+    /// Says how urgent the response is from now on: a client to its server, a server to its transport. A version without
+    /// priorities does nothing, because they are no more than hints.
+    fn prioritize(&self, _priority: Priority) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    /// Sends a datagram of the exchange.
+    fn send_datagram(&self, _content: &[u8]) -> Result<(), DatagramError> {
+        Err(DatagramError::Unsupported)
+    }
+
+    /// The oldest datagram of the exchange that has come and was not read. After `None`,
+    /// [`Event::Datagram`](http::exchange::Event::Datagram) is told when there is another one.
+    fn read_datagram(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Bytes of the largest datagram that can be sent now.
+    fn max_datagram(&self) -> Result<usize, DatagramError> {
+        Err(DatagramError::Unsupported)
+    }
+
     /// Whatever the peer is slow with, the exchange is not given up for it.
     fn lift_time_limits(&self);
 
@@ -45,6 +68,11 @@ pub(crate) trait Door {
     /// Waits until that is so.
     fn poll_proven(&self, _context: &Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// The executor that it runs on, for those who have other things to wait for; a door of tests may have none.
+    fn executor(&self) -> Option<&Handle> {
+        None
     }
 
     /// Gives up, and says why.

@@ -3,7 +3,8 @@
 use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use http::exchange::Reason;
-use http::{Fields, Method, RequestHead};
+use http::{Fields, Method, Priority, RequestHead};
+use runtime::Handle;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use tls::PeerIdentity;
@@ -105,6 +106,26 @@ impl Request {
     /// has shown no certificate and signed nothing anew.
     pub fn is_resumed(&self) -> bool {
         self.peer.is_resumed
+    }
+
+    /// The protocol that an extended CONNECT asks for (RFC 9220), such as `websocket` or `connect-udp`: the tunnel is begun by
+    /// [`Reply::accept`](crate::Reply::accept). A protocol that is not known is answered with 501. `None` for all other requests,
+    /// a plain CONNECT among them. Servers get such requests only if they say so:
+    /// [`Http3Config::extended_connect`](crate::Http3Config).
+    pub fn protocol(&self) -> Option<&str> {
+        self.head.protocol.as_ref().map(http::Protocol::as_str)
+    }
+
+    /// How urgent the answer is to the client, as it said with its request (RFC 9218): what it did not say is `None`. Answers are
+    /// sent by it without the handler's doing, and by what the client says later. A handler that knows better says so in the
+    /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).
+    pub fn priority(&self) -> Priority {
+        Priority::of(&self.head.fields).unwrap_or_default()
+    }
+
+    /// The executor of this request.
+    pub(crate) fn executor(&self) -> Option<Handle> {
+        self.body.exchange().executor()
     }
 
     /// The body.

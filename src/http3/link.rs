@@ -190,6 +190,11 @@ impl Link {
         }
     }
 
+    /// The executor that it runs on.
+    pub(crate) const fn executor(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Where the sockets were bound at first.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -449,11 +454,6 @@ impl Link {
             endpoint.quic().handles().filter_map(of_one).collect()
         };
         self.with_endpoint(of_each).unwrap_or_default()
-    }
-
-    /// Where its tasks run.
-    pub(crate) const fn executor(&self) -> &Handle {
-        &self.handle
     }
 
     /// Somebody looks whether the addresses of this host change: whether nobody did before.

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 15] = [
+const RFCS: [(u16, &str); 19] = [
     (5280, "Certificates and revocation lists"),
+    (8441, "HTTP: CONNECT for other protocols"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
@@ -22,8 +23,11 @@ const RFCS: [(u16, &str); 15] = [
     (9110, "HTTP: semantics"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
+    (9218, "HTTP: priorities"),
     (9221, "Datagrams"),
     (9287, "QUIC: greasing the QUIC bit"),
+    (9297, "HTTP: datagrams and capsules"),
+    (9298, "HTTP: proxying UDP"),
     (9368, "QUIC: version negotiation"),
     (9369, "QUIC version 2"),
     (9846, "TLS 1.3"),
