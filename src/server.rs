@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
 pub(crate) mod identity_handle;
+pub(crate) mod meter;
 mod policy;
 mod state;
 mod takeover;
@@ -64,6 +65,8 @@ use tls::{ClientAuthentication, Groups, Resolver};
 pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
+    /// Sockets that are bound already, where it listens as well.
+    bound: Vec<Arc<std::net::UdpSocket>>,
     /// Where it would rather be reached, with sockets of its own there.
     preferred: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
@@ -124,6 +127,7 @@ impl Server {
         ServerBuilder {
             identity,
             listen: Vec::new(),
+            bound: Vec::new(),
             preferred: Vec::new(),
             key_log: None,
             tickets: Some(Tickets::new()),
@@ -265,6 +269,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
         self.listen.push(address);
+        self
+    }
+
+    /// Listens at a socket that is bound already, perhaps by a service manager that keeps it while this process is replaced; may be
+    /// called more than once. Such sockets are for one worker: others cannot be bound beside them.
+    #[must_use]
+    pub fn listen_on(mut self, socket: std::net::UdpSocket) -> ServerBuilder {
+        self.bound.push(Arc::new(socket));
         self
     }
 
@@ -545,6 +557,11 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
+        if count > 1 && !self.bound.is_empty() {
+            return Err(Error::message(
+                "sockets that are bound already are for one worker; others cannot be bound beside them",
+            ));
+        }
         let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
         self.steer(&sockets[0], count)?;
@@ -624,11 +641,15 @@ impl ServerBuilder {
     /// Binds all sockets: those where it listens, and behind them those where it would rather be reached. From then on it knows
     /// the ports that the system has chosen for these.
     fn bind(&mut self) -> Result<Vec<UdpSocket>, Error> {
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.bound.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
         }
-        let mut sockets: Vec<UdpSocket> =
-            self.listen.iter().map(|address| bind(*address, &self.options_at(*address))).collect::<Result<_, _>>()?;
+        let mut sockets = self.adopt()?;
+        let addresses: Vec<SocketAddr> = sockets.iter().map(UdpSocket::local_address).collect();
+        for address in &self.listen {
+            sockets.push(bind(*address, &self.options_at(*address))?);
+        }
+        self.listen.splice(0..0, addresses);
         for index in 0..self.preferred.len() {
             let address = self.preferred[index];
             if address.ip().is_unspecified() {
@@ -648,6 +669,14 @@ impl ServerBuilder {
             }
         }
         Ok(sockets)
+    }
+
+    /// The sockets that are bound already.
+    fn adopt(&self) -> Result<Vec<UdpSocket>, Error> {
+        let options = UdpOptions { marks: self.sockets.marks && self.transport.recovery.ecn, ..self.sockets };
+        let adopted = self.bound.iter().map(|socket| UdpSocket::adopt(socket.try_clone()?, &options));
+        let adopted = adopted.collect::<io::Result<Vec<_>>>();
+        adopted.map_err(|error| Error::message(format!("a socket that was handed over is none of UDP: {error}")))
     }
 
     /// A socket for all addresses of both families would take the port of one for IPv4.
@@ -695,6 +724,15 @@ impl ServerBuilder {
         let patience = self.drain;
         let server = self.start(executor.handle(), handler)?;
         executor.block_on(server.until_signal(patience))
+    }
+
+    /// Whether what it was given makes sense, as far as that shows before anything is bound.
+    ///
+    /// # Errors
+    /// A name is no host; the settings of connection IDs, keys or groups do not go together.
+    pub fn check(&self) -> Result<(), Error> {
+        self.names.iter().try_for_each(|name| Served::parse(name).map(drop))?;
+        self.endpoint(None).map(drop)
     }
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {

@@ -17,16 +17,20 @@ pub(crate) use linux::files::{
 #[cfg(target_os = "linux")]
 pub(crate) use linux::filter::steer;
 #[cfg(target_os = "linux")]
+pub(crate) use linux::inherited::take_descriptors;
+#[cfg(target_os = "linux")]
 pub(crate) use linux::memory::release_unused;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each, take_report};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::privileges::{become_user, identity};
 #[cfg(test)]
 pub(crate) use linux::refusal;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::selector::{Happening, Selector};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::socket::{
-    SocketOptions, keep, mark_all, open_udp, receive_only_from, share, spread, supports_segmentation,
+    SocketOptions, adopt_udp, keep, mark_all, open_udp, receive_only_from, share, spread, supports_segmentation,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};

@@ -1,21 +1,30 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
 // The paths are for the fuzzer, which takes these files alone; for the same reason `quic` is not used by way of `posthaste`.
+#[path = "arguments/config.rs"]
+mod config;
+#[path = "arguments/operation.rs"]
+mod operation;
 #[path = "arguments/parser.rs"]
 mod parser;
 #[path = "arguments/serve.rs"]
 mod serve;
 #[path = "arguments/shared.rs"]
 mod shared;
+#[path = "arguments/site.rs"]
+mod site;
 
 use parser::{Argument, Arguments, switch, unknown};
 use quic::{CongestionControl, Versions};
 use shared::{Pairs, congestion_control, versions};
 use std::time::Duration;
 
+pub use config::MAX_LEN as MAX_CONFIG_LEN;
+pub use operation::{AccessLogFormat, Level};
 pub use parser::Usage;
-pub use serve::{Balancing, Clients, SERVE_HELP, Serve, hex};
+pub use serve::{Balancing, Clients, ConfigFile, SERVE_HELP, Serve, hex, parse_with_file};
 pub use shared::{Diagnosis, KeyPair};
+pub use site::Site;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +144,10 @@ pub const HELP: &str = "\
 posthaste: QUIC and HTTP/3
 
   posthaste serve [DIR] [--listen ADDR]... [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
-                        [--bodies] [--dotfiles]
+                        [--site HOST=DIR]... [--list] [--fallback FILE] [--not-found FILE] [--precompressed]
+                        [--cache-control VALUE] [--header 'name: value']... [--redirect FROM=TO[,CODE]]...
+                        [--bodies] [--dotfiles] [--config FILE] [--check] [--metrics ADDR] [--user NAME[:GROUP]]
+                        [--access-log FILE] [--access-log-format FORM] [--log-level LEVEL] [--log-format FORM]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
@@ -471,6 +483,16 @@ mod tests {
             ("serve --listen=", "needs a value"),
             ("serve --fast", "serve --help"),
             ("serve --bodies=yes", "takes no value"),
+            ("serve --site a.example", "a.example=/srv/a"),
+            ("serve --site =x", "a.example=/srv/a"),
+            ("serve --header x", "name: value"),
+            ("serve --redirect /old", "FROM=TO"),
+            ("serve --redirect =/new", "FROM=TO"),
+            ("serve --access-log-format xml", "common, combined or json"),
+            ("serve --log-level loud", "error, warning, info or debug"),
+            ("serve --log-format xml", "text or json"),
+            ("serve --user :group", "name of a user"),
+            ("serve --config", "needs a value"),
             ("serve --drain soon", "number of seconds"),
             ("serve --drain=-1", "number of seconds"),
             ("serve --drain nan", "number of seconds"),

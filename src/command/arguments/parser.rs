@@ -48,27 +48,36 @@ impl<'a> Arguments<'a> {
         })
     }
 
+    /// How many arguments are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.left() == 0
+    }
+
     /// The value of `flag`: in the same argument, or the next one.
-    pub(super) fn value(&mut self, flag: &str, inline: Option<&'a str>) -> Result<String, Usage> {
+    pub(super) fn value(&mut self, flag: &str, inline: Option<&str>) -> Result<String, Usage> {
         match inline.or_else(|| self.rest.next().map(String::as_str)) {
             Some(value) if !value.is_empty() => Ok(value.to_owned()),
             _ => Err(Usage(format!("{flag} needs a value"))),
         }
     }
 
-    pub(super) fn seconds(&mut self, flag: &str, inline: Option<&'a str>) -> Result<Duration, Usage> {
+    pub(super) fn seconds(&mut self, flag: &str, inline: Option<&str>) -> Result<Duration, Usage> {
         let value = self.value(flag, inline)?;
         let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         seconds.ok_or_else(|| Usage(format!("{flag} needs a number of seconds, such as 0 or 2.5, not {value:?}")))
     }
 
     /// Seconds, of which 0 are for ever.
-    pub(super) fn limit(&mut self, flag: &str, inline: Option<&'a str>) -> Result<Duration, Usage> {
+    pub(super) fn limit(&mut self, flag: &str, inline: Option<&str>) -> Result<Duration, Usage> {
         let seconds = self.seconds(flag, inline)?;
         Ok(if seconds.is_zero() { Duration::MAX } else { seconds })
     }
 
-    pub(super) fn number(&mut self, flag: &str, inline: Option<&'a str>) -> Result<u64, Usage> {
+    pub(super) fn number(&mut self, flag: &str, inline: Option<&str>) -> Result<u64, Usage> {
         let value = self.value(flag, inline)?;
         match value.parse() {
             Ok(number) if number > 0 => Ok(number),
