@@ -41,7 +41,7 @@ use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLay
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -66,7 +66,7 @@ pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
     /// Sockets that are bound already, where it listens as well.
-    bound: Vec<Arc<std::net::UdpSocket>>,
+    bound: Vec<Arc<StdUdpSocket>>,
     /// Where it would rather be reached, with sockets of its own there.
     preferred: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
@@ -275,7 +275,7 @@ impl ServerBuilder {
     /// Listens at a socket that is bound already, perhaps by a service manager that keeps it while this process is replaced; may be
     /// called more than once. Such sockets are for one worker: others cannot be bound beside them.
     #[must_use]
-    pub fn listen_on(mut self, socket: std::net::UdpSocket) -> ServerBuilder {
+    pub fn listen_on(mut self, socket: StdUdpSocket) -> ServerBuilder {
         self.bound.push(Arc::new(socket));
         self
     }

@@ -61,7 +61,7 @@ impl Manager {
                 match meter.get().map(Meter::stats) {
                     None | Some(Ok(_)) => manager.tell("WATCHDOG=1"),
                     Some(Err(error)) => {
-                        log.report(&format!("warning: the watchdog is not told that all is well: {error}"))
+                        log.report(&format!("warning: the watchdog is not told that all is well: {error}"));
                     }
                 }
             }

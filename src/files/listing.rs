@@ -6,8 +6,8 @@ use runtime::folder::entries::{Entries, Entry};
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-/// What the page may load: nothing. Its few rules of style are its own.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// What the page may load or run: nothing.
+pub(super) const POLICY: &str = "default-src 'none'";
 
 /// How the entries are sorted: as the query `sort=name|size|date`, `order=asc|desc` has it. Folders come first by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,7 @@ pub(super) fn page(names: &[Vec<u8>], mut listed: Entries, order: Order) -> Stri
     let title = names.iter().fold(String::from("/"), |path, name| format!("{path}{}/", text(name)));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{title}</title>\n<style>body{{font-family:sans-serif;margin:2em}}td,th{{text-align:left;padding:0 1.5em .2em 0}}\
-         td+td{{text-align:right}}</style></head>\n<body><h1>{title}</h1>\n<table>\n"
+         <title>{title}</title></head>\n<body><h1>{title}</h1>\n<table cellpadding=\"4\">\n"
     );
     page.push_str("<tr>");
     for (by, key, word) in [(By::Name, "name", "Name"), (By::Size, "size", "Bytes"), (By::Date, "date", "Changed")] {
@@ -84,8 +83,10 @@ fn row(page: &mut String, entry: &Entry) {
     let (link, shown, date) = (written(&entry.name), text(&entry.name), plain_date(entry.modified));
     let len = if entry.is_folder { String::new() } else { entry.len.to_string() };
     // The dot keeps a name with a colon from being a scheme.
-    let _ =
-        writeln!(page, "<tr><td><a href=\"./{link}{slash}\">{shown}{slash}</a></td><td>{len}</td><td>{date}</td></tr>");
+    let _ = writeln!(
+        page,
+        "<tr><td><a href=\"./{link}{slash}\">{shown}{slash}</a></td><td align=\"right\">{len}</td><td>{date}</td></tr>"
+    );
 }
 
 /// A name as text of a page.

@@ -3,8 +3,10 @@
 use super::serving::{Folder, Serving};
 use super::{make_large, rest_of, status, with_files, write_into};
 use posthaste::{Client, Error, Files, Method, Status};
+use relay::Relay;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 fn bytes(len: usize) -> Vec<u8> {
@@ -285,6 +287,38 @@ fn redirects_come_before_files_and_fields_with_every_answer() -> Result<(), Erro
         assert!(error.contains(part), "{name}: {error}");
     }
     assert!(files().cache_control("a\nb").is_err());
+    Ok(())
+}
+
+/// Everything that a file can come as, with one packet in fifty lost and others late.
+#[test]
+fn a_bad_path_changes_nothing_of_it() -> Result<(), Error> {
+    let folder = Folder::new();
+    let content = bytes(400_000);
+    folder.write("a.txt", &content);
+    folder.write("a.txt.gz", &content[1000..]);
+    let files = Files::new(folder.path())?.precompressed(true).listing(true);
+    with_files(files, async |client, base, handle| {
+        let server = base.strip_prefix("https://").unwrap().parse().unwrap();
+        let relay = Relay::start(server, relay::Path::parse(["delay=5", "loss=20", "reordering=50"]).unwrap()).unwrap();
+        let base = format!("https://{}", relay.address());
+        let ask = async {
+            let ranges = "bytes=300000-399999,0-199999";
+            let mut response = client.get(&format!("{base}/a.txt")).field("range", ranges).send().await?;
+            let kind = response.fields().first_text("content-type").unwrap().to_owned();
+            let found = parts(&kind, &response.body().read_to_end(1 << 20).await?);
+            assert!(found[0].1 == content[300_000..] && found[1].1 == content[..200_000]);
+            let mut coded = client.get(&format!("{base}/a.txt")).field("accept-encoding", "gzip").send().await?;
+            assert!(coded.body().read_to_end(1 << 20).await? == content[1000..]);
+            let mut listed = client.get(&format!("{base}/")).send().await?;
+            let page = String::from_utf8(listed.body().read_to_end(1 << 20).await?).unwrap();
+            assert!(page.contains("./a.txt.gz"), "{page}");
+            Ok::<_, Error>(())
+        };
+        handle.timeout(Duration::from_secs(25), ask).await.expect("in time")?;
+        assert!(relay.counts().lost.load(Ordering::Relaxed) > 3);
+        Ok(())
+    })?;
     Ok(())
 }
 

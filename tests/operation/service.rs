@@ -3,6 +3,8 @@
 use super::serving::{Folder, Serving, posthaste};
 use posthaste::Error;
 use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -36,6 +38,45 @@ fn a_service_manager_hears_of_each_state() {
     assert!(hear_state(&socket).starts_with("READY=1\n"));
     serving.end();
     assert!(hear_state(&socket).starts_with("STOPPING=1\n"));
+}
+
+/// A command that runs `posthaste` as systemd's socket activation does: with a socket as descriptor 3.
+fn with_socket(socket: impl Into<std::process::Stdio>) -> Command {
+    let mut command = Command::new("sh");
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 0</dev/null";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_posthaste")]).stdin(socket);
+    command
+}
+
+#[test]
+fn sockets_that_were_bound_before_are_served() -> Result<(), Error> {
+    let folder = Folder::new();
+    folder.write("site/index.html", b"here");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let serving = Serving::start_by(with_socket(OwnedFd::from(socket.try_clone().unwrap())), &folder, &["site"]);
+    assert_eq!(serving.url(""), format!("https://{address}"));
+    serving.with_client(async |client, base| {
+        let mut response = client.get(&format!("{base}/")).send().await?;
+        assert_eq!(response.body().read_to_end(10).await?, b"here");
+        client.close().await;
+        Ok(())
+    })?;
+    // Whoever has bound it keeps it: the next server goes on where this one ends.
+    serving.end();
+    let next = Serving::start_by(with_socket(OwnedFd::from(socket)), &folder, &["site"]);
+    assert_eq!(next.url(""), format!("https://{address}"));
+    let stream = TcpListener::bind("127.0.0.1:0").unwrap();
+    for (socket, arguments, part) in [
+        (OwnedFd::from(stream), &["site"][..], "none of UDP"),
+        (UdpSocket::bind("127.0.0.1:0").unwrap().into(), &["site", "--workers", "2"], "one worker"),
+    ] {
+        let mut command = with_socket(socket);
+        let output = command.arg("serve").args(arguments).current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(part), "{said}");
+    }
+    Ok(())
 }
 
 /// The numbers that the threads of a process have, one line for each kind and thread.

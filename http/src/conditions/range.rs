@@ -106,6 +106,7 @@ fn insert(apart: &mut Vec<Range<u64>>, mut range: Range<u64>) {
         range = range.start.min(other.start)..range.end.max(other.end);
         place = place.min(met);
     }
+    // RFC 9110 section 15.3.7.2-9: otherwise in the order of the request.
     apart.insert(place.min(apart.len()), range);
 }
 
@@ -186,7 +187,7 @@ mod tests {
         several(text.as_bytes(), 1000).unwrap_or(Part::All)
     }
 
-    /// RFC 9110 section 15.3.7.2-6.
+    /// RFC 9110 section 15.3.7.2-6, 15.3.7.2-9.
     #[test]
     fn several_ranges_stay_in_order_and_no_byte_is_asked_for_twice() {
         for (text, expected) in [

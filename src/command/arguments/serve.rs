@@ -169,11 +169,11 @@ Protocol:
   --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
   --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
 
-SIGHUP has the files of --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
+SIGHUP has the files of --config, --cert, --key, --ocsp, --client-ca and --client-crl read again: new connections see what is in them, those
 under way keep what they have. If one of them is of no use, nothing is changed; an OCSP response of no use is not sent. A
 warning comes on standard error when a revocation list or an OCSP response has a day left, and when it has run out. SIGINT, SIGQUIT
 or SIGTERM lets requests under way finish, while another server can take over the addresses; so does SIGHUP where there are no such
-files. A second signal ends at once. The status is 0 if no request was cut short.
+files, no --config and no --access-log. A second signal ends at once. The status is 0 if no request was cut short.
 ";
 
 /// Takes the arguments of `serve` apart; nothing if they ask for help.
