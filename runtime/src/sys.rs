@@ -12,7 +12,7 @@ pub(crate) use linux::calls::{alarm_fd, on_signal_number, raise_alarm};
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::files::{
-    Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_link_at,
+    Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_entries, read_link_at,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::filter::steer;

@@ -68,10 +68,15 @@ impl Folders {
     }
 
     fn of(&self, authority: &str) -> Option<Files> {
-        let named = http::Authority::from_bytes(authority.as_bytes()).ok();
-        let host = named.as_ref().map_or("", |authority| authority.host()).trim_end_matches('.');
-        let own = self.by_host.iter().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, files)| files);
+        // Most servers have one folder, and need not look whom a request is for.
+        let own = if self.by_host.is_empty() { None } else { self.own(authority) };
         own.or(self.default.as_ref()).cloned()
+    }
+
+    fn own(&self, authority: &str) -> Option<&Files> {
+        let named = http::Authority::from_bytes(authority.as_bytes()).ok()?;
+        let host = named.host().trim_end_matches('.');
+        self.by_host.iter().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, files)| files)
     }
 }
 

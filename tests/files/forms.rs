@@ -4,7 +4,8 @@ use super::serving::{Folder, Serving};
 use super::{make_large, rest_of, status, with_files, write_into};
 use posthaste::{Client, Error, Files, Method, Status};
 use relay::Relay;
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -126,6 +127,8 @@ fn compressed_forms_are_sent_to_who_takes_them() -> Result<(), Error> {
         set_age(&folder.path().join(name), age);
     }
     folder.write("b.html", b"only plain");
+    symlink("/etc/hostname", folder.path().join("b.html.br")).unwrap();
+    fs::create_dir(folder.path().join("b.html.gz")).unwrap();
     let files = Files::new(folder.path())?.precompressed(true).cache_control("max-age=60")?;
     with_files(files, async |client, base, _| {
         let url = format!("{base}/a.html");
@@ -151,6 +154,7 @@ fn compressed_forms_are_sent_to_who_takes_them() -> Result<(), Error> {
         let part = [("accept-encoding", "gzip"), ("range", "bytes=0-3")];
         assert_eq!(form(&client, &url, &part).await?.3, b"gzip", "a part of what is sent");
         let missing = form(&client, &format!("{base}/b.html"), &[("accept-encoding", "gzip, br")]).await?;
+        // What leads out of the folder, or is no file, is no form of it.
         assert_eq!((missing.1.as_str(), &missing.3[..]), ("", &b"only plain"[..]));
         let direct = client.get(&format!("{base}/a.html.gz")).send().await?;
         assert_eq!(
@@ -171,7 +175,7 @@ fn folders_are_listed_and_nothing_hidden_or_outside_is_told_of() -> Result<(), E
     for name in ["site/b & c.txt", "site/sub/deep.txt", "site/.env", "site/.well-known/x", "site/with/index.html"] {
         folder.write(name, b"text");
     }
-    std::os::unix::fs::symlink("../secret", folder.path().join("site/out")).unwrap();
+    symlink("../secret", folder.path().join("site/out")).unwrap();
     let serving = Serving::start(&folder, &["site", "--list", "--header", "x-frame-options: DENY"]);
     serving.with_client(async |client, base| {
         let mut response = client.get(&format!("{base}/")).send().await?;
@@ -230,7 +234,7 @@ fn what_is_not_there_is_answered_as_was_chosen() -> Result<(), Error> {
         assert_eq!((head.status().code(), head.body().length()), (404, Some(15)));
         assert_eq!(head.fields().first_text("x-kind"), Some("x"));
         assert_eq!(head.fields().first("cache-control"), None, "that is for files");
-        std::fs::remove_file(folder.path().join("404.html")).unwrap();
+        fs::remove_file(folder.path().join("404.html")).unwrap();
         assert_eq!(get(&client, format!("{base}/none"), &[]).await?.0, 404);
         Ok(())
     })?;

@@ -74,6 +74,9 @@ fn a_folder_is_listed_as_far_as_it_can_be_opened() {
         names.sort();
         assert_eq!(names, [("file".into(), false, 6), ("inside".into(), true, 0), ("sub".into(), true, 0)]);
         assert!(!listed.are_cut);
+        (0..2000).for_each(|number| fs::write(root.join(format!("sub/{number:0200}")), "").unwrap());
+        let many = entries::entries(&folder, b"sub", 10_000).unwrap();
+        assert_eq!(many.entries.len(), 2001, "more than one call gives");
         let deep = entries::entries(&folder, b"inside", 100).unwrap();
         assert_eq!(deep.entries.len(), 1, "{deep:?}");
         let cut = entries::entries(&folder, b"", 2).unwrap();

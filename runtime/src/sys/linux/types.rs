@@ -94,6 +94,10 @@ pub(crate) const SYS_PREADV2: i64 = 327;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) const SYS_PREADV2: i64 = 286;
 pub(crate) const RWF_NOWAIT: i32 = 0x08;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_GETDENTS64: i64 = 217;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const SYS_GETDENTS64: i64 = 61;
 
 pub(crate) const RLIMIT_NOFILE: i32 = 7;
 
