@@ -26,7 +26,7 @@ use crate::server::answer::{Answer, OnAnswer};
 use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::census::Count;
 use crate::server::ending::Ending;
-use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
@@ -76,6 +76,7 @@ pub struct ServerBuilder {
     drain: Duration,
     signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
+    on_connection_end: Option<Arc<SharedOnConnectionEnd>>,
     on_answer: Option<Arc<SharedOnAnswer>>,
     on_listening: Option<Arc<SharedOnListening>>,
     trace: Option<SharedTrace>,
@@ -92,6 +93,8 @@ pub struct ServerBuilder {
 
 /// Told by all workers.
 type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
+/// The same.
+type SharedOnConnectionEnd = dyn Fn(SocketAddr, &Stats) + Send + Sync;
 /// The same.
 type SharedOnAnswer = dyn Fn(&Answer<'_>) + Send + Sync;
 /// Told once.
@@ -136,6 +139,7 @@ impl Server {
             drain: DRAIN,
             signals: None,
             on_event: None,
+            on_connection_end: None,
             on_answer: None,
             on_listening: None,
             trace: None,
@@ -393,6 +397,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Who is told of the end of each connection, well or not: the address of the client, and what the connection has sent,
+    /// received and measured. Called as [`ServerBuilder::on_event`] is. A connection that is given up before its handshake is
+    /// complete may end without a word.
+    #[must_use]
+    pub fn on_connection_end(
+        mut self,
+        on_connection_end: impl Fn(SocketAddr, &Stats) + Send + Sync + 'static,
+    ) -> ServerBuilder {
+        self.on_connection_end = Some(Arc::new(on_connection_end));
+        self
+    }
+
     /// Who is told where the server listens, with the ports that the system chose: once, when it does. For programs that leave
     /// the rest to [`ServerBuilder::run`].
     #[must_use]
@@ -626,6 +642,10 @@ impl ServerBuilder {
         let on_event = self.on_event.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
+        }
+        if let Some(shared) = self.on_connection_end {
+            let on_end: Rc<OnConnectionEnd> = Rc::new(move |remote, stats| shared(remote, stats));
+            link.on_connection_end(on_end);
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer));

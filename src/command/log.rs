@@ -88,9 +88,14 @@ impl Log {
         self.say(if text.starts_with("warning: ") { Level::Warning } else { Level::Info }, text);
     }
 
+    /// Whether lines that matter so much are written.
+    pub fn tells(&self, level: Level) -> bool {
+        level <= self.style.level
+    }
+
     /// The same, if it matters enough.
     pub fn say(&self, level: Level, text: &str) {
-        if level > self.style.level {
+        if !self.tells(level) {
             return;
         }
         let line = if self.style.is_json { in_json(level, text) } else { output::line(text) };

@@ -28,6 +28,55 @@ pub struct Counters {
     too_slow: AtomicU64,
     failed_connections: AtomicU64,
     moves: AtomicU64,
+    ended: Ended,
+}
+
+/// What connections that are over had counted.
+#[derive(Default)]
+struct Ended {
+    connections: AtomicU64,
+    packets_sent: AtomicU64,
+    packets_received: AtomicU64,
+    packets_lost: AtomicU64,
+    packets_late: AtomicU64,
+    bytes_sent: AtomicU64,
+    bytes_received: AtomicU64,
+    probe_timeouts: AtomicU64,
+    resumed: AtomicU64,
+}
+
+impl Ended {
+    fn add(&self, stats: &posthaste::Stats) {
+        for (counter, count) in [
+            (&self.connections, 1),
+            (&self.packets_sent, stats.packets_sent),
+            (&self.packets_received, stats.packets_received),
+            (&self.packets_lost, stats.packets_lost),
+            (&self.packets_late, stats.packets_late),
+            (&self.bytes_sent, stats.bytes_sent),
+            (&self.bytes_received, stats.bytes_received),
+            (&self.probe_timeouts, stats.probe_timeouts),
+            (&self.resumed, u64::from(stats.is_resumed)),
+        ] {
+            add(counter, count);
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        for (name, help, counter) in [
+            ("connections_ended_total", "Connections that are over. What follows is of these.", &self.connections),
+            ("connections_resumed_total", "Those that went on from an earlier one.", &self.resumed),
+            ("packets_sent_total", "Packets sent.", &self.packets_sent),
+            ("packets_received_total", "Packets received.", &self.packets_received),
+            ("packets_lost_total", "Packets declared lost.", &self.packets_lost),
+            ("packets_late_total", "Packets that arrived after that.", &self.packets_late),
+            ("bytes_sent_total", "Bytes of UDP payload sent.", &self.bytes_sent),
+            ("bytes_received_total", "Bytes of UDP payload received.", &self.bytes_received),
+            ("probe_timeouts_total", "Times when nothing came for too long.", &self.probe_timeouts),
+        ] {
+            counter_line(text, name, help, get(counter));
+        }
+    }
 }
 
 fn add(counter: &AtomicU64, count: u64) {
@@ -49,6 +98,11 @@ impl Counters {
         let class = CLASSES.iter().position(|end| millis <= *end as f64).unwrap_or(CLASSES.len());
         add(&self.durations[class], 1);
         add(&self.microseconds, u64::try_from(answer.duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Counts what a connection that is over had counted.
+    pub fn ended(&self, stats: &posthaste::Stats) {
+        self.ended.add(stats);
     }
 
     /// Counts what else happens.
@@ -84,6 +138,7 @@ impl Counters {
         ] {
             counter_line(text, name, help, get(counter));
         }
+        self.ended.write(text);
         head(text, "request_duration_seconds", "histogram", "From the head of a request to the end of its response.");
         let mut sum = 0;
         for (end, counter) in CLASSES.iter().zip(&self.durations) {

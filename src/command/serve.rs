@@ -161,8 +161,9 @@ impl Running {
         let (log, identity) = (&self.listeners.log, &self.identity);
         let is_bare = !arguments.site.list && arguments.site.fallback.is_none() && !self.sites.have_index();
         let mut notes = if is_bare { NO_INDEX.to_owned() } else { String::new() };
-        let own = certificate_file(arguments, identity, &mut notes, log);
         user.map_or(Ok(()), |user| user.enter())?;
+        // Whoever writes it takes it away at the end.
+        let own = certificate_file(arguments, identity, &mut notes, log);
         let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
         let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
         let shown = Shown { addresses, identity, names: &settings::names(arguments), file };

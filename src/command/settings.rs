@@ -8,7 +8,7 @@ use crate::command::failure::Failure;
 use crate::command::log::Log;
 use crate::command::metrics::Counters;
 use crate::command::service::Manager;
-use posthaste::{Answer, Identity, Server, ServerBuilder, ServerEvent, Tickets, date};
+use posthaste::{Answer, Identity, Server, ServerBuilder, ServerEvent, Stats, Tickets, date};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -97,6 +97,15 @@ fn listened(mut builder: ServerBuilder, tells_requests: bool, listeners: &Listen
             }
         });
     }
+    if listeners.counters.is_some() || listeners.log.tells(Level::Debug) {
+        let hearing = listeners.clone();
+        builder = builder.on_connection_end(move |remote, stats| {
+            if let Some(counters) = &hearing.counters {
+                counters.ended(stats);
+            }
+            hearing.log.say(Level::Debug, &told_of_end(remote, stats));
+        });
+    }
     let hearing = listeners.clone();
     builder.on_event(move |event| {
         if let Some(counters) = &hearing.counters {
@@ -106,9 +115,19 @@ fn listened(mut builder: ServerBuilder, tells_requests: bool, listeners: &Listen
             hearing.manager.stopping();
         }
         // Who wants to hear of each request wants to hear of that as well.
-        let level = if tells_requests { level(event).min(Level::Info) } else { level(event) };
+        let is_wanted = tells_requests && matches!(event, ServerEvent::ClientMoved { .. });
+        let level = if is_wanted { Level::Info } else { level(event) };
         hearing.log.say(level, &told(event));
     })
+}
+
+fn told_of_end(remote: SocketAddr, stats: &Stats) -> String {
+    let Stats { bytes_sent, bytes_received, packets_sent, packets_lost, .. } = stats;
+    let millis = stats.smoothed_rtt.as_secs_f64() * 1000.0;
+    format!(
+        "the connection with {remote} has ended: {bytes_sent} bytes sent, {bytes_received} received, {packets_lost} of \
+         {packets_sent} packets lost, round trip {millis:.1} ms"
+    )
 }
 
 /// How much an event matters to whoever runs the server.

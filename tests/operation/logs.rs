@@ -74,20 +74,21 @@ fn an_access_log_that_cannot_be_opened_is_said_at_once() {
 fn the_level_decides_and_json_is_one_object_on_each_line() -> Result<(), Error> {
     let folder = Folder::new();
     folder.write("site/index.html", b"x");
-    for (level, tells) in [("info", true), ("error", false)] {
+    for (level, tells) in [("debug", true), ("info", true), ("error", false)] {
         let arguments = ["site", "--log-format", "json", "--log-level", level];
         let serving = Serving::start(&folder, &arguments);
         serving.with_client(async |client, base| {
-            // For a host that is not this server's: that is told.
-            let url = format!("{base}/");
-            client.get(&url).send().await?.body().read_to_end(10).await?;
-            let (port, _) = (base.rsplit(':').next().unwrap(), ());
+            client.get(&format!("{base}/")).send().await?.body().read_to_end(10).await?;
+            // With an expectation that nobody knows: that is told.
+            let port = base.rsplit(':').next().unwrap();
             let refused = client.get(&format!("https://localhost:{port}/")).field("expect", "nonsense").send().await?;
             assert_eq!(refused.status().code(), 417);
+            client.close().await;
             Ok(())
         })?;
         let said = serving.end();
         assert_eq!(said.contains("\"level\":\"info\",\"message\":\"a request of 127.0.0.1"), tells, "{said}");
+        assert_eq!(said.contains("packets lost, round trip"), level == "debug", "each connection: {said}");
         assert!(said.lines().all(|line| line.starts_with("{\"time\":\"20") && line.ends_with("\"}")), "{said}");
     }
     Ok(())

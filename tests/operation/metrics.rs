@@ -41,7 +41,10 @@ fn figures_are_those_of_what_was_served() -> Result<(), Error> {
         for path in ["/a", "/a", "/none"] {
             client.get(&format!("{base}{path}")).send().await?.body().read_to_end(2000).await?;
         }
-        let text = get(address, "/metrics");
+        // A request is over a moment after its answer has come.
+        let mut all = (0..2000).map(|_| get(address, "/metrics"));
+        let is_all = |text: &String| value(text, "posthaste_request_duration_seconds_count") >= 3.0;
+        let text = all.find(is_all).expect("all requests");
         assert!(text.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4"), "{text}");
         for (name, expected) in [
             ("posthaste_up", 1.0),
@@ -56,6 +59,12 @@ fn figures_are_those_of_what_was_served() -> Result<(), Error> {
             assert!((value(&text, name) - expected).abs() < 1e-9, "{name}: {text}");
         }
         assert!(value(&text, "posthaste_open_bytes_sent") > 2000.0);
+        client.close().await;
+        // The server hears of it a little later.
+        let mut later = (0..2000).map(|_| get(address, "/metrics"));
+        let has_ended = |text: &String| value(text, "posthaste_connections_ended_total") > 0.0;
+        let text = later.find(has_ended).expect("the end");
+        assert!(value(&text, "posthaste_bytes_sent_total") > 2000.0, "{text}");
         Ok(())
     })?;
     let health = get(address, "/healthz");

@@ -104,17 +104,23 @@ fn all_threads_become_the_user_once_everything_is_open() -> Result<(), Error> {
         assert!(output.status.code() == Some(1) && said.contains("only root may"), "{said}");
         return Ok(());
     }
-    Command::new("chmod").args(["-R", "a+rX"]).arg(folder.path()).status().unwrap();
-    let serving = Serving::start(&folder, &["site", "--workers", "2", "--user", "65534:65534"]);
+    // TMPDIR of the server.
+    Command::new("chmod").args(["-R", "a+rwX"]).arg(folder.path()).status().unwrap();
+    folder.write("site/sub/a", b"x");
+    let serving = Serving::start(&folder, &["site", "--list", "--workers", "2", "--user", "65534:65534"]);
     serving.with_client(async |client, base| {
         assert_eq!(client.get(&format!("{base}/")).send().await?.status().code(), 200);
+        assert_eq!(client.get(&format!("{base}/sub/")).send().await?.status().code(), 200, "also by whoever was root");
         Ok(())
     })?;
+    let certificate = serving.certificate();
     let found = identities(serving.process());
     assert!(found.len() >= 6, "{found:?}");
     for line in &found {
         assert!(line.split_whitespace().skip(1).all(|number| number == "65534"), "{found:?}");
     }
+    assert!(certificate.exists());
     serving.end();
+    assert!(!certificate.exists(), "what was written is taken away");
     Ok(())
 }
