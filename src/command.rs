@@ -1,9 +1,11 @@
 //! From the command line to one of the commands.
 
+mod access_log;
 pub mod arguments;
 mod balancing;
 mod bodies;
 mod certificate_file;
+mod config_file;
 mod data;
 mod diagnosis;
 mod expiry;
@@ -13,18 +15,26 @@ mod hint;
 mod identities;
 mod input;
 pub mod interruption;
+mod json;
 mod load;
 mod log;
+mod metrics;
 mod naming;
 mod ocsp;
 pub mod output;
 mod part_file;
 mod path_line;
+mod plain_http;
+mod reload;
 mod revocation_files;
 mod serve;
+mod service;
+mod settings;
+mod sites;
 mod stdout;
 mod tickets;
 mod trust;
+mod user;
 mod watch;
 
 use arguments::{Command, Usage};
@@ -37,7 +47,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         .map(|argument| argument.into_string().map_err(|argument| Usage(format!("{argument:?} is not UTF-8"))))
         .collect::<Result<Vec<String>, Usage>>()?;
     match arguments::parse(&arguments)? {
-        Command::Serve(serve) => serve::run(&serve),
+        Command::Serve(serve) => serve::run(serve),
         Command::Get(get) => get::run(get),
         Command::Load(load) => load::run(&load),
         Command::Help(text) => output::print(text),

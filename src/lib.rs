@@ -86,6 +86,7 @@ pub use server::event::ServerEvent;
 pub use server::handler::Outcome;
 pub use server::identity::Identity;
 pub use server::identity_handle::IdentityHandle;
+pub use server::meter::Meter;
 pub use server::workers::Workers;
 pub use server::{Server, ServerBuilder};
 pub use ticket_file::TicketFile;

@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
 pub(crate) mod identity_handle;
+pub(crate) mod meter;
 mod policy;
 mod state;
 mod takeover;
@@ -26,7 +27,7 @@ use crate::server::answer::{Answer, OnAnswer};
 use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::census::Count;
 use crate::server::ending::Ending;
-use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
@@ -41,7 +42,7 @@ use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLay
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -65,6 +66,8 @@ use tls::{ClientAuthentication, Groups, Resolver};
 pub struct ServerBuilder {
     identity: Identity,
     listen: Vec<SocketAddr>,
+    /// Sockets that are bound already, where it listens as well.
+    bound: Vec<Arc<StdUdpSocket>>,
     /// Where it would rather be reached, with sockets of its own there.
     preferred: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
@@ -74,6 +77,7 @@ pub struct ServerBuilder {
     drain: Duration,
     signals: Option<SignalMark>,
     on_event: Option<Arc<SharedOnEvent>>,
+    on_connection_end: Option<Arc<SharedOnConnectionEnd>>,
     on_answer: Option<Arc<SharedOnAnswer>>,
     on_listening: Option<Arc<SharedOnListening>>,
     trace: Option<SharedTrace>,
@@ -91,6 +95,8 @@ pub struct ServerBuilder {
 
 /// Told by all workers.
 type SharedOnEvent = dyn Fn(&ServerEvent<'_>) + Send + Sync;
+/// The same.
+type SharedOnConnectionEnd = dyn Fn(SocketAddr, &Stats) + Send + Sync;
 /// The same.
 type SharedOnAnswer = dyn Fn(&Answer<'_>) + Send + Sync;
 /// Told once.
@@ -126,6 +132,7 @@ impl Server {
         ServerBuilder {
             identity,
             listen: Vec::new(),
+            bound: Vec::new(),
             preferred: Vec::new(),
             key_log: None,
             tickets: Some(Tickets::new()),
@@ -134,6 +141,7 @@ impl Server {
             drain: DRAIN,
             signals: None,
             on_event: None,
+            on_connection_end: None,
             on_answer: None,
             on_listening: None,
             trace: None,
@@ -277,6 +285,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Listens at a socket that is bound already, perhaps by a service manager that keeps it while this process is replaced; may be
+    /// called more than once. Such sockets are for one worker: others cannot be bound beside them.
+    #[must_use]
+    pub fn listen_on(mut self, socket: StdUdpSocket) -> ServerBuilder {
+        self.bound.push(Arc::new(socket));
+        self
+    }
+
     /// Asks clients to go on there once their handshake is confirmed (RFC 9000 section 9.6), and listens there as well: for a server
     /// whose clients begin at an address that many servers share. At most one address of IPv4 and one of IPv6; the later one of
     /// a family counts. Clients go to the one of the family that they came by, if it answers them, and stay where they are if
@@ -395,6 +411,18 @@ impl ServerBuilder {
     #[must_use]
     pub fn on_event(mut self, on_event: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> ServerBuilder {
         self.on_event = Some(Arc::new(on_event));
+        self
+    }
+
+    /// Who is told of the end of each connection, well or not: the address of the client, and what the connection has sent,
+    /// received and measured. Called as [`ServerBuilder::on_event`] is. A connection that is given up before its handshake is
+    /// complete may end without a word.
+    #[must_use]
+    pub fn on_connection_end(
+        mut self,
+        on_connection_end: impl Fn(SocketAddr, &Stats) + Send + Sync + 'static,
+    ) -> ServerBuilder {
+        self.on_connection_end = Some(Arc::new(on_connection_end));
         self
     }
 
@@ -571,6 +599,11 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
+        if count > 1 && !self.bound.is_empty() {
+            return Err(Error::message(
+                "sockets that are bound already are for one worker; others cannot be bound beside them",
+            ));
+        }
         let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
         self.steer(&sockets[0], count)?;
@@ -636,6 +669,10 @@ impl ServerBuilder {
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
         }
+        if let Some(shared) = self.on_connection_end {
+            let on_end: Rc<OnConnectionEnd> = Rc::new(move |remote, stats| shared(remote, stats));
+            link.on_connection_end(on_end);
+        }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer, self.takes_connect));
         Ok(Server { link, listening, handle: handle.clone(), ending, signals: self.signals })
@@ -650,11 +687,15 @@ impl ServerBuilder {
     /// Binds all sockets: those where it listens, and behind them those where it would rather be reached. From then on it knows
     /// the ports that the system has chosen for these.
     fn bind(&mut self) -> Result<Vec<UdpSocket>, Error> {
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.bound.is_empty() {
             return Err(Error::Message("the server has no address to listen on".into()));
         }
-        let mut sockets: Vec<UdpSocket> =
-            self.listen.iter().map(|address| bind(*address, &self.options_at(*address))).collect::<Result<_, _>>()?;
+        let mut sockets = self.adopt()?;
+        let addresses: Vec<SocketAddr> = sockets.iter().map(UdpSocket::local_address).collect();
+        for address in &self.listen {
+            sockets.push(bind(*address, &self.options_at(*address))?);
+        }
+        self.listen.splice(0..0, addresses);
         for index in 0..self.preferred.len() {
             let address = self.preferred[index];
             if address.ip().is_unspecified() {
@@ -674,6 +715,14 @@ impl ServerBuilder {
             }
         }
         Ok(sockets)
+    }
+
+    /// The sockets that are bound already.
+    fn adopt(&self) -> Result<Vec<UdpSocket>, Error> {
+        let options = UdpOptions { marks: self.sockets.marks && self.transport.recovery.ecn, ..self.sockets };
+        let adopted = self.bound.iter().map(|socket| UdpSocket::adopt(socket.try_clone()?, &options));
+        let adopted = adopted.collect::<io::Result<Vec<_>>>();
+        adopted.map_err(|error| Error::message(format!("a socket that was handed over is none of UDP: {error}")))
     }
 
     /// A socket for all addresses of both families would take the port of one for IPv4.
@@ -721,6 +770,15 @@ impl ServerBuilder {
         let patience = self.drain;
         let server = self.start(executor.handle(), handler)?;
         executor.block_on(server.until_signal(patience))
+    }
+
+    /// Whether what it was given makes sense, as far as that shows before anything is bound.
+    ///
+    /// # Errors
+    /// A name is no host; the settings of connection IDs, keys or groups do not go together.
+    pub fn check(&self) -> Result<(), Error> {
+        self.names.iter().try_for_each(|name| Served::parse(name).map(drop))?;
+        self.endpoint(None).map(drop)
     }
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {

@@ -2,6 +2,8 @@
 //! names are not what one expects.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "files/forms.rs"]
+mod forms;
 #[path = "command/serving.rs"]
 #[allow(dead_code)] // a part of it is for other tests
 mod serving;

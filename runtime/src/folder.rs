@@ -8,6 +8,7 @@
 //! Links within the folder are followed where their text is relative and does not climb above the folder. An absolute link
 //! is not, wherever it leads: its text says nothing about this folder. Mounts beneath the folder belong to it.
 
+pub mod entries;
 mod steps;
 
 use std::ffi::CString;
@@ -121,6 +122,16 @@ impl Folder {
             Err(error) if is_passing(&error) || error.raw_os_error() == Some(EXDEV) => None,
             opened => Some(opened.map(File::from)),
         }
+    }
+
+    /// What `path` leads to, if there is something: also where that may not be read. This may wait for a disk.
+    pub(crate) fn look_beneath(&self, path: &[u8]) -> Option<Metadata> {
+        let path = CString::new(path).ok()?;
+        let opened = match self.way {
+            Way::Whole => sys::open_beneath(self.fd.as_fd(), &path, sys::O_PATH, Resolve::Beneath),
+            Way::Steps => steps::open(self.fd.as_fd(), path.as_bytes(), sys::O_PATH),
+        };
+        File::from(opened.ok()?).metadata().ok()
     }
 
     /// Whether `path` leads to a folder, also where that may not be read. This may wait for a disk.

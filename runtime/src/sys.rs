@@ -12,21 +12,25 @@ pub(crate) use linux::calls::{alarm_fd, on_signal_number, raise_alarm};
 pub(crate) use linux::errno;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::files::{
-    Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_link_at,
+    Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_entries, read_link_at,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::filter::steer;
 #[cfg(target_os = "linux")]
+pub(crate) use linux::inherited::take_descriptors;
+#[cfg(target_os = "linux")]
 pub(crate) use linux::memory::release_unused;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::message::{Arrival, Outgoing, receive_each, receive_one, send, send_each, take_report};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::privileges::{become_user, identity};
 #[cfg(test)]
 pub(crate) use linux::refusal;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::selector::{Happening, Selector};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::socket::{
-    SocketOptions, keep, mark_all, open_udp, receive_only_from, share, spread, supports_segmentation,
+    SocketOptions, adopt_udp, keep, mark_all, open_udp, receive_only_from, share, spread, supports_segmentation,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::stream::{ListenOptions, accept, begin_connect, listen, reset_on_close};

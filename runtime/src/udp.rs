@@ -69,6 +69,19 @@ pub struct UdpSocket {
     usual: Cell<Ecn>,
 }
 
+fn in_words_of_the_system(address: SocketAddr, options: &UdpOptions) -> SocketOptions {
+    SocketOptions {
+        address,
+        only_ipv6: options.only_ipv6,
+        reuse_port: options.reuse_port,
+        take_over: options.take_over,
+        receive_buffer: options.receive_buffer,
+        send_buffer: options.send_buffer,
+        coalesce: options.coalesce,
+        reports: options.reports,
+    }
+}
+
 impl UdpSocket {
     /// Opens a socket with [`UdpOptions::default`].
     ///
@@ -103,17 +116,23 @@ impl UdpSocket {
         Ok(socket)
     }
 
+    /// Takes a socket that is bound already, by whoever started this process. How it shares its address is left as it is.
+    ///
+    /// # Errors
+    /// It is no socket of UDP over IP.
+    pub fn adopt(socket: StdUdpSocket, options: &UdpOptions) -> io::Result<UdpSocket> {
+        let address = socket.local_addr()?;
+        socket.set_nonblocking(true)?;
+        sys::adopt_udp(socket.as_fd(), &in_words_of_the_system(address, options))?;
+        UdpSocket::of(socket, options)
+    }
+
     fn open(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
-        let socket = StdUdpSocket::from(sys::open_udp(&SocketOptions {
-            address,
-            only_ipv6: options.only_ipv6,
-            reuse_port: options.reuse_port,
-            take_over: options.take_over,
-            receive_buffer: options.receive_buffer,
-            send_buffer: options.send_buffer,
-            coalesce: options.coalesce,
-            reports: options.reports,
-        })?);
+        let opened = sys::open_udp(&in_words_of_the_system(address, options))?;
+        UdpSocket::of(StdUdpSocket::from(opened), options)
+    }
+
+    fn of(socket: StdUdpSocket, options: &UdpOptions) -> io::Result<UdpSocket> {
         let local = socket.local_addr()?;
         let offload = Cell::new(Offload::new(sys::supports_segmentation(socket.as_fd())));
         let (intake, has_reports) = (Cell::new(Intake::new()), Cell::new(false));

@@ -6,7 +6,9 @@ use crate::command::expiry::{Expiries, InUse};
 use crate::command::failure::{Failure, explain};
 use crate::command::log::Log;
 use crate::command::ocsp::{self, Sent};
+use crate::command::reload::Reload;
 use crate::command::revocation_files::RevocationFiles;
+use crate::command::service::Manager;
 use posthaste::{ByName, ClientAuthentication, ClientTrust, Error, Executor, Identity, IdentityHandle, date};
 use runtime::Hangups;
 use std::fmt::Write as _;
@@ -129,6 +131,18 @@ impl Sources {
         Ok(loaded)
     }
 
+    /// What SIGHUP asks for.
+    fn hang_up(&mut self, reload: &mut Option<Reload>, handle: &IdentityHandle, first: &Loaded, log: &Log) {
+        if let Some(arguments) = reload.as_mut().and_then(Reload::again) {
+            self.pairs.clone_from(&arguments.identities);
+            self.ocsp_responses.clone_from(&arguments.ocsp_responses);
+            self.clients.clone_from(&arguments.clients);
+        }
+        if !self.is_empty() {
+            log.report(&self.again(handle, first, log));
+        }
+    }
+
     /// Reads the files again and has `handle` show what is in them, or leaves it as it is. Says what became of it.
     fn again(&mut self, handle: &IdentityHandle, first: &Loaded, log: &Log) -> String {
         match self.load() {
@@ -202,12 +216,20 @@ impl Loaded {
 
 /// From now on each SIGHUP has the files read again, on a thread of its own: the server does not wait for them. Without files a SIGHUP
 /// is not heard. In both cases the thread says when what is in use is about to be good no more.
-pub fn look_after(mut sources: Sources, first: Loaded, handle: IdentityHandle, log: Log) -> Result<(), Failure> {
+pub fn look_after(
+    mut sources: Sources,
+    first: Loaded,
+    handle: IdentityHandle,
+    log: Log,
+    manager: Manager,
+    mut reload: Option<Reload>,
+) -> Result<(), Failure> {
     let refused = |error: &std::io::Error| Failure::Failed(format!("the operating system refused: {error}"));
     let (ready, is_ready) = mpsc::channel();
     let listen = move || {
         let heard = Executor::new().and_then(|executor| {
-            let hangups = (!sources.is_empty()).then(|| Hangups::new(executor.handle())).transpose()?;
+            let hangups =
+                (!sources.is_empty() || reload.is_some()).then(|| Hangups::new(executor.handle())).transpose()?;
             Ok((executor, hangups))
         });
         let (executor, mut hangups) = match heard {
@@ -228,7 +250,11 @@ pub fn look_after(mut sources: Sources, first: Loaded, handle: IdentityHandle, l
                     (None, None) => return,
                 };
                 match is_heard {
-                    true => log.report(&sources.again(&handle, &first, &log)),
+                    true => {
+                        manager.reloading();
+                        sources.hang_up(&mut reload, &handle, &first, &log);
+                        manager.ready();
+                    }
                     false => sources.due().iter().for_each(|text| log.report(text)),
                 }
             }

@@ -1,14 +1,17 @@
-//! The standard error of a server, written by a thread of its own: a reader that is slow, stopped or gone holds up no
-//! connection. What it does not take is dropped and counted.
+//! The standard error of a server, and its log of requests, each written by a thread of its own: a reader that is slow, stopped
+//! or gone holds up no connection. What it does not take is dropped and counted.
 
+use crate::command::arguments::Level;
 use crate::command::failure::Failure;
+use crate::command::json;
 use crate::command::output;
+use posthaste::date;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Bytes that may wait to be written.
 const MAX_QUEUED: usize = 1 << 20;
@@ -21,6 +24,16 @@ const RETRY: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
+    style: Style,
+}
+
+/// Which lines are written, and how.
+#[derive(Clone, Copy, Default)]
+pub struct Style {
+    /// What matters less is left out.
+    pub level: Level,
+    /// One object on each line.
+    pub is_json: bool,
 }
 
 #[derive(Default)]
@@ -28,6 +41,9 @@ struct Shared {
     backlog: Mutex<Backlog>,
     more: Condvar,
     done: Condvar,
+    /// What is written to, in words.
+    place: &'static str,
+    style: Style,
 }
 
 #[derive(Default)]
@@ -50,28 +66,56 @@ struct Line {
 
 impl Log {
     /// Starts the thread that writes to standard error.
-    pub fn start() -> Result<Log, Failure> {
+    pub fn start(style: Style) -> Result<Log, Failure> {
         // A descriptor of its own: whoever else writes there does not wait for this thread.
         let refused = |error| Failure::Failed(format!("standard error could not be used: {error}"));
         let target = File::from(io::stderr().as_fd().try_clone_to_owned().map_err(refused)?);
-        Log::start_on(target).map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))
+        let started = Log::start_on(target, "standard error", style);
+        started.map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))
     }
 
-    fn start_on(target: impl Write + Send + 'static) -> io::Result<Log> {
-        let shared = Arc::new(Shared::default());
+    /// The same for another place, which is called that in words.
+    pub fn start_on(target: impl Write + Send + 'static, place: &'static str, style: Style) -> io::Result<Log> {
+        let shared = Arc::new(Shared { place, style, ..Shared::default() });
         let writing = shared.clone();
         std::thread::Builder::new().name("posthaste-log".into()).spawn(move || writing.run(target))?;
-        Ok(Log { shared })
+        Ok(Log { shared, style })
     }
 
     /// Says what happened, on a line of its own. Control characters are escaped, because some of the text may be a peer's.
     pub fn report(&self, text: &str) {
-        self.push(output::line(text).into_bytes());
+        // The words that warnings begin with say how much they matter.
+        self.say(if text.starts_with("warning: ") { Level::Warning } else { Level::Info }, text);
     }
 
-    /// A line as it is.
+    /// Whether lines that matter so much are written.
+    pub fn tells(&self, level: Level) -> bool {
+        level <= self.style.level
+    }
+
+    /// The same, if it matters enough.
+    pub fn say(&self, level: Level, text: &str) {
+        if !self.tells(level) {
+            return;
+        }
+        let line = if self.style.is_json { in_json(level, text) } else { output::line(text) };
+        self.push(line.into_bytes());
+    }
+
+    /// A line as it is, which is said whatever matters.
     pub fn line(&self, text: &str) {
+        self.push(if self.style.is_json { in_json(Level::Info, text) } else { format!("{text}\n") }.into_bytes());
+    }
+
+    /// A line in the words of whoever writes it, whatever the style.
+    pub fn write_line(&self, text: &str) {
         self.push(format!("{text}\n").into_bytes());
+    }
+
+    /// Why the server ends.
+    pub fn fail(&self, text: &str) {
+        let line = if self.style.is_json { in_json(Level::Error, text) } else { format!("posthaste: {text}\n") };
+        self.push(line.into_bytes());
     }
 
     /// Waits until all is written, at most so long.
@@ -86,9 +130,15 @@ impl Log {
             let text = String::from_utf8_lossy(&bytes[..MAX_LINE - 8]).into_owned();
             bytes = format!("{}...\n", text.trim_end_matches(char::REPLACEMENT_CHARACTER)).into_bytes();
         }
-        self.shared.lock().push(Line { bytes, stands_for: 1 });
+        self.shared.lock().push(Line { bytes, stands_for: 1 }, |lost| self.shared.notice(lost));
         self.shared.more.notify_one();
     }
+}
+
+/// A line of a log that programs read.
+fn in_json(level: Level, text: &str) -> String {
+    let (time, text) = (date::rfc3339(SystemTime::now()), json::string(text, MAX_LINE / 2));
+    format!("{{\"time\":\"{time}\",\"level\":\"{}\",\"message\":{text}}}\n", level.name())
 }
 
 /// What is written in one call is one line.
@@ -104,32 +154,31 @@ impl Write for Log {
 }
 
 impl Backlog {
-    fn push(&mut self, line: Line) {
+    fn push(&mut self, line: Line, notice: impl Fn(u64) -> String) {
         if self.queued + line.bytes.len() > MAX_QUEUED {
             self.lost += 1;
             return;
         }
-        let notice = self.take_notice();
+        let notice = self.take_notice(notice);
         for line in notice.into_iter().chain([line]) {
             self.queued += line.bytes.len();
             self.queue.push_back(line);
         }
     }
 
-    fn next(&mut self) -> Option<Line> {
+    fn next(&mut self, notice: impl Fn(u64) -> String) -> Option<Line> {
         let line = self.queue.pop_front();
         self.queued -= line.as_ref().map_or(0, |line| line.bytes.len());
         // Where nothing can be written, that is not said again and again.
-        let line = line.or_else(|| if self.is_failing { None } else { self.take_notice() });
+        let line = line.or_else(|| if self.is_failing { None } else { self.take_notice(notice) });
         self.is_writing = line.is_some();
         line
     }
 
-    fn take_notice(&mut self) -> Option<Line> {
+    /// A word about what is missing, as `notice` has it.
+    fn take_notice(&mut self, notice: impl Fn(u64) -> String) -> Option<Line> {
         let lost = std::mem::take(&mut self.lost);
-        let lines = if lost == 1 { "1 line is".to_owned() } else { format!("{lost} lines are") };
-        let bytes = format!("posthaste: {lines} missing here: standard error did not take them\n").into_bytes();
-        (lost > 0).then_some(Line { bytes, stands_for: lost })
+        (lost > 0).then(|| Line { bytes: notice(lost).into_bytes(), stands_for: lost })
     }
 
     fn is_idle(&self) -> bool {
@@ -142,10 +191,16 @@ impl Shared {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn notice(&self, lost: u64) -> String {
+        let lines = if lost == 1 { "1 line is".to_owned() } else { format!("{lost} lines are") };
+        let text = format!("{lines} missing here: {} did not take them", self.place);
+        if self.style.is_json { in_json(Level::Warning, &text) } else { format!("posthaste: {text}\n") }
+    }
+
     fn run(&self, mut target: impl Write) {
         let mut backlog = self.lock();
         loop {
-            let Some(line) = backlog.next() else {
+            let Some(line) = backlog.next(|lost| self.notice(lost)) else {
                 self.done.notify_all();
                 backlog = self.more.wait(backlog).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -207,7 +262,7 @@ mod tests {
 
     fn log() -> (Log, Sender<bool>, Receiver<String>) {
         let ((permit, permissions), (calls, written)) = (channel(), channel());
-        (Log::start_on(Reader { permissions, calls }).unwrap(), permit, written)
+        (Log::start_on(Reader { permissions, calls }, "standard error", Style::default()).unwrap(), permit, written)
     }
 
     #[test]
@@ -221,6 +276,31 @@ mod tests {
         let calls: Vec<String> = written.try_iter().collect();
         assert_eq!(&calls[..2], ["one\n", "posthaste: two; three\\u{1b}[2J\n"]);
         assert!(calls[2].len() <= MAX_LINE && calls[2].ends_with("é...\n"), "{}", calls[2].len());
+    }
+
+    #[test]
+    fn what_matters_less_is_left_out_and_every_line_is_one_object_where_that_was_asked_for() {
+        let ((permit, permissions), (calls, written)) = (channel(), channel());
+        let style = Style { level: Level::Warning, is_json: true };
+        let log = Log::start_on(Reader { permissions, calls }, "the file", style).unwrap();
+        (0..3).for_each(|_| permit.send(true).unwrap());
+        log.say(Level::Info, "not this");
+        log.report("nor this");
+        log.report("warning: \"this\"\n\x1b");
+        log.say(Level::Error, "and this");
+        log.line("and this, always");
+        log.flush(LONG);
+        let calls: Vec<String> = written.try_iter().collect();
+        let tails: Vec<&str> = calls.iter().map(|call| call.split_once("\",\"level\"").unwrap().1).collect();
+        assert_eq!(
+            tails,
+            [
+                ":\"warning\",\"message\":\"warning: \\\"this\\\"\\n\\u001b\"}\n",
+                ":\"error\",\"message\":\"and this\"}\n",
+                ":\"info\",\"message\":\"and this, always\"}\n",
+            ]
+        );
+        assert!(calls.iter().all(|call| call.starts_with("{\"time\":\"20")), "{calls:?}");
     }
 
     #[test]

@@ -1,26 +1,29 @@
 //! `posthaste serve`: a folder of files over HTTP/3.
 
+use crate::command::access_log::AccessLog;
 use crate::command::arguments::Serve;
 use crate::command::balancing;
 use crate::command::bodies::Bodies;
 use crate::command::certificate_file::CertificateFile;
-use crate::command::diagnosis::Records;
+use crate::command::config_file;
 use crate::command::failure::Failure;
 use crate::command::hint::{self, Hint, Shown};
-use crate::command::identities::{self, Sources};
-use crate::command::log::Log;
+use crate::command::identities::{self, Loaded, Sources};
+use crate::command::log::{Log, Style};
+use crate::command::metrics;
 use crate::command::output;
-use posthaste::{
-    Error, Executor, Files, Identity, IdentityHandle, Method, Proxy, ProxyTarget, Reply, Request, Server,
-    ServerBuilder, ServerEvent, Tickets, date,
-};
+use crate::command::reload::Reload;
+use crate::command::service::Manager;
+use crate::command::settings::{self, Listeners, addresses, builder, hosts, proxy};
+use crate::command::sites::Sites;
+use crate::command::user::User;
+use posthaste::{Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, ServerBuilder};
 use std::fmt::Write as _;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant, SystemTime};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-/// Where to listen if nothing is said: on this machine only.
-const PORT: u16 = 4433;
 /// How long requests under way may take after a signal that asks for the end, if nothing is said.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for an address that is taken: by a server, maybe, that was told to end just now and is about to let go.
@@ -32,14 +35,22 @@ const NO_INDEX: &str =
     "note: the folder has no index.html: / is answered with 404, files by their names, and nothing is listed\n";
 
 /// Serves until it is told to end.
-pub fn run(arguments: &Serve) -> Result<(), Failure> {
-    let log = Log::start()?;
+pub fn run(arguments: Serve) -> Result<(), Failure> {
+    // Before anything is opened that could be taken for one of them.
+    let sockets = runtime::inherited::take_sockets()
+        .map_err(|error| Failure::Failed(format!("the sockets of LISTEN_FDS could not be taken: {error}")))?;
+    let arguments = match &arguments.config {
+        Some(file) => config_file::read(file)?,
+        None => arguments,
+    };
+    let style = Style { level: arguments.operation.log_level, is_json: arguments.operation.log_is_json };
+    let log = Log::start(style)?;
     tell_panics(log.clone());
-    let result = serve(arguments, &log);
+    let result = if arguments.check { check(&arguments, &log) } else { serve(&arguments, sockets, &log) };
     // Nothing is written past the log: a reader that has stopped would keep the process from its end.
     let result = result.map_err(|failure| match failure {
         Failure::Failed(text) => {
-            log.line(&format!("posthaste: {text}"));
+            log.fail(&text);
             Failure::Quiet
         }
         failure => failure,
@@ -48,50 +59,140 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     result
 }
 
-fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
-    let files = open_folder(arguments)?;
-    let mut notes = if files.has_index() { String::new() } else { NO_INDEX.to_owned() };
-    let addresses = addresses(&arguments.listen)?;
-    let mut sources = Sources::new(arguments);
-    let loaded = sources.first(|| hosts(arguments, &addresses))?;
+/// Looks at everything that serving begins with, but for what would be left behind: nothing is bound, and no file is made.
+fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
+    let arguments = Serve { state: None, diagnosis: Default::default(), ..arguments.clone() };
+    let operation = &arguments.operation;
+    let user = operation.user.as_ref().map(|(user, group)| User::find(user, group.as_deref())).transpose()?;
+    operation.metrics.as_deref().map(metrics::address).transpose()?;
+    let _sites = Sites::open(&arguments)?;
+    let addresses = addresses(&arguments.listen, &[])?;
+    let mut sources = Sources::new(&arguments);
+    let loaded = sources.first(|| hosts(&arguments, &addresses))?;
     sources.warnings(&loaded).iter().for_each(|text| log.report(text));
-    let identity = loaded.identities[0].clone();
-    let shown = IdentityHandle::new(loaded.by_name());
-    let patience = arguments.drain.unwrap_or(PATIENCE);
-    let builder = builder(arguments, &identity, addresses, log)?.resolver(shown.clone());
-    let builder = builder.drain(patience);
-    let has_files = !sources.is_empty();
-    identities::look_after(sources, loaded, shown, log.clone())?;
-    // Where there is nothing to read again, it means what it means to any program.
-    let builder = if has_files { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
-    let bodies = arguments.bodies.then(Bodies::new);
-    let targets = arguments.proxy.iter().map(|text| text.parse()).collect::<Result<Vec<ProxyTarget>, Error>>()?;
-    let proxy = (!targets.is_empty()).then(|| Proxy::new(targets));
-    let handler = move |request, reply| answer(files.clone(), bodies.clone(), proxy.clone(), request, reply);
-    let mut greet = |addresses: &[SocketAddr]| {
-        let own = certificate_file(arguments, &identity, &mut notes, log);
+    let (manager, sockets) = (Manager::of_environment(), Arc::default());
+    let listeners = Listeners { log: log.clone(), access_log: None, counters: None, manager, sockets };
+    let builder = builder(&arguments, &loaded.identities[0], addresses, &listeners)?;
+    builder.check()?;
+    proxy(&arguments)?;
+    drop(user);
+    output::print("everything is as it should be\n")
+}
+
+fn serve(arguments: &Serve, sockets: Vec<UdpSocket>, log: &Log) -> Result<(), Failure> {
+    let operation = &arguments.operation;
+    // A file that is on its way takes a descriptor. Where the limit stays as it is, it holds.
+    let _ = runtime::folder::raise_descriptor_limit();
+    let user = operation.user.as_ref().map(|(user, group)| User::find(user, group.as_deref())).transpose()?;
+    let watching = operation.metrics.as_deref().map(metrics::listen).transpose()?;
+    let access_log = operation.access_log.as_deref();
+    let access_log =
+        access_log.map(|name| AccessLog::open(name, operation.access_log_format, log.clone())).transpose()?;
+    let counters = watching.is_some().then(Arc::default);
+    let (manager, sockets) = (Manager::of_environment(), Arc::new(sockets));
+    let listeners = Listeners { log: log.clone(), access_log, counters, manager, sockets };
+    let running = Running::prepare(arguments, listeners)?;
+    if let (Some(listener), Some(counters)) = (watching, running.listeners.counters.clone()) {
+        metrics::start(listener, counters, running.meter.clone(), log.clone())?;
+    }
+    let result = running.run(arguments, user);
+    running.listeners.manager.stopping();
+    running.listeners.access_log.iter().for_each(|access_log| access_log.flush(LAST_LINES));
+    result
+}
+
+/// A server that is about to start, and what is beside it.
+struct Running {
+    builder: ServerBuilder,
+    sites: Sites,
+    proxy: Option<Proxy>,
+    identity: Identity,
+    listeners: Listeners,
+    /// Of the workers, once there are some.
+    meter: Arc<OnceLock<posthaste::Meter>>,
+}
+
+impl Running {
+    fn prepare(arguments: &Serve, listeners: Listeners) -> Result<Running, Failure> {
+        let (sites, proxy) = (Sites::open(arguments)?, proxy(arguments)?);
+        let addresses = addresses(&arguments.listen, &listeners.sockets)?;
+        let mut sources = Sources::new(arguments);
+        let loaded = sources.first(|| hosts(arguments, &addresses))?;
+        sources.warnings(&loaded).iter().for_each(|text| listeners.log.report(text));
+        let identity = loaded.identities[0].clone();
+        let shown = IdentityHandle::new(loaded.by_name());
+        let builder = builder(arguments, &identity, addresses, &listeners)?.resolver(shown.clone());
+        let builder = builder.drain(arguments.drain.unwrap_or(PATIENCE));
+        let hears_hangups = !sources.is_empty() || Reload::is_wanted(arguments, &listeners);
+        look_after(arguments, &listeners, &sites, sources, loaded, shown)?;
+        // Where there is nothing to read again, it means what it means to any program.
+        let builder = if hears_hangups { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
+        Ok(Running { builder, sites, proxy, identity, listeners, meter: Arc::default() })
+    }
+
+    fn run(&self, arguments: &Serve, user: Option<User>) -> Result<(), Failure> {
+        let bodies = arguments.bodies.then(Bodies::new);
+        let (sites, proxy) = (self.sites.clone(), self.proxy.clone());
+        let handler = move |request, reply| answer(sites.clone(), bodies.clone(), proxy.clone(), request, reply);
+        let is_alone = !self.listeners.sockets.is_empty();
+        let count = arguments.workers.unwrap_or_else(|| if is_alone { 1 } else { balancing::threads() });
+        // Who watches asks from another thread, which workers are made for.
+        if count > 1 || self.listeners.counters.is_some() || self.listeners.manager.watches() {
+            let workers = once_free(|| self.builder.clone().start_workers(count, handler.clone()))?;
+            let _ = self.meter.set(workers.meter());
+            self.listeners.manager.watch(&self.meter, self.listeners.log.clone())?;
+            let _own = self.greet(arguments, workers.addresses(), user)?;
+            return workers.until_signal().map_err(Failure::from);
+        }
+        let executor =
+            Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
+        let server = once_free(|| self.builder.clone().start(executor.handle(), handler.clone()))?;
+        let _own = self.greet(arguments, server.addresses(), user)?;
+        let patience = arguments.drain.unwrap_or(PATIENCE);
+        executor.block_on(server.until_signal(patience)).map_err(Failure::from)
+    }
+
+    /// Everything is open: gives up what is needed no more, and says that it serves. The file for clients is there as long as what
+    /// this gives.
+    fn greet(
+        &self,
+        arguments: &Serve,
+        addresses: &[SocketAddr],
+        user: Option<User>,
+    ) -> Result<Option<CertificateFile>, Failure> {
+        let (log, identity) = (&self.listeners.log, &self.identity);
+        let is_bare = !arguments.site.list && arguments.site.fallback.is_none() && !self.sites.have_index();
+        let mut notes = if is_bare { NO_INDEX.to_owned() } else { String::new() };
+        user.map_or(Ok(()), |user| user.enter())?;
+        // Whoever writes it takes it away at the end.
+        let own = certificate_file(arguments, identity, &mut notes, log);
         let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
         let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
-        let shown = Shown { addresses, identity: &identity, names: &arguments.names, file };
+        let shown = Shown { addresses, identity, names: &settings::names(arguments), file };
         print_beside(greeting(&shown, &notes, arguments.identities.is_empty()), log);
-        own
-    };
-    let count = arguments.workers.unwrap_or_else(balancing::threads);
-    if count > 1 {
-        let workers = once_free(|| builder.clone().start_workers(count, handler.clone()))?;
-        let _own = greet(workers.addresses());
-        return workers.until_signal().map_err(Failure::from);
+        self.listeners.manager.ready();
+        Ok(own)
     }
-    let executor =
-        Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
-    let server = once_free(|| builder.clone().start(executor.handle(), handler.clone()))?;
-    let _own = greet(server.addresses());
-    executor.block_on(server.until_signal(patience)).map_err(Failure::from)
+}
+
+/// Has SIGHUP read again what can be, and the days counted of what does not last.
+fn look_after(
+    arguments: &Serve,
+    listeners: &Listeners,
+    sites: &Sites,
+    sources: Sources,
+    loaded: Loaded,
+    shown: IdentityHandle,
+) -> Result<(), Failure> {
+    let reload = Reload::is_wanted(arguments, listeners)
+        .then(|| Reload::new(arguments.clone(), sites.clone(), listeners.clone()));
+    let manager = listeners.manager.clone();
+    identities::look_after(sources, loaded, shown, listeners.log.clone(), manager, reload)
 }
 
 /// Answers with files, with generated bodies, or as a proxy. What goes wrong is told to the client, and reported.
 async fn answer(
-    files: Files,
+    sites: Sites,
     bodies: Option<Bodies>,
     proxy: Option<Proxy>,
     request: Request,
@@ -102,75 +203,8 @@ async fn answer(
     }
     match bodies {
         Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
-        _ => files.serve(&request, reply).await,
+        _ => sites.serve(&request, reply).await,
     }
-}
-
-/// All but where it keeps its certificate.
-fn builder(
-    arguments: &Serve,
-    identity: &Identity,
-    addresses: Vec<SocketAddr>,
-    log: &Log,
-) -> Result<ServerBuilder, Failure> {
-    let mut builder = Server::builder(identity.clone())
-        .address_validation(arguments.retry)
-        .congestion_control(arguments.congestion_control)
-        .dynamic_table(arguments.qpack_table);
-    builder.transport.versions = arguments.versions;
-    if arguments.early_data {
-        builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());
-    }
-    for address in addresses {
-        builder = builder.listen(address);
-    }
-    for address in preferred_addresses(&arguments.preferred)? {
-        builder = builder.preferred_address(address);
-    }
-    for name in &arguments.names {
-        builder = builder.name(name);
-    }
-    let report = log.clone();
-    let records =
-        Records::open_beside(&arguments.diagnosis, Box::new(log.clone()), Box::new(move |text| report.report(text)))?;
-    if let Some(key_log) = records.key_log {
-        builder = builder.key_log(key_log);
-    }
-    if let Some(trace) = records.trace {
-        builder = builder.trace(trace);
-    }
-    if let Some(known) = &arguments.balancing {
-        builder = builder.id_layout(balancing::layout(known).map_err(Failure::Failed)?);
-    }
-    if let Some(socket) = &arguments.takeover {
-        builder = builder.takeover(socket);
-    }
-    if !arguments.proxy.is_empty() {
-        builder = builder.take_connect();
-        (builder.http.extended_connect, builder.http.datagrams) = (true, true);
-    }
-    if let Some(folder) = &arguments.state {
-        builder = builder.state(folder)?;
-    }
-    if arguments.log {
-        let log = log.clone();
-        builder = builder.on_answer(move |answer| log.line(&format!("{} {answer}", date::rfc3339(SystemTime::now()))));
-    }
-    let (log, tells_moves) = (log.clone(), arguments.log);
-    Ok(builder.on_event(move |event| {
-        // That networks change is no news to who asked for none.
-        if tells_moves || !matches!(event, ServerEvent::ClientMoved { .. }) {
-            log.report(&told(event));
-        }
-    }))
-}
-
-/// What a certificate that is made for this run is for, beside this machine: the addresses that are listened on, and its names.
-fn hosts(arguments: &Serve, addresses: &[SocketAddr]) -> Vec<String> {
-    let mut hosts = named_hosts(&arguments.names);
-    let others = addresses.iter().map(SocketAddr::ip).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
-    hosts.extend(others.map(|ip| ip.to_string()));
-    hosts
 }
 
 /// The file for clients that are to trust a development certificate. Where none can be written the server serves all the same.
@@ -222,66 +256,6 @@ fn once_free<T>(start: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
             result => return result,
         }
     }
-}
-
-/// An event in the words of a command.
-fn told(event: &ServerEvent<'_>) -> String {
-    match event {
-        ServerEvent::Ending { .. } => format!("{event}; a second signal ends at once"),
-        event => event.to_string(),
-    }
-}
-
-/// The folder that is served.
-fn open_folder(arguments: &Serve) -> Result<Files, Failure> {
-    // A file that is on its way takes a descriptor. Where the limit stays as it is, it holds.
-    let _ = runtime::folder::raise_descriptor_limit();
-    let folder = arguments.folder.as_deref().unwrap_or(".");
-    Ok(Files::new(folder)?.dotfiles(arguments.dotfiles))
-}
-
-/// The hosts that a development certificate can be for, without their ports.
-fn named_hosts(names: &[String]) -> Vec<String> {
-    let authorities = names.iter().filter_map(|name| http::Authority::from_bytes(name.as_bytes()).ok());
-    authorities.map(|authority| authority.host().to_owned()).filter(|host| host != "*").collect()
-}
-
-fn addresses(listen: &[String]) -> Result<Vec<SocketAddr>, Failure> {
-    if listen.is_empty() {
-        let mut both = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
-        // Some machines have no IPv6.
-        if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
-            both.push(SocketAddr::from((Ipv6Addr::LOCALHOST, PORT)));
-        }
-        return Ok(both);
-    }
-    let parse = |text: &String| {
-        text.parse().map_err(|_| {
-            Failure::Usage(format!(
-                "--listen needs an address with a port, such as 127.0.0.1:4433 or [::]:443, not {text:?}"
-            ))
-        })
-    };
-    listen.iter().map(parse).collect()
-}
-
-/// Where clients are asked to go on: one address of each family.
-fn preferred_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for text in texts {
-        let address: Option<SocketAddr> =
-            text.parse().ok().filter(|address: &SocketAddr| !address.ip().is_unspecified());
-        let address = address.ok_or_else(|| {
-            let words = "--preferred-address needs the address of a host with a port, such as 192.0.2.7:443";
-            Failure::Usage(format!("{words}, not {text:?}"))
-        })?;
-        if addresses.iter().any(|other| other.is_ipv4() == address.is_ipv4()) {
-            let words = "--preferred-address is for one address of IPv4 and one of IPv6";
-            return Err(Failure::Usage(format!("{words}; {text:?} is a second of its family")));
-        }
-        addresses.push(address);
-    }
-    Ok(addresses)
 }
 
 fn greeting(shown: &Shown<'_>, notes: &str, is_development: bool) -> String {

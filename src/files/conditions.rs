@@ -16,6 +16,8 @@ pub(super) struct Version {
 pub(super) enum Answer {
     /// These bytes, with 200 or 206.
     Content(Status, Range<u64>),
+    /// Several parts, with 206.
+    Parts(Vec<Range<u64>>),
     /// No content: 304, 412 or 416.
     Without(Status),
 }
@@ -42,6 +44,7 @@ impl Version {
             Part::All => Answer::Content(Status::OK, 0..self.len),
             // RFC 9110 section 15.3.7.1-1: the caller says which bytes these are.
             Part::Range(range) => Answer::Content(Status::PARTIAL_CONTENT, range),
+            Part::Ranges(ranges) => Answer::Parts(ranges),
             Part::OutOfRange => Answer::Without(Status::RANGE_NOT_SATISFIABLE),
         }
     }

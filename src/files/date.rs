@@ -23,6 +23,16 @@ pub fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
+/// `06/Nov/1994:08:49:37 +0000`, as the logs of web servers have it.
+pub fn log_date(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (second_of_day, text) = (seconds % 86_400, HttpDate::from_unix(seconds).to_string());
+    // `Sun, 06 Nov 1994 08:49:37 GMT` has what is needed, and the names of the months.
+    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
+    format!("{}/{}/{}:{hour:02}:{minute:02}:{second:02} +0000", part(5..7), part(8..11), part(12..16))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +43,6 @@ mod tests {
         assert_eq!(plain_date(784_111_777), "1994-11-06");
         let moment = UNIX_EPOCH + std::time::Duration::from_millis(784_111_777_042);
         assert_eq!(rfc3339(moment), "1994-11-06T08:49:37.042Z");
+        assert_eq!(log_date(moment), "06/Nov/1994:08:49:37 +0000");
     }
 }

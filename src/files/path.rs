@@ -26,17 +26,19 @@ pub(super) fn is_hidden(segments: &[Vec<u8>]) -> bool {
 
 /// The path of a folder as it is written: what goes into `location` is made of names that exist, not of what was sent.
 pub(super) fn canonical_location(segments: &[Vec<u8>]) -> String {
-    let mut location = String::from("/");
-    for segment in segments {
-        for byte in segment {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => location.push(char::from(*byte)),
-                _ => location.push_str(&format!("%{byte:02X}")),
-            }
+    segments.iter().fold(String::from("/"), |location, segment| format!("{location}{}/", written(segment)))
+}
+
+/// A name as it is written in a path: percent-encoded, but for what never means anything else.
+pub(super) fn written(name: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in name {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
         }
-        location.push('/');
     }
-    location
+    text
 }
 
 fn is_plain(name: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::files::source::Loss;
-use http::{ResponseHead, Status};
+use http::{Fields, ResponseHead, Status};
 use runtime::JobError;
 use runtime::folder::Obstacle;
 use std::io;
@@ -68,8 +68,13 @@ impl Problem {
         self.told.unwrap_or_else(|| Error::message("the file is gone"))
     }
 
-    /// Answers. The client learns no more than it must; the server's owner learns the rest by the error.
-    pub(super) async fn send(self, reply: Reply) -> Result<(), Error> {
+    /// Whether there simply is no such file.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.status == Status::NOT_FOUND
+    }
+
+    /// Answers, with `fields` beside its own. The client learns no more than it must; the server's owner learns the rest by the error.
+    pub(super) async fn send(self, reply: Reply, fields: &Fields) -> Result<(), Error> {
         let text = match self.status {
             Status::NOT_FOUND => "not found\n",
             Status::FORBIDDEN => "this file is not for everybody\n",
@@ -80,6 +85,7 @@ impl Problem {
         if self.status == Status::SERVICE_UNAVAILABLE {
             head = head.with_field("retry-after", SOON)?;
         }
+        fields.iter().try_for_each(|(name, value)| head.fields.push(name, value))?;
         reply.send(head, text).await?;
         self.told.map_or(Ok(()), Err)
     }

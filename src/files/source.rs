@@ -92,6 +92,11 @@ impl Opened {
         &self.state
     }
 
+    /// Whether it was written later than `other`.
+    pub(super) fn is_newer_than(&self, other: &Opened) -> bool {
+        self.state.is_newer_than(&other.state)
+    }
+
     /// Whether a change that comes shows in the state.
     pub(super) fn shows_each_change(&self) -> bool {
         self.shows_each_change
@@ -159,9 +164,9 @@ pub(super) struct Source {
 
 impl Source {
     /// Of the bytes in `range`, which is within the file.
-    pub(super) fn new(opened: Opened, readers: ReaderPool, range: Range<u64>) -> Source {
+    pub(super) fn new(opened: Arc<Opened>, readers: ReaderPool, range: Range<u64>) -> Source {
         debug_assert!(range.start <= range.end && range.end <= opened.state.len());
-        Source { opened: Arc::new(opened), readers, next: range.start, end: range.end, unlooked: 0 }
+        Source { opened, readers, next: range.start, end: range.end, unlooked: 0 }
     }
 
     /// Whether the last piece was given.

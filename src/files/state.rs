@@ -45,6 +45,11 @@ impl State {
         u64::try_from(self.modified.0).unwrap_or(0)
     }
 
+    /// Whether the content was written later than that of another file.
+    pub(super) fn is_newer_than(&self, other: &State) -> bool {
+        self.modified > other.modified
+    }
+
     /// The tag. It is strong if no other content can have it: where each change shows in the times (`shows_each_change`), or
     /// where the last one is so long ago that the next has another time. Otherwise it is weak until then; its text is the same.
     ///

@@ -106,7 +106,7 @@ fn a_file_is_whole_or_not_there() {
     std::fs::write(&path, &bytes).unwrap();
     let files = Files::new(place.root()).unwrap();
     let source = |start: u64, end: u64| match open(&files.root.folder, b"a", PIECE) {
-        Ok(Found::File(opened)) => Source::new(opened, files.readers.clone(), start..end),
+        Ok(Found::File(opened)) => Source::new(opened.into(), files.readers.clone(), start..end),
         other => panic!("{other:?}"),
     };
     let read = async |mut source: Source, at: usize, change: &dyn Fn()| {

@@ -14,7 +14,7 @@ use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::authorities::{Authorities, AuthoritySource};
-use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
 use base::{Duration, FourTuple, Instant, StreamId};
 use h3::error_code;
@@ -81,6 +81,7 @@ pub(crate) struct Link {
     on_request: OnceCell<(OnRequest, AuthoritySource)>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
+    on_connection_end: OnceCell<Rc<OnConnectionEnd>>,
     trace: OnceCell<SharedTrace>,
     /// Who waits until nobody works on an exchange.
     answered: RefCell<Vec<Waker>>,
@@ -136,6 +137,7 @@ impl Link {
             goaways: Cell::new(0),
             on_request: OnceCell::new(),
             on_event: OnceCell::new(),
+            on_connection_end: OnceCell::new(),
             trace: OnceCell::new(),
             answered: RefCell::default(),
             idle: RefCell::default(),
@@ -172,6 +174,11 @@ impl Link {
     /// Who is given new requests, and what the connections are good for. To be called once, before any can come.
     pub(crate) fn on_request(&self, on_request: OnRequest, authorities: AuthoritySource) {
         assert!(self.on_request.set((on_request, authorities)).is_ok(), "requests are given to one");
+    }
+
+    /// Who is told of the ends of connections. To be called once at most.
+    pub(crate) fn on_connection_end(&self, on_connection_end: Rc<OnConnectionEnd>) {
+        assert!(self.on_connection_end.set(on_connection_end).is_ok(), "ends are told to one");
     }
 
     /// Who is told what goes wrong. To be called once at most.
@@ -750,6 +757,11 @@ impl Link {
         let error = Rc::new(Error::closed(known.host().as_deref(), remote, reason));
         if is_failure(reason) {
             self.tell(&ServerEvent::ConnectionFailed { remote, error: &error });
+        }
+        if let Some(on_connection_end) = self.on_connection_end.get()
+            && let Some(connection) = endpoint.quic().connection(handle)
+        {
+            on_connection_end(remote, &connection.stats());
         }
         self.end(known, &error);
     }

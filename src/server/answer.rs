@@ -18,6 +18,12 @@ pub struct Answer<'a> {
     pub method: &'a Method,
     /// With what: path and query as they were sent; host and port of a CONNECT.
     pub target: &'a str,
+    /// Host and port that were asked for; empty if none were named.
+    pub authority: &'a str,
+    /// What led the client here, as it says (RFC 9110 section 10.1.3).
+    pub referer: Option<&'a str>,
+    /// What the client is, as it says (RFC 9110 section 10.1.5).
+    pub user_agent: Option<&'a str>,
     /// The status of the response; `None` if none began.
     pub status: Option<Status>,
     /// Bytes of content that the transport took.
@@ -55,6 +61,9 @@ mod tests {
             remote: "[::1]:50000".parse().unwrap(),
             method: &Method::Get,
             target: "/a?b",
+            authority: "a.example",
+            referer: None,
+            user_agent: None,
             status: Some(Status::OK),
             bytes: 1234,
             is_complete: true,

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use http::Method;
+use quic::Stats;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -115,3 +116,6 @@ impl fmt::Debug for ServerEvent<'_> {
 
 /// Who is told.
 pub(crate) type OnEvent = dyn Fn(&ServerEvent<'_>);
+
+/// Who is told of the end of a connection, and of what it had counted.
+pub(crate) type OnConnectionEnd = dyn Fn(SocketAddr, &Stats);

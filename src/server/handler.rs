@@ -79,11 +79,17 @@ fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer:
     let (executor, begun, remote) = (executor.clone(), executor.read_clock(), exchange.peer().remote);
     let target = head.path.as_ref().map(Path::as_str).or(head.authority.as_ref().map(Authority::as_str));
     let (method, target) = (head.method.clone(), Box::<str>::from(target.unwrap_or_default()));
+    let authority = Box::<str>::from(head.authority.as_ref().map_or("", Authority::as_str));
+    let field = |name: &str| head.fields.first_text(name).map(Box::<str>::from);
+    let (referer, user_agent) = (field("referer"), field("user-agent"));
     exchange.account().on_end(Box::new(move |account| {
         on_answer(&Answer {
             remote,
             method: &method,
             target: &target,
+            authority: &authority,
+            referer: referer.as_deref(),
+            user_agent: user_agent.as_deref(),
             status: account.status(),
             bytes: account.bytes(),
             is_complete: account.is_complete(),

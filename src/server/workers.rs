@@ -4,7 +4,8 @@
 //! connection IDs name the worker, and datagrams that come out at another are handed over.
 
 use crate::error::Error;
-use crate::server::census::{Census, Count};
+use crate::server::census::Census;
+use crate::server::meter::Meter;
 use quic::{EndpointStats, Stats};
 use runtime::{Executor, Handle, Shutdown, SignalMark, Signals};
 use std::fmt;
@@ -82,7 +83,7 @@ impl Workers {
     /// # Errors
     /// A worker does not answer within a second: a handler keeps its thread from everything else. A handler that asks keeps its own.
     pub fn requests_under_way(&self) -> Result<usize, Error> {
-        Ok(self.counts()?.iter().map(|count| count.requests).sum())
+        self.meter().requests_under_way()
     }
 
     /// What each open connection has sent, received and measured, and the address of its client.
@@ -90,7 +91,7 @@ impl Workers {
     /// # Errors
     /// As for [`Workers::requests_under_way`].
     pub fn connections(&self) -> Result<Vec<(SocketAddr, Stats)>, Error> {
-        Ok(self.counts()?.into_iter().flat_map(|count| count.connections).collect())
+        self.meter().connections()
     }
 
     /// How much all of them hold, and what became of clients' first packets. A worker that has ended holds nothing more, and what
@@ -99,13 +100,12 @@ impl Workers {
     /// # Errors
     /// As for [`Workers::requests_under_way`].
     pub fn stats(&self) -> Result<EndpointStats, Error> {
-        Ok(self.counts()?.iter().fold(EndpointStats::default(), |sum, count| sum + count.stats))
+        self.meter().stats()
     }
 
-    fn counts(&self) -> Result<Vec<Count>, Error> {
-        self.census.ask().map_err(|number| {
-            Error::Message(format!("worker {number} did not say what it has counted: does a handler keep its thread?"))
-        })
+    /// For another thread that asks the same now and then, as long as it likes.
+    pub fn meter(&self) -> Meter {
+        Meter::new(self.census.clone(), self.stop.drain.clone())
     }
 
     /// Tells all to take no more connections and requests, and to end when those under way have. See [`Workers::join`].

@@ -151,6 +151,12 @@ impl Serving {
         assert!(status.success());
     }
 
+    /// The number of its process.
+    #[allow(dead_code)] // some tests do not ask
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has not ended.
     #[allow(dead_code)] // some tests do not ask
     pub(crate) fn is_running(&mut self) -> bool {

@@ -23,7 +23,7 @@ mod varint;
 pub mod x509_chain;
 mod x509_single;
 
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, unused_imports)]
 #[path = "../../../src/command/arguments.rs"]
 mod arguments;
 #[allow(dead_code, unreachable_pub)]

@@ -34,6 +34,10 @@ pub fn url(data: &[u8]) {
 pub fn arguments(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let arguments: Vec<String> = text.split('\n').map(String::from).collect();
+    // The same text as a configuration file: whatever is wrong is said with its place.
+    if let Err(wrong) = arguments::parse_with_file("file", text, &[]) {
+        assert!(wrong.0.starts_with("file:") || wrong.0.starts_with("--"), "{wrong}");
+    }
     match arguments::parse(&arguments) {
         Ok(command) => assert_eq!(arguments::parse(&arguments), Ok(command)),
         Err(usage) => assert!(!usage.to_string().is_empty()),
@@ -85,6 +89,14 @@ pub fn conditions(data: &[u8]) {
         assert_eq!(part(&Method::Get, &plain), asked);
         plain.push("if-range", "\"other\"").expect("a field");
         assert_eq!(part(&Method::Get, &plain), Part::All);
+    }
+    if let Part::Ranges(ranges) = &asked {
+        assert!((2..=16).contains(&ranges.len()));
+        for (place, range) in ranges.iter().enumerate() {
+            assert!(range.start < range.end && range.end <= len, "{range:?} is a part of {len} bytes");
+            let others = ranges.iter().skip(place + 1);
+            assert!(others.into_iter().all(|other| other.end < range.start || range.end < other.start), "{ranges:?}");
+        }
     }
     assert!(asked == Part::All || fields.contains("range"));
     assert_eq!(part(&Method::Head, &fields), Part::All);

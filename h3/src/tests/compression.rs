@@ -117,7 +117,7 @@ fn a_stream_that_is_given_up_is_cancelled() {
     script.expect(&[Write(11, alloc::vec![1])]);
     // One whose application gives up in the middle.
     script.feed(8, &headers(&POST));
-    script.connection.reset(&mut script.transport, id(8), http::exchange::Reason::Internal);
+    script.connection.reset(&mut script.transport, id(8), exchange::Reason::Internal);
     script.transport.commands.clear();
     script.connection.acknowledge(&mut script.transport);
     script.expect(&[Write(11, alloc::vec![0x48])]);

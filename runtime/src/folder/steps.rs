@@ -3,6 +3,7 @@
 //! That is what `openat2` does in the kernel, for systems that do not have it.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -70,6 +71,8 @@ impl Walk<'_> {
         let is_last = self.names.is_empty();
         let flags = if is_last { flags } else { O_PATH | O_DIRECTORY };
         match sys::open_at(self.here(), &name, flags | O_NOFOLLOW) {
+            // Who only looks is given the link itself.
+            Ok(opened) if is_last && flags & O_PATH != 0 && is_link(&opened)? => self.follow(&name, error(ELOOP)),
             Ok(opened) if is_last => Ok(Some(opened)),
             Ok(folder) => self.enter(folder),
             // What is said of a link depends on the flags.
@@ -108,6 +111,10 @@ impl Walk<'_> {
             Err(found) => Err(found),
         }
     }
+}
+
+fn is_link(opened: &OwnedFd) -> io::Result<bool> {
+    Ok(File::from(opened.try_clone()?).metadata()?.is_symlink())
 }
 
 fn error(number: i32) -> io::Error {

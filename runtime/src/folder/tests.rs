@@ -54,6 +54,40 @@ fn found(folder: &Folder, path: &str) -> Result<String, i32> {
 }
 
 #[test]
+fn a_folder_is_listed_as_far_as_it_can_be_opened() {
+    let place = Place::new();
+    let root = place.root();
+    symlink("../secret", root.join("out")).unwrap();
+    symlink("/etc/hostname", root.join("absolute")).unwrap();
+    symlink("nothing", root.join("dangling")).unwrap();
+    symlink("sub/deep", root.join("inside")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(root.join("pipe")).status().unwrap().success());
+    for folder in place.both_ways() {
+        let listed = entries::entries(&folder, b"", 100).unwrap();
+        let mut names: Vec<(String, bool, u64)> = listed
+            .entries
+            .into_iter()
+            .map(|entry| {
+                (String::from_utf8(entry.name).unwrap(), entry.is_folder, if entry.is_folder { 0 } else { entry.len })
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, [("file".into(), false, 6), ("inside".into(), true, 0), ("sub".into(), true, 0)]);
+        assert!(!listed.are_cut);
+        (0..2000).for_each(|number| fs::write(root.join(format!("sub/{number:0200}")), "").unwrap());
+        let many = entries::entries(&folder, b"sub", 10_000).unwrap();
+        assert_eq!(many.entries.len(), 2001, "more than one call gives");
+        let deep = entries::entries(&folder, b"inside", 100).unwrap();
+        assert_eq!(deep.entries.len(), 1, "{deep:?}");
+        let cut = entries::entries(&folder, b"", 2).unwrap();
+        assert!(cut.are_cut && cut.entries.len() <= 2);
+        for path in [&b"out"[..], b"..", b"file", b"nothing"] {
+            assert!(entries::entries(&folder, path, 100).is_err(), "{}", String::from_utf8_lossy(path));
+        }
+    }
+}
+
+#[test]
 fn both_ways_lead_to_the_same_and_never_out() {
     let place = Place::new();
     let root = place.root();

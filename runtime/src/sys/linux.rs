@@ -6,8 +6,10 @@ pub(crate) mod control;
 pub(crate) mod errno;
 pub(crate) mod files;
 pub(crate) mod filter;
+pub(crate) mod inherited;
 pub(crate) mod memory;
 pub(crate) mod message;
+pub(crate) mod privileges;
 #[cfg(test)]
 pub(crate) mod refusal;
 pub(crate) mod selector;

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::sys::linux::types::{
     IoVector, O_CLOEXEC, OpenHow, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV,
-    RLIMIT_NOFILE, RWF_NOWAIT, ResourceLimit, SYS_OPENAT2, SYS_PREADV2, StatFs,
+    RLIMIT_NOFILE, RWF_NOWAIT, ResourceLimit, SYS_GETDENTS64, SYS_OPENAT2, SYS_PREADV2, StatFs,
 };
 
 mod foreign {
@@ -82,6 +82,13 @@ pub(crate) fn read_link_at(folder: BorrowedFd<'_>, name: &CStr, into: &mut [u8])
     let len = into.len();
     // SAFETY: `name` is a C string that lives through the call, and `into` is writable for `len` bytes.
     counted(unsafe { foreign::readlinkat(folder.as_raw_fd(), name.as_ptr(), into.as_mut_ptr().cast(), len) })
+}
+
+/// The next entries of a folder, as the kernel writes them into `room` (`struct linux_dirent64`): how many bytes, none at the end.
+pub(crate) fn read_entries(folder: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
+    let (fd, len) = (folder.as_raw_fd(), room.len());
+    // SAFETY: `room` is writable for `len` bytes.
+    counted(unsafe { foreign::syscall(SYS_GETDENTS64, fd, room.as_mut_ptr(), len) } as isize)
 }
 
 /// Reads what of a file is in memory, at most `most` bytes, and appends it to `into`, which has room for it: how much that was.

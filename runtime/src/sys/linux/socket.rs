@@ -11,8 +11,8 @@ use crate::sys::linux::calls::{bind, connect, set_option, socket};
 use crate::sys::linux::types::{
     AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_PKTINFO, IP_PMTUDISC_PROBE, IP_RECVERR, IP_RECVTOS, IP_TOS,
     IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_V6ONLY,
-    SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_GRO,
-    UDP_SEGMENT,
+    SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_CORK,
+    UDP_GRO, UDP_SEGMENT,
 };
 
 /// What to open.
@@ -45,6 +45,21 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
     if options.take_over {
         set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)?;
     }
+    make_better(fd, options);
+    bind(fd, &RawAddress::new(options.address, is_ipv6))?;
+    Ok(socket)
+}
+
+/// The same for a socket that somebody else has opened and bound to the address of `options`.
+pub(crate) fn adopt_udp(fd: BorrowedFd<'_>, options: &SocketOptions) -> io::Result<()> {
+    // What other sockets do not have.
+    set_option(fd, SOL_UDP, UDP_CORK, 0)?;
+    make_better(fd, options);
+    Ok(())
+}
+
+fn make_better(fd: BorrowedFd<'_>, options: &SocketOptions) {
+    let is_ipv6 = options.address.is_ipv6();
     let size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
     wish(fd, SOL_SOCKET, SO_RCVBUF, size(options.receive_buffer));
     wish(fd, SOL_SOCKET, SO_SNDBUF, size(options.send_buffer));
@@ -58,8 +73,6 @@ pub(crate) fn open_udp(options: &SocketOptions) -> io::Result<OwnedFd> {
             wish(fd, SOL_IPV6, IPV6_RECVERR, 1);
         }
     }
-    bind(fd, &RawAddress::new(options.address, is_ipv6))?;
-    Ok(socket)
 }
 
 /// Has the kernel spread the peers over this socket and others that are bound to the same address with this option.

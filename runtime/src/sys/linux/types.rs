@@ -12,6 +12,11 @@ pub(crate) const SOCK_CLOEXEC: i32 = 0o2_000_000;
 pub(crate) const SOCK_NONBLOCK: i32 = 0o4_000;
 
 pub(crate) const SOL_SOCKET: i32 = 1;
+pub(crate) const F_GETFD: i32 = 1;
+pub(crate) const F_SETFD: i32 = 2;
+pub(crate) const FD_CLOEXEC: i32 = 1;
+/// Of UDP sockets alone, and as old as they are.
+pub(crate) const UDP_CORK: i32 = 1;
 pub(crate) const SO_REUSEADDR: i32 = 2;
 pub(crate) const SO_SNDBUF: i32 = 7;
 pub(crate) const SO_RCVBUF: i32 = 8;
@@ -89,6 +94,10 @@ pub(crate) const SYS_PREADV2: i64 = 327;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) const SYS_PREADV2: i64 = 286;
 pub(crate) const RWF_NOWAIT: i32 = 0x08;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_GETDENTS64: i64 = 217;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const SYS_GETDENTS64: i64 = 61;
 
 pub(crate) const RLIMIT_NOFILE: i32 = 7;
 
