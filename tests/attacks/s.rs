@@ -1,6 +1,6 @@
 //! State: frames that are legal bytes at an illegal moment.
 
-use crate::support::{crypto, id, stream};
+use crate::support::{crypto, id, new_id, stream};
 use adversary::http::{GET, POST, Script, headers};
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Side::{Client, Server};
@@ -584,4 +584,42 @@ fn s20_messages_after_a_key_change_at_the_old_level() {
     let offset = peer.crypto_offset(Handshake, 0);
     peer.send(Handshake, &crypto(offset, &[4, 0, 0, 0]));
     assert_eq!(peer.violation(), Some((Violation::CryptoAtOldLevel, 0x06)));
+}
+
+/// S18: while several paths are active, and the window holds nothing more, the client retires every ID but the one that it sends to,
+/// again and again. Each round ends, no more are out than the client holds, and it is answered when there is room again.
+#[test]
+fn s18_every_id_is_retired_while_paths_are_active_and_nothing_fits() {
+    let mut peer = Peer::against(Server, Stage::Established);
+    let stream = peer.connection().open(Direction::Unidirectional).unwrap();
+    while peer.connection().write_slice(stream, &[7; 10_000]).unwrap() > 0 {}
+    peer.pump();
+    for number in [1, 2, 3] {
+        peer.send_frame(OneRtt, &new_id(number, 0));
+    }
+    let given = |peer: &Peer| {
+        peer.frames(|_, frame| match frame {
+            Frame::NewConnectionId { sequence_number, connection_id, .. } => Some((*sequence_number, *connection_id)),
+            _ => None,
+        })
+    };
+    let mut retired = 0;
+    for round in 0..20u16 {
+        // Where the client is now: the other addresses are paths that were left.
+        let remote = std::net::SocketAddr::new(peer.four_tuple.remote.ip(), 1_000 + round % 5);
+        let four_tuple = base::FourTuple { remote, ..peer.four_tuple };
+        let (newest, id) = given(&peer).into_iter().max_by_key(|(number, _)| *number).expect("an ID");
+        let mut payload = vec![0x01];
+        (retired..newest)
+            .for_each(|number| payload.extend(encode(&Frame::RetireConnectionId { sequence_number: number })));
+        retired = newest;
+        let packet = peer.packet(OneRtt, &payload, Tweak { destination: Some(id), ..PLAIN });
+        peer.deliver_from(four_tuple, packet);
+        // What probes carry, if nothing else may go.
+        peer.wait(Duration::from_secs(1));
+        let out = given(&peer).into_iter().map(|(number, _)| number).max().unwrap() - retired;
+        assert!(peer.is_open() && out < 4, "round {round}: {out} beyond {retired} are out");
+    }
+    // Four at most were out at first.
+    assert!(retired >= 5, "{retired} were retired and replaced");
 }
