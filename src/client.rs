@@ -341,7 +341,7 @@ impl ClientBuilder {
 
     /// This host at this port is at these addresses, whatever the system says; `*` is any host. What was said last counts.
     #[must_use]
-    pub fn resolve(mut self, host: &str, port: u16, addresses: Vec<IpAddr>) -> ClientBuilder {
+    pub fn resolve_to(mut self, host: &str, port: u16, addresses: Vec<IpAddr>) -> ClientBuilder {
         self.overrides.set(host, port, addresses);
         self
     }

@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_bound() {
+    fn u3_what_is_kept_has_a_bound() {
         let known = AltSvc::default();
         let many: Vec<String> = (1..100).map(|port| format!("h3=\":{port}\"")).collect();
         known.learn(("a", 443), [many.join(", ").as_bytes()].into_iter(), 0, NOW);

@@ -144,7 +144,7 @@ fn client(mut builder: ClientBuilder, records: Records, limits: &Limits) -> Clie
 
 fn with_addresses(mut builder: ClientBuilder, flags: &Flags, alternatives: Option<&AltSvc>) -> ClientBuilder {
     for (host, port, addresses) in &flags.resolve {
-        builder = builder.resolve(host, *port, addresses.clone());
+        builder = builder.resolve_to(host, *port, addresses.clone());
     }
     match alternatives {
         Some(known) => builder.alt_svc(known.clone()),

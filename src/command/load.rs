@@ -151,8 +151,9 @@ async fn work(run: Rc<Run>, client: Client, requests: Vec<RequestBuilder>) {
                 Err(error) => run.tally.borrow_mut().on_failed_move(&error),
             }
         }
-        let turn = run.turn.replace(run.turn.get().wrapping_add(1));
-        let Some(request) = requests.get(turn % requests.len().max(1)) else { return };
+        let turn = run.turn.get();
+        run.turn.set((turn + 1) % requests.len().max(1));
+        let Some(request) = requests.get(turn) else { return };
         let result = ask(&run.handle, run.patience, request.clone()).await;
         run.count(due, result);
     }

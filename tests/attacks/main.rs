@@ -23,4 +23,5 @@ mod support;
 mod t;
 mod table;
 mod tokens;
+mod u;
 mod x;

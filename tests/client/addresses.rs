@@ -26,7 +26,7 @@ fn silent_addresses_cost_a_moment_each() -> Result<(), Error> {
         let _sockets: Vec<UdpSocket> = silent.iter().map(|ip| UdpSocket::bind((*ip, port)).unwrap()).collect();
         let mut addresses: Vec<IpAddr> = silent.iter().map(|ip| ip.parse().unwrap()).collect();
         addresses.push(here());
-        let client = Client::builder(roots).resolve("a.example", port, addresses).build(&handle);
+        let client = Client::builder(roots).resolve_to("a.example", port, addresses).build(&handle);
         let begun = Instant::now();
         let url = format!("https://a.example:{port}/");
         let connected = client.connect(&url).await?;
@@ -44,7 +44,7 @@ fn a_refusal_has_the_next_tried_at_once() -> Result<(), Error> {
         let (server, roots) = start(&handle)?;
         let port = server.addresses()[0].port();
         let addresses = vec!["127.0.0.2".parse().unwrap(), "::1".parse().unwrap(), here()];
-        let client = Client::builder(roots).resolve("A.example", port, addresses).build(&handle);
+        let client = Client::builder(roots).resolve_to("A.example", port, addresses).build(&handle);
         let response = client.get(&format!("https://a.example:{port}/")).send().await?;
         assert_eq!(response.status().code(), 200);
         Ok(())
@@ -63,7 +63,7 @@ fn an_address_that_lost_the_race_is_told_so() -> Result<(), Error> {
         let path = relay::Path::parse("delay=300".split(' ')).unwrap();
         let relay = relay::Relay::start(server.addresses()[0], path).unwrap();
         let port = relay.address().port();
-        let client = Client::builder(roots).resolve("a.example", port, vec![here(), here()]).build(&handle);
+        let client = Client::builder(roots).resolve_to("a.example", port, vec![here(), here()]).build(&handle);
         let url = format!("https://a.example:{port}/");
         client.connect(&url).await?;
         let waiting = async {
@@ -84,7 +84,7 @@ fn all_that_failed_are_told() -> Result<(), Error> {
         async |_, _, handle| {
             let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let addresses = vec![here(), "127.0.0.2".parse().unwrap()];
-            let builder = Client::builder(Roots::dangerous_accept_any()).resolve("*", closed, addresses);
+            let builder = Client::builder(Roots::dangerous_accept_any()).resolve_to("*", closed, addresses);
             let error = builder.build(&handle).connect(&format!("https://b.example:{closed}/")).await.unwrap_err();
             let Error::Unreachable { host, attempts } = &error else { panic!("{error}") };
             assert_eq!((host.as_str(), attempts.len()), ("b.example", 2), "{error}");

@@ -67,7 +67,7 @@ fn a_server_is_asked_where_it_says_that_it_is_found() -> Result<(), Error> {
 }
 
 #[test]
-fn an_alternative_that_is_none_costs_nothing_but_time() -> Result<(), Error> {
+fn u3_an_alternative_that_is_none_costs_nothing_but_time() -> Result<(), Error> {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;

@@ -64,7 +64,7 @@ fn a_request_goes_where_it_is_sent_and_keeps_what_it_may() -> Result<(), Error> 
 
 /// RFC 9110 section 15.4-14.
 #[test]
-fn circles_and_places_that_are_not_https_end_with_an_error() -> Result<(), Error> {
+fn u1_circles_and_places_that_are_not_https_end_with_an_error() -> Result<(), Error> {
     with_server(answer, async |client, base, _| {
         let error = client.get(&format!("{base}/circle")).follow_redirects(5).send().await.unwrap_err();
         let Error::NotFollowed { to, why: NotFollowed::TooOften { limit: 5 } } = &error else { panic!("{error}") };
@@ -79,7 +79,7 @@ fn circles_and_places_that_are_not_https_end_with_an_error() -> Result<(), Error
 
 /// RFC 9110 section 15.4-11.
 #[test]
-fn what_is_for_one_origin_is_not_told_to_another() -> Result<(), Error> {
+fn u2_what_is_for_one_origin_is_not_told_to_another() -> Result<(), Error> {
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;

@@ -34,7 +34,7 @@ fn expect(error: &Error, expected: Waited, words: &str) {
 }
 
 #[test]
-fn each_timeout_ends_the_wait_that_it_is_for() -> Result<(), Error> {
+fn u4_each_timeout_ends_the_wait_that_it_is_for() -> Result<(), Error> {
     with_server(answer, async |client, base, _| {
         let begun = Instant::now();
         let get = |path: &str, timeouts| client.get(&format!("{base}{path}")).timeouts(timeouts);

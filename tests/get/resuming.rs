@@ -120,6 +120,12 @@ fn without_it_nothing_is_kept_and_a_file_that_is_there_is_gone_on_with_as_it_is(
     let output = get(&folder, &["-C", "4", &url]);
     expect(&output, 0, &[]);
     assert_eq!(text(&output.stdout), ONE.0[4..]);
+    // What is kept of the same URL is not what was asked to go on with.
+    folder.write("x", &ONE.0.as_bytes()[..10]);
+    folder.write("x.part", b"other");
+    folder.write("x.part-of", format!("{url}\n{}\n", ONE.1).as_bytes());
+    expect(&get(&folder, &["-O", "-C", "4", &url]), 0, &[]);
+    assert_eq!((text(&folder.read("x")), names(&folder)), (ONE.0.into(), vec!["x".to_owned()]));
     folder.write("x", b"longer than what the server has by far");
     expect(&get(&folder, &["-O", "-C", "-", &url]), 33, &["it is not the same file"]);
     expect(&get(&folder, &["-o", "y", "-C", "4", &url]), 2, &["y has 0 bytes"]);

@@ -40,10 +40,10 @@ mod load_flags;
 mod load_help;
 /// As the parser finds them beside itself.
 mod get {
-    pub(crate) use super::{get_flags as flags, get_help as help};
+    pub(super) use super::{get_flags as flags, get_help as help};
 }
 mod load {
-    pub(crate) use super::{load_flags as flags, load_help as help};
+    pub(super) use super::{load_flags as flags, load_help as help};
 }
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/files/path.rs"]

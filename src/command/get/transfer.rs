@@ -288,12 +288,12 @@ impl Job {
         if !status.is_successful() || !self.has_content(status) {
             return Ok(Sink::Nowhere);
         }
-        let mut file = match onward {
-            Some(Onward { part: Some(part), .. }) => part,
-            _ => PartFile::create(folder, name)?,
+        let (mut file, is_kept) = match onward {
+            Some(Onward { part: Some(part), .. }) => (part, false),
+            onward => (PartFile::create(folder, name)?, onward.is_some()),
         };
         match answer {
-            Answer::Rest if kept.there(&record.url).is_some() => file.go_on_from(kept.part())?,
+            Answer::Rest if is_kept => file.go_on_from(kept.part())?,
             Answer::Rest => {}
             _ => file.empty()?,
         }
