@@ -45,7 +45,7 @@ pub(crate) fn fetch(
                     }
                     Exchange::Finished => {
                         let bye = |http: &mut h3::Connection, quic: &mut h3::OverQuic<'_>| {
-                            http.close(quic, base::VarInt::from_u32(0x100), "")
+                            http.close(quic, base::VarInt::from_u32(0x100), "");
                         };
                         endpoint.with(now(), connection, bye);
                     }

@@ -104,7 +104,7 @@ impl PartFile {
 
     /// Has it begin anew.
     pub fn empty(&mut self) -> Result<(), Failure> {
-        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
+        let emptied = File::set_len(&self.file, 0).and_then(|()| self.file.rewind());
         emptied.map_err(|error| not_written(&self.whole, &error))
     }
 

@@ -73,13 +73,16 @@ impl Body {
         let mut idle = None;
         let part = poll_fn(|context| {
             let part = self.exchange.poll_body(context);
-            if part.is_ready() {
-                return part;
+            if part.is_pending() {
+                self.invite();
             }
-            self.invite();
-            // Who waits long has the client's patience, and no clock runs for what is there at once.
-            let Some(patience) = &self.patience else { return part };
-            idle.get_or_insert_with(|| patience.idle()).poll(context).map(Err)
+            match &self.patience {
+                // No clock runs for what is there at once.
+                Some(patience) if part.is_pending() => {
+                    idle.get_or_insert_with(|| patience.idle()).poll(context).map(Err)
+                }
+                _ => part,
+            }
         })
         .await?;
         match &part {

@@ -456,7 +456,7 @@ impl Flags {
             "--retry" => self.retry.times = number()?,
             "--retry-delay" => self.retry.delay = Some(seconds()?).filter(|delay| !delay.is_zero()),
             "--retry-max-time" => {
-                self.retry.within = Some(seconds()?).filter(|time| !time.is_zero()).unwrap_or(Duration::MAX)
+                self.retry.within = Some(seconds()?).filter(|time| !time.is_zero()).unwrap_or(Duration::MAX);
             }
             "--parallel-max" => {
                 let many = usize::try_from(number()?).unwrap_or(usize::MAX);

@@ -12,6 +12,13 @@ pub struct Written {
     pub err: String,
 }
 
+impl Written {
+    fn push(&mut self, is_err: bool, text: &str) {
+        let place = if is_err { &mut self.err } else { &mut self.out };
+        place.push_str(text);
+    }
+}
+
 /// `format` with the values of `record`. What is no variable stays as it is.
 pub fn written(format: &str, record: &Record) -> Written {
     let mut written = Written::default();
@@ -20,18 +27,10 @@ pub fn written(format: &str, record: &Record) -> Written {
     while let Some(at) = rest.find(['%', '\\']) {
         let (before, special) = rest.split_at(at);
         let (text, left) = next(special, record, &mut is_err, &mut written, before);
-        if is_err {
-            written.err.push_str(&text)
-        } else {
-            written.out.push_str(&text)
-        }
+        written.push(is_err, &text);
         rest = left;
     }
-    if is_err {
-        written.err.push_str(rest)
-    } else {
-        written.out.push_str(rest)
-    }
+    written.push(is_err, rest);
     written
 }
 
@@ -43,11 +42,7 @@ fn next<'a>(
     written: &mut Written,
     before: &str,
 ) -> (String, &'a str) {
-    if *is_err {
-        written.err.push_str(before)
-    } else {
-        written.out.push_str(before)
-    }
+    written.push(*is_err, before);
     for (escape, text) in [("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\\\\", "\\"), ("%%", "%")] {
         if let Some(left) = special.strip_prefix(escape) {
             return (text.to_owned(), left);
