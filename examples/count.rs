@@ -10,7 +10,7 @@ use posthaste::{Error, Fields, Identity, Method, Reply, Request, ResponseHead, S
 pub(crate) fn main() -> Result<(), Error> {
     Server::builder(Identity::development(&[])?)
         .listen(common::address())
-        .on_listening(common::greet("/ --include --data @Cargo.toml"))
+        .on_listening(common::greet("/ --include --data-binary @Cargo.toml"))
         .run(count)
 }
 

@@ -1,24 +1,31 @@
 //! A client: requests to any server, over one connection to each.
 
+pub(crate) mod alt_svc;
 mod connect;
 pub(crate) mod connection;
 pub(crate) mod event;
 mod line;
+mod opener;
 pub(crate) mod pool;
+mod race;
+mod redirect;
+pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod roots;
+mod upload;
 
+use crate::client::alt_svc::AltSvc;
 use crate::client::connect::Dialer;
 use crate::client::connection::Connect;
 use crate::client::event::ClientEvent;
-use crate::client::pool::{Limits, Origin, Pool, Pooled};
+use crate::client::opener::Opener;
+use crate::client::pool::{Limits, Origin, Pool};
+use crate::client::request::{RequestBuilder, Settings};
+use crate::client::resolve::Overrides;
 use crate::client::roots::Roots;
 use crate::error::Error;
-use crate::exchange::calls::Exchange;
-use crate::exchange::response::{PendingResponse, Response};
-use crate::exchange::tunnel::Tunnel;
+use crate::exchange::patience::Timeouts;
 use crate::exchange::tunnel_udp::UdpTunnel;
-use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
 use crate::http3::relocation::OnClientEvent;
 use crate::proxy::target::path_of;
@@ -28,15 +35,12 @@ use crate::tokens::MemoryTokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
-use base::Bytes;
 use crypto::{NamedGroup, Provider};
-use http::exchange::Reason;
-use http::{Method, Priority, RequestHead, Status, capsule};
+use http::{Method, RequestHead};
 use quic::{CongestionControl, PathStats, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
-use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +63,8 @@ use tls::{CertifiedKey, ClientIdentities, ClientResolver, Groups, TicketStore};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pool: Rc<Pool>,
-    offers_early_data: bool,
+    opener: Opener,
+    settings: Settings,
 }
 
 /// What a client is to be, before it is made.
@@ -79,6 +83,9 @@ pub struct ClientBuilder {
     resolver: Option<Arc<dyn ClientResolver>>,
     requests_ocsp_response: bool,
     offers_early_data: bool,
+    settings: Settings,
+    overrides: Overrides,
+    alternatives: Option<AltSvc>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -87,8 +94,19 @@ pub struct ClientBuilder {
 
 /// How long a server may take to answer at any of its addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a request is sent again after a server did nothing with it, or lost the connection before.
-const RETRIES: u32 = 2;
+
+/// A connection that is there: [`Client::connect`].
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// It was there before.
+    pub is_reused: bool,
+    /// How long the name of its server took to be looked up, when it was opened.
+    pub looked_up: Duration,
+    /// Where its server is, while it is open.
+    pub remote: Option<SocketAddr>,
+    /// Host and port at which the server was found, if not where the URL says ([`ClientBuilder::alt_svc`]).
+    pub alternative: Option<String>,
+}
 
 impl Client {
     /// A client that believes servers vouched for by `roots`.
@@ -108,6 +126,9 @@ impl Client {
             resolver: None,
             requests_ocsp_response: false,
             offers_early_data: false,
+            settings: Settings::default(),
+            overrides: Overrides::default(),
+            alternatives: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -115,7 +136,9 @@ impl Client {
 
     /// A client on connections of any kind.
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
-        Client { pool: Pool::new(handle.clone(), connect, limits), offers_early_data: false }
+        let pool = Pool::new(handle.clone(), connect, limits);
+        let opener = Opener { pool, alternatives: None, offers_early_data: false };
+        Client { opener, settings: Settings::default() }
     }
 
     /// A GET request.
@@ -133,23 +156,26 @@ impl Client {
     ///
     /// # Errors
     /// The URL is wrong, or the server cannot be reached.
-    pub async fn connect(&self, url: &str) -> Result<(), Error> {
-        self.proven(&Origin::new(&Url::parse(url)?), false).await.map(drop)
+    pub async fn connect(&self, url: &str) -> Result<Connected, Error> {
+        let (pooled, is_reused) = self.opener.proven(&Origin::new(&Url::parse(url)?), false).await?;
+        let connection = &pooled.connection;
+        let remote = connection.stats().map(|(address, _)| address);
+        let alternative = connection.alternative().map(str::to_owned);
+        Ok(Connected { is_reused, looked_up: connection.looked_up(), remote, alternative })
     }
 
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        let parts = Parts::new(method, url).map(Rc::new);
-        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+        RequestBuilder::new(self.opener.clone(), self.settings, method, url)
     }
 
     /// Asks the resource at a URL to speak another protocol (RFC 9220), such as `websocket`: [`RequestBuilder::tunnel`] sends it.
     pub fn extended_connect(&self, protocol: &str, url: &str) -> RequestBuilder {
         let parts = Url::parse(url).map_err(Error::from).and_then(|url| {
             let head = RequestHead::extended_connect(protocol, &url.to_string()).map_err(Error::message)?;
-            Ok(Rc::new(Parts { origin: Origin::new(&url), head }))
+            Ok((url, head))
         });
-        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+        RequestBuilder::of_parts(self.opener.clone(), self.settings, parts)
     }
 
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
@@ -158,9 +184,9 @@ impl Client {
         let parts = Url::parse(proxy).map_err(Error::from).and_then(|proxy| {
             let head = RequestHead::connect(target)
                 .map_err(|_| Error::Message(format!("{target} is no host with a port, such as example.org:22")))?;
-            Ok(Rc::new(Parts { origin: Origin::new(&proxy), head }))
+            Ok((proxy, head))
         });
-        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+        RequestBuilder::of_parts(self.opener.clone(), self.settings, parts)
     }
 
     /// Asks the proxy at a URL for UDP to a host and port (RFC 9298), at the path that is the default of such proxies. Datagrams go
@@ -187,8 +213,11 @@ impl Client {
     /// connection ID to move with, or cannot be reached from there, which is known after three seconds or three probe timeouts.
     /// The connection is then still where it was.
     pub async fn migrate(&self) -> Result<usize, Error> {
+        if let Some(alternatives) = &self.opener.alternatives {
+            alternatives.on_network_change();
+        }
         let (mut moved, mut failed) = (0, None);
-        for pooled in self.pool.open() {
+        for pooled in self.opener.pool.open() {
             match pooled.connection.migrate().await {
                 Ok(()) => moved += 1,
                 Err(error) => failed = failed.or(Some(error)),
@@ -221,108 +250,29 @@ impl Client {
     /// # }
     /// ```
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
-        self.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
+        self.opener.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
     }
 
     /// What is known of each path of each open connection: the one in use first, then those it came from or may go to.
     pub fn paths(&self) -> Vec<Vec<PathStats>> {
-        let paths = self.pool.open().iter().map(|pooled| pooled.connection.paths()).collect::<Vec<_>>();
+        let paths = self.opener.pool.open().iter().map(|pooled| pooled.connection.paths()).collect::<Vec<_>>();
         paths.into_iter().filter(|paths| !paths.is_empty()).collect()
     }
 
     /// Has every open connection go on with new keys (RFC 9001 section 6), as it does by itself after very much data. Gives how
     /// many connections there are. Each follows with its next packet, once its server is known to have the keys before.
     pub fn update_keys(&self) -> usize {
-        self.pool.open().iter().filter(|pooled| pooled.connection.update_keys()).count()
+        self.opener.pool.open().iter().filter(|pooled| pooled.connection.update_keys()).count()
     }
 
     /// How many connections are open.
     pub fn open_connections(&self) -> usize {
-        self.pool.open().len()
+        self.opener.pool.open().len()
     }
 
     /// Closes all connections, and lets the servers know.
     pub async fn close(&self) {
-        self.pool.close().await;
-    }
-
-    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there.
-    async fn proven(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
-        let mut tries = 0;
-        loop {
-            let (pooled, reused) = self.pool.connection(origin, early).await?;
-            if early || pooled.connection.is_proven() {
-                return Ok((pooled, reused));
-            }
-            // Somebody else has opened it for early data, at the first address and without a look at the others.
-            match poll_fn(|context| pooled.connection.poll_proven(context)).await {
-                Ok(()) => return Ok((pooled, reused)),
-                Err(error) if is_unreached(&error) && tries < RETRIES => tries += 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Begins a request's exchange, on a connection that takes it.
-    async fn open(&self, parts: &Parts, ends: bool, early: bool) -> Result<Opened, Error> {
-        let mut tries = 0;
-        loop {
-            let (pooled, reused) = self.proven(&parts.origin, early).await?;
-            let is_early = !pooled.connection.is_proven();
-            match open_on(&pooled, &parts.head, ends).await {
-                Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < RETRIES => tries += 1,
-                Err(error) => return Err(error),
-                Ok(exchange) => return Ok(Opened { exchange, pooled, reused, is_early }),
-            }
-        }
-    }
-}
-
-/// An exchange that has begun.
-struct Opened {
-    exchange: Exchange,
-    pooled: Rc<Pooled>,
-    /// Its connection was there before.
-    reused: bool,
-    /// It went as early data.
-    is_early: bool,
-}
-
-impl Opened {
-    /// Whether it failed because its server was not reached, by early data that was sent to its first address: one that is opened in
-    /// the usual way may be reached. Only requests that may be done twice go early.
-    fn was_unreached(&self, error: &Error) -> bool {
-        self.is_early && is_unreached(error)
-    }
-
-    /// Whether the server wants it again when the handshake is complete.
-    /// RFC 8470 section 4-2, 4-3.
-    fn is_too_early(&self, response: &Result<Response, Error>) -> bool {
-        let status = response.as_ref().ok().map(Response::status);
-        self.is_early && status == Some(Status::TOO_EARLY)
-    }
-}
-
-/// Whether a server was not reached, and may be at another address or the next time.
-fn is_unreached(error: &Error) -> bool {
-    error.is_connection_lost() || matches!(error, Error::NoAnswer { .. } | Error::Refused { .. })
-}
-
-/// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
-async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
-    let Pooled { connection, line, .. } = pooled;
-    let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
-    if let Some(result) = at_once {
-        return result;
-    }
-    let turn = line.join();
-    turn.first().await;
-    loop {
-        let mut seen = connection.openings();
-        if let Some(result) = connection.open(head, ends) {
-            return result;
-        }
-        poll_fn(|context| connection.poll_openings(&mut seen, context)).await;
+        self.opener.pool.close().await;
     }
 }
 
@@ -405,11 +355,54 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a server's name may take to be looked up, and then all of its addresses together to answer; an address that has
-    /// others behind it has 3 s at most. `Duration::MAX` is for ever. Default 10 s.
+    /// How long a server's name may take to be looked up, and then all of its addresses together to answer: each is tried when the one
+    /// before has failed or was silent for a quarter of a second, and the first that answers is kept (RFC 8305). `Duration::MAX` is for
+    /// ever. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long is waited for responses and their bodies.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> ClientBuilder {
+        self.settings.timeouts = timeouts;
+        self
+    }
+
+    /// Has requests go on where responses send them (RFC 9110 section 15.4), at most so often in a row. Default 0: the response that
+    /// says so is given. To `https` only; POST becomes GET after 301, 302 and 303; a server of another host or port is not told what
+    /// `authorization` and `cookie` say. A body that was read from elsewhere cannot be sent twice: where it would have to be, the
+    /// response that says so is given.
+    #[must_use]
+    pub fn follow_redirects(mut self, limit: u32) -> ClientBuilder {
+        self.settings.redirects = limit;
+        self
+    }
+
+    /// How often a request is sent again that the server did nothing with, or whose connection was lost if its method says that twice
+    /// is as good as once (RFC 9110 section 9.2.2). Default 2: at once, and then after some 100 ms; each further time twice as much, at
+    /// most 5 s. What a server answers is never a reason.
+    #[must_use]
+    pub fn repetitions(mut self, limit: u32) -> ClientBuilder {
+        self.settings.repetitions = limit;
+        self
+    }
+
+    /// Believes servers that say in a field Alt-Svc that they are found elsewhere, too (RFC 7838), and goes there for further
+    /// connections, with the certificate of the server; where that fails, the server itself is asked. What was said is kept in
+    /// `known`. Off by default: with it a server can tell its clients apart by where it sends them.
+    #[must_use]
+    pub fn alt_svc(mut self, known: AltSvc) -> ClientBuilder {
+        self.alternatives = Some(known);
+        self
+    }
+
+    /// This host at this port is at these addresses, whatever the system says; `*` is any host. What was said last counts.
+    #[must_use]
+    pub fn resolve_to(mut self, host: &str, port: u16, addresses: Vec<IpAddr>) -> ClientBuilder {
+        self.overrides.set(host, port, addresses);
         self
     }
 
@@ -478,132 +471,18 @@ impl ClientBuilder {
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace)
             .keeping(self.tokens)
             .telling(self.on_event);
-        let dialer = Dialer { http3, handle: handle.clone(), patience: self.connect_timeout };
-        let offers_early_data = self.offers_early_data;
-        Client { offers_early_data, ..Client::over(handle, Box::new(dialer), self.limits) }
-    }
-}
-
-/// A request that is being put together. A clone can be sent, too.
-#[derive(Clone)]
-#[must_use = "a request does nothing until it is sent"]
-pub struct RequestBuilder {
-    client: Client,
-    parts: Result<Rc<Parts>, Error>,
-    body: Bytes,
-    may_be_early: bool,
-}
-
-#[derive(Clone)]
-struct Parts {
-    origin: Origin,
-    head: RequestHead,
-}
-
-impl Parts {
-    fn new(method: Method, url: &str) -> Result<Parts, Error> {
-        let url = Url::parse(url)?;
-        let head = RequestHead::new(method, &url.to_string()).map_err(Error::message)?;
-        Ok(Parts { origin: Origin::new(&url), head })
-    }
-}
-
-impl RequestBuilder {
-    /// One field more.
-    pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
-        self.parts = self.parts.and_then(|mut parts| {
-            Rc::make_mut(&mut parts).head.fields.push(name, value)?;
-            Ok(parts)
-        });
-        self
-    }
-
-    /// How urgent the response is (RFC 9218): the field Priority. It can be changed later
-    /// ([`PendingResponse::prioritize`], [`Response::prioritize`]).
-    pub fn priority(self, priority: Priority) -> RequestBuilder {
-        self.field("priority", priority.to_field())
-    }
-
-    /// A body that is there already.
-    pub fn body(mut self, body: impl Into<Bytes>) -> RequestBuilder {
-        self.body = body.into();
-        self
-    }
-
-    /// Lets it go as early data, if the client [offers any](ClientBuilder::dangerous_offer_early_data_that_may_be_replayed), there is a
-    /// ticket for it, its method is safe (RFC 9110 section 9.2.1) and it has no body. It may then reach the server more than once,
-    /// sent by somebody else; and the server has not yet shown who it is, but that it has the key of its ticket. A server that does
-    /// not take it so answers 425 (RFC 8470), and it is sent again by itself when the handshake is complete.
-    pub fn dangerous_send_as_early_data_that_may_be_replayed(mut self) -> RequestBuilder {
-        self.may_be_early = true;
-        self
-    }
-
-    /// Sends it, and waits for the head of the response. The body is sent while the response is read.
-    ///
-    /// A request that the server did nothing with is sent again; so is one whose connection was lost, if its method says
-    /// that twice is as good as once (RFC 9110 section 9.2.2).
-    ///
-    /// # Errors
-    /// The URL or a field is wrong, the server cannot be reached, or breaks off.
-    pub async fn send(self) -> Result<Response, Error> {
-        let mut parts = self.parts?;
-        if !self.body.is_empty() && !parts.head.fields.contains("content-length") {
-            Rc::make_mut(&mut parts).head.fields.push_integer("content-length", self.body.len() as u64)?;
-        }
-        let mut tries = 0;
-        // RFC 8470 section 4-1: no unsafe method, and none whose safety is not known.
-        let is_wanted = self.may_be_early && self.client.offers_early_data;
-        let mut early = is_wanted && parts.head.method.is_safe() && self.body.is_empty();
-        loop {
-            let opened = self.client.open(&parts, self.body.is_empty(), early).await?;
-            let exchange = opened.exchange.clone();
-            let pending = PendingResponse::new(exchange.clone(), !self.body.is_empty());
-            if !self.body.is_empty() {
-                self.client.pool.handle().spawn_detached(write_all(exchange, self.body.clone()));
-            }
-            match pending.response().await {
-                // RFC 8470 section 5.2-1: again, and not in early data.
-                response if opened.is_too_early(&response) => {
-                    drop(response);
-                    poll_fn(|context| opened.pooled.connection.poll_proven(context)).await?;
-                    early = false;
-                }
-                Err(error) if opened.was_unreached(&error) => early = false,
-                Err(error) if tries < RETRIES && may_repeat(&error, &parts.head.method, opened.reused) => tries += 1,
-                result => return result,
-            }
-        }
-    }
-
-    /// Sends a CONNECT ([`Client::extended_connect`], [`Client::connect_through`]), and waits for the tunnel.
-    ///
-    /// # Errors
-    /// As for [`RequestBuilder::send`]; the server does not take such requests, or refuses this one: [`Error::TunnelRefused`].
-    pub async fn tunnel(self) -> Result<Tunnel, Error> {
-        let parts = self.parts?;
-        if parts.head.method != Method::Connect {
-            return Err(Error::Message("only a CONNECT begins a tunnel".into()));
-        }
-        let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
-        let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
-        let response = PendingResponse::new(exchange, true).response().await?;
-        // RFC 9298 section 3.1-9, 3.5-4.
-        if !response.status().is_successful() {
-            return Err(Error::TunnelRefused { status: response.status() });
-        }
-        let has_capsules = capsule::check_response(response.head());
-        Ok(Tunnel::new(response.into_parts().1, writer, has_capsules))
-    }
-
-    /// Begins a request whose body is written part by part, even while the response is already being read.
-    ///
-    /// # Errors
-    /// As for [`RequestBuilder::send`].
-    pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
-        let parts = self.parts?;
-        let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
-        Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange, true)))
+        let dialer = Dialer {
+            http3,
+            handle: handle.clone(),
+            patience: self.connect_timeout,
+            overrides: self.overrides,
+            alternatives: self.alternatives.clone(),
+        };
+        let mut client = Client::over(handle, Box::new(dialer), self.limits);
+        client.opener.alternatives = self.alternatives;
+        client.opener.offers_early_data = self.offers_early_data;
+        client.settings = self.settings;
+        client
     }
 }
 
@@ -612,19 +491,6 @@ pub(crate) const fn take_datagrams(transport: &mut quic::Config, http: &h3::Conf
     if http.datagrams && transport.datagrams.max_frame_size == 0 {
         transport.datagrams.max_frame_size = 65_535;
     }
-}
-
-async fn write_all(exchange: Exchange, body: Bytes) {
-    let mut writer = BodyWriter::new(exchange, Reason::Cancelled);
-    // If it fails, the response says why, or its absence does.
-    if writer.write(body).await.is_ok() {
-        let _ = writer.finish();
-    }
-}
-
-/// RFC 9114 section 5.4-1.
-fn may_repeat(error: &Error, method: &Method, reused: bool) -> bool {
-    error.is_unprocessed() || (error.is_connection_lost() && reused && method.is_idempotent())
 }
 
 impl fmt::Debug for Client {

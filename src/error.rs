@@ -134,6 +134,22 @@ pub enum Error {
         /// With taking what is sent to it, and not with sending.
         is_reader: bool,
     },
+    /// The server took longer than this client's [`Timeouts`](crate::Timeouts) allow.
+    TimedOut {
+        /// Which of them was over.
+        waited: Waited,
+        /// How long it is.
+        after: Duration,
+    },
+    /// The body of a request could not be read; it was broken off.
+    Upload(Arc<io::Error>),
+    /// A response sends its client on, and it does not go there.
+    NotFollowed {
+        /// Where it was sent.
+        to: String,
+        /// Why it does not go.
+        why: NotFollowed,
+    },
     /// The body is larger than was allowed for.
     TooLarge {
         /// The limit, in bytes.
@@ -146,6 +162,30 @@ pub enum Error {
     },
     /// What was to be sent breaks the rules of HTTP.
     Message(String),
+}
+
+/// Why a client does not go where a response sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotFollowed {
+    /// It was sent on as often as it may be.
+    TooOften {
+        /// How often that is.
+        limit: u32,
+    },
+    /// It is no `https` URL.
+    Url(BadUrl),
+}
+
+/// Which of a client's timeouts was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// [`Timeouts::first_byte`](crate::Timeouts::first_byte).
+    FirstByte,
+    /// [`Timeouts::idle`](crate::Timeouts::idle).
+    Idle,
+    /// [`Timeouts::whole`](crate::Timeouts::whole).
+    Whole,
 }
 
 impl Error {
@@ -275,6 +315,16 @@ impl fmt::Display for Error {
             Error::TunnelRefused { status } => {
                 write!(f, "the server refuses the tunnel: it answered {status}")
             }
+            Error::Upload(error) => {
+                write!(f, "the body could not be read, so the request was broken off: {}", plain(error))
+            }
+            Error::TimedOut { waited, after } => write_timed_out(f, *waited, *after),
+            Error::NotFollowed { to, why: NotFollowed::TooOften { limit } } => {
+                write!(f, "the redirect to {to:?} is not followed: it would be more than {limit} in a row")
+            }
+            Error::NotFollowed { to, why: NotFollowed::Url(error) } => {
+                write!(f, "the redirect to {to:?} is not followed: {error}")
+            }
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }
@@ -309,6 +359,15 @@ fn write_listen(f: &mut fmt::Formatter<'_>, address: SocketAddr, error: &io::Err
         io::ErrorKind::AddrNotAvailable => f.write_str("this machine does not have the address"),
         io::ErrorKind::PermissionDenied => f.write_str("ports below 1024 need privileges; choose another port"),
         _ => f.write_str(&plain(error)),
+    }
+}
+
+fn write_timed_out(f: &mut fmt::Formatter<'_>, waited: Waited, after: Duration) -> fmt::Result {
+    let after = seconds(after);
+    match waited {
+        Waited::FirstByte => write!(f, "no response within {after} of the request (Timeouts::first_byte)"),
+        Waited::Idle => write!(f, "the server has sent nothing more of the body for {after} (Timeouts::idle)"),
+        Waited::Whole => write!(f, "the request was not complete within {after} (Timeouts::whole)"),
     }
 }
 

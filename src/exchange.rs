@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod door;
 pub(crate) mod mailbox;
+pub(crate) mod patience;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -64,11 +64,14 @@ pub use ::tls::{
     SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
 pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
+pub use client::alt_svc::AltSvc;
 pub use client::event::ClientEvent;
+pub use client::request::RequestBuilder;
 pub use client::roots::{Roots, RootsHandle};
-pub use client::{Client, ClientBuilder, RequestBuilder};
-pub use error::Error;
+pub use client::{Client, ClientBuilder, Connected};
+pub use error::{Error, NotFollowed, Waited};
 pub use exchange::body::Body;
+pub use exchange::patience::Timeouts;
 pub use exchange::reply::{IntoResponseHead, Reply};
 pub use exchange::request::Request;
 pub use exchange::response::{PendingResponse, Response};

@@ -19,6 +19,11 @@ fn main() -> ExitCode {
             output::report(&text);
             ExitCode::FAILURE
         }
+        Err(Failure::Coded(status, text)) => {
+            output::report(&text);
+            ExitCode::from(status)
+        }
+        Err(Failure::Reported(status)) => ExitCode::from(status),
         Err(Failure::Quiet) => ExitCode::FAILURE,
         Err(Failure::Signal(number)) => ExitCode::from(interruption::status(number)),
     }

@@ -56,6 +56,40 @@ impl Url {
         Ok(Url { host, port, path })
     }
 
+    /// What a reference means that stands in an answer to this URL, such as the value of Location (RFC 3986 section 5.2). A fragment
+    /// is dropped.
+    ///
+    /// # Errors
+    /// It leads to another scheme than `https`, or is no reference.
+    pub fn join(&self, reference: &str) -> Result<Url, BadUrl> {
+        let reference = reference.split('#').next().unwrap_or("");
+        if let Some(scheme) = scheme(reference) {
+            let rest = reference.get(scheme.len() + 1..).unwrap_or("");
+            return if rest.starts_with("//") { Url::parse(reference) } else { Err(BadUrl::Scheme(scheme.to_owned())) };
+        }
+        if reference.starts_with("//") {
+            return Url::parse(&format!("https:{reference}"));
+        }
+        let (base, _) = self.path.split_at(self.path.find('?').unwrap_or(self.path.len()));
+        let path = match reference.bytes().next() {
+            None => self.path.clone(),
+            Some(b'?') => format!("{base}{reference}"),
+            _ => {
+                let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
+                let folder = base.rfind('/').map_or("/", |end| &base[..=end]);
+                let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}{path}") };
+                format!("{}{query}", without_dots(&whole))
+            }
+        };
+        // What the reference holds is looked at as the whole is.
+        Url::parse(&format!("https://{}{path}", self.authority()))
+    }
+
+    /// Whether both are of one origin: the scheme is always the same, so host and port decide (RFC 9110 section 4.3.1).
+    pub fn is_of_same_origin(&self, other: &Url) -> bool {
+        self.host == other.host && self.port == other.port
+    }
+
     /// The host, lower-case; an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -85,6 +119,36 @@ impl Url {
             _ => "index.html",
         }
     }
+}
+
+/// The scheme that a reference begins with, if any (RFC 3986 section 3.1).
+fn scheme(reference: &str) -> Option<&str> {
+    let end = reference.find([':', '/', '?'])?;
+    let (scheme, rest) = reference.split_at(end);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_letter);
+    (rest.starts_with(':') && is_scheme).then_some(scheme)
+}
+
+/// A path without segments `.` and `..` (RFC 3986 section 5.2.4). It begins with a slash.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 fn split_authority(authority: &str) -> Result<(String, u16), BadUrl> {
@@ -184,6 +248,58 @@ mod tests {
         for (text, error) in table {
             assert_eq!(Url::parse(text), Err(error), "{text}");
         }
+    }
+
+    /// RFC 3986 section 5.4, as far as it is about `https`.
+    #[test]
+    fn references_are_resolved_against_the_url_that_they_came_for() {
+        let base = Url::parse("https://a/b/c/d;p?q").unwrap();
+        for (reference, path) in [
+            ("g", "/b/c/g"),
+            ("./g", "/b/c/g"),
+            ("g/", "/b/c/g/"),
+            ("/g", "/g"),
+            ("?y", "/b/c/d;p?y"),
+            ("g?y", "/b/c/g?y"),
+            ("#s", "/b/c/d;p?q"),
+            ("g#s", "/b/c/g"),
+            (";x", "/b/c/;x"),
+            ("", "/b/c/d;p?q"),
+            (".", "/b/c/"),
+            ("./", "/b/c/"),
+            ("..", "/b/"),
+            ("../g", "/b/g"),
+            ("../..", "/"),
+            ("../../../g", "/g"),
+            ("/./g", "/g"),
+            ("/../g", "/g"),
+            ("g.", "/b/c/g."),
+            ("..g", "/b/c/..g"),
+            ("./g/.", "/b/c/g/"),
+            ("g/../h", "/b/c/h"),
+            ("g?y/../x", "/b/c/g?y/../x"),
+            ("?u=a:b", "/b/c/d;p?u=a:b"),
+            ("./a:b", "/b/c/a:b"),
+        ] {
+            let joined = base.join(reference).unwrap_or_else(|error| panic!("{reference}: {error}"));
+            assert_eq!((joined.host(), joined.path()), ("a", path), "{reference}");
+        }
+        assert_eq!(base.join("//g:1/x").unwrap().to_string(), "https://g:1/x");
+        assert_eq!(base.join("HTTPS://g").unwrap().to_string(), "https://g/");
+        for (reference, error) in [
+            ("http://a/", BadUrl::Scheme("http".into())),
+            ("https:g", BadUrl::Scheme("https".into())),
+            ("javascript:alert(1)", BadUrl::Scheme("javascript".into())),
+            ("//user@g/", BadUrl::UserInfo),
+            ("a b", BadUrl::Character(' ')),
+            ("/x\r\ny: z", BadUrl::Character('\r')),
+            ("//", BadUrl::Host(String::new())),
+        ] {
+            assert_eq!(base.join(reference), Err(error), "{reference}");
+        }
+        let other = |text| Url::parse(text).unwrap();
+        assert!(base.is_of_same_origin(&other("https://A:443/z")));
+        assert!(!base.is_of_same_origin(&other("https://a:444/")) && !base.is_of_same_origin(&other("https://b/")));
     }
 
     #[test]

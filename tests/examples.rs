@@ -16,6 +16,8 @@ mod hello;
 mod parallel;
 #[path = "../examples/shutdown.rs"]
 mod shutdown;
+#[path = "../examples/std_sockets.rs"]
+mod std_sockets;
 mod support;
 
 use posthaste::{Error, Files};
@@ -150,6 +152,22 @@ fn a_hundred_at_a_time() -> Result<(), Error> {
         assert_eq!(bytes, 100 * "hello, you asked for /\n".len());
         Ok(())
     })
+}
+
+/// A loop of the standard library alone; the answer takes many datagrams.
+#[test]
+fn a_loop_of_ones_own_fetches_all_of_it() {
+    let identity = posthaste::Identity::development(&[]).unwrap();
+    let tls = std_sockets::trusting(identity.certificate_pem().as_bytes()).unwrap();
+    let server = posthaste::Server::builder(identity).listen("127.0.0.1:0".parse().unwrap());
+    let body = |_, reply: posthaste::Reply| reply.send(200, "0123456789".repeat(100_000));
+    let workers = server.start_workers(1, body).unwrap();
+    let remote = workers.addresses()[0];
+    let url = format!("https://localhost:{}/", remote.port());
+    let content = std_sockets::fetch(remote, tls, "localhost", &url).unwrap();
+    assert!(content == "0123456789".repeat(100_000).as_bytes(), "{} bytes", content.len());
+    workers.close();
+    workers.join().unwrap();
 }
 
 #[test]

@@ -5,12 +5,16 @@
 mod answering;
 #[path = "get/files.rs"]
 mod files;
+#[path = "get/habits.rs"]
+mod habits;
 #[path = "get/limits.rs"]
 mod limits;
 #[path = "ends/plain.rs"]
 mod plain;
 #[path = "get/process.rs"]
 mod process;
+#[path = "get/resuming.rs"]
+mod resuming;
 #[allow(dead_code)] // shared with the tests of the command
 #[path = "command/serving.rs"]
 mod serving;

@@ -129,7 +129,7 @@ impl Client {
             Kind::Small => load("bytes/1000", 1),
             Kind::Large => load("bytes/1000000", 400),
             Kind::Files => load("file", 1000),
-            Kind::Upload => get(&["--data", "@file"], "echo"),
+            Kind::Upload => get(&["--data-binary", "@file"], "echo"),
             Kind::SlowReader => get(&[], "file"),
         };
         let mut child = Command::new(command)

@@ -1,17 +1,20 @@
-//! Opening a connection: each address of a name in turn.
+//! Opening a connection: at an alternative of the server that is known, or at the addresses of its name, several of them side by
+//! side.
 
+use crate::client::alt_svc::AltSvc;
 use crate::client::connection::{Connect, Connection, Task};
-use crate::client::resolve::resolve;
+use crate::client::race::{Lost, STAGGER, interleaved, race};
+use crate::client::resolve::{Overrides, resolve};
 use crate::error::Error;
-use crate::http3::connection::Dial;
+use crate::http3::connection::{Dial, Target};
 use runtime::{Handle, clock};
 use std::rc::Rc;
 use std::time::Duration;
 use x509::ServerName;
 
-/// How long an address may stay silent while there are others to try. A handshake over a slow path that loses a packet
+/// The longest that is waited for an alternative before the server itself is asked. A handshake over a slow path that loses a packet
 /// takes less.
-const NEXT_ADDRESS: Duration = Duration::from_secs(3);
+const ALTERNATIVE: Duration = Duration::from_secs(3);
 
 /// Opens connections.
 pub(crate) struct Dialer {
@@ -19,11 +22,15 @@ pub(crate) struct Dialer {
     pub(crate) handle: Handle,
     /// How long the name may take to be looked up, and then all of its addresses together to answer.
     pub(crate) patience: Duration,
+    /// Addresses that are known without a look-up.
+    pub(crate) overrides: Overrides,
+    /// Where servers said that they are also found.
+    pub(crate) alternatives: Option<AltSvc>,
 }
 
 impl Connect for Dialer {
     fn connect(&self, host: Rc<str>, port: u16, early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
-        Box::pin(async move { self.first_that_answers(&host, port, early).await })
+        Box::pin(async move { self.reach(&host, port, early).await })
     }
 
     fn close_all(&self) -> Task<'_, ()> {
@@ -32,59 +39,56 @@ impl Connect for Dialer {
 }
 
 impl Dialer {
-    /// A connection to the first address of `host` that answers; or, if it is to be `early` and there is a ticket for it, to the
-    /// first, before that is known.
-    async fn first_that_answers(&self, host: &str, port: u16, early: bool) -> Result<Rc<dyn Connection>, Error> {
+    /// A connection to the server; or, if it is to be `early` and there is a ticket for it, one to its first address, before it is known
+    /// whether that answers.
+    async fn reach(&self, host: &str, port: u16, early: bool) -> Result<Rc<dyn Connection>, Error> {
         let name = ServerName::parse(host)
             .map_err(|error| Error::Message(format!("{host:?} cannot be the name of a server: {error}")))?;
-        let addresses = resolve(&self.handle, host, port, self.patience).await?;
-        let begun = clock::now();
-        let mut left = self.patience;
-        let mut attempts = Vec::new();
-        for (number, address) in addresses.iter().enumerate() {
-            if number > 0 {
-                left = self.patience.saturating_sub(clock::now() - begun);
-            }
-            let patience = share(left, addresses.len() - number);
-            match self.http3.attempt(host, &name, *address, patience, early && number == 0).await {
+        let target = Target { host, name: &name, alternative: None };
+        if let Some(known) = &self.alternatives
+            && let Some((other, at)) = known.alternative(host, port, clock::unix_seconds())
+        {
+            let authority = if other.contains(':') { format!("[{other}]:{at}") } else { format!("{other}:{at}") };
+            let target = Target { alternative: Some(&authority), ..target };
+            let patience = ALTERNATIVE.min(self.patience / 2);
+            match self.first_that_answers(&target, &other, at, patience, early).await {
                 Ok(connection) => return Ok(connection),
-                // It is the right server, and will be no other at another address.
-                Err(error @ Error::Certificate { .. }) => return Err(error),
-                Err(error) => attempts.push((*address, error)),
+                // Whatever is wrong with it, the server itself is where the URL says.
+                Err(_) => known.mark_broken(host, port, (&other, at), clock::unix_seconds()),
             }
         }
-        match attempts.len() {
-            1 => Err(attempts.remove(0).1),
-            _ => Err(Error::Unreachable { host: host.to_owned(), attempts }),
-        }
+        self.first_that_answers(&target, host, port, self.patience, early).await
     }
-}
 
-/// How long the next of so many addresses may stay silent, of what is left for all of them.
-fn share(left: Duration, addresses: usize) -> Duration {
-    match u32::try_from(addresses) {
-        Ok(several @ 2..) => NEXT_ADDRESS.min(left / several),
-        _ => left,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_address_has_its_turn_and_the_last_has_what_is_left() {
-        let seconds = Duration::from_secs;
-        assert_eq!(share(seconds(10), 1), seconds(10));
-        assert_eq!(share(seconds(10), 2), NEXT_ADDRESS);
-        assert_eq!(share(seconds(2), 4), seconds(2) / 4);
-        assert_eq!(share(Duration::MAX, 3), NEXT_ADDRESS);
-        let mut left = seconds(10);
-        for addresses in (1..=8).rev() {
-            let one = share(left, addresses);
-            assert!(one >= seconds(1), "{addresses}: {one:?}");
-            left -= one;
+    /// A connection to the first address of the host `at` that answers as `target`.
+    async fn first_that_answers(
+        &self,
+        target: &Target<'_>,
+        at: &str,
+        port: u16,
+        patience: Duration,
+        early: bool,
+    ) -> Result<Rc<dyn Connection>, Error> {
+        let asked = clock::now();
+        let found = match self.overrides.addresses(at, port) {
+            Some(known) => known,
+            None => resolve(&self.handle, at, port, patience).await?,
+        };
+        let (addresses, begun) = (interleaved(&found), clock::now());
+        let looked_up = begun - asked;
+        // It is the right server, and will be no other at another address.
+        let decides = |error: &Error| matches!(error, Error::Certificate { .. });
+        let attempt = |number, address| {
+            let left = if number == 0 { patience } else { patience.saturating_sub(clock::now() - begun) };
+            self.http3.attempt(target, address, left, looked_up, early && number == 0)
+        };
+        match race(&self.handle, &addresses, STAGGER, decides, attempt).await {
+            Ok(connection) => Ok(connection),
+            Err(Lost::Decided(error)) => Err(error),
+            Err(Lost::Each(mut attempts)) => Err(match attempts.len() {
+                1 => attempts.remove(0).1,
+                _ => Error::Unreachable { host: at.to_owned(), attempts },
+            }),
         }
-        assert_eq!(left, Duration::ZERO);
     }
 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A future of this thread, of a trait that says no more about it.
 pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -59,6 +60,15 @@ pub(crate) trait Connection {
 
     /// Has the keys of its packets updated. Whether it is open.
     fn update_keys(&self) -> bool;
+    /// Where its server was found, if not where the URL says (RFC 7838).
+    fn alternative(&self) -> Option<&str> {
+        None
+    }
+
+    /// How long the name took to be looked up.
+    fn looked_up(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Closes it.
     fn close(&self);

@@ -56,8 +56,8 @@ pub(crate) struct Pooled {
 #[derive(Clone)]
 pub(crate) struct Origin {
     authority: Rc<str>,
-    host: Rc<str>,
-    port: u16,
+    pub(crate) host: Rc<str>,
+    pub(crate) port: u16,
 }
 
 impl Origin {
@@ -185,6 +185,13 @@ impl Pool {
         let known = std::mem::take(&mut *self.slots.borrow_mut());
         self.connect.close_all().await;
         drop(known);
+    }
+
+    /// Gives a connection up that leads to the wrong place.
+    pub(crate) fn give_up(&self, origin: &Origin, wrong: &Rc<Pooled>) {
+        self.forget(&origin.authority, wrong);
+        // Others may still be at work on it: it ends with the last of them.
+        wrong.is_dismissed.set(true);
     }
 
     /// Forgets a connection, if it is still the one for its server.

@@ -9,6 +9,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+/// Addresses of hosts that the system is not asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    known: Vec<(Box<str>, u16, Vec<IpAddr>)>,
+}
+
+impl Overrides {
+    /// `host` (lower-case, `*` for all) at `port` is at these addresses. What was said later counts.
+    pub(crate) fn set(&mut self, host: &str, port: u16, addresses: Vec<IpAddr>) {
+        self.known.insert(0, (host.to_ascii_lowercase().into(), port, addresses));
+    }
+
+    /// Where a host is, if it was said.
+    pub(crate) fn addresses(&self, host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+        let is_it = |(name, at, _): &&(Box<str>, u16, Vec<IpAddr>)| (**name == *host || **name == *"*") && *at == port;
+        let (_, _, addresses) = self.known.iter().find(is_it)?;
+        Some(addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
+    }
+}
+
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
@@ -73,6 +93,18 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_was_said_of_a_host_counts_and_later_words_more() {
+        let mut overrides = Overrides::default();
+        overrides.set("A.example", 443, vec!["192.0.2.1".parse().unwrap()]);
+        overrides.set("*", 444, vec!["::1".parse().unwrap()]);
+        overrides.set("a.example", 443, vec!["192.0.2.2".parse().unwrap(), "::2".parse().unwrap()]);
+        let found = overrides.addresses("a.example", 443).unwrap();
+        assert_eq!(found, ["192.0.2.2:443".parse().unwrap(), "[::2]:443".parse().unwrap()]);
+        assert_eq!(overrides.addresses("b.example", 444).unwrap(), ["[::1]:444".parse().unwrap()]);
+        assert_eq!(overrides.addresses("b.example", 443), None);
+    }
 
     #[test]
     fn addresses_need_no_resolver_and_names_get_one() {

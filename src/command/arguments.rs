@@ -14,6 +14,10 @@ mod shared;
 #[path = "arguments/site.rs"]
 mod site;
 
+use super::get::flags::{self, Flags, Others}; // by its place beside this file
+use super::get::help::HELP as GET_HELP;
+use super::load::flags as load_flags;
+use super::load::help::HELP as LOAD_HELP;
 use parser::{Argument, Arguments, switch, unknown};
 use quic::{CongestionControl, Versions};
 use shared::{Pairs, congestion_control, qpack_table, versions};
@@ -71,8 +75,8 @@ pub struct Get {
     pub headers: Vec<(String, String)>,
     /// The method; GET, or POST with data, if none is named.
     pub method: Option<String>,
-    /// What to send.
-    pub data: Option<Data>,
+    /// What other programs of its kind have too.
+    pub flags: Flags,
     /// The file of tickets; none are kept beyond the end if none is named.
     pub ticket_file: Option<String>,
     /// Whether requests may go as early data.
@@ -83,10 +87,6 @@ pub struct Get {
     pub limits: Limits,
     /// How the rate is found that a path carries.
     pub congestion_control: CongestionControl,
-    /// Whether keys are updated while the first body comes.
-    pub key_update: bool,
-    /// Whether it is told at the end what connections have counted.
-    pub stats: bool,
     /// How many bytes of dynamic table there are in each direction.
     pub qpack_table: u32,
     /// What is recorded.
@@ -113,15 +113,6 @@ impl Default for Limits {
     }
 }
 
-/// A request body.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Data {
-    /// As it is on the command line.
-    Text(String),
-    /// From a file (`@FILE`); `-` is standard input.
-    File(String),
-}
-
 /// Measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
@@ -139,6 +130,8 @@ pub struct Load {
     pub migrate: u64,
     /// The longest that nothing may come of an answer.
     pub patience: Duration,
+    /// What other programs of its kind have too.
+    pub flags: load_flags::Flags,
     /// What is recorded, for whoever looks inside.
     pub diagnosis: Diagnosis,
     /// How the rate is found that a path carries.
@@ -164,82 +157,12 @@ posthaste: QUIC and HTTP/3
                         [--server-id HEX [--lb-config N] [--lb-key FILE] [--lb-nonce N]]
                         [--preferred-address ADDR]...
                         [--key-log FILE] [--trace] [--qlog DIR]
-  posthaste get URL... [--ca PEM | --insecure | --pin sha256:HEX] [--crl FILE]... [--cert PEM --key PEM]
-                       [--out DIR] [--include]
-                       [--header 'name: value']... [--method M] [--data TEXT | --data @FILE]
-                       [--ticket-file FILE [--early-data]] [--quic-version N[,N]]
-                       [--connect-timeout S] [--first-byte-timeout S] [--idle-timeout S] [--max-time S]
-                       [--congestion-control NAME] [--qpack-table BYTES] [--key-update] [--stats]
-                       [--key-log FILE] [--trace] [--qlog DIR]
-  posthaste load URL [--ca PEM | --insecure] [--crl FILE]... [--requests N] [--concurrency C]
-                     [--connections K] [--migrate N] [--timeout SECONDS] [--congestion-control NAME]
-                     [--qpack-table BYTES] [--qlog DIR]
+  posthaste get URL... [-o FILE | -O | --out DIR] [-LiIvsSf] [-H 'name: value']... [-X METHOD] [-d DATA | -T FILE]
+                       [-C - | -r RANGE] [-w FORMAT] [-Z] [-m SECONDS] [--retry N] [...]
+  posthaste load URL [-n N | -z TIME] [-q RATE] [-c C | -m STREAMS] [--connections K] [-X METHOD] [-H 'name: value']...
+                     [-d DATA] [--replay FILE] [--warm-up TIME] [-j] [...]
 
 For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
-";
-
-/// What `posthaste get --help` prints.
-pub const GET_HELP: &str = "\
-posthaste get URL...: fetches over HTTP/3, one URL after the other; with --out several at a time
-
-  --ca PEM         trust the certificates in this file instead of the system's
-  --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
-                   unless a current list of each authority that vouches for it says that it is not revoked
-  --insecure       take any certificate: for tests only
-  --pin sha256:HEX     take the certificate with this SHA-256, which serve prints, whatever its name and whoever issued it; may be
-                   given more than once
-  --cert PEM       show this certificate chain, leaf first, to a server that asks for one; needs --key
-  --key PEM        the private key of the certificate
-  --out DIR        write each body to DIR, named after the URL, instead of to standard output
-  --include        print status and fields before each body
-  --header 'name: value'   send this field; may be given more than once
-  --method M       use this method (default: GET, or POST with --data)
-  --data TEXT      send TEXT as the body; @FILE sends the file or pipe as it is read, @- or - standard input
-  --ticket-file FILE   keep what servers give to go on from in FILE, for the next run: handshakes without a certificate, by which
-                   servers can tell that it is the same client. Each is used once. Who reads FILE can pretend to be this client
-  --early-data     with such a ticket, send a request without a body and by a safe method, such as GET, before the server has
-                   answered. Who records it can send it again, and it is not known to whom it went
-  --quic-version N[,N]   the versions of QUIC to speak, 1 and 2, the better one first; a connection begins with 1, if that is
-                   one of them, and goes on with what the server likes better (default: 1,2)
-  --connect-timeout SECONDS     the longest to look up a server's name, and then to connect (default: 10)
-  --first-byte-timeout SECONDS  the longest to wait for a response when its request was sent (default: 60)
-  --idle-timeout SECONDS        the longest that a server may neither send nor take anything of a body (default: 60); the
-                   time that a pipe at standard input or output takes does not count
-  --max-time SECONDS            the longest that everything may take (default: 0). For each of these 0 is no limit
-  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
-                   lost by chance, as over radio
-  --key-update     update the keys of a connection when the first response comes, as happens by itself after very much data
-  --stats          print what was counted and measured on each path of each connection to standard error at the end
-  --qpack-table BYTES    keep a table of fields that come again, of at most so many bytes in each direction of a connection: smaller
-                   requests and responses for some memory (default: 0, none)
-  --key-log FILE   append the TLS secrets to FILE, for Wireshark; they decrypt all traffic
-  --trace          print a line for each packet, stream and message, and for what follows from them, to standard error
-  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all
-
-The status is 0 only if every response was complete and 2xx, or 304 to a condition that was sent. Redirects are not followed.
-A file in DIR is whole or not there. It replaces a file or a link of its name, but nothing else. SIGINT, SIGTERM, SIGQUIT or
-SIGHUP removes what is not complete and closes the connections: status 130, 143, 131 or 129. A second signal ends at once.
-";
-
-/// What `posthaste load --help` prints.
-pub const LOAD_HELP: &str = "\
-posthaste load URL: requests URL repeatedly, and reports throughput and latency
-
-  --requests N     requests in all (default: 10000)
-  --concurrency C  requests in progress at a time, over all connections (default: 32)
-  --connections K  connections (default: 1)
-  --migrate N      move a connection to another port after every N requests of a worker (default: never)
-  --timeout SECONDS  the longest that nothing may come of an answer; when no answer was complete for so long and another
-                   request fails, the rest is given up (default: 30)
-  --congestion-control NAME    how fast is sent: cubic, bbr or new-reno (default: cubic). bbr keeps its rate where packets are
-                   lost by chance, as over radio
-  --qpack-table BYTES    keep a table of fields that come again, of at most so many bytes in each direction of a connection: smaller
-                   requests and responses for some memory (default: 0, none)
-  --ca PEM         trust the certificates in this file instead of the system's
-  --crl FILE       a revocation list, or several, in PEM or DER; may be given more than once. With one, a server is refused
-                   unless a current list of each authority that vouches for it says that it is not revoked
-  --insecure       take any certificate: for tests only
-  --qlog DIR       write a file of qlog for each connection to DIR, at most 1 GiB in all; it costs some speed
 ";
 
 /// Takes the arguments apart; `arguments` without the program's own name.
@@ -258,7 +181,8 @@ pub fn parse(arguments: &[String]) -> Result<Command, Usage> {
 fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
     let mut get = Get::default();
     let mut pairs = Pairs::default();
-    let mut arguments = Arguments::new(arguments);
+    let expanded = flags::expand(arguments).map_err(Usage)?;
+    let mut arguments = Arguments::new(&expanded);
     while let Some(argument) = arguments.next() {
         match argument {
             Argument::Operand(url) => get.urls.push(url.to_owned()),
@@ -276,7 +200,6 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
                 get.versions = versions(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag @ "--method", inline) => get.method = Some(arguments.value(flag, inline)?),
-            Argument::Flag(flag @ "--data", inline) => get.data = Some(data(arguments.value(flag, inline)?)?),
             Argument::Flag(flag @ "--ticket-file", inline) => get.ticket_file = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--early-data", inline) => get.early_data = switch(flag, inline)?,
             Argument::Flag(flag @ "--connect-timeout", inline) => get.limits.connect = arguments.limit(flag, inline)?,
@@ -291,14 +214,17 @@ fn parse_get(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--congestion-control", inline) => {
                 get.congestion_control = congestion_control(&arguments.value(flag, inline)?)?;
             }
-            Argument::Flag(flag @ "--key-update", inline) => get.key_update = switch(flag, inline)?,
-            Argument::Flag(flag @ "--stats", inline) => get.stats = switch(flag, inline)?,
             Argument::Flag(flag @ "--qpack-table", inline) => {
                 get.qpack_table = qpack_table(&arguments.value(flag, inline)?)?;
             }
-            Argument::Flag(flag, _) => return Err(unknown(flag, "get")),
+            Argument::Flag(flag, inline) => {
+                if !get.flags.take(flag, inline).map_err(Usage)? {
+                    return Err(unknown(flag, "get"));
+                }
+            }
         }
     }
+    get.flags.check(&Others { has_folder: get.folder.is_some() }, get.urls.len()).map_err(Usage)?;
     if get.urls.is_empty() {
         return Err(Usage("get needs a URL, as in: posthaste get https://localhost:4433/".into()));
     }
@@ -320,7 +246,9 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     let (mut requests, mut concurrency, mut connections, mut migrate) = (10_000, 32, 1, 0);
     let (mut patience, mut diagnosis) = (Duration::from_secs(30), Diagnosis::default());
     let (mut control, mut table) = (CongestionControl::default(), 0);
-    let mut arguments = Arguments::new(arguments);
+    let mut flags = load_flags::Flags::default();
+    let expanded = load_flags::expand(arguments).map_err(Usage)?;
+    let mut arguments = Arguments::new(&expanded);
     while let Some(argument) = arguments.next() {
         match argument {
             Argument::Operand(operand) if url.is_none() => url = Some(operand.to_owned()),
@@ -329,8 +257,12 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--ca", inline) => trust.roots = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--crl", inline) => trust.revocation_lists.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--insecure", inline) => trust.insecure = switch(flag, inline)?,
-            Argument::Flag(flag @ "--requests", inline) => requests = arguments.number(flag, inline)?,
-            Argument::Flag(flag @ "--concurrency", inline) => concurrency = arguments.number(flag, inline)?,
+            Argument::Flag(flag @ "--requests", inline) => {
+                (requests, flags.has_number) = (arguments.number(flag, inline)?, true);
+            }
+            Argument::Flag(flag @ "--concurrency", inline) => {
+                (concurrency, flags.has_concurrency) = (arguments.number(flag, inline)?, true);
+            }
             Argument::Flag(flag @ "--connections", inline) => connections = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--migrate", inline) => migrate = arguments.number(flag, inline)?,
             Argument::Flag(flag @ "--timeout", inline) => patience = arguments.seconds(flag, inline)?,
@@ -339,6 +271,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
                 control = congestion_control(&arguments.value(flag, inline)?)?;
             }
             Argument::Flag(flag @ "--qpack-table", inline) => table = qpack_table(&arguments.value(flag, inline)?)?,
+            Argument::Flag(flag, inline) if flags.take(flag, inline).map_err(Usage)? => {}
             Argument::Flag(flag, _) => return Err(unknown(flag, "load")),
         }
     }
@@ -346,6 +279,8 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
         return Err(Usage("load needs a URL, as in: posthaste load https://localhost:4433/".into()));
     };
     check_trust(&trust)?;
+    flags.check().map_err(Usage)?;
+    concurrency = flags.streams.map_or(concurrency, |streams| streams.saturating_mul(connections));
     if connections > concurrency {
         return Err(Usage(format!(
             "--connections {connections} is more than --concurrency {concurrency}: some connections would be idle"
@@ -360,7 +295,6 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
     };
     let concurrency = at_most(100_000, concurrency, "--concurrency")?;
     let connections = at_most(100_000, connections, "--connections")?;
-    // The time of each answer is kept until the end.
     at_most(100_000_000, requests, "--requests")?;
     Ok(Command::Load(Load {
         url,
@@ -370,6 +304,7 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
         connections,
         migrate,
         patience,
+        flags,
         congestion_control: control,
         qpack_table: table,
         diagnosis,
@@ -410,15 +345,6 @@ fn header(text: &str) -> Result<(String, String), Usage> {
     }
 }
 
-fn data(text: String) -> Result<Data, Usage> {
-    match text.strip_prefix('@') {
-        Some("") => Err(Usage("--data @ needs the name of a file, or - for standard input".into())),
-        Some(file) => Ok(Data::File(file.to_owned())),
-        None if text == "-" => Ok(Data::File(text)),
-        None => Ok(Data::Text(text)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -434,7 +360,7 @@ mod tests {
 
     #[test]
     fn get_in_full() {
-        let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include --method PUT --data @f https://b/ --connect-timeout 0.5 \
+        let line = "get https://a/ --ca c --crl l --cert own --key key --out d --include -sX PUT --data-binary @f https://b/ --connect-timeout 0.5 \
                     --first-byte-timeout=2 --idle-timeout 0 --max-time 90 --congestion-control new-reno --qpack-table=64 --quic-version=2 --ticket-file t --early-data --key-update --stats";
         let mut line = words(line);
         line.extend(["--header".into(), "x-y:  z: w ".into()]);
@@ -446,7 +372,15 @@ mod tests {
             include: true,
             headers: vec![("x-y".into(), "z: w".into())],
             method: Some("PUT".into()),
-            data: Some(Data::File("f".into())),
+            flags: Flags {
+                data: vec![flags::Part::File { name: "f".into(), strips: false }],
+                content_type: Some("application/x-www-form-urlencoded"),
+                silent: true,
+                key_update: true,
+                stats: true,
+                meter: flags::Meter::None,
+                ..Flags::default()
+            },
             ticket_file: Some("t".into()),
             early_data: true,
             versions: Versions::new(&[Version::V2]).unwrap(),
@@ -457,21 +391,10 @@ mod tests {
                 whole: Duration::from_secs(90),
             },
             congestion_control: CongestionControl::NewReno,
-            key_update: true,
-            stats: true,
             qpack_table: 64,
             diagnosis: Diagnosis::default(),
         };
         assert_eq!(parse(&line), Ok(Command::Get(expected)));
-        for (text, data) in [
-            ("a@b", Data::Text("a@b".into())),
-            ("-", Data::File("-".into())),
-            ("@-", Data::File("-".into())),
-            ("--", Data::Text("--".into())),
-        ] {
-            let expected = Get { urls: vec!["u".into()], data: Some(data), ..Get::default() };
-            assert_eq!(parse(&words(&format!("get u --data {text}"))), Ok(Command::Get(expected)), "{text}");
-        }
     }
 
     #[test]
@@ -479,7 +402,7 @@ mod tests {
         let load = |requests, concurrency, connections, migrate, patience, congestion_control| {
             let trust = Trust { insecure: true, ..Trust::default() };
             let patience = Duration::from_millis(patience);
-            let (url, diagnosis) = ("u".into(), Diagnosis::default());
+            let (url, diagnosis, flags) = ("u".into(), Diagnosis::default(), load_flags::Flags::default());
             let qpack_table = 0;
             Load {
                 url,
@@ -489,6 +412,7 @@ mod tests {
                 connections,
                 migrate,
                 patience,
+                flags,
                 congestion_control,
                 qpack_table,
                 diagnosis,
@@ -497,7 +421,11 @@ mod tests {
         let plain = || load(10_000, 32, 1, 0, 30_000, CongestionControl::Cubic);
         assert_eq!(parse(&words("load u --insecure")), Ok(Command::Load(plain())));
         let line = "load --requests 5 --concurrency=4 --connections 3 --migrate 2 --timeout 0.5 --congestion-control=bbr --insecure -- u";
-        assert_eq!(parse(&words(line)), Ok(Command::Load(load(5, 4, 3, 2, 500, CongestionControl::Bbr))));
+        let mut full = load(5, 4, 3, 2, 500, CongestionControl::Bbr);
+        (full.flags.has_number, full.flags.has_concurrency) = (true, true);
+        assert_eq!(parse(&words(line)), Ok(Command::Load(full)));
+        let Ok(Command::Load(by_streams)) = parse(&words("load u --insecure --connections 3 -m 4")) else { panic!() };
+        assert_eq!(by_streams.concurrency, 12);
         let with_table = Load { qpack_table: 4096, ..plain() };
         assert_eq!(parse(&words("load u --insecure --qpack-table 4096")), Ok(Command::Load(with_table)));
         let diagnosis = Diagnosis { qlog: Some("q".into()), ..Diagnosis::default() };

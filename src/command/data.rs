@@ -1,7 +1,7 @@
 //! What a request sends as its body: text, or what a thread reads.
 
-use crate::command::arguments::Data;
 use crate::command::failure::Failure;
+use crate::command::get::flags::Part;
 use crate::command::input::Input;
 use crate::command::watch::{Stage, Watch};
 use posthaste::{BodyWriter, Bytes, Reason};
@@ -20,19 +20,24 @@ pub enum Source {
 
 impl Source {
     /// Opens what the command line names.
-    pub async fn open(data: &Data) -> Result<Source, Failure> {
-        match data {
-            Data::Text(text) => Ok(Source::Text(Bytes::from(text.clone()))),
-            Data::File(name) => Ok(Source::Input(Input::open(name).await?)),
+    pub async fn open(parts: &[Part]) -> Result<Source, Failure> {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Text(more) => text.push_str(more),
+                Part::File { .. } => return Ok(Source::Input(Input::open(parts).await?)),
+            }
         }
+        Ok(Source::Text(Bytes::from(text)))
     }
 }
 
-/// Whether it can be sent to one URL only, because it is gone when it was read.
-pub fn is_read_once(data: &Data) -> bool {
+/// Whether it can be sent once only, because it is gone when it was read.
+pub fn is_read_once(parts: &[Part]) -> bool {
     let is_regular = |name: &str| Path::new(name).metadata().is_ok_and(|metadata| metadata.is_file());
     // What is not there is told when it is opened.
-    matches!(data, Data::File(name) if name == "-" || (Path::new(name).exists() && !is_regular(name)))
+    let is_gone = |name: &str| name == "-" || (Path::new(name).exists() && !is_regular(name));
+    parts.iter().any(|part| matches!(part, Part::File { name, .. } if is_gone(name)))
 }
 
 /// Sends all of it, as fast as the server takes it.

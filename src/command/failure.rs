@@ -14,7 +14,11 @@ pub enum Failure {
     Usage(String),
     /// Something did not work: status 1.
     Failed(String),
-    /// The same, but it was already reported, or its reader is gone.
+    /// The same with a status of its own.
+    Coded(u8, String),
+    /// It was already reported, with this status.
+    Reported(u8),
+    /// The same as `Failed`, but it was already reported, or its reader is gone.
     Quiet,
     /// The signal of this number asked for the end: status 128 and the number.
     Signal(u8),

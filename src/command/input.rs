@@ -2,6 +2,7 @@
 //! the connection's timers nor the response.
 
 use crate::command::failure::{Failure, plain};
+use crate::command::get::flags::Part;
 use posthaste::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,6 +17,9 @@ const PIECE: usize = 64 << 10;
 
 /// How many pieces are read ahead.
 const AHEAD: usize = 4;
+
+/// The status of what could not be read.
+const READ: u8 = 26;
 
 /// What is called so in a command line.
 const STANDARD_INPUT: &str = "-";
@@ -46,13 +50,13 @@ struct State {
 }
 
 impl Input {
-    /// Opens what the command line names, and waits until it is open: a pipe is when somebody writes to it.
-    pub async fn open(name: &str) -> Result<Input, Failure> {
+    /// Opens what the command line names, one part after the other, and waits until all are open: a pipe is when somebody writes to it.
+    pub async fn open(parts: &[Part]) -> Result<Input, Failure> {
         let shared = Arc::new(Shared::default());
         let mut input = Input { shared: shared.clone(), length: None };
-        let name = name.to_owned();
-        let thread = std::thread::Builder::new().name("posthaste-input".into()).spawn(move || shared.run(&name));
-        thread.map_err(|error| Failure::Failed(format!("a thread could not be started: {error}")))?;
+        let parts = parts.to_vec();
+        let thread = std::thread::Builder::new().name("posthaste-input".into()).spawn(move || shared.run(&parts));
+        thread.map_err(|error| Failure::Coded(READ, format!("a thread could not be started: {error}")))?;
         input.length = poll_fn(|context| input.shared.poll_opened(context)).await?;
         Ok(input)
     }
@@ -107,37 +111,45 @@ impl Shared {
     }
 
     /// The life of the thread.
-    fn run(&self, name: &str) {
-        let shown = if name == STANDARD_INPUT { "standard input" } else { name };
-        let result = self.read(name, shown);
+    fn run(&self, parts: &[Part]) {
+        let result = self.read(parts);
         self.tell(|state| state.end = Some(result));
     }
 
-    fn read(&self, name: &str, shown: &str) -> Result<(), Failure> {
-        let failed = |error: io::Error| not_read(shown, &error);
-        let mut file = open(name).map_err(failed)?;
-        let mut length = length(&mut file, shown)?;
-        let mut first = None;
-        if length == Some(0) {
-            // Files of the kernel say that they are empty, and are not.
-            let there = piece(&mut file).map_err(failed)?;
-            length = length.filter(|_| there.is_empty());
-            first = Some(there);
-        }
+    fn read(&self, parts: &[Part]) -> Result<(), Failure> {
+        let sources = parts.iter().map(Source::open).collect::<Result<Vec<Source>, Failure>>()?;
+        let length = sources.iter().map(Source::length).sum();
         self.tell(|state| state.opened = Some(length));
+        for source in sources {
+            let is_wanted = match source {
+                Source::Text(text) => self.hand_over(text),
+                Source::File(file) => self.pass_on(file)?,
+            };
+            if !is_wanted {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives all of a file; false if the task wants no more.
+    fn pass_on(&self, mut from: Opened) -> Result<bool, Failure> {
+        let shown = from.shown.clone();
+        let failed = |error: io::Error| not_read(&shown, &error);
         let mut count = 0;
         loop {
             // One byte more than there should be would show itself.
-            let piece = first.take().map_or_else(|| piece(&mut file), Ok).map_err(failed)?;
+            let piece = from.first.take().map_or_else(|| piece(&mut from.file), Ok).map_err(failed)?;
             count += piece.len() as u64;
-            match length {
-                Some(length) if count > length => return Err(changed(shown, length, "longer")),
-                Some(length) if piece.is_empty() && count < length => return Err(changed(shown, length, "shorter")),
-                _ if piece.is_empty() => return Ok(()),
+            match from.length {
+                Some(length) if count > length => return Err(changed(&shown, length, "longer")),
+                Some(length) if piece.is_empty() && count < length => return Err(changed(&shown, length, "shorter")),
+                _ if piece.is_empty() => return Ok(true),
                 _ => {}
             }
-            if !self.hand_over(piece) {
-                return Ok(());
+            let piece = if from.strips { stripped(&piece) } else { piece };
+            if !piece.is_empty() && !self.hand_over(piece) {
+                return Ok(false);
             }
         }
     }
@@ -161,6 +173,62 @@ impl Shared {
     }
 }
 
+/// A part that is ready to be read.
+enum Source {
+    Text(Bytes),
+    File(Opened),
+}
+
+struct Opened {
+    file: File,
+    /// How it is called in errors.
+    shown: String,
+    /// How much there is to be read, if that is known.
+    length: Option<u64>,
+    /// What was read already.
+    first: Option<Bytes>,
+    /// Line ends are left out.
+    strips: bool,
+}
+
+impl Source {
+    fn open(part: &Part) -> Result<Source, Failure> {
+        let (name, strips) = match part {
+            Part::Text(text) => return Ok(Source::Text(Bytes::from(text.clone()))),
+            Part::File { name, strips } => (name, *strips),
+        };
+        let shown = if name == STANDARD_INPUT { "standard input" } else { name };
+        let failed = |error: io::Error| not_read(shown, &error);
+        let mut file = open(name).map_err(failed)?;
+        let mut length = length(&mut file, shown)?;
+        let mut first = None;
+        if length == Some(0) {
+            // Files of the kernel say that they are empty, and are not.
+            let there = piece(&mut file).map_err(failed)?;
+            length = length.filter(|_| there.is_empty());
+            first = Some(there);
+        }
+        Ok(Source::File(Opened { file, shown: shown.to_owned(), length, first, strips }))
+    }
+
+    /// How much will be sent of it, if that is known.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Source::Text(text) => Some(text.len() as u64),
+            Source::File(file) => file.length.filter(|_| !file.strips),
+        }
+    }
+}
+
+/// Without line ends and without bytes that end text: what is typed into a form has none.
+fn stripped(piece: &Bytes) -> Bytes {
+    let is_kept = |byte: &u8| ![b'\r', b'\n', 0].contains(byte);
+    if piece.iter().all(is_kept) {
+        return piece.clone();
+    }
+    Bytes::from(piece.iter().copied().filter(is_kept).collect::<Vec<u8>>())
+}
+
 fn wake(mut state: MutexGuard<'_, State>) {
     let waker = state.waker.take();
     drop(state);
@@ -182,7 +250,7 @@ fn length(file: &mut File, shown: &str) -> Result<Option<u64>, Failure> {
     let failed = |error: io::Error| not_read(shown, &error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::Failed(format!("{shown} is a folder: name a file, or standard input with @-")));
+        return Err(Failure::Coded(READ, format!("{shown} is a folder: name a file, or standard input with @-")));
     }
     if !metadata.is_file() {
         return Ok(None);
@@ -207,12 +275,15 @@ fn piece(file: &mut File) -> io::Result<Bytes> {
 }
 
 fn not_read(shown: &str, error: &io::Error) -> Failure {
-    Failure::Failed(format!("{shown} could not be read: {}", plain(error)))
+    Failure::Coded(READ, format!("{shown} could not be read: {}", plain(error)))
 }
 
 fn changed(shown: &str, length: u64, how: &str) -> Failure {
-    Failure::Failed(format!(
-        "{shown} became {how} than {length} bytes while it was sent, so the request was cancelled: send it when nobody writes \
+    Failure::Coded(
+        READ,
+        format!(
+            "{shown} became {how} than {length} bytes while it was sent, so the request was cancelled: send it when nobody writes \
          to it, or by way of a pipe"
-    ))
+        ),
+    )
 }

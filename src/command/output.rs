@@ -1,8 +1,7 @@
 //! Standard output and standard error, as pipes and as terminals.
 
 use crate::command::failure::{Failure, plain};
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, Write};
 
 /// Prints `text`, and fails quietly if its reader is gone.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -47,52 +46,6 @@ fn escaped(text: &str) -> String {
     }
     line.push('\n');
     line
-}
-
-/// How far a long transfer has come, on one line of a terminal.
-pub struct Progress {
-    label: String,
-    length: Option<u64>,
-    began: Instant,
-    shown: Option<Instant>,
-    active: bool,
-}
-
-/// Transfers that take less need no line.
-const FIRST: Duration = Duration::from_millis(500);
-const NEXT: Duration = Duration::from_millis(100);
-
-impl Progress {
-    /// Shows nothing unless standard error is a terminal and `wanted`.
-    pub fn new(label: &str, length: Option<u64>, wanted: bool) -> Progress {
-        let active = wanted && io::stderr().is_terminal();
-        Progress { label: label.to_owned(), length, began: Instant::now(), shown: None, active }
-    }
-
-    /// So many bytes are there.
-    pub fn update(&mut self, received: u64) {
-        if !self.active {
-            return;
-        }
-        let now = Instant::now();
-        let due = self.shown.map_or(self.began + FIRST, |shown| shown + NEXT);
-        if now < due {
-            return;
-        }
-        self.shown = Some(now);
-        let rate = received as f64 / now.duration_since(self.began).as_secs_f64();
-        let of = self.length.map_or(String::new(), |length| format!(" of {}", bytes(length as f64)));
-        let line = format!("\r\x1b[K{}: {}{of}, {}/s", self.label, bytes(received as f64), bytes(rate));
-        let _ = io::stderr().write_all(line.as_bytes());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            let _ = io::stderr().write_all(b"\r\x1b[K");
-        }
-    }
 }
 
 /// `12.3 MB`.

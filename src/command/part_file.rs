@@ -7,7 +7,7 @@
 use crate::command::failure::{Failure, plain};
 use crate::command::naming::beginning;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,8 +17,26 @@ const SHOWN: usize = 200;
 /// How many names are tried where something lies already.
 const TRIES: usize = 16;
 
-/// The names of all that are not complete, for an end that cannot wait until they are dropped.
-static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// The status of what could not be written.
+const WRITE: u8 = 23;
+
+/// All that are not complete, for an end that cannot wait until they are dropped.
+static UNFINISHED: Mutex<Vec<Unfinished>> = Mutex::new(Vec::new());
+
+struct Unfinished {
+    part: PathBuf,
+    /// Where it stays, to be gone on with; it is removed if there is no such place.
+    kept: Option<PathBuf>,
+}
+
+impl Unfinished {
+    fn end(&self) {
+        let kept = self.kept.as_ref().is_some_and(|kept| std::fs::rename(&self.part, kept).is_ok());
+        if !kept {
+            let _ = std::fs::remove_file(&self.part);
+        }
+    }
+}
 
 /// The file. Dropping it before it is complete removes it.
 pub struct PartFile {
@@ -36,7 +54,10 @@ impl PartFile {
             Ok(metadata) => {
                 let what = if metadata.is_dir() { "a folder" } else { "no regular file" };
                 let whole = whole.display();
-                Err(Failure::Failed(format!("{whole} is {what} and is not replaced: choose another folder with --out")))
+                Err(Failure::Coded(
+                    WRITE,
+                    format!("{whole} is {what} and is not replaced: choose another place for it"),
+                ))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(not_written(&whole, &error)),
@@ -50,7 +71,7 @@ impl PartFile {
             let part = folder.join(if number == 0 { stem.clone() } else { format!("{stem}-{number}") });
             match OpenOptions::new().write(true).create_new(true).open(&part) {
                 Ok(file) => {
-                    unfinished().push(part.clone());
+                    unfinished().push(Unfinished { part: part.clone(), kept: None });
                     return Ok(PartFile { file, part, whole: folder.join(name) });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -58,7 +79,40 @@ impl PartFile {
             }
         }
         let stem = folder.join(stem);
-        Err(Failure::Failed(format!("something lies at {}* already: remove it", stem.display())))
+        Err(Failure::Coded(WRITE, format!("something lies at {}* already: remove it", stem.display())))
+    }
+
+    /// The same that begins with what is in the file `name` already. Gives how much that is; nothing if there is no such file.
+    pub fn create_from(folder: &Path, name: &str, most: u64) -> Result<(PartFile, u64), Failure> {
+        let mut part = PartFile::create(folder, name)?;
+        let failed = |error: io::Error| not_written(&folder.join(name), &error);
+        let copied = match File::open(folder.join(name)) {
+            Ok(from) => io::copy(&mut from.take(most), &mut part.file).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok((part, copied))
+    }
+
+    /// Has it begin with what an earlier one left at `kept`, which is gone then.
+    pub fn go_on_from(&mut self, kept: &Path) -> Result<(), Failure> {
+        let failed = |error: io::Error| not_written(&self.whole, &error);
+        std::fs::rename(kept, &self.part).map_err(failed)?;
+        self.file = OpenOptions::new().append(true).open(&self.part).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Has it begin anew.
+    pub fn empty(&mut self) -> Result<(), Failure> {
+        let emptied = File::set_len(&self.file, 0).and_then(|()| self.file.rewind());
+        emptied.map_err(|error| not_written(&self.whole, &error))
+    }
+
+    /// Where it stays if it is never complete.
+    pub fn keep_at(&mut self, kept: PathBuf) {
+        if let Some(own) = unfinished().iter_mut().find(|one| one.part == self.part) {
+            own.kept = Some(kept);
+        }
     }
 
     /// Appends bytes.
@@ -72,7 +126,7 @@ impl PartFile {
             PartFile::check(folder, &name.to_string_lossy())?;
         }
         std::fs::rename(&self.part, &self.whole).map_err(|error| not_written(&self.whole, &error))?;
-        unfinished().retain(|path| *path != self.part);
+        unfinished().retain(|one| one.part != self.part);
         Ok(())
     }
 }
@@ -80,26 +134,23 @@ impl PartFile {
 impl Drop for PartFile {
     fn drop(&mut self) {
         let mut unfinished = unfinished();
-        if let Some(at) = unfinished.iter().position(|path| *path == self.part) {
-            unfinished.swap_remove(at);
-            let _ = std::fs::remove_file(&self.part);
+        if let Some(at) = unfinished.iter().position(|one| one.part == self.part) {
+            unfinished.swap_remove(at).end();
         }
     }
 }
 
-/// Removes all that are not complete.
+/// Removes all that are not complete, but for those that are kept to be gone on with.
 pub fn remove_unfinished() {
-    for path in unfinished().drain(..) {
-        let _ = std::fs::remove_file(path);
-    }
+    unfinished().drain(..).for_each(|one| one.end());
 }
 
-fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+fn unfinished() -> MutexGuard<'static, Vec<Unfinished>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("{} could not be written: {}", path.display(), plain(error)))
+    Failure::Coded(WRITE, format!("{} could not be written: {}", path.display(), plain(error)))
 }
 
 #[cfg(test)]
@@ -133,7 +184,7 @@ mod tests {
 
     fn said(failure: Result<(), Failure>) -> String {
         match failure {
-            Err(Failure::Failed(text)) => text,
+            Err(Failure::Coded(WRITE, text)) => text,
             other => panic!("{other:?}"),
         }
     }
@@ -192,7 +243,7 @@ mod tests {
         std::os::unix::net::UnixListener::bind(folder.0.join("socket")).unwrap();
         for (name, what) in [("folder", "a folder"), ("socket", "no regular file")] {
             let text = said(PartFile::check(&folder.0, name));
-            assert!(text.contains(name) && text.contains(what) && text.contains("--out"), "{text}");
+            assert!(text.contains(name) && text.contains(what) && text.contains("another place"), "{text}");
             let file = PartFile::create(&folder.0, name).unwrap();
             assert!(said(file.complete()).contains(what), "it came meanwhile");
         }

@@ -8,7 +8,9 @@ use crate::command::failure::Failure;
 use crate::command::log::Log;
 use crate::command::metrics::Counters;
 use crate::command::service::Manager;
-use posthaste::{Answer, Error, Identity, Proxy, ProxyTarget, Server, ServerBuilder, ServerEvent, Stats, Tickets, date};
+use posthaste::{
+    Answer, Error, Identity, Proxy, ProxyTarget, Server, ServerBuilder, ServerEvent, Stats, Tickets, date,
+};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -11,6 +11,9 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+/// The status of what was not there in time.
+pub const LATE: u8 = 28;
+
 /// What becomes of the request's body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -82,21 +85,24 @@ impl<'a> Watch<'a> {
 
     fn too_long(&self, awaited: Awaited, limit: Duration) -> Failure {
         let seconds = limit.as_secs_f64();
-        Failure::Failed(match (self.stage.get(), awaited) {
-            (Stage::Sent, Awaited::Head) => {
-                format!("no response within {seconds} s of the request; --first-byte-timeout SECONDS waits longer")
-            }
-            (Stage::Sent, Awaited::Body) => {
-                format!("the server has sent nothing for {seconds} s; --idle-timeout SECONDS waits longer")
-            }
-            (Stage::Sent, Awaited::Delivery) => format!(
-                "the server answered, and has not taken all of the body within {seconds} s after that; --idle-timeout \
+        Failure::Coded(
+            LATE,
+            match (self.stage.get(), awaited) {
+                (Stage::Sent, Awaited::Head) => {
+                    format!("no response within {seconds} s of the request; --first-byte-timeout SECONDS waits longer")
+                }
+                (Stage::Sent, Awaited::Body) => {
+                    format!("the server has sent nothing for {seconds} s; --idle-timeout SECONDS waits longer")
+                }
+                (Stage::Sent, Awaited::Delivery) => format!(
+                    "the server answered, and has not taken all of the body within {seconds} s after that; --idle-timeout \
                  SECONDS waits longer"
-            ),
-            _ => format!(
-                "the server has taken nothing of the body for {seconds} s, and sent nothing; --idle-timeout SECONDS \
+                ),
+                _ => format!(
+                    "the server has taken nothing of the body for {seconds} s, and sent nothing; --idle-timeout SECONDS \
                  waits longer"
-            ),
-        })
+                ),
+            },
+        )
     }
 }

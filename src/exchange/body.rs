@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
+use crate::exchange::patience::Patience;
 use base::Bytes;
 use http::exchange::Reason;
 use http::{Fields, ResponseHead, Status};
@@ -19,18 +20,31 @@ pub struct Body {
     ended: bool,
     /// The sender may be waiting to be asked for it (`Expect: 100-continue`).
     awaits_invitation: bool,
+    /// How long a client waits for more.
+    patience: Option<Patience>,
 }
 
 impl Body {
     pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_reason: Reason) -> Body {
         let length = fields.first_integer("content-length");
-        Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false }
+        Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false, patience: None }
     }
 
     /// One whose sender waits to be asked for it.
     pub(crate) fn awaiting_invitation(mut self) -> Body {
         self.awaits_invitation = true;
         self
+    }
+
+    /// One that is not waited for without end.
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Body {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// How long is waited for the other end.
+    pub(crate) fn patience(&self) -> Option<&Patience> {
+        self.patience.as_ref()
     }
 
     /// Asks a client that waits for it (`Expect: 100-continue`) for the body, with a 100. Reading does so too, so this is for
@@ -50,17 +64,25 @@ impl Body {
     /// The next part; `None` after the last.
     ///
     /// # Errors
-    /// The sender broke off, or the connection ended. What came before may be a part only.
+    /// The sender broke off, or the connection ended, or a client's [`Timeouts`](crate::Timeouts) were over. What came before may be a
+    /// part only.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if self.ended {
             return Ok(None);
         }
+        let mut idle = None;
         let part = poll_fn(|context| {
             let part = self.exchange.poll_body(context);
             if part.is_pending() {
                 self.invite();
             }
-            part
+            match &self.patience {
+                // No clock runs for what is there at once.
+                Some(patience) if part.is_pending() => {
+                    idle.get_or_insert_with(|| patience.idle()).poll(context).map(Err)
+                }
+                _ => part,
+            }
         })
         .await?;
         match &part {

@@ -3,10 +3,13 @@
 use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::Exchange;
+use crate::exchange::patience::Patience;
+use crate::url::Url;
 use http::exchange::Reason;
 use http::{Fields, Priority, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
+use std::task::Poll;
 
 /// A response: its head, and its body as it arrives.
 pub struct Response {
@@ -15,6 +18,10 @@ pub struct Response {
     body: Body,
     /// If the request has a body, to see what became of it.
     upload: Option<Exchange>,
+    /// What it is the answer to, if it is not the one that was asked for.
+    url: Option<Box<Url>>,
+    redirects: u32,
+    repetitions: u32,
 }
 
 impl Response {
@@ -43,16 +50,46 @@ impl Response {
         &mut self.body
     }
 
+    /// Where it came from, if that is not the URL that was asked for: the last of the redirects that were followed.
+    pub fn redirected_to(&self) -> Option<&Url> {
+        self.url.as_deref()
+    }
+
+    /// How often the request was sent again before this came, for its own sake and not for redirects.
+    pub fn repetitions(&self) -> u32 {
+        self.repetitions
+    }
+
+    /// How many redirects were followed before this came.
+    pub fn redirects(&self) -> u32 {
+        self.redirects
+    }
+
+    /// It came after so many repetitions and redirects, and from there.
+    pub(crate) fn after(mut self, repetitions: u32, redirects: u32, url: Option<Url>) -> Response {
+        (self.repetitions, self.redirects) = (repetitions, redirects);
+        self.url = url.map(Box::new);
+        self
+    }
+
     /// Waits until the server has all of the request's body. A server may answer before it has, and may want no more: the
     /// response is as good as any, but what was to be uploaded is not there. Without a body there is nothing to wait for.
     ///
-    /// A server that neither reads on nor says so keeps this waiting for as long as the connection lives.
+    /// A server that neither reads on nor says so keeps this waiting for [`Timeouts::idle`](crate::Timeouts::idle), or, where the body was
+    /// written part by part, for as long as the connection lives.
     ///
     /// # Errors
     /// [`Error::Stopped`] if the server did not want all of it; the connection ended before it had arrived.
     pub async fn uploaded(&self) -> Result<(), Error> {
         match &self.upload {
-            Some(exchange) => poll_fn(|context| exchange.poll_delivered(context)).await,
+            Some(exchange) => {
+                let mut idle = self.body.patience().map(Patience::idle);
+                poll_fn(|context| match (exchange.poll_delivered(context), &mut idle) {
+                    (Poll::Pending, Some(idle)) => idle.poll(context).map(Err),
+                    (delivered, _) => delivered,
+                })
+                .await
+            }
             None => Ok(()),
         }
     }
@@ -82,11 +119,25 @@ pub struct PendingResponse {
     exchange: Exchange,
     has_upload: bool,
     done: bool,
+    patience: Option<Patience>,
 }
 
 impl PendingResponse {
     pub(crate) fn new(exchange: Exchange, has_upload: bool) -> PendingResponse {
-        PendingResponse { exchange, has_upload, done: false }
+        PendingResponse { exchange, has_upload, done: false, patience: None }
+    }
+
+    /// One whose body is not waited for without end.
+    pub(crate) fn with_patience(mut self, patience: &Patience) -> PendingResponse {
+        self.patience = Some(patience.clone());
+        self
+    }
+
+    fn patient(&self, body: Body) -> Body {
+        match &self.patience {
+            Some(patience) => body.with_patience(patience.clone()),
+            None => body,
+        }
     }
 
     /// Waits for the next response (1xx) ahead of the final one; `None` when that has come. A client that sent `Expect:
@@ -116,7 +167,7 @@ impl PendingResponse {
         let informational = std::iter::from_fn(|| self.exchange.mailbox().take_informational()).collect();
         let body = Body::new(self.exchange.clone(), &head.fields, Reason::Cancelled);
         let upload = self.has_upload.then(|| self.exchange.clone());
-        Ok(Response { head, informational, body, upload })
+        Ok(Response { head, informational, body: self.patient(body), upload, url: None, redirects: 0, repetitions: 0 })
     }
 }
 

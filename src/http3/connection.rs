@@ -51,6 +51,20 @@ struct Http3Connection {
     known: Rc<Known>,
     remote: SocketAddr,
     on_event: Option<OnClientEvent>,
+    /// Where the server was found, if not where the URL says.
+    alternative: Option<Box<str>>,
+    looked_up: Duration,
+}
+
+/// Whom to connect to.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// What the application calls it.
+    pub(crate) host: &'a str,
+    /// The same as certificates have it.
+    pub(crate) name: &'a ServerName,
+    /// Host and port of where it is found, if not where the URL says.
+    pub(crate) alternative: Option<&'a str>,
 }
 
 impl Dial {
@@ -77,14 +91,14 @@ impl Dial {
         Dial { on_event, ..self }
     }
 
-    /// A connection to the server `name`, called `host` by the application, at this address, which may stay silent for so
-    /// long. An `early` one that may send early data is given at once, and ends if the address stays silent.
+    /// A connection to this server at this address, which may stay silent for so long; it was found in the time `looked_up`. An `early`
+    /// one that may send early data is given at once, and ends if the address stays silent.
     pub(crate) async fn attempt(
         &self,
-        host: &str,
-        name: &ServerName,
+        target: &Target<'_>,
         remote: SocketAddr,
         patience: Duration,
+        looked_up: Duration,
         early: bool,
     ) -> Result<Rc<dyn Connection>, Error> {
         // One address has one name, or a report about it would not be recognized.
@@ -95,8 +109,10 @@ impl Dial {
             remote => remote,
         };
         let link = self.link(remote)?;
-        let (handle, known) = link.connect(self.tls.clone(), name.clone(), host, remote, early)?;
-        let connection = Http3Connection { link, handle, known, remote, on_event: self.on_event.clone() };
+        let (handle, known) = link.connect(self.tls.clone(), target.name.clone(), target.host, remote, early)?;
+        let alternative = target.alternative.map(Into::into);
+        let connection =
+            Http3Connection { link, handle, known, remote, on_event: self.on_event.clone(), alternative, looked_up };
         let established = established(connection.known.clone(), remote, self.handle.sleep(patience), patience);
         if matches!(connection.known.standing(), Standing::Early) {
             let (link, known) = (connection.link.clone(), connection.known.clone());
@@ -239,6 +255,14 @@ impl Connection for Http3Connection {
 
     fn update_keys(&self) -> bool {
         self.link.update_keys(self.handle)
+    }
+
+    fn alternative(&self) -> Option<&str> {
+        self.alternative.as_deref()
+    }
+
+    fn looked_up(&self) -> Duration {
+        self.looked_up
     }
 
     fn close(&self) {

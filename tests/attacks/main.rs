@@ -24,4 +24,5 @@ mod support;
 mod t;
 mod table;
 mod tokens;
+mod u;
 mod x;

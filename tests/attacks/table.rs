@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 /// How many rows each letter has.
-const LETTERS: [(char, u8); 9] =
-    [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 16), ('a', 16), ('t', 19), ('r', 14)];
+const LETTERS: [(char, u8); 10] =
+    [('p', 24), ('s', 20), ('m', 21), ('q', 9), ('x', 10), ('c', 16), ('a', 16), ('t', 19), ('r', 14), ('u', 4)];
 
 /// A row: its id, what is tried, the file that guards, and tests outside of this folder or beside those in it.
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
@@ -740,6 +740,33 @@ pub(crate) const ROWS: &[Row] = &[
             "http/src/conditions/range.rs::r14_a_date_within_its_own_second_is_weak",
             "tests/library/origin.rs::r14_a_date_of_this_second_gets_the_whole_file",
         ],
+    ),
+    (
+        "u1",
+        "redirects in circles, and to where HTTP/3 is not",
+        "src/client/request.rs",
+        &["tests/client/redirects.rs::u1_circles_and_places_that_are_not_https_end_with_an_error"],
+    ),
+    (
+        "u2",
+        "a redirect that asks for credentials of another origin",
+        "src/client/redirect.rs",
+        &["tests/client/redirects.rs::u2_what_is_for_one_origin_is_not_told_to_another"],
+    ),
+    (
+        "u3",
+        "alternative services without end, or of somebody else",
+        "src/client/alt_svc.rs",
+        &[
+            "src/client/alt_svc.rs::u3_what_is_kept_has_a_bound",
+            "tests/client/alternatives.rs::u3_an_alternative_that_is_none_costs_nothing_but_time",
+        ],
+    ),
+    (
+        "u4",
+        "a server that answers never, or not to the end",
+        "src/exchange/patience.rs",
+        &["tests/client/timeouts.rs::u4_each_timeout_ends_the_wait_that_it_is_for"],
     ),
 ];
 

@@ -31,8 +31,8 @@ fn responses_without_content_make_no_file() {
         (&["/204"], 0, &[]),
         (&["/205"], 0, &[]),
         (&["/304", "--header", "If-None-Match: \"x\""], 0, &[]),
-        (&["/304"], 1, &["/304: the server answered 304 Not Modified"]),
-        (&["/404"], 1, &["/404: the server answered 404 Not Found"]),
+        (&["/304"], 22, &["/304: the server answered 304 Not Modified"]),
+        (&["/404"], 22, &["/404: the server answered 404 Not Found"]),
     ] {
         let url = server.url(arguments[0]);
         let output = get(&folder, &[&[&*url, "--out", "out", "--include"], &arguments[1..]].concat());
@@ -68,7 +68,11 @@ fn what_cannot_be_replaced_is_told_before_anything_is_asked_for() {
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("out/pipe")).status().unwrap();
     assert!(made.success());
     let output = get(&folder, &[&server.url("/folder"), &server.url("/pipe"), "--out", "out"]);
-    expect(&output, 1, &["/folder: out/folder is a folder", "/pipe: out/pipe is no regular file", "--out"]);
+    expect(
+        &output,
+        23,
+        &["/folder: out/folder is a folder", "/pipe: out/pipe is no regular file", "choose another place"],
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     let output = get(&folder, &[&server.url("/file"), &server.url("/link"), "--out", "out"]);
     expect(&output, 0, &[]);

@@ -58,7 +58,7 @@ fn a_length_is_said_where_it_is_known() {
     let opened = || Stdio::from(File::open(&file).unwrap());
     let url = server.url("/");
     let with = |data: &str, stdin: Stdio, more: &[&str]| {
-        let mut command = command(&folder, &[&[&*url, "--data", data], more].concat());
+        let mut command = command(&folder, &[&[&*url, "--data-binary", data], more].concat());
         let output = Running::start(command.stdin(stdin)).output();
         expect(&output, 0, &[]);
         text(&output.stdout)
@@ -152,12 +152,12 @@ fn a_file_that_changes_while_it_is_sent_cancels_the_request() {
         let file = File::options().write(true).open(&name).unwrap();
         file.set_len(64_000_000).unwrap();
         let data = format!("@{name}");
-        let getting = Running::start(&mut command(&folder, &[&server.url("/x"), "--data", &data, "--trace"]));
+        let getting = Running::start(&mut command(&folder, &[&server.url("/x"), "--data-binary", &data, "--trace"]));
         is_begun.recv_timeout(PATIENCE).unwrap();
         file.set_len(length).unwrap();
         go.send(()).unwrap();
         let output = getting.output();
-        expect(&output, 1, &["/x: ", "file became ", how, "than 64000000 bytes"]);
+        expect(&output, 26, &["/x: ", "file became ", how, "than 64000000 bytes"]);
         assert!(output.stdout.is_empty());
         let said = text(&output.stderr);
         let is_reset = |line: &str| {
@@ -177,7 +177,7 @@ fn an_answer_that_cuts_the_upload_ends_it_though_the_pipe_is_open() {
     let pipe = getting.0.stdin.take().unwrap();
     let output = getting.output();
     drop(pipe);
-    expect(&output, 1, &["answered before it had taken all of the body"]);
+    expect(&output, 55, &["answered before it had taken all of the body"]);
     assert_eq!(text(&output.stdout), "no more");
 }
 
@@ -195,7 +195,7 @@ fn a_server_that_wants_no_more_and_says_nothing_is_given_up() {
     let pipe = getting.0.stdin.take().unwrap();
     let output = getting.output();
     drop(pipe);
-    expect(&output, 1, &["no response within 0.4 s of the request"]);
+    expect(&output, 28, &["no response within 0.4 s of the request"]);
 }
 
 #[test]
@@ -205,13 +205,13 @@ fn what_cannot_be_read_is_named() {
     let fifo = format!("@{}", pipe(&folder, "fifo"));
     let url = server.url("/a");
     for (arguments, status, parts) in [
-        (&["--data", "@/no/file"][..], 1, &["/a: /no/file could not be read: No such file"][..]),
-        (&["--data", "@."], 1, &["/a: . is a folder"]),
-        (&["--data", "@/proc/self/mem"], 1, &["/a: /proc/self/mem could not be read"]),
+        (&["--data", "@/no/file"][..], 26, &["/a: /no/file could not be read: No such file"][..]),
+        (&["--data", "@."], 26, &["/a: . is a folder"]),
+        (&["--data", "@/proc/self/mem"], 26, &["/a: /proc/self/mem could not be read"]),
         (&["--data", "@-", &url], 2, &["one URL only"]),
         (&["--data", "@/dev/stdin", &url], 2, &["one URL only"]),
         (&["--data", &fifo, &url], 2, &["one URL only"]),
-        (&["--data", &fifo, "--max-time", "0.5"], 1, &["/a: it was not complete within the 0.5 s"]),
+        (&["--data", &fifo, "--max-time", "0.5"], 28, &["/a: it was not complete within the 0.5 s"]),
     ] {
         expect(&get(&folder, &[&[&*url], arguments].concat()), status, parts);
     }

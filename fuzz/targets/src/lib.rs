@@ -27,6 +27,25 @@ mod x509_single;
 #[path = "../../../src/command/arguments.rs"]
 mod arguments;
 #[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/command/get/flags.rs"]
+mod get_flags;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/command/get/help.rs"]
+mod get_help;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/command/load/flags.rs"]
+mod load_flags;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../src/command/load/help.rs"]
+mod load_help;
+/// As the parser finds them beside itself.
+mod get {
+    pub(super) use super::{get_flags as flags, get_help as help};
+}
+mod load {
+    pub(super) use super::{load_flags as flags, load_help as help};
+}
+#[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/files/path.rs"]
 mod file_path;
 #[allow(dead_code, unreachable_pub)]

@@ -24,7 +24,7 @@ def run(url, ca, case):
             wanted = [first]
         if first.sent:
             (folder / "sent").write_bytes(first.sent)
-            command += ["--data", f"@{folder / 'sent'}"]
+            command += ["--data-binary", f"@{folder / 'sent'}"]
         if first.method == "HEAD":
             command += ["--method", "HEAD"]
         # Status and fields are asked for only where no body is to be compared.

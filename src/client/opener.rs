@@ -1,0 +1,120 @@
+//! From a request to an exchange on a connection: one that is there or is opened for it, that takes requests, and early data if that is
+//! wanted.
+
+use crate::client::alt_svc::AltSvc;
+use crate::client::pool::{Origin, Pool, Pooled};
+use crate::error::Error;
+use crate::exchange::calls::Exchange;
+use crate::exchange::response::Response;
+use http::{RequestHead, Status};
+use std::future::poll_fn;
+use std::rc::Rc;
+
+/// How often a connection is tried anew that was lost before anything was done on it.
+const TRIES: u32 = 2;
+
+/// Opens exchanges. Clones share their connections.
+#[derive(Clone)]
+pub(crate) struct Opener {
+    pub(crate) pool: Rc<Pool>,
+    /// Where servers say that they are also found, if that is kept.
+    pub(crate) alternatives: Option<AltSvc>,
+    pub(crate) offers_early_data: bool,
+}
+
+impl Opener {
+    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there.
+    pub(crate) async fn proven(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
+        let mut tries = 0;
+        loop {
+            let (pooled, reused) = self.pool.connection(origin, early).await?;
+            if early || pooled.connection.is_proven() {
+                return Ok((pooled, reused));
+            }
+            // Somebody else has opened it for early data, at the first address and without a look at the others.
+            match poll_fn(|context| pooled.connection.poll_proven(context)).await {
+                Ok(()) => return Ok((pooled, reused)),
+                Err(error) if is_unreached(&error) && tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Begins a request's exchange, on a connection that takes it.
+    pub(crate) async fn open(
+        &self,
+        origin: &Origin,
+        head: &RequestHead,
+        ends: bool,
+        early: bool,
+    ) -> Result<Opened, Error> {
+        let mut tries = 0;
+        loop {
+            let (pooled, reused) = self.proven(origin, early).await?;
+            let is_early = !pooled.connection.is_proven();
+            match open_on(&pooled, head, ends).await {
+                Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(exchange) => return Ok(Opened { exchange, pooled, reused, is_early }),
+            }
+        }
+    }
+}
+
+/// An exchange that has begun.
+pub(crate) struct Opened {
+    pub(crate) exchange: Exchange,
+    pub(crate) pooled: Rc<Pooled>,
+    /// Its connection was there before.
+    pub(crate) reused: bool,
+    /// It went as early data.
+    is_early: bool,
+}
+
+impl Opened {
+    /// Whether it failed because its server was not reached, by early data that was sent to its first address: one that is opened in
+    /// the usual way may be reached. Only requests that may be done twice go early.
+    pub(crate) fn was_unreached(&self, error: &Error) -> bool {
+        self.is_early && is_unreached(error)
+    }
+
+    /// Whether it is the wrong server that answered, at an alternative of the right one.
+    pub(crate) fn is_misdirected(&self, response: &Result<Response, Error>) -> bool {
+        let status = response.as_ref().ok().map(Response::status);
+        self.pooled.connection.alternative().is_some() && status == Some(Status::MISDIRECTED_REQUEST)
+    }
+
+    /// Whether the server wants it again when the handshake is complete.
+    /// RFC 8470 section 4-2, 4-3.
+    pub(crate) fn is_too_early(&self, response: &Result<Response, Error>) -> bool {
+        let status = response.as_ref().ok().map(Response::status);
+        self.is_early && status == Some(Status::TOO_EARLY)
+    }
+}
+
+/// Whether a server was not reached, and may be at another address or the next time.
+fn is_unreached(error: &Error) -> bool {
+    error.is_connection_lost() || matches!(error, Error::NoAnswer { .. } | Error::Refused { .. })
+}
+
+/// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
+async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
+    let Pooled { connection, line, .. } = pooled;
+    // Whoever is found elsewhere is told by which name (RFC 7838 section 5).
+    let told = connection.alternative().map(|authority| head.clone().with_field("alt-used", authority));
+    let told = told.transpose()?;
+    let head = told.as_ref().unwrap_or(head);
+    let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
+    if let Some(result) = at_once {
+        return result;
+    }
+    let turn = line.join();
+    turn.first().await;
+    loop {
+        let mut seen = connection.openings();
+        if let Some(result) = connection.open(head, ends) {
+            return result;
+        }
+        poll_fn(|context| connection.poll_openings(&mut seen, context)).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a transfer failed: in words, and as an exit status that programs of its kind have in common.
+
+use crate::command::failure::{Failure, explain};
+use posthaste::{CloseReason, Error, NotFollowed};
+
+/// A status below 200 or above 299 that was not what was asked for.
+pub const ANSWERED: u8 = 22;
+/// A part that is not the one that was asked for.
+pub const RANGE: u8 = 33;
+/// A body that the server did not take.
+pub const NOT_TAKEN: u8 = 55;
+/// What arrived is less than there is.
+pub const INCOMPLETE: u8 = 18;
+
+/// A failure of one transfer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// The exit status.
+    pub status: u8,
+    /// What is told.
+    pub text: String,
+    /// The same request may do better later.
+    pub is_transient: bool,
+    /// The server has seen nothing of the request.
+    pub is_before: bool,
+    /// All further transfers would fail as well, and it was told already or nobody reads it.
+    pub ends_all: bool,
+}
+
+impl Problem {
+    /// Of this status.
+    pub fn new(status: u8, text: impl Into<String>) -> Problem {
+        Problem { status, text: text.into(), is_transient: false, is_before: false, ends_all: false }
+    }
+
+    /// Before the request was sent: the server was not reached.
+    pub fn of_connecting(error: Error) -> Problem {
+        let is_late = |error: &Error| matches!(error, Error::NoAnswer { .. });
+        let may_help = match &error {
+            Error::Unreachable { attempts, .. } => attempts.iter().any(|(_, error)| is_late(error)),
+            error => is_late(error),
+        };
+        let mut problem = Problem::from(error);
+        if may_help {
+            problem.text.push_str("\n  --connect-timeout SECONDS waits longer");
+        }
+        problem.is_before = true;
+        problem
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        let status = status(&error);
+        let is_transient = matches!(status, 6 | 7 | 18 | 28 | 56 | 95);
+        Problem { is_transient, is_before: error.is_unprocessed(), ..Problem::new(status, explain(&error)) }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        match failure {
+            Failure::Usage(text) => Problem::new(2, text),
+            Failure::Failed(text) => Problem::new(1, text),
+            Failure::Coded(status, text) => Problem { is_transient: status == 28, ..Problem::new(status, text) },
+            Failure::Reported(status) => Problem { ends_all: true, ..Problem::new(status, "") },
+            Failure::Quiet => Problem { ends_all: true, ..Problem::new(1, "") },
+            Failure::Signal(number) => Problem { ends_all: true, ..Problem::new(128 + number, "") },
+        }
+    }
+}
+
+fn status(error: &Error) -> u8 {
+    match error {
+        Error::Url(_) => 2,
+        Error::Resolve { .. } => 6,
+        Error::Unreachable { .. } | Error::NoRoute { .. } | Error::Refused { .. } => 7,
+        Error::NoAnswer { .. } | Error::TimedOut { .. } => 28,
+        Error::Certificate { .. } => 60,
+        Error::Identity(_) => 58,
+        Error::Roots(_) => 77,
+        Error::Upload(_) => 26,
+        Error::NotFollowed { why: NotFollowed::TooOften { .. }, .. } => 47,
+        Error::Closed { reason: CloseReason::PeerTransport { code, .. }, .. } if (0x100..0x200).contains(&code.0) => 35,
+        Error::Closed { .. } | Error::GoingAway | Error::ShutDown => 56,
+        Error::Reset { .. }
+        | Error::Stopped { .. }
+        | Error::Breach { .. }
+        | Error::Malformed { .. }
+        | Error::NotHttp3 { .. } => 95,
+        _ => 1,
+    }
+}

@@ -1,0 +1,93 @@
+//! How long a client waits, and what it says then.
+
+use crate::support::with_server;
+use posthaste::{Error, Reply, Request, Timeouts, Waited};
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+const SHORT: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_secs(3600);
+
+async fn answer(mut request: Request, reply: Reply) -> Result<(), Error> {
+    match request.path() {
+        "/nothing" => pending().await,
+        "/part" => {
+            let mut writer = reply.start(200)?;
+            writer.write("a part").await?;
+            pending().await
+        }
+        _ => {
+            let body = request.body().read_to_end(1 << 30).await?;
+            reply.send(200, body.len().to_string()).await
+        }
+    }
+}
+
+fn timeouts(first_byte: Duration, idle: Duration, whole: Duration) -> Timeouts {
+    Timeouts { first_byte, idle, whole }
+}
+
+#[track_caller]
+fn expect(error: &Error, expected: Waited, words: &str) {
+    assert!(matches!(error, Error::TimedOut { waited, after: SHORT } if *waited == expected), "{error}");
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[test]
+fn u4_each_timeout_ends_the_wait_that_it_is_for() -> Result<(), Error> {
+    with_server(answer, async |client, base, _| {
+        let begun = Instant::now();
+        let get = |path: &str, timeouts| client.get(&format!("{base}{path}")).timeouts(timeouts);
+        let error = get("/nothing", timeouts(SHORT, LONG, LONG)).send().await.unwrap_err();
+        expect(&error, Waited::FirstByte, "no response within 0.2 s");
+        let error = get("/nothing", timeouts(LONG, LONG, SHORT)).send().await.unwrap_err();
+        expect(&error, Waited::Whole, "not complete within 0.2 s");
+        let mut response = get("/part", timeouts(LONG, SHORT, LONG)).send().await?;
+        let error = response.body().read_to_end(100).await.unwrap_err();
+        expect(&error, Waited::Idle, "nothing more of the body for 0.2 s");
+        let mut response = get("/part", timeouts(LONG, LONG, SHORT)).send().await?;
+        expect(&response.body().read_to_end(100).await.unwrap_err(), Waited::Whole, "0.2 s");
+        // Those who come later have the connection as if nothing had been.
+        assert_eq!(get("/quick", timeouts(LONG, LONG, LONG)).send().await?.body().read_to_end(9).await?, b"0");
+        assert_eq!(client.open_connections(), 1);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        Ok(())
+    })
+}
+
+/// The server that takes nothing is waited for; the program that gives nothing is not.
+#[test]
+fn an_upload_is_waited_for_by_what_the_server_takes_of_it() -> Result<(), Error> {
+    with_server(answer, async |client, base, _| {
+        let limits = timeouts(SHORT, SHORT, LONG);
+        let post = |path: &str| client.post(&format!("{base}{path}")).timeouts(limits);
+        let error = post("/nothing").body(vec![0; 50_000_000]).send().await.unwrap_err();
+        expect(&error, Waited::FirstByte, "0.2 s");
+        let error = post("/nothing").send_from(std::io::repeat(0)).await.unwrap_err();
+        expect(&error, Waited::FirstByte, "0.2 s");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let thread = std::thread::spawn(move || {
+            for _ in 0..3 {
+                std::thread::sleep(SHORT * 2);
+                std::io::Write::write_all(&mut writer, b"some").unwrap();
+            }
+        });
+        assert_eq!(post("/taken").send_from(reader).await?.body().read_to_end(9).await?, b"12");
+        thread.join().unwrap();
+        let response = post("/part").body(vec![0; 50_000_000]).send().await?;
+        expect(&response.uploaded().await.unwrap_err(), Waited::Idle, "0.2 s");
+        Ok(())
+    })
+}
+
+/// Time in which nobody asks does not count, whatever it is.
+#[test]
+fn a_reader_that_pauses_is_not_the_servers_idleness() -> Result<(), Error> {
+    with_server(answer, async |client, base, handle| {
+        let limits = timeouts(SHORT, SHORT, LONG);
+        let mut response = client.post(&format!("{base}/taken")).timeouts(limits).body("four").send().await?;
+        handle.sleep(SHORT * 3).await;
+        assert_eq!(response.body().read_to_end(9).await?, b"4");
+        Ok(())
+    })
+}
