@@ -1,9 +1,9 @@
 //! The twelve things HTTP/3 needs of QUIC, and a place for its records.
 
 use crate::error_code;
-use crate::pace::Delivery;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::SendError;
+use http::pace::Delivery;
 
 /// A connection with streams. Calls are cheap and never wait.
 pub trait Transport {

@@ -35,10 +35,12 @@ pub mod exchange;
 mod fields;
 pub mod message_rules;
 mod method;
+pub mod pace;
 pub mod request;
 pub mod response;
 mod status;
 mod target;
+mod time_limits;
 
 pub use authority::{Authority, InvalidAuthority};
 pub use date::HttpDate;
@@ -49,3 +51,4 @@ pub use request::{InvalidRequest, RequestHead};
 pub use response::ResponseHead;
 pub use status::{InvalidStatus, Status};
 pub use target::{InvalidTarget, OtherScheme, Path, Protocol, Scheme};
+pub use time_limits::TimeLimits;

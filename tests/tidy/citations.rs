@@ -13,13 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 14] = [
+const RFCS: [(u16, &str); 15] = [
     (5280, "Certificates and revocation lists"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
     (9002, "QUIC: loss detection and congestion control"),
     (9110, "HTTP: semantics"),
+    (9112, "HTTP/1.1"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
     (9221, "Datagrams"),

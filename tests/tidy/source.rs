@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 15] = [
+pub(crate) const CRATES: [&str; 16] = [
     "base",
     "ml-kem",
     "crypto",
@@ -14,6 +14,7 @@ pub(crate) const CRATES: [&str; 15] = [
     "quic",
     "http",
     "qpack",
+    "h1",
     "h3",
     "runtime",
     "sim",
@@ -23,8 +24,8 @@ pub(crate) const CRATES: [&str; 15] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 9] =
-    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "http", "h3"];
+pub(crate) const PROTOCOL_CRATES: [&str; 10] =
+    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "http", "h1", "h3"];
 
 /// One source file.
 #[derive(Clone)]
