@@ -37,6 +37,7 @@ mod http3;
 mod key_log;
 mod run;
 mod server;
+mod tcp;
 mod ticket_file;
 mod tickets;
 mod tokens;

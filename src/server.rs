@@ -14,6 +14,7 @@ pub(crate) mod identity_handle;
 mod policy;
 mod state;
 mod takeover;
+mod tcp_options;
 pub(crate) mod workers;
 
 use crate::error::Error;
@@ -30,7 +31,10 @@ use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::takeover::Predecessor;
+use crate::server::tcp_options::Sockets;
 use crate::server::workers::{Stop, Workers, either, signals};
+use crate::tcp::listen;
+use crate::tcp::server::{Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
@@ -79,6 +83,8 @@ pub struct ServerBuilder {
     policy: Policy,
     names: Vec<String>,
     takeover: Option<PathBuf>,
+    /// Whether it listens by TCP as well.
+    tcp: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -98,6 +104,8 @@ type SharedOnListening = dyn Fn(&[SocketAddr]) + Send + Sync;
 #[must_use = "dropping a server ends it"]
 pub struct Server {
     link: Rc<Link>,
+    /// Its TCP connections, if it takes any.
+    tcp: Option<Rc<Tcp>>,
     /// The first so many of its sockets are where it listens; the others are where it would rather be reached.
     listening: usize,
     handle: Handle,
@@ -114,6 +122,9 @@ const NOTICE: Duration = Duration::from_secs(1);
 const SHORTEST_NOTICE: Duration = Duration::from_millis(2);
 /// How long a server that ends waits for those who are owed nothing but have not confirmed the notice: they may be gone.
 const CONFIRMATION: Duration = Duration::from_secs(1);
+/// TCP connections of a worker at a time where nothing else was said: as many as by QUIC. Each needs a descriptor, and the process
+/// may have fewer.
+const MAX_TCP_CONNECTIONS: usize = 100_000;
 /// Connections of a server that ends that go on when a successor has taken over its port: each needs a descriptor, and of
 /// those a process may have 1,024 where nobody said otherwise.
 const MAX_OUTLIVING: usize = 512;
@@ -138,6 +149,7 @@ impl Server {
             policy: Policy::default(),
             names: Vec::new(),
             takeover: None,
+            tcp: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             sockets: UdpOptions::default(),
@@ -151,10 +163,15 @@ impl Server {
 
     /// Requests that are being answered.
     pub fn requests_under_way(&self) -> usize {
-        self.link.exchange_count()
+        self.link.exchange_count() + self.tcp.as_ref().map_or(0, |tcp| tcp.exchange_count())
     }
 
-    /// What each open connection has sent, received and measured, and the address of its client. Not to be called while the
+    /// The addresses of the clients that are connected by TCP.
+    pub fn tcp_clients(&self) -> Vec<SocketAddr> {
+        self.tcp.as_ref().map(|tcp| tcp.remotes()).unwrap_or_default()
+    }
+
+    /// What each open QUIC connection has sent, received and measured, and the address of its client. Not to be called while the
     /// server itself calls, as `on_event` is: then it gives nothing.
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
         self.link.connection_stats()
@@ -182,7 +199,7 @@ impl Server {
             false => endpoint.quic_mut().stop_accepting(),
         });
         either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
-        let requests = self.link.waits().requests;
+        let requests = self.waits().requests;
         self.close().await;
         if requests == 0 { Ok(()) } else { Err(Error::Unfinished { requests }) }
     }
@@ -199,12 +216,14 @@ impl Server {
         let is_taken_over = self.ending.is_taken_over();
         if !is_taken_over {
             self.link.say_goaway();
+            self.drain_tcp();
         }
         self.yield_ports().await;
-        let waits = self.ending.begin(self.link.waits(), self.addresses());
+        let waits = self.ending.begin(self.waits(), self.addresses());
         if is_taken_over {
             self.ending.succeeded().await;
             self.link.say_goaway();
+            self.drain_tcp();
         }
         if let Some(Waits { connections, requests }) = waits.filter(|waits| waits.connections > 0) {
             self.link.tell(&ServerEvent::Ending { connections, requests, patience });
@@ -213,6 +232,23 @@ impl Server {
         self.link.say_goaway();
         poll_fn(|context| self.link.poll_answered(context)).await;
         self.delivered().await;
+        if let Some(tcp) = &self.tcp {
+            poll_fn(|context| tcp.poll_over(context)).await;
+        }
+    }
+
+    /// What the end waits for, by UDP and by TCP.
+    fn waits(&self) -> Waits {
+        let waits = self.link.waits();
+        let (connections, requests) =
+            self.tcp.as_ref().map_or((0, 0), |tcp| (tcp.connection_count(), tcp.exchange_count()));
+        Waits { connections: waits.connections + connections, requests: waits.requests + requests }
+    }
+
+    fn drain_tcp(&self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.drain();
+        }
     }
 
     /// Until all answers have arrived, and until all clients have confirmed the end, or have had the time to.
@@ -244,6 +280,9 @@ impl Server {
 
     /// Closes what is open, and lets the driver say so.
     async fn close(&self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.close();
+        }
         self.link.close_all();
         self.link.farewell().await;
         self.link.stop();
@@ -253,6 +292,9 @@ impl Server {
 impl Drop for Server {
     /// Requests under way hold what they need of it, and end with it.
     fn drop(&mut self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.close();
+        }
         self.link.give_up();
     }
 }
@@ -265,6 +307,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
         self.listen.push(address);
+        self
+    }
+
+    /// Listens by TCP as well, at the same addresses and ports, and serves HTTP/1.1 there under the same TLS and with the same handler.
+    /// Each answer there says that the server speaks HTTP/3 (Alt-Svc, RFC 7838), so browsers come by TCP once and then move over.
+    #[must_use]
+    pub fn tcp(mut self) -> ServerBuilder {
+        self.tcp = true;
         self
     }
 
@@ -522,7 +572,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
-        let sockets = self.bind()?;
+        let sockets = self.bind_both()?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
         let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
@@ -547,7 +597,7 @@ impl ServerBuilder {
         self.policy.share(count)?;
         let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
-        self.steer(&sockets[0], count)?;
+        self.steer(&sockets[0].udp, count)?;
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
@@ -590,7 +640,7 @@ impl ServerBuilder {
     fn start_on<F>(
         self,
         handle: &Handle,
-        sockets: Vec<UdpSocket>,
+        sockets: Sockets,
         handover: Option<Handover>,
         ending: Arc<Ending>,
         handler: impl Fn(Request, Reply) -> F + 'static,
@@ -599,10 +649,13 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let endpoint = self.endpoint(handover.as_ref())?;
-        let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
-        let authorities = AuthoritySource::new(self.certificates(), self.clients.clone(), given);
+        let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
+        let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
+        let (by_udp, by_tcp) = (authorities(), authorities());
         let listening = self.listen.len();
-        let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
+        let http1 = self.http1();
+        let tls = self.tls(&[b"http/1.1"]);
+        let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
         }
@@ -611,8 +664,22 @@ impl ServerBuilder {
             link.on_event(on_event.clone());
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
-        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer));
-        Ok(Server { link, listening, handle: handle.clone(), ending, signals: self.signals })
+        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer));
+        let parts = Parts {
+            tls: Arc::new(tls),
+            http1,
+            authorities: by_tcp,
+            on_request: on_request.clone(),
+            on_event,
+            max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
+        };
+        let tcp = self.tcp.then(|| Tcp::new(handle, parts));
+        for listener in sockets.tcp {
+            let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
+            listen::serve(handle, tcp, listener).map_err(Error::system)?;
+        }
+        door::serve(&link, by_udp, Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)));
+        Ok(Server { link, tcp, listening, handle: handle.clone(), ending, signals: self.signals })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -659,17 +726,17 @@ impl ServerBuilder {
 
     /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are
     /// bound as without workers: a port that is taken is refused.
-    fn bind_each(&mut self, workers: usize) -> Result<Vec<Vec<UdpSocket>>, Error> {
-        let first = self.bind()?;
-        first.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
-        self.listen = first.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
+    fn bind_each(&mut self, workers: usize) -> Result<Vec<Sockets>, Error> {
+        let first = self.bind_both_for(workers)?;
+        first.udp.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
+        self.listen = first.udp.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
         self.sockets.reuse_port = true;
         let mut sockets = vec![first];
         for _ in 1..workers {
-            sockets.push(self.bind()?);
+            sockets.push(self.bind_both_for(workers)?);
         }
         if self.listen.iter().any(|address| Offer::is_made(address.port())) {
-            sockets[0].iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
+            sockets[0].udp.iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
         }
         Ok(sockets)
     }
@@ -699,12 +766,7 @@ impl ServerBuilder {
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let mut tls =
-            tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
-        tls.key_log = self.key_log.clone();
-        tls.groups = self.policy.groups.clone();
-        tls.tickets = self.tickets.as_ref().map(Tickets::policy);
-        tls.client_authentication = self.clients.clone();
+        let tls = self.tls(&[b"h3"]);
         let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         config.early_data_context = h3::early_data_context(&self.http);
@@ -712,6 +774,18 @@ impl ServerBuilder {
         let mut http = self.http.clone();
         http.date.get_or_insert(date_now);
         Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), http))
+    }
+
+    /// For a carrier over which these protocols are spoken, best first.
+    fn tls(&self, protocols: &[&[u8]]) -> tls::ServerConfig {
+        let protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let mut tls =
+            tls::ServerConfig::new(self.policy.provider, self.certificates(), protocols, Arc::new(SystemClock));
+        tls.key_log = self.key_log.clone();
+        tls.groups = self.policy.groups.clone();
+        tls.tickets = self.tickets.as_ref().map(Tickets::policy);
+        tls.client_authentication = self.clients.clone();
+        tls
     }
 
     fn certificates(&self) -> Arc<dyn Resolver> {

@@ -17,7 +17,7 @@ use crate::head::{HeadReader, TrailersReader};
 use crate::lines::Lines;
 use crate::outbox::Outbox;
 use alloc::collections::VecDeque;
-use base::{Demand, Instant, Outgoing, Side, StreamMachine};
+use base::{Bytes, Demand, Instant, Outgoing, Side, StreamMachine};
 use http::exchange;
 use http::{Authority, Scheme};
 use times::Clocks;
@@ -45,6 +45,8 @@ pub struct Connection {
     pub(crate) keeps_alive: bool,
     phase: Phase,
     ends: Ends,
+    /// What a server says in Alt-Svc.
+    pub(crate) alternative: Option<Bytes>,
 }
 
 /// What the next bytes are.
@@ -117,7 +119,14 @@ impl Connection {
             keeps_alive: true,
             phase: Phase::Open,
             ends: Ends::default(),
+            alternative: None,
         }
+    }
+
+    /// Has a server tell its clients from now on where else it can be reached, in the Alt-Svc field of each response that has none
+    /// (RFC 7838 section 3). The value is not checked.
+    pub fn set_alternative(&mut self, value: Option<Bytes>) {
+        self.alternative = value;
     }
 
     /// What has happened and was not told.

@@ -3,7 +3,7 @@
 use crate::connection::Connection;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::framing::Version;
-use crate::write::{self, Delimiter, Persistence};
+use crate::write::{self, Added, Delimiter, Persistence};
 use base::{Bytes, Instant, Side};
 use http::exchange::SendError;
 use http::message_rules::check_response;
@@ -24,7 +24,7 @@ impl Connection {
         }
         if exchange.version == Version::Current {
             let mut out = self.outbox.buffer();
-            write::response(&mut out, head, Delimiter::NoContent, Persistence::Unsaid, None, None);
+            write::response(&mut out, head, Delimiter::NoContent, Persistence::Unsaid, Added::default());
             self.outbox.push(out.freeze());
         }
         Ok(())
@@ -79,8 +79,8 @@ impl Connection {
     fn write_response(&mut self, id: ExchangeId, head: &ResponseHead, closes: bool, is_tunnel: bool) {
         let date = self.date_for(head);
         let mut out = self.outbox.buffer();
-        let exchange = self.exchange_mut(id).expect("the exchange was looked up before");
-        let upgrade = exchange.upgrade.clone().filter(|_| is_tunnel);
+        let exchange = self.current.as_ref().filter(|exchange| exchange.id == id);
+        let exchange = exchange.expect("the exchange was looked up before");
         let persistence = match exchange.version {
             // What is written of a tunnel says nothing of it: there is no message after it.
             _ if is_tunnel => Persistence::Unsaid,
@@ -88,7 +88,12 @@ impl Connection {
             Version::Old => Persistence::KeepAlive,
             Version::Current => Persistence::Unsaid,
         };
-        write::response(&mut out, head, exchange.delimiter, persistence, date.as_ref(), upgrade.as_ref());
+        let added = Added {
+            date: date.as_ref(),
+            alternative: self.alternative.as_deref().filter(|_| !head.fields.contains("alt-svc")),
+            upgrade: exchange.upgrade.as_ref().filter(|_| is_tunnel),
+        };
+        write::response(&mut out, head, exchange.delimiter, persistence, added);
         self.outbox.push(out.freeze());
         self.keeps_alive &= !closes;
     }

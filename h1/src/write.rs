@@ -31,7 +31,16 @@ pub(crate) enum Persistence {
     Close,
 }
 
-/// A response. `upgrade`: the protocol that the connection changes to.
+/// What a server adds to a head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Added<'a> {
+    pub(crate) date: Option<&'a [u8; HttpDate::LEN]>,
+    pub(crate) alternative: Option<&'a [u8]>,
+    /// The protocol that the connection changes to.
+    pub(crate) upgrade: Option<&'a Protocol>,
+}
+
+/// A response.
 ///
 /// RFC 9112 section 2.2-3, 2.2-8, 4-4.
 /// RFC 9110 section 7.8-4, 7.8-10.
@@ -40,9 +49,9 @@ pub(crate) fn response(
     head: &ResponseHead,
     delimiter: Delimiter,
     persistence: Persistence,
-    date: Option<&[u8; HttpDate::LEN]>,
-    upgrade: Option<&Protocol>,
+    added: Added<'_>,
 ) {
+    let Added { date, alternative, upgrade } = added;
     let status = if upgrade.is_some() { Status::SWITCHING_PROTOCOLS } else { head.status };
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
@@ -53,6 +62,9 @@ pub(crate) fn response(
     fields(out, &head.fields);
     if let Some(date) = date {
         field(out, b"date", date);
+    }
+    if let Some(alternative) = alternative {
+        field(out, b"alt-svc", alternative);
     }
     match (upgrade, persistence) {
         (Some(protocol), _) => upgrade_fields(out, protocol),

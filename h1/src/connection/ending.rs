@@ -5,7 +5,7 @@ use crate::event::{Closing, Event};
 use crate::exchange::ExchangeId;
 use crate::head::HeadReader;
 use crate::violation::Violation;
-use crate::write::{self, Delimiter, Persistence};
+use crate::write::{self, Added, Delimiter, Persistence};
 use alloc::format;
 use base::{Bytes, Instant, Side};
 use http::exchange::{self, Reason, SendPhase};
@@ -150,7 +150,8 @@ impl Connection {
         let date = self.date_for(&head);
         let mut out = self.outbox.buffer();
         let length = Delimiter::Added(text.len() as u64);
-        write::response(&mut out, &head, length, Persistence::Close, date.as_ref(), None);
+        let added = Added { date: date.as_ref(), ..Added::default() };
+        write::response(&mut out, &head, length, Persistence::Close, added);
         self.outbox.push(out.freeze());
         self.outbox.push(text);
     }
