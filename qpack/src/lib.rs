@@ -48,7 +48,7 @@ mod static_table;
 mod string;
 
 pub use decoder::{DecodeError, Decoder};
-pub use encoder::encode;
+pub use encoder::{encode, is_sensitive};
 pub use error::{DecoderStreamError, DecompressionError, EncoderStreamError};
 pub use instruction::{DecoderStream, EncoderStream};
 pub use string::StringError;
