@@ -1,10 +1,9 @@
 //! One exchange on its connection: what has come of the peer's message, and what was sent of ours.
 
-use crate::content::Content;
 use crate::framing::Version;
 use crate::write::Delimiter;
 use core::fmt;
-use http::exchange::{ReceivePhase, Receiving, SendPhase, Sending};
+use http::exchange::{Content, ReceivePhase, Receiving, SendPhase, Sending};
 use http::pace::Waiting;
 use http::{Fields, Method, Protocol};
 

@@ -34,7 +34,7 @@
 //! ```
 //!
 //! It opens no sockets and runs no tasks. Limits are in [`Config`], messages in `posthaste-http`. Read the files in this order:
-//! `violation`, `config`, `lines`, `chunks`, `framing`, `head`; `content`, `write`, `outbox`; `exchange`, `event`, and the conductor
+//! `violation`, `config`, `lines`, `chunks`, `framing`, `head`; `write`, `outbox`; `exchange`, `event`, and the conductor
 //! `connection`, whose calls for the application are in `server` and `client`.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -47,7 +47,6 @@ mod chunks;
 mod client;
 mod config;
 mod connection;
-mod content;
 mod event;
 mod exchange;
 mod framing;

@@ -3,28 +3,31 @@
 use alloc::vec::Vec;
 use base::Bytes;
 
-/// Bytes in their order. Those that come in small pieces are put together, so that what is held is what was sent and no more.
+/// Content that waits for the application. Bytes that come in small pieces are put together, so that what is held is what was sent and no more.
 #[derive(Debug, Default)]
-pub(crate) struct Content {
+pub struct Content {
     ready: Bytes,
     held: Vec<u8>,
 }
 
 impl Content {
-    pub(crate) fn len(&self) -> usize {
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
         self.ready.len() + self.held.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether none do.
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    /// These have come.
+    pub fn push(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
     /// The next bytes, at most `max` and at least one; `None` if there are none.
-    pub(crate) fn take(&mut self, max: usize) -> Option<Bytes> {
+    pub fn take(&mut self, max: usize) -> Option<Bytes> {
         if self.ready.is_empty() {
             self.ready = Bytes::from(core::mem::take(&mut self.held));
         }
@@ -32,7 +35,8 @@ impl Content {
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// The application wants none of them.
+    pub fn clear(&mut self) {
         *self = Content::default();
     }
 }
