@@ -25,7 +25,7 @@ use crate::wall_clock::SystemClock;
 use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
-use http::{Method, RequestHead, Status};
+use http::{Method, Priority, RequestHead, Status};
 use quic::{CongestionControl, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
@@ -445,6 +445,12 @@ impl RequestBuilder {
             Ok(parts)
         });
         self
+    }
+
+    /// How urgent the response is (RFC 9218): the field Priority. It can be changed later
+    /// ([`PendingResponse::prioritize`], [`Response::prioritize`]).
+    pub fn priority(self, priority: Priority) -> RequestBuilder {
+        self.field("priority", priority.to_field())
     }
 
     /// A body that is there already.

@@ -49,7 +49,7 @@ pub use ::base::Bytes;
 pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
-pub use ::http::{Fields, Malformed, Method, RequestHead, ResponseHead, Status};
+pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
     IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PreferredAddresses, Stats, Strangers,

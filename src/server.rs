@@ -678,7 +678,11 @@ impl ServerBuilder {
             let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
             listen::serve(handle, tcp, listener).map_err(Error::system)?;
         }
-        door::serve(&link, by_udp, Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)));
+        door::serve(
+            &link,
+            by_udp,
+            Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
+        );
         Ok(Server { link, tcp, listening, handle: handle.clone(), ending, signals: self.signals })
     }
 

@@ -68,6 +68,7 @@ impl Connection {
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         let is_stopped = matches!(stream.send.message.phase(), SendPhase::Stopped(_));
+        let is_tunnel = stream.send.message.is_tunnel();
         if is_stopped {
             stream.send.abandon(None);
         } else {
@@ -77,6 +78,8 @@ impl Connection {
         }
         match self.shared.side {
             Side::Server if is_stopped => self.give_up_reading(transport, id, error_code::H3_REQUEST_CANCELLED),
+            // RFC 9114 s4.4: each direction of a tunnel ends by itself.
+            Side::Server if is_tunnel => {}
             Side::Server => self.leave_rest(transport, id),
             Side::Client => {}
         }

@@ -1,6 +1,6 @@
 //! The calls of a client's application.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, datagrams, priorities};
 use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
 use crate::trace;
@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use base::{Direction, Side, StreamId};
 use http::exchange::SendError;
 use http::message_rules::{check_client_duties, check_request};
-use http::{Method, RequestHead};
+use http::{Method, Priority, RequestHead};
 
 impl Connection {
     /// Sends a request; with `end`, all of it. On an error nothing was sent, and the request can be sent elsewhere:
@@ -37,6 +37,11 @@ impl Connection {
         }
         // RFC 9114 section 7.2.4.2-1, 9-4: only where the server announced it.
         if head.protocol.is_some() && !self.shared.peer.extended_connect {
+            if !self.has_settings {
+                // What the server takes is known soon: its settings come with its first flight.
+                self.wants_stream = true;
+                return Err(SendError::Blocked);
+            }
             return Err(SendError::NoExtendedConnect);
         }
         let check = check_request(head)?;
@@ -54,6 +59,12 @@ impl Connection {
         stream.method = head.method.clone();
         stream.is_known = true;
         stream.send.awaits_delivery = !end;
+        stream.datagrams = datagrams::inbox(&self.shared, head.protocol.is_some());
+        if !end {
+            // RFC 9218 s9: what is uploaded goes by the same.
+            stream.priority.client = Priority::of(&head.fields);
+            priorities::place(&self.shared, &stream, id, transport);
+        }
         stream.send.message.on_head(check, head.method == Method::Connect);
         if transport.is_traced() {
             transport.trace(id, &trace::headers(true, head.lines()));

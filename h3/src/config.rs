@@ -11,6 +11,9 @@ pub struct Config {
     pub times: TimeLimits,
     /// Whether a server takes extended CONNECT (RFC 9220).
     pub extended_connect: bool,
+    /// Whether this side takes HTTP datagrams (RFC 9297), on exchanges by extended CONNECT. The transport has to take datagrams
+    /// as well.
+    pub datagrams: bool,
     /// GREASE: any number, which chooses the reserved setting and the reserved frame that are sent once, so that peers
     /// keep ignoring what they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
     pub grease: Option<u32>,
@@ -25,6 +28,7 @@ impl Default for Config {
             limits: Limits::default(),
             times: TimeLimits::default(),
             extended_connect: false,
+            datagrams: false,
             grease: Some(0x0b5e),
             date: None,
         }
@@ -48,6 +52,15 @@ pub struct Limits {
     pub glitches: u32,
     /// What each request that ends well earns back.
     pub glitches_earned: u32,
+    /// Priorities of requests that have not come yet (RFC 9218 section 7): of more the oldest is forgotten. 32: they overtake
+    /// their requests by a round trip at most.
+    pub max_early_priorities: usize,
+    /// HTTP datagrams of one exchange that wait to be read: of more the oldest is dropped. 128: a turn of the transport brings
+    /// fewer.
+    pub max_datagrams: usize,
+    /// HTTP datagrams of requests that have not come yet, on one connection: of more the oldest is dropped. 16: what a client
+    /// sends with its request, where the network has changed the order.
+    pub max_early_datagrams: usize,
 }
 
 impl Default for Limits {
@@ -58,6 +71,9 @@ impl Default for Limits {
             max_concurrent_requests: 256,
             glitches: 1000,
             glitches_earned: 4,
+            max_early_priorities: 32,
+            max_datagrams: 128,
+            max_early_datagrams: 16,
         }
     }
 }

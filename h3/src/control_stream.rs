@@ -6,7 +6,8 @@ use crate::priority;
 use crate::settings::{self, PeerSettings};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, Reader, Side};
+use base::{Bytes, Reader, Side, StreamId};
+use http::Priority;
 
 /// What the control stream tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum ControlFrame {
     Settings(PeerSettings),
     /// The identifier, not checked yet.
     GoAway(u64),
+    /// The priority of a request.
+    Priority(StreamId, Priority),
     /// A frame that changes nothing here.
     Ignored,
 }
@@ -103,6 +106,7 @@ impl ControlStream {
             FrameType::Reserved => return Err(Violation::ReservedFrame),
             FrameType::MaxPushId | FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush
                 // RFC 9114 section 7.2.7-3: clients alone say these.
+                // RFC 9218 section 7.2-10.
                 if self.peer == Side::Server =>
             {
                 return Err(Violation::FrameOfClient);
@@ -144,7 +148,9 @@ impl ControlStream {
                 self.max_push_id = Some(id);
                 Ok(ControlFrame::Ignored)
             }
-            FrameType::PriorityUpdateRequest => priority::check_request(payload).map(|()| ControlFrame::Ignored),
+            FrameType::PriorityUpdateRequest => {
+                priority::read_request(payload).map(|(id, priority)| ControlFrame::Priority(id, priority))
+            }
             FrameType::PriorityUpdatePush => priority::check_push(payload).map(|()| ControlFrame::Ignored),
             _ => Ok(ControlFrame::Ignored),
         }

@@ -4,10 +4,13 @@
 
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::connection::{datagrams, priorities};
+use crate::datagram::Early;
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
 use crate::message;
+use crate::priority::Pending;
 use crate::request_stream::{Next, Receive, RequestStream};
 use crate::settings::PeerSettings;
 use crate::trace;
@@ -17,7 +20,7 @@ use crate::watch::Watch;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
-use http::{Authority, HttpDate, ResponseHead};
+use http::{Authority, HttpDate, Priority, ResponseHead};
 
 /// How many bytes are read at a time to look for frames. Content among them has left the transport before the application
 /// asked for it, so this is also what an exchange can run ahead.
@@ -43,6 +46,12 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     pub(crate) decoder: qpack::Decoder,
     pub(crate) data_headers: DataHeaders,
+    /// Whether the client has said anything of priorities: then it knows them, and where it says nothing the default holds.
+    pub(crate) is_prioritized: bool,
+    /// What it has said of requests that have not come.
+    pub(crate) pending: Pending,
+    /// Datagrams of such requests.
+    pub(crate) early_datagrams: Early,
     /// What the last request named, for the next one to share.
     authority: Option<Authority>,
 }
@@ -61,6 +70,9 @@ impl Shared {
             watch: Watch::default(),
             decoder: qpack::Decoder::new(),
             data_headers: DataHeaders::default(),
+            is_prioritized: false,
+            pending: Pending::default(),
+            early_datagrams: Early::default(),
             authority: None,
         }
     }
@@ -119,7 +131,11 @@ pub(crate) fn advance(
     while !stream.receive.has_ended() {
         match shared.next(&mut stream.receive)? {
             Next::Section(section) => {
+                let was_known = stream.is_known;
                 on_section(shared, stream, id, &section)?;
+                if stream.is_known != was_known {
+                    priorities::place(shared, stream, id, transport);
+                }
                 if transport.is_traced() {
                     trace_section(shared, id, transport);
                 }
@@ -188,9 +204,11 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
+    priorities::on_request(shared, stream, id, Priority::of(&head.fields));
+    stream.datagrams = datagrams::inbox(shared, head.protocol.is_some());
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
-    Ok(())
+    datagrams::on_request(shared, stream, id)
 }
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

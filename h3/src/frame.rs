@@ -49,6 +49,9 @@ pub(crate) const SETTINGS: VarInt = VarInt::from_u32(0x04);
 /// GOAWAY.
 pub(crate) const GOAWAY: VarInt = VarInt::from_u32(0x07);
 
+/// PRIORITY_UPDATE for a request.
+pub(crate) const PRIORITY_UPDATE_REQUEST: VarInt = VarInt::from_u32(0xf0700);
+
 /// Type and length of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {

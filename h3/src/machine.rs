@@ -14,7 +14,7 @@ use crate::parting::Parting;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
-use quic::{CloseReason, ConnectError, ConnectionHandle};
+use quic::{CloseReason, ConnectError, ConnectionHandle, DatagramEvent};
 
 /// What happened on one of the connections.
 #[derive(Debug)]
@@ -225,7 +225,6 @@ impl<U: Default> Endpoint<U> {
             quic::Event::MigrationFailed(_) => Some(EndpointEvent::MigrationFailed(handle)),
             quic::Event::PeerMoved(_) => Some(EndpointEvent::PeerMoved(handle)),
             quic::Event::PreferredAddressFailed(_) => Some(EndpointEvent::PreferredAddressFailed(handle)),
-            // Nothing in HTTP/3 asks for datagrams yet.
             quic::Event::Confirmed | quic::Event::Stream(..) | quic::Event::Datagram(_) => None,
         }
     }
@@ -268,6 +267,13 @@ impl<U> Kept<U> {
                         deliver(http, &mut OverQuic::new(connection, now), event);
                     }
                 }
+                quic::Event::Datagram(DatagramEvent::Readable) => {
+                    // Before HTTP/3 is there, nothing is known that they could belong to: they wait.
+                    if let Some(http) = &mut self.http {
+                        http.on_datagrams(&mut OverQuic::new(connection, now));
+                    }
+                }
+                quic::Event::Datagram(_) => {}
                 quic::Event::Flushed if !self.parting.on_flushed() => {}
                 event => {
                     *waiting = Some(event);

@@ -2,8 +2,9 @@
 
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
+use http::exchange::DatagramError;
 use http::pace::Delivery;
-use quic::Connection;
+use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority};
 
 /// A QUIC connection, borrowed for the time of one call.
 pub struct OverQuic<'a> {
@@ -87,6 +88,31 @@ impl Transport for OverQuic<'_> {
 
     fn remember(&mut self, settings: &[u8]) {
         self.connection.remember_application(settings);
+    }
+
+    fn prioritize(&mut self, id: StreamId, urgency: u8, incremental: bool) {
+        self.connection.set_stream_priority(id, StreamPriority::new(urgency, incremental));
+    }
+
+    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
+        let sent = self.connection.send_datagram(datagram, DatagramOptions::default());
+        sent.map(drop).map_err(|refused| match refused.reason {
+            DatagramRefusal::Unsupported => DatagramError::Unsupported,
+            DatagramRefusal::TooLarge { most } => DatagramError::TooLarge { most },
+            DatagramRefusal::Full => DatagramError::Full,
+        })
+    }
+
+    fn read_datagram(&mut self) -> Option<Bytes> {
+        self.connection.read_datagram()
+    }
+
+    fn max_datagram_size(&self) -> Option<usize> {
+        self.connection.max_datagram_size()
+    }
+
+    fn requests_allowed(&self) -> Option<u64> {
+        Some(self.connection.peer_may_open())
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {

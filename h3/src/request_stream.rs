@@ -1,11 +1,14 @@
 //! One request stream (RFC 9114 section 4.1): its frames, and the progress of its two messages.
 
+use crate::datagram::Inbox;
 use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
+use crate::priority::Said;
 use crate::trace;
 use crate::transport::{Transport, WriteError};
 use crate::violation::Violation;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use base::{Bytes, Instant, Side, StreamId};
 use http::Method;
@@ -27,8 +30,12 @@ pub(crate) struct RequestStream {
     pub(crate) method: Method,
     /// Whether the application has heard of this stream.
     pub(crate) is_known: bool,
+    /// How urgent its response is, and on a client its request as well.
+    pub(crate) priority: Said,
     pub(crate) receive: Receive,
     pub(crate) send: Send,
+    /// Datagrams that wait to be read, of an exchange that has some.
+    pub(crate) datagrams: Option<Box<Inbox>>,
     /// When it began.
     pub(crate) opened: Instant,
     /// How the client of a server does with its content, and with our response.
@@ -43,6 +50,8 @@ impl RequestStream {
         RequestStream {
             method: Method::Get,
             is_known: false,
+            priority: Said::default(),
+            datagrams: None,
             receive: Receive::new(),
             send: Send::new(),
             opened,

@@ -1,6 +1,6 @@
 //! The calls of a server's application.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, priorities};
 use crate::message::{dated, headers_frame};
 use crate::request_stream::Send;
 use crate::trace;
@@ -8,7 +8,7 @@ use crate::transport::Transport;
 use base::{Bytes, Side, StreamId};
 use http::exchange::{SendError, Sending};
 use http::message_rules::check_response;
-use http::{Method, ResponseHead};
+use http::{Method, Priority, ResponseHead};
 
 impl Connection {
     /// Sends an informational response (1xx). The final one is still to be sent.
@@ -114,7 +114,13 @@ impl Connection {
         }
         let mut message = stream.send.message;
         if !head.status.is_informational() {
-            message.on_head(check, stream.method == Method::Connect);
+            // An answer that ends with its head is no tunnel, whatever was asked for.
+            message.on_head(check, stream.method == Method::Connect && head.status.is_successful() && !end);
+            if let Some(own) = Priority::of(&head.fields) {
+                // RFC 9218 s8: what the server says goes before what the client has said.
+                stream.priority.server = own;
+                priorities::place(&self.shared, stream, id, transport);
+            }
         }
         Ok((frame, message))
     }

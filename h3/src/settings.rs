@@ -92,6 +92,7 @@ impl PeerSettings {
     }
 }
 
+/// RFC 9297 section 2.1.1-2.
 fn flag(value: u64) -> Result<bool, Violation> {
     match value {
         0 => Ok(false),
@@ -125,6 +126,10 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     // RFC 8441 s3: only servers are asked, so only servers say it.
     if config.extended_connect && is_server {
         setting(ENABLE_CONNECT_PROTOCOL, VarInt::from_u32(1));
+    }
+    // RFC 9297 section 2.1.1-1.
+    if config.datagrams {
+        setting(H3_DATAGRAM, VarInt::from_u32(1));
     }
     if let Some(number) = config.grease {
         setting(grease(number), VarInt::from_u32(number));

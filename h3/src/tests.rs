@@ -3,11 +3,14 @@
 mod boot;
 mod client_messages;
 mod control_stream;
+mod datagrams;
 mod early_answers;
 mod load;
 mod pair;
 mod parting;
+mod priorities;
 mod script;
 mod server_messages;
 mod shutdown;
 mod slowness;
+mod tunnels;

@@ -1,8 +1,8 @@
-//! The twelve things HTTP/3 needs of QUIC, and a place for its records.
+//! The twelve things HTTP/3 needs of QUIC, a place for its records, and what it makes use of where there is it.
 
 use crate::error_code;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
-use http::exchange::SendError;
+use http::exchange::{DatagramError, SendError};
 use http::pace::Delivery;
 
 /// A connection with streams. Calls are cheap and never wait.
@@ -54,6 +54,30 @@ pub trait Transport {
 
     /// Bytes of all streams that were written and are not acknowledged.
     fn unacknowledged(&self) -> u64;
+
+    /// Sends a stream by this urgency, from 0, the highest, to 7, from now on, and one that is `incremental` by turns with others
+    /// that are as urgent. Where nothing is said, streams are sent by turns.
+    fn prioritize(&mut self, _id: StreamId, _urgency: u8, _incremental: bool) {}
+
+    /// Sends a datagram once, if there is room for it (RFC 9221).
+    fn send_datagram(&mut self, _datagram: Bytes) -> Result<(), DatagramError> {
+        Err(DatagramError::Unsupported)
+    }
+
+    /// The oldest datagram that has come. `on_datagrams` is called when there are some.
+    fn read_datagram(&mut self) -> Option<Bytes> {
+        None
+    }
+
+    /// Bytes of the largest datagram that can be sent now; `None` if none can.
+    fn max_datagram_size(&self) -> Option<usize> {
+        None
+    }
+
+    /// How many request streams the peer may have opened so far, if that is known.
+    fn requests_allowed(&self) -> Option<u64> {
+        None
+    }
 
     /// Whether records of what HTTP/3 does are wanted.
     fn is_traced(&self) -> bool {

@@ -61,6 +61,10 @@ base::violations! {
     MaxPushIdDecreased, Connection, H3_ID_ERROR, "RFC 9114 7.2.7", "a MAX_PUSH_ID smaller than before";
     PushNotAllowed, Connection, H3_ID_ERROR, "RFC 9114 7.2.5", "a push that was not allowed or not promised";
     PriorityId, Connection, H3_ID_ERROR, "RFC 9218 7.2", "a PRIORITY_UPDATE for an element that cannot be prioritized";
+    // Datagrams.
+    Datagram, Connection, H3_DATAGRAM_ERROR, "RFC 9297 2.1", "a datagram that names no stream";
+    DatagramStream, Connection, H3_ID_ERROR, "RFC 9297 2.1", "a datagram for a request beyond the limit of streams";
+    DatagramNotTaken, Stream, H3_DATAGRAM_ERROR, "RFC 9297 2", "a datagram for a request that has none";
     // Messages.
     RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
     FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";
@@ -79,6 +83,7 @@ impl Violation {
         match self {
             Violation::Malformed(malformed) => Some(malformed),
             Violation::FieldSectionTooLarge => Some(Malformed::FieldsTooLarge),
+            Violation::DatagramNotTaken => Some(Malformed::Datagram),
             _ => None,
         }
     }

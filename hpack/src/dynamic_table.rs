@@ -105,7 +105,10 @@ mod tests {
         for name in [b"a", b"b", b"c", b"d"] {
             table.insert(name, b"1");
         }
-        assert_eq!((table.len(), table.get(0), table.get(2)), (3, Some((&b"d"[..], &b"1"[..])), Some((&b"b"[..], &b"1"[..]))));
+        assert_eq!(
+            (table.len(), table.get(0), table.get(2)),
+            (3, Some((&b"d"[..], &b"1"[..])), Some((&b"b"[..], &b"1"[..])))
+        );
         assert_eq!((table.find(b"c", b"1"), table.find(b"a", b"1"), table.find_name(b"b")), (Some(1), None, Some(2)));
         table.set_max_size(67);
         assert_eq!(table.len(), 1);

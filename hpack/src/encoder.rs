@@ -106,8 +106,20 @@ impl Encoder {
     fn is_worth_it(&self, name: &[u8], value: &[u8]) -> bool {
         let is_one_of_a_kind = matches!(
             name,
-            b":path" | b"content-length" | b"content-range" | b"range" | b"etag" | b"last-modified" | b"age" | b"location"
-                | b"if-none-match" | b"if-modified-since" | b"set-cookie" | b"date" | b"expires" | b"traceparent"
+            b":path"
+                | b"content-length"
+                | b"content-range"
+                | b"range"
+                | b"etag"
+                | b"last-modified"
+                | b"age"
+                | b"location"
+                | b"if-none-match"
+                | b"if-modified-since"
+                | b"set-cookie"
+                | b"date"
+                | b"expires"
+                | b"traceparent"
                 | b"x-request-id"
         );
         !is_one_of_a_kind && name.len() + value.len() + ENTRY_OVERHEAD <= self.table.max_size() / 4

@@ -7,6 +7,7 @@
 
 mod body;
 mod content;
+mod datagram_error;
 mod event;
 mod reason;
 mod receiving;
@@ -15,6 +16,7 @@ mod sending;
 
 pub use body::Body;
 pub use content::Content;
+pub use datagram_error::DatagramError;
 pub use event::Event;
 pub use reason::Reason;
 pub use receiving::{ReceivePhase, Receiving};

@@ -21,13 +21,14 @@
 //! # Ok::<(), http::InvalidField>(())
 //! ```
 //!
-//! `posthaste-h3` puts these messages on streams. Conditional requests, ranges and dates are in [`conditions`] and [`HttpDate`].
+//! `posthaste-h3` puts these messages on streams. What goes through tunnels in pieces is in [`capsule`]. Conditional requests, ranges and dates are in [`conditions`] and [`HttpDate`].
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod authority;
+pub mod capsule;
 mod characters;
 pub mod conditions;
 mod date;
@@ -36,9 +37,11 @@ mod fields;
 pub mod message_rules;
 mod method;
 pub mod pace;
+mod priority;
 pub mod request;
 pub mod response;
 mod status;
+mod structured;
 mod target;
 mod time_limits;
 
@@ -47,6 +50,7 @@ pub use date::HttpDate;
 pub use fields::{Fields, InvalidField};
 pub use message_rules::{ContentLengthCheck, Malformed, RequestDecoder, ResponseDecoder, TrailersDecoder};
 pub use method::{ExtensionMethod, InvalidMethod, Method};
+pub use priority::Priority;
 pub use request::{InvalidRequest, RequestHead};
 pub use response::ResponseHead;
 pub use status::{InvalidStatus, Status};

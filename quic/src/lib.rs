@@ -104,7 +104,9 @@ pub use event::Event;
 pub use preferred_addresses::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::Stats;
-pub use stream::{Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamsConfig, WriteError};
+pub use stream::{
+    Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamPriority, StreamsConfig, WriteError,
+};
 pub use violation::{TransportErrorCode, Violation};
 pub use wire::version::{Version, Versions};
 

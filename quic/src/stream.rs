@@ -6,7 +6,9 @@
 pub(crate) mod chunks;
 pub(crate) mod entry;
 pub(crate) mod event;
+pub(crate) mod levels;
 pub(crate) mod limits;
+pub(crate) mod priority;
 pub(crate) mod reassembly;
 pub(crate) mod receive;
 pub(crate) mod receive_memory;
@@ -22,6 +24,7 @@ pub(crate) mod streams;
 pub use chunks::Chunks;
 pub use event::StreamEvent;
 pub use limits::StreamsConfig;
+pub use priority::StreamPriority;
 pub use reassembly::{MAX_SEGMENTS, Reassembly, TooFragmented};
 pub use receive::{Read, ReadError};
 pub use receive_memory::{ReceiveMemory, ReceiveShare};

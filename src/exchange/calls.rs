@@ -11,7 +11,7 @@ use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, Event, Reason, SendError};
-use http::{Fields, RequestHead, ResponseHead};
+use http::{Fields, Priority, RequestHead, ResponseHead};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -202,6 +202,11 @@ impl Exchange {
     /// Waits until that is so, or the connection is over.
     pub(crate) fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
         if self.peer().is_early { self.record.door.poll_proven(context) } else { Poll::Ready(()) }
+    }
+
+    /// How urgent the response is from now on.
+    pub(crate) fn prioritize(&self, priority: Priority) -> Result<(), Error> {
+        self.record.door.prioritize(priority).map_err(|error| self.send_error(error))
     }
 
     /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.

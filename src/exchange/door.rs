@@ -6,7 +6,7 @@
 
 use base::Bytes;
 use http::exchange::{Body, Reason, SendError};
-use http::{Fields, ResponseHead};
+use http::{Fields, Priority, ResponseHead};
 use std::task::{Context, Poll};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
@@ -32,6 +32,12 @@ pub(crate) trait Door {
 
     /// Ends the message, with these fields after it if there are any.
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError>;
+
+    /// Says how urgent the response is from now on: a client to its server, a server to its transport. A version without
+    /// priorities does nothing, because they are no more than hints.
+    fn prioritize(&self, _priority: Priority) -> Result<(), SendError> {
+        Ok(())
+    }
 
     /// Whatever the peer is slow with, the exchange is not given up for it.
     fn lift_time_limits(&self);

@@ -3,7 +3,7 @@
 use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use http::exchange::Reason;
-use http::{Fields, Method, RequestHead};
+use http::{Fields, Method, Priority, RequestHead};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use tls::PeerIdentity;
@@ -105,6 +105,13 @@ impl Request {
     /// has shown no certificate and signed nothing anew.
     pub fn is_resumed(&self) -> bool {
         self.peer.is_resumed
+    }
+
+    /// How urgent the answer is to the client, as it said with its request (RFC 9218): what it did not say is `None`. Answers are
+    /// sent by it without the handler's doing, and by what the client says later. A handler that knows better says so in the
+    /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).
+    pub fn priority(&self) -> Priority {
+        Priority::of(&self.head.fields).unwrap_or_default()
     }
 
     /// The body.

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::Exchange;
 use http::exchange::Reason;
-use http::{Fields, ResponseHead, Status};
+use http::{Fields, Priority, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
 
@@ -57,6 +57,14 @@ impl Response {
         }
     }
 
+    /// Tells the server how urgent the rest of the response is from now on (RFC 9218 section 7). It may take no notice.
+    ///
+    /// # Errors
+    /// The exchange is over, or the server takes nothing of the kind for now.
+    pub fn prioritize(&self, priority: Priority) -> Result<(), Error> {
+        self.body.exchange().prioritize(priority)
+    }
+
     /// Head and body, each by itself.
     pub fn into_parts(self) -> (ResponseHead, Body) {
         (self.head, self.body)
@@ -88,6 +96,14 @@ impl PendingResponse {
     /// As for [`PendingResponse::response`].
     pub async fn informational(&mut self) -> Result<Option<ResponseHead>, Error> {
         poll_fn(|context| self.exchange.poll_informational(context)).await
+    }
+
+    /// Tells the server how urgent the response is from now on, as [`Response::prioritize`].
+    ///
+    /// # Errors
+    /// As for that.
+    pub fn prioritize(&self, priority: Priority) -> Result<(), Error> {
+        self.exchange.prioritize(priority)
     }
 
     /// Waits for its head.

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use base::Bytes;
-use http::Fields;
 use http::exchange::Reason;
+use http::{Fields, Priority};
 use std::fmt;
 use std::future::poll_fn;
 
@@ -71,6 +71,15 @@ impl BodyWriter {
     pub fn finish_with_trailers(mut self, fields: &Fields) -> Result<(), Error> {
         self.done = true;
         if self.discard { Ok(()) } else { self.ended(self.exchange.finish(Some(fields))) }
+    }
+
+    /// How urgent the message is from now on. A server's own word, which goes before what its client says; a client tells its
+    /// server, as by [`PendingResponse::prioritize`](crate::PendingResponse::prioritize), and its upload goes by it as well.
+    ///
+    /// # Errors
+    /// The exchange is over, or the server takes nothing of the kind for now.
+    pub fn prioritize(&self, priority: Priority) -> Result<(), Error> {
+        self.exchange.prioritize(priority)
     }
 
     /// Breaks the message off, and tells the other end why.

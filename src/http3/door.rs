@@ -8,7 +8,7 @@ use crate::server::authorities::AuthoritySource;
 use base::{Bytes, StreamId};
 use h3::OverQuic;
 use http::exchange::{Body, Reason, SendError};
-use http::{Fields, ResponseHead};
+use http::{Fields, Priority, ResponseHead};
 use quic::ConnectionHandle;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -98,6 +98,11 @@ impl Door for Stream {
             None => http.finish(transport, id),
         });
         finished.unwrap_or(Err(SendError::Closed))
+    }
+
+    fn prioritize(&self, priority: Priority) -> Result<(), SendError> {
+        let said = self.with(|http, transport, id| http.prioritize(transport, id, priority));
+        said.unwrap_or(Err(SendError::Closed))
     }
 
     fn lift_time_limits(&self) {

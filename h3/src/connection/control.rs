@@ -121,6 +121,9 @@ impl Connection {
             match stream.read(&mut bytes)? {
                 None => return Ok(()),
                 Some(ControlFrame::Ignored) => self.shared.budget.spend()?,
+                Some(ControlFrame::Priority(request, priority)) => {
+                    self.on_priority_update(transport, request, priority)?;
+                }
                 Some(ControlFrame::Settings(settings)) => {
                     if transport.is_traced() {
                         transport.trace(id, &trace::settings(false));
@@ -133,7 +136,12 @@ impl Connection {
                     }
                     // RFC 9114 section 7.2.4.2-7: what is sent from now on is held to them.
                     self.shared.peer = settings;
+                    self.has_settings = true;
                     self.shared.events.push_back(Event::Settings(settings));
+                    // One that had to wait may have waited for this.
+                    if !self.is_early && core::mem::take(&mut self.wants_stream) {
+                        self.shared.events.push_back(Event::RequestsAvailable);
+                    }
                 }
                 Some(ControlFrame::GoAway(identifier)) => {
                     if let Some(goaway) = VarInt::new(identifier).filter(|_| transport.is_traced()) {

@@ -36,6 +36,8 @@ pub struct Connection {
     pub(crate) rests: Rests,
     /// Whether a request had to wait for the peer to allow more streams.
     pub(crate) wants_stream: bool,
+    /// Whether the peer's settings have come.
+    pub(crate) has_settings: bool,
     /// On a client whose handshake is not complete: what is sent is early data.
     pub(crate) is_early: bool,
     /// On a client that has sent early data which the server has taken: what it relied on, until the settings come.
@@ -66,6 +68,7 @@ impl Connection {
             endless: Endless::default(),
             rests: Rests::default(),
             wants_stream: false,
+            has_settings: false,
             is_early: false,
             relied_on: None,
         }

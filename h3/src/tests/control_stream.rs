@@ -140,7 +140,7 @@ fn goaway_identifiers() {
 }
 
 #[test]
-fn priority_updates_are_checked_and_ignored() {
+fn priority_updates_are_checked() {
     let update = |payload: &[u8]| [&SETTINGS[..], &frame(0xf0700, payload)].concat();
     let events = accepts(server, &update(b"\x00u=3, i"));
     assert_eq!(events.len(), 1);

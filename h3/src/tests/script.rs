@@ -47,6 +47,14 @@ pub(super) struct Recorder {
     /// The present.
     pub(super) now: Instant,
     written: BTreeMap<u64, u64>,
+    /// What streams are sent by, newest last.
+    pub(super) priorities: Vec<(u64, u8, bool)>,
+    /// Datagrams that were sent, and that have come.
+    pub(super) datagrams: [VecDeque<Bytes>; 2],
+    /// Bytes of the largest datagram.
+    pub(super) max_datagram: Option<usize>,
+    /// How many requests the peer may have made.
+    pub(super) allowed: Option<u64>,
     /// How much of a stream the peer has acknowledged, where it is not all.
     pub(super) acknowledged: BTreeMap<u64, u64>,
 }
@@ -73,6 +81,10 @@ impl Recorder {
             now: Instant::ZERO,
             written: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            priorities: Vec::new(),
+            allowed: None,
+            datagrams: Default::default(),
+            max_datagram: Some(1200),
         }
     }
 }
@@ -167,6 +179,27 @@ impl Transport for Recorder {
         self.acknowledged.iter().map(left).sum()
     }
 
+    fn prioritize(&mut self, id: StreamId, urgency: u8, incremental: bool) {
+        self.priorities.push((id.value(), urgency, incremental));
+    }
+
+    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), exchange::DatagramError> {
+        self.datagrams[0].push_back(datagram);
+        Ok(())
+    }
+
+    fn read_datagram(&mut self) -> Option<Bytes> {
+        self.datagrams[1].pop_front()
+    }
+
+    fn max_datagram_size(&self) -> Option<usize> {
+        self.max_datagram
+    }
+
+    fn requests_allowed(&self) -> Option<u64> {
+        self.allowed
+    }
+
     fn close(&mut self, code: VarInt, reason: &'static str) {
         self.close_reason = Some(reason);
         self.commands.push(Close(code.value()));
@@ -235,6 +268,12 @@ impl Script {
         for byte in bytes {
             self.feed(stream, &[*byte]);
         }
+    }
+
+    /// A datagram arrives.
+    pub(super) fn datagram(&mut self, bytes: &[u8]) {
+        self.transport.datagrams[1].push_back(Bytes::copy_from_slice(bytes));
+        self.connection.on_datagrams(&mut self.transport);
     }
 
     /// The end of a stream arrives.

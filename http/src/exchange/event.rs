@@ -19,6 +19,8 @@ pub enum Event {
     /// Content has come: read until that gives [`Body::Blocked`](super::Body::Blocked) or
     /// [`Body::End`](super::Body::End).
     Body,
+    /// Datagrams of the exchange (RFC 9297) have come: read them until there are none.
+    Datagram,
     /// Trailers have come, after all of the content.
     Trailers(Fields),
     /// The message is complete, and as long as it said it was.

@@ -43,6 +43,11 @@ impl Sending {
         self.phase
     }
 
+    /// Whether what follows the head is a tunnel: each direction of it ends by itself.
+    pub const fn is_tunnel(&self) -> bool {
+        self.is_tunnel
+    }
+
     /// Whether nothing more will be sent, and nothing waits.
     pub fn has_ended(&self) -> bool {
         self.phase == SendPhase::Ended

@@ -48,6 +48,9 @@ malformed! {
     Path, "RFC 9114 4.3.1", "the path is empty or not well-formed";
     Connect, "RFC 9114 4.4", "a CONNECT request with a scheme or path, or without a port";
     Protocol, "RFC 9220 3", "a :protocol that is not a token, not in a CONNECT request, or was not offered";
+    Datagram, "RFC 9297 2", "a datagram for a request that has none";
+    Capsule, "RFC 9297 3.3", "a capsule that is cut off, or that does not hold what its type says";
+    CapsuleField, "RFC 9297 3.2", "a field or a status that no message with capsules has";
     Status, "RFC 9114 4.3.2", "the status is missing or not a three-digit number";
     SwitchingProtocols, "RFC 9114 4.5", "status 101, which only HTTP/1.1 has";
     ContentLength, "RFC 9110 8.6", "Content-Length is not one decimal number";

@@ -6,7 +6,7 @@ use crate::error::{CloseReason, ResetAtUnsupported};
 use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stats::{Counters, Stats};
-use crate::stream::{Read, ReadError, StreamEvent, WriteError};
+use crate::stream::{Read, ReadError, StreamEvent, StreamPriority, WriteError};
 use crate::trace::Record;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::sync::Arc;
@@ -166,6 +166,18 @@ impl Connection {
     /// without a look-up. Nothing happens if there is no such stream.
     pub fn set_stream_word(&mut self, id: StreamId, word: u32) {
         self.streams.set_word(id, word);
+    }
+
+    /// Has a stream sent by this priority from now on, whatever is under way: what was handed over before and not sent goes by it,
+    /// too. Data that is lost is sent again ahead of all new data. Nothing happens if there is no such stream, or if it is not one
+    /// that this side sends on. RFC 9000 section 2.3.
+    pub fn set_stream_priority(&mut self, id: StreamId, priority: StreamPriority) {
+        self.streams.set_priority(id, priority);
+    }
+
+    /// How many bidirectional streams the peer may have opened so far, those included that it has not opened yet.
+    pub fn peer_may_open(&self) -> u64 {
+        self.streams.peer_may_open()
     }
 
     /// Asks for [`Event::Flushed`], once: it comes when all that was written, and every end and reset of a stream, has been

@@ -1,6 +1,7 @@
 //! One stream: its halves and its marks in the queues.
 
 use super::event::Pending;
+use super::priority::StreamPriority;
 use super::receive::ReceiveHalf;
 use super::schedule::{Membership, Queue};
 use super::send::SendHalf;
@@ -18,6 +19,8 @@ pub(crate) struct Stream {
     pub pending: Pending,
     /// The queues it is in.
     pub membership: Membership,
+    /// Its place in the queue of new data.
+    pub priority: StreamPriority,
     /// Whether a write did not take everything since the last [`Writable`](super::event::StreamEvent::Writable).
     pub waiting: bool,
     /// Whether it is in the list of those whom the connection as a whole had no room for.

@@ -95,7 +95,7 @@ impl SendHalf {
     pub(crate) const fn load(&self) -> Load {
         let (held, unsent) = (self.buffer.held(), self.buffer.unsent());
         let credit = self.credit.available().saturating_sub(unsent);
-        Load { held, unsent, credit, arrived: self.buffer.acked_end() }
+        Load { held, unsent, credit, arrived: self.buffer.acked_end(), behind: 0 }
     }
 
     /// Whether the peer's credit is used up.

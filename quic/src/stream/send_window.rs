@@ -59,6 +59,11 @@ impl SendWindow {
         self.congestion_window = congestion_window;
     }
 
+    /// Bytes that all streams have handed over and not sent.
+    pub(crate) const fn unsent(&self, connection: &SendCredit) -> u64 {
+        self.promised.saturating_sub(connection.used())
+    }
+
     /// Bytes that all streams may have handed over and not sent.
     fn lead(&self) -> u64 {
         self.congestion_window.saturating_mul(2).max(MIN_LEAD)
@@ -154,7 +159,7 @@ impl SendWindow {
 
     /// How much a stream may have handed over and not sent, by the same rule.
     fn lead_of(&self, connection: &SendCredit, stream: Load) -> u64 {
-        let unsent = self.promised - connection.used();
+        let unsent = (self.promised - connection.used()).saturating_sub(stream.behind);
         let without_it = self.lead().saturating_sub(unsent) + stream.unsent;
         GRAIN.max(without_it.div_ceil(2))
     }
@@ -175,6 +180,8 @@ pub(crate) struct Load {
     pub credit: u64,
     /// Bytes before those, which are acknowledged.
     pub arrived: u64,
+    /// Bytes that less urgent streams have handed over and not sent: they do not stand in its way.
+    pub behind: u64,
 }
 
 /// What a stream held when it was given up.

@@ -9,13 +9,14 @@ use super::chunks::Chunks;
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts};
+use super::priority::StreamPriority;
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
 use super::receive_memory::ReceiveShare;
 use super::schedule::{Membership, Queue, Schedule};
 use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
-use super::send_window::SendWindow;
+use super::send_window::{Abandoned, Load, SendWindow};
 use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
@@ -211,7 +212,7 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let send = stream.send.as_mut().expect(SENDS);
         if let Some(abandoned) = send.on_stop_sending(error_code) {
-            self.window.on_abandoned(abandoned);
+            give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);
             stream.waiting = false;
             stream.pending.withdraw(EventKind::Writable);
             self.events.push(&mut stream.pending, id, EventKind::Stopped);
@@ -267,7 +268,12 @@ impl Streams {
             let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).expect(ALIVE);
             stream.is_too_many = true;
             if let Some(send) = &mut stream.send {
+                let before = send.load().unsent;
                 send.rewind();
+                let count = send.load().unsent.saturating_sub(before);
+                if let Some(levels) = self.schedule.levels() {
+                    levels.on_taken(stream.priority, count);
+                }
             }
             self.settle(id);
         }
@@ -449,17 +455,21 @@ impl Streams {
                     return Err(Full);
                 }
                 let stream = alive(&mut self.map, id);
+                let used = self.send_credit.used();
                 let result = match (queue, &mut stream.send) {
                     (Queue::Control, _) => stream.fill_control(id, packet),
                     (_, Some(send)) => send.fill_data(id, packet, &mut self.send_credit),
                     (_, None) => Err(Full),
                 };
                 let (wants, is_blocked) = (stream.wants(), stream.is_held_back());
-                self.schedule.update(id, &mut stream.membership, wants);
+                if let Some(levels) = self.schedule.levels() {
+                    levels.on_sent(stream.priority, self.send_credit.used() - used);
+                }
+                self.schedule.update(id, stream.priority, &mut stream.membership, wants);
                 count(&mut self.tally.blocked, &mut stream.is_blocked, is_blocked);
                 result?;
-                if queue == Queue::Data && wants.has(queue) {
-                    self.schedule.rotate(queue);
+                if queue == Queue::Data {
+                    self.schedule.on_turn(id, stream.priority, wants.has(queue));
                 }
             }
         }
@@ -549,8 +559,9 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (room, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
-        if room == wanted || self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
+        let load = load(&self.schedule, stream.priority, send);
+        let (room, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, load, wanted);
+        if room == wanted || self.window.is_worth_telling(&self.config.streams, &self.send_credit, load) {
             return Ok(room);
         }
         self.wait(id, is_for_all);
@@ -579,7 +590,7 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(send) = &mut stream.send else { return };
         if let Some(abandoned) = send.reset(error_code) {
-            self.window.on_abandoned(abandoned);
+            give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);
             stream.waiting = false;
             stream.pending.withdraw(EventKind::Writable);
             self.wake_all();
@@ -784,9 +795,13 @@ impl Streams {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
         let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
-        let (count, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, send.load(), wanted);
+        let load = load(&self.schedule, stream.priority, send);
+        let (count, is_for_all) = self.window.measure(&self.config.streams, &self.send_credit, load, wanted);
         if count > 0 {
             self.window.take(count as u64);
+            if let Some(levels) = self.schedule.levels() {
+                levels.on_taken(stream.priority, count as u64);
+            }
             push(send.buffer(), count);
         }
         if count < wanted {
@@ -852,7 +867,8 @@ impl Streams {
     fn wake(&mut self, id: StreamId) {
         let stream = alive(&mut self.map, id);
         let Some(send) = stream.send.as_ref().filter(|_| stream.waiting) else { return };
-        if self.window.is_worth_telling(&self.config.streams, &self.send_credit, send.load()) {
+        let load = load(&self.schedule, stream.priority, send);
+        if self.window.is_worth_telling(&self.config.streams, &self.send_credit, load) {
             stream.waiting = false;
             self.events.push(&mut stream.pending, id, EventKind::Writable);
         } else if self.window.is_used_up(&self.config.streams, &self.send_credit) {
@@ -881,10 +897,10 @@ impl Streams {
         {
             let stream = alive(&mut self.map, id);
             stream.enlisted = false;
-            let room = stream
-                .send
-                .as_ref()
-                .map_or(0, |send| self.window.room(&self.config.streams, &self.send_credit, send.load()));
+            let room = stream.send.as_ref().map_or(0, |send| {
+                let load = load(&self.schedule, stream.priority, send);
+                self.window.room(&self.config.streams, &self.send_credit, load)
+            });
             credit -= room.min(credit);
             self.wake(id);
         }
@@ -904,7 +920,10 @@ impl Streams {
         if stream.enlisted {
             self.waiting.retain(|waiting| *waiting != id);
         }
-        self.schedule.update(id, &mut stream.membership, Membership::default());
+        self.schedule.update(id, stream.priority, &mut stream.membership, Membership::default());
+        if stream.priority != StreamPriority::default() {
+            self.forget_priority(stream.priority);
+        }
         assert!(!stream.is_ending && !stream.is_blocked, "what ended is counted no more");
         assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");
         assert!(stream.receive.as_ref().map_or(0, ReceiveHalf::segments) == 0, "what ended holds no pieces");
@@ -936,7 +955,7 @@ fn follow(
     id: StreamId,
 ) -> bool {
     let wants = stream.wants();
-    schedule.update(id, &mut stream.membership, wants);
+    schedule.update(id, stream.priority, &mut stream.membership, wants);
     let (awaits_end, is_blocked) = (stream.awaits_end(), stream.is_held_back());
     count(&mut tally.ending, &mut stream.is_ending, awaits_end);
     count(&mut tally.blocked, &mut stream.is_blocked, is_blocked);
@@ -945,6 +964,19 @@ fn follow(
         send_credit.on_blocked();
     }
     stream.is_done()
+}
+
+/// What a stream holds, and what does not stand in its way.
+fn load(schedule: &Schedule, priority: StreamPriority, send: &SendHalf) -> Load {
+    Load { behind: schedule.unsent_behind(priority), ..send.load() }
+}
+
+/// What a stream with this priority held is given up.
+fn give_up(window: &mut SendWindow, schedule: &mut Schedule, priority: StreamPriority, abandoned: Abandoned) {
+    if let Some(levels) = schedule.levels() {
+        levels.on_sent(priority, abandoned.unsent);
+    }
+    window.on_abandoned(abandoned);
 }
 
 /// How many streams there are of some kinds.
@@ -979,6 +1011,7 @@ fn touch<'a>(
             receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
             pending: Pending::default(),
             membership: Membership::default(),
+            priority: StreamPriority::default(),
             waiting: false,
             enlisted: false,
             is_blocked: false,
@@ -990,6 +1023,7 @@ fn touch<'a>(
     map.get_mut(id).map(|slot| &mut **slot.get_or_insert_with(make))
 }
 
+mod priorities;
 mod reliable_reset;
 
 #[cfg(test)]

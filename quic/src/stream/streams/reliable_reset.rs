@@ -11,7 +11,7 @@ impl Streams {
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
         let Some(send) = &mut stream.send else { return };
         if let Some(abandoned) = send.reset_at(error_code, reliable_size) {
-            self.window.on_abandoned(abandoned);
+            super::give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);
             stream.waiting = false;
             stream.pending.withdraw(EventKind::Writable);
             self.wake_all();

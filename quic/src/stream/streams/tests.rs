@@ -1,6 +1,7 @@
 //! Two ends joined by a pipe that loses, repeats and reorders; and one end against a peer that misbehaves.
 
 mod holes;
+mod priorities;
 mod reliable_resets;
 mod signals;
 mod stops;

@@ -1,0 +1,126 @@
+//! HTTP datagrams (RFC 9297 section 2): to the exchange that they belong to, or nowhere.
+
+use super::state::Connection;
+use crate::datagram::{Inbox, decode, encode, header_len};
+use crate::exchange::Shared;
+use crate::request_stream::RequestStream;
+use crate::transport::Transport;
+use crate::violation::Violation;
+use alloc::boxed::Box;
+use base::{Bytes, Side, StreamId};
+use http::exchange::{self, DatagramError, SendPhase};
+
+impl Connection {
+    /// Sends a datagram that belongs to an exchange: once, in no order with its content, and perhaps in vain. Exchanges by
+    /// extended CONNECT have some, where both sides have said that they take datagrams.
+    ///
+    /// # Errors
+    /// [`DatagramError`]: nothing was sent.
+    pub fn send_datagram(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        content: &[u8],
+    ) -> Result<(), DatagramError> {
+        let most = self.max_datagram(transport, id)?;
+        if content.len() > most {
+            return Err(DatagramError::TooLarge { most });
+        }
+        transport.send_datagram(encode(id, content))
+    }
+
+    /// Bytes of the largest datagram that an exchange may send now. It changes with the path.
+    ///
+    /// # Errors
+    /// None can be sent.
+    pub fn max_datagram(&self, transport: &impl Transport, id: StreamId) -> Result<usize, DatagramError> {
+        // RFC 9297 section 2.1.1-3: both sides have said so.
+        if !self.shared.config.datagrams || !self.shared.peer.datagrams {
+            return Err(DatagramError::Unsupported);
+        }
+        let stream = self.streams.get(id).filter(|_| !self.is_closed).ok_or(DatagramError::Ended)?;
+        // RFC 9297 section 2-1, 2.1-3: of a request that has some, and before this side's end of it.
+        if stream.datagrams.is_none() {
+            return Err(DatagramError::Unsupported);
+        }
+        match stream.send.message.phase() {
+            SendPhase::Body => {}
+            SendPhase::Head => return Err(DatagramError::Unsupported),
+            SendPhase::Finishing | SendPhase::Ended | SendPhase::Stopped(_) => return Err(DatagramError::Ended),
+        }
+        let most = transport.max_datagram_size().ok_or(DatagramError::Unsupported)?;
+        most.checked_sub(header_len(id)).ok_or(DatagramError::Unsupported)
+    }
+
+    /// The oldest datagram of an exchange that has come and was not read. After `None` an event
+    /// ([`Datagram`](exchange::Event::Datagram)) tells when there is another one.
+    pub fn read_datagram(&mut self, id: StreamId) -> Option<Bytes> {
+        self.streams.get_mut(id)?.datagrams.as_mut()?.pop()
+    }
+
+    /// Datagrams have come.
+    pub fn on_datagrams(&mut self, transport: &mut impl Transport) {
+        while let Some(datagram) = transport.read_datagram() {
+            if !self.is_closed
+                && let Err(violation) = self.on_datagram(transport, datagram)
+            {
+                self.close_for(transport, violation);
+            }
+        }
+    }
+
+    fn on_datagram(&mut self, transport: &mut impl Transport, mut datagram: Bytes) -> Result<(), Violation> {
+        let id = decode(&mut datagram)?;
+        if !self.shared.config.datagrams {
+            return Ok(());
+        }
+        let limits = &self.shared.config.limits;
+        if let Some(stream) = self.streams.get_mut(id) {
+            // RFC 9297 section 2.1-4: nothing is received on it any more.
+            if stream.receive.has_ended() || stream.receive.is_unwanted {
+                return Ok(());
+            }
+            if !stream.is_known {
+                self.shared.early_datagrams.push(id, &datagram, limits.max_early_datagrams);
+                return Ok(());
+            }
+            let Some(inbox) = &mut stream.datagrams else {
+                // RFC 9297 section 2-2, 2-3.
+                self.on_violation(transport, id, Violation::DatagramNotTaken);
+                return Ok(());
+            };
+            if inbox.push(datagram, limits.max_datagrams) {
+                self.shared.tell(id, exchange::Event::Datagram);
+            }
+            return Ok(());
+        }
+        // RFC 9297 section 2.1-6: it never can be.
+        if transport.requests_allowed().is_some_and(|allowed| self.shared.side == Side::Server && id.index() >= allowed)
+        {
+            return Err(Violation::DatagramStream);
+        }
+        // RFC 9297 section 2.1-5: it may come; if it was there before, or is for the client to open, nobody wants this.
+        if self.shared.side == Side::Server && id.value() >= self.next_request.value() {
+            self.shared.early_datagrams.push(id, &datagram, limits.max_early_datagrams);
+        }
+        Ok(())
+    }
+}
+
+/// The head of a request has come: those datagrams that were faster.
+pub(crate) fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId) -> Result<(), Violation> {
+    let early = shared.early_datagrams.take(id);
+    for datagram in early {
+        // RFC 9297 section 2-2, 2-3.
+        let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
+        if inbox.push(datagram, shared.config.limits.max_datagrams) {
+            shared.tell(id, exchange::Event::Datagram);
+        }
+    }
+    Ok(())
+}
+
+/// The place for the datagrams of an exchange, if it is of a kind that has some.
+pub(crate) fn inbox(shared: &Shared, is_extended_connect: bool) -> Option<Box<Inbox>> {
+    (is_extended_connect && shared.config.datagrams).then(Box::default)
+}

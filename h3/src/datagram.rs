@@ -1,0 +1,131 @@
+//! HTTP datagrams on the wire, and those that wait (RFC 9297 section 2.1): each names its request stream by a quarter of its number.
+
+use crate::violation::Violation;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use base::writer::push_varint;
+use base::{Bytes, Reader, StreamId, VarInt};
+
+/// The largest quarter of a stream's number.
+const MAX_QUARTER: u64 = (1 << 60) - 1;
+
+/// How many bytes go before the content of a datagram.
+pub(crate) fn header_len(id: StreamId) -> usize {
+    quarter(id).encoded_len()
+}
+
+fn quarter(id: StreamId) -> VarInt {
+    VarInt::new(id.value() / 4).expect("a quarter of a number of 62 bits")
+}
+
+/// A datagram as it goes into a DATAGRAM frame.
+pub(crate) fn encode(id: StreamId, content: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(header_len(id) + content.len());
+    push_varint(&mut out, quarter(id));
+    out.extend_from_slice(content);
+    Bytes::from(out)
+}
+
+/// Which request a datagram belongs to; its content is left in `datagram`.
+/// RFC 9297 section 2.1-1, 2.1-2.
+pub(crate) fn decode(datagram: &mut Bytes) -> Result<StreamId, Violation> {
+    let mut reader = Reader::new(datagram);
+    let quarter = reader.varint().ok().filter(|quarter| *quarter <= MAX_QUARTER).ok_or(Violation::Datagram)?;
+    let len = reader.position();
+    datagram.advance(len);
+    VarInt::new(4 * quarter).map(StreamId::from_varint).ok_or(Violation::Datagram)
+}
+
+/// The datagrams of one exchange that wait to be read.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    waiting: VecDeque<Bytes>,
+    /// Whether the application was told, and has not read to the end since.
+    is_announced: bool,
+}
+
+impl Inbox {
+    /// One more. Of more than `most` the oldest gives way, as it would on a network. Whether the application is to be told.
+    pub(crate) fn push(&mut self, content: Bytes, most: usize) -> bool {
+        if self.waiting.len() >= most {
+            self.waiting.pop_front();
+        }
+        if most > 0 {
+            self.waiting.push_back(content);
+        }
+        most > 0 && !core::mem::replace(&mut self.is_announced, true)
+    }
+
+    /// The oldest.
+    pub(crate) fn pop(&mut self) -> Option<Bytes> {
+        let content = self.waiting.pop_front();
+        self.is_announced &= content.is_some();
+        content
+    }
+}
+
+/// Datagrams whose requests have not come: the network may have changed the order.
+#[derive(Debug, Default)]
+pub(crate) struct Early {
+    waiting: Vec<(StreamId, Bytes)>,
+}
+
+impl Early {
+    /// One more, copied, because it may wait long. Of more than `most` the oldest gives way.
+    pub(crate) fn push(&mut self, id: StreamId, content: &[u8], most: usize) {
+        if most == 0 {
+            return;
+        }
+        if self.waiting.len() >= most {
+            self.waiting.remove(0);
+        }
+        self.waiting.push((id, Bytes::copy_from_slice(content)));
+    }
+
+    /// Those of a request that comes now, in order.
+    pub(crate) fn take(&mut self, id: StreamId) -> Vec<Bytes> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let all = core::mem::take(&mut self.waiting);
+        let (of_request, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(other, _)| *other == id);
+        self.waiting = others;
+        of_request.into_iter().map(|(_, content)| content).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9297 section 2.1-1, 2.1-2.
+    #[test]
+    fn numbers_of_any_size_and_those_that_are_none() {
+        for quarter in [0, 1, 63, 64, 1 << 30, MAX_QUARTER] {
+            let id = StreamId::from_varint(VarInt::new(4 * quarter).unwrap());
+            let mut datagram = encode(id, b"abc");
+            assert_eq!(datagram.len(), header_len(id) + 3);
+            assert_eq!(decode(&mut datagram), Ok(id));
+            assert_eq!(*datagram, *b"abc");
+        }
+        for bad in [&[][..], &[0x40], &[0xc0, 0, 0, 0, 0, 0, 0], &[0xd0, 0, 0, 0, 0, 0, 0, 0]] {
+            assert_eq!(decode(&mut Bytes::copy_from_slice(bad)), Err(Violation::Datagram));
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_the_newest_stay() {
+        let mut inbox = Inbox::default();
+        let told: Vec<bool> = (0..5).map(|byte| inbox.push(Bytes::from(alloc::vec![byte]), 3)).collect();
+        assert_eq!(told, [true, false, false, false, false]);
+        let kept: Vec<u8> = core::iter::from_fn(|| inbox.pop()).map(|bytes| bytes[0]).collect();
+        assert_eq!(kept, [2, 3, 4]);
+        assert!(inbox.push(Bytes::from_static(b"x"), 3), "told again after it was read to the end");
+        assert!(!Inbox::default().push(Bytes::from_static(b"x"), 0));
+        let id = |value| StreamId::from_varint(VarInt::from_u32(value));
+        let mut early = Early::default();
+        (0..6u8).for_each(|byte| early.push(id(u32::from(byte % 2) * 4), &[byte], 4));
+        assert_eq!(early.take(id(4)).iter().map(|bytes| bytes[0]).collect::<Vec<_>>(), [3, 5]);
+        assert_eq!((early.take(id(0)).len(), early.take(id(0)).len()), (2, 0));
+    }
+}
