@@ -14,6 +14,7 @@ use crate::client::roots::Roots;
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
+use crate::exchange::tunnel::Tunnel;
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
 use crate::server::identity::Identity;
@@ -25,7 +26,7 @@ use crate::wall_clock::SystemClock;
 use base::Bytes;
 use crypto::{NamedGroup, Provider};
 use http::exchange::Reason;
-use http::{Method, Priority, RequestHead, Status};
+use http::{Method, Priority, RequestHead, Status, capsule};
 use quic::{CongestionControl, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
@@ -132,6 +133,26 @@ impl Client {
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let parts = Parts::new(method, url).map(Rc::new);
+        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+    }
+
+    /// Asks the resource at a URL to speak another protocol (RFC 9220), such as `websocket`: [`RequestBuilder::tunnel`] sends it.
+    pub fn extended_connect(&self, protocol: &str, url: &str) -> RequestBuilder {
+        let parts = Url::parse(url).map_err(Error::from).and_then(|url| {
+            let head = RequestHead::extended_connect(protocol, &url.to_string()).map_err(Error::message)?;
+            Ok(Rc::new(Parts { origin: Origin::new(&url), head }))
+        });
+        RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+    }
+
+    /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
+    /// [`RequestBuilder::tunnel`] sends it.
+    pub fn connect_through(&self, proxy: &str, target: &str) -> RequestBuilder {
+        let parts = Url::parse(proxy).map_err(Error::from).and_then(|proxy| {
+            let head = RequestHead::connect(target)
+                .map_err(|_| Error::Message(format!("{target} is no host with a port, such as example.org:22")))?;
+            Ok(Rc::new(Parts { origin: Origin::new(&proxy), head }))
+        });
         RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
     }
 
@@ -405,6 +426,7 @@ impl ClientBuilder {
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
+        take_datagrams(&mut transport, &self.http);
         let http3 =
             Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace).keeping(self.tokens);
         let dialer = Dialer { http3, handle: handle.clone(), patience: self.connect_timeout };
@@ -505,6 +527,25 @@ impl RequestBuilder {
         }
     }
 
+    /// Sends a CONNECT ([`Client::extended_connect`], [`Client::connect_through`]), and waits for the tunnel.
+    ///
+    /// # Errors
+    /// As for [`RequestBuilder::send`]; the server does not take such requests, or refuses this one: [`Error::TunnelRefused`].
+    pub async fn tunnel(self) -> Result<Tunnel, Error> {
+        let parts = self.parts?;
+        if parts.head.method != Method::Connect {
+            return Err(Error::Message("only a CONNECT begins a tunnel".into()));
+        }
+        let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
+        let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
+        let response = PendingResponse::new(exchange, true).response().await?;
+        if !response.status().is_successful() {
+            return Err(Error::TunnelRefused { status: response.status() });
+        }
+        let has_capsules = capsule::check_response(response.head());
+        Ok(Tunnel::new(response.into_parts().1, writer, has_capsules))
+    }
+
     /// Begins a request whose body is written part by part, even while the response is already being read.
     ///
     /// # Errors
@@ -513,6 +554,13 @@ impl RequestBuilder {
         let parts = self.parts?;
         let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
         Ok((BodyWriter::new(exchange.clone(), Reason::Cancelled), PendingResponse::new(exchange, true)))
+    }
+}
+
+/// Who takes HTTP datagrams takes those of the transport (RFC 9297 section 2.1.1): all that fit a packet.
+pub(crate) const fn take_datagrams(transport: &mut quic::Config, http: &h3::Config) {
+    if http.datagrams && transport.datagrams.max_frame_size == 0 {
+        transport.datagrams.max_frame_size = 65_535;
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::codes;
 use crate::url::BadUrl;
-use http::Malformed;
 use http::exchange::Reason;
+use http::{Malformed, Status};
 use quic::CloseReason;
 use std::fmt;
 use std::io;
@@ -139,6 +139,11 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The server does not begin the tunnel that was asked for.
+    TunnelRefused {
+        /// What it has answered.
+        status: Status,
+    },
     /// What was to be sent breaks the rules of HTTP.
     Message(String),
 }
@@ -266,6 +271,9 @@ impl fmt::Display for Error {
             Error::TooSlow { address, is_reader } => {
                 let what = if *is_reader { "take the response" } else { "send its request" };
                 write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
+            }
+            Error::TunnelRefused { status } => {
+                write!(f, "the server refuses the tunnel: it answered {status}")
             }
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }

@@ -12,4 +12,6 @@ pub(crate) mod mailbox;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod tunnel;
+pub(crate) mod tunnel_datagrams;
 pub(crate) mod writer;

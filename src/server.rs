@@ -17,6 +17,7 @@ mod takeover;
 mod tcp_options;
 pub(crate) mod workers;
 
+use crate::client::take_datagrams;
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
@@ -89,6 +90,7 @@ pub struct ServerBuilder {
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
     pub http: h3::Config,
+    takes_connect: bool,
     /// How the sockets are opened.
     pub sockets: UdpOptions,
 }
@@ -152,6 +154,7 @@ impl Server {
             tcp: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
+            takes_connect: false,
             sockets: UdpOptions::default(),
         }
     }
@@ -381,6 +384,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn client_authentication(mut self, wanted: ClientAuthentication) -> ServerBuilder {
         self.clients = wanted;
+        self
+    }
+
+    /// Gives requests by plain CONNECT to the handler, whose target is another server ([`Proxy`](crate::Proxy) answers them). Without
+    /// this they are answered with 501: a server is no proxy unless it is told to be one.
+    #[must_use]
+    pub const fn take_connect(mut self) -> ServerBuilder {
+        self.takes_connect = true;
         self
     }
 
@@ -664,7 +675,7 @@ impl ServerBuilder {
             link.on_event(on_event.clone());
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
-        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer));
+        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.takes_connect));
         let parts = Parts {
             tls: Arc::new(tls),
             http1,
@@ -771,7 +782,9 @@ impl ServerBuilder {
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
         let tls = self.tls(&[b"h3"]);
-        let mut config = quic::EndpointConfig::new(provider, Arc::new(self.transport.clone()), Some(Arc::new(tls)));
+        let mut transport = self.transport.clone();
+        take_datagrams(&mut transport, &self.http);
+        let mut config = quic::EndpointConfig::new(provider, Arc::new(transport), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         config.early_data_context = h3::early_data_context(&self.http);
         let random = Box::new(crypto_ring::SystemRandom::new());

@@ -10,7 +10,7 @@ use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::server::authorities::Authorities;
 use base::Bytes;
-use http::exchange::{Body, Event, Reason, SendError};
+use http::exchange::{Body, DatagramError, Event, Reason, SendError};
 use http::{Fields, Priority, RequestHead, ResponseHead};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
@@ -207,6 +207,26 @@ impl Exchange {
     /// How urgent the response is from now on.
     pub(crate) fn prioritize(&self, priority: Priority) -> Result<(), Error> {
         self.record.door.prioritize(priority).map_err(|error| self.send_error(error))
+    }
+
+    /// Sends a datagram of the exchange.
+    pub(crate) fn send_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
+        self.record.door.send_datagram(content)
+    }
+
+    /// The next datagram of the exchange that has come. Who waits for another one waits for the body.
+    pub(crate) fn read_datagram(&self) -> Option<Bytes> {
+        self.record.door.read_datagram()
+    }
+
+    /// Bytes of the largest datagram that can be sent now.
+    pub(crate) fn max_datagram(&self) -> Result<usize, DatagramError> {
+        self.record.door.max_datagram()
+    }
+
+    /// Why nothing more can be sent.
+    pub(crate) fn ended(&self) -> Error {
+        self.send_error(SendError::Ended)
     }
 
     /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.

@@ -5,7 +5,7 @@
 //! here, with two questions about early data. None of them waits: what cannot be done now is told later as an event.
 
 use base::Bytes;
-use http::exchange::{Body, Reason, SendError};
+use http::exchange::{Body, DatagramError, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
 use std::task::{Context, Poll};
 
@@ -37,6 +37,22 @@ pub(crate) trait Door {
     /// priorities does nothing, because they are no more than hints.
     fn prioritize(&self, _priority: Priority) -> Result<(), SendError> {
         Ok(())
+    }
+
+    /// Sends a datagram of the exchange.
+    fn send_datagram(&self, _content: &[u8]) -> Result<(), DatagramError> {
+        Err(DatagramError::Unsupported)
+    }
+
+    /// The oldest datagram of the exchange that has come and was not read. After `None`,
+    /// [`Event::Datagram`](http::exchange::Event::Datagram) is told when there is another one.
+    fn read_datagram(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Bytes of the largest datagram that can be sent now.
+    fn max_datagram(&self) -> Result<usize, DatagramError> {
+        Err(DatagramError::Unsupported)
     }
 
     /// Whatever the peer is slow with, the exchange is not given up for it.

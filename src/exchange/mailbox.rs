@@ -71,7 +71,7 @@ impl Mailbox {
             Event::Request(_) => {}
             Event::Response(head) => self.for_reader(|contents| contents.head = Some(head)),
             Event::Informational(head) => self.for_reader(|contents| contents.keep_informational(head)),
-            Event::Body => self.for_reader(|_| ()),
+            Event::Body | Event::Datagram => self.for_reader(|_| ()),
             Event::Trailers(fields) => self.for_reader(|contents| contents.trailers = Some(fields)),
             Event::Finished => self.for_reader(|contents| contents.finished = true),
             Event::Writable => self.wake_writer(),

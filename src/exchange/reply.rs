@@ -3,10 +3,12 @@
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::mailbox::Slow;
+use crate::exchange::request::Request;
+use crate::exchange::tunnel::Tunnel;
 use crate::exchange::writer::BodyWriter;
 use base::Bytes;
 use http::exchange::Reason;
-use http::{Fields, Method, ResponseHead, Status};
+use http::{Fields, Method, ResponseHead, Status, capsule};
 use std::fmt;
 use std::future::poll_fn;
 
@@ -76,6 +78,23 @@ impl Reply {
             // RFC 9114 section 4.1.1-6: the server has begun to work, and gives up.
             BodyWriter::new(self.exchange.clone(), Reason::Cancelled)
         })
+    }
+
+    /// Begins the tunnel that a CONNECT asks for, with a status of 2xx. Until then nothing of what its client has sent is to be
+    /// acted upon. The time limits of the exchange are lifted.
+    ///
+    /// # Errors
+    /// The request is no CONNECT, the status is not 2xx (both are answered with 500), or the client is gone.
+    pub fn accept(mut self, request: Request, head: impl IntoResponseHead) -> Result<Tunnel, Error> {
+        let head = head.into_response_head()?;
+        if *request.method() != Method::Connect || !head.status.is_successful() {
+            return Err(Error::Message("only a CONNECT begins a tunnel, and only with a status of 2xx".into()));
+        }
+        let has_capsules = capsule::check_fields(request.fields());
+        self.respond(&head, false)?;
+        self.exchange.lift_time_limits();
+        let writer = BodyWriter::new(self.exchange.clone(), Reason::Cancelled);
+        Ok(Tunnel::new(request.into_parts().1, writer, has_capsules))
     }
 
     /// Sends a 1xx response ahead of the answer, such as 103 with what the client might load already.

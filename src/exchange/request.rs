@@ -107,6 +107,14 @@ impl Request {
         self.peer.is_resumed
     }
 
+    /// The protocol that an extended CONNECT asks for (RFC 9220), such as `websocket` or `connect-udp`: the tunnel is begun by
+    /// [`Reply::accept`](crate::Reply::accept). A protocol that is not known is answered with 501. `None` for all other requests,
+    /// a plain CONNECT among them. Servers get such requests only if they say so:
+    /// [`Http3Config::extended_connect`](crate::Http3Config).
+    pub fn protocol(&self) -> Option<&str> {
+        self.head.protocol.as_ref().map(http::Protocol::as_str)
+    }
+
     /// How urgent the answer is to the client, as it said with its request (RFC 9218): what it did not say is `None`. Answers are
     /// sent by it without the handler's doing, and by what the client says later. A handler that knows better says so in the
     /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).

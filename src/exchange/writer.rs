@@ -25,6 +25,10 @@ impl BodyWriter {
         BodyWriter { exchange, discard: false, reason, done: false }
     }
 
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     /// Whatever is written is dropped.
     pub(crate) fn discarding(exchange: Exchange) -> BodyWriter {
         BodyWriter { exchange, discard: true, reason: Reason::Cancelled, done: false }

@@ -7,7 +7,7 @@ use crate::http3::link::{Link, NewRequest};
 use crate::server::authorities::AuthoritySource;
 use base::{Bytes, StreamId};
 use h3::OverQuic;
-use http::exchange::{Body, Reason, SendError};
+use http::exchange::{Body, DatagramError, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
 use quic::ConnectionHandle;
 use std::rc::Rc;
@@ -103,6 +103,20 @@ impl Door for Stream {
     fn prioritize(&self, priority: Priority) -> Result<(), SendError> {
         let said = self.with(|http, transport, id| http.prioritize(transport, id, priority));
         said.unwrap_or(Err(SendError::Closed))
+    }
+
+    fn send_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
+        let sent = self.with(|http, transport, id| http.send_datagram(transport, id, content));
+        sent.unwrap_or(Err(DatagramError::Ended))
+    }
+
+    fn read_datagram(&self) -> Option<Bytes> {
+        self.with(|http, _, id| http.read_datagram(id)).flatten()
+    }
+
+    fn max_datagram(&self) -> Result<usize, DatagramError> {
+        let most = self.with(|http, transport, id| http.max_datagram(transport, id));
+        most.unwrap_or(Err(DatagramError::Ended))
     }
 
     fn lift_time_limits(&self) {

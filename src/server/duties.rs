@@ -19,10 +19,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What is wrong with a request on a connection that is good for these authorities.
-pub(crate) fn refusal(head: &RequestHead, authorities: &Authorities) -> Option<Refusal> {
+/// What is wrong with a request on a connection that is good for these authorities, of a server whose handler may take CONNECT.
+pub(crate) fn refusal(head: &RequestHead, authorities: &Authorities, takes_connect: bool) -> Option<Refusal> {
     // RFC 9110 section 9.3.6-2: a tunnel is to another server. Whether that one could be reached is not even looked at.
     if head.method == Method::Connect && head.protocol.is_none() {
+        if takes_connect {
+            return None;
+        }
         let why = "this server is no proxy: it does not implement CONNECT".into();
         return Some(Refusal { status: Status::NOT_IMPLEMENTED, why });
     }
@@ -60,7 +63,7 @@ mod tests {
     use super::*;
 
     fn status(head: &RequestHead, authorities: &Authorities) -> Option<u16> {
-        refusal(head, authorities).map(|refusal| refusal.status.code())
+        refusal(head, authorities, false).map(|refusal| refusal.status.code())
     }
 
     /// RFC 9110 section 10.1.1-11.
@@ -92,13 +95,15 @@ mod tests {
         assert_eq!(status(&head, &Authorities::any()), Some(501));
         let head = RequestHead::extended_connect("websocket", "https://a.example/").unwrap();
         assert_eq!(status(&head, &Authorities::any()), None, "that is for the handler");
+        let head = RequestHead::connect("a.example:443").unwrap();
+        assert_eq!(refusal(&head, &Authorities::default(), true), None, "and so is this, where it is asked for");
     }
 
     /// RFC 9110 section 7.4-1, 7.4-2.
     #[test]
     fn a_host_that_is_not_ours_is_named_in_the_answer() {
         let head = RequestHead::get("https://a.example:8443/x").unwrap();
-        let refusal = refusal(&head, &Authorities::default()).unwrap();
+        let refusal = refusal(&head, &Authorities::default(), false).unwrap();
         assert_eq!(refusal.status, Status::MISDIRECTED_REQUEST);
         assert!(refusal.to_string().contains("https://a.example:8443"), "{refusal}");
     }

@@ -42,6 +42,7 @@ pub(crate) fn spawn_each<F>(
     handler: impl Fn(Request, Reply) -> F + 'static,
     on_event: Option<Rc<OnEvent>>,
     on_answer: Option<Rc<OnAnswer>>,
+    takes_connect: bool,
 ) -> OnRequest
 where
     F: Future<Output: Outcome> + 'static,
@@ -51,7 +52,7 @@ where
         if let Some(on_answer) = &on_answer {
             follow(&executor, &exchange, &head, on_answer.clone());
         }
-        if let Some(refusal) = refusal(&head, authorities) {
+        if let Some(refusal) = refusal(&head, authorities, takes_connect) {
             let remote = exchange.peer().remote;
             if let Some(on_event) = &on_event {
                 on_event(&ServerEvent::RequestRefused { remote, reason: &refusal });
@@ -249,7 +250,7 @@ mod tests {
             all.borrow_mut().push((request.method().clone(), request.is_early()));
             reply.send(200, "")
         };
-        let on_request = spawn_each(executor.handle().clone(), handler, None, None);
+        let on_request = spawn_each(executor.handle().clone(), handler, None, None, false);
         let door = Early::default();
         let methods = [Method::Post, Method::Get, Method::Put, Method::Head];
         let exchanges = methods.each_ref().map(|method| {
