@@ -35,6 +35,7 @@ use crate::server::takeover::Predecessor;
 use crate::server::tcp_options::Sockets;
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tcp::listen;
+use crate::tcp::machine::PROTOCOLS;
 use crate::tcp::server::{Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::tokens;
@@ -313,7 +314,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens by TCP as well, at the same addresses and ports, and serves HTTP/1.1 there under the same TLS and with the same handler.
+    /// Listens by TCP as well, at the same addresses and ports, and serves HTTP/2 and HTTP/1.1 there with the same
+    /// certificates and the same handler.
     /// Each answer there says that the server speaks HTTP/3 (Alt-Svc, RFC 7838), so browsers come by TCP once and then move over.
     #[must_use]
     pub fn tcp(mut self) -> ServerBuilder {
@@ -664,8 +666,8 @@ impl ServerBuilder {
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
         let (by_udp, by_tcp) = (authorities(), authorities());
         let listening = self.listen.len();
-        let http1 = self.http1();
-        let tls = self.tls(&[b"http/1.1"]);
+        let (http1, http2) = (self.http1(), self.http2());
+        let tls = self.tls(&PROTOCOLS);
         let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -679,6 +681,7 @@ impl ServerBuilder {
         let parts = Parts {
             tls: Arc::new(tls),
             http1,
+            http2,
             authorities: by_tcp,
             on_request: on_request.clone(),
             on_event,

@@ -5,5 +5,5 @@
 mod door;
 mod line;
 pub(crate) mod listen;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod server;

@@ -4,7 +4,7 @@ use base::Duration;
 use http::{HttpDate, Protocol, TimeLimits};
 
 /// Options of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Config {
     /// What the peer can make us hold or do.
     pub limits: Limits,
@@ -16,12 +16,6 @@ pub struct Config {
     /// What a server with a clock calls for the Date of each response that has none (RFC 9110 section 6.6.1). Nothing here
     /// knows the time; without this no Date is added.
     pub date: Option<fn() -> [u8; HttpDate::LEN]>,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config { limits: Limits::default(), times: TimeLimits::default(), upgrades: &[], date: None }
-    }
 }
 
 impl Config {

@@ -145,8 +145,7 @@ mod tests {
         settings.apply(&own(&config, Side::Server), Side::Server).unwrap();
         let limits = config.limits;
         let said = (settings.max_concurrent_streams, settings.initial_window, settings.max_field_section_size);
-        let enforced =
-            (limits.max_concurrent_streams, limits.stream_window, Some(limits.max_field_section_size));
+        let enforced = (limits.max_concurrent_streams, limits.stream_window, Some(limits.max_field_section_size));
         assert_eq!((said, settings.extended_connect, settings.max_frame_len), (enforced, true, MAX_FRAME_LEN));
     }
 }

@@ -1,4 +1,4 @@
-//! What a server does by TCP beside QUIC: where it listens, and how it speaks HTTP/1.1.
+//! What a server does by TCP beside QUIC: where it listens, and how it speaks HTTP/1.1 and 2.
 
 use super::ServerBuilder;
 use crate::error::Error;
@@ -60,6 +60,18 @@ impl ServerBuilder {
         if self.http.extended_connect {
             config.upgrades = &["websocket"];
         }
+        config
+    }
+
+    /// HTTP/2 likewise.
+    pub(super) fn http2(&self) -> h2::Config {
+        let mut config = h2::Config { times: self.http.times, date: Some(date_now), ..h2::Config::default() };
+        let (limits, of_http3) = (&mut config.limits, &self.http.limits);
+        limits.max_field_section_size = usize::try_from(of_http3.max_field_section_size).unwrap_or(usize::MAX);
+        let streams = u32::try_from(of_http3.max_concurrent_requests).unwrap_or(u32::MAX);
+        limits.max_concurrent_streams = limits.max_concurrent_streams.min(streams);
+        (limits.glitches, limits.glitches_earned) = (of_http3.glitches, of_http3.glitches_earned);
+        config.extended_connect = self.http.extended_connect;
         config
     }
 }

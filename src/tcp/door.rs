@@ -6,7 +6,7 @@ use crate::tcp::line::Line;
 use crate::tcp::machine::Place;
 use base::Bytes;
 use http::exchange::{Body, Reason, SendError};
-use http::{Fields, ResponseHead};
+use http::{Fields, Priority, ResponseHead};
 use std::rc::Rc;
 
 /// An exchange on its connection.
@@ -43,6 +43,11 @@ impl door::Door for Door {
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError> {
         let finished = self.line.with(|machine, now| machine.finish(now, self.place, trailers));
         finished.unwrap_or(Err(SendError::Closed))
+    }
+
+    fn prioritize(&self, priority: Priority) -> Result<(), SendError> {
+        self.line.with(|machine, _| machine.prioritize(self.place, priority));
+        Ok(())
     }
 
     fn lift_time_limits(&self) {

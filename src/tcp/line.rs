@@ -7,10 +7,9 @@
 use crate::error::Error;
 use crate::exchange::calls::{Events, Peer};
 use crate::server::event::ServerEvent;
-use crate::tcp::machine::{Machine, Place, Told};
+use crate::tcp::machine::{Closing, Machine, Place, Told};
 use base::Instant;
 use crypto_ring::SystemRandom;
-use h1::Closing;
 use http::RequestHead;
 use http::exchange::Event;
 use runtime::{Handle, JoinHandle, StreamDriverHandle};
@@ -92,7 +91,7 @@ impl Line {
                 Told::Exchange(place, Event::Request(head)) => self.on_request(stream, place, head),
                 Told::Exchange(place, event) => self.on_event(place, event),
                 Told::Refused(reason) => {
-                    self.owner.tell(&ServerEvent::RequestRefused { remote: self.remote, reason: &reason });
+                    self.owner.tell(&ServerEvent::RequestRefused { remote: self.remote, reason: &*reason });
                 }
                 Told::Closed(closing) => self.on_closed(closing),
             }
@@ -137,13 +136,12 @@ impl Line {
     }
 
     fn error(&self, closing: Closing) -> Error {
+        let address = self.remote;
         match closing {
-            Closing::Done | Closing::Idle | Closing::GivenUp => Error::ShutDown,
-            Closing::Reset => Error::message(format!("the connection with {} broke off", self.remote)),
-            Closing::Violation(violation) => {
-                let (what, section) = (violation.reason(), violation.section());
-                Error::Breach { address: self.remote, what, section }
-            }
+            Closing::Done => Error::ShutDown,
+            Closing::Reset => Error::message(format!("the connection with {address} broke off")),
+            Closing::Breach(what, section) => Error::Breach { address, what, section },
+            Closing::Told(code) => Error::message(format!("{address} ended the connection with error code {code:#x}")),
         }
     }
 
@@ -176,7 +174,7 @@ impl Line {
         if let Some(task) = self.task.take() {
             task.abort();
         }
-        self.on_closed(Closing::GivenUp);
+        self.on_closed(Closing::Done);
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {

@@ -3,21 +3,40 @@
 
 use crate::exchange::door::{Extent, Responded};
 use base::{Bytes, Demand, Instant, Outgoing, StreamMachine};
-use h1::{Closing, ExchangeId};
 use http::exchange::{self, Body, Reason, SendError};
-use http::{Fields, ResponseHead, Scheme};
+use http::{Fields, Priority, ResponseHead, Scheme};
+use std::fmt;
 
 /// Names an exchange on its connection.
-pub(crate) type Place = ExchangeId;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// The place in the order of requests.
+    Http1(h1::ExchangeId),
+    /// The stream.
+    Http2(h2::StreamNumber),
+}
 
 /// What has happened on a connection.
 pub(crate) enum Told {
     /// To an exchange.
     Exchange(Place, exchange::Event),
     /// A request was refused by the protocol itself, for this reason.
-    Refused(String),
+    Refused(Box<dyn fmt::Display>),
     /// Nothing more will come.
     Closed(Closing),
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// Well, or because this side gave it up.
+    Done,
+    /// The peer or the network cut it.
+    Reset,
+    /// The peer broke the protocol: how, and which section says so.
+    Breach(&'static str, &'static str),
+    /// The peer says that this side did something wrong, by this code.
+    Told(u32),
 }
 
 /// The machine.
@@ -27,15 +46,22 @@ pub(crate) enum Machine {
     Waiting(Box<Configs>),
     /// HTTP/1.1.
     Http1(Box<h1::Connection>),
+    /// HTTP/2.
+    Http2(Box<h2::Connection>),
 }
 
 /// What is needed once the version is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Configs {
     pub(crate) http1: h1::Config,
+    pub(crate) http2: h2::Config,
     /// The value of Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
 }
+
+/// What ALPN calls the versions, best first (RFC 9113 section 3.2, RFC 7301 section 6).
+pub(crate) const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+const HTTP2: &[u8] = b"h2";
 
 impl Machine {
     /// Of a connection whose handshake has yet to say which version it is.
@@ -45,27 +71,39 @@ impl Machine {
 
     /// What has happened and was not told.
     pub(crate) fn poll(&mut self) -> Option<Told> {
-        let Machine::Http1(http) = self else { return None };
-        Some(match http.poll_event()? {
-            h1::Event::Exchange(id, event) => Told::Exchange(id, event),
-            h1::Event::Refused(violation) => Told::Refused(violation.to_string()),
-            h1::Event::Closed(closing) => Told::Closed(closing),
-        })
-    }
-
-    /// Takes no more requests, and says where else no server is to be looked for any more.
-    pub(crate) fn drain(&mut self, now: Instant) {
-        if let Machine::Http1(http) = self {
-            // RFC 7838 s3: a client forgets what it was told.
-            http.set_alternative(Some(Bytes::from_static(b"clear")));
-            http.drain(now);
+        match self {
+            Machine::Waiting(_) => None,
+            Machine::Http1(http) => Some(match http.poll_event()? {
+                h1::Event::Exchange(id, event) => Told::Exchange(Place::Http1(id), event),
+                h1::Event::Refused(violation) => Told::Refused(Box::new(violation)),
+                h1::Event::Closed(closing) => Told::Closed(of_http1(closing)),
+            }),
+            Machine::Http2(http) => loop {
+                return Some(match http.poll_event()? {
+                    h2::Event::Exchange(number, event) => Told::Exchange(Place::Http2(number), event),
+                    h2::Event::Refused(violation) => Told::Refused(Box::new(violation)),
+                    h2::Event::Closed(closing) => Told::Closed(of_http2(closing)),
+                    // A client's affair, and what a client says of itself.
+                    h2::Event::Available | h2::Event::GoingAway => continue,
+                });
+            },
         }
     }
 
-    fn http1(&mut self) -> Result<&mut h1::Connection, SendError> {
+    /// Takes no more requests, and says that the other place where the server could be reached is not one any more.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        // RFC 7838 s3: a client forgets what it was told.
+        let alternative = Some(Bytes::from_static(b"clear"));
         match self {
-            Machine::Http1(http) => Ok(http),
-            Machine::Waiting(_) => Err(SendError::Closed),
+            Machine::Waiting(configs) => configs.alternative = alternative,
+            Machine::Http1(http) => {
+                http.set_alternative(alternative);
+                http.drain(now);
+            }
+            Machine::Http2(http) => {
+                http.set_alternative(alternative);
+                http.drain(now);
+            }
         }
     }
 
@@ -78,11 +116,19 @@ impl Machine {
         body: &mut Bytes,
         ends: bool,
     ) -> Result<Responded, SendError> {
-        let http = self.http1()?;
-        if head.status.is_informational() && !ends {
-            return http.send_informational(place, head).map(|()| Responded::Begun);
-        }
-        Ok(match http.send_response(now, place, head, body, ends)? {
+        let is_informational = head.status.is_informational() && !ends;
+        let sent = match (self, place) {
+            (Machine::Http1(http), Place::Http1(id)) if is_informational => {
+                return http.send_informational(id, head).map(|()| Responded::Begun);
+            }
+            (Machine::Http2(http), Place::Http2(number)) if is_informational => {
+                return http.send_informational(number, head).map(|()| Responded::Begun);
+            }
+            (Machine::Http1(http), Place::Http1(id)) => http.send_response(now, id, head, body, ends)?,
+            (Machine::Http2(http), Place::Http2(number)) => http.send_response(now, number, head, body, ends)?,
+            _ => return Err(SendError::Closed),
+        };
+        Ok(match sent {
             Ok(true) => Responded::Whole,
             Ok(false) => Responded::Begun,
             Err(error) => Responded::Broken(error),
@@ -91,41 +137,66 @@ impl Machine {
 
     /// How many of `wanted` bytes of content can be sent now.
     pub(crate) fn room(&mut self, place: Place, wanted: usize) -> Result<usize, SendError> {
-        self.http1()?.room(place, wanted)
+        match (self, place) {
+            (Machine::Http1(http), Place::Http1(id)) => http.room(id, wanted),
+            (Machine::Http2(http), Place::Http2(number)) => http.room(number, wanted),
+            _ => Err(SendError::Closed),
+        }
     }
 
     /// Sends as much of `data` as fits.
     pub(crate) fn write(&mut self, now: Instant, place: Place, data: &mut Bytes) -> Result<(), SendError> {
-        self.http1()?.send_body(now, place, data)
+        match (self, place) {
+            (Machine::Http1(http), Place::Http1(id)) => http.send_body(now, id, data),
+            (Machine::Http2(http), Place::Http2(number)) => http.send_body(now, number, data),
+            _ => Err(SendError::Closed),
+        }
     }
 
     /// The next content of the peer's message.
     pub(crate) fn read(&mut self, now: Instant, place: Place, max: usize) -> Option<Body> {
-        self.http1().ok().map(|http| http.read_body(now, place, max))
+        match (self, place) {
+            (Machine::Http1(http), Place::Http1(id)) => Some(http.read_body(now, id, max)),
+            (Machine::Http2(http), Place::Http2(number)) => Some(http.read_body(now, number, max)),
+            _ => None,
+        }
     }
 
     /// Ends the message.
     pub(crate) fn finish(&mut self, now: Instant, place: Place, trailers: Option<&Fields>) -> Result<(), SendError> {
-        let http = self.http1()?;
-        match trailers {
-            Some(fields) => http.send_trailers(now, place, fields),
-            None => http.finish(now, place),
+        match (self, place, trailers) {
+            (Machine::Http1(http), Place::Http1(id), Some(fields)) => http.send_trailers(now, id, fields),
+            (Machine::Http1(http), Place::Http1(id), None) => http.finish(now, id),
+            (Machine::Http2(http), Place::Http2(number), Some(fields)) => http.send_trailers(now, number, fields),
+            (Machine::Http2(http), Place::Http2(number), None) => http.finish(now, number),
+            _ => Err(SendError::Closed),
+        }
+    }
+
+    /// How urgent a response is from now on. HTTP/1.1 answers in the order of requests.
+    pub(crate) fn prioritize(&mut self, place: Place, priority: Priority) {
+        if let (Machine::Http2(http), Place::Http2(number)) = (self, place) {
+            http.prioritize(number, priority);
         }
     }
 
     /// Whatever the peer is slow with, the exchange is not given up for it.
     pub(crate) fn lift_time_limits(&mut self, place: Place) {
-        if let Machine::Http1(http) = self {
-            http.lift_time_limits(place);
+        match (self, place) {
+            (Machine::Http1(http), Place::Http1(id)) => http.lift_time_limits(id),
+            (Machine::Http2(http), Place::Http2(number)) => http.lift_time_limits(number),
+            _ => {}
         }
     }
 
     /// Gives up, and says why.
     pub(crate) fn cancel(&mut self, now: Instant, place: Place, extent: Extent, reason: Reason) {
-        let Machine::Http1(http) = self else { return };
-        match extent {
-            Extent::Exchange => http.reset(now, place, reason),
-            Extent::Receiving => http.stop_receiving(now, place),
+        match (self, place, extent) {
+            (Machine::Http1(http), Place::Http1(id), Extent::Exchange) => http.reset(now, id, reason),
+            (Machine::Http1(http), Place::Http1(id), Extent::Receiving) => http.stop_receiving(now, id),
+            (Machine::Http2(http), Place::Http2(number), Extent::Exchange) => http.reset(now, number, reason),
+            (Machine::Http2(http), Place::Http2(number), Extent::Receiving) => http.stop_receiving(now, number),
+            _ => {}
         }
     }
 
@@ -133,6 +204,7 @@ impl Machine {
         match self {
             Machine::Waiting(_) => None,
             Machine::Http1(http) => Some(&**http),
+            Machine::Http2(http) => Some(&**http),
         }
     }
 
@@ -140,17 +212,43 @@ impl Machine {
         match self {
             Machine::Waiting(_) => None,
             Machine::Http1(http) => Some(&mut **http),
+            Machine::Http2(http) => Some(&mut **http),
         }
+    }
+}
+
+fn of_http1(closing: h1::Closing) -> Closing {
+    match closing {
+        h1::Closing::Done | h1::Closing::Idle | h1::Closing::GivenUp => Closing::Done,
+        h1::Closing::Reset => Closing::Reset,
+        h1::Closing::Violation(violation) => Closing::Breach(violation.reason(), violation.section()),
+    }
+}
+
+fn of_http2(closing: h2::Closing) -> Closing {
+    match closing {
+        h2::Closing::Done | h2::Closing::Idle => Closing::Done,
+        h2::Closing::Reset => Closing::Reset,
+        h2::Closing::Violation(violation) => Closing::Breach(violation.reason(), violation.section()),
+        h2::Closing::Told(code) => Closing::Told(code),
     }
 }
 
 /// Before the handshake is complete there is nothing to say and nobody to be told.
 impl StreamMachine for Machine {
-    fn on_ready(&mut self, now: Instant, _protocol: Option<&[u8]>) {
+    /// A client that names no protocol speaks HTTP/1.1.
+    fn on_ready(&mut self, now: Instant, protocol: Option<&[u8]>) {
         let Machine::Waiting(configs) = self else { return };
-        let mut http = h1::Connection::server(configs.http1, Scheme::Https, now);
-        http.set_alternative(configs.alternative.take());
-        *self = Machine::Http1(Box::new(http));
+        let alternative = configs.alternative.take();
+        *self = if protocol == Some(HTTP2) {
+            let mut http = h2::Connection::server(configs.http2, now);
+            http.set_alternative(alternative);
+            Machine::Http2(Box::new(http))
+        } else {
+            let mut http = h1::Connection::server(configs.http1, Scheme::Https, now);
+            http.set_alternative(alternative);
+            Machine::Http1(Box::new(http))
+        };
     }
 
     fn demand(&self) -> Demand {

@@ -23,6 +23,7 @@ use tls::record::{Connection, Settings};
 pub(crate) struct Parts {
     pub(crate) tls: Arc<tls::ServerConfig>,
     pub(crate) http1: h1::Config,
+    pub(crate) http2: h2::Config,
     pub(crate) authorities: AuthoritySource,
     pub(crate) on_request: Rc<OnRequest>,
     pub(crate) on_event: Option<Rc<OnEvent>>,
@@ -80,7 +81,7 @@ impl Tcp {
         let Some(server) = self.itself.upgrade() else { return Ok(()) };
         let remote = stream.remote_address();
         let stream: Watched<TcpStream> = self.handle.watch(stream)?;
-        let configs = Configs { http1: self.parts.http1, alternative: Some(alternative) };
+        let configs = Configs { http1: self.parts.http1, http2: self.parts.http2, alternative: Some(alternative) };
         let connection = Connection::server(self.parts.tls.clone(), &self.settings, self.handle.read_clock());
         let secure = Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new());
         let machine = Rc::new(RefCell::new(secure));

@@ -1,0 +1,131 @@
+//! Blocks of fields: put together from HEADERS and CONTINUATION, and taken apart into heads and trailers.
+
+use super::Connection;
+use crate::frame::{self, END_HEADERS, END_STREAM, Kind};
+use crate::violation::Violation;
+use alloc::vec::Vec;
+use base::Bytes;
+use hpack::DecodeError;
+use http::{Authority, Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
+
+/// Frames that one block may come in. A block of the greatest size needs four.
+const MAX_PARTS: u32 = 32;
+
+/// A block of which not all has come.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) stream: u32,
+    pub(super) ends_stream: bool,
+    bytes: Vec<u8>,
+    parts: u32,
+}
+
+/// What a block says.
+pub(super) enum Said {
+    Request(RequestHead),
+    Response(ResponseHead),
+    Trailers(Fields),
+}
+
+/// Which of them it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Request,
+    Response,
+    Trailers,
+    /// It is read for what it does to the table alone.
+    Nothing,
+}
+
+impl Block {
+    pub(super) fn new(stream: u32, ends_stream: bool) -> Block {
+        Block { stream, ends_stream, bytes: Vec::new(), parts: 0 }
+    }
+
+    /// One more part. RFC 9113 section 10.5.1-1: neither the size nor the number of parts is without a bound.
+    pub(super) fn push(&mut self, part: &[u8], most: usize) -> Result<(), Violation> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS || self.bytes.len() + part.len() > most {
+            return Err(Violation::BlockTooLarge);
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// The most bytes of a block: compressed fields are hardly ever larger than the fields.
+    pub(super) fn max_block(&self) -> usize {
+        self.config.limits.max_field_section_size.max(frame::MAX_FRAME_LEN)
+    }
+
+    /// What a whole block says. One that cannot be decoded is an error of the connection; a message that is not well-formed one of its
+    /// stream.
+    pub(super) fn decode(&mut self, block: &[u8], wanted: Wanted) -> Result<Option<Said>, Violation> {
+        let most = self.config.limits.max_field_section_size;
+        match wanted {
+            Wanted::Request => {
+                let known: Option<Authority> = self.known.clone();
+                let mut request = RequestDecoder::new(self.config.extended_connect).with_known(known);
+                self.decoder.decode(block, most, |name, value| request.push(name, value)).map_err(violation)?;
+                let head = request.finish().map_err(Violation::Malformed)?;
+                self.known.clone_from(&head.authority);
+                Ok(Some(Said::Request(head)))
+            }
+            Wanted::Response => {
+                let mut response = ResponseDecoder::new();
+                self.decoder.decode(block, most, |name, value| response.push(name, value)).map_err(violation)?;
+                Ok(Some(Said::Response(response.finish().map_err(Violation::Malformed)?)))
+            }
+            Wanted::Trailers => {
+                let mut trailers = TrailersDecoder::new();
+                self.decoder.decode(block, most, |name, value| trailers.push(name, value)).map_err(violation)?;
+                Ok(Some(Said::Trailers(trailers.finish())))
+            }
+            Wanted::Nothing => match self.decoder.decode(block, 0, |_, _| Ok::<(), Malformed>(())) {
+                Err(DecodeError::Compression(error)) => Err(Violation::Compression(error)),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    pub(super) fn take_block(&mut self) -> Option<(u32, bool, Vec<u8>)> {
+        self.block.take().map(|block| (block.stream, block.ends_stream, block.bytes))
+    }
+
+    /// Queues a block of fields in as many frames as it needs. RFC 9113 section 4.3-4, 6.2-3: one after the other.
+    pub(crate) fn send_block<'a>(
+        &mut self,
+        stream: u32,
+        lines: impl Iterator<Item = (&'a str, &'a [u8])>,
+        ends_stream: bool,
+    ) {
+        let mut block = Vec::with_capacity(256);
+        self.encoder.encode(lines, &mut block);
+        let mut frames = Vec::with_capacity(block.len() + frame::HEADER_LEN);
+        let mut parts = block.chunks(self.peer.max_frame_len).peekable();
+        let mut kind = Kind::Headers;
+        // A block without lines is one frame all the same.
+        let mut part = parts.next().unwrap_or_default();
+        loop {
+            let next = parts.next();
+            let is_first = kind == Kind::Headers;
+            let flags =
+                if next.is_none() { END_HEADERS } else { 0 } | if is_first && ends_stream { END_STREAM } else { 0 };
+            frame::push(&mut frames, kind, flags, stream, part);
+            match next {
+                Some(following) => (part, kind) = (following, Kind::Continuation),
+                None => break,
+            }
+        }
+        self.out.push_control(Bytes::from(frames));
+    }
+}
+
+fn violation(error: DecodeError<Malformed>) -> Violation {
+    match error {
+        DecodeError::Compression(error) => Violation::Compression(error),
+        DecodeError::TooLarge => Violation::FieldsTooLarge,
+        DecodeError::Refused(malformed) => Violation::Malformed(malformed),
+    }
+}
