@@ -14,4 +14,5 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod tunnel;
 pub(crate) mod tunnel_datagrams;
+pub(crate) mod version;
 pub(crate) mod writer;

@@ -72,6 +72,7 @@ pub use exchange::request::Request;
 pub use exchange::response::{PendingResponse, Response};
 pub use exchange::tunnel::Tunnel;
 pub use exchange::tunnel_datagrams::{DatagramReader, DatagramWriter};
+pub use exchange::version::HttpVersion;
 pub use exchange::writer::BodyWriter;
 pub use files::{Files, content_type, date};
 pub use key_log::KeyLogFile;

@@ -32,7 +32,7 @@ use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::takeover::Predecessor;
-use crate::server::tcp_options::Sockets;
+use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside};
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tcp::listen;
 use crate::tcp::machine::PROTOCOLS;
@@ -43,7 +43,7 @@ use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
 use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, Stats};
-use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
+use runtime::{Executor, Handle, Handover, Offer, SignalMark, TcpOptions, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -585,7 +585,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
-        let sockets = self.bind_both()?;
+        let sockets = self.bind_both(1)?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
         let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
@@ -666,7 +666,7 @@ impl ServerBuilder {
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
         let (by_udp, by_tcp) = (authorities(), authorities());
         let listening = self.listen.len();
-        let (http1, http2) = (self.http1(), self.http2());
+        let (http1, http2) = (tcp_options::http1(&self.http), tcp_options::http2(&self.http));
         let tls = self.tls(&PROTOCOLS);
         let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
@@ -735,6 +735,29 @@ impl ServerBuilder {
         Ok(sockets)
     }
 
+    /// Binds the sockets of one of so many workers, for UDP and for TCP. A port that the system chooses is chosen anew if it is
+    /// not free for TCP.
+    fn bind_both(&mut self, workers: usize) -> Result<Sockets, Error> {
+        let is_drawn = self.listen.iter().any(|address| address.port() == 0);
+        let mut attempts = if is_drawn { ATTEMPTS } else { 1 };
+        loop {
+            let udp = self.bind()?;
+            if !self.tcp {
+                return Ok(Sockets { udp, tcp: Vec::new() });
+            }
+            let only_ipv6 = self.listen.iter().any(|address| self.options_at(*address).only_ipv6);
+            // A successor listens beside this one for a while.
+            let reuse_port = workers > 1 || self.takeover.is_some();
+            let options = TcpOptions { only_ipv6, reuse_port, ..TcpOptions::default() };
+            attempts -= 1;
+            match listen_beside(&udp, self.listen.len(), &options) {
+                Ok(tcp) => return Ok(Sockets { udp, tcp }),
+                Err(error) if attempts > 0 && is_taken(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A socket for all addresses of both families would take the port of one for IPv4.
     fn options_at(&self, address: SocketAddr) -> UdpOptions {
         let is_taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
@@ -745,13 +768,13 @@ impl ServerBuilder {
     /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are
     /// bound as without workers: a port that is taken is refused.
     fn bind_each(&mut self, workers: usize) -> Result<Vec<Sockets>, Error> {
-        let first = self.bind_both_for(workers)?;
+        let first = self.bind_both(workers)?;
         first.udp.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
         self.listen = first.udp.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
         self.sockets.reuse_port = true;
         let mut sockets = vec![first];
         for _ in 1..workers {
-            sockets.push(self.bind_both_for(workers)?);
+            sockets.push(self.bind_both(workers)?);
         }
         if self.listen.iter().any(|address| Offer::is_made(address.port())) {
             sockets[0].udp.iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;

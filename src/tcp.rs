@@ -2,6 +2,7 @@
 //!
 //! A connection is a machine with a driver of its own. What is shared by the connections of a thread is in [`server`].
 
+pub(crate) mod client;
 mod door;
 mod line;
 pub(crate) mod listen;

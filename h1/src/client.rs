@@ -63,7 +63,6 @@ impl Connection {
 /// How the content of a request is delimited. `said`: how long all of it is, if that is known.
 ///
 /// RFC 9112 section 6.3-12.
-/// RFC 9110 section 8.6-2.
 fn delimiter_of(head: &RequestHead, said: Option<u64>) -> Delimiter {
     let means_content = matches!(head.method, Method::Post | Method::Put | Method::Patch);
     match said {

@@ -11,6 +11,8 @@ pub enum Event {
     Exchange(ExchangeId, exchange::Event),
     /// A request was answered here, with the violation's status, and reaches nobody else.
     Refused(Violation),
+    /// A client may open the next exchange: the one before it is over.
+    Available,
     /// The connection takes no more exchanges, and of those it had nothing more will come. Told once, last.
     Closed(Closing),
 }

@@ -7,7 +7,7 @@ use crate::write::{self, Added, Delimiter, Persistence};
 use base::{Bytes, Instant, Side};
 use http::exchange::SendError;
 use http::message_rules::check_response;
-use http::{HttpDate, Method, ResponseHead, Status};
+use http::{Method, ResponseHead, Status};
 
 impl Connection {
     /// Sends an informational response (1xx). The final one is still to be sent. A client of HTTP/1.0 does not know them, and is
@@ -96,11 +96,6 @@ impl Connection {
         write::response(&mut out, head, exchange.delimiter, persistence, added);
         self.outbox.push(out.freeze());
         self.keeps_alive &= !closes;
-    }
-
-    /// The Date that a response is given, if it has none.
-    pub(crate) fn date_for(&self, head: &ResponseHead) -> Option<[u8; HttpDate::LEN]> {
-        self.config.date.filter(|_| !head.fields.contains("date")).map(|date| date())
     }
 }
 

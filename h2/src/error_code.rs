@@ -25,7 +25,7 @@ codes! {
     HTTP_1_1_REQUIRED, 0xd, "The request should be made over HTTP/1.1.";
 }
 
-/// What a code means for an exchange. RFC 9113 section 5.5-1, 7-1: an unknown one is like INTERNAL_ERROR or nothing special.
+/// What a code means for an exchange. RFC 9113 section 7-1: an unknown one is like INTERNAL_ERROR or nothing special.
 pub(crate) const fn reason(code: u32) -> Reason {
     match code {
         NO_ERROR => Reason::NotNeeded,

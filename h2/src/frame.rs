@@ -85,7 +85,7 @@ impl Header {
         Header { len, kind, flags, stream }
     }
 
-    /// Of a frame at the front of `bytes`; `None` if they are too few. RFC 9113 section 4.1-5: the reserved bit is ignored.
+    /// Of a frame at the front of `bytes`; `None` if they are too few. RFC 9113 section 4.1-4: the reserved bit is ignored.
     pub(crate) fn read(bytes: &[u8]) -> Option<Header> {
         let (header, _) = bytes.split_first_chunk::<HEADER_LEN>()?;
         let [len_0, len_1, len_2, kind, flags, stream @ ..] = *header;

@@ -34,8 +34,8 @@
 //! ```
 //!
 //! It opens no sockets and runs no tasks. Limits are in [`Config`], messages in `posthaste-http`, the compression of fields in
-//! `posthaste-hpack`. Read the files in this order: `error_code`, `violation`, `config`, `frame`, `settings`, `stream`, `event`, and
-//! the conductor `connection`, whose calls for the application are in `server` and `client`.
+//! `posthaste-hpack`. Read the files in this order: `error_code`, `violation`, `config`, `frame`, `settings`, `block`, `stream`, `event`, `clocks`,
+//! and the conductor `connection`, whose calls for the application are in `server` and `client`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -43,7 +43,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod block;
 mod client;
+mod clocks;
 mod config;
 mod connection;
 pub mod error_code;

@@ -54,7 +54,7 @@ impl Connection {
         let stream = self.streams.get_mut(&number.0).ok_or(SendError::Ended)?;
         stream.sending.on_head(check, is_tunnel);
         if let Some(priority) = Priority::of(&head.fields) {
-            // RFC 9218 section 8-1: what a server says goes before what the client has said.
+            // RFC 9218 s8: what a server says goes before what the client has said.
             stream.priority = priority.or(stream.priority);
         }
         if is_all {

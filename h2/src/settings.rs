@@ -67,12 +67,12 @@ impl PeerSettings {
             MAX_FRAME_SIZE if !(MAX_FRAME_LEN as u32..1 << 24).contains(&value) => return Err(Violation::SettingValue),
             MAX_FRAME_SIZE => self.max_frame_len = value as usize,
             MAX_HEADER_LIST_SIZE => self.max_field_section_size = usize::try_from(value).ok(),
-            // RFC 8441 section 3-2: it does not go back to 0.
+            // RFC 8441 section 3-3: it does not go back to 0.
             ENABLE_CONNECT_PROTOCOL if value > 1 || (value == 0 && self.extended_connect) => {
                 return Err(Violation::SettingValue);
             }
             ENABLE_CONNECT_PROTOCOL => self.extended_connect = value == 1,
-            // RFC 9218 section 2.1-1.
+            // RFC 9218 section 2.1-2.
             NO_RFC7540_PRIORITIES if value > 1 => return Err(Violation::SettingValue),
             _ => {}
         }
@@ -87,7 +87,7 @@ pub(crate) fn own(config: &Config, side: Side) -> Vec<u8> {
     let mut settings: Vec<(u16, u32)> = alloc::vec![
         (INITIAL_WINDOW_SIZE, limits.stream_window),
         (MAX_HEADER_LIST_SIZE, size),
-        // RFC 9218 section 2.1-4: with the first SETTINGS or never.
+        // RFC 9218 section 2.1-3, 2.1-4: with the first SETTINGS or never.
         (NO_RFC7540_PRIORITIES, 1),
     ];
     match side {

@@ -52,9 +52,10 @@ base::violations! {
     WindowExceeded, Stream, FLOW_CONTROL_ERROR, "RFC 9113 6.9", "more content than the window of the stream";
     ConnectionWindowExceeded, Connection, FLOW_CONTROL_ERROR, "RFC 9113 6.9", "more content than the window of the connection";
     GoAwayIncreased, Connection, PROTOCOL_ERROR, "RFC 9113 6.8", "a GOAWAY with a larger stream number than before";
-    PriorityStream, Connection, PROTOCOL_ERROR, "RFC 9218 7.1", "a PRIORITY_UPDATE for a stream that cannot have one";
+    PriorityStream, Connection, PROTOCOL_ERROR, "RFC 9218 7.1", "a PRIORITY_UPDATE for a stream that cannot have one, or for more than may be open";
     // Messages.
     TrailersNotLast, Stream, PROTOCOL_ERROR, "RFC 9113 8.1", "fields after the content that do not end the stream";
+    FrameInTunnel, Stream, PROTOCOL_ERROR, "RFC 9113 8.5", "a frame other than DATA in a tunnel";
     FieldsTooLarge, Stream, PROTOCOL_ERROR, "RFC 9113 10.5.1", "the fields are larger than allowed";
     RequestIncomplete, Stream, PROTOCOL_ERROR, "RFC 9113 8.1.1", "a stream that ended before its message was complete";
     // Load and time.

@@ -1,7 +1,6 @@
 //! Blocks to lines (RFC 7541 section 3.2).
 
-use crate::DEFAULT_TABLE_SIZE;
-use crate::dynamic_table::{DynamicTable, ENTRY_OVERHEAD};
+use crate::dynamic_table::{DEFAULT_TABLE_SIZE, DynamicTable, ENTRY_OVERHEAD};
 use crate::error::{CompressionError, DecodeError};
 use crate::static_table;
 use alloc::vec::Vec;

@@ -3,6 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
+/// The size of a dynamic table where nothing else was said (RFC 9113 section 6.5.2), as RFC 7541 section 4.1 counts it: name,
+/// value and 32 bytes for each entry.
+pub const DEFAULT_TABLE_SIZE: usize = 4096;
 /// What RFC 7541 section 4.1 adds for each entry.
 pub(crate) const ENTRY_OVERHEAD: usize = 32;
 
@@ -91,8 +94,11 @@ impl DynamicTable {
 
 /// FNV-1a. It only spares comparisons: lines are compared where it is the same.
 fn hash(name: &[u8], value: &[u8]) -> u32 {
+    const PRIME: u64 = 0x0100_0193;
     let bytes = name.iter().chain(&[0]).chain(value);
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    bytes.fold(0x811c_9dc5, |hash: u32, byte| {
+        ((u64::from(hash ^ u32::from(*byte)) * PRIME) & u64::from(u32::MAX)) as u32
+    })
 }
 
 #[cfg(test)]

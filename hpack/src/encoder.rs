@@ -3,8 +3,7 @@
 //! A line enters the table if it is likely to come again: its value is not one of a kind, it is no secret that could be guessed,
 //! and it takes no more than a quarter of the table.
 
-use crate::DEFAULT_TABLE_SIZE;
-use crate::dynamic_table::{DynamicTable, ENTRY_OVERHEAD};
+use crate::dynamic_table::{DEFAULT_TABLE_SIZE, DynamicTable, ENTRY_OVERHEAD};
 use crate::static_table::{self, Match, TABLE};
 use alloc::vec::Vec;
 use qpack::{huffman, prefix_integer};
@@ -88,7 +87,7 @@ impl Encoder {
         };
         let enters_table = !is_secret && self.is_worth_it(name, value);
         let (flags, bits) = match (is_secret, enters_table) {
-            // RFC 7541 section 6.2.3-2, 7.1.3.
+            // RFC 7541 section 6.2.3-2.
             (true, _) => (0x10, 4),
             (false, true) => (0x40, 6),
             (false, false) => (0, 4),

@@ -26,6 +26,8 @@
 //! assert_eq!(sizes, [8, 2], "the second time both lines are in a table");
 //! # Ok::<(), hpack::DecodeError<Infallible>>(())
 //! ```
+//!
+//! Read `static_table` and `dynamic_table` first, then `decoder` and `encoder`. `posthaste-h2` puts the blocks into frames.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -43,9 +45,6 @@ mod static_table;
 mod tests;
 
 pub use decoder::Decoder;
+pub use dynamic_table::DEFAULT_TABLE_SIZE;
 pub use encoder::Encoder;
 pub use error::{CompressionError, DecodeError};
-
-/// The size of a dynamic table where nothing else was said (RFC 9113 section 6.5.2), as RFC 7541 section 4.1 counts it: name,
-/// value and 32 bytes for each entry.
-pub const DEFAULT_TABLE_SIZE: usize = 4096;

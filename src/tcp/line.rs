@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::{Events, Peer};
+use crate::exchange::version::HttpVersion;
 use crate::server::event::ServerEvent;
 use crate::tcp::machine::{Closing, Machine, Place, Told};
 use base::Instant;
@@ -33,6 +34,11 @@ pub(crate) trait Owner {
     fn on_exchange_end(&self);
     /// Something is worth a line in a log.
     fn tell(&self, event: &ServerEvent<'_>);
+    /// Exchanges became possible.
+    fn on_available(&self) {}
+    /// Something has happened: the handshake is complete, the connection has failed, exchanges became possible or are not any more. A
+    /// client looks what it is.
+    fn on_change(&self, _secure: &Secure) {}
 }
 
 /// A request that has just come.
@@ -57,12 +63,14 @@ pub(crate) struct Line {
     task: Cell<Option<JoinHandle<()>>>,
     remote: SocketAddr,
     exchanges: RefCell<BTreeMap<Place, Events>>,
+    /// Whether exchanges can begin, as far as the peer has said.
+    is_open: Cell<bool>,
 }
 
 impl Line {
     pub(crate) fn new(owner: Rc<dyn Owner>, stream: Rc<RefCell<Secure>>, remote: SocketAddr) -> Line {
         let (driver, task) = (OnceCell::new(), Cell::new(None));
-        Line { owner, stream, driver, task, remote, exchanges: RefCell::default() }
+        Line { owner, stream, driver, task, remote, exchanges: RefCell::default(), is_open: Cell::new(true) }
     }
 
     /// What runs the machine. To be called once.
@@ -88,6 +96,8 @@ impl Line {
     pub(crate) fn deliver(self: &Rc<Line>, stream: &mut Secure) {
         while let Some(told) = stream.machine_mut().poll() {
             match told {
+                Told::Available => self.owner.on_available(),
+                Told::GoingAway => self.is_open.set(false),
                 Told::Exchange(place, Event::Request(head)) => self.on_request(stream, place, head),
                 Told::Exchange(place, event) => self.on_event(place, event),
                 Told::Refused(reason) => {
@@ -96,6 +106,7 @@ impl Line {
                 Told::Closed(closing) => self.on_closed(closing),
             }
         }
+        self.owner.on_change(stream);
     }
 
     fn on_request(self: &Rc<Line>, stream: &Secure, place: Place, head: RequestHead) {
@@ -103,6 +114,7 @@ impl Line {
         let peer = Peer {
             identity: session.peer_identity().cloned(),
             is_resumed: session.is_resumed(),
+            version: stream.machine().version().expect("a request comes in some version"),
             ..Peer::at(self.remote)
         };
         self.owner.on_arrival(Arrival { line: self, place, peer, session, head });
@@ -130,6 +142,7 @@ impl Line {
 
     /// Those whose message was complete do not notice.
     fn on_closed(&self, closing: Closing) {
+        self.is_open.set(false);
         let error = Rc::new(self.error(closing));
         let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
         all.iter().for_each(|events| events.on_connection_over(&error));
@@ -139,7 +152,7 @@ impl Line {
         let address = self.remote;
         match closing {
             Closing::Done => Error::ShutDown,
-            Closing::Reset => Error::message(format!("the connection with {address} broke off")),
+            Closing::Reset => Error::BrokenOff { address },
             Closing::Breach(what, section) => Error::Breach { address, what, section },
             Closing::Told(code) => Error::message(format!("{address} ended the connection with error code {code:#x}")),
         }
@@ -175,6 +188,21 @@ impl Line {
             task.abort();
         }
         self.on_closed(Closing::Done);
+    }
+
+    /// Whether exchanges can begin, as far as the peer has said.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.get()
+    }
+
+    /// Whether nobody works on an exchange of it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.exchanges.borrow().is_empty()
+    }
+
+    /// Which version is spoken; `None` until the handshake is complete.
+    pub(crate) fn version(&self) -> Option<HttpVersion> {
+        self.stream.try_borrow().ok()?.machine().version()
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {

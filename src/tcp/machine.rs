@@ -1,10 +1,11 @@
-//! A server's machine on a byte stream: the version of HTTP that the handshake chose, and the calls of an exchange in whichever
+//! The machine of either side on a byte stream: the version of HTTP that the handshake chose, and the calls of an exchange in whichever
 //! it is.
 
 use crate::exchange::door::{Extent, Responded};
-use base::{Bytes, Demand, Instant, Outgoing, StreamMachine};
+use crate::exchange::version::HttpVersion;
+use base::{Bytes, Demand, Instant, Outgoing, Side, StreamMachine};
 use http::exchange::{self, Body, Reason, SendError};
-use http::{Fields, Priority, ResponseHead, Scheme};
+use http::{Fields, Priority, RequestHead, ResponseHead, Scheme};
 use std::fmt;
 
 /// Names an exchange on its connection.
@@ -22,6 +23,10 @@ pub(crate) enum Told {
     Exchange(Place, exchange::Event),
     /// A request was refused by the protocol itself, for this reason.
     Refused(Box<dyn fmt::Display>),
+    /// A client may open an exchange again.
+    Available,
+    /// The peer takes no more exchanges.
+    GoingAway,
     /// Nothing more will come.
     Closed(Closing),
 }
@@ -53,9 +58,10 @@ pub(crate) enum Machine {
 /// What is needed once the version is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Configs {
+    pub(crate) side: Side,
     pub(crate) http1: h1::Config,
     pub(crate) http2: h2::Config,
-    /// The value of Alt-Svc.
+    /// A server's value of Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
 }
 
@@ -76,17 +82,16 @@ impl Machine {
             Machine::Http1(http) => Some(match http.poll_event()? {
                 h1::Event::Exchange(id, event) => Told::Exchange(Place::Http1(id), event),
                 h1::Event::Refused(violation) => Told::Refused(Box::new(violation)),
+                h1::Event::Available => Told::Available,
                 h1::Event::Closed(closing) => Told::Closed(of_http1(closing)),
             }),
-            Machine::Http2(http) => loop {
-                return Some(match http.poll_event()? {
-                    h2::Event::Exchange(number, event) => Told::Exchange(Place::Http2(number), event),
-                    h2::Event::Refused(violation) => Told::Refused(Box::new(violation)),
-                    h2::Event::Closed(closing) => Told::Closed(of_http2(closing)),
-                    // A client's affair, and what a client says of itself.
-                    h2::Event::Available | h2::Event::GoingAway => continue,
-                });
-            },
+            Machine::Http2(http) => Some(match http.poll_event()? {
+                h2::Event::Exchange(number, event) => Told::Exchange(Place::Http2(number), event),
+                h2::Event::Refused(violation) => Told::Refused(Box::new(violation)),
+                h2::Event::Available => Told::Available,
+                h2::Event::GoingAway => Told::GoingAway,
+                h2::Event::Closed(closing) => Told::Closed(of_http2(closing)),
+            }),
         }
     }
 
@@ -104,6 +109,34 @@ impl Machine {
                 http.set_alternative(alternative);
                 http.drain(now);
             }
+        }
+    }
+
+    /// Begins a client's exchange: sends the head of a request, with `ends` all of it.
+    pub(crate) fn open(&mut self, now: Instant, head: &RequestHead, ends: bool) -> Result<Place, SendError> {
+        let mut nothing = Bytes::new();
+        match self {
+            Machine::Http1(http) => http.send_request(now, head, &mut nothing, ends).map(Place::Http1),
+            Machine::Http2(http) => http.send_request(now, head, &mut nothing, ends).map(Place::Http2),
+            Machine::Waiting(_) => Err(SendError::Blocked),
+        }
+    }
+
+    /// Ends the connection. Exchanges under way are given up with it.
+    pub(crate) fn close(&mut self, now: Instant) {
+        match self {
+            Machine::Http1(http) => http.close(now),
+            Machine::Http2(http) => http.close(now),
+            Machine::Waiting(_) => {}
+        }
+    }
+
+    /// Which version it is; `None` until the handshake is complete.
+    pub(crate) fn version(&self) -> Option<HttpVersion> {
+        match self {
+            Machine::Waiting(_) => None,
+            Machine::Http1(_) => Some(HttpVersion::Http1),
+            Machine::Http2(_) => Some(HttpVersion::Http2),
         }
     }
 
@@ -236,18 +269,24 @@ fn of_http2(closing: h2::Closing) -> Closing {
 
 /// Before the handshake is complete there is nothing to say and nobody to be told.
 impl StreamMachine for Machine {
-    /// A client that names no protocol speaks HTTP/1.1.
+    /// A peer that names no protocol speaks HTTP/1.1.
     fn on_ready(&mut self, now: Instant, protocol: Option<&[u8]>) {
         let Machine::Waiting(configs) = self else { return };
         let alternative = configs.alternative.take();
-        *self = if protocol == Some(HTTP2) {
-            let mut http = h2::Connection::server(configs.http2, now);
-            http.set_alternative(alternative);
-            Machine::Http2(Box::new(http))
-        } else {
-            let mut http = h1::Connection::server(configs.http1, Scheme::Https, now);
-            http.set_alternative(alternative);
-            Machine::Http1(Box::new(http))
+        let is_http2 = protocol == Some(HTTP2);
+        *self = match configs.side {
+            Side::Client if is_http2 => Machine::Http2(Box::new(h2::Connection::client(configs.http2))),
+            Side::Client => Machine::Http1(Box::new(h1::Connection::client(configs.http1, Scheme::Https))),
+            Side::Server if is_http2 => {
+                let mut http = h2::Connection::server(configs.http2, now);
+                http.set_alternative(alternative);
+                Machine::Http2(Box::new(http))
+            }
+            Side::Server => {
+                let mut http = h1::Connection::server(configs.http1, Scheme::Https, now);
+                http.set_alternative(alternative);
+                Machine::Http1(Box::new(http))
+            }
         };
     }
 

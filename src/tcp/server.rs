@@ -6,7 +6,7 @@ use crate::server::event::{OnEvent, ServerEvent};
 use crate::tcp::door;
 use crate::tcp::line::{Arrival, Line, Owner, Secure};
 use crate::tcp::machine::{Configs, Machine};
-use base::{Bytes, StreamMemory};
+use base::{Bytes, Side, StreamMemory};
 use crypto_ring::SystemRandom;
 use runtime::executor::Watched;
 use runtime::{Handle, JoinHandle, StreamDriver, TcpStream};
@@ -81,7 +81,12 @@ impl Tcp {
         let Some(server) = self.itself.upgrade() else { return Ok(()) };
         let remote = stream.remote_address();
         let stream: Watched<TcpStream> = self.handle.watch(stream)?;
-        let configs = Configs { http1: self.parts.http1, http2: self.parts.http2, alternative: Some(alternative) };
+        let configs = Configs {
+            side: Side::Server,
+            http1: self.parts.http1,
+            http2: self.parts.http2,
+            alternative: Some(alternative),
+        };
         let connection = Connection::server(self.parts.tls.clone(), &self.settings, self.handle.read_clock());
         let secure = Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new());
         let machine = Rc::new(RefCell::new(secure));

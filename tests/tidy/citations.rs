@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 15] = [
+const RFCS: [(u16, &str); 16] = [
     (5280, "Certificates and revocation lists"),
+    (7541, "HPACK"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),

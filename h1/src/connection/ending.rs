@@ -1,6 +1,6 @@
 //! How exchanges and the connection end, well and otherwise.
 
-use super::{Connection, Incoming, Phase};
+use super::state::{Connection, Incoming, Phase};
 use crate::event::{Closing, Event};
 use crate::exchange::ExchangeId;
 use crate::head::HeadReader;
@@ -13,7 +13,7 @@ use http::{Method, ResponseHead, Status};
 
 impl Connection {
     /// To be called after all that may have ended the exchange: if it is over the next may come.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(crate) fn settle(&mut self, now: Instant) {
         self.close_after_answer();
         self.stop_upload();
         let Some(exchange) = &self.current else { return };
@@ -27,8 +27,9 @@ impl Connection {
             return self.end(now, Closing::Done);
         }
         self.incoming = Incoming::Head(HeadReader::new(&self.config.limits));
-        if self.side == Side::Server {
-            self.clocks.on_quiet(now);
+        match self.side {
+            Side::Server => self.clocks.on_quiet(now),
+            Side::Client => self.events.push_back(Event::Available),
         }
     }
 
@@ -59,6 +60,23 @@ impl Connection {
             let id = exchange.id;
             self.tell(id, exchange::Event::Stopped(Reason::NotNeeded));
         }
+    }
+
+    /// Tells the end of the peer's message once all of its content was read.
+    pub(crate) fn look_for_end(&mut self) {
+        let Some(exchange) = &mut self.current else { return };
+        if !exchange.is_received || !exchange.content.is_empty() || exchange.receiving.has_ended() {
+            return;
+        }
+        let (id, trailers) = (exchange.id, exchange.trailers.take());
+        if trailers.is_some() {
+            exchange.receiving.on_trailers();
+        }
+        exchange.receiving.on_end().expect("the framing is that of the length that was said");
+        if let Some(fields) = trailers {
+            self.tell(id, exchange::Event::Trailers(fields));
+        }
+        self.tell(id, exchange::Event::Finished);
     }
 
     /// A server has answered a request for a tunnel: what comes next is in it, or the next request.
@@ -110,8 +128,39 @@ impl Connection {
         }
     }
 
+    /// Our side ends when what waits is sent. The exchange under way may go on receiving.
+    pub(crate) fn end_output(&mut self) {
+        self.keeps_alive = false;
+        if self.phase == Phase::Open {
+            self.phase = Phase::Ending;
+        }
+    }
+
+    /// No exchange follows, and none is under way.
+    pub(crate) fn end(&mut self, now: Instant, closing: Closing) {
+        self.end_output();
+        if !self.ends.incoming {
+            self.incoming = Incoming::Ignored;
+        }
+        if self.ends.outgoing {
+            self.linger(now);
+        }
+        self.wait_for_reader(now);
+        self.tell_closed(closing);
+    }
+
+    /// RFC 9112 s9.6: what was sent last is lost if the connection is cut while the peer still sends. So what comes is read and thrown
+    /// away for a while.
+    pub(super) fn linger(&mut self, now: Instant) {
+        self.clocks.stop();
+        if !self.ends.incoming {
+            self.incoming = Incoming::Ignored;
+            self.clocks.linger(now, self.config.limits.linger);
+        }
+    }
+
     /// The peer broke the protocol.
-    pub(super) fn fail(&mut self, now: Instant, violation: Violation) {
+    pub(crate) fn fail(&mut self, now: Instant, violation: Violation) {
         self.keeps_alive = false;
         let unanswered = match &self.current {
             Some(exchange) => exchange.sending.phase() == SendPhase::Head,
@@ -133,7 +182,7 @@ impl Connection {
     }
 
     /// Breaks the connection off.
-    pub(super) fn give_up(&mut self, closing: Closing) {
+    pub(crate) fn give_up(&mut self, closing: Closing) {
         self.phase = Phase::Broken;
         self.keeps_alive = false;
         self.current = None;

@@ -1,6 +1,6 @@
 //! Bytes that come: heads, content, trailers.
 
-use super::{Connection, Incoming, Phase};
+use super::state::{Connection, Incoming, Phase};
 use crate::chunks::{Chunk, Chunks};
 use crate::event::Closing;
 use crate::exchange::{Exchange, ExchangeId};
@@ -14,7 +14,7 @@ use http::{Malformed, Method, RequestHead, ResponseHead, Status};
 
 impl Connection {
     /// Takes what it can use from the front, and says how much.
-    pub(super) fn take_in(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
+    pub(crate) fn take_in(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty())
             && self.phase != Phase::Broken
@@ -242,7 +242,7 @@ impl Connection {
     }
 
     /// All content of the message has come, and no trailers will.
-    pub(super) fn on_all_received(&mut self, now: Instant) {
+    fn on_all_received(&mut self, now: Instant) {
         self.incoming = Incoming::Held;
         let exchange = self.current.as_mut().expect("content is of the exchange under way");
         exchange.is_received = true;
@@ -283,37 +283,35 @@ impl Connection {
         }
     }
 
-    /// Tells the end of the peer's message once all of its content was read.
-    pub(super) fn look_for_end(&mut self) {
-        let Some(exchange) = &mut self.current else { return };
-        if !exchange.is_received || !exchange.content.is_empty() || exchange.receiving.has_ended() {
-            return;
-        }
-        let (id, trailers) = (exchange.id, exchange.trailers.take());
-        if trailers.is_some() {
-            exchange.receiving.on_trailers();
-        }
-        exchange.receiving.on_end().expect("the framing is that of the length that was said");
-        if let Some(fields) = trailers {
-            self.tell(id, Event::Trailers(fields));
-        }
-        self.tell(id, Event::Finished);
-    }
-
     /// The application does not want the rest of the peer's message. Some of it is still read, so that the connection can go on.
     pub fn stop_receiving(&mut self, now: Instant, id: ExchangeId) {
         let Some(exchange) = self.exchange_mut(id) else { return };
         exchange.receiving.abandon();
         exchange.content.clear();
         exchange.trailers = None;
-        if self.side == Side::Client && matches!(self.incoming, Incoming::Raw) {
+        if self.side == Side::Client && !self.discards_rest(now) {
             return self.give_up(Closing::GivenUp);
         }
         self.settle(now);
     }
 
+    /// Whether the rest of a response that a client does not want is read and thrown away, so that the connection can be used again:
+    /// if it is little, and comes soon.
+    fn discards_rest(&mut self, now: Instant) -> bool {
+        let limits = self.config.limits;
+        let is_little = match self.incoming {
+            Incoming::Length(left) => left <= limits.max_discarded,
+            Incoming::Held => true,
+            _ => false,
+        };
+        if is_little && !matches!(self.incoming, Incoming::Held) {
+            self.clocks.linger(now, limits.linger);
+        }
+        is_little
+    }
+
     /// The peer sends nothing more.
-    pub(super) fn on_peer_end(&mut self, now: Instant) {
+    pub(crate) fn on_peer_end(&mut self, now: Instant) {
         self.ends.incoming = true;
         self.keeps_alive = false;
         let is_raw = matches!(self.incoming, Incoming::Raw);
@@ -326,6 +324,11 @@ impl Connection {
         if !exchange.is_received && exchange.receiving.phase() != ReceivePhase::Tunnel {
             // RFC 9112 section 6.3-8, 8-2.
             let (id, is_unwanted) = (exchange.id, exchange.is_unwanted());
+            if self.side == Side::Client && exchange.receiving.phase() == ReceivePhase::Head && !self.head_has_begun() {
+                // Whether the server has seen the request nobody knows: it may have closed before that came.
+                return self.give_up(Closing::Reset);
+            }
+            let exchange = self.current.as_mut().expect("it was there before");
             exchange.is_received = true;
             exchange.receiving.abandon();
             exchange.content.clear();

@@ -1,7 +1,6 @@
 //! Bytes that go: content, the end of a message, and the end of the connection.
 
-use super::{Connection, Incoming, Phase};
-use crate::event::Closing;
+use super::state::{Connection, Phase};
 use crate::exchange::ExchangeId;
 use crate::write::{self, Delimiter};
 use base::{Bytes, Instant, Outgoing, Side};
@@ -80,13 +79,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Bytes that there is room for.
-    pub(crate) fn free(&self) -> usize {
-        self.config.limits.max_unsent.saturating_sub(self.outbox.len())
-    }
-
     /// Moves what waits to the front of `buffer`.
-    pub(super) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+    pub(crate) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         let written = self.outbox.transmit(buffer);
         if written > 0 {
             self.look_for_room();
@@ -102,16 +96,6 @@ impl Connection {
         Outgoing::End
     }
 
-    /// RFC 9112 s9.6: what was sent last is lost if the connection is cut while the peer still sends. So what comes is read and thrown
-    /// away for a while.
-    fn linger(&mut self, now: Instant) {
-        self.clocks.stop();
-        if !self.ends.incoming {
-            self.incoming = Incoming::Ignored;
-            self.clocks.linger(now, self.config.limits.linger);
-        }
-    }
-
     fn look_for_room(&mut self) {
         // Half of it: each wake-up is worth some work.
         if self.free() < self.config.limits.max_unsent / 2 {
@@ -124,26 +108,5 @@ impl Connection {
             let id = exchange.id;
             self.tell(id, Event::Writable);
         }
-    }
-
-    /// Our side ends when what waits is sent. The exchange under way may go on receiving.
-    pub(super) fn end_output(&mut self) {
-        self.keeps_alive = false;
-        if self.phase == Phase::Open {
-            self.phase = Phase::Ending;
-        }
-    }
-
-    /// No exchange follows, and none is under way.
-    pub(super) fn end(&mut self, now: Instant, closing: Closing) {
-        self.end_output();
-        if !self.ends.incoming {
-            self.incoming = Incoming::Ignored;
-        }
-        if self.ends.outgoing {
-            self.linger(now);
-        }
-        self.wait_for_reader(now);
-        self.tell_closed(closing);
     }
 }

@@ -25,7 +25,7 @@ fn response(client: &mut Connection) -> ResponseHead {
 
 /// RFC 9112 section 3.2-3, 3.2-4, 3.2.1-1, 3.2.1-2, 3.2.3-1, 3.2.4-1, 6.3-12.
 /// RFC 9112 section 2.2-3, 2.2-5, 2.2-8, 6.1-2, 6.2-1, 7.4-3.
-/// RFC 9110 section 8.6-2, 10.1.4-1.
+/// RFC 9110 section 10.1.4-1.
 #[test]
 fn requests_in_every_form() {
     let new = |method, uri: &str| RequestHead::new(method, uri).unwrap();
@@ -97,13 +97,22 @@ fn a_response_ends_with_the_connection_only_if_nothing_else_ends_it() {
     feed(&mut client, b"lo", 4);
     client.on_end(NOW, b"");
     assert_eq!(content(&mut client, id), (b"hello".to_vec(), Body::End));
+    for wire in ["", "HTTP/1.1 100 Continue\r\n\r\n"] {
+        let (mut client, _) = asking(Method::Get);
+        feed(&mut client, wire.as_bytes(), 9);
+        events(&mut client);
+        client.on_end(NOW, b"");
+        assert_eq!(
+            events(&mut client),
+            [Event::Closed(Closing::Reset)],
+            "nothing of an answer came: it can be asked again"
+        );
+    }
     for wire in [
-        "",
         "HTTP/1.1 200 OK\r\ncontent-le",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
-        "HTTP/1.1 100 Continue\r\n\r\n",
     ] {
         let (mut client, id) = asking(Method::Get);
         feed(&mut client, wire.as_bytes(), 9);

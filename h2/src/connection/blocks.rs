@@ -1,6 +1,6 @@
-//! Blocks of fields: put together from HEADERS and CONTINUATION, and taken apart into heads and trailers.
+//! Blocks of fields: taken apart into heads and trailers, and written.
 
-use super::Connection;
+use super::state::Connection;
 use crate::frame::{self, END_HEADERS, END_STREAM, Kind};
 use crate::violation::Violation;
 use alloc::vec::Vec;
@@ -8,20 +8,8 @@ use base::Bytes;
 use hpack::DecodeError;
 use http::{Authority, Fields, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder};
 
-/// Frames that one block may come in. A block of the greatest size needs four.
-const MAX_PARTS: u32 = 32;
-
-/// A block of which not all has come.
-#[derive(Debug)]
-pub(super) struct Block {
-    pub(super) stream: u32,
-    pub(super) ends_stream: bool,
-    bytes: Vec<u8>,
-    parts: u32,
-}
-
 /// What a block says.
-pub(super) enum Said {
+pub(crate) enum Said {
     Request(RequestHead),
     Response(ResponseHead),
     Trailers(Fields),
@@ -29,7 +17,7 @@ pub(super) enum Said {
 
 /// Which of them it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Request,
     Response,
     Trailers,
@@ -37,31 +25,15 @@ pub(super) enum Wanted {
     Nothing,
 }
 
-impl Block {
-    pub(super) fn new(stream: u32, ends_stream: bool) -> Block {
-        Block { stream, ends_stream, bytes: Vec::new(), parts: 0 }
-    }
-
-    /// One more part. RFC 9113 section 10.5.1-1: neither the size nor the number of parts is without a bound.
-    pub(super) fn push(&mut self, part: &[u8], most: usize) -> Result<(), Violation> {
-        self.parts += 1;
-        if self.parts > MAX_PARTS || self.bytes.len() + part.len() > most {
-            return Err(Violation::BlockTooLarge);
-        }
-        self.bytes.extend_from_slice(part);
-        Ok(())
-    }
-}
-
 impl Connection {
     /// The most bytes of a block: compressed fields are hardly ever larger than the fields.
-    pub(super) fn max_block(&self) -> usize {
+    pub(crate) fn max_block(&self) -> usize {
         self.config.limits.max_field_section_size.max(frame::MAX_FRAME_LEN)
     }
 
     /// What a whole block says. One that cannot be decoded is an error of the connection; a message that is not well-formed one of its
     /// stream.
-    pub(super) fn decode(&mut self, block: &[u8], wanted: Wanted) -> Result<Option<Said>, Violation> {
+    pub(crate) fn decode(&mut self, block: &[u8], wanted: Wanted) -> Result<Option<Said>, Violation> {
         let most = self.config.limits.max_field_section_size;
         match wanted {
             Wanted::Request => {
@@ -89,11 +61,11 @@ impl Connection {
         }
     }
 
-    pub(super) fn take_block(&mut self) -> Option<(u32, bool, Vec<u8>)> {
+    pub(crate) fn take_block(&mut self) -> Option<(u32, bool, Vec<u8>)> {
         self.block.take().map(|block| (block.stream, block.ends_stream, block.bytes))
     }
 
-    /// Queues a block of fields in as many frames as it needs. RFC 9113 section 4.3-4, 6.2-3: one after the other.
+    /// Queues a block of fields in as many frames as it needs. RFC 9113 section 4.3-1, 6.2-3, 8.1-2: one after the other.
     pub(crate) fn send_block<'a>(
         &mut self,
         stream: u32,

@@ -1,43 +1,15 @@
 //! Frames about the connection: settings, pings, windows, and its end.
 
-use super::{Connection, MAX_RESET, Numbers, Out};
+use super::state::Connection;
 use crate::error_code::NO_ERROR;
 use crate::event::{Closing, Event as Told};
 use crate::frame::{self, ACK, Header, Kind, MAX_31};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, Instant, Side};
+use base::{Instant, Side};
 use http::exchange::{Event, Reason};
 
-impl Numbers {
-    /// Whether this side has reset that stream, not long ago.
-    pub(super) fn was_reset(&self, number: u32) -> bool {
-        self.reset.contains(&number)
-    }
-
-    pub(super) fn on_reset(&mut self, number: u32) {
-        if self.reset.len() >= MAX_RESET {
-            self.reset.pop_front();
-        }
-        self.reset.push_back(number);
-    }
-}
-
-impl Out {
-    /// Queues frames.
-    pub(super) fn push_control(&mut self, frames: Bytes) {
-        self.control_len += frames.len();
-        self.control.push_back(frames);
-    }
-}
-
 impl Connection {
-    pub(super) fn send_frame(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
-        let mut bytes = Vec::with_capacity(frame::HEADER_LEN + payload.len());
-        frame::push(&mut bytes, kind, flags, stream, payload);
-        self.out.push_control(Bytes::from(bytes));
-    }
-
     /// An answer that the peer has asked for. It decides how many there are, so they are counted until it takes them.
     fn answer(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Violation> {
         self.out.answers += frame::HEADER_LEN + payload.len();
@@ -49,7 +21,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.5-4, 6.5-6, 6.5-8, 6.5.3-1, 6.5.3-4, 6.9.2-1, 6.9.2-3.
-    pub(super) fn on_settings(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_settings(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
         }
@@ -87,7 +59,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.7-2, 6.7-4, 6.7-5, 6.7-6, 6.7-7.
-    pub(super) fn on_ping(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_ping(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
         }
@@ -102,7 +74,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.8-4.
-    pub(super) fn on_goaway(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_goaway(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
         }
@@ -137,7 +109,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.9-3, 6.9-4, 6.9-6, 6.9.1-4.
-    pub(super) fn on_window_update(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_window_update(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         let increment = frame::number(payload).ok_or(Violation::FrameLength)? & MAX_31;
         if header.stream == 0 {
             if increment == 0 {
@@ -160,36 +132,5 @@ impl Connection {
         stream.widen(i64::from(increment))?;
         self.requeue(header.stream);
         Ok(())
-    }
-
-    // Our windows.
-
-    /// The peer has used so many bytes of the window of the connection.
-    pub(super) fn use_window(&mut self, len: usize) -> Result<(), Violation> {
-        let left = u32::try_from(len).ok().and_then(|len| self.window_in.checked_sub(len));
-        self.window_in = left.ok_or(Violation::ConnectionWindowExceeded)?;
-        Ok(())
-    }
-
-    /// They need not be held any more.
-    pub(super) fn give_window(&mut self, len: usize) {
-        self.credit = self.credit.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        if self.credit >= self.config.limits.connection_window / 2 {
-            let credit = core::mem::take(&mut self.credit);
-            self.window_in += credit;
-            self.send_frame(Kind::WindowUpdate, 0, 0, &credit.to_be_bytes());
-        }
-    }
-
-    /// So many bytes of a stream need not be held any more.
-    pub(super) fn on_read(&mut self, number: u32, len: usize) {
-        if len == 0 {
-            return;
-        }
-        let window = self.config.limits.stream_window;
-        if let Some(credit) = self.streams.get_mut(&number).and_then(|stream| stream.on_read(len, window)) {
-            self.send_frame(Kind::WindowUpdate, 0, number, &credit.to_be_bytes());
-        }
-        self.give_window(len);
     }
 }

@@ -1,16 +1,67 @@
 //! How streams and the connection end, well and otherwise.
 
-use super::Connection;
+use super::state::{Connection, Out};
 use crate::error_code::{self, NO_ERROR};
 use crate::event::{Closing, Event as Told};
 use crate::frame::{Kind, MAX_31};
-use crate::stream::StreamNumber;
+use crate::stream::{End, StreamNumber};
 use crate::violation::{Scope, Violation};
 use alloc::vec::Vec;
 use base::{Instant, Side};
 use http::exchange::{Event, Reason};
+use http::{ResponseHead, Status};
 
 impl Connection {
+    /// A stream of which nothing is left to be done is forgotten. One whose rest nobody wants is stopped once it is answered.
+    pub(crate) fn settle(&mut self, now: Instant, number: u32) {
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        let is_sent = matches!(stream.end, End::Sent);
+        if is_sent && !stream.is_received && stream.is_unwanted() {
+            // RFC 9113 section 8.1-6: nothing is wrong if the answer did not need it.
+            let code = if self.side == Side::Server { NO_ERROR } else { error_code::CANCEL };
+            self.reset_stream(now, number, code);
+            return;
+        }
+        if stream.is_over() {
+            self.streams.remove(&number);
+            self.earn();
+            self.on_stream_gone(now);
+        }
+    }
+
+    /// Tells the end of the peer's message once all of its content was read.
+    pub(crate) fn look_for_end(&mut self, number: u32) {
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        if !stream.is_received || !stream.content.is_empty() || stream.receiving.has_ended() {
+            return;
+        }
+        let trailers = stream.trailers.take();
+        if trailers.is_some() {
+            stream.receiving.on_trailers();
+        }
+        stream.receiving.on_end().expect("the length was compared when the stream ended");
+        if let Some(fields) = trailers {
+            self.tell(number, Event::Trailers(fields));
+        }
+        self.tell(number, Event::Finished);
+    }
+
+    /// A stream has room for a further exchange, or the last one is over.
+    fn on_stream_gone(&mut self, now: Instant) {
+        if self.side == Side::Client && self.is_open() {
+            self.events.push_back(Told::Available);
+        }
+        if !self.streams.is_empty() {
+            return;
+        }
+        if self.state.is_draining || self.state.goaway_received.is_some() {
+            return self.end_if_drained(now);
+        }
+        if self.side == Side::Server {
+            self.clocks.on_quiet(now);
+        }
+    }
+
     /// Gives up an exchange. What of our message was not sent is lost, and the peer is told why.
     pub fn reset(&mut self, now: Instant, number: StreamNumber, reason: Reason) {
         if self.streams.contains_key(&number.0) {
@@ -18,14 +69,14 @@ impl Connection {
         }
     }
 
-    pub(super) fn reset_stream(&mut self, now: Instant, number: u32, code: u32) {
+    pub(crate) fn reset_stream(&mut self, now: Instant, number: u32, code: u32) {
         self.numbers.on_reset(number);
         self.send_frame(Kind::RstStream, 0, number, &code.to_be_bytes());
         self.remove(now, number);
     }
 
     /// Forgets a stream, with what it holds.
-    pub(super) fn remove(&mut self, now: Instant, number: u32) {
+    pub(crate) fn remove(&mut self, now: Instant, number: u32) {
         self.drop_unsent(number);
         if let Some(stream) = self.streams.remove(&number) {
             self.give_window(stream.content.len());
@@ -35,7 +86,7 @@ impl Connection {
 
     /// The peer broke the protocol on one stream. RFC 9113 section 5.4.2: the others go on. RFC 9113 s10.5: what the peer makes us
     /// reset is useless activity.
-    pub(super) fn fail_stream(&mut self, now: Instant, number: u32, violation: Violation) -> Result<(), Violation> {
+    pub(crate) fn fail_stream(&mut self, now: Instant, number: u32, violation: Violation) -> Result<(), Violation> {
         self.spend()?;
         let is_known = self.streams.contains_key(&number);
         self.forget_events(number);
@@ -51,8 +102,14 @@ impl Connection {
         Ok(())
     }
 
+    /// 431 for fields that are too large, which a browser can show.
+    fn answer_too_large(&mut self, number: u32) {
+        let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        self.send_block(number, head.lines(), true);
+    }
+
     /// The peer broke the protocol. RFC 9113 section 5.4.1-1, 5.4.1-2.
-    pub(super) fn fail(&mut self, now: Instant, violation: Violation) {
+    pub(crate) fn fail(&mut self, now: Instant, violation: Violation) {
         debug_assert_eq!(violation.scope(), Scope::Connection, "a breach on a stream ends that stream");
         let numbers: Vec<u32> = self.streams.keys().copied().collect();
         for number in numbers {
@@ -63,12 +120,6 @@ impl Connection {
         self.send_goaway(self.numbers.last_of_peer, violation.code(), violation.reason().as_bytes());
         self.tell_closed(Closing::Violation(violation));
         self.finish_connection(now);
-    }
-
-    fn send_goaway(&mut self, last: u32, code: u32, words: &[u8]) {
-        let payload = [&last.to_be_bytes()[..], &code.to_be_bytes(), words].concat();
-        self.send_frame(Kind::GoAway, 0, 0, &payload);
-        self.state.goaway_sent = Some(last);
     }
 
     /// Takes no more requests than those that are on their way: first a notice, and the end of it a little later
@@ -87,13 +138,13 @@ impl Connection {
     }
 
     /// The notice was long enough ago.
-    pub(super) fn end_notice(&mut self, now: Instant) {
+    pub(crate) fn end_notice(&mut self, now: Instant) {
         self.send_goaway(self.numbers.last_of_peer, NO_ERROR, b"");
         self.end_if_drained(now);
     }
 
     /// A connection that is to end does so when no stream is left.
-    pub(super) fn end_if_drained(&mut self, now: Instant) {
+    fn end_if_drained(&mut self, now: Instant) {
         if self.streams.is_empty() && !self.clocks.has_notice() {
             self.end(now, Closing::Done);
         }
@@ -109,7 +160,7 @@ impl Connection {
     }
 
     /// Nothing is under way. RFC 9113 section 6.8-2: the peer is told.
-    pub(super) fn end(&mut self, now: Instant, closing: Closing) {
+    pub(crate) fn end(&mut self, now: Instant, closing: Closing) {
         if self.state.is_ending || self.state.is_broken {
             return;
         }
@@ -131,10 +182,10 @@ impl Connection {
     }
 
     /// The connection is gone.
-    pub(super) fn break_off(&mut self, closing: Closing) {
+    pub(crate) fn break_off(&mut self, closing: Closing) {
         self.state.is_broken = true;
         self.streams.clear();
-        self.out = super::Out::default();
+        self.out = Out::default();
         self.clocks.stop();
         self.tell_closed(closing);
     }

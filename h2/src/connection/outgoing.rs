@@ -1,13 +1,12 @@
 //! Bytes that go: frames that were queued, and content as far as the windows allow, by urgency and by turns.
 
-use super::Connection;
+use super::state::Connection;
 use crate::config::Limits;
 use crate::frame::{END_STREAM, HEADER_LEN, Header, Kind, MAX_FRAME_LEN};
 use crate::stream::{End, StreamNumber};
 use base::{Bytes, Instant, Outgoing, Side};
-use http::Fields;
-use http::exchange::{Event, SendError};
-use http::{Priority, exchange::ReceivePhase};
+use http::exchange::{Event, ReceivePhase, SendError};
+use http::{Fields, Priority};
 
 /// What is left of a buffer is not worth a frame if it is less, unless that is all there is to send.
 const LEAST_PIECE: usize = 1 << 10;
@@ -73,15 +72,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Bytes that there is room for on a stream.
-    fn free(&self, number: u32) -> usize {
-        let Some(stream) = self.streams.get(&number) else { return 0 };
-        let (own, limits) = (stream.unsent_len(), &self.config.limits);
-        let shared = limits.max_unsent_together.saturating_sub(self.out.unsent);
-        let least = Limits::LEAST_UNSENT.min(limits.max_unsent).saturating_sub(own);
-        limits.max_unsent.saturating_sub(own).min(shared).max(least)
-    }
-
     /// Changes how urgent a response is.
     pub fn prioritize(&mut self, number: StreamNumber, priority: Priority) {
         if let Some(stream) = self.streams.get_mut(&number.0) {
@@ -90,42 +80,8 @@ impl Connection {
         }
     }
 
-    /// A stream may have become ready to send, or not so any more, or of another priority.
-    ///
-    /// Streams of one urgency that are not incremental are sent one after the other, in the order of their requests; those that are
-    /// take turns (RFC 9218 section 10).
-    pub(super) fn requeue(&mut self, number: u32) {
-        let Some(stream) = self.streams.get_mut(&number) else { return };
-        let urgency = stream.priority.urgency.unwrap_or(Priority::DEFAULT_URGENCY);
-        let is_ready = stream.is_ready();
-        if let Some((before, turn)) = stream.turn {
-            if is_ready && before == urgency {
-                return;
-            }
-            stream.turn = None;
-            self.out.ready.remove(&(before, turn, number));
-        }
-        if is_ready {
-            // A stream keeps its place by its number; one that takes turns goes to the end.
-            let turn = if stream.priority.incremental == Some(true) { self.out.next_turn() } else { u64::from(number) };
-            stream.turn = Some((urgency, turn));
-            self.out.ready.insert((urgency, turn, number));
-        }
-    }
-
-    /// Nothing more of a stream is sent.
-    pub(super) fn drop_unsent(&mut self, number: u32) {
-        let Some(stream) = self.streams.get_mut(&number) else { return };
-        self.out.unsent -= stream.unsent_len();
-        stream.drop_unsent();
-        if let Some((urgency, turn)) = stream.turn.take() {
-            self.out.ready.remove(&(urgency, turn, number));
-        }
-        self.out.wanting.remove(&number);
-    }
-
     /// Moves what may be sent to the front of `buffer`.
-    pub(super) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+    pub(crate) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         let mut written = 0;
         loop {
             let room = buffer.get_mut(written..).unwrap_or_default();
@@ -206,43 +162,6 @@ impl Connection {
                 self.tell(number, Event::Writable);
             }
         }
-    }
-}
-
-impl super::Out {
-    fn next_turn(&mut self) -> u64 {
-        // Behind every stream that keeps its place by its number.
-        self.next_turn += 1;
-        (1 << 32) + self.next_turn
-    }
-
-    /// Moves queued frames to the front of `room`.
-    fn put_control(&mut self, room: &mut [u8]) -> usize {
-        let mut written = 0;
-        while let Some(frames) = self.control.front_mut() {
-            let rest = room.get_mut(written..).unwrap_or_default();
-            let count = frames.len().min(rest.len());
-            if count == 0 {
-                break;
-            }
-            let (to, from) = (rest.get_mut(..count), frames.as_slice().get(..count));
-            to.zip(from).map(|(to, from)| to.copy_from_slice(from)).expect("both are as long as the shorter one");
-            frames.advance(count);
-            written += count;
-            if frames.is_empty() {
-                self.control.pop_front();
-            }
-        }
-        self.control_len -= written;
-        if self.control.is_empty() {
-            self.answers = 0;
-        }
-        written
-    }
-
-    /// Bytes of queued frames.
-    pub(super) const fn control_len(&self) -> usize {
-        self.control_len
     }
 }
 

@@ -128,7 +128,7 @@ fn the_window_of_the_connection_is_shared_and_room_is_told() {
     assert_eq!((sent, rogue.machine.exchange_count()), ([100_000; 2], 0));
 }
 
-/// RFC 9218 section 10-2, 10-5.
+/// RFC 9218 section 10-1, 10-2, 10-3, 10-4.
 #[test]
 fn urgent_responses_go_first_and_incremental_ones_take_turns() {
     let order = |priorities: [&'static str; 3]| {
@@ -151,7 +151,7 @@ fn urgent_responses_go_first_and_incremental_ones_take_turns() {
     assert_eq!(order(["u=2, i", "u=1", "u=2, i"]), [3, 3, 1, 5, 1, 5]);
 }
 
-/// RFC 9218 section 7.1-3.
+/// RFC 9218 s7.1.
 #[test]
 fn a_priority_can_change_while_the_response_is_sent() {
     let mut rogue = Rogue::client();
@@ -166,6 +166,31 @@ fn a_priority_can_change_while_the_response_is_sent() {
     let frames = rogue.seen();
     let streams: Vec<u32> = frames.iter().filter(|frame| frame.kind == Kind::Data).map(|frame| frame.stream).collect();
     assert_eq!(streams, [3, 3, 1, 1]);
+}
+
+/// RFC 9218 section 7.1-5.
+#[test]
+fn a_priority_can_come_before_its_request_and_there_are_not_more_than_streams() {
+    let mut rogue = Rogue::client();
+    rogue.frame(Kind::PriorityUpdate, 0, 0, b"\0\0\0\x03u=0");
+    for stream in [1, 3] {
+        let lines: Vec<_> = GET.iter().copied().chain([("priority", "u=5")]).collect();
+        rogue.headers(stream, &lines, ends());
+        let (number, _) = rogue.request();
+        rogue.events();
+        let mut data = Bytes::from(alloc::vec![0; 10_000]);
+        rogue.machine.send_response(NOW, number, &ResponseHead::new(Status::OK), &mut data, true).unwrap().unwrap();
+    }
+    let frames = rogue.seen();
+    let mut streams: Vec<u32> =
+        frames.iter().filter(|frame| frame.kind == Kind::Data).map(|frame| frame.stream).collect();
+    streams.dedup();
+    assert_eq!(streams, [3, 1]);
+    for number in 0..5u32 {
+        rogue.frame(Kind::PriorityUpdate, 0, 0, &[&(2 * number + 5).to_be_bytes()[..], b"u=1"].concat());
+    }
+    rogue.frame(Kind::PriorityUpdate, 0, 0, &[&15u32.to_be_bytes()[..], b"u=1"].concat());
+    rogue.assert_failed(crate::Violation::PriorityStream);
 }
 
 /// RFC 9113 section 6.9-5.
@@ -198,7 +223,7 @@ fn windows_are_given_back_as_content_is_read_and_enforced() {
     assert!(!told.iter().any(|event| matches!(event, Event::Closed(_))), "{told:?}");
 }
 
-/// RFC 9113 section 8.1-9.
+/// RFC 9113 section 8.1-6.
 #[test]
 fn a_client_is_told_that_the_rest_is_not_needed() {
     let mut rogue = Rogue::client();
@@ -259,7 +284,7 @@ fn a_server_ends_in_two_steps() {
     assert_eq!(rogue.machine.transmit(NOW, &mut [0; 100]), Outgoing::Nothing, "it has ended");
 }
 
-/// RFC 9113 section 6.8-1, 8.7-1.
+/// RFC 9113 section 6.8-1.
 #[test]
 fn a_client_learns_what_was_not_processed() {
     let get = RequestHead::get("https://a.example/").unwrap();
@@ -291,7 +316,8 @@ fn a_client_keeps_the_number_of_streams() {
     assert_eq!(ask(&mut rogue).map(|number| number.value()), Ok(3));
 }
 
-/// RFC 8441 section 3-1, 4-1, 5-1.
+/// RFC 8441 section 3-1, 4-2, 5-1.
+/// RFC 9113 section 8.5-2.
 #[test]
 fn an_extended_connect_opens_a_tunnel() {
     let head = RequestHead::extended_connect("websocket", "https://a.example/chat").unwrap();
@@ -313,11 +339,15 @@ fn an_extended_connect_opens_a_tunnel() {
     assert_eq!(head.protocol.unwrap().as_str(), "websocket");
     let opened = rogue.machine.send_response(NOW, number, &ResponseHead::new(Status::OK), &mut Bytes::new(), false);
     assert_eq!(opened, Ok(Ok(false)));
-    rogue.frame(Kind::Data, ends(), 1, b"x");
+    rogue.frame(Kind::Data, 0, 1, b"x");
     assert_eq!(rogue.content(number), b"x");
+    // Nothing else goes through a tunnel.
+    rogue.seen();
+    rogue.headers(1, &[("sum", "1")], ends());
+    rogue.assert_reset(1, crate::error_code::PROTOCOL_ERROR);
 }
 
-/// RFC 9113 section 4.3-4, 6.2-3.
+/// RFC 9113 section 4.3-1, 6.2-3, 8.1-2.
 #[test]
 fn large_heads_go_in_several_frames() {
     let mut rogue = Rogue::client();

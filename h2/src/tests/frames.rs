@@ -14,7 +14,7 @@ use http::{Malformed, Status, exchange};
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// RFC 9113 section 3.4-1, 3.4-2, 6.5-1.
+/// RFC 9113 section 3.2-2, 3.4-1, 3.4-2, 3.4-3, 3.4-4, 6.5-1, 6.5-3, 6.5.3-4.
 #[test]
 fn a_connection_begins_with_the_preface_and_settings() {
     for wrong in [&b"GET / HTTP/1.1\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\n", b"\0"] {
@@ -37,8 +37,8 @@ fn a_connection_begins_with_the_preface_and_settings() {
     assert_eq!((answer[0].kind, answer[0].flags, answer.len()), (Kind::Settings, ACK, 1));
 }
 
-/// RFC 9113 section 4.2-3, 5.1-1, 5.1.1-1, 5.1.1-3, 5.4.1-1, 5.4.1-2, 5.5-3, 6.1-5, 6.1-7, 6.2-4, 6.2-6, 6.2-7, 6.3-1, 6.4-4, 6.4-6, 6.4-7, 6.5-4,
-/// 6.5-6, 6.5-8, 6.5.2-3, 6.5.2-9, 6.5.2-11, 6.6-9, 6.7-6, 6.7-7, 6.8-4, 6.9-6, 6.9.1-4, 6.10-4, 6.10-5.
+/// RFC 9113 section 4.2-2, 4.2-3, 4.3-2, 4.3-3, 5.1-1, 5.1.1-1, 5.1.1-3, 5.4.1-1, 5.4.1-2, 5.5-3, 6.1-5, 6.1-7, 6.2-4, 6.2-6, 6.2-7, 6.3-1, 6.4-4, 6.4-6, 6.4-7, 6.5-4,
+/// 6.5-6, 6.5-8, 6.5.2-3, 6.5.2-9, 6.5.2-11, 6.7-6, 6.7-7, 6.8-4, 6.9-6, 6.9.1-4, 6.10-4.
 #[test]
 fn frames_that_break_the_connection() {
     let one = |value: u32| value.to_be_bytes().to_vec();
@@ -113,7 +113,7 @@ fn nothing_stands_between_the_parts_of_a_block() {
     }
 }
 
-/// RFC 9113 section 4.3-4, 5.5-1, 5.5-2, 6.1-7.
+/// RFC 9113 section 4.1-2, 4.1-3, 5.5-1, 5.5-2, 6.1-7.
 #[test]
 fn what_looks_odd_and_is_allowed() {
     let mut rogue = Rogue::client();
@@ -140,7 +140,7 @@ fn what_looks_odd_and_is_allowed() {
     assert_eq!(kinds, [Kind::Settings, Kind::Headers], "a PING that is an answer is not answered");
 }
 
-/// RFC 9113 section 5.1-8, 5.1.1-2, 5.1.2-2, 6.1-6, 6.3-2, 6.9-3, 6.9.1-4, 8.1-4, 8.1.1-2.
+/// RFC 9113 section 5.1-8, 5.1-11, 5.1.2-2, 5.4.2-1, 6.1-6, 6.3-2, 6.4-2, 6.9-3, 6.9.1-4, 8.1-5.
 #[test]
 fn frames_that_break_one_stream() {
     let half_closed = |rogue: &mut Rogue| rogue.headers(1, &GET, ends());
@@ -180,7 +180,7 @@ fn frames_that_break_one_stream() {
     assert_eq!(rogue.machine.exchange_count(), 5);
 }
 
-/// RFC 9113 section 5.1-10, 5.1.1-2, 6.9-4.
+/// RFC 9113 section 5.1-11, 5.4.2-1, 6.4-2, 6.9-4.
 #[test]
 fn frames_on_streams_that_are_over() {
     let over = || {
@@ -223,7 +223,8 @@ fn frames_on_streams_that_are_over() {
     }
 }
 
-/// RFC 9113 section 8.1.1-2, 8.2-2, 8.2.1-1, 8.2.1-4, 8.2.2-1, 8.2.2-2, 8.3-1, 8.3-2, 8.3-5, 8.3-6, 8.3.1-6, 8.5-1.
+/// RFC 9113 section 8.1-3, 8.1-4, 8.1.1-3, 8.2.1-2, 8.2.1-3, 8.2.1-4, 8.2.1-5, 8.2.1-6, 8.2.1-7, 8.2.2-2, 8.2.2-3, 8.3-2, 8.3-3, 8.3-4, 8.3-5, 8.3-6,
+/// 8.3-7, 8.3-8, 8.3.1-1, 8.3.1-12, 8.5-1.
 #[test]
 fn malformed_requests_end_their_stream() {
     let without = |name: &str| GET.iter().copied().filter(|(other, _)| *other != name).collect::<Vec<_>>();
@@ -283,7 +284,7 @@ fn malformed_requests_end_their_stream() {
     }
 }
 
-/// RFC 9113 section 8.1-5, 8.4-1, 6.5.2-2, 6.5.2-6, 5.1.1-3, 6.8-6.
+/// RFC 9113 section 8.4-7, 6.5.2-2, 6.5.2-6, 5.1.1-3, 5.1-2.
 #[test]
 fn what_only_a_server_can_do_wrong() {
     let get = http::RequestHead::get("https://a.example/").unwrap();

@@ -1,72 +1,15 @@
 //! What a server gives up because its client is too slow with it: heads, content, responses, and connections without
 //! requests.
 
-use super::Connection;
+use super::state::Connection;
 use crate::error_code;
 use crate::event::Closing;
-use crate::stream::StreamNumber;
+use crate::stream::{Stream, StreamNumber};
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Duration, Instant, Side};
+use base::{Instant, Side};
 use http::exchange::{Event, SendPhase};
-use http::pace::{LeastRate, Pace};
-
-/// How often, within the patience with a peer that takes a response, it is looked at.
-const LOOKS: u32 = 4;
-
-/// The moments that something was waited for from.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Clocks {
-    /// The first part of a block that is coming.
-    block: Option<Instant>,
-    /// The end of the last exchange.
-    quiet: Option<Instant>,
-    /// When to look whether responses are taken.
-    look: Option<Instant>,
-    /// When requests that are on their way have had the time to come.
-    notice: Option<Instant>,
-    /// When a connection that is over is cut.
-    linger: Option<Instant>,
-}
-
-impl Clocks {
-    pub(super) fn on_block(&mut self, now: Instant) {
-        self.block.get_or_insert(now);
-    }
-
-    pub(super) fn on_block_end(&mut self) {
-        self.block = None;
-    }
-
-    pub(super) fn on_quiet(&mut self, now: Instant) {
-        self.quiet = Some(now);
-    }
-
-    pub(super) fn on_request(&mut self) {
-        self.quiet = None;
-    }
-
-    pub(super) fn stop_quiet(&mut self) {
-        self.quiet = None;
-    }
-
-    pub(super) fn notice(&mut self, now: Instant, patience: Duration) {
-        self.notice = Some(now + patience);
-    }
-
-    pub(super) const fn has_notice(&self) -> bool {
-        self.notice.is_some()
-    }
-
-    pub(super) fn linger(&mut self, now: Instant, patience: Duration) {
-        self.linger = Some(now + patience);
-    }
-
-    /// Nothing is waited for any more.
-    pub(super) fn stop(&mut self) {
-        *self = Clocks::default();
-    }
-}
+use http::pace::Pace;
 
 impl Connection {
     /// The application takes the exchange to be slow by its nature: neither its content nor its response is given up.
@@ -76,21 +19,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn rate_of_content(&self) -> Option<LeastRate> {
-        self.config.times.request().filter(|_| self.side == Side::Server)
-    }
-
-    /// A response that is not all written, or not all taken.
-    pub(super) fn wait_for_reader(&mut self, now: Instant) {
-        if self.side == Side::Server
-            && let Some(rate) = self.config.times.response()
-        {
-            self.clocks.look.get_or_insert(now + rate.patience / LOOKS);
-        }
-    }
-
     /// The earliest moment at which something is to be given up, or looked at.
-    pub(super) fn next_look(&self) -> Option<Instant> {
+    pub(crate) fn next_look(&self) -> Option<Instant> {
         let clocks = &self.clocks;
         if self.side == Side::Client {
             return clocks.linger;
@@ -106,7 +36,7 @@ impl Connection {
     }
 
     /// Gives up what has become too slow.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(crate) fn look(&mut self, now: Instant) {
         let is_due = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
         if is_due(self.clocks.linger) {
             return self.break_off(Closing::Done);
@@ -135,7 +65,7 @@ impl Connection {
     /// The rest of a request is given up. Its answer may still be sent.
     fn look_at_content(&mut self, now: Instant) {
         let Some(rate) = self.rate_of_content() else { return };
-        let is_slow = |stream: &crate::stream::Stream| {
+        let is_slow = |stream: &Stream| {
             !stream.is_received && !stream.may_be_slow && stream.waiting.due(rate).is_some_and(|due| due <= now)
         };
         let slow: Vec<u32> =

@@ -1,76 +1,13 @@
 //! What a server gives up because its client is too slow with it: heads, content, responses, and connections without
 //! requests.
 
-use super::{Connection, Incoming};
+use super::state::{Connection, Incoming};
 use crate::event::Closing;
-use crate::exchange::{Exchange, ExchangeId};
+use crate::exchange::ExchangeId;
 use crate::violation::Violation;
-use base::{Duration, Instant, Side};
-use http::TimeLimits;
+use base::{Instant, Side};
 use http::exchange::{Event, SendPhase};
-use http::pace::{LeastRate, Pace, Taking};
-
-/// How often, within the patience with a peer that takes a response, it is looked at.
-const LOOKS: u32 = 4;
-
-/// The moments that something was waited for from.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Clocks {
-    /// The first byte of the head that is coming.
-    head: Option<Instant>,
-    /// The end of the last exchange.
-    quiet: Option<Instant>,
-    /// When to look whether what was sent is taken, and what was seen last.
-    look: Option<Instant>,
-    taking: Taking,
-    /// When a connection that is over is cut.
-    linger: Option<Instant>,
-}
-
-impl Clocks {
-    pub(crate) fn on_quiet(&mut self, now: Instant) {
-        self.quiet = Some(now);
-    }
-
-    pub(crate) fn on_head_byte(&mut self, now: Instant) {
-        self.head.get_or_insert(now);
-    }
-
-    /// What came was no head after all.
-    pub(crate) fn on_head_end(&mut self) {
-        self.head = None;
-    }
-
-    pub(crate) fn on_request(&mut self) {
-        self.head = None;
-        self.quiet = None;
-    }
-
-    pub(crate) fn on_exchange_end(&mut self) {
-        (self.head, self.quiet) = (None, None);
-    }
-
-    /// Nothing is waited for any more.
-    pub(crate) fn stop(&mut self) {
-        *self = Clocks::default();
-    }
-
-    pub(crate) fn linger(&mut self, now: Instant, patience: Duration) {
-        self.linger = Some(now + patience);
-    }
-
-    /// The earliest moment at which something is to be given up, or looked at. `times` are those of a server.
-    pub(crate) fn next(&self, times: Option<&TimeLimits>, current: Option<&Exchange>) -> Option<Instant> {
-        let Some(times) = times else { return self.linger };
-        let head = self.head.and_then(|began| times.end_of_head(began));
-        let quiet = self.quiet.filter(|_| self.head.is_none()).and_then(|since| times.end_of_quiet(since));
-        let content = current.filter(|exchange| !exchange.may_be_slow && !exchange.is_received).and_then(|exchange| {
-            let rate = times.request()?;
-            exchange.waiting.due(rate)
-        });
-        [head, quiet, content, self.look, self.linger].into_iter().flatten().min()
-    }
-}
+use http::pace::Pace;
 
 impl Connection {
     /// The application takes the exchange to be slow by its nature: neither its content nor its response is given up.
@@ -80,21 +17,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn rate_of_content(&self) -> Option<LeastRate> {
-        self.config.times.request().filter(|_| self.side == Side::Server)
-    }
-
-    /// A response that is not all written, or not all taken.
-    pub(crate) fn wait_for_reader(&mut self, now: Instant) {
-        if self.side == Side::Server
-            && let Some(rate) = self.config.times.response()
-        {
-            self.clocks.look.get_or_insert(now + rate.patience / LOOKS);
-        }
-    }
-
     /// Gives up what has become too slow.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(crate) fn look(&mut self, now: Instant) {
         let is_due = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
         let times = self.config.times;
         if is_due(self.clocks.linger) {

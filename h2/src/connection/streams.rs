@@ -1,90 +1,24 @@
-//! Frames that come, and what they do to streams.
+//! What comes on streams: content, fields, resets and priorities.
 
-use super::blocks::{Block, Said, Wanted};
-use super::{Connection, PREFACE};
+use super::blocks::{Said, Wanted};
+use super::state::Connection;
+use crate::block::Block;
 use crate::config::Limits;
 use crate::error_code::{self, NO_ERROR};
-use crate::event::{Closing, Event as Told};
-use crate::frame::{ACK, END_HEADERS, END_STREAM, HEADER_LEN, Header, Kind, MAX_FRAME_LEN};
-use crate::stream::{End, Stream, StreamNumber};
+use crate::frame::{END_HEADERS, END_STREAM, Header};
+use crate::stream::{Stream, StreamNumber};
 use crate::violation::{Scope, Violation};
 use base::{Instant, Side};
 use http::exchange::{Body, Event, Reason, ReceivePhase, SendPhase};
-use http::{Priority, RequestHead, ResponseHead, Status};
+use http::{Priority, RequestHead, ResponseHead};
 
 impl Connection {
-    /// Takes whole frames from the front, and says how many bytes they were.
-    pub(super) fn take_in(&mut self, now: Instant, bytes: &[u8]) -> usize {
-        let mut taken = 0;
-        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
-            if self.state.is_ending || self.state.is_broken {
-                // Nothing of it matters any more.
-                return bytes.len();
-            }
-            match self.take_one(now, rest) {
-                Ok(0) => break,
-                Ok(count) => taken += count,
-                Err(violation) => self.fail(now, violation),
-            }
-        }
-        taken
-    }
-
-    fn take_one(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, Violation> {
-        if let Some(wanted) = PREFACE.get(self.state.preface..).filter(|wanted| !wanted.is_empty()) {
-            return self.take_preface(bytes, wanted);
-        }
-        let Some(header) = Header::read(bytes) else { return Ok(0) };
-        if header.len > MAX_FRAME_LEN {
-            return Err(Violation::FrameTooLarge);
-        }
-        let end = HEADER_LEN + header.len;
-        let Some(payload) = bytes.get(HEADER_LEN..end) else { return Ok(0) };
-        self.on_frame(now, header, payload)?;
-        Ok(end)
-    }
-
-    fn take_preface(&mut self, bytes: &[u8], wanted: &[u8]) -> Result<usize, Violation> {
-        let len = bytes.len().min(wanted.len());
-        if bytes.get(..len) != wanted.get(..len) {
-            return Err(Violation::Preface);
-        }
-        self.state.preface += len;
-        Ok(len)
-    }
-
-    /// RFC 9113 section 4.1-3, 5.5-2, 5.5-3.
-    fn on_frame(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
-        if !self.state.has_settings && (header.kind != Kind::Settings || header.has(ACK)) {
-            return Err(Violation::SettingsMissing);
-        }
-        if self.block.is_some() && header.kind != Kind::Continuation {
-            return Err(Violation::BlockInterrupted);
-        }
-        let result = match header.kind {
-            Kind::Data => self.on_data(now, header, payload),
-            Kind::Headers => self.on_headers(now, header, payload),
-            Kind::Continuation => self.on_continuation(now, header, payload),
-            Kind::Priority => self.on_priority(header, payload),
-            Kind::RstStream => self.on_rst_stream(now, header, payload),
-            Kind::Settings => self.on_settings(header, payload),
-            Kind::PushPromise => Err(Violation::Push),
-            Kind::Ping => self.on_ping(header, payload),
-            Kind::GoAway => self.on_goaway(now, header, payload),
-            Kind::WindowUpdate => self.on_window_update(header, payload),
-            Kind::PriorityUpdate => self.on_priority_update(header, payload),
-            Kind::Unknown => self.spend(),
-        };
-        match result {
-            Err(violation) if violation.scope() == Scope::Stream => self.fail_stream(now, header.stream, violation),
-            result => result,
-        }
-    }
+    // Content.
 
     // Content.
 
     /// RFC 9113 section 6.1-5, 6.1-6, 6.1-7, 6.9-5.
-    fn on_data(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_data(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
             return Err(Violation::StreamZero);
         }
@@ -145,23 +79,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the end of the peer's message once all of its content was read.
-    fn look_for_end(&mut self, number: u32) {
-        let Some(stream) = self.streams.get_mut(&number) else { return };
-        if !stream.is_received || !stream.content.is_empty() || stream.receiving.has_ended() {
-            return;
-        }
-        let trailers = stream.trailers.take();
-        if trailers.is_some() {
-            stream.receiving.on_trailers();
-        }
-        stream.receiving.on_end().expect("the length was compared when the stream ended");
-        if let Some(fields) = trailers {
-            self.tell(number, Event::Trailers(fields));
-        }
-        self.tell(number, Event::Finished);
-    }
-
     /// The next content of the peer's message, at most `max` bytes.
     pub fn read_body(&mut self, now: Instant, number: StreamNumber, max: usize) -> Body {
         let rate = self.rate_of_content();
@@ -187,7 +104,7 @@ impl Connection {
     }
 
     /// The application does not want the rest of the peer's message. A server that has answered says so, so that its client stops
-    /// (RFC 9113 section 8.1-9); one that has not goes on throwing away what comes.
+    /// (RFC 9113 section 8.1-6); one that has not goes on throwing away what comes.
     pub fn stop_receiving(&mut self, now: Instant, number: StreamNumber) {
         let Some(stream) = self.streams.get_mut(&number.0) else { return };
         let held = stream.content.len();
@@ -200,8 +117,10 @@ impl Connection {
 
     // Fields.
 
+    // Fields.
+
     /// RFC 9113 section 6.2-6, 6.2-7.
-    fn on_headers(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_headers(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
             return Err(Violation::StreamZero);
         }
@@ -215,8 +134,8 @@ impl Connection {
         if header.has(END_HEADERS) { self.on_block(now) } else { Ok(()) }
     }
 
-    /// RFC 9113 section 6.2-4, 6.10-4.
-    fn on_continuation(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    /// RFC 9113 section 6.2-4.
+    pub(crate) fn on_continuation(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         let most = self.max_block();
         let block = self.block.as_mut().ok_or(Violation::StrayContinuation)?;
         if block.stream != header.stream {
@@ -243,7 +162,7 @@ impl Connection {
     }
 
     /// A block is complete.
-    fn on_block(&mut self, now: Instant) -> Result<(), Violation> {
+    pub(crate) fn on_block(&mut self, now: Instant) -> Result<(), Violation> {
         let (number, ends_stream, block) = self.take_block().expect("a block that is complete was begun");
         self.clocks.on_block_end();
         let wanted = self.wanted(number);
@@ -266,9 +185,11 @@ impl Connection {
                 }
                 self.on_end_of_stream(now, number)
             }
-            // RFC 9113 section 8.1-4.
+            // RFC 9113 section 8.1-5.
             Some(Said::Trailers(_)) => Err(Violation::TrailersNotLast),
             None => match self.streams.get(&number) {
+                // RFC 9113 section 8.5-2.
+                Some(stream) if !stream.is_received => Err(Violation::FrameInTunnel),
                 Some(_) => Err(Violation::HalfClosedStream),
                 None => Ok(()),
             },
@@ -283,7 +204,7 @@ impl Connection {
         match self.streams.get(&number) {
             None if self.side == Side::Server && !self.numbers.was_reset(number) => Wanted::Request,
             None => Wanted::Nothing,
-            Some(stream) if stream.is_received => Wanted::Nothing,
+            Some(stream) if stream.is_received || stream.receiving.phase() == ReceivePhase::Tunnel => Wanted::Nothing,
             Some(stream) if self.side == Side::Client && stream.receiving.phase() == ReceivePhase::Head => {
                 Wanted::Response
             }
@@ -292,7 +213,13 @@ impl Connection {
     }
 
     /// RFC 9113 section 5.1.2-2, 6.8-8.
-    fn on_request(&mut self, now: Instant, number: u32, head: RequestHead, ends_stream: bool) -> Result<(), Violation> {
+    pub(crate) fn on_request(
+        &mut self,
+        now: Instant,
+        number: u32,
+        head: RequestHead,
+        ends_stream: bool,
+    ) -> Result<(), Violation> {
         let is_late = self.state.goaway_sent.is_some_and(|last| number > last);
         if is_late || self.streams.len() >= self.config.limits.max_concurrent_streams as usize {
             self.spend()?;
@@ -301,7 +228,10 @@ impl Connection {
         let limits: &Limits = &self.config.limits;
         let mut stream = Stream::new(head.method.clone(), limits.stream_window, self.peer.initial_window);
         stream.receiving.on_request(&head).map_err(Violation::Malformed)?;
-        stream.priority = Priority::of(&head.fields).unwrap_or_default();
+        // RFC 9218 s7.1: what came in a frame goes before what the request says.
+        let early = self.numbers.early.remove(&number).unwrap_or_default();
+        self.numbers.early.retain(|other, _| *other > number);
+        stream.priority = early.or(Priority::of(&head.fields).unwrap_or_default());
         self.streams.insert(number, stream);
         self.clocks.on_request();
         self.tell(number, Event::Request(head));
@@ -317,7 +247,7 @@ impl Connection {
     ) -> Result<(), Violation> {
         let stream = self.streams.get_mut(&number).expect("a response is wanted on a stream that is there");
         if head.status.is_informational() {
-            // RFC 9113 section 8.1-5: it cannot end the stream.
+            // RFC 9113 s8.1: it cannot end the stream.
             if ends_stream {
                 return Err(Violation::RequestIncomplete);
             }
@@ -337,15 +267,17 @@ impl Connection {
 
     // What concerns a stream.
 
+    // What concerns a stream.
+
     /// RFC 9113 section 6.4-4, 6.4-6, 6.4-7, 5.4.2-4.
-    fn on_rst_stream(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_rst_stream(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
             return Err(Violation::StreamZero);
         }
         let code = crate::frame::number(payload).ok_or(Violation::FrameLength)?;
         let Some(stream) = self.streams.get_mut(&header.stream) else { return self.on_missing(header.stream) };
         let reason = error_code::reason(code);
-        // RFC 9113 section 8.1-9: a server that has answered in full may say that it does not need the rest.
+        // RFC 9113 section 8.1-6: a server that has answered in full may say that it does not need the rest.
         let is_answered = self.side == Side::Client && stream.is_received && code == NO_ERROR;
         if is_answered && !stream.content.is_empty() {
             stream.sending.on_stopped(Reason::NotNeeded);
@@ -368,7 +300,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.3-1, 6.3-2: read, and of no effect.
-    fn on_priority(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn on_priority(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
             return Err(Violation::StreamZero);
         }
@@ -376,8 +308,8 @@ impl Connection {
         if payload.len() == 5 { Ok(()) } else { Err(Violation::PriorityLength) }
     }
 
-    /// RFC 9218 section 7.1-3, 7.1-8, 7.1-9.
-    fn on_priority_update(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
+    /// RFC 9218 section 7.1-2, 7.1-5, 7.1-8, 7.1-9, 7.1-11.
+    pub(crate) fn on_priority_update(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
         }
@@ -387,80 +319,17 @@ impl Connection {
             return Err(Violation::PriorityStream);
         }
         self.spend()?;
-        // One that comes before its request is not kept: the request says a priority of its own, if it has one.
+        let priority = Priority::parse(value);
         if let Some(stream) = self.streams.get_mut(&number) {
-            stream.priority = Priority::parse(value).or(stream.priority);
+            stream.priority = priority.or(stream.priority);
             self.requeue(number);
-        }
-        Ok(())
-    }
-
-    /// A frame on a stream that is not there. RFC 9113 section 5.1-1, 5.1-10, 5.1-11.
-    pub(super) fn on_missing(&mut self, number: u32) -> Result<(), Violation> {
-        let was_opened = match (self.side, number % 2) {
-            (Side::Server, 1) => number <= self.numbers.last_of_peer,
-            (Side::Client, 1) => number < self.numbers.next,
-            _ => false,
-        };
-        if !was_opened {
-            return Err(Violation::IdleStream);
-        }
-        if self.numbers.was_reset(number) { self.spend() } else { Err(Violation::ClosedStream) }
-    }
-
-    /// The peer sends nothing more: what it has not ended it never will.
-    pub(super) fn on_peer_end(&mut self, now: Instant) {
-        self.state.peer_has_ended = true;
-        let numbers: alloc::vec::Vec<u32> = self.streams.keys().copied().collect();
-        for number in numbers {
-            let is_incomplete = self.streams.get(&number).is_some_and(|stream| !stream.is_received);
-            if is_incomplete {
-                self.tell(number, Event::Reset(Reason::Incomplete));
-                self.remove(now, number);
+        } else if number > self.numbers.last_of_peer {
+            self.numbers.early.insert(number, priority);
+            let prioritized = self.streams.len() + self.numbers.early.len();
+            if prioritized > self.config.limits.max_concurrent_streams as usize {
+                return Err(Violation::PriorityStream);
             }
         }
-        if self.streams.is_empty() {
-            self.end(now, Closing::Done);
-        } else {
-            self.state.is_draining = true;
-        }
-    }
-
-    /// A stream has room for a further exchange, or the last one is over.
-    pub(super) fn on_stream_gone(&mut self, now: Instant) {
-        if self.side == Side::Client && self.is_open() {
-            self.events.push_back(Told::Available);
-        }
-        if !self.streams.is_empty() {
-            return;
-        }
-        if self.state.is_draining || self.state.goaway_received.is_some() {
-            return self.end_if_drained(now);
-        }
-        if self.side == Side::Server {
-            self.clocks.on_quiet(now);
-        }
-    }
-
-    /// A stream of which nothing is left to be done is forgotten. One whose rest nobody wants is stopped once it is answered.
-    pub(crate) fn settle(&mut self, now: Instant, number: u32) {
-        let Some(stream) = self.streams.get_mut(&number) else { return };
-        let is_sent = matches!(stream.end, End::Sent);
-        if is_sent && !stream.is_received && stream.is_unwanted() && self.side == Side::Server {
-            // RFC 9113 section 8.1-9.
-            self.reset_stream(now, number, NO_ERROR);
-            return;
-        }
-        if stream.is_over() {
-            self.streams.remove(&number);
-            self.earn();
-            self.on_stream_gone(now);
-        }
-    }
-
-    /// 431 for fields that are too large, which a browser can show.
-    pub(super) fn answer_too_large(&mut self, number: u32) {
-        let head = ResponseHead::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE);
-        self.send_block(number, head.lines(), true);
+        Ok(())
     }
 }
