@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 16] = [
+const RFCS: [(u16, &str); 17] = [
     (5280, "Certificates and revocation lists"),
     (7541, "HPACK"),
     (8470, "HTTP: early data"),
@@ -22,6 +22,7 @@ const RFCS: [(u16, &str); 16] = [
     (9002, "QUIC: loss detection and congestion control"),
     (9110, "HTTP: semantics"),
     (9112, "HTTP/1.1"),
+    (9113, "HTTP/2"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
     (9221, "Datagrams"),
