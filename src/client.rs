@@ -4,7 +4,7 @@ mod connect;
 pub(crate) mod connection;
 mod line;
 pub(crate) mod pool;
-mod resolve;
+pub(crate) mod resolve;
 pub(crate) mod roots;
 
 use crate::client::connect::Dialer;
@@ -15,8 +15,10 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::response::{PendingResponse, Response};
 use crate::exchange::tunnel::Tunnel;
+use crate::exchange::tunnel_udp::UdpTunnel;
 use crate::exchange::writer::BodyWriter;
 use crate::http3::connection::Dial;
+use crate::proxy::target::path_of;
 use crate::server::identity::Identity;
 use crate::tickets::MemoryTickets;
 use crate::tokens::MemoryTokens;
@@ -154,6 +156,19 @@ impl Client {
             Ok(Rc::new(Parts { origin: Origin::new(&proxy), head }))
         });
         RequestBuilder { client: self.clone(), parts, body: Bytes::new(), may_be_early: false }
+    }
+
+    /// Asks the proxy at a URL for UDP to a host and port (RFC 9298), at the path that is the default of such proxies. Datagrams go
+    /// beside the stream if both ends take them: [`Http3Config::datagrams`](crate::Http3Config).
+    ///
+    /// # Errors
+    /// As for [`RequestBuilder::tunnel`].
+    pub async fn connect_udp(&self, proxy: &str, host: &str, port: u16) -> Result<UdpTunnel, Error> {
+        // RFC 9298 section 3.4-1, 3.4-2, 3.4-3, 3.4-4.
+        let base = Url::parse(proxy)?;
+        let url = format!("https://{}{}", base.authority(), path_of(host, port));
+        let request = self.extended_connect("connect-udp", &url).field("capsule-protocol", "?1");
+        UdpTunnel::new(request.tunnel().await?)
     }
 
     /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
@@ -539,6 +554,7 @@ impl RequestBuilder {
         let Opened { exchange, .. } = self.client.open(&parts, false, false).await?;
         let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
         let response = PendingResponse::new(exchange, true).response().await?;
+        // RFC 9298 section 3.1-9, 3.5-4.
         if !response.status().is_successful() {
             return Err(Error::TunnelRefused { status: response.status() });
         }

@@ -14,5 +14,6 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod tunnel;
 pub(crate) mod tunnel_datagrams;
+pub(crate) mod tunnel_udp;
 pub(crate) mod version;
 pub(crate) mod writer;

@@ -1,7 +1,8 @@
 //! The cases of h3spec by their numbers: a client breaks one rule, and the server has to close with an error that names it. Here
 //! only the code that fits best is taken, where h3spec takes a generic one as well.
 //!
-//! T1 to T33 break rules of QUIC and TLS, H1 to H15 rules of HTTP/3 and QPACK. T34 (a CRYPTO frame in a 0-RTT packet) is not
+//! T1 to T33 break rules of QUIC and TLS, H1 to H15 rules of HTTP/3 and QPACK; what begins with `s` is of a second list, of H3Spec,
+//! that H1 to H15 do not have. T34 (a CRYPTO frame in a 0-RTT packet) is not
 //! among them, because the server accepts no early data.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
@@ -299,7 +300,17 @@ fn prefixed(pattern: u8, bits: u32, value: u64) -> Vec<u8> {
     bytes
 }
 
+const H3_STREAM_CREATION_ERROR: u64 = 0x103;
+const H3_FRAME_ERROR: u64 = 0x106;
+
 http3! {
+    s_push_stream_of_a_client, H3_STREAM_CREATION_ERROR, |script| script.feed(6, &[0x01, 0x00]);
+    s_bytes_after_the_last_field, H3_FRAME_ERROR, |script| script.feed(2, &http::frame(7, &[0x00, 0x00]));
+    s_frame_of_http_2, H3_FRAME_UNEXPECTED, |script| script.feed(0, &http::frame(6, &[0; 8]));
+    s_frame_of_http_2_on_the_control_stream, H3_FRAME_UNEXPECTED, |script| script.feed(2, &http::frame(8, &[0; 4]));
+    s_settings_on_a_request_stream, H3_FRAME_UNEXPECTED, |script| script.feed(0, &http::frame(4, &[]));
+    s_two_heads_around_content, H3_FRAME_UNEXPECTED,
+        |script| script.feed(0, &[headers(GET), headers([("a", "b")]), http::frame(0, b"late")].concat());
     h1_data_before_headers, H3_FRAME_UNEXPECTED, |script| script.feed(0, &http::frame(0, b"data"));
     h7_data_on_the_control_stream, H3_FRAME_UNEXPECTED, |script| script.feed(2, &http::frame(0, b"data"));
     h8_headers_on_the_control_stream, H3_FRAME_UNEXPECTED, |script| script.feed(2, &headers(GET));
@@ -352,4 +363,36 @@ fn h10_setting_of_http_2() {
     let mut script = Script::connected(Side::Server, h3::Config::default());
     script.feed(2, &[&[0x00][..], &http::frame(4, &[0x02, 0x00])].concat());
     assert_eq!(script.transport.commands.last(), Some(&Command::Close(H3_SETTINGS_ERROR)));
+}
+
+#[test]
+fn s_user_information_in_the_authority() {
+    expect_malformed(&[
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", "me:secret@a.example"),
+        (":path", "/"),
+    ]);
+}
+
+#[test]
+fn s_empty_path() {
+    expect_malformed(&[(":method", "GET"), (":scheme", "https"), (":authority", "a.example"), (":path", "")]);
+}
+
+#[test]
+fn s_unidirectional_stream_of_an_unknown_type() {
+    let mut script = Script::started(Side::Server);
+    script.feed(6, &[0x21, 1, 2, 3]);
+    let is_closed = script.transport.commands.iter().any(|command| matches!(command, Command::Close(_)));
+    assert!(!is_closed, "{:?}", script.transport.commands);
+}
+
+/// A plain CONNECT reaches the application, which is the one to answer it.
+#[test]
+fn s_connect() {
+    let mut script = Script::started(Side::Server);
+    script.feed(0, &headers([(":method", "CONNECT"), (":authority", "a.example:443")]));
+    let is_request = |event: &h3::Event| matches!(event, h3::Event::Exchange(_, ::http::exchange::Event::Request(head)) if head.path.is_none());
+    assert!(script.events().iter().any(is_request));
 }

@@ -1,6 +1,6 @@
 //! The calls of a client's application.
 
-use crate::connection::{Connection, datagrams, priorities};
+use crate::connection::Connection;
 use crate::message::headers_frame;
 use crate::request_stream::RequestStream;
 use crate::trace;
@@ -59,11 +59,11 @@ impl Connection {
         stream.method = head.method.clone();
         stream.is_known = true;
         stream.send.awaits_delivery = !end;
-        stream.datagrams = datagrams::inbox(&self.shared, head.protocol.is_some());
+        stream.datagrams = self.shared.inbox(head.protocol.is_some());
         if !end {
             // RFC 9218 s9: what is uploaded goes by the same.
             stream.priority.client = Priority::of(&head.fields);
-            priorities::place(&self.shared, &stream, id, transport);
+            self.shared.place(&stream, id, transport);
         }
         stream.send.message.on_head(check, head.method == Method::Connect);
         if transport.is_traced() {

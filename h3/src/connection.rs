@@ -8,16 +8,16 @@
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
 //! | `datagrams` | what belongs to an exchange and goes beside its stream |
-//! | `priorities` | how urgent responses are to whom |
+//! | `priorities` | how urgent the application says that responses are |
 //! | `slowness` | what is given up because the client is too slow with it |
 //!
 //! What the application calls is in `body`, `client` and `server`.
 
 mod control;
-pub(crate) mod datagrams;
+mod datagrams;
 mod input;
 mod outcome;
-pub(crate) mod priorities;
+mod priorities;
 mod slowness;
 mod state;
 mod unwanted;

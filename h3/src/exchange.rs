@@ -4,8 +4,7 @@
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::connection::{datagrams, priorities};
-use crate::datagram::Early;
+use crate::datagram::{Early, Inbox};
 use crate::event::Event;
 use crate::frame::DataHeaders;
 use crate::goaway::GoAway;
@@ -17,6 +16,7 @@ use crate::trace;
 use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use crate::watch::Watch;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use base::{Side, StreamId};
 use http::exchange::{self, ReceivePhase};
@@ -101,6 +101,38 @@ impl Shared {
         next
     }
 
+    /// The head of a request has come: how urgent it says that it is, unless a frame has said something else since.
+    fn on_priority(&mut self, stream: &mut RequestStream, id: StreamId, said: Option<Priority>) {
+        let update = if self.pending.is_empty() { None } else { self.pending.take(id) };
+        self.is_prioritized |= said.is_some();
+        // A frame may have come between the stream and its head.
+        stream.priority.client = stream.priority.client.or(update).or(said);
+    }
+
+    /// Has the transport send a stream by what is said of it.
+    pub(crate) fn place(&self, stream: &RequestStream, id: StreamId, transport: &mut impl Transport) {
+        if let Some((urgency, incremental)) = stream.priority.place(!self.is_prioritized) {
+            transport.prioritize(id, urgency, incremental);
+        }
+    }
+
+    /// The place for the datagrams of an exchange, if it is of a kind that has some.
+    pub(crate) fn inbox(&self, is_extended_connect: bool) -> Option<Box<Inbox>> {
+        (is_extended_connect && self.config.datagrams).then(Box::default)
+    }
+
+    /// The head of a request has come: those datagrams of it that were faster.
+    fn on_early_datagrams(&mut self, stream: &mut RequestStream, id: StreamId) -> Result<(), Violation> {
+        for datagram in self.early_datagrams.take(id) {
+            // RFC 9297 section 2-2, 2-3.
+            let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
+            if inbox.push(datagram, self.config.limits.max_datagrams) {
+                self.tell(id, exchange::Event::Datagram);
+            }
+        }
+        Ok(())
+    }
+
     /// An exchange is over, whatever way.
     pub(crate) fn on_gone(&mut self, stream: &RequestStream) {
         self.header_buffered -= stream.receive.buffered();
@@ -134,7 +166,7 @@ pub(crate) fn advance(
                 let was_known = stream.is_known;
                 on_section(shared, stream, id, &section)?;
                 if stream.is_known != was_known {
-                    priorities::place(shared, stream, id, transport);
+                    shared.place(stream, id, transport);
                 }
                 if transport.is_traced() {
                     trace_section(shared, id, transport);
@@ -204,11 +236,11 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     stream.receive.message.on_request(&head).map_err(Violation::Malformed)?;
     stream.method = head.method.clone();
     stream.is_known = true;
-    priorities::on_request(shared, stream, id, Priority::of(&head.fields));
-    stream.datagrams = datagrams::inbox(shared, head.protocol.is_some());
+    shared.on_priority(stream, id, Priority::of(&head.fields));
+    stream.datagrams = shared.inbox(head.protocol.is_some());
     shared.in_hand += 1;
     shared.tell(id, exchange::Event::Request(head));
-    datagrams::on_request(shared, stream, id)
+    shared.on_early_datagrams(stream, id)
 }
 
 fn on_response(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {

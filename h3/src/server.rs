@@ -1,6 +1,6 @@
 //! The calls of a server's application.
 
-use crate::connection::{Connection, priorities};
+use crate::connection::Connection;
 use crate::message::{dated, headers_frame};
 use crate::request_stream::Send;
 use crate::trace;
@@ -119,7 +119,7 @@ impl Connection {
             if let Some(own) = Priority::of(&head.fields) {
                 // RFC 9218 s8: what the server says goes before what the client has said.
                 stream.priority.server = own;
-                priorities::place(&self.shared, stream, id, transport);
+                self.shared.place(stream, id, transport);
             }
         }
         Ok((frame, message))

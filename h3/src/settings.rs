@@ -69,6 +69,7 @@ impl PeerSettings {
 
     /// Whether these are good for all that was sent early under `remembered`. What is not remembered restrained nobody.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13.
+    /// RFC 9297 section 2.1.1-6.
     pub(crate) fn keeps(&self, remembered: &PeerSettings) -> Result<(), Violation> {
         let size = |settings: &PeerSettings| settings.max_field_section_size.unwrap_or(u64::MAX);
         let is_kept = (remembered.max_field_section_size.is_none() || size(self) >= size(remembered))
@@ -92,7 +93,7 @@ impl PeerSettings {
     }
 }
 
-/// RFC 9297 section 2.1.1-2.
+/// RFC 8441 section 3-1, RFC 9297 section 2.1.1-2.
 fn flag(value: u64) -> Result<bool, Violation> {
     match value {
         0 => Ok(false),
@@ -172,6 +173,7 @@ mod tests {
         assert!(PeerSettings::default().encode().is_empty());
     }
 
+    /// RFC 9297 section 2.1.1-6.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {

@@ -17,7 +17,6 @@
 use crate::fields::Fields;
 use crate::message_rules::Malformed;
 use crate::response::ResponseHead;
-use crate::structured;
 use alloc::vec::Vec;
 use base::writer::push_varint;
 use base::{Bytes, Reader, VarInt};
@@ -46,7 +45,6 @@ pub struct CapsuleReader {
     header: [u8; MAX_HEADER],
     header_len: usize,
     part: Part,
-    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -59,7 +57,7 @@ enum Part {
 impl CapsuleReader {
     /// Tells of capsules of these types, of at most `max_len` bytes.
     pub const fn new(wanted: &'static [u64], max_len: usize) -> CapsuleReader {
-        CapsuleReader { wanted, max_len, header: [0; MAX_HEADER], header_len: 0, part: Part::Header, skipped: 0 }
+        CapsuleReader { wanted, max_len, header: [0; MAX_HEADER], header_len: 0, part: Part::Header }
     }
 
     /// The next capsule that is wanted and ends in `input`, whose bytes are taken off its front; `None` when all were taken.
@@ -104,11 +102,6 @@ impl CapsuleReader {
         self.header_len == 0 && matches!(self.part, Part::Header)
     }
 
-    /// How many capsules were skipped, because nobody wants their type or they are too long.
-    pub const fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
     fn read_header(&mut self, input: &mut Bytes) -> Option<()> {
         loop {
             let byte = *input.first()?;
@@ -129,10 +122,7 @@ impl CapsuleReader {
         let fits = usize::try_from(len).ok().filter(|len| *len <= self.max_len);
         self.part = match fits.filter(|_| self.wanted.contains(&kind)) {
             Some(left) => Part::Payload { kind, left, payload: Vec::new() },
-            None => {
-                self.skipped = self.skipped.saturating_add(1);
-                Part::Skip { left: len }
-            }
+            None => Part::Skip { left: len },
         };
     }
 }
@@ -148,16 +138,6 @@ pub fn push(out: &mut Vec<u8>, kind: u64, payload: &[u8]) {
     push_varint(out, VarInt::new(kind).unwrap_or(VarInt::MAX));
     push_varint(out, VarInt::new(payload.len() as u64).expect("what is in memory is shorter than 2^62 bytes"));
     out.extend_from_slice(payload);
-}
-
-/// Whether a message says that what follows are capsules (section 3.4).
-/// RFC 9297 section 3.4-1, 3.4-2: one field, which is a boolean, whatever parameters it has.
-pub fn is_said(fields: &Fields) -> bool {
-    let mut lines = fields.all("capsule-protocol");
-    match (lines.next(), lines.next()) {
-        (Some(value), None) => structured::boolean(value) == Some(true),
-        _ => false,
-    }
 }
 
 /// Whether the fields may stand in a message with capsules.
@@ -213,7 +193,7 @@ mod tests {
             let mut reader = CapsuleReader::new(&[DATAGRAM], 100);
             let told = read_all(&mut reader, &stream, size);
             assert_eq!(told, [&b""[..], b"first", &[2; 100]], "{size}");
-            assert!(reader.is_between() && reader.skipped() == 3);
+            assert!(reader.is_between());
         }
     }
 
@@ -242,25 +222,6 @@ mod tests {
             assert!(matches!(reader.part, Part::Skip { .. }) && !reader.is_between());
             read_all(&mut reader, &[0; 10_000], 999);
             assert!(matches!(reader.part, Part::Skip { left } if left == VarInt::MAX.value() - 10_000));
-        }
-    }
-
-    /// RFC 9297 section 3.4-1, 3.4-2.
-    #[test]
-    fn the_field_is_a_boolean_or_nothing() {
-        for (lines, expected) in [
-            (&["?1"][..], true),
-            (&["?1;a=b; c"], true),
-            (&["?0"], false),
-            (&["1"], false),
-            (&["?1, ?1"], false),
-            (&["?1", "?1"], false),
-            (&["yes"], false),
-            (&[], false),
-        ] {
-            let mut fields = Fields::new();
-            lines.iter().for_each(|line| fields.push("Capsule-Protocol", line).unwrap());
-            assert_eq!(is_said(&fields), expected, "{lines:?}");
         }
     }
 

@@ -27,8 +27,7 @@ pub struct Priority {
 impl Priority {
     /// What holds where nothing is said (section 4.1).
     pub const DEFAULT_URGENCY: u8 = 3;
-    /// The least urgent.
-    pub const LEAST_URGENCY: u8 = 7;
+    const LEAST_URGENCY: u8 = 7;
 
     /// Of this urgency, from 0 to 7; a larger number counts as 7.
     pub const fn new(urgency: u8, incremental: bool) -> Priority {

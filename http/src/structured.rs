@@ -36,16 +36,6 @@ pub(crate) fn dictionary(value: &[u8], mut tell: impl FnMut(&[u8], Item)) -> Opt
     Some(())
 }
 
-/// A field that is one boolean, whatever parameters it has.
-pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
-    let mut input = Input { rest: value };
-    input.skip(b" ");
-    let Some(Item::Boolean(value)) = input.item() else { return None };
-    input.parameters()?;
-    input.skip(b" ");
-    input.rest.is_empty().then_some(value)
-}
-
 struct Input<'a> {
     rest: &'a [u8],
 }

@@ -44,6 +44,8 @@ pub struct Serve {
     pub workers: Option<usize>,
     /// The socket over which one server takes over from another.
     pub takeover: Option<String>,
+    /// What it may reach as a proxy: nothing if there is none.
+    pub proxy: Vec<String>,
     /// What load balancers before this server know of it.
     pub balancing: Option<Balancing>,
     /// The longest that requests under way may take when it ends, if it is said.
@@ -231,6 +233,7 @@ posthaste: QUIC and HTTP/3
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
+                        [--proxy TARGET]...
                         [--server-id HEX [--lb-config N] [--lb-key FILE] [--lb-nonce N]]
                         [--preferred-address ADDR]...
                         [--key-log FILE] [--trace] [--qlog DIR]
@@ -275,6 +278,8 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
   --lb-key FILE    their key, 32 hexadecimal digits; without one everybody can tell which server a connection is at
   --lb-nonce N     bytes of a nonce, 4 or more, as in their configuration (default: 8). Server ID and nonce have at most 18 bytes;
                    one byte more that each connection ID has, for the thread, is none of theirs
+  --proxy TARGET       be a proxy to these targets, by CONNECT for TCP and by connect-udp for UDP: host:port, *.host:port,
+                       address:port, network/bits:port, * for any port; may be given more than once
   --takeover SOCKET    a server that is started with the same SOCKET takes over the addresses from the one before without
                    refusing a client, and that one ends when its requests have
   --drain SECONDS  the longest that requests under way may take when it is told to end (default: 30)
@@ -483,6 +488,7 @@ fn parse_serve(arguments: &[String]) -> Result<Command, Usage> {
             Argument::Flag(flag @ "--lb-key", inline) => balancing.key = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--lb-nonce", inline) => balancing.nonce_len = Some(arguments.number(flag, inline)?),
             Argument::Flag(flag @ "--takeover", inline) => serve.takeover = Some(arguments.value(flag, inline)?),
+            Argument::Flag(flag @ "--proxy", inline) => serve.proxy.push(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--drain", inline) => serve.drain = Some(arguments.seconds(flag, inline)?),
             Argument::Flag(flag @ "--state", inline) => serve.state = Some(arguments.value(flag, inline)?),
             Argument::Flag(flag @ "--early-data", inline) => serve.early_data = switch(flag, inline)?,
@@ -802,7 +808,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "serve --listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --preferred-address p --preferred-address=q";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=10.0.0.0/8:* --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -820,6 +826,7 @@ mod tests {
             diagnosis: Diagnosis { key_log: Some("l".into()), trace: true, qlog: Some("q".into()) },
             workers: Some(4),
             takeover: Some("t.sock".into()),
+            proxy: vec!["a.example:443".into(), "10.0.0.0/8:*".into()],
             balancing: Some(Balancing {
                 server: vec![10, 255],
                 configuration: 3,

@@ -11,7 +11,8 @@ use crate::command::identities::{self, Sources};
 use crate::command::log::Log;
 use crate::command::output;
 use posthaste::{
-    Error, Executor, Files, Identity, IdentityHandle, Reply, Request, Server, ServerBuilder, ServerEvent, Tickets, date,
+    Error, Executor, Files, Identity, IdentityHandle, Method, Proxy, ProxyTarget, Reply, Request, Server,
+    ServerBuilder, ServerEvent, Tickets, date,
 };
 use std::fmt::Write as _;
 use std::io;
@@ -64,7 +65,9 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     // Where there is nothing to read again, it means what it means to any program.
     let builder = if has_files { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
     let bodies = arguments.bodies.then(Bodies::new);
-    let handler = move |request, reply| answer(files.clone(), bodies.clone(), request, reply);
+    let targets = arguments.proxy.iter().map(|text| text.parse()).collect::<Result<Vec<ProxyTarget>, Error>>()?;
+    let proxy = (!targets.is_empty()).then(|| Proxy::new(targets));
+    let handler = move |request, reply| answer(files.clone(), bodies.clone(), proxy.clone(), request, reply);
     let mut greet = |addresses: &[SocketAddr]| {
         let own = certificate_file(arguments, &identity, &mut notes, log);
         let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
@@ -86,8 +89,17 @@ fn serve(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     executor.block_on(server.until_signal(patience)).map_err(Failure::from)
 }
 
-/// Answers with files, or with generated bodies. What goes wrong is told to the client, and reported.
-async fn answer(files: Files, bodies: Option<Bodies>, request: Request, reply: Reply) -> Result<(), Error> {
+/// Answers with files, with generated bodies, or as a proxy. What goes wrong is told to the client, and reported.
+async fn answer(
+    files: Files,
+    bodies: Option<Bodies>,
+    proxy: Option<Proxy>,
+    request: Request,
+    reply: Reply,
+) -> Result<(), Error> {
+    if let Some(proxy) = proxy.filter(|_| *request.method() == Method::Connect) {
+        return proxy.answer(request, reply).await;
+    }
     match bodies {
         Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
         _ => files.serve(&request, reply).await,
@@ -131,6 +143,10 @@ fn builder(
     }
     if let Some(socket) = &arguments.takeover {
         builder = builder.takeover(socket);
+    }
+    if !arguments.proxy.is_empty() {
+        builder = builder.take_connect();
+        (builder.http.extended_connect, builder.http.datagrams) = (true, true);
     }
     if let Some(folder) = &arguments.state {
         builder = builder.state(folder)?;

@@ -13,6 +13,7 @@ use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, DatagramError, Event, Reason, SendError};
 use http::{Fields, Priority, RequestHead, ResponseHead};
+use runtime::Handle;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -237,6 +238,11 @@ impl Exchange {
     /// Why nothing more can be sent.
     pub(crate) fn ended(&self) -> Error {
         self.send_error(SendError::Ended)
+    }
+
+    /// The executor that it runs on.
+    pub(crate) fn executor(&self) -> Option<Handle> {
+        self.record.door.executor().cloned()
     }
 
     /// The exchange is slow by its nature: the peer may be as slow as it likes with what it sends and takes.

@@ -7,6 +7,7 @@
 use base::Bytes;
 use http::exchange::{Body, DatagramError, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
+use runtime::Handle;
 use std::task::{Context, Poll};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
@@ -67,6 +68,11 @@ pub(crate) trait Door {
     /// Waits until that is so.
     fn poll_proven(&self, _context: &Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// The executor that it runs on, for those who have other things to wait for; a door of tests may have none.
+    fn executor(&self) -> Option<&Handle> {
+        None
     }
 
     /// Gives up, and says why.

@@ -5,6 +5,7 @@ use crate::exchange::calls::{Exchange, Peer};
 use crate::exchange::version::HttpVersion;
 use http::exchange::Reason;
 use http::{Fields, Method, Priority, RequestHead};
+use runtime::Handle;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use tls::PeerIdentity;
@@ -126,6 +127,11 @@ impl Request {
     /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).
     pub fn priority(&self) -> Priority {
         Priority::of(&self.head.fields).unwrap_or_default()
+    }
+
+    /// The executor of this request.
+    pub(crate) fn executor(&self) -> Option<Handle> {
+        self.body.exchange().executor()
     }
 
     /// The body.

@@ -10,6 +10,7 @@ use h3::OverQuic;
 use http::exchange::{Body, DatagramError, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
 use quic::ConnectionHandle;
+use runtime::Handle;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -129,6 +130,10 @@ impl Door for Stream {
 
     fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
         self.known.poll_proven(context)
+    }
+
+    fn executor(&self) -> Option<&Handle> {
+        Some(self.link.executor())
     }
 
     fn cancel(&self, extent: Extent, reason: Reason) {

@@ -188,6 +188,11 @@ impl Link {
         }
     }
 
+    /// The executor that it runs on.
+    pub(crate) const fn executor(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Where the sockets were bound at first.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses

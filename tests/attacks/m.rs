@@ -3,10 +3,11 @@
 use crate::support::{breach, crypto, first_packet, flooded, id, new_id, raw, stream};
 use adversary::heap::Meter;
 use adversary::http::{POST, Script, frame, headers};
-use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, work};
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode, push, work};
 use base::Side::{Client, Server};
-use base::{Duration, VarInt};
+use base::{Bytes, Duration, VarInt};
 use h3::Limits;
+use http::capsule::{self, CapsuleReader};
 use quic::TransportErrorCode;
 use quic::internals::MAX_SEGMENTS;
 use quic::wire::connection_id::ConnectionId;
@@ -665,4 +666,24 @@ fn m21_empty_frames_without_end() {
     assert_eq!(violation, h3::Violation::Glitches);
     assert_eq!(violation.code(), h3::error_code::H3_EXCESSIVE_LOAD);
     assert!(frames <= Limits::default().glitches + 1);
+}
+
+/// Capsules whose length nobody would keep, of the type that is known and of others: skipped as they come.
+#[test]
+fn m18_capsules_are_not_kept_for_their_lengths() {
+    for (kind, most) in [(capsule::DATAGRAM, 65_535), (1 << 40, usize::MAX)] {
+        for declared in [1 << 20, (1 << 62) - 1] {
+            let mut bytes = Vec::new();
+            push(&mut bytes, kind);
+            push(&mut bytes, declared);
+            let mut reader = CapsuleReader::new(&[capsule::DATAGRAM], most);
+            let meter = Meter::start();
+            assert_eq!(reader.read(&mut Bytes::from(bytes)), None);
+            for _ in 0..(1 << 20) / 1024 {
+                assert_eq!(reader.read(&mut Bytes::from(vec![7; 1024])), None);
+            }
+            assert!(meter.held() < 16 << 10, "{kind:#x}: {}", meter.held());
+            assert_eq!(reader.is_between(), declared == 1 << 20);
+        }
+    }
 }

@@ -196,7 +196,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("m15", "streams over the limit", "quic/src/stream/limits.rs", &[]),
     ("m16", "streams with a gap that is never filled", "quic/src/stream/reassembly.rs", &[]),
     ("m17", "large declared lengths of HTTP/3 frames", "h3/src/request_stream.rs", &[]),
-    ("m18", "large declared lengths of capsules", "", &[]),
+    ("m18", "large declared lengths of capsules", "http/src/capsule.rs", &[]),
     ("m19", "sessions that are never removed from a map", "", &[]),
     ("m20", "a close that waits for credit", "", &[]),
     ("m21", "empty frames without end", "h3/src/budget.rs", &[]),
@@ -224,7 +224,12 @@ pub(crate) const ROWS: &[Row] = &[
     ("x5", ":authority and Host that differ", "http/src/message_rules/request_decoder.rs", &[]),
     ("x6", "fields of HTTP/1 connections", "http/src/message_rules/rules.rs", &[]),
     ("x7", "ambiguous content-length values", "http/src/message_rules/rules.rs", &[]),
-    ("x8", "bytes forwarded before the final response", "", &[]),
+    (
+        "x8",
+        "bytes forwarded before the final response",
+        "src/proxy.rs",
+        &["tests/tunnels/proxy.rs::x8_nothing_goes_to_a_target_before_it_is_accepted"],
+    ),
     ("x9", "path traversal out of the served folder", "src/files/path.rs", &["src/files/path.rs::all_else_is_nothing"]),
     (
         "x10",
@@ -697,10 +702,8 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// What rows wait for: the feature, how its files would be called, the rows.
 pub(crate) const WAITING: &[(&str, &[&str], &[&str])] = &[
-    ("capsules", &["capsule"], &["m18"]),
     ("WebTransport", &["webtransport"], &["m19", "m20"]),
     ("the dynamic table of QPACK", &["qpack/src/dynamic", "qpack/src/table"], &["q4", "q5", "q7", "q8"]),
-    ("adapters that forward messages", &["src/proxy", "src/adapter"], &["x8"]),
     ("TLS over TCP", &["tls/src/records/layer", "record_layer"], &["t3"]),
     ("Encrypted ClientHello", &["encrypted_client_hello", "src/ech.rs", "src/ech/"], &["t9"]),
 ];

@@ -13,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 17] = [
+const RFCS: [(u16, &str); 21] = [
     (5280, "Certificates and revocation lists"),
     (7541, "HPACK"),
+    (8441, "HTTP: CONNECT for other protocols"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
@@ -25,8 +26,11 @@ const RFCS: [(u16, &str); 17] = [
     (9113, "HTTP/2"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
+    (9218, "HTTP: priorities"),
     (9221, "Datagrams"),
     (9287, "QUIC: greasing the QUIC bit"),
+    (9297, "HTTP: datagrams and capsules"),
+    (9298, "HTTP: proxying UDP"),
     (9368, "QUIC: version negotiation"),
     (9369, "QUIC version 2"),
     (9846, "TLS 1.3"),

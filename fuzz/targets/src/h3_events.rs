@@ -17,6 +17,9 @@ fn config(choice: u8) -> Config {
         max_concurrent_requests: 2,
         glitches: 5,
         glitches_earned: 1,
+        max_early_priorities: 2,
+        max_datagrams: 2,
+        max_early_datagrams: 2,
     };
     Config {
         limits: if choice & 2 == 0 { Limits::default() } else { small },

@@ -134,7 +134,7 @@ impl Connection {
         if header.has(END_HEADERS) { self.on_block(now) } else { Ok(()) }
     }
 
-    /// RFC 9113 section 6.2-4, 6.10-3, 6.10-5, 6.10-6.
+    /// RFC 9113 section 6.2-4, 6.10-2, 6.10-4, 6.10-6.
     pub(crate) fn on_continuation(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         let most = self.max_block();
         let block = self.block.as_mut().ok_or(Violation::StrayContinuation)?;

@@ -38,7 +38,7 @@ fn a_connection_begins_with_the_preface_and_settings() {
 }
 
 /// RFC 9113 section 4.2-2, 4.2-3, 4.3-2, 4.3-3, 5.1-1, 5.1.1-1, 5.1.1-3, 5.4.1-1, 5.4.1-2, 5.5-3, 6.1-5, 6.1-7, 6.2-4, 6.2-6, 6.2-7, 6.3-1, 6.4-4, 6.4-6, 6.4-7, 6.5-4,
-/// 6.5-6, 6.5-8, 6.5.2-3, 6.5.2-9, 6.5.2-11, 6.7-6, 6.7-7, 6.8-4, 6.9-6, 6.9.1-4, 6.10-6.
+/// 6.5-6, 6.5-8, 6.5.2-3, 6.5.2-9, 6.5.2-11, 6.7-6, 6.7-7, 6.8-4, 6.9-6, 6.9.1-4, 6.10-4, 6.10-6.
 #[test]
 fn frames_that_break_the_connection() {
     let one = |value: u32| value.to_be_bytes().to_vec();
@@ -92,7 +92,7 @@ fn frames_that_break_the_connection() {
     }
 }
 
-/// RFC 9113 section 5.5-3, 6.2-4, 6.10-3, 6.10-6.
+/// RFC 9113 section 5.5-3, 6.2-4, 6.10-2.
 #[test]
 fn nothing_stands_between_the_parts_of_a_block() {
     for (kind, stream, payload) in [

@@ -14,6 +14,7 @@ use crate::violation::Violation;
 use alloc::vec::Vec;
 use base::writer::push_varint;
 use base::{Bytes, Direction, Side, StreamId, VarInt};
+use http::Priority;
 use http::exchange::{self, Reason};
 
 /// How many bytes of a control or QPACK stream are read at a time.
@@ -173,6 +174,29 @@ impl Connection {
             self.remove(id);
             self.forget_events(id);
             self.shared.tell(id, exchange::Event::Reset(Reason::Rejected));
+        }
+        Ok(())
+    }
+
+    /// A client has said how it wants a response from now on, perhaps before the request has come.
+    fn on_priority_update(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        priority: Priority,
+    ) -> Result<(), Violation> {
+        // RFC 9218 section 7.2-5, 7.2-6: beyond the streams that it may open there is no request.
+        if transport.requests_allowed().is_some_and(|allowed| id.index() >= allowed) {
+            return Err(Violation::PriorityId);
+        }
+        // Each is work for us. An honest client changes its mind less often than it asks.
+        self.shared.budget.spend()?;
+        self.shared.is_prioritized = true;
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.priority.client = Some(priority);
+            self.shared.place(stream, id, transport);
+        } else if id.value() >= self.next_request.value() {
+            self.shared.pending.insert(id, priority, self.shared.config.limits.max_early_priorities);
         }
         Ok(())
     }

@@ -1,12 +1,9 @@
 //! HTTP datagrams (RFC 9297 section 2): to the exchange that they belong to, or nowhere.
 
 use super::state::Connection;
-use crate::datagram::{Inbox, decode, encode, header_len};
-use crate::exchange::Shared;
-use crate::request_stream::RequestStream;
+use crate::datagram::{decode, encode, header_len};
 use crate::transport::Transport;
 use crate::violation::Violation;
-use alloc::boxed::Box;
 use base::{Bytes, Side, StreamId};
 use http::exchange::{self, DatagramError, SendPhase};
 
@@ -59,7 +56,7 @@ impl Connection {
     }
 
     /// Datagrams have come.
-    pub fn on_datagrams(&mut self, transport: &mut impl Transport) {
+    pub(crate) fn on_datagrams(&mut self, transport: &mut impl Transport) {
         while let Some(datagram) = transport.read_datagram() {
             if !self.is_closed
                 && let Err(violation) = self.on_datagram(transport, datagram)
@@ -99,28 +96,10 @@ impl Connection {
         {
             return Err(Violation::DatagramStream);
         }
-        // RFC 9297 section 2.1-5: it may come; if it was there before, or is for the client to open, nobody wants this.
+        // RFC 9297 section 2.1-5, RFC 9298 section 5-5: it may come; if it was there before, or is for the client to open, nobody wants this.
         if self.shared.side == Side::Server && id.value() >= self.next_request.value() {
             self.shared.early_datagrams.push(id, &datagram, limits.max_early_datagrams);
         }
         Ok(())
     }
-}
-
-/// The head of a request has come: those datagrams that were faster.
-pub(crate) fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId) -> Result<(), Violation> {
-    let early = shared.early_datagrams.take(id);
-    for datagram in early {
-        // RFC 9297 section 2-2, 2-3.
-        let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
-        if inbox.push(datagram, shared.config.limits.max_datagrams) {
-            shared.tell(id, exchange::Event::Datagram);
-        }
-    }
-    Ok(())
-}
-
-/// The place for the datagrams of an exchange, if it is of a kind that has some.
-pub(crate) fn inbox(shared: &Shared, is_extended_connect: bool) -> Option<Box<Inbox>> {
-    (is_extended_connect && shared.config.datagrams).then(Box::default)
 }

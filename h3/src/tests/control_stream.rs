@@ -139,6 +139,7 @@ fn goaway_identifiers() {
     closes(server, &[&SETTINGS[..], &frame(7, &[4]), &frame(7, &[8])].concat(), Violation::GoAwayIncreased);
 }
 
+/// RFC 9218 section 7.2-4, 7.2-8.
 #[test]
 fn priority_updates_are_checked() {
     let update = |payload: &[u8]| [&SETTINGS[..], &frame(0xf0700, payload)].concat();

@@ -99,6 +99,7 @@ fn a_client_sends_them_with_its_request() {
 }
 
 /// RFC 9297 section 2.1-5.
+/// RFC 9298 section 5-5.
 #[test]
 fn those_that_overtake_their_request_wait_for_it() {
     let mut script = server();
@@ -177,6 +178,7 @@ fn what_is_not_read_is_bounded() {
 }
 
 /// RFC 9297 section 2.1.1-1, 2.1.1-2.
+/// RFC 8441 section 3-1.
 #[test]
 fn the_setting_is_said_and_checked() {
     for (config, expected) in [(config(), true), (Config::default(), false)] {

@@ -69,6 +69,7 @@ impl RequestDecoder {
             check_connect(&self.scheme, &self.path, &authority)?;
             (None, None)
         } else {
+            // RFC 8441 section 4-2: those with a protocol among them.
             let scheme = self.scheme.ok_or(Malformed::MissingPseudoField)?;
             let path = self.path.ok_or(Malformed::MissingPseudoField)?;
             // RFC 9114 section 4.3.1-7: Host would do as well; it was made the authority.

@@ -193,6 +193,7 @@ fn connect() {
     }
 }
 
+/// RFC 8441 section 4-2.
 #[test]
 fn extended_connect_only_where_offered() {
     let lines = [(":method", "CONNECT"), GET[1], GET[2], GET[3], (":protocol", "websocket")];

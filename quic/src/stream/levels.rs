@@ -13,6 +13,9 @@ use base::StreamId;
 /// than that.
 const OTHERS_TURN: u32 = 16;
 
+/// Turns are counted round this: whole rounds of up to eight streams that wait.
+const TURNS: u32 = OTHERS_TURN * 840;
+
 /// The streams of one urgency.
 #[derive(Debug, Default)]
 struct Level {
@@ -139,7 +142,7 @@ impl Levels {
 
     /// It had its turn. `goes_on` if it has more to send.
     pub(crate) fn on_turn(&mut self, id: StreamId, priority: StreamPriority, goes_on: bool) {
-        self.turn = self.turn.wrapping_add(1);
+        self.turn = (self.turn + 1) % TURNS;
         let level = &mut self.levels[priority.level()];
         level.is_sharers_turn = !priority.shares();
         if goes_on && priority.shares() && level.sharing.front() == Some(&id) {

@@ -922,7 +922,8 @@ impl Streams {
         }
         self.schedule.update(id, stream.priority, &mut stream.membership, Membership::default());
         if stream.priority != StreamPriority::default() {
-            self.forget_priority(stream.priority);
+            let all_unsent = self.window.unsent(&self.send_credit);
+            self.schedule.change_priority(stream.priority, StreamPriority::default(), 0, all_unsent);
         }
         assert!(!stream.is_ending && !stream.is_blocked, "what ended is counted no more");
         assert!(stream.send.as_ref().map_or(0, SendHalf::held) == 0, "what ended holds nothing to send");

@@ -23,12 +23,6 @@ impl Streams {
         self.settle(id);
     }
 
-    /// A stream with this priority, which has nothing left to send, is forgotten.
-    pub(super) fn forget_priority(&mut self, priority: StreamPriority) {
-        let all_unsent = self.window.unsent(&self.send_credit);
-        self.schedule.change_priority(priority, StreamPriority::default(), 0, all_unsent);
-    }
-
     /// How many bidirectional streams the peer may have opened so far.
     pub(crate) fn peer_may_open(&self) -> u64 {
         self.bidirectional.remote.limit()

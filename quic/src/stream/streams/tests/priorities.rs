@@ -118,9 +118,9 @@ fn sums_are_true_whatever_happens() {
                 5 if !ids.is_empty() => {
                     let id = ids.swap_remove(random.below(ids.len() as u64) as usize);
                     if random.one_in(2) {
-                        server.reset(id, code(1))
+                        server.reset(id, code(1));
                     } else {
-                        drop(server.finish(id))
+                        let _ = server.finish(id);
                     }
                     server.stop_sending(id, code(1));
                     client.reset(id, code(1));
