@@ -19,7 +19,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// RFC 9110 section 7.8-3.
+    /// RFC 9110 s7.8.
     pub(crate) fn takes(&self, protocol: &Protocol) -> bool {
         self.upgrades.iter().any(|taken| taken.eq_ignore_ascii_case(protocol.as_str()))
     }

@@ -237,6 +237,7 @@ impl Start {
                     return Err(Violation::HostMissing);
                 }
                 let delimited = framing.delimited()?;
+                // RFC 9112 section 6.3-4: among other things, Content-Length is one number.
                 let head = decoder.finish().map_err(Violation::Malformed)?;
                 // RFC 9110 s9.3.6: what follows CONNECT is no content, so nothing may say how long it is.
                 if is_connect && delimited != Delimited::Unsaid {
@@ -302,7 +303,7 @@ fn request_line(line: &[u8], scheme: &Scheme, known: Option<&Authority>) -> Resu
     Ok(Start::Request { decoder, framing, host, is_connect })
 }
 
-/// Scheme, authority, and path with query of a target in absolute form. RFC 9112 section 3.2.2-5.
+/// Scheme, authority, and path with query of a target in absolute form. RFC 9112 section 3.2.2-5, 3.2.2-6.
 fn absolute_form(target: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Violation> {
     let colon = target.windows(3).position(|bytes| bytes == b"://").ok_or(Violation::Target)?;
     let (scheme, rest) = target.split_at(colon);

@@ -83,6 +83,7 @@ mod tests {
         Ok(found)
     }
 
+    /// RFC 9112 section 2.2-1.
     #[test]
     fn pieces_of_every_size_give_the_same_lines() {
         for size in 1..12 {

@@ -43,7 +43,7 @@ base::violations! {
 
 impl Violation {
     /// What it means for a message that the application has begun to receive.
-    pub const fn malformed(self) -> Malformed {
+    pub(crate) const fn malformed(self) -> Malformed {
         match self {
             Violation::Malformed(malformed) => malformed,
             Violation::FieldsTooLarge => Malformed::FieldsTooLarge,

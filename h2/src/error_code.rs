@@ -59,6 +59,7 @@ pub(crate) fn code(reason: Reason) -> u32 {
 mod tests {
     use super::*;
 
+    /// RFC 9113 section 7-1.
     #[test]
     fn reasons_come_back_as_they_went() {
         for reason in [

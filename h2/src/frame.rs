@@ -133,6 +133,7 @@ pub(crate) fn number(payload: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// RFC 9113 section 4.1-4.
     #[test]
     fn headers_of_every_type_come_back() {
         for byte in 0..=255 {

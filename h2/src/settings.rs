@@ -74,6 +74,7 @@ impl PeerSettings {
             ENABLE_CONNECT_PROTOCOL => self.extended_connect = value == 1,
             // RFC 9218 section 2.1-2.
             NO_RFC7540_PRIORITIES if value > 1 => return Err(Violation::SettingValue),
+            // RFC 9113 section 5.5-1.
             _ => {}
         }
         Ok(())
@@ -115,7 +116,7 @@ mod tests {
         settings.apply(&payload, peer)
     }
 
-    /// RFC 9113 section 6.5.2-3, 6.5.2-6, 6.5.2-9, 6.5.2-11, 6.5.2-13.
+    /// RFC 9113 section 6.5.2-3, 6.5.2-6, 6.5.2-9, 6.5.2-11, 6.5.2-13, 6.5.3-3.
     #[test]
     fn values_out_of_range_are_refused() {
         for (id, value, peer, expected) in [

@@ -46,6 +46,7 @@ pub(crate) struct Stream {
     unsent: VecDeque<Bytes>,
     unsent_len: usize,
     pub(crate) end: End,
+    /// RFC 9113 section 6.9.2-2: it may be below zero.
     pub(crate) window_out: i64,
     pub(crate) wants_room: bool,
     pub(crate) priority: Priority,

@@ -67,7 +67,7 @@ base::violations! {
 
 impl Violation {
     /// What it means for a message that the application has begun to receive.
-    pub const fn malformed(self) -> Option<Malformed> {
+    pub(crate) const fn malformed(self) -> Option<Malformed> {
         match self {
             Violation::Malformed(malformed) => Some(malformed),
             Violation::FieldsTooLarge => Some(Malformed::FieldsTooLarge),

@@ -53,6 +53,7 @@ impl Connection {
                 Ok(taken)
             }
             Incoming::Raw => Ok(self.on_content(now, bytes)),
+            // RFC 9112 section 9.3.2-2.
             Incoming::Held => Ok(0),
             Incoming::Ignored => Ok(bytes.len()),
         }
@@ -104,7 +105,7 @@ impl Connection {
         let length = exchange.receiving.announced().unwrap_or(0);
         let has_content = delimited == Delimited::Chunked || length > 0;
         let expectation = head.fields.first("expect");
-        // RFC 9110 section 10.1.1-8: not of a client that does not know informational responses.
+        // RFC 9110 s10.1.1: not of a client that does not know informational responses.
         exchange.expects_continue = has_content
             && framing.version == Version::Current
             && expectation.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));

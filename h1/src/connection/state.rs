@@ -129,7 +129,7 @@ impl Connection {
     }
 
     /// The exchange under way.
-    pub fn current(&self) -> Option<ExchangeId> {
+    pub(crate) fn current(&self) -> Option<ExchangeId> {
         self.current.as_ref().map(|exchange| exchange.id)
     }
 

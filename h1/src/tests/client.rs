@@ -170,6 +170,7 @@ fn a_response_that_can_be_read_in_two_ways_fails_and_the_connection_is_cut() {
         ("HTTP/1.1 200 O\0K\r\n", Violation::StatusLine),
         ("HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", Violation::UnexpectedSwitch),
         ("\r\nHTTP/1.1 200 OK\r\n\r\n", Violation::StatusLine),
+        (&*alloc::format!("HTTP/1.1 200 {}\r\n", "x".repeat(1000)), Violation::StatusLineTooLong),
     ] {
         let (mut client, id) = asking(Method::Get);
         feed(&mut client, wire.as_bytes(), 3);

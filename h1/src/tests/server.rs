@@ -212,7 +212,7 @@ fn a_drained_server_answers_what_has_begun_and_ends() {
     assert_eq!(sent(&mut server), ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into(), true));
 }
 
-/// RFC 9110 section 7.8-2, 7.8-3, 7.8-4, 7.8-10, 7.8-11.
+/// RFC 9110 section 7.8-4, 7.8-10, 7.8-11.
 #[test]
 fn an_upgrade_is_an_extended_connect() {
     let wire =

@@ -31,6 +31,12 @@ impl Connection {
         self.config.limits.max_field_section_size.max(frame::MAX_FRAME_LEN)
     }
 
+    /// The rules of messages are those of every version (`http::message_rules`).
+    ///
+    /// RFC 9113 section 8.1-3, 8.1-4, 8.2.1-2, 8.2.1-3, 8.2.1-4, 8.2.1-5, 8.2.1-6, 8.2.1-7, 8.2.2-2, 8.2.2-3.
+    /// RFC 9113 section 8.3-2, 8.3-3, 8.3-4, 8.3-5, 8.3-6, 8.3-7, 8.3-8, 8.3.1-1, 8.3.1-12, 8.3.2-1, 8.5-1.
+    /// RFC 9113 section 4.3-2, 4.3-3, 10.5.1-2.
+    ///
     /// What a whole block says. One that cannot be decoded is an error of the connection; a message that is not well-formed one of its
     /// stream.
     pub(crate) fn decode(&mut self, block: &[u8], wanted: Wanted) -> Result<Option<Said>, Violation> {
@@ -65,7 +71,7 @@ impl Connection {
         self.block.take().map(|block| (block.stream, block.ends_stream, block.bytes))
     }
 
-    /// Queues a block of fields in as many frames as it needs. RFC 9113 section 4.3-1, 6.2-3, 8.1-2: one after the other.
+    /// Queues a block of fields in as many frames as it needs. RFC 9113 section 4.1-1, 4.3-1, 6.2-3, 6.10-1, 8.1-2: one after the other.
     pub(crate) fn send_block<'a>(
         &mut self,
         stream: u32,

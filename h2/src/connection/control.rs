@@ -20,7 +20,7 @@ impl Connection {
         Ok(())
     }
 
-    /// RFC 9113 section 6.5-4, 6.5-6, 6.5-8, 6.5.3-1, 6.5.3-4, 6.9.2-1, 6.9.2-3.
+    /// RFC 9113 section 3.4-3, 6.5-2, 6.5-3, 6.5-7, 6.5-4, 6.5-6, 6.5-8, 6.5.3-1, 6.5.3-4, 6.9.2-1, 6.9.2-3.
     pub(crate) fn on_settings(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
@@ -37,6 +37,7 @@ impl Connection {
         let before = self.peer;
         let peer = if self.side == Side::Server { Side::Client } else { Side::Server };
         self.peer.apply(payload, peer)?;
+        // RFC 9113 section 4.3.1-1.
         self.encoder.allow_table(usize::try_from(self.peer.header_table_size).unwrap_or(usize::MAX));
         let change = i64::from(self.peer.initial_window) - i64::from(before.initial_window);
         if change != 0 {
@@ -58,7 +59,7 @@ impl Connection {
         Ok(())
     }
 
-    /// RFC 9113 section 6.7-2, 6.7-4, 6.7-5, 6.7-6, 6.7-7.
+    /// RFC 9113 section 6.7-1, 6.7-2, 6.7-4, 6.7-5, 6.7-6, 6.7-7.
     pub(crate) fn on_ping(&mut self, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream != 0 {
             return Err(Violation::NotStreamZero);
@@ -99,7 +100,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The server did nothing with what came behind its last stream.
+    /// The server did nothing with what came behind its last stream. RFC 9113 section 6.8-9.
     fn reject_above(&mut self, now: Instant, last: u32) {
         let numbers: Vec<u32> = self.streams.keys().copied().filter(|number| *number > last).collect();
         for number in numbers {

@@ -75,7 +75,7 @@ impl Connection {
         self.remove(now, number);
     }
 
-    /// Forgets a stream, with what it holds.
+    /// Forgets a stream, with what it holds: nothing more is sent on it. RFC 9113 section 5.1-9, 6.4-1.
     pub(crate) fn remove(&mut self, now: Instant, number: u32) {
         self.drop_unsent(number);
         if let Some(stream) = self.streams.remove(&number) {
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// The peer broke the protocol on one stream. RFC 9113 section 5.4.2: the others go on. RFC 9113 s10.5: what the peer makes us
+    /// The peer broke the protocol on one stream. RFC 9113 section 8.1.1-3, 8.1.1-5: the others go on. RFC 9113 s10.5: what the peer makes us
     /// reset is useless activity.
     pub(crate) fn fail_stream(&mut self, now: Instant, number: u32, violation: Violation) -> Result<(), Violation> {
         self.spend()?;
@@ -108,7 +108,7 @@ impl Connection {
         self.send_block(number, head.lines(), true);
     }
 
-    /// The peer broke the protocol. RFC 9113 section 5.4.1-1, 5.4.1-2.
+    /// The peer broke the protocol. RFC 9113 section 5.4-5, 5.4.1-1, 5.4.1-2.
     pub(crate) fn fail(&mut self, now: Instant, violation: Violation) {
         debug_assert_eq!(violation.scope(), Scope::Connection, "a breach on a stream ends that stream");
         let numbers: Vec<u32> = self.streams.keys().copied().collect();

@@ -31,6 +31,7 @@ impl Connection {
             return self.take_preface(bytes, wanted);
         }
         let Some(header) = Header::read(bytes) else { return Ok(0) };
+        // RFC 9113 section 4.2-1, 4.2-2, 4.2-3.
         if header.len > MAX_FRAME_LEN {
             return Err(Violation::FrameTooLarge);
         }
@@ -40,6 +41,7 @@ impl Connection {
         Ok(end)
     }
 
+    /// RFC 9113 section 3.4-4.
     fn take_preface(&mut self, bytes: &[u8], wanted: &[u8]) -> Result<usize, Violation> {
         let len = bytes.len().min(wanted.len());
         if bytes.get(..len) != wanted.get(..len) {
@@ -64,6 +66,7 @@ impl Connection {
             Kind::Priority => self.on_priority(header, payload),
             Kind::RstStream => self.on_rst_stream(now, header, payload),
             Kind::Settings => self.on_settings(header, payload),
+            // RFC 9113 section 6.5.2-2, 6.6-9, 8.4-7.
             Kind::PushPromise => Err(Violation::Push),
             Kind::Ping => self.on_ping(header, payload),
             Kind::GoAway => self.on_goaway(now, header, payload),

@@ -103,7 +103,7 @@ pub(crate) struct State {
 const MAX_RESET: usize = 128;
 
 impl Numbers {
-    /// Whether this side has reset that stream, not long ago.
+    /// Whether this side has reset that stream, not long ago. RFC 9113 section 5.4.2-1, 6.4-2.
     pub(crate) fn was_reset(&self, number: u32) -> bool {
         self.reset.contains(&number)
     }
@@ -201,7 +201,7 @@ impl Connection {
         connection
     }
 
-    /// RFC 9113 section 3.4-1, 3.4-2, 6.5-1: the preface, and SETTINGS as the first frame.
+    /// RFC 9113 section 3.2-2, 3.4-1, 3.4-2, 6.5-1: the preface, and SETTINGS as the first frame.
     fn begin(&mut self) {
         let mut first = Vec::new();
         if self.side == Side::Client {
@@ -246,7 +246,7 @@ impl Connection {
         }
     }
 
-    /// Whether new exchanges can still begin.
+    /// Whether new exchanges can still begin. RFC 9113 section 6.8-1.
     pub(crate) fn is_open(&self) -> bool {
         let state = &self.state;
         !(state.is_draining || state.is_ending || state.is_broken || state.peer_has_ended)
@@ -276,6 +276,7 @@ impl Connection {
         self.out.push_control(Bytes::from(bytes));
     }
 
+    /// RFC 9113 section 6.8-6: the last stream is the last that was opened, and none is opened after it was said.
     pub(crate) fn send_goaway(&mut self, last: u32, code: u32, words: &[u8]) {
         let payload = [&last.to_be_bytes()[..], &code.to_be_bytes(), words].concat();
         self.send_frame(Kind::GoAway, 0, 0, &payload);
@@ -356,7 +357,7 @@ impl Connection {
         self.out.wanting.remove(&number);
     }
 
-    /// A frame on a stream that is not there. RFC 9113 section 5.1-1, 5.1-10, 5.1-11.
+    /// A frame on a stream that is not there. RFC 9113 section 5.1-1, 5.1-11.
     pub(crate) fn on_missing(&mut self, number: u32) -> Result<(), Violation> {
         let was_opened = match (self.side, number % 2) {
             (Side::Server, 1) => number <= self.numbers.last_of_peer,

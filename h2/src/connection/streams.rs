@@ -17,7 +17,7 @@ impl Connection {
 
     // Content.
 
-    /// RFC 9113 section 6.1-5, 6.1-6, 6.1-7, 6.9-5.
+    /// RFC 9113 section 5.1-8, 6.1-5, 6.1-6, 6.1-7, 6.9-5.
     pub(crate) fn on_data(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
             return Err(Violation::StreamZero);
@@ -147,7 +147,7 @@ impl Connection {
 
     /// Whether fields may come on a stream of this number.
     ///
-    /// RFC 9113 section 5.1.1-1, 5.1.1-2, 5.1.1-3.
+    /// RFC 9113 section 5.1-2, 5.1.1-1, 5.1.1-2, 5.1.1-3.
     fn check_number(&mut self, number: u32) -> Result<(), Violation> {
         if self.streams.contains_key(&number) || self.numbers.was_reset(number) {
             return Ok(());
@@ -212,7 +212,7 @@ impl Connection {
         }
     }
 
-    /// RFC 9113 section 5.1.2-2, 6.8-8.
+    /// RFC 9113 section 5.1.2-2, 6.8-8, 8.7-2, 8.7-3.
     pub(crate) fn on_request(
         &mut self,
         now: Instant,
@@ -277,7 +277,7 @@ impl Connection {
         let code = crate::frame::number(payload).ok_or(Violation::FrameLength)?;
         let Some(stream) = self.streams.get_mut(&header.stream) else { return self.on_missing(header.stream) };
         let reason = error_code::reason(code);
-        // RFC 9113 section 8.1-6: a server that has answered in full may say that it does not need the rest.
+        // RFC 9113 section 8.1-6, 8.1-7: a server that has answered in full may say that it does not need the rest.
         let is_answered = self.side == Side::Client && stream.is_received && code == NO_ERROR;
         if is_answered && !stream.content.is_empty() {
             stream.sending.on_stopped(Reason::NotNeeded);

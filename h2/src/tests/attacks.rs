@@ -6,15 +6,13 @@ use crate::error_code::CANCEL;
 use crate::frame::{ACK, END_HEADERS, Kind};
 use http::Status;
 
-/// Sends until the connection has failed, at most `most` times: how often it was.
-fn until_failed(rogue: &mut Rogue, most: u32, mut send: impl FnMut(&mut Rogue, u32)) -> u32 {
+/// Sends until the connection has failed with this violation, at most `most` times: how often it was.
+fn until_failed(rogue: &mut Rogue, most: u32, expected: Violation, mut send: impl FnMut(&mut Rogue, u32)) -> u32 {
     for round in 0..most {
         send(rogue, round);
-        if rogue.machine.poll_event().is_some_and(|event| matches!(event, crate::Event::Closed(_))) {
-            return round;
-        }
-        while let Some(event) = rogue.machine.poll_event() {
-            if matches!(event, crate::Event::Closed(_)) {
+        for event in rogue.events() {
+            if let crate::Event::Closed(closing) = event {
+                assert_eq!(closing, crate::Closing::Violation(expected));
                 return round;
             }
         }
@@ -26,7 +24,7 @@ fn until_failed(rogue: &mut Rogue, most: u32, mut send: impl FnMut(&mut Rogue, u
 #[test]
 fn cve_2023_44487_rapid_reset() {
     let mut rogue = Rogue::client();
-    let rounds = until_failed(&mut rogue, 1000, |rogue, round| {
+    let rounds = until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, round| {
         rogue.headers(2 * round + 1, &GET, ends());
         rogue.frame(Kind::RstStream, 0, 2 * round + 1, &CANCEL.to_be_bytes());
     });
@@ -37,7 +35,7 @@ fn cve_2023_44487_rapid_reset() {
 #[test]
 fn cve_2025_8671_made_you_reset() {
     let mut rogue = Rogue::client();
-    let rounds = until_failed(&mut rogue, 1000, |rogue, round| {
+    let rounds = until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, round| {
         rogue.headers(2 * round + 1, &GET, ends());
         rogue.frame(Kind::WindowUpdate, 0, 2 * round + 1, &[0; 4]);
     });
@@ -49,10 +47,12 @@ fn cve_2025_8671_made_you_reset() {
 fn cve_2024_27316_continuation_flood() {
     let mut rogue = Rogue::client();
     rogue.frame(Kind::Headers, 0, 1, &[0x82]);
-    until_failed(&mut rogue, 100, |rogue, _| rogue.frame(Kind::Continuation, 0, 1, &[0; 9000]));
+    until_failed(&mut rogue, 100, Violation::BlockTooLarge, |rogue, _| {
+        rogue.frame(Kind::Continuation, 0, 1, &[0; 9000])
+    });
     let mut rogue = Rogue::client();
     rogue.frame(Kind::Headers, 0, 1, &[0x82]);
-    until_failed(&mut rogue, 100, |rogue, _| rogue.frame(Kind::Continuation, 0, 1, &[]));
+    until_failed(&mut rogue, 100, Violation::BlockTooLarge, |rogue, _| rogue.frame(Kind::Continuation, 0, 1, &[]));
 }
 
 /// CVE-2016-6581: a line in the table that is referred to without end. What it unfolds to is bounded, and nothing of it is held.
@@ -71,7 +71,7 @@ fn cve_2016_6581_hpack_bomb() {
 #[test]
 fn cve_2019_9512_ping_flood() {
     let mut rogue = Rogue::client();
-    let taken = until_failed(&mut rogue, 1000, |rogue, _| {
+    let taken = until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, _| {
         rogue.frame(Kind::Ping, 0, 0, &[0; 8]);
         rogue.seen();
     });
@@ -82,7 +82,10 @@ fn cve_2019_9512_ping_flood() {
 #[test]
 fn cve_2019_9515_settings_flood() {
     let mut rogue = Rogue::client();
-    assert_eq!(until_failed(&mut rogue, 1000, |rogue, _| rogue.frame(Kind::Settings, 0, 0, &[])), 50);
+    assert_eq!(
+        until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, _| rogue.frame(Kind::Settings, 0, 0, &[])),
+        50
+    );
 }
 
 /// CVE-2019-9518: frames that carry nothing.
@@ -90,11 +93,17 @@ fn cve_2019_9515_settings_flood() {
 fn cve_2019_9518_empty_frames_flood() {
     let mut rogue = Rogue::client();
     rogue.headers(1, &POST, 0);
-    assert_eq!(until_failed(&mut rogue, 1000, |rogue, _| rogue.frame(Kind::Data, 0, 1, &[])), 50);
+    assert_eq!(until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, _| rogue.frame(Kind::Data, 0, 1, &[])), 50);
     let mut rogue = Rogue::client();
-    assert_eq!(until_failed(&mut rogue, 1000, |rogue, _| rogue.frame(Kind::Unknown, 0, 1, &[])), 50);
+    assert_eq!(
+        until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, _| rogue.frame(Kind::Unknown, 0, 1, &[])),
+        50
+    );
     let mut rogue = Rogue::client();
-    assert_eq!(until_failed(&mut rogue, 1000, |rogue, _| rogue.frame(Kind::Priority, 0, 1, &[0; 5])), 50);
+    assert_eq!(
+        until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, _| rogue.frame(Kind::Priority, 0, 1, &[0; 5])),
+        50
+    );
 }
 
 /// CVE-2019-9514: streams that the server has to reset for what is sent on them.
@@ -102,7 +111,8 @@ fn cve_2019_9518_empty_frames_flood() {
 fn cve_2019_9514_reset_flood() {
     let mut rogue = Rogue::client();
     let bad = [(":method", "GET")];
-    let rounds = until_failed(&mut rogue, 1000, |rogue, round| rogue.headers(2 * round + 1, &bad, ends()));
+    let rounds =
+        until_failed(&mut rogue, 1000, Violation::Glitches, |rogue, round| rogue.headers(2 * round + 1, &bad, ends()));
     assert_eq!(rounds, 50);
 }
 
@@ -132,7 +142,7 @@ fn answers_that_are_not_taken_are_bounded() {
     rogue.machine = crate::Connection::server(config, super::NOW);
     rogue.send(super::PREFACE);
     rogue.frame(Kind::Settings, 0, 0, &[]);
-    let rounds = until_failed(&mut rogue, 1000, |rogue, _| rogue.frame(Kind::Ping, 0, 0, &[0; 8]));
+    let rounds = until_failed(&mut rogue, 1000, Violation::NotTaken, |rogue, _| rogue.frame(Kind::Ping, 0, 0, &[0; 8]));
     assert!((100..130).contains(&rounds), "2000 bytes of them: {rounds}");
     rogue.frame(Kind::Settings, ACK, 0, &[]);
 }

@@ -53,7 +53,7 @@ fn content_and_trailers_both_ways() {
     assert_eq!(rogue.lines(&frames[2].clone()), [("sum".into(), "7".into())]);
 }
 
-/// RFC 9113 section 5.2.1-2, 6.9.1-1, 6.9.1-2, 6.9.2-1, 6.9.2-2.
+/// RFC 9113 section 5.2.1-2, 6.5.3-1, 6.5.3-2, 6.9.1-1, 6.9.1-2, 6.9.2-1, 6.9.2-2, 6.9.2-3.
 #[test]
 fn windows_are_kept_when_sending() {
     let mut rogue = Rogue::client();
@@ -85,6 +85,11 @@ fn windows_are_kept_when_sending() {
     rogue.machine.send_response(NOW, number, &head, &mut Bytes::new(), false).unwrap().unwrap();
     rogue.machine.finish(NOW, number).unwrap();
     assert_eq!(sent(&mut rogue), [(0, END_STREAM)]);
+    // A setting that makes a window too large is a breach of the connection.
+    rogue.headers(5, &POST, 0);
+    rogue.frame(Kind::WindowUpdate, 0, 5, &[0, 0, 0, 1]);
+    rogue.frame(Kind::Settings, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
+    rogue.assert_failed(crate::Violation::SettingWindow);
 }
 
 /// RFC 9113 section 6.9.1-1.
@@ -128,7 +133,7 @@ fn the_window_of_the_connection_is_shared_and_room_is_told() {
     assert_eq!((sent, rogue.machine.exchange_count()), ([100_000; 2], 0));
 }
 
-/// RFC 9218 section 10-1, 10-2, 10-3, 10-4.
+/// RFC 9218 s10.
 #[test]
 fn urgent_responses_go_first_and_incremental_ones_take_turns() {
     let order = |priorities: [&'static str; 3]| {
@@ -213,7 +218,7 @@ fn windows_are_given_back_as_content_is_read_and_enforced() {
         rogue.frame(Kind::Data, 0, 1, &[0; 10_000]);
     }
     rogue.frame(Kind::Data, 0, 1, &[0; 1]);
-    rogue.assert_reset(1, crate::error_code::FLOW_CONTROL_ERROR);
+    rogue.assert_reset(1, crate::Violation::WindowExceeded.code());
     // What was held is given back with the stream: others can use it.
     rogue.headers(3, &POST, 0);
     for _ in 0..10 {
@@ -221,6 +226,18 @@ fn windows_are_given_back_as_content_is_read_and_enforced() {
     }
     let told = rogue.events();
     assert!(!told.iter().any(|event| matches!(event, Event::Closed(_))), "{told:?}");
+    // The window of the connection is all streams' together.
+    let mut rogue = Rogue::client();
+    for stream in [1, 3] {
+        rogue.headers(stream, &POST, 0);
+        for _ in 0..10 {
+            rogue.frame(Kind::Data, 0, stream, &[0; 10_000]);
+        }
+    }
+    rogue.headers(5, &POST, 0);
+    rogue.events();
+    rogue.frame(Kind::Data, 0, 5, &[0; 1]);
+    rogue.assert_failed(crate::Violation::ConnectionWindowExceeded);
 }
 
 /// RFC 9113 section 8.1-6.
