@@ -256,6 +256,7 @@ async fn open(dial: &TcpDial, place: &Place, shared: &Rc<Shared>) -> Result<(), 
         let remote = place.remote;
         let stream = TcpStream::connect(&dial.handle, remote).await.map_err(|error| match error.kind() {
             ErrorKind::ConnectionRefused => Error::Refused { address: remote },
+            ErrorKind::ConnectionReset => Error::BrokenOff { address: remote },
             ErrorKind::TimedOut => Error::NoAnswer { address: remote, after: place.patience },
             _ => Error::NoRoute { address: remote, error: Arc::new(error) },
         })?;
