@@ -41,7 +41,8 @@ pub struct Limits {
     pub glitches: u32,
     /// What each request that ends well earns back.
     pub glitches_earned: u32,
-    /// How long a server that has ended its side waits for the client to do so too. 2 s: several round trips.
+    /// How long a server that has ended its side waits for the client to do so too, and one that has answered a request for the rest of
+    /// it. 2 s: several round trips.
     pub linger: Duration,
     /// How long after the notice that a connection ends it takes requests that are on their way. 1 s, more than most round trips.
     pub notice: Duration,

@@ -3,7 +3,7 @@
 use crate::frame::MAX_31;
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
-use base::Bytes;
+use base::{Bytes, Instant};
 use core::fmt;
 use http::exchange::{Content, ReceivePhase, Receiving, SendPhase, Sending};
 use http::pace::{Delivery, Taking, Waiting};
@@ -56,6 +56,8 @@ pub(crate) struct Stream {
     pub(crate) waiting: Waiting,
     pub(crate) taking: Taking,
     pub(crate) may_be_slow: bool,
+    /// When a client is told that the rest of a request that was answered is not needed.
+    pub(crate) rest_until: Option<Instant>,
     written: u64,
 }
 
@@ -93,6 +95,7 @@ impl Stream {
             waiting: Waiting::default(),
             taking: Taking::default(),
             may_be_slow: false,
+            rest_until: None,
             written: 0,
         }
     }

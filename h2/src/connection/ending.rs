@@ -17,9 +17,11 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(&number) else { return };
         let is_sent = matches!(stream.end, End::Sent);
         if is_sent && !stream.is_received && stream.is_unwanted() {
-            // RFC 9113 section 8.1-6: nothing is wrong if the answer did not need it.
-            let code = if self.side == Side::Server { NO_ERROR } else { error_code::CANCEL };
-            self.reset_stream(now, number, code);
+            if self.side == Side::Client {
+                return self.reset_stream(now, number, error_code::CANCEL);
+            }
+            // A client that has the answer stops by itself, or has said all. Some take a reset that comes with the answer for a failure.
+            stream.rest_until.get_or_insert(now + self.config.limits.linger);
             return;
         }
         if stream.is_over() {

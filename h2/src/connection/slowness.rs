@@ -32,7 +32,8 @@ impl Connection {
             let waited = self.streams.values().filter(|stream| !stream.is_received && !stream.may_be_slow);
             waited.filter_map(|stream| stream.waiting.due(rate)).min()
         });
-        [block, quiet, content, clocks.look, clocks.notice, clocks.linger].into_iter().flatten().min()
+        let rest = self.streams.values().filter_map(|stream| stream.rest_until).min();
+        [block, quiet, content, rest, clocks.look, clocks.notice, clocks.linger].into_iter().flatten().min()
     }
 
     /// Gives up what has become too slow.
@@ -56,6 +57,7 @@ impl Connection {
             return self.end(now, Closing::Idle);
         }
         self.look_at_content(now);
+        self.look_at_rests(now);
         if is_due(self.clocks.look) {
             self.clocks.look = None;
             self.look_at_responses(now);
@@ -79,6 +81,16 @@ impl Connection {
                 self.tell(number, Event::SlowSender);
             }
             self.stop_receiving(now, StreamNumber(number));
+        }
+    }
+
+    /// RFC 9113 section 8.1-6: nothing is wrong if the answer did not need the rest.
+    fn look_at_rests(&mut self, now: Instant) {
+        let is_due = |stream: &Stream| stream.rest_until.is_some_and(|until| until <= now);
+        let due: Vec<u32> =
+            self.streams.iter().filter(|(_, stream)| is_due(stream)).map(|(number, _)| *number).collect();
+        for number in due {
+            self.reset_stream(now, number, error_code::NO_ERROR);
         }
     }
 

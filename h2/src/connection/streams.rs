@@ -46,9 +46,13 @@ impl Connection {
             self.give_window(payload.len());
             return Err(Violation::Malformed(malformed));
         }
-        // Padding is read at once, and all of what nobody wants.
+        // What nobody wants is thrown away, and earns no credit on its stream.
         let held = if is_unwanted { 0 } else { content.len() };
-        self.on_read(header.stream, payload.len() - held);
+        if is_unwanted {
+            self.give_window(payload.len());
+        } else {
+            self.on_read(header.stream, payload.len() - held);
+        }
         if held > 0 {
             self.keep(now, header.stream, content);
         }

@@ -43,8 +43,10 @@ fn content_that_does_not_come_is_given_up_and_can_be_answered() {
     assert_eq!(wait(&mut rogue), Some(30));
     assert_eq!(rogue.events(), [Event::Exchange(number, exchange::Event::SlowSender)]);
     rogue.answer(number, Status::REQUEST_TIMEOUT, b"");
-    let frames = rogue.seen();
-    assert_eq!(frames.last().map(|frame| frame.kind), Some(Kind::RstStream));
+    rogue.seen();
+    let deadline = rogue.machine.deadline().unwrap();
+    rogue.machine.on_timeout(deadline);
+    assert_eq!(rogue.seen().last().map(|frame| frame.kind), Some(Kind::RstStream));
     let mut rogue = Rogue::client();
     rogue.headers(1, &POST, 0);
     let (number, _) = rogue.request();
