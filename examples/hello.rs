@@ -7,7 +7,11 @@ mod common;
 use posthaste::{Error, Identity, Reply, Request, Server};
 
 pub(crate) fn main() -> Result<(), Error> {
-    Server::builder(Identity::development(&[])?).listen(common::address()).on_listening(common::greet("/")).run(hello)
+    Server::builder(Identity::development(&[])?)
+        .listen(common::address())
+        .on_listening(common::greet("/"))
+        .tcp()
+        .run(hello)
 }
 
 pub(crate) async fn hello(request: Request, reply: Reply) -> Result<(), Error> {

@@ -4,6 +4,7 @@ pub(crate) mod alt_svc;
 mod connect;
 pub(crate) mod connection;
 pub(crate) mod event;
+mod fallback;
 mod line;
 mod opener;
 pub(crate) mod pool;
@@ -18,6 +19,7 @@ use crate::client::alt_svc::AltSvc;
 use crate::client::connect::Dialer;
 use crate::client::connection::Connect;
 use crate::client::event::ClientEvent;
+use crate::client::fallback::Fallback;
 use crate::client::opener::Opener;
 use crate::client::pool::{Limits, Origin, Pool};
 use crate::client::request::{RequestBuilder, Settings};
@@ -26,10 +28,13 @@ use crate::client::roots::Roots;
 use crate::error::Error;
 use crate::exchange::patience::Timeouts;
 use crate::exchange::tunnel_udp::UdpTunnel;
+use crate::exchange::version::HttpVersion;
 use crate::http3::connection::Dial;
 use crate::http3::relocation::OnClientEvent;
 use crate::proxy::target::path_of;
 use crate::server::identity::Identity;
+use crate::tcp::client::TcpDial;
+use crate::tcp::machine::PROTOCOLS;
 use crate::tickets::MemoryTickets;
 use crate::tokens::MemoryTokens;
 use crate::trace::{SharedTrace, TraceConsumer};
@@ -86,6 +91,8 @@ pub struct ClientBuilder {
     settings: Settings,
     overrides: Overrides,
     alternatives: Option<AltSvc>,
+    /// Whether servers are asked by TCP that QUIC does not reach.
+    by_tcp: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -104,6 +111,8 @@ pub struct Connected {
     pub looked_up: Duration,
     /// Where its server is, while it is open.
     pub remote: Option<SocketAddr>,
+    /// What is spoken with it.
+    pub version: HttpVersion,
     /// Host and port at which the server was found, if not where the URL says ([`ClientBuilder::alt_svc`]).
     pub alternative: Option<String>,
 }
@@ -129,6 +138,7 @@ impl Client {
             settings: Settings::default(),
             overrides: Overrides::default(),
             alternatives: None,
+            by_tcp: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -159,9 +169,9 @@ impl Client {
     pub async fn connect(&self, url: &str) -> Result<Connected, Error> {
         let (pooled, is_reused) = self.opener.proven(&Origin::new(&Url::parse(url)?), false).await?;
         let connection = &pooled.connection;
-        let remote = connection.stats().map(|(address, _)| address);
+        let (remote, version) = (connection.remote(), connection.version());
         let alternative = connection.alternative().map(str::to_owned);
-        Ok(Connected { is_reused, looked_up: connection.looked_up(), remote, alternative })
+        Ok(Connected { is_reused, looked_up: connection.looked_up(), remote, version, alternative })
     }
 
     /// A request. What is wrong with its parts is told when it is sent.
@@ -399,6 +409,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Asks servers by TCP, with HTTP/2 or HTTP/1.1, that QUIC does not reach: when it has failed, or beside it when it was silent for a
+    /// second; the first that answers is kept. Which servers came by TCP is remembered for five minutes, in which both begin together. The
+    /// certificate is judged in the same way. Tickets, early data, tunnels and moves are for HTTP/3 alone. Off by default.
+    #[must_use]
+    pub fn tcp(mut self) -> ClientBuilder {
+        self.by_tcp = true;
+        self
+    }
+
     /// This host at this port is at these addresses, whatever the system says; `*` is any host. What was said last counts.
     #[must_use]
     pub fn resolve_to(mut self, host: &str, port: u16, addresses: Vec<IpAddr>) -> ClientBuilder {
@@ -465,18 +484,25 @@ impl ClientBuilder {
         tls.request_ocsp_response = self.requests_ocsp_response;
         let identities = || Arc::new(ClientIdentities(self.identities)) as Arc<dyn ClientResolver>;
         tls.identities = Some(self.resolver.unwrap_or_else(identities));
+        let by_tcp = self.by_tcp.then(|| tls::ClientConfig {
+            alpn: PROTOCOLS.map(<[u8]>::to_vec).to_vec(),
+            tickets: None,
+            dangerous_offer_early_data_that_may_be_replayed: false,
+            ..tls.clone()
+        });
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         take_datagrams(&mut transport, &self.http);
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace)
             .keeping(self.tokens)
-            .telling(self.on_event);
+            .telling(self.on_event.clone());
         let dialer = Dialer {
             http3,
             handle: handle.clone(),
             patience: self.connect_timeout,
             overrides: self.overrides,
             alternatives: self.alternatives.clone(),
+            fallback: by_tcp.map(|tls| Fallback::new(TcpDial::new(handle.clone(), tls), self.on_event)),
         };
         let mut client = Client::over(handle, Box::new(dialer), self.limits);
         client.opener.alternatives = self.alternatives;

@@ -92,6 +92,18 @@ pub enum Error {
         /// Why.
         reason: CloseReason,
     },
+    /// A TCP connection was cut, by the other end or on the way, before all was said.
+    BrokenOff {
+        /// The other end.
+        address: SocketAddr,
+    },
+    /// The server speaks no version of HTTP over TCP that this client does, or TLS failed there.
+    Tls {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: tls::record::Error,
+    },
     /// The other end broke the rules of the connection, which was closed for it.
     Breach {
         /// The other end.
@@ -235,7 +247,7 @@ impl Error {
     pub fn is_connection_lost(&self) -> bool {
         match self {
             Error::Closed { reason, .. } => !is_refusal(reason),
-            error => matches!(error, Error::GoingAway),
+            error => matches!(error, Error::GoingAway | Error::BrokenOff { .. }),
         }
     }
 }
@@ -292,6 +304,8 @@ impl fmt::Display for Error {
                 write!(f, "{address} speaks QUIC but not HTTP/3: it does not accept the protocol \"h3\"")
             }
             Error::Closed { address, reason } => write_closed(f, *address, reason),
+            Error::BrokenOff { address } => write!(f, "the connection with {address} broke off"),
+            Error::Tls { address, error } => write!(f, "TLS with {address} failed: {error}"),
             Error::Breach { address, what, section } => {
                 write!(f, "{address} violated HTTP: {what} ({section})")
             }

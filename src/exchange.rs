@@ -16,4 +16,5 @@ pub(crate) mod response;
 pub(crate) mod tunnel;
 pub(crate) mod tunnel_datagrams;
 pub(crate) mod tunnel_udp;
+pub(crate) mod version;
 pub(crate) mod writer;

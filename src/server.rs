@@ -15,6 +15,7 @@ pub(crate) mod meter;
 mod policy;
 mod state;
 mod takeover;
+mod tcp_options;
 pub(crate) mod workers;
 
 use crate::client::take_datagrams;
@@ -32,14 +33,18 @@ use crate::server::handler::{Outcome, spawn_each};
 use crate::server::identity::Identity;
 use crate::server::policy::Policy;
 use crate::server::takeover::Predecessor;
+use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside};
 use crate::server::workers::{Stop, Workers, either, signals};
+use crate::tcp::listen;
+use crate::tcp::machine::PROTOCOLS;
+use crate::tcp::server::{Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
 use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, PathStats, Stats};
-use runtime::{Executor, Handle, Handover, Offer, SignalMark, UdpOptions, UdpSocket};
+use runtime::{Executor, Handle, Handover, Offer, SignalMark, TcpOptions, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
@@ -84,6 +89,8 @@ pub struct ServerBuilder {
     policy: Policy,
     names: Vec<String>,
     takeover: Option<PathBuf>,
+    /// Whether it listens by TCP as well.
+    tcp: bool,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -106,6 +113,8 @@ type SharedOnListening = dyn Fn(&[SocketAddr]) + Send + Sync;
 #[must_use = "dropping a server ends it"]
 pub struct Server {
     link: Rc<Link>,
+    /// Its TCP connections, if it takes any.
+    tcp: Option<Rc<Tcp>>,
     /// The first so many of its sockets are where it listens; the others are where it would rather be reached.
     listening: usize,
     handle: Handle,
@@ -122,6 +131,9 @@ const NOTICE: Duration = Duration::from_secs(1);
 const SHORTEST_NOTICE: Duration = Duration::from_millis(2);
 /// How long a server that ends waits for those who are owed nothing but have not confirmed the notice: they may be gone.
 const CONFIRMATION: Duration = Duration::from_secs(1);
+/// TCP connections of a worker at a time where nothing else was said: as many as by QUIC. Each needs a descriptor, and the process
+/// may have fewer.
+const MAX_TCP_CONNECTIONS: usize = 100_000;
 /// Connections of a server that ends that go on when a successor has taken over its port: each needs a descriptor, and of
 /// those a process may have 1,024 where nobody said otherwise.
 const MAX_OUTLIVING: usize = 512;
@@ -148,6 +160,7 @@ impl Server {
             policy: Policy::default(),
             names: Vec::new(),
             takeover: None,
+            tcp: false,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             takes_connect: false,
@@ -162,10 +175,15 @@ impl Server {
 
     /// Requests that are being answered.
     pub fn requests_under_way(&self) -> usize {
-        self.link.exchange_count()
+        self.link.exchange_count() + self.tcp.as_ref().map_or(0, |tcp| tcp.exchange_count())
     }
 
-    /// What each open connection has sent, received and measured, and the address of its client. Not to be called while the
+    /// The addresses of the clients that are connected by TCP.
+    pub fn tcp_clients(&self) -> Vec<SocketAddr> {
+        self.tcp.as_ref().map(|tcp| tcp.remotes()).unwrap_or_default()
+    }
+
+    /// What each open QUIC connection has sent, received and measured, and the address of its client. Not to be called while the
     /// server itself calls, as `on_event` is: then it gives nothing.
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
         self.link.connection_stats()
@@ -199,7 +217,7 @@ impl Server {
             false => endpoint.quic_mut().stop_accepting(),
         });
         either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
-        let requests = self.link.waits().requests;
+        let requests = self.waits().requests;
         self.close().await;
         if requests == 0 { Ok(()) } else { Err(Error::Unfinished { requests }) }
     }
@@ -216,12 +234,14 @@ impl Server {
         let is_taken_over = self.ending.is_taken_over();
         if !is_taken_over {
             self.link.say_goaway();
+            self.drain_tcp();
         }
         self.yield_ports().await;
-        let waits = self.ending.begin(self.link.waits(), self.addresses());
+        let waits = self.ending.begin(self.waits(), self.addresses());
         if is_taken_over {
             self.ending.succeeded().await;
             self.link.say_goaway();
+            self.drain_tcp();
         }
         if let Some(Waits { connections, requests }) = waits.filter(|waits| waits.connections > 0) {
             self.link.tell(&ServerEvent::Ending { connections, requests, patience });
@@ -230,6 +250,23 @@ impl Server {
         self.link.say_goaway();
         poll_fn(|context| self.link.poll_answered(context)).await;
         self.delivered().await;
+        if let Some(tcp) = &self.tcp {
+            poll_fn(|context| tcp.poll_over(context)).await;
+        }
+    }
+
+    /// What the end waits for, by UDP and by TCP.
+    fn waits(&self) -> Waits {
+        let waits = self.link.waits();
+        let (connections, requests) =
+            self.tcp.as_ref().map_or((0, 0), |tcp| (tcp.connection_count(), tcp.exchange_count()));
+        Waits { connections: waits.connections + connections, requests: waits.requests + requests }
+    }
+
+    fn drain_tcp(&self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.drain();
+        }
     }
 
     /// Until all answers have arrived, and until all clients have confirmed the end, or have had the time to.
@@ -261,6 +298,9 @@ impl Server {
 
     /// Closes what is open, and lets the driver say so.
     async fn close(&self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.close();
+        }
         self.link.close_all();
         self.link.farewell().await;
         self.link.stop();
@@ -270,6 +310,9 @@ impl Server {
 impl Drop for Server {
     /// Requests under way hold what they need of it, and end with it.
     fn drop(&mut self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.close();
+        }
         self.link.give_up();
     }
 }
@@ -290,6 +333,15 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen_on(mut self, socket: StdUdpSocket) -> ServerBuilder {
         self.bound.push(Arc::new(socket));
+        self
+    }
+
+    /// Listens by TCP as well, at the same addresses and ports, and serves HTTP/2 and HTTP/1.1 there with the same
+    /// certificates and the same handler.
+    /// Each answer there says that the server speaks HTTP/3 (Alt-Svc, RFC 7838), so browsers come by TCP once and then move over.
+    #[must_use]
+    pub fn tcp(mut self) -> ServerBuilder {
+        self.tcp = true;
         self
     }
 
@@ -576,7 +628,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
-        let sockets = self.bind()?;
+        let sockets = self.bind_both(1)?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
         let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
@@ -606,7 +658,7 @@ impl ServerBuilder {
         }
         let (takeover, predecessor) = self.predecessor()?;
         let sockets = self.bind_each(count)?;
-        self.steer(&sockets[0], count)?;
+        self.steer(&sockets[0].udp, count)?;
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
         let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
@@ -649,7 +701,7 @@ impl ServerBuilder {
     fn start_on<F>(
         self,
         handle: &Handle,
-        sockets: Vec<UdpSocket>,
+        sockets: Sockets,
         handover: Option<Handover>,
         ending: Arc<Ending>,
         handler: impl Fn(Request, Reply) -> F + 'static,
@@ -658,10 +710,13 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let endpoint = self.endpoint(handover.as_ref())?;
-        let given = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
-        let authorities = AuthoritySource::new(self.certificates(), self.clients.clone(), given);
+        let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
+        let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
+        let (by_udp, by_tcp) = (authorities(), authorities());
         let listening = self.listen.len();
-        let link = Link::serve(handle, sockets, endpoint, handover).map_err(Error::system)?;
+        let (http1, http2) = (tcp_options::http1(&self.http), tcp_options::http2(&self.http));
+        let tls = self.tls(&PROTOCOLS);
+        let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
         }
@@ -674,8 +729,27 @@ impl ServerBuilder {
             link.on_connection_end(on_end);
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
-        door::serve(&link, authorities, spawn_each(handle.clone(), handler, on_event, on_answer, self.takes_connect));
-        Ok(Server { link, listening, handle: handle.clone(), ending, signals: self.signals })
+        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.takes_connect));
+        let parts = Parts {
+            tls: Arc::new(tls),
+            http1,
+            http2,
+            authorities: by_tcp,
+            on_request: on_request.clone(),
+            on_event,
+            max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
+        };
+        let tcp = self.tcp.then(|| Tcp::new(handle, parts));
+        for listener in sockets.tcp {
+            let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
+            listen::serve(handle, tcp, listener).map_err(Error::system)?;
+        }
+        door::serve(
+            &link,
+            by_udp,
+            Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
+        );
+        Ok(Server { link, tcp, listening, handle: handle.clone(), ending, signals: self.signals })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -725,6 +799,30 @@ impl ServerBuilder {
         adopted.map_err(|error| Error::message(format!("a socket that was handed over is none of UDP: {error}")))
     }
 
+    /// Binds the sockets of one of so many workers, for UDP and for TCP. A port that the system chooses is chosen anew if it is
+    /// not free for TCP.
+    fn bind_both(&mut self, workers: usize) -> Result<Sockets, Error> {
+        let is_drawn = self.listen.iter().any(|address| address.port() == 0);
+        let mut attempts = if is_drawn { ATTEMPTS } else { 1 };
+        loop {
+            let listen = self.listen.clone();
+            let udp = self.bind()?;
+            if !self.tcp {
+                return Ok(Sockets { udp, tcp: Vec::new() });
+            }
+            let only_ipv6 = self.listen.iter().any(|address| self.options_at(*address).only_ipv6);
+            // A successor listens beside this one for a while.
+            let reuse_port = workers > 1 || self.takeover.is_some();
+            let options = TcpOptions { only_ipv6, reuse_port, ..TcpOptions::default() };
+            attempts -= 1;
+            match listen_beside(&udp, self.listen.len(), &options) {
+                Ok(tcp) => return Ok(Sockets { udp, tcp }),
+                Err(error) if attempts > 0 && is_taken(&error) => self.listen = listen,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A socket for all addresses of both families would take the port of one for IPv4.
     fn options_at(&self, address: SocketAddr) -> UdpOptions {
         let is_taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
@@ -734,17 +832,17 @@ impl ServerBuilder {
 
     /// The sockets of each worker. Another process that shares its port would take part of the connections, so the first are
     /// bound as without workers: a port that is taken is refused.
-    fn bind_each(&mut self, workers: usize) -> Result<Vec<Vec<UdpSocket>>, Error> {
-        let first = self.bind()?;
-        first.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
-        self.listen = first.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
+    fn bind_each(&mut self, workers: usize) -> Result<Vec<Sockets>, Error> {
+        let first = self.bind_both(workers)?;
+        first.udp.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
+        self.listen = first.udp.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
         self.sockets.reuse_port = true;
         let mut sockets = vec![first];
         for _ in 1..workers {
-            sockets.push(self.bind()?);
+            sockets.push(self.bind_both(workers)?);
         }
         if self.listen.iter().any(|address| Offer::is_made(address.port())) {
-            sockets[0].iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
+            sockets[0].udp.iter().try_for_each(UdpSocket::mind_connected).map_err(Error::system)?;
         }
         Ok(sockets)
     }
@@ -783,12 +881,7 @@ impl ServerBuilder {
 
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let mut tls =
-            tls::ServerConfig::new(provider, self.certificates(), vec![b"h3".to_vec()], Arc::new(SystemClock));
-        tls.key_log = self.key_log.clone();
-        tls.groups = self.policy.groups.clone();
-        tls.tickets = self.tickets.as_ref().map(Tickets::policy);
-        tls.client_authentication = self.clients.clone();
+        let tls = self.tls(&[b"h3"]);
         let mut transport = self.transport.clone();
         take_datagrams(&mut transport, &self.http);
         let mut config = quic::EndpointConfig::new(provider, Arc::new(transport), Some(Arc::new(tls)));
@@ -798,6 +891,18 @@ impl ServerBuilder {
         let mut http = self.http.clone();
         http.date.get_or_insert(date_now);
         Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), http))
+    }
+
+    /// For a carrier over which these protocols are spoken, best first.
+    fn tls(&self, protocols: &[&[u8]]) -> tls::ServerConfig {
+        let protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let mut tls =
+            tls::ServerConfig::new(self.policy.provider, self.certificates(), protocols, Arc::new(SystemClock));
+        tls.key_log = self.key_log.clone();
+        tls.groups = self.policy.groups.clone();
+        tls.tickets = self.tickets.as_ref().map(Tickets::policy);
+        tls.client_authentication = self.clients.clone();
+        tls
     }
 
     fn certificates(&self) -> Arc<dyn Resolver> {

@@ -1,4 +1,5 @@
-//! The handler tests of the library without HTTP/3 under them: what belongs to exchanges does not know what carries it.
+//! The handler tests of the library without HTTP/3 under them: in memory, and by TCP over HTTP/1.1 and HTTP/2. What belongs to
+//! exchanges does not know what carries it.
 #![allow(clippy::unwrap_used)] // a test may
 
 #[path = "../tests/library/duties.rs"]
@@ -7,11 +8,19 @@ mod duties;
 mod handlers;
 #[path = "tests/memory.rs"]
 mod memory;
+mod tcp;
+
+mod over_http1;
+
+mod over_http2;
 
 use memory::{with_server, with_server_and_events};
 use posthaste::Error;
 use std::cell::RefCell;
 use std::rc::Rc;
+
+/// Whether the reason for which an exchange is given up goes over the wire.
+const TELLS_REASONS: bool = true;
 
 #[test]
 fn a_handler_that_fails_is_told_whatever_carries_its_request() -> Result<(), Error> {

@@ -28,6 +28,9 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use support::with_server;
 
+/// Whether the reason for which an exchange is given up goes over the wire.
+const TELLS_REASONS: bool = true;
+
 const TEN_MEGABYTES: usize = 10_000_000;
 
 #[test]

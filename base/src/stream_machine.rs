@@ -67,6 +67,10 @@ pub enum Outgoing {
 
 /// One end of a byte stream, driven from outside.
 pub trait StreamMachine {
+    /// The carrier is set up, before anything is offered or asked for, and this is the protocol that its two ends have agreed to
+    /// speak over it (ALPN, RFC 7301). A carrier that agrees on nothing makes no such call.
+    fn on_ready(&mut self, _now: Instant, _protocol: Option<&[u8]>) {}
+
     /// What is wanted of the carrier now.
     fn demand(&self) -> Demand;
 

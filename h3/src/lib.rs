@@ -67,7 +67,7 @@
 //!
 //! It opens no sockets and runs no tasks: the crate `posthaste` is an async server and client on top of it. Limits are in
 //! [`Config`], and messages in `posthaste-http`.
-//! Read the files in this order: `error_code`, `violation`, `pace`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
+//! Read the files in this order: `error_code`, `violation`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
 //! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `datagram`, `ahead`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `compression`, `rest`, and the conductor `connection`, whose calls for the
 //! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
@@ -100,7 +100,6 @@ mod machine;
 mod message;
 mod outbox;
 mod over_quic;
-mod pace;
 mod parting;
 mod priority;
 mod request_stream;
@@ -116,14 +115,15 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Limits, TimeLimits};
+pub use config::{Config, Limits};
 pub use connection::Connection;
 pub use event::Event;
 pub use http::Priority;
+pub use http::TimeLimits;
 pub use http::exchange::{Body, DatagramError, Reason, SendError};
+pub use http::pace::Delivery;
 pub use machine::{Endpoint, EndpointEvent, Kept};
 pub use over_quic::OverQuic;
-pub use pace::Delivery;
 pub use settings::{PeerSettings, early_data_context};
 pub use transport::{Read, Transport, WriteError};
 pub use violation::{Scope, Violation};

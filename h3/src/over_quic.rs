@@ -1,9 +1,9 @@
 //! The transport of HTTP/3 over a QUIC connection of ours: twelve calls, each one call of [`quic::Connection`] at most.
 
-use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::DatagramError;
+use http::pace::Delivery;
 use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority};
 
 /// A QUIC connection, borrowed for the time of one call.

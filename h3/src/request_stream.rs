@@ -4,7 +4,6 @@ use crate::datagram::Inbox;
 use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
-use crate::pace::{Taking, Waiting};
 use crate::priority::Said;
 use crate::trace;
 use crate::transport::{Transport, WriteError};
@@ -14,6 +13,7 @@ use alloc::vec::Vec;
 use base::{Bytes, Instant, Side, StreamId};
 use http::Method;
 use http::exchange::{Reason, ReceivePhase, Receiving, SendPhase, Sending};
+use http::pace::{Taking, Waiting};
 
 /// How much of a request is read and judged after its response was complete. 256 KiB: half of the first window of a stream
 /// (`StreamsConfig`), more than most clients have under way when they are asked to stop. What comes after that is dropped unread.

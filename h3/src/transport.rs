@@ -1,9 +1,9 @@
 //! The twelve things HTTP/3 needs of QUIC, a place for its records, and what it makes use of where there is it.
 
 use crate::error_code;
-use crate::pace::Delivery;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::{DatagramError, SendError};
+use http::pace::Delivery;
 
 /// A connection with streams. Calls are cheap and never wait.
 pub trait Transport {

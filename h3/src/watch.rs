@@ -3,9 +3,9 @@
 //! There is one moment for all that may become too slow. Whatever begins to be waited for makes it earlier; nothing makes it
 //! later but the look itself, so that requests that are quick cost a comparison.
 
-use crate::config::TimeLimits;
-use crate::pace::{Delivery, LeastRate, Pace, Taking};
 use base::{Duration, Instant};
+use http::TimeLimits;
+use http::pace::{Delivery, LeastRate, Pace, Taking};
 
 /// Between the notice that a connection without requests is about to end and its end: a request that is on its way still
 /// comes (RFC 9114 section 5.2). Default 1 s, more than most round trips.

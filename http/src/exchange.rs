@@ -6,6 +6,7 @@
 //! affair: a stream in HTTP/3, a place in the order of requests in HTTP/1.1.
 
 mod body;
+mod content;
 mod datagram_error;
 mod event;
 mod reason;
@@ -14,6 +15,7 @@ mod send_error;
 mod sending;
 
 pub use body::Body;
+pub use content::Content;
 pub use datagram_error::DatagramError;
 pub use event::Event;
 pub use reason::Reason;

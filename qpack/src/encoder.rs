@@ -39,9 +39,9 @@ pub(crate) fn encode_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// RFC 9204 s7.1.3: what could be guessed byte by byte through its compressed size is marked, so that no later hop puts
+/// Whether a line must not enter a table (RFC 9204 s7.1.3, RFC 7541 s7.1.3): what could be guessed byte by byte through its compressed size is marked, so that no later hop puts
 /// it in a table. A long cookie cannot be guessed as a whole.
-pub(crate) fn is_sensitive(name: &[u8], value: &[u8]) -> bool {
+pub fn is_sensitive(name: &[u8], value: &[u8]) -> bool {
     const GUESSABLE: usize = 20;
     match name {
         b"authorization" | b"proxy-authorization" | b"set-cookie" => !value.is_empty(),

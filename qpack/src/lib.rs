@@ -81,6 +81,6 @@ mod string;
 
 pub use decoder::{DecodeError, Decoder, DecoderLimits};
 pub use dynamic_encoder::{Encoder, EncoderLimits};
-pub use encoder::encode;
+pub use encoder::{encode, is_sensitive};
 pub use error::{DecoderStreamError, DecompressionError, EncoderStreamError};
 pub use string::StringError;

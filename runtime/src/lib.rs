@@ -82,7 +82,7 @@ mod stream_driver;
 mod succession;
 #[allow(unsafe_code)]
 mod sys;
-mod tcp;
+pub mod tcp;
 mod token;
 pub mod udp;
 mod waker;

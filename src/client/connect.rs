@@ -3,11 +3,14 @@
 
 use crate::client::alt_svc::AltSvc;
 use crate::client::connection::{Connect, Connection, Task};
+use crate::client::fallback::Fallback;
 use crate::client::race::{Lost, STAGGER, interleaved, race};
 use crate::client::resolve::{Overrides, resolve};
 use crate::error::Error;
 use crate::http3::connection::{Dial, Target};
 use runtime::{Handle, clock};
+use std::future::Future;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use x509::ServerName;
@@ -26,6 +29,8 @@ pub(crate) struct Dialer {
     pub(crate) overrides: Overrides,
     /// Where servers said that they are also found.
     pub(crate) alternatives: Option<AltSvc>,
+    /// The way by TCP, if there is one.
+    pub(crate) fallback: Option<Fallback>,
 }
 
 impl Connect for Dialer {
@@ -34,6 +39,9 @@ impl Connect for Dialer {
     }
 
     fn close_all(&self) -> Task<'_, ()> {
+        if let Some(fallback) = &self.fallback {
+            fallback.dial.close_all();
+        }
         Box::pin(self.http3.close_all())
     }
 }
@@ -51,23 +59,52 @@ impl Dialer {
             let authority = if other.contains(':') { format!("[{other}]:{at}") } else { format!("{other}:{at}") };
             let target = Target { alternative: Some(&authority), ..target };
             let patience = ALTERNATIVE.min(self.patience / 2);
-            match self.first_that_answers(&target, &other, at, patience, early).await {
+            match self.by_quic(&target, &other, at, patience, early).await {
                 Ok(connection) => return Ok(connection),
                 // Whatever is wrong with it, the server itself is where the URL says.
                 Err(_) => known.mark_broken(host, port, (&other, at), clock::unix_seconds()),
             }
         }
-        self.first_that_answers(&target, host, port, self.patience, early).await
+        let by_quic = self.by_quic(&target, host, port, self.patience, early);
+        match &self.fallback {
+            None => by_quic.await,
+            Some(fallback) => {
+                let by_tcp = self.by_tcp(fallback, &target, port);
+                fallback.first(&self.handle, (host, port), by_quic, by_tcp).await
+            }
+        }
     }
 
-    /// A connection to the first address of the host `at` that answers as `target`.
-    async fn first_that_answers(
+    /// A connection by QUIC to the first address of the host `at` that answers as `target`.
+    async fn by_quic(
         &self,
         target: &Target<'_>,
         at: &str,
         port: u16,
         patience: Duration,
         early: bool,
+    ) -> Result<Rc<dyn Connection>, Error> {
+        let attempt = |number, address, left, looked_up| {
+            self.http3.attempt(target, address, left, looked_up, early && number == 0)
+        };
+        self.first_that_answers(at, port, patience, attempt).await
+    }
+
+    /// The same by TCP, of the server itself.
+    async fn by_tcp(&self, fallback: &Fallback, target: &Target<'_>, port: u16) -> Result<Rc<dyn Connection>, Error> {
+        let attempt =
+            |_, address, left, looked_up| fallback.dial.attempt(target.host, target.name, address, left, looked_up);
+        self.first_that_answers(target.host, port, self.patience, attempt).await
+    }
+
+    /// What `attempt` makes of the first address of the host `at` that answers. It is told which attempt it is, the address, how long that
+    /// may take, and how long the look-up took.
+    async fn first_that_answers<F: Future<Output = Result<Rc<dyn Connection>, Error>>>(
+        &self,
+        at: &str,
+        port: u16,
+        patience: Duration,
+        attempt: impl Fn(usize, SocketAddr, Duration, Duration) -> F,
     ) -> Result<Rc<dyn Connection>, Error> {
         let asked = clock::now();
         let found = match self.overrides.addresses(at, port) {
@@ -80,7 +117,7 @@ impl Dialer {
         let decides = |error: &Error| matches!(error, Error::Certificate { .. });
         let attempt = |number, address| {
             let left = if number == 0 { patience } else { patience.saturating_sub(clock::now() - begun) };
-            self.http3.attempt(target, address, left, looked_up, early && number == 0)
+            attempt(number, address, left, looked_up)
         };
         match race(&self.handle, &addresses, STAGGER, decides, attempt).await {
             Ok(connection) => Ok(connection),

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
+use crate::exchange::version::HttpVersion;
 use base::Instant;
 use http::RequestHead;
 use quic::{PathStats, Stats};
@@ -60,9 +61,20 @@ pub(crate) trait Connection {
 
     /// Has the keys of its packets updated. Whether it is open.
     fn update_keys(&self) -> bool;
+
     /// Where its server was found, if not where the URL says (RFC 7838).
     fn alternative(&self) -> Option<&str> {
         None
+    }
+
+    /// What is spoken on it.
+    fn version(&self) -> HttpVersion {
+        HttpVersion::Http3
+    }
+
+    /// Where its server is, while it is open.
+    fn remote(&self) -> Option<SocketAddr> {
+        self.stats().map(|(address, _)| address)
     }
 
     /// How long the name took to be looked up.

@@ -30,7 +30,7 @@ use crate::command::path_line::path_line;
 use crate::command::stdout::Stdout;
 use crate::command::tickets::Tickets;
 use crate::command::trust;
-use posthaste::{AltSvc, Bytes, Client, ClientBuilder, Identity, Timeouts};
+use posthaste::{AltSvc, Bytes, Client, ClientBuilder, ClientEvent, Identity, Timeouts};
 use runtime::JoinHandle;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -82,9 +82,11 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         let mut interruption = Interruption::new(&handle)?;
         let Get { limits, include, early_data: early, congestion_control, qpack_table, versions, flags, .. } =
             arguments;
-        let mut builder = client(Client::builder(roots), records, &limits).congestion_control(congestion_control);
+        let builder = client(Client::builder(roots), records, &limits, flags.verbose);
+        let mut builder = builder.congestion_control(congestion_control);
         builder.transport.versions = versions;
         builder = builder.dynamic_table(qpack_table);
+        builder = if flags.http3_only { builder } else { builder.tcp() };
         builder = with_addresses(builder, &flags, alternatives.as_ref());
         if let Some(identity) = &identity {
             builder = builder.identity(identity);
@@ -134,13 +136,17 @@ fn at_a_time(arguments: &Get, targets: usize) -> usize {
     given.unwrap_or(1).min(targets)
 }
 
-fn client(mut builder: ClientBuilder, records: Records, limits: &Limits) -> ClientBuilder {
+fn client(mut builder: ClientBuilder, records: Records, limits: &Limits, is_verbose: bool) -> ClientBuilder {
     // Whoever reads standard output may pause for longer than an idle connection lives.
     builder.transport.keep_alive = Some(KEEP_ALIVE);
     // Each wait has a clock of this command, which knows what it is for.
     let forever = Timeouts { first_byte: Duration::MAX, idle: Duration::MAX, whole: Duration::MAX };
-    builder =
-        builder.connect_timeout(limits.connect).timeouts(forever).on_event(|event| output::report(&event.to_string()));
+    builder = builder.connect_timeout(limits.connect).timeouts(forever);
+    builder = builder.on_event(move |event| match event {
+        ClientEvent::ByTcp { .. } if is_verbose => talk::note(&event.to_string()),
+        ClientEvent::ByTcp { .. } => {}
+        event => output::report(&event.to_string()),
+    });
     if let Some(key_log) = records.key_log {
         builder = builder.key_log(key_log);
     }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exchange::account::Account;
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox, Slow};
+use crate::exchange::version::HttpVersion;
 use crate::server::authorities::Authorities;
 use base::Bytes;
 use http::exchange::{Body, DatagramError, Event, Reason, SendError};
@@ -48,6 +49,8 @@ pub(crate) struct Peer {
     pub(crate) is_resumed: bool,
     /// Whether the request came as early data.
     pub(crate) is_early: bool,
+    /// What is spoken with it.
+    pub(crate) version: HttpVersion,
     /// Whether the peer had shown by then that it receives what is sent to its address.
     pub(crate) is_validated: bool,
 }
@@ -55,7 +58,14 @@ pub(crate) struct Peer {
 impl Peer {
     /// Somebody at this address, of whom nothing else is told.
     pub(crate) const fn at(remote: SocketAddr) -> Peer {
-        Peer { remote, identity: None, is_resumed: false, is_early: false, is_validated: true }
+        Peer {
+            remote,
+            identity: None,
+            is_resumed: false,
+            is_early: false,
+            version: HttpVersion::Http3,
+            is_validated: true,
+        }
     }
 }
 
@@ -188,7 +198,7 @@ impl Exchange {
         let ended = mailbox.ending().map(|ending| self.error(&ending));
         let slow = || mailbox.slow().map(|slow| self.too_slow(slow));
         let dropped = || mailbox.is_dropped().then(|| Error::message("this side has given the request up"));
-        ended.or_else(slow).or_else(dropped)
+        dropped().or(ended).or_else(slow)
     }
 
     fn too_slow(&self, slow: Slow) -> Error {

@@ -2,6 +2,7 @@
 
 use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
+use crate::exchange::version::HttpVersion;
 use http::exchange::Reason;
 use http::{Fields, Method, Priority, RequestHead};
 use runtime::Handle;
@@ -91,6 +92,11 @@ impl Request {
     /// its address. At once for requests that were not early. If the connection is over first, answering fails.
     pub async fn proven(&self) {
         poll_fn(|context| self.body.exchange().poll_proven(context)).await;
+    }
+
+    /// The version of HTTP that the request came by.
+    pub fn version(&self) -> HttpVersion {
+        self.peer.version
     }
 
     /// Who the client is: the certificates that it was asked for and showed ([`ServerBuilder::client_authentication`]), whose

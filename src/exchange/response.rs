@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::Exchange;
 use crate::exchange::patience::Patience;
+use crate::exchange::version::HttpVersion;
 use crate::url::Url;
 use http::exchange::Reason;
 use http::{Fields, Priority, ResponseHead, Status};
@@ -28,6 +29,11 @@ impl Response {
     /// The outcome.
     pub fn status(&self) -> Status {
         self.head.status
+    }
+
+    /// What it came by.
+    pub fn version(&self) -> HttpVersion {
+        self.body.exchange().peer().version
     }
 
     /// All but the body.

@@ -10,6 +10,7 @@
 
 use crate::error::Error;
 use crate::exchange::calls::{Events, Peer};
+use crate::exchange::version::HttpVersion;
 use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
 use crate::http3::sockets::{self, Port, Sockets};
@@ -744,6 +745,7 @@ impl Link {
             identity,
             is_resumed: session.is_some_and(Session::is_resumed),
             is_early: !known.is_proven(),
+            version: HttpVersion::Http3,
             is_validated: connection.is_some_and(Connection::is_peer_address_validated),
         };
         on_request(&link, NewRequest { handle, known, id, peer, head, authorities });

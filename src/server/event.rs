@@ -55,6 +55,12 @@ pub enum ServerEvent<'a> {
         /// Why it ended.
         error: &'a Error,
     },
+    /// A connection cannot be accepted for now, because the system has no descriptor or memory left. It waits; this is told once until
+    /// one can be accepted again.
+    NotAccepted {
+        /// What the system says.
+        error: &'a Error,
+    },
     /// A client is at another address from now on, and has proved that it receives what is sent there: its network has changed,
     /// or a translator of addresses has given it another one.
     ClientMoved {
@@ -93,6 +99,7 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::ConnectionFailed { remote, error } => {
                 write!(f, "the connection with {remote} failed: {error}")
             }
+            ServerEvent::NotAccepted { error } => write!(f, "connections wait to be accepted: {error}"),
             ServerEvent::ClientMoved { before, remote } => write!(f, "the client at {before} has moved to {remote}"),
             ServerEvent::Ending { connections, requests, patience } => {
                 let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));

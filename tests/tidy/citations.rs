@@ -13,14 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 19] = [
+const RFCS: [(u16, &str); 22] = [
     (5280, "Certificates and revocation lists"),
+    (7541, "HPACK"),
     (8441, "HTTP: CONNECT for other protocols"),
     (8470, "HTTP: early data"),
     (9000, "QUIC: transport"),
     (9001, "QUIC: TLS and packet protection"),
     (9002, "QUIC: loss detection and congestion control"),
     (9110, "HTTP: semantics"),
+    (9112, "HTTP/1.1"),
+    (9113, "HTTP/2"),
     (9114, "HTTP/3"),
     (9204, "QPACK"),
     (9218, "HTTP: priorities"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 15] = [
+pub(crate) const CRATES: [&str; 18] = [
     "base",
     "ml-kem",
     "crypto",
@@ -14,6 +14,9 @@ pub(crate) const CRATES: [&str; 15] = [
     "quic",
     "http",
     "qpack",
+    "hpack",
+    "h1",
+    "h2",
     "h3",
     "runtime",
     "sim",
@@ -23,8 +26,8 @@ pub(crate) const CRATES: [&str; 15] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 9] =
-    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "http", "h3"];
+pub(crate) const PROTOCOL_CRATES: [&str; 12] =
+    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "hpack", "http", "h1", "h2", "h3"];
 
 /// One source file.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 //! decoded encodes to the same again, bytes that come one by one mean what they mean together, a second implementation
 //! agrees, a connection never breaks a rule of its own.
 
+mod byte_streams;
 mod h3_events;
 mod h3_streams;
 mod http_messages;
@@ -89,6 +90,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("h3_server", h3_streams::server),
     ("h3_client", h3_streams::client),
     ("h3_events", h3_events::run),
+    ("http1_server", byte_streams::http1_server),
+    ("http1_client", byte_streams::http1_client),
+    ("http2_server", byte_streams::http2_server),
+    ("http2_client", byte_streams::http2_client),
+    ("hpack", byte_streams::hpack),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
     ("quic_client", quic_connection::client),

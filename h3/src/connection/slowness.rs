@@ -3,13 +3,13 @@
 
 use super::state::Connection;
 use crate::error_code;
-use crate::pace::{LeastRate, Pace};
 use crate::transport::Transport;
 use crate::violation::Violation;
 use crate::watch::{LOOKS, Use};
 use alloc::vec::Vec;
 use base::{Instant, Side, StreamId};
 use http::exchange::{self, SendPhase};
+use http::pace::{LeastRate, Pace};
 
 impl Connection {
     /// When [`on_timeout`](Connection::on_timeout) is to be called; `None` if nothing is waited for.

@@ -2,13 +2,13 @@
 
 use crate::connection::Connection;
 use crate::event::Event;
-use crate::pace::Delivery;
 use crate::transport::{Read, Transport, WriteError};
 use crate::violation::{Scope, Violation};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Instant, Side, StreamId, VarInt};
 use http::exchange;
+use http::pace::Delivery;
 
 /// What a connection asked of its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,6 +58,7 @@ malformed! {
     HeadMissing, "RFC 9114 4.1", "a message that ended before its head was there";
     BodyTooLong, "RFC 9114 4.1.2", "more content than Content-Length says, or than the message may have";
     BodyTooShort, "RFC 9114 4.1.2", "less content than Content-Length says";
+    Chunk, "RFC 9112 7.1", "chunked content that is not well-formed";
     NoTrailer, "RFC 9110 6.5.1", "a field that may not stand in trailers";
     ExpectWithoutContent, "RFC 9110 10.1.1", "Expect: 100-continue in a request without content";
     ContentOfTrace, "RFC 9110 9.3.8", "a TRACE request with content";

@@ -35,6 +35,8 @@ pub struct Flags {
     pub verbose: bool,
     /// Nothing is told.
     pub silent: bool,
+    /// Whether servers that QUIC does not reach are not asked by TCP.
+    pub http3_only: bool,
     /// Whether keys are updated while the first body comes.
     pub key_update: bool,
     /// Whether it is told at the end what connections have counted.
@@ -146,6 +148,7 @@ impl Default for Flags {
             head: false,
             verbose: false,
             silent: false,
+            http3_only: false,
             key_update: false,
             stats: false,
             show_error: false,
@@ -299,15 +302,14 @@ const ABSENT: &[(&str, &str)] = &[
     ("--ipv6", "give the address with --resolve HOST:PORT:ADDRESS"),
     ("--compressed", "content codings are not taken apart: what the server sends is written as it is"),
     ("--limit-rate", "there is no limit of the rate"),
-    ("--http1.0", "HTTP/3 is all that is spoken here"),
-    ("--http1.1", "HTTP/3 is all that is spoken here"),
-    ("--http2", "HTTP/3 is all that is spoken here"),
+    ("--http1.0", "HTTP/1.1 is the oldest that is spoken here, with servers that QUIC does not reach"),
+    ("--http1.1", "HTTP/3 comes first; HTTP/1.1 is spoken with servers that QUIC does not reach"),
+    ("--http2", "HTTP/3 comes first; HTTP/2 is spoken with servers that QUIC does not reach"),
     ("--version", "ask for it with: posthaste --version"),
 ];
 
 /// Options that mean what happens anyway.
-const IDLE: &[&str] =
-    &["--no-buffer", "--globoff", "--disable", "--http3", "--http3-only", "--compressed-ssh", "--tlsv1.3"];
+const IDLE: &[&str] = &["--no-buffer", "--globoff", "--disable", "--http3", "--compressed-ssh", "--tlsv1.3"];
 
 /// Each option as a long one, by the name that it has here, in one word with its value.
 ///
@@ -407,6 +409,7 @@ impl Flags {
             "--head" => self.head = true,
             "--verbose" => self.verbose = true,
             "--silent" => (self.silent, self.meter) = (true, Meter::None),
+            "--http3-only" => self.http3_only = true,
             "--key-update" => self.key_update = true,
             "--stats" => self.stats = true,
             "--show-error" => self.show_error = true,
@@ -720,7 +723,7 @@ mod tests {
             ("-b x", "cookies are left out on purpose"),
             ("-F a=b", "--data-binary @FILE"),
             ("--compressed", "as it is"),
-            ("--http1.1", "HTTP/3 is all"),
+            ("--http1.1", "HTTP/3 comes first"),
             ("-r x", "0-99, 100- or -100"),
             ("-r -", "0-99"),
             ("--resolve a:443", "HOST:PORT:ADDRESS"),

@@ -79,6 +79,8 @@ The connection
                         lost by chance, as over radio
   --qpack-table BYTES   keep a table of fields that come again, of at most so many bytes in each direction of a connection:
                         smaller requests and responses for some memory (default: 0, none)
+  --http3-only          do not go by TCP, with HTTP/2 or HTTP/1.1, where QUIC does not reach the server or is silent for a second;
+                        without this -v says which it was, and why
   --key-update          update the keys of a connection when the first response comes, as happens by itself after very much data
   --stats               print what was counted and measured on each path of each connection to standard error at the end
 

@@ -1,7 +1,7 @@
 //! What is known of a transfer when it is over: sizes, the time of each phase, and how it ended; and that as JSON for programs.
 
 use crate::command::get::problem::Problem;
-use posthaste::Fields;
+use posthaste::{Fields, HttpVersion};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Record {
     pub uploaded: u64,
     /// Where the server is.
     pub remote: Option<SocketAddr>,
+    /// The version of HTTP.
+    pub http_version: Option<HttpVersion>,
     /// The version of QUIC.
     pub quic_version: Option<u32>,
     /// The file that was written.
@@ -69,6 +71,7 @@ impl Record {
             downloaded: 0,
             uploaded: 0,
             remote: None,
+            http_version: None,
             quic_version: None,
             file: None,
             redirects: 0,
@@ -111,7 +114,7 @@ impl Record {
         member("url_effective", quoted(&self.url_effective));
         member("method", quoted(&self.method));
         member("http_code", self.status.map_or("null".to_owned(), |status| status.to_string()));
-        member("http_version", quoted("3"));
+        member("http_version", text(self.http_version.map(http_version)));
         member("quic_version", self.quic_version.map_or("null".to_owned(), |version| version.to_string()));
         member("remote", text(self.remote.map(|remote| remote.to_string()).as_deref()));
         member("content_type", text(self.fields.first_text("content-type")));
@@ -150,6 +153,15 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// A version as curl has it.
+pub fn http_version(version: HttpVersion) -> &'static str {
+    match version {
+        HttpVersion::Http1 => "1.1",
+        HttpVersion::Http2 => "2",
+        _ => "3",
+    }
 }
 
 #[cfg(test)]

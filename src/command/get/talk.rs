@@ -1,6 +1,6 @@
 //! What `--verbose` tells: `*` what is known of the connection, `>` what is asked, `<` what is answered.
 
-use posthaste::{Connected, Fields, Method, Stats};
+use posthaste::{Connected, Fields, HttpVersion, Method, Stats};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ pub fn connected(connected: &Connected, stats: Option<&Stats>) {
     let how = if connected.is_reused { "on the connection to" } else { "connected to" };
     let remote = connected.remote.map_or("a server".to_owned(), |remote| remote.to_string());
     let version = stats.map_or(String::new(), |stats| format!(", QUIC version {}", number(stats)));
-    let _ = write!(text, "{how} {remote} by HTTP/3{version}");
+    let _ = write!(text, "{how} {remote} by {}{version}", connected.version);
     if !connected.is_reused {
         let _ = write!(text, ", name looked up in {:.1} ms", connected.looked_up.as_secs_f64() * 1000.0);
     }
@@ -36,13 +36,13 @@ pub fn asked<'a>(method: &Method, path: &str, authority: &str, fields: impl Iter
         let is_secret = ["authorization", "cookie"].iter().any(|secret| name.eq_ignore_ascii_case(secret));
         format!("{}: {}", name.to_ascii_lowercase(), if is_secret { "[not shown]" } else { value })
     };
-    let first = [format!("{method} {path} HTTP/3"), format!("host: {authority}")];
+    let first = [format!("{method} {path}"), format!("host: {authority}")];
     tell('>', first.into_iter().chain(fields.map(shown)).chain([String::new()]));
 }
 
 /// What is answered.
-pub fn answered(status: u16, reason: Option<&str>, fields: &Fields) {
-    let first = format!("HTTP/3 {status} {}", reason.unwrap_or_default());
+pub fn answered(version: HttpVersion, status: u16, reason: Option<&str>, fields: &Fields) {
+    let first = format!("{version} {status} {}", reason.unwrap_or_default());
     let lines = fields.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)));
     tell('<', [first].into_iter().chain(lines).chain([String::new()]));
 }

@@ -18,7 +18,7 @@ use crate::command::stdout::Stdout;
 use crate::command::watch::{Awaited, Stage, Watch};
 use base::Instant;
 use posthaste::url::Url;
-use posthaste::{Bytes, Client, Error, Fields, Handle, Method, Reason, RequestBuilder, Response, Status};
+use posthaste::{Bytes, Client, Error, Fields, Handle, HttpVersion, Method, Reason, RequestBuilder, Response, Status};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::{Future, poll_fn};
@@ -219,6 +219,7 @@ impl Job {
     fn note_head(&self, response: &Response, record: &mut Record) {
         record.phases.answered = Some(record.elapsed());
         record.status = Some(response.status().code());
+        record.http_version = Some(response.version());
         record.fields = response.fields().clone();
         record.redirects = response.redirects();
         if let Some(url) = response.redirected_to() {
@@ -229,14 +230,14 @@ impl Job {
         }
         if self.flags.verbose {
             for head in response.informational().iter().chain([response.head()]) {
-                talk::answered(head.status.code(), head.status.reason(), &head.fields);
+                talk::answered(response.version(), head.status.code(), head.status.reason(), &head.fields);
             }
         }
     }
 
     async fn print_heads(&self, response: &Response) -> Result<(), Failure> {
         for head in response.informational().iter().chain([response.head()]) {
-            let text = head_text(head.status, &head.fields);
+            let text = head_text(response.version(), head.status, &head.fields);
             if let Some(heads) = &self.heads {
                 let written = heads.borrow_mut().write_all(&text);
                 written.map_err(|error| Failure::Coded(23, format!("the heads could not be written: {error}")))?;
@@ -417,8 +418,8 @@ fn answered(url: &str, response: &Response) -> String {
     }
 }
 
-fn head_text(status: Status, fields: &Fields) -> Vec<u8> {
-    let mut text = format!("HTTP/3 {}\n", status.code()).into_bytes();
+fn head_text(version: HttpVersion, status: Status, fields: &Fields) -> Vec<u8> {
+    let mut text = format!("{version} {}\n", status.code()).into_bytes();
     text.extend(lines(fields.iter()));
     text.push(b'\n');
     text

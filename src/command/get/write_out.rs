@@ -1,6 +1,6 @@
 //! What `--write-out` prints: a text with variables of the transfer in it.
 
-use crate::command::get::record::Record;
+use crate::command::get::record::{Record, http_version};
 use std::time::Duration;
 
 /// What is printed, and where.
@@ -70,7 +70,7 @@ fn value(record: &Record, name: &str) -> Option<String> {
     let phases = &record.phases;
     Some(match name {
         "http_code" | "response_code" => format!("{:03}", record.status.unwrap_or(0)),
-        "http_version" => if record.status.is_some() { "3" } else { "0" }.to_owned(),
+        "http_version" => record.http_version.map_or("0", http_version).to_owned(),
         "scheme" => "https".to_owned(),
         "url" => record.url.clone(),
         "url_effective" => record.url_effective.clone(),

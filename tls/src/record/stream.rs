@@ -43,6 +43,8 @@ pub struct TlsStream<M, R> {
 /// How far a machine is with either direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct MachineEnd {
+    /// It was told that the handshake is complete.
+    is_told_ready: bool,
     /// It has ended its output.
     sends_nothing: bool,
     /// It was told that nothing more comes.
@@ -121,7 +123,9 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
         if let Some((content, len)) = self.opened.take() {
             return self.offer(now, bytes, content, len);
         }
-        match self.connection.receive(bytes, &mut self.random) {
+        let received = self.connection.receive(bytes, &mut self.random);
+        self.tell_ready(now);
+        match received {
             Ok(Received::Incomplete) => None,
             Ok(Received::Taken(len)) => Some(len),
             Ok(Received::Data { content, taken } | Received::EarlyData { content, taken }) => {
@@ -137,6 +141,14 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
                 self.on_failure(now);
                 Some(bytes.len())
             }
+        }
+    }
+
+    /// Tells the machine once what was agreed on.
+    fn tell_ready(&mut self, now: Instant) {
+        if !self.machine_end.is_told_ready && self.connection.is_complete() {
+            self.machine_end.is_told_ready = true;
+            self.machine.on_ready(now, self.connection.session().alpn());
         }
     }
 

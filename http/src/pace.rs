@@ -8,9 +8,11 @@ use base::{Duration, Instant};
 
 /// The least rate, averaged over the time for which a peer may fall short of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LeastRate {
-    pub(crate) bytes_per_second: u32,
-    pub(crate) patience: Duration,
+pub struct LeastRate {
+    /// Bytes in a second; 0 for any.
+    pub bytes_per_second: u32,
+    /// How long the peer may fall short of it.
+    pub patience: Duration,
 }
 
 impl LeastRate {
@@ -27,31 +29,31 @@ impl LeastRate {
 /// What of the patience is used up with a peer whose bytes are waited for: exact, because each wait begins and ends with a
 /// call.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waiting {
+pub struct Waiting {
     spent: Duration,
     since: Option<Instant>,
 }
 
 impl Waiting {
     /// The application has read all that came, and wants more.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub fn begin(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }
 
     /// Something came.
-    pub(crate) fn pause(&mut self, now: Instant) {
+    pub fn pause(&mut self, now: Instant) {
         if let Some(since) = self.since.take() {
             self.spent += now - since;
         }
     }
 
     /// Content was read.
-    pub(crate) fn earn(&mut self, rate: LeastRate, bytes: usize) {
+    pub fn earn(&mut self, rate: LeastRate, bytes: usize) {
         self.spent = self.spent.saturating_sub(rate.earned(bytes as u64));
     }
 
     /// When the patience is at its end, if something is waited for.
-    pub(crate) fn due(&self, rate: LeastRate) -> Option<Instant> {
+    pub fn due(&self, rate: LeastRate) -> Option<Instant> {
         self.since.map(|since| since + rate.patience.saturating_sub(self.spent))
     }
 }
@@ -67,7 +69,7 @@ pub struct Delivery {
 
 /// The same for a peer that is to take bytes. It is looked at from time to time, so that what flows costs nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taking {
+pub struct Taking {
     spent: Duration,
     seen: Option<Seen>,
 }
@@ -83,7 +85,7 @@ struct Seen {
 
 /// How a peer that is to take bytes does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// There is nothing to take.
     AtRest,
     /// It takes, or may still begin to.
@@ -94,7 +96,7 @@ pub(crate) enum Pace {
 
 impl Taking {
     /// Looks. `has_more`: beyond what was written there is more to be.
-    pub(crate) fn look(&mut self, now: Instant, rate: LeastRate, delivery: Delivery, has_more: bool) -> Pace {
+    pub fn look(&mut self, now: Instant, rate: LeastRate, delivery: Delivery, has_more: bool) -> Pace {
         let Delivery { written, acknowledged } = delivery;
         self.spent = match self.seen {
             // A peer that took all of it may be slow with the next: that is another wait.

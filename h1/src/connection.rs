@@ -1,0 +1,61 @@
+//! The conductor: one connection, one exchange at a time.
+//!
+//! Messages come one after the other, so there is one exchange under way. What a client sends ahead (RFC 9112 section 9.3.2) waits
+//! in the carrier until the one before it is over: answers come in order, and nothing is held for requests that are not
+//! looked at.
+//!
+//! Read `state` first, then `ending`, which everything else comes to, then `outgoing`, `incoming` and `slowness`.
+
+mod ending;
+mod incoming;
+mod outgoing;
+mod slowness;
+mod state;
+
+use crate::event::Closing;
+use base::{Demand, Instant, Outgoing, Side, StreamMachine};
+use state::{Incoming, Phase};
+
+pub use state::Connection;
+
+impl StreamMachine for Connection {
+    fn demand(&self) -> Demand {
+        let is_full =
+            || self.current.as_ref().is_some_and(|exchange| exchange.content.len() >= self.config.limits.max_held);
+        match self.incoming {
+            _ if self.phase == Phase::Broken => Demand::Reset,
+            Incoming::Ignored => Demand::More,
+            Incoming::Held => Demand::Pause,
+            _ if is_full() => Demand::Pause,
+            _ => Demand::More,
+        }
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
+        self.take_in(now, bytes)
+    }
+
+    fn on_end(&mut self, now: Instant, _left: &[u8]) {
+        self.on_peer_end(now);
+    }
+
+    fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+        self.give_out(now, buffer)
+    }
+
+    fn on_reset(&mut self, _now: Instant) {
+        self.phase = Phase::Broken;
+        self.outbox.clear();
+        self.current = None;
+        self.tell_closed(Closing::Reset);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let times = (self.side == Side::Server).then_some(&self.config.times);
+        self.clocks.next(times, self.current.as_ref())
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        self.look(now);
+    }
+}

@@ -1,0 +1,112 @@
+//! Bytes that go: content, the end of a message, and the end of the connection.
+
+use super::state::{Connection, Phase};
+use crate::exchange::ExchangeId;
+use crate::write::{self, Delimiter};
+use base::{Bytes, Instant, Outgoing, Side};
+use http::Fields;
+use http::exchange::{Event, ReceivePhase, SendError};
+
+impl Connection {
+    /// How many of `wanted` bytes of content would be taken now. After it gave 0, [`Event::Writable`] is told once there is
+    /// room.
+    pub fn room(&mut self, id: ExchangeId, wanted: usize) -> Result<usize, SendError> {
+        let free = self.free();
+        let exchange = self.exchange_mut(id).ok_or(SendError::Ended)?;
+        let room = if exchange.delimiter == Delimiter::Unopened { 0 } else { wanted.min(free) };
+        exchange.sending.check_going_on()?;
+        exchange.wants_room |= room == 0 && wanted > 0;
+        Ok(room)
+    }
+
+    /// Sends as much of `data` as fits, and drops that from its front. After it left something, [`Event::Writable`] is told
+    /// once there is room.
+    pub fn send_body(&mut self, now: Instant, id: ExchangeId, data: &mut Bytes) -> Result<(), SendError> {
+        let free = self.free();
+        let exchange = self.exchange_mut(id).ok_or(SendError::Ended)?;
+        exchange.sending.check_body(data.len() as u64)?;
+        let room = if exchange.delimiter == Delimiter::Unopened { 0 } else { free };
+        let piece = data.split_to(room);
+        exchange.sending.on_body(piece.len() as u64);
+        exchange.wants_room |= !data.is_empty();
+        let delimiter = &mut exchange.delimiter;
+        if !piece.is_empty() {
+            if let Delimiter::Chunks(is_begun) = delimiter {
+                let is_first = !core::mem::replace(is_begun, true);
+                self.outbox.push_chunk_header(piece.len(), is_first);
+            }
+            self.outbox.push(piece);
+        }
+        self.wait_for_reader(now);
+        Ok(())
+    }
+
+    /// Ends the message.
+    pub fn finish(&mut self, now: Instant, id: ExchangeId) -> Result<(), SendError> {
+        self.end_message(now, id, None)
+    }
+
+    /// Ends the message with trailers. Content that has a declared length, or that ends with the connection, has no place for them
+    /// on the wire: they are checked and left out, as any recipient may leave them out (RFC 9110 section 6.5.1).
+    pub fn send_trailers(&mut self, now: Instant, id: ExchangeId, fields: &Fields) -> Result<(), SendError> {
+        self.end_message(now, id, Some(fields))
+    }
+
+    fn end_message(&mut self, now: Instant, id: ExchangeId, trailers: Option<&Fields>) -> Result<(), SendError> {
+        let side = self.side;
+        let exchange = self.exchange_mut(id).ok_or(SendError::Ended)?;
+        if let Some(fields) = trailers {
+            exchange.sending.check_trailers(fields)?;
+        }
+        exchange.sending.check_end()?;
+        exchange.sending.on_end();
+        let (delimiter, is_answered) = (exchange.delimiter, exchange.receiving.phase() != ReceivePhase::Head);
+        match delimiter {
+            Delimiter::Chunks(is_begun) => {
+                let mut out = self.outbox.buffer();
+                write::last_chunk(&mut out, !is_begun, trailers);
+                self.outbox.push(out.freeze());
+            }
+            // Our side of a tunnel ends, and of a connection whose last message this is.
+            Delimiter::End => self.end_output(),
+            Delimiter::NoContent | Delimiter::Length | Delimiter::Added(_) | Delimiter::Unopened => {}
+        }
+        if side == Side::Client && is_answered {
+            self.tell(id, Event::Delivered);
+        }
+        self.wait_for_reader(now);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Moves what waits to the front of `buffer`.
+    pub(crate) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+        let written = self.outbox.transmit(buffer);
+        if written > 0 {
+            self.look_for_room();
+            return Outgoing::Bytes(written);
+        }
+        if self.phase != Phase::Ending || self.ends.outgoing {
+            return Outgoing::Nothing;
+        }
+        self.ends.outgoing = true;
+        if self.current.is_none() {
+            self.linger(now);
+        }
+        Outgoing::End
+    }
+
+    fn look_for_room(&mut self) {
+        // Half of it: each wake-up is worth some work.
+        if self.free() < self.config.limits.max_unsent / 2 {
+            return;
+        }
+        if let Some(exchange) = &mut self.current
+            && exchange.delimiter != Delimiter::Unopened
+            && core::mem::take(&mut exchange.wants_room)
+        {
+            let id = exchange.id;
+            self.tell(id, Event::Writable);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Lines out of bytes that come in pieces (RFC 9112 section 2.2).
+
+use crate::violation::Violation;
+use alloc::vec::Vec;
+
+/// Collects one line after the other. Each is copied once, into memory that is used again for the next; so feeding byte by byte is
+/// the same as feeding whole.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    line: Vec<u8>,
+    is_whole: bool,
+}
+
+/// Memory for a line that is kept from one to the next.
+const USUAL: usize = 1 << 10;
+
+impl Lines {
+    /// Takes bytes from the front of `bytes` up to the end of the line, and says how many. The line may have `most` bytes without
+    /// its end; one that has more is answered with `too_long`.
+    /// RFC 9112 section 2.2-1.
+    pub(crate) fn take(&mut self, bytes: &[u8], most: usize, too_long: Violation) -> Result<usize, Violation> {
+        if core::mem::take(&mut self.is_whole) {
+            self.clear();
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let piece = end.and_then(|end| bytes.get(..=end)).unwrap_or(bytes);
+        if self.line.len() + piece.len() > most.saturating_add(2) {
+            return Err(too_long);
+        }
+        self.line.extend_from_slice(piece);
+        if end.is_some() {
+            self.strip_end()?;
+            self.is_whole = true;
+        }
+        Ok(piece.len())
+    }
+
+    /// The line without its end, once all of it is there.
+    pub(crate) fn whole(&mut self) -> Option<&mut [u8]> {
+        self.is_whole.then_some(self.line.as_mut_slice())
+    }
+
+    /// Whether something of a line has come that is not whole.
+    pub(crate) fn has_part(&self) -> bool {
+        !self.is_whole && !self.line.is_empty()
+    }
+
+    /// Gives back the memory of a long line.
+    pub(crate) fn clear(&mut self) {
+        self.line.clear();
+        self.line.shrink_to(USUAL);
+        self.is_whole = false;
+    }
+
+    /// RFC 9112 section 2.2-2, 2.2-4: a bare LF or CR is a line's end to some recipients and none to others, so neither is taken.
+    fn strip_end(&mut self) -> Result<(), Violation> {
+        let line = self.line.strip_suffix(b"\r\n").ok_or(Violation::LineEnding)?;
+        if line.contains(&b'\r') {
+            return Err(Violation::LineEnding);
+        }
+        self.line.truncate(line.len());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const LONG: Violation = Violation::RequestLineTooLong;
+
+    /// All lines of `bytes`, which come in pieces of `size`.
+    fn lines(bytes: &[u8], size: usize, most: usize) -> Result<Vec<Vec<u8>>, Violation> {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        for mut piece in bytes.chunks(size) {
+            while !piece.is_empty() {
+                let taken = lines.take(piece, most, LONG)?;
+                piece = &piece[taken..];
+                found.extend(lines.whole().map(|line| line.to_vec()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// RFC 9112 section 2.2-1.
+    #[test]
+    fn pieces_of_every_size_give_the_same_lines() {
+        for size in 1..12 {
+            assert_eq!(lines(b"ab\r\n\r\nc\r\nd", size, 2), Ok(vec![b"ab".to_vec(), vec![], b"c".to_vec()]), "{size}");
+        }
+    }
+
+    /// RFC 9112 section 2.2-2, 2.2-4.
+    #[test]
+    fn no_other_ending_is_taken() {
+        for size in 1..6 {
+            for bytes in [&b"ab\n"[..], b"a\rb\r\n", b"\r\r\n", b"\n"] {
+                assert_eq!(lines(bytes, size, 9), Err(Violation::LineEnding), "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_bounded_before_it_ends() {
+        for size in 1..6 {
+            assert_eq!(lines(b"abc\r\n", size, 3).map(|lines| lines.len()), Ok(1));
+            assert_eq!(lines(b"abcd\r\n", size, 3), Err(LONG));
+            assert_eq!(lines(b"abcdef", size, 3), Err(LONG));
+        }
+    }
+}

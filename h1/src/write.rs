@@ -1,0 +1,140 @@
+//! The heads of messages, as they are sent (RFC 9112 sections 3, 4 and 5).
+
+use base::Buffer;
+use http::{Fields, HttpDate, Method, Path, Protocol, RequestHead, ResponseHead, Status};
+
+/// How the content of a message that is sent is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delimiter {
+    /// There is none, and the message itself says so.
+    NoContent,
+    /// By Content-Length, which is one of the fields.
+    Length,
+    /// By Content-Length, which is to be added.
+    Added(u64),
+    /// By chunks. Whether one was sent.
+    Chunks(bool),
+    /// By the end of the connection: a tunnel, or a response to HTTP/1.0.
+    End,
+    /// A tunnel that the server has not opened yet: nothing may be sent.
+    Unopened,
+}
+
+/// What is said of the connection in a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    /// Nothing: it goes on.
+    Unsaid,
+    /// It goes on, for a client of HTTP/1.0 that asked for it.
+    KeepAlive,
+    /// It ends after the message.
+    Close,
+}
+
+/// What a server adds to a head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Added<'a> {
+    pub(crate) date: Option<&'a [u8; HttpDate::LEN]>,
+    pub(crate) alternative: Option<&'a [u8]>,
+    /// The protocol that the connection changes to.
+    pub(crate) upgrade: Option<&'a Protocol>,
+}
+
+/// A response.
+///
+/// RFC 9112 section 2.2-3, 2.2-8, 4-4.
+/// RFC 9110 section 7.8-4, 7.8-10.
+pub(crate) fn response(
+    out: &mut Buffer,
+    head: &ResponseHead,
+    delimiter: Delimiter,
+    persistence: Persistence,
+    added: Added<'_>,
+) {
+    let Added { date, alternative, upgrade } = added;
+    let status = if upgrade.is_some() { Status::SWITCHING_PROTOCOLS } else { head.status };
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    // The space is there even without words.
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(status.reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    fields(out, &head.fields);
+    if let Some(date) = date {
+        field(out, b"date", date);
+    }
+    if let Some(alternative) = alternative {
+        field(out, b"alt-svc", alternative);
+    }
+    match (upgrade, persistence) {
+        (Some(protocol), _) => upgrade_fields(out, protocol),
+        (None, Persistence::Close) => field(out, b"connection", b"close"),
+        (None, Persistence::KeepAlive) => field(out, b"connection", b"keep-alive"),
+        (None, Persistence::Unsaid) => {}
+    }
+    end(out, delimiter);
+}
+
+/// A request in the form that an origin server takes (RFC 9112 section 3.2.1). One that asks for another protocol by an extended
+/// CONNECT becomes GET with Upgrade.
+///
+/// RFC 9112 section 3.2-3, 3.2-4, 3.2.1-1, 3.2.1-2, 3.2.3-1, 3.2.4-1.
+/// RFC 9112 section 2.2-5, 7.4-3.
+/// RFC 9110 section 7.8-10.
+pub(crate) fn request(out: &mut Buffer, head: &RequestHead, delimiter: Delimiter, closes: bool) {
+    let authority = head.authority.as_ref().map_or("", |authority| authority.as_str());
+    let method = if head.protocol.is_some() { &Method::Get } else { &head.method };
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(head.path.as_ref().map_or(authority, Path::as_str).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    field(out, b"host", authority.as_bytes());
+    fields(out, &head.fields);
+    match &head.protocol {
+        Some(protocol) => upgrade_fields(out, protocol),
+        None if closes => field(out, b"connection", b"close"),
+        // RFC 9110 section 10.1.4-1: TE is of this connection.
+        None if head.fields.contains("te") => field(out, b"connection", b"te"),
+        None => {}
+    }
+    end(out, delimiter);
+}
+
+/// The last chunk, and trailers after it (RFC 9112 section 7.1.2).
+pub(crate) fn last_chunk(out: &mut Buffer, is_first: bool, trailers: Option<&Fields>) {
+    out.extend_from_slice(if is_first { b"0\r\n" } else { b"\r\n0\r\n" });
+    if let Some(trailers) = trailers {
+        fields(out, trailers);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn end(out: &mut Buffer, delimiter: Delimiter) {
+    match delimiter {
+        Delimiter::NoContent | Delimiter::Length | Delimiter::End | Delimiter::Unopened => {}
+        Delimiter::Added(length) => {
+            let mut added = Fields::new();
+            added.push_integer("content-length", length).expect("a number is a value");
+            fields(out, &added);
+        }
+        Delimiter::Chunks(_) => field(out, b"transfer-encoding", b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn upgrade_fields(out: &mut Buffer, protocol: &Protocol) {
+    field(out, b"connection", b"upgrade");
+    field(out, b"upgrade", protocol.as_str().as_bytes());
+}
+
+fn fields(out: &mut Buffer, fields: &Fields) {
+    for (name, value) in fields.iter() {
+        field(out, name.as_bytes(), value);
+    }
+}
+
+fn field(out: &mut Buffer, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}

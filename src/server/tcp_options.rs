@@ -1,0 +1,48 @@
+//! What a server does by TCP beside QUIC: where it listens, and how it speaks HTTP/1.1 and 2.
+
+use crate::error::Error;
+use crate::tcp::listen;
+use crate::wall_clock::date_now;
+use runtime::{TcpListener, TcpOptions, UdpSocket};
+use std::io::ErrorKind;
+
+/// How often ports are drawn that the system chooses until one is free for UDP and for TCP.
+pub(super) const ATTEMPTS: usize = 16;
+
+/// The sockets of a worker.
+pub(super) struct Sockets {
+    pub(super) udp: Vec<UdpSocket>,
+    pub(super) tcp: Vec<TcpListener>,
+}
+
+/// A listener for each of the first `count` addresses where a server listens by UDP.
+pub(super) fn listen_beside(udp: &[UdpSocket], count: usize, options: &TcpOptions) -> Result<Vec<TcpListener>, Error> {
+    udp.iter().take(count).map(|socket| listen::bind(socket.local_address(), options)).collect()
+}
+
+/// Whether the port is free for UDP, and taken for TCP.
+pub(super) fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Listen { error, .. } if error.kind() == ErrorKind::AddrInUse)
+}
+
+/// HTTP/1.1 within the limits of HTTP/3.
+pub(super) fn http1(http3: &h3::Config) -> h1::Config {
+    let mut config = h1::Config { times: http3.times, date: Some(date_now), ..h1::Config::default() };
+    config.limits.max_fields = usize::try_from(http3.limits.max_field_section_size).unwrap_or(usize::MAX);
+    if http3.extended_connect {
+        config.upgrades = &["websocket"];
+    }
+    config
+}
+
+/// HTTP/2 likewise.
+pub(super) fn http2(http3: &h3::Config) -> h2::Config {
+    let mut config = h2::Config { times: http3.times, date: Some(date_now), ..h2::Config::default() };
+    let limits = &mut config.limits;
+    limits.max_field_section_size = usize::try_from(http3.limits.max_field_section_size).unwrap_or(usize::MAX);
+    let streams = u32::try_from(http3.limits.max_concurrent_requests).unwrap_or(u32::MAX);
+    limits.max_concurrent_streams = limits.max_concurrent_streams.min(streams);
+    (limits.glitches, limits.glitches_earned) = (http3.limits.glitches, http3.limits.glitches_earned);
+    config.extended_connect = http3.extended_connect;
+    config
+}

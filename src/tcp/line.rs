@@ -1,0 +1,211 @@
+//! One TCP connection of a server: it brings what happens on the machine to the exchange it is about, and lends the machine to
+//! whoever has something to do.
+//!
+//! Rule: the machine is borrowed for the time of one call and never across a wait; nobody is called back while it is borrowed,
+//! except to be given a new request.
+
+use crate::error::Error;
+use crate::exchange::calls::{Events, Peer};
+use crate::exchange::version::HttpVersion;
+use crate::server::event::ServerEvent;
+use crate::tcp::machine::{Closing, Machine, Place, Told};
+use base::Instant;
+use crypto_ring::SystemRandom;
+use http::RequestHead;
+use http::exchange::Event;
+use runtime::{Handle, JoinHandle, StreamDriverHandle};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tls::Session;
+use tls::record::TlsStream;
+
+/// A machine under TLS.
+pub(crate) type Secure = TlsStream<Machine, SystemRandom>;
+
+/// Whose connections they are.
+pub(crate) trait Owner {
+    /// Where their tasks run.
+    fn handle(&self) -> &Handle;
+    /// A request has come.
+    fn on_arrival(&self, arrival: Arrival<'_>);
+    /// No task works any more on one that had come.
+    fn on_exchange_end(&self);
+    /// Something is worth a line in a log.
+    fn tell(&self, event: &ServerEvent<'_>);
+    /// Exchanges became possible.
+    fn on_available(&self) {}
+    /// Something has happened: the handshake is complete, the connection has failed, exchanges became possible or are not any more. A
+    /// client looks what it is.
+    fn on_change(&self, _secure: &Secure) {}
+}
+
+/// A request that has just come.
+pub(crate) struct Arrival<'a> {
+    /// On which connection.
+    pub(crate) line: &'a Rc<Line>,
+    /// Its place there.
+    pub(crate) place: Place,
+    /// Who asks.
+    pub(crate) peer: Peer,
+    /// What was agreed on in the handshake.
+    pub(crate) session: &'a Session,
+    /// What is asked for.
+    pub(crate) head: RequestHead,
+}
+
+/// A connection.
+pub(crate) struct Line {
+    owner: Rc<dyn Owner>,
+    stream: Rc<RefCell<Secure>>,
+    driver: OnceCell<StreamDriverHandle>,
+    task: Cell<Option<JoinHandle<()>>>,
+    remote: SocketAddr,
+    exchanges: RefCell<BTreeMap<Place, Events>>,
+    /// Whether exchanges can begin, as far as the peer has said.
+    is_open: Cell<bool>,
+}
+
+impl Line {
+    pub(crate) fn new(owner: Rc<dyn Owner>, stream: Rc<RefCell<Secure>>, remote: SocketAddr) -> Line {
+        let (driver, task) = (OnceCell::new(), Cell::new(None));
+        Line { owner, stream, driver, task, remote, exchanges: RefCell::default(), is_open: Cell::new(true) }
+    }
+
+    /// What runs the machine. To be called once.
+    pub(crate) fn set_driver(&self, driver: StreamDriverHandle, task: JoinHandle<()>) {
+        assert!(self.driver.set(driver).is_ok(), "a connection has one driver");
+        self.task.set(Some(task));
+    }
+
+    /// Works with the machine; `None` while it is lent to somebody else, or if the connection is over.
+    pub(crate) fn with<R>(self: &Rc<Line>, call: impl FnOnce(&mut Machine, Instant) -> R) -> Option<R> {
+        let now = self.owner.handle().now();
+        let mut stream = self.stream.try_borrow_mut().ok()?;
+        let result = call(stream.machine_mut(), now);
+        self.deliver(&mut stream);
+        drop(stream);
+        if let Some(driver) = self.driver.get() {
+            driver.notify();
+        }
+        Some(result)
+    }
+
+    /// Brings what has happened to whom it concerns.
+    pub(crate) fn deliver(self: &Rc<Line>, stream: &mut Secure) {
+        while let Some(told) = stream.machine_mut().poll() {
+            match told {
+                Told::Available => self.owner.on_available(),
+                Told::GoingAway => self.is_open.set(false),
+                Told::Exchange(place, Event::Request(head)) => self.on_request(stream, place, head),
+                Told::Exchange(place, event) => self.on_event(place, event),
+                Told::Refused(reason) => {
+                    self.owner.tell(&ServerEvent::RequestRefused { remote: self.remote, reason: &*reason });
+                }
+                Told::Closed(closing) => self.on_closed(closing),
+            }
+        }
+        self.owner.on_change(stream);
+    }
+
+    fn on_request(self: &Rc<Line>, stream: &Secure, place: Place, head: RequestHead) {
+        let session = stream.connection().session();
+        let peer = Peer {
+            identity: session.peer_identity().cloned(),
+            is_resumed: session.is_resumed(),
+            version: stream.machine().version().expect("a request comes in some version"),
+            ..Peer::at(self.remote)
+        };
+        self.owner.on_arrival(Arrival { line: self, place, peer, session, head });
+    }
+
+    /// Somebody works on an exchange from now on.
+    pub(crate) fn add_exchange(&self, place: Place, events: Events) {
+        self.exchanges.borrow_mut().insert(place, events);
+    }
+
+    fn on_event(&self, place: Place, event: Event) {
+        let slow = match event {
+            Event::SlowSender => Some("its request"),
+            Event::SlowReceiver => Some("the response"),
+            _ => None,
+        };
+        if let Some(what) = slow {
+            self.owner.tell(&ServerEvent::ClientTooSlow { remote: self.remote, what });
+        }
+        let events = self.exchanges.borrow().get(&place).cloned();
+        if let Some(events) = events {
+            events.on_event(event);
+        }
+    }
+
+    /// Those whose message was complete do not notice.
+    fn on_closed(&self, closing: Closing) {
+        self.is_open.set(false);
+        let error = Rc::new(self.error(closing));
+        let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
+        all.iter().for_each(|events| events.on_connection_over(&error));
+    }
+
+    fn error(&self, closing: Closing) -> Error {
+        let address = self.remote;
+        match closing {
+            Closing::Done => Error::ShutDown,
+            Closing::Reset => Error::BrokenOff { address },
+            Closing::Breach(what, section) => Error::Breach { address, what, section },
+            Closing::Told(code) => Error::message(format!("{address} ended the connection with error code {code:#x}")),
+        }
+    }
+
+    /// The driver has ended, and with it the connection.
+    pub(crate) fn on_end(self: &Rc<Line>) {
+        let Ok(mut stream) = self.stream.try_borrow_mut() else { return };
+        self.deliver(&mut stream);
+        if let Some(error) = stream.connection().error() {
+            let error = Error::message(error.clone());
+            self.owner.tell(&ServerEvent::ConnectionFailed { remote: self.remote, error: &error });
+        }
+        drop(stream);
+        self.on_closed(Closing::Reset);
+    }
+
+    /// No task works on the exchange any more.
+    pub(crate) fn remove_exchange(&self, place: Place) {
+        if self.exchanges.borrow_mut().remove(&place).is_some() {
+            self.owner.on_exchange_end();
+        }
+    }
+
+    /// Takes no more requests.
+    pub(crate) fn drain(self: &Rc<Line>) {
+        self.with(Machine::drain);
+    }
+
+    /// Ends at once. The client is not told.
+    pub(crate) fn abort(&self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+        self.on_closed(Closing::Done);
+    }
+
+    /// Whether exchanges can begin, as far as the peer has said.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.get()
+    }
+
+    /// Whether nobody works on an exchange of it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.exchanges.borrow().is_empty()
+    }
+
+    /// Which version is spoken; `None` until the handshake is complete.
+    pub(crate) fn version(&self) -> Option<HttpVersion> {
+        self.stream.try_borrow().ok()?.machine().version()
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+}

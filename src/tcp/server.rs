@@ -1,0 +1,195 @@
+//! What the TCP connections of a thread share: who is given requests, how many there are, and their end.
+
+use crate::exchange::calls::OnRequest;
+use crate::server::authorities::AuthoritySource;
+use crate::server::event::{OnEvent, ServerEvent};
+use crate::tcp::door;
+use crate::tcp::line::{Arrival, Line, Owner, Secure};
+use crate::tcp::machine::{Configs, Machine};
+use base::{Bytes, Side, StreamMemory};
+use crypto_ring::SystemRandom;
+use runtime::executor::Watched;
+use runtime::{Handle, JoinHandle, StreamDriver, TcpStream};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tls::record::{Connection, Settings};
+
+/// What a server on TCP is made of.
+pub(crate) struct Parts {
+    pub(crate) tls: Arc<tls::ServerConfig>,
+    pub(crate) http1: h1::Config,
+    pub(crate) http2: h2::Config,
+    pub(crate) authorities: AuthoritySource,
+    pub(crate) on_request: Rc<OnRequest>,
+    pub(crate) on_event: Option<Rc<OnEvent>>,
+    /// Connections at a time.
+    pub(crate) max_connections: usize,
+}
+
+/// The connections of a thread.
+pub(crate) struct Tcp {
+    itself: Weak<Tcp>,
+    handle: Handle,
+    parts: Parts,
+    settings: Settings,
+    memory: Rc<RefCell<StreamMemory>>,
+    lines: RefCell<BTreeMap<u64, Weak<Line>>>,
+    next: Cell<u64>,
+    exchanges: Cell<usize>,
+    /// Those that accept.
+    listeners: RefCell<Vec<JoinHandle<()>>>,
+    /// Who waits until no connection is left.
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Tcp {
+    pub(crate) fn new(handle: &Handle, parts: Parts) -> Rc<Tcp> {
+        Rc::new_cyclic(|itself| Tcp {
+            itself: itself.clone(),
+            handle: handle.clone(),
+            parts,
+            settings: Settings::default(),
+            memory: Rc::default(),
+            lines: RefCell::default(),
+            next: Cell::new(0),
+            exchanges: Cell::new(0),
+            listeners: RefCell::default(),
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// Somebody accepts connections for it.
+    pub(crate) fn add_listener(&self, task: JoinHandle<()>) {
+        self.listeners.borrow_mut().push(task);
+    }
+
+    /// Whether it takes one more connection.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lines.borrow().len() < self.parts.max_connections
+    }
+
+    /// A connection has come. `alternative` is where else its client can come, as the value of Alt-Svc.
+    ///
+    /// # Errors
+    /// The system gives no more descriptors to watch.
+    pub(crate) fn admit(&self, stream: TcpStream, alternative: Bytes) -> io::Result<()> {
+        let Some(server) = self.itself.upgrade() else { return Ok(()) };
+        let remote = stream.remote_address();
+        let stream: Watched<TcpStream> = self.handle.watch(stream)?;
+        let configs = Configs {
+            side: Side::Server,
+            http1: self.parts.http1,
+            http2: self.parts.http2,
+            alternative: Some(alternative),
+        };
+        let connection = Connection::server(self.parts.tls.clone(), &self.settings, self.handle.read_clock());
+        let secure = Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new());
+        let machine = Rc::new(RefCell::new(secure));
+        let line = Rc::new(Line::new(server, machine.clone(), remote));
+        let progress = line.clone();
+        let deliver = move |secure: &mut Secure, _| progress.deliver(secure);
+        let (driver, notice) = StreamDriver::new(&self.handle, stream, machine, self.memory.clone(), deliver);
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.lines.borrow_mut().insert(number, Rc::downgrade(&line));
+        let over = Over { server: self.itself.clone(), number };
+        let ended = line.clone();
+        let task = self.handle.spawn_driver(async move {
+            let _over = over;
+            // How it ended the machine was told, or has said itself.
+            let _ending = driver.await;
+            ended.on_end();
+        });
+        line.set_driver(notice, task);
+        Ok(())
+    }
+
+    /// Exchanges under way.
+    pub(crate) fn exchange_count(&self) -> usize {
+        self.exchanges.get()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.lines.borrow().len()
+    }
+
+    /// The addresses of the clients.
+    pub(crate) fn remotes(&self) -> Vec<SocketAddr> {
+        self.all().iter().map(|line| line.remote()).collect()
+    }
+
+    /// Takes no more connections, and of those that there are no more requests.
+    pub(crate) fn drain(&self) {
+        self.listeners.take().iter().for_each(JoinHandle::abort);
+        self.all().iter().for_each(Line::drain);
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) fn poll_over(&self, context: &Context<'_>) -> Poll<()> {
+        if self.lines.borrow().is_empty() {
+            return Poll::Ready(());
+        }
+        self.waiting.borrow_mut().push(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends all at once.
+    pub(crate) fn close(&self) {
+        self.listeners.take().iter().for_each(JoinHandle::abort);
+        self.all().iter().for_each(|line| line.abort());
+    }
+
+    fn all(&self) -> Vec<Rc<Line>> {
+        self.lines.borrow().values().filter_map(Weak::upgrade).collect()
+    }
+
+    fn remove(&self, number: u64) {
+        self.lines.borrow_mut().remove(&number);
+        if self.lines.borrow().is_empty() {
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl Owner for Tcp {
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    fn on_arrival(&self, arrival: Arrival<'_>) {
+        let Arrival { line, place, peer, session, head } = arrival;
+        let authorities = self.parts.authorities.of_connection(session.server_name(), session.client_authentication());
+        self.exchanges.set(self.exchanges.get() + 1);
+        (self.parts.on_request)(door::exchange(line, place, peer), head, &authorities);
+    }
+
+    fn on_exchange_end(&self) {
+        self.exchanges.set(self.exchanges.get() - 1);
+    }
+
+    fn tell(&self, event: &ServerEvent<'_>) {
+        if let Some(on_event) = &self.parts.on_event {
+            on_event(event);
+        }
+    }
+}
+
+/// Held by the task of a connection: however it ends, the connection is counted no more.
+struct Over {
+    server: Weak<Tcp>,
+    number: u64,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.upgrade() {
+            server.remove(self.number);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The handler tests over HTTP/1.1.
+
+#[path = "../../tests/library/handlers.rs"]
+mod handlers;
+
+use super::tcp;
+use crate::{Client, Handle, Outcome, Reply, Request};
+use std::future::Future;
+
+/// Whether the reason for which an exchange is given up goes over the wire.
+const TELLS_REASONS: bool = false;
+
+fn with_server<H: Future<Output: Outcome> + 'static, T>(
+    handler: impl Fn(Request, Reply) -> H + 'static,
+    test: impl AsyncFnOnce(Client, String, Handle) -> T,
+) -> T {
+    tcp::with_server(b"http/1.1", handler, test)
+}

@@ -1,0 +1,218 @@
+//! A server of the library on a TCP port, and a client that comes by TCP alone, with one version of HTTP.
+
+use crate::client::Client;
+use crate::client::connection::{Connect, Connection, Task};
+use crate::client::pool::Limits;
+use crate::error::Error;
+use crate::exchange::reply::Reply;
+use crate::exchange::request::Request;
+use crate::server::handler::Outcome;
+use crate::tcp::client::TcpDial;
+use crate::wall_clock::SystemClock;
+use crate::{Handle, Identity, Roots, Server};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use x509::ServerName;
+
+/// Connects to one address whatever the host is.
+struct ByTcp {
+    dial: Rc<TcpDial>,
+    remote: SocketAddr,
+}
+
+impl Connect for ByTcp {
+    fn connect(&self, host: Rc<str>, _port: u16, _early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
+        Box::pin(async move {
+            let name = ServerName::parse(&host).map_err(Error::message)?;
+            self.dial.attempt(&host, &name, self.remote, Duration::from_secs(5), Duration::ZERO).await
+        })
+    }
+
+    fn close_all(&self) -> Task<'_, ()> {
+        self.dial.close_all();
+        Box::pin(async {})
+    }
+}
+
+/// A client of this server that comes by TCP and speaks this protocol.
+pub(super) fn client(handle: &Handle, identity: &Identity, remote: SocketAddr, protocol: &[u8]) -> Client {
+    let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+    let (provider, protocols) = (crypto_ring::PROVIDER, vec![protocol.to_vec()]);
+    let tls = tls::ClientConfig::new(provider, roots.verification(), protocols, Arc::new(SystemClock));
+    let connect = ByTcp { dial: TcpDial::new(handle.clone(), tls), remote };
+    Client::over(handle, Box::new(connect), Limits::default())
+}
+
+/// Runs `test` with a client that speaks `protocol`, and the URL of a server that answers with `handler`.
+pub(super) fn with_server<H, T>(
+    protocol: &[u8],
+    handler: impl Fn(Request, Reply) -> H + 'static,
+    test: impl AsyncFnOnce(Client, String, Handle) -> T,
+) -> T
+where
+    H: Future<Output: Outcome> + 'static,
+{
+    let protocol = protocol.to_vec();
+    crate::run(|handle| async move {
+        let identity = Identity::development(&[]).unwrap();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let server = Server::builder(identity.clone()).listen(listen).tcp().start(&handle, handler).unwrap();
+        let remote = server.addresses()[0];
+        let client = client(&handle, &identity, remote, &protocol);
+        let result = test(client, format!("https://{remote}"), handle.clone()).await;
+        drop(server);
+        result
+    })
+    .unwrap()
+}
+
+/// A server with these settings, and a client of it that speaks HTTP/2.
+async fn started<H: Future<Output: Outcome> + 'static>(
+    handle: &Handle,
+    change: impl FnOnce(crate::ServerBuilder) -> crate::ServerBuilder,
+    handler: impl Fn(Request, Reply) -> H + 'static,
+) -> (Server, Identity, SocketAddr) {
+    let identity = Identity::development(&[]).unwrap();
+    let builder = Server::builder(identity.clone()).listen("127.0.0.1:0".parse().unwrap()).tcp();
+    let server = change(builder).start(handle, handler).unwrap();
+    let remote = server.addresses()[0];
+    (server, identity, remote)
+}
+
+#[test]
+fn all_versions_come_to_one_handler_and_are_told_of_the_other_port() {
+    crate::run(|handle| async move {
+        let handler = |request: Request, reply: Reply| reply.send(200, request.version().to_string());
+        let (server, identity, remote) = started(&handle, |builder| builder, handler).await;
+        let url = format!("https://{remote}/");
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        let by_udp = Client::builder(roots).build(&handle);
+        let expected = format!("h3=\":{}\"; ma=86400", remote.port());
+        for (client, version, alternative) in [
+            (client(&handle, &identity, remote, b"http/1.1"), "HTTP/1.1", Some(&*expected)),
+            (client(&handle, &identity, remote, b"h2"), "HTTP/2", Some(&*expected)),
+            (by_udp, "HTTP/3", None),
+        ] {
+            let mut response = client.get(&url).send().await.unwrap();
+            assert_eq!(response.fields().first_text("alt-svc"), alternative, "{version}");
+            assert_eq!(response.body().read_to_end(100).await.unwrap(), version.as_bytes());
+        }
+        drop(server);
+    })
+    .unwrap();
+}
+
+/// A server that ends lets what is under way finish, takes nothing more, and says that the other port is no alternative any more.
+#[test]
+fn a_server_that_ends_answers_what_is_under_way() {
+    for protocol in [&b"http/1.1"[..], b"h2"] {
+        crate::run(|handle| async move {
+            let gate = Rc::new(std::cell::Cell::new(false));
+            let (open, waker) = (gate.clone(), handle.clone());
+            let handler = move |_, reply: Reply| {
+                let (open, handle) = (open.clone(), waker.clone());
+                async move {
+                    while !open.get() {
+                        handle.sleep(Duration::from_millis(1)).await;
+                    }
+                    reply.send(200, "late").await
+                }
+            };
+            let (server, identity, remote) = started(&handle, |builder| builder, handler).await;
+            let url = format!("https://{remote}/");
+            let client = client(&handle, &identity, remote, protocol);
+            let asked = client.get(&url);
+            let answer = handle.spawn(async move { asked.send().await });
+            while server.requests_under_way() == 0 {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(server.tcp_clients().len(), 1);
+            let end = handle.spawn(async move { server.shutdown(Duration::from_secs(10)).await });
+            handle.sleep(Duration::from_millis(5)).await;
+            gate.set(true);
+            let mut response = answer.await.unwrap().unwrap();
+            assert_eq!(response.fields().first_text("alt-svc"), Some("clear"));
+            assert_eq!(response.body().read_to_end(100).await.unwrap(), b"late");
+            end.await.unwrap().unwrap();
+            let error = client.get(&url).send().await.map(drop).unwrap_err();
+            assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+        })
+        .unwrap();
+    }
+}
+
+/// A server that is full cuts further clients off at once, and takes others when there is room again.
+#[test]
+fn a_server_takes_no_more_connections_than_it_may() {
+    crate::run(|handle| async move {
+        let handler = |_, reply: Reply| reply.send(200, "");
+        let (server, identity, remote) = started(&handle, |builder| builder.max_connections(1), handler).await;
+        let url = format!("https://{remote}/");
+        let first = client(&handle, &identity, remote, b"h2");
+        first.get(&url).send().await.unwrap();
+        let second = client(&handle, &identity, remote, b"h2");
+        let error = second.get(&url).send().await.map(drop).unwrap_err();
+        assert!(matches!(error, Error::BrokenOff { .. } | Error::Tls { .. }), "{error:?}");
+        drop(first);
+        while !server.tcp_clients().is_empty() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        second.get(&url).send().await.unwrap();
+    })
+    .unwrap();
+}
+
+/// A client whose request does not come is answered with 408, and one that says nothing is let go.
+#[test]
+fn a_client_that_is_silent_is_let_go() {
+    crate::run(|handle| async move {
+        let times = crate::TimeLimits { without_requests: Duration::from_millis(50), ..crate::TimeLimits::OFF };
+        let handler = |_, reply: Reply| reply.send(200, "");
+        let change = |mut builder: crate::ServerBuilder| {
+            builder.http.times = times;
+            builder
+        };
+        let (server, identity, remote) = started(&handle, change, handler).await;
+        for protocol in [&b"http/1.1"[..], b"h2"] {
+            let client = client(&handle, &identity, remote, protocol);
+            client.get(&format!("https://{remote}/")).send().await.unwrap();
+            while !server.tcp_clients().is_empty() {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+        }
+    })
+    .unwrap();
+}
+
+/// A handler whose client is cut off is stopped.
+#[test]
+fn a_client_that_vanishes_ends_its_handler() {
+    for protocol in [&b"http/1.1"[..], b"h2"] {
+        crate::run(|handle| async move {
+            let running = Rc::new(());
+            let held = running.clone();
+            let handler = move |_, reply: Reply| {
+                let held = held.clone();
+                async move {
+                    let writer = reply.start(200)?;
+                    std::future::pending::<()>().await;
+                    drop(held);
+                    writer.finish()
+                }
+            };
+            let (_server, identity, remote) = started(&handle, |builder| builder, handler).await;
+            let client = client(&handle, &identity, remote, protocol);
+            let response = client.get(&format!("https://{remote}/")).send().await.unwrap();
+            assert_eq!(Rc::strong_count(&running), 3, "the handler has one");
+            drop(client);
+            drop(response);
+            while Rc::strong_count(&running) > 2 {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .unwrap();
+    }
+}
