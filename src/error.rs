@@ -333,18 +333,21 @@ impl fmt::Display for Error {
                 write!(f, "the body could not be read, so the request was broken off: {}", plain(error))
             }
             Error::TimedOut { waited, after } => write_timed_out(f, *waited, *after),
-            Error::NotFollowed { to, why: NotFollowed::TooOften { limit } } => {
-                write!(f, "the redirect to {to:?} is not followed: it would be more than {limit} in a row")
-            }
-            Error::NotFollowed { to, why: NotFollowed::Url(error) } => {
-                write!(f, "the redirect to {to:?} is not followed: {error}")
-            }
+            Error::NotFollowed { to, why } => write_not_followed(f, to, why),
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+fn write_not_followed(f: &mut fmt::Formatter<'_>, to: &str, why: &NotFollowed) -> fmt::Result {
+    write!(f, "the redirect to {to:?} is not followed: ")?;
+    match why {
+        NotFollowed::TooOften { limit } => write!(f, "it would be more than {limit} in a row"),
+        NotFollowed::Url(error) => write!(f, "{error}"),
+    }
+}
 
 impl From<BadUrl> for Error {
     fn from(error: BadUrl) -> Error {

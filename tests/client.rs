@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "client/alternatives.rs"]
 mod alternatives;
+#[path = "client/by_tcp.rs"]
+mod by_tcp;
 #[path = "ends/plain.rs"]
 mod plain;
 #[path = "client/redirects.rs"]

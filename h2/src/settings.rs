@@ -88,7 +88,7 @@ pub(crate) fn own(config: &Config, side: Side) -> Vec<u8> {
     let mut settings: Vec<(u16, u32)> = alloc::vec![
         (INITIAL_WINDOW_SIZE, limits.stream_window),
         (MAX_HEADER_LIST_SIZE, size),
-        // RFC 9218 section 2.1-3, 2.1-4: with the first SETTINGS or never.
+        // RFC 9218 section 2.1-3: with the first SETTINGS or never.
         (NO_RFC7540_PRIORITIES, 1),
     ];
     match side {

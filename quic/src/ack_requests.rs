@@ -25,7 +25,7 @@ impl Default for AckFrequencyConfig {
 }
 
 /// Acknowledgments of a whole window, and of a round trip if less is under way.
-const ACKS_PER_WINDOW: u64 = 8;
+const ACKS_PER_WINDOW: u64 = 12;
 const ACKS_PER_ROUND_TRIP: u32 = 4;
 /// Ten packets are acknowledged together at most: a fifth of the usual acknowledgments is left. Half of that would be left with
 /// 25, but BBR, which judges a path by the losses that each acknowledgment shows, then takes 0.5 % of random loss for a full

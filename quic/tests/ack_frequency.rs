@@ -25,7 +25,11 @@ fn link() -> LinkConfig {
 
 /// What a client has received in so many milliseconds, and the packets that it sent meanwhile.
 fn bulk(link: LinkConfig, config: &Config, milliseconds: u64) -> (u64, u64) {
-    let mut path = Path::new(7, link, config.clone());
+    bulk_of(7, link, config, milliseconds)
+}
+
+fn bulk_of(seed: u64, link: LinkConfig, config: &Config, milliseconds: u64) -> (u64, u64) {
+    let mut path = Path::new(seed, link, config.clone());
     path.connect();
     path.run_until(milliseconds);
     let stats: Stats =
@@ -46,11 +50,14 @@ fn a_long_transfer_is_acknowledged_with_few_packets_and_loses_nothing_by_it() {
             let [(bytes_before, packets_before), (bytes, packets)] = [false, true].map(|asks| {
                 let mut config = asking(asks);
                 config.recovery.congestion_control = control;
-                bulk(link, &config, 10_000)
+                // Which packets are lost is another matter with each packet that is not sent: the sum of several runs tells.
+                let seeds = if loss == 0.0 { 7..8 } else { 7..11 };
+                let runs = seeds.map(|seed| bulk_of(seed, link, &config, 10_000));
+                runs.fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1))
             });
             let what = format!("{loss} {reorder} {control:?}: {packets_before} {packets} {bytes_before} {bytes}");
             // A window that losses keep small is acknowledged a few times in each round trip.
-            let is_small = bytes_before < 10_000_000;
+            let is_small = bytes_before < 40_000_000 && loss > 0.0;
             let most = if is_small { packets_before * 9 / 10 } else { packets_before * 3 / 10 };
             assert!(packets < most, "fewer packets: {what}");
             assert!(bytes * 100 >= bytes_before * 98, "as many bytes: {what}");

@@ -4,7 +4,7 @@ use crate::command::arguments::AccessLogFormat;
 use crate::command::failure::Failure;
 use crate::command::json;
 use crate::command::log::{Log, Style};
-use posthaste::{Answer, date};
+use posthaste::{Answer, HttpVersion, date};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -104,7 +104,7 @@ fn line(format: AccessLogFormat, answer: &Answer<'_>, now: SystemTime) -> String
     quoted(&mut line, method, MAX_TEXT);
     line.push(' ');
     quoted(&mut line, target, MAX_TARGET);
-    let _ = write!(line, " HTTP/3.0\" {status} {}", answer.bytes);
+    let _ = write!(line, " {}\" {status} {}", protocol(answer.version), answer.bytes);
     if format == AccessLogFormat::Combined {
         for text in [answer.referer, answer.user_agent] {
             line.push_str(" \"");
@@ -115,13 +115,23 @@ fn line(format: AccessLogFormat, answer: &Answer<'_>, now: SystemTime) -> String
     line
 }
 
+/// As web servers have it.
+fn protocol(version: HttpVersion) -> &'static str {
+    match version {
+        HttpVersion::Http1 => "HTTP/1.1",
+        HttpVersion::Http2 => "HTTP/2.0",
+        _ => "HTTP/3.0",
+    }
+}
+
 fn in_json(answer: &Answer<'_>, status: u16, now: SystemTime) -> String {
     let text = |text: &str, most| json::string(text, most);
     let mut line = format!(
-        "{{\"time\":\"{}\",\"remote\":\"{}\",\"method\":{},\"host\":{},\"target\":{},\"status\":{status},\"bytes\":{},\
+        "{{\"time\":\"{}\",\"remote\":\"{}\",\"protocol\":\"{}\",\"method\":{},\"host\":{},\"target\":{},\"status\":{status},\"bytes\":{},\
          \"seconds\":{:.6},\"complete\":{}",
         date::rfc3339(now),
         answer.remote,
+        protocol(answer.version),
         text(answer.method.as_str(), MAX_TEXT),
         text(answer.authority, MAX_TEXT),
         text(answer.target, MAX_TARGET),

@@ -61,6 +61,7 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
     let hosts = |serve: &Serve| serve.site.hosts.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>();
     let differing = [
         ("listen", started.listen != read.listen),
+        ("no-tcp", started.no_tcp != read.no_tcp),
         ("preferred-address", started.preferred != read.preferred),
         ("name", started.names != read.names),
         ("the hosts of site", hosts(started) != hosts(read)),

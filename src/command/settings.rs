@@ -57,6 +57,10 @@ pub fn builder(
             socket.try_clone().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
         builder = builder.listen_on(socket);
     }
+    // Who hands over sockets means these and no others.
+    if !arguments.no_tcp && listeners.sockets.is_empty() {
+        builder = builder.tcp();
+    }
     for address in preferred_addresses(&arguments.preferred)? {
         builder = builder.preferred_address(address);
     }

@@ -1,5 +1,6 @@
 //! What became of each request, for a log.
 
+use crate::exchange::version::HttpVersion;
 use http::{Method, Status};
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub struct Answer<'a> {
     /// Who asked.
     pub remote: SocketAddr,
+    /// What it came by.
+    pub version: HttpVersion,
     /// What was to be done.
     pub method: &'a Method,
     /// With what: path and query as they were sent; host and port of a CONNECT.
@@ -59,6 +62,7 @@ mod tests {
     fn an_answer_is_one_line_whatever_was_asked() {
         let answer = Answer {
             remote: "[::1]:50000".parse().unwrap(),
+            version: HttpVersion::Http3,
             method: &Method::Get,
             target: "/a?b",
             authority: "a.example",

@@ -76,7 +76,8 @@ where
 
 /// Has `on_answer` told what becomes of a request that has just come.
 fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer: Rc<OnAnswer>) {
-    let (executor, begun, remote) = (executor.clone(), executor.read_clock(), exchange.peer().remote);
+    let (executor, begun) = (executor.clone(), executor.read_clock());
+    let (remote, version) = (exchange.peer().remote, exchange.peer().version);
     let target = head.path.as_ref().map(Path::as_str).or(head.authority.as_ref().map(Authority::as_str));
     let (method, target) = (head.method.clone(), Box::<str>::from(target.unwrap_or_default()));
     let authority = Box::<str>::from(head.authority.as_ref().map_or("", Authority::as_str));
@@ -85,6 +86,7 @@ fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer:
     exchange.account().on_end(Box::new(move |account| {
         on_answer(&Answer {
             remote,
+            version,
             method: &method,
             target: &target,
             authority: &authority,

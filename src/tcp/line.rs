@@ -162,7 +162,10 @@ impl Line {
     pub(crate) fn on_end(self: &Rc<Line>) {
         let Ok(mut stream) = self.stream.try_borrow_mut() else { return };
         self.deliver(&mut stream);
-        if let Some(error) = stream.connection().error() {
+        // RFC 9846 section 6.1-8: between messages nothing can be cut off, and many clients end so.
+        let error = stream.connection().error();
+        let error = error.filter(|error| **error != tls::record::Error::Truncated || !self.is_idle());
+        if let Some(error) = error {
             let error = Error::message(error.clone());
             self.owner.tell(&ServerEvent::ConnectionFailed { remote: self.remote, error: &error });
         }

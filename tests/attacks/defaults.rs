@@ -10,7 +10,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("A connection", "quic/src/config.rs", "Config"),
     ("Its streams", "quic/src/stream/limits.rs", "StreamsConfig"),
     ("HTTP/3", "h3/src/config.rs", "Limits"),
-    ("HTTP/3: slow clients", "h3/src/config.rs", "TimeLimits"),
+    ("HTTP: slow clients", "http/src/time_limits.rs", "TimeLimits"),
     ("A client's requests", "src/exchange/patience.rs", "Timeouts"),
     ("Tickets of a server", "tls/src/config.rs", "TicketPolicy"),
     ("TLS over records", "tls/src/record/settings.rs", "Settings"),

@@ -68,6 +68,7 @@ fn chunked_content_and_trailers_come_in() {
 }
 
 /// RFC 9112 section 6.1-2, 6.1-11, 6.2-1, 6.3-9.
+/// RFC 9110 section 15.2-1.
 #[test]
 fn content_of_unknown_length_goes_out_in_chunks_and_to_old_clients_until_the_end() {
     let head = ResponseHead::new(Status::OK);
@@ -133,7 +134,7 @@ fn responses_that_have_no_content_say_so() {
     }
 }
 
-/// RFC 9110 section 10.1.1-14, 10.1.1-15.
+/// RFC 9110 section 10.1.1-14.
 #[test]
 fn a_client_that_waits_for_100_gets_it_or_the_end() {
     let wire = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nexpect: 100-Continue\r\n\r\n";

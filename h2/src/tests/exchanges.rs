@@ -346,7 +346,7 @@ fn a_client_keeps_the_number_of_streams() {
     assert_eq!(ask(&mut rogue).map(|number| number.value()), Ok(3));
 }
 
-/// RFC 8441 section 3-1, 4-2, 5-1.
+/// RFC 8441 section 3-1, 4-2.
 /// RFC 9113 section 8.5-2.
 #[test]
 fn an_extended_connect_opens_a_tunnel() {

@@ -13,6 +13,7 @@ const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
 /// RFC 9113 section 3.2-2, 3.4-1, 3.4-2, 3.4-3, 3.4-4, 6.5-1, 6.5-3, 6.5.3-4.
+/// RFC 9218 section 2.1-3.
 #[test]
 fn a_connection_begins_with_the_preface_and_settings() {
     for wrong in [&b"GET / HTTP/1.1\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\n", b"\0"] {
@@ -29,6 +30,7 @@ fn a_connection_begins_with_the_preface_and_settings() {
     let mut rogue = Rogue::new();
     let first = rogue.seen();
     assert_eq!((first[0].kind, first[0].flags, first[1].kind), (Kind::Settings, 0, Kind::WindowUpdate));
+    assert!(first[0].payload.chunks(6).any(|setting| setting == [0, 9, 0, 0, 0, 1]));
     rogue.send(PREFACE);
     rogue.frame(Kind::Settings, 0, 0, &[]);
     let answer = rogue.seen();
@@ -38,6 +40,8 @@ fn a_connection_begins_with_the_preface_and_settings() {
 /// RFC 9113 section 4.2-2, 4.2-3, 4.3-2, 4.3-3, 5.1-1, 5.1.1-1, 5.1.1-3, 5.4.1-1, 5.4.1-2, 5.5-3, 6.1-5, 6.1-7.
 /// RFC 9113 section 6.2-4, 6.2-6, 6.2-7, 6.3-1, 6.4-4, 6.4-6, 6.4-7, 6.5-4, 6.5-6, 6.5-8, 6.5.2-3, 6.5.2-9.
 /// RFC 9113 section 6.5.2-11, 6.7-6, 6.7-7, 6.8-4, 6.9-6, 6.9.1-4, 6.10-4, 6.10-6.
+/// RFC 8441 section 3-3.
+/// RFC 9218 section 2.1-2, 7.1-2, 7.1-8, 7.1-9.
 #[test]
 fn frames_that_break_the_connection() {
     let one = |value: u32| value.to_be_bytes().to_vec();
@@ -65,6 +69,8 @@ fn frames_that_break_the_connection() {
         (Kind::Settings, 0, 0, alloc::vec![0; 7], Violation::FrameLength),
         (Kind::Settings, 0, 0, setting(2, 2), Violation::SettingValue),
         (Kind::Settings, 0, 0, setting(4, 1 << 31), Violation::SettingWindow),
+        (Kind::Settings, 0, 0, setting(9, 2), Violation::SettingValue),
+        (Kind::Settings, 0, 0, [setting(8, 1), setting(8, 0)].concat(), Violation::SettingValue),
         (Kind::Settings, 0, 0, setting(5, 16_383), Violation::SettingValue),
         (Kind::Settings, 0, 0, setting(5, 1 << 24), Violation::SettingValue),
         (Kind::PushPromise, END_HEADERS, 1, alloc::vec![0, 0, 0, 2, 0x82], Violation::Push),
@@ -81,6 +87,7 @@ fn frames_that_break_the_connection() {
         (Kind::Continuation, END_HEADERS, 0, alloc::vec![0x82], Violation::StrayContinuation),
         (Kind::PriorityUpdate, 0, 1, alloc::vec![0, 0, 0, 1], Violation::NotStreamZero),
         (Kind::PriorityUpdate, 0, 0, alloc::vec![0, 0, 0], Violation::FrameLength),
+        (Kind::PriorityUpdate, 0, 0, alloc::vec![0, 0, 0, 0], Violation::PriorityStream),
         (Kind::PriorityUpdate, 0, 0, alloc::vec![0, 0, 0, 2], Violation::PriorityStream),
         (Kind::Ping, 0, 0, alloc::vec![0; 16_385], Violation::FrameTooLarge),
         (Kind::Unknown, 0, 0, alloc::vec![0; 16_385], Violation::FrameTooLarge),
@@ -293,6 +300,7 @@ fn malformed_requests_end_their_stream() {
 }
 
 /// RFC 9113 section 8.4-7, 6.5.2-2, 6.5.2-6, 5.1.1-3, 5.1-2.
+/// RFC 9218 section 7.1-11.
 #[test]
 fn what_only_a_server_can_do_wrong() {
     let get = http::RequestHead::get("https://a.example/").unwrap();

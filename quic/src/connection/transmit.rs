@@ -285,11 +285,11 @@ impl Connection {
     /// Whether an MTU probe may take the place of data that waits for the window. Where the window has room for many
     /// datagrams, one of them costs no round trip, and a transfer that always fills its window would never find the size
     /// otherwise. Where slow start is over, a window that is not wide will not be soon, and larger datagrams are what makes it
-    /// grow faster; but a transfer that has sent less than a wide window may be a short one, and end a round trip later for it.
+    /// grow faster; but a transfer that has sent less than two wide windows may be a short one, and end a round trip later for it.
     /// Not while it makes up for losses.
     fn may_probe_mtu_before_data(&self) -> bool {
         let wide = (WIDE_WINDOW * self.recovery.max_datagram_size()) as u64;
-        let is_long = self.stats.bytes_sent >= wide && !self.recovery.is_slow_start();
+        let is_long = self.stats.bytes_sent >= 2 * wide && !self.recovery.is_slow_start();
         (self.recovery.congestion_window() >= wide || is_long) && !self.streams.has_lost_data()
     }
 

@@ -46,8 +46,9 @@ fn frames_at(target: Side, frames: &[Frame<'_>]) -> Peer {
 }
 
 /// A type and integers.
-fn raw(frame_type: u8, values: &[u64]) -> Vec<u8> {
-    let mut bytes = vec![frame_type];
+fn raw(frame_type: u64, values: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push(&mut bytes, frame_type);
     values.iter().for_each(|value| push(&mut bytes, *value));
     bytes
 }
@@ -165,7 +166,8 @@ const ROWS: &[Row] = &[
     (Violation::FrameTruncated, 0x10, || at_server(&[0x10])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0x40])),
     (Violation::FrameTruncated, 0, || at_server(&[0x01, 0xc0])),
-    (Violation::UnknownFrameType, 0x1f, || at_server(&[0x1f, 0, 0, 0])),
+    (Violation::UnknownFrameType, 0x20, || at_server(&[0x20, 0, 0, 0])),
+    (Violation::RequestedAckDelay, 0xaf, || at_server(&raw(0xaf, &[0, 1, 1, 1]))),
     (Violation::UnknownFrameType, 0x21, || at_server(&[0x40, 0x21])),
     (Violation::UnknownFrameType, MAX, || at_server(&[0xff; 8])),
     (Violation::FrameTypeNotShortest, 0x01, || at_server(&[0x40, 0x01])),

@@ -15,6 +15,8 @@ pub struct Serve {
     pub folder: Option<String>,
     /// Where to listen; `[::1]` and `127.0.0.1` on port 4433 if nowhere.
     pub listen: Vec<String>,
+    /// Whether nothing is served by TCP.
+    pub no_tcp: bool,
     /// Where clients are asked to go on: one address of each family at the most.
     pub preferred: Vec<String>,
     /// Certificate chains, each with its private key.
@@ -104,11 +106,13 @@ const MAX_SERVER_LEN: usize = 14;
 
 /// What `posthaste serve --help` prints.
 pub const SERVE_HELP: &str = "\
-posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP/3
+posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP/3, HTTP/2 and HTTP/1.1
 
   --listen ADDR    address and port to listen on; may be given more than once. 0.0.0.0:443 is for IPv4, [::]:443 for both IPv6
                    and IPv4; port 0 is one that is free
                    (default: 127.0.0.1:4433 and [::1]:4433)
+  --no-tcp         serve HTTP/3 alone; without this HTTP/2 and HTTP/1.1 are served by TCP at the same addresses and ports, and
+                   each answer there says that there is HTTP/3
   --cert PEM       the certificate chain, leaf first; needs --key. Pairs may be given more than once: clients get the one for
                    the name that they ask for, or else the first, and of several for one name the first that they can verify
   --key PEM        the private key of the certificate
@@ -323,6 +327,7 @@ impl Serve {
             "--preferred-address" => self.preferred.push(arguments.value(flag, inline)?),
             "--ocsp" => self.ocsp_responses.push(arguments.value(flag, inline)?),
             "--name" => self.names.push(arguments.value(flag, inline)?),
+            "--no-tcp" => self.no_tcp = switch(flag, inline)?,
             "--bodies" => self.bodies = switch(flag, inline)?,
             "--log" => self.log = switch(flag, inline)?,
             "--key-log" => self.diagnosis.key_log = Some(arguments.value(flag, inline)?),
@@ -443,11 +448,12 @@ mod tests {
 
     #[test]
     fn serve_in_full() {
-        let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --cert c --key k --bodies --dotfiles --key-log l \
+        let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --no-tcp --cert c --key k --bodies --dotfiles --key-log l \
                     --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=10.0.0.0/8:* --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
+            no_tcp: true,
             preferred: vec!["p".into(), "q".into()],
             identities: vec![pair("c", "k"), pair("c2", "k2")],
             ocsp_responses: vec!["o".into()],
