@@ -4,6 +4,7 @@
 
 #[path = "../tests/library/duties.rs"]
 mod duties;
+#[allow(clippy::duplicate_mod)] // the same tests for each version
 #[path = "../tests/library/handlers.rs"]
 mod handlers;
 #[path = "tests/memory.rs"]

@@ -294,7 +294,7 @@ fn request_line(line: &[u8], scheme: &Scheme, known: Option<&Authority>) -> Resu
         push(b":path", target)?;
         Host::Wanted
     } else {
-        let (of_target, authority, path) = absolute_form(target)?;
+        let [of_target, authority, path] = absolute_form(target)?;
         push(b":scheme", of_target)?;
         push(b":authority", authority)?;
         push(b":path", path)?;
@@ -304,16 +304,16 @@ fn request_line(line: &[u8], scheme: &Scheme, known: Option<&Authority>) -> Resu
 }
 
 /// Scheme, authority, and path with query of a target in absolute form. RFC 9112 section 3.2.2-5, 3.2.2-6.
-fn absolute_form(target: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Violation> {
+fn absolute_form(target: &[u8]) -> Result<[&[u8]; 3], Violation> {
     let colon = target.windows(3).position(|bytes| bytes == b"://").ok_or(Violation::Target)?;
     let (scheme, rest) = target.split_at(colon);
     let rest = rest.get(3..).unwrap_or_default();
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     match path.first() {
-        Some(b'/') => Ok((scheme, authority, path)),
+        Some(b'/') => Ok([scheme, authority, path]),
         // A target without a path asks for `/`; one with a query and without a path nobody sends.
-        None => Ok((scheme, authority, b"/")),
+        None => Ok([scheme, authority, b"/"]),
         Some(_) => Err(Violation::Target),
     }
 }

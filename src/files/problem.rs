@@ -17,7 +17,7 @@ const SOON: &str = "1";
 pub(super) struct Problem {
     status: Status,
     /// `None` where nothing is wrong: there is no such file.
-    told: Option<Error>,
+    told: Option<Box<Error>>,
     /// The file has become another one: it may be served with another try.
     is_change: bool,
 }
@@ -36,13 +36,13 @@ impl Problem {
             Obstacle::Shortage => Status::SERVICE_UNAVAILABLE,
             Obstacle::Fault => Status::INTERNAL_SERVER_ERROR,
         };
-        Problem { status, told: Some(Error::file(path, "opened", error)), is_change: false }
+        Problem { status, told: Some(Box::new(Error::file(path, "opened", error))), is_change: false }
     }
 
     /// No thread opened it.
     pub(super) fn no_reader(path: &Path, error: JobError) -> Problem {
         let told = Error::file(path, "opened", io::Error::other(error));
-        Problem { status: Status::SERVICE_UNAVAILABLE, told: Some(told), is_change: false }
+        Problem { status: Status::SERVICE_UNAVAILABLE, told: Some(Box::new(told)), is_change: false }
     }
 
     /// It was opened, and its bytes could not be had.
@@ -55,7 +55,7 @@ impl Problem {
             Loss::Failed(error) => (500, "read", error),
         };
         let status = if status == 503 { Status::SERVICE_UNAVAILABLE } else { Status::INTERNAL_SERVER_ERROR };
-        Problem { status, told: Some(Error::file(path, action, error)), is_change }
+        Problem { status, told: Some(Box::new(Error::file(path, action, error))), is_change }
     }
 
     /// Whether it may be served with another try.
@@ -65,7 +65,7 @@ impl Problem {
 
     /// What it comes to where the answer has begun already.
     pub(super) fn into_error(self) -> Error {
-        self.told.unwrap_or_else(|| Error::message("the file is gone"))
+        self.told.map_or_else(|| Error::message("the file is gone"), |told| *told)
     }
 
     /// Whether there simply is no such file.
@@ -87,14 +87,14 @@ impl Problem {
         }
         fields.iter().try_for_each(|(name, value)| head.fields.push(name, value))?;
         reply.send(head, text).await?;
-        self.told.map_or(Ok(()), Err)
+        self.told.map_or(Ok(()), |told| Err(*told))
     }
 }
 
 impl From<Error> for Problem {
     /// An answer that cannot be written.
     fn from(error: Error) -> Problem {
-        Problem { status: Status::INTERNAL_SERVER_ERROR, told: Some(error), is_change: false }
+        Problem { status: Status::INTERNAL_SERVER_ERROR, told: Some(Box::new(error)), is_change: false }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The handler tests over HTTP/2.
 
+#[allow(clippy::duplicate_mod)] // the same tests for each version
 #[path = "../../tests/library/handlers.rs"]
 mod handlers;
 

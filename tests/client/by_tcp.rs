@@ -73,7 +73,7 @@ fn a_server_whose_port_refuses_quic_is_asked_by_tcp_and_why_is_told() -> Result<
         let mut response = client.post(&url).body(sent.clone()).send().await?;
         assert_eq!((response.status().code(), response.version()), (200, HttpVersion::Http2));
         assert_eq!(response.body().read_to_end(1 << 20).await?, sent);
-        let [ClientEvent::ByTcp { server, because: Some(because) }] = &events.borrow()[..] else { panic!() };
+        let [ClientEvent::ByTcp { server, because: Some(because) }] = &events.take()[..] else { panic!() };
         assert_eq!(*server, format!("a.example:{port}"));
         assert!(because.contains("refused"), "{because}");
 

@@ -106,7 +106,7 @@ fn heads_are_asked_for_and_shown() {
         &[
             "* connected to 127.0.0.1:",
             "QUIC version 1",
-            "> GET /x HTTP/3\n",
+            "> GET /x\n",
             "> authorization: [not shown]\n",
             "< HTTP/3 200 OK\n",
             "< x-seen: yes\n",
@@ -263,7 +263,7 @@ fn options_that_are_not_there_say_what_to_do() {
     let folder = Folder::new();
     for (arguments, words) in [
         (&["-b", "x"][..], "cookies are left out on purpose"),
-        (&["--http2"], "HTTP/3 is all that is spoken here"),
+        (&["--http2"], "HTTP/3 comes first"),
         (&["-Y"], "unknown option -Y"),
         (&["--unheard-of"], "posthaste get --help"),
         (&["-o"], "-o (--output) needs a value"),

@@ -18,7 +18,7 @@ const LOOKS: u32 = 4;
 
 /// One end of an HTTP/1.1 connection (RFC 9112).
 ///
-/// It is a [`StreamMachine`]: a driver moves its bytes. The application's calls never wait: what cannot be done now is told later
+/// It is a [`StreamMachine`](base::StreamMachine): a driver moves its bytes. The application's calls never wait: what cannot be done now is told later
 /// as an event. A call that ends or gives up a message has its effect when the driver asks for output next.
 #[derive(Debug)]
 pub struct Connection {

@@ -20,7 +20,7 @@ fn wait(server: &mut Connection) -> Option<u64> {
 #[test]
 fn a_head_that_does_not_come_is_answered() {
     let mut server = server();
-    server.receive(after(1000), &mut *b"GET / HTTP/1.1\r\nho".to_vec());
+    server.receive(after(1000), &mut b"GET / HTTP/1.1\r\nho".to_vec());
     assert_eq!(wait(&mut server), Some(11_000));
     assert_eq!(events(&mut server)[0], Event::Refused(Violation::SlowHead));
     assert!(sent(&mut server).0.starts_with("HTTP/1.1 408 "));
@@ -32,7 +32,7 @@ fn a_head_that_does_not_come_is_answered() {
 #[test]
 fn empty_lines_are_no_head() {
     let mut server = server();
-    server.receive(after(1000), &mut *b"\r\n".to_vec());
+    server.receive(after(1000), &mut b"\r\n".to_vec());
     assert_eq!(wait(&mut server), Some(60_000));
     assert_eq!(events(&mut server), [Event::Closed(Closing::Idle)]);
 }
@@ -59,14 +59,14 @@ fn content_that_does_not_come_is_given_up_and_can_be_answered() {
     assert_eq!(server.deadline(), None, "the application has not read what there is");
     assert!(matches!(server.read_body(NOW, id, 9), Body::Data(_)));
     assert_eq!(server.read_body(NOW, id, 9), Body::Blocked);
-    server.receive(after(20_000), &mut *b"x".repeat(500));
+    server.receive(after(20_000), &mut b"x".repeat(500));
     assert_eq!(server.deadline(), None);
     assert!(matches!(server.read_body(after(20_000), id, 900), Body::Data(_)));
     assert_eq!(server.read_body(after(20_000), id, 9), Body::Blocked);
     assert_eq!(wait(&mut server), Some(35_000), "500 bytes earn five seconds");
     assert_eq!(events(&mut server).last(), Some(&Event::Exchange(id, exchange::Event::SlowSender)));
     answer(&mut server, id, Status::REQUEST_TIMEOUT, b"");
-    assert_eq!(sent(&mut server).1, true);
+    assert!(sent(&mut server).1);
     // Unless the application takes it to be slow by its nature.
     let mut server = self::server();
     feed(&mut server, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n", 99);

@@ -22,7 +22,7 @@ pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// One end of an HTTP/2 connection (RFC 9113).
 ///
-/// It is a [`StreamMachine`]: a driver moves its bytes. The application's calls never wait: what cannot be done now is told later
+/// It is a [`StreamMachine`](base::StreamMachine): a driver moves its bytes. The application's calls never wait: what cannot be done now is told later
 /// as an event. A call that ends or gives up a message has its effect when the driver asks for output next.
 #[derive(Debug)]
 pub struct Connection {

@@ -48,7 +48,7 @@ fn cve_2024_27316_continuation_flood() {
     let mut rogue = Rogue::client();
     rogue.frame(Kind::Headers, 0, 1, &[0x82]);
     until_failed(&mut rogue, 100, Violation::BlockTooLarge, |rogue, _| {
-        rogue.frame(Kind::Continuation, 0, 1, &[0; 9000])
+        rogue.frame(Kind::Continuation, 0, 1, &[0; 9000]);
     });
     let mut rogue = Rogue::client();
     rogue.frame(Kind::Headers, 0, 1, &[0x82]);

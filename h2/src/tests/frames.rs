@@ -169,9 +169,9 @@ fn frames_that_break_one_stream() {
     for (begin, kind, flags, payload, violation) in cases {
         let mut rogue = Rogue::client();
         if violation == Violation::Malformed(Malformed::BodyTooLong) {
-            open_of(&mut rogue)
+            open_of(&mut rogue);
         } else {
-            begin(&mut rogue)
+            begin(&mut rogue);
         }
         let (number, _) = rogue.request();
         rogue.frame(kind, flags, 1, payload);

@@ -27,12 +27,12 @@ fn best(change: impl FnOnce(&mut Circumstances)) -> (u64, u64, u64) {
 #[test]
 fn a_wide_window_asks_for_a_few_acknowledgments_in_each_round_trip() {
     assert_eq!(best(|_| {}), (9, 10_000, 3));
-    assert_eq!(best(|now| now.window = Some(40)), (5, 10_000, 3));
+    assert_eq!(best(|now| now.window = Some(40)), (3, 10_000, 3));
     assert_eq!(best(|now| now.packet_threshold = 21), (9, 10_000, 21));
     // As before in slow start, and where a window has few packets.
     assert_eq!(best(|now| now.window = None), (1, 25_000, 1));
-    assert_eq!(best(|now| now.window = Some(15)), (1, 25_000, 1));
-    assert_eq!(best(|now| now.window = Some(16)), (2, 10_000, 3));
+    assert_eq!(best(|now| now.window = Some(23)), (1, 25_000, 1));
+    assert_eq!(best(|now| now.window = Some(24)), (2, 10_000, 3));
     assert_eq!(best(|now| now.window = Some(1 << 40)), (9, 10_000, 3));
     // Never later than without a request, nor sooner than the peer can.
     assert_eq!(best(|now| now.smoothed_rtt = ms(600)), (9, 25_000, 3));
