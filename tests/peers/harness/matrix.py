@@ -72,6 +72,8 @@ class Run:
         roots = self.work / ("stranger.pem" if case == "untrusted" else "authority.pem")
         told = "get-1k" if case == "wrong-alpn" and server != "posthaste" else case
         environment = {"KEY_HASH": certificates.key_hash(self.work / f"{certificate}.pem")}
+        if server in ("caddy-h1", "caddy-h2"):
+            environment["BY_TCP"] = "yes"
         if server == "aioquic-2":
             # It goes on with what its client likes best.
             environment["QUIC_VERSION"] = "2,1"

@@ -23,11 +23,15 @@ READY = 20
 TRUSTS_ALL = "its example client judges no certificate"
 NO_TICKETS = "its program here makes one connection, and keeps no ticket"
 OWN_WAYS = "nothing here tells it to send early data, or what it has taken"
+NO_EARLY = "early data goes by QUIC"
 AIOQUIC_HEAD = {"head": "it takes the content-length of an answer to HEAD for a mistake"}
 CLIENTS = {
     "aioquic": AIOQUIC_HEAD,
     "aioquic-2": AIOQUIC_HEAD,
     "curl": {"early-data": NO_TICKETS, "trailers": "libcurl sends none over HTTP/3", "wrong-alpn": "always offers h3"},
+    # By TCP.
+    "curl-h2": {"early-data": NO_EARLY, "trailers": "libcurl sends none", "wrong-alpn": "offers what it speaks"},
+    "curl-h1": {"early-data": NO_EARLY, "trailers": "libcurl sends none", "wrong-alpn": "offers what it speaks"},
     "ngtcp2": {
         "early-data": NO_TICKETS, "trailers": "its example client sends none",
         "untrusted": TRUSTS_ALL, "wrong-name": TRUSTS_ALL, "expired": TRUSTS_ALL,
@@ -52,11 +56,18 @@ SERVERS = {
         "get-0": "its example server answers 404 for an empty file",
     },
     "caddy": {"early-data": OWN_WAYS, "trailers": "its file server sends none", "wrong-alpn": "always speaks h3"},
+    # By TCP alone: where QUIC does not lead, we go on there.
+    "caddy-h2": {"early-data": NO_EARLY, "trailers": "its file server sends none", "wrong-alpn": "speaks what it is told"},
+    "caddy-h1": {"early-data": NO_EARLY, "trailers": "its file server sends none", "wrong-alpn": "speaks what it is told"},
     "quinn": {"early-data": OWN_WAYS},
     "quinn-hybrid": {"early-data": OWN_WAYS},
     "quiche": {"early-data": OWN_WAYS},
     "posthaste": {},
 }
+
+
+CURL_VERSIONS = {"curl-h1": "1.1", "curl-h2": "2"}
+CADDY_PROTOCOLS = {"caddy": "h1 h2 h3", "caddy-h2": "h1 h2", "caddy-h1": "h1"}
 
 
 def client_command(name):
@@ -67,6 +78,8 @@ def client_command(name):
         return [str(binaries / "quinn-client"), "--hybrid"]
     if name == "aioquic-2":
         return [sys.executable, str(HERE / "aioquic_client.py"), "--version-2"]
+    if name in CURL_VERSIONS:
+        return [sys.executable, str(HERE / "curl_client.py"), "--http", CURL_VERSIONS[name]]
     return [sys.executable, str(HERE / f"{name}_client.py")]
 
 
@@ -166,10 +179,10 @@ class Server:
         if self.name == "ngtcp2":
             quiet = ["--no-quic-dump", "--no-http-dump"]
             return ["gtlsserver", *quiet, "--htdocs", str(work / "files"), "127.0.0.1", "0", key, pem], "document root"
-        if self.name == "caddy":
+        if self.name in CADDY_PROTOCOLS:
             self.port = free_port()
             file = work / f"Caddyfile-{self.port}"
-            file.write_text(CADDY.format(port=self.port, pem=pem, key=key, files=work / "files"))
+            file.write_text(CADDY.format(protocols=CADDY_PROTOCOLS[self.name], port=self.port, pem=pem, key=key, files=work / "files"))
             return ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], "serving initial configuration"
         return [
             os.environ["POSTHASTE"], "serve", str(SITE), "--listen", "127.0.0.1:0", "--bodies", "--cert", pem, "--key", key,
@@ -199,7 +212,7 @@ CADDY = """
     admin off
     auto_https off
     servers {{
-        protocols h1 h2 h3
+        protocols {protocols}
     }}
 }}
 https://localhost:{port}, https://127.0.0.1:{port} {{
