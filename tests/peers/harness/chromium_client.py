@@ -1,4 +1,5 @@
-"""Headless Chromium, held to QUIC: `BASE_URL CA_PEM CASE`; prints ok, or what went wrong.
+"""Headless Chromium: `[--tcp] BASE_URL CA_PEM CASE`; prints ok, or what went wrong. It is held to QUIC, or comes by TCP: it takes
+HTTP/3 for an alternative only from servers whose certificate an authority of its own has signed.
 
 The page itself asks, compares, and says over which protocol it came. KEY_HASH is the public key to be trusted."""
 
@@ -11,13 +12,14 @@ import tempfile
 from urllib.parse import urlsplit
 
 
-def run(url, _ca, case):
+def run(url, case, by_tcp):
     parts = urlsplit(url)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        command += ["--disable-dev-shm-usage", "--enable-quic", f"--user-data-dir={profile}"]
-        command += [f"--origin-to-force-quic-on={parts.netloc}", "--host-resolver-rules=MAP localhost 127.0.0.1"]
+        command += ["--disable-dev-shm-usage", f"--user-data-dir={profile}"]
+        command += [] if by_tcp else ["--enable-quic", f"--origin-to-force-quic-on={parts.netloc}"]
+        command += ["--host-resolver-rules=MAP localhost 127.0.0.1"]
         if case != "untrusted":
             command += [f"--ignore-certificate-errors-spki-list={os.environ['KEY_HASH']}"]
         command += ["--virtual-time-budget=20000", "--dump-dom", f"{url}/page.html?{case}"]
@@ -26,12 +28,12 @@ def run(url, _ca, case):
         if not verdict:
             reason = re.search(r"(?:ERR|net_error|QUIC)[A-Z_ ]+-?\d*", done.stdout + done.stderr)
             raise ValueError(f"no page: {reason.group(0) if reason else (done.stdout + done.stderr)[-300:]}")
-        if verdict.group(1) != "ok over h3":
+        if verdict.group(1) != ("ok over h2" if by_tcp else "ok over h3"):
             raise ValueError(html.unescape(verdict.group(1)))
 
 
 try:
-    run(*sys.argv[1:4])
+    run(sys.argv[-3], sys.argv[-1], sys.argv[1] == "--tcp")
 except Exception as error:
     print(f"{type(error).__name__}: {error}")
     sys.exit(1)

@@ -37,7 +37,7 @@ def reason_against(client, server, case):
         return (peers.CLIENTS[client] if server == "posthaste" else peers.SERVERS[server]).get(case)
     if case == "early-data" and "posthaste" not in (client, server):
         return "one of the two sides of it is posthaste"
-    if client == "chromium" and server != "posthaste":
+    if client in ("chromium", "chromium-h2") and server != "posthaste":
         return "its page comes from posthaste"
     return peers.CLIENTS[client].get(case) or peers.SERVERS[server].get(case)
 

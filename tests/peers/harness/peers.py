@@ -40,6 +40,11 @@ CLIENTS = {
     "quinn": {"early-data": NO_TICKETS},
     "quinn-hybrid": {"early-data": NO_TICKETS},
     "quiche": {"early-data": NO_TICKETS, "by-address": "it looks for the address among the names of the certificate"},
+    "chromium-h2": {
+        "early-data": NO_EARLY, "trailers": "fetch knows none",
+        "wrong-name": "trust by public key looks at no name", "expired": "trust by public key looks at no date",
+        "wrong-alpn": "offers what it speaks",
+    },
     "chromium": {
         "early-data": OWN_WAYS, "trailers": "fetch knows none",
         "wrong-name": "trust by public key looks at no name", "expired": "trust by public key looks at no date",
@@ -78,6 +83,8 @@ def client_command(name):
         return [str(binaries / "quinn-client"), "--hybrid"]
     if name == "aioquic-2":
         return [sys.executable, str(HERE / "aioquic_client.py"), "--version-2"]
+    if name == "chromium-h2":
+        return [sys.executable, str(HERE / "chromium_client.py"), "--tcp"]
     if name in CURL_VERSIONS:
         return [sys.executable, str(HERE / "curl_client.py"), "--http", CURL_VERSIONS[name]]
     return [sys.executable, str(HERE / f"{name}_client.py")]

@@ -343,7 +343,7 @@ fn the_error_map_names_what_exists() {
     known.extend((0..=255).map(|alert| format!(":PeerAlert{alert}:")));
     let others = ["Truncated", "Expectation", "LocalApplicationProtocols", "LocalNotComplete"];
     known.extend(others.map(|name| format!(":{name}:")));
-    known.extend(["Malformed", "UnknownIssuer", "UnsupportedKey"].map(|name| format!(":Certificate{name}:")));
+    known.extend(["Malformed", "Rule", "UnknownIssuer", "UnsupportedKey"].map(|name| format!(":Certificate{name}:")));
     let map = config["ErrorMap"].as_object().expect("an error map");
     for (canonical, names) in map {
         for name in names.as_array().expect("a list") {
