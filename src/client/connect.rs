@@ -8,6 +8,7 @@ use crate::client::race::{Lost, STAGGER, interleaved, race};
 use crate::client::resolve::{Overrides, resolve};
 use crate::error::Error;
 use crate::http3::connection::{Dial, Target};
+use base::Instant;
 use runtime::{Handle, clock};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -59,73 +60,104 @@ impl Dialer {
             let authority = if other.contains(':') { format!("[{other}]:{at}") } else { format!("{other}:{at}") };
             let target = Target { alternative: Some(&authority), ..target };
             let patience = ALTERNATIVE.min(self.patience / 2);
-            match self.by_quic(&target, &other, at, patience, early).await {
+            match self.reach_alternative(&target, (&other, at), patience, early).await {
                 Ok(connection) => return Ok(connection),
                 // Whatever is wrong with it, the server itself is where the URL says.
                 Err(_) => known.mark_broken(host, port, (&other, at), clock::unix_seconds()),
             }
         }
-        let by_quic = self.by_quic(&target, host, port, self.patience, early);
+        let found = self.find(host, port, self.patience).await?;
+        let by_quic = self.by_quic(&target, &found, self.patience, early);
         match &self.fallback {
             None => by_quic.await,
             Some(fallback) => {
-                let by_tcp = self.by_tcp(fallback, &target, port);
-                fallback.first(&self.handle, (host, port), by_quic, by_tcp).await
+                let by_tcp = self.by_tcp(fallback, &target, &found);
+                fallback.first(&self.handle, (host, port), self.patience, by_quic, by_tcp).await
             }
         }
     }
 
-    /// A connection by QUIC to the first address of the host `at` that answers as `target`.
-    async fn by_quic(
+    async fn reach_alternative(
         &self,
         target: &Target<'_>,
-        at: &str,
-        port: u16,
+        (host, port): (&str, u16),
         patience: Duration,
         early: bool,
     ) -> Result<Rc<dyn Connection>, Error> {
-        let attempt = |number, address, left, looked_up| {
-            self.http3.attempt(target, address, left, looked_up, early && number == 0)
+        let found = self.find(host, port, patience).await?;
+        self.by_quic(target, &found, patience, early).await
+    }
+
+    async fn find<'a>(&self, host: &'a str, port: u16, patience: Duration) -> Result<Found<'a>, Error> {
+        let asked = clock::now();
+        let found = match self.overrides.addresses(host, port) {
+            Some(known) => known,
+            None => resolve(&self.handle, host, port, patience).await?,
         };
-        self.first_that_answers(at, port, patience, attempt).await
+        let at = clock::now();
+        Ok(Found { host, addresses: interleaved(&found), looked_up: at - asked, at })
     }
 
-    /// The same by TCP, of the server itself.
-    async fn by_tcp(&self, fallback: &Fallback, target: &Target<'_>, port: u16) -> Result<Rc<dyn Connection>, Error> {
-        let attempt =
-            |_, address, left, looked_up| fallback.dial.attempt(target.host, target.name, address, left, looked_up);
-        self.first_that_answers(target.host, port, self.patience, attempt).await
+    /// A connection by QUIC to the first address that answers as `target`, all within `patience`.
+    async fn by_quic(
+        &self,
+        target: &Target<'_>,
+        found: &Found<'_>,
+        patience: Duration,
+        early: bool,
+    ) -> Result<Rc<dyn Connection>, Error> {
+        let attempt = |number, address| {
+            let left = if number == 0 { patience } else { found.left(patience) };
+            self.http3.attempt(target, address, left, found.looked_up, early && number == 0)
+        };
+        self.first_that_answers(found, attempt).await
     }
 
-    /// What `attempt` makes of the first address of the host `at` that answers. It is told which attempt it is, the address, how long that
-    /// may take, and how long the look-up took.
+    /// The same by TCP, in what QUIC has left of the time.
+    async fn by_tcp(
+        &self,
+        fallback: &Fallback,
+        target: &Target<'_>,
+        found: &Found<'_>,
+    ) -> Result<Rc<dyn Connection>, Error> {
+        let attempt = |_, address| {
+            let left = found.left(self.patience);
+            fallback.dial.attempt(target.host, target.name, address, left, found.looked_up)
+        };
+        self.first_that_answers(found, attempt).await
+    }
+
+    /// What `attempt` makes of the first address that answers. It is told which attempt it is, and the address.
     async fn first_that_answers<F: Future<Output = Result<Rc<dyn Connection>, Error>>>(
         &self,
-        at: &str,
-        port: u16,
-        patience: Duration,
-        attempt: impl Fn(usize, SocketAddr, Duration, Duration) -> F,
+        found: &Found<'_>,
+        attempt: impl Fn(usize, SocketAddr) -> F,
     ) -> Result<Rc<dyn Connection>, Error> {
-        let asked = clock::now();
-        let found = match self.overrides.addresses(at, port) {
-            Some(known) => known,
-            None => resolve(&self.handle, at, port, patience).await?,
-        };
-        let (addresses, begun) = (interleaved(&found), clock::now());
-        let looked_up = begun - asked;
         // It is the right server, and will be no other at another address.
         let decides = |error: &Error| matches!(error, Error::Certificate { .. });
-        let attempt = |number, address| {
-            let left = if number == 0 { patience } else { patience.saturating_sub(clock::now() - begun) };
-            attempt(number, address, left, looked_up)
-        };
-        match race(&self.handle, &addresses, STAGGER, decides, attempt).await {
+        match race(&self.handle, &found.addresses, STAGGER, decides, attempt).await {
             Ok(connection) => Ok(connection),
             Err(Lost::Decided(error)) => Err(error),
             Err(Lost::Each(mut attempts)) => Err(match attempts.len() {
                 1 => attempts.remove(0).1,
-                _ => Error::Unreachable { host: at.to_owned(), attempts },
+                _ => Error::Unreachable { host: found.host.to_owned(), attempts },
             }),
         }
+    }
+}
+
+/// Where a host is.
+struct Found<'a> {
+    host: &'a str,
+    addresses: Vec<SocketAddr>,
+    /// How long the look-up took, and when it was over.
+    looked_up: Duration,
+    at: Instant,
+}
+
+impl Found<'_> {
+    /// What is left of the time since it was found.
+    fn left(&self, patience: Duration) -> Duration {
+        patience.saturating_sub(clock::now() - self.at)
     }
 }

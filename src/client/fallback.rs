@@ -17,7 +17,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// How long a server may be silent by QUIC before it is tried by TCP beside that: longer than nearly all handshakes take, and short of
-/// what people take for a server that is down.
+/// what people take for a server that is down. A quarter of the time that there is, if that is less.
 const HEAD_START: Duration = Duration::from_secs(1);
 /// How long it is remembered that a server came by TCP: there is no head start meanwhile, and the first that answers is kept.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -28,9 +28,12 @@ const MOST_REMEMBERED: usize = 64;
 pub(crate) struct Fallback {
     pub(crate) dial: Rc<TcpDial>,
     on_event: Option<OnClientEvent>,
-    /// Which servers came by TCP, and until when that counts.
-    remembered: RefCell<VecDeque<(Box<str>, u16, Instant)>>,
+    remembered: RefCell<Remembered>,
 }
+
+/// Which servers came by TCP, and until when that counts.
+#[derive(Default)]
+struct Remembered(VecDeque<(Box<str>, u16, Instant)>);
 
 type Opened = Result<Rc<dyn Connection>, Error>;
 
@@ -45,12 +48,14 @@ impl Fallback {
         &self,
         handle: &Handle,
         server: (&str, u16),
+        patience: Duration,
         by_quic: impl Future<Output = Opened>,
         by_tcp: impl Future<Output = Opened>,
     ) -> Opened {
         let (mut by_quic, mut by_tcp) = (pin!(by_quic), pin!(by_tcp));
-        let has_come_by_tcp = self.has_come_by_tcp(server, handle.read_clock());
-        let mut head_start = pin!(handle.sleep(if has_come_by_tcp { Duration::ZERO } else { HEAD_START }));
+        let has_come_by_tcp = self.remembered.borrow_mut().has(server, handle.read_clock());
+        let mut head_start =
+            pin!(handle.sleep(if has_come_by_tcp { Duration::ZERO } else { HEAD_START.min(patience / 4) }));
         let (mut quic_error, mut tcp_error) = (None, None);
         poll_fn(|context| {
             if quic_error.is_none() {
@@ -58,7 +63,7 @@ impl Fallback {
                     Poll::Pending => {}
                     Poll::Ready(Err(error)) if may_come_by_tcp(&error) => quic_error = Some(error),
                     Poll::Ready(result) => {
-                        self.forget(server);
+                        self.remembered.borrow_mut().forget(server);
                         return Poll::Ready(result);
                     }
                 }
@@ -68,7 +73,7 @@ impl Fallback {
                     Poll::Pending => {}
                     Poll::Ready(Err(error)) => tcp_error = Some(error),
                     Poll::Ready(Ok(connection)) => {
-                        self.remember(server, handle.read_clock() + REMEMBERED);
+                        self.remembered.borrow_mut().remember(server, handle.read_clock() + REMEMBERED);
                         self.tell(server, quic_error.as_ref());
                         return Poll::Ready(Ok(connection));
                     }
@@ -88,24 +93,24 @@ impl Fallback {
             on_event(&ClientEvent::ByTcp { server, because: because.map(Error::to_string) });
         }
     }
+}
 
-    fn has_come_by_tcp(&self, (host, port): (&str, u16), now: Instant) -> bool {
-        let mut remembered = self.remembered.borrow_mut();
-        remembered.retain(|(_, _, until)| *until > now);
-        remembered.iter().any(|(other, at, _)| (&**other, *at) == (host, port))
+impl Remembered {
+    fn has(&mut self, (host, port): (&str, u16), now: Instant) -> bool {
+        self.0.retain(|(_, _, until)| *until > now);
+        self.0.iter().any(|(other, at, _)| (&**other, *at) == (host, port))
     }
 
-    fn remember(&self, server: (&str, u16), until: Instant) {
+    fn remember(&mut self, server: (&str, u16), until: Instant) {
         self.forget(server);
-        let mut remembered = self.remembered.borrow_mut();
-        if remembered.len() == MOST_REMEMBERED {
-            remembered.pop_front();
+        if self.0.len() == MOST_REMEMBERED {
+            self.0.pop_front();
         }
-        remembered.push_back((server.0.into(), server.1, until));
+        self.0.push_back((server.0.into(), server.1, until));
     }
 
-    fn forget(&self, (host, port): (&str, u16)) {
-        self.remembered.borrow_mut().retain(|(other, at, _)| (&**other, *at) != (host, port));
+    fn forget(&mut self, (host, port): (&str, u16)) {
+        self.0.retain(|(other, at, _)| (&**other, *at) != (host, port));
     }
 }
 
@@ -121,4 +126,46 @@ fn may_come_by_tcp(error: &Error) -> bool {
 /// Whether it says more than that there is nothing by TCP either.
 fn is_telling(error: &Error) -> bool {
     matches!(error, Error::Certificate { .. } | Error::Tls { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_last_servers_are_remembered_for_their_time() {
+        let mut remembered = Remembered::default();
+        remembered.remember(("a", 443), at(10));
+        assert!(remembered.has(("a", 443), at(9)));
+        assert!(!remembered.has(("a", 444), at(9)) && !remembered.has(("b", 443), at(9)));
+        assert!(!remembered.has(("a", 443), at(10)));
+        remembered.remember(("a", 443), at(30));
+        remembered.remember(("a", 443), at(40));
+        assert_eq!(remembered.0.len(), 1);
+        remembered.forget(("a", 443));
+        assert!(!remembered.has(("a", 443), at(10)));
+        for port in 0..100 {
+            remembered.remember(("a", port), at(20));
+        }
+        assert_eq!(remembered.0.len(), MOST_REMEMBERED);
+        assert!(!remembered.has(("a", 35), at(10)) && remembered.has(("a", 36), at(10)));
+    }
+
+    /// What says that the server is the wrong one, or that there is none of this name, is final.
+    #[test]
+    fn only_what_quic_is_to_blame_for_has_tcp_tried() {
+        let address = ([127, 0, 0, 1], 443).into();
+        let refused = || Error::Refused { address };
+        let certificate = || Error::Certificate { host: "a".into(), error: x509::Error::Malformed("a test") };
+        assert!(may_come_by_tcp(&refused()) && may_come_by_tcp(&Error::NotHttp3 { address }));
+        assert!(may_come_by_tcp(&Error::NoAnswer { address, after: REMEMBERED }));
+        assert!(!may_come_by_tcp(&certificate()) && !may_come_by_tcp(&Error::Message("no".into())));
+        let both =
+            |second| Error::Unreachable { host: "a".into(), attempts: vec![(address, refused()), (address, second)] };
+        assert!(may_come_by_tcp(&both(refused())) && !may_come_by_tcp(&both(certificate())));
+    }
 }

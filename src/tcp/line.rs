@@ -65,12 +65,23 @@ pub(crate) struct Line {
     exchanges: RefCell<BTreeMap<Place, Events>>,
     /// Whether exchanges can begin, as far as the peer has said.
     is_open: Cell<bool>,
+    /// Whether nobody worked on an exchange when the stream ended, once it has.
+    was_idle: OnceCell<bool>,
 }
 
 impl Line {
     pub(crate) fn new(owner: Rc<dyn Owner>, stream: Rc<RefCell<Secure>>, remote: SocketAddr) -> Line {
         let (driver, task) = (OnceCell::new(), Cell::new(None));
-        Line { owner, stream, driver, task, remote, exchanges: RefCell::default(), is_open: Cell::new(true) }
+        Line {
+            owner,
+            stream,
+            driver,
+            task,
+            remote,
+            exchanges: RefCell::default(),
+            is_open: Cell::new(true),
+            was_idle: OnceCell::new(),
+        }
     }
 
     /// What runs the machine. To be called once.
@@ -143,6 +154,7 @@ impl Line {
     /// Those whose message was complete do not notice.
     fn on_closed(&self, closing: Closing) {
         self.is_open.set(false);
+        self.was_idle();
         let error = Rc::new(self.error(closing));
         let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
         all.iter().for_each(|events| events.on_connection_over(&error));
@@ -164,13 +176,18 @@ impl Line {
         self.deliver(&mut stream);
         // RFC 9846 section 6.1-8: between messages nothing can be cut off, and many clients end so.
         let error = stream.connection().error();
-        let error = error.filter(|error| **error != tls::record::Error::Truncated || !self.is_idle());
+        let error = error.filter(|error| **error != tls::record::Error::Truncated || !self.was_idle());
         if let Some(error) = error {
             let error = Error::message(error.clone());
             self.owner.tell(&ServerEvent::ConnectionFailed { remote: self.remote, error: &error });
         }
         drop(stream);
         self.on_closed(Closing::Reset);
+    }
+
+    /// The stream has ended now, or had before: those who worked on an exchange then may have given up since.
+    fn was_idle(&self) -> bool {
+        *self.was_idle.get_or_init(|| self.is_idle())
     }
 
     /// No task works on the exchange any more.
