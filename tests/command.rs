@@ -744,3 +744,16 @@ fn load_says_what_is_wrong_with_a_server_and_ends() -> Result<(), Error> {
     let _ = workers.join();
     Ok(())
 }
+
+/// By TCP at the same port, unless that is left out.
+#[test]
+fn serve_listens_by_tcp_where_it_listens_by_udp() {
+    let folder = Folder::new();
+    for (arguments, is_there) in [(&["."][..], true), (&[".", "--no-tcp"], false)] {
+        let serving = Serving::start(&folder, arguments);
+        let url = serving.url("");
+        let address = url.strip_prefix("https://").unwrap();
+        assert_eq!(std::net::TcpStream::connect(address).is_ok(), is_there, "{arguments:?}");
+        assert_eq!(serving.end(), "");
+    }
+}

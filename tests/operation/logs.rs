@@ -27,7 +27,7 @@ fn requests_are_written_down_in_each_format_and_the_file_is_opened_again() -> Re
             "json",
             &[
                 "{\"time\":\"20",
-                "\"method\":\"GET\",\"host\":\"127.0.0.1:",
+                "\"protocol\":\"HTTP/3.0\",\"method\":\"GET\",\"host\":\"127.0.0.1:",
                 "\"target\":\"/a?x=%22\",\"status\":200,\"bytes\":10,\"seconds\":0.",
                 "\"complete\":true,\"referer\":\"https://from.example/\",\"user_agent\":\"a \\\"b\\\" é\"}",
             ],
