@@ -198,22 +198,23 @@ impl Files {
         let fields = &self.options.fields;
         if let Some(head) = self.options.redirects.answer(request.path(), request.query()) {
             return match Prepared::Whole(head, Vec::new()).with_fields(fields) {
-                Ok(redirect) => redirect.send(reply).await,
-                Err(problem) => problem.send(reply, fields).await,
+                Ok(redirect) => Box::pin(redirect.send(reply)).await,
+                Err(problem) => Box::pin(problem.send(reply, fields)).await,
             };
         }
         if !matches!(request.method(), Method::Get | Method::Head) {
-            return not_allowed(request.method(), reply, fields).await;
+            return Box::pin(not_allowed(request.method(), reply, fields)).await;
         }
         // Work begins when there is use for it: a client that takes nothing, or gives up meanwhile, costs no opening.
         let room = reply.room(PIECE).await?;
         let answer = match self.answer(request, room).await {
-            Err(problem) if problem.is_nothing() => self.instead(request, room, problem).await,
+            // What is rare is on the heap: every request carries the size of the rest.
+            Err(problem) if problem.is_nothing() => Box::pin(self.instead(request, room, problem)).await,
             answer => answer,
         };
         match answer.and_then(|answer| answer.with_fields(fields)) {
             Ok(answer) => answer.send(reply).await,
-            Err(problem) => problem.send(reply, fields).await,
+            Err(problem) => Box::pin(problem.send(reply, fields)).await,
         }
     }
 
@@ -226,7 +227,7 @@ impl Files {
         }
         let index = [&names[..], &[INDEX.to_vec()]].concat();
         match self.file(request, &index, true, room).await {
-            Err(problem) if problem.is_nothing() && self.options.listing => self.list(request, &names).await,
+            Err(problem) if problem.is_nothing() && self.options.listing => Box::pin(self.list(request, &names)).await,
             answer => answer,
         }
     }
@@ -247,7 +248,10 @@ impl Files {
         for left in (0..TRIES).rev() {
             let answer = match self.find(&relative, &path, content).await? {
                 Found::File(opened) => {
-                    let (opened, coding) = self.best_form(opened, &relative, &path, &codings).await;
+                    let (opened, coding) = match &codings[..] {
+                        [] => (opened, None),
+                        codings => Box::pin(self.best_form(opened, &relative, &path, codings)).await,
+                    };
                     let file = Representation { opened, coding, path: &path };
                     prepared::of(request, file, &self.options, room, &self.readers).await
                 }

@@ -199,10 +199,11 @@ async fn answer(
     reply: Reply,
 ) -> Result<(), Error> {
     if let Some(proxy) = proxy.filter(|_| *request.method() == Method::Connect) {
-        return proxy.answer(request, reply).await;
+        // Every request carries the size of what is not on the heap.
+        return Box::pin(proxy.answer(request, reply)).await;
     }
     match bodies {
-        Some(bodies) if Bodies::answers(request.path()) => bodies.serve(request, reply).await,
+        Some(bodies) if Bodies::answers(request.path()) => Box::pin(bodies.serve(request, reply)).await,
         _ => sites.serve(&request, reply).await,
     }
 }
