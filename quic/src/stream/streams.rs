@@ -181,6 +181,15 @@ impl Streams {
         error_code: VarInt,
         final_size: u64,
     ) -> Result<(), Violation> {
+        self.reset_by_peer(id, |receive, account| receive.on_reset(error_code, final_size, account))
+    }
+
+    /// The peer resets a stream that it sends; `reset` has the receiving half do so, and says whether that is to be told.
+    fn reset_by_peer(
+        &mut self,
+        id: StreamId,
+        reset: impl FnOnce(&mut ReceiveHalf, &mut Account<'_>) -> Result<bool, Violation>,
+    ) -> Result<(), Violation> {
         if !id.is_received_by(self.side) {
             // RFC 9000 section 19.4-1.
             return Err(Violation::StreamNotSendable);
@@ -188,16 +197,15 @@ impl Streams {
         self.admit(id)?;
         let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
         let receive = stream.receive.as_mut().expect(RECEIVES);
-        let pieces = receive.segments();
+        let before = receive.segments();
         let mut account = Account {
             connection: &mut self.receive_credit,
             share: &self.receive_share,
             now: self.now,
             round_trip: self.round_trip,
         };
-        let told = receive.on_reset(error_code, final_size, &mut account)?;
-        // None is left, and complete data had none.
-        self.segments -= pieces;
+        let told = reset(receive, &mut account)?;
+        self.segments = self.segments - before + receive.segments();
         if told {
             stream.pending.withdraw(EventKind::Readable);
             self.events.push(&mut stream.pending, id, EventKind::Reset);

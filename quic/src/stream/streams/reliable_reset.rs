@@ -1,6 +1,6 @@
 //! Resets behind a part that is delivered all the same (draft-ietf-quic-reliable-stream-reset).
 
-use super::{Account, EventKind, RECEIVES, Streams, touch};
+use super::{EventKind, Streams, touch};
 use crate::violation::Violation;
 use base::{StreamId, VarInt};
 
@@ -27,26 +27,6 @@ impl Streams {
         final_size: u64,
         reliable_size: u64,
     ) -> Result<(), Violation> {
-        if !id.is_received_by(self.side) {
-            return Err(Violation::StreamNotSendable);
-        }
-        self.admit(id)?;
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
-        let receive = stream.receive.as_mut().expect(RECEIVES);
-        let before = receive.segments();
-        let mut account = Account {
-            connection: &mut self.receive_credit,
-            share: &self.receive_share,
-            now: self.now,
-            round_trip: self.round_trip,
-        };
-        let told = receive.on_reset_at(error_code, final_size, reliable_size, &mut account)?;
-        self.segments = self.segments - before + receive.segments();
-        if told {
-            stream.pending.withdraw(EventKind::Readable);
-            self.events.push(&mut stream.pending, id, EventKind::Reset);
-        }
-        self.settle(id);
-        Ok(())
+        self.reset_by_peer(id, |receive, account| receive.on_reset_at(error_code, final_size, reliable_size, account))
     }
 }
