@@ -29,7 +29,7 @@ use std::time::Duration;
 use tls::record::Settings;
 use x509::ServerName;
 
-/// TCP connections to one server over HTTP/1.1: what browsers have.
+/// TCP connections to one server over HTTP/1.1: what browsers have. A server that refuses a further one is left with those it has.
 const MOST_LINES: usize = 6;
 
 /// How connections by TCP are opened.
@@ -64,6 +64,8 @@ struct Shared {
     lines: RefCell<Vec<Rc<Line>>>,
     /// Those that are being opened.
     opening: Cell<usize>,
+    /// How many the server takes, as far as is known.
+    most: Cell<usize>,
     /// How often exchanges became possible.
     openings: Cell<u64>,
     /// Since when nobody has worked on an exchange.
@@ -197,6 +199,7 @@ impl TcpDial {
             handle: self.handle.clone(),
             lines: RefCell::default(),
             opening: Cell::new(0),
+            most: Cell::new(MOST_LINES),
             openings: Cell::new(0),
             idle_since: Cell::new(Instant::ZERO),
             is_abandoned: Cell::new(false),
@@ -275,13 +278,17 @@ impl TcpConnection {
     /// Opens one more TCP connection, if they are all in use and carry one exchange at a time.
     fn open_one_more(&self, lines: &[Rc<Line>]) {
         let is_http1 = lines.iter().all(|line| line.version() == Some(HttpVersion::Http1));
-        if !is_http1 || lines.len() + self.shared.opening.get() >= MOST_LINES {
+        if !is_http1 || lines.len() + self.shared.opening.get() >= self.shared.most.get() {
             return;
         }
         let (dial, place, shared) = (self.dial.clone(), self.place.clone(), self.shared.clone());
         self.shared.handle.spawn_detached(async move {
-            // Where it fails, those that there are go on; where there are none, the connection is over.
-            let _ = open(&dial, &place, &shared).await;
+            // Where it fails, those that there are go on; where there are none, the connection is over. A server that is asked again
+            // and again while they are in use would be asked as fast as it refuses.
+            if open(&dial, &place, &shared).await.is_err() {
+                // One whose handshake failed may still be among them.
+                shared.most.set(shared.lines().iter().filter(|line| line.version().is_some()).count());
+            }
         });
     }
 }

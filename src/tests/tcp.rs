@@ -10,10 +10,13 @@ use crate::server::handler::Outcome;
 use crate::tcp::client::TcpDial;
 use crate::wall_clock::SystemClock;
 use crate::{Handle, Identity, Roots, Server};
+use std::cell::Cell;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use x509::ServerName;
 
@@ -110,7 +113,7 @@ fn all_versions_come_to_one_handler_and_are_told_of_the_other_port() {
 fn a_server_that_ends_answers_what_is_under_way() {
     for protocol in [&b"http/1.1"[..], b"h2"] {
         crate::run(|handle| async move {
-            let gate = Rc::new(std::cell::Cell::new(false));
+            let gate = Rc::new(Cell::new(false));
             let (open, waker) = (gate.clone(), handle.clone());
             let handler = move |_, reply: Reply| {
                 let (open, handle) = (open.clone(), waker.clone());
@@ -163,6 +166,69 @@ fn a_server_takes_no_more_connections_than_it_may() {
         second.get(&url).send().await.unwrap();
     })
     .unwrap();
+}
+
+/// Over HTTP/1.1 a client wants several connections. A server, or something on the way to it, that lets in one and no more is not
+/// asked again and again while that one is in use.
+#[test]
+fn a_server_that_takes_one_connection_is_not_asked_for_others_without_end() {
+    crate::run(|handle| async move {
+        let (may_end, has_begun) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let (waits, begins, waiting) = (may_end.clone(), has_begun.clone(), handle.clone());
+        let handler = move |_, reply: Reply| {
+            begins.set(true);
+            let (may_end, handle) = (waits.clone(), waiting.clone());
+            async move {
+                while !may_end.get() {
+                    handle.sleep(Duration::from_millis(1)).await;
+                }
+                reply.send(200, "").await
+            }
+        };
+        let (_server, identity, remote) = started(&handle, |builder| builder, handler).await;
+        let (front, refused) = lets_one_in(remote);
+        let client = client(&handle, &identity, front, b"http/1.1");
+        let url = format!("https://{front}/");
+        let ask = || {
+            let (client, url) = (client.clone(), url.clone());
+            handle.spawn(async move { client.get(&url).send().await.map(drop) })
+        };
+        let first = ask();
+        while !has_begun.get() {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let others = [ask(), ask(), ask()];
+        while refused.load(Ordering::Relaxed) == 0 {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        handle.sleep(Duration::from_millis(100)).await;
+        may_end.set(true);
+        first.await.unwrap().unwrap();
+        for other in others {
+            other.await.unwrap().unwrap();
+        }
+        assert!(refused.load(Ordering::Relaxed) <= 5, "{refused:?} were refused");
+    })
+    .unwrap();
+}
+
+/// An address that leads to this server once, and how often it refused.
+fn lets_one_in(server: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (address, refused) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = refused.clone();
+    std::thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        let mut onward = TcpStream::connect(server).unwrap();
+        let (mut back, mut forth) = (onward.try_clone().unwrap(), first.try_clone().unwrap());
+        std::thread::spawn(move || io::copy(&mut first, &mut onward));
+        std::thread::spawn(move || io::copy(&mut back, &mut forth));
+        for other in listener.incoming() {
+            drop(other);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    (address, refused)
 }
 
 /// A client whose request does not come is answered with 408, and one that says nothing is let go.

@@ -15,8 +15,6 @@ use http::{Priority, RequestHead, ResponseHead};
 impl Connection {
     // Content.
 
-    // Content.
-
     /// RFC 9113 section 5.1-8, 6.1-5, 6.1-6, 6.1-7, 6.9-5.
     pub(crate) fn on_data(&mut self, now: Instant, header: Header, payload: &[u8]) -> Result<(), Violation> {
         if header.stream == 0 {
@@ -118,8 +116,6 @@ impl Connection {
         self.on_read(number.0, held);
         self.settle(now, number.0);
     }
-
-    // Fields.
 
     // Fields.
 
@@ -268,8 +264,6 @@ impl Connection {
         }
         if ends_stream { self.on_end_of_stream(now, number) } else { Ok(()) }
     }
-
-    // What concerns a stream.
 
     // What concerns a stream.
 
