@@ -23,7 +23,16 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there.
+    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there. Most requests find
+    /// one at once, so what a wait takes is on the heap.
+    async fn connection(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
+        match self.pool.ready(origin).filter(|pooled| early || pooled.connection.is_proven()) {
+            Some(pooled) => Ok((pooled, true)),
+            None => Box::pin(self.proven(origin, early)).await,
+        }
+    }
+
+    /// The same for who may have to wait.
     pub(crate) async fn proven(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
         let mut tries = 0;
         loop {
@@ -50,7 +59,7 @@ impl Opener {
     ) -> Result<Opened, Error> {
         let mut tries = 0;
         loop {
-            let (pooled, reused) = self.proven(origin, early).await?;
+            let (pooled, reused) = self.connection(origin, early).await?;
             let is_early = !pooled.connection.is_proven();
             match open_on(&pooled, head, ends).await {
                 Err(error) if (error.is_connection_lost() || pooled.is_dismissed()) && tries < TRIES => tries += 1,
@@ -105,9 +114,14 @@ async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exch
     let told = told.transpose()?;
     let head = told.as_ref().unwrap_or(head);
     let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
-    if let Some(result) = at_once {
-        return result;
+    match at_once {
+        Some(result) => result,
+        None => Box::pin(open_in_turn(pooled, head, ends)).await,
     }
+}
+
+async fn open_in_turn(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
+    let Pooled { connection, line, .. } = pooled;
     let turn = line.join();
     turn.first().await;
     loop {

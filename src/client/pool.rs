@@ -109,13 +109,23 @@ impl Pool {
         &self.handle
     }
 
-    /// A connection to a server, and whether it was there before. One that is opened for this may be `early`.
-    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
-        let known = match self.slots.borrow().get(&*origin.authority) {
+    /// The connection to a server, if it is there.
+    pub(crate) fn ready(&self, origin: &Origin) -> Option<Rc<Pooled>> {
+        match self.slots.borrow().get(&*origin.authority) {
             Some(Slot::Open(pooled)) if pooled.connection.is_open() => {
                 pooled.used.set(self.handle.now());
-                return Ok((pooled.clone(), true));
+                Some(pooled.clone())
             }
+            _ => None,
+        }
+    }
+
+    /// A connection to a server, and whether it was there before. One that is opened for this may be `early`.
+    pub(crate) async fn connection(self: &Rc<Pool>, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
+        if let Some(pooled) = self.ready(origin) {
+            return Ok((pooled, true));
+        }
+        let known = match self.slots.borrow().get(&*origin.authority) {
             Some(Slot::Opening(opening)) => Some(opening.clone()),
             _ => None,
         };

@@ -154,7 +154,8 @@ impl RequestBuilder {
     /// where the client does not go.
     pub async fn send(self) -> Result<Response, Error> {
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        patience.within_whole(self.send_on(&patience)).await
+        let sending = pin!(self.send_on(&patience));
+        patience.within_whole(sending).await
     }
 
     /// The same with a body that a thread of its own reads as it is sent, so that nothing is held but what is on its way. Where its
@@ -168,12 +169,15 @@ impl RequestBuilder {
     pub async fn send_from(self, reader: impl Read + Send + 'static) -> Result<Response, Error> {
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
         let parts = self.parts.clone()?;
-        let response = patience.within_whole(self.send_read(&parts, reader, &patience)).await?;
+        let response = {
+            let sending = pin!(self.send_read(&parts, reader, &patience));
+            patience.within_whole(sending).await?
+        };
         match onward(&parts.head.method, &parts.url, response.head()) {
             Ok(Some(next)) if self.settings.redirects > 0 && !next.keeps_body => {
                 let on = RequestBuilder { parts: Ok(Rc::new(parts.onward(next)?)), body: Bytes::new(), ..self };
                 let url = on.parts.as_ref().ok().map(|parts| parts.url.clone());
-                let response = patience.within_whole(on.send_on(&patience)).await?;
+                let response = patience.within_whole(pin!(on.send_on(&patience))).await?;
                 let (again, further) = (response.repetitions(), response.redirects());
                 let url = response.redirected_to().cloned().or(url);
                 Ok(response.after(again, further + 1, url))
@@ -193,7 +197,7 @@ impl RequestBuilder {
             return Err(Error::Message("only a CONNECT begins a tunnel".into()));
         }
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        let (writer, response) = patience.within_whole(tunnel(&self.opener, &parts, &patience)).await?;
+        let (writer, response) = patience.within_whole(pin!(tunnel(&self.opener, &parts, &patience))).await?;
         // RFC 9298 section 3.1-9, 3.5-4.
         if !response.status().is_successful() {
             return Err(Error::TunnelRefused { status: response.status() });
@@ -210,7 +214,7 @@ impl RequestBuilder {
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
         let parts = self.parts?;
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        let opening = self.opener.open(&parts.origin, &parts.head, false, false);
+        let opening = pin!(self.opener.open(&parts.origin, &parts.head, false, false));
         let Opened { exchange, .. } = patience.within_whole(opening).await?;
         let pending = PendingResponse::new(exchange.clone(), true).with_patience(&patience);
         Ok((BodyWriter::new(exchange, Reason::Cancelled), pending))
@@ -263,7 +267,7 @@ impl RequestBuilder {
         let clock = (patience.clone(), progress.clone());
         self.opener.pool.handle().spawn_detached(write_read(upload, writer, clock, failure.clone()));
         let pending = PendingResponse::new(opened.exchange, true).with_patience(patience);
-        let response = patience.first_byte(&progress, pending.response()).await;
+        let response = patience.first_byte(&progress, pin!(pending.response())).await;
         response.map_err(|error| failure.borrow_mut().take().unwrap_or(error))
     }
 }
@@ -272,8 +276,9 @@ impl RequestBuilder {
 async fn tunnel(opener: &Opener, parts: &Parts, patience: &Patience) -> Result<(BodyWriter, Response), Error> {
     let Opened { exchange, .. } = opener.open(&parts.origin, &parts.head, false, false).await?;
     let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
-    let sent = Rc::new(Cell::new(patience.now()));
-    let response = patience.first_byte(&sent, PendingResponse::new(exchange, true).response()).await?;
+    let sent = Cell::new(patience.now());
+    let response = pin!(PendingResponse::new(exchange, true).response());
+    let response = patience.first_byte(&sent, response).await?;
     Ok((writer, response))
 }
 
@@ -327,14 +332,17 @@ impl Sending<'_> {
 
     async fn response(&self, opened: &Opened) -> Result<Response, Error> {
         let exchange = &opened.exchange;
-        let progress = Rc::new(Cell::new(self.patience.now()));
-        let pending = PendingResponse::new(exchange.clone(), !self.body.is_empty()).with_patience(self.patience);
-        if !self.body.is_empty() {
+        let has_body = !self.body.is_empty();
+        let pending = PendingResponse::new(exchange.clone(), has_body).with_patience(self.patience);
+        let sent = Cell::new(self.patience.now());
+        let progress = has_body.then(|| {
+            let progress = Rc::new(sent.clone());
             let clock = (self.patience.clone(), progress.clone());
             let writing = write_all(exchange.clone(), self.body.clone(), clock);
             self.opener.pool.handle().spawn_detached(writing);
-        }
-        self.patience.first_byte(&progress, pending.response()).await
+            progress
+        });
+        self.patience.first_byte(progress.as_deref().unwrap_or(&sent), pin!(pending.response())).await
     }
 
     fn learn(&self, change: impl FnOnce(&crate::client::alt_svc::AltSvc)) {

@@ -6,7 +6,7 @@ use runtime::Handle;
 use runtime::executor::Sleep;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -43,7 +43,9 @@ pub(crate) struct Patience {
 impl Patience {
     /// From now on.
     pub(crate) fn new(handle: &Handle, timeouts: Timeouts) -> Patience {
-        Patience { handle: handle.clone(), timeouts, end: handle.read_clock() + timeouts.whole }
+        let is_endless = timeouts.whole == Duration::MAX;
+        let end = if is_endless { Instant::MAX } else { handle.read_clock() + timeouts.whole };
+        Patience { handle: handle.clone(), timeouts, end }
     }
 
     /// Now.
@@ -51,8 +53,11 @@ impl Patience {
         self.handle.read_clock()
     }
 
-    /// What `future` gives within the time for all.
-    pub(crate) async fn within_whole<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    /// What `future` gives within the time for all. It stays where it is, because each place that it went through would be as large.
+    pub(crate) async fn within_whole<T>(
+        &self,
+        future: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    ) -> Result<T, Error> {
         if self.timeouts.whole == Duration::MAX {
             return future.await;
         }
@@ -65,12 +70,11 @@ impl Patience {
     pub(crate) async fn first_byte<T>(
         &self,
         progress: &Cell<Instant>,
-        future: impl Future<Output = Result<T, Error>>,
+        mut future: Pin<&mut impl Future<Output = Result<T, Error>>>,
     ) -> Result<T, Error> {
         if self.timeouts.first_byte == Duration::MAX {
             return future.await;
         }
-        let mut future = pin!(future);
         let mut sleep = self.handle.sleep_until(progress.get() + self.timeouts.first_byte);
         poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
