@@ -167,6 +167,13 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The body is no JSON, or more of it than was allowed.
+    Json(json::Error),
+    /// A request should have brought JSON, and does not say that it does.
+    NotJson {
+        /// What it says that it brings.
+        content_type: Option<String>,
+    },
     /// The server does not begin the tunnel that was asked for.
     TunnelRefused {
         /// What it has answered.
@@ -240,6 +247,18 @@ impl Error {
             Error::GoingAway => true,
             Error::Reset { reason } => *reason == Reason::Rejected,
             _ => false,
+        }
+    }
+
+    /// What a client is to be answered whose request could not be read: 400, 408, 413 or 415 where it is the client's doing, and
+    /// 500 otherwise.
+    pub fn status(&self) -> u16 {
+        match self {
+            Error::Json(_) | Error::Malformed { .. } => 400,
+            Error::TooSlow { is_reader: false, .. } => 408,
+            Error::TooLarge { .. } => 413,
+            Error::NotJson { .. } => 415,
+            _ => 500,
         }
     }
 
@@ -326,6 +345,8 @@ impl fmt::Display for Error {
                 let what = if *is_reader { "take the response" } else { "send its request" };
                 write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
             }
+            Error::Json(error) => write!(f, "the body is no JSON that is taken here: {error}"),
+            Error::NotJson { content_type } => write_not_json(f, content_type.as_deref()),
             Error::TunnelRefused { status } => {
                 write!(f, "the server refuses the tunnel: it answered {status}")
             }
@@ -396,6 +417,13 @@ fn write_closed(f: &mut fmt::Formatter<'_>, address: SocketAddr, reason: &CloseR
     };
     write!(f, "{address} closed the connection: {} ({code:#x})", words.unwrap_or("unknown code"))?;
     if text.is_empty() { Ok(()) } else { write!(f, ": \"{text}\"") }
+}
+
+fn write_not_json(f: &mut fmt::Formatter<'_>, content_type: Option<&str>) -> fmt::Result {
+    match content_type {
+        Some(content_type) => write!(f, "the content type is {content_type}, and has to be application/json"),
+        None => f.write_str("the request has no content type, and has to say that it brings application/json"),
+    }
 }
 
 fn write_reason(f: &mut fmt::Formatter<'_>, what: &str, reason: Reason) -> fmt::Result {

@@ -52,6 +52,7 @@ pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, Si
 pub use ::h3::{Config as Http3Config, TimeLimits};
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
+pub use ::json::{self, Error as JsonError, Value as JsonValue};
 pub use ::quic::{
     AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
     IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PathStats, PreferredAddresses, Stats,

@@ -4,7 +4,6 @@
 //! record; [`Qlog`] writes a file of qlog for each connection. A connection that nobody traces records nothing.
 
 mod credentials;
-mod json;
 mod line;
 mod qlog;
 mod qlog_error;

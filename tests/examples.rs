@@ -12,6 +12,8 @@ mod fetch;
 mod files;
 #[path = "../examples/hello.rs"]
 mod hello;
+#[path = "../examples/json.rs"]
+mod json;
 #[path = "../examples/parallel.rs"]
 mod parallel;
 #[path = "../examples/shutdown.rs"]
@@ -35,6 +37,7 @@ fn as_a_process() {
         "hello" => hello::main,
         "echo" => echo::main,
         "count" => count::main,
+        "json" => json::main,
         _ => panic!("{example} is none of them"),
     };
     main().unwrap();
@@ -70,6 +73,7 @@ fn what_the_examples_print_to_try_works_as_it_stands() {
         ("hello", "[::]:0", "hello, you asked for /\n"),
         ("echo", "[::1]:0", "some text"),
         ("count", "0.0.0.0:0", "done\n"),
+        ("json", "127.0.0.1:0", "{\"count\":1}"),
     ] {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "as_a_process", "--ignored", "--nocapture"])
@@ -143,6 +147,32 @@ fn count_informs_and_counts() -> Result<(), Error> {
         assert_eq!(client.get(&base).send().await?.status().code(), 405);
         Ok(())
     })
+}
+
+#[test]
+fn notes_come_and_go_as_json_and_what_is_no_note_is_a_problem() -> Result<(), Error> {
+    let notes = std::rc::Rc::default();
+    with_server(
+        move |request, reply| json::answer(request, reply, std::rc::Rc::clone(&notes)),
+        async |client, base, _| {
+            let post = |body: &'static str| client.post(&base).field("content-type", "application/json").body(body);
+            let mut response = post(r#"{"text":"buy \u2615"}"#).send().await?;
+            assert_eq!(response.body().json(100).await?.to_string(), r#"{"count":1}"#);
+            assert_eq!(response.status().code(), 201);
+            for (body, status, detail) in
+                [("{\"text\":1}", 422, "a string"), ("{\n,}", 400, "line 2, column 1"), ("[]", 422, "member `text`")]
+            {
+                let mut response = post(body).send().await?;
+                assert_eq!(response.status().code(), status);
+                let problem = response.body().json(1000).await?;
+                let found = problem.get("detail").and_then(posthaste::json::Value::as_str).unwrap();
+                assert!(found.contains(detail), "{found}");
+            }
+            let all = client.get(&base).send().await?.body().json(100).await?;
+            assert_eq!(all.to_string(), "{\"notes\":[\"buy \u{2615}\"]}");
+            Ok(())
+        },
+    )
 }
 
 #[test]

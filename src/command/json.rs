@@ -1,6 +1,4 @@
-//! Text as JSON has it (RFC 8259 section 7).
-
-use std::fmt::Write;
+//! Strings of JSON that are cut where they would be too long for a line.
 
 /// A string with its quotes, of at most `most` bytes between them: what is longer is cut, and ends with three dots.
 pub fn string(text: &str, most: usize) -> String {
@@ -10,20 +8,8 @@ pub fn string(text: &str, most: usize) -> String {
             written.push_str("...");
             break;
         }
-        match character {
-            '"' => written.push_str("\\\""),
-            '\\' => written.push_str("\\\\"),
-            '\n' => written.push_str("\\n"),
-            '\r' => written.push_str("\\r"),
-            '\t' => written.push_str("\\t"),
-            // Also what ends a line elsewhere, or turns what is shown around.
-            character
-                if character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                let _ = write!(written, "\\u{:04x}", u32::from(character));
-            }
-            character => written.push(character),
-        }
+        // Writing to a String cannot fail.
+        let _ = ::json::push_escaped(&mut written, character);
     }
     written.push('"');
     written

@@ -6,6 +6,7 @@ use crate::exchange::patience::Patience;
 use base::Bytes;
 use http::exchange::Reason;
 use http::{Fields, ResponseHead, Status};
+use json::{Limits, Value};
 use std::fmt;
 use std::future::poll_fn;
 
@@ -105,6 +106,18 @@ impl Body {
             all.extend_from_slice(&part);
         }
         Ok(all)
+    }
+
+    /// All that is left, as the value of a JSON text of at most `limit` bytes, with the other [limits](json::Limits) that are the
+    /// default. Whatever type its sender says that it has: a server asks [`Request::json`](crate::Request::json).
+    ///
+    /// # Errors
+    /// As for [`Body::read_to_end`], and [`Error::Json`] if it is no JSON.
+    pub async fn json(&mut self, limit: usize) -> Result<Value, Error> {
+        let text = self.read_to_end(limit).await?;
+        // Its size was judged while it came.
+        let limits = Limits { bytes: text.len(), ..Limits::default() };
+        limits.parse(&text).map_err(Error::Json)
     }
 
     /// The fields after the body, if there are any. Drops what was not yet read of the body.

@@ -9,6 +9,7 @@ use crate::exchange::writer::BodyWriter;
 use base::Bytes;
 use http::exchange::Reason;
 use http::{Fields, Method, ResponseHead, Status, capsule};
+use json::Value;
 use std::fmt;
 use std::future::poll_fn;
 
@@ -54,6 +55,26 @@ impl Reply {
                 self.exchange.abandon(Reason::Cancelled);
             }
         })
+    }
+
+    /// Answers with a value as JSON. Its type is `application/json`, unless the head names one, such as
+    /// `application/problem+json`.
+    ///
+    /// ```no_run
+    /// # use posthaste::{Error, Reply, Request, json::Value};
+    /// async fn hello(request: Request, reply: Reply) -> Result<(), Error> {
+    ///     reply.json(200, &Value::object([("path", request.path().into()), ("seen", true.into())])).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Reply::send`].
+    pub async fn json(self, head: impl IntoResponseHead, value: &Value) -> Result<(), Error> {
+        let mut head = head.into_response_head()?;
+        if !head.fields.contains("content-type") {
+            head.fields.push("content-type", "application/json")?;
+        }
+        self.send(head, value.to_string()).await
     }
 
     /// Waits until the client can be sent something, and says how much of a body of `wanted` bytes. Who has to work for an

@@ -1,10 +1,12 @@
 //! A request as a server's handler gets it.
 
+use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use crate::exchange::version::HttpVersion;
 use http::exchange::Reason;
 use http::{Fields, Method, Priority, RequestHead};
+use json::Value;
 use runtime::Handle;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -13,6 +15,12 @@ use tls::PeerIdentity;
 /// Whether the client may wait for a 100 before it sends content (RFC 9110 section 10.1.1). Another expectation has been refused.
 fn awaits_continue(head: &RequestHead) -> bool {
     head.fields.contains("expect") && head.fields.first("content-length") != Some(b"0")
+}
+
+/// Whether a media type is JSON, or one that is built on it (RFC 6839 section 3.1).
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
 /// A request: its head, and its body as it arrives.
@@ -137,6 +145,36 @@ impl Request {
     /// The body.
     pub fn body(&mut self) -> &mut Body {
         &mut self.body
+    }
+
+    /// The body, as the value of a JSON text of at most `limit` bytes.
+    ///
+    /// The content type has to say that it is JSON. A page of another site can have its visitors' browsers post anything here
+    /// without asking first, but not with this type, unless this server allows it to that site (CORS).
+    ///
+    /// ```no_run
+    /// # use posthaste::{Error, Reply, Request, json::Value};
+    /// async fn order(mut request: Request, reply: Reply) -> Result<(), Error> {
+    ///     let order = match request.json(64 << 10).await {
+    ///         Ok(order) => order,
+    ///         Err(error) => return reply.send((error.status(), "text/plain"), format!("{error}\n")).await,
+    ///     };
+    ///     match order.get("grams").and_then(Value::as_u64) {
+    ///         Some(grams) => reply.json(200, &Value::object([("ordered", grams.into())])).await,
+    ///         None => reply.send((422, "text/plain"), "grams has to be a number\n").await,
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotJson`] if the content type is another or none, [`Error::Json`] if the body is no JSON, [`Error::TooLarge`], and
+    /// as for [`Body::chunk`].
+    pub async fn json(&mut self, limit: usize) -> Result<Value, Error> {
+        let content_type = self.head.fields.first_text("content-type");
+        if !content_type.is_some_and(is_json) {
+            return Err(Error::NotJson { content_type: content_type.map(str::to_owned) });
+        }
+        self.body.json(limit).await
     }
 
     /// The exchange is slow by its nature, as long polling and streams of events are: neither the rest of the request nor the

@@ -5,11 +5,11 @@
 //! of fields that carry credentials.
 
 use super::credentials::hidden;
-use super::json::Object;
 use super::qlog_error::transport_error;
 use super::qlog_frame::push_frame;
 use base::{Ecn, FourTuple, Instant, Side, StreamId};
 use h3::trace::{HttpFrame, HttpRecord};
+use json::ObjectWriter;
 use quic::Discard;
 use quic::trace::{Cause, CongestionPhase, Key, Metrics, Packet, PacketType, Record, Stage, Timer, TimerChange, Trace};
 use quic::wire::connection_id::ConnectionId;
@@ -30,7 +30,7 @@ const SCHEMAS: [&str; 3] = [
 /// The first text of a file: what the events after it have in common. `wall_clock` is the time of day, as RFC 3339 writes it.
 pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> String {
     let mut text = String::from(RECORD_SEPARATOR);
-    let mut file = Object::begin(&mut text);
+    let mut file = ObjectWriter::begin(&mut text);
     file.string("file_schema", "urn:ietf:params:qlog:file:sequential");
     file.string("serialization_format", "application/qlog+json-seq");
     file.string("title", "posthaste");
@@ -55,7 +55,7 @@ pub(crate) fn header(side: Side, group: ConnectionId, wall_clock: &str) -> Strin
 /// One record as one text. Times count from `zero`.
 pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
     let mut text = String::from(RECORD_SEPARATOR);
-    let mut event = Object::begin(&mut text);
+    let mut event = ObjectWriter::begin(&mut text);
     event.number("time", milliseconds(trace.at.saturating_duration_since(zero)));
     event.string("name", name(trace));
     event.object("data", |data| push_data(data, trace));
@@ -70,7 +70,7 @@ pub(crate) fn event(trace: &Trace<'_>, zero: Instant) -> String {
 /// What is to be known of the file itself, as one text.
 pub(crate) fn warning(at: Instant, zero: Instant, message: &str) -> String {
     let mut text = String::from(RECORD_SEPARATOR);
-    let mut event = Object::begin(&mut text);
+    let mut event = ObjectWriter::begin(&mut text);
     event.number("time", milliseconds(at.saturating_duration_since(zero)));
     event.string("name", "loglevel:warning");
     event.object("data", |data| data.string("message", message));
@@ -108,7 +108,7 @@ fn name(trace: &Trace<'_>) -> &'static str {
     }
 }
 
-fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
+fn push_data(data: &mut ObjectWriter<'_>, trace: &Trace<'_>) {
     match trace.record {
         Record::Started { four_tuple, .. } => push_path(data, "local", "remote", four_tuple),
         Record::VersionChosen { version } => data.string("chosen_version", format_args!("{:08x}", version.0)),
@@ -172,7 +172,7 @@ fn push_data(data: &mut Object<'_>, trace: &Trace<'_>) {
 }
 
 /// The frames of draft-ietf-quic-qlog-h3-events section 4.2.
-fn push_http(data: &mut Object<'_>, id: StreamId, record: &[u8]) {
+fn push_http(data: &mut ObjectWriter<'_>, id: StreamId, record: &[u8]) {
     data.number("stream_id", id.value());
     let Ok(HttpRecord { frame, .. }) = HttpRecord::decode(record) else { return };
     data.object("frame", |object| match frame {
@@ -214,7 +214,7 @@ fn initiator(of: Side, own: Side) -> &'static str {
     if of == own { "local" } else { "remote" }
 }
 
-fn push_path(data: &mut Object<'_>, local: &str, remote: &str, path: FourTuple) {
+fn push_path(data: &mut ObjectWriter<'_>, local: &str, remote: &str, path: FourTuple) {
     for (name, address) in [(local, path.local), (remote, path.remote)] {
         data.object(name, |end| match address {
             SocketAddr::V4(address) => {
@@ -239,7 +239,7 @@ const fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-fn push_closed(data: &mut Object<'_>, cause: Cause, trace: &Trace<'_>) {
+fn push_closed(data: &mut ObjectWriter<'_>, cause: Cause, trace: &Trace<'_>) {
     let trigger = match cause {
         Cause::Application { by, code } => {
             data.string("initiator", initiator(by, trace.side));
@@ -262,7 +262,7 @@ fn push_closed(data: &mut Object<'_>, cause: Cause, trace: &Trace<'_>) {
     data.string("trigger", trigger);
 }
 
-fn push_parameters(data: &mut Object<'_>, parameters: &TransportParameters) {
+fn push_parameters(data: &mut ObjectWriter<'_>, parameters: &TransportParameters) {
     let ids = [
         ("original_destination_connection_id", parameters.original_destination_connection_id),
         ("initial_source_connection_id", parameters.initial_source_connection_id),
@@ -323,7 +323,7 @@ const fn packet_type_of(space: PacketNumberSpace) -> &'static str {
     }
 }
 
-fn push_packet(data: &mut Object<'_>, packet: &Packet, trace: &Trace<'_>) {
+fn push_packet(data: &mut ObjectWriter<'_>, packet: &Packet, trace: &Trace<'_>) {
     data.object("header", |header| {
         header.string("packet_type", packet_type_name(packet.packet_type));
         if let Some(number) = packet.number {
@@ -364,7 +364,7 @@ const fn drop_trigger(reason: Discard) -> &'static str {
     }
 }
 
-fn push_metrics(data: &mut Object<'_>, metrics: &Metrics) {
+fn push_metrics(data: &mut ObjectWriter<'_>, metrics: &Metrics) {
     let times = [
         ("min_rtt", metrics.min_rtt),
         ("smoothed_rtt", metrics.smoothed_rtt),
@@ -394,7 +394,7 @@ const fn phase_name(phase: CongestionPhase) -> &'static str {
     }
 }
 
-fn push_timer(data: &mut Object<'_>, timer: Timer, change: TimerChange) {
+fn push_timer(data: &mut ObjectWriter<'_>, timer: Timer, change: TimerChange) {
     let (name, space) = match timer {
         Timer::Loss(space) => ("loss_timeout", Some(space)),
         Timer::Probe(space) => ("pto", Some(space)),
@@ -425,7 +425,7 @@ const fn space_name(space: PacketNumberSpace) -> &'static str {
 }
 
 /// Which key, and never what it is.
-fn push_key(data: &mut Object<'_>, key: Key) {
+fn push_key(data: &mut ObjectWriter<'_>, key: Key) {
     let level = match key.packet_type {
         PacketType::Handshake => "handshake",
         PacketType::ZeroRtt => "0rtt",

@@ -1,13 +1,13 @@
 //! Frames as qlog writes them (draft-ietf-quic-qlog-quic-events section 8.13).
 
-use super::json::Object;
 use super::qlog_error::transport_error;
 use base::{Direction, VarInt};
+use json::ObjectWriter;
 use quic::TransportErrorCode;
 use quic::wire::frame::{AckFrame, AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 
 /// The fields of one frame.
-pub(super) fn push_frame(object: &mut Object<'_>, frame: &Frame<'_>) {
+pub(super) fn push_frame(object: &mut ObjectWriter<'_>, frame: &Frame<'_>) {
     object.string("frame_type", name(frame));
     match *frame {
         Frame::Padding { bytes } => push_length(object, "payload_length", bytes),
@@ -106,24 +106,24 @@ const fn name(frame: &Frame<'_>) -> &'static str {
     }
 }
 
-fn push_length(object: &mut Object<'_>, name: &str, length: usize) {
+fn push_length(object: &mut ObjectWriter<'_>, name: &str, length: usize) {
     object.object("raw", |raw| raw.number(name, length));
 }
 
 /// Section 8.13.25: the names belong to the application's own schema, so the number is what is written here.
-fn push_application_error(object: &mut Object<'_>, code: VarInt) {
+fn push_application_error(object: &mut ObjectWriter<'_>, code: VarInt) {
     object.string("error", "unknown");
     object.number("error_code", code.value());
 }
 
-fn push_ack_frequency(object: &mut Object<'_>, request: &AckFrequencyFrame) {
+fn push_ack_frequency(object: &mut ObjectWriter<'_>, request: &AckFrequencyFrame) {
     object.number("sequence_number", request.sequence_number);
     object.number("ack_eliciting_threshold", request.threshold);
     object.number("request_max_ack_delay", request.max_ack_delay);
     object.number("reordering_threshold", request.reordering_threshold);
 }
 
-fn push_ack(object: &mut Object<'_>, ack: &AckFrame<'_>) {
+fn push_ack(object: &mut ObjectWriter<'_>, ack: &AckFrame<'_>) {
     object.array("acked_ranges", |ranges| {
         for range in ack {
             ranges.array(|ends| {
@@ -141,7 +141,7 @@ fn push_ack(object: &mut Object<'_>, ack: &AckFrame<'_>) {
     }
 }
 
-fn push_stream(object: &mut Object<'_>, stream: &StreamFrame<'_>) {
+fn push_stream(object: &mut ObjectWriter<'_>, stream: &StreamFrame<'_>) {
     object.number("stream_id", stream.id.value());
     object.number("offset", stream.offset);
     object.truth("fin", stream.fin);

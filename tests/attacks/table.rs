@@ -52,7 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         "base/src/journal.rs",
         &[
             "src/trace/tests.rs::p10_a_trace_of_the_largest_values_is_bounded_and_whole",
-            "src/trace/json.rs::objects_and_arrays_nest_and_what_is_not_ascii_is_escaped",
+            "json/src/tests.rs::objects_and_arrays_are_written_from_front_to_back",
             "base/src/journal.rs::what_finds_no_room_is_counted_and_told_with_the_next_record",
             "quic/tests/trace.rs::what_nobody_pulls_is_bounded_and_counted",
         ],

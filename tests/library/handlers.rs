@@ -2,6 +2,7 @@
 //! sockets, and by the library's own tests, over a door in memory.
 
 use super::{TELLS_REASONS, with_server};
+use posthaste::json::{self, Value};
 use posthaste::{Body, BodyWriter, Bytes, Error, Fields, Method, Reason};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -85,6 +86,57 @@ fn head_and_statuses_without_content() -> Result<(), Error> {
                 assert_eq!(response.fields().first_text("content-length"), length, "{path}");
                 assert_eq!(response.body().read_to_end(100).await?, body.as_bytes(), "{path}");
             }
+            Ok(())
+        },
+    )
+}
+
+/// What handlers do with JSON: values come and go, and what is none is answered with what is wrong, and where.
+#[test]
+fn values_of_json_both_ways() -> Result<(), Error> {
+    with_server(
+        |mut request, reply| async move {
+            match request.json(100).await {
+                Ok(value) if request.path() == "/problem" => {
+                    reply.json((400, "application/problem+json"), &Value::object([("about", value)])).await
+                }
+                Ok(value) => reply.json(200, &Value::object([("got", value)])).await,
+                Err(error) => reply.send((error.status(), "text/plain"), error.to_string()).await,
+            }
+        },
+        async |client, base, _| {
+            let post = |path: &str, kind: &str, body: &str| {
+                client.post(&format!("{base}{path}")).field("content-type", kind).body(body.to_owned())
+            };
+            let mut answer = post("/", "application/json", "{\"price\": 12.90}").send().await?;
+            assert_eq!(answer.fields().first_text("content-type"), Some("application/json"));
+            assert_eq!(answer.body().json(100).await?.to_string(), "{\"got\":{\"price\":12.90}}");
+            let mut answer = post("/problem", "Application/LD+JSON ; charset=utf-8", " 1 ").send().await?;
+            assert_eq!(answer.status().code(), 400);
+            assert_eq!(answer.fields().first_text("content-type"), Some("application/problem+json"));
+            assert_eq!(answer.body().json(100).await?.get("about").and_then(Value::as_u64), Some(1));
+            let longest = format!("\"{}\"", "x".repeat(98));
+            assert_eq!(post("/", "application/json", &longest).send().await?.status().code(), 200);
+            for (kind, body, status, text) in [
+                ("application/json", "[1,", 400, "line 1, column 4 (byte 3): expected a value, and the text ends"),
+                ("application/json", "", 400, "line 1, column 1 (byte 0): expected a value, and the text ends"),
+                ("application/json", &format!("{longest} "), 413, "larger than the limit of 100 bytes"),
+                ("text/plain", "1", 415, "the content type is text/plain, and has to be application/json"),
+                ("application/jsonx", "1", 415, "application/jsonx"),
+                ("text/x+json", "1", 415, "text/x+json"),
+            ] {
+                let mut answer = post("/", kind, body).send().await?;
+                let found = String::from_utf8(answer.body().read_to_end(1000).await?).expect("a text");
+                assert_eq!(answer.status().code(), status, "{found}");
+                assert!(found.contains(text), "{found}");
+            }
+            let mut answer = client.post(&base).body("1").send().await?;
+            assert_eq!(answer.status().code(), 415);
+            // What a client reads is judged in the same way, whatever its type.
+            let refused = answer.body().json(1000).await.expect_err("a text");
+            assert!(matches!(&refused, Error::Json(json::Error { offset: 0, .. })), "{refused}");
+            let mut answer = post("/", "application/json", "[10000]").send().await?;
+            assert!(matches!(answer.body().json(14).await, Err(Error::TooLarge { limit: 14 })));
             Ok(())
         },
     )

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 18] = [
+pub(crate) const CRATES: [&str; 19] = [
     "base",
     "ml-kem",
     "crypto",
@@ -15,6 +15,7 @@ pub(crate) const CRATES: [&str; 18] = [
     "http",
     "qpack",
     "hpack",
+    "json",
     "h1",
     "h2",
     "h3",
@@ -26,8 +27,8 @@ pub(crate) const CRATES: [&str; 18] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 12] =
-    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "hpack", "http", "h1", "h2", "h3"];
+pub(crate) const PROTOCOL_CRATES: [&str; 13] =
+    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "hpack", "http", "json", "h1", "h2", "h3"];
 
 /// One source file.
 #[derive(Clone)]

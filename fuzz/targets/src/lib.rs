@@ -11,6 +11,7 @@ mod h3_streams;
 mod http_messages;
 mod huffman;
 mod input;
+mod json_texts;
 mod names;
 mod qpack_wire;
 mod quic_connection;
@@ -95,6 +96,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http2_server", byte_streams::http2_server),
     ("http2_client", byte_streams::http2_client),
     ("hpack", byte_streams::hpack),
+    ("json", json_texts::run),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
     ("quic_client", quic_connection::client),
