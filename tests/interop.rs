@@ -60,7 +60,11 @@ impl Folders {
     }
 
     fn serve(&self, case: &str) -> Server {
-        let mut child = self.command("server", case).env("SERVER_PARAMS", "listen=127.0.0.1:0").spawn().unwrap();
+        let parameters = match case {
+            "connectionmigration" => "listen=127.0.0.1:0 prefer=127.0.0.1:0",
+            _ => "listen=127.0.0.1:0",
+        };
+        let mut child = self.command("server", case).env("SERVER_PARAMS", parameters).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.into_iter().find(|line| line.contains("listening on")).expect("it listens");
         Server { child, port: line.rsplit_once(':').unwrap().1.parse().unwrap() }
@@ -146,6 +150,7 @@ fn each_case_moves_its_files() {
         ("http3", "http3"),
         ("zerortt", "zerortt"),
         ("v2", "v2"),
+        ("connectionmigration", "connectionmigration"),
     ];
     std::thread::scope(|scope| {
         for (client, server) in cases {
@@ -187,6 +192,11 @@ fn look_at(case: &str, folders: &Folders) {
             }
         }
         "zerortt" => assert!(client.contains(r#""packet_type":"0RTT""#), "no early data was sent"),
+        "connectionmigration" => {
+            for text in [&client, &server] {
+                assert!(text.contains("quic:migration_state_updated"), "nobody has moved");
+            }
+        }
         "v2" => assert!(client.contains(r#""chosen_version":"6b3343cf""#), "the version is the first one"),
         "ecn" => assert!(client.contains(r#""ecn":"ECT(0)""#) && server.contains(r#""ecn":"ECT(0)""#)),
         _ => {}
@@ -201,7 +211,7 @@ fn what_is_not_supported_and_what_fails_is_told_apart() {
     for role in ["client", "server"] {
         assert_eq!(status(&mut folders.command(role, "no-such-case")), Some(127), "{role}");
     }
-    // A server has no address that it could prefer.
+    // A server that is told of no address that it could prefer.
     assert_eq!(status(&mut folders.command("server", "connectionmigration")), Some(127));
     let server = folders.serve("transfer");
     for (file, part) in [("nowhere", "gave up"), ("", "names no file")] {

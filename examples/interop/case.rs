@@ -46,6 +46,8 @@ pub struct Case {
     pub version_2: bool,
     /// A client begins with windows that do not hold a file.
     pub small_windows: bool,
+    /// A server has an address that it prefers.
+    pub needs_preferred: bool,
 }
 
 const HANDSHAKE: Case = Case {
@@ -58,6 +60,7 @@ const HANDSHAKE: Case = Case {
     early_data: false,
     version_2: false,
     small_windows: false,
+    needs_preferred: false,
 };
 
 impl Case {
@@ -78,8 +81,8 @@ impl Case {
             "keyupdate" => Case { updates_keys: role == Role::Client, ..HANDSHAKE },
             "ecn" => Case { marks: true, ..HANDSHAKE },
             "http3" => Case { protocol: Protocol::Http3, ..HANDSHAKE },
-            // A client goes to its server's preferred address by itself; a server here has none to prefer.
-            "connectionmigration" if role == Role::Client => HANDSHAKE,
+            // A client goes to its server's preferred address by itself; a server has to be told of one.
+            "connectionmigration" => Case { needs_preferred: role == Role::Server, ..HANDSHAKE },
             _ => return None,
         };
         Some(case)

@@ -48,11 +48,20 @@ pub async fn run(handle: &Handle, settings: &Settings, case: &Case) -> Result<()
     }
     tls.tickets = Some(tickets);
     let qlog = settings.qlog()?;
-    let mut config = EndpointConfig::new(provider, transport::config(case, qlog.is_some()), Some(Arc::new(tls)));
+    let mut sockets = settings.listen.iter().map(|address| bind(*address)).collect::<Result<Vec<_>, Failure>>()?;
+    let mut transport = quic::Config::clone(&transport::config(case, qlog.is_some()));
+    if let Some(address) = settings.prefer {
+        let socket = bind(address)?;
+        match socket.local_address() {
+            SocketAddr::V4(address) => transport.preferred_address.ipv4 = Some(address),
+            SocketAddr::V6(address) => transport.preferred_address.ipv6 = Some(address),
+        }
+        sockets.push(socket);
+    }
+    let mut config = EndpointConfig::new(provider, Arc::new(transport), Some(Arc::new(tls)));
     if case.retries {
         config.address_validation = AddressValidation::Always;
     }
-    let sockets = settings.listen.iter().map(|address| bind(*address)).collect::<Result<Vec<_>, Failure>>()?;
     let link = Link::<Answers>::start(handle, sockets, config, qlog)?;
     link.addresses.iter().for_each(|address| println!("listening on {address}"));
     signals.next().await;

@@ -14,7 +14,7 @@
 //! | `SSLKEYLOGFILE` | the file that TLS secrets are appended to |
 //! | `QLOGDIR` | the folder for a file of qlog for each connection |
 //! | `WWW`, `DOWNLOADS`, `CERTS` | folders, instead of `/www`, `/downloads`, `/certs` |
-//! | `SERVER_PARAMS` | `listen=ADDRESS` instead of `[::]:443`; more than one with spaces between |
+//! | `SERVER_PARAMS` | `listen=ADDRESS` instead of `[::]:443`, any number; `prefer=ADDRESS`: where clients go on |
 //! | `CLIENT_PARAMS` | `trust=any`: the server's certificate is not verified |
 //!
 //! The folder of certificates has `cert.pem` and `priv.key`; a client trusts its `ca.pem`, and any certificate if there is none. A
@@ -56,7 +56,8 @@ pub(crate) fn status() -> u8 {
 
 fn run() -> Result<u8, Failure> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let Some(case) = Case::find(settings.role, &settings.case) else {
+    let case = Case::find(settings.role, &settings.case);
+    let Some(case) = case.filter(|case| !case.needs_preferred || settings.prefer.is_some()) else {
         eprintln!("interop: the case {:?} is not supported", settings.case);
         return Ok(NOT_SUPPORTED);
     };

@@ -33,6 +33,8 @@ pub struct Settings {
     qlog: Option<PathBuf>,
     /// Where a server listens.
     pub listen: Vec<SocketAddr>,
+    /// Where it would rather be reached.
+    pub prefer: Option<SocketAddr>,
     trusts_any: bool,
 }
 
@@ -59,6 +61,7 @@ impl Settings {
             key_log: given("SSLKEYLOGFILE").map(PathBuf::from),
             qlog: given("QLOGDIR").map(PathBuf::from),
             listen: Vec::new(),
+            prefer: None,
             trusts_any: false,
         };
         let parameters = if role == Role::Client { "CLIENT_PARAMS" } else { "SERVER_PARAMS" };
@@ -71,10 +74,13 @@ impl Settings {
 
     fn take_parameter(&mut self, variable: &str, word: &str) -> Result<(), Failure> {
         match (self.role, word.split_once('=')) {
-            (Role::Server, Some(("listen", address))) => {
+            (Role::Server, Some((name @ ("listen" | "prefer"), address))) => {
                 let address =
                     address.parse().map_err(|_| format!("{variable}: {address:?} is no address with a port"))?;
-                self.listen.push(address);
+                match name {
+                    "listen" => self.listen.push(address),
+                    _ => self.prefer = Some(address),
+                }
             }
             (Role::Client, Some(("trust", "any"))) => self.trusts_any = true,
             _ => return Err(format!("{variable}: {word:?} is not known here").into()),

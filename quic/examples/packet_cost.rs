@@ -192,6 +192,51 @@ impl Pair {
     }
 }
 
+/// What was counted of one measurement.
+struct Measured {
+    packets: u64,
+    batches: u64,
+    spent: Spent,
+}
+
+impl Pair {
+    /// So many megabytes, after some that warm the caches.
+    fn measure(&mut self, handle: ConnectionHandle, id: StreamId, megabytes: u64) -> Measured {
+        self.upload(handle, id, 64_000_000);
+        (self.spent, self.batches) = (Spent::default(), 0);
+        let before = self.packets(handle);
+        self.upload(handle, id, megabytes * 1_000_000);
+        Measured { packets: self.packets(handle) - before, batches: self.batches, spent: self.spent }
+    }
+
+    fn packets(&self, handle: ConnectionHandle) -> u64 {
+        self.client.connection(handle).unwrap().stats().packets_sent
+    }
+}
+
+impl Measured {
+    /// Nanoseconds for each packet, and what they were spent on.
+    fn print(&self, mtu: usize) -> f64 {
+        let each = |spent: u128| spent as f64 / self.packets as f64;
+        println!(
+            "{} packets of {mtu} bytes, {:.1} to a batch",
+            self.packets,
+            self.packets as f64 / self.batches as f64
+        );
+        let Spent { writing, transmitting, receiving, reading, acknowledging, acknowledged } = self.spent;
+        let sender = [("write", writing), ("transmit", transmitting), ("take acknowledgments", acknowledged)];
+        let receiver = [("receive", receiving), ("read", reading), ("acknowledge", acknowledging)];
+        let mut sum = 0.0;
+        for (name, parts) in [("sender", sender), ("receiver", receiver)] {
+            let words: Vec<String> = parts.iter().map(|(part, spent)| format!("{part} {:.1}", each(*spent))).collect();
+            let total = each(parts.iter().map(|(_, spent)| spent).sum());
+            println!("{name}: {total:.1} ns a packet ({})", words.join(", "));
+            sum += total;
+        }
+        sum
+    }
+}
+
 fn main() {
     let argument = |place: usize, default: u64| {
         std::env::args().nth(place).map_or(default, |word| word.parse().expect("a number"))
@@ -199,25 +244,19 @@ fn main() {
     let (megabytes, idle, largest) = (argument(1, 500), argument(2, 0), argument(3, 1452));
     let (mut pair, tls) = Pair::new(u16::try_from(largest).expect("a size of a datagram"));
     let handle = pair.connect(&tls, 1000);
+    let id = pair.client.connection_mut(handle).unwrap().open(Direction::Bidirectional).unwrap();
+    let alone = pair.measure(handle, id, megabytes);
+    let mtu = pair.client.connection(handle).unwrap().stats().mtu;
+    let before = alone.print(mtu);
+    if idle == 0 {
+        return;
+    }
     for number in 0..idle {
         pair.connect(&tls, 2000 + (number % 60_000) as u16);
     }
-    let id = pair.client.connection_mut(handle).unwrap().open(Direction::Bidirectional).unwrap();
-    pair.upload(handle, id, 64_000_000);
-    (pair.spent, pair.batches) = (Spent::default(), 0);
-    let packets = |pair: &Pair| pair.client.connection(handle).unwrap().stats().packets_sent;
-    let before = packets(&pair);
-    pair.upload(handle, id, megabytes * 1_000_000);
-    let count = packets(&pair) - before;
-    let each = |spent: u128| spent as f64 / count as f64;
-    let stats = pair.client.connection(handle).unwrap().stats();
-    println!("{count} packets of {} bytes, {:.1} to a batch", stats.mtu, count as f64 / pair.batches as f64);
-    let Spent { writing, transmitting, receiving, reading, acknowledging, acknowledged } = pair.spent;
-    let sender = [("write", writing), ("transmit", transmitting), ("take acknowledgments", acknowledged)];
-    let receiver = [("receive", receiving), ("read", reading), ("acknowledge", acknowledging)];
-    for (name, parts) in [("sender", sender), ("receiver", receiver)] {
-        let parts_text: Vec<String> = parts.iter().map(|(part, spent)| format!("{part} {:.1}", each(*spent))).collect();
-        let total = each(parts.iter().map(|(_, spent)| spent).sum());
-        println!("{name}: {total:.1} ns a packet ({})", parts_text.join(", "));
-    }
+    assert_eq!(pair.server.len() as u64, idle + 1, "every connection is open");
+    println!("beside {idle} idle connections:");
+    let after = pair.measure(handle, id, megabytes).print(mtu);
+    // The same once more without them would tell a change of the machine from one of theirs.
+    println!("{:.3} times the cost of a packet without them", after / before);
 }
