@@ -112,6 +112,7 @@ pub struct DriverHandle {
 #[derive(Default)]
 struct Shared {
     errors: RefCell<VecDeque<SocketError>>,
+    pathless: RefCell<VecDeque<FourTuple>>,
     changes: RefCell<Vec<Change>>,
     are_ports_shared: Cell<bool>,
     /// Who waits for that.
@@ -148,6 +149,15 @@ impl Shared {
             errors.pop_front();
         }
         errors.push_back(error);
+    }
+
+    fn keep_pathless(&self, path: FourTuple) {
+        let mut pathless = self.pathless.borrow_mut();
+        if !pathless.contains(&path) {
+            // More paths than these are not in use at the same time by a client, and a server does not move.
+            pathless.truncate(MAX_REPORTS - 1);
+            pathless.push_back(path);
+        }
     }
 }
 
@@ -213,6 +223,12 @@ impl DriverHandle {
     pub fn take_error(&self) -> Option<SocketError> {
         self.shared.errors.borrow_mut().pop_front()
     }
+
+    /// The next path on which the system would not send: no way leads from its local address to the other. As
+    /// [`DriverHandle::take_error`], but each path once.
+    pub fn take_pathless(&self) -> Option<FourTuple> {
+        self.shared.pathless.borrow_mut().pop_front()
+    }
 }
 
 impl fmt::Debug for DriverHandle {
@@ -268,9 +284,10 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     fn turn(&mut self, context: &mut Context<'_>) -> io::Result<Left> {
         self.notice.on_turn();
         self.change_sockets();
-        let unsent = self.transmit(self.handle.read_clock(), context);
+        let mut progress = false;
+        let unsent = self.transmit(self.handle.read_clock(), context, &mut progress);
         let now = self.handle.read_clock();
-        let mut progress = self.check_deadline(now);
+        progress |= self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         let brought = self.exchange(now, context, &mut progress);
         self.hand_over();
@@ -457,7 +474,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         (datagrams, Left::Nothing)
     }
 
-    fn transmit(&mut self, now: Instant, context: &mut Context<'_>) -> Left {
+    fn transmit(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> Left {
         let mut bytes = 0;
         for _ in 0..TRANSMIT_CALLS {
             if bytes >= TRANSMIT_BYTES {
@@ -477,8 +494,13 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             }
             let rest = Transmit { len: held.transmit.len - held.done, ..held.transmit };
             let payload = &self.buffer[held.done..held.transmit.len];
+            let pathless = socket.inner().offload().pathless;
             let sent = socket.inner().send(&rest, payload);
             bytes += sent;
+            if socket.inner().offload().pathless != pathless {
+                self.shared.keep_pathless(rest.four_tuple);
+                *progress = true;
+            }
             if sent < payload.len() {
                 self.held = Some(Held { done: held.done + sent, ..held });
                 socket.clear_writable();

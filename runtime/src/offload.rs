@@ -41,6 +41,8 @@ pub struct Offload {
     pub refused: u64,
     /// Datagrams that were given up because the system refused to send them at all.
     pub dropped: u64,
+    /// Sends, of these, for which there is no way from this address to that peer: the address is gone, say.
+    pub pathless: u64,
     refusals_in_a_row: u32,
     many_refusals_in_a_row: u32,
 }
@@ -102,6 +104,7 @@ impl Offload {
             marks: true,
             refused: 0,
             dropped: 0,
+            pathless: 0,
             refusals_in_a_row: 0,
             many_refusals_in_a_row: 0,
         }
@@ -151,7 +154,7 @@ impl Offload {
             }
             Err(error) => match meaning(&error) {
                 Meaning::Full => 0,
-                Meaning::Unreachable => self.give_up(chunk, segment_size),
+                Meaning::Unreachable => self.give_up_path(chunk, segment_size),
                 meaning => {
                     self.note_refusal(meaning);
                     self.send_singly(outlet, outgoing, chunk, segment_size)
@@ -188,7 +191,7 @@ impl Offload {
                     }
                     Err(error) => match meaning(&error) {
                         Meaning::Full => break,
-                        Meaning::Unreachable => return done + self.give_up(rest, segment_size),
+                        Meaning::Unreachable => return done + self.give_up_path(rest, segment_size),
                         // One alone, to learn whether it is the call or the datagram.
                         meaning => self.note_many_refusal(meaning),
                     },
@@ -198,7 +201,7 @@ impl Offload {
             match self.send_one(outlet, outgoing, first) {
                 Sent::Done => done += first.len(),
                 Sent::Waits => break,
-                Sent::Unreachable => return done + self.give_up(rest, segment_size),
+                Sent::Unreachable => return done + self.give_up_path(rest, segment_size),
             }
         }
         done
@@ -233,10 +236,18 @@ impl Offload {
                     // Refused alone as well, so the calls before were not to blame: most likely its link is narrower.
                     (self.refusals_in_a_row, self.many_refusals_in_a_row) = (0, 0);
                 }
+                // Of one datagram, with no word about marks, hardly anything but an address can be invalid: Linux says so of a
+                // source that this host no longer has. The others are tried all the same.
+                self.pathless += u64::from(error.raw_os_error() == Some(errno::EINVAL));
                 self.give_up(datagram, datagram.len());
             }
         }
         Sent::Done
+    }
+
+    fn give_up_path(&mut self, bytes: &[u8], segment_size: usize) -> usize {
+        self.pathless += 1;
+        self.give_up(bytes, segment_size)
     }
 
     fn give_up(&mut self, bytes: &[u8], segment_size: usize) -> usize {

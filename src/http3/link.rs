@@ -64,6 +64,9 @@ pub(crate) struct Waits {
     pub(crate) requests: usize,
 }
 
+/// Refused paths that are kept until the watch looks at them: each turn of the driver tells of each path once.
+const MAX_PATHLESS: usize = 64;
+
 /// An endpoint and its connections.
 pub(crate) struct Link {
     itself: Weak<Link>,
@@ -99,6 +102,9 @@ pub(crate) struct Link {
     reaching: RefCell<Vec<Rc<Known>>>,
     /// Whether somebody looks for changes of this host's addresses.
     is_watched: Cell<bool>,
+    /// Paths on which the system would not send, and that somebody.
+    pathless: RefCell<Vec<FourTuple>>,
+    watching: RefCell<Vec<Waker>>,
 }
 
 impl Link {
@@ -149,6 +155,8 @@ impl Link {
             sockets: of_client,
             reaching: RefCell::default(),
             is_watched: Cell::default(),
+            pathless: RefCell::default(),
+            watching: RefCell::default(),
         });
         let weak = Rc::downgrade(&link);
         let deliver = weak.clone();
@@ -472,6 +480,17 @@ impl Link {
     /// Nobody does any more.
     pub(crate) fn end_watch(&self) {
         self.is_watched.set(false);
+        self.pathless.borrow_mut().clear();
+    }
+
+    /// Waits until the system would not send on some paths, and gives them once.
+    pub(crate) fn poll_pathless(&self, context: &Context<'_>) -> Poll<Vec<FourTuple>> {
+        let paths = self.pathless.take();
+        if !paths.is_empty() {
+            return Poll::Ready(paths);
+        }
+        keep_waker(&self.watching, context);
+        Poll::Pending
     }
 
     /// What the endpoint holds, and what became of first packets.
@@ -614,6 +633,19 @@ impl Link {
     fn look_for_socket_errors(&self) {
         while let Some(error) = self.driver.get().and_then(DriverHandle::take_error) {
             self.on_socket_error(error);
+        }
+        while let Some(path) = self.driver.get().and_then(DriverHandle::take_pathless) {
+            self.on_pathless(path);
+        }
+    }
+
+    /// Nobody but a client's watch asks for it, and where nothing is under way nothing is kept.
+    fn on_pathless(&self, path: FourTuple) {
+        let mut paths = self.pathless.borrow_mut();
+        if self.is_watched.get() && paths.len() < MAX_PATHLESS {
+            paths.push(path);
+            drop(paths);
+            wake_all(&self.watching);
         }
     }
 

@@ -316,7 +316,7 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
         driver.held = Some(Held { transmit, done: 3, socket: 0 });
         driver.sockets[0].socket.clear_writable();
         machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![9; 3]));
-        assert!(driver.transmit(clock::now(), context) == Left::Nothing);
+        assert!(driver.transmit(clock::now(), context, &mut false) == Left::Nothing);
         assert!(driver.held.is_some());
         assert_eq!(machine.borrow().waiting.len(), 1, "nothing overtakes it");
         Poll::Ready(())
@@ -487,6 +487,37 @@ fn a_broken_socket_is_closed_and_does_not_break_the_others() {
     (7..12).for_each(|seconds| receive(&mut driver, seconds));
     refuse(Call::ReceiveMany, errno::ECONNREFUSED, 1);
     assert!(driver.receive(Instant::ZERO + Duration::from_secs(12), &mut context, &mut false).is_err());
+}
+
+/// A host may lose an address while something is to be sent from it: the layer above is told which path that concerns, once.
+#[test]
+fn a_path_on_which_the_system_does_not_send_is_told_of() {
+    let executor = Executor::new().unwrap();
+    let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+    let peer = loopback();
+    let port = socket.local_address().port();
+    let (remote, ours) = (peer.local_address(), SocketAddr::from(([127, 0, 0, 1], port)));
+    // Of a range that is for documentation.
+    let gone = FourTuple { local: ([198, 51, 100, 1], port).into(), remote };
+    let machine = Rc::new(RefCell::new(Echo::default()));
+    let told = Rc::new(Cell::new(0));
+    let count = told.clone();
+    let (mut driver, notify) =
+        Driver::new(executor.handle(), vec![socket], machine.clone(), move |_, _| count.set(count.get() + 1)).unwrap();
+    let mut turn = |paths: &[FourTuple]| {
+        let datagrams = paths.iter().map(|path| (*path, Ecn::NotEct, vec![0; 10]));
+        machine.borrow_mut().waiting.extend(datagrams);
+        assert!(driver.turn(&mut Context::from_waker(Waker::noop())).is_ok());
+    };
+    turn(&[gone, FourTuple { local: ours, remote }, gone]);
+    assert_eq!((notify.take_pathless(), notify.take_pathless(), told.get()), (Some(gone), None, 1));
+    turn(&[FourTuple { local: ours, remote }]);
+    assert_eq!((notify.take_pathless(), told.get()), (None, 1));
+    // Where nobody takes them there are not ever more.
+    for port in 1..200 {
+        turn(&[FourTuple { remote: ([127, 0, 0, 1], port).into(), ..gone }]);
+    }
+    assert_eq!(std::iter::from_fn(|| notify.take_pathless()).count(), MAX_REPORTS);
 }
 
 #[test]

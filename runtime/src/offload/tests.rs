@@ -138,8 +138,22 @@ fn a_datagram_that_cannot_be_sent_is_dropped_and_the_next_is_tried() {
     offload.many_messages = false;
     let mut outlet = Scripted { script: [errno::EMSGSIZE, errno::EMSGSIZE].into(), ..Scripted::default() };
     assert_eq!(offload.send(&mut outlet, &OUTGOING, &payload(3000), 1000), 3000);
-    assert_eq!((outlet.datagrams.len(), offload.dropped), (2, 1));
+    assert_eq!((outlet.datagrams.len(), offload.dropped, offload.pathless), (2, 1, 0));
     assert!(offload.marks);
+}
+
+/// Linux says of each call that it is invalid when the datagrams are to leave from an address that the host no longer has. What else
+/// it may mean is tried first, and neither segmentation nor marks are given up for it.
+#[test]
+fn an_address_that_is_gone_is_told_and_costs_no_rung() {
+    let mut offload = Offload::new(true);
+    for round in 1..20 {
+        let mut outlet = Scripted { script: [errno::EINVAL; 15].into(), ..Scripted::default() };
+        assert_eq!(offload.send(&mut outlet, &OUTGOING, &payload(5000), 1000), 5000);
+        assert!(outlet.datagrams.is_empty() && outlet.script.is_empty());
+        assert_eq!((offload.dropped, offload.pathless), (5 * round, 5 * round));
+        assert!(offload.segmentation && offload.many_messages && offload.marks);
+    }
 }
 
 #[test]
@@ -148,6 +162,7 @@ fn an_unreachable_peer_costs_one_call() {
     let mut outlet = Scripted { script: [errno::ENETUNREACH].into(), ..Scripted::default() };
     assert_eq!(offload.send(&mut outlet, &OUTGOING, &payload(5000), 1000), 5000);
     assert_eq!((outlet.calls.len(), offload.dropped, offload.segmentation), (1, 5, true));
+    assert_eq!(offload.pathless, 1);
 }
 
 #[test]
