@@ -14,8 +14,11 @@
 //! | `SSLKEYLOGFILE` | the file that TLS secrets are appended to |
 //! | `QLOGDIR` | the folder for a file of qlog for each connection |
 //! | `WWW`, `DOWNLOADS`, `CERTS` | folders, instead of `/www`, `/downloads`, `/certs` |
-//! | `SERVER_PARAMS` | `listen=ADDRESS` instead of `[::]:443`, any number; `prefer=ADDRESS`: where clients go on |
-//! | `CLIENT_PARAMS` | `trust=any`: the server's certificate is not verified |
+//! | `SERVER_PARAMS` | `listen=ADDRESS` instead of `[::]:443`, any number; `prefer=ADDRESS`: where clients go on; `protocol=h3` |
+//! | `CLIENT_PARAMS` | `trust=any`: the server's certificate is not verified; `protocol=h3` |
+//!
+//! With `protocol=h3` the files of all cases are moved by HTTP/3, with a peer that does not speak `hq-interop`. The cases of early data
+//! and of version 2 are not known then.
 //!
 //! The folder of certificates has `cert.pem` and `priv.key`; a client trusts its `ca.pem`, and any certificate if there is none. A
 //! server prints where it listens and ends with SIGTERM. The process ends with 0 for success, 1 for failure, 127 for a case that is
@@ -56,8 +59,7 @@ pub(crate) fn status() -> u8 {
 
 fn run() -> Result<u8, Failure> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let case = Case::find(settings.role, &settings.case);
-    let Some(case) = case.filter(|case| !case.needs_preferred || settings.prefer.is_some()) else {
+    let Some(case) = Case::find(settings.role, &settings.case).and_then(|case| settings.adapt(case)) else {
         eprintln!("interop: the case {:?} is not supported", settings.case);
         return Ok(NOT_SUPPORTED);
     };
@@ -65,8 +67,8 @@ fn run() -> Result<u8, Failure> {
         match (settings.role, case.protocol) {
             (Role::Client, Protocol::Hq) => hq_client::run(&handle, &settings, &case).await,
             (Role::Server, Protocol::Hq) => hq_server::run(&handle, &settings, &case).await,
-            (Role::Client, Protocol::Http3) => http3::fetch(&handle, &settings).await,
-            (Role::Server, Protocol::Http3) => http3::serve(&handle, &settings).await,
+            (Role::Client, Protocol::Http3) => http3::fetch(&handle, &settings, &case).await,
+            (Role::Server, Protocol::Http3) => http3::serve(&handle, &settings, &case).await,
         }
     })??;
     Ok(0)

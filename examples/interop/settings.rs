@@ -1,7 +1,7 @@
 //! What the environment says.
 
 use super::Failure;
-use super::case::Role;
+use super::case::{Case, Protocol, Role};
 use posthaste::trace::Qlog;
 use posthaste::{Identity, KeyLogFile, Roots};
 use std::net::SocketAddr;
@@ -36,6 +36,7 @@ pub struct Settings {
     /// Where it would rather be reached.
     pub prefer: Option<SocketAddr>,
     trusts_any: bool,
+    speaks_http3: bool,
 }
 
 impl Settings {
@@ -63,6 +64,7 @@ impl Settings {
             listen: Vec::new(),
             prefer: None,
             trusts_any: false,
+            speaks_http3: false,
         };
         let parameters = if role == Role::Client { "CLIENT_PARAMS" } else { "SERVER_PARAMS" };
         words(parameters).iter().try_for_each(|word| settings.take_parameter(parameters, word))?;
@@ -83,9 +85,17 @@ impl Settings {
                 }
             }
             (Role::Client, Some(("trust", "any"))) => self.trusts_any = true,
+            (_, Some(("protocol", "h3"))) => self.speaks_http3 = true,
             _ => return Err(format!("{variable}: {word:?} is not known here").into()),
         }
         Ok(())
+    }
+
+    /// The case as it is to be run here; `None` if it cannot be.
+    pub fn adapt(&self, case: Case) -> Option<Case> {
+        let is_possible = !self.speaks_http3 || !(case.early_data || case.version_2);
+        let protocol = if self.speaks_http3 { Protocol::Http3 } else { case.protocol };
+        (is_possible && (!case.needs_preferred || self.prefer.is_some())).then_some(Case { protocol, ..case })
     }
 
     /// A server's certificates and key.

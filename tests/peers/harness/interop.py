@@ -25,7 +25,11 @@ import interop_cases
 import peers
 
 HERE = pathlib.Path(__file__).resolve().parent
-OURS, FOREIGN = "posthaste", ["aioquic", "quinn", "quiche"]
+OURS, FOREIGN = "posthaste", ["aioquic", "quinn", "quiche", "s2n", "ngtcp2"]
+# Its programs speak nothing else.
+ONLY_HTTP3 = {"ngtcp2"}
+# Clients that go where a server would rather be reached.
+FOLLOWERS = {OURS, "ngtcp2"}
 AT_A_TIME = 6
 # Cells that fail with every client, because of the server.
 STUCK = "quiche, as a server, does not send again what was lost with a client's old port"
@@ -37,9 +41,10 @@ NOT_SUPPORTED = 127
 def command(name):
     if name == OURS:
         return [os.environ["INTEROP"]]
-    if name == "aioquic":
-        return [sys.executable, str(HERE / "interop_aioquic.py")]
-    return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{name}-interop")]
+    if name in ("aioquic", "ngtcp2"):
+        return [sys.executable, str(HERE / f"interop_{name}.py")]
+    binaries = pathlib.Path(os.environ["PEERS_BIN"])
+    return [str(binaries / "s2n"), "interop"] if name == "s2n" else [str(binaries / f"{name}-interop")]
 
 
 class End:
@@ -114,7 +119,13 @@ def run_cell(client, server, case, certs, folder, count):
         role: {**common, "ROLE": role, "TESTCASE": told, "SSLKEYLOGFILE": str(folder / f"{role}.keys"), "QLOGDIR": str(folder / f"{role}.qlog")}
         for role, told in (("client", case.client), ("server", case.server))
     }
-    serving = End(server, {**environment["server"], "SERVER_PARAMS": f"listen={host}:0"})
+    # Only ours is told.
+    told = " protocol=h3" if OURS in (client, server) and ONLY_HTTP3 & {client, server} else ""
+    parameters = f"listen={host}:0{told if server == OURS else ''}"
+    if case.server == "connectionmigration" and server == OURS:
+        parameters += f" prefer={host}:0"
+    environment["client"]["CLIENT_PARAMS"] = told.strip() if client == OURS else ""
+    serving = End(server, {**environment["server"], "SERVER_PARAMS": parameters})
     serving.ready.wait(READY)
     relay = None
     try:
@@ -207,6 +218,8 @@ def run_and_tell(cell, work, certs, count):
     case, began = interop_cases.CASES[name], time.monotonic()
     if (server, name) in KNOWN:
         return "n/a", KNOWN[(server, name)]
+    if case.server == "connectionmigration" and client not in FOLLOWERS:
+        return "n/a", f"{client}, as a client, stays where it is"
     folder = work / f"{client}-{server}-{name}"
     try:
         result = run_cell(client, server, case, certs[case.chain], folder, count)

@@ -82,7 +82,7 @@ class Run:
         if not running.alive():
             failure = f"the server ended; {failure}; {' / '.join(running.lines[-5:])}"
         counted = running.connections - before
-        if failure is None and case == "get-100x" and server in ("aioquic", "aioquic-2", "quinn", "quinn-hybrid", "quiche") and counted != 1:
+        if failure is None and case == "get-100x" and server in ("aioquic", "aioquic-2", "quinn", "quinn-hybrid", "quiche", "s2n") and counted != 1:
             failure = f"{counted} connections instead of one"
         if failure and running.lines:
             failure += f" | the server said: {' / '.join(running.lines[-2:])[-300:]}"

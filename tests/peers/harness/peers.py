@@ -39,6 +39,7 @@ CLIENTS = {
     },
     "quinn": {"early-data": NO_TICKETS},
     "quinn-hybrid": {"early-data": NO_TICKETS},
+    "s2n": {"early-data": "s2n-quic has none"},
     "quiche": {"early-data": NO_TICKETS, "by-address": "it looks for the address among the names of the certificate"},
     "chromium-h2": {
         "early-data": NO_EARLY, "trailers": "fetch knows none",
@@ -66,6 +67,7 @@ SERVERS = {
     "caddy-h1": {"early-data": NO_EARLY, "trailers": "its file server sends none", "wrong-alpn": "speaks what it is told"},
     "quinn": {"early-data": OWN_WAYS},
     "quinn-hybrid": {"early-data": OWN_WAYS},
+    "s2n": {"early-data": "s2n-quic has none", "wrong-alpn": "it says handshake_failure instead of no_application_protocol"},
     "quiche": {"early-data": OWN_WAYS},
     "posthaste": {},
 }
@@ -77,6 +79,8 @@ CADDY_PROTOCOLS = {"caddy": "h1 h2 h3", "caddy-h2": "h1 h2", "caddy-h1": "h1"}
 
 def client_command(name):
     binaries = pathlib.Path(os.environ["PEERS_BIN"])
+    if name == "s2n":
+        return [str(binaries / "s2n"), "client"]
     if name in ("quinn", "quiche"):
         return [str(binaries / f"{name}-client")]
     if name == "quinn-hybrid":
@@ -178,6 +182,8 @@ class Server:
         if self.name in ("aioquic", "aioquic-2"):
             flags = ["--version-2"] if self.name == "aioquic-2" else []
             return [sys.executable, str(HERE / "aioquic_server.py"), *flags, pem, key, protocol], r"^ready (\d+)"
+        if self.name == "s2n":
+            return [str(pathlib.Path(os.environ["PEERS_BIN"]) / "s2n"), "server", pem, key, protocol], r"^ready (\d+)"
         if self.name in ("quinn", "quiche"):
             return [str(pathlib.Path(os.environ["PEERS_BIN"]) / f"{self.name}-server"), pem, key, protocol], r"^ready (\d+)"
         if self.name == "quinn-hybrid":

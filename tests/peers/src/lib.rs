@@ -5,7 +5,11 @@
 //! for each one it takes. `/bytes/N` is N bytes of the pattern, `/echo` gives back what it gets, body and trailers,
 //! `/trailers` ends with a trailer, anything else is 404.
 
+pub mod http3;
 pub mod interop;
+pub mod s2n;
+#[path = "../../../bench/s2n/src/adapter.rs"]
+pub mod s2n_http3;
 
 /// Byte `offset` of every generated body.
 pub fn pattern(offset: usize) -> u8 {

@@ -1,6 +1,6 @@
 //! quinn, as an endpoint of the interop runner: told by the same variables as `examples/interop` of this project.
 
-use bytes::{Buf, Bytes};
+use peers::http3::{self, Failure};
 use peers::interop::{Contract, NOT_SUPPORTED, Url, answer_path};
 use peers::pem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const CASES: &str = "handshake transfer longrtt chacha20 multiplexing retry resumption multiconnect http3 blackhole keyupdate \
                      ecn amplificationlimit transferloss transfercorruption ipv6 rebind-port rebind-addr goodput";
@@ -106,8 +104,10 @@ async fn fetch(contract: &Contract) -> Result<(), Failure> {
         (suite.suite() == rustls::CipherSuite::TLS13_AES_128_GCM_SHA256).then(|| suite.tls13()?.quic_suite()).flatten()
     });
     let initial = initial.ok_or("no suite for Initial packets")?;
-    let mut config =
-        quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::with_initial(Arc::new(tls), initial)?));
+    let mut config = quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::with_initial(
+        Arc::new(tls),
+        initial,
+    )?));
     config.transport_config(transport());
     let urls = contract.urls()?;
     let local: SocketAddr = if urls[0].address.is_ipv4() { "127.0.0.1:0".parse()? } else { "[::1]:0".parse()? };
@@ -129,7 +129,7 @@ async fn fetch(contract: &Contract) -> Result<(), Failure> {
 async fn fetch_group(contract: &Contract, endpoint: &quinn::Endpoint, urls: &[Url]) -> Result<(), Failure> {
     let connection = endpoint.connect(urls[0].address, &urls[0].host)?.await?;
     if contract.protocol() == "h3" {
-        return fetch_http3(contract, connection, urls).await;
+        return http3::fetch(h3_quinn::Connection::new(connection), contract, urls).await;
     }
     let mut tasks = Vec::new();
     for url in urls {
@@ -154,27 +154,6 @@ async fn fetch_group(contract: &Contract, endpoint: &quinn::Endpoint, urls: &[Ur
     Ok(())
 }
 
-async fn fetch_http3(contract: &Contract, connection: quinn::Connection, urls: &[Url]) -> Result<(), Failure> {
-    let (mut driver, mut sender) = h3::client::new(h3_quinn::Connection::new(connection)).await?;
-    let driving = tokio::spawn(async move { std::future::poll_fn(|context| driver.poll_close(context)).await });
-    for url in urls {
-        let mut stream = sender.send_request(http::Request::get(&url.text).body(())?).await?;
-        stream.finish().await?;
-        let response = stream.recv_response().await?;
-        if response.status() != 200 {
-            return Err(format!("{}: {}", url.path, response.status()).into());
-        }
-        let mut received = Vec::new();
-        while let Some(mut chunk) = stream.recv_data().await? {
-            received.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
-        }
-        std::fs::write(contract.saved(&url.path), received)?;
-    }
-    drop(sender);
-    let _ = driving.await;
-    Ok(())
-}
-
 async fn serve(contract: Contract) -> Result<(), Failure> {
     let file = |name: &str| contract.certs.join(name).to_string_lossy().into_owned();
     let chain = pem(&file("cert.pem"), "CERTIFICATE").into_iter().map(Into::into).collect();
@@ -185,7 +164,8 @@ async fn serve(contract: Contract) -> Result<(), Failure> {
         .with_single_cert(chain, rustls::pki_types::PrivatePkcs8KeyDer::from(key).into())?;
     tls.alpn_protocols = vec![contract.protocol().into()];
     tls.key_log = Arc::new(rustls::KeyLogFile::new());
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(quinn::crypto::rustls::QuicServerConfig::try_from(tls)?));
+    let mut config =
+        quinn::ServerConfig::with_crypto(Arc::new(quinn::crypto::rustls::QuicServerConfig::try_from(tls)?));
     config.transport_config(transport());
     let endpoint = quinn::Endpoint::server(config, contract.listen.ok_or("SERVER_PARAMS says no address")?)?;
     println!("listening on {}", endpoint.local_addr()?);
@@ -233,18 +213,5 @@ fn read(folder: &Path, request: &[u8]) -> Option<Vec<u8>> {
 }
 
 async fn answer_http3(incoming: quinn::Incoming, folder: PathBuf) -> Result<(), Failure> {
-    let mut http = h3::server::Connection::<_, Bytes>::new(h3_quinn::Connection::new(incoming.await?)).await?;
-    while let Some(resolver) = http.accept().await? {
-        let folder = folder.clone();
-        tokio::spawn(async move {
-            let (request, mut stream) = resolver.resolve_request().await?;
-            let bytes = answer_path(&folder, request.uri().path()).and_then(|file| std::fs::read(file).ok());
-            let status = if bytes.is_some() { 200 } else { 404 };
-            stream.send_response(http::Response::builder().status(status).body(())?).await?;
-            stream.send_data(Bytes::from(bytes.unwrap_or_default())).await?;
-            stream.finish().await?;
-            Ok::<(), Failure>(())
-        });
-    }
-    Ok(())
+    http3::serve_files(h3_quinn::Connection::new(incoming.await?), folder).await
 }
