@@ -3,21 +3,25 @@
 //! A driver hands in a batch of datagrams and transmits afterwards, so that many packets share an ACK frame although
 //! every second one makes it due.
 
+mod late;
 mod requested;
 
 pub(crate) use requested::Requested;
 
 use crate::packet::OutgoingPacket;
 use crate::ranges::RangeSet;
-use crate::wire::frame::{EcnCounts, encode_ack};
+use crate::wire::frame::{EcnCounts, MAX_RANGES_SENT, encode_ack};
 use crate::wire::packet_number::{PacketNumber, PacketNumberSpace};
 use alloc::boxed::Box;
 use base::{Duration, Ecn, Instant};
+use late::{Late, MAX_LATE, NEWEST};
 use requested::{Arrived, MAX_UNTOLD_GAPS};
 
-/// Ranges remembered of one space: a loss pattern worse than this many gaps in a round trip makes older packets be sent
-/// again, and more would only make each frame longer (RFC 9000 section 13.2.3).
-pub const MAX_RANGES: usize = 64;
+/// Ranges remembered of one space (RFC 9000 section 13.2.3): a path of 1 Gbit/s has as many gaps at a time where one packet in twenty
+/// is late by up to a tenth of a second. Where there are more, the oldest packets are sent again.
+pub const MAX_RANGES: usize = 256;
+const _: () =
+    assert!(NEWEST + MAX_LATE <= MAX_RANGES_SENT && MAX_RANGES_SENT <= MAX_RANGES, "a frame has room for all of them");
 const _: () = assert!((MAX_UNTOLD_GAPS as usize) < MAX_RANGES, "gaps are told before their ranges are dropped");
 /// Gaps that are remembered when everything around them was told and is forgotten: each is most often one packet on another
 /// path, or one that was lost.
@@ -29,15 +33,24 @@ const LONGEST_HEAD: usize = 1 + 1 + 6 * 8;
 /// A further range is at most this long.
 const LONGEST_RANGE: usize = 16;
 
+/// What is kept of packets that come in no order.
+#[derive(Debug, Default)]
+struct Disorder {
+    /// The newest gaps below the floor: what is still on a slower path than the one in use.
+    missing: RangeSet,
+    /// Where an ACK frame does not tell all ranges.
+    late: Late,
+}
+
 /// The packets received in one space.
 #[derive(Debug)]
 pub(crate) struct ReceivedPackets {
     space: PacketNumberSpace,
     ranges: RangeSet,
-    // Numbers below are taken for received, but for those in `missing`; their ranges are forgotten.
+    // Numbers below are taken for received, but for those that are missing; their ranges are forgotten.
     floor: u64,
-    // The newest gaps below the floor: what is still on a slower path than the one in use. `None` while there are none.
-    missing: Option<Box<RangeSet>>,
+    // `None` while packets come in their order, more or less.
+    disorder: Option<Box<Disorder>>,
     largest: Option<PacketNumber>,
     largest_received_at: Instant,
     // The number after the largest that asked for an acknowledgment; 0 before the first.
@@ -58,7 +71,7 @@ impl ReceivedPackets {
             space,
             ranges: RangeSet::new(),
             floor: 0,
-            missing: None,
+            disorder: None,
             largest: None,
             largest_received_at: Instant::ZERO,
             after_ack_eliciting: 0,
@@ -74,7 +87,7 @@ impl ReceivedPackets {
     pub(crate) fn release_memory(&mut self) {
         self.ranges.release_memory();
         // Nothing has come for so long that nothing is on its way any more.
-        self.missing = None;
+        self.disorder = None;
     }
 
     /// Whether the number was received before, or is so old that it is not known any more (RFC 9000 section 12.3).
@@ -85,7 +98,7 @@ impl ReceivedPackets {
 
     fn is_missing(&self, number: u64) -> bool {
         // What came late has its range until that was told.
-        self.missing.as_ref().is_some_and(|missing| missing.contains(number))
+        self.disorder.as_ref().is_some_and(|disorder| disorder.missing.contains(number))
     }
 
     /// A packet was opened and read, and is no duplicate. `max_ack_delay` is what this side advertised.
@@ -105,6 +118,9 @@ impl ReceivedPackets {
             return;
         }
         self.limit_ranges();
+        if self.is_scattered() {
+            self.disorder.get_or_insert_default().late.on_received(value, &self.ranges);
+        }
         // RFC 9000 section 13.2.3-5: kept whatever becomes of the ranges.
         if self.largest.is_none_or(|largest| number > largest) {
             self.largest = Some(number);
@@ -125,12 +141,17 @@ impl ReceivedPackets {
 
     /// A packet came that was missing below the floor: whether it did.
     fn take_missing(&mut self, number: u64) -> bool {
-        let Some(missing) = &mut self.missing else { return false };
-        let is_taken = missing.remove(number..number + 1) > 0;
-        if missing.is_empty() {
-            self.missing = None;
+        let Some(disorder) = &mut self.disorder else { return false };
+        let is_taken = disorder.missing.remove(number..number + 1) > 0;
+        if disorder.missing.is_empty() && !self.is_scattered() {
+            self.disorder = None;
         }
         is_taken
+    }
+
+    /// Whether there are more ranges than a frame may have.
+    fn is_scattered(&self) -> bool {
+        self.ranges.len() > MAX_RANGES_SENT
     }
 
     fn on_ack_eliciting(&mut self, now: Instant, number: u64, ecn: Ecn, max_ack_delay: Duration) {
@@ -248,7 +269,7 @@ impl ReceivedPackets {
         let Some(largest) = PacketNumber::new(last) else { return false };
         // With room to keep, no range is written that could take it; else the writer's end is the limit.
         let count = match least_room_left {
-            0 => MAX_RANGES,
+            0 => MAX_RANGES_SENT,
             _ if room < LONGEST_HEAD => return false,
             _ => 1 + (room - LONGEST_HEAD) / LONGEST_RANGE,
         };
@@ -256,10 +277,23 @@ impl ReceivedPackets {
         let waited = (now - self.largest_received_at).as_micros() >> ack_delay_exponent.min(20);
         let ack_delay = u64::try_from(waited).unwrap_or(u64::MAX).min(PacketNumber::MAX.value());
         let ecn = (self.ecn != EcnCounts::default()).then_some(self.ecn);
-        let ranges = self.ranges.iter().rev().map(|range| range.start..=range.end - 1).take(count);
         let least_len = packet.least_len();
-        if encode_ack(packet.writer(), largest, ack_delay, ranges, ecn, least_len).is_err() {
+        let is_scattered = self.is_scattered();
+        let written = match self.disorder.as_mut().filter(|_| is_scattered) {
+            Some(disorder) => {
+                let ranges = disorder.late.choose(&self.ranges).take(count);
+                encode_ack(packet.writer(), largest, ack_delay, ranges, ecn, least_len)
+            }
+            None => {
+                let ranges = self.ranges.iter().rev().map(|range| range.start..=range.end - 1).take(count);
+                encode_ack(packet.writer(), largest, ack_delay, ranges, ecn, least_len)
+            }
+        };
+        if written.is_err() {
             return false;
+        }
+        if let Some(disorder) = &mut self.disorder {
+            disorder.late.on_told();
         }
         packet.record_ack(largest);
         if let Some(requested) = &mut self.requested {
@@ -286,7 +320,7 @@ impl ReceivedPackets {
         let mut next = self.floor;
         for received in self.ranges.iter().take_while(|received| received.start < floor) {
             if received.start > next {
-                let missing = self.missing.get_or_insert_default();
+                let missing = &mut self.disorder.get_or_insert_default().missing;
                 missing.insert(next..received.start);
                 while missing.len() > MAX_MISSING {
                     missing.pop_first();

@@ -1,7 +1,8 @@
 use super::*;
 use crate::packet::SentFrame;
-use crate::wire::frame::{AckFrame, MAX_RANGES_SENT};
+use crate::wire::frame::{AckFrame, Frame, MAX_RANGES_SENT};
 use alloc::vec::Vec;
+use base::Reader;
 
 const DELAY: Duration = Duration::from_millis(25);
 
@@ -173,7 +174,35 @@ fn a_frame_takes_what_fits_the_newest_first() {
     for left in 1..400 {
         assert_eq!(fill(&mut received, at(0), 400, left).is_some(), 400 - left >= LONGEST_HEAD);
     }
-    const { assert!(MAX_RANGES <= MAX_RANGES_SENT) };
+}
+
+/// Hundreds of gaps are open, and one after the other is filled, from the oldest on: each packet is told of in the next frame, and no
+/// frame is long.
+#[test]
+fn what_comes_late_is_told_though_many_gaps_are_newer() {
+    let told = |received: &mut ReceivedPackets, room| {
+        let frame = fill(received, at(0), room, 0).expect("there is something to tell");
+        let Ok(Frame::Ack(ack)) = Frame::decode(&mut Reader::new(&frame)) else { panic!("{frame:?}") };
+        ack.iter().collect::<Vec<_>>()
+    };
+    let mut received = application();
+    (0..200).for_each(|value| receive(&mut received, at(0), value * 10));
+    let newest = told(&mut received, 1000);
+    assert!((NEWEST..=MAX_RANGES_SENT).contains(&newest.len()), "{newest:?}");
+    for value in 0..200 {
+        let late = [value * 10 + 2, value * 10 + 1];
+        late.iter().for_each(|value| receive(&mut received, at(0), *value));
+        let ranges = told(&mut received, 1000);
+        assert!(ranges.len() <= MAX_RANGES_SENT && ranges[0].end() >= &1990);
+        for number in late {
+            assert!(ranges.iter().any(|range| range.contains(&number)), "{number}: {ranges:?}");
+        }
+        // Nothing is told that was not received, and everything is told once.
+        assert!(ranges.iter().all(|range| received.ranges.contains(*range.start())));
+    }
+    // Where there is little room the newest come first.
+    receive(&mut received, at(0), 5);
+    assert!(told(&mut received, 60).len() < 30);
 }
 
 #[test]
@@ -219,13 +248,13 @@ fn what_was_missing_when_the_rest_was_forgotten_may_still_come_once() {
     let expected: Vec<u64> = duplicates(&received);
     assert_eq!(expected, [0, 1, 2, 3, 4, 6, 7]);
     receive(&mut received, at(2), 5);
-    assert!(received.missing.is_none(), "nothing is kept for what is complete");
+    assert!(received.disorder.is_none(), "nothing is kept for what is complete");
     // A connection at rest keeps none either.
     receive(&mut received, at(3), 9);
     received.on_ack_acked(number(9));
     assert!(!received.is_duplicate(number(8)));
     received.release_memory();
-    assert!(received.is_duplicate(number(8)) && received.missing.is_none());
+    assert!(received.is_duplicate(number(8)) && received.disorder.is_none());
 }
 
 /// RFC 9000 section 12.3-4, 13.2.3-4.
@@ -235,7 +264,7 @@ fn what_is_missing_is_remembered_up_to_a_number_of_gaps() {
     for value in 0..10_000 {
         receive(&mut received, at(0), value * 3);
         received.on_ack_acked(number(value * 3));
-        assert!(received.missing.as_ref().map_or(0, |missing| missing.len()) <= MAX_MISSING);
+        assert!(received.disorder.as_ref().map_or(0, |disorder| disorder.missing.len()) <= MAX_MISSING);
     }
     let oldest = 3 * (9_999 - MAX_MISSING as u64);
     assert!((0..=oldest).all(|value| received.is_duplicate(number(value))));

@@ -11,7 +11,6 @@ pub use allowed::PacketKind;
 pub(crate) use encode::{encode_stream_header, stream_header_len};
 pub use types::{AckFrame, AckFrequencyFrame, DatagramFrame, EcnCounts, Frame, StreamFrame};
 
-#[cfg(test)]
 pub(crate) use ack::MAX_RANGES_SENT;
 
 #[cfg(test)]
