@@ -437,7 +437,7 @@ impl Recovery {
         state.loss_time = waiting.map(|packet| packet.time_sent + delay);
         let entered = losses.is_some_and(|losses| {
             let start = self.last_sent().min(now);
-            self.path.on_lost(start, &losses)
+            self.path.on_lost(now, start, &losses)
         });
         if is_mark_dropped {
             // What is dropped for its mark says nothing about congestion.
@@ -604,8 +604,16 @@ impl Recovery {
     }
 
     /// The keys of the space are gone, and with them its packets (RFC 9002 section 6.4-1).
-    pub(crate) fn discard_space(&mut self, space: PacketNumberSpace) {
+    ///
+    /// They go when the peer has shown that all bytes of the space's CRYPTO stream are there. If that is so less than a round trip
+    /// after some were declared lost, it is not because they were sent again: they were only late, and no acknowledgment will say so.
+    pub(crate) fn discard_space(&mut self, now: Instant, space: PacketNumberSpace) {
         let state = self.spaces.discard(space);
+        if self.path.has_just_lost(now) {
+            for packet in state.sent.lost().filter(|packet| packet.path == self.path_number) {
+                self.path.on_not_lost(packet.time_sent);
+            }
+        }
         Self::discard_in_flight(&mut self.path, self.path_number, &state.sent);
         let marked = state.sent.open().filter(|p| p.marked && p.in_flight && p.path == self.path_number);
         if marked.fold(false, |is_dropped, _| self.path.ecn.on_discarded() || is_dropped) {

@@ -233,7 +233,7 @@ impl Connection {
         let space = kind.space();
         if self.levels.discard(kind) {
             self.spaces.discard(space);
-            self.recovery.discard_space(space);
+            self.recovery.discard_space(now, space);
             self.handshake.discard(space);
             self.trace_keys(now, kind, 0, false);
         }

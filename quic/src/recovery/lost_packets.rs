@@ -58,6 +58,11 @@ impl LostPackets {
         self.list.drain(..count);
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LostPacket> {
+        self.list.iter()
+    }
+
     /// The smallest number.
     pub(crate) fn min(&self) -> Option<u64> {
         self.list.front().map(|packet| packet.number)

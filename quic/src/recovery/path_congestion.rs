@@ -44,6 +44,8 @@ struct Undo {
     before: Saved,
     /// When the recovery period before began: what was sent until then was lost in an earlier one.
     after: Option<Instant>,
+    /// When the first of its packets were declared lost.
+    declared: Instant,
     /// Packets that were lost in it and have not arrived yet.
     missing: u64,
 }
@@ -133,7 +135,7 @@ impl PathCongestion {
     }
 
     /// Packets were lost. Tells whether a recovery period begins, for what was sent until `start`.
-    pub(crate) fn on_lost(&mut self, start: Instant, losses: &Losses) -> bool {
+    pub(crate) fn on_lost(&mut self, now: Instant, start: Instant, losses: &Losses) -> bool {
         let is_known = self.controller.recovery_start().is_some_and(|start| losses.last_sent <= start);
         if is_known {
             if let Some(undo) = &mut self.undo {
@@ -147,7 +149,7 @@ impl PathCongestion {
             self.controller.on_congestion_event(start, losses.last_sent, is_queued),
             "a packet sent since begins another period"
         );
-        self.undo = Some(Box::new(Undo { before, after, missing: losses.count }));
+        self.undo = Some(Box::new(Undo { before, after, declared: now, missing: losses.count }));
         self.reordering.on_recovery();
         self.one_more = true;
         true
@@ -174,6 +176,16 @@ impl PathCongestion {
     /// A packet that was declared lost has arrived: `overtaken` packets sent later are known to have arrived before it.
     pub(crate) fn on_late(&mut self, now: Instant, time_sent: Instant, overtaken: u64) {
         self.reordering.on_late(overtaken, now - time_sent, loss::round_trip(&self.rtt));
+        self.on_not_lost(time_sent);
+    }
+
+    /// Whether packets were declared lost so recently that nothing can have come of what was sent in their place.
+    pub(crate) fn has_just_lost(&self, now: Instant) -> bool {
+        self.undo.as_ref().is_some_and(|undo| now < undo.declared + self.rtt.min())
+    }
+
+    /// A packet that was declared lost was not.
+    pub(crate) fn on_not_lost(&mut self, time_sent: Instant) {
         let is_of_period = self.controller.recovery_start().is_some_and(|start| time_sent <= start);
         let is_counted = |undo: &&mut Box<Undo>| is_of_period && undo.after.is_none_or(|after| time_sent > after);
         let Some(undo) = self.undo.as_mut().filter(is_counted) else { return };

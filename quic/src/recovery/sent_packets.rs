@@ -232,6 +232,11 @@ impl SentPackets {
         self.lost.on_acked(range, each);
     }
 
+    /// The packets that were declared lost and are still waited for.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = &LostPacket> {
+        self.lost.iter()
+    }
+
     /// Whether what was declared lost is still waited for.
     #[inline]
     pub(crate) fn awaits_lost(&self) -> bool {

@@ -111,6 +111,22 @@ fn packets_are_lost_by_number() {
     );
 }
 
+/// The keys of the handshake go when all of it is there. Less than a round trip after a packet was declared lost, that is not because
+/// it was sent again.
+#[test]
+fn what_was_lost_of_a_handshake_that_is_complete_at_once_was_only_late() {
+    for (after, is_given_back) in [(0, true), (39, true), (40, false), (500, false)] {
+        let mut recovery = Recovery::new(Side::Server, new_reno());
+        (0..5).for_each(|value| send(&mut recovery, at(0), Handshake, value));
+        let whole = recovery.congestion_window();
+        let out = ack(&mut recovery, at(40), Handshake, &[(1, 4)], ms(0)).unwrap();
+        assert_eq!((out.lost_packets, recovery.congestion_window()), (1, whole / 2));
+        recovery.discard_space(at(40 + after), Handshake);
+        let window = if is_given_back { whole } else { whole / 2 };
+        assert_eq!(recovery.congestion_window(), window, "{after} ms later");
+    }
+}
+
 /// RFC 9002 section 6.1.1: a packet that was only late raises the thresholds, so that the next one is waited for.
 #[test]
 fn what_comes_late_is_waited_for_the_next_time() {
@@ -278,7 +294,7 @@ fn a_second_probe_that_is_not_needed_does_not_come() {
     let ends: [fn(&mut Recovery, Instant); 4] = [
         |recovery, now| ack(recovery, now, ApplicationData, &[(3, 3)], ms(0)).map(|_| ()).unwrap(),
         |recovery, _| _ = recovery.on_rebound(None, 1200),
-        |recovery, _| recovery.discard_space(ApplicationData),
+        |recovery, now| recovery.discard_space(now, ApplicationData),
         |recovery, _| recovery.abandon(ApplicationData, &mut Outcome::new()),
     ];
     for end in ends {
@@ -342,10 +358,10 @@ fn which_space_is_probed() {
     assert_eq!(recovery.on_timeout(at(5000), &mut out), Timeout::Probe { space: Initial, packets: 2 });
     assert_eq!(recovery.pto_count(), 1);
     // Section 6.2.2: a discarded space resets the backoff, and leaves the flight.
-    recovery.discard_space(Initial);
+    recovery.discard_space(at(5000), Initial);
     assert_eq!((recovery.pto_count(), recovery.bytes_in_flight()), (0, 2400));
     assert_eq!(recovery.deadline(), Some(at(20 + 999)));
-    recovery.discard_space(Handshake);
+    recovery.discard_space(at(5000), Handshake);
     recovery.set_handshake_confirmed();
     assert_eq!(recovery.deadline(), Some(at(1024)));
 }
@@ -706,7 +722,7 @@ fn random_histories_add_up() {
                     }
                 }
                 _ if step > 500 && index < 2 => {
-                    recovery.discard_space(space);
+                    recovery.discard_space(now, space);
                     discarded[index] = true;
                     model.open[index].clear();
                     let gone: Vec<u64> =
