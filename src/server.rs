@@ -776,7 +776,8 @@ impl ServerBuilder {
                 let words = format!("clients cannot be sent to {address}: a preferred address needs a host of its own");
                 return Err(Error::Message(words));
             }
-            if !self.listen.iter().any(|listen| covers(*listen, address)) {
+            // A port that the system chooses is another one each time.
+            if address.port() == 0 || !self.listen.iter().any(|listen| covers(*listen, address)) {
                 let socket = bind(address, &self.options_at(address))?;
                 self.preferred[index] = socket.local_address();
                 sockets.push(socket);

@@ -86,6 +86,29 @@ fn a_client_goes_on_at_the_preferred_address() {
     .unwrap();
 }
 
+/// The system chooses both ports, on one address of this host: they are two.
+#[test]
+fn a_client_goes_on_at_a_port_that_the_system_has_chosen() {
+    posthaste::run(|handle| async move {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let (server, client, _) = start(&handle, |builder| builder.listen(any).preferred_address(any));
+        let url = format!("https://{}/", server.addresses()[0]);
+        let goes_on = async {
+            loop {
+                ask(&client, &url).await;
+                let remote = client.connections()[0].0;
+                if remote != server.addresses()[0] {
+                    break remote;
+                }
+            }
+        };
+        let remote = handle.timeout(PATIENCE, goes_on).await.unwrap();
+        assert!(remote.port() != 0 && client.connections()[0].1.migrations == 1, "{remote}");
+        client.close().await;
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_client_that_does_not_want_it_stays() {
     posthaste::run(|handle| async move {
