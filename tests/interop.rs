@@ -48,22 +48,31 @@ impl Folders {
         std::fs::write(self.path("www").join(name), bytes).unwrap();
     }
 
+    /// Of the case `CASE+h3` the files are moved by HTTP/3.
     fn command(&self, role: &str, case: &str) -> Command {
+        let (case, parameters) = match case.strip_suffix("+h3") {
+            Some(case) => (case, "protocol=h3"),
+            None => (case, ""),
+        };
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "as_a_process", "--ignored", "--nocapture"]).env("ROLE", role).env("TESTCASE", case);
         for (variable, folder) in [("WWW", "www"), ("CERTS", "certs"), ("DOWNLOADS", "downloads")] {
             command.env(variable, self.path(folder));
         }
         command.env("SSLKEYLOGFILE", self.path(&format!("{role}.keys"))).env("QLOGDIR", self.path(role));
+        command.env("CLIENT_PARAMS", parameters).env("SERVER_PARAMS", parameters);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     fn serve(&self, case: &str) -> Server {
-        let parameters = match case {
-            "connectionmigration" => "listen=127.0.0.1:0 prefer=127.0.0.1:0",
-            _ => "listen=127.0.0.1:0",
-        };
+        let mut parameters = String::from("listen=127.0.0.1:0");
+        if case.starts_with("connectionmigration") {
+            parameters += " prefer=127.0.0.1:0";
+        }
+        if case.ends_with("+h3") {
+            parameters += " protocol=h3";
+        }
         let mut child = self.command("server", case).env("SERVER_PARAMS", parameters).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.into_iter().find(|line| line.contains("listening on")).expect("it listens");
@@ -151,6 +160,13 @@ fn each_case_moves_its_files() {
         ("zerortt", "zerortt"),
         ("v2", "v2"),
         ("connectionmigration", "connectionmigration"),
+        ("transfer+h3", "transfer+h3"),
+        ("chacha20+h3", "chacha20+h3"),
+        ("retry+h3", "retry+h3"),
+        ("resumption+h3", "resumption+h3"),
+        ("multiconnect+h3", "transfer+h3"),
+        ("keyupdate+h3", "transfer+h3"),
+        ("connectionmigration+h3", "connectionmigration+h3"),
     ];
     std::thread::scope(|scope| {
         for (client, server) in cases {
@@ -166,7 +182,7 @@ fn each_case_moves_its_files() {
                 for role in ["client", "server"] {
                     let keys = std::fs::read_to_string(folders.path(&format!("{role}.keys"))).unwrap();
                     assert!(keys.contains("CLIENT_TRAFFIC_SECRET_0 "), "{client}: {role}");
-                    let connections = match client {
+                    let connections = match client.trim_end_matches("+h3") {
                         "multiconnect" => 3,
                         "resumption" | "zerortt" => 2,
                         _ => 1,
@@ -174,7 +190,7 @@ fn each_case_moves_its_files() {
                     let begun = folders.qlog(role).matches("quic:connection_started").count();
                     assert_eq!(begun, connections, "{client}: {role}");
                 }
-                look_at(client, &folders);
+                look_at(client.trim_end_matches("+h3"), &folders);
             });
         }
     });
@@ -209,8 +225,11 @@ fn what_is_not_supported_and_what_fails_is_told_apart() {
     folders.write("there", 10);
     let status = |command: &mut Command| command.output().unwrap().status.code();
     for role in ["client", "server"] {
-        assert_eq!(status(&mut folders.command(role, "no-such-case")), Some(127), "{role}");
+        for case in ["no-such-case", "zerortt+h3", "v2+h3"] {
+            assert_eq!(status(&mut folders.command(role, case)), Some(127), "{role} {case}");
+        }
     }
+    assert_eq!(status(&mut folders.command("server", "multiconnect+h3")), Some(127));
     // A server that is told of no address that it could prefer.
     assert_eq!(status(&mut folders.command("server", "connectionmigration")), Some(127));
     let server = folders.serve("transfer");

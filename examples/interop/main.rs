@@ -18,7 +18,7 @@
 //! | `CLIENT_PARAMS` | `trust=any`: the server's certificate is not verified; `protocol=h3` |
 //!
 //! With `protocol=h3` the files of all cases are moved by HTTP/3, with a peer that does not speak `hq-interop`. The cases of early data
-//! and of version 2 are not known then.
+//! and of version 2 are not known then, nor, to a server, those whose handshakes take long.
 //!
 //! The folder of certificates has `cert.pem` and `priv.key`; a client trusts its `ca.pem`, and any certificate if there is none. A
 //! server prints where it listens and ends with SIGTERM. The process ends with 0 for success, 1 for failure, 127 for a case that is

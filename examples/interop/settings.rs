@@ -1,7 +1,7 @@
 //! What the environment says.
 
 use super::Failure;
-use super::case::{Case, Protocol, Role};
+use super::case::{Case, Connections, Protocol, Role};
 use posthaste::trace::Qlog;
 use posthaste::{Identity, KeyLogFile, Roots};
 use std::net::SocketAddr;
@@ -93,7 +93,9 @@ impl Settings {
 
     /// The case as it is to be run here; `None` if it cannot be.
     pub fn adapt(&self, case: Case) -> Option<Case> {
-        let is_possible = !self.speaks_http3 || !(case.early_data || case.version_2);
+        // The library gives a client ten seconds for a handshake, which is not enough where much is lost.
+        let is_slow = self.role == Role::Server && case.connections == Connections::Each;
+        let is_possible = !self.speaks_http3 || !(case.early_data || case.version_2 || is_slow);
         let protocol = if self.speaks_http3 { Protocol::Http3 } else { case.protocol };
         (is_possible && (!case.needs_preferred || self.prefer.is_some())).then_some(Case { protocol, ..case })
     }

@@ -147,7 +147,8 @@ class Capture:
         lengths = lengths or self.lengths
         data, found = datagram.data, []
         while data:
-            buffer = Buffer(data=data)
+            # Ends that agree on it may send the QUIC bit as they like (RFC 9287).
+            buffer = Buffer(data=bytes([data[0] | 0x40]) + data[1:])
             try:
                 header = pull_quic_header(buffer, host_cid_length=lengths[datagram.to_server])
             except Exception:

@@ -34,6 +34,8 @@ AT_A_TIME = 6
 # Cells that fail with every client, because of the server.
 STUCK = "quiche, as a server, does not send again what was lost with a client's old port"
 KNOWN = {("quiche", name): STUCK for name in ("rebind-port", "rebind-addr")}
+# Seen with its own client as well.
+KNOWN[("ngtcp2", "rebind-port")] = "ngtcp2, as a server, sends to a new port of the same address before it challenges it"
 READY = 20
 NOT_SUPPORTED = 127
 
@@ -63,7 +65,8 @@ class End:
         for line in self.child.stdout:
             self.lines = [*self.lines[-50:], line.decode(errors="replace").rstrip()]
             found = re.search(r"listening on .*:(\d+)$", self.lines[-1])
-            if found:
+            # The first is where it listens; a further one is the address that it prefers.
+            if found and self.port is None:
                 self.port = int(found.group(1))
                 self.ready.set()
         self.ready.set()
