@@ -3,6 +3,7 @@
 //! Both stacks are machines in one simulated network (`sim`), so that each sees the same link, and the same seed gives the same
 //! losses. A server sends without end on one stream; what the client has read within the time is the goodput.
 
+pub mod goals;
 pub mod ours;
 pub mod quinn;
 

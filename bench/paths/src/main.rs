@@ -2,10 +2,14 @@
 //!
 //! `bench-paths [SEEDS] [rate,rate...] [round trip,...]`: the whole grid. Seeds of each cell, megabits a second, milliseconds.
 //! `bench-paths watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
+//! `bench-paths qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
+//! `bench-paths goals FIRST LAST [RATE-AT-MOST]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
 //! `bench-paths seeds FIRST LAST [STEP]`: each seed is a path of its own; every byte is checked, and the worst are named.
 //! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
+//! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
 
-use bench_paths::{Cell, Control, ours, quinn};
+use bench_paths::{Cell, Control, goals, ours, quinn};
+use std::collections::BTreeMap;
 
 fn list(text: Option<String>, otherwise: &[u64]) -> Vec<u64> {
     text.map_or(otherwise.to_vec(), |text| text.split(',').map(|number| number.parse().expect("a number")).collect())
@@ -46,6 +50,50 @@ fn fairness(arguments: &[String]) {
         mean(|one| one.0),
         mean(|one| one.1)
     );
+}
+
+/// `qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
+fn qlog(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let hundredths = |index: usize| arguments[index].parse::<f64>().expect("hundredths");
+    let (rate, round_trip, queue) = (number(2), number(3), number(4));
+    let cell = Cell { rate, round_trip, queue, loss: hundredths(5), reordering: hundredths(6) };
+    let seed = if arguments.len() > 8 { number(8) } else { 1 };
+    let control = Control::parse(&arguments[1]);
+    match ours::qlog(seed, &cell, control, None, number(7), std::path::Path::new(&arguments[0])) {
+        Ok(file) => println!("{}", file.display()),
+        Err(words) => panic!("{words}"),
+    }
+}
+
+/// `goals FIRST LAST [RATE-AT-MOST]`: which goals are missed where.
+fn look_at_goals(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let most = if arguments.len() > 2 { number(2) } else { u64::MAX };
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for seed in (number(0)..=number(1)).filter(|seed| goals::cell(*seed).rate <= most) {
+        for control in [Control::Cubic, Control::Bbr] {
+            for verdict in goals::judge(seed, control) {
+                let (met, all) = counts.entry(verdict.goal).or_default();
+                *met += u64::from(verdict.is_met);
+                *all += 1;
+                if !verdict.is_met {
+                    println!("missed: {}: {}", verdict.goal, verdict.words);
+                }
+            }
+        }
+    }
+    for (goal, (met, all)) in counts {
+        println!("{met} of {all}: {goal}");
+    }
+}
+
+/// `two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: two connections on one path in the course of time.
+fn two(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
+    let seed = if arguments.len() > 6 { number(6) } else { 1 };
+    ours::watch_two(seed, &cell, Control::parse(&arguments[0]), number(4), number(5));
 }
 
 /// `seeds FIRST LAST [STEP]`: each seed is a path of its own, out of a grid, for both congestion controls. Every byte is checked.
@@ -98,6 +146,15 @@ fn main() {
     }
     if all.first().is_some_and(|first| first == "fairness") {
         return fairness(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "qlog") {
+        return qlog(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "goals") {
+        return look_at_goals(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "two") {
+        return two(&all[1..]);
     }
     if all.first().is_some_and(|first| first == "seeds") {
         return seeds(&all[1..]);

@@ -178,6 +178,37 @@ pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
     share(cell, client.received)
 }
 
+/// A transfer once it is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Steady {
+    /// Of the rate, after the beginning.
+    pub share: f64,
+    /// Of the sender, from the beginning on.
+    pub probe_timeouts: u64,
+    /// Packets that were declared lost and arrived.
+    pub late: u64,
+}
+
+/// The share of the rate after two seconds and twenty round trips, for six seconds and ten round trips; less where much is sent.
+pub fn steady(seed: u64, cell: &Cell, control: Control) -> Steady {
+    let mut pair = Pair::new(seed, cell, control);
+    let from = 2000 + 20 * cell.round_trip;
+    let span = if cell.rate >= 1000 { 1000 + 10 * cell.round_trip } else { 6000 + 10 * cell.round_trip };
+    let at = |milliseconds: u64| Instant::ZERO + Duration::from_millis(milliseconds);
+    pair.world.run_until(at(from), |_| false);
+    let before = pair.world.machine(pair.client).received;
+    pair.world.run_until(at(from + span), |_| false);
+    let client = pair.world.machine(pair.client);
+    assert!(!client.is_wrong, "seed {seed}, {cell:?}, {control:?}: a byte arrived that was not sent there");
+    let server = pair.world.machine(pair.server);
+    let stats = server.connection.and_then(|handle| server.endpoint.connection(handle)).expect("it is open").stats();
+    Steady {
+        share: (client.received - before) as f64 / (cell.rate * 125 * span) as f64,
+        probe_timeouts: stats.probe_timeouts,
+        late: stats.packets_late,
+    }
+}
+
 /// What the server knows, again and again.
 pub fn watch(seed: u64, cell: &Cell, control: Control, every: u64) {
     let mut pair = Pair::new(seed, cell, control);
@@ -219,6 +250,30 @@ pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
         after.iter().map(|(handle, bytes)| (bytes - before.get(handle).unwrap_or(&0)) as f64).collect();
     let (sum, squares) = (moved.iter().sum::<f64>(), moved.iter().map(|bytes| bytes * bytes).sum::<f64>());
     (sum * sum / (2.0 * squares), sum / (cell.rate * 125_000 * 20) as f64)
+}
+
+/// What two connections make of one path that begin two seconds apart, again and again until so many milliseconds: of each its window,
+/// what is in flight, and the share of the rate that it had since the line before.
+pub fn watch_two(seed: u64, cell: &Cell, control: Control, every: u64, until: u64) {
+    let mut pair = Pair::new(seed, cell, control);
+    let at = |milliseconds: u64| Instant::ZERO + Duration::from_millis(milliseconds);
+    pair.world.run_until(at(2000), |_| false);
+    pair.world.machine_mut(pair.client).connect(at(2000));
+    let mut before = BTreeMap::new();
+    for time in (2000 + every..=until).step_by(every as usize) {
+        pair.world.run_until(at(time), |_| false);
+        let each = pair.world.machine(pair.client).each.clone();
+        let server = &pair.world.machine(pair.server).endpoint;
+        let rate = (cell.rate * 125 * every) as f64;
+        let shares = each.iter().map(|(handle, bytes)| (bytes - before.get(handle).unwrap_or(&0)) as f64 / rate);
+        let stats = server.handles().filter_map(|handle| Some(server.connection(handle)?.stats()));
+        let words = stats.zip(shares).map(|(stats, share)| {
+            let (window, in_flight) = (stats.congestion_window, stats.bytes_in_flight);
+            format!("| window {window:8} in flight {in_flight:8} lost {:6} share {share:.3} ", stats.packets_lost)
+        });
+        println!("{time:6} {}", words.collect::<String>());
+        before = each;
+    }
 }
 
 /// Runs until `end` milliseconds and gives the file of qlog, in `folder`, that the server's tracer has written. Nothing arrives from the
