@@ -14,6 +14,8 @@ const STARTUP_LOSS_RUNS: u32 = 6;
 const DRAIN_ROUNDS: u64 = 3;
 /// For how long little is in flight to measure the round trip.
 const PROBE_RTT_DURATION: Duration = Duration::from_millis(200);
+/// Round trips between that and a probe of the bandwidth.
+const ROUNDS_AFTER_PROBE_RTT: u32 = 6;
 /// The time between two probes of the bandwidth is this and up to a second more,
 const PROBE_WAIT: Duration = Duration::from_secs(2);
 /// or as many round trips as there are datagrams in flight, but no more than this: flows that need a round trip for each datagram
@@ -348,11 +350,21 @@ impl Machine {
         self.model.signals.lift_bounds();
         if self.model.pipe.is_reached {
             // Nothing waits in the queue: from Down straight to Cruise.
+            let due = self.cycle_start + self.probe_wait;
             self.start_down(now);
             self.state = State::Cruise;
+            self.keep_probe_time(now, due);
         } else {
             self.state = State::Startup;
         }
+    }
+
+    /// After ProbeRTT the bandwidth is probed when it was due, but not before some round trips. Were the wait begun anew, as the draft
+    /// has it, a flow that probes the round trip each five seconds would most often probe the bandwidth once in between instead of
+    /// twice, and flows that share a path would come together half as fast.
+    fn keep_probe_time(&mut self, now: Instant, due: Instant) {
+        let rest = self.model.least_rtt.get().unwrap_or_default() * ROUNDS_AFTER_PROBE_RTT;
+        self.probe_wait = due.saturating_duration_since(now).max(rest).min(self.probe_wait);
     }
 
     /// Nothing that was declared lost was lost.
