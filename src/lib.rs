@@ -1,4 +1,5 @@
-//! HTTP/3 servers and clients on one thread, over Posthaste's own stack, without an async framework or global state.
+//! Servers and clients of HTTP/3, HTTP/2 and HTTP/1.1 on one thread, over Posthaste's own stack, without an async framework or global
+//! state.
 //!
 //! A server is an identity, an address and a function:
 //!
@@ -15,7 +16,9 @@
 //! }
 //! ```
 //!
-//! There is no HTTP/1 or HTTP/2 here, and no router: the function gets every request that is for one of the server's names.
+//! It speaks HTTP/3. `ServerBuilder::tcp` has it listen by TCP as well, and the same function answers requests of HTTP/2 and
+//! HTTP/1.1; [`Request::version`] tells which. There is no router: the function gets every request that is for one of the server's
+//! names.
 //! [`Files`] answers with files; [`Request`] and [`Reply`] stream bodies. `ServerBuilder::on_event` tells what goes wrong,
 //! `ServerBuilder::on_answer` is for a log, and [`Server::connections`] shows the transport's counters.
 //!

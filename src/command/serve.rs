@@ -1,4 +1,4 @@
-//! `posthaste serve`: a folder of files over HTTP/3.
+//! `posthaste serve`: a folder of files over HTTP/3, HTTP/2 and HTTP/1.1.
 
 use crate::command::access_log::AccessLog;
 use crate::command::arguments::Serve;

@@ -2,7 +2,7 @@
 
 /// The text.
 pub const HELP: &str = "\
-posthaste get URL...: fetches over HTTP/3. Options are those of curl where both have them; several short ones may be one word (-sSL)
+posthaste get URL...: fetches over HTTP/3, or by TCP where that does not lead. Options are those of curl where both have them; several short ones may be one word (-sSL)
 
 Where bodies go
   -o, --output FILE     to FILE (- is standard output); the first -o or -O is for the first URL, and so on
