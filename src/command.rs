@@ -12,6 +12,7 @@ mod expiry;
 pub mod failure;
 pub mod get;
 mod hint;
+mod https_record;
 mod identities;
 mod input;
 pub mod interruption;

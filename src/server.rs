@@ -12,6 +12,7 @@ pub(crate) mod handler;
 pub(crate) mod identity;
 pub(crate) mod identity_handle;
 pub(crate) mod meter;
+mod plain;
 mod policy;
 mod state;
 mod takeover;
@@ -29,22 +30,23 @@ use crate::server::authorities::{AuthoritySource, Served};
 use crate::server::census::Count;
 use crate::server::ending::Ending;
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
-use crate::server::handler::{Outcome, spawn_each};
+use crate::server::handler::{Answering, Outcome, spawn_each};
 use crate::server::identity::Identity;
+use crate::server::plain::{Plain, PlainOptions};
 use crate::server::policy::Policy;
 use crate::server::takeover::Predecessor;
-use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside};
+use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside, listen_plain, preferred_port};
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tcp::listen;
 use crate::tcp::machine::PROTOCOLS;
-use crate::tcp::server::{Parts, Tcp};
+use crate::tcp::server::{Entrance, Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::wall_clock::{SystemClock, date_now};
 use crypto::{NamedGroup, Provider};
 use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLayout, Incoming, PathStats, Stats};
-use runtime::{Executor, Handle, Handover, Offer, SignalMark, TcpOptions, UdpOptions, UdpSocket};
+use runtime::{Executor, Handle, Handover, Offer, SignalMark, TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
@@ -91,11 +93,14 @@ pub struct ServerBuilder {
     takeover: Option<PathBuf>,
     /// Whether it listens by TCP as well.
     tcp: bool,
+    plain: PlainOptions,
+    /// The port that clients reach it at, if that is another than where it listens.
+    public_port: Option<u16>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
     pub http: h3::Config,
-    takes_connect: bool,
+    answering: Answering,
     /// How the sockets are opened.
     pub sockets: UdpOptions,
 }
@@ -117,6 +122,8 @@ pub struct Server {
     tcp: Option<Rc<Tcp>>,
     /// The first so many of its sockets are where it listens; the others are where it would rather be reached.
     listening: usize,
+    /// Where it listens without TLS.
+    plain: Vec<SocketAddr>,
     handle: Handle,
     ending: Arc<Ending>,
     /// From when on signals count.
@@ -161,9 +168,11 @@ impl Server {
             names: Vec::new(),
             takeover: None,
             tcp: false,
+            plain: PlainOptions::default(),
+            public_port: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
-            takes_connect: false,
+            answering: Answering::default(),
             sockets: UdpOptions::default(),
         }
     }
@@ -171,6 +180,11 @@ impl Server {
     /// Where it listens, with the ports that the system chose where it was asked to.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.link.addresses().get(..self.listening).unwrap_or_default()
+    }
+
+    /// Where it listens without TLS: [`ServerBuilder::redirect_http`].
+    pub fn plain_addresses(&self) -> &[SocketAddr] {
+        &self.plain
     }
 
     /// Requests that are being answered.
@@ -345,6 +359,51 @@ impl ServerBuilder {
         self
     }
 
+    /// Listens there for HTTP/1.1 without TLS, and sends whoever comes on to the same by https (308), if that is for one of this
+    /// server's hosts; others get 421. May be called more than once; port 0 lets the system choose ([`Server::plain_addresses`]).
+    /// The limits are those of connections by TCP, which count together. Of several workers the first answers here.
+    #[must_use]
+    pub fn redirect_http(mut self, address: SocketAddr) -> ServerBuilder {
+        self.plain.listen.push(address);
+        self
+    }
+
+    /// What is answered without TLS below `/.well-known/acme-challenge/`, by the token behind it (RFC 8555 section 8.3): for
+    /// whoever has certificates made out while the server runs. Called on the server's thread, so it must not wait. Other
+    /// tokens are redirected like everything else, so that files can answer as well.
+    #[must_use]
+    pub fn http_challenges(
+        mut self,
+        challenges: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> ServerBuilder {
+        self.plain.challenges = Some(Arc::new(challenges));
+        self
+    }
+
+    /// The port at which clients reach this server, where something on the way leads from there to the port that it listens
+    /// at. Redirections from http and Alt-Svc name it.
+    #[must_use]
+    pub const fn public_port(mut self, port: u16) -> ServerBuilder {
+        self.public_port = Some(port);
+        self
+    }
+
+    /// The port at which clients come by https: [`ServerBuilder::public_port`], or else that of the addresses to listen at: 443
+    /// if it is among them, and otherwise that of the first.
+    pub fn https_port(&self) -> u16 {
+        self.public_port.unwrap_or_else(|| preferred_port(self.listen.iter()))
+    }
+
+    /// Has browsers ask for this host by https alone, for so long from each answer on (RFC 6797); with `and_below` for all hosts
+    /// below it, too. It goes with every answer of the handler that does not say it itself, and never without TLS. Who says
+    /// it cannot go back to http, and for that long a broken certificate cannot be clicked away.
+    #[must_use]
+    pub fn strict_transport_security(mut self, max_age: Duration, and_below: bool) -> ServerBuilder {
+        let below = if and_below { "; includeSubDomains" } else { "" };
+        self.answering.strict_transport = Some(format!("max-age={}{below}", max_age.as_secs()).into());
+        self
+    }
+
     /// Asks clients to go on there once their handshake is confirmed (RFC 9000 section 9.6), and listens there as well: for a server
     /// whose clients begin at an address that many servers share. At most one address of IPv4 and one of IPv6; the later one of
     /// a family counts. Clients go to the one of the family that they came by, if it answers them, and stay where they are if
@@ -415,7 +474,7 @@ impl ServerBuilder {
     /// this they are answered with 501: a server is no proxy unless it is told to be one.
     #[must_use]
     pub const fn take_connect(mut self) -> ServerBuilder {
-        self.takes_connect = true;
+        self.answering.takes_connect = true;
         self
     }
 
@@ -628,7 +687,8 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
-        let sockets = self.bind_both(1)?;
+        let mut sockets = self.bind_both(1)?;
+        sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
         let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
@@ -657,7 +717,9 @@ impl ServerBuilder {
             ));
         }
         let (takeover, predecessor) = self.predecessor()?;
-        let sockets = self.bind_each(count)?;
+        let mut sockets = self.bind_each(count)?;
+        sockets[0].plain = self.bind_plain(predecessor.is_some())?;
+        let plain = sockets[0].plain.iter().map(TcpListener::local_address).collect();
         self.steer(&sockets[0].udp, count)?;
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
@@ -666,7 +728,7 @@ impl ServerBuilder {
         let (addresses, signals) = (self.listen.clone(), self.signals);
         let on_listening = self.on_listening.clone();
         let own_ending = ending.clone();
-        let workers = Workers::spawn(count, addresses, signals, move |number, executor, stop| {
+        let workers = Workers::spawn(count, addresses, plain, signals, move |number, executor, stop| {
             let own = ready.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
             let (sockets, handover) = own.expect("each worker starts once");
             let (builder, handler) = (self.clone(), handler.clone());
@@ -712,7 +774,7 @@ impl ServerBuilder {
         let endpoint = self.endpoint(handover.as_ref())?;
         let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
-        let (by_udp, by_tcp) = (authorities(), authorities());
+        let (by_udp, by_tcp, plain) = (authorities(), authorities(), authorities());
         let listening = self.listen.len();
         let (http1, http2) = (tcp_options::http1(&self.http), tcp_options::http2(&self.http));
         let tls = self.tls(&PROTOCOLS);
@@ -729,27 +791,39 @@ impl ServerBuilder {
             link.on_connection_end(on_end);
         }
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
-        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.takes_connect));
+        let port = self.public_port.unwrap_or_else(|| preferred_port(link.addresses().iter().take(listening)));
+        let plain = Rc::new(Plain { authorities: plain, port, challenges: self.plain.challenges });
+        let answer_plain = move |request, reply| plain.clone().answer(request, reply);
+        let on_plain_request =
+            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), Answering::default());
+        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.answering));
+        let plain: Vec<SocketAddr> = sockets.plain.iter().map(TcpListener::local_address).collect();
         let parts = Parts {
             tls: Arc::new(tls),
             http1,
             http2,
             authorities: by_tcp,
             on_request: on_request.clone(),
+            on_plain_request: (!plain.is_empty()).then_some(on_plain_request),
             on_event,
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
         };
-        let tcp = self.tcp.then(|| Tcp::new(handle, parts));
-        for listener in sockets.tcp {
+        let tcp = (self.tcp || !plain.is_empty()).then(|| Tcp::new(handle, parts));
+        let secure = sockets.tcp.into_iter().map(|listener| {
+            let port = self.public_port.unwrap_or(listener.local_address().port());
+            (listener, Entrance::secure(port))
+        });
+        for (listener, entrance) in secure.chain(sockets.plain.into_iter().map(|listener| (listener, Entrance::Plain)))
+        {
             let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
-            listen::serve(handle, tcp, listener).map_err(Error::system)?;
+            listen::serve(handle, tcp, listener, entrance).map_err(Error::system)?;
         }
         door::serve(
             &link,
             by_udp,
             Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
         );
-        Ok(Server { link, tcp, listening, handle: handle.clone(), ending, signals: self.signals })
+        Ok(Server { link, tcp, listening, plain, handle: handle.clone(), ending, signals: self.signals })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -809,7 +883,7 @@ impl ServerBuilder {
             let listen = self.listen.clone();
             let udp = self.bind()?;
             if !self.tcp {
-                return Ok(Sockets { udp, tcp: Vec::new() });
+                return Ok(Sockets { udp, tcp: Vec::new(), plain: Vec::new() });
             }
             let only_ipv6 = self.listen.iter().any(|address| self.options_at(*address).only_ipv6);
             // A successor listens beside this one for a while.
@@ -817,11 +891,16 @@ impl ServerBuilder {
             let options = TcpOptions { only_ipv6, reuse_port, ..TcpOptions::default() };
             attempts -= 1;
             match listen_beside(&udp, self.listen.len(), &options) {
-                Ok(tcp) => return Ok(Sockets { udp, tcp }),
+                Ok(tcp) => return Ok(Sockets { udp, tcp, plain: Vec::new() }),
                 Err(error) if attempts > 0 && is_taken(&error) => self.listen = listen,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Listens where there is no TLS. Beside a predecessor the port is shared until that one has ended.
+    fn bind_plain(&self, has_predecessor: bool) -> Result<Vec<TcpListener>, Error> {
+        listen_plain(&self.plain.listen, self.takeover.is_some(), has_predecessor)
     }
 
     /// A socket for all addresses of both families would take the port of one for IPv4.

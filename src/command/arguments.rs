@@ -142,12 +142,13 @@ pub struct Load {
 
 /// What `posthaste --help` prints.
 pub const HELP: &str = "\
-posthaste: QUIC and HTTP/3
+posthaste: HTTP/3 over QUIC, and HTTP/2 and HTTP/1.1 by TCP
 
-  posthaste serve [DIR] [--listen ADDR]... [--no-tcp] [--cert PEM --key PEM]... [--ocsp FILE]... [--name HOST]...
+  posthaste serve [DIR] [--listen ADDR]... [--no-tcp] [--http ADDR]... [--cert PEM --key PEM]...
+                        [--ocsp FILE]... [--name HOST]... [--public-port N] [--hsts 'SECONDS[; includeSubDomains]']
                         [--site HOST=DIR]... [--list] [--fallback FILE] [--not-found FILE] [--precompressed]
                         [--cache-control VALUE] [--header 'name: value']... [--redirect FROM=TO[,CODE]]...
-                        [--bodies] [--dotfiles] [--config FILE] [--check] [--metrics ADDR] [--user NAME[:GROUP]]
+                        [--bodies] [--dotfiles] [--config FILE] [--check] [--https-record] [--metrics ADDR] [--user NAME[:GROUP]]
                         [--access-log FILE] [--access-log-format FORM] [--log-level LEVEL] [--log-format FORM]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]

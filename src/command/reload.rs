@@ -62,6 +62,9 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
     let differing = [
         ("listen", started.listen != read.listen),
         ("no-tcp", started.no_tcp != read.no_tcp),
+        ("http", started.http != read.http),
+        ("public-port", started.public_port != read.public_port),
+        ("hsts", started.hsts != read.hsts),
         ("preferred-address", started.preferred != read.preferred),
         ("name", started.names != read.names),
         ("the hosts of site", hosts(started) != hosts(read)),

@@ -8,6 +8,7 @@ use crate::command::certificate_file::CertificateFile;
 use crate::command::config_file;
 use crate::command::failure::Failure;
 use crate::command::hint::{self, Hint, Shown};
+use crate::command::https_record;
 use crate::command::identities::{self, Loaded, Sources};
 use crate::command::log::{Log, Style};
 use crate::command::metrics;
@@ -17,7 +18,7 @@ use crate::command::service::Manager;
 use crate::command::settings::{self, Listeners, addresses, builder, hosts, proxy};
 use crate::command::sites::Sites;
 use crate::command::user::User;
-use posthaste::{Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, ServerBuilder};
+use posthaste::{Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, Server, ServerBuilder};
 use std::fmt::Write as _;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -46,7 +47,11 @@ pub fn run(arguments: Serve) -> Result<(), Failure> {
     let style = Style { level: arguments.operation.log_level, is_json: arguments.operation.log_is_json };
     let log = Log::start(style)?;
     tell_panics(log.clone());
-    let result = if arguments.check { check(&arguments, &log) } else { serve(&arguments, sockets, &log) };
+    let result = match () {
+        () if arguments.check => check(&arguments, &log),
+        () if arguments.https_record => print_records(&arguments),
+        () => serve(&arguments, sockets, &log),
+    };
     // Nothing is written past the log: a reader that has stopped would keep the process from its end.
     let result = result.map_err(|failure| match failure {
         Failure::Failed(text) => {
@@ -77,6 +82,18 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     proxy(&arguments)?;
     drop(user);
     output::print("everything is as it should be\n")
+}
+
+/// What is to be published about the server. Nothing is bound.
+fn print_records(arguments: &Serve) -> Result<(), Failure> {
+    let arguments = Serve { state: None, diagnosis: Default::default(), ..arguments.clone() };
+    let addresses = addresses(&arguments.listen, &[])?;
+    let loaded = Sources::new(&arguments).first(|| hosts(&arguments, &addresses))?;
+    let builder =
+        addresses.iter().fold(Server::builder(loaded.identities[0].clone()), |builder, at| builder.listen(*at));
+    let port = arguments.public_port.unwrap_or_else(|| builder.https_port());
+    let text = https_record::lines(&arguments, &loaded.identities, &settings::names(&arguments), port);
+    output::print(&text)
 }
 
 fn serve(arguments: &Serve, sockets: Vec<UdpSocket>, log: &Log) -> Result<(), Failure> {
@@ -141,13 +158,13 @@ impl Running {
             let workers = once_free(|| self.builder.clone().start_workers(count, handler.clone()))?;
             let _ = self.meter.set(workers.meter());
             self.listeners.manager.watch(&self.meter, self.listeners.log.clone())?;
-            let _own = self.greet(arguments, workers.addresses(), user)?;
+            let _own = self.greet(arguments, [workers.addresses(), workers.plain_addresses()], user)?;
             return workers.until_signal().map_err(Failure::from);
         }
         let executor =
             Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
         let server = once_free(|| self.builder.clone().start(executor.handle(), handler.clone()))?;
-        let _own = self.greet(arguments, server.addresses(), user)?;
+        let _own = self.greet(arguments, [server.addresses(), server.plain_addresses()], user)?;
         let patience = arguments.drain.unwrap_or(PATIENCE);
         executor.block_on(server.until_signal(patience)).map_err(Failure::from)
     }
@@ -157,7 +174,7 @@ impl Running {
     fn greet(
         &self,
         arguments: &Serve,
-        addresses: &[SocketAddr],
+        [addresses, plain]: [&[SocketAddr]; 2],
         user: Option<User>,
     ) -> Result<Option<CertificateFile>, Failure> {
         let (log, identity) = (&self.listeners.log, &self.identity);
@@ -169,7 +186,7 @@ impl Running {
         let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
         let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
         let shown = Shown { addresses, identity, names: &settings::names(arguments), file };
-        print_beside(greeting(&shown, &notes, arguments.identities.is_empty()), log);
+        print_beside(greeting(&shown, plain, &notes, arguments.identities.is_empty()), log);
         self.listeners.manager.ready();
         Ok(own)
     }
@@ -259,11 +276,14 @@ fn once_free<T>(start: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-fn greeting(shown: &Shown<'_>, notes: &str, is_development: bool) -> String {
+fn greeting(shown: &Shown<'_>, plain: &[SocketAddr], notes: &str, is_development: bool) -> String {
     let mut text = String::new();
     for address in shown.addresses {
         let families = if is_for_both(*address, shown.addresses) { " for IPv6 and IPv4" } else { "" };
         let _ = writeln!(text, "listening on https://{address}{families}");
+    }
+    for address in plain {
+        let _ = writeln!(text, "redirecting http://{address} to https");
     }
     let fingerprint = identities::fingerprint(shown.identity);
     let key = shown.identity.public_key_sha256_base64();

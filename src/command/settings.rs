@@ -61,6 +61,15 @@ pub fn builder(
     if !arguments.no_tcp && listeners.sockets.is_empty() {
         builder = builder.tcp();
     }
+    for address in plain_addresses(&arguments.http)? {
+        builder = builder.redirect_http(address);
+    }
+    if let Some(port) = arguments.public_port {
+        builder = builder.public_port(port);
+    }
+    if let Some((max_age, and_below)) = arguments.hsts {
+        builder = builder.strict_transport_security(max_age, and_below);
+    }
     for address in preferred_addresses(&arguments.preferred)? {
         builder = builder.preferred_address(address);
     }
@@ -206,6 +215,17 @@ pub fn addresses(listen: &[String], bound: &[UdpSocket]) -> Result<Vec<SocketAdd
         })
     };
     listen.iter().map(parse).collect()
+}
+
+/// Where whoever comes without TLS is sent on.
+fn plain_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    let parse = |text: &String| {
+        text.parse().map_err(|_| {
+            let words = "--http needs an address with a port, such as 0.0.0.0:80 or [::]:80";
+            Failure::Usage(format!("{words}, not {text:?}"))
+        })
+    };
+    texts.iter().map(parse).collect()
 }
 
 /// Where clients are asked to go on: one address of each family.

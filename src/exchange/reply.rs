@@ -12,6 +12,10 @@ use http::{Fields, Method, ResponseHead, Status, capsule};
 use json::Value;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
+
+/// RFC 6797 section 6.1.
+const STRICT_TRANSPORT: &str = "strict-transport-security";
 
 /// The answer that is to be given. Dropping it without an answer answers 500, so that no client waits for nothing; or 408, if
 /// the client was too slow with its request.
@@ -20,11 +24,19 @@ pub struct Reply {
     /// A request by HEAD gets all but the body.
     is_head: bool,
     answered: bool,
+    /// What the answer says of the host, unless it says so itself (RFC 6797).
+    strict_transport: Option<Arc<str>>,
 }
 
 impl Reply {
     pub(crate) fn new(exchange: Exchange, method: &Method) -> Reply {
-        Reply { exchange, is_head: *method == Method::Head, answered: false }
+        Reply { exchange, is_head: *method == Method::Head, answered: false, strict_transport: None }
+    }
+
+    /// The same, with this value of Strict-Transport-Security in the answer.
+    pub(crate) fn with_strict_transport(mut self, value: &Option<Arc<str>>) -> Reply {
+        self.strict_transport.clone_from(value);
+        self
     }
 
     /// Answers with a status or a whole head, and a body that is there already. Says how long the body is, unless the
@@ -34,7 +46,7 @@ impl Reply {
     /// The status or a field is not well-formed, the body is not one that the head may have (then the client is answered with
     /// 500), or the client is gone.
     pub async fn send(mut self, head: impl IntoResponseHead, body: impl Into<Bytes>) -> Result<(), Error> {
-        let (mut head, mut body) = (head.into_response_head()?, body.into());
+        let (mut head, mut body) = (self.head(head)?, body.into());
         self.check_length(&mut head, body.len() as u64)?;
         if self.is_head || body.is_empty() {
             return self.respond(&head, true);
@@ -91,7 +103,7 @@ impl Reply {
     /// # Errors
     /// As for [`Reply::send`].
     pub fn start(mut self, head: impl IntoResponseHead) -> Result<BodyWriter, Error> {
-        let head = head.into_response_head()?;
+        let head = self.head(head)?;
         self.respond(&head, self.is_head)?;
         Ok(if self.is_head {
             BodyWriter::discarding(self.exchange.clone())
@@ -107,7 +119,7 @@ impl Reply {
     /// # Errors
     /// The request is no CONNECT, the status is not 2xx (both are answered with 500), or the client is gone.
     pub fn accept(mut self, request: Request, head: impl IntoResponseHead) -> Result<Tunnel, Error> {
-        let head = head.into_response_head()?;
+        let head = self.head(head)?;
         if *request.method() != Method::Connect || !head.status.is_successful() {
             return Err(Error::Message("only a CONNECT begins a tunnel, and only with a status of 2xx".into()));
         }
@@ -130,6 +142,15 @@ impl Reply {
     pub fn reject(mut self) {
         self.answered = true;
         self.exchange.reset(Reason::Rejected);
+    }
+
+    /// The head of the answer, with what all answers have.
+    fn head(&self, head: impl IntoResponseHead) -> Result<ResponseHead, Error> {
+        let mut head = head.into_response_head()?;
+        if let Some(value) = self.strict_transport.as_deref().filter(|_| !head.fields.contains(STRICT_TRANSPORT)) {
+            head.fields.push(STRICT_TRANSPORT, value)?;
+        }
+        Ok(head)
     }
 
     /// What is not so must not be said: a head that went out with it could only be taken back by breaking off.

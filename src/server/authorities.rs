@@ -58,7 +58,6 @@ enum Host {
 
 impl Authorities {
     /// Whatever is asked for.
-    #[cfg(test)]
     pub(crate) fn any() -> Authorities {
         Authorities { is_any: true, ..Authorities::default() }
     }
@@ -228,6 +227,18 @@ impl AuthoritySource {
                 authorities
             }
         }
+    }
+
+    /// Whether some connection would be good for requests to this host by https.
+    pub(crate) fn know(&self, authority: &Authority) -> bool {
+        let name = match Host::parse(authority.host()) {
+            Some(Host::Name(name)) => Some(name),
+            _ => None,
+        };
+        let selected = self.resolver.resolve(&ClientWishes::of_name(name.as_deref()));
+        let asked = selected.and_then(|selected| selected.client_authentication);
+        let asked = asked.as_ref().unwrap_or(&self.clients);
+        self.of_connection(name.as_deref(), Some(asked)).answer_for(Some(&Scheme::Https), Some(authority))
     }
 
     fn authorities(&self, certificate: Option<&CertificateDer<'_>>, asked: ClientAuthentication) -> Authorities {

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// What the future of a handler gives: nothing, or a result whose error is told to whoever
@@ -36,13 +37,22 @@ impl<E: Display> Outcome for Result<(), E> {
     }
 }
 
+/// How requests are answered, whatever the handler is.
+#[derive(Clone, Default)]
+pub(crate) struct Answering {
+    /// The handler is given requests by plain CONNECT.
+    pub(crate) takes_connect: bool,
+    /// Every answer of it has this value of Strict-Transport-Security, unless it has one of its own.
+    pub(crate) strict_transport: Option<Arc<str>>,
+}
+
 /// Answers each request with a task of its own. What no handler could answer rightly is not given to one.
 pub(crate) fn spawn_each<F>(
     executor: Handle,
     handler: impl Fn(Request, Reply) -> F + 'static,
     on_event: Option<Rc<OnEvent>>,
     on_answer: Option<Rc<OnAnswer>>,
-    takes_connect: bool,
+    answering: Answering,
 ) -> OnRequest
 where
     F: Future<Output: Outcome> + 'static,
@@ -52,7 +62,7 @@ where
         if let Some(on_answer) = &on_answer {
             follow(&executor, &exchange, &head, on_answer.clone());
         }
-        if let Some(refusal) = refusal(&head, authorities, takes_connect) {
+        if let Some(refusal) = refusal(&head, authorities, answering.takes_connect) {
             let remote = exchange.peer().remote;
             if let Some(on_event) = &on_event {
                 on_event(&ServerEvent::RequestRefused { remote, reason: &refusal });
@@ -66,7 +76,7 @@ where
         });
         // RFC 8470 section 3-2, 3-4, 6.4-1: what is not safe to be done twice is not done before it is known to be no repetition.
         let awaits_proof = exchange.peer().is_early && !head.method.is_safe();
-        let reply = Reply::new(exchange.clone(), &head.method);
+        let reply = Reply::new(exchange.clone(), &head.method).with_strict_transport(&answering.strict_transport);
         let request = Request::new(exchange.clone(), head);
         let handler = handler.clone();
         let begin = Some(move || handler(request, reply));
@@ -258,7 +268,7 @@ mod tests {
             all.borrow_mut().push((request.method().clone(), request.is_early()));
             reply.send(200, "")
         };
-        let on_request = spawn_each(executor.handle().clone(), handler, None, None, false);
+        let on_request = spawn_each(executor.handle().clone(), handler, None, None, Answering::default());
         let door = Early::default();
         let methods = [Method::Post, Method::Get, Method::Put, Method::Head];
         let exchanges = methods.each_ref().map(|method| {

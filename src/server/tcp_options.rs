@@ -5,6 +5,7 @@ use crate::tcp::listen;
 use crate::wall_clock::date_now;
 use runtime::{TcpListener, TcpOptions, UdpSocket};
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
 /// How often ports are drawn that the system chooses until one is free for UDP and for TCP.
 pub(super) const ATTEMPTS: usize = 16;
@@ -13,11 +14,41 @@ pub(super) const ATTEMPTS: usize = 16;
 pub(super) struct Sockets {
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: Vec<TcpListener>,
+    /// Those without TLS.
+    pub(super) plain: Vec<TcpListener>,
 }
+
+/// The port of https.
+const DEFAULT_PORT: u16 = 443;
 
 /// A listener for each of the first `count` addresses where a server listens by UDP.
 pub(super) fn listen_beside(udp: &[UdpSocket], count: usize, options: &TcpOptions) -> Result<Vec<TcpListener>, Error> {
     udp.iter().take(count).map(|socket| listen::bind(socket.local_address(), options)).collect()
+}
+
+/// Listeners for those who come without TLS. Where ports are `shared` a successor listens beside this server for a while; another
+/// server that is no predecessor is refused all the same.
+pub(super) fn listen_plain(
+    addresses: &[SocketAddr],
+    shared: bool,
+    has_predecessor: bool,
+) -> Result<Vec<TcpListener>, Error> {
+    let listen = |address: &SocketAddr| {
+        let is_both = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
+        let options = TcpOptions { only_ipv6: addresses.iter().any(is_both), ..TcpOptions::default() };
+        if shared && !has_predecessor {
+            drop(listen::bind(*address, &options)?);
+        }
+        listen::bind(*address, &TcpOptions { reuse_port: shared, ..options })
+    };
+    addresses.iter().map(listen).collect()
+}
+
+/// The port at which clients are to come by https: the one that no URL names, if the server listens there.
+pub(super) fn preferred_port<'a>(addresses: impl Iterator<Item = &'a SocketAddr>) -> u16 {
+    let ports: Vec<u16> = addresses.map(SocketAddr::port).collect();
+    let first = ports.first().copied().unwrap_or(DEFAULT_PORT);
+    if ports.contains(&DEFAULT_PORT) { DEFAULT_PORT } else { first }
 }
 
 /// Whether the port is free for UDP, and taken for TCP.

@@ -18,6 +18,7 @@ use std::task::Poll;
 /// Running workers. Dropping this leaves them running.
 pub struct Workers {
     addresses: Vec<SocketAddr>,
+    plain: Vec<SocketAddr>,
     threads: runtime::Workers,
     stop: Stop,
     /// Triggered when the last one has ended.
@@ -47,6 +48,7 @@ impl Workers {
     pub(crate) fn spawn(
         count: usize,
         addresses: Vec<SocketAddr>,
+        plain: Vec<SocketAddr>,
         signals: Option<SignalMark>,
         run: impl Fn(usize, &Executor, &Stop) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<Workers, Error> {
@@ -70,12 +72,17 @@ impl Workers {
             stop.drain.trigger();
             Error::system(error)
         })?;
-        Ok(Workers { addresses, threads, stop, ended, failure, signals, census })
+        Ok(Workers { addresses, plain, threads, stop, ended, failure, signals, census })
     }
 
     /// Where they listen, with the ports that the system chose where it was asked to.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where the first of them listens without TLS: [`ServerBuilder::redirect_http`](crate::ServerBuilder::redirect_http).
+    pub fn plain_addresses(&self) -> &[SocketAddr] {
+        &self.plain
     }
 
     /// Requests that are being answered, by all of them.
@@ -228,7 +235,7 @@ mod tests {
     #[test]
     fn one_that_fails_or_panics_ends_all_and_is_told() {
         let start = |first: fn() -> Result<(), Error>| {
-            Workers::spawn(2, Vec::new(), None, move |number, executor, stop| {
+            Workers::spawn(2, Vec::new(), Vec::new(), None, move |number, executor, stop| {
                 if number == 0 {
                     return first();
                 }

@@ -8,8 +8,9 @@ use crate::error::Error;
 use crate::exchange::calls::{Exchange, Peer};
 use crate::exchange::version::HttpVersion;
 use crate::server::event::ServerEvent;
+use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
-use crate::tcp::line::{Arrival, Line, Owner, Secure};
+use crate::tcp::line::{Arrival, Line, Owner};
 use crate::tcp::machine::{Configs, Machine};
 use base::{Instant, Side, StreamMemory};
 use crypto_ring::SystemRandom;
@@ -142,9 +143,9 @@ impl Owner for Own {
         self.shared.on_opening();
     }
 
-    fn on_change(&self, secure: &Secure) {
-        self.is_ready.set(self.is_ready.get() || secure.machine().version().is_some());
-        if let Some(error) = secure.connection().error() {
+    fn on_change(&self, carrier: &Carrier) {
+        self.is_ready.set(self.is_ready.get() || carrier.machine().version().is_some());
+        if let Some(error) = carrier.tls_error() {
             self.failure.borrow_mut().get_or_insert_with(|| error.clone());
         }
         self.shared.wake();
@@ -219,7 +220,8 @@ impl TcpDial {
                 .map_err(|error| Error::Tls { address: place.remote, error })?;
         let (http1, http2) = (h1::Config::default(), h2::Config::default());
         let configs = Configs { side: Side::Client, http1, http2, alternative: None };
-        let machine = Rc::new(RefCell::new(Secure::new(tls, Machine::new(configs), &self.settings, random)));
+        let secure = Secure::new(tls, Machine::new(configs), &self.settings, random);
+        let machine = Rc::new(RefCell::new(Carrier::Tls(secure)));
         let own = Rc::new(Own {
             shared: shared.clone(),
             is_ready: Cell::new(false),
@@ -228,7 +230,7 @@ impl TcpDial {
         });
         let line = Rc::new(Line::new(own.clone(), machine.clone(), place.remote));
         let progress = line.clone();
-        let deliver = move |secure: &mut Secure, _| progress.deliver(secure);
+        let deliver = move |carrier: &mut Carrier, _| progress.deliver(carrier);
         let (driver, notice) = StreamDriver::new(&self.handle, stream, machine, self.memory.clone(), deliver);
         let (ended, known) = (line.clone(), own.clone());
         let task = self.handle.spawn_driver(async move {

@@ -1,4 +1,4 @@
-//! One TCP connection of a server: it brings what happens on the machine to the exchange it is about, and lends the machine to
+//! One TCP connection: it brings what happens on the machine to the exchange it is about, and lends the machine to
 //! whoever has something to do.
 //!
 //! Rule: the machine is borrowed for the time of one call and never across a wait; nobody is called back while it is borrowed,
@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::exchange::calls::{Events, Peer};
 use crate::exchange::version::HttpVersion;
 use crate::server::event::ServerEvent;
+use crate::tcp::carrier::Carrier;
 use crate::tcp::machine::{Closing, Machine, Place, Told};
 use base::Instant;
-use crypto_ring::SystemRandom;
 use http::RequestHead;
 use http::exchange::Event;
 use runtime::{Handle, JoinHandle, StreamDriverHandle};
@@ -19,10 +19,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use tls::Session;
-use tls::record::TlsStream;
-
-/// A machine under TLS.
-pub(crate) type Secure = TlsStream<Machine, SystemRandom>;
 
 /// Whose connections they are.
 pub(crate) trait Owner {
@@ -38,7 +34,7 @@ pub(crate) trait Owner {
     fn on_available(&self) {}
     /// Something has happened: the handshake is complete, the connection has failed, exchanges became possible or are not any more. A
     /// client looks what it is.
-    fn on_change(&self, _secure: &Secure) {}
+    fn on_change(&self, _carrier: &Carrier) {}
 }
 
 /// A request that has just come.
@@ -49,8 +45,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) place: Place,
     /// Who asks.
     pub(crate) peer: Peer,
-    /// What was agreed on in the handshake.
-    pub(crate) session: &'a Session,
+    /// What was agreed on in the handshake; `None` if it came without TLS.
+    pub(crate) session: Option<&'a Session>,
     /// What is asked for.
     pub(crate) head: RequestHead,
 }
@@ -58,7 +54,7 @@ pub(crate) struct Arrival<'a> {
 /// A connection.
 pub(crate) struct Line {
     owner: Rc<dyn Owner>,
-    stream: Rc<RefCell<Secure>>,
+    stream: Rc<RefCell<Carrier>>,
     driver: OnceCell<StreamDriverHandle>,
     task: Cell<Option<JoinHandle<()>>>,
     remote: SocketAddr,
@@ -70,7 +66,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(owner: Rc<dyn Owner>, stream: Rc<RefCell<Secure>>, remote: SocketAddr) -> Line {
+    pub(crate) fn new(owner: Rc<dyn Owner>, stream: Rc<RefCell<Carrier>>, remote: SocketAddr) -> Line {
         let (driver, task) = (OnceCell::new(), Cell::new(None));
         Line {
             owner,
@@ -104,7 +100,7 @@ impl Line {
     }
 
     /// Brings what has happened to whom it concerns.
-    pub(crate) fn deliver(self: &Rc<Line>, stream: &mut Secure) {
+    pub(crate) fn deliver(self: &Rc<Line>, stream: &mut Carrier) {
         while let Some(told) = stream.machine_mut().poll() {
             match told {
                 Told::Available => self.owner.on_available(),
@@ -120,11 +116,11 @@ impl Line {
         self.owner.on_change(stream);
     }
 
-    fn on_request(self: &Rc<Line>, stream: &Secure, place: Place, head: RequestHead) {
-        let session = stream.connection().session();
+    fn on_request(self: &Rc<Line>, stream: &Carrier, place: Place, head: RequestHead) {
+        let session = stream.session();
         let peer = Peer {
-            identity: session.peer_identity().cloned(),
-            is_resumed: session.is_resumed(),
+            identity: session.and_then(|session| session.peer_identity().cloned()),
+            is_resumed: session.is_some_and(Session::is_resumed),
             version: stream.machine().version().expect("a request comes in some version"),
             ..Peer::at(self.remote)
         };
@@ -175,7 +171,7 @@ impl Line {
         let Ok(mut stream) = self.stream.try_borrow_mut() else { return };
         self.deliver(&mut stream);
         // RFC 9846 section 6.1-8: between messages nothing can be cut off, and many clients end so.
-        let error = stream.connection().error();
+        let error = stream.tls_error();
         let error = error.filter(|error| **error != tls::record::Error::Truncated || !self.was_idle());
         if let Some(error) = error {
             let error = Error::message(error.clone());

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::server::event::ServerEvent;
 use crate::tcp::line::Owner;
-use crate::tcp::server::Tcp;
-use base::{Bytes, Duration};
+use crate::tcp::server::{Entrance, Tcp};
+use base::Duration;
 use runtime::executor::{Watched, yield_now};
 use runtime::{Handle, TcpListener, TcpOptions, tcp};
 use std::io;
@@ -27,17 +27,14 @@ pub(crate) fn bind(address: SocketAddr, options: &TcpOptions) -> Result<TcpListe
 ///
 /// # Errors
 /// The system has no room to watch it.
-pub(crate) fn serve(handle: &Handle, server: &Rc<Tcp>, listener: TcpListener) -> io::Result<()> {
-    // RFC 7838 section 3: the same host, by UDP, for a day.
-    let alternative = format!("h3=\":{}\"; ma=86400", listener.local_address().port());
+pub(crate) fn serve(handle: &Handle, server: &Rc<Tcp>, listener: TcpListener, entrance: Entrance) -> io::Result<()> {
     let listener = handle.watch(listener)?;
-    let alternative = Bytes::from(alternative.into_bytes());
-    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener, alternative));
+    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener, entrance));
     server.add_listener(task);
     Ok(())
 }
 
-async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Watched<TcpListener>, alternative: Bytes) {
+async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Watched<TcpListener>, entrance: Entrance) {
     let (mut accepted, mut is_told) = (0, false);
     loop {
         let stream = listener.read_with(TcpListener::accept).await;
@@ -48,7 +45,7 @@ async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Watched<TcpList
                 stream.reset();
                 Ok(())
             }
-            Ok(stream) => server.admit(stream, alternative.clone()),
+            Ok(stream) => server.admit(stream, entrance.clone()),
             Err(error) => Err(error),
         };
         match admitted {

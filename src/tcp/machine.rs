@@ -75,6 +75,11 @@ impl Machine {
         Machine::Waiting(Box::new(configs))
     }
 
+    /// Of a server's connection without TLS, on which nothing is agreed on.
+    pub(crate) fn plain(config: h1::Config, now: Instant) -> Machine {
+        Machine::Http1(Box::new(h1::Connection::server(config, Scheme::Http, now)))
+    }
+
     /// What has happened and was not told.
     pub(crate) fn poll(&mut self) -> Option<Told> {
         match self {

@@ -1,10 +1,11 @@
 //! What the TCP connections of a thread share: who is given requests, how many there are, and their end.
 
 use crate::exchange::calls::OnRequest;
-use crate::server::authorities::AuthoritySource;
+use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
-use crate::tcp::line::{Arrival, Line, Owner, Secure};
+use crate::tcp::line::{Arrival, Line, Owner};
 use crate::tcp::machine::{Configs, Machine};
 use base::{Bytes, Side, StreamMemory};
 use crypto_ring::SystemRandom;
@@ -26,9 +27,28 @@ pub(crate) struct Parts {
     pub(crate) http2: h2::Config,
     pub(crate) authorities: AuthoritySource,
     pub(crate) on_request: Rc<OnRequest>,
+    /// Who is given requests that come without TLS, if it takes any. No names are looked at before.
+    pub(crate) on_plain_request: Option<OnRequest>,
     pub(crate) on_event: Option<Rc<OnEvent>>,
     /// Connections at a time.
     pub(crate) max_connections: usize,
+}
+
+/// How connections come in.
+#[derive(Clone)]
+pub(crate) enum Entrance {
+    /// By TLS. Each client is told where else it can come, by this value of Alt-Svc.
+    Tls(Bytes),
+    /// Without, and by HTTP/1.1 alone.
+    Plain,
+}
+
+impl Entrance {
+    /// By TLS, where HTTP/3 is at this port of the same host.
+    pub(crate) fn secure(port: u16) -> Entrance {
+        // RFC 7838 section 3: the same host, by UDP, for a day.
+        Entrance::Tls(Bytes::from(format!("h3=\":{port}\"; ma=86400").into_bytes()))
+    }
 }
 
 /// The connections of a thread.
@@ -73,26 +93,18 @@ impl Tcp {
         self.lines.borrow().len() < self.parts.max_connections
     }
 
-    /// A connection has come. `alternative` is where else its client can come, as the value of Alt-Svc.
+    /// A connection has come.
     ///
     /// # Errors
     /// The system gives no more descriptors to watch.
-    pub(crate) fn admit(&self, stream: TcpStream, alternative: Bytes) -> io::Result<()> {
+    pub(crate) fn admit(&self, stream: TcpStream, entrance: Entrance) -> io::Result<()> {
         let Some(server) = self.itself.upgrade() else { return Ok(()) };
         let remote = stream.remote_address();
         let stream: Watched<TcpStream> = self.handle.watch(stream)?;
-        let configs = Configs {
-            side: Side::Server,
-            http1: self.parts.http1,
-            http2: self.parts.http2,
-            alternative: Some(alternative),
-        };
-        let connection = Connection::server(self.parts.tls.clone(), &self.settings, self.handle.read_clock());
-        let secure = Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new());
-        let machine = Rc::new(RefCell::new(secure));
+        let machine = Rc::new(RefCell::new(self.carrier(entrance)));
         let line = Rc::new(Line::new(server, machine.clone(), remote));
         let progress = line.clone();
-        let deliver = move |secure: &mut Secure, _| progress.deliver(secure);
+        let deliver = move |carrier: &mut Carrier, _| progress.deliver(carrier);
         let (driver, notice) = StreamDriver::new(&self.handle, stream, machine, self.memory.clone(), deliver);
         let number = self.next.get();
         self.next.set(number + 1);
@@ -107,6 +119,22 @@ impl Tcp {
         });
         line.set_driver(notice, task);
         Ok(())
+    }
+
+    /// What a new connection runs on.
+    fn carrier(&self, entrance: Entrance) -> Carrier {
+        let now = self.handle.read_clock();
+        let Entrance::Tls(alternative) = entrance else {
+            return Carrier::Plain(Machine::plain(self.parts.http1, now));
+        };
+        let configs = Configs {
+            side: Side::Server,
+            http1: self.parts.http1,
+            http2: self.parts.http2,
+            alternative: Some(alternative),
+        };
+        let connection = Connection::server(self.parts.tls.clone(), &self.settings, now);
+        Carrier::Tls(Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new()))
     }
 
     /// Exchanges under way.
@@ -164,9 +192,14 @@ impl Owner for Tcp {
 
     fn on_arrival(&self, arrival: Arrival<'_>) {
         let Arrival { line, place, peer, session, head } = arrival;
-        let authorities = self.parts.authorities.of_connection(session.server_name(), session.client_authentication());
         self.exchanges.set(self.exchanges.get() + 1);
-        (self.parts.on_request)(door::exchange(line, place, peer), head, &authorities);
+        let exchange = door::exchange(line, place, peer);
+        let Some(session) = session else {
+            let on_request = self.parts.on_plain_request.as_ref().expect("who listens without TLS has an answer");
+            return on_request(exchange, head, &Authorities::any());
+        };
+        let authorities = self.parts.authorities.of_connection(session.server_name(), session.client_authentication());
+        (self.parts.on_request)(exchange, head, &authorities);
     }
 
     fn on_exchange_end(&self) {

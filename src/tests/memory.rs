@@ -13,7 +13,7 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::server::authorities::Authorities;
 use crate::server::event::ServerEvent;
-use crate::server::handler::{Outcome, spawn_each};
+use crate::server::handler::{Answering, Outcome, spawn_each};
 use base::{Bytes, Instant};
 use http::exchange::{Body, Event, Reason, Receiving, SendError, SendPhase, Sending};
 use http::message_rules::{check_client_duties, check_request, check_response};
@@ -53,7 +53,8 @@ where
     H: Future<Output: Outcome> + 'static,
 {
     crate::run(|handle| async move {
-        let on_request = Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None, false));
+        let on_request =
+            Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None, Answering::default()));
         let client = Client::over(&handle, Box::new(Network { on_request }), Limits::default());
         test(client, "https://127.0.0.1:4433".to_owned(), handle).await
     })

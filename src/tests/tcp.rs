@@ -282,3 +282,30 @@ fn a_client_that_vanishes_ends_its_handler() {
         .unwrap();
     }
 }
+
+/// RFC 6797 section 7.1: in every version, once, and what a handler says of it itself is left as it is.
+#[test]
+fn answers_by_tls_say_that_the_host_is_for_https_alone() {
+    crate::run(|handle| async move {
+        let handler = |request: Request, reply: Reply| {
+            let own = (request.path() == "/own").then_some("max-age=0");
+            let mut head = crate::ResponseHead::new(crate::Status::OK);
+            if let Some(value) = own {
+                head.fields.push("strict-transport-security", value).unwrap();
+            }
+            reply.send(head, "")
+        };
+        let change = |builder: crate::ServerBuilder| builder.strict_transport_security(Duration::from_secs(300), true);
+        let (_server, identity, remote) = started(&handle, change, handler).await;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        let by_tcp = [&b"http/1.1"[..], b"h2"].map(|protocol| client(&handle, &identity, remote, protocol));
+        for client in by_tcp.into_iter().chain([Client::builder(roots).build(&handle)]) {
+            for (path, expected) in [("/", "max-age=300; includeSubDomains"), ("/own", "max-age=0")] {
+                let response = client.get(&format!("https://{remote}{path}")).send().await.unwrap();
+                let said: Vec<&[u8]> = response.fields().all("strict-transport-security").collect();
+                assert_eq!(said, [expected.as_bytes()], "{path}");
+            }
+        }
+    })
+    .unwrap();
+}

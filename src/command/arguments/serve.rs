@@ -17,6 +17,14 @@ pub struct Serve {
     pub listen: Vec<String>,
     /// Whether nothing is served by TCP.
     pub no_tcp: bool,
+    /// Where whoever comes without TLS is sent on to https.
+    pub http: Vec<String>,
+    /// The port that clients reach it at, if that is another than where it listens.
+    pub public_port: Option<u16>,
+    /// For how long browsers are to ask by https alone, if that is said, and whether that is for the hosts below as well.
+    pub hsts: Option<(Duration, bool)>,
+    /// Whether the records to publish are only printed.
+    pub https_record: bool,
     /// Where clients are asked to go on: one address of each family at the most.
     pub preferred: Vec<String>,
     /// Certificate chains, each with its private key.
@@ -113,6 +121,12 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    (default: 127.0.0.1:4433 and [::1]:4433)
   --no-tcp         serve HTTP/3 alone; without this HTTP/2 and HTTP/1.1 are served by TCP at the same addresses and ports, and
                    each answer there says that there is HTTP/3
+  --http ADDR      listen for plain HTTP at this address and port too, such as 0.0.0.0:80, and send whoever comes there on to
+                   https by 308, or answer 421 if it is for no host of this server; may be given more than once
+  --public-port N  the port at which clients reach the server by https, if something on the way leads from there to the port of
+                   --listen: redirections, Alt-Svc and the records of --https-record name it
+  --hsts 'SECONDS[; includeSubDomains]'    have browsers ask for the host by https alone for so long (HSTS), or for all hosts
+                   below it as well: begin with some hundred seconds, because it cannot be taken back
   --cert PEM       the certificate chain, leaf first; needs --key. Pairs may be given more than once: clients get the one for
                    the name that they ask for, or else the first, and of several for one name the first that they can verify
   --key PEM        the private key of the certificate
@@ -144,6 +158,7 @@ Files:
 Operation:
   --config FILE    read more options from FILE: NAME = VALUE on each line, as docs/configuration.md has it. SIGHUP reads it again
   --check          look at everything, say what is wrong, and end
+  --https-record   print the HTTPS records (RFC 9460) to publish for the server's names, as lines of a zone file, and end
   --metrics ADDR   answer /metrics and /healthz at this address, over TCP and HTTP/1.1, for Prometheus and its like
   --access-log FILE    a line for each request in FILE; - is standard output. SIGHUP opens FILE again
   --access-log-format FORM   common, combined or json (default: combined)
@@ -259,6 +274,7 @@ impl Reading {
                     self.serve.config = Some(ConfigFile { name: file, words: words.to_vec() });
                 }
                 Argument::Flag(flag @ "--check", inline) => self.serve.check = switch(flag, inline)?,
+                Argument::Flag(flag @ "--https-record", inline) => self.serve.https_record = switch(flag, inline)?,
                 Argument::Flag(flag, inline) => {
                     if !self.option(flag, inline, &mut arguments)? {
                         return Err(unknown(flag, "serve"));
@@ -328,6 +344,9 @@ impl Serve {
             "--ocsp" => self.ocsp_responses.push(arguments.value(flag, inline)?),
             "--name" => self.names.push(arguments.value(flag, inline)?),
             "--no-tcp" => self.no_tcp = switch(flag, inline)?,
+            "--http" => self.http.push(arguments.value(flag, inline)?),
+            "--public-port" => self.public_port = Some(public_port(&arguments.value(flag, inline)?)?),
+            "--hsts" => self.hsts = Some(hsts(&arguments.value(flag, inline)?)?),
             "--bodies" => self.bodies = switch(flag, inline)?,
             "--log" => self.log = switch(flag, inline)?,
             "--key-log" => self.diagnosis.key_log = Some(arguments.value(flag, inline)?),
@@ -424,6 +443,26 @@ fn clients(
     Ok(authorities.map(|authorities| Clients { authorities, revocation_lists, are_required }))
 }
 
+fn public_port(text: &str) -> Result<u16, Usage> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| Usage(format!("--public-port needs a port from 1 to 65535, not {text:?}")))
+}
+
+/// RFC 6797 section 6.1: the name of a directive has no case.
+fn hsts(text: &str) -> Result<(Duration, bool), Usage> {
+    let wrong = || {
+        Usage(format!(
+            "--hsts needs a number of seconds, such as 31536000, or '31536000; includeSubDomains', not {text:?}; other \
+             directives can be said by --header 'strict-transport-security: ...'"
+        ))
+    };
+    let (seconds, below) = text.split_once(';').map_or((text, None), |(seconds, below)| (seconds, Some(below.trim())));
+    if below.is_some_and(|below| !below.eq_ignore_ascii_case("includeSubDomains")) {
+        return Err(wrong());
+    }
+    Ok((Duration::from_secs(seconds.trim().parse().map_err(|_| wrong())?), below.is_some()))
+}
+
 fn retry(when: &str) -> Result<AddressValidation, Usage> {
     match when {
         "always" => Ok(AddressValidation::Always),
@@ -448,12 +487,16 @@ mod tests {
 
     #[test]
     fn serve_in_full() {
-        let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --no-tcp --cert c --key k --bodies --dotfiles --key-log l \
+        let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --no-tcp --http h:80 --http=i:81 --public-port 8443 --hsts=300;INCLUDEsubDomains --cert c --key k --bodies --dotfiles --key-log l \
                     --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=10.0.0.0/8:* --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
             no_tcp: true,
+            http: vec!["h:80".into(), "i:81".into()],
+            public_port: Some(8443),
+            hsts: Some((Duration::from_secs(300), true)),
+            https_record: false,
             preferred: vec!["p".into(), "q".into()],
             identities: vec![pair("c", "k"), pair("c2", "k2")],
             ocsp_responses: vec!["o".into()],
@@ -492,6 +535,18 @@ mod tests {
         let clients = Some(Clients { authorities: "ca".into(), revocation_lists: Vec::new(), are_required: true });
         let expected = Serve { clients, ..Serve::default() };
         assert_eq!(parse(&words("--client-ca ca")), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn how_long_https_alone_is_asked_for_is_seconds_and_maybe_one_word() {
+        assert_eq!(hsts("0"), Ok((Duration::ZERO, false)));
+        assert_eq!(hsts(" 31536000 ; includesubdomains "), Ok((Duration::from_secs(31_536_000), true)));
+        for text in ["", "x", "-1", "1.5", "1;", "1; preload", "1; includeSubDomains; preload", "max-age=1"] {
+            assert!(hsts(text).unwrap_err().0.contains(&format!("not {text:?}")), "{text}");
+        }
+        for text in ["0", "65536", "https", ""] {
+            assert!(public_port(text).unwrap_err().0.contains("1 to 65535"), "{text}");
+        }
     }
 
     fn balancing_options(server: Option<&str>, configuration: Option<&str>, nonce_len: Option<u64>) -> Given {
