@@ -49,7 +49,7 @@ use quic::{AddressValidation, Admission, CongestionControl, EndpointStats, IdLay
 use runtime::{Executor, Handle, Handover, Offer, SignalMark, TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
+use std::net::{SocketAddr, TcpListener as StdTcpListener, UdpSocket as StdUdpSocket};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -75,6 +75,8 @@ pub struct ServerBuilder {
     listen: Vec<SocketAddr>,
     /// Sockets that are bound already, where it listens as well.
     bound: Vec<Arc<StdUdpSocket>>,
+    /// The same by TCP.
+    bound_tcp: Vec<Arc<StdTcpListener>>,
     /// Where it would rather be reached, with sockets of its own there.
     preferred: Vec<SocketAddr>,
     key_log: Option<Arc<dyn tls::KeyLog>>,
@@ -91,6 +93,8 @@ pub struct ServerBuilder {
     policy: Policy,
     names: Vec<String>,
     takeover: Option<PathBuf>,
+    /// Another server listens at the same addresses, and ends.
+    succeeds: bool,
     /// Whether it listens by TCP as well.
     tcp: bool,
     plain: PlainOptions,
@@ -152,6 +156,7 @@ impl Server {
             identity,
             listen: Vec::new(),
             bound: Vec::new(),
+            bound_tcp: Vec::new(),
             preferred: Vec::new(),
             key_log: None,
             tickets: Some(Tickets::new()),
@@ -167,6 +172,7 @@ impl Server {
             policy: Policy::default(),
             names: Vec::new(),
             takeover: None,
+            succeeds: false,
             tcp: false,
             plain: PlainOptions::default(),
             public_port: None,
@@ -255,7 +261,7 @@ impl Server {
         if is_taken_over {
             self.ending.succeeded().await;
             self.link.say_goaway();
-            self.drain_tcp();
+            self.leave_tcp().await;
         }
         if let Some(Waits { connections, requests }) = waits.filter(|waits| waits.connections > 0) {
             self.link.tell(&ServerEvent::Ending { connections, requests, patience });
@@ -275,6 +281,14 @@ impl Server {
         let (connections, requests) =
             self.tcp.as_ref().map_or((0, 0), |tcp| (tcp.connection_count(), tcp.exchange_count()));
         Waits { connections: waits.connections + connections, requests: waits.requests + requests }
+    }
+
+    /// A successor listens: new connections by TCP are left to it, and those that were on their way are taken.
+    async fn leave_tcp(&self) {
+        let Some(tcp) = &self.tcp else { return };
+        tcp.leave_to_successor();
+        self.handle.sleep(NOTICE).await;
+        tcp.drain();
     }
 
     fn drain_tcp(&self) {
@@ -347,6 +361,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen_on(mut self, socket: StdUdpSocket) -> ServerBuilder {
         self.bound.push(Arc::new(socket));
+        self
+    }
+
+    /// The same for a socket that listens by TCP: HTTP/2 and HTTP/1.1 are served there, as by [`ServerBuilder::tcp`]. There is one of
+    /// UDP beside it, at the same port for clients to move over.
+    #[must_use]
+    pub fn listen_on_tcp(mut self, listener: StdTcpListener) -> ServerBuilder {
+        self.bound_tcp.push(Arc::new(listener));
         self
     }
 
@@ -687,6 +709,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
+        self.succeeds = predecessor.is_some();
         let mut sockets = self.bind_both(1)?;
         sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
@@ -711,12 +734,13 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
-        if count > 1 && !self.bound.is_empty() {
+        if count > 1 && !(self.bound.is_empty() && self.bound_tcp.is_empty()) {
             return Err(Error::message(
                 "sockets that are bound already are for one worker; others cannot be bound beside them",
             ));
         }
         let (takeover, predecessor) = self.predecessor()?;
+        self.succeeds = predecessor.is_some();
         let mut sockets = self.bind_each(count)?;
         sockets[0].plain = self.bind_plain(predecessor.is_some())?;
         let plain = sockets[0].plain.iter().map(TcpListener::local_address).collect();
@@ -734,10 +758,15 @@ impl ServerBuilder {
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
             let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
-            let link = server.link.clone();
-            executor.handle().spawn_detached(answer_census(Rc::downgrade(&link), stop.clone(), number));
+            let (link, tcp) = (server.link.clone(), server.tcp.clone());
+            executor.handle().spawn_detached(answer_census(
+                Rc::downgrade(&link),
+                tcp.as_ref().map(Rc::downgrade),
+                stop.clone(),
+                number,
+            ));
             let result = executor.block_on(server.until_stopped(stop, self.drain));
-            stop.census.answer(number, counted(&link));
+            stop.census.answer(number, counted(&link, tcp.as_deref()));
             result
         })?;
         succeed(takeover.as_deref(), predecessor, &own_ending)?;
@@ -808,15 +837,20 @@ impl ServerBuilder {
             on_event,
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
         };
-        let tcp = (self.tcp || !plain.is_empty()).then(|| Tcp::new(handle, parts));
+        let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
+        let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();
+        let tcp = has_tcp.then(|| Tcp::new(handle, parts));
         let secure = sockets.tcp.into_iter().map(|listener| {
             let port = self.public_port.unwrap_or(listener.local_address().port());
-            (listener, Entrance::secure(port))
+            (listener, Entrance::secure(port), workers)
         });
-        for (listener, entrance) in secure.chain(sockets.plain.into_iter().map(|listener| (listener, Entrance::Plain)))
-        {
+        let unsecured = sockets.plain.into_iter().map(|listener| (listener, Entrance::Plain, 1));
+        for (listener, entrance, siblings) in secure.chain(unsecured) {
             let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
-            listen::serve(handle, tcp, listener, entrance).map_err(Error::system)?;
+            listen::serve(handle, tcp, listener, entrance, siblings).map_err(Error::system)?;
+        }
+        if let Some(tcp) = tcp.as_ref().filter(|_| self.succeeds) {
+            tcp.spread_after(takeover::PATIENCE);
         }
         door::serve(
             &link,
@@ -874,6 +908,13 @@ impl ServerBuilder {
         adopted.map_err(|error| Error::message(format!("a socket that was handed over is none of UDP: {error}")))
     }
 
+    fn adopt_tcp(&self) -> Result<Vec<TcpListener>, Error> {
+        let adopted = self.bound_tcp.iter().map(|listener| TcpListener::adopt(listener.try_clone()?));
+        let adopted = adopted.collect::<io::Result<Vec<_>>>();
+        adopted
+            .map_err(|error| Error::message(format!("a socket that was handed over does not listen by TCP: {error}")))
+    }
+
     /// Binds the sockets of one of so many workers, for UDP and for TCP. A port that the system chooses is chosen anew if it is
     /// not free for TCP.
     fn bind_both(&mut self, workers: usize) -> Result<Sockets, Error> {
@@ -882,8 +923,9 @@ impl ServerBuilder {
         loop {
             let listen = self.listen.clone();
             let udp = self.bind()?;
+            let adopted = self.adopt_tcp()?;
             if !self.tcp {
-                return Ok(Sockets { udp, tcp: Vec::new(), plain: Vec::new() });
+                return Ok(Sockets { udp, tcp: adopted, plain: Vec::new() });
             }
             let only_ipv6 = self.listen.iter().any(|address| self.options_at(*address).only_ipv6);
             // A successor listens beside this one for a while.
@@ -891,7 +933,10 @@ impl ServerBuilder {
             let options = TcpOptions { only_ipv6, reuse_port, ..TcpOptions::default() };
             attempts -= 1;
             match listen_beside(&udp, self.listen.len(), &options) {
-                Ok(tcp) => return Ok(Sockets { udp, tcp, plain: Vec::new() }),
+                Ok(tcp) => {
+                    let tcp = adopted.into_iter().chain(tcp).collect();
+                    return Ok(Sockets { udp, tcp, plain: Vec::new() });
+                }
                 Err(error) if attempts > 0 && is_taken(&error) => self.listen = listen,
                 Err(error) => return Err(error),
             }
@@ -1000,16 +1045,22 @@ fn succeed(takeover: Option<&Path>, predecessor: Option<Predecessor>, ending: &A
 }
 
 /// Says what a worker has counted whenever that is asked, as long as it serves.
-async fn answer_census(link: Weak<Link>, stop: Stop, number: usize) {
+async fn answer_census(link: Weak<Link>, tcp: Option<Weak<Tcp>>, stop: Stop, number: usize) {
     loop {
         stop.census.question(number).await;
         let Some(link) = link.upgrade() else { return };
-        stop.census.answer(number, counted(&link));
+        let tcp = tcp.as_ref().and_then(Weak::upgrade);
+        stop.census.answer(number, counted(&link, tcp.as_deref()));
     }
 }
 
-fn counted(link: &Link) -> Count {
-    Count { stats: link.endpoint_stats(), connections: link.connection_stats(), requests: link.exchange_count() }
+fn counted(link: &Link, tcp: Option<&Tcp>) -> Count {
+    Count {
+        stats: link.endpoint_stats(),
+        connections: link.connection_stats(),
+        tcp_connections: tcp.map_or(0, Tcp::connection_count),
+        requests: link.exchange_count() + tcp.map_or(0, Tcp::exchange_count),
+    }
 }
 
 /// Whether a socket that is bound to `listen` receives what is sent to `address`.

@@ -34,6 +34,9 @@ pub struct Limits {
     /// The same of all streams together; each may have [`Limits::LEAST_UNSENT`] in any case, so that none stands still because the
     /// peer does not read the others.
     pub max_unsent_together: usize,
+    /// Bytes of a request that nobody reads for which its client is given credit all the same, so that it comes to the end of its
+    /// request and sees that it was answered. 16 MiB: what most people upload. Others are told to stop.
+    pub max_discarded: u64,
     /// Bytes of answers to control frames that the peer does not take.
     pub max_control: usize,
     /// How often a peer may cause useless work that the protocol allows: cancelled or malformed requests, frames that mean
@@ -62,6 +65,7 @@ impl Default for Limits {
             connection_window: 1 << 20,
             max_unsent: 64 << 10,
             max_unsent_together: 512 << 10,
+            max_discarded: 16 << 20,
             max_control: 64 << 10,
             glitches: 1000,
             glitches_earned: 4,

@@ -58,6 +58,8 @@ pub(crate) struct Stream {
     pub(crate) may_be_slow: bool,
     /// When a client is told that the rest of a request that was answered is not needed.
     pub(crate) rest_until: Option<Instant>,
+    /// Bytes that came and that nobody wanted.
+    pub(crate) discarded: u64,
     written: u64,
 }
 
@@ -96,6 +98,7 @@ impl Stream {
             taking: Taking::default(),
             may_be_slow: false,
             rest_until: None,
+            discarded: 0,
             written: 0,
         }
     }
@@ -107,6 +110,13 @@ impl Stream {
         let left = u32::try_from(len).ok().and_then(|len| self.window_in.checked_sub(len));
         self.window_in = left.ok_or(Violation::WindowExceeded)?;
         Ok(())
+    }
+
+    /// The peer may send so many bytes; by how much that is more than before.
+    pub(crate) fn widen_in(&mut self, window: u32) -> Option<u32> {
+        let more = window.checked_sub(self.window_in).filter(|more| *more > 0)?;
+        self.window_in = window;
+        Some(more)
     }
 
     /// So many bytes need not be held any more. What the peer is to be given for them, if it is worth a frame.

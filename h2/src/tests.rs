@@ -25,6 +25,7 @@ const CONFIG: Config = Config {
         connection_window: 200_000,
         max_unsent: 30_000,
         max_unsent_together: 60_000,
+        max_discarded: 150_000,
         max_control: 2000,
         glitches: 50,
         glitches_earned: 4,

@@ -17,7 +17,7 @@ pub struct LeastRate {
 
 impl LeastRate {
     /// How long these bytes may take. No rate is no demand: then each byte earns all of the patience.
-    fn earned(self, bytes: u64) -> Duration {
+    pub fn earned(self, bytes: u64) -> Duration {
         let second = Duration::from_secs(1).as_nanos();
         let nanos = (u128::from(bytes) * second).checked_div(u128::from(self.bytes_per_second));
         let most = self.patience.as_nanos();

@@ -15,7 +15,7 @@ pub(crate) use linux::files::{
     Resolve, file_system, open_at, open_beneath, raise_descriptor_limit, read_cached, read_entries, read_link_at,
 };
 #[cfg(target_os = "linux")]
-pub(crate) use linux::filter::steer;
+pub(crate) use linux::filter::{prefer, steer};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::inherited::take_descriptors;
 #[cfg(target_os = "linux")]

@@ -59,6 +59,26 @@ impl TcpListener {
         Ok(TcpListener { listener, local })
     }
 
+    /// Takes a socket that listens already, perhaps of a service manager.
+    ///
+    /// # Errors
+    /// It has no address of the Internet, or cannot be asked not to block.
+    pub fn adopt(listener: StdTcpListener) -> io::Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        let local = listener.local_addr()?;
+        Ok(TcpListener { listener, local })
+    }
+
+    /// Of the listeners that share this address ([`TcpOptions::reuse_port`]), has the kernel give connections from now on to the
+    /// one of this place, in the order in which they began; where there is none, and for `None`, it spreads them as before. So
+    /// a process that ends leaves new connections to its successor, and goes on accepting those that were on their way.
+    ///
+    /// # Errors
+    /// The system has no such choice.
+    pub fn prefer(&self, place: Option<u32>) -> io::Result<()> {
+        sys::prefer(self.as_fd(), place)
+    }
+
     /// Where it is bound, with the port that the system chose if it was asked to.
     pub fn local_address(&self) -> SocketAddr {
         self.local

@@ -3,7 +3,7 @@
 use crate::command::failure::Failure;
 use crate::command::log::Log;
 use crate::command::plain_http::{self, Page};
-use posthaste::{Answer, EndpointStats, Executor, Meter, ServerEvent};
+use posthaste::{Answer, EndpointStats, Executor, HttpVersion, Meter, ServerEvent};
 use runtime::TcpListener;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +18,8 @@ const CLASSES: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000, 30_000, 1
 pub struct Counters {
     /// By the first digit of the status; those without an answer come first.
     statuses: [AtomicU64; 6],
+    /// By HTTP/1.1, HTTP/2 and HTTP/3.
+    versions: [AtomicU64; 3],
     broken_off: AtomicU64,
     bytes: AtomicU64,
     /// Those up to the end of each class and above the one before; beyond all classes comes last.
@@ -92,6 +94,12 @@ impl Counters {
     pub fn answered(&self, answer: &Answer<'_>) {
         let class = answer.status.map_or(0, |status| usize::from(status.code() / 100));
         add(&self.statuses[class.min(5)], 1);
+        let version = match answer.version {
+            HttpVersion::Http1 => 0,
+            HttpVersion::Http2 => 1,
+            _ => 2,
+        };
+        add(&self.versions[version], 1);
         add(&self.broken_off, u64::from(!answer.is_complete));
         add(&self.bytes, answer.bytes);
         let millis = answer.duration.as_secs_f64() * 1000.0;
@@ -126,6 +134,10 @@ impl Counters {
         );
         for (class, counter) in self.statuses.iter().enumerate() {
             let _ = writeln!(text, "posthaste_requests_total{{status_class=\"{class}\"}} {}", get(counter));
+        }
+        head(text, "requests_by_version_total", "counter", "The same requests, by the version of HTTP.");
+        for (version, counter) in ["1.1", "2", "3"].iter().zip(&self.versions) {
+            let _ = writeln!(text, "posthaste_requests_by_version_total{{version=\"{version}\"}} {}", get(counter));
         }
         for (name, help, counter) in [
             ("requests_broken_off_total", "Requests whose response was not sent whole.", &self.broken_off),
@@ -197,7 +209,8 @@ fn write_endpoint(text: &mut String, stats: &EndpointStats) {
 /// What is open just now.
 fn write_open(text: &mut String, meter: &Meter) -> Result<(), posthaste::Error> {
     let connections = meter.connections()?;
-    gauge_line(text, "connections", "Connections that are open.", connections.len() as u64);
+    gauge_line(text, "connections", "QUIC connections that are open.", connections.len() as u64);
+    gauge_line(text, "tcp_connections", "TCP connections that are open.", meter.tcp_connections()? as u64);
     gauge_line(text, "requests_under_way", "Requests that are being answered.", meter.requests_under_way()? as u64);
     let sum = |of: fn(&posthaste::Stats) -> u64| connections.iter().map(|(_, stats)| of(stats)).sum();
     for (name, help, value) in [

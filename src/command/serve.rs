@@ -19,9 +19,10 @@ use crate::command::settings::{self, Listeners, addresses, builder, hosts, proxy
 use crate::command::sites::Sites;
 use crate::command::user::User;
 use posthaste::{Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, Server, ServerBuilder};
+use runtime::inherited::Inherited;
 use std::fmt::Write as _;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,7 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let user = operation.user.as_ref().map(|(user, group)| User::find(user, group.as_deref())).transpose()?;
     operation.metrics.as_deref().map(metrics::address).transpose()?;
     let _sites = Sites::open(&arguments)?;
-    let addresses = addresses(&arguments.listen, &[])?;
+    let addresses = addresses(&arguments.listen, &Inherited::default())?;
     let mut sources = Sources::new(&arguments);
     let loaded = sources.first(|| hosts(&arguments, &addresses))?;
     sources.warnings(&loaded).iter().for_each(|text| log.report(text));
@@ -87,7 +88,7 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
 /// What is to be published about the server. Nothing is bound.
 fn print_records(arguments: &Serve) -> Result<(), Failure> {
     let arguments = Serve { state: None, diagnosis: Default::default(), ..arguments.clone() };
-    let addresses = addresses(&arguments.listen, &[])?;
+    let addresses = addresses(&arguments.listen, &Inherited::default())?;
     let loaded = Sources::new(&arguments).first(|| hosts(&arguments, &addresses))?;
     let builder =
         addresses.iter().fold(Server::builder(loaded.identities[0].clone()), |builder, at| builder.listen(*at));
@@ -96,7 +97,7 @@ fn print_records(arguments: &Serve) -> Result<(), Failure> {
     output::print(&text)
 }
 
-fn serve(arguments: &Serve, sockets: Vec<UdpSocket>, log: &Log) -> Result<(), Failure> {
+fn serve(arguments: &Serve, sockets: Inherited, log: &Log) -> Result<(), Failure> {
     let operation = &arguments.operation;
     // A file that is on its way takes a descriptor. Where the limit stays as it is, it holds.
     let _ = runtime::folder::raise_descriptor_limit();

@@ -11,6 +11,7 @@ use crate::command::service::Manager;
 use posthaste::{
     Answer, Error, Identity, Proxy, ProxyTarget, Server, ServerBuilder, ServerEvent, Stats, Tickets, date,
 };
+use runtime::inherited::Inherited;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,7 +31,7 @@ pub struct Listeners {
     /// The service manager.
     pub manager: Manager,
     /// What it has bound already.
-    pub sockets: Arc<Vec<UdpSocket>>,
+    pub sockets: Arc<Inherited>,
 }
 
 /// All but where it keeps its certificate.
@@ -52,10 +53,12 @@ pub fn builder(
     for address in addresses {
         builder = builder.listen(address);
     }
-    for socket in listeners.sockets.iter() {
-        let socket =
-            socket.try_clone().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
-        builder = builder.listen_on(socket);
+    let refused = |error| Failure::Failed(format!("the operating system refused: {error}"));
+    for socket in &listeners.sockets.udp {
+        builder = builder.listen_on(socket.try_clone().map_err(refused)?);
+    }
+    for listener in &listeners.sockets.tcp {
+        builder = builder.listen_on_tcp(listener.try_clone().map_err(refused)?);
     }
     // Who hands over sockets means these and no others.
     if !arguments.no_tcp && listeners.sockets.is_empty() {
@@ -195,8 +198,15 @@ fn named_hosts(names: &[String]) -> Vec<String> {
 }
 
 /// Where to listen, beside `bound` sockets.
-pub fn addresses(listen: &[String], bound: &[UdpSocket]) -> Result<Vec<SocketAddr>, Failure> {
+pub fn addresses(listen: &[String], bound: &Inherited) -> Result<Vec<SocketAddr>, Failure> {
     if listen.is_empty() && !bound.is_empty() {
+        if bound.udp.is_empty() {
+            return Err(Failure::Usage(
+                "the service manager hands over sockets of TCP alone: give it one of UDP at the same port as well \
+                 (ListenDatagram= beside ListenStream=), or name addresses by --listen"
+                    .into(),
+            ));
+        }
         return Ok(Vec::new());
     }
     if listen.is_empty() {

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Count {
     pub(crate) stats: EndpointStats,
     pub(crate) connections: Vec<(SocketAddr, Stats)>,
+    /// By TCP.
+    pub(crate) tcp_connections: usize,
     pub(crate) requests: usize,
 }
 

@@ -33,12 +33,20 @@ impl Meter {
         Ok(self.counts()?.iter().map(|count| count.requests).sum())
     }
 
-    /// What each open connection has sent, received and measured, and the address of its client.
+    /// What each open QUIC connection has sent, received and measured, and the address of its client.
     ///
     /// # Errors
     /// As for [`Meter::requests_under_way`].
     pub fn connections(&self) -> Result<Vec<(SocketAddr, Stats)>, Error> {
         Ok(self.counts()?.into_iter().flat_map(|count| count.connections).collect())
+    }
+
+    /// How many clients are connected by TCP.
+    ///
+    /// # Errors
+    /// As for [`Meter::requests_under_way`].
+    pub fn tcp_connections(&self) -> Result<usize, Error> {
+        Ok(self.counts()?.iter().map(|count| count.tcp_connections).sum())
     }
 
     /// How much all of them hold, and what became of clients' first packets. A worker that has ended holds nothing more, and what

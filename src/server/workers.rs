@@ -93,12 +93,20 @@ impl Workers {
         self.meter().requests_under_way()
     }
 
-    /// What each open connection has sent, received and measured, and the address of its client.
+    /// What each open QUIC connection has sent, received and measured, and the address of its client.
     ///
     /// # Errors
     /// As for [`Workers::requests_under_way`].
     pub fn connections(&self) -> Result<Vec<(SocketAddr, Stats)>, Error> {
         self.meter().connections()
+    }
+
+    /// How many clients are connected by TCP.
+    ///
+    /// # Errors
+    /// As for [`Workers::requests_under_way`].
+    pub fn tcp_connections(&self) -> Result<usize, Error> {
+        self.meter().tcp_connections()
     }
 
     /// How much all of them hold, and what became of clients' first packets. A worker that has ended holds nothing more, and what

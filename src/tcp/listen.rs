@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::server::event::ServerEvent;
 use crate::tcp::line::Owner;
-use crate::tcp::server::{Entrance, Tcp};
+use crate::tcp::server::{Entrance, Listening, Tcp};
 use base::Duration;
 use runtime::executor::{Watched, yield_now};
 use runtime::{Handle, TcpListener, TcpOptions, tcp};
@@ -23,18 +23,24 @@ pub(crate) fn bind(address: SocketAddr, options: &TcpOptions) -> Result<TcpListe
     TcpListener::bind_with(address, options).map_err(|error| Error::Listen { address, error: Arc::new(error) })
 }
 
-/// Has the connections that come there served.
+/// Has the connections that come there served. So many listeners of this server share the address.
 ///
 /// # Errors
 /// The system has no room to watch it.
-pub(crate) fn serve(handle: &Handle, server: &Rc<Tcp>, listener: TcpListener, entrance: Entrance) -> io::Result<()> {
-    let listener = handle.watch(listener)?;
-    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener, entrance));
-    server.add_listener(task);
+pub(crate) fn serve(
+    handle: &Handle,
+    server: &Rc<Tcp>,
+    listener: TcpListener,
+    entrance: Entrance,
+    siblings: u32,
+) -> io::Result<()> {
+    let listener = Rc::new(handle.watch(listener)?);
+    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener.clone(), entrance));
+    server.add_listener(Listening { listener, task, siblings });
     Ok(())
 }
 
-async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Watched<TcpListener>, entrance: Entrance) {
+async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Rc<Watched<TcpListener>>, entrance: Entrance) {
     let (mut accepted, mut is_told) = (0, false);
     loop {
         let stream = listener.read_with(TcpListener::accept).await;

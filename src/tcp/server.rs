@@ -7,10 +7,10 @@ use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
 use crate::tcp::line::{Arrival, Line, Owner};
 use crate::tcp::machine::{Configs, Machine};
-use base::{Bytes, Side, StreamMemory};
+use base::{Bytes, Duration, Side, StreamMemory};
 use crypto_ring::SystemRandom;
 use runtime::executor::Watched;
-use runtime::{Handle, JoinHandle, StreamDriver, TcpStream};
+use runtime::{Handle, JoinHandle, StreamDriver, TcpListener, TcpStream};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -32,6 +32,14 @@ pub(crate) struct Parts {
     pub(crate) on_event: Option<Rc<OnEvent>>,
     /// Connections at a time.
     pub(crate) max_connections: usize,
+}
+
+/// A socket that connections come to, and the task that accepts them.
+pub(crate) struct Listening {
+    pub(crate) listener: Rc<Watched<TcpListener>>,
+    pub(crate) task: JoinHandle<()>,
+    /// How many of this server listen at the address.
+    pub(crate) siblings: u32,
 }
 
 /// How connections come in.
@@ -61,8 +69,9 @@ pub(crate) struct Tcp {
     lines: RefCell<BTreeMap<u64, Weak<Line>>>,
     next: Cell<u64>,
     exchanges: Cell<usize>,
-    /// Those that accept.
-    listeners: RefCell<Vec<JoinHandle<()>>>,
+    listeners: RefCell<Vec<Listening>>,
+    /// Has connections spread again over all listeners when a predecessor has ended.
+    spreading: RefCell<Option<JoinHandle<()>>>,
     /// Who waits until no connection is left.
     waiting: RefCell<Vec<Waker>>,
 }
@@ -79,13 +88,41 @@ impl Tcp {
             next: Cell::new(0),
             exchanges: Cell::new(0),
             listeners: RefCell::default(),
+            spreading: RefCell::default(),
             waiting: RefCell::default(),
         })
     }
 
     /// Somebody accepts connections for it.
-    pub(crate) fn add_listener(&self, task: JoinHandle<()>) {
-        self.listeners.borrow_mut().push(task);
+    pub(crate) fn add_listener(&self, listening: Listening) {
+        self.listeners.borrow_mut().push(listening);
+    }
+
+    /// A successor listens behind the listeners of this server: new connections are left to it, and those that were on their way
+    /// are accepted. Where the system knows no such choice, it spreads them over both.
+    pub(crate) fn leave_to_successor(&self) {
+        self.spreading.take().iter().for_each(JoinHandle::abort);
+        for Listening { listener, siblings, .. } in self.listeners.borrow().iter() {
+            let _refused = listener.inner().prefer(Some(*siblings));
+        }
+    }
+
+    /// Once a predecessor has ended, which takes no longer than `patience`, connections are spread over all listeners again.
+    pub(crate) fn spread_after(&self, patience: Duration) {
+        let listeners: Vec<_> = self.listeners.borrow().iter().map(|listening| listening.listener.clone()).collect();
+        let handle = self.handle.clone();
+        let spread = async move {
+            handle.sleep(patience).await;
+            for listener in listeners {
+                let _refused = listener.inner().prefer(None);
+            }
+        };
+        *self.spreading.borrow_mut() = Some(self.handle.spawn(spread));
+    }
+
+    fn stop_listening(&self) {
+        self.spreading.take().iter().for_each(JoinHandle::abort);
+        self.listeners.take().iter().for_each(|listening| listening.task.abort());
     }
 
     /// Whether it takes one more connection.
@@ -154,7 +191,7 @@ impl Tcp {
 
     /// Takes no more connections, and of those that there are no more requests.
     pub(crate) fn drain(&self) {
-        self.listeners.take().iter().for_each(JoinHandle::abort);
+        self.stop_listening();
         self.all().iter().for_each(Line::drain);
     }
 
@@ -169,7 +206,7 @@ impl Tcp {
 
     /// Ends all at once.
     pub(crate) fn close(&self) {
-        self.listeners.take().iter().for_each(JoinHandle::abort);
+        self.stop_listening();
         self.all().iter().for_each(|line| line.abort());
     }
 

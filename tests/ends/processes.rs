@@ -3,6 +3,8 @@
 use crate::plain::PATIENCE;
 use crate::serving::{Folder, Serving, posthaste};
 use posthaste::{BodyWriter, Client, Error, Response, Roots};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,6 +94,52 @@ fn r10_a_process_is_taken_over_under_load_and_nobody_is_refused() -> Result<(), 
     old.end();
     let _ = std::fs::remove_file(socket);
     Ok(())
+}
+
+/// The same by TCP, with TLS and without: each connection of several clients that connect all the time is answered, whichever process
+/// it came to.
+#[test]
+fn r10_no_connection_by_tcp_is_lost_when_a_process_is_taken_over() {
+    let folder = Folder::new();
+    let socket = std::env::temp_dir().join(format!("posthaste-takeover-tcp-{}", std::process::id()));
+    let socket = socket.to_str().unwrap();
+    let arguments = |workers, http| [".", "--workers", workers, "--takeover", socket, "--http", http];
+    let mut old = Serving::start(&folder, &arguments("2", "127.0.0.1:0"));
+    let secure = old.url("").replace("https://", "");
+    let plain = old.said().iter().find_map(|line| line.strip_prefix("redirecting http://")?.strip_suffix(" to https"));
+    let plain = plain.unwrap().to_owned();
+    for workers in ["1", "3"] {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asking: Vec<_> = (0..4)
+            .map(|number| {
+                let (address, stop) = (if number % 2 == 0 { plain.clone() } else { secure.clone() }, stop.clone());
+                std::thread::spawn(move || knock_until(&address, &stop))
+            })
+            .collect();
+        let next = Serving::start_at(&folder, &secure, &arguments(workers, &plain));
+        assert_eq!(old.wait(), Some(0), "{workers}");
+        stop.store(true, Ordering::SeqCst);
+        assert!(asking.into_iter().all(|asking| asking.join().unwrap() > 0));
+        old = next;
+    }
+    old.end();
+    let _ = std::fs::remove_file(socket);
+}
+
+/// Connects and asks without TLS until it is told to stop, and a few times more; how often. With TLS that is answered by an alert.
+fn knock_until(address: &str, is_over: &AtomicBool) -> usize {
+    let (mut count, mut more) = (0, 20);
+    while more > 0 {
+        let mut stream = TcpStream::connect(address).expect("nobody is refused");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut first = [0];
+        stream.read_exact(&mut first).unwrap_or_else(|error| panic!("connection {count} to {address}: {error}"));
+        assert!(matches!(first, [b'H'] | [21]), "{first:?}");
+        count += 1;
+        more -= usize::from(is_over.load(Ordering::SeqCst));
+    }
+    count
 }
 
 /// Asks on new connections and on one that stays until it is told to stop, and a few times more; how often.

@@ -36,28 +36,40 @@ fn figures_are_those_of_what_was_served() -> Result<(), Error> {
     folder.write("site/a", &[7; 1000]);
     let address = free();
     let port = address.port().to_string();
-    let serving = Serving::start(&folder, &["site", "--metrics", &port, "--workers", "2"]);
+    let arguments = ["site", "--metrics", &port, "--workers", "2", "--http", "127.0.0.1:0"];
+    let serving = Serving::start(&folder, &arguments);
+    let plain =
+        serving.said().iter().find_map(|line| line.strip_prefix("redirecting http://")?.strip_suffix(" to https"));
+    // A connection by TCP that stays, with one request that is over.
+    let mut stream = TcpStream::connect(plain.unwrap()).unwrap();
+    stream.write_all(b"GET /a HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    stream.read_exact(&mut [0; 12]).unwrap();
     serving.with_client(async |client, base| {
         for path in ["/a", "/a", "/none"] {
             client.get(&format!("{base}{path}")).send().await?.body().read_to_end(2000).await?;
         }
         // A request is over a moment after its answer has come.
         let mut all = (0..2000).map(|_| get(address, "/metrics"));
-        let is_all = |text: &String| value(text, "posthaste_request_duration_seconds_count") >= 3.0;
+        let is_all = |text: &String| value(text, "posthaste_request_duration_seconds_count") >= 4.0;
         let text = all.find(is_all).expect("all requests");
         assert!(text.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4"), "{text}");
         for (name, expected) in [
             ("posthaste_up", 1.0),
             ("posthaste_connections", 1.0),
+            ("posthaste_tcp_connections", 1.0),
+            ("posthaste_requests_by_version_total{version=\"1.1\"}", 1.0),
+            ("posthaste_requests_by_version_total{version=\"2\"}", 0.0),
+            ("posthaste_requests_by_version_total{version=\"3\"}", 3.0),
+            ("posthaste_requests_total{status_class=\"3\"}", 1.0),
             ("posthaste_requests_total{status_class=\"2\"}", 2.0),
             ("posthaste_requests_total{status_class=\"4\"}", 1.0),
-            ("posthaste_response_bytes_total", 2010.0),
-            ("posthaste_request_duration_seconds_count", 3.0),
-            ("posthaste_request_duration_seconds_bucket{le=\"+Inf\"}", 3.0),
+            ("posthaste_request_duration_seconds_count", 4.0),
+            ("posthaste_request_duration_seconds_bucket{le=\"+Inf\"}", 4.0),
             ("posthaste_first_packets_total{became=\"accepted\"}", 1.0),
         ] {
             assert!((value(&text, name) - expected).abs() < 1e-9, "{name}: {text}");
         }
+        assert!(value(&text, "posthaste_response_bytes_total") > 2010.0, "files, words and the redirection: {text}");
         assert!(value(&text, "posthaste_open_bytes_sent") > 2000.0);
         client.close().await;
         // The server hears of it a little later.

@@ -3,7 +3,8 @@
 use super::serving::{Folder, Serving, posthaste};
 use posthaste::Error;
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -68,15 +69,47 @@ fn sockets_that_were_bound_before_are_served() -> Result<(), Error> {
     assert_eq!(next.url(""), format!("https://{address}"));
     let stream = TcpListener::bind("127.0.0.1:0").unwrap();
     for (socket, arguments, part) in [
-        (OwnedFd::from(stream), &["site"][..], "none of UDP"),
+        (OwnedFd::from(stream), &["site"][..], "sockets of TCP alone"),
         (UdpSocket::bind("127.0.0.1:0").unwrap().into(), &["site", "--workers", "2"], "one worker"),
     ] {
         let mut command = with_socket(socket);
         let output = command.arg("serve").args(arguments).current_dir(folder.path()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(1) && said.contains(part), "{said}");
+        assert!(!output.status.success() && said.contains(part), "{said}");
     }
     Ok(())
+}
+
+/// Both sockets of a port, as two lines of a unit have them: the server speaks by UDP and by TCP, and binds nothing itself.
+#[test]
+fn sockets_of_both_kinds_are_served() {
+    let folder = Folder::new();
+    folder.write("site/index.html", b"here");
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let tcp = TcpListener::bind(udp.local_addr().unwrap()).unwrap();
+    let address = tcp.local_addr().unwrap();
+    let script = "LISTEN_PID=$$ LISTEN_FDS=2 exec \"$0\" \"$@\" 3<&0 4<&1 0</dev/null 1>&2";
+    let mut child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_posthaste"), "serve", "site"])
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stdin(OwnedFd::from(udp))
+        .stdout(OwnedFd::from(tcp))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), format!("listening on https://{address}"));
+    // No record of TLS: it is answered by an alert.
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut first = [0];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(first, [21], "an alert");
+    let output = posthaste().args(["get", "--insecure", &format!("https://{address}/")]).output().unwrap();
+    assert_eq!(output.stdout, b"here");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// The numbers that the threads of a process have, one line for each kind and thread.

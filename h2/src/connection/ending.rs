@@ -21,13 +21,26 @@ impl Connection {
                 return self.reset_stream(now, number, error_code::CANCEL);
             }
             // A client that has the answer stops by itself, or has said all. Some take a reset that comes with the answer for a failure.
-            stream.rest_until.get_or_insert(now + self.config.limits.linger);
+            if stream.rest_until.is_none() {
+                stream.rest_until = Some(now + self.config.limits.linger);
+                self.grant_rest(number);
+            }
             return;
         }
         if stream.is_over() {
             self.streams.remove(&number);
             self.earn();
             self.on_stream_gone(now);
+        }
+    }
+
+    /// A request was answered before all of it had come. Some clients read nothing from then on until they have sent all, so what the
+    /// connection has room for is granted along with the answer. None of it is held.
+    fn grant_rest(&mut self, number: u32) {
+        let window = self.window_in;
+        let more = self.streams.get_mut(&number).and_then(|stream| stream.widen_in(window));
+        if let Some(more) = more {
+            self.send_frame(Kind::WindowUpdate, 0, number, &more.to_be_bytes());
         }
     }
 

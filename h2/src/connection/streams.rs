@@ -44,10 +44,9 @@ impl Connection {
             self.give_window(payload.len());
             return Err(Violation::Malformed(malformed));
         }
-        // What nobody wants is thrown away, and earns no credit on its stream.
         let held = if is_unwanted { 0 } else { content.len() };
         if is_unwanted {
-            self.give_window(payload.len());
+            self.discard(now, header.stream, payload.len());
         } else {
             self.on_read(header.stream, payload.len() - held);
         }
@@ -55,6 +54,20 @@ impl Connection {
             self.keep(now, header.stream, content);
         }
         if header.has(END_STREAM) { self.on_end_of_stream(now, header.stream) } else { Ok(()) }
+    }
+
+    /// Throws content away that nobody wants. Its client is given credit for it, up to a bound, because few clients stop when they
+    /// have the answer: others wait for a window, and some of them do not even read meanwhile. One that sends at the least rate and is
+    /// never silent for long is not told to stop.
+    fn discard(&mut self, now: Instant, number: u32, len: usize) {
+        let (limits, rate) = (self.config.limits, self.rate_of_content());
+        let stream = self.streams.get_mut(&number).expect("the stream was looked up before");
+        stream.discarded += len as u64;
+        let (is_allowed, longest) = (stream.discarded <= limits.max_discarded, now + limits.linger);
+        if let Some(until) = stream.rest_until.as_mut().filter(|_| is_allowed) {
+            *until = rate.map_or(longest, |rate| (*until + rate.earned(len as u64)).min(longest));
+        }
+        if is_allowed { self.on_read(number, len) } else { self.give_window(len) }
     }
 
     fn keep(&mut self, now: Instant, number: u32, content: &[u8]) {

@@ -5,7 +5,7 @@ use crate::error_code::{CANCEL, INTERNAL_ERROR, NO_ERROR};
 use crate::frame::{END_STREAM, Kind, MAX_31};
 use crate::{Closing, Connection, Event};
 use alloc::vec::Vec;
-use base::{Bytes, Outgoing, StreamMachine};
+use base::{Bytes, Duration, Outgoing, StreamMachine};
 use http::exchange::{self, Reason, SendError};
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 
@@ -251,7 +251,7 @@ fn a_client_is_told_that_the_rest_is_not_needed() {
     rogue.answer(number, Status::CONTENT_TOO_LARGE, b"no");
     let frames = rogue.seen();
     let kinds: Vec<Kind> = frames.iter().map(|frame| frame.kind).collect();
-    assert_eq!(kinds, [Kind::Headers, Kind::Data], "it may stop by itself");
+    assert_eq!(kinds, [Kind::Headers, Kind::Data, Kind::WindowUpdate], "it may stop by itself");
     rogue.frame(Kind::Data, 0, 1, b"on its way");
     let deadline = rogue.machine.deadline().unwrap();
     assert_eq!((deadline - NOW).as_secs(), 2);
@@ -268,6 +268,57 @@ fn a_client_is_told_that_the_rest_is_not_needed() {
     rogue.frame(Kind::Data, ends(), 3, b"the end");
     assert!(rogue.seen().iter().all(|frame| frame.kind != Kind::RstStream));
     assert_eq!(rogue.machine.exchange_count(), 0);
+}
+
+/// A client that cannot stop gets credit for what nobody reads, up to a bound, as long as it goes on.
+#[test]
+fn the_rest_of_a_request_that_was_answered_can_be_sent() {
+    let mut rogue = Rogue::client();
+    rogue.headers(1, &POST, 0);
+    let (number, _) = rogue.request();
+    for _ in 0..10 {
+        rogue.frame(Kind::Data, 0, 1, &[0; 10_000]);
+    }
+    rogue.answer(number, Status::OK, b"enough");
+    rogue.machine.stop_receiving(NOW, number);
+    let credit = |rogue: &mut Rogue| {
+        let frames = rogue.seen().into_iter().filter(|frame| frame.kind == Kind::WindowUpdate && frame.stream == 1);
+        frames.map(|frame| u32::from_be_bytes(frame.payload.try_into().unwrap())).sum::<u32>()
+    };
+    assert_eq!(credit(&mut rogue), 200_000, "what was held is gone, and the connection has room for as much again");
+    for _ in 0..15 {
+        rogue.frame(Kind::Data, 0, 1, &[0; 10_000]);
+    }
+    assert_eq!(credit(&mut rogue), 150_000);
+    rogue.frame(Kind::Data, 0, 1, &[0; 60_000]);
+    assert_eq!(credit(&mut rogue), 0, "that is more than is thrown away for one request");
+    rogue.frame(Kind::Data, ends(), 1, b"the end");
+    assert!(rogue.seen().iter().all(|frame| frame.kind != Kind::RstStream));
+    assert_eq!(rogue.machine.exchange_count(), 0);
+}
+
+/// What comes is to come at the least rate, and after no long pause.
+#[test]
+fn the_rest_of_a_request_is_not_waited_for_long() {
+    let mut rogue = Rogue::client();
+    rogue.headers(1, &POST, 0);
+    let (number, _) = rogue.request();
+    rogue.answer(number, Status::OK, b"enough");
+    rogue.machine.stop_receiving(NOW, number);
+    rogue.seen();
+    let millis = |rogue: &Rogue| (rogue.machine.deadline().unwrap() - NOW).as_millis();
+    assert_eq!(millis(&rogue), 2000);
+    let data = |rogue: &mut Rogue, after: u64, len: usize| {
+        let mut bytes = Vec::new();
+        crate::frame::push(&mut bytes, Kind::Data, 0, 1, &alloc::vec![0; len]);
+        assert_eq!(rogue.machine.receive(NOW + Duration::from_millis(after), &mut bytes), bytes.len());
+    };
+    data(&mut rogue, 1000, 1);
+    assert_eq!(millis(&rogue), 2010, "a byte earns a hundredth of a second");
+    data(&mut rogue, 1500, 10_000);
+    assert_eq!(millis(&rogue), 3500);
+    rogue.machine.on_timeout(NOW + Duration::from_millis(3500));
+    assert_eq!(rogue.seen().pop().unwrap().payload, NO_ERROR.to_be_bytes());
 }
 
 #[test]

@@ -39,6 +39,12 @@ pub(crate) fn steer(socket: BorrowedFd<'_>, steering: &Steering) -> io::Result<(
     attach_filter(socket, &program(steering))
 }
 
+/// Has the kernel give connections from now on to the socket of this place, of those that share the address of `socket`, in the
+/// order in which they began to listen. Where there is none, or for `None`, it chooses by the addresses.
+pub(crate) fn prefer(socket: BorrowedFd<'_>, place: Option<u32>) -> io::Result<()> {
+    attach_filter(socket, &[FilterStep { code: RETURN, on_true: 0, on_false: 0, k: place.unwrap_or(BY_ADDRESSES) }])
+}
+
 /// [`Steering::worker`], in the kernel's words. Byte 0 is the first of the UDP payload.
 fn program(steering: &Steering) -> Vec<FilterStep> {
     let step = |code, k| FilterStep { code, on_true: 0, on_false: 0, k };
