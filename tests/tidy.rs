@@ -2,6 +2,8 @@
 //! read after the files it imports, that every breach of the protocol we know of can happen and is tested, and where each
 //! requirement of an RFC is kept.
 
+#[path = "tidy/acceptance.rs"]
+mod acceptance;
 #[path = "tidy/chapters.rs"]
 mod chapters;
 #[path = "tidy/citations.rs"]
