@@ -6,7 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod event;
 mod fallback;
 mod line;
-mod opener;
+pub(crate) mod opener;
 pub(crate) mod pool;
 mod race;
 mod redirect;
@@ -40,6 +40,7 @@ use crate::tokens::MemoryTokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
+use crate::webtransport::client::SessionBuilder;
 use crypto::{NamedGroup, Provider};
 use http::{Method, RequestHead};
 use quic::{CongestionControl, PathStats, Stats, TokenStore};
@@ -186,6 +187,12 @@ impl Client {
             Ok((url, head))
         });
         RequestBuilder::of_parts(self.opener.clone(), self.settings, parts)
+    }
+
+    /// A WebTransport session with the resource at a URL: [`SessionBuilder::connect`] asks for it. The client has to be built for
+    /// that ([`ClientBuilder::webtransport`]).
+    pub fn webtransport(&self, url: &str) -> SessionBuilder {
+        SessionBuilder::new(self.opener.clone(), self.settings.timeouts, url)
     }
 
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
@@ -472,6 +479,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Can have WebTransport sessions ([`Client::webtransport`]), as many and as large as these limits say.
+    pub fn webtransport(mut self, limits: &webtransport::Config) -> ClientBuilder {
+        self.http.webtransport = Some(limits.settings());
+        self.http.datagrams = true;
+        self
+    }
+
     /// The client, on an executor. Nothing is sent yet.
     pub fn build(self, handle: &Handle) -> Client {
         let protocols = vec![b"h3".to_vec()];
@@ -516,6 +530,10 @@ impl ClientBuilder {
 pub(crate) const fn take_datagrams(transport: &mut quic::Config, http: &h3::Config) {
     if http.datagrams && transport.datagrams.max_frame_size == 0 {
         transport.datagrams.max_frame_size = 65_535;
+    }
+    // draft-ietf-webtrans-http3 s3.1: what a stream of a session begins with arrives, whatever becomes of the rest.
+    if http.webtransport.is_some() {
+        transport.reset_stream_at = true;
     }
 }
 

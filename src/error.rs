@@ -80,6 +80,32 @@ pub enum Error {
         /// What is wrong with it.
         error: x509::Error,
     },
+    /// The WebTransport session is over, because one end has closed it.
+    SessionClosed {
+        /// The code that was said.
+        code: u32,
+        /// The message.
+        reason: String,
+        /// Whether it was the other end.
+        by_peer: bool,
+    },
+    /// The WebTransport session is over, because the other end broke its rules.
+    SessionBreach {
+        /// What it did.
+        what: &'static str,
+        /// Where that is forbidden.
+        section: &'static str,
+    },
+    /// The other end gave up a stream of a WebTransport session.
+    StreamReset {
+        /// Its code; `None` if it was not the application that did.
+        code: Option<u32>,
+    },
+    /// The other end wants no more of a stream of a WebTransport session.
+    StreamStopped {
+        /// Its code; `None` if it was not the application that said so.
+        code: Option<u32>,
+    },
     /// The server does not speak HTTP/3.
     NotHttp3 {
         /// Where.
@@ -350,6 +376,8 @@ impl fmt::Display for Error {
             Error::TunnelRefused { status } => {
                 write!(f, "the server refuses the tunnel: it answered {status}")
             }
+            Error::SessionClosed { .. } | Error::SessionBreach { .. } => write_of_session(f, self),
+            Error::StreamReset { .. } | Error::StreamStopped { .. } => write_of_session(f, self),
             Error::Upload(error) => {
                 write!(f, "the body could not be read, so the request was broken off: {}", plain(error))
             }
@@ -361,6 +389,25 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn write_of_session(f: &mut fmt::Formatter<'_>, error: &Error) -> fmt::Result {
+    match error {
+        Error::SessionClosed { code, reason, by_peer } => write_session_closed(f, *code, reason, *by_peer),
+        Error::SessionBreach { what, section } => write!(f, "the session is over: {what} ({section})"),
+        Error::StreamReset { code: Some(code) } => write!(f, "the other end gave the stream up (code {code})"),
+        Error::StreamReset { code: None } => f.write_str("the other end gave the stream up"),
+        Error::StreamStopped { code: Some(code) } => {
+            write!(f, "the other end wants no more of the stream (code {code})")
+        }
+        _ => f.write_str("the other end wants no more of the stream"),
+    }
+}
+
+fn write_session_closed(f: &mut fmt::Formatter<'_>, code: u32, reason: &str, by_peer: bool) -> fmt::Result {
+    let who = if by_peer { "the other end" } else { "this side" };
+    write!(f, "{who} has closed the session (code {code})")?;
+    if reason.is_empty() { Ok(()) } else { write!(f, ": {reason:?}") }
+}
 
 fn write_not_followed(f: &mut fmt::Formatter<'_>, to: &str, why: &NotFollowed) -> fmt::Result {
     write!(f, "the redirect to {to:?} is not followed: ")?;

@@ -6,4 +6,6 @@ mod ebb;
 mod known;
 pub(crate) mod link;
 pub(crate) mod relocation;
+pub(crate) mod session_line;
+mod sessions;
 mod sockets;

@@ -49,10 +49,12 @@ mod tokens;
 pub mod trace;
 pub mod url;
 mod wall_clock;
+mod webtransport;
 
 pub use ::base::Bytes;
 pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 pub use ::h3::{Config as Http3Config, TimeLimits};
+pub use ::http::exchange::DatagramError;
 pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
 pub use ::json::{self, Error as JsonError, Value as JsonValue};
@@ -68,6 +70,7 @@ pub use ::tls::{
     ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
     SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
+pub use ::webtransport::{Config as WebTransportLimits, SessionStats};
 pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
 pub use client::alt_svc::AltSvc;
 pub use client::event::ClientEvent;
@@ -101,6 +104,11 @@ pub use server::{Server, ServerBuilder};
 pub use ticket_file::TicketFile;
 pub use tickets::{MemoryTickets, Tickets};
 pub use tokens::MemoryTokens;
+pub use webtransport::client::SessionBuilder;
+pub use webtransport::receive_stream::ReceiveStream;
+pub use webtransport::request::SessionRequest;
+pub use webtransport::send_stream::SendStream;
+pub use webtransport::session::{Session, SessionEnd};
 
 #[cfg(test)]
 extern crate self as posthaste;

@@ -622,6 +622,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Takes WebTransport sessions, as many on each connection and as large as these limits say: requests for them come to the handler,
+    /// who makes a [`SessionRequest`](crate::SessionRequest) of each.
+    #[must_use]
+    pub fn webtransport(mut self, limits: &webtransport::Config) -> ServerBuilder {
+        self.http.webtransport = Some(limits.settings());
+        self.http.extended_connect = true;
+        self.http.datagrams = true;
+        self
+    }
+
     /// The most connections at a time, of each worker. Default 100,000. Clients beyond them are refused, which they learn
     /// within a round trip (RFC 9000 section 5.2.2).
     #[must_use]

@@ -104,7 +104,7 @@ impl Downloads {
         match event {
             StreamEvent::Readable(id) => self.read(connection, id),
             StreamEvent::StreamsAvailable(_) => self.ask(connection),
-            StreamEvent::Reset { id, code } | StreamEvent::Stopped { id, code } => match self.under_way.get(&id) {
+            StreamEvent::Reset { id, code, .. } | StreamEvent::Stopped { id, code } => match self.under_way.get(&id) {
                 Some(Saving { wanted, .. }) => {
                     Err(format!("{}: the server gave up with code {code}", wanted.path).into())
                 }

@@ -31,6 +31,7 @@ impl Connection {
             self.wants_stream = true;
             return Err(SendError::Blocked);
         }
+        // draft-ietf-webtrans-http3 section 4.7-1.
         // RFC 9114 section 5.2-4: nothing new once either side said GOAWAY.
         if self.shared.goaway.received.is_some() || self.shared.goaway.sent.is_some() {
             return Err(SendError::GoingAway);

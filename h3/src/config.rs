@@ -1,5 +1,6 @@
 //! The application's options, and the limits that are enforced on a peer. SETTINGS advertises the same values.
 
+use crate::webtransport_settings::WebTransportSettings;
 use http::{HttpDate, TimeLimits};
 use qpack::DecoderLimits;
 
@@ -19,6 +20,11 @@ pub struct Config {
     /// Whether this side takes HTTP datagrams (RFC 9297), on exchanges by extended CONNECT. The transport has to take datagrams
     /// as well.
     pub datagrams: bool,
+    /// What is said of WebTransport, if anything. Then streams that belong to requests are handed over ([`DataStreamEvent`]) to
+    /// whoever knows sessions; without, they mean nothing. Sessions need extended CONNECT and datagrams as well.
+    ///
+    /// [`DataStreamEvent`]: crate::DataStreamEvent
+    pub webtransport: Option<WebTransportSettings>,
     /// GREASE: any number, which chooses the reserved setting and the reserved frame that are sent once, so that peers
     /// keep ignoring what they do not know (RFC 9114 sections 7.2.4.1 and 7.2.8). `None` sends neither.
     pub grease: Option<u32>,
@@ -35,6 +41,7 @@ impl Default for Config {
             extended_connect: false,
             qpack_encoder_capacity: 0,
             datagrams: false,
+            webtransport: None,
             grease: Some(0x0b5e),
             date: None,
         }

@@ -8,6 +8,7 @@
 //! | `instructions` | what comes and goes on the streams of QPACK |
 //! | `control` | the streams that exist once: control and QPACK, both ways |
 //! | `input` | what the transport tells |
+//! | `data_streams` | streams that belong to a request and carry no HTTP |
 //! | `datagrams` | what belongs to an exchange and goes beside its stream |
 //! | `priorities` | how urgent the application says that responses are |
 //! | `slowness` | what is given up because the client is too slow with it |
@@ -15,6 +16,7 @@
 //! What the application calls is in `body`, `client` and `server`.
 
 mod control;
+mod data_streams;
 mod datagrams;
 mod input;
 mod instructions;

@@ -26,6 +26,8 @@ pub(crate) enum ControlFrame {
 pub(crate) struct ControlStream {
     /// Whose stream it is.
     peer: Side,
+    /// Streams that belong to requests are taken: their signal is known, and may not be here.
+    knows_signal: bool,
     header: FrameHeaderReader,
     part: Part,
     has_settings: bool,
@@ -48,9 +50,9 @@ enum Part {
 }
 
 impl ControlStream {
-    pub(crate) const fn new(peer: Side) -> ControlStream {
+    pub(crate) const fn new(peer: Side, knows_signal: bool) -> ControlStream {
         let header = FrameHeaderReader::new();
-        ControlStream { peer, header, part: Part::Header, has_settings: false, max_push_id: None }
+        ControlStream { peer, knows_signal, header, part: Part::Header, has_settings: false, max_push_id: None }
     }
 
     /// The next frame that ends in `input`; `None` when all of `input` was taken.
@@ -102,6 +104,8 @@ impl ControlStream {
             FrameType::Data | FrameType::Headers | FrameType::PushPromise => {
                 return Err(Violation::FrameOnControlStream);
             }
+            // draft-ietf-webtrans-http3 section 4.3-5.
+            FrameType::Signal if self.knows_signal => return Err(Violation::SignalMisplaced),
             // RFC 9114 section 7.2.8-3.
             FrameType::Reserved => return Err(Violation::ReservedFrame),
             FrameType::MaxPushId | FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush
@@ -118,7 +122,7 @@ impl ControlStream {
             }
             FrameType::PriorityUpdateRequest | FrameType::PriorityUpdatePush => priority::MAX_LEN,
             // RFC 9114 section 7.2.8-2, 9-1: skipped, however long.
-            FrameType::Unknown => {
+            FrameType::Unknown | FrameType::Signal => {
                 self.part = Part::Skip { left: length };
                 return Ok(());
             }

@@ -27,6 +27,11 @@ pub(crate) enum Incoming {
     Encoder,
     /// Read by our encoder.
     Decoder,
+    /// Belongs to a request whose number has not come. The type had so many bytes.
+    Data {
+        type_len: usize,
+        request: VarIntReader,
+    },
 }
 
 /// Which of the streams that may exist once were opened by the peer.
@@ -40,16 +45,24 @@ pub(crate) struct Seen {
 impl Seen {
     /// What a stream of this type is to an end of `side`; `None` if it means nothing.
     /// RFC 9204 section 4.2-2, 4.2-7: the streams of QPACK are taken whatever the settings say, each once.
-    pub(crate) fn identify(&mut self, side: Side, stream_type: StreamType) -> Result<Option<Incoming>, Violation> {
+    /// `takes_data`: streams that belong to requests are taken.
+    pub(crate) fn identify(
+        &mut self,
+        side: Side,
+        stream_type: StreamType,
+        takes_data: bool,
+    ) -> Result<Option<Incoming>, Violation> {
         let (seen, incoming) = match (stream_type, side) {
-            (StreamType::Control, side) => (&mut self.control, Incoming::Control(ControlStream::new(side.peer()))),
+            (StreamType::Control, side) => {
+                (&mut self.control, Incoming::Control(ControlStream::new(side.peer(), takes_data)))
+            }
             (StreamType::QpackEncoder, _) => (&mut self.encoder, Incoming::Encoder),
             (StreamType::QpackDecoder, _) => (&mut self.decoder, Incoming::Decoder),
             // RFC 9114 section 6.2.2-1: only servers push.
             (StreamType::Push, Side::Server) => return Err(Violation::PushStreamOfClient),
             // RFC 9114 section 4.6-2: this side never sends MAX_PUSH_ID.
             (StreamType::Push, Side::Client) => return Err(Violation::PushStreamNotAllowed),
-            (StreamType::Unknown, _) => return Ok(None),
+            (StreamType::Data | StreamType::Unknown, _) => return Ok(None),
         };
         // RFC 9114 section 6.2.1-3: one of each kind.
         if core::mem::replace(seen, true) {

@@ -1,8 +1,9 @@
 //! The events of a connection for the application.
 
+use crate::data_streams::DataStreamEvent;
 use crate::settings::PeerSettings;
 use crate::violation::Violation;
-use base::{StreamId, VarInt};
+use base::{Direction, StreamId, VarInt};
 use http::exchange;
 
 /// Something happened.
@@ -10,6 +11,8 @@ use http::exchange;
 pub enum Event {
     /// To the exchange on this stream. After `Failed` the stream is gone.
     Exchange(StreamId, exchange::Event),
+    /// To a stream that belongs to a request ([`Config::webtransport`](crate::Config)).
+    DataStream(StreamId, DataStreamEvent),
     /// A request was refused before the application heard of it: it is malformed, or there were too many. The stream is
     /// gone.
     Refused {
@@ -25,6 +28,9 @@ pub enum Event {
     },
     /// The peer allows a request that had to wait (`SendError::Blocked`).
     RequestsAvailable,
+    /// The peer allows more streams of this direction, after [`Transport::open`](crate::Transport::open) had none: for those that
+    /// belong to requests.
+    StreamsAvailable(Direction),
     /// The peer's settings.
     Settings(PeerSettings),
     /// The connection is over. No event follows.

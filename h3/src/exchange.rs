@@ -94,7 +94,7 @@ impl Shared {
     pub(crate) fn next(&mut self, receive: &mut Receive) -> Result<Next, Violation> {
         let limits = &self.config.limits;
         let before = receive.buffered();
-        let next = receive.next(limits.max_field_section_size, self.side);
+        let next = receive.next(limits.max_field_section_size, self.side, self.config.webtransport.is_some());
         self.header_buffered = self.header_buffered - before + receive.buffered();
         self.check_buffer()?;
         next
@@ -206,6 +206,11 @@ pub(crate) enum Progress {
     Finished,
     /// The peer reset the stream.
     Reset(base::VarInt),
+    /// It is no request, but a stream that belongs to one.
+    Data {
+        /// The number of that request.
+        request: u64,
+    },
 }
 
 /// Reads a stream up to content, its end, or the end of what has come.
@@ -230,6 +235,7 @@ pub(crate) fn advance(
                 on_section(shared, stream, id, &section, transport)?;
             }
             Next::Glitch => shared.budget.spend()?,
+            Next::Signal(request) => return Ok(Progress::Data { request }),
             Next::Body => {
                 if !stream.receive.is_announced {
                     stream.receive.is_announced = true;

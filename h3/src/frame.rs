@@ -16,6 +16,9 @@ pub(crate) enum FrameType {
     MaxPushId,
     PriorityUpdateRequest,
     PriorityUpdatePush,
+    /// The beginning of a stream that belongs to a request, with that in the place of the length: no frame at all
+    /// (draft-ietf-webtrans-http3 section 4.3). Where no such streams are taken, it means nothing.
+    Signal,
     /// Means something in HTTP/2 only (RFC 9114 section 7.2.8).
     Reserved,
     /// Means nothing here, and is skipped (RFC 9114 section 9).
@@ -32,6 +35,8 @@ impl FrameType {
             0x05 => FrameType::PushPromise,
             0x07 => FrameType::GoAway,
             0x0d => FrameType::MaxPushId,
+            // draft-ietf-webtrans-http3 section 4.3-3.
+            0x41 => FrameType::Signal,
             0xf0700 => FrameType::PriorityUpdateRequest,
             0xf0701 => FrameType::PriorityUpdatePush,
             0x02 | 0x06 | 0x08 | 0x09 => FrameType::Reserved,

@@ -8,16 +8,22 @@ use base::{Bytes, Reader, VarInt};
 pub(crate) struct FrameHeaderReader {
     bytes: [u8; 2 * VarInt::MAX_LEN],
     len: usize,
+    last_len: usize,
 }
 
 impl FrameHeaderReader {
     pub(crate) const fn new() -> FrameHeaderReader {
-        FrameHeaderReader { bytes: [0; 2 * VarInt::MAX_LEN], len: 0 }
+        FrameHeaderReader { bytes: [0; 2 * VarInt::MAX_LEN], len: 0, last_len: 0 }
     }
 
     /// Whether a header has begun.
     pub(crate) const fn is_inside(&self) -> bool {
         self.len > 0
+    }
+
+    /// How many bytes the last header had.
+    pub(crate) const fn last_len(&self) -> usize {
+        self.last_len
     }
 
     /// Takes the header's bytes off the front of `input`; `None` if they are not all there, and then all of `input` was
@@ -27,6 +33,7 @@ impl FrameHeaderReader {
             // Nearly always the header is there as a whole.
             if let Some((header, len)) = parse(input) {
                 input.advance(len);
+                self.last_len = len;
                 return Some(header);
             }
         }
@@ -36,8 +43,8 @@ impl FrameHeaderReader {
             *place = byte;
             self.len += 1;
             input.advance(1);
-            if let Some((header, _)) = parse(self.bytes.get(..self.len)?) {
-                self.len = 0;
+            if let Some((header, len)) = parse(self.bytes.get(..self.len)?) {
+                (self.len, self.last_len) = (0, len);
                 return Some(header);
             }
         }
@@ -59,6 +66,11 @@ pub(crate) struct VarIntReader {
 }
 
 impl VarIntReader {
+    /// How many bytes were taken.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) const fn new() -> VarIntReader {
         VarIntReader { bytes: [0; VarInt::MAX_LEN], len: 0 }
     }

@@ -67,8 +67,8 @@
 //!
 //! It opens no sockets and runs no tasks: the crate `posthaste` is an async server and client on top of it. Limits are in
 //! [`Config`], and messages in `posthaste-http`.
-//! Read the files in this order: `error_code`, `violation`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
-//! `frame`, `frame_reader`, `stream_type`, `settings`, `priority`, `datagram`, `ahead`, `goaway`; then what is built on it: `control_stream`,
+//! Read the files in this order: `error_code`, `violation`, `webtransport_settings`, `config`, `budget`, `watch`, `trace`, `transport`, `event`; then the wire:
+//! `frame`, `frame_reader`, `stream_type`, `settings`, `data_streams`, `priority`, `datagram`, `ahead`, `goaway`; then what is built on it: `control_stream`,
 //! `outbox`, `critical_streams`, `message`, `request_stream`, `exchange`, `compression`, `rest`, and the conductor `connection`, whose calls for the
 //! application are in `body`, `client` and `server`, and whose end is in `parting`; last `over_quic` and `machine`, which connect
 //! it to our QUIC. Only those two know packets and time, and none knows sockets.
@@ -88,6 +88,7 @@ mod config;
 mod connection;
 mod control_stream;
 mod critical_streams;
+mod data_streams;
 mod datagram;
 mod endless;
 pub mod error_code;
@@ -111,12 +112,14 @@ pub mod trace;
 mod transport;
 mod violation;
 mod watch;
+mod webtransport_settings;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{Config, Limits};
 pub use connection::Connection;
+pub use data_streams::DataStreamEvent;
 pub use event::Event;
 pub use http::Priority;
 pub use http::TimeLimits;
@@ -127,3 +130,4 @@ pub use over_quic::OverQuic;
 pub use settings::{PeerSettings, early_data_context};
 pub use transport::{Read, Transport, WriteError};
 pub use violation::{Scope, Violation};
+pub use webtransport_settings::WebTransportSettings;

@@ -102,6 +102,11 @@ impl<U: Default> Endpoint<U> {
         self.quic.connect_with(now, tls, name, four_tuple, offers_early_data)
     }
 
+    /// What is said and enforced on every connection.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The QUIC endpoint below.
     pub const fn quic(&self) -> &quic::Endpoint<Kept<U>> {
         &self.quic
@@ -371,7 +376,11 @@ fn deliver(http: &mut Connection, transport: &mut OverQuic<'_>, event: quic::Str
         quic::StreamEvent::Writable(id) => http.on_stream_writable(transport, id),
         quic::StreamEvent::Finished(id) => http.on_stream_delivered(id),
         quic::StreamEvent::Stopped { id, code } => http.on_stream_stopped(transport, id, code),
-        quic::StreamEvent::Reset { id, code } => http.on_stream_reset(transport, id, code),
+        quic::StreamEvent::Reset { id, code, size } => {
+            if !http.on_data_stream_reset(id, code, size) {
+                http.on_stream_reset(transport, id, code);
+            }
+        }
         quic::StreamEvent::StreamsAvailable(direction) => http.on_streams_available(transport, direction),
     }
 }

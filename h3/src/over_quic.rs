@@ -56,6 +56,24 @@ impl Transport for OverQuic<'_> {
         self.connection.reset(id, code);
     }
 
+    fn reset_at(&mut self, id: StreamId, code: VarInt, reliable_size: u64) {
+        if self.connection.reset_at(id, code, reliable_size).is_err() {
+            self.connection.reset(id, code);
+        }
+    }
+
+    fn can_reset_at(&self) -> bool {
+        self.connection.can_reset_at()
+    }
+
+    fn received(&self, id: StreamId) -> Option<u64> {
+        self.connection.received(id)
+    }
+
+    fn sent(&self, id: StreamId) -> Option<u64> {
+        self.connection.sent(id)
+    }
+
     fn ask_to_stop(&mut self, id: StreamId, code: VarInt) {
         self.connection.ask_to_stop(id, code);
     }

@@ -89,6 +89,8 @@ pub(crate) struct Receive {
     pub(crate) rest_left: usize,
     header: FrameHeaderReader,
     frame: Frame,
+    /// Whether a frame has begun, so that what follows is a message.
+    is_begun: bool,
     /// Read from the transport, but not looked at yet.
     ahead: Bytes,
 }
@@ -112,6 +114,8 @@ pub(crate) enum Next {
     Body,
     /// A frame that is allowed and of no use.
     Glitch,
+    /// The stream is no request: it belongs to the one of this number.
+    Signal(u64),
 }
 
 impl Receive {
@@ -125,6 +129,7 @@ impl Receive {
             rest_left: MAX_REST,
             header: FrameHeaderReader::new(),
             frame: Frame::Header,
+            is_begun: false,
             ahead: Bytes::new(),
         }
     }
@@ -176,13 +181,25 @@ impl Receive {
         self.ahead = bytes;
     }
 
-    /// Looks at what was read, up to the next thing that matters. `receiver` is our side.
-    pub(crate) fn next(&mut self, max_section: u64, receiver: Side) -> Result<Next, Violation> {
+    /// What was read behind the beginning of a stream that is no request, and how long the beginning was.
+    pub(crate) fn take_data(&mut self) -> (Bytes, usize) {
+        (core::mem::take(&mut self.ahead), self.header.last_len())
+    }
+
+    /// Looks at what was read, up to the next thing that matters. `receiver` is our side; `takes_data`: streams that belong to
+    /// requests are taken.
+    pub(crate) fn next(&mut self, max_section: u64, receiver: Side, takes_data: bool) -> Result<Next, Violation> {
         loop {
             match &mut self.frame {
                 Frame::Header => match self.header.read(&mut self.ahead) {
                     None => return Ok(Next::NeedInput),
+                    Some(FrameHeader { frame_type: FrameType::Signal, length }) if takes_data => {
+                        // draft-ietf-webtrans-http3 section 4.3-5.
+                        let is_first = !self.is_begun && receiver == Side::Server;
+                        return if is_first { Ok(Next::Signal(length)) } else { Err(Violation::SignalMisplaced) };
+                    }
                     Some(header) => {
+                        self.is_begun = true;
                         if self.on_header(header, max_section, receiver)? {
                             return Ok(Next::Glitch);
                         }
@@ -223,7 +240,7 @@ impl Receive {
         let FrameHeader { frame_type, length } = header;
         match (frame_type, self.message.phase()) {
             // RFC 9114 section 7.2.8-2, 9-1: skipped, wherever it stands.
-            (FrameType::Unknown, _) => {
+            (FrameType::Unknown | FrameType::Signal, _) => {
                 self.frame = Frame::Skip { left: length };
                 return Ok(true);
             }

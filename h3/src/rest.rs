@@ -99,6 +99,7 @@ pub(crate) fn read_rest(
         is_wanting |= matches!(next, Next::Section(_) | Next::Body);
         match next {
             Next::Glitch => shared.budget.spend()?,
+            Next::Signal(_) => return Err(Violation::SignalMisplaced),
             // What is not wanted is not waited for, and what was not decoded must not be acknowledged.
             Next::Section(section) if shared.refers_to_table(&section) => {
                 receive.has_skipped = true;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::frame::{self, grease, push_header};
 use crate::violation::Violation;
+use crate::webtransport_settings::WebTransportSettings;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use base::writer::push_varint;
@@ -30,6 +31,8 @@ pub struct PeerSettings {
     pub qpack_max_table_capacity: u64,
     /// How many streams may wait at it for insertions (RFC 9204 section 2.1.2).
     pub qpack_blocked_streams: u64,
+    /// What it says of WebTransport.
+    pub webtransport: WebTransportSettings,
 }
 
 impl PeerSettings {
@@ -71,6 +74,10 @@ impl PeerSettings {
                 push_varint(&mut payload, value);
             }
         }
+        for (identifier, value) in self.webtransport.list() {
+            push_varint(&mut payload, identifier);
+            push_varint(&mut payload, value);
+        }
         payload
     }
 
@@ -85,7 +92,9 @@ impl PeerSettings {
                 || self.qpack_max_table_capacity == remembered.qpack_max_table_capacity)
             && self.qpack_blocked_streams >= remembered.qpack_blocked_streams
             && self.extended_connect >= remembered.extended_connect
-            && self.datagrams >= remembered.datagrams;
+            && self.datagrams >= remembered.datagrams
+            // draft-ietf-webtrans-http3 section 3.2-11.
+            && self.webtransport.keeps(&remembered.webtransport);
         if is_kept { Ok(()) } else { Err(Violation::SettingsReduced) }
     }
 
@@ -98,8 +107,8 @@ impl PeerSettings {
             0x07 => self.qpack_blocked_streams = value,
             0x08 => self.extended_connect = flag(value)?,
             0x33 => self.datagrams = flag(value)?,
-            // RFC 9114 section 7.2.4-7, 7.2.4.1-2, 9-1: ignored, whatever they say.
-            _ => {}
+            // RFC 9114 section 7.2.4-7, 7.2.4.1-2, 9-1: others are ignored, whatever they say.
+            _ => self.webtransport.apply(identifier, value)?,
         }
         Ok(())
     }
@@ -145,6 +154,10 @@ pub(crate) fn push(out: &mut Vec<u8>, config: &Config, is_server: bool) {
     if config.datagrams {
         setting(H3_DATAGRAM, VarInt::from_u32(1));
     }
+    // draft-ietf-webtrans-http3 section 3.2-10: they are part of the context of early data, so other limits mean that none is taken.
+    for (identifier, value) in config.webtransport.iter().flat_map(WebTransportSettings::list) {
+        setting(identifier, value);
+    }
     if let Some(number) = config.grease {
         setting(grease(number), VarInt::from_u32(number));
     }
@@ -177,6 +190,7 @@ mod tests {
             datagrams: false,
             qpack_max_table_capacity: 5000,
             qpack_blocked_streams: 70,
+            webtransport: WebTransportSettings::default(),
         };
         assert_eq!(settings, expected);
         let mut out = Vec::new();
@@ -195,6 +209,15 @@ mod tests {
                     datagrams: flags & 2 != 0,
                     qpack_max_table_capacity: (flags & 4) * 1000,
                     qpack_blocked_streams: (flags & 4) * 100,
+                    webtransport: WebTransportSettings {
+                        enabled: flags & 1 != 0,
+                        max_sessions_13: flags,
+                        max_sessions_7: flags * 2,
+                        enabled_2: flags & 2 != 0,
+                        initial_max_data: flags << 20,
+                        initial_max_streams_uni: flags & 3,
+                        initial_max_streams_bidi: flags & 6,
+                    },
                 };
                 assert_eq!(PeerSettings::decode(&settings.encode()), Ok(settings));
             }
@@ -204,6 +227,7 @@ mod tests {
 
     /// RFC 9204 section 3.2.3-3; RFC 9204 s3.2.3.
     /// RFC 9297 section 2.1.1-6.
+    /// draft-ietf-webtrans-http3 section 3.2-11.
     /// RFC 9114 section 7.2.4.2-12, 7.2.4.2-13: more than was remembered is good, less is not, and neither is nothing.
     #[test]
     fn settings_keep_what_was_promised_or_they_do_not() {
@@ -213,6 +237,12 @@ mod tests {
             datagrams: true,
             qpack_max_table_capacity: 100,
             qpack_blocked_streams: 5,
+            webtransport: WebTransportSettings {
+                initial_max_data: 10,
+                initial_max_streams_uni: 10,
+                initial_max_streams_bidi: 10,
+                ..WebTransportSettings::default()
+            },
         };
         let keeps = |settings: PeerSettings| settings.keeps(&remembered).is_ok();
         assert!(keeps(remembered));
@@ -227,6 +257,18 @@ mod tests {
         }
         assert!(!keeps(PeerSettings { qpack_blocked_streams: 4, ..remembered }));
         assert!(keeps(PeerSettings { qpack_blocked_streams: 6, ..remembered }));
+        let webtransport = remembered.webtransport;
+        for (data, uni, bidi, is_kept) in
+            [(10, 10, 11, true), (9, 10, 10, false), (10, 9, 10, false), (10, 10, 9, false)]
+        {
+            let webtransport = WebTransportSettings {
+                initial_max_data: data,
+                initial_max_streams_uni: uni,
+                initial_max_streams_bidi: bidi,
+                ..webtransport
+            };
+            assert_eq!(keeps(PeerSettings { webtransport, ..remembered }), is_kept, "{webtransport:?}");
+        }
         let without = PeerSettings { qpack_max_table_capacity: 0, ..remembered };
         assert!(remembered.keeps(&without).is_ok());
         assert!(!keeps(PeerSettings::default()));
@@ -235,6 +277,7 @@ mod tests {
     }
 
     /// RFC 9114 section 7.2.4.2-8, 7.2.4.2-10.
+    /// draft-ietf-webtrans-http3 section 3.2-10.
     #[test]
     fn another_promise_is_another_context() {
         let config = Config::default();
@@ -242,7 +285,9 @@ mod tests {
         let table = Limits { qpack_table_capacity: 64, ..Limits::default() };
         let blocked = Limits { qpack_blocked_streams: 1, ..Limits::default() };
         let others = [limits, table, blocked].map(|limits| Config { limits, ..config.clone() });
-        let others = others.into_iter().chain([Config { extended_connect: true, ..config.clone() }]);
+        let webtransport = Some(WebTransportSettings { initial_max_data: 9, ..WebTransportSettings::default() });
+        let more = [Config { extended_connect: true, ..config.clone() }, Config { webtransport, ..config.clone() }];
+        let others = others.into_iter().chain(more);
         for other in others {
             assert_ne!(early_data_context(&other), early_data_context(&config));
         }
@@ -250,6 +295,7 @@ mod tests {
     }
 
     /// RFC 9114 section 7.1-3, 7.2.4-5, 7.2.4.1-3.
+    /// draft-ietf-webtrans-http3 section 3.1-1.
     #[test]
     fn breaches() {
         for reserved in [0, 2, 3, 4, 5] {
@@ -258,6 +304,8 @@ mod tests {
         assert_eq!(PeerSettings::decode(&[6, 1, 6, 1]), Err(Violation::DuplicateSetting));
         assert_eq!(PeerSettings::decode(&[0x21, 1, 0x21, 1]), Err(Violation::DuplicateSetting));
         assert_eq!(PeerSettings::decode(&[8, 2]), Err(Violation::SettingValue));
+        // draft-ietf-webtrans-http3 section 3.1-1.
+        assert_eq!(PeerSettings::decode(&[0xac, 0x7c, 0xf0, 0x00, 2]), Err(Violation::SettingValue));
         assert_eq!(PeerSettings::decode(&[0x33, 2]), Err(Violation::SettingValue));
         for truncated in [&[6][..], &[0x40], &[6, 0x40], &[6, 1, 7]] {
             assert_eq!(PeerSettings::decode(truncated), Err(Violation::FrameLength));

@@ -16,6 +16,8 @@ pub(crate) enum StreamType {
     Push,
     QpackEncoder,
     QpackDecoder,
+    /// Belongs to a request (draft-ietf-webtrans-http3 section 4.2). Where no such streams are taken, it means nothing.
+    Data,
     /// Means nothing here; its data is not wanted (RFC 9114 section 9).
     Unknown,
 }
@@ -27,6 +29,7 @@ impl StreamType {
             0x01 => StreamType::Push,
             0x02 => StreamType::QpackEncoder,
             0x03 => StreamType::QpackDecoder,
+            0x54 => StreamType::Data,
             _ => StreamType::Unknown,
         }
     }

@@ -4,6 +4,7 @@ mod boot;
 mod client_messages;
 mod compression;
 mod control_stream;
+mod data_streams;
 mod datagrams;
 mod early_answers;
 mod load;

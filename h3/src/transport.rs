@@ -38,6 +38,27 @@ pub trait Transport {
     /// Gives up sending. Does nothing if the sending side has ended.
     fn reset(&mut self, id: StreamId, code: VarInt);
 
+    /// Gives up sending behind the first `reliable_size` bytes, which are delivered if the peer knows such resets. What it does not
+    /// know is a plain [`reset`](Transport::reset).
+    fn reset_at(&mut self, id: StreamId, code: VarInt, _reliable_size: u64) {
+        self.reset(id, code);
+    }
+
+    /// Whether the peer knows resets behind a part that is delivered.
+    fn can_reset_at(&self) -> bool {
+        false
+    }
+
+    /// The end of what has come on a stream, with gaps or without, or of all that the peer sent if it has said that.
+    fn received(&self, _id: StreamId) -> Option<u64> {
+        None
+    }
+
+    /// What the peer would take for the size of a stream if it were reset now.
+    fn sent(&self, _id: StreamId) -> Option<u64> {
+        None
+    }
+
     /// Asks the peer to stop, and goes on reading: what comes all the same is told and read as before, and earns no credit on the
     /// stream. Does nothing if the receiving side has ended.
     fn ask_to_stop(&mut self, id: StreamId, code: VarInt);

@@ -65,6 +65,9 @@ base::violations! {
     Datagram, Connection, H3_DATAGRAM_ERROR, "RFC 9297 2.1", "a datagram that names no stream";
     DatagramStream, Connection, H3_ID_ERROR, "RFC 9297 2.1", "a datagram for a request beyond the limit of streams";
     DatagramNotTaken, Stream, H3_DATAGRAM_ERROR, "RFC 9297 2", "a datagram for a request that has none";
+    // Streams that belong to requests.
+    DataStreamRequest, Connection, H3_ID_ERROR, "draft-ietf-webtrans-http3 4", "a stream that belongs to what cannot be a request";
+    SignalMisplaced, Connection, H3_FRAME_ERROR, "draft-ietf-webtrans-http3 4.3", "the signal of a stream that belongs to a request, elsewhere than at its beginning";
     // Messages.
     RequestIncomplete, Stream, H3_REQUEST_INCOMPLETE, "RFC 9114 4.1", "a request stream ended before the request was complete";
     FieldSectionTooLarge, Stream, H3_MESSAGE_ERROR, "RFC 9114 4.2.2", "the fields are larger than allowed";

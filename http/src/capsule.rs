@@ -45,6 +45,7 @@ pub struct CapsuleReader {
     header: [u8; MAX_HEADER],
     header_len: usize,
     part: Part,
+    too_long: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,7 @@ enum Part {
 impl CapsuleReader {
     /// Tells of capsules of these types, of at most `max_len` bytes.
     pub const fn new(wanted: &'static [u64], max_len: usize) -> CapsuleReader {
-        CapsuleReader { wanted, max_len, header: [0; MAX_HEADER], header_len: 0, part: Part::Header }
+        CapsuleReader { wanted, max_len, header: [0; MAX_HEADER], header_len: 0, part: Part::Header, too_long: None }
     }
 
     /// The next capsule that is wanted and ends in `input`, whose bytes are taken off its front; `None` when all were taken.
@@ -96,6 +97,12 @@ impl CapsuleReader {
         }
     }
 
+    /// The type of a capsule that has begun, is wanted, and is longer than is allowed, so that it is skipped: told once, for those to
+    /// whom it is a breach and no mere waste.
+    pub const fn take_too_long(&mut self) -> Option<u64> {
+        self.too_long.take()
+    }
+
     /// Whether the stream may end here: not within a capsule.
     /// RFC 9297 section 3.3-5.
     pub const fn is_between(&self) -> bool {
@@ -119,8 +126,12 @@ impl CapsuleReader {
 
     /// RFC 9297 section 3.2-3, 3.5-6: what nobody wants, or is too long to be of use, is not kept.
     fn begin(&mut self, kind: u64, len: u64) {
+        let is_wanted = self.wanted.contains(&kind);
         let fits = usize::try_from(len).ok().filter(|len| *len <= self.max_len);
-        self.part = match fits.filter(|_| self.wanted.contains(&kind)) {
+        if is_wanted && fits.is_none() {
+            self.too_long = Some(kind);
+        }
+        self.part = match fits.filter(|_| is_wanted) {
             Some(left) => Part::Payload { kind, left, payload: Vec::new() },
             None => Part::Skip { left: len },
         };
@@ -220,6 +231,8 @@ mod tests {
             push_varint(&mut header, VarInt::MAX);
             read_all(&mut reader, &header, 3);
             assert!(matches!(reader.part, Part::Skip { .. }) && !reader.is_between());
+            let too_long = (kind == DATAGRAM).then_some(DATAGRAM);
+            assert_eq!([reader.take_too_long(), reader.take_too_long()], [too_long, None]);
             read_all(&mut reader, &[0; 10_000], 999);
             assert!(matches!(reader.part, Part::Skip { left } if left == VarInt::MAX.value() - 10_000));
         }

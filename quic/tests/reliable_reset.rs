@@ -41,7 +41,7 @@ impl Host {
                 match event {
                     Event::Established if self.is_client => (0..STREAMS).for_each(|number| self.begin(number)),
                     Event::Stream(StreamEvent::Readable(id), _) => self.read(id),
-                    Event::Stream(StreamEvent::Reset { id, code }, _) => {
+                    Event::Stream(StreamEvent::Reset { id, code, .. }, _) => {
                         assert!(self.resets.insert(id, code).is_none(), "told once");
                     }
                     Event::Closed(_) => self.closed += 1,

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::version::HttpVersion;
+use crate::webtransport::door::SessionDoor;
 use base::Instant;
 use http::RequestHead;
 use quic::{PathStats, Stats};
@@ -75,6 +76,11 @@ pub(crate) trait Connection {
     /// Where its server is, while it is open.
     fn remote(&self) -> Option<SocketAddr> {
         self.stats().map(|(address, _)| address)
+    }
+
+    /// The connection as one that has sessions.
+    fn sessions(&self) -> Option<Rc<dyn SessionDoor>> {
+        None
     }
 
     /// How long the name took to be looked up.

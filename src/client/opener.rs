@@ -49,6 +49,11 @@ impl Opener {
         }
     }
 
+    /// Begins the exchange of a request with more to come, on this connection.
+    pub(crate) async fn open_on(pooled: &Pooled, head: &RequestHead) -> Result<Exchange, Error> {
+        open_on(pooled, head, false).await
+    }
+
     /// Begins a request's exchange, on a connection that takes it.
     pub(crate) async fn open(
         &self,

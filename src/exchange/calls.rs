@@ -10,7 +10,8 @@ use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::exchange::version::HttpVersion;
 use crate::server::authorities::Authorities;
-use base::Bytes;
+use crate::webtransport::door::SessionDoor;
+use base::{Bytes, StreamId};
 use http::exchange::{Body, DatagramError, Event, Reason, SendError};
 use http::{Fields, Priority, RequestHead, ResponseHead};
 use runtime::Handle;
@@ -238,6 +239,11 @@ impl Exchange {
     /// Why nothing more can be sent.
     pub(crate) fn ended(&self) -> Error {
         self.send_error(SendError::Ended)
+    }
+
+    /// The connection as one that has sessions, and the number of one that begins with this exchange.
+    pub(crate) fn session_door(&self) -> Option<(Rc<dyn SessionDoor>, StreamId)> {
+        self.record.door.session_door()
     }
 
     /// The executor that it runs on.

@@ -4,10 +4,12 @@
 //! ([`Connection`](crate::client::connection::Connection)), because before it there is no exchange; the seven others are
 //! here, with two questions about early data. None of them waits: what cannot be done now is told later as an event.
 
-use base::Bytes;
+use crate::webtransport::door::SessionDoor;
+use base::{Bytes, StreamId};
 use http::exchange::{Body, DatagramError, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
 use runtime::Handle;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// One exchange on its connection, for as long as an `Exchange` is about it. When it is dropped,
@@ -68,6 +70,12 @@ pub(crate) trait Door {
     /// Waits until that is so.
     fn poll_proven(&self, _context: &Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// The connection as one that has sessions, and the number by which one that begins with this exchange is known; `None` where the
+    /// version or the connection has none.
+    fn session_door(&self) -> Option<(Rc<dyn SessionDoor>, StreamId)> {
+        None
     }
 
     /// The executor that it runs on, for those who have other things to wait for; a door of tests may have none.

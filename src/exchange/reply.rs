@@ -130,6 +130,13 @@ impl Reply {
         Ok(Tunnel::new(request.into_parts().1, writer, has_capsules))
     }
 
+    /// Begins a session with this head: its exchange.
+    pub(crate) fn accept_session(mut self, head: &ResponseHead) -> Result<Exchange, Error> {
+        self.respond(head, false)?;
+        self.exchange.lift_time_limits();
+        Ok(self.exchange.clone())
+    }
+
     /// Sends a 1xx response ahead of the answer, such as 103 with what the client might load already.
     ///
     /// # Errors

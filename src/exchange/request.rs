@@ -4,13 +4,17 @@ use crate::error::Error;
 use crate::exchange::body::Body;
 use crate::exchange::calls::{Exchange, Peer};
 use crate::exchange::version::HttpVersion;
+use crate::webtransport::door::SessionDoor;
+use base::StreamId;
 use http::exchange::Reason;
 use http::{Fields, Method, Priority, RequestHead};
 use json::Value;
 use runtime::Handle;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use tls::PeerIdentity;
+use webtransport::Version;
 
 /// Whether the client may wait for a 100 before it sends content (RFC 9110 section 10.1.1). Another expectation has been refused.
 fn awaits_continue(head: &RequestHead) -> bool {
@@ -135,6 +139,12 @@ impl Request {
     /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).
     pub fn priority(&self) -> Priority {
         Priority::of(&self.head.fields).unwrap_or_default()
+    }
+
+    /// The connection as one that has sessions, if the request asks for one.
+    pub(crate) fn session_door(&self) -> Option<(Rc<dyn SessionDoor>, StreamId)> {
+        Some(()).filter(|()| Version::is_request(&self.head))?;
+        self.body.exchange().session_door()
     }
 
     /// The executor of this request.

@@ -10,8 +10,10 @@ use crate::http3::door::exchange;
 use crate::http3::known::{Known, Standing};
 use crate::http3::link::{Endpoint, Link};
 use crate::http3::relocation::{self, OnClientEvent};
+use crate::http3::session_line::SessionLine;
 use crate::http3::sockets;
 use crate::trace::SharedTrace;
+use crate::webtransport::door::SessionDoor;
 use base::Instant;
 use crypto::Provider;
 use h3::SendError;
@@ -259,6 +261,11 @@ impl Connection for Http3Connection {
 
     fn alternative(&self) -> Option<&str> {
         self.alternative.as_deref()
+    }
+
+    fn sessions(&self) -> Option<Rc<dyn SessionDoor>> {
+        let line = SessionLine { link: self.link.clone(), known: self.known.clone(), handle: self.handle };
+        Some(Rc::new(line))
     }
 
     fn looked_up(&self) -> Duration {

@@ -4,7 +4,9 @@ use crate::exchange::calls::{Exchange, OnRequest, Peer};
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::http3::known::Known;
 use crate::http3::link::{Link, NewRequest};
+use crate::http3::session_line::SessionLine;
 use crate::server::authorities::AuthoritySource;
+use crate::webtransport::door::SessionDoor;
 use base::{Bytes, StreamId};
 use h3::OverQuic;
 use http::exchange::{Body, DatagramError, Reason, SendError};
@@ -130,6 +132,12 @@ impl Door for Stream {
 
     fn poll_proven(&self, context: &Context<'_>) -> Poll<()> {
         self.known.poll_proven(context)
+    }
+
+    fn session_door(&self) -> Option<(Rc<dyn SessionDoor>, StreamId)> {
+        let is_taken = self.with(|http, _, _| http.webtransport_settings().is_some());
+        let line = || SessionLine { link: self.link.clone(), known: self.known.clone(), handle: self.handle };
+        (is_taken == Some(true)).then(|| (Rc::new(line()) as Rc<dyn SessionDoor>, self.id))
     }
 
     fn executor(&self) -> Option<&Handle> {

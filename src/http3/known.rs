@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::exchange::calls::Events;
 use crate::http3::sockets::Port;
 use crate::server::authorities::Authorities;
+use crate::webtransport::line::Line;
 use base::{Instant, StreamId, StreamMap};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 #[derive(Default)]
 pub(crate) struct Known {
     state: RefCell<State>,
+    sessions: Line,
 }
 
 #[derive(Default)]
@@ -97,6 +99,11 @@ impl Known {
         let mut state = self.state.borrow_mut();
         state.remote = Some(remote);
         state.client = Some(Client { host: host.into(), at, previous: None, moving: None });
+    }
+
+    /// Its sessions, and who waits for them.
+    pub(crate) const fn line(&self) -> &Line {
+        &self.sessions
     }
 
     /// How it stands.

@@ -13,11 +13,12 @@ use crate::exchange::calls::{Events, Peer};
 use crate::exchange::version::HttpVersion;
 use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
+use crate::http3::sessions;
 use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::trace::SharedTrace;
-use base::{Duration, FourTuple, Instant, StreamId};
+use base::{Duration, FourTuple, Instant, Side, StreamId};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
@@ -206,6 +207,11 @@ impl Link {
         }
     }
 
+    /// Which end of its connections this is.
+    pub(crate) const fn side(&self) -> Side {
+        if self.sockets.is_some() { Side::Client } else { Side::Server }
+    }
+
     /// The executor that it runs on.
     pub(crate) const fn executor(&self) -> &Handle {
         &self.handle
@@ -381,8 +387,11 @@ impl Link {
         }
     }
 
-    /// No task works on the exchange any more.
+    /// No task works on the exchange any more. A session that was asked for by it and not begun never will be.
     pub(crate) fn remove_exchange(&self, handle: ConnectionHandle, known: &Known, id: StreamId) {
+        if known.line().is_asked(id) {
+            self.with(handle, |http, transport| known.line().refuse(http, transport, id));
+        }
         if known.remove_exchange(id, self.handle.now()) {
             self.exchanges.set(self.exchanges.get() - 1);
             self.follow_ebb(self.ebbs[0].on_count(self.exchanges.get()));
@@ -513,6 +522,7 @@ impl Link {
                 handles.filter(|handle| known(endpoint, *handle).is_proven()).collect();
             for handle in handles {
                 endpoint.with(now, handle, |http, transport| http.shutdown(transport));
+                known(endpoint, handle).line().on_going_away();
             }
         });
     }
@@ -616,7 +626,12 @@ impl Link {
             match event {
                 EndpointEvent::CanSendEarly(handle) => known(endpoint, handle).on_can_send_early(),
                 EndpointEvent::Established(handle) => self.on_established(endpoint, now, handle),
-                EndpointEvent::Http(handle, event) => self.on_http(endpoint, handle, event),
+                EndpointEvent::Http(handle, event) => {
+                    let (known, side) = (known(endpoint, handle).clone(), self.side());
+                    if let Some(event) = sessions::hear(endpoint, now, handle, &known, side, event) {
+                        self.on_http(endpoint, handle, event);
+                    }
+                }
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
                 EndpointEvent::PeerMoved(handle) => _ = self.follow_peer(endpoint, handle),
@@ -756,6 +771,8 @@ impl Link {
                     self.tell(&ServerEvent::RequestRefused { remote, reason: &violation });
                 }
             }
+            // Whoever has sessions has heard of these.
+            Event::DataStream(..) | Event::StreamsAvailable(_) => {}
             Event::Settings(_) | Event::Closed { .. } => {}
         }
     }
@@ -803,6 +820,7 @@ impl Link {
     /// The connection is over for all who use it. What they learn of it stays until they let go.
     fn end(&self, known: &Rc<Known>, error: &Rc<Error>) {
         let Some(ended) = known.on_over(error.clone()) else { return };
+        known.line().on_over();
         self.exchanges.set(self.exchanges.get() - ended.exchanges.len());
         for events in ended.exchanges.values() {
             events.on_connection_over(error);

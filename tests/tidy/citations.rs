@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 22] = [
+const RFCS: [(u16, &str); 23] = [
     (5280, "Certificates and revocation lists"),
     (7541, "HPACK"),
     (8441, "HTTP: CONNECT for other protocols"),
@@ -36,13 +36,18 @@ const RFCS: [(u16, &str); 22] = [
     (9846, "TLS 1.3"),
     (ACK_FREQUENCY, "Acknowledgments as the sender asks for them"),
     (RELIABLE_RESET, "Resets of streams behind a part that is delivered"),
+    (WEBTRANSPORT, "WebTransport over HTTP/3"),
 ];
 
 /// Drafts that have a table stand under a number that no RFC has. A mark names them in full.
 const ACK_FREQUENCY: u16 = 65_000;
 const RELIABLE_RESET: u16 = 65_001;
-const DRAFTS: [(&str, u16); 2] =
-    [("draft-ietf-quic-ack-frequency", ACK_FREQUENCY), ("draft-ietf-quic-reliable-stream-reset", RELIABLE_RESET)];
+const WEBTRANSPORT: u16 = 65_002;
+const DRAFTS: [(&str, u16); 3] = [
+    ("draft-ietf-quic-ack-frequency", ACK_FREQUENCY),
+    ("draft-ietf-quic-reliable-stream-reset", RELIABLE_RESET),
+    ("draft-ietf-webtrans-http3", WEBTRANSPORT),
+];
 
 /// What a document is called, where an RFC is called by `rfc` and its number.
 fn document(rfc: u16, of_rfc: &str) -> String {

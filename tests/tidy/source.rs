@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 19] = [
+pub(crate) const CRATES: [&str; 20] = [
     "base",
     "ml-kem",
     "crypto",
@@ -19,6 +19,7 @@ pub(crate) const CRATES: [&str; 19] = [
     "h1",
     "h2",
     "h3",
+    "webtransport",
     "runtime",
     "sim",
     "adversary",
@@ -27,8 +28,22 @@ pub(crate) const CRATES: [&str; 19] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 13] =
-    ["base", "ml-kem", "crypto", "x509", "tls", "quic", "qpack", "hpack", "http", "json", "h1", "h2", "h3"];
+pub(crate) const PROTOCOL_CRATES: [&str; 14] = [
+    "base",
+    "ml-kem",
+    "crypto",
+    "x509",
+    "tls",
+    "quic",
+    "qpack",
+    "hpack",
+    "http",
+    "json",
+    "h1",
+    "h2",
+    "h3",
+    "webtransport",
+];
 
 /// One source file.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ use crate::critical_streams::{CONTROL, Incoming};
 use crate::error_code;
 use crate::event::Event;
 use crate::frame::{self, push_header};
+use crate::frame_reader::VarIntReader;
 use crate::goaway;
 use crate::stream_type::StreamType;
 use crate::trace;
@@ -73,7 +74,7 @@ impl Connection {
                     // RFC 9204 section 4.2-4: a stream of QPACK is needed until the end.
                     return match self.incoming.remove(&id) {
                         // RFC 9114 section 6.2-10: a stream may end before its type was sent.
-                        None | Some(Incoming::Unidentified(_)) => Ok(()),
+                        None | Some(Incoming::Unidentified(_) | Incoming::Data { .. }) => Ok(()),
                         // RFC 9114 section 6.2.1-5: everything else was a stream that must stay.
                         Some(_) => Err(Violation::ClosedCriticalStream),
                     };
@@ -91,7 +92,12 @@ impl Connection {
     ) -> Result<(), Violation> {
         if let Some(Incoming::Unidentified(reader)) = self.incoming.get_mut(&id) {
             let Some(value) = reader.read(&mut bytes) else { return Ok(()) };
-            match self.seen.identify(self.shared.side, StreamType::from_value(value))? {
+            let type_len = reader.len();
+            let (stream_type, takes_data) = (StreamType::from_value(value), self.takes_data_streams());
+            match self.seen.identify(self.shared.side, stream_type, takes_data)? {
+                None if stream_type == StreamType::Data && takes_data => {
+                    self.incoming.insert(id, Incoming::Data { type_len, request: VarIntReader::new() });
+                }
                 Some(incoming) => {
                     self.incoming.insert(id, incoming);
                 }
@@ -107,8 +113,23 @@ impl Connection {
             Some(Incoming::Encoder) => self.on_encoder_bytes(transport, &bytes),
             Some(Incoming::Decoder) => self.on_decoder_bytes(&bytes),
             Some(Incoming::Control(_)) => self.on_control_bytes(transport, id, bytes),
+            Some(Incoming::Data { .. }) => self.on_data_beginning(transport, id, bytes),
             Some(Incoming::Unidentified(_)) | None => Ok(()),
         }
+    }
+
+    /// The number of the request that a stream belongs to.
+    fn on_data_beginning(
+        &mut self,
+        transport: &impl Transport,
+        id: StreamId,
+        mut bytes: Bytes,
+    ) -> Result<(), Violation> {
+        let Some(Incoming::Data { type_len, request }) = self.incoming.get_mut(&id) else { return Ok(()) };
+        let Some(number) = request.read(&mut bytes) else { return Ok(()) };
+        let header_len = *type_len + request.len();
+        self.incoming.remove(&id);
+        self.hand_over(transport, id, number, header_len, bytes)
     }
 
     fn on_control_bytes(

@@ -56,7 +56,7 @@ impl Connection {
     }
 
     /// Datagrams have come.
-    pub(crate) fn on_datagrams(&mut self, transport: &mut impl Transport) {
+    pub fn on_datagrams(&mut self, transport: &mut impl Transport) {
         while let Some(datagram) = transport.read_datagram() {
             if !self.is_closed
                 && let Err(violation) = self.on_datagram(transport, datagram)
@@ -96,6 +96,7 @@ impl Connection {
         {
             return Err(Violation::DatagramStream);
         }
+        // draft-ietf-webtrans-http3 section 4.6-5.
         // RFC 9297 section 2.1-5, RFC 9298 section 5-5: it may come; if it was there before, or is for the client to open, nobody wants this.
         if self.shared.side == Side::Server && id.value() >= self.next_request.value() {
             self.shared.ahead.on_datagram(id, &datagram, limits.max_early_datagrams);

@@ -5,6 +5,7 @@
 
 use super::state::Connection;
 use crate::critical_streams::Incoming;
+use crate::data_streams::DataStreamEvent;
 use crate::error_code;
 use crate::event::Event;
 use crate::exchange::{Progress, advance};
@@ -25,6 +26,9 @@ impl Connection {
 
     /// The peer allows more streams.
     pub fn on_streams_available(&mut self, transport: &mut impl Transport, direction: Direction) {
+        if self.takes_data_streams() && !self.is_closed {
+            self.shared.events.push_back(Event::StreamsAvailable(direction));
+        }
         match direction {
             Direction::Unidirectional => self.flush_outgoing(transport),
             Direction::Bidirectional => {
@@ -45,10 +49,15 @@ impl Connection {
             return;
         }
         // RFC 9114 section 6.1-3: servers open no requests.
-        if self.shared.side == Side::Client {
+        if self.shared.side == Side::Client && !self.takes_data_streams() {
             return self.close_for(transport, Violation::ServerBidirectionalStream);
         }
-        if self.shared.goaway.rejects(id) {
+        let is_late = self.shared.goaway.rejects(id);
+        // draft-ietf-webtrans-http3 s4.7: after GOAWAY there are no new requests, and there may be new streams of those before.
+        if self.shared.side == Side::Client || is_late && self.takes_data_streams() {
+            return self.data_streams.await_signal(id);
+        }
+        if is_late {
             transport.reset(id, error_code::H3_REQUEST_REJECTED);
             transport.stop_sending(id, error_code::H3_REQUEST_REJECTED);
             return self.spend(transport);
@@ -67,8 +76,17 @@ impl Connection {
         if self.is_closed {
             return;
         }
+        if self.data_streams.contains(id) {
+            return self.tell_data_stream(id, DataStreamEvent::Readable);
+        }
         if id.direction() == Direction::Unidirectional {
             if let Err(violation) = self.read_incoming(transport, id) {
+                self.close_for(transport, violation);
+            }
+            return;
+        }
+        if self.data_streams.beginning(id).is_some() {
+            if let Err(violation) = self.read_signal(transport, id) {
                 self.close_for(transport, violation);
             }
             return;
@@ -86,12 +104,20 @@ impl Connection {
         }
         let progress = advance(&mut self.shared, stream, id, transport);
         self.on_progress(transport, id, progress);
+        if self.streams.get(id).is_none_or(|stream| stream.is_known)
+            && let Some(code) = self.data_streams.take_stop(id)
+        {
+            self.on_stream_stopped(transport, id, code);
+        }
     }
 
     /// A stream that left data takes more.
     pub fn on_stream_writable(&mut self, transport: &mut impl Transport, id: StreamId) {
         if self.is_closed {
             return;
+        }
+        if self.data_streams.contains(id) {
+            return self.tell_data_stream(id, DataStreamEvent::Writable);
         }
         if id.direction() == Direction::Unidirectional {
             return self.flush_outgoing(transport);
@@ -113,10 +139,14 @@ impl Connection {
         }
         if id.direction() == Direction::Unidirectional {
             match self.incoming.remove(&id) {
-                None | Some(Incoming::Unidentified(_)) => {}
+                None | Some(Incoming::Unidentified(_) | Incoming::Data { .. }) => {}
                 Some(_) => self.close_for(transport, Violation::ClosedCriticalStream),
             }
             return;
+        }
+        if self.data_streams.forget(id) {
+            transport.reset(id, error_code::H3_REQUEST_REJECTED);
+            return self.spend(transport);
         }
         self.forget_rest(id);
         self.on_progress(transport, id, Ok(Progress::Reset(code)));
@@ -127,6 +157,9 @@ impl Connection {
         if self.is_closed {
             return;
         }
+        if self.data_streams.contains(id) {
+            return self.tell_data_stream(id, DataStreamEvent::Stopped(code));
+        }
         if id.direction() == Direction::Unidirectional {
             // RFC 9114 s6.2.1: a peer must not ask for these to end.
             // RFC 9114 section 6.2.1-5: to be asked to end it is as bad.
@@ -135,7 +168,15 @@ impl Connection {
             }
             return;
         }
+        if self.data_streams.beginning(id).is_some() {
+            return self.data_streams.on_early_stop(id, code);
+        }
+        let takes_data = self.takes_data_streams();
         let Some(stream) = self.streams.get_mut(id) else { return };
+        if takes_data && !stream.is_known && !stream.receive.is_unwanted {
+            // What the stream is has not come. If it is a request, that is looked at again.
+            return self.data_streams.on_early_stop(id, code);
+        }
         if stream.send.has_ended() && !stream.send.awaits_delivery {
             return;
         }
@@ -168,7 +209,10 @@ impl Connection {
     }
 
     /// All of a stream's data has arrived.
-    pub(crate) fn on_stream_delivered(&mut self, id: StreamId) {
+    pub fn on_stream_delivered(&mut self, id: StreamId) {
+        if self.data_streams.contains(id) {
+            return self.tell_data_stream(id, DataStreamEvent::Delivered);
+        }
         let Some(stream) = self.streams.get_mut(id) else { return };
         if core::mem::take(&mut stream.send.awaits_delivery) {
             self.shared.tell(id, exchange::Event::Delivered);

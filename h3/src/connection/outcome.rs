@@ -27,7 +27,17 @@ impl Connection {
                 self.remove_if_over(id);
             }
             Ok(Progress::Reset(code)) => self.on_message_reset(transport, id, code),
+            Ok(Progress::Data { request }) => self.on_data_stream(transport, id, request),
             Err(violation) => self.on_violation(transport, id, violation),
+        }
+    }
+
+    /// What began like a request belongs to one. Nobody has heard of it as a request, so nothing of it is left.
+    fn on_data_stream(&mut self, transport: &mut impl Transport, id: StreamId, request: u64) {
+        let mut stream = self.streams.remove(id).expect("a stream that is read is there");
+        let (ahead, header_len) = stream.receive.take_data();
+        if let Err(violation) = self.hand_over(transport, id, request, header_len, ahead) {
+            self.close_for(transport, violation);
         }
     }
 

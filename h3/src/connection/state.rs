@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::critical_streams::{Incoming, Outgoing, Seen, outgoing};
+use crate::data_streams::DataStreams;
 use crate::endless::Endless;
 use crate::event::Event;
 use crate::exchange::Shared;
@@ -26,6 +27,8 @@ pub struct Connection {
     /// The peer's unidirectional streams, as far as we read them. QUIC limits how many there can be.
     pub(super) incoming: BTreeMap<StreamId, Incoming>,
     pub(super) seen: Seen,
+    /// Streams that belong to requests. QUIC limits how many of the peer's there can be.
+    pub(super) data_streams: DataStreams,
     /// Our control, encoder and decoder streams. They never end.
     pub(crate) outgoing: [Outgoing; 3],
     /// One past the last request stream the peer opened.
@@ -63,6 +66,7 @@ impl Connection {
             streams: StreamMap::new(),
             incoming: BTreeMap::new(),
             seen: Seen::default(),
+            data_streams: DataStreams::default(),
             outgoing,
             next_request: VarInt::ZERO,
             endless: Endless::default(),
@@ -177,6 +181,7 @@ impl Connection {
     /// Takes a stream out.
     pub(crate) fn remove(&mut self, id: StreamId) {
         if let Some(mut stream) = self.streams.remove(id) {
+            self.data_streams.take_stop(id);
             self.shared.on_gone(&mut stream, id);
         }
     }
@@ -206,6 +211,7 @@ impl Connection {
         self.streams.clear();
         self.rests.clear();
         self.incoming.clear();
+        self.data_streams.clear();
         self.shared.events.push_back(Event::Closed { code, violation });
     }
 }

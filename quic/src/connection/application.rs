@@ -139,6 +139,19 @@ impl Connection {
         self.streams.delivery(id)
     }
 
+    /// The end of what has come on a stream, with gaps or without, or of all that the peer sent if it has said that; `None` if
+    /// there is no such stream, or nothing more is received on it. A reset tells the same
+    /// ([`StreamEvent::Reset`](crate::StreamEvent::Reset)).
+    pub fn received(&self, id: StreamId) -> Option<u64> {
+        self.streams.received(id)
+    }
+
+    /// Bytes of a stream that were sent at least once: what the peer will take for its size if it is reset now. `None` if there is
+    /// no such stream, or all of it is over.
+    pub fn sent(&self, id: StreamId) -> Option<u64> {
+        self.streams.sent(id)
+    }
+
     /// Bytes of all streams that were written and that the peer has not acknowledged.
     pub fn unacknowledged(&self) -> u64 {
         self.streams.unacknowledged()
@@ -302,7 +315,7 @@ impl Connection {
             StreamEvent::Stopped { id, code } => {
                 self.trace_call(Record::StreamEnded { id, received: false, code: Some(code) });
             }
-            StreamEvent::Reset { id, code } => {
+            StreamEvent::Reset { id, code, .. } => {
                 self.trace_call(Record::StreamEnded { id, received: true, code: Some(code) });
             }
             StreamEvent::Readable(_)

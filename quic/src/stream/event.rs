@@ -28,6 +28,8 @@ pub enum StreamEvent {
         id: StreamId,
         /// Why, in the application's codes.
         code: VarInt,
+        /// How many bytes the peer sent on it in all, whether they arrived or not.
+        size: u64,
     },
     /// Streams can be opened again after [`open`](crate::Connection::open) had none.
     StreamsAvailable(Direction),

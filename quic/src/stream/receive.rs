@@ -92,6 +92,11 @@ impl ReceiveHalf {
         self.buffer.small_segments()
     }
 
+    /// The end of what has come, with gaps or without, or of all that was sent if that is known.
+    pub(crate) const fn received(&self) -> u64 {
+        self.credit.received()
+    }
+
     /// Why the peer abandoned the stream.
     pub(crate) const fn reset_code(&self) -> VarInt {
         self.reset_code

@@ -91,6 +91,11 @@ impl SendHalf {
         (self.buffer.end(), self.buffer.acked_end())
     }
 
+    /// Bytes that were sent at least once: the size of the stream, if it is reset now.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.credit.used()
+    }
+
     /// What that means for the room there is for more.
     pub(crate) const fn load(&self) -> Load {
         let (held, unsent) = (self.buffer.held(), self.buffer.unsent());

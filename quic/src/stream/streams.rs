@@ -740,6 +740,16 @@ impl Streams {
         Some(self.map.get(id)?.as_ref()?.send.as_ref()?.delivery())
     }
 
+    /// What the peer has used of its credit for a stream.
+    pub(crate) fn received(&self, id: StreamId) -> Option<u64> {
+        Some(self.map.get(id)?.as_ref()?.receive.as_ref()?.received())
+    }
+
+    /// What this side has used of the peer's credit for a stream.
+    pub(crate) fn sent(&self, id: StreamId) -> Option<u64> {
+        Some(self.map.get(id)?.as_ref()?.send.as_ref()?.sent())
+    }
+
     /// Bytes held to send.
     pub(crate) const fn unacknowledged(&self) -> u64 {
         self.window.held()
@@ -859,7 +869,7 @@ impl Streams {
                 if told {
                     receive.on_reset_told();
                 }
-                StreamEvent::Reset { id, code: receive.reset_code() }
+                StreamEvent::Reset { id, code: receive.reset_code(), size: receive.received() }
             }
         };
         if kind == EventKind::Reset {

@@ -203,7 +203,7 @@ impl Host {
             StreamEvent::Writable(id) => self.write(handle, id),
             StreamEvent::StreamsAvailable(_) => self.open_streams(handle),
             StreamEvent::Finished(_) => {}
-            StreamEvent::Stopped { id, code } | StreamEvent::Reset { id, code } => {
+            StreamEvent::Stopped { id, code } | StreamEvent::Reset { id, code, .. } => {
                 assert!(!self.is_strict(handle), "stream {id} was stopped or reset with {code}");
                 self.give_up(handle, id);
             }

@@ -517,7 +517,10 @@ fn reading_after_a_reset() {
     assert_eq!((streams.receive_credit.consumed(), streams.buffered()), (60, 0));
     let mut streams = pair(&config).1;
     streams.on_reset_stream(id(2), code(5), 1).unwrap();
-    assert_eq!(events(&mut streams), [StreamEvent::Opened(id(2)), StreamEvent::Reset { id: id(2), code: code(5) }]);
+    assert_eq!(
+        events(&mut streams),
+        [StreamEvent::Opened(id(2)), StreamEvent::Reset { id: id(2), code: code(5), size: 1 }]
+    );
     assert_eq!((streams.open_count(), streams.read(id(2), 1)), (0, Err(ReadError::Unknown)));
 }
 

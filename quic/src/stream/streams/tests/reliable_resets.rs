@@ -24,8 +24,8 @@ fn read_some(streams: &mut Streams, stream: StreamId, mut count: usize) -> usize
     all
 }
 
-fn reset_event(stream: StreamId) -> [StreamEvent; 1] {
-    [StreamEvent::Reset { id: stream, code: code(9) }]
+fn reset_event(stream: StreamId, size: u64) -> [StreamEvent; 1] {
+    [StreamEvent::Reset { id: stream, code: code(9), size }]
 }
 
 /// draft-ietf-quic-reliable-stream-reset section 5-1, 5-2, 5-3.
@@ -49,7 +49,7 @@ fn what_is_lost_is_sent_again_up_to_the_reliable_size_and_no_further() {
     assert_eq!(read_some(&mut server, stream, 1499), 1499);
     assert_eq!(events(&mut server), []);
     assert_eq!(read_some(&mut server, stream, 1), 1);
-    assert_eq!(events(&mut server), reset_event(stream));
+    assert_eq!(events(&mut server), reset_event(stream, 3000));
     assert_eq!((server.receive_credit.consumed(), server.open_count(), client.open_count()), (3000, 0, 0));
     assert_eq!((client.window.held(), events(&mut client)), (0, Vec::new()));
 }
@@ -67,7 +67,7 @@ fn reading_on_gives_the_reset() {
     let (mut client, mut server, stream) = begun(500, 300);
     client.reset_at(stream, code(9), 300);
     flush(&mut client, &mut server);
-    assert_eq!((server.buffered(), events(&mut server)), (0, reset_event(stream).to_vec()));
+    assert_eq!((server.buffered(), events(&mut server)), (0, reset_event(stream, 500).to_vec()));
 }
 
 /// draft-ietf-quic-reliable-stream-reset section 4-2.
@@ -134,7 +134,7 @@ fn a_whole_reset_after_it_keeps_its_code_and_its_size() {
         assert_eq!(Frame::decode(&mut Reader::new(&bytes)), Ok(expected));
         deliver(&bytes, &mut server, Instant::ZERO).unwrap();
         client.on_acked(&sent[0]);
-        assert_eq!(events(&mut server), reset_event(stream));
+        assert_eq!(events(&mut server), reset_event(stream, 900));
     }
 }
 
@@ -150,7 +150,7 @@ fn after_the_end_it_can_still_be_reset() {
     // The end comes late, and says the same.
     deliver(&end, &mut server, Instant::ZERO).unwrap();
     assert_eq!((read_some(&mut server, stream, 100), server.open_count()), (100, 1));
-    assert_eq!(events(&mut server), reset_event(stream));
+    assert_eq!(events(&mut server), reset_event(stream, 900));
     client.on_acked(&sent[0]);
     assert_eq!((client.open_count(), server.open_count()), (0, 0));
     // All that was acknowledged before is the end that it is.
@@ -208,7 +208,7 @@ fn the_smallest_size_counts_in_whatever_order_they_come() {
         assert_eq!((server.buffered(), server.segments), (30, 0));
         events(&mut server);
         assert_eq!(read_some(&mut server, id(2), 30), 30);
-        assert_eq!(events(&mut server), reset_event(id(2)));
+        assert_eq!(events(&mut server), reset_event(id(2), 100));
         assert_eq!(server.receive_credit.consumed(), 100);
     }
 }

@@ -36,7 +36,7 @@ fn who_was_asked_to_stop_is_read_up_to_its_reset() {
     assert_eq!((server.buffered(), server.receive_credit.consumed()), (0, 5700));
     assert_eq!(flush(&mut server, &mut client), [SentFrame::StopSending(stream)]);
     assert_eq!(flush(&mut client, &mut server), [SentFrame::ResetStream(stream)]);
-    assert_eq!(events(&mut server), [StreamEvent::Reset { id: stream, code: code(3) }]);
+    assert_eq!(events(&mut server), [StreamEvent::Reset { id: stream, code: code(3), size: 5700 }]);
     assert_eq!((server.open_count(), server.buffered()), (0, 0));
 }
 

@@ -1,0 +1,294 @@
+//! One end of a session.
+
+use crate::error::Error;
+use crate::exchange::calls::Exchange;
+use crate::webtransport::door::{SessionDoor, session_error, with};
+use crate::webtransport::line::Topic;
+use crate::webtransport::receive_stream::ReceiveStream;
+use crate::webtransport::send_stream::SendStream;
+use base::Duration;
+use base::{Bytes, Direction, StreamId};
+use http::exchange::{DatagramError, Event};
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use webtransport::{Closed, OpenError, SessionStats};
+
+/// How long the other end has to answer a close.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// One end of a WebTransport session: streams of both kinds, opened by either end, and datagrams. Clones are about the same session. When
+/// the last of them is dropped, the session is closed with code 0; its streams do not keep it.
+#[derive(Clone)]
+pub struct Session {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    door: Rc<dyn SessionDoor>,
+    id: StreamId,
+    /// The request: while it is held, the connection is in use.
+    exchange: Exchange,
+    url: String,
+    protocol: Option<String>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// The code of whoever closed it; 0 if none was said.
+    pub code: u32,
+    /// The message.
+    pub reason: String,
+    /// Whether it was the other end that closed it.
+    pub by_peer: bool,
+}
+
+impl Session {
+    /// A session that has begun on the exchange of its request.
+    pub(crate) fn begin(
+        door: Rc<dyn SessionDoor>,
+        id: StreamId,
+        exchange: Exchange,
+        url: String,
+        protocol: Option<String>,
+    ) -> Session {
+        // What comes on the request's stream from now on is the session's; to the exchange there is nothing more to read.
+        exchange.mailbox().on_event(Event::Finished);
+        Session { shared: Rc::new(Shared { door, id, exchange, url, protocol }) }
+    }
+
+    /// Whether both are about the same session.
+    pub fn is_same(&self, other: &Session) -> bool {
+        Rc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// What was asked for.
+    pub fn url(&self) -> &str {
+        &self.shared.url
+    }
+
+    /// The protocol that both ends agreed upon, if they did.
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared.protocol.as_deref()
+    }
+
+    /// Where the other end was when the session began.
+    pub fn remote(&self) -> SocketAddr {
+        self.shared.exchange.peer().remote
+    }
+
+    /// Opens a stream that both ends send on, and waits for leave where the other end gives none.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn open_bidirectional(&self) -> Result<(SendStream, ReceiveStream), Error> {
+        let id = self.open(Direction::Bidirectional).await?;
+        Ok(self.shared.both(id))
+    }
+
+    /// Opens a stream that this end sends on, and waits for leave where the other end gives none.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn open_unidirectional(&self) -> Result<SendStream, Error> {
+        let id = self.open(Direction::Unidirectional).await?;
+        self.shared.door.line().add_stream(id, self.shared.id, 1);
+        Ok(SendStream::new(self.shared.door.clone(), self.shared.id, id))
+    }
+
+    /// The next stream of both directions that the other end has opened. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn accept_bidirectional(&self) -> Result<(SendStream, ReceiveStream), Error> {
+        let id = self.accept(Direction::Bidirectional).await?;
+        Ok(self.shared.both(id))
+    }
+
+    /// The next stream that the other end has opened and sends on.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn accept_unidirectional(&self) -> Result<ReceiveStream, Error> {
+        let id = self.accept(Direction::Unidirectional).await?;
+        self.shared.door.line().add_stream(id, self.shared.id, 1);
+        Ok(ReceiveStream::new(self.shared.door.clone(), self.shared.id, id))
+    }
+
+    async fn open(&self, direction: Direction) -> Result<StreamId, Error> {
+        let Shared { door, id, .. } = &*self.shared;
+        poll_fn(|context| {
+            door.line().wait(*id, Topic::CanOpen(direction), context);
+            let opened = with(&**door, |sessions, http, transport| sessions.open(http, transport, *id, direction));
+            match opened {
+                Some(Ok(stream)) => Poll::Ready(Ok(stream)),
+                Some(Err(OpenError::Blocked)) => Poll::Pending,
+                Some(Err(OpenError::Gone)) | None => Poll::Ready(Err(self.shared.error())),
+            }
+        })
+        .await
+    }
+
+    async fn accept(&self, direction: Direction) -> Result<StreamId, Error> {
+        let Shared { door, id, .. } = &*self.shared;
+        poll_fn(|context| {
+            if self.shared.is_over() {
+                return Poll::Ready(Err(self.shared.error()));
+            }
+            door.line().wait(*id, Topic::Incoming(direction), context);
+            match with(&**door, |sessions, _, _| sessions.accept(*id, direction)) {
+                Some(Some(stream)) => Poll::Ready(Ok(stream)),
+                Some(None) => Poll::Pending,
+                None => Poll::Ready(Err(self.shared.error())),
+            }
+        })
+        .await
+    }
+
+    /// Sends a datagram: once, in no order, and perhaps in vain.
+    ///
+    /// # Errors
+    /// Nothing was sent: it is larger than the path takes now, too many wait, or the session is over.
+    pub fn send_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
+        let Shared { door, id, .. } = &*self.shared;
+        let sent = with(&**door, |sessions, http, transport| sessions.send_datagram(http, transport, *id, content));
+        sent.unwrap_or(Err(DatagramError::Ended))
+    }
+
+    /// Bytes of the largest datagram that can be sent now: it changes with the path. `None` if the session is over.
+    pub fn max_datagram(&self) -> Option<usize> {
+        let Shared { door, id, .. } = &*self.shared;
+        with(&**door, |_, http, transport| http.max_datagram(transport, *id).ok()).flatten()
+    }
+
+    /// The next datagram that has come. Of those that nobody reads the oldest are dropped.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn read_datagram(&self) -> Result<Bytes, Error> {
+        let Shared { door, id, .. } = &*self.shared;
+        poll_fn(|context| {
+            if self.shared.is_over() {
+                return Poll::Ready(Err(self.shared.error()));
+            }
+            door.line().wait(*id, Topic::Datagram, context);
+            match with(&**door, |sessions, http, _| sessions.read_datagram(http, *id)) {
+                Some(Some(datagram)) => Poll::Ready(Ok(datagram)),
+                Some(None) => Poll::Pending,
+                None => Poll::Ready(Err(self.shared.error())),
+            }
+        })
+        .await
+    }
+
+    /// Closes the session with a code and a message, of which 1024 bytes are sent at most. All its streams end, what was not sent of
+    /// them is not sent. Returns at once; [`Session::closed`] waits for the other end's answer.
+    pub fn close(&self, code: u32, reason: &str) {
+        self.shared.close(code, reason);
+    }
+
+    /// Asks the other end to end the session soon. Both may go on using it.
+    pub fn drain(&self) {
+        let Shared { door, id, .. } = &*self.shared;
+        with(&**door, |sessions, http, transport| sessions.drain(http, transport, *id));
+    }
+
+    /// Waits until the other end, or the end of the connection, asks for the session to end soon, or it is over.
+    pub async fn draining(&self) {
+        let Shared { door, id, .. } = &*self.shared;
+        poll_fn(|context| {
+            door.line().wait(*id, Topic::Draining, context);
+            if door.line().is_draining(*id) || self.shared.is_over() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Waits until the session is over, and, if this end has closed it, until the other end has answered, or ten seconds.
+    ///
+    /// # Errors
+    /// It was not closed, but broken off, or the connection has ended.
+    pub async fn closed(&self) -> Result<SessionEnd, Error> {
+        let Shared { door, id, .. } = &*self.shared;
+        let line = door.line();
+        poll_fn(|context| {
+            line.wait(*id, Topic::Closed, context);
+            let is_over = self.shared.is_over() && line.is_settled(*id);
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        match line.closed(*id) {
+            Some(Closed::Here { code, reason }) => Ok(SessionEnd { code, reason, by_peer: false }),
+            Some(Closed::There { code, reason }) => Ok(SessionEnd { code, reason, by_peer: true }),
+            _ => Err(self.shared.error()),
+        }
+    }
+
+    /// What the session has done so far; `None` if it is over.
+    pub fn stats(&self) -> Option<SessionStats> {
+        let Shared { door, id, .. } = &*self.shared;
+        with(&**door, |sessions, _, _| sessions.stats(*id)).flatten()
+    }
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.door.line().is_over() || self.door.line().closed(self.id).is_some()
+    }
+
+    fn error(&self) -> Error {
+        session_error(&*self.door, self.id)
+    }
+
+    fn both(&self, id: StreamId) -> (SendStream, ReceiveStream) {
+        self.door.line().add_stream(id, self.id, 2);
+        let door = || self.door.clone();
+        (SendStream::new(door(), self.id, id), ReceiveStream::new(door(), self.id, id))
+    }
+
+    /// The request is held, and with it the connection, until the other end has answered, or has had its time.
+    fn close(&self, code: u32, reason: &str) {
+        let id = self.id;
+        let is_lingering = with(&*self.door, |sessions, http, transport| {
+            let was_open = !sessions.is_lingering(id);
+            sessions.close(http, transport, id, code, reason);
+            was_open && sessions.is_lingering(id)
+        });
+        if is_lingering == Some(true) {
+            self.door.line().add_session(id);
+            let linger = linger(self.door.clone(), id, self.exchange.clone());
+            self.door.executor().spawn_detached(linger);
+        }
+    }
+}
+
+/// Waits for the other end's answer to a close, as long as it may take.
+async fn linger(door: Rc<dyn SessionDoor>, id: StreamId, exchange: Exchange) {
+    let answered = poll_fn(|context| {
+        door.line().wait(id, Topic::Closed, context);
+        if door.line().is_settled(id) { Poll::Ready(()) } else { Poll::Pending }
+    });
+    if door.executor().timeout(LINGER, answered).await.is_err() {
+        with(&*door, |sessions, http, transport| sessions.abandon_session(http, transport, id));
+    }
+    door.line().remove_session(id);
+    drop(exchange);
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.is_over() {
+            self.close(0, "");
+        }
+        self.exchange.account().on_complete();
+        self.door.line().remove_session(self.id);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("url", &self.url()).field("protocol", &self.protocol()).finish_non_exhaustive()
+    }
+}
