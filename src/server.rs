@@ -749,6 +749,12 @@ impl ServerBuilder {
                 "sockets that are bound already are for one worker; others cannot be bound beside them",
             ));
         }
+        if count > 1 && !UdpSocket::SPREADS {
+            return Err(Error::message(
+                "this system gives all that comes to an address to one socket, and further workers would have nothing to do: \
+                 start one worker",
+            ));
+        }
         let (takeover, predecessor) = self.predecessor()?;
         self.succeeds = predecessor.is_some();
         let mut sockets = self.bind_each(count)?;
@@ -872,6 +878,12 @@ impl ServerBuilder {
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
     fn predecessor(&self) -> Result<(Option<PathBuf>, Option<Predecessor>), Error> {
+        if self.takeover.is_some() && !Offer::IS_POSSIBLE {
+            return Err(Error::message(
+                "this system does not let a server take over a UDP port that another one serves (Linux does): \
+                 start without a path for the takeover",
+            ));
+        }
         let predecessor = self.takeover.as_deref().map(Predecessor::ask).transpose()?.flatten();
         Ok((self.takeover.clone(), predecessor))
     }
@@ -969,7 +981,10 @@ impl ServerBuilder {
     /// bound as without workers: a port that is taken is refused.
     fn bind_each(&mut self, workers: usize) -> Result<Vec<Sockets>, Error> {
         let first = self.bind_both(workers)?;
-        first.udp.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
+        // Where no successor can come, a single worker has nobody to share with.
+        if workers > 1 || Offer::IS_POSSIBLE {
+            first.udp.iter().try_for_each(UdpSocket::spread).map_err(Error::system)?;
+        }
         self.listen = first.udp.iter().map(UdpSocket::local_address).take(self.listen.len()).collect();
         self.sockets.reuse_port = true;
         let mut sockets = vec![first];

@@ -2,16 +2,15 @@
 
 use crate::executor::{Handle, Watched};
 use crate::signal::{Counter, release_place, take_place};
-use crate::sys;
+use crate::sys::{self, Alarm};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 /// Hears of each SIGHUP that comes after its creation.
 pub struct Hangups {
-    alarm: Watched<BorrowedFd<'static>>,
+    alarm: Watched<&'static Alarm>,
     place: usize,
     counter: Counter,
 }
@@ -24,7 +23,7 @@ impl Hangups {
     pub fn new(handle: &Handle) -> io::Result<Hangups> {
         let (place, alarm) = take_place()?;
         let heard = sys::on_signal_number(place, alarm, sys::SIGHUP, false);
-        let ready = heard.and_then(|count| Ok((count, handle.watch(alarm.as_fd())?)));
+        let ready = heard.and_then(|count| Ok((count, handle.watch(alarm)?)));
         match ready {
             Ok((count, alarm)) => {
                 let count = count.expect("it is heard though it was ignored");
@@ -42,6 +41,8 @@ impl Hangups {
     pub async fn next(&mut self) {
         std::future::poll_fn(|context| {
             loop {
+                // A pipe that nobody empties would be full one day, and tell no more.
+                self.alarm.inner().quiet();
                 if self.counter.take() {
                     while self.counter.take() {}
                     return Poll::Ready(());

@@ -6,7 +6,7 @@
 use std::io;
 
 use crate::offload::REFUSALS_TOLERATED;
-use crate::sys::{Arrival, errno};
+use crate::sys::{self, Arrival, Receiving};
 
 /// The system calls; a trait so that tests can refuse.
 pub(crate) trait Inlet {
@@ -52,26 +52,20 @@ impl Intake {
                     self.refusals_in_a_row = 0;
                     return Ok(arrivals.len() < buffers.len() / buffer_len.max(1));
                 }
-                Err(error) if is_refusal(&error) => self.note_refusal(&error),
-                Err(error) => return Err(error),
+                Err(error) => match sys::of_receive(&error) {
+                    Receiving::Told => return Err(error),
+                    meaning => self.note_refusal(meaning),
+                },
             }
         }
         let buffer = &mut buffers[..buffer_len];
         inlet.receive_one(buffer, arrivals).map(|()| false)
     }
 
-    fn note_refusal(&mut self, error: &io::Error) {
+    fn note_refusal(&mut self, meaning: Receiving) {
         self.refusals_in_a_row += 1;
-        let is_unknown = error.raw_os_error() == Some(errno::ENOSYS);
-        if is_unknown || self.refusals_in_a_row >= REFUSALS_TOLERATED {
+        if meaning == Receiving::Unsupported || self.refusals_in_a_row >= REFUSALS_TOLERATED {
             self.many_messages = false;
         }
     }
-}
-
-/// Whether the call is to blame, and not that there is nothing, or a report about an earlier datagram: that is fetched by the
-/// call that brings it, and would be missed by asking again.
-fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable, WouldBlock};
-    !matches!(error.kind(), WouldBlock | ConnectionRefused | Interrupted | HostUnreachable | NetworkUnreachable)
 }

@@ -9,7 +9,7 @@ use std::io;
 
 use base::Ecn;
 
-use crate::sys::{Outgoing, errno};
+use crate::sys::{self, Outgoing, Sending};
 
 /// The most bytes of one segmented send. Above about 65,490 the receiving kernel gives up joining segments, at a third
 /// of the speed.
@@ -47,23 +47,6 @@ pub struct Offload {
     many_refusals_in_a_row: u32,
 }
 
-/// What an error of a send means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// No room: the rest has to wait.
-    Full,
-    /// Nothing happened; again.
-    Again,
-    /// The system does not know this call or option.
-    Unsupported,
-    /// The system is short of memory; again, perhaps with less.
-    Short,
-    /// There is no way to this peer from this address; true for every segment.
-    Unreachable,
-    /// This message was refused.
-    Refused,
-}
-
 /// What became of a datagram on the lowest rung.
 enum Sent {
     /// It is sent, or given up.
@@ -72,27 +55,6 @@ enum Sent {
     Waits,
     /// It has no way to go, and neither have those behind it.
     Unreachable,
-}
-
-fn meaning(error: &io::Error) -> Meaning {
-    match error.raw_os_error() {
-        Some(errno::EAGAIN) => Meaning::Full,
-        // A report about an earlier datagram that was fetched by this call.
-        Some(errno::ECONNREFUSED) => Meaning::Again,
-        // Says nothing about what the system can do.
-        Some(errno::ENOBUFS | errno::ENOMEM) => Meaning::Short,
-        Some(errno::ENOSYS | errno::EOPNOTSUPP | errno::ENOPROTOOPT | errno::EIO) => Meaning::Unsupported,
-        Some(
-            errno::ENETUNREACH
-            | errno::EHOSTUNREACH
-            | errno::ENETDOWN
-            | errno::EADDRNOTAVAIL
-            | errno::EPERM
-            | errno::EACCES,
-        ) => Meaning::Unreachable,
-        _ if error.kind() == io::ErrorKind::Interrupted => Meaning::Again,
-        _ => Meaning::Refused,
-    }
 }
 
 impl Offload {
@@ -152,9 +114,9 @@ impl Offload {
                 self.refusals_in_a_row = 0;
                 chunk.len()
             }
-            Err(error) => match meaning(&error) {
-                Meaning::Full => 0,
-                Meaning::Unreachable => self.give_up_path(chunk, segment_size),
+            Err(error) => match sys::of_send(&error) {
+                Sending::Full => 0,
+                Sending::Unreachable => self.give_up_path(chunk, segment_size),
                 meaning => {
                     self.note_refusal(meaning);
                     self.send_singly(outlet, outgoing, chunk, segment_size)
@@ -163,10 +125,10 @@ impl Offload {
         }
     }
 
-    fn note_refusal(&mut self, meaning: Meaning) {
+    fn note_refusal(&mut self, meaning: Sending) {
         self.refused += 1;
-        self.refusals_in_a_row += u32::from(meaning != Meaning::Short);
-        if meaning == Meaning::Unsupported || self.refusals_in_a_row >= REFUSALS_TOLERATED {
+        self.refusals_in_a_row += u32::from(meaning != Sending::Short);
+        if meaning == Sending::Unsupported || self.refusals_in_a_row >= REFUSALS_TOLERATED {
             self.segmentation = false;
         }
     }
@@ -189,9 +151,9 @@ impl Offload {
                         done += rest.len().min(sent * segment_size);
                         continue;
                     }
-                    Err(error) => match meaning(&error) {
-                        Meaning::Full => break,
-                        Meaning::Unreachable => return done + self.give_up_path(rest, segment_size),
+                    Err(error) => match sys::of_send(&error) {
+                        Sending::Full => break,
+                        Sending::Unreachable => return done + self.give_up_path(rest, segment_size),
                         // One alone, to learn whether it is the call or the datagram.
                         meaning => self.note_many_refusal(meaning),
                     },
@@ -207,9 +169,9 @@ impl Offload {
         done
     }
 
-    fn note_many_refusal(&mut self, meaning: Meaning) {
-        self.many_refusals_in_a_row += u32::from(meaning != Meaning::Short);
-        if meaning == Meaning::Unsupported || self.many_refusals_in_a_row >= REFUSALS_TOLERATED {
+    fn note_many_refusal(&mut self, meaning: Sending) {
+        self.many_refusals_in_a_row += u32::from(meaning != Sending::Short);
+        if meaning == Sending::Unsupported || self.many_refusals_in_a_row >= REFUSALS_TOLERATED {
             self.many_messages = false;
         }
     }
@@ -221,24 +183,23 @@ impl Offload {
             Err(error) => error,
         };
         // Where memory was short the mark is not to blame, and may go along once more.
-        let (again, is_short) = match meaning(&error) {
-            Meaning::Full => return Sent::Waits,
-            Meaning::Unreachable => return Sent::Unreachable,
-            Meaning::Short => (self.marked(outgoing), true),
-            Meaning::Again | Meaning::Unsupported | Meaning::Refused => (unmarked(outgoing), false),
+        let (again, is_short) = match sys::of_send(&error) {
+            Sending::Full => return Sent::Waits,
+            Sending::Unreachable => return Sent::Unreachable,
+            Sending::Short => (self.marked(outgoing), true),
+            Sending::Again | Sending::Unsupported | Sending::Refused => (unmarked(outgoing), false),
         };
         match retry(|| outlet.send(&again, datagram, None)) {
             // With a mark refused, without it sent: RFC 9000 s13.4.2 allows to go on without ECN.
             Ok(_) => self.marks &= is_short || outgoing.ecn == outgoing.usual,
-            Err(error) if meaning(&error) == Meaning::Full => return Sent::Waits,
+            Err(error) if sys::of_send(&error) == Sending::Full => return Sent::Waits,
             Err(error) => {
-                if meaning(&error) == Meaning::Refused {
+                if sys::of_send(&error) == Sending::Refused {
                     // Refused alone as well, so the calls before were not to blame: most likely its link is narrower.
                     (self.refusals_in_a_row, self.many_refusals_in_a_row) = (0, 0);
                 }
-                // Of one datagram, with no word about marks, hardly anything but an address can be invalid: Linux says so of a
-                // source that this host no longer has. The others are tried all the same.
-                self.pathless += u64::from(error.raw_os_error() == Some(errno::EINVAL));
+                // The others are tried all the same.
+                self.pathless += u64::from(sys::may_be_pathless(&error));
                 self.give_up(datagram, datagram.len());
             }
         }
@@ -269,7 +230,7 @@ const fn unmarked(outgoing: &Outgoing) -> Outgoing {
 fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     for _ in 0..8 {
         match call() {
-            Err(error) if meaning(&error) == Meaning::Again => {}
+            Err(error) if sys::of_send(&error) == Sending::Again => {}
             result => return result,
         }
     }

@@ -11,6 +11,7 @@ use base::Duration;
 
 use crate::sys::{Happening, Selector};
 use crate::token::Token;
+use crate::waker::ThreadWaker;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,22 @@ impl Poller {
         }
         self.release(token);
         self.selector.remove(fd)
+    }
+
+    /// What ends a wait from another thread, and the token of the event that says so. The waker may outlive the poller; the
+    /// token is taken as long as that lives.
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn waker(&mut self) -> io::Result<(ThreadWaker, Token)> {
+        let token = self.take_place();
+        match self.selector.add_bell(token.to_key()) {
+            Ok(bell) => Ok((ThreadWaker::new(bell), token)),
+            Err(error) => {
+                self.release(token);
+                Err(error)
+            }
+        }
     }
 
     /// Waits for events, at least as long as `timeout` says if there are none; `None` waits for ever. A signal may end the

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
 use crate::executor::{Handle, Watched};
-use crate::sys;
+use crate::sys::{self, Alarm};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Signal {
 
 /// Hears of the signals that come after its creation. Any number of workers may have one; each hears of all.
 pub struct Signals {
-    alarm: Watched<BorrowedFd<'static>>,
+    alarm: Watched<&'static Alarm>,
     place: usize,
     heard: Vec<(Signal, Counter)>,
 }
@@ -55,7 +54,7 @@ pub(crate) struct Counter {
 static PLACES: Mutex<Vec<Place>> = Mutex::new(Vec::new());
 
 struct Place {
-    alarm: &'static OwnedFd,
+    alarm: &'static Alarm,
     taken: bool,
 }
 
@@ -101,12 +100,12 @@ impl SignalMark {
 }
 
 /// From now on `signal` is counted, and raises the alarm of a place.
-fn hear(place: usize, alarm: &'static OwnedFd, signal: Signal) -> io::Result<Option<&'static AtomicU32>> {
+fn hear(place: usize, alarm: &'static Alarm, signal: Signal) -> io::Result<Option<&'static AtomicU32>> {
     sys::on_signal_number(place, alarm, signal.number(), signal == Signal::HangUp)
 }
 
 /// Calls with a place that is free again afterwards.
-fn with_place<T>(call: impl FnOnce(usize, &'static OwnedFd) -> io::Result<T>) -> io::Result<T> {
+fn with_place<T>(call: impl FnOnce(usize, &'static Alarm) -> io::Result<T>) -> io::Result<T> {
     let (place, alarm) = take_place()?;
     let result = call(place, alarm);
     release_place(place);
@@ -133,7 +132,7 @@ impl Signals {
             heard.extend(hear(place, alarm, signal)?.map(|count| (signal, Counter { count, seen })));
             Ok(())
         });
-        match counted.and_then(|()| handle.watch(alarm.as_fd())) {
+        match counted.and_then(|()| handle.watch(alarm)) {
             Ok(alarm) => Ok(Signals { alarm, place, heard }),
             Err(error) => {
                 release_place(place);
@@ -146,6 +145,8 @@ impl Signals {
     pub async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
             loop {
+                // A pipe that nobody empties would be full one day, and tell no more.
+                self.alarm.inner().quiet();
                 let told = self.heard.iter_mut().find_map(|(signal, counter)| counter.take().then_some(*signal));
                 if let Some(signal) = told {
                     return Poll::Ready(signal);
@@ -185,13 +186,13 @@ impl Counter {
 }
 
 /// A place among those that are told of every signal, and its alarm.
-pub(crate) fn take_place() -> io::Result<(usize, &'static OwnedFd)> {
+pub(crate) fn take_place() -> io::Result<(usize, &'static Alarm)> {
     let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((number, place)) = places.iter_mut().enumerate().find(|(_, place)| !place.taken) {
         place.taken = true;
         return Ok((number, place.alarm));
     }
-    let alarm: &'static OwnedFd = Box::leak(Box::new(sys::alarm_fd()?));
+    let alarm: &'static Alarm = Box::leak(Box::new(Alarm::new()?));
     places.push(Place { alarm, taken: true });
     Ok((places.len() - 1, alarm))
 }

@@ -5,8 +5,9 @@
 //! address, which is in the same network namespace as the port and is gone with its process.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+use crate::sys;
 
 /// How many servers of one port may be ending at the same time, each with its last clients.
 const MOST_ENDING: usize = 8;
@@ -18,10 +19,13 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// Whether the system lets one server take over a port that another one still serves.
+    pub const IS_POSSIBLE: bool = sys::HANDS_PORTS_OVER;
+
     /// Offers a UDP port whose sockets are all shared ([`DriverHandle::share_ports`](crate::DriverHandle::share_ports)).
     ///
     /// # Errors
-    /// The system gives no socket, or eight servers of this port are ending already.
+    /// The system gives no socket or is not Linux, or eight servers of this port are ending already.
     pub fn announce(port: u16) -> io::Result<Offer> {
         let mut last = io::ErrorKind::AddrInUse.into();
         for place in 0..MOST_ENDING {
@@ -44,7 +48,7 @@ impl Offer {
 }
 
 fn name(port: u16, place: usize) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(format!("posthaste/ends/{port}/{place}"))
+    sys::abstract_address(&format!("posthaste/ends/{port}/{place}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::net::{Shutdown, SocketAddr, TcpListener as StdTcpListener, TcpStream as
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::executor::{Handle, Watched};
-use crate::sys::errno::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
 use crate::sys::{self, ListenOptions};
 
 /// How a listener is opened.
@@ -110,7 +109,7 @@ impl fmt::Debug for TcpListener {
 /// Whether an error of [`TcpListener::accept`] says that the process or the system has no descriptor or memory left: the connection
 /// waits, and can be accepted later.
 pub fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+    sys::is_shortage(error)
 }
 
 /// A connection. Dropping it closes it in order: what the system has taken is still sent.

@@ -83,6 +83,10 @@ fn in_words_of_the_system(address: SocketAddr, options: &UdpOptions) -> SocketOp
 }
 
 impl UdpSocket {
+    /// Whether the system spreads peers over sockets that share an address ([`UdpOptions::reuse_port`]). Where it does not, one of
+    /// them receives all, and more than one worker is of no use.
+    pub const SPREADS: bool = sys::SPREADS;
+
     /// Opens a socket with [`UdpOptions::default`].
     ///
     /// # Errors

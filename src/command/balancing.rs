@@ -30,8 +30,12 @@ pub fn layout(balancing: &Balancing) -> Result<IdLayout, String> {
     Ok(IdLayout::for_load_balancers(plain.with_key(&key)))
 }
 
-/// How many threads serve if nothing is said: one for each processor that this process may use.
+/// How many threads serve if nothing is said: one for each processor that this process may use, where the system spreads clients
+/// over them.
 pub fn threads() -> usize {
+    if !runtime::UdpSocket::SPREADS {
+        return 1;
+    }
     available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS)
 }
 

@@ -4,7 +4,6 @@ use crate::command::failure::Failure;
 use crate::command::log::Log;
 use posthaste::Meter;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -80,12 +79,24 @@ impl Manager {
 
 fn connect(path: &str) -> io::Result<(UnixDatagram, SocketAddr)> {
     let address = match path.strip_prefix('@') {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
+        Some(name) => abstract_address(name)?,
         None => SocketAddr::from_pathname(path)?,
     };
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
     Ok((socket, address))
+}
+
+/// The address without a file that this name stands for: only Linux has those.
+#[cfg(target_os = "linux")]
+fn abstract_address(name: &str) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    SocketAddr::from_abstract_name(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_address(_name: &str) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The monotonic clock of the system, as far as it can be read without a call of its own: it may be some hundredths of a second behind.

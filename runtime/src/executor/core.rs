@@ -57,10 +57,10 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(options: &ExecutorOptions) -> io::Result<Core> {
-        let ready = Arc::new(ReadyQueue::new()?);
         let mut poller = Poller::new()?;
         let now = clock::now();
-        let alarm = poller.register(ready.alarm(), Interest::READABLE_EDGES)?;
+        let (thread, alarm) = poller.waker()?;
+        let ready = Arc::new(ReadyQueue::new(thread));
         Ok(Core {
             ready,
             tasks: RefCell::default(),

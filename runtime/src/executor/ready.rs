@@ -3,8 +3,6 @@
 //! Drivers have a queue of their own, so that they need not wait for every task that is ready.
 
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
@@ -49,16 +47,10 @@ impl State {
 }
 
 impl ReadyQueue {
-    pub(crate) fn new() -> io::Result<ReadyQueue> {
-        Ok(ReadyQueue {
-            state: Mutex::new(State { ordinary: VecDeque::new(), drivers: VecDeque::new(), asleep: false }),
-            thread: ThreadWaker::new()?,
-        })
-    }
-
-    /// What the poller is to watch, on edges.
-    pub(crate) fn alarm(&self) -> BorrowedFd<'_> {
-        self.thread.as_fd()
+    /// Empty, of the executor that `thread` wakes.
+    pub(crate) fn new(thread: ThreadWaker) -> ReadyQueue {
+        let state = State { ordinary: VecDeque::new(), drivers: VecDeque::new(), asleep: false };
+        ReadyQueue { state: Mutex::new(state), thread }
     }
 
     pub(crate) fn push(&self, task: TaskId, kind: Kind) {

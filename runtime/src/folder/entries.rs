@@ -1,7 +1,6 @@
 //! What is in a folder beneath the one that is held open, for a page that lists it.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use crate::folder::Folder;
@@ -29,12 +28,6 @@ pub struct Entries {
     pub are_cut: bool,
 }
 
-/// Bytes of entries that are asked for at a time.
-const ROOM: usize = 32 << 10;
-/// Where the length of an entry stands, and where its name begins (`struct linux_dirent64`).
-const LEN_AT: usize = 16;
-const NAME_AT: usize = 19;
-
 /// The files and folders in the folder that `path` leads to, of at most `most` names: pipes, devices and sockets are left out, and so
 /// are links that lead out of `folder` or nowhere. This may wait for a disk.
 ///
@@ -44,32 +37,20 @@ pub fn entries(folder: &Folder, path: &[u8], most: usize) -> io::Result<Entries>
     let path = if path.is_empty() { b"." } else { path };
     let opened = folder.open_beneath(path)?;
     let (mut listed, mut count) = (Entries::default(), 0);
-    let mut room = vec![0; ROOM];
     // By its descriptor: whatever has the name by now, this is the folder that was opened.
-    loop {
-        let len = sys::read_entries(opened.as_fd(), &mut room)?;
-        if len == 0 {
-            return Ok(listed);
+    let mut names = sys::Names::of(opened.into())?;
+    while let Some(name) = names.next()? {
+        if matches!(name, b"." | b"..") {
+            continue;
         }
-        for name in names(room.get(..len).unwrap_or_default()).filter(|name| !matches!(*name, b"." | b"..")) {
-            if count == most {
-                listed.are_cut = true;
-                return Ok(listed);
-            }
-            count += 1;
-            listed.entries.extend(look(folder, path, name));
+        if count == most {
+            listed.are_cut = true;
+            break;
         }
+        count += 1;
+        listed.entries.extend(look(folder, path, name));
     }
-}
-
-/// The names in what the kernel has written.
-fn names(mut entries: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let len = usize::from(u16::from_le_bytes(entries.get(LEN_AT..LEN_AT + 2)?.try_into().ok()?));
-        let (entry, rest) = entries.split_at_checked(len.max(NAME_AT))?;
-        entries = rest;
-        entry.get(NAME_AT..)?.split(|byte| *byte == 0).next()
-    })
+    Ok(listed)
 }
 
 /// What a name leads to by the way that a client takes, links and all. What cannot be opened by it is not told of.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sys::errno;
 use std::collections::VecDeque;
 
 /// A kernel that refuses as scripted, and records what went out.

@@ -1,17 +1,16 @@
 //! Linux, on 64-bit little-endian processors.
 
 pub(crate) mod address;
+pub(crate) mod alarm;
 pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod errno;
 pub(crate) mod files;
 pub(crate) mod filter;
-pub(crate) mod inherited;
 pub(crate) mod memory;
 pub(crate) mod message;
-pub(crate) mod privileges;
-#[cfg(test)]
-pub(crate) mod refusal;
+pub(crate) mod names;
+pub(crate) mod policy;
 pub(crate) mod selector;
 pub(crate) mod socket;
 pub(crate) mod stream;

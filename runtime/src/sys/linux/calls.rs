@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::sys::linux::address::{ADDRESS_LEN, RawAddress};
@@ -14,8 +14,8 @@ use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
     EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, FilterProgram, FilterStep, IoVector, Linger, MSG_DONTWAIT,
-    MSG_ERRQUEUE, MSG_NOSIGNAL, MessageHeader, MultiMessageHeader, SIGHUP, SIGINT, SIGQUIT, SIGTERM,
-    SO_ATTACH_REUSEPORT_CBPF, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
+    MSG_ERRQUEUE, MSG_NOSIGNAL, MessageHeader, MultiMessageHeader, SO_ATTACH_REUSEPORT_CBPF, SO_LINGER, SOCK_CLOEXEC,
+    SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -48,9 +48,6 @@ mod foreign {
             flags: i32,
             timeout: *mut TimeSpec,
         ) -> i32;
-        pub(super) fn write(fd: i32, bytes: *const c_void, len: usize) -> isize;
-        pub(super) fn signal(number: i32, action: usize) -> usize;
-        pub(super) fn __errno_location() -> *mut i32;
     }
 }
 
@@ -144,21 +141,10 @@ fn milliseconds_rounded_up(timeout: Duration) -> i32 {
     i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }
 
-/// A descriptor that becomes readable when [`raise_alarm`] is called, from any thread.
-pub(crate) fn alarm_fd() -> io::Result<OwnedFd> {
+/// A descriptor that counts what is written to it, and is readable unless that is zero.
+pub(crate) fn event_counter() -> io::Result<OwnedFd> {
     // SAFETY: takes no pointer.
     owned(unsafe { foreign::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) })
-}
-
-/// Makes it readable once more; whoever watches its edges hears of it even if it was readable before.
-pub(crate) fn raise_alarm(alarm: BorrowedFd<'_>) -> io::Result<()> {
-    raise_raw(alarm.as_raw_fd())
-}
-
-fn raise_raw(alarm: i32) -> io::Result<()> {
-    let one = 1u64.to_ne_bytes();
-    // SAFETY: `one` is readable for the eight bytes given. A descriptor that is not open gives an error.
-    counted(unsafe { foreign::write(alarm, one.as_ptr().cast(), one.len()) }).map(drop)
 }
 
 /// A socket of a family and a kind (`SOCK_DGRAM`, `SOCK_STREAM`), non-blocking.
@@ -369,61 +355,6 @@ fn note(arrival: &mut RawArrival, header: &MessageHeader, len: usize) {
     arrival.control.len = header.control_len.min(CONTROL_LEN);
     arrival.len = len;
     arrival.flags = header.flags;
-}
-
-/// Where the signal handler finds what to do; only ever set to alarms that stay open for the rest of the process.
-static ALARMS: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
-/// How often each of [`HEARD`] has come.
-static COUNTS: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
-/// The signals that can be counted.
-const HEARD: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
-/// What the C library has for a handler where a signal is ignored.
-const IGNORED: usize = 1;
-
-/// Has the process's signal `number`, one of four, counted and raise the alarm in place `place` instead of ending the process, from
-/// now on. Gives the counter; `None` if the process was started with the signal ignored and that is `respected`: it stays so.
-pub(crate) fn on_signal_number(
-    place: usize,
-    alarm: &'static OwnedFd,
-    number: i32,
-    respected: bool,
-) -> io::Result<Option<&'static AtomicU32>> {
-    let entry = ALARMS.get(place).ok_or(io::ErrorKind::QuotaExceeded)?;
-    let counter = counter(number).ok_or(io::ErrorKind::InvalidInput)?;
-    entry.store(alarm.as_raw_fd(), Ordering::Release);
-    // SAFETY: the handler only does what is allowed in one: atomics, and write(2) with the error number put back.
-    let before = unsafe { foreign::signal(number, on_signal as *const () as usize) };
-    match before {
-        usize::MAX => Err(io::Error::last_os_error()),
-        IGNORED if respected => {
-            // SAFETY: what was there before needs nothing of us.
-            unsafe { foreign::signal(number, IGNORED) };
-            Ok(None)
-        }
-        _ => Ok(Some(counter)),
-    }
-}
-
-fn counter(number: i32) -> Option<&'static AtomicU32> {
-    COUNTS.get(HEARD.iter().position(|heard| *heard == number)?)
-}
-
-extern "C" fn on_signal(number: i32) {
-    if let Some(counter) = counter(number) {
-        counter.fetch_add(1, Ordering::Release);
-    }
-    // SAFETY: the C library gives a valid pointer to this thread's error number.
-    let errno = unsafe { foreign::__errno_location() };
-    // SAFETY: as above; the interrupted code must find the number it left there.
-    let before = unsafe { errno.read() };
-    for entry in &ALARMS {
-        let alarm = entry.load(Ordering::Acquire);
-        if alarm >= 0 {
-            let _ = raise_raw(alarm);
-        }
-    }
-    // SAFETY: as above.
-    unsafe { errno.write(before) };
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use crate::sys::linux::types::{
     IoVector, O_CLOEXEC, OpenHow, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV,
     RLIMIT_NOFILE, RWF_NOWAIT, ResourceLimit, SYS_GETDENTS64, SYS_OPENAT2, SYS_PREADV2, StatFs,
 };
+use crate::sys::options::Resolve;
+
+pub(crate) use crate::sys::linux::types::{O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH};
 
 mod foreign {
     use super::{ResourceLimit, StatFs, c_char};
@@ -22,22 +25,11 @@ mod foreign {
     }
 }
 
-/// How a whole path is resolved in one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Resolve {
-    /// Beneath the folder, wherever mounts lead; this may wait for a disk.
-    Beneath,
-    /// The same within one file system, and only if all names are in memory: `EAGAIN` otherwise.
-    Cached,
-}
-
-impl Resolve {
-    fn flags(self) -> u64 {
-        let beneath = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-        match self {
-            Resolve::Beneath => beneath,
-            Resolve::Cached => beneath | RESOLVE_CACHED | RESOLVE_NO_XDEV,
-        }
+fn flags_of(resolve: Resolve) -> u64 {
+    let beneath = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    match resolve {
+        Resolve::Beneath => beneath,
+        Resolve::Cached => beneath | RESOLVE_CACHED | RESOLVE_NO_XDEV,
     }
 }
 
@@ -62,7 +54,7 @@ pub(crate) fn open_at(folder: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Re
 pub(crate) fn open_beneath(folder: BorrowedFd<'_>, path: &CStr, flags: i32, resolve: Resolve) -> io::Result<OwnedFd> {
     #[cfg(test)]
     crate::sys::refusal::check(crate::sys::refusal::Call::OpenBeneath)?;
-    let how = OpenHow { flags: u64::from((flags | O_CLOEXEC).cast_unsigned()), mode: 0, resolve: resolve.flags() };
+    let how = OpenHow { flags: u64::from((flags | O_CLOEXEC).cast_unsigned()), mode: 0, resolve: flags_of(resolve) };
     // SAFETY: the arguments are those of openat2(2), each as wide as a register. `path` and `how` live through the call,
     // which only reads them, and the size is that of `how`.
     let result = unsafe {

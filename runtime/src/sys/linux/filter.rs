@@ -35,7 +35,7 @@ const LONG_HEADER: u32 = 0x80;
 /// that share the address of `socket` are numbered in the order in which they were bound.
 pub(crate) fn steer(socket: BorrowedFd<'_>, steering: &Steering) -> io::Result<()> {
     #[cfg(test)]
-    crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option)?;
+    crate::sys::refusal::check(crate::sys::refusal::Call::Option)?;
     attach_filter(socket, &program(steering))
 }
 

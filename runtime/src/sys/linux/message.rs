@@ -6,25 +6,13 @@ use std::os::fd::BorrowedFd;
 
 use base::Ecn;
 
+use crate::sys::datagram::{Arrival, Outgoing};
 use crate::sys::linux::address::RawAddress;
 use crate::sys::linux::calls::{
     RECEIVE_MAX, RawArrival, receive_message, receive_messages, receive_report, send_message, send_messages,
 };
 use crate::sys::linux::control::{Ancillary, Control};
 use crate::sys::linux::types::MSG_TRUNC;
-
-/// How one or more datagrams to one peer are to leave.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outgoing {
-    /// Whether the socket is of the IPv6 family.
-    pub(crate) ipv6_socket: bool,
-    pub(crate) remote: SocketAddr,
-    /// The address of ours to leave from; `None` for the kernel's choice.
-    pub(crate) source: Option<IpAddr>,
-    pub(crate) ecn: Ecn,
-    /// The mark that the socket gives to what goes without a word about it.
-    pub(crate) usual: Ecn,
-}
 
 impl Outgoing {
     fn address(&self) -> RawAddress {
@@ -79,18 +67,6 @@ pub(crate) fn send_each(
     segment_size: usize,
 ) -> io::Result<usize> {
     send_messages(fd, &outgoing.address(), &outgoing.control(None), payload, segment_size)
-}
-
-/// One received message: a datagram, or several of equal size that the kernel joined.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) len: usize,
-    /// Never zero; `len` or more for a single datagram.
-    pub(crate) segment_size: usize,
-    pub(crate) remote: SocketAddr,
-    /// The address of ours it was sent to, if the kernel said so.
-    pub(crate) destination: Option<IpAddr>,
-    pub(crate) ecn: Ecn,
 }
 
 /// Receives up to eight messages into `buffers` of `buffer_len` bytes each; `None` stands for one that is to be ignored.

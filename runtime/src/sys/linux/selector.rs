@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use crate::sys::happening::Happening;
+use crate::sys::linux::alarm::Alarm;
 use crate::sys::linux::calls;
 use crate::sys::linux::types::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvent,
@@ -19,14 +21,14 @@ pub(crate) struct Selector {
     filled: usize,
 }
 
-/// What happened to one descriptor.
-#[derive(Clone, Copy)]
-pub(crate) struct Happening {
-    pub(crate) key: u64,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// Nothing goes either way any more: it is broken, or both sides have ended.
-    pub(crate) hung_up: bool,
+/// Ends the wait of a selector, from any thread.
+#[derive(Debug)]
+pub(crate) struct Bell(Alarm);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.raise();
+    }
 }
 
 impl Selector {
@@ -35,7 +37,7 @@ impl Selector {
     }
 
     pub(crate) fn add(
-        &self,
+        &mut self,
         fd: BorrowedFd<'_>,
         key: u64,
         readable: bool,
@@ -43,12 +45,12 @@ impl Selector {
         edge: bool,
     ) -> io::Result<()> {
         #[cfg(test)]
-        crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Watch)?;
+        crate::sys::refusal::check(crate::sys::refusal::Call::Watch)?;
         calls::epoll_control(self.epoll.as_fd(), EPOLL_CTL_ADD, fd, interest(readable, writable, edge), key)
     }
 
     pub(crate) fn change(
-        &self,
+        &mut self,
         fd: BorrowedFd<'_>,
         key: u64,
         readable: bool,
@@ -58,8 +60,15 @@ impl Selector {
         calls::epoll_control(self.epoll.as_fd(), EPOLL_CTL_MOD, fd, interest(readable, writable, edge), key)
     }
 
-    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         calls::epoll_control(self.epoll.as_fd(), EPOLL_CTL_DEL, fd, 0, 0)
+    }
+
+    /// A bell that is heard as a happening of this key, once for each wait however often it was rung.
+    pub(crate) fn add_bell(&mut self, key: u64) -> io::Result<Bell> {
+        let alarm = Alarm::new()?;
+        self.add(alarm.as_fd(), key, true, false, true)?;
+        Ok(Bell(alarm))
     }
 
     /// Waits; says how many happenings there are.

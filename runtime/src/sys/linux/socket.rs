@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr as UnixAddress;
 
 use base::Ecn;
 
@@ -14,21 +16,15 @@ use crate::sys::linux::types::{
     SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_DGRAM, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_UDP, UDP_CORK,
     UDP_GRO, UDP_SEGMENT,
 };
+use crate::sys::options::SocketOptions;
 
-/// What to open.
-#[derive(Clone, Copy)]
-pub(crate) struct SocketOptions {
-    pub(crate) address: SocketAddr,
-    pub(crate) only_ipv6: bool,
-    pub(crate) reuse_port: bool,
-    /// Also where sockets are that may be bound beside ([`share`]).
-    pub(crate) take_over: bool,
-    pub(crate) receive_buffer: usize,
-    pub(crate) send_buffer: usize,
-    pub(crate) coalesce: bool,
-    /// Errors are reported with the destination of the datagram that they are about.
-    pub(crate) reports: bool,
-}
+pub(crate) use crate::sys::linux::filter::{prefer, steer};
+
+/// The kernel spreads peers over sockets that share an address.
+pub(crate) const SPREADS: bool = true;
+
+/// Another process can take over a port whose sockets are all shared ([`share`]).
+pub(crate) const HANDS_PORTS_OVER: bool = true;
 
 /// Opens and binds. What only makes things better (buffer sizes, marks, destination addresses, coalescing, the
 /// don't-fragment bit) is asked for and done without where it is refused.
@@ -115,7 +111,7 @@ pub(crate) fn mark_all(fd: BorrowedFd<'_>, is_ipv6: bool, mark: Ecn) -> Ecn {
 /// Asks for an option, and does without where it is refused.
 fn wish(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) {
     #[cfg(test)]
-    if crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option).is_err() {
+    if crate::sys::refusal::check(crate::sys::refusal::Call::Option).is_err() {
         return;
     }
     let _ = set_option(fd, level, name, value);
@@ -139,8 +135,13 @@ fn set_family_options(fd: BorrowedFd<'_>, is_ipv6: bool) {
 /// Whether the kernel knows segmentation of UDP at all: zero switches nothing on, but is refused by one that does not.
 pub(crate) fn supports_segmentation(fd: BorrowedFd<'_>) -> bool {
     #[cfg(test)]
-    if crate::sys::linux::refusal::check(crate::sys::linux::refusal::Call::Option).is_err() {
+    if crate::sys::refusal::check(crate::sys::refusal::Call::Option).is_err() {
         return false;
     }
     set_option(fd, SOL_UDP, UDP_SEGMENT, 0).is_ok()
+}
+
+/// The address of a Unix socket without a file, which is gone with its process.
+pub(crate) fn abstract_address(name: &str) -> io::Result<UnixAddress> {
+    UnixAddress::from_abstract_name(name)
 }

@@ -11,17 +11,9 @@ use crate::sys::linux::types::{
     AF_INET, AF_INET6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_IPV6, SOL_SOCKET,
     TCP_NODELAY,
 };
+use crate::sys::options::ListenOptions;
 
 pub(crate) use crate::sys::linux::calls::reset_on_close;
-
-/// What to listen with.
-#[derive(Clone, Copy)]
-pub(crate) struct ListenOptions {
-    pub(crate) address: SocketAddr,
-    pub(crate) only_ipv6: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) backlog: i32,
-}
 
 /// Opens, binds and listens.
 pub(crate) fn listen(options: &ListenOptions) -> io::Result<OwnedFd> {

@@ -12,9 +12,6 @@ pub(crate) const SOCK_CLOEXEC: i32 = 0o2_000_000;
 pub(crate) const SOCK_NONBLOCK: i32 = 0o4_000;
 
 pub(crate) const SOL_SOCKET: i32 = 1;
-pub(crate) const F_GETFD: i32 = 1;
-pub(crate) const F_SETFD: i32 = 2;
-pub(crate) const FD_CLOEXEC: i32 = 1;
 /// Of UDP sockets alone, and as old as they are.
 pub(crate) const UDP_CORK: i32 = 1;
 pub(crate) const SO_REUSEADDR: i32 = 2;
@@ -100,11 +97,6 @@ pub(crate) const SYS_GETDENTS64: i64 = 217;
 pub(crate) const SYS_GETDENTS64: i64 = 61;
 
 pub(crate) const RLIMIT_NOFILE: i32 = 7;
-
-pub(crate) const SIGHUP: i32 = 1;
-pub(crate) const SIGINT: i32 = 2;
-pub(crate) const SIGQUIT: i32 = 3;
-pub(crate) const SIGTERM: i32 = 15;
 
 /// `struct epoll_event`: packed on x86_64 and nowhere else.
 #[derive(Clone, Copy, Default)]

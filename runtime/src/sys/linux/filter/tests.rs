@@ -2,7 +2,7 @@ use super::*;
 use std::net::UdpSocket as StdUdpSocket;
 use std::os::fd::AsFd;
 
-use crate::sys::linux::refusal::{Call, refuse};
+use crate::sys::refusal::{Call, refuse};
 use crate::udp::{UdpOptions, UdpSocket};
 
 const STEERING: Steering =

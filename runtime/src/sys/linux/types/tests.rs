@@ -1,5 +1,7 @@
 //! The libc crate as the other witness.
 use super::*;
+use crate::sys::inherited::{F_GETFD, F_SETFD, FD_CLOEXEC};
+use crate::sys::signals::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use core::mem::align_of;
 
 macro_rules! same_layout {
@@ -91,6 +93,9 @@ fn numbers_are_those_of_libc() {
         (SYS_PREADV2 as i32, libc::SYS_preadv2 as i32),
         (RWF_NOWAIT, libc::RWF_NOWAIT),
         (RLIMIT_NOFILE, libc::RLIMIT_NOFILE as i32),
+        (F_GETFD, libc::F_GETFD),
+        (F_SETFD, libc::F_SETFD),
+        (FD_CLOEXEC, libc::FD_CLOEXEC),
         (SIGHUP, libc::SIGHUP),
         (SIGINT, libc::SIGINT),
         (SIGQUIT, libc::SIGQUIT),

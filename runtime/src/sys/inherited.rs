@@ -4,7 +4,10 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sys::linux::types::{F_GETFD, F_SETFD, FD_CLOEXEC};
+// The same numbers on every system that this is built for.
+pub(crate) const F_GETFD: i32 = 1;
+pub(crate) const F_SETFD: i32 = 2;
+pub(crate) const FD_CLOEXEC: i32 = 1;
 
 mod foreign {
     unsafe extern "C" {

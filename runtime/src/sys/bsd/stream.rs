@@ -1,0 +1,65 @@
+//! Opening TCP sockets, listening and connecting.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::bsd::address::RawAddress;
+use crate::sys::bsd::calls;
+use crate::sys::bsd::errno::EINPROGRESS;
+use crate::sys::bsd::system::{AF_INET6, SO_NOSIGPIPE, SPREAD};
+use crate::sys::bsd::types::{
+    AF_INET, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY,
+};
+use crate::sys::options::ListenOptions;
+
+pub(crate) use crate::sys::bsd::calls::reset_on_close;
+
+/// Opens, binds and listens.
+pub(crate) fn listen(options: &ListenOptions) -> io::Result<OwnedFd> {
+    let is_ipv6 = options.address.is_ipv6();
+    let socket = open(is_ipv6)?;
+    let fd = socket.as_fd();
+    if is_ipv6 {
+        calls::set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, i32::from(options.only_ipv6))?;
+    }
+    // Connections that ended a minute ago do not keep a server from starting again.
+    calls::set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)?;
+    if options.reuse_port {
+        calls::set_option(fd, SOL_SOCKET, SPREAD, 1)?;
+    }
+    calls::bind(fd, &RawAddress::new(options.address, is_ipv6))?;
+    calls::listen(fd, options.backlog)?;
+    Ok(socket)
+}
+
+/// Takes a connection that waits, with the peer's address.
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAddr)> {
+    let (socket, address) = calls::accept(listener)?;
+    // A connection that was reset while it waited has no address any more, and takes no options.
+    let remote = address.decode().ok_or(io::ErrorKind::ConnectionAborted)?;
+    set_up(socket.as_fd())?;
+    Ok((socket, remote))
+}
+
+/// A socket that is about to be connected: it becomes writable when that has succeeded or failed.
+pub(crate) fn begin_connect(remote: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = open(remote.is_ipv6())?;
+    match calls::connect(socket.as_fd(), &RawAddress::new(remote, remote.is_ipv6())) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(socket),
+    }
+}
+
+fn open(is_ipv6: bool) -> io::Result<OwnedFd> {
+    let socket = calls::socket(if is_ipv6 { AF_INET6 } else { AF_INET }, SOCK_STREAM)?;
+    set_up(socket.as_fd())?;
+    Ok(socket)
+}
+
+/// A machine writes all it has at once: to wait whether more follows would only hold back the last part. Writing to a connection
+/// that is gone is an error and no signal.
+fn set_up(fd: BorrowedFd<'_>) -> io::Result<()> {
+    calls::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)?;
+    calls::set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1)
+}

@@ -1,0 +1,1 @@
+//! The numbers and structures, against other statements of them.
