@@ -58,8 +58,8 @@
 //! # }
 //! ```
 //!
-//! It is no general async runtime: one thread for each executor, no file system beyond a folder that is served, and Linux only
-//! for now. The crate `posthaste` shows all of it at work; `posthaste-base` has the contracts.
+//! It is no general async runtime: one thread for each executor, no file system beyond a folder that is served. It is
+//! tested on Linux, and builds for macOS and FreeBSD, where it has never been run. The crate `posthaste` shows all of it at work; `posthaste-base` has the contracts.
 #![deny(unsafe_code)]
 
 pub mod clock;
