@@ -258,6 +258,7 @@ fn what_was_sent_to_everybody_is_never_given_out() {
     assert_eq!(seen[0].2, b"to you");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_fragmented() {
     let (a, b) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));

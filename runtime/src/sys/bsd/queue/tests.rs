@@ -128,15 +128,8 @@ impl Kernel for Fake {
             }
             let (key, is_edge) = (note.key, note.flags & EV_CLEAR != 0);
             note.triggered &= !is_edge;
-            events[count] = KernelEvent {
-                ident: at.0,
-                filter: at.1,
-                flags: note.flags & EV_CLEAR | flags,
-                filter_flags,
-                data,
-                key,
-                ..KernelEvent::default()
-            };
+            let flags = note.flags & EV_CLEAR | flags;
+            events[count] = KernelEvent { flags, filter_flags, data, ..change(at.0, at.1, 0, key) };
             count += 1;
             if !is_edge {
                 note.active = true;
