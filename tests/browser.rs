@@ -72,7 +72,10 @@ async fn answer(handle: Handle, heard: Shared, page: Bytes, mut request: Request
     if request.protocol().is_none() {
         return match request.path() {
             "/" => reply.send((200, "text/html"), page).await,
-            "/said" => reply.send(200, heard.borrow().said.clone()).await,
+            "/said" => {
+                let said = heard.borrow().said.clone();
+                reply.send(200, said).await
+            }
             "/progress" | "/results" => {
                 let text = String::from_utf8(request.body().read_to_end(100_000).await?).unwrap();
                 if request.path() == "/results" {

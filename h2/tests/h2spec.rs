@@ -7,6 +7,8 @@
 //! request for `/open` is never answered.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
+extern crate posthaste_h2 as h2;
+
 use base::{Bytes, Duration, Instant, Outgoing, StreamMachine};
 use h2::{Config, Connection, Event, StreamNumber};
 use hpack::Decoder;
