@@ -17,6 +17,8 @@ INITIAL, HANDSHAKE, RETRY, ONE_RTT, NEGOTIATION, ZERO_RTT = (
     QuicPacketType.VERSION_NEGOTIATION, QuicPacketType.ZERO_RTT,
 )
 PATH_CHALLENGE, PATH_RESPONSE, CRYPTO = 0x1A, 0x1B, 0x06
+# More than half of what one byte of a packet number tells apart.
+FAR = 200
 
 
 @dataclasses.dataclass
@@ -216,7 +218,8 @@ class Capture:
             context, expected, opened = CryptoContext(), 0, []
             context.setup(cipher_suite=suite, secret=secret, version=1)
             for packet in packets:
-                if open_packet(packet, context, expected):
+                # On a busy machine the relay may read one path's packets long after another's, and a number is sent cut off.
+                if any(open_packet(packet, context, max(0, expected + away)) for away in (0, -FAR, FAR)):
                     expected = max(expected, packet.number + 1)
                     opened.append(packet)
             if opened:
