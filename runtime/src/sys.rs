@@ -46,7 +46,7 @@ pub(crate) use system::socket::{
     HANDS_PORTS_OVER, SPREADS, abstract_address, adopt_udp, keep, mark_all, open_udp, prefer, receive_only_from, share,
     spread, steer, supports_segmentation,
 };
-pub(crate) use system::stream::{accept, begin_connect, listen, reset_on_close};
+pub(crate) use system::stream::{accept, begin_connect, keep_alive, listen, reset_on_close};
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
 compile_error!("posthaste-runtime knows Linux, macOS and FreeBSD; the protocol crates below it run anywhere");

@@ -61,9 +61,10 @@ impl TcpListener {
     /// Takes a socket that listens already, perhaps of a service manager.
     ///
     /// # Errors
-    /// It has no address of the Internet, or cannot be asked not to block.
+    /// It has no address of the Internet, is none of TCP, or cannot be asked not to block.
     pub fn adopt(listener: StdTcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
+        sys::keep_alive(listener.as_fd())?;
         let local = listener.local_addr()?;
         Ok(TcpListener { listener, local })
     }

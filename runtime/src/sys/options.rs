@@ -28,6 +28,13 @@ pub(crate) struct ListenOptions {
     pub(crate) backlog: i32,
 }
 
+/// How long the system looks on while nothing comes by a connection of TCP before it asks whether the peer is there. Default 60 s.
+pub(crate) const KEEP_ALIVE_IDLE: i32 = 60;
+/// How long it waits for each answer. Default 15 s.
+pub(crate) const KEEP_ALIVE_INTERVAL: i32 = 15;
+/// How many questions without an answer end the connection. Default 4.
+pub(crate) const KEEP_ALIVE_PROBES: i32 = 4;
+
 /// How a whole path is resolved in one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resolve {

@@ -103,3 +103,24 @@ fn small_parts_are_not_held_back() {
         }
     });
 }
+
+/// A peer that goes without a word is asked for after a while, whoever has opened the listener.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_silent_peer_is_asked_whether_it_is_there() {
+    use crate::sys::testing::int_option;
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    executor.block_on(async {
+        let adopted = TcpListener::adopt(StdTcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        for listener in [listener(), adopted] {
+            let listener = handle.watch(listener).unwrap();
+            let (ours, theirs) = pair(handle, &listener).await;
+            for fd in [ours.inner().as_fd(), theirs.as_fd()] {
+                assert_eq!(int_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE), 1);
+                let times = [libc::TCP_KEEPIDLE, libc::TCP_KEEPINTVL, libc::TCP_KEEPCNT];
+                assert_eq!(times.map(|name| int_option(fd, libc::IPPROTO_TCP, name)), [60, 15, 4]);
+            }
+        }
+    });
+}

@@ -22,6 +22,9 @@ pub(crate) const IP_DONTFRAG: i32 = 67;
 pub(crate) const IPV6_RECVPKTINFO: i32 = 36;
 pub(crate) const IPV6_RECVTCLASS: i32 = 57;
 pub(crate) const IPV6_TCLASS: i32 = 61;
+pub(crate) const TCP_KEEPIDLE: i32 = 256;
+pub(crate) const TCP_KEEPINTVL: i32 = 512;
+pub(crate) const TCP_KEEPCNT: i32 = 1024;
 
 pub(crate) const EVFILT_USER: i16 = -11;
 

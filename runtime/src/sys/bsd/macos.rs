@@ -22,6 +22,10 @@ pub(crate) const IP_DONTFRAG: i32 = 28;
 pub(crate) const IPV6_RECVPKTINFO: i32 = 61;
 pub(crate) const IPV6_RECVTCLASS: i32 = 35;
 pub(crate) const IPV6_TCLASS: i32 = 36;
+/// `TCP_KEEPALIVE`.
+pub(crate) const TCP_KEEPIDLE: i32 = 0x10;
+pub(crate) const TCP_KEEPINTVL: i32 = 0x101;
+pub(crate) const TCP_KEEPCNT: i32 = 0x102;
 
 pub(crate) const EVFILT_USER: i16 = -10;
 

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::sys::bsd::address::RawAddress;
 use crate::sys::bsd::calls;
 use crate::sys::bsd::errno::EINPROGRESS;
-use crate::sys::bsd::system::{AF_INET6, SO_NOSIGPIPE, SPREAD};
+use crate::sys::bsd::system::{AF_INET6, SO_NOSIGPIPE, SPREAD, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL};
 use crate::sys::bsd::types::{
-    AF_INET, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY,
+    AF_INET, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_KEEPALIVE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY,
 };
-use crate::sys::options::ListenOptions;
+use crate::sys::options::{KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES, ListenOptions};
 
 pub(crate) use crate::sys::bsd::calls::reset_on_close;
 
@@ -61,5 +61,15 @@ fn open(is_ipv6: bool) -> io::Result<OwnedFd> {
 /// that is gone is an error and no signal.
 fn set_up(fd: BorrowedFd<'_>) -> io::Result<()> {
     calls::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)?;
-    calls::set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1)
+    calls::set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1)?;
+    keep_alive(fd)
+}
+
+/// Has the system ask a silent peer whether it is there: one that went without a word would be waited for for ever where nothing
+/// else has a time limit, as in a tunnel.
+pub(crate) fn keep_alive(fd: BorrowedFd<'_>) -> io::Result<()> {
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_IDLE)?;
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL)?;
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES)?;
+    calls::set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
 }

@@ -10,6 +10,7 @@ pub(crate) const SOCK_DGRAM: i32 = 2;
 
 pub(crate) const SOL_SOCKET: i32 = 0xffff;
 pub(crate) const SO_REUSEADDR: i32 = 0x4;
+pub(crate) const SO_KEEPALIVE: i32 = 0x8;
 pub(crate) const SO_LINGER: i32 = 0x80;
 pub(crate) const SO_SNDBUF: i32 = 0x1001;
 pub(crate) const SO_RCVBUF: i32 = 0x1002;

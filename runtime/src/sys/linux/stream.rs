@@ -8,10 +8,10 @@ use crate::sys::linux::address::RawAddress;
 use crate::sys::linux::calls;
 use crate::sys::linux::errno::EINPROGRESS;
 use crate::sys::linux::types::{
-    AF_INET, AF_INET6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_IPV6, SOL_SOCKET,
-    TCP_NODELAY,
+    AF_INET, AF_INET6, IPPROTO_TCP, IPV6_V6ONLY, SO_KEEPALIVE, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_IPV6,
+    SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,
 };
-use crate::sys::options::ListenOptions;
+use crate::sys::options::{KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES, ListenOptions};
 
 pub(crate) use crate::sys::linux::calls::reset_on_close;
 
@@ -29,6 +29,8 @@ pub(crate) fn listen(options: &ListenOptions) -> io::Result<OwnedFd> {
         calls::set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)?;
     }
     calls::bind(fd, &RawAddress::new(options.address, is_ipv6))?;
+    // What is accepted has it from the listener.
+    keep_alive(fd)?;
     calls::listen(fd, options.backlog)?;
     Ok(socket)
 }
@@ -45,6 +47,7 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAdd
 pub(crate) fn begin_connect(remote: SocketAddr) -> io::Result<OwnedFd> {
     let socket = open(remote.is_ipv6())?;
     set_no_delay(socket.as_fd())?;
+    keep_alive(socket.as_fd())?;
     match calls::connect(socket.as_fd(), &RawAddress::new(remote, remote.is_ipv6())) {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
         _ => Ok(socket),
@@ -58,4 +61,13 @@ fn open(is_ipv6: bool) -> io::Result<OwnedFd> {
 /// A machine writes all it has at once. To wait whether more follows would only hold back the last part.
 fn set_no_delay(fd: BorrowedFd<'_>) -> io::Result<()> {
     calls::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)
+}
+
+/// Has the system ask a silent peer whether it is there: one that went without a word would be waited for for ever where nothing
+/// else has a time limit, as in a tunnel.
+pub(crate) fn keep_alive(fd: BorrowedFd<'_>) -> io::Result<()> {
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_IDLE)?;
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL)?;
+    calls::set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES)?;
+    calls::set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
 }

@@ -17,6 +17,7 @@ pub(crate) const UDP_CORK: i32 = 1;
 pub(crate) const SO_REUSEADDR: i32 = 2;
 pub(crate) const SO_SNDBUF: i32 = 7;
 pub(crate) const SO_RCVBUF: i32 = 8;
+pub(crate) const SO_KEEPALIVE: i32 = 9;
 pub(crate) const SO_LINGER: i32 = 13;
 pub(crate) const SO_REUSEPORT: i32 = 15;
 pub(crate) const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
@@ -45,6 +46,9 @@ pub(crate) const UDP_GRO: i32 = 104;
 
 pub(crate) const IPPROTO_TCP: i32 = 6;
 pub(crate) const TCP_NODELAY: i32 = 1;
+pub(crate) const TCP_KEEPIDLE: i32 = 4;
+pub(crate) const TCP_KEEPINTVL: i32 = 5;
+pub(crate) const TCP_KEEPCNT: i32 = 6;
 
 pub(crate) const MSG_TRUNC: i32 = 0x20;
 pub(crate) const MSG_DONTWAIT: i32 = 0x40;
