@@ -65,6 +65,8 @@ mod tests {
         while raise().is_ok() {}
         assert!(is_told(&mut poller));
         alarm.quiet();
+        assert!((&alarm.outlet).read(&mut [0; 8]).is_err(), "nothing is left");
+        alarm.quiet();
         assert!(!is_told(&mut poller));
         raise().unwrap();
         assert!(is_told(&mut poller));

@@ -166,16 +166,13 @@ impl<K: Kernel> Queue<K> {
     }
 
     fn note(&mut self, event: KernelEvent) {
-        let happening = match event.filter {
-            EVFILT_USER => Happening { key: event.key, readable: true, writable: false, hung_up: false },
-            _ => self.of_descriptor(&event),
-        };
-        let watch = self.watches.get_mut(event.ident).and_then(Option::as_mut);
-        let watch = watch.filter(|watch| event.filter != EVFILT_USER && watch.key == event.key);
-        let Some(watch) = watch else {
-            self.happenings.push(happening);
+        if event.filter == EVFILT_USER {
+            self.happenings.push(Happening { key: event.key, readable: true, writable: false, hung_up: false });
             return;
-        };
+        }
+        // The kernel tells of no filter that was removed, and closing a descriptor removes its own.
+        let Some(watch) = self.watches.get_mut(event.ident).and_then(Option::as_mut) else { return };
+        let happening = watch.note(&event);
         match self.happenings.get_mut(watch.place).filter(|earlier| earlier.key == event.key) {
             Some(earlier) => {
                 earlier.readable |= happening.readable;
@@ -188,17 +185,16 @@ impl<K: Kernel> Queue<K> {
             }
         }
     }
+}
 
-    fn of_descriptor(&mut self, event: &KernelEvent) -> Happening {
+impl Watch {
+    fn note(&mut self, event: &KernelEvent) -> Happening {
         let has_ended = event.flags & EV_EOF != 0;
+        self.input_ended |= has_ended && event.filter == EVFILT_READ;
+        self.output_ended |= has_ended && event.filter == EVFILT_WRITE;
         // At the end, the filter's flags are the error that ended it.
-        let mut hung_up = event.flags & EV_ERROR != 0 || (has_ended && event.filter_flags != 0);
-        let watch = self.watches.get_mut(event.ident).and_then(Option::as_mut);
-        if let Some(watch) = watch.filter(|watch| watch.key == event.key) {
-            watch.input_ended |= has_ended && event.filter == EVFILT_READ;
-            watch.output_ended |= has_ended && event.filter == EVFILT_WRITE;
-            hung_up |= watch.input_ended && watch.output_ended;
-        }
+        let has_broken = event.flags & EV_ERROR != 0 || (has_ended && event.filter_flags != 0);
+        let hung_up = has_broken || (self.input_ended && self.output_ended);
         // An error or a hang-up concerns whoever waits, in either direction: the next call will tell.
         let readable = event.filter == EVFILT_READ || hung_up;
         let writable = event.filter == EVFILT_WRITE || hung_up;
