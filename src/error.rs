@@ -359,18 +359,10 @@ impl fmt::Display for Error {
                 f.write_str("the server is shutting down and takes no more requests; send the request again")
             }
             Error::ShutDown => f.write_str("this side closed the connection"),
-            Error::Unfinished { requests: 1 } => {
-                f.write_str("the server ended with 1 request under way, which was cut short")
-            }
-            Error::Unfinished { requests } => {
-                write!(f, "the server ended with {requests} requests under way, which were cut short")
-            }
+            Error::Unfinished { requests } => write_unfinished(f, *requests),
             Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
-            Error::TooSlow { address, is_reader } => {
-                let what = if *is_reader { "take the response" } else { "send its request" };
-                write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
-            }
+            Error::TooSlow { address, is_reader } => write_too_slow(f, *address, *is_reader),
             Error::Json(error) => write!(f, "the body is no JSON that is taken here: {error}"),
             Error::NotJson { content_type } => write_not_json(f, content_type.as_deref()),
             Error::TunnelRefused { status } => {
@@ -389,6 +381,16 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn write_unfinished(f: &mut fmt::Formatter<'_>, requests: usize) -> fmt::Result {
+    let (what, were) = if requests == 1 { ("request", "was") } else { ("requests", "were") };
+    write!(f, "the server ended with {requests} {what} under way, which {were} cut short")
+}
+
+fn write_too_slow(f: &mut fmt::Formatter<'_>, address: SocketAddr, is_reader: bool) -> fmt::Result {
+    let what = if is_reader { "take the response" } else { "send its request" };
+    write!(f, "{address} did not {what} at the least rate that the server's time limits ask for")
+}
 
 fn write_of_session(f: &mut fmt::Formatter<'_>, error: &Error) -> fmt::Result {
     match error {
