@@ -1,12 +1,15 @@
-//! WebTransport with headless Chromium, which is a program of its own: `cargo test --test browser -- --ignored --nocapture`. A page of
-//! ours runs the cases, which are named like those of web-platform-tests, and sends what came of them.
+//! WebTransport with headless Chromium and with aioquic, which are programs of their own:
+//! `cargo test --test browser -- --ignored --nocapture`. A page of ours runs the browser's cases, which are named like those of
+//! web-platform-tests, and sends what came of them. aioquic is that of `tests/peers/run`, or of the interpreter in the variable `PYTHON`.
 #![allow(clippy::unwrap_used)] // a test may
 
 use posthaste::{
-    Bytes, Error, Handle, Identity, ReceiveStream, Reply, Request, SendStream, Server, Session, SessionRequest,
-    WebTransportLimits,
+    Bytes, Client, Error, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server, Session,
+    SessionRequest, WebTransportLimits,
 };
 use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -66,6 +69,95 @@ fn chromium_runs_every_case() {
     let lines: Vec<&str> = results.lines().collect();
     assert_eq!(lines.len(), 15);
     assert!(lines.iter().all(|line| line.contains(": ok (")), "{results}");
+}
+
+/// An interpreter that has aioquic.
+fn python() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home folder"));
+    let own = || home().join(".cache/posthaste-peers/python/bin/python");
+    std::env::var_os("PYTHON").map_or_else(own, PathBuf::from)
+}
+
+fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(name)
+}
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("posthaste-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+#[ignore = "needs aioquic"]
+fn aioquic_is_served() {
+    posthaste::run(|handle: Handle| async move {
+        let identity = Identity::development(&[])?;
+        let pem = folder("aioquic-client").join("ca.pem");
+        std::fs::write(&pem, identity.certificate_pem()).unwrap();
+        let executor = handle.clone();
+        let server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap());
+        let server = server.webtransport(&WebTransportLimits::default()).start(&handle, move |request, reply| {
+            answer(executor.clone(), Shared::default(), Bytes::new(), request, reply)
+        })?;
+        let port = server.addresses()[0].port().to_string();
+        let mut command = Command::new(python());
+        command.arg(script("aioquic_client.py")).args(["127.0.0.1", &port]).arg(&pem);
+        let mut client = command.stdout(Stdio::piped()).spawn().expect("an interpreter with aioquic");
+        let mut output = BufReader::new(client.stdout.take().unwrap());
+        while client.try_wait().unwrap().is_none() {
+            handle.sleep(Duration::from_millis(50)).await;
+        }
+        let mut said = String::new();
+        output.read_line(&mut said).unwrap();
+        assert_eq!(said, "ok\n");
+        Ok::<_, Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+#[test]
+#[ignore = "needs aioquic"]
+fn aioquic_serves() {
+    let folder = folder("aioquic-server");
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "10"]);
+    openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    openssl.arg("-out").arg(&certificate).arg("-keyout").arg(&key);
+    assert!(openssl.stderr(Stdio::null()).status().expect("openssl is there").success());
+    let mut command = Command::new(python());
+    command.arg(script("aioquic_server.py")).arg(&certificate).arg(&key).stdout(Stdio::piped());
+    let mut server = Running(command.spawn().expect("an interpreter with aioquic"));
+    let mut port = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let url = format!("https://127.0.0.1:{}", port.trim());
+    posthaste::run(|handle: Handle| async move {
+        let roots = Roots::from_pem(&std::fs::read(&certificate).unwrap())?;
+        let client = Client::builder(roots).webtransport(&WebTransportLimits::default()).build(&handle);
+        let refused = client.webtransport(&format!("{url}/missing")).connect().await;
+        assert!(matches!(&refused, Err(Error::TunnelRefused { status }) if status.code() == 404), "{refused:?}");
+        let session = client.webtransport(&format!("{url}/echo")).connect().await?;
+        for number in 0..64_u8 {
+            let (mut send, mut receive) = session.open_bidirectional().await?;
+            send.write_all(vec![number; 3000]).await?;
+            send.finish()?;
+            assert_eq!(receive.read_to_end(10_000).await?, vec![number; 3000]);
+        }
+        let mut send = session.open_unidirectional().await?;
+        send.write_all("one way").await?;
+        send.finish()?;
+        assert_eq!(session.accept_unidirectional().await?.read_to_end(100).await?, b"one way");
+        session.send_datagram(b"datagram").unwrap();
+        assert_eq!(session.read_datagram().await?.to_vec(), b"datagram");
+        session.close(1, "bye");
+        client.close().await;
+        Ok::<_, Error>(())
+    })
+    .unwrap()
+    .unwrap();
 }
 
 async fn answer(handle: Handle, heard: Shared, page: Bytes, mut request: Request, reply: Reply) -> Result<(), Error> {

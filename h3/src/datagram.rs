@@ -118,6 +118,7 @@ mod tests {
         }
     }
 
+    /// draft-ietf-webtrans-http3 section 4.6-5.
     #[test]
     fn what_waits_is_bounded_and_the_newest_stay() {
         let mut inbox = Inbox::default();
