@@ -29,6 +29,7 @@ mod path_line;
 mod plain_http;
 mod reload;
 mod revocation_files;
+mod routes;
 mod serve;
 mod service;
 mod settings;

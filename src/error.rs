@@ -1,6 +1,7 @@
 //! The errors of the library, with texts that say what failed, where, and what to do about it.
 
 use crate::codes;
+use crate::reverse_proxy::failure::BackendFailure;
 use crate::url::BadUrl;
 use http::exchange::Reason;
 use http::{Malformed, Status};
@@ -205,6 +206,13 @@ pub enum Error {
         /// What it has answered.
         status: Status,
     },
+    /// A server behind a [`ReverseProxy`](crate::ReverseProxy) did not answer, or not to the end.
+    Backend {
+        /// Which, as it was named.
+        backend: Arc<str>,
+        /// What went wrong.
+        failure: BackendFailure,
+    },
     /// What was to be sent breaks the rules of HTTP.
     Message(String),
 }
@@ -375,6 +383,7 @@ impl fmt::Display for Error {
             }
             Error::TimedOut { waited, after } => write_timed_out(f, *waited, *after),
             Error::NotFollowed { to, why } => write_not_followed(f, to, why),
+            Error::Backend { backend, failure } => write!(f, "the backend {backend} failed: {failure}"),
             Error::TooLarge { limit } => write!(f, "the body is larger than the limit of {limit} bytes"),
         }
     }

@@ -1,7 +1,7 @@
 //! A proxy: tunnels to TCP (RFC 9114 section 4.4) and to UDP (RFC 9298), to targets that are named and to no others.
 
 mod allow;
-mod idle;
+pub(crate) mod idle;
 pub(crate) mod target;
 mod tcp;
 pub(crate) mod udp;

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod authorities;
-mod base64;
+pub(crate) mod base64;
 mod census;
 pub(crate) mod client_trust;
 mod duties;

@@ -9,6 +9,7 @@ mod duties;
 mod handlers;
 #[path = "tests/memory.rs"]
 mod memory;
+mod reverse_proxy;
 mod tcp;
 
 mod over_http1;

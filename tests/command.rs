@@ -1,6 +1,8 @@
 //! The command as a process of its own: what it prints, what it writes, and how it ends.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "command/backends.rs"]
+mod backends;
 #[path = "command/proxy.rs"]
 mod proxy;
 #[path = "support/qlog.rs"]

@@ -1,6 +1,6 @@
 //! One exchange on its connection: what has come of the peer's message, and what was sent of ours.
 
-use crate::framing::Version;
+use crate::framing::{Named, Version};
 use crate::write::Delimiter;
 use core::fmt;
 use http::exchange::{Content, ReceivePhase, Receiving, SendPhase, Sending};
@@ -41,6 +41,8 @@ pub(crate) struct Exchange {
     pub(crate) is_received: bool,
     pub(crate) content: Content,
     pub(crate) trailers: Option<Fields>,
+    /// The fields that the head of the peer's message has kept for the connection.
+    pub(crate) named: Named,
     /// The application was told of content, and has not yet read until there was none.
     pub(crate) is_told: bool,
     pub(crate) wants_room: bool,
@@ -66,6 +68,7 @@ impl Exchange {
             is_received: false,
             content: Content::default(),
             trailers: None,
+            named: Named::default(),
             is_told: false,
             wants_room: false,
             expects_continue: false,

@@ -2,7 +2,9 @@
 //! may follow.
 
 use crate::violation::Violation;
-use http::{Malformed, Protocol};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use http::{Fields, Malformed, Protocol};
 
 /// The minor version of HTTP/1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,43 @@ pub(crate) struct Framing {
     says_upgrade: bool,
     /// The first protocol of Upgrade.
     upgrade: Option<Protocol>,
+    named: Named,
+}
+
+/// The fields that Connection names, in lower case: they are for this connection too, and go no further. Most messages name none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Named(Vec<Box<[u8]>>);
+
+impl Named {
+    fn add(&mut self, option: &[u8]) {
+        // RFC 9110 section 7.6.1-4: what says where the content ends is for every recipient, and would be missed.
+        if !option.eq_ignore_ascii_case(b"content-length") {
+            self.0.push(option.to_ascii_lowercase().into_boxed_slice());
+        }
+    }
+
+    /// All were read: they are looked up from now on.
+    fn sort(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Drops those fields.
+    ///
+    /// RFC 9110 section 7.6-1, 7.6.1-2.
+    pub(crate) fn remove_from(&self, fields: &mut Fields) {
+        let is_named = |name: &str| self.0.binary_search_by(|named| (**named).cmp(name.as_bytes())).is_ok();
+        let next =
+            |fields: &Fields| fields.iter().find(|(name, _)| is_named(name)).map(|(name, _)| Box::<str>::from(name));
+        while let Some(name) = next(fields) {
+            fields.remove(&*name);
+        }
+    }
 }
 
 /// What Transfer-Encoding says, over all its lines.
@@ -49,9 +88,30 @@ pub(crate) enum Delimited {
 
 impl Framing {
     pub(crate) const fn new(version: Version) -> Framing {
-        let (coding, upgrade) = (None, None);
         let (has_length, says_close, says_keep_alive, says_upgrade) = (false, false, false, false);
-        Framing { version, coding, has_length, says_close, says_keep_alive, says_upgrade, upgrade }
+        Framing {
+            version,
+            coding: None,
+            has_length,
+            says_close,
+            says_keep_alive,
+            says_upgrade,
+            upgrade: None,
+            named: Named(Vec::new()),
+        }
+    }
+
+    /// Drops the fields that are of this connection because it says so. To be called when all were read.
+    pub(crate) fn drop_named(&mut self, fields: &mut Fields) {
+        if !self.named.is_empty() {
+            self.named.sort();
+            self.named.remove_from(fields);
+        }
+    }
+
+    /// The fields that it has named: trailers are held to it as well.
+    pub(crate) const fn named(&self) -> &Named {
+        &self.named
     }
 
     /// A field of the head, its name in lower case. Says whether it is one of the connection, which goes no further.
@@ -92,9 +152,15 @@ impl Framing {
     }
 
     fn on_option(&mut self, option: &[u8]) {
-        self.says_close |= option.eq_ignore_ascii_case(b"close");
-        self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-        self.says_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+        match (is(b"close"), is(b"keep-alive"), is(b"upgrade")) {
+            (true, _, _) => self.says_close = true,
+            (_, true, _) => self.says_keep_alive = true,
+            (_, _, true) => self.says_upgrade = true,
+            // What TE says of trailers is read by whoever answers.
+            _ if is(b"te") => {}
+            _ => self.named.add(option),
+        }
     }
 
     fn on_upgrade(&mut self, value: &[u8]) {
@@ -200,6 +266,23 @@ mod tests {
         assert_eq!(name(framing(Version::Old, &both)), None);
         assert_eq!(name(framing(Version::Current, &both[1..])), None);
         assert_eq!(name(framing(Version::Current, &both[..1])), None);
+    }
+
+    /// RFC 9110 section 7.6-1, 7.6.1-2, 7.6.1-4.
+    #[test]
+    fn fields_that_connection_names_go_no_further() {
+        let lines = [("connection", "X-Own, close,, x-hop"), ("connection", "Content-Length, TE, x-absent")];
+        let mut framing = framing(Version::Current, &lines);
+        let mut fields = Fields::new();
+        for name in ["x-own", "x-kept", "X-Hop", "te", "x-own", "content-length"] {
+            fields.push(name, "1").unwrap();
+        }
+        framing.drop_named(&mut fields);
+        assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["x-kept", "te", "content-length"]);
+        let mut trailers = Fields::new();
+        trailers.push("x-hop", "1").unwrap();
+        framing.named().remove_from(&mut trailers);
+        assert!(trailers.is_empty() && !framing.keeps_alive());
     }
 
     #[test]

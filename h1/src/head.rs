@@ -231,22 +231,24 @@ impl Start {
 
     fn finish(self) -> Result<Head, Violation> {
         match self {
-            Start::Request { decoder, framing, host, is_connect } => {
+            Start::Request { decoder, mut framing, host, is_connect } => {
                 // RFC 9112 section 3.2-6. One of HTTP/1.0 without an authority is refused as every request without is.
                 if host != Host::Seen && framing.version == Version::Current {
                     return Err(Violation::HostMissing);
                 }
                 let delimited = framing.delimited()?;
                 // RFC 9112 section 6.3-4: among other things, Content-Length is one number.
-                let head = decoder.finish().map_err(Violation::Malformed)?;
+                let mut head = decoder.finish().map_err(Violation::Malformed)?;
+                framing.drop_named(&mut head.fields);
                 // RFC 9110 s9.3.6: what follows CONNECT is no content, so nothing may say how long it is.
                 if is_connect && delimited != Delimited::Unsaid {
                     return Err(Violation::Malformed(Malformed::Connect));
                 }
                 Ok(Head::Request(head, framing, delimited))
             }
-            Start::Response { decoder, framing, is_switch, .. } => {
-                let head = decoder.finish().map_err(Violation::Malformed)?;
+            Start::Response { decoder, mut framing, is_switch, .. } => {
+                let mut head = decoder.finish().map_err(Violation::Malformed)?;
+                framing.drop_named(&mut head.fields);
                 Ok(Head::Response(head, framing, is_switch))
             }
         }

@@ -14,8 +14,7 @@ mod rules;
 mod trailers_decoder;
 
 pub use content_length::ContentLengthCheck;
-pub use duties::check_client_duties;
-pub(crate) use duties::check_trailer_duties;
+pub use duties::{check_client_duties, check_trailer_duties};
 pub use malformed::Malformed;
 pub use outgoing::{check_request, check_response, check_trailers};
 pub use request_decoder::RequestDecoder;

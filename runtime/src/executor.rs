@@ -8,6 +8,7 @@
 mod core;
 mod farewells;
 mod join;
+mod locals;
 mod options;
 mod patience;
 mod ready;
@@ -17,6 +18,7 @@ mod tasks;
 mod timers;
 mod watched;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -24,6 +26,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use base::{Duration, Instant};
@@ -218,6 +221,16 @@ impl Handle {
     /// `future`, or [`Elapsed`] if it is not ready within `duration`.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         self.timeout_at(clock::now() + duration, future)
+    }
+
+    /// What is kept on this executor for `owner`, which may be shared by several threads: a value of its own on each of them, made by
+    /// `make` when it is asked for first. It lives as long as the executor, or until other values are kept after the owner is gone.
+    pub fn local<O, T>(&self, owner: &Arc<O>, make: impl FnOnce() -> T) -> Rc<T>
+    where
+        O: Any + Send + Sync,
+        T: 'static,
+    {
+        self.core.locals.get(owner, make)
     }
 
     /// What the executor has done so far.

@@ -85,6 +85,7 @@ mod sys;
 pub mod tcp;
 mod token;
 pub mod udp;
+mod unix;
 mod waker;
 mod worker;
 
@@ -100,8 +101,9 @@ pub use reader_pool::{Job, JobError, ReaderPool};
 pub use signal::{Signal, SignalMark, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
 pub use succession::Offer;
-pub use tcp::{TcpListener, TcpOptions, TcpStream};
+pub use tcp::{ByteStream, TcpListener, TcpOptions, TcpStream};
 pub use token::Token;
 pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};
+pub use unix::UnixStream;
 pub use waker::ThreadWaker;
 pub use worker::{Shutdown, Workers, spawn_workers};

@@ -1,4 +1,4 @@
-//! Runs a [`StreamMachine`] over a TCP connection.
+//! Runs a [`StreamMachine`] over a connection of TCP, or over another stream of bytes.
 //!
 //! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a
 //! bound and only as long as the machine takes them, and then the hook of the layer above. A turn that did anything is
@@ -21,7 +21,7 @@ use base::{Duplex, DuplexEnd, Instant, StreamMachine, StreamMemory};
 use crate::deadline::Deadline;
 use crate::executor::{Handle, Watched};
 use crate::notice::{Flushed, Notice};
-use crate::tcp::TcpStream;
+use crate::tcp::{ByteStream, TcpStream};
 
 /// Calls of a turn that receive.
 const RECEIVE_CALLS: usize = 4;
@@ -43,11 +43,11 @@ pub enum StreamEnding {
 
 /// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not
 /// told.
-pub struct StreamDriver<M: StreamMachine, F> {
+pub struct StreamDriver<M: StreamMachine, F, S: ByteStream = TcpStream> {
     handle: Handle,
     machine: Rc<RefCell<M>>,
     on_progress: F,
-    stream: Watched<TcpStream>,
+    stream: Watched<S>,
     duplex: Duplex,
     memory: Rc<RefCell<StreamMemory>>,
     notice: Rc<Notice>,
@@ -74,17 +74,17 @@ impl StreamDriverHandle {
     }
 }
 
-impl<M: StreamMachine, F: FnMut(&mut M, Instant)> StreamDriver<M, F> {
+impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M, F, S> {
     /// A driver for `machine` on a connection. `memory` is shared by all of a thread. `on_progress` is called after each
     /// turn in which the machine was told or asked something that mattered, with the machine borrowed: it is the place to
     /// poll events and to wake the tasks that wait for them.
     pub fn new(
         handle: &Handle,
-        stream: Watched<TcpStream>,
+        stream: Watched<S>,
         machine: Rc<RefCell<M>>,
         memory: Rc<RefCell<StreamMemory>>,
         on_progress: F,
-    ) -> (StreamDriver<M, F>, StreamDriverHandle) {
+    ) -> (StreamDriver<M, F, S>, StreamDriverHandle) {
         let notice = Rc::new(Notice::default());
         let driver = StreamDriver {
             handle: handle.clone(),
@@ -237,9 +237,9 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant)> StreamDriver<M, F> {
 }
 
 /// Nothing in it is ever pinned.
-impl<M: StreamMachine, F> Unpin for StreamDriver<M, F> {}
+impl<M: StreamMachine, F, S: ByteStream> Unpin for StreamDriver<M, F, S> {}
 
-impl<M: StreamMachine, F: FnMut(&mut M, Instant)> Future for StreamDriver<M, F> {
+impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> Future for StreamDriver<M, F, S> {
     type Output = StreamEnding;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<StreamEnding> {
@@ -254,14 +254,14 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant)> Future for StreamDriver<M, F> 
     }
 }
 
-impl<M: StreamMachine, F> Drop for StreamDriver<M, F> {
+impl<M: StreamMachine, F, S: ByteStream> Drop for StreamDriver<M, F, S> {
     fn drop(&mut self) {
         self.duplex.discard(&mut self.memory.borrow_mut());
         self.notice.on_over();
     }
 }
 
-impl<M: StreamMachine, F> fmt::Debug for StreamDriver<M, F> {
+impl<M: StreamMachine, F, S: ByteStream + fmt::Debug> fmt::Debug for StreamDriver<M, F, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamDriver").field("stream", &self.stream).finish_non_exhaustive()
     }

@@ -113,6 +113,34 @@ pub fn is_shortage(error: &io::Error) -> bool {
     sys::is_shortage(error)
 }
 
+/// A connection that carries bytes both ways, as a [`StreamDriver`](crate::StreamDriver) needs it: of TCP, or a
+/// [`UnixStream`](crate::UnixStream). None of the calls waits.
+pub trait ByteStream: AsFd {
+    /// Reads to the front of `room`, which is not empty; 0 is the end of input.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing has come. Others mean that the connection is gone.
+    fn receive(&self, room: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes bytes from the front of `bytes`, and says how many.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room. Others mean that the connection is gone, though bytes may wait that came before.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Ends output: the peer reads the end behind all that was sent.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn end(&self) -> io::Result<()>;
+
+    /// Why the connection is gone, if it is, as far as nobody has been told yet.
+    fn take_error(&self) -> Option<io::Error>;
+
+    /// From now on closing means to drop what was not sent yet.
+    fn reset_when_dropped(&self);
+}
+
 /// A connection. Dropping it closes it in order: what the system has taken is still sent.
 pub struct TcpStream {
     stream: StdTcpStream,
@@ -194,6 +222,28 @@ impl TcpStream {
     }
 }
 
+impl ByteStream for TcpStream {
+    fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
+        TcpStream::receive(self, room)
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        TcpStream::send(self, bytes)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        TcpStream::end(self)
+    }
+
+    fn take_error(&self) -> Option<io::Error> {
+        TcpStream::take_error(self)
+    }
+
+    fn reset_when_dropped(&self) {
+        TcpStream::reset_when_dropped(self);
+    }
+}
+
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
@@ -207,7 +257,7 @@ impl fmt::Debug for TcpStream {
 }
 
 /// Repeats a call that a signal has interrupted, which a call that does not block hardly ever is.
-fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+pub(crate) fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -7,6 +7,8 @@ mod config;
 mod operation;
 #[path = "arguments/parser.rs"]
 mod parser;
+#[path = "arguments/passing.rs"]
+mod passing;
 #[path = "arguments/serve.rs"]
 mod serve;
 #[path = "arguments/shared.rs"]
@@ -154,7 +156,8 @@ posthaste: HTTP/3 over QUIC, and HTTP/2 and HTTP/1.1 by TCP
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
                         [--qpack-table BYTES]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
-                        [--proxy TARGET]...
+                        [--proxy TARGET]... [--proxy /PATH=BACKEND]... [--proxy-strip] [--proxy-host WHO]
+                        [--proxy-forwarded HOW] [--proxy-timeout SECONDS]
                         [--server-id HEX [--lb-config N] [--lb-key FILE] [--lb-nonce N]]
                         [--preferred-address ADDR]...
                         [--key-log FILE] [--trace] [--qlog DIR]

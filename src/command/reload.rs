@@ -71,7 +71,7 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
         ("bodies", started.bodies != read.bodies),
         ("workers", started.workers != read.workers),
         ("takeover", started.takeover != read.takeover),
-        ("proxy", started.proxy != read.proxy),
+        ("proxy", started.proxy != read.proxy || started.passing != read.passing),
         ("qpack-table", started.qpack_table != read.qpack_table),
         ("server-id", started.balancing != read.balancing),
         ("drain", started.drain != read.drain),

@@ -14,6 +14,7 @@ use crate::command::log::{Log, Style};
 use crate::command::metrics;
 use crate::command::output;
 use crate::command::reload::Reload;
+use crate::command::routes::Routes;
 use crate::command::service::Manager;
 use crate::command::settings::{self, Listeners, addresses, builder, hosts, proxy};
 use crate::command::sites::Sites;
@@ -81,6 +82,7 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let builder = builder(&arguments, &loaded.identities[0], addresses, &listeners)?;
     builder.check()?;
     proxy(&arguments)?;
+    Routes::of(&arguments)?;
     drop(user);
     output::print("everything is as it should be\n")
 }
@@ -124,6 +126,7 @@ struct Running {
     builder: ServerBuilder,
     sites: Sites,
     proxy: Option<Proxy>,
+    routes: Routes,
     identity: Identity,
     listeners: Listeners,
     /// Of the workers, once there are some.
@@ -132,7 +135,7 @@ struct Running {
 
 impl Running {
     fn prepare(arguments: &Serve, listeners: Listeners) -> Result<Running, Failure> {
-        let (sites, proxy) = (Sites::open(arguments)?, proxy(arguments)?);
+        let (sites, proxy, routes) = (Sites::open(arguments)?, proxy(arguments)?, Routes::of(arguments)?);
         let addresses = addresses(&arguments.listen, &listeners.sockets)?;
         let mut sources = Sources::new(arguments);
         let loaded = sources.first(|| hosts(arguments, &addresses))?;
@@ -145,13 +148,14 @@ impl Running {
         look_after(arguments, &listeners, &sites, sources, loaded, shown)?;
         // Where there is nothing to read again, it means what it means to any program.
         let builder = if hears_hangups { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
-        Ok(Running { builder, sites, proxy, identity, listeners, meter: Arc::default() })
+        Ok(Running { builder, sites, proxy, routes, identity, listeners, meter: Arc::default() })
     }
 
     fn run(&self, arguments: &Serve, user: Option<User>) -> Result<(), Failure> {
         let bodies = arguments.bodies.then(Bodies::new);
-        let (sites, proxy) = (self.sites.clone(), self.proxy.clone());
-        let handler = move |request, reply| answer(sites.clone(), bodies.clone(), proxy.clone(), request, reply);
+        let (sites, proxy, routes) = (self.sites.clone(), self.proxy.clone(), self.routes.clone());
+        let handler =
+            move |request, reply| answer(sites.clone(), bodies.clone(), proxy.clone(), routes.clone(), request, reply);
         let is_alone = !self.listeners.sockets.is_empty();
         let count = arguments.workers.unwrap_or_else(|| if is_alone { 1 } else { balancing::threads() });
         // Who watches asks from another thread, which workers are made for.
@@ -179,7 +183,10 @@ impl Running {
         user: Option<User>,
     ) -> Result<Option<CertificateFile>, Failure> {
         let (log, identity) = (&self.listeners.log, &self.identity);
-        let is_bare = !arguments.site.list && arguments.site.fallback.is_none() && !self.sites.have_index();
+        let is_bare = !self.routes.have_root()
+            && !arguments.site.list
+            && arguments.site.fallback.is_none()
+            && !self.sites.have_index();
         let mut notes = if is_bare { NO_INDEX.to_owned() } else { String::new() };
         user.map_or(Ok(()), |user| user.enter())?;
         // Whoever writes it takes it away at the end.
@@ -208,14 +215,18 @@ fn look_after(
     identities::look_after(sources, loaded, shown, listeners.log.clone(), manager, reload)
 }
 
-/// Answers with files, with generated bodies, or as a proxy. What goes wrong is told to the client, and reported.
+/// Answers with files, with generated bodies, as a proxy, or with what a server behind this one says. What goes wrong is told to the client, and reported.
 async fn answer(
     sites: Sites,
     bodies: Option<Bodies>,
     proxy: Option<Proxy>,
+    routes: Routes,
     request: Request,
     reply: Reply,
 ) -> Result<(), Error> {
+    if let Some(behind) = routes.find(&request) {
+        return behind.serve(request, reply).await;
+    }
     if let Some(proxy) = proxy.filter(|_| *request.method() == Method::Connect) {
         // Every request carries the size of what is not on the heap.
         return Box::pin(proxy.answer(request, reply)).await;

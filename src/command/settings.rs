@@ -94,14 +94,22 @@ pub fn builder(
     if let Some(socket) = &arguments.takeover {
         builder = builder.takeover(socket);
     }
-    if !arguments.proxy.is_empty() {
-        builder = builder.take_connect();
-        (builder.http.extended_connect, builder.http.datagrams) = (true, true);
-    }
     if let Some(folder) = &arguments.state {
         builder = builder.state(folder)?;
     }
-    Ok(listened(builder, arguments.log, listeners))
+    Ok(listened(with_tunnels(builder, arguments), arguments.log, listeners))
+}
+
+/// The same with what takes tunnels: a proxy, and servers behind this one, for whom WebSocket comes as an extended CONNECT in every
+/// version.
+fn with_tunnels(mut builder: ServerBuilder, arguments: &Serve) -> ServerBuilder {
+    let is_proxy = !arguments.proxy.is_empty();
+    if is_proxy {
+        builder = builder.take_connect();
+    }
+    builder.http.datagrams |= is_proxy;
+    builder.http.extended_connect |= is_proxy || !arguments.passing.routes.is_empty();
+    builder
 }
 
 /// Where it may go for its clients, if it is a proxy.

@@ -43,6 +43,12 @@ impl Body {
         self
     }
 
+    /// One that is waited for as long as it takes.
+    pub(crate) fn without_patience(mut self) -> Body {
+        self.patience = None;
+        self
+    }
+
     /// How long is waited for the other end.
     pub(crate) fn patience(&self) -> Option<&Patience> {
         self.patience.as_ref()
@@ -56,6 +62,16 @@ impl Body {
             // A client that is gone, or has its answer, does not need it.
             let _ = self.exchange.send_informational(&ResponseHead::new(Status::CONTINUE));
         }
+    }
+
+    /// Whether its sender waits to be asked for it.
+    pub(crate) fn awaits_invitation(&self) -> bool {
+        self.awaits_invitation
+    }
+
+    /// Whether the message is complete, and nothing is left to be read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.exchange.mailbox().is_finished()
     }
 
     pub(crate) fn exchange(&self) -> &Exchange {

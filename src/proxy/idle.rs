@@ -10,24 +10,24 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// When a tunnel was used last.
-pub(super) struct Idle {
+pub(crate) struct Idle {
     handle: Handle,
     patience: Duration,
     used: Cell<Instant>,
 }
 
 impl Idle {
-    pub(super) fn new(handle: &Handle, patience: Duration) -> Idle {
+    pub(crate) fn new(handle: &Handle, patience: Duration) -> Idle {
         Idle { handle: handle.clone(), patience, used: Cell::new(handle.read_clock()) }
     }
 
     /// Something went through.
-    pub(super) fn on_use(&self) {
+    pub(crate) fn on_use(&self) {
         self.used.set(self.handle.read_clock());
     }
 
     /// Waits for `work`, as long as the tunnel is used.
-    pub(super) async fn limit(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    pub(crate) async fn limit(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
         let mut work = pin!(work);
         loop {
             let end = self.used.get() + self.patience;
@@ -44,7 +44,7 @@ impl Idle {
 }
 
 /// Both of them, or the first that fails.
-pub(super) async fn both(
+pub(crate) async fn both(
     one: impl Future<Output = Result<(), Error>>,
     other: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
@@ -69,7 +69,7 @@ pub(super) async fn both(
 }
 
 /// The first that is ready.
-pub(super) async fn first(
+pub(crate) async fn first(
     one: impl Future<Output = Result<(), Error>>,
     other: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use crate::tcp::machine::Place;
 use base::Bytes;
 use http::exchange::{Body, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
+use runtime::Handle;
 use std::rc::Rc;
 
 /// An exchange on its connection.
@@ -52,6 +53,10 @@ impl door::Door for Door {
 
     fn lift_time_limits(&self) {
         self.line.with(|machine, _| machine.lift_time_limits(self.place));
+    }
+
+    fn executor(&self) -> Option<&Handle> {
+        Some(self.line.handle())
     }
 
     fn cancel(&self, extent: Extent, reason: Reason) {

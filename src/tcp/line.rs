@@ -221,6 +221,11 @@ impl Line {
         self.stream.try_borrow().ok()?.machine().version()
     }
 
+    /// Where its task runs.
+    pub(crate) fn handle(&self) -> &Handle {
+        self.owner.handle()
+    }
+
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote
     }

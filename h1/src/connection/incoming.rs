@@ -101,6 +101,9 @@ impl Connection {
             head.protocol = Some(protocol.clone());
             exchange.method = Method::Connect;
         }
+        if !framing.named().is_empty() {
+            exchange.named = framing.named().clone();
+        }
         exchange.receiving.on_request(&head).map_err(Violation::Malformed)?;
         let length = exchange.receiving.announced().unwrap_or(0);
         let has_content = delimited == Delimited::Chunked || length > 0;
@@ -144,6 +147,9 @@ impl Connection {
             self.incoming = Incoming::Head(HeadReader::new(&limits));
             self.tell(id, Event::Informational(head));
             return Ok(());
+        }
+        if !framing.named().is_empty() {
+            exchange.named = framing.named().clone();
         }
         self.lines.clear();
         let is_tunnel = exchange.check_switch(&head, framing, is_switch)?;
@@ -254,8 +260,9 @@ impl Connection {
 
     fn on_trailers(&mut self, now: Instant) {
         let Incoming::Trailers(reader) = core::mem::replace(&mut self.incoming, Incoming::Held) else { return };
-        let trailers = reader.finish();
+        let mut trailers = reader.finish();
         let exchange = self.current.as_mut().expect("trailers are of the exchange under way");
+        exchange.named.remove_from(&mut trailers);
         // RFC 9112 section 7.1.2-2.
         exchange.trailers = (!trailers.is_empty()).then_some(trailers);
         self.on_all_received(now);

@@ -50,7 +50,7 @@ fn names_user(uri: &[u8]) -> bool {
 
 /// Whether the fields may stand in trailers: what says how to take the message, or whether to, comes too late there.
 /// RFC 9110 section 6.5.1-1.
-pub(crate) fn check_trailer_duties(fields: &Fields) -> Result<(), Malformed> {
+pub fn check_trailer_duties(fields: &Fields) -> Result<(), Malformed> {
     let is_late = |name: &str| BEFORE_CONTENT.binary_search(&name).is_ok();
     if fields.iter().any(|(name, _)| is_late(name)) { Err(Malformed::NoTrailer) } else { Ok(()) }
 }

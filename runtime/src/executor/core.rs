@@ -14,6 +14,7 @@ use base::{Duration, Instant};
 
 use crate::clock;
 use crate::executor::farewells::Farewells;
+use crate::executor::locals::Locals;
 use crate::executor::options::ExecutorOptions;
 use crate::executor::patience::Patience;
 use crate::executor::ready::{Kind, ReadyQueue, TaskId};
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     alarm: Token,
     patience: Cell<Patience>,
     pub(crate) farewells: Farewells,
+    pub(crate) locals: Locals,
     stats: Cell<Stats>,
     closed: Cell<bool>,
     /// When no task was ready the last time, no event came for [`STARVED`].
@@ -70,6 +72,7 @@ impl Core {
             alarm,
             patience: Cell::new(Patience::new(options.look)),
             farewells: Farewells::default(),
+            locals: Locals::default(),
             stats: Cell::default(),
             closed: Cell::new(false),
             starved: Cell::new(true),
@@ -107,11 +110,12 @@ impl Core {
         drop(runnable);
     }
 
-    /// Drops all tasks, and those that dropping them spawns.
+    /// Drops all tasks, and those that dropping them spawns, and what is kept for owners elsewhere.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         let tasks = self.tasks.borrow_mut().take_all();
         drop(tasks);
+        self.locals.clear();
     }
 
     pub(crate) fn poll_task(&self, task: TaskId) {

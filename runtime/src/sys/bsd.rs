@@ -35,6 +35,8 @@ pub(crate) mod selector;
 pub(crate) mod socket;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod stream;
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod unix_stream;
 
 #[cfg(not(target_os = "macos"))]
 pub(crate) use self::freebsd as system;

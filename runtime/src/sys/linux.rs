@@ -15,6 +15,7 @@ pub(crate) mod selector;
 pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod types;
+pub(crate) mod unix_stream;
 
 // Where the C library declares a 32-bit length inside a 64-bit field of the kernel's (musl does), the bytes are the same
 // only if the low half comes first.

@@ -3,6 +3,7 @@
 use super::config::{self, Entry, Place, Wrong};
 use super::operation::Operation;
 use super::parser::{Argument, Arguments, Usage, switch, unknown};
+use super::passing::Passing;
 use super::shared::{Diagnosis, KeyPair, Pairs, congestion_control, qpack_table, versions};
 use super::site::Site;
 use quic::{AddressValidation, CongestionControl, LoadBalancing, LoadBalancingError, Versions};
@@ -51,6 +52,8 @@ pub struct Serve {
     pub takeover: Option<String>,
     /// What it may reach as a proxy: nothing if there is none.
     pub proxy: Vec<String>,
+    /// Which requests are passed on to servers behind it.
+    pub passing: Passing,
     /// What load balancers before this server know of it.
     pub balancing: Option<Balancing>,
     /// The longest that requests under way may take when it ends, if it is said.
@@ -154,6 +157,17 @@ Files:
                    /old/*=/new/* is for all paths below; may be given more than once. The first that fits counts
   --dotfiles       also serve files and folders whose names begin with a dot
                    (default: only /.well-known/)
+
+Servers behind this one:
+  --proxy /PATH=BACKEND    pass requests for PATH and what is below it on to BACKEND, an HTTP/1.1 server in clear text: http://HOST:PORT or
+                   unix:/SOCKET. Several, with commas between or by giving the path again, take turns. May be given more than once;
+                   the longest path counts, and files are served for the rest. Without a slash at its front the value is a target, see
+                   below
+  --proxy-strip    take PATH off before a request is passed on, and say so in X-Forwarded-Prefix (default: it stays)
+  --proxy-host WHO     client: backends are asked by the host that the client asked for; backend: by their own (default: client)
+  --proxy-forwarded HOW    replace: what clients say of whom they speak for, in Forwarded and X-Forwarded-For and their like, is not
+                   believed; append: it is kept, which is right behind another proxy only (default: replace)
+  --proxy-timeout SECONDS  how long a backend may take until its answer begins, and between two parts of it (default: 60)
 
 Operation:
   --config FILE    read more options from FILE: NAME = VALUE on each line, as docs/configuration.md has it. SIGHUP reads it again
@@ -316,6 +330,7 @@ impl Reading {
             _ => {
                 return Ok(serve.option(flag, inline, arguments)?
                     || serve.site.option(flag, inline, arguments)?
+                    || serve.passing.option(flag, inline, arguments)?
                     || serve.operation.option(flag, inline, arguments)?);
             }
         }
@@ -330,6 +345,7 @@ impl Reading {
             return Err(Usage("--ocsp needs --cert FILE and --key FILE, the certificate that it is about".into()));
         }
         serve.balancing = self.balancing.together().map_err(Usage)?;
+        serve.passing.check()?;
         serve.clients = clients(self.authorities, self.when.as_deref(), self.lists)?;
         Ok(serve)
     }
@@ -357,7 +373,10 @@ impl Serve {
                 self.workers = Some(usize::try_from(number).unwrap_or(usize::MAX));
             }
             "--takeover" => self.takeover = Some(arguments.value(flag, inline)?),
-            "--proxy" => self.proxy.push(arguments.value(flag, inline)?),
+            "--proxy" => match arguments.value(flag, inline)? {
+                value if Passing::is_route(&value) => self.passing.add(&value)?,
+                value => self.proxy.push(value),
+            },
             "--drain" => self.drain = Some(arguments.seconds(flag, inline)?),
             "--state" => self.state = Some(arguments.value(flag, inline)?),
             "--early-data" => self.early_data = switch(flag, inline)?,
@@ -474,6 +493,7 @@ fn retry(when: &str) -> Result<AddressValidation, Usage> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::passing::Route;
     use super::*;
     use quic::Version;
 
@@ -488,7 +508,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --no-tcp --http h:80 --http=i:81 --public-port 8443 --hsts=300;INCLUDEsubDomains --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=10.0.0.0/8:* --preferred-address p --preferred-address=q";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=/api=http://b:1 --proxy=10.0.0.0/8:* --proxy-strip --proxy-host backend --proxy-forwarded append --proxy-timeout 1.5 --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -515,6 +535,13 @@ mod tests {
             workers: Some(4),
             takeover: Some("t.sock".into()),
             proxy: vec!["a.example:443".into(), "10.0.0.0/8:*".into()],
+            passing: Passing {
+                routes: vec![Route { path: "/api".into(), backends: vec!["http://b:1".into()] }],
+                strip: true,
+                append_forwarded: true,
+                backend_host: true,
+                timeout: Some(Duration::from_millis(1500)),
+            },
             balancing: Some(Balancing {
                 server: vec![10, 255],
                 configuration: 3,

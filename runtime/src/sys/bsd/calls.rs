@@ -127,6 +127,13 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> io::Result<()
     done(unsafe { foreign::connect(fd.as_raw_fd(), address.bytes.as_ptr().cast(), address.len) })
 }
 
+/// Connects to an address of another family, as it stands in memory.
+pub(crate) fn connect_bytes(fd: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(address.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: `address` is readable for `len` bytes.
+    done(unsafe { foreign::connect(fd.as_raw_fd(), address.as_ptr().cast(), len) })
+}
+
 /// Takes a connection that waits at a listening socket: a socket that does not block, and the peer's address.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<(OwnedFd, RawAddress)> {
     let mut address = RawAddress { len: ADDRESS_LEN as u32, ..RawAddress::EMPTY };

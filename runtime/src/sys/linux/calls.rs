@@ -174,6 +174,14 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> io::Result<()
     counted(result as isize).map(drop)
 }
 
+/// Connects to an address of another family, as it stands in memory.
+pub(crate) fn connect_bytes(fd: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(address.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: `address` is readable for `len` bytes.
+    let result = unsafe { foreign::connect(fd.as_raw_fd(), address.as_ptr().cast(), len) };
+    counted(result as isize).map(drop)
+}
+
 /// Takes a connection that waits at a listening socket: a socket that does not block, and the peer's address.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<(OwnedFd, RawAddress)> {
     let mut address = RawAddress { len: ADDRESS_LEN as u32, ..RawAddress::EMPTY };

@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 use core::mem::{offset_of, size_of};
 
+pub(crate) const AF_UNIX: u16 = 1;
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
 pub(crate) const SOCK_STREAM: i32 = 1;

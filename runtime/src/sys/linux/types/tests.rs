@@ -29,6 +29,7 @@ fn structures_are_laid_out_as_libc_says() {
 #[test]
 fn numbers_are_those_of_libc() {
     let pairs: &[(i32, i32)] = &[
+        (AF_UNIX.into(), libc::AF_UNIX),
         (AF_INET.into(), libc::AF_INET),
         (AF_INET6.into(), libc::AF_INET6),
         (SOCK_STREAM, libc::SOCK_STREAM),
