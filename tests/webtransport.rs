@@ -37,6 +37,21 @@ async fn serve(request: Request, reply: Reply, handle: Handle) -> Result<(), Err
             let session = request.allow_origin("https://friend.example").accept().await?;
             return session.closed().await.map(drop);
         }
+        "/late" => {
+            let session = request.accept().await?;
+            // The stop has come by the time that the stream is taken.
+            session.read_datagram().await?;
+            let (mut send, _receive) = session.accept_bidirectional().await?;
+            let told = match (send.closed().await, send.write_all("x").await) {
+                (
+                    Err(Error::StreamStopped { code: Some(closed) }),
+                    Err(Error::StreamStopped { code: Some(written) }),
+                ) => closed + written,
+                other => panic!("{other:?}"),
+            };
+            session.close(told, "");
+            return session.closed().await.map(drop);
+        }
         "/drains" => {
             let session = request.accept().await?;
             session.drain();
@@ -283,6 +298,22 @@ fn streams_can_be_polled() {
             left -= bytes.len();
         }
         assert_eq!(left, 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_stop_that_came_before_its_stream_was_taken_is_told() {
+    over("delay=1", &default(), async |client, url, _| {
+        let session = client.webtransport(&format!("{url}/late")).connect().await?;
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        receive.stop(9);
+        send.write_all("begun").await?;
+        send.finish()?;
+        send.closed().await?;
+        session.send_datagram(b"now").unwrap();
+        assert_eq!(session.closed().await?.code, 18);
         Ok(())
     })
     .unwrap();

@@ -223,9 +223,10 @@ impl Line {
         self.mail.borrow().sessions.get(&id).is_some_and(|session| session.is_draining)
     }
 
-    /// Somebody works with so many halves of this stream.
+    /// Somebody works with so many halves of this stream. What was told of it before is asked for.
     pub(crate) fn add_stream(&self, id: StreamId, session: StreamId, halves: usize) {
-        let mail = StreamMail { session, halves, reader: None, writer: None, stopped: None, is_delivered: false };
+        let stopped = self.sessions.borrow().as_ref().and_then(|sessions| sessions.stopped(id));
+        let mail = StreamMail { session, halves, reader: None, writer: None, stopped, is_delivered: false };
         self.mail.borrow_mut().streams.insert(id, mail);
     }
 

@@ -65,12 +65,14 @@ pub(crate) struct SendHalf {
     pub(crate) header_len: u64,
     /// Bytes of content that the transport has taken.
     pub(crate) written: u64,
+    /// The other end wants no more, with this code of an application, if it was one.
+    pub(crate) stopped: Option<Option<u32>>,
 }
 
 impl SendHalf {
     fn new(header: Bytes) -> SendHalf {
         let header_len = header.len() as u64;
-        SendHalf { state: SendState::Open, header, header_len, written: 0 }
+        SendHalf { state: SendState::Open, header, header_len, written: 0, stopped: None }
     }
 
     /// Of what the transport has taken, how much content will never be sent, if it is given up when so much was sent.

@@ -4,7 +4,9 @@
 mod support;
 
 use base::{Direction, Side, StreamId};
-use posthaste_webtransport::{Closed, Config, Event, OpenError, ReadStream, SessionEvent, StreamEvent, codes};
+use posthaste_webtransport::{
+    Closed, Config, Event, OpenError, ReadStream, SessionEvent, StreamError, StreamEvent, codes,
+};
 use support::{Act, Pair};
 
 const BOTH: [Direction; 2] = [Direction::Bidirectional, Direction::Unidirectional];
@@ -84,6 +86,23 @@ fn resets_and_stops_arrive_with_their_codes() {
             assert_eq!((to.sessions.counts().1, from.sessions.counts().1), (0, 0));
         }
     }
+}
+
+/// Whoever takes a stream late still learns that the other end wants no more of it.
+#[test]
+fn stops_that_come_before_a_stream_is_taken() {
+    let mut pair = Pair::new(&Config::default());
+    let session = pair.session();
+    let id = pair.client.open(session, Direction::Bidirectional);
+    pair.client.write(id, b"some");
+    pair.client.stop(id, 9);
+    pair.run();
+    assert_eq!(pair.server.accept(session, Direction::Bidirectional), Some(id));
+    assert_eq!(pair.server.sessions.stopped(id), Some(Some(9)));
+    let mut data = base::Bytes::from_static(b"late");
+    let written = pair.server.with(|sessions, http, wire| sessions.write(http, wire, id, &mut data));
+    assert_eq!((written, data.len()), (Err(StreamError::Stopped(Some(9))), 4));
+    assert_eq!(pair.server.read(id).0, b"some");
 }
 
 /// draft-ietf-webtrans-http3 section 4.4-6: a code that is none of an application's is a reset all the same.

@@ -334,6 +334,7 @@ impl Sessions {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let Some(send) = stream.send.as_mut().filter(|send| send.state != SendState::Over) else { return };
         send.state = SendState::Over;
+        send.stopped = Some(codes::from_wire(code));
         let unsent = send.unsent(sent);
         if let Some(session) = self.sessions.get_mut(&stream.session) {
             session.on_unsent(unsent);

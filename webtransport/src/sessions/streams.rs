@@ -88,6 +88,12 @@ impl Sessions {
         self.sessions.get_mut(&session)?.take_arrived(direction)
     }
 
+    /// Whether the other end wants no more of a stream, and its code if it is one of an application. The event about it may have come
+    /// before the stream was [accepted](Sessions::accept).
+    pub fn stopped(&self, id: StreamId) -> Option<Option<u32>> {
+        self.streams.get(&id)?.send.as_ref()?.stopped
+    }
+
     /// Sends as much of `data` as fits, and drops that from its front. After it left something, [`Writable`] tells when there is room.
     ///
     /// # Errors
@@ -128,6 +134,9 @@ impl Sessions {
     /// Hands the beginning of a stream over. Whether all of it is.
     fn flush_header(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<bool, StreamError> {
         let send = self.streams.get_mut(&id).and_then(|stream| stream.send.as_mut()).ok_or(StreamError::Ended)?;
+        if let Some(code) = send.stopped {
+            return Err(StreamError::Stopped(code));
+        }
         if !matches!(send.state, SendState::Open | SendState::Finishing) {
             return Err(StreamError::Ended);
         }
