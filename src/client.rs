@@ -16,6 +16,7 @@ pub(crate) mod roots;
 mod upload;
 
 use crate::client::alt_svc::AltSvc;
+use crate::client::connect::ByHttp1;
 use crate::client::connect::Dialer;
 use crate::client::connection::Connect;
 use crate::client::event::ClientEvent;
@@ -34,12 +35,13 @@ use crate::http3::relocation::OnClientEvent;
 use crate::proxy::target::path_of;
 use crate::server::identity::Identity;
 use crate::tcp::client::TcpDial;
-use crate::tcp::machine::PROTOCOLS;
+use crate::tcp::machine::{HTTP1, PROTOCOLS};
 use crate::tickets::MemoryTickets;
 use crate::tokens::MemoryTokens;
 use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
+use crate::websocket::connect::WebSocketBuilder;
 use crate::webtransport::client::SessionBuilder;
 use crypto::{NamedGroup, Provider};
 use http::{Method, RequestHead};
@@ -69,7 +71,9 @@ use tls::{CertifiedKey, ClientIdentities, ClientResolver, Groups, TicketStore};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    opener: Opener,
+    pub(crate) opener: Opener,
+    /// By HTTP/1.1 alone: for WebSockets at servers whose other versions carry none.
+    pub(crate) plain: Option<Opener>,
     settings: Settings,
 }
 
@@ -149,7 +153,7 @@ impl Client {
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
         let pool = Pool::new(handle.clone(), connect, limits);
         let opener = Opener { pool, alternatives: None, offers_early_data: false };
-        Client { opener, settings: Settings::default() }
+        Client { opener, plain: None, settings: Settings::default() }
     }
 
     /// A GET request.
@@ -193,6 +197,11 @@ impl Client {
     /// that ([`ClientBuilder::webtransport`]).
     pub fn webtransport(&self, url: &str) -> SessionBuilder {
         SessionBuilder::new(self.opener.clone(), self.settings.timeouts, url)
+    }
+
+    /// A WebSocket at a `wss` URL: [`WebSocketBuilder::connect`] opens it.
+    pub fn websocket(&self, url: &str) -> WebSocketBuilder {
+        WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), self.settings, url)
     }
 
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
@@ -289,6 +298,9 @@ impl Client {
 
     /// Closes all connections, and lets the servers know.
     pub async fn close(&self) {
+        if let Some(plain) = &self.plain {
+            plain.pool.close().await;
+        }
         self.opener.pool.close().await;
     }
 }
@@ -504,6 +516,17 @@ impl ClientBuilder {
             dangerous_offer_early_data_that_may_be_replayed: false,
             ..tls.clone()
         });
+        let by_http1 = by_tcp.as_ref().map(|tls| {
+            let tls = tls::ClientConfig { alpn: vec![HTTP1.to_vec()], ..tls.clone() };
+            let plain = ByHttp1 {
+                dial: TcpDial::new(handle.clone(), tls),
+                handle: handle.clone(),
+                patience: self.connect_timeout,
+                overrides: self.overrides.clone(),
+            };
+            let pool = Pool::new(handle.clone(), Box::new(plain), self.limits);
+            Opener { pool, alternatives: None, offers_early_data: false }
+        });
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         take_datagrams(&mut transport, &self.http);
@@ -520,6 +543,7 @@ impl ClientBuilder {
         };
         let mut client = Client::over(handle, Box::new(dialer), self.limits);
         client.opener.alternatives = self.alternatives;
+        client.plain = by_http1;
         client.opener.offers_early_data = self.offers_early_data;
         client.settings = self.settings;
         client

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::reverse_proxy::failure::BackendFailure;
 use crate::url::BadUrl;
-use http::exchange::Reason;
+use http::exchange::{Reason, SendError};
 use http::{Malformed, Status};
 use quic::CloseReason;
 use std::fmt;
@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use websocket::Closing;
 
 /// Why something of the library failed.
 #[derive(Clone, Debug)]
@@ -213,6 +214,10 @@ pub enum Error {
         /// What went wrong.
         failure: BackendFailure,
     },
+    /// The server takes no extended CONNECT over the version of HTTP that it was reached by.
+    NoExtendedConnect,
+    /// A WebSocket has ended, and not as both ends wanted.
+    WebSocket(Closing),
     /// What was to be sent breaks the rules of HTTP.
     Message(String),
 }
@@ -255,6 +260,14 @@ impl Error {
     /// Something of HTTP that is not well-formed.
     pub(crate) fn message(error: impl fmt::Display) -> Error {
         Error::Message(error.to_string())
+    }
+
+    /// A request did not go.
+    pub(crate) fn not_sent(error: SendError) -> Error {
+        match error {
+            SendError::NoExtendedConnect => Error::NoExtendedConnect,
+            error => Error::message(error),
+        }
     }
 
     /// A connection ended. `host` is what the application calls the other end.
@@ -378,6 +391,8 @@ impl fmt::Display for Error {
             }
             Error::SessionClosed { .. } | Error::SessionBreach { .. } => write_of_session(f, self),
             Error::StreamReset { .. } | Error::StreamStopped { .. } => write_of_session(f, self),
+            Error::NoExtendedConnect => f.write_str(NO_EXTENDED_CONNECT),
+            Error::WebSocket(closing) => closing.fmt(f),
             Error::Upload(error) => {
                 write!(f, "the body could not be read, so the request was broken off: {}", plain(error))
             }
@@ -419,6 +434,8 @@ fn write_session_closed(f: &mut fmt::Formatter<'_>, code: u32, reason: &str, by_
     write!(f, "{who} has closed the session (code {code})")?;
     if reason.is_empty() { Ok(()) } else { write!(f, ": {reason:?}") }
 }
+
+const NO_EXTENDED_CONNECT: &str = "the server does not support extended CONNECT over the version of HTTP that it was reached by, so it begins no tunnel";
 
 fn write_not_followed(f: &mut fmt::Formatter<'_>, to: &str, why: &NotFollowed) -> fmt::Result {
     write!(f, "the redirect to {to:?} is not followed: ")?;

@@ -34,6 +34,7 @@
 mod client;
 mod codes;
 mod error;
+mod event_stream;
 mod exchange;
 mod files;
 mod http3;
@@ -50,6 +51,7 @@ mod tokens;
 pub mod trace;
 pub mod url;
 mod wall_clock;
+mod websocket;
 mod webtransport;
 
 pub use ::base::Bytes;
@@ -71,6 +73,10 @@ pub use ::tls::{
     ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
     SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
+pub use ::websocket::{
+    Close as WebSocketClose, CloseCode, Closing as WebSocketClosing, Config as WebSocketConfig,
+    Limits as WebSocketLimits, Message as WebSocketMessage, Times as WebSocketTimes, Violation as WebSocketViolation,
+};
 pub use ::webtransport::{Config as WebTransportLimits, SessionStats};
 pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
 pub use client::alt_svc::AltSvc;
@@ -79,6 +85,7 @@ pub use client::request::RequestBuilder;
 pub use client::roots::{Roots, RootsHandle};
 pub use client::{Client, ClientBuilder, Connected};
 pub use error::{Error, NotFollowed, Waited};
+pub use event_stream::{EventStream, ServerSentEvent};
 pub use exchange::body::Body;
 pub use exchange::patience::Timeouts;
 pub use exchange::reply::{IntoResponseHead, Reply};
@@ -106,6 +113,9 @@ pub use server::{Server, ServerBuilder};
 pub use ticket_file::TicketFile;
 pub use tickets::{MemoryTickets, Tickets};
 pub use tokens::MemoryTokens;
+pub use websocket::accept::WebSocketOptions;
+pub use websocket::connect::WebSocketBuilder;
+pub use websocket::socket::{WebSocket, WebSocketReader, WebSocketWriter};
 pub use webtransport::client::SessionBuilder;
 pub use webtransport::receive_stream::ReceiveStream;
 pub use webtransport::request::SessionRequest;

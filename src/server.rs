@@ -500,6 +500,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Takes requests for WebSockets over each version of HTTP, which [`WebSocket::accept`](crate::WebSocket::accept) answers
+    /// ([`Request::is_websocket`]): sets [`Http3Config::extended_connect`](crate::Http3Config). The handler may then be asked for other protocols
+    /// as well ([`Request::protocol`]), and answers those that it does not know with 501.
+    #[must_use]
+    pub const fn websockets(mut self) -> ServerBuilder {
+        self.http.extended_connect = true;
+        self
+    }
+
     /// A host that requests may be for, beside those in the certificate: `example.com` or `192.0.2.1`, `*.example.com` for one
     /// label more, with a port if only that one is meant, or `*` for all, where something in front of the server has looked.
     /// May be called more than once. Requests for other hosts, and for other schemes than https, are answered with 421 (RFC 9110

@@ -4,6 +4,7 @@
 
 #[path = "../tests/library/duties.rs"]
 mod duties;
+mod events;
 #[allow(clippy::duplicate_mod)] // the same tests for each version
 #[path = "../tests/library/handlers.rs"]
 mod handlers;
@@ -11,6 +12,7 @@ mod handlers;
 mod memory;
 mod reverse_proxy;
 mod tcp;
+mod websocket;
 
 mod over_http1;
 

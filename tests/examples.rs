@@ -6,6 +6,8 @@
 mod count;
 #[path = "../examples/echo.rs"]
 mod echo;
+#[path = "../examples/events.rs"]
+mod events;
 #[path = "../examples/fetch.rs"]
 mod fetch;
 #[path = "../examples/files.rs"]
@@ -21,6 +23,8 @@ mod shutdown;
 #[path = "../examples/std_sockets.rs"]
 mod std_sockets;
 mod support;
+#[path = "../examples/websocket.rs"]
+mod websocket;
 
 use posthaste::{Error, Files};
 use std::io::{BufRead, BufReader};
@@ -204,4 +208,55 @@ fn a_loop_of_ones_own_fetches_all_of_it() {
 fn a_server_ended_by_code() -> Result<(), Error> {
     assert_eq!(posthaste::run(shutdown::serve_once)??, "just in time");
     Ok(())
+}
+
+/// What one says, all others hear.
+#[test]
+fn a_chat_of_three() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = posthaste::Identity::development(&[])?;
+        let roots = posthaste::Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let room = websocket::Room::default();
+        let chat = move |request, reply| websocket::chat(room.clone(), request, reply);
+        let builder = posthaste::Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).websockets();
+        let server = builder.start(&handle, chat)?;
+        let client = posthaste::Client::builder(roots).build(&handle);
+        let url = format!("wss://{}", server.addresses()[0]);
+        let mut sockets = Vec::new();
+        for _ in 0..3 {
+            sockets.push(client.websocket(&url).connect().await?);
+        }
+        // Each is in the room once it hears something.
+        let mut speaker = client.websocket(&url).connect().await?;
+        for socket in &mut sockets {
+            loop {
+                speaker.send("hello").await?;
+                let heard = handle.timeout(std::time::Duration::from_millis(50), socket.receive()).await;
+                if let Ok(Ok(Some(message))) = heard {
+                    assert!(message.as_text().unwrap().ends_with(": hello"));
+                    break;
+                }
+            }
+        }
+        assert_eq!(client.get(&url.replace("wss", "https")).send().await?.status().code(), 200);
+        Ok(())
+    })?
+}
+
+#[test]
+fn a_counter_goes_on_where_it_was() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = posthaste::Identity::development(&[])?;
+        let roots = posthaste::Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let clock = handle.clone();
+        let count = move |request, reply| events::count(clock.clone(), request, reply);
+        let builder = posthaste::Server::builder(identity).listen("127.0.0.1:0".parse().unwrap());
+        let server = builder.start(&handle, count)?;
+        let client = posthaste::Client::builder(roots).build(&handle);
+        let url = format!("https://{}/events", server.addresses()[0]);
+        let mut response = client.get(&url).field("last-event-id", "41").send().await?;
+        let first = response.body().chunk().await?.unwrap();
+        assert_eq!(&first[..], b"id: 42\ndata: 42\n\n");
+        Ok(())
+    })?
 }

@@ -27,6 +27,7 @@ mod hybrid;
 mod key_exchange;
 pub mod provider;
 mod random;
+mod sha1;
 mod signature;
 mod signing_key;
 
@@ -36,4 +37,5 @@ mod hex;
 pub use hybrid::Hybrid;
 pub use provider::{PROVIDER, provider};
 pub use random::SystemRandom;
+pub use sha1::sha1_for_websocket;
 pub use signing_key::{generate_key, load_key};

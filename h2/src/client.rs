@@ -40,6 +40,11 @@ impl Connection {
         check_client_duties(head, !end || !data.is_empty())?;
         let check = check_request(head)?;
         if head.protocol.is_some() && !self.peer.extended_connect {
+            if !self.state.has_settings {
+                // What the server takes is known soon: its settings are the first that it sends.
+                self.state.awaits_settings = true;
+                return Err(SendError::Blocked);
+            }
             return Err(SendError::NoExtendedConnect);
         }
         let mut whole = check;

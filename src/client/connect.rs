@@ -8,6 +8,7 @@ use crate::client::race::{Lost, STAGGER, interleaved, race};
 use crate::client::resolve::{Overrides, resolve};
 use crate::error::Error;
 use crate::http3::connection::{Dial, Target};
+use crate::tcp::client::TcpDial;
 use base::Instant;
 use runtime::{Handle, clock};
 use std::future::Future;
@@ -51,8 +52,7 @@ impl Dialer {
     /// A connection to the server; or, if it is to be `early` and there is a ticket for it, one to its first address, before it is known
     /// whether that answers.
     async fn reach(&self, host: &str, port: u16, early: bool) -> Result<Rc<dyn Connection>, Error> {
-        let name = ServerName::parse(host)
-            .map_err(|error| Error::Message(format!("{host:?} cannot be the name of a server: {error}")))?;
+        let name = server_name(host)?;
         let target = Target { host, name: &name, alternative: None };
         if let Some(known) = &self.alternatives
             && let Some((other, at)) = known.alternative(host, port, clock::unix_seconds())
@@ -66,7 +66,7 @@ impl Dialer {
                 Err(_) => known.mark_broken(host, port, (&other, at), clock::unix_seconds()),
             }
         }
-        let found = self.find(host, port, self.patience).await?;
+        let found = find(&self.handle, &self.overrides, (host, port), self.patience).await?;
         let by_quic = self.by_quic(&target, &found, self.patience, early);
         match &self.fallback {
             None => by_quic.await,
@@ -84,18 +84,8 @@ impl Dialer {
         patience: Duration,
         early: bool,
     ) -> Result<Rc<dyn Connection>, Error> {
-        let found = self.find(host, port, patience).await?;
+        let found = find(&self.handle, &self.overrides, (host, port), patience).await?;
         self.by_quic(target, &found, patience, early).await
-    }
-
-    async fn find<'a>(&self, host: &'a str, port: u16, patience: Duration) -> Result<Found<'a>, Error> {
-        let asked = clock::now();
-        let found = match self.overrides.addresses(host, port) {
-            Some(known) => known,
-            None => resolve(&self.handle, host, port, patience).await?,
-        };
-        let at = clock::now();
-        Ok(Found { host, addresses: interleaved(&found), looked_up: at - asked, at })
     }
 
     /// A connection by QUIC to the first address that answers as `target`, all within `patience`.
@@ -110,7 +100,7 @@ impl Dialer {
             let left = if number == 0 { patience } else { found.left(patience) };
             self.http3.attempt(target, address, left, found.looked_up, early && number == 0)
         };
-        self.first_that_answers(found, attempt).await
+        first_that_answers(&self.handle, found, attempt).await
     }
 
     /// The same by TCP, in what QUIC has left of the time.
@@ -124,25 +114,69 @@ impl Dialer {
             let left = found.left(self.patience);
             fallback.dial.attempt(target.host, target.name, address, left, found.looked_up)
         };
-        self.first_that_answers(found, attempt).await
+        first_that_answers(&self.handle, found, attempt).await
+    }
+}
+
+/// Opens connections by TCP that speak HTTP/1.1 and nothing else.
+pub(crate) struct ByHttp1 {
+    pub(crate) dial: Rc<TcpDial>,
+    pub(crate) handle: Handle,
+    pub(crate) patience: Duration,
+    pub(crate) overrides: Overrides,
+}
+
+impl Connect for ByHttp1 {
+    fn connect(&self, host: Rc<str>, port: u16, _early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
+        Box::pin(async move {
+            let name = server_name(&host)?;
+            let found = find(&self.handle, &self.overrides, (&host, port), self.patience).await?;
+            let attempt =
+                |_, address| self.dial.attempt(&host, &name, address, found.left(self.patience), found.looked_up);
+            first_that_answers(&self.handle, &found, attempt).await
+        })
     }
 
-    /// What `attempt` makes of the first address that answers. It is told which attempt it is, and the address.
-    async fn first_that_answers<F: Future<Output = Result<Rc<dyn Connection>, Error>>>(
-        &self,
-        found: &Found<'_>,
-        attempt: impl Fn(usize, SocketAddr) -> F,
-    ) -> Result<Rc<dyn Connection>, Error> {
-        // It is the right server, and will be no other at another address.
-        let decides = |error: &Error| matches!(error, Error::Certificate { .. });
-        match race(&self.handle, &found.addresses, STAGGER, decides, attempt).await {
-            Ok(connection) => Ok(connection),
-            Err(Lost::Decided(error)) => Err(error),
-            Err(Lost::Each(mut attempts)) => Err(match attempts.len() {
-                1 => attempts.remove(0).1,
-                _ => Error::Unreachable { host: found.host.to_owned(), attempts },
-            }),
-        }
+    fn close_all(&self) -> Task<'_, ()> {
+        self.dial.close_all();
+        Box::pin(async {})
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName, Error> {
+    ServerName::parse(host).map_err(|error| Error::Message(format!("{host:?} cannot be the name of a server: {error}")))
+}
+
+async fn find<'a>(
+    handle: &Handle,
+    overrides: &Overrides,
+    (host, port): (&'a str, u16),
+    patience: Duration,
+) -> Result<Found<'a>, Error> {
+    let asked = clock::now();
+    let found = match overrides.addresses(host, port) {
+        Some(known) => known,
+        None => resolve(handle, host, port, patience).await?,
+    };
+    let at = clock::now();
+    Ok(Found { host, addresses: interleaved(&found), looked_up: at - asked, at })
+}
+
+/// What `attempt` makes of the first address that answers. It is told which attempt it is, and the address.
+async fn first_that_answers<F: Future<Output = Result<Rc<dyn Connection>, Error>>>(
+    handle: &Handle,
+    found: &Found<'_>,
+    attempt: impl Fn(usize, SocketAddr) -> F,
+) -> Result<Rc<dyn Connection>, Error> {
+    // It is the right server, and will be no other at another address.
+    let decides = |error: &Error| matches!(error, Error::Certificate { .. });
+    match race(handle, &found.addresses, STAGGER, decides, attempt).await {
+        Ok(connection) => Ok(connection),
+        Err(Lost::Decided(error)) => Err(error),
+        Err(Lost::Each(mut attempts)) => Err(match attempts.len() {
+            1 => attempts.remove(0).1,
+            _ => Error::Unreachable { host: found.host.to_owned(), attempts },
+        }),
     }
 }
 

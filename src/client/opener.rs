@@ -6,6 +6,7 @@ use crate::client::pool::{Origin, Pool, Pooled};
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::response::Response;
+use crate::exchange::version::HttpVersion;
 use http::{RequestHead, Status};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -111,6 +112,15 @@ fn is_unreached(error: &Error) -> bool {
     error.is_connection_lost() || matches!(error, Error::NoAnswer { .. } | Error::Refused { .. })
 }
 
+/// The request without what asks for a WebSocket over HTTP/1.1 alone (RFC 8441 section 5), if it has that and goes by another version.
+fn without_key(head: &RequestHead, version: HttpVersion) -> Option<RequestHead> {
+    if head.protocol.is_none() || version == HttpVersion::Http1 {
+        return None;
+    }
+    let mut head = head.clone();
+    (head.fields.remove("sec-websocket-key") > 0).then_some(head)
+}
+
 /// Opens an exchange on this connection, once the server allows one and those who came before have theirs.
 async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exchange, Error> {
     let Pooled { connection, line, .. } = pooled;
@@ -118,6 +128,8 @@ async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exch
     let told = connection.alternative().map(|authority| head.clone().with_field("alt-used", authority));
     let told = told.transpose()?;
     let head = told.as_ref().unwrap_or(head);
+    let keyless = without_key(head, connection.version());
+    let head = keyless.as_ref().unwrap_or(head);
     let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
     match at_once {
         Some(result) => result,

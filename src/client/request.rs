@@ -13,7 +13,7 @@ use crate::exchange::writer::BodyWriter;
 use crate::url::Url;
 use base::{Bytes, Instant, Random};
 use http::exchange::Reason;
-use http::{Method, Priority, RequestHead, capsule};
+use http::{Fields, Method, Priority, RequestHead, capsule};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::Read;
@@ -55,8 +55,9 @@ pub struct RequestBuilder {
     may_be_early: bool,
 }
 
+/// What is asked of whom.
 #[derive(Clone)]
-struct Parts {
+pub(crate) struct Parts {
     url: Url,
     origin: Origin,
     head: RequestHead,
@@ -69,7 +70,7 @@ impl Parts {
     }
 
     /// For the server of `url`.
-    fn of(url: Url, head: RequestHead) -> Parts {
+    pub(crate) fn of(url: Url, head: RequestHead) -> Parts {
         Parts { origin: Origin::new(&url), head, url }
     }
 
@@ -197,13 +198,8 @@ impl RequestBuilder {
             return Err(Error::Message("only a CONNECT begins a tunnel".into()));
         }
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        let (writer, response) = patience.within_whole(pin!(tunnel(&self.opener, &parts, &patience))).await?;
-        // RFC 9298 section 3.1-9, 3.5-4.
-        if !response.status().is_successful() {
-            return Err(Error::TunnelRefused { status: response.status() });
-        }
-        let has_capsules = capsule::check_response(response.head());
-        Ok(Tunnel::new(response.into_parts().1, writer, has_capsules))
+        let (tunnel, _) = patience.within_whole(pin!(begin_tunnel(&self.opener, &parts, &patience))).await?;
+        Ok(tunnel)
     }
 
     /// Begins a request whose body is written part by part, even while the response is already being read. It is sent once, and its
@@ -272,14 +268,25 @@ impl RequestBuilder {
     }
 }
 
-/// Sends the head of a CONNECT, and waits for the answer.
-async fn tunnel(opener: &Opener, parts: &Parts, patience: &Patience) -> Result<(BodyWriter, Response), Error> {
+/// Sends the head of a CONNECT, and waits for the tunnel, and the fields that came with it.
+pub(crate) async fn begin_tunnel(
+    opener: &Opener,
+    parts: &Parts,
+    patience: &Patience,
+) -> Result<(Tunnel, Fields), Error> {
     let Opened { exchange, .. } = opener.open(&parts.origin, &parts.head, false, false).await?;
     let writer = BodyWriter::new(exchange.clone(), Reason::Cancelled);
     let sent = Cell::new(patience.now());
     let response = pin!(PendingResponse::new(exchange, true).response());
     let response = patience.first_byte(&sent, response).await?;
-    Ok((writer, response))
+    // RFC 9298 section 3.1-9, 3.5-4.
+    // RFC 6455 section 4.1-37.
+    if !response.status().is_successful() {
+        return Err(Error::TunnelRefused { status: response.status() });
+    }
+    let has_capsules = capsule::check_response(response.head());
+    let (head, body) = response.into_parts();
+    Ok((Tunnel::new(body, writer, has_capsules), head.fields))
 }
 
 /// One request to one server.

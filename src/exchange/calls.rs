@@ -127,7 +127,7 @@ impl Exchange {
                 return Poll::Ready(Ok(None));
             }
             if let Some(error) = self.end_of_receiving() {
-                return Poll::Ready(Err(error));
+                return Poll::Ready(self.left_behind().ok_or(error));
             }
             mailbox.take_news();
             match self.record.door.read(MAX_READ) {
@@ -144,6 +144,17 @@ impl Exchange {
                 }
                 None => return Poll::Ready(Err(self.failure())),
             }
+        }
+    }
+
+    /// What had come before the connection ended, if both ends had said all by then: content that was not read, and the end behind it.
+    fn left_behind(&self) -> Option<Option<Bytes>> {
+        if !matches!(self.mailbox().ending(), Some(Ending::Connection(_))) || self.mailbox().is_dropped() {
+            return None;
+        }
+        match self.record.door.read(MAX_READ) {
+            Some(Body::Data(bytes)) => Some(Some(bytes)),
+            _ => self.mailbox().is_finished().then_some(None),
         }
     }
 

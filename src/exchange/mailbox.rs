@@ -51,6 +51,8 @@ struct Contents {
     ending: Option<Ending>,
     /// This side has given the whole exchange up.
     is_dropped: bool,
+    /// The task that answers the request looks after its end itself.
+    is_looked_after: bool,
     /// The peer was too slow with its message or with ours.
     slow: Option<Slow>,
     /// Something came for the reader since it last said that it knows all.
@@ -169,6 +171,16 @@ impl Mailbox {
     pub(crate) fn is_given_up(&self) -> bool {
         let contents = self.contents.borrow();
         contents.ending.is_some() || contents.stopped.is_some()
+    }
+
+    /// From now on the task that answers the request is told of its end by what it waits for, and is not stopped.
+    pub(crate) fn look_after_end(&self) {
+        self.contents.borrow_mut().is_looked_after = true;
+    }
+
+    /// Whether the task that answers the request is to be stopped.
+    pub(crate) fn stops_task(&self) -> bool {
+        self.is_given_up() && !self.contents.borrow().is_looked_after
     }
 
     /// Whether anything of the peer's message came since this was asked last.

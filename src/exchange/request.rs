@@ -134,6 +134,12 @@ impl Request {
         self.head.protocol.as_ref().map(http::Protocol::as_str)
     }
 
+    /// Whether it asks for a WebSocket: [`WebSocket::accept`](crate::WebSocket::accept) answers it. Servers get such requests only if they say so:
+    /// [`ServerBuilder::websockets`](crate::ServerBuilder::websockets).
+    pub fn is_websocket(&self) -> bool {
+        self.protocol().is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    }
+
     /// How urgent the answer is to the client, as it said with its request (RFC 9218): what it did not say is `None`. Answers are
     /// sent by it without the handler's doing, and by what the client says later. A handler that knows better says so in the
     /// field Priority of its answer, or by [`BodyWriter::prioritize`](crate::BodyWriter::prioritize).

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::exchange::body::Body;
+use crate::exchange::calls::Peer;
 use crate::exchange::tunnel_datagrams::{DatagramReader, DatagramWriter, MAX_DATAGRAM};
 use crate::exchange::writer::BodyWriter;
 use base::Bytes;
@@ -24,6 +25,16 @@ pub struct Tunnel {
 impl Tunnel {
     pub(crate) fn new(reader: Body, writer: BodyWriter, has_capsules: Result<(), http::Malformed>) -> Tunnel {
         Tunnel { reader, writer, has_capsules }
+    }
+
+    /// Whoever uses it is told of its end, so that a server's handler is not stopped by that.
+    pub(crate) fn look_after_end(&self) {
+        self.reader.exchange().mailbox().look_after_end();
+    }
+
+    /// The other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        self.reader.exchange().peer()
     }
 
     /// The next bytes; `None` when the other end has ended its direction.

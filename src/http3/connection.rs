@@ -227,7 +227,7 @@ impl Connection for Http3Connection {
                 _ => Error::GoingAway,
             }),
             Some(Err(SendError::GoingAway)) => Err(Error::GoingAway),
-            Some(Err(error)) => Err(Error::message(error)),
+            Some(Err(error)) => Err(Error::not_sent(error)),
         })
     }
 

@@ -158,14 +158,14 @@ impl<B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Handling<B, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         // Whatever the handler holds of the request is dropped with it, and that says to the client what is to be said.
-        if self.exchange.mailbox().is_given_up() {
+        if self.exchange.mailbox().stops_task() {
             return Poll::Ready(());
         }
         match catch_unwind(AssertUnwindSafe(|| self.poll_handler(context))) {
             Ok(Poll::Pending) => {
                 self.exchange.mailbox().set_task(context);
                 // It may have learnt just now that the client is gone.
-                if self.exchange.mailbox().is_given_up() { Poll::Ready(()) } else { Poll::Pending }
+                if self.exchange.mailbox().stops_task() { Poll::Ready(()) } else { Poll::Pending }
             }
             Ok(Poll::Ready(outcome)) => {
                 if let (Some(reporter), Some(error)) = (&self.reporter, outcome.error()) {

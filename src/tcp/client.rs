@@ -280,7 +280,9 @@ impl TcpConnection {
     /// Opens one more TCP connection, if they are all in use and carry one exchange at a time.
     fn open_one_more(&self, lines: &[Rc<Line>]) {
         let is_http1 = lines.iter().all(|line| line.version() == Some(HttpVersion::Http1));
-        if !is_http1 || lines.len() + self.shared.opening.get() >= self.shared.most.get() {
+        // A line that is a WebSocket's is lost to others.
+        let in_use = lines.iter().filter(|line| !line.is_tunnel()).count();
+        if !is_http1 || in_use + self.shared.opening.get() >= self.shared.most.get() {
             return;
         }
         let (dial, place, shared) = (self.dial.clone(), self.place.clone(), self.shared.clone());
@@ -313,8 +315,8 @@ impl Connection for TcpConnection {
     }
 
     fn open(&self, head: &RequestHead, ends: bool) -> Option<Result<Exchange, Error>> {
-        if head.method == Method::Connect {
-            let words = "the server was reached by TCP, and tunnels go by HTTP/3 alone";
+        if head.method == Method::Connect && head.protocol.is_none() {
+            let words = "the server was reached by TCP, and a client goes through a proxy by HTTP/3 alone";
             return Some(Err(Error::Message(words.into())));
         }
         let lines = self.shared.lines();
@@ -323,12 +325,15 @@ impl Connection for TcpConnection {
             let Some(version) = line.version() else { continue };
             match line.with(|machine, now| machine.open(now, head, ends)) {
                 Some(Ok(place)) => {
+                    if version == HttpVersion::Http1 && head.protocol.is_some() {
+                        line.become_tunnel();
+                    }
                     let peer = Peer { version, ..Peer::at(self.place.remote) };
                     return Some(Ok(door::exchange(line, place, peer)));
                 }
                 Some(Err(SendError::Blocked)) => is_blocked = true,
                 Some(Err(SendError::Closed | SendError::GoingAway)) | None => {}
-                Some(Err(error)) => return Some(Err(Error::message(error))),
+                Some(Err(error)) => return Some(Err(Error::not_sent(error))),
             }
         }
         if !is_blocked {

@@ -61,6 +61,8 @@ pub(crate) struct Line {
     exchanges: RefCell<BTreeMap<Place, Events>>,
     /// Whether exchanges can begin, as far as the peer has said.
     is_open: Cell<bool>,
+    /// It carries a tunnel, and nothing after that.
+    is_tunnel: Cell<bool>,
     /// Whether nobody worked on an exchange when the stream ended, once it has.
     was_idle: OnceCell<bool>,
 }
@@ -76,8 +78,19 @@ impl Line {
             remote,
             exchanges: RefCell::default(),
             is_open: Cell::new(true),
+            is_tunnel: Cell::new(false),
             was_idle: OnceCell::new(),
         }
+    }
+
+    /// A tunnel has begun, and the connection ends with it.
+    pub(crate) fn become_tunnel(&self) {
+        self.is_tunnel.set(true);
+    }
+
+    /// Whether one has.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.is_tunnel.get()
     }
 
     /// What runs the machine. To be called once.

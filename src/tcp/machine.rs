@@ -66,7 +66,9 @@ pub(crate) struct Configs {
 }
 
 /// What ALPN calls the versions, best first (RFC 9113 section 3.2, RFC 7301 section 6).
-pub(crate) const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+pub(crate) const PROTOCOLS: [&[u8]; 2] = [HTTP2, HTTP1];
+/// HTTP/1.1 alone.
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 const HTTP2: &[u8] = b"h2";
 
 impl Machine {

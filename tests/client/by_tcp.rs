@@ -88,7 +88,7 @@ fn a_server_whose_port_refuses_quic_is_asked_by_tcp_and_why_is_told() -> Result<
         assert!(because.contains("refused"), "{because}");
 
         let tunnel = client.extended_connect("websocket", &url).tunnel().await;
-        assert!(tunnel.unwrap_err().to_string().contains("tunnels go by HTTP/3 alone"));
+        assert!(tunnel.unwrap_err().to_string().contains("extended CONNECT"));
         Ok(())
     })?
 }

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The RFCs that have a table.
-const RFCS: [(u16, &str); 23] = [
+const RFCS: [(u16, &str); 24] = [
     (5280, "Certificates and revocation lists"),
+    (6455, "WebSocket"),
     (7541, "HPACK"),
     (8441, "HTTP: CONNECT for other protocols"),
     (8470, "HTTP: early data"),

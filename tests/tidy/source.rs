@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 20] = [
+pub(crate) const CRATES: [&str; 21] = [
     "base",
     "ml-kem",
     "crypto",
@@ -20,6 +20,7 @@ pub(crate) const CRATES: [&str; 20] = [
     "h2",
     "h3",
     "webtransport",
+    "websocket",
     "runtime",
     "sim",
     "adversary",
@@ -28,7 +29,7 @@ pub(crate) const CRATES: [&str; 20] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 14] = [
+pub(crate) const PROTOCOL_CRATES: [&str; 15] = [
     "base",
     "ml-kem",
     "crypto",
@@ -43,6 +44,7 @@ pub(crate) const PROTOCOL_CRATES: [&str; 14] = [
     "h2",
     "h3",
     "webtransport",
+    "websocket",
 ];
 
 /// One source file.

@@ -22,6 +22,7 @@ mod tls_records;
 mod tls_session;
 mod tls_tickets;
 mod varint;
+mod websocket_frames;
 pub mod x509_chain;
 mod x509_single;
 
@@ -97,6 +98,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http2_client", byte_streams::http2_client),
     ("hpack", byte_streams::hpack),
     ("json", json_texts::run),
+    ("websocket_frames", websocket_frames::run),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
     ("quic_client", quic_connection::client),

@@ -43,7 +43,10 @@ impl Connection {
         if change != 0 {
             self.change_windows(change)?;
         }
-        if self.side == Side::Client && self.peer.max_concurrent_streams > before.max_concurrent_streams {
+        // With the first it is known whether an extended CONNECT goes.
+        let has_more = self.peer.max_concurrent_streams > before.max_concurrent_streams;
+        let has_more = core::mem::take(&mut self.state.awaits_settings) || has_more;
+        if self.side == Side::Client && has_more {
             self.events.push_back(Told::Available);
         }
         self.answer(Kind::Settings, &[])

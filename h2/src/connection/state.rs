@@ -43,7 +43,7 @@ pub struct Connection {
     pub(super) events: VecDeque<Event>,
     pub(crate) clocks: Clocks,
     pub(super) glitches: u32,
-    pub(super) state: State,
+    pub(crate) state: State,
     /// What a server says in Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
 }
@@ -86,6 +86,8 @@ pub(crate) struct State {
     /// Bytes of the client's preface that have come.
     pub(crate) preface: usize,
     pub(crate) has_settings: bool,
+    /// A request waits for them.
+    pub(crate) awaits_settings: bool,
     /// The lowest stream number of a GOAWAY that was sent, and that was received.
     pub(crate) goaway_sent: Option<u32>,
     pub(crate) goaway_received: Option<u32>,

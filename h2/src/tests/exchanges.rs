@@ -405,6 +405,9 @@ fn an_extended_connect_opens_a_tunnel() {
     let mut rogue = Rogue::server();
     let refused = rogue.machine.send_request(NOW, &head, &mut Bytes::new(), false);
     assert_eq!(refused, Err(SendError::NoExtendedConnect));
+    let mut early = Connection::client(crate::Config::default());
+    let blocked = early.send_request(NOW, &head, &mut Bytes::new(), false);
+    assert_eq!(blocked, Err(SendError::Blocked), "the settings say whether it goes");
     rogue.frame(Kind::Settings, 0, 0, &[0, 8, 0, 0, 0, 1]);
     let number = rogue.machine.send_request(NOW, &head, &mut Bytes::new(), false).unwrap();
     rogue.headers(number.value(), &[(":status", "200")], 0);
