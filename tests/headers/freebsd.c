@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <dirent.h>
@@ -18,6 +19,7 @@
 int (*f_accept4)(int, struct sockaddr *, socklen_t *, int) = accept4;
 _Static_assert(sizeof(((struct kevent *)0)->ext) == 32, "ext");
 
+_Static_assert((AF_UNIX) == 1, "AF_UNIX");
 _Static_assert((AF_INET) == 2, "AF_INET");
 _Static_assert((SOCK_STREAM) == 1, "SOCK_STREAM");
 _Static_assert((SOCK_DGRAM) == 2, "SOCK_DGRAM");
@@ -120,6 +122,9 @@ _Static_assert((offsetof(struct msghdr, msg_iovlen)) == 24, "offsetof(struct msg
 _Static_assert((offsetof(struct msghdr, msg_control)) == 32, "offsetof(struct msghdr, msg_control)");
 _Static_assert((offsetof(struct msghdr, msg_controllen)) == 40, "offsetof(struct msghdr, msg_controllen)");
 _Static_assert((offsetof(struct msghdr, msg_flags)) == 44, "offsetof(struct msghdr, msg_flags)");
+_Static_assert((sizeof(((struct sockaddr_un *)0)->sun_path)) == 104, "sizeof(((struct sockaddr_un *)0)->sun_path)");
+_Static_assert((offsetof(struct sockaddr_un, sun_family)) == 1, "offsetof(struct sockaddr_un, sun_family)");
+_Static_assert((offsetof(struct sockaddr_un, sun_path)) == 2, "offsetof(struct sockaddr_un, sun_path)");
 _Static_assert((sizeof(socklen_t)) == 4, "sizeof(socklen_t)");
 _Static_assert((sizeof(uid_t)) == 4, "sizeof(uid_t)");
 _Static_assert((sizeof(gid_t)) == 4, "sizeof(gid_t)");

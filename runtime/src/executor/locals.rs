@@ -42,8 +42,7 @@ impl Locals {
     fn find<O, T: 'static>(&self, owner: &Arc<O>) -> Option<Rc<T>> {
         let values = self.values.borrow();
         let is_its = |local: &&Local| local.owner.as_ptr().cast::<O>() == Arc::as_ptr(owner);
-        let value = values.iter().filter(is_its).find_map(|local| local.value.clone().downcast().ok());
-        value
+        values.iter().filter(is_its).find_map(|local| local.value.clone().downcast().ok())
     }
 
     /// Drops all values: they may hold handles, and handles the executor.

@@ -19,7 +19,7 @@ macro_rules! numbers {
 type Numbers = &'static [(&'static str, i64)];
 
 const SHARED: [Numbers; 5] = [
-    numbers!(types: AF_INET SOCK_STREAM SOCK_DGRAM SOL_SOCKET SO_REUSEADDR SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_TYPE
+    numbers!(types: AF_UNIX AF_INET SOCK_STREAM SOCK_DGRAM SOL_SOCKET SO_REUSEADDR SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_TYPE
         IPPROTO_IP IP_TOS IPPROTO_IPV6 IPV6_V6ONLY IPV6_PKTINFO IPV6_DONTFRAG IPPROTO_TCP TCP_NODELAY MSG_TRUNC
         MSG_DONTWAIT EVFILT_READ EVFILT_WRITE EV_ADD EV_DELETE EV_ENABLE EV_CLEAR EV_RECEIPT EV_ERROR EV_EOF
         NOTE_TRIGGER F_SETFL O_NONBLOCK O_NOFOLLOW RLIMIT_NOFILE),
@@ -134,6 +134,9 @@ fn of_structures() -> Vec<(&'static str, i64)> {
         ("offsetof(struct msghdr, msg_control)", offset_of!(MessageHeader, control)),
         ("offsetof(struct msghdr, msg_controllen)", offset_of!(MessageHeader, control_len)),
         ("offsetof(struct msghdr, msg_flags)", offset_of!(MessageHeader, flags)),
+        ("sizeof(((struct sockaddr_un *)0)->sun_path)", types::PATH_LEN),
+        ("offsetof(struct sockaddr_un, sun_family)", 1),
+        ("offsetof(struct sockaddr_un, sun_path)", 2),
         ("sizeof(socklen_t)", 4),
         ("sizeof(uid_t)", 4),
         ("sizeof(gid_t)", 4),
@@ -188,6 +191,7 @@ const INCLUDES: &str = "#define __APPLE_USE_RFC_3542
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <dirent.h>

@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 use core::mem::{offset_of, size_of};
 
+pub(crate) const AF_UNIX: u8 = 1;
 pub(crate) const AF_INET: u8 = 2;
 pub(crate) const SOCK_STREAM: i32 = 1;
 pub(crate) const SOCK_DGRAM: i32 = 2;
@@ -43,6 +44,9 @@ pub(crate) const F_SETFL: i32 = 4;
 pub(crate) const O_NONBLOCK: i32 = 0x4;
 pub(crate) const O_NOFOLLOW: i32 = 0x100;
 pub(crate) const RLIMIT_NOFILE: i32 = 8;
+
+/// Bytes of a path in `struct sockaddr_un`, with the zero at its end.
+pub(crate) const PATH_LEN: usize = 104;
 
 /// `struct timespec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

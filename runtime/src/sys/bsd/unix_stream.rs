@@ -7,12 +7,7 @@ use std::path::Path;
 
 use crate::sys::bsd::calls;
 use crate::sys::bsd::system::SO_NOSIGPIPE;
-use crate::sys::bsd::types::{SOCK_STREAM, SOL_SOCKET};
-
-/// The family of such sockets, which is 1 on every system.
-const AF_UNIX: u8 = 1;
-/// Bytes of a path in `struct sockaddr_un`, with the zero at its end.
-const PATH_LEN: usize = 104;
+use crate::sys::bsd::types::{AF_UNIX, PATH_LEN, SOCK_STREAM, SOL_SOCKET};
 
 /// A socket that is connected to the one at `path`. Where the listener's queue is full these systems refuse at once.
 pub(crate) fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
