@@ -388,7 +388,7 @@ impl Passing<'_> {
 
     /// Whether somebody else can be asked.
     ///
-    /// RFC 9110 section 9.2.2-4, 9.2.2-7.
+    /// RFC 9110 section 9.2.2-2.
     fn next_step(&self, trouble: &Trouble, reached: Reached, upload: &Upload) -> Next {
         let Trouble::Backend(failure) = trouble else { return Next::Nobody };
         if self.reply.is_none() || !upload.is_untouched() {

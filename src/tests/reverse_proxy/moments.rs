@@ -53,6 +53,7 @@ fn other_backends_answer_for_one_that_is_gone() {
 }
 
 /// A connection that its backend has ended while nobody used it costs a request that can be repeated nothing.
+/// RFC 9110 section 9.2.2-2.
 #[test]
 fn a_connection_that_has_ended_is_replaced() {
     let backend = scripted(|connection| {
