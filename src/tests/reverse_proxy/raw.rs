@@ -101,9 +101,10 @@ impl Raw {
     /// What has come, once it is enough or nothing more will.
     pub(super) async fn until(&self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         loop {
-            let stream = self.stream.borrow();
-            let (received, has_ended) = (stream.machine().received.clone(), stream.machine().has_ended);
-            drop(stream);
+            let (received, has_ended) = {
+                let stream = self.stream.borrow();
+                (stream.machine().received.clone(), stream.machine().has_ended)
+            };
             if has_ended || is_enough(&received) {
                 return received;
             }
