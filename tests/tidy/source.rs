@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 21] = [
+pub(crate) const CRATES: [&str; 22] = [
     "base",
     "ml-kem",
     "crypto",
@@ -16,6 +16,7 @@ pub(crate) const CRATES: [&str; 21] = [
     "qpack",
     "hpack",
     "json",
+    "acme",
     "h1",
     "h2",
     "h3",
@@ -29,7 +30,7 @@ pub(crate) const CRATES: [&str; 21] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 15] = [
+pub(crate) const PROTOCOL_CRATES: [&str; 16] = [
     "base",
     "ml-kem",
     "crypto",
@@ -40,6 +41,7 @@ pub(crate) const PROTOCOL_CRATES: [&str; 15] = [
     "hpack",
     "http",
     "json",
+    "acme",
     "h1",
     "h2",
     "h3",

@@ -61,7 +61,21 @@ impl core::fmt::Debug for Identity {
 pub fn self_signed(provider: &Provider, key_pkcs8: &[u8], request: &IssueRequest) -> Result<Identity, Error> {
     let key = (provider.load_key)(PrivateKeyFormat::Pkcs8, key_pkcs8).map_err(|_| Error::KeyRejected)?;
     let subject = subject(request, Purpose::Server);
-    let certificate = build(provider, (&subject, None), &*key, &*key, request, Purpose::Server)?;
+    let certificate = build(provider, (&subject, None), &*key, &*key, request, Purpose::Server, None)?;
+    Ok(Identity { certificate, key_pkcs8: SecretBytes::new(key_pkcs8) })
+}
+
+/// The certificate that shows to a certificate authority whose server `request.names` leads to (RFC 8737 section 3): self-signed, with
+/// SHA-256 of a key authorization. Nobody else takes it.
+pub fn acme_challenge(
+    provider: &Provider,
+    key_pkcs8: &[u8],
+    request: &IssueRequest,
+    digest: &[u8; 32],
+) -> Result<Identity, Error> {
+    let key = (provider.load_key)(PrivateKeyFormat::Pkcs8, key_pkcs8).map_err(|_| Error::KeyRejected)?;
+    let subject = subject(request, Purpose::Server);
+    let certificate = build(provider, (&subject, None), &*key, &*key, request, Purpose::Server, Some(digest))?;
     Ok(Identity { certificate, key_pkcs8: SecretBytes::new(key_pkcs8) })
 }
 
@@ -119,7 +133,7 @@ fn build_below(
 ) -> Result<CertificateDer<'static>, Error> {
     let issuer = sequence(&[authority.subject().contents()]);
     let identifier = authority.extensions().subject_key_identifier;
-    build(provider, (&issuer, identifier), authority_key, subject_key, request, purpose)
+    build(provider, (&issuer, identifier), authority_key, subject_key, request, purpose, None)
 }
 
 /// `issuer` is its name and its key's identifier.
@@ -131,6 +145,7 @@ fn build(
     subject_key: &dyn SigningKey,
     request: &IssueRequest,
     purpose: Purpose,
+    acme_identifier: Option<&[u8; 32]>,
 ) -> Result<CertificateDer<'static>, Error> {
     let (issuer, issuer_key_identifier) = issuer;
     let (algorithm, scheme) = signing_algorithm(issuer_key)?;
@@ -149,7 +164,7 @@ fn build(
         &public_key(subject_key)?,
         &element(
             tag::context_constructed(3),
-            &[&extensions(provider, issuer_key_identifier, subject_key, request, purpose)?],
+            &[&extensions(provider, issuer_key_identifier, subject_key, request, purpose, acme_identifier)?],
         ),
     ]);
     let signature = issuer_key.sign(scheme, &to_be_signed).map_err(|_| Error::SigningFailed)?;
@@ -176,7 +191,7 @@ fn subject(request: &IssueRequest, purpose: Purpose) -> Vec<u8> {
     sequence(&[&element(tag::SET, &[&attribute])])
 }
 
-fn public_key(key: &dyn SigningKey) -> Result<Vec<u8>, Error> {
+pub(crate) fn public_key(key: &dyn SigningKey) -> Result<Vec<u8>, Error> {
     let curve = |curve| sequence(&[&object_identifier(oid::EC_PUBLIC_KEY), &object_identifier(curve)]);
     let algorithm = match key.public_key_algorithm() {
         PublicKeyAlgorithm::EcP256 => curve(oid::P256),
@@ -193,6 +208,7 @@ fn extensions(
     key: &dyn SigningKey,
     request: &IssueRequest,
     purpose: Purpose,
+    acme_identifier: Option<&[u8; 32]>,
 ) -> Result<Vec<u8>, Error> {
     let mut list: Vec<Vec<u8>> = Vec::new();
     let mut add = |id: &[u8], critical: bool, value: &[u8]| {
@@ -214,6 +230,9 @@ fn extensions(
         add(oid::EXTENDED_KEY_USAGE, false, &sequence(&[&object_identifier(purpose)]));
         add(oid::SUBJECT_ALTERNATIVE_NAME, false, &alternative_names(&request.names)?);
     }
+    if let Some(digest) = acme_identifier {
+        add(oid::ACME_IDENTIFIER, true, &element(tag::OCTET_STRING, &[digest]));
+    }
     // RFC 7093 s2: the first 160 bits of a hash of the key. It names the key and need not resist anything.
     let digest = provider.initial.hash.digest(&[key.public_key()]);
     let identifier = &digest[..20];
@@ -225,7 +244,7 @@ fn extensions(
     Ok(sequence(&parts))
 }
 
-fn alternative_names(names: &[String]) -> Result<Vec<u8>, Error> {
+pub(crate) fn alternative_names(names: &[String]) -> Result<Vec<u8>, Error> {
     let mut list: Vec<Vec<u8>> = Vec::new();
     for name in names {
         let entry = match ServerName::parse(name) {

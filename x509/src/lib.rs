@@ -49,6 +49,7 @@ pub mod general_name;
 mod graph;
 pub mod issue;
 mod issue_list;
+mod issue_request;
 mod issue_response;
 mod name;
 mod ocsp;
@@ -78,6 +79,7 @@ pub use extensions::{
 };
 pub use issue::{Identity, IssueRequest};
 pub use issue_list::{ListRequest, revocation_list};
+pub use issue_request::certification_request;
 pub use issue_response::{ResponseRequest, ocsp_response};
 pub use name::Name;
 pub use ocsp::{OcspProblem, OcspResponse, Staple};

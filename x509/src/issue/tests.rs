@@ -1,7 +1,10 @@
 use super::*;
 use crate::chain::verify_server;
+use crate::der::Elements;
 use crate::root_store::RootStore;
 use alloc::vec;
+use crypto::SignatureAlgorithm;
+use crypto_ring::PROVIDER;
 
 const NOW: u64 = 1_795_000_000;
 
@@ -103,4 +106,56 @@ fn times_and_integers_have_the_form_that_is_read() {
     // X.690 s8.1.3.4: up to 127, the length is one byte.
     assert_eq!(element(4, &[&long[..127]]).get(..3), Some(&[4, 127, 7][..]));
     assert_eq!(element(4, &[&long[..128]]).get(..3), Some(&[4, 0x81, 128][..]));
+}
+
+/// What an authority reads of a request: names, key, and that whoever asks holds it.
+#[test]
+fn a_request_names_what_is_wanted_and_is_signed() {
+    let key = (PROVIDER.generate_key)(KeyKind::EcP256).unwrap();
+    let key = (PROVIDER.load_key)(PrivateKeyFormat::Pkcs8, &key).unwrap();
+    let names = ["one.example".to_string(), "*.two.example".to_string()];
+    let request = crate::certification_request(&*key, &names).unwrap();
+    let mut outer = Elements::new(&request);
+    let mut inside = Elements::new(outer.value(tag::SEQUENCE, "request").unwrap());
+    outer.end("request").unwrap();
+    let signed = inside.any("what is signed").unwrap();
+    inside.value(tag::SEQUENCE, "algorithm").unwrap();
+    let [0, signature @ ..] = inside.value(tag::BIT_STRING, "signature").unwrap() else { panic!("whole bytes") };
+    inside.end("request").unwrap();
+    let verifier = PROVIDER.verifier(PublicKeyAlgorithm::EcP256, SignatureAlgorithm::EcdsaSha256).unwrap();
+    let message = sequence(&[signed.value]);
+    assert!(verifier.verify(key.public_key(), &message, signature).is_ok());
+    let mut parts = Elements::new(signed.value);
+    assert_eq!(parts.value(tag::INTEGER, "version").unwrap(), [0]);
+    assert!(parts.value(tag::SEQUENCE, "subject").unwrap().is_empty());
+    assert!(parts.value(tag::SEQUENCE, "key").unwrap().ends_with(key.public_key()));
+    let attributes = parts.value(tag::context_constructed(0), "attributes").unwrap();
+    parts.end("request").unwrap();
+    for name in names {
+        assert!(attributes.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+    }
+    for wrong in [&[][..], &["no name".to_string()]] {
+        assert!(crate::certification_request(&*key, wrong).is_err());
+    }
+}
+
+/// RFC 8737 section 3: the name, the digest in a critical extension, and nobody else takes it.
+#[test]
+fn a_challenge_s_certificate_has_its_digest_and_is_for_nothing_else() {
+    let key = (PROVIDER.generate_key)(KeyKind::EcP256).unwrap();
+    let request = IssueRequest {
+        names: alloc::vec!["one.example".to_string()],
+        not_before_unix: 1000,
+        lifetime_seconds: 1000,
+        serial: [1; 16],
+        is_authority: false,
+    };
+    let identity = crate::issue::acme_challenge(&PROVIDER, &key, &request, &[7; 32]).unwrap();
+    let certificate = Certificate::parse(&identity.certificate).unwrap();
+    assert_eq!(certificate.extensions().unknown_critical, Some(oid::ACME_IDENTIFIER));
+    // Critical, and an OCTET STRING within the one that every extension is in.
+    let extension = [&[0x06, 8][..], oid::ACME_IDENTIFIER, &[1, 1, 0xff, 4, 34, 4, 32], &[7; 32]].concat();
+    assert!(identity.certificate.windows(extension.len()).any(|part| part == extension));
+    let names = certificate.extensions().subject_alternative_name.unwrap();
+    assert_eq!(names.names.iter().count(), 1);
 }
