@@ -1,6 +1,7 @@
 //! From the command line to one of the commands.
 
 mod access_log;
+mod acme;
 pub mod arguments;
 mod balancing;
 mod bodies;

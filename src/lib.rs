@@ -31,6 +31,7 @@
 //! `posthaste-quic`, `posthaste-tls`.
 #![forbid(unsafe_code)]
 
+mod acme;
 mod client;
 mod codes;
 mod error;
@@ -79,6 +80,9 @@ pub use ::websocket::{
 };
 pub use ::webtransport::{Config as WebTransportLimits, SessionStats};
 pub use ::x509::{Error as CertificateError, OcspProblem, PeerName, Pins, Revocation, ServerName, Staple};
+pub use acme::challenges::AcmeChallenges;
+pub use acme::event::AcmeEvent;
+pub use acme::{Acme, LETS_ENCRYPT};
 pub use client::alt_svc::AltSvc;
 pub use client::event::ClientEvent;
 pub use client::request::RequestBuilder;

@@ -19,6 +19,7 @@ mod takeover;
 mod tcp_options;
 pub(crate) mod workers;
 
+use crate::acme::challenges::AcmeChallenges;
 use crate::client::take_datagrams;
 use crate::error::Error;
 use crate::exchange::reply::Reply;
@@ -38,7 +39,7 @@ use crate::server::takeover::Predecessor;
 use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside, listen_plain, preferred_port};
 use crate::server::workers::{Stop, Workers, either, signals};
 use crate::tcp::listen;
-use crate::tcp::machine::PROTOCOLS;
+use crate::tcp::machine::{ACME, PROTOCOLS};
 use crate::tcp::server::{Entrance, Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::tokens;
@@ -100,6 +101,8 @@ pub struct ServerBuilder {
     plain: PlainOptions,
     /// The port that clients reach it at, if that is another than where it listens.
     public_port: Option<u16>,
+    /// What is shown to authorities that look whose server this is.
+    challenges: Option<AcmeChallenges>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -176,6 +179,7 @@ impl Server {
             tcp: false,
             plain: PlainOptions::default(),
             public_port: None,
+            challenges: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
             answering: Answering::default(),
@@ -831,7 +835,7 @@ impl ServerBuilder {
         let (by_udp, by_tcp, plain) = (authorities(), authorities(), authorities());
         let listening = self.listen.len();
         let (http1, http2) = (tcp_options::http1(&self.http), tcp_options::http2(&self.http));
-        let tls = self.tls(&PROTOCOLS);
+        let tls = self.tls_by_tcp();
         let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
         if let Some(trace) = self.trace {
             link.trace(trace);
@@ -1050,6 +1054,23 @@ impl ServerBuilder {
         let mut http = self.http.clone();
         http.date.get_or_insert(date_now);
         Ok(Endpoint::new(quic::Endpoint::new(runtime::clock::now(), config, random), http))
+    }
+
+    /// Shows to certificate authorities that ask by TCP what they look for ([`Acme`](crate::Acme)), as long as there is anything.
+    #[must_use]
+    pub fn acme_challenges(mut self, challenges: AcmeChallenges) -> ServerBuilder {
+        self.challenges = Some(challenges);
+        self
+    }
+
+    /// For HTTP by TCP, and for authorities.
+    fn tls_by_tcp(&self) -> tls::ServerConfig {
+        let mut tls = self.tls(&PROTOCOLS);
+        if let Some(challenges) = &self.challenges {
+            tls.alpn.push(ACME.to_vec());
+            tls.resolver = Arc::new(challenges.before(tls.resolver));
+        }
+        tls
     }
 
     /// For a carrier over which these protocols are spoken, best first.

@@ -48,7 +48,7 @@ pub use jws::AccountKey;
 pub use messages::MAX_ANSWER;
 pub use problem::Problem;
 pub use proof::{Kind, Proof};
-pub use renewal::{Due, Schedule, certificate_id, renewal_request};
+pub use renewal::{Due, Schedule, certificate_id, renewal_info_of, renewal_request};
 
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,7 @@ impl Problem {
     }
 
     /// Whether it is this type of ACME's.
-    pub fn is(&self, kind: &str) -> bool {
+    pub(crate) fn is(&self, kind: &str) -> bool {
         self.kind == kind
     }
 }

@@ -3,7 +3,7 @@
 use crate::base64url;
 use crate::error::Error;
 use crate::exchange::{Answer, Request};
-use crate::messages::object;
+use crate::messages::{Directory, object};
 use crate::problem::Problem;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -127,6 +127,16 @@ impl Schedule {
         (self.renew_at, self.ask_at) = (now.saturating_add(pause), Seconds::MAX);
         Duration::from_secs(pause)
     }
+}
+
+/// Where an authority says when it wants certificates to be renewed, by its directory; `None` if it does not say.
+///
+/// # Errors
+/// It is no directory.
+pub fn renewal_info_of(directory: &[u8]) -> Result<Option<String>, Error> {
+    let directory = Directory::read(directory);
+    let unexpected = |why| Error::Unexpected { what: "its directory".to_string(), why };
+    directory.map(|directory| directory.renewal_info).map_err(unexpected)
 }
 
 /// The question about a certificate. It is not signed.

@@ -1,6 +1,8 @@
 //! The parser of the command line: flags before and after operands, `--flag value` and `--flag=value`.
 
 // The paths are for the fuzzer, which takes these files alone; for the same reason `quic` is not used by way of `posthaste`.
+#[path = "arguments/acme.rs"]
+mod acme;
 #[path = "arguments/config.rs"]
 mod config;
 #[path = "arguments/operation.rs"]

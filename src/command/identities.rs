@@ -26,6 +26,8 @@ pub struct Sources {
     trusted: Option<Trusted>,
     /// Until when all of it is good, as it was read last.
     expiries: Expiries,
+    /// The server's own certificate is replaced by itself.
+    is_renewed: bool,
 }
 
 /// Who vouches for clients.
@@ -56,6 +58,7 @@ impl Sources {
             clients: arguments.clients.clone(),
             trusted: None,
             expiries: Expiries::default(),
+            is_renewed: !arguments.acme.names.is_empty(),
         }
     }
 
@@ -87,7 +90,9 @@ impl Sources {
     fn watch(&mut self, loaded: &Loaded) {
         // One that was made for this run has no file.
         let files = self.pairs.iter().map(|pair| Some(pair.certificate.as_str())).chain([None]);
-        let identities = files.zip(&loaded.identities).flat_map(|(file, identity)| InUse::certificates(file, identity));
+        // One that is renewed by itself is told by who renews it.
+        let identities = loaded.identities.iter().filter(|_| !self.is_renewed);
+        let identities = files.zip(identities).flat_map(|(file, identity)| InUse::certificates(file, identity));
         let staples = loaded.staples.iter().flatten().map(Sent::in_use);
         let lists = self.trusted.iter().flat_map(|trusted| trusted.lists.in_use(runtime::clock::unix_seconds()));
         let authorities = self
@@ -121,11 +126,11 @@ impl Sources {
         warnings
     }
 
-    /// What is shown first; a new development identity for `hosts` if no certificate was named, which is not read again.
-    pub fn first(&mut self, hosts: impl FnOnce() -> Vec<String>) -> Result<Loaded, Error> {
+    /// What is shown first; `own` if no certificate was named, which is not read again.
+    pub fn first(&mut self, own: impl FnOnce() -> Result<Identity, Error>) -> Result<Loaded, Error> {
         let mut loaded = self.load()?;
         if loaded.identities.is_empty() {
-            loaded.identities.push(Identity::development(&hosts())?);
+            loaded.identities.push(own()?);
         }
         self.watch(&loaded);
         Ok(loaded)

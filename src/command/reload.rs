@@ -67,6 +67,7 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
         ("hsts", started.hsts != read.hsts),
         ("preferred-address", started.preferred != read.preferred),
         ("name", started.names != read.names),
+        ("acme and its options", started.acme != read.acme),
         ("the hosts of site", hosts(started) != hosts(read)),
         ("bodies", started.bodies != read.bodies),
         ("workers", started.workers != read.workers),

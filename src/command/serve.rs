@@ -1,6 +1,7 @@
 //! `posthaste serve`: a folder of files over HTTP/3, HTTP/2 and HTTP/1.1.
 
 use crate::command::access_log::AccessLog;
+use crate::command::acme;
 use crate::command::arguments::Serve;
 use crate::command::balancing;
 use crate::command::bodies::Bodies;
@@ -19,7 +20,9 @@ use crate::command::service::Manager;
 use crate::command::settings::{self, Listeners, addresses, builder, hosts, proxy};
 use crate::command::sites::Sites;
 use crate::command::user::User;
-use posthaste::{Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, Server, ServerBuilder};
+use posthaste::{
+    Acme, Error, Executor, Identity, IdentityHandle, Method, Proxy, Reply, Request, Server, ServerBuilder,
+};
 use runtime::inherited::Inherited;
 use std::fmt::Write as _;
 use std::io;
@@ -75,7 +78,8 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
     let _sites = Sites::open(&arguments)?;
     let addresses = addresses(&arguments.listen, &Inherited::default())?;
     let mut sources = Sources::new(&arguments);
-    let loaded = sources.first(|| hosts(&arguments, &addresses))?;
+    let acme = acme::wanted(&arguments)?;
+    let loaded = sources.first(|| own_identity(acme.as_ref(), &arguments, &addresses))?;
     sources.warnings(&loaded).iter().for_each(|text| log.report(text));
     let (manager, sockets) = (Manager::of_environment(), Arc::default());
     let listeners = Listeners { log: log.clone(), access_log: None, counters: None, manager, sockets };
@@ -91,7 +95,8 @@ fn check(arguments: &Serve, log: &Log) -> Result<(), Failure> {
 fn print_records(arguments: &Serve) -> Result<(), Failure> {
     let arguments = Serve { state: None, diagnosis: Default::default(), ..arguments.clone() };
     let addresses = addresses(&arguments.listen, &Inherited::default())?;
-    let loaded = Sources::new(&arguments).first(|| hosts(&arguments, &addresses))?;
+    let acme = acme::wanted(&arguments)?;
+    let loaded = Sources::new(&arguments).first(|| own_identity(acme.as_ref(), &arguments, &addresses))?;
     let builder =
         addresses.iter().fold(Server::builder(loaded.identities[0].clone()), |builder, at| builder.listen(*at));
     let port = arguments.public_port.unwrap_or_else(|| builder.https_port());
@@ -128,6 +133,8 @@ struct Running {
     proxy: Option<Proxy>,
     routes: Routes,
     identity: Identity,
+    /// What gets its certificates, and where they are shown.
+    renewed: Option<(Acme, IdentityHandle)>,
     listeners: Listeners,
     /// Of the workers, once there are some.
     meter: Arc<OnceLock<posthaste::Meter>>,
@@ -138,17 +145,26 @@ impl Running {
         let (sites, proxy, routes) = (Sites::open(arguments)?, proxy(arguments)?, Routes::of(arguments)?);
         let addresses = addresses(&arguments.listen, &listeners.sockets)?;
         let mut sources = Sources::new(arguments);
-        let loaded = sources.first(|| hosts(arguments, &addresses))?;
+        let acme = acme::wanted(arguments)?;
+        let loaded = sources.first(|| own_identity(acme.as_ref(), arguments, &addresses))?;
         sources.warnings(&loaded).iter().for_each(|text| listeners.log.report(text));
         let identity = loaded.identities[0].clone();
         let shown = IdentityHandle::new(loaded.by_name());
         let builder = builder(arguments, &identity, addresses, &listeners)?.resolver(shown.clone());
         let builder = builder.drain(arguments.drain.unwrap_or(PATIENCE));
+        let builder = match &acme {
+            Some(acme) => {
+                let by_http = acme.challenges();
+                builder.acme_challenges(acme.challenges()).http_challenges(move |token| by_http.by_http(token))
+            }
+            None => builder,
+        };
+        let renewed = acme.map(|acme| (acme, shown.clone()));
         let hears_hangups = !sources.is_empty() || Reload::is_wanted(arguments, &listeners);
         look_after(arguments, &listeners, &sites, sources, loaded, shown)?;
         // Where there is nothing to read again, it means what it means to any program.
         let builder = if hears_hangups { builder.hear_signals()? } else { builder.hear_signals_and_hangup()? };
-        Ok(Running { builder, sites, proxy, routes, identity, listeners, meter: Arc::default() })
+        Ok(Running { builder, sites, proxy, routes, identity, renewed, listeners, meter: Arc::default() })
     }
 
     fn run(&self, arguments: &Serve, user: Option<User>) -> Result<(), Failure> {
@@ -189,15 +205,31 @@ impl Running {
             && !self.sites.have_index();
         let mut notes = if is_bare { NO_INDEX.to_owned() } else { String::new() };
         user.map_or(Ok(()), |user| user.enter())?;
+        if let Some((acme, shown)) = self.renewed.clone() {
+            acme::start(acme, shown, log.clone())?;
+        }
         // Whoever writes it takes it away at the end.
         let own = certificate_file(arguments, identity, &mut notes, log);
         let named = arguments.identities.first().map(|pair| pair.certificate.as_str());
         let file = named.or(own.as_ref().and_then(|own| own.path().to_str()));
         let shown = Shown { addresses, identity, names: &settings::names(arguments), file };
-        print_beside(greeting(&shown, plain, &notes, arguments.identities.is_empty()), log);
+        print_beside(greeting(&shown, plain, &notes, is_development(arguments)), log);
         self.listeners.manager.ready();
         Ok(own)
     }
+}
+
+/// What the server shows until it is told or gets something else.
+fn own_identity(acme: Option<&Acme>, arguments: &Serve, addresses: &[SocketAddr]) -> Result<Identity, Error> {
+    match acme {
+        Some(acme) => acme.identity(),
+        None => Identity::development(&hosts(arguments, addresses)),
+    }
+}
+
+/// Whether its certificate is one that only clients take that are told to.
+fn is_development(arguments: &Serve) -> bool {
+    arguments.identities.is_empty() && arguments.acme.names.is_empty()
 }
 
 /// Has SIGHUP read again what can be, and the days counted of what does not last.
@@ -239,7 +271,7 @@ async fn answer(
 
 /// The file for clients that are to trust a development certificate. Where none can be written the server serves all the same.
 fn certificate_file(arguments: &Serve, identity: &Identity, notes: &mut String, log: &Log) -> Option<CertificateFile> {
-    if !arguments.identities.is_empty() {
+    if !is_development(arguments) {
         return None;
     }
     let folder = std::env::temp_dir();

@@ -43,6 +43,12 @@ impl Identity {
         Identity::new(certificate, key, "the certificate", "the key")
     }
 
+    /// From a chain as PEM and a key as PKCS #8.
+    pub(crate) fn from_issued(chain_pem: &[u8], key_pkcs8: &[u8]) -> Result<Identity, Error> {
+        let key = SecretBytes::from(base64::pem("PRIVATE KEY", key_pkcs8).into_bytes());
+        Identity::new(chain_pem, &key, "the certificate of the authority", "its key")
+    }
+
     /// A fresh, self-signed identity for `localhost`, `127.0.0.1`, `::1` and `names`, valid for 13 days. Nobody trusts it
     /// who is not told to: see [`Identity::certificate_pem`].
     ///

@@ -3,7 +3,7 @@
 
 use crate::exchange::door::{Extent, Responded};
 use crate::exchange::version::HttpVersion;
-use base::{Bytes, Demand, Instant, Outgoing, Side, StreamMachine};
+use base::{Bytes, Demand, Duration, Instant, Outgoing, Side, StreamMachine};
 use http::exchange::{self, Body, Reason, SendError};
 use http::{Fields, Priority, RequestHead, ResponseHead, Scheme};
 use std::fmt;
@@ -49,6 +49,12 @@ pub(crate) enum Closing {
 pub(crate) enum Machine {
     /// The handshake is under way.
     Waiting(Box<Configs>),
+    /// An authority has looked whose server this is, and all is said with the handshake (RFC 8737 section 3).
+    Shown {
+        /// When the connection is cut, if the authority does not end it.
+        until: Instant,
+        is_over: bool,
+    },
     /// HTTP/1.1.
     Http1(Box<h1::Connection>),
     /// HTTP/2.
@@ -70,6 +76,10 @@ pub(crate) const PROTOCOLS: [&[u8]; 2] = [HTTP2, HTTP1];
 /// HTTP/1.1 alone.
 pub(crate) const HTTP1: &[u8] = b"http/1.1";
 const HTTP2: &[u8] = b"h2";
+/// What an authority asks for that looks whose server this is (RFC 8737 section 6.2).
+pub(crate) const ACME: &[u8] = b"acme-tls/1";
+/// How long an authority that has seen what it wanted may take to end the connection.
+const SHOWN: Duration = Duration::from_secs(5);
 
 impl Machine {
     /// Of a connection whose handshake has yet to say which version it is.
@@ -85,7 +95,7 @@ impl Machine {
     /// What has happened and was not told.
     pub(crate) fn poll(&mut self) -> Option<Told> {
         match self {
-            Machine::Waiting(_) => None,
+            Machine::Waiting(_) | Machine::Shown { .. } => None,
             Machine::Http1(http) => Some(match http.poll_event()? {
                 h1::Event::Exchange(id, event) => Told::Exchange(Place::Http1(id), event),
                 h1::Event::Refused(violation) => Told::Refused(Box::new(violation)),
@@ -108,6 +118,7 @@ impl Machine {
         let alternative = Some(Bytes::from_static(b"clear"));
         match self {
             Machine::Waiting(configs) => configs.alternative = alternative,
+            Machine::Shown { .. } => {}
             Machine::Http1(http) => {
                 http.set_alternative(alternative);
                 http.drain(now);
@@ -125,7 +136,7 @@ impl Machine {
         match self {
             Machine::Http1(http) => http.send_request(now, head, &mut nothing, ends).map(Place::Http1),
             Machine::Http2(http) => http.send_request(now, head, &mut nothing, ends).map(Place::Http2),
-            Machine::Waiting(_) => Err(SendError::Blocked),
+            Machine::Waiting(_) | Machine::Shown { .. } => Err(SendError::Blocked),
         }
     }
 
@@ -134,14 +145,14 @@ impl Machine {
         match self {
             Machine::Http1(http) => http.close(now),
             Machine::Http2(http) => http.close(now),
-            Machine::Waiting(_) => {}
+            Machine::Waiting(_) | Machine::Shown { .. } => {}
         }
     }
 
     /// Which version it is; `None` until the handshake is complete.
     pub(crate) fn version(&self) -> Option<HttpVersion> {
         match self {
-            Machine::Waiting(_) => None,
+            Machine::Waiting(_) | Machine::Shown { .. } => None,
             Machine::Http1(_) => Some(HttpVersion::Http1),
             Machine::Http2(_) => Some(HttpVersion::Http2),
         }
@@ -242,7 +253,7 @@ impl Machine {
 
     fn inner(&self) -> Option<&dyn StreamMachine> {
         match self {
-            Machine::Waiting(_) => None,
+            Machine::Waiting(_) | Machine::Shown { .. } => None,
             Machine::Http1(http) => Some(&**http),
             Machine::Http2(http) => Some(&**http),
         }
@@ -250,7 +261,7 @@ impl Machine {
 
     fn inner_mut(&mut self) -> Option<&mut dyn StreamMachine> {
         match self {
-            Machine::Waiting(_) => None,
+            Machine::Waiting(_) | Machine::Shown { .. } => None,
             Machine::Http1(http) => Some(&mut **http),
             Machine::Http2(http) => Some(&mut **http),
         }
@@ -282,6 +293,7 @@ impl StreamMachine for Machine {
         let alternative = configs.alternative.take();
         let is_http2 = protocol == Some(HTTP2);
         *self = match configs.side {
+            Side::Server if protocol == Some(ACME) => Machine::Shown { until: now + SHOWN, is_over: false },
             Side::Client if is_http2 => Machine::Http2(Box::new(h2::Connection::client(configs.http2))),
             Side::Client => Machine::Http1(Box::new(h1::Connection::client(configs.http1, Scheme::Https))),
             Side::Server if is_http2 => {
@@ -298,11 +310,18 @@ impl StreamMachine for Machine {
     }
 
     fn demand(&self) -> Demand {
-        self.inner().map_or(Demand::More, StreamMachine::demand)
+        match self {
+            Machine::Shown { is_over: true, .. } => Demand::Reset,
+            machine => machine.inner().map_or(Demand::More, StreamMachine::demand),
+        }
     }
 
     fn receive(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
-        self.inner_mut().map_or(0, |machine| machine.receive(now, bytes))
+        match self {
+            // An authority has nothing to say.
+            Machine::Shown { .. } => bytes.len(),
+            machine => machine.inner_mut().map_or(0, |inner| inner.receive(now, bytes)),
+        }
     }
 
     fn on_end(&mut self, now: Instant, left: &[u8]) {
@@ -312,7 +331,10 @@ impl StreamMachine for Machine {
     }
 
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
-        self.inner_mut().map_or(Outgoing::Nothing, |machine| machine.transmit(now, buffer))
+        match self {
+            Machine::Shown { .. } => Outgoing::End,
+            machine => machine.inner_mut().map_or(Outgoing::Nothing, |inner| inner.transmit(now, buffer)),
+        }
     }
 
     fn on_reset(&mut self, now: Instant) {
@@ -322,12 +344,44 @@ impl StreamMachine for Machine {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.inner().and_then(StreamMachine::deadline)
+        match self {
+            Machine::Shown { until, is_over: false } => Some(*until),
+            machine => machine.inner().and_then(StreamMachine::deadline),
+        }
     }
 
     fn on_timeout(&mut self, now: Instant) {
+        if let Machine::Shown { until, is_over } = self {
+            *is_over = now >= *until;
+        }
         if let Some(machine) = self.inner_mut() {
             machine.on_timeout(now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8737 section 3: all is said with the handshake, and an authority that does not leave is cut off.
+    #[test]
+    fn an_authority_that_has_looked_is_let_go() {
+        let configs = Configs {
+            side: Side::Server,
+            http1: h1::Config::default(),
+            http2: h2::Config::default(),
+            alternative: None,
+        };
+        let (mut machine, now) = (Machine::new(configs), Instant::from_nanos(1000));
+        assert_eq!(machine.deadline(), None);
+        machine.on_ready(now, Some(ACME));
+        assert_eq!(machine.transmit(now, &mut [0; 100]), Outgoing::End);
+        assert_eq!(machine.receive(now, &mut b"GET / HTTP/1.1\r\n\r\n".to_vec()), 18);
+        assert_eq!((machine.demand(), machine.deadline()), (Demand::More, Some(now + SHOWN)));
+        machine.drain(now);
+        assert!(machine.poll().is_none() && machine.version().is_none());
+        machine.on_timeout(now + SHOWN);
+        assert_eq!((machine.demand(), machine.deadline()), (Demand::Reset, None));
     }
 }

@@ -19,12 +19,15 @@ pub struct ClientWishes<'a> {
     pub signatures: Option<SignatureWishes<'a>>,
     /// The authorities that it trusts, if it names any: one of them should have issued the certificate.
     pub authorities: Option<Authorities<'a>>,
+    /// The protocol that will be spoken (ALPN, RFC 7301), if both sides name one: an authority that looks whose server this is asks for
+    /// one of its own (RFC 8737).
+    pub protocol: Option<&'a [u8]>,
 }
 
 impl<'a> ClientWishes<'a> {
     /// Only a name counts.
     pub fn of_name(server_name: Option<&'a str>) -> ClientWishes<'a> {
-        ClientWishes { server_name, signatures: None, authorities: None }
+        ClientWishes { server_name, signatures: None, authorities: None, protocol: None }
     }
 
     /// The first of several identities that the client can verify; if there is none, the first of all. `None` if there is none.

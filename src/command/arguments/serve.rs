@@ -1,5 +1,6 @@
 //! The options of `posthaste serve`.
 
+use super::acme::Acme;
 use super::config::{self, Entry, Place, Wrong};
 use super::operation::Operation;
 use super::parser::{Argument, Arguments, Usage, switch, unknown};
@@ -34,6 +35,8 @@ pub struct Serve {
     pub ocsp_responses: Vec<String>,
     /// Whether clients are asked for certificates, and who vouches for them.
     pub clients: Option<Clients>,
+    /// Certificates that it gets by itself.
+    pub acme: Acme,
     /// Hosts that requests may be for, beside those of the certificate.
     pub names: Vec<String>,
     /// Whether `/bytes/N` and `/echo` are answered.
@@ -134,6 +137,12 @@ posthaste serve [DIR]: serves the files below DIR (the current folder) over HTTP
                    the name that they ask for, or else the first, and of several for one name the first that they can verify
   --key PEM        the private key of the certificate
                    (default: a new development certificate for localhost, valid for 13 days)
+  --acme NAME      get a certificate for NAME by ACME and renew it before its end; may be given more than once, for one certificate
+                   with several names. The authority looks by TLS at port 443. Needs --acme-state
+  --acme-directory URL   the authority, to whose terms you agree with this (default: that of Let's Encrypt)
+  --acme-contact MAIL    where the authority may write to; may be given more than once
+  --acme-state DIR     keep the account and the certificate in DIR, with their keys
+  --acme-ca PEM    trust the authority's own server by these certificates (default: the system's)
   --ocsp FILE      an OCSP response in DER about one of the certificates, for clients that ask for it; may be given more than
                    once. One that is of no use, or no longer, is told and not sent
   --client-ca PEM  ask clients for a certificate, and believe those that are vouched for by the certificates in this file
@@ -329,6 +338,7 @@ impl Reading {
             "--lb-nonce" => self.balancing.nonce_len = Some(arguments.number(flag, inline)?),
             _ => {
                 return Ok(serve.option(flag, inline, arguments)?
+                    || serve.acme.option(flag, inline, arguments)?
                     || serve.site.option(flag, inline, arguments)?
                     || serve.passing.option(flag, inline, arguments)?
                     || serve.operation.option(flag, inline, arguments)?);
@@ -347,6 +357,7 @@ impl Reading {
         serve.balancing = self.balancing.together().map_err(Usage)?;
         serve.passing.check()?;
         serve.clients = clients(self.authorities, self.when.as_deref(), self.lists)?;
+        serve.acme.check(!serve.identities.is_empty(), serve.clients.is_some())?;
         Ok(serve)
     }
 }
@@ -525,6 +536,7 @@ mod tests {
                 revocation_lists: vec!["l1".into(), "l2".into()],
                 are_required: false,
             }),
+            acme: Acme::default(),
             names: vec!["a.example".into(), "*".into()],
             bodies: true,
             site: Site { dotfiles: true, ..Site::default() },

@@ -55,7 +55,7 @@ fn of_several_identities_the_client_gets_the_first_that_it_can_verify() {
         let (handshake, certificates) = (bytes(handshake), certificates.map(bytes));
         let numbers = |bytes| Numbers::decode(bytes).unwrap();
         let signatures = SignatureWishes::new(numbers(&handshake), certificates.as_deref().map(numbers));
-        let wishes = ClientWishes { server_name: Some("a.example"), signatures: Some(signatures), authorities: None };
+        let wishes = ClientWishes { signatures: Some(signatures), ..ClientWishes::of_name(Some("a.example")) };
         names.resolve(&wishes).unwrap().certified
     };
     // All of them are signed by an authority with ECDSA on P-256.
@@ -136,7 +136,7 @@ fn authorities_that_a_client_names_decide_between_what_it_can_verify() {
         let schemes: Vec<u8> = schemes.iter().flat_map(|scheme| scheme.to_be_bytes()).collect();
         let signatures = Some(SignatureWishes::new(Numbers::decode(&schemes).unwrap(), None));
         let authorities = Some(Authorities::decode(named).unwrap());
-        ClientWishes { server_name: None, signatures, authorities }.choose(list).unwrap()
+        ClientWishes { signatures, authorities, ..ClientWishes::of_name(None) }.choose(list).unwrap()
     };
     let (both, ed_only) = (&[0x0403, 0x0807][..], &[0x0807][..]);
     for (schemes, named, expected) in [

@@ -84,9 +84,10 @@ pub(crate) fn choose_certificate(
     config: &ServerConfig,
     hello: &ClientHello<'_>,
     server_name: Option<&str>,
+    protocol: Option<&[u8]>,
 ) -> Result<Selected, Violation> {
     let signatures = hello.signature_algorithms.map(|schemes| wishes(schemes, hello));
-    let wishes = ClientWishes { server_name, signatures, authorities: hello.authorities };
+    let wishes = ClientWishes { server_name, signatures, authorities: hello.authorities, protocol };
     config.resolver.resolve(&wishes).ok_or(Violation::ServerNameUnknown)
 }
 

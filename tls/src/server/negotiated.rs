@@ -117,7 +117,7 @@ impl<'a> Negotiated<'a> {
         let application_protocol = choose_protocol(config, start.carrier.rules, &hello)?;
         let name = server_name(&hello)?;
         let Selected { certified, staple, client_authentication, generation } =
-            choose_certificate(config, &hello, name.as_deref())?;
+            choose_certificate(config, &hello, name.as_deref(), application_protocol)?;
         let policy = client_authentication.as_ref().unwrap_or(&config.client_authentication);
         let client = ClientAuthenticated::by_policy(policy);
         let bounds = TicketBounds {
