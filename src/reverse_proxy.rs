@@ -176,7 +176,7 @@ impl ReverseProxy {
         if let Some((status, why)) = self.refusal(request.head()) {
             return refuse(reply, ResponseHead::new(status), why).await;
         }
-        // RFC 8470 section 5.1-1: a backend would not know that it may be a repetition.
+        // RFC 8470 s6.1: a backend would not know that it may be a repetition.
         request.proven().await;
         let (remote, version) = (request.remote(), request.version());
         let authority = request.head().authority.clone();

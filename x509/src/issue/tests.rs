@@ -24,7 +24,7 @@ fn key(kind: KeyKind) -> SecretBytes {
 
 #[test]
 fn a_development_identity_is_accepted_by_who_trusts_it() {
-    let provider = &crypto_ring::PROVIDER;
+    let provider = &PROVIDER;
     let mut random = crypto_ring::SystemRandom::new();
     let identity = development(provider, &[String::from("Dev.Example")], NOW, &mut random).expect("an identity");
     let certificate = Certificate::parse(&identity.certificate).expect("it can be read");
@@ -53,7 +53,7 @@ fn a_development_identity_is_accepted_by_who_trusts_it() {
 
 #[test]
 fn an_authority_issues_for_both_kinds_of_key() {
-    let provider = &crypto_ring::PROVIDER;
+    let provider = &PROVIDER;
     for kind in [KeyKind::EcP256, KeyKind::Ed25519] {
         let root = self_signed(provider, &key(kind), &request(&["Test"], true)).expect("an authority");
         let root_key = crypto_ring::load_key(PrivateKeyFormat::Pkcs8, &root.key_pkcs8).expect("a key");
@@ -76,7 +76,7 @@ fn serial_numbers_are_what_was_drawn() {
     let key = key(KeyKind::Ed25519);
     for (drawn, issued) in [(0x00, 0x40), (0x15, 0x55), (0x40, 0x40), (0x80, 0x40), (0xff, 0x7f)] {
         let request = IssueRequest { serial: [drawn; 16], ..request(&["localhost"], false) };
-        let identity = self_signed(&crypto_ring::PROVIDER, &key, &request).expect("a certificate");
+        let identity = self_signed(&PROVIDER, &key, &request).expect("a certificate");
         let certificate = Certificate::parse(&identity.certificate).expect("it can be read");
         assert_eq!(*certificate.serial_number(), [&[issued][..], &[drawn; 15]].concat()[..], "{drawn:x}");
     }
@@ -84,7 +84,7 @@ fn serial_numbers_are_what_was_drawn() {
 
 #[test]
 fn what_could_not_be_verified_is_not_issued() {
-    let provider = &crypto_ring::PROVIDER;
+    let provider = &PROVIDER;
     let key = key(KeyKind::EcP256);
     for names in [&[][..], &["a b"], &["a_b.example"], &["*.com"], &["*"], &["a\0b"]] {
         let issued = self_signed(provider, &key, &request(names, false));
@@ -150,7 +150,7 @@ fn a_challenge_s_certificate_has_its_digest_and_is_for_nothing_else() {
         serial: [1; 16],
         is_authority: false,
     };
-    let identity = crate::issue::acme_challenge(&PROVIDER, &key, &request, &[7; 32]).unwrap();
+    let identity = acme_challenge(&PROVIDER, &key, &request, &[7; 32]).unwrap();
     let certificate = Certificate::parse(&identity.certificate).unwrap();
     assert_eq!(certificate.extensions().unknown_critical, Some(oid::ACME_IDENTIFIER));
     // Critical, and an OCTET STRING within the one that every extension is in.
