@@ -32,6 +32,8 @@ use x509::ServerName;
 
 /// TCP connections to one server over HTTP/1.1: what browsers have. A server that refuses a further one is left with those it has.
 const MOST_LINES: usize = 6;
+/// For how long a server that has refused a connection, and has none that is of use, is not asked for another.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// How connections by TCP are opened.
 pub(crate) struct TcpDial {
@@ -67,6 +69,8 @@ struct Shared {
     opening: Cell<usize>,
     /// How many the server takes, as far as is known.
     most: Cell<usize>,
+    /// When it refused one and there was no other of use, and how.
+    refused: RefCell<Option<(Instant, Error)>>,
     /// How often exchanges became possible.
     openings: Cell<u64>,
     /// Since when nobody has worked on an exchange.
@@ -104,6 +108,24 @@ impl Shared {
     /// Those that have not ended.
     fn lines(&self) -> Vec<Rc<Line>> {
         self.lines.borrow().clone()
+    }
+
+    /// A further connection was refused. Those that there are go on. A server that is asked again and again while they are in use
+    /// would be asked as fast as it refuses.
+    fn on_refused(&self, error: Error) {
+        // One whose handshake failed may still be among them.
+        let of_use = |line: &&Rc<Line>| line.version().is_some() && !line.is_tunnel();
+        match self.lines.borrow().iter().filter(of_use).count() {
+            0 => *self.refused.borrow_mut() = Some((self.handle.now(), error)),
+            count => self.most.set(count),
+        }
+    }
+
+    /// Why there is no connection of use, and for now will be none.
+    fn refusal(&self) -> Option<Error> {
+        let refused = self.refused.borrow();
+        let (at, error) = refused.as_ref()?;
+        (self.handle.now() < *at + REFUSED).then(|| error.clone())
     }
 
     fn is_idle(&self) -> bool {
@@ -201,6 +223,7 @@ impl TcpDial {
             lines: RefCell::default(),
             opening: Cell::new(0),
             most: Cell::new(MOST_LINES),
+            refused: RefCell::default(),
             openings: Cell::new(0),
             idle_since: Cell::new(Instant::ZERO),
             is_abandoned: Cell::new(false),
@@ -287,11 +310,8 @@ impl TcpConnection {
         }
         let (dial, place, shared) = (self.dial.clone(), self.place.clone(), self.shared.clone());
         self.shared.handle.spawn_detached(async move {
-            // Where it fails, those that there are go on; where there are none, the connection is over. A server that is asked again
-            // and again while they are in use would be asked as fast as it refuses.
-            if open(&dial, &place, &shared).await.is_err() {
-                // One whose handshake failed may still be among them.
-                shared.most.set(shared.lines().iter().filter(|line| line.version().is_some()).count());
+            if let Err(error) = open(&dial, &place, &shared).await {
+                shared.on_refused(error);
             }
         });
     }
@@ -338,6 +358,9 @@ impl Connection for TcpConnection {
         }
         if !is_blocked {
             return Some(Err(Error::GoingAway));
+        }
+        if let Some(error) = self.shared.refusal() {
+            return Some(Err(error));
         }
         self.open_one_more(&lines);
         None

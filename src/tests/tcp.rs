@@ -9,7 +9,7 @@ use crate::exchange::request::Request;
 use crate::server::handler::Outcome;
 use crate::tcp::client::TcpDial;
 use crate::wall_clock::SystemClock;
-use crate::{Handle, Identity, Roots, Server};
+use crate::{Handle, Identity, Roots, Server, WebSocket, WebSocketOptions};
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -208,6 +208,30 @@ fn a_server_that_takes_one_connection_is_not_asked_for_others_without_end() {
             other.await.unwrap().unwrap();
         }
         assert!(refused.load(Ordering::Relaxed) <= 5, "{refused:?} were refused");
+    })
+    .unwrap();
+}
+
+/// The one connection that a server lets in became a WebSocket's: there is none for a request, and that is told at once.
+#[test]
+fn a_request_beside_the_only_connection_that_a_websocket_has_fails_at_once() {
+    crate::run(|handle| async move {
+        let handler = async |request: Request, reply: Reply| {
+            let mut socket = WebSocket::accept(request, reply, &WebSocketOptions::new()).await?;
+            while socket.receive().await?.is_some() {}
+            Ok::<(), Error>(())
+        };
+        let (_server, identity, remote) = started(&handle, |builder| builder.websockets(), handler).await;
+        let (front, refused) = lets_one_in(remote);
+        let client = client(&handle, &identity, front, b"http/1.1");
+        let socket = client.websocket(&format!("wss://{front}/")).connect().await.unwrap();
+        let asked = [client.get(&format!("https://{front}/")).send(), client.get(&format!("https://{front}/")).send()];
+        for response in asked {
+            let error = response.await.map(drop).unwrap_err();
+            assert!(matches!(error, Error::BrokenOff { .. } | Error::Tls { .. }), "{error:?}");
+        }
+        assert!(refused.load(Ordering::Relaxed) <= 6, "{refused:?} were refused");
+        drop(socket);
     })
     .unwrap();
 }
