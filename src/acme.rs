@@ -224,11 +224,18 @@ impl<T: Fn(&AcmeEvent)> Running<T> {
             patience: PATIENCE,
         };
         let mut issuance = Issuance::new(&PROVIDER, wanted, key, self.account.clone())?;
+        let mut is_told = false;
         loop {
             match issuance.poll(self.handle.now()) {
                 Action::Ask(request) => match self.ask(&request).await {
                     Ok(answer) => issuance.on_answer(self.handle.now(), &answer),
-                    Err(error) => issuance.on_failure(self.handle.now(), error.to_string()),
+                    Err(error) => {
+                        let error = error.to_string();
+                        if !std::mem::replace(&mut is_told, true) {
+                            (self.tell)(&AcmeEvent::NotReached { error: error.clone() });
+                        }
+                        issuance.on_failure(self.handle.now(), error);
+                    }
                 },
                 Action::Wait(until) => self.handle.sleep_until(until).await,
                 Action::Show(proofs) => {

@@ -63,7 +63,7 @@ pub async fn run(handle: &Handle, settings: &Settings, case: &Case) -> Result<()
         config.address_validation = AddressValidation::Always;
     }
     let link = Link::<Answers>::start(handle, sockets, config, qlog)?;
-    link.addresses.iter().for_each(|address| println!("listening on {address}"));
+    super::tell_addresses(&link.addresses);
     signals.next().await;
     close_all(handle, &link).await;
     Ok(())

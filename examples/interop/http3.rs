@@ -42,7 +42,7 @@ pub async fn serve(handle: &Handle, settings: &Settings, case: &Case) -> Result<
         let files = files.clone();
         async move { files.serve(&request, reply).await }
     })?;
-    server.addresses().iter().for_each(|address| println!("listening on {address}"));
+    super::tell_addresses(server.addresses());
     Ok(server.until_signal(DRAIN).await?)
 }
 

@@ -37,6 +37,7 @@ mod transport;
 
 use case::{Case, Protocol, Role};
 use settings::Settings;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 type Failure = Box<dyn std::error::Error>;
@@ -55,6 +56,12 @@ pub(crate) fn status() -> u8 {
         eprintln!("interop: {error}");
         FAILED
     })
+}
+
+/// Says where a server listens: in one write, so that whoever reads no further than the first line does not break the second.
+fn tell_addresses(addresses: &[SocketAddr]) {
+    let lines: String = addresses.iter().map(|address| format!("listening on {address}\n")).collect();
+    print!("{lines}");
 }
 
 fn run() -> Result<u8, Failure> {

@@ -24,6 +24,11 @@ pub enum AcmeEvent {
         /// When it is renewed, if nothing else is said.
         renewed_at: u64,
     },
+    /// The authority was not reached. It is asked again for a while, before that counts as a failure.
+    NotReached {
+        /// Why.
+        error: String,
+    },
     /// There is none, for now.
     NotObtained {
         /// Why.
@@ -48,7 +53,7 @@ pub enum AcmeEvent {
 impl AcmeEvent {
     /// Whether somebody should look after it.
     pub fn is_warning(&self) -> bool {
-        matches!(self, AcmeEvent::NotObtained { .. } | AcmeEvent::NotKept { .. })
+        matches!(self, AcmeEvent::NotReached { .. } | AcmeEvent::NotObtained { .. } | AcmeEvent::NotKept { .. })
     }
 }
 
@@ -66,6 +71,9 @@ impl fmt::Display for AcmeEvent {
                 date::http_date(*until),
                 date::http_date(*renewed_at)
             ),
+            AcmeEvent::NotReached { error } => {
+                write!(f, "acme: the authority was not reached, and is asked again: {error}")
+            }
             AcmeEvent::NotObtained { error, again, until } => {
                 write!(f, "acme: no certificate: {error}; it is tried again in {} s", again.as_secs())?;
                 match until {
