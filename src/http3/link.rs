@@ -626,6 +626,10 @@ impl Link {
             match event {
                 EndpointEvent::CanSendEarly(handle) => known(endpoint, handle).on_can_send_early(),
                 EndpointEvent::Established(handle) => self.on_established(endpoint, now, handle),
+                // Most ends take no sessions, and each request has some events.
+                EndpointEvent::Http(handle, event) if endpoint.config().webtransport.is_none() => {
+                    self.on_http(endpoint, handle, event);
+                }
                 EndpointEvent::Http(handle, event) => {
                     let (known, side) = (known(endpoint, handle).clone(), self.side());
                     if let Some(event) = sessions::hear(endpoint, now, handle, &known, side, event) {

@@ -18,7 +18,7 @@ pub(crate) fn sessions<'a>(known: &'a Known, http: &h3::Connection, side: Side) 
     place
 }
 
-/// Has the sessions of a connection hear an event. What is not for them alone is given back.
+/// Has the sessions of a connection hear an event, at an end that takes any. What is not for them alone is given back.
 pub(crate) fn hear(
     endpoint: &mut h3::Endpoint<Rc<Known>>,
     now: Instant,
@@ -27,12 +27,9 @@ pub(crate) fn hear(
     side: Side,
     event: Event,
 ) -> Option<Event> {
-    if endpoint.config().webtransport.is_none() {
-        return Some(event);
-    }
     let heard = endpoint.with(now, handle, |http, transport| {
         let mut place = sessions(known, http, side).borrow_mut();
-        let sessions = place.as_mut()?;
+        let sessions = place.as_mut().expect("an end that takes sessions has them");
         match event {
             Event::Settings(settings) => {
                 sessions.on_settings(settings);

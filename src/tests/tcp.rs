@@ -227,7 +227,8 @@ fn a_request_beside_the_only_connection_that_a_websocket_has_fails_at_once() {
         let socket = client.websocket(&format!("wss://{front}/")).connect().await.unwrap();
         let asked = [client.get(&format!("https://{front}/")).send(), client.get(&format!("https://{front}/")).send()];
         for response in asked {
-            let error = response.await.map(drop).unwrap_err();
+            let response = handle.timeout(Duration::from_secs(20), response).await.expect("it is told");
+            let error = response.map(drop).unwrap_err();
             assert!(matches!(error, Error::BrokenOff { .. } | Error::Tls { .. }), "{error:?}");
         }
         assert!(refused.load(Ordering::Relaxed) <= 6, "{refused:?} were refused");

@@ -14,7 +14,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::Poll;
 use webtransport::{NoSession, Version, protocols};
 
@@ -81,7 +80,7 @@ impl SessionBuilder {
         let exchange = Opener::open_on(&pooled, &head).await?;
         let (door, id) = exchange.session_door().ok_or_else(none)?;
         with(&*door, |sessions, _, _| sessions.on_asked(id, version));
-        let sent = Rc::new(Cell::new(patience.now()));
+        let sent = Cell::new(patience.now());
         let response =
             patience.first_byte(&sent, pin!(PendingResponse::new(exchange.clone(), true).response())).await?;
         // draft-ietf-webtrans-http3 section 3.2-9.
