@@ -386,6 +386,7 @@ fn what_signatures_of_the_library_show_can_be_named_through_it() {
         "qpack",
         "hpack",
         "json",
+        "events",
         "acme",
         "h1",
         "h2",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 22] = [
+pub(crate) const CRATES: [&str; 23] = [
     "base",
     "ml-kem",
     "crypto",
@@ -16,6 +16,7 @@ pub(crate) const CRATES: [&str; 22] = [
     "qpack",
     "hpack",
     "json",
+    "events",
     "acme",
     "h1",
     "h2",
@@ -30,7 +31,7 @@ pub(crate) const CRATES: [&str; 22] = [
 ];
 
 /// Those that know neither an operating system nor an allocator's name.
-pub(crate) const PROTOCOL_CRATES: [&str; 16] = [
+pub(crate) const PROTOCOL_CRATES: [&str; 17] = [
     "base",
     "ml-kem",
     "crypto",
@@ -41,6 +42,7 @@ pub(crate) const PROTOCOL_CRATES: [&str; 16] = [
     "hpack",
     "http",
     "json",
+    "events",
     "acme",
     "h1",
     "h2",
