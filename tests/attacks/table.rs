@@ -711,7 +711,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "r10",
         "a draining server that holds its port in silence",
-        "src/server.rs",
+        "src/server/builder/start.rs",
         &[
             "tests/ends/drain.rs::r10_a_newcomer_is_refused_at_once_while_a_request_is_stuck",
             "tests/ends/drain.rs::r10_a_successor_binds_and_serves_while_a_request_is_stuck",

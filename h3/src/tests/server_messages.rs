@@ -170,6 +170,42 @@ fn a_body_stays_with_the_peer_until_it_is_read() {
     assert_eq!(script.events(), [Event::Exchange(id(0), exchange::Event::Body)], "told again");
 }
 
+/// Requests may overtake the settings of their client, and are served then as ever. Nothing is kept of what nobody reads.
+#[test]
+fn requests_that_come_before_the_settings_are_served() {
+    let mut script = Script::new(Connection::server(Config::default()));
+    script.connection.on_connected(&mut script.transport);
+    script.transport.commands.clear();
+    script.feed_and_end(0, &headers(&GET));
+    script.feed(4, &[&headers(&POST)[..], &[0, 0x80, 0x10, 0, 0]].concat());
+    let events = script.events();
+    assert!(
+        matches!(
+            events[..],
+            [
+                Event::Exchange(_, exchange::Event::Request(_)),
+                Event::Exchange(_, exchange::Event::Finished),
+                Event::Exchange(_, exchange::Event::Request(_)),
+                Event::Exchange(_, exchange::Event::Body),
+            ]
+        ),
+        "{events:?}"
+    );
+    script.connection.send_response(&mut script.transport, id(0), &ok(), true).unwrap();
+    script.expect(&[Write(0, headers(&[(":status", "200")])), Finish(0)]);
+    let before = script.transport.credit[&4];
+    for _ in 0..500 {
+        script.feed(4, &[7; 1000]);
+    }
+    assert_eq!(script.transport.credit[&4], before, "the rest stays with the client");
+    assert_eq!(script.events(), [], "it was told that there is content");
+    script.feed(2, &[0, 4, 0]);
+    let events = script.events();
+    assert!(matches!(events[..], [Event::Settings(_)]), "{events:?}");
+    assert_eq!(script.read_all(4).0.len(), 500_000);
+    assert!(script.violation_free());
+}
+
 /// RFC 9114 section 4.1-3, 7.2.3-7, 7.2.4-4, 7.2.5-11, 7.2.6-2, 7.2.7-1, 7.2.8-3.
 #[test]
 fn frames_out_of_place() {
