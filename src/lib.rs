@@ -36,6 +36,7 @@ mod client;
 mod codes;
 mod error;
 mod event_stream;
+pub mod events;
 mod exchange;
 mod files;
 mod http3;

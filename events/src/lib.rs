@@ -29,4 +29,5 @@
 
 extern crate alloc;
 
+pub mod broker;
 pub mod delivery;

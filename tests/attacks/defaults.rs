@@ -17,6 +17,10 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("A reverse proxy", "src/reverse_proxy/limits.rs", "ReverseProxyLimits"),
     ("Tickets of a server", "tls/src/config.rs", "TicketPolicy"),
     ("TLS over records", "tls/src/record/settings.rs", "Settings"),
+    ("Events", "events/src/broker/settings.rs", "Settings"),
+    ("A namespace of events", "events/src/broker/settings.rs", "QueueSettings"),
+    ("A subscription to events", "events/src/delivery.rs", "SubscriptionSettings"),
+    ("A batch of events", "events/src/delivery.rs", "BatchLimits"),
     ("Chains of certificates", "x509/src/chain.rs", "Policy"),
 ];
 
@@ -56,6 +60,9 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("tls/src/server/resumption.rs", &["MAX_IDENTITIES"]),
     ("tls/src/ticket_content.rs", &["MAX_CLIENT_LEN"]),
     ("tls/src/server/negotiated.rs", &["MAX_EARLY_DATA"]),
+    ("events/src/delivery.rs", &["MAX_NAME"]),
+    ("events/src/broker/marks.rs", &["MAX_MARKS"]),
+    ("src/events/service.rs", &["MAX_WAITING", "MAX_WAITING_BYTES", "ROUND"]),
     ("src/client/alt_svc.rs", &["MAX_SERVERS", "PER_SERVER", "MAX_AGE", "DEFAULT_AGE", "BROKEN"]),
     ("src/client/fallback.rs", &["HEAD_START", "REMEMBERED", "MOST_REMEMBERED"]),
     ("src/client/race.rs", &["STAGGER"]),

@@ -1,0 +1,34 @@
+//! Events that are kept until they were handled: stores of them.
+//!
+//! A [`Store`] does what [`delivery::Operation`] asks for. [`MemoryStore`] forgets with the process.
+//!
+//! ```
+//! use posthaste::events::delivery::{EncodedEvent, Operation, Outcome};
+//! use posthaste::events::{MemoryStore, Settings, Store};
+//!
+//! let store = MemoryStore::new(Settings::default())?;
+//! let event = EncodedEvent { id: "order-17".into(), key: String::new(), timestamp: 1_700_000_000_000, bytes: "...".into() };
+//! let (sender, answers) = std::sync::mpsc::channel();
+//! let publish = Operation::Publish { namespace: "orders".into(), events: vec![event] };
+//! store.submit(publish, Box::new(move |outcome| sender.send(outcome).expect("it is waited for")));
+//! let Ok(Outcome::Published(published)) = answers.recv() else { panic!("it was not taken") };
+//! assert_eq!(published[0].sequence, 1);
+//! # Ok::<(), posthaste::events::delivery::Refusal>(())
+//! ```
+
+mod memory;
+mod service;
+mod store;
+
+pub use ::events::broker::{Overflow, QueueSettings, Settings};
+/// What a store is asked for, and what it answers.
+pub mod delivery {
+    pub use ::events::delivery::{
+        Backoff, BatchLimits, ConsumerId, Delivery, DeliveryId, EncodedEvent, MAX_NAME, NamespaceDescription,
+        Operation, Outcome, Published, Refusal, Start, StoredEvent, SubscriptionDescription, SubscriptionId,
+        SubscriptionSettings, is_name,
+    };
+}
+
+pub use memory::MemoryStore;
+pub use store::{Answer, Store};

@@ -1,0 +1,195 @@
+//! A broker on a thread of its own, and the queue of operations before it.
+//!
+//! All operations that wait are done in one round, which ends with one commit: while a disk writes, the next round fills. Nothing of
+//! this waits on the threads that submit.
+
+use super::store::Answer;
+use base::Instant;
+use events::broker::Broker;
+use events::broker::log::Log;
+use events::delivery::{Operation, Outcome, Refusal};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// The most operations that wait. Beyond it they are refused: who publishes tries again, or waits for answers first.
+pub(crate) const MAX_WAITING: usize = 16_384;
+/// The most bytes of events that wait: as many as a fast disk writes in a tenth of a second.
+pub(crate) const MAX_WAITING_BYTES: usize = 64 << 20;
+/// The most operations of one round, so that the first answers do not wait for the last operations.
+const ROUND: usize = 4096;
+
+/// A broker's thread. It ends with this value.
+#[derive(Debug)]
+pub(crate) struct Service {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    inbox: Mutex<Inbox>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Inbox {
+    waiting: VecDeque<(Operation, Answer)>,
+    bytes: usize,
+    is_ending: bool,
+    /// The thread is gone, and nobody will answer.
+    is_over: bool,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox")
+            .field("waiting", &self.waiting.len())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service {
+    /// Starts the thread.
+    pub(crate) fn start<L: Log + Send + 'static>(broker: Broker<L>) -> Result<Service, Refusal> {
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        let run = move || {
+            // A panic is a fault of the broker. What it answered is durable; everything else is refused.
+            let mut worker = Worker { broker, answers: BTreeMap::new(), ticket: 0, shared: of_thread };
+            let _ = catch_unwind(AssertUnwindSafe(|| worker.run()));
+            worker.end();
+        };
+        let started = std::thread::Builder::new().name("posthaste-events".into()).spawn(run);
+        let thread =
+            started.map_err(|error| Refusal::Failed { reason: format!("no thread for the store: {error}") })?;
+        Ok(Service { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// See [`Store::submit`](super::store::Store::submit).
+    pub(crate) fn submit(&self, operation: Operation, answer: Answer) {
+        let size = operation.size();
+        let mut inbox = self.shared.inbox();
+        let is_full = inbox.waiting.len() >= MAX_WAITING || inbox.bytes + size > MAX_WAITING_BYTES;
+        let refusal = match () {
+            () if inbox.is_ending || inbox.is_over => Refusal::Ending,
+            () if is_full && !inbox.waiting.is_empty() => Refusal::Busy,
+            () => {
+                inbox.bytes += size;
+                inbox.waiting.push_back((operation, answer));
+                drop(inbox);
+                self.shared.changed.notify_one();
+                return;
+            }
+        };
+        drop(inbox);
+        answer(Outcome::Refused(refusal));
+    }
+
+    /// Does what waits, commits it, refuses the rest, and ends the thread. Returns when it has ended.
+    pub(crate) fn end(&self) {
+        self.shared.inbox().is_ending = true;
+        self.shared.changed.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            // The thread catches its own panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What runs on the thread.
+struct Worker<L> {
+    broker: Broker<L>,
+    answers: BTreeMap<u64, Answer>,
+    ticket: u64,
+    shared: Arc<Shared>,
+}
+
+impl<L: Log> Worker<L> {
+    fn run(&mut self) {
+        while let Some(round) = self.next_round() {
+            let (now, unix_ms) = (runtime::clock::now(), runtime::clock::unix_millis());
+            for (operation, answer) in round {
+                self.ticket += 1;
+                self.answers.insert(self.ticket, answer);
+                self.broker.handle(now, unix_ms, self.ticket, operation);
+            }
+            if self.broker.deadline().is_some_and(|at| at <= now) {
+                self.broker.on_timeout(now, unix_ms);
+            }
+            // What needs no commit does not wait for it.
+            self.answer();
+            if self.broker.wants_commit() {
+                self.broker.commit(runtime::clock::now(), unix_ms);
+                self.answer();
+            }
+        }
+    }
+
+    /// The operations that wait, as soon as there are some or the broker has something to do; nothing when it is over.
+    fn next_round(&self) -> Option<Vec<(Operation, Answer)>> {
+        let mut inbox = self.shared.inbox();
+        loop {
+            if !inbox.waiting.is_empty() {
+                let count = inbox.waiting.len().min(ROUND);
+                let round: Vec<(Operation, Answer)> = inbox.waiting.drain(..count).collect();
+                inbox.bytes -= round.iter().map(|(operation, _)| operation.size()).sum::<usize>();
+                return Some(round);
+            }
+            if inbox.is_ending {
+                return None;
+            }
+            let until = if self.broker.wants_commit() { Some(Instant::ZERO) } else { self.broker.deadline() };
+            inbox = match until.map(|until| until.saturating_duration_since(runtime::clock::now())) {
+                Some(wait) if wait.is_zero() => return Some(Vec::new()),
+                Some(wait) => {
+                    let waited = self.shared.changed.wait_timeout(inbox, wait);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.shared.changed.wait(inbox).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn answer(&mut self) {
+        while let Some((ticket, outcome)) = self.broker.poll_answer() {
+            if let Some(answer) = self.answers.remove(&ticket) {
+                give(answer, outcome);
+            }
+        }
+    }
+
+    /// Refuses what was not done.
+    fn end(&mut self) {
+        let left = {
+            let mut inbox = self.shared.inbox();
+            inbox.is_over = true;
+            inbox.bytes = 0;
+            std::mem::take(&mut inbox.waiting)
+        };
+        let waiting = std::mem::take(&mut self.answers).into_values();
+        for answer in waiting.chain(left.into_iter().map(|(_, answer)| answer)) {
+            give(answer, Outcome::Refused(Refusal::Ending));
+        }
+    }
+}
+
+/// A panic of who asked is not the store's.
+fn give(answer: Answer, outcome: Outcome) {
+    let _ = catch_unwind(AssertUnwindSafe(|| answer(outcome)));
+}
