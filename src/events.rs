@@ -1,6 +1,7 @@
 //! Events that are kept until they were handled: stores of them.
 //!
-//! A [`Store`] does what [`delivery::Operation`] asks for. [`MemoryStore`] forgets with the process.
+//! A [`Store`] does what [`delivery::Operation`] asks for. [`EmbeddedStore`] keeps
+//! events in a folder of this machine; [`MemoryStore`] forgets with the process.
 //!
 //! ```
 //! use posthaste::events::delivery::{EncodedEvent, Operation, Outcome};
@@ -16,6 +17,8 @@
 //! # Ok::<(), posthaste::events::delivery::Refusal>(())
 //! ```
 
+mod embedded;
+mod journal_log;
 mod memory;
 mod service;
 mod store;
@@ -30,5 +33,7 @@ pub mod delivery {
     };
 }
 
+pub use ::journal::Durability;
+pub use embedded::{EmbeddedOptions, EmbeddedStore};
 pub use memory::MemoryStore;
 pub use store::{Answer, Store};

@@ -71,6 +71,7 @@ pub mod handover;
 mod hangup;
 pub mod inherited;
 mod intake;
+pub mod lock;
 pub mod memory;
 mod notice;
 mod offload;

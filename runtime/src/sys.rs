@@ -11,6 +11,7 @@ mod happening;
 mod inherited;
 #[cfg(target_os = "linux")]
 mod linux;
+mod lock;
 mod meaning;
 mod options;
 mod privileges;
@@ -27,6 +28,7 @@ pub(crate) use happening::Happening;
 pub(crate) use inherited::take_descriptors;
 #[cfg(target_os = "linux")]
 use linux as system;
+pub(crate) use lock::lock_file;
 pub(crate) use meaning::{Receiving, Sending};
 pub(crate) use options::{ListenOptions, Resolve, SocketOptions};
 pub(crate) use privileges::{become_user, identity};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every crate, each after those it may depend on.
-pub(crate) const CRATES: [&str; 23] = [
+pub(crate) const CRATES: [&str; 24] = [
     "base",
     "ml-kem",
     "crypto",
@@ -17,6 +17,7 @@ pub(crate) const CRATES: [&str; 23] = [
     "hpack",
     "json",
     "events",
+    "journal",
     "acme",
     "h1",
     "h2",

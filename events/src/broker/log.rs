@@ -94,6 +94,9 @@ pub mod kind {
     pub const EXPIRED: u8 = 6;
     /// All that a queue knows.
     pub const SNAPSHOT: u8 = 7;
+    /// Numbers before this one may have been given to events that a crash has taken. They are not given again. A log hands it out, and
+    /// does not keep it.
+    pub const UNUSED: u8 = 8;
 }
 
 /// Records that are appended together.

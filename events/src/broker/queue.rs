@@ -183,6 +183,10 @@ impl Queue {
                 self.drop_before(record.sequence);
                 true
             }
+            kind::UNUSED => {
+                self.next = self.next.max(record.sequence);
+                true
+            }
             kind::SNAPSHOT => match self.read_snapshot(&mut Reader::new(record.content)) {
                 Ok(read) => {
                     *self = read;

@@ -1,0 +1,579 @@
+//! The journal: segments in order, of which the newest is written.
+
+use crate::damage::{Damage, Error};
+use crate::files::{Files, JournalFile, read_full, write_all};
+use crate::index::Index;
+use crate::record::{self, HEADER_LEN, MAX_CONTENT, Record};
+use crate::scan::{Found, Scan};
+use crate::segment::{self, DATA_START, Segment};
+use std::collections::VecDeque;
+use std::io;
+use std::ops::ControlFlow;
+
+/// The most segments that one call removes, so that it does not take long.
+const REMOVED_AT_ONCE: usize = 4;
+/// The most older segments that are open for readers.
+const MOST_OPEN: usize = 2;
+/// The most places that are remembered at which reading has ended.
+const MOST_HINTS: usize = 32;
+/// The most damages that are remembered until they are asked for.
+const MOST_DAMAGES: usize = 64;
+
+/// When what was appended counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When the disk says so: `fdatasync` in every commit.
+    #[default]
+    Synced,
+    /// When the kernel has it: it survives the end of the process, and not that of the machine.
+    LostWithTheMachine,
+}
+
+/// How a journal keeps records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// When a segment has so many bytes, the next one is due. Default 64 MiB.
+    pub segment_size: u64,
+    /// The kind of records that [`Journal::read`] looks for, whose numbers grow. Default 1.
+    pub event_kind: u8,
+    /// The kind of records with which a segment begins, and a replay. Default 7.
+    pub snapshot_kind: u8,
+    /// What a commit does.
+    pub durability: Durability,
+    /// A number that who writes records cannot know: what their checksums begin with. Default 0, for tests.
+    pub salt: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { segment_size: 64 << 20, event_kind: 1, snapshot_kind: 7, durability: Durability::Synced, salt: 0 }
+    }
+}
+
+/// What a replay has found beside records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records that were read.
+    pub records: u64,
+    /// The number after the last event that may have been cut off at the end. It, and those before it, are better not given to others.
+    pub next_unused: u64,
+}
+
+/// A segment, and how long it is.
+#[derive(Debug)]
+struct Kept {
+    segment: Segment,
+    len: u64,
+}
+
+/// An older segment that is open.
+#[derive(Debug)]
+struct Open<F> {
+    ordinal: u64,
+    file: F,
+    index: Index,
+}
+
+/// An append-only log in a folder of its own. First comes a [`replay`](Journal::replay).
+#[derive(Debug)]
+pub struct Journal<F: Files> {
+    files: F,
+    options: Options,
+    /// In order; the last one is written.
+    segments: VecDeque<Kept>,
+    file: F::File,
+    index: Index,
+    /// Bytes of the newest segment that are durable.
+    synced: u64,
+    /// A commit has failed, or there was no replay yet: nothing can be appended.
+    needs_replay: bool,
+    /// The ordinal of the segment with which a replay begins.
+    replay_from: u64,
+    /// The highest ordinal that any file has.
+    highest: u64,
+    open: VecDeque<Open<F::File>>,
+    /// Where reading is likely to go on: event, ordinal, offset.
+    hints: VecDeque<(u64, u64, u64)>,
+    damages: Vec<Damage>,
+    written: Vec<u8>,
+    read: Vec<u8>,
+}
+
+impl<F: Files> Journal<F> {
+    /// Opens the journal in a folder, or begins one. Only the beginnings of segments are read.
+    ///
+    /// # Errors
+    /// The folder cannot be read, a segment cannot be opened, or the first one cannot be made.
+    pub fn open(mut files: F, options: Options) -> Result<Journal<F>, Error> {
+        let names = files.list().map_err(|error| Error::new("list files", ".", error))?;
+        let mut ordinals: Vec<u64> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+        ordinals.sort_unstable();
+        let mut damages = Vec::new();
+        let mut segments: VecDeque<Kept> = VecDeque::new();
+        let mut newest = None;
+        for ordinal in &ordinals {
+            let is_last = Some(ordinal) == ordinals.last();
+            let Some((kept, file)) = open_segment(&mut files, *ordinal, is_last, &mut damages)? else { continue };
+            if segments.back().is_some_and(|last| last.segment.ordinal + 1 != *ordinal) {
+                damages.push(Damage::Missing { file: segment::name(ordinal - 1) });
+            }
+            segments.push_back(kept);
+            newest = Some(file);
+        }
+        let highest = ordinals.last().copied().unwrap_or(0);
+        let (file, highest) = match newest {
+            Some(file) => (file, highest),
+            None => {
+                let first = Segment { ordinal: highest + 1, base: 1, salt: salt(options.salt, highest + 1) };
+                let (file, len) = make_segment(&mut files, first, &[], options.durability)?;
+                segments.push_back(Kept { segment: first, len });
+                (file, highest + 1)
+            }
+        };
+        let mut made = Journal {
+            files,
+            options,
+            segments,
+            file,
+            index: Index::default(),
+            synced: 0,
+            needs_replay: true,
+            replay_from: 0,
+            highest,
+            open: VecDeque::new(),
+            hints: VecDeque::new(),
+            damages,
+            written: Vec::new(),
+            read: Vec::new(),
+        };
+        made.synced = made.len();
+        Ok(made)
+    }
+
+    /// Bytes of the newest segment.
+    fn len(&self) -> u64 {
+        self.newest().len
+    }
+
+    fn newest(&self) -> &Kept {
+        self.segments.back().expect("a journal always has a segment")
+    }
+
+    fn set_len(&mut self, len: u64) {
+        self.segments.back_mut().expect("a journal always has a segment").len = len;
+    }
+
+    /// Hands out all records from the newest snapshot on, or from the oldest segment if there is none. What is torn is cut off, and so
+    /// is what was appended since the last commit, if a commit has failed.
+    ///
+    /// # Errors
+    /// A segment cannot be read, or the newest one cannot be cut.
+    pub fn replay(&mut self, visit: &mut dyn FnMut(Record<'_>)) -> Result<Replayed, Error> {
+        if self.needs_replay && self.synced < self.len() {
+            self.cut(self.synced)?;
+        }
+        self.hints.clear();
+        self.index = Index::default();
+        let first = self.first_of_replay()?;
+        self.replay_from = self.segments.get(first).map_or(0, |kept| kept.segment.ordinal);
+        let mut replayed = Replayed::default();
+        for place in first..self.segments.len() {
+            let is_newest = place + 1 == self.segments.len();
+            let torn = self.replay_segment(place, is_newest, visit, &mut replayed)?;
+            if let Some((offset, bytes)) = torn.filter(|_| is_newest) {
+                // No record is shorter than its header.
+                replayed.next_unused += bytes / HEADER_LEN as u64 + 1;
+                self.cut(offset)?;
+                self.synced = offset;
+            }
+        }
+        self.needs_replay = false;
+        Ok(replayed)
+    }
+
+    /// The place of the newest segment that begins with a snapshot.
+    fn first_of_replay(&mut self) -> Result<usize, Error> {
+        for place in (1..self.segments.len()).rev() {
+            let Kept { segment, len } = &self.segments[place];
+            let (segment, len) = (*segment, *len);
+            let opened;
+            let file = if place + 1 == self.segments.len() {
+                &self.file
+            } else {
+                let name = segment.name();
+                opened = self.files.open(&name).map_err(|error| Error::new("open", &name, error))?;
+                &opened
+            };
+            let mut scan = Scan::new(file, segment.salt, DATA_START, len, &mut self.read);
+            let found = scan.next().map_err(|error| Error::new("read", &segment.name(), error))?;
+            if matches!(found, Found::Record(_, record) if record.kind == self.options.snapshot_kind) {
+                return Ok(place);
+            }
+        }
+        Ok(0)
+    }
+
+    /// What is torn at its end: where, and how much.
+    fn replay_segment(
+        &mut self,
+        place: usize,
+        is_newest: bool,
+        visit: &mut dyn FnMut(Record<'_>),
+        replayed: &mut Replayed,
+    ) -> Result<Option<(u64, u64)>, Error> {
+        let Kept { segment, len } = &self.segments[place];
+        let (segment, len) = (*segment, *len);
+        let name = segment.name();
+        let opened;
+        let file = if is_newest {
+            &self.file
+        } else {
+            opened = self.files.open(&name).map_err(|error| Error::new("open", &name, error))?;
+            &opened
+        };
+        let mut scan = Scan::new(file, segment.salt, DATA_START, len, &mut self.read);
+        let mut torn = None;
+        loop {
+            match scan.next().map_err(|error| Error::new("read", &name, error))? {
+                Found::Record(offset, record) => {
+                    if record.kind == self.options.event_kind {
+                        replayed.next_unused = record.sequence + 1;
+                        if is_newest {
+                            self.index.push(record.sequence, offset);
+                        }
+                    }
+                    replayed.records += 1;
+                    visit(record);
+                }
+                Found::Broken { offset, bytes, sequence } => {
+                    note(&mut self.damages, Damage::Broken { file: name.clone(), offset, bytes, sequence });
+                }
+                Found::Torn { offset, bytes } => {
+                    note(&mut self.damages, Damage::Torn { file: name.clone(), offset, bytes });
+                    torn = Some((offset, bytes));
+                }
+                Found::End => return Ok(torn),
+            }
+        }
+    }
+
+    /// Cuts off the newest segment.
+    fn cut(&mut self, len: u64) -> Result<(), Error> {
+        let name = self.newest().segment.name();
+        self.file.truncate(len).map_err(|error| Error::new("cut off", &name, error))?;
+        self.file.sync().map_err(|error| Error::new("sync", &name, error))?;
+        self.set_len(len);
+        self.index.truncate(len);
+        Ok(())
+    }
+
+    /// Appends records, all or none. They are not durable yet.
+    ///
+    /// # Errors
+    /// There is no room, or the system does not write: none was appended.
+    pub fn append<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
+        let (segment, start) = (self.newest().segment, self.len());
+        let name = segment.name();
+        if self.needs_replay {
+            return Err(Error::new("append", &name, io::Error::other("a commit has failed: replay first")));
+        }
+        self.written.clear();
+        let mut events = Vec::new();
+        for record in records {
+            if record.content.len() > MAX_CONTENT {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "a record is larger than 64 MiB");
+                return Err(Error::new("append", &name, error));
+            }
+            let offset = start + self.written.len() as u64;
+            record::write(&mut self.written, record, segment.salt, offset);
+            if record.kind == self.options.event_kind {
+                events.push((record.sequence, offset));
+            }
+        }
+        if let Err(error) = write_all(&mut self.file, &self.written, start) {
+            // What stays behind the end is written over by the next record, and cut off by the next replay.
+            let _ = self.file.truncate(start);
+            return Err(Error::new("append", &name, error));
+        }
+        events.iter().for_each(|(sequence, offset)| self.index.push(*sequence, *offset));
+        self.set_len(start + self.written.len() as u64);
+        self.written.shrink_to(1 << 20);
+        Ok(())
+    }
+
+    /// Makes durable what was appended.
+    ///
+    /// # Errors
+    /// It is not durable, and what was appended since the last commit counts no more. Nothing can be appended before a
+    /// [`replay`](Journal::replay).
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let is_due = self.options.durability == Durability::Synced && self.synced < self.len();
+        let synced = if is_due { self.file.sync() } else { Ok(()) };
+        if let Err(error) = synced {
+            self.needs_replay = true;
+            return Err(Error::new("sync", &self.newest().segment.name(), error));
+        }
+        self.synced = self.len();
+        Ok(())
+    }
+
+    /// Whether the newest segment is so long that the next one is due.
+    pub fn wants_snapshot(&self) -> bool {
+        self.len() >= self.options.segment_size
+    }
+
+    /// Begins a segment with these records, of which the first is a snapshot: it says the same as all records before it. The next event
+    /// has at least the number `base`. Everything before has to be committed.
+    ///
+    /// # Errors
+    /// There is no room, or the system does not write: everything is as before.
+    pub fn begin_segment<'a>(&mut self, base: u64, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
+        assert!(!self.needs_replay && self.synced == self.len(), "everything before is committed");
+        let ordinal = self.highest + 1;
+        let segment = Segment { ordinal, base, salt: salt(self.options.salt, ordinal) };
+        self.written.clear();
+        for record in records {
+            let offset = DATA_START + self.written.len() as u64;
+            record::write(&mut self.written, record, segment.salt, offset);
+        }
+        // Whatever comes of it, the ordinal is taken.
+        self.highest = ordinal;
+        let (file, len) = make_segment(&mut self.files, segment, &self.written, self.options.durability)?;
+        let before = std::mem::replace(&mut self.file, file);
+        let index = std::mem::take(&mut self.index);
+        self.keep_open(Open { ordinal: self.newest().segment.ordinal, file: before, index });
+        self.segments.push_back(Kept { segment, len });
+        self.synced = len;
+        self.replay_from = ordinal;
+        self.written = Vec::new();
+        Ok(())
+    }
+
+    fn keep_open(&mut self, open: Open<F::File>) {
+        self.open.push_back(open);
+        while self.open.len() > MOST_OPEN {
+            self.open.pop_front();
+        }
+    }
+
+    /// Hands out events from number `from` on, in order, until `visit` has enough. What is broken is passed by and noted.
+    ///
+    /// # Errors
+    /// A segment cannot be read.
+    pub fn read(&mut self, from: u64, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Result<(), Error> {
+        let (mut place, mut offset) = self.find(from)?;
+        // The number after the last one that was seen: where the next reader of the end is likely to begin.
+        let mut next = from;
+        while place < self.segments.len() {
+            if self.read_segment(place, offset, from, &mut next, visit)?.is_break() {
+                return Ok(());
+            }
+            place += 1;
+            offset = DATA_START;
+        }
+        Ok(())
+    }
+
+    /// Where the event is, or a place before it: the segment, and the offset in it.
+    fn find(&mut self, from: u64) -> Result<(usize, u64), Error> {
+        let hinted = self.hints.iter().rev().find(|(sequence, _, _)| *sequence == from);
+        let hinted = hinted.and_then(|(_, ordinal, offset)| {
+            let place = self.segments.binary_search_by_key(ordinal, |kept| kept.segment.ordinal).ok()?;
+            Some((place, *offset))
+        });
+        if let Some(place) = hinted {
+            return Ok(place);
+        }
+        let after = self.segments.partition_point(|kept| kept.segment.base <= from);
+        let place = after.saturating_sub(1);
+        if place + 1 == self.segments.len() {
+            return Ok((place, self.index.find(from, DATA_START)));
+        }
+        let open = self.open_older(place)?;
+        Ok((place, open.index.find(from, DATA_START)))
+    }
+
+    /// An older segment, opened and with an index.
+    fn open_older(&mut self, place: usize) -> Result<&Open<F::File>, Error> {
+        let Kept { segment, len } = &self.segments[place];
+        let (segment, len) = (*segment, *len);
+        let at = self.open.iter().position(|open| open.ordinal == segment.ordinal);
+        let at = match at {
+            Some(at) => at,
+            None => {
+                let name = segment.name();
+                let file = self.files.open(&name).map_err(|error| Error::new("open", &name, error))?;
+                let mut index = Index::default();
+                let mut scan = Scan::new(&file, segment.salt, DATA_START, len, &mut self.read);
+                loop {
+                    match scan.next().map_err(|error| Error::new("read", &name, error))? {
+                        Found::Record(offset, record) if record.kind == self.options.event_kind => {
+                            index.push(record.sequence, offset);
+                        }
+                        Found::End => break,
+                        _ => {}
+                    }
+                }
+                self.keep_open(Open { ordinal: segment.ordinal, file, index });
+                self.open.len() - 1
+            }
+        };
+        Ok(&self.open[at])
+    }
+
+    fn read_segment(
+        &mut self,
+        place: usize,
+        offset: u64,
+        from: u64,
+        next: &mut u64,
+        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let Kept { segment, len } = &self.segments[place];
+        let (segment, len) = (*segment, *len);
+        let name = segment.name();
+        let is_newest = place + 1 == self.segments.len();
+        if !is_newest {
+            self.open_older(place)?;
+        }
+        let older = self.open.iter().find(|open| open.ordinal == segment.ordinal);
+        let file = older.filter(|_| !is_newest).map_or(&self.file, |open| &open.file);
+        let mut scan = Scan::new(file, segment.salt, offset, len, &mut self.read);
+        loop {
+            match scan.next().map_err(|error| Error::new("read", &name, error))? {
+                Found::Record(at, record) => {
+                    if record.kind != self.options.event_kind || record.sequence < from {
+                        continue;
+                    }
+                    let sequence = record.sequence;
+                    if visit(record).is_break() {
+                        let end = scan.offset();
+                        hint(&mut self.hints, (sequence, segment.ordinal, at));
+                        hint(&mut self.hints, (sequence + 1, segment.ordinal, end));
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    *next = sequence + 1;
+                }
+                Found::Broken { offset, bytes, sequence } => {
+                    note(&mut self.damages, Damage::Broken { file: name.clone(), offset, bytes, sequence });
+                }
+                Found::Torn { offset, bytes } => {
+                    note(&mut self.damages, Damage::Broken { file: name.clone(), offset, bytes, sequence: None });
+                }
+                Found::End => {
+                    hint(&mut self.hints, (*next, segment.ordinal, len));
+                    return Ok(ControlFlow::Continue(()));
+                }
+            }
+        }
+    }
+
+    /// Events before this number are not read any more: removes segments that have no others and that no replay needs, a few
+    /// at a time. How many.
+    pub fn drop_before(&mut self, sequence: u64) -> usize {
+        let mut removed = 0;
+        while removed < REMOVED_AT_ONCE {
+            let Some(second) = self.segments.get(1) else { break };
+            let first = &self.segments[0].segment;
+            if second.segment.base > sequence || first.ordinal >= self.replay_from {
+                break;
+            }
+            // One that cannot be removed now is tried again the next time.
+            if self.files.remove(&first.name()).is_err() {
+                break;
+            }
+            let ordinal = first.ordinal;
+            self.open.retain(|open| open.ordinal != ordinal);
+            self.segments.pop_front();
+            removed += 1;
+        }
+        removed
+    }
+
+    /// What was found to be damaged since this was last asked.
+    pub fn take_damages(&mut self) -> Vec<Damage> {
+        std::mem::take(&mut self.damages)
+    }
+
+    /// How many segments there are.
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Its files, when it is not needed any more.
+    pub fn into_files(self) -> F {
+        self.files
+    }
+}
+
+/// Remembers a damage, once.
+fn note(damages: &mut Vec<Damage>, damage: Damage) {
+    if damages.len() < MOST_DAMAGES && !damages.contains(&damage) {
+        damages.push(damage);
+    }
+}
+
+fn hint(hints: &mut VecDeque<(u64, u64, u64)>, place: (u64, u64, u64)) {
+    hints.retain(|(sequence, _, _)| *sequence != place.0);
+    if hints.len() >= MOST_HINTS {
+        hints.pop_front();
+    }
+    hints.push_back(place);
+}
+
+/// A salt for each segment, that nobody knows who does not know the journal's.
+fn salt(seed: u64, ordinal: u64) -> u64 {
+    seed ^ ordinal.rotate_left(32)
+}
+
+/// Opens a segment and reads its beginning; nothing if that cannot be read.
+fn open_segment<F: Files>(
+    files: &mut F,
+    ordinal: u64,
+    is_last: bool,
+    damages: &mut Vec<Damage>,
+) -> Result<Option<(Kept, F::File)>, Error> {
+    let name = segment::name(ordinal);
+    let failed = |error| Error::new("open", &name, error);
+    let file = files.open(&name).map_err(failed)?;
+    let len = file.size().map_err(failed)?;
+    let mut start = [0; DATA_START as usize];
+    let count = read_full(&file, &mut start, 0).map_err(failed)?;
+    let segment = start.get(..count).and_then(Segment::read).filter(|segment| segment.ordinal == ordinal);
+    match segment.filter(|_| len >= DATA_START) {
+        Some(segment) => Ok(Some((Kept { segment, len }, file))),
+        None => {
+            // A crash while it was made: nothing was committed to it.
+            if !(is_last && len <= DATA_START && files.remove(&name).is_ok()) {
+                damages.push(Damage::Unreadable { file: name, bytes: len });
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Makes a segment with these records, durable when it returns. Its file, and its length.
+fn make_segment<F: Files>(
+    files: &mut F,
+    segment: Segment,
+    records: &[u8],
+    durability: Durability,
+) -> Result<(F::File, u64), Error> {
+    let name = segment.name();
+    let failed = |error| Error::new("begin a segment", &name, error);
+    let mut file = files.create(&name).map_err(failed)?;
+    let mut fill = || {
+        write_all(&mut file, &segment.to_bytes(), 0)?;
+        write_all(&mut file, records, DATA_START)?;
+        if durability == Durability::Synced {
+            file.sync()?;
+            files.sync()?;
+        }
+        Ok(())
+    };
+    if let Err(error) = fill() {
+        let _ = files.remove(&name);
+        return Err(failed(error));
+    }
+    Ok((file, DATA_START + records.len() as u64))
+}
