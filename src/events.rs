@@ -1,7 +1,7 @@
 //! Events that are kept until they were handled: stores of them.
 //!
 //! A [`Store`] does what [`delivery::Operation`] asks for. [`EmbeddedStore`] keeps
-//! events in a folder of this machine; [`MemoryStore`] forgets with the process.
+//! events in a folder of this machine; [`NatsStore`] on NATS JetStream; [`MemoryStore`] forgets with the process.
 //!
 //! ```
 //! use posthaste::events::delivery::{EncodedEvent, Operation, Outcome};
@@ -20,6 +20,7 @@
 mod embedded;
 mod journal_log;
 mod memory;
+mod nats;
 mod service;
 mod store;
 
@@ -36,4 +37,5 @@ pub mod delivery {
 pub use ::journal::Durability;
 pub use embedded::{EmbeddedOptions, EmbeddedStore};
 pub use memory::MemoryStore;
+pub use nats::{NatsOptions, NatsStore};
 pub use store::{Answer, Store};

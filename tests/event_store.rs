@@ -1,9 +1,11 @@
 //! Stores of events behind their threads: what is published arrives, and every operation has an answer.
 
+mod event_promises;
+
 use posthaste::events::delivery::{
     BatchLimits, Delivery, EncodedEvent, Operation, Outcome, Refusal, SubscriptionId, SubscriptionSettings,
 };
-use posthaste::events::{MemoryStore, Settings, Store};
+use posthaste::events::{EmbeddedOptions, EmbeddedStore, MemoryStore, Settings, Store};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -107,4 +109,18 @@ fn more_operations_than_a_store_takes_are_refused_at_once() {
     drop(go);
     let taken = answers.iter().filter(|answer| matches!(answer.recv(), Ok(Outcome::Published(_)))).count();
     assert_eq!(taken + busy, 20_000);
+}
+
+#[test]
+fn a_store_in_memory_keeps_its_promises() {
+    event_promises::keep(&MemoryStore::new(Settings::default()).expect("a thread"), "memory");
+}
+
+#[test]
+fn a_store_in_a_folder_keeps_its_promises() {
+    let folder = std::env::temp_dir().join(format!("posthaste-promises-{}", std::process::id()));
+    let store = EmbeddedStore::open(&folder, EmbeddedOptions::default()).expect("the store opens");
+    event_promises::keep(&store, "embedded");
+    drop(store);
+    std::fs::remove_dir_all(&folder).expect("it is ours");
 }

@@ -666,19 +666,8 @@ impl<L: Log> Broker<L> {
         let mut copy = None;
         let read = self.log.read(&id.namespace, *sequence, &mut |record| {
             if let Some(event) = record::read_event(record.content).filter(|_| record.sequence == *sequence) {
-                let reasons = [
-                    ("dead-letter-attempts", attempts.to_string()),
-                    ("dead-letter-namespace", id.namespace.clone()),
-                    ("dead-letter-reason", why.to_string()),
-                    ("dead-letter-sequence", sequence.to_string()),
-                    ("dead-letter-subscription", id.name.clone()),
-                ];
-                copy = Some(EncodedEvent {
-                    id: alloc::format!("dead/{}/{}/{sequence}", id.namespace, id.name),
-                    key: event.key.to_string(),
-                    timestamp: event.timestamp,
-                    bytes: Bytes::from(record::dead_event(event.bytes, &to, &reasons)),
-                });
+                let copied = dead_letter(id, *sequence, attempts, why, &to, event.bytes);
+                copy = Some(EncodedEvent { key: event.key.to_string(), timestamp: event.timestamp, ..copied });
             }
             ControlFlow::Break(())
         });
@@ -794,8 +783,36 @@ fn is_ready(
     until <= now || bytes >= limits.bytes as u64 || count >= room.max(1)
 }
 
-/// Whether names and settings are what they may be.
-fn check(id: &SubscriptionId, settings: &SubscriptionSettings) -> Result<(), Refusal> {
+/// The copy of an event that was delivered too often, for the namespace `to` of dead events: its bytes, and behind them why it is there.
+/// It has no key and no time yet.
+pub fn dead_letter(
+    id: &SubscriptionId,
+    sequence: u64,
+    attempts: u32,
+    why: &str,
+    to: &str,
+    bytes: &[u8],
+) -> EncodedEvent {
+    let reasons = [
+        ("dead-letter-attempts", attempts.to_string()),
+        ("dead-letter-namespace", id.namespace.clone()),
+        ("dead-letter-reason", why.to_string()),
+        ("dead-letter-sequence", sequence.to_string()),
+        ("dead-letter-subscription", id.name.clone()),
+    ];
+    EncodedEvent {
+        id: alloc::format!("dead/{}/{}/{sequence}", id.namespace, id.name),
+        key: String::new(),
+        timestamp: 0,
+        bytes: Bytes::from(record::dead_event(bytes, to, &reasons)),
+    }
+}
+
+/// Whether names and settings are what they may be: for stores that have no broker.
+///
+/// # Errors
+/// Which is not.
+pub fn check(id: &SubscriptionId, settings: &SubscriptionSettings) -> Result<(), Refusal> {
     let names = [Some(&id.namespace), Some(&id.name), settings.dead_letter.as_ref()];
     if let Some(name) = names.into_iter().flatten().find(|name| !is_name(name)) {
         return Err(Refusal::BadName { name: name.clone() });
@@ -818,7 +835,7 @@ fn check(id: &SubscriptionId, settings: &SubscriptionSettings) -> Result<(), Ref
 }
 
 /// The first setting in which the two differ. Where a subscription begins only matters when it is made.
-fn difference(there: &SubscriptionSettings, asked: &SubscriptionSettings) -> Option<&'static str> {
+pub fn difference(there: &SubscriptionSettings, asked: &SubscriptionSettings) -> Option<&'static str> {
     let differs = [
         (there.max_in_flight != asked.max_in_flight, "max_in_flight"),
         (there.acknowledgment_deadline != asked.acknowledgment_deadline, "acknowledgment_deadline"),

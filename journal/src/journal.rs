@@ -159,7 +159,7 @@ impl<F: Files> Journal<F> {
         self.segments.back().expect("a journal always has a segment")
     }
 
-    fn set_len(&mut self, len: u64) {
+    fn note_len(&mut self, len: u64) {
         self.segments.back_mut().expect("a journal always has a segment").len = len;
     }
 
@@ -262,7 +262,7 @@ impl<F: Files> Journal<F> {
         let name = self.newest().segment.name();
         self.file.truncate(len).map_err(|error| Error::new("cut off", &name, error))?;
         self.file.sync().map_err(|error| Error::new("sync", &name, error))?;
-        self.set_len(len);
+        self.note_len(len);
         self.index.truncate(len);
         Ok(())
     }
@@ -296,7 +296,7 @@ impl<F: Files> Journal<F> {
             return Err(Error::new("append", &name, error));
         }
         events.iter().for_each(|(sequence, offset)| self.index.push(*sequence, *offset));
-        self.set_len(start + self.written.len() as u64);
+        self.note_len(start + self.written.len() as u64);
         self.written.shrink_to(1 << 20);
         Ok(())
     }

@@ -1,0 +1,11 @@
+//! Stores on NATS JetStream: an engine that others run, perhaps on several machines.
+
+mod client;
+mod jetstream;
+mod names;
+mod problem;
+mod settings;
+mod store;
+mod wire;
+
+pub use store::{NatsOptions, NatsStore};
