@@ -818,7 +818,7 @@ pub fn check(id: &SubscriptionId, settings: &SubscriptionSettings) -> Result<(),
         return Err(Refusal::BadName { name: name.clone() });
     }
     let deadline = settings.acknowledgment_deadline;
-    let what = if !(1..=100_000).contains(&settings.max_in_flight) {
+    let what = if !(1..=record::MAX_IN_FLIGHT).contains(&settings.max_in_flight) {
         "max_in_flight is a number from 1 to 100,000"
     } else if deadline < Duration::from_millis(10) || deadline > Duration::from_secs(24 * 3600) {
         "acknowledgment_deadline is a time from 10 ms to 24 h"

@@ -1,6 +1,6 @@
 //! Where in a namespace one is: bytes and times by number, without an entry for each event.
 
-use crate::broker::record::put_u64;
+use crate::broker::record::{MAX_SEQUENCE, put_u64};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use base::{Reader, Truncated};
@@ -121,13 +121,13 @@ impl Marks {
         made.written = reader.u64()?;
         made.last_time = reader.u64()?;
         let count = reader.u64()?;
-        if count > MAX_MARKS as u64 {
+        if count > MAX_MARKS as u64 || made.written > MAX_SEQUENCE || made.spacing > 1 << 40 {
             return Err(Truncated);
         }
         for _ in 0..count {
             let mark = Mark { sequence: reader.u64()?, bytes_before: reader.u64()?, time: reader.u64()? };
             let is_next = made.marks.back().is_none_or(|last| last.sequence < mark.sequence);
-            if !is_next || mark.bytes_before > made.written {
+            if !is_next || mark.bytes_before > made.written || mark.sequence > MAX_SEQUENCE {
                 return Err(Truncated);
             }
             made.marks.push_back(mark);

@@ -3,7 +3,9 @@
 use crate::broker::log::{Record, Records, kind};
 use crate::broker::marks::Marks;
 use crate::broker::recent::Recent;
-use crate::broker::record::{put_settings, put_text, put_u32, put_u64, read_event, settings, text, write_event};
+use crate::broker::record::{
+    MAX_SEQUENCE, put_settings, put_text, put_u32, put_u64, read_event, settings, text, write_event,
+};
 use crate::broker::settings::{Overflow, QueueSettings};
 use crate::broker::subscription::Subscription;
 use crate::delivery::{EncodedEvent, NamespaceDescription, Published, Refusal, Start, SubscriptionDescription};
@@ -174,6 +176,9 @@ impl Queue {
 
     /// Takes up what a record says, when the log is opened anew. Whether it was understood.
     pub(crate) fn replay(&mut self, record: Record<'_>) -> bool {
+        if record.sequence > MAX_SEQUENCE {
+            return false;
+        }
         match record.kind {
             kind::EVENT => self.replay_event(record),
             kind::EXPIRED => {
@@ -251,7 +256,7 @@ impl Queue {
         let mut made = Queue::new(&self.name, self.settings.clone());
         made.first = reader.u64()?;
         made.next = reader.u64()?;
-        if made.first == 0 || made.first > made.next {
+        if made.first == 0 || made.first > made.next || made.next > MAX_SEQUENCE {
             return Err(Truncated);
         }
         made.marks = Marks::read(reader)?;

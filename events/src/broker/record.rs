@@ -5,6 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use base::{Duration, Reader, Truncated};
 
+/// The highest number that an event can have: reached in centuries, and far from where arithmetic ends.
+pub(crate) const MAX_SEQUENCE: u64 = 1 << 62;
+/// The most events that a subscription may have under way.
+pub(crate) const MAX_IN_FLIGHT: u32 = 100_000;
+
 /// The parts of an event's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventContent<'a> {
@@ -72,6 +77,9 @@ pub(crate) fn put_settings(out: &mut Vec<u8>, settings: &SubscriptionSettings) {
 /// Reads what [`put_settings`] has written.
 pub(crate) fn settings(reader: &mut Reader<'_>) -> Result<SubscriptionSettings, Truncated> {
     let max_in_flight = reader.u32()?;
+    if max_in_flight > MAX_IN_FLIGHT {
+        return Err(Truncated);
+    }
     let acknowledgment_deadline = Duration::from_nanos(reader.u64()?);
     let first = Duration::from_nanos(reader.u64()?);
     let most = Duration::from_nanos(reader.u64()?);

@@ -6,6 +6,7 @@
 //! agrees, a connection never breaks a rule of its own.
 
 mod byte_streams;
+mod event_store;
 mod h3_events;
 mod h3_streams;
 mod http_messages;
@@ -41,6 +42,9 @@ mod load_flags;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../src/command/load/help.rs"]
 mod load_help;
+#[allow(dead_code)]
+#[path = "../../../src/events/nats/wire.rs"]
+mod nats_wire;
 /// As the parser finds them beside itself.
 mod get {
     pub(super) use super::{get_flags as flags, get_help as help};
@@ -98,6 +102,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http2_client", byte_streams::http2_client),
     ("hpack", byte_streams::hpack),
     ("json", json_texts::run),
+    ("event_journal", event_store::journal),
+    ("event_records", event_store::records),
+    ("nats", event_store::nats),
     ("websocket_frames", websocket_frames::run),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
