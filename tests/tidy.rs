@@ -110,10 +110,12 @@ fn p23_arithmetic_is_checked_in_every_build() {
     let counters = ["generation", "path_count", "self.seen"];
     // How much of what was reserved the kernel has filled, which is asserted on the line before.
     let filled = ["into.set_len(into.len() + count)"];
+    // How long a file is: the system checks that.
+    let of_file = ["self.file.set_len(len)"];
     for file in rust_files().into_iter().filter(ships) {
         for (number, line) in file.code_without_tests().lines().enumerate() {
             let wraps = unchecked.iter().any(|word| line.contains(word));
-            let counts = counters.iter().chain(&filled).any(|word| line.contains(word));
+            let counts = counters.iter().chain(&filled).chain(&of_file).any(|word| line.contains(word));
             assert!(!wraps || counts, "{}:{}: {line}", file.path, number + 1);
         }
     }
