@@ -134,6 +134,59 @@ fn a_handler_can_lift_the_limits_of_its_exchange() -> Result<(), Error> {
     })?
 }
 
+/// Waits until `is_so`, for half as long as a handshake may take that nothing was set for.
+async fn soon(handle: &Handle, what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..250 {
+        if is_so() {
+            return;
+        }
+        handle.sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what} within five seconds");
+}
+
+/// A client that begins a handshake and goes no further, by QUIC and by TCP: what the server keeps of it goes when the server says so.
+#[test]
+fn a_handshake_that_stops_is_given_up_after_the_time_that_is_set() -> Result<(), Error> {
+    posthaste::run(|handle| async move {
+        let identity = Identity::development(&[])?;
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
+        let server = Server::builder(identity)
+            .listen("127.0.0.1:0".parse().unwrap())
+            .tcp()
+            .handshake_timeout(SHORT)
+            .start(&handle, |_: Request, reply: Reply| reply.send(200, "hello"))?;
+        let address = server.addresses()[0];
+        // All but the first datagram of the client is lost.
+        let path = relay::Path { lost_to_server: Some((2, u64::MAX)), ..relay::Path::default() };
+        let relay = relay::Relay::start(address, path).unwrap();
+        let client = Client::builder(roots.clone()).build(&handle);
+        let url = format!("https://127.0.0.1:{}/", relay.address().port());
+        let asking = handle.spawn(async move { client.get(&url).send().await.map(drop) });
+        soon(&handle, "the server hears of it", || !server.connections().is_empty()).await;
+        soon(&handle, "the server forgets it", || server.connections().is_empty()).await;
+        asking.abort();
+        // By TCP, with not even a first byte.
+        let silent = std::thread::spawn(move || {
+            let mut stream = std::net::TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            std::io::Read::read_to_end(&mut stream, &mut Vec::new())
+        });
+        soon(&handle, "the server ends it", || silent.is_finished()).await;
+        let ended = silent.join().unwrap();
+        let is_timeout = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        assert!(!ended.as_ref().is_err_and(is_timeout), "the server says nothing: {ended:?}");
+        // Who completes it in time stays for as long as it likes.
+        let client = Client::builder(roots).build(&handle);
+        let base = format!("https://{address}/");
+        assert_eq!(client.get(&base).send().await?.body().read_to_end(100).await?, b"hello");
+        handle.sleep(SHORT * 2).await;
+        assert_eq!(server.connections().len(), 1);
+        assert_eq!(client.get(&base).send().await?.body().read_to_end(100).await?, b"hello");
+        Ok(())
+    })?
+}
+
 /// A connection without requests ends, and the client makes its next request on another one without noticing.
 #[test]
 fn a_connection_without_requests_is_closed_and_the_client_connects_again() -> Result<(), Error> {

@@ -2,7 +2,8 @@
 //!
 //! A window that is past slow start needs a few acknowledgments in each round trip, and not one for every second packet: so
 //! many that losses are known early, samples stay fresh, and what an acknowledgment releases is a small part of the window.
-//! In slow start, and where the window holds few packets, nothing is asked, or what was asked is taken back.
+//! Where losses have left a window of few packets, each of them is to be acknowledged at once. In slow start nothing is asked, or what
+//! was asked is taken back. What is best in between is what is usual.
 
 use crate::delivery::Latest;
 use crate::wire::frame::AckFrequencyFrame;
@@ -24,8 +25,9 @@ impl Default for AckFrequencyConfig {
     }
 }
 
-/// Acknowledgments of a whole window, and of a round trip if less is under way.
-const ACKS_PER_WINDOW: u64 = 12;
+/// Acknowledgments of a whole window, and of a round trip if less is under way. What waits for its acknowledgment takes as much of the
+/// window as if it were still on its way: with 24 of them a window holds a fiftieth less, with 12 it is a twenty-fourth.
+const ACKS_PER_WINDOW: u64 = 24;
 const ACKS_PER_ROUND_TRIP: u32 = 4;
 /// Ten packets are acknowledged together at most: a fifth of the usual acknowledgments is left. Half of that would be left with
 /// 25, but BBR, which judges a path by the losses that each acknowledgment shows, then takes 0.5 % of random loss for a full
@@ -67,9 +69,16 @@ impl AckRequest {
     /// What is best now.
     /// draft-ietf-quic-ack-frequency section 9-1.
     pub(crate) fn best(now: &Circumstances) -> AckRequest {
-        let threshold = now.window.map_or(USUAL_THRESHOLD, |window| window / ACKS_PER_WINDOW);
-        if threshold <= USUAL_THRESHOLD {
-            return AckRequest::usual(now.max_ack_delay);
+        let usual = AckRequest::usual(now.max_ack_delay);
+        let Some(window) = now.window else { return usual };
+        let threshold = window / ACKS_PER_WINDOW;
+        if threshold == USUAL_THRESHOLD {
+            return usual;
+        }
+        if threshold < USUAL_THRESHOLD {
+            // Each packet at once: what waits for a second one, or for the peer's delay, makes the round trip longer by a notable part
+            // where a window has so few, and a window that losses hold down grows by round trips.
+            return AckRequest { threshold: 0, max_ack_delay: now.min_ack_delay, ..usual };
         }
         let longest = now.max_ack_delay.max(now.min_ack_delay);
         // Where the peer's alarms take longer than a round trip, losses are not known in time by them.

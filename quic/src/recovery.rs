@@ -208,6 +208,7 @@ impl Recovery {
         let shrunk = self.detect_lost(now, space, out) || is_marked;
         // Whatever this frame acknowledges was sent before the recovery period that it may have begun.
         if newly.bytes > 0 {
+            self.path.on_clocked();
             let acked = Acked {
                 now,
                 bytes: if shrunk { 0 } else { newly.growing_bytes },
@@ -439,6 +440,10 @@ impl Recovery {
             let start = self.last_sent().min(now);
             self.path.on_lost(now, start, &losses)
         });
+        if space != PacketNumberSpace::ApplicationData {
+            // In a handshake there may be no acknowledgment to wait for: the peer may lack the keys to read what else is in flight.
+            self.path.on_clocked();
+        }
         if is_mark_dropped {
             // What is dropped for its mark says nothing about congestion.
             self.path.undo_recovery();

@@ -236,6 +236,33 @@ fn each_way_to_end_is_told_once_and_gives_the_value_back() {
     assert!(pair.client.endpoint.is_empty() && pair.server.endpoint.is_empty());
 }
 
+/// A client that begins and says no more, and one that goes on asking and never completes: a server keeps either of them for as long as
+/// its own setting says, whatever the client's is, and tells of the end like of any other.
+#[test]
+fn a_handshake_that_stops_is_kept_for_as_long_as_the_server_has_set() {
+    let seconds = Duration::from_secs;
+    for (timeout, goes_on) in [(1, false), (3, false), (3, true), (20, true)] {
+        let patient = Config { handshake_timeout: seconds(60), max_idle_timeout: seconds(60), ..Config::default() };
+        let server = Config { handshake_timeout: seconds(timeout), max_idle_timeout: seconds(60), ..Config::default() };
+        let mut pair = Pair::new(&patient, &server);
+        pair.connect(1);
+        pair.client.carry(pair.now, &mut pair.server);
+        // The server's answers are lost; so is all that the client says from now on, or it says the first thing again and again.
+        (pair.server.is_cut, pair.client.is_cut) = (true, !goes_on);
+        pair.wait(seconds(timeout) - Duration::from_millis(1));
+        assert_eq!(pair.server.endpoint.len(), 1, "{timeout} s: it is kept until then");
+        let is_over = |said: &Said| matches!(said, Said::Event(_, Event::Closed(_)) | Said::Drained(..));
+        assert!(!pair.server.said.iter().any(is_over), "{timeout} s: {:?}", pair.server.said);
+        // Nothing of the client comes any more; what it says later begins another connection.
+        pair.client.is_cut = true;
+        pair.wait(Duration::from_millis(1));
+        assert_eq!((pair.server.endpoint.len(), pair.server.endpoint.deadline()), (0, None), "{timeout} s");
+        let reason = CloseReason::HandshakeTimeout(seconds(timeout));
+        let is_end = |said: &Said| matches!(said, Said::Event(_, Event::Closed(told)) if *told == reason);
+        assert_eq!(pair.server.said.iter().filter(|said| is_end(said)).count(), 1, "{:?}", pair.server.said);
+    }
+}
+
 /// Ten thousand connections, ended in turn by each side: no place, timer, entry or value stays.
 #[test]
 fn nothing_is_left_of_ten_thousand_connections() {

@@ -399,6 +399,15 @@ impl ServerBuilder {
         self
     }
 
+    /// How long a client may take for its handshake, by QUIC and by TLS over TCP. After that what is kept of it is dropped, whatever still
+    /// arrives. Default 10 s: several probe timeouts of a slow path. A shorter time sooner frees what clients hold that begin and go no
+    /// further; on paths of long round trips or of much loss a handshake needs some seconds.
+    #[must_use]
+    pub fn handshake_timeout(mut self, longest: Duration) -> ServerBuilder {
+        self.transport.handshake_timeout = longest;
+        self
+    }
+
     /// How many bytes of dynamic table are kept in each direction, so that fields which come again take a byte or two (RFC 9204
     /// section 3.2). Zero, the default: none, and no message waits for another. Each connection that uses it holds up to three
     /// times as much for each direction.

@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) on_event: Option<Rc<OnEvent>>,
     /// Connections at a time.
     pub(crate) max_connections: usize,
+    /// How long a handshake may take.
+    pub(crate) handshake_timeout: Duration,
 }
 
 /// A socket that connections come to, and the task that accepts them.
@@ -81,8 +83,8 @@ impl Tcp {
         Rc::new_cyclic(|itself| Tcp {
             itself: itself.clone(),
             handle: handle.clone(),
+            settings: Settings { handshake_timeout: parts.handshake_timeout, ..Settings::default() },
             parts,
-            settings: Settings::default(),
             memory: Rc::default(),
             lines: RefCell::default(),
             next: Cell::new(0),

@@ -1,11 +1,15 @@
-//! Goodput of ours and of quinn-proto over the same simulated paths: loss, reordering, round trip, rate and queue.
+//! Goodput of ours and of others over the same simulated paths: loss, reordering, round trip, rate and queue.
 //!
-//! Both stacks are machines in one simulated network (`sim`), so that each sees the same link, and the same seed gives the same
-//! losses. A server sends without end on one stream; what the client has read within the time is the goodput.
+//! Ours and quinn-proto are machines in one simulated network (`sim`), so that each sees the same link, and the same seed gives the same
+//! losses. s2n-quic comes with a network of its own, in which the same link stands (`--features s2n`). A server sends without end on
+//! one stream; what the client has read within the time is the goodput.
 
 pub mod goals;
 pub mod ours;
 pub mod quinn;
+#[cfg(feature = "s2n")]
+pub mod s2n;
+pub mod table;
 
 use base::{Duration, Instant};
 use sim::{LinkConfig, World};
@@ -92,4 +96,21 @@ fn end(cell: &Cell) -> Instant {
 /// The share of the rate that arrived.
 fn share(cell: &Cell, bytes: u64) -> f64 {
     bytes as f64 / (cell.rate * 125 * cell.time()) as f64
+}
+
+/// A certificate for `localhost`, as stacks ask for it that look at the real time.
+fn foreign_identity(key_pkcs8: &[u8]) -> x509::issue::Identity {
+    let request = x509::IssueRequest {
+        names: vec!["localhost".into()],
+        not_before_unix: now_unix() - 1000,
+        lifetime_seconds: 1_000_000,
+        serial: [1; 16],
+        is_authority: false,
+    };
+    x509::issue::self_signed(&sim::seeded_provider(), key_pkcs8, &request).expect("a certificate")
+}
+
+fn now_unix() -> u64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    elapsed.as_secs()
 }

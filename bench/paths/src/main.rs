@@ -1,6 +1,8 @@
 //! Goodput of ours and of quinn-proto over the same simulated paths, in a terminal.
 //!
-//! `bench-paths [SEEDS] [rate,rate...] [round trip,...]`: the whole grid. Seeds of each cell, megabits a second, milliseconds.
+//! `bench-paths [SEEDS] [rate,...] [round trip,...] [queue,...] [fault,...] [control,...]`: the table of goodput. Seeds of each cell,
+//! megabits a second, milliseconds, hundredths of what is under way, hundredths of loss or `late`, `cubic` or `bbr`. With `--features s2n`
+//! s2n-quic is in it.
 //! `bench-paths watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
 //! `bench-paths qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
 //! `bench-paths goals FIRST LAST [RATE-AT-MOST]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
@@ -8,15 +10,12 @@
 //! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
 //! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
 
+use bench_paths::table::Table;
 use bench_paths::{Cell, Control, goals, ours, quinn};
 use std::collections::BTreeMap;
 
 fn list(text: Option<String>, otherwise: &[u64]) -> Vec<u64> {
     text.map_or(otherwise.to_vec(), |text| text.split(',').map(|number| number.parse().expect("a number")).collect())
-}
-
-fn mean(seeds: u64, run: impl Fn(u64) -> f64) -> f64 {
-    (1..=seeds).map(run).sum::<f64>() / seeds as f64
 }
 
 /// `watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
@@ -159,36 +158,28 @@ fn main() {
     if all.first().is_some_and(|first| first == "seeds") {
         return seeds(&all[1..]);
     }
+    table(all).print();
+}
+
+/// `[SEEDS] [rate,...] [round trip,...] [queue,...] [fault,...] [control,...]`: what is not said is the whole grid.
+fn table(all: Vec<String>) -> Table {
     let mut arguments = all.into_iter();
     let seeds = arguments.next().map_or(3, |text| text.parse().expect("a number of seeds"));
-    let rates = list(arguments.next(), &[10, 100, 1000]);
-    let round_trips = list(arguments.next(), &[20, 100, 600]);
-    println!("rate  rtt  queue  loss  late |  cubic  quinn  ratio |    bbr  quinn  ratio");
-    let (mut cells, mut below) = (0, 0);
-    for rate in rates {
-        for round_trip in &round_trips {
-            for queue in [25, 100, 400] {
-                for (loss, reordering) in [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (2.0, 0.0), (5.0, 0.0), (0.0, 5.0)] {
-                    let cell = Cell { rate, round_trip: *round_trip, queue, loss, reordering };
-                    let [ours, theirs, bbr, their_bbr] = [
-                        mean(seeds, |seed| ours::run(seed, &cell, Control::Cubic)),
-                        mean(seeds, |seed| quinn::run(seed, &cell, Control::Cubic)),
-                        mean(seeds, |seed| ours::run(seed, &cell, Control::Bbr)),
-                        mean(seeds, |seed| quinn::run(seed, &cell, Control::Bbr)),
-                    ];
-                    let mark = |ours: f64, theirs: f64| if ours < theirs * 0.99 { '<' } else { ' ' };
-                    println!(
-                        "{rate:4} {round_trip:4} {queue:6} {loss:5} {reordering:5} | {ours:6.3} {theirs:6.3} {:6.2}{} | {bbr:6.3} {their_bbr:6.3} {:6.2}{}",
-                        ours / theirs,
-                        mark(ours, theirs),
-                        bbr / their_bbr,
-                        mark(bbr, their_bbr),
-                    );
-                    cells += 2;
-                    below += u32::from(mark(ours, theirs) == '<') + u32::from(mark(bbr, their_bbr) == '<');
-                }
-            }
-        }
+    let rates = list(arguments.next(), &[10, 50, 200, 1000]);
+    let round_trips = list(arguments.next(), &[20, 80, 200, 600]);
+    let queues = list(arguments.next(), &[25, 100, 400]);
+    let faults = arguments.next().unwrap_or_else(|| "0,0.5,1,2,5,late".to_owned());
+    let fault = |text: &str| match text {
+        "late" => (0.0, 5.0),
+        _ => (text.parse().expect("hundredths of loss, or: late"), 0.0),
+    };
+    let controls = arguments.next().unwrap_or_else(|| "cubic,bbr".to_owned());
+    Table {
+        seeds,
+        rates,
+        round_trips,
+        queues,
+        faults: faults.split(',').map(fault).collect(),
+        controls: controls.split(',').map(Control::parse).collect(),
     }
-    println!("{below} of {cells} below");
 }

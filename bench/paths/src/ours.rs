@@ -20,6 +20,19 @@ const fn place(offset: u64) -> usize {
     (offset % PERIOD as u64) as usize
 }
 
+/// Windows on paths that hold much more than the default is for: as large as the others have them everywhere.
+const WIDE: u64 = 256 << 20;
+
+/// Raises what a stream may have on the way, where the default would hold it back: a gap takes three round trips to be filled, and
+/// meanwhile a sender goes on.
+fn widen(streams: &mut quic::StreamsConfig, cell: &Cell) {
+    let held = cell.rate * 125 * cell.round_trip;
+    if 4 * held > streams.max_stream_window {
+        (streams.max_stream_window, streams.max_connection_window) = (WIDE, 2 * WIDE);
+        (streams.stream_send_buffer, streams.connection_send_buffer) = (WIDE, 2 * WIDE);
+    }
+}
+
 struct Host {
     endpoint: Endpoint,
     is_client: bool,
@@ -140,12 +153,15 @@ impl Pair {
             Control::Cubic => CongestionControl::Cubic,
             Control::Bbr => CongestionControl::Bbr,
         };
+        widen(&mut config.streams, cell);
         let config = Arc::new(config);
         let mut world = world(seed, cell);
         let (_, server_tls) = adversary::identity::pair().clone();
         let mut host = |tls: Option<Arc<tls::ServerConfig>>| {
             let is_client = tls.is_none();
-            let settings = EndpointConfig::new(sim::seeded_provider(), config.clone(), tls);
+            let mut settings = EndpointConfig::new(sim::seeded_provider(), config.clone(), tls);
+            settings.receive_memory = settings.receive_memory.max(4 * WIDE);
+            settings.send_memory = settings.send_memory.max(4 * WIDE);
             let endpoint = Endpoint::new(Instant::ZERO, settings, Box::new(world.fork_random()));
             let block = Bytes::from((0..BLOCK).map(|index| (index % PERIOD) as u8).collect::<Vec<u8>>());
             Host {

@@ -1,6 +1,6 @@
 //! quinn-proto in the simulated network.
 
-use crate::{CLIENT, Cell, Control, SERVER, address, end, share, world};
+use crate::{CLIENT, Cell, Control, SERVER, address, end, foreign_identity, share, world};
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Transmit};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -187,15 +187,7 @@ fn transport(control: Control) -> Arc<TransportConfig> {
 
 /// A server's settings and a client's that believes it.
 fn settings(control: Control) -> (Arc<ServerConfig>, ClientConfig) {
-    let request = x509::IssueRequest {
-        names: vec!["localhost".into()],
-        not_before_unix: now_unix() - 1000,
-        lifetime_seconds: 1_000_000,
-        serial: [1; 16],
-        is_authority: false,
-    };
-    let identity =
-        x509::issue::self_signed(&sim::seeded_provider(), sim::SIGNING_KEY, &request).expect("a certificate");
+    let identity = foreign_identity(sim::SIGNING_KEY);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let certificate = rustls::pki_types::CertificateDer::from(identity.certificate.to_vec());
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(identity.key_pkcs8.to_vec());
@@ -217,11 +209,6 @@ fn settings(control: Control) -> (Arc<ServerConfig>, ClientConfig) {
     let mut client = ClientConfig::new(Arc::new(QuicClientConfig::try_from(client).expect("ciphers of QUIC")));
     client.transport_config(transport(control));
     (Arc::new(server), client)
-}
-
-fn now_unix() -> u64 {
-    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    elapsed.as_secs()
 }
 
 /// A server and a client of quinn-proto in a world with this link.

@@ -27,18 +27,31 @@ fn best(change: impl FnOnce(&mut Circumstances)) -> (u64, u64, u64) {
 #[test]
 fn a_wide_window_asks_for_a_few_acknowledgments_in_each_round_trip() {
     assert_eq!(best(|_| {}), (9, 10_000, 3));
-    assert_eq!(best(|now| now.window = Some(40)), (3, 10_000, 3));
+    assert_eq!(best(|now| now.window = Some(100)), (4, 10_000, 3));
     assert_eq!(best(|now| now.packet_threshold = 21), (9, 10_000, 21));
-    // As before in slow start, and where a window has few packets.
+    // As before in slow start, and where a window is small.
     assert_eq!(best(|now| now.window = None), (1, 25_000, 1));
-    assert_eq!(best(|now| now.window = Some(23)), (1, 25_000, 1));
-    assert_eq!(best(|now| now.window = Some(24)), (2, 10_000, 3));
+    assert_eq!(best(|now| now.window = Some(24)), (1, 25_000, 1));
+    assert_eq!(best(|now| now.window = Some(47)), (1, 25_000, 1));
+    assert_eq!(best(|now| now.window = Some(48)), (2, 10_000, 3));
     assert_eq!(best(|now| now.window = Some(1 << 40)), (9, 10_000, 3));
     // Never later than without a request, nor sooner than the peer can.
     assert_eq!(best(|now| now.smoothed_rtt = ms(600)), (9, 25_000, 3));
     assert_eq!(best(|now| now.smoothed_rtt = ms(2)), (9, 1_000, 3));
     assert_eq!(best(|now| now.smoothed_rtt = Duration::from_micros(900)), (9, 1_000, 1));
     assert_eq!(best(|now| (now.min_ack_delay, now.max_ack_delay) = (ms(30), ms(30))), (9, 30_000, 3));
+}
+
+/// Every packet at once, as soon as the peer can.
+#[test]
+fn a_window_of_few_packets_asks_for_each_to_be_acknowledged() {
+    for window in [0, 2, 16, 23] {
+        assert_eq!(best(|now| now.window = Some(window)), (0, 1_000, 1));
+    }
+    assert_eq!(best(|now| (now.window, now.min_ack_delay) = (Some(3), ms(30))), (0, 30_000, 1));
+    // It is news, and so is what takes it back.
+    let (usual, each) = (AckRequest::usual(ms(25)), AckRequest::best(&Circumstances { window: Some(3), ..BULK }));
+    assert!(each.is_news_after(&usual) && usual.is_news_after(&each) && !each.is_news_after(&each));
 }
 
 /// draft-ietf-quic-ack-frequency section 4-1.

@@ -31,11 +31,21 @@ pub(crate) struct PathCongestion {
     bytes_in_flight: u64,
     max_datagram_size: u32,
     application_limited: bool,
-    // RFC 9002 s7.3.2: one packet may exceed the window when a recovery period begins.
-    one_more: bool,
+    one_more: OneMore,
     reordering: Reordering,
     /// Whether marks arrive.
     pub ecn: PathEcn,
+}
+
+/// Whether one packet may exceed the window, because a recovery period began: what was lost can be sent again at once (RFC 9002 section
+/// 7.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OneMore {
+    No,
+    /// With the next acknowledgment: a timer found the loss, and since the last acknowledgment nothing has left the path. If that is full,
+    /// the packet would be lost as well, and begin another period.
+    AfterAck,
+    Now,
 }
 
 /// What there was before a recovery period began. If all packets that were lost in it were only late, it should not have begun.
@@ -73,7 +83,7 @@ impl PathCongestion {
             bytes_in_flight: 0,
             max_datagram_size: datagram_size(max_datagram_size),
             application_limited: false,
-            one_more: false,
+            one_more: OneMore::No,
             reordering: Reordering::default(),
             ecn: PathEcn::new(config.ecn),
         }
@@ -83,7 +93,7 @@ impl PathCongestion {
     pub(crate) fn on_sent(&mut self, now: Instant, bytes: u64) {
         self.bytes_in_flight += bytes;
         self.controller.on_sent(&Sent { now, bytes, bytes_in_flight: self.bytes_in_flight });
-        self.one_more = false;
+        self.one_more = OneMore::No;
         self.application_limited = false;
         self.pacer.on_sent(bytes);
     }
@@ -151,8 +161,15 @@ impl PathCongestion {
         );
         self.undo = Some(Box::new(Undo { before, after, declared: now, missing: losses.count }));
         self.reordering.on_recovery();
-        self.one_more = true;
+        self.one_more = OneMore::AfterAck;
         true
+    }
+
+    /// Something has left the path: what may exceed the window takes its place.
+    pub(crate) fn on_clocked(&mut self) {
+        if self.one_more == OneMore::AfterAck {
+            self.one_more = OneMore::Now;
+        }
     }
 
     /// Whether the round trip is longer than the least one by more than it varies without a queue: by as much as ends slow start.
@@ -206,7 +223,7 @@ impl PathCongestion {
         let Some(undo) = self.undo.take() else { return };
         self.controller.restore(undo.before);
         self.controller.set_max_datagram_size(u64::from(self.max_datagram_size));
-        self.one_more = false;
+        self.one_more = OneMore::No;
     }
 
     /// How many packets sent later have to be acknowledged for one to be lost.
@@ -280,7 +297,7 @@ impl PathCongestion {
 
     /// Whether a packet of `bytes` fits the window (RFC 9002 section 7-3). Pacing is asked separately.
     pub(crate) fn can_send(&self, bytes: u64) -> bool {
-        self.one_more || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
+        self.one_more == OneMore::Now || self.bytes_in_flight.saturating_add(bytes) <= self.controller.window()
     }
 
     /// `None` if `bytes` may be sent now. The packets of a batch are asked for at one time, and ask the pacer itself once.

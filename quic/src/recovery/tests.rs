@@ -455,6 +455,24 @@ fn the_window_and_the_one_packet_more() {
     assert_eq!(recovery.congestion_window(), 6000);
 }
 
+/// A timer finds a loss when nothing has left the path just now: the packet that may exceed the window waits for the next acknowledgment.
+#[test]
+fn the_one_packet_more_takes_the_place_of_one_that_has_arrived() {
+    let mut recovery = confirmed();
+    (0..10).for_each(|value| send(&mut recovery, at(0), ApplicationData, value));
+    ack(&mut recovery, at(40), ApplicationData, &[(1, 2)], ms(0)).unwrap();
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (14_400, 8 * 1200));
+    let mut out = Outcome::new();
+    assert_eq!(recovery.on_timeout(at(45), &mut out), Timeout::Lost { space: ApplicationData });
+    assert_eq!((out.lost_packets, recovery.congestion_window(), recovery.bytes_in_flight()), (1, 7200, 7 * 1200));
+    assert!(!recovery.can_send(1200));
+    ack(&mut recovery, at(46), ApplicationData, &[(1, 3)], ms(0)).unwrap();
+    assert_eq!((recovery.congestion_window(), recovery.bytes_in_flight()), (7200, 6 * 1200));
+    assert!(recovery.can_send(1200));
+    send(&mut recovery, at(46), ApplicationData, 10);
+    assert!(!recovery.can_send(1200), "once");
+}
+
 #[test]
 fn an_application_with_little_to_say_does_not_earn_window() {
     let mut recovery = confirmed();

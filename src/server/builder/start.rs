@@ -176,6 +176,7 @@ impl ServerBuilder {
             on_plain_request: (!plain.is_empty()).then_some(on_plain_request),
             on_event,
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
+            handshake_timeout: self.transport.handshake_timeout,
         };
         let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
         let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();

@@ -130,7 +130,7 @@ def run_cell(client, server, case, certs, folder, count):
     environment["client"]["CLIENT_PARAMS"] = told.strip() if client == OURS else ""
     serving = End(server, {**environment["server"], "SERVER_PARAMS": parameters})
     serving.ready.wait(READY)
-    relay = None
+    relay = beside = None
     try:
         if serving.port is None:
             return verdict_of_server(serving)
@@ -139,10 +139,14 @@ def run_cell(client, server, case, certs, folder, count):
             relay = Relay(host, port, f"{case.path} seed={count + 1}", folder / "capture")
             port = relay.port
         urls = [f"https://{host if case.ipv6 else 'localhost'}:{port}/{name}" for name in files]
+        if case.beside:
+            beside = fetch_beside(case, port, environment["client"], folder, told.strip())
         asking = End(client, {**environment["client"], "REQUESTS": " ".join(urls)})
         code = asking.wait(case.limit)
     finally:
         serving.stop()
+        if beside:
+            beside.stop()
         if relay:
             relay.stop()
     if code == NOT_SUPPORTED:
@@ -151,6 +155,16 @@ def run_cell(client, server, case, certs, folder, count):
         why = f"no end within {case.limit} s" if code is None else f"ended with {code}"
         return "FAIL", f"{why}: {asking.said()} | the server: {serving.said()}"
     return judge(client, server, case, folder, files)
+
+
+def fetch_beside(case, port, environment, folder, parameters):
+    """Another client, of ours whoever is tested, that fetches a file which takes longer than the case."""
+    (folder / "www" / "beside").write_bytes(random.Random(1).randbytes(case.beside))
+    downloads = folder / "beside"
+    downloads.mkdir()
+    own = {"DOWNLOADS": str(downloads), "SSLKEYLOGFILE": str(folder / "beside.keys"), "QLOGDIR": str(folder / "beside.qlog")}
+    url = f"https://localhost:{port}/beside"
+    return End(OURS, {**environment, **own, "CLIENT_PARAMS": parameters, "REQUESTS": url})
 
 
 def verdict_of_server(serving):
@@ -187,7 +201,8 @@ def judge(client, server, case, folder, files):
         wrong = interop_cases.wrong_handshakes(run, case.handshakes, case.versions) or case.check(run)
     if wrong:
         return "FAIL", wrong
-    return "ok", f"{interop_cases.goodput(run)} kbit/s" if case.client == "goodput" else ""
+    measured = case.client == "goodput" and not case.beside
+    return "ok", f"{interop_cases.goodput(run, sum(case.files))} kbit/s" if measured else ""
 
 
 def cells(options):

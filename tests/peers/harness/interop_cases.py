@@ -39,6 +39,8 @@ class Case:
     ipv6: bool = False
     # The relay loses ECN marks, so the ends talk without one.
     direct: bool = False
+    # Bytes of a file that another client of ours fetches meanwhile, over the same path from the same server.
+    beside: int = 0
     quick: bool = True
     # Of the server's Initial packets.
     versions: frozenset = frozenset({1})
@@ -249,11 +251,13 @@ CASES = {
     # The preferred address is not that of the relay.
     "connectionmigration": Case([2 * MIB], server="connectionmigration", check=went_on, direct=True),
     "goodput": Case([10 * MIB], client="goodput", server="goodput", quick=False),
+    # The runner has a bulk flow of TCP with CUBIC beside; here it is one of the same server.
+    "crosstraffic": Case([25 * MIB], client="goodput", server="goodput", handshakes=2, limit=180, beside=200 * MIB, quick=False),
 }
 
 
-def goodput(run):
+def goodput(run, size):
     """Kilobits in a second, from the server's first 1-RTT packet to its last."""
     times = [packet.datagram.time for packet in run.capture.select(capture.ONE_RTT, False)]
     span = times[-1] - times[0] if times else 0
-    return round(8 * 10 * MIB / span / 1000) if span else 0
+    return round(8 * size / span / 1000) if span else 0

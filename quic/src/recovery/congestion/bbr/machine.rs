@@ -10,6 +10,8 @@ use base::{Duration, Instant};
 
 /// Runs of lost packets in a round trip that end Startup.
 const STARTUP_LOSS_RUNS: u32 = 6;
+/// The part of the least round trip by which it is longer where a queue stands.
+const QUEUE_SHARE: u32 = 8;
 /// Round trips after which Drain ends in any case.
 const DRAIN_ROUNDS: u64 = 3;
 /// For how long little is in flight to measure the round trip.
@@ -128,10 +130,11 @@ impl Machine {
 
     /// The model has taken in an acknowledgment. `time_sent`: of the newest packet that it acknowledged.
     pub(super) fn on_acked(&mut self, now: Instant, time_sent: Instant, rtt: Option<Duration>) {
+        // Before the episode ends: most often it ends with the round trip that is judged.
+        self.end_startup_on_loss(rtt);
         if self.episode.on_acked(time_sent) {
             self.restore_window();
         }
-        self.end_startup_on_loss();
         if self.state == State::Startup && self.model.pipe.is_reached {
             self.state = State::Drain;
             self.drain_round = self.model.rounds.count;
@@ -146,8 +149,8 @@ impl Machine {
         self.set_window();
     }
 
-    /// Section 5.3.1.3: much is lost, in many places, for a whole round trip.
-    fn end_startup_on_loss(&mut self) {
+    /// Section 5.3.1.3: much is lost, in many places, for a whole round trip, and a queue stands, without which it would be chance.
+    fn end_startup_on_loss(&mut self, rtt: Option<Duration>) {
         if !self.model.signals.is_round_start {
             return;
         }
@@ -155,7 +158,9 @@ impl Machine {
         let is_long = self.episode.is_active && self.model.rounds.count > self.episode.round;
         let sample = self.model.sample;
         let is_much = is_too_high(sample.lost, sample.sent_in_flight, self.model.max_datagram_size);
-        if self.state == State::Startup && is_long && is_much && runs >= STARTUP_LOSS_RUNS {
+        let is_queued =
+            rtt.zip(self.model.least_rtt.get()).is_some_and(|(rtt, least)| rtt > least + least / QUEUE_SHARE);
+        if self.state == State::Startup && is_long && is_much && is_queued && runs >= STARTUP_LOSS_RUNS {
             self.episode.note_ended(State::Startup);
             self.end_startup();
         }
@@ -215,7 +220,7 @@ impl Machine {
         }
         let state = self.state;
         match state {
-            State::Down if self.is_time_to_probe(now) => self.start_refill(),
+            State::Down if self.is_time_to_probe(now) && !self.model.least_rtt.is_due => self.start_refill(),
             State::Down if self.is_time_to_cruise() => self.state = State::Cruise,
             State::Cruise if self.is_time_to_probe(now) => self.start_refill(),
             State::Refill if self.model.rounds.is_start => self.start_up(),
@@ -309,7 +314,7 @@ impl Machine {
 
     /// Section 5.3.4: now and then there is little in flight, to see the round trip without a queue.
     fn follow_probe_rtt(&mut self, now: Instant) {
-        if self.state != State::ProbeRtt && self.model.least_rtt.is_expired && !self.is_idle_restart {
+        if self.model.least_rtt.is_due && !self.is_idle_restart && self.may_probe_rtt(now) {
             self.save_window();
             self.state = State::ProbeRtt;
             self.probe_rtt_until = None;
@@ -321,6 +326,16 @@ impl Machine {
         }
         if self.model.sample.delivered > 0 {
             self.is_idle_restart = false;
+        }
+    }
+
+    /// A queue of its own making is no reason: a probe of the bandwidth empties it again when it goes down. If it is not empty half a wait
+    /// after the time for the next one, somebody else keeps it.
+    fn may_probe_rtt(&self, now: Instant) -> bool {
+        match self.state {
+            State::ProbeRtt | State::Refill | State::Up => false,
+            State::Down => now > self.cycle_start + self.probe_wait * 3 / 2,
+            State::Startup | State::Drain | State::Cruise => true,
         }
     }
 

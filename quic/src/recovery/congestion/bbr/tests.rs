@@ -14,6 +14,7 @@ struct Packet {
     sent: u64,
     acked: u64,
     number: u64,
+    is_lost: bool,
 }
 
 struct Sender {
@@ -24,6 +25,8 @@ struct Sender {
     packets: VecDeque<Packet>,
     busy_until: u64,
     next_send: u64,
+    /// What waits longer than so many nanoseconds is lost.
+    queue: u64,
     states: alloc::vec::Vec<State>,
 }
 
@@ -37,6 +40,7 @@ impl Sender {
             packets: VecDeque::new(),
             busy_until: 0,
             next_send: 0,
+            queue: u64::MAX,
             states: alloc::vec![State::Startup],
         }
     }
@@ -44,8 +48,13 @@ impl Sender {
     fn send(&mut self) {
         self.in_flight += SIZE;
         self.bbr.on_sent(&Sent { now: Instant::from_nanos(self.now), bytes: SIZE, bytes_in_flight: self.in_flight });
-        self.busy_until = self.busy_until.max(self.now + RTT / 2) + SIZE * 1_000_000_000 / RATE;
-        self.packets.push_back(Packet { sent: self.now, acked: self.busy_until + RTT / 2, number: self.number });
+        let free = self.busy_until.max(self.now + RTT / 2);
+        let is_lost = free - (self.now + RTT / 2) > self.queue;
+        if !is_lost {
+            self.busy_until = free + SIZE * 1_000_000_000 / RATE;
+        }
+        let acked = self.busy_until + RTT / 2;
+        self.packets.push_back(Packet { sent: self.now, acked, number: self.number, is_lost });
         self.number += 1;
         let rate = self.bbr.pacing_rate().unwrap();
         self.next_send = self.next_send.max(self.now) + SIZE * 1_000_000_000 / rate;
@@ -104,7 +113,7 @@ impl Sender {
                 self.send();
             } else {
                 self.now = acked;
-                self.acknowledge();
+                if self.packets[0].is_lost { self.lose() } else { self.acknowledge() }
             }
         }
     }
@@ -124,6 +133,22 @@ fn startup_finds_the_rate_and_the_cycle_begins() {
     assert!(least.as_nanos() < u128::from(RTT + RTT / 20), "{least:?}");
     let held = RATE * RTT / 1_000_000_000;
     assert!(sender.bbr.window() < 3 * held && sender.bbr.window() > held, "{} for {held}", sender.bbr.window());
+}
+
+/// Draft section 5.3.1.3. A round trip later it is known that much is lost, and not by chance: waiting until the rate has not grown for
+/// three would lose as much again in each.
+#[test]
+fn a_queue_that_overflows_ends_startup_a_round_trip_later() {
+    for queue in [RTT / 4, RTT / 2, RTT] {
+        let mut sender = Sender { queue, ..Sender::new() };
+        sender.run(20, |bbr| bbr.recovery_start().is_some());
+        assert_eq!(sender.bbr.machine.state, State::Startup);
+        let began = sender.now;
+        sender.run(20, |bbr| bbr.machine.state != State::Startup);
+        let (took, round_trip) = (sender.now - began, RTT + queue);
+        assert!(took <= round_trip + round_trip / 8, "{took} of {round_trip}");
+        assert!(sender.bbr.machine.model.bandwidth.abs_diff(RATE) < RATE / 20, "the rate is known by then");
+    }
 }
 
 #[test]
