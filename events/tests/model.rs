@@ -57,7 +57,7 @@ impl World {
         log.snapshot_every = 5 + random.below(60) as usize;
         let mut readers = BTreeMap::new();
         for (reader, is_ordered_by_key, max_deliveries) in
-            [("plain", false, None), ("ordered", true, None), ("mortal", false, Some(3))]
+            [("plain", false, None), ("ordered", true, None), ("mortal", false, Some(1 + random.below(3) as u32))]
         {
             let settings = SubscriptionSettings {
                 max_in_flight: 1 + random.below(20) as u32,
@@ -77,13 +77,13 @@ impl World {
     fn step(&mut self) {
         let names: Vec<String> = self.readers.keys().cloned().collect();
         let reader = names[self.random.below(names.len() as u64) as usize].clone();
-        match self.random.below(20) {
+        match self.random.below(22) {
             0..6 => self.publish(),
             6..8 => self.subscribe(&reader),
             8..12 => self.fetch(&reader),
             12..15 => self.acknowledge(&reader),
-            15 => self.refuse(&reader),
-            16 => {
+            15..18 => self.refuse(&reader),
+            18 => {
                 // It vanishes: the store learns of it, or does not.
                 self.readers.get_mut(&reader).expect("it is there").held.clear();
                 if self.random.one_in(2) {
@@ -91,7 +91,7 @@ impl World {
                     self.forget_held(reader.len() as u64);
                 }
             }
-            17 => self.restart(),
+            19 => self.restart(),
             _ => {
                 let time = Duration::from_millis(self.random.below(4000));
                 self.store.sleep(time);
