@@ -65,7 +65,23 @@ impl<T> StreamMap<T> {
     }
 
     /// Keeps `value` for `id`; gives what was kept before.
+    #[inline]
     pub fn insert(&mut self, id: StreamId, value: T) -> Option<T> {
+        // Mostly it stands nowhere and its home is free: what is away from home has no free place before it.
+        let home = self.home(id);
+        if (self.len + 1) * 4 <= self.places.len() * 3
+            && let Some(free @ None) = self.places.get_mut(home)
+        {
+            *free = Some((id, value));
+            self.len += 1;
+            return None;
+        }
+        self.insert_behind(id, value)
+    }
+
+    /// The home of `id` is taken, or the table has to grow.
+    #[inline(never)]
+    fn insert_behind(&mut self, id: StreamId, value: T) -> Option<T> {
         if let Some(known) = self.get_mut(id) {
             return Some(core::mem::replace(known, value));
         }

@@ -70,24 +70,29 @@ impl Connection {
     /// RFC 9114 section 4.1-9.
     pub fn finish(&mut self, transport: &mut impl Transport, id: StreamId) -> Result<(), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
-        let is_stopped = matches!(stream.send.message.phase(), SendPhase::Stopped(_));
-        let is_tunnel = stream.send.message.is_tunnel();
-        if is_stopped {
+        if matches!(stream.send.message.phase(), SendPhase::Stopped(_)) {
             stream.send.abandon(None);
-        } else {
-            stream.send.message.check_end()?;
-            // RFC 9114 section 4.1-11: the end of the stream is the end of the message.
-            stream.send.finish(transport, id);
+            if self.shared.side == Side::Server {
+                self.give_up_reading(transport, id, error_code::H3_REQUEST_CANCELLED);
+            }
+            self.remove_if_over(id);
+            return Ok(());
         }
-        match self.shared.side {
-            Side::Server if is_stopped => self.give_up_reading(transport, id, error_code::H3_REQUEST_CANCELLED),
-            // RFC 9114 s4.4: each direction of a tunnel ends by itself.
-            Side::Server if is_tunnel => {}
-            Side::Server => self.leave_rest(transport, id),
-            Side::Client => {}
+        stream.send.message.check_end()?;
+        // RFC 9114 section 4.1-11: the end of the stream is the end of the message.
+        stream.send.finish(transport, id);
+        self.on_ended(transport, id);
+        Ok(())
+    }
+
+    /// All of this side's message was said.
+    pub(crate) fn on_ended(&mut self, transport: &mut impl Transport, id: StreamId) {
+        // RFC 9114 s4.4: each direction of a tunnel ends by itself.
+        let is_tunnel = self.streams.get(id).is_some_and(|stream| stream.send.message.is_tunnel());
+        if self.shared.side == Side::Server && !is_tunnel {
+            self.leave_rest(transport, id);
         }
         self.remove_if_over(id);
-        Ok(())
     }
 
     /// Nobody wants what may still come of the request. A client that sends content is told at once, because what it does
@@ -228,7 +233,9 @@ impl Connection {
         let mut piece = stream.receive.take_ahead(max);
         if piece.is_empty() {
             let left = usize::try_from(stream.receive.body_left()).unwrap_or(usize::MAX);
-            piece = match transport.read(id, max.min(left)) {
+            let (read, is_end) = self.shared.read(transport, id, max.min(left));
+            stream.receive.is_whole |= is_end;
+            piece = match read {
                 Read::Data(bytes) => bytes,
                 Read::Finished => return Err(Violation::FrameTruncated),
                 Read::Reset(code) => {

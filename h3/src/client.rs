@@ -73,12 +73,13 @@ impl Connection {
             transport.trace(id, &trace::headers(true, head.lines()));
         }
         // A stream that was opened just now cannot have been stopped.
-        stream.send.frame(transport, id, frame).map_err(|_| SendError::Closed)?;
-        self.shared.encoder.on_sent(id.value());
-        if end {
+        let sent = match end {
             // RFC 9114 section 4.1-9, 4.1-10: the end goes out with the request, whatever the server does.
-            stream.send.finish(transport, id);
-        }
+            true => stream.send.last_frame(transport, id, frame),
+            false => stream.send.frame(transport, id, frame),
+        };
+        sent.map_err(|_| SendError::Closed)?;
+        self.shared.encoder.on_sent(id.value());
         self.streams.insert(id, stream);
         Ok(id)
     }

@@ -95,7 +95,7 @@ impl Outgoing {
         }
         match self.id {
             // If the peer stopped the stream, that comes as an input of its own and closes the connection.
-            Some(id) => drop(self.outbox.write(transport, id, [Bytes::from(bytes)])),
+            Some(id) => drop(self.outbox.write(transport, id, [Bytes::from(bytes)], false)),
             None => self.outbox.push(Bytes::from(bytes)),
         }
     }

@@ -90,6 +90,15 @@ impl Shared {
         self.config.date.filter(|_| is_needed).map(|date| date())
     }
 
+    /// The next bytes of a request stream, and whether its end was read with them. A stream that may turn out to belong to a request
+    /// is left whole to whoever it belongs to.
+    pub(crate) fn read(&self, transport: &mut impl Transport, id: StreamId, max: usize) -> (Read, bool) {
+        match self.config.webtransport {
+            None => transport.read_with_end(id, max),
+            Some(_) => (transport.read(id, max), false),
+        }
+    }
+
     /// What is next in a message, whose parts of field sections are counted.
     pub(crate) fn next(&mut self, receive: &mut Receive) -> Result<Next, Violation> {
         let limits = &self.config.limits;
@@ -227,7 +236,11 @@ pub(crate) fn advance(
             on_section(shared, stream, id, &section, transport)?;
             continue;
         }
-        match shared.next(&mut stream.receive)? {
+        let next = match stream.receive.needs_input() {
+            true => Next::NeedInput,
+            false => shared.next(&mut stream.receive)?,
+        };
+        match next {
             Next::Section(section) => {
                 if !shared.admit(&mut stream.receive, id, &section)? {
                     return Ok(Progress::Waiting);
@@ -243,16 +256,23 @@ pub(crate) fn advance(
                 }
                 return Ok(Progress::Waiting);
             }
-            Next::NeedInput => match transport.read(id, READ_AHEAD) {
-                Read::Data(bytes) => stream.receive.feed(bytes),
-                Read::Blocked => return Ok(Progress::Waiting),
-                Read::Reset(code) => return Ok(Progress::Reset(code)),
-                Read::Finished => {
-                    stream.receive.on_end(shared.side)?;
-                    shared.tell(id, exchange::Event::Finished);
-                    return Ok(Progress::Finished);
+            Next::NeedInput => {
+                let (read, is_end) = match stream.receive.is_whole {
+                    true => (Read::Finished, true),
+                    false => shared.read(transport, id, READ_AHEAD),
+                };
+                stream.receive.is_whole = is_end;
+                match read {
+                    Read::Data(bytes) => stream.receive.feed(bytes),
+                    Read::Blocked => return Ok(Progress::Waiting),
+                    Read::Reset(code) => return Ok(Progress::Reset(code)),
+                    Read::Finished => {
+                        stream.receive.on_end(shared.side)?;
+                        shared.tell(id, exchange::Event::Finished);
+                        return Ok(Progress::Finished);
+                    }
                 }
-            },
+            }
         }
     }
     Ok(Progress::Waiting)

@@ -30,18 +30,26 @@ impl Outbox {
         self.waiting.push_back(bytes);
     }
 
-    /// Writes `parts`, one after the other, after all that waits.
+    /// Writes `parts`, one after the other, after all that waits. With `ends` they are the last: whether the transport has taken all,
+    /// and the end.
     pub(crate) fn write<const N: usize>(
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
         mut parts: [Bytes; N],
-    ) -> Result<(), WriteError> {
+        ends: bool,
+    ) -> Result<bool, WriteError> {
         if self.waiting.is_empty() {
-            transport.write_parts(id, &mut parts)?;
+            match ends {
+                true => transport.write_last(id, &mut parts)?,
+                false => transport.write_parts(id, &mut parts)?,
+            }
+            if parts.iter().all(Bytes::is_empty) {
+                return Ok(ends);
+            }
         }
         self.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()));
-        Ok(())
+        Ok(false)
     }
 
     /// Writes what waits, as far as it fits.

@@ -25,13 +25,13 @@ impl Transport for OverQuic<'_> {
     }
 
     fn read(&mut self, id: StreamId, max: usize) -> Read {
-        match self.connection.read(id, max) {
-            Ok(quic::Read::Data(bytes)) => Read::Data(bytes),
-            Ok(quic::Read::Finished) => Read::Finished,
-            Ok(quic::Read::Blocked) => Read::Blocked,
-            Err(quic::ReadError::Reset(code)) => Read::Reset(code),
-            // Read to its end before: there is nothing more, and there will not be.
-            Err(quic::ReadError::Unknown) => Read::Finished,
+        self.connection.read(id, max).map_or_else(read_error, read)
+    }
+
+    fn read_with_end(&mut self, id: StreamId, max: usize) -> (Read, bool) {
+        match self.connection.read_with_end(id, max) {
+            Ok((given, is_end)) => (read(given), is_end),
+            Err(error) => (read_error(error), false),
         }
     }
 
@@ -45,6 +45,10 @@ impl Transport for OverQuic<'_> {
 
     fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
         self.connection.write_parts(id, parts).map(drop).map_err(write_error)
+    }
+
+    fn write_last(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        self.connection.write_last(id, parts).map(drop).map_err(write_error)
     }
 
     fn finish(&mut self, id: StreamId) {
@@ -135,6 +139,22 @@ impl Transport for OverQuic<'_> {
 
     fn close(&mut self, code: VarInt, reason: &'static str) {
         self.connection.close(self.now, code, reason.as_bytes());
+    }
+}
+
+fn read(read: quic::Read) -> Read {
+    match read {
+        quic::Read::Data(bytes) => Read::Data(bytes),
+        quic::Read::Finished => Read::Finished,
+        quic::Read::Blocked => Read::Blocked,
+    }
+}
+
+const fn read_error(error: quic::ReadError) -> Read {
+    match error {
+        quic::ReadError::Reset(code) => Read::Reset(code),
+        // Read to its end before: there is nothing more, and there will not be.
+        quic::ReadError::Unknown => Read::Finished,
     }
 }
 

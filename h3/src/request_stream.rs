@@ -89,6 +89,8 @@ pub(crate) struct Receive {
     pub(crate) rest_left: usize,
     header: FrameHeaderReader,
     frame: Frame,
+    /// Whether the transport has given all of the stream, and its end.
+    pub(crate) is_whole: bool,
     /// Whether a frame has begun, so that what follows is a message.
     is_begun: bool,
     /// Read from the transport, but not looked at yet.
@@ -129,6 +131,7 @@ impl Receive {
             rest_left: MAX_REST,
             header: FrameHeaderReader::new(),
             frame: Frame::Header,
+            is_whole: false,
             is_begun: false,
             ahead: Bytes::new(),
         }
@@ -173,6 +176,11 @@ impl Receive {
             Frame::Section { section, .. } => section.len(),
             _ => 0,
         }
+    }
+
+    /// Whether `next` would need input, as at the beginning of a message.
+    pub(crate) const fn needs_input(&self) -> bool {
+        self.ahead.is_empty() && matches!(self.frame, Frame::Header)
     }
 
     /// Bytes that came from the transport. Only after `NeedInput`.
@@ -361,10 +369,28 @@ impl Send {
         id: StreamId,
         frame: Bytes,
     ) -> Result<(), WriteError> {
-        self.outbox.write(transport, id, [frame])
+        self.outbox.write(transport, id, [frame], false).map(drop)
     }
 
-    /// A whole HEADERS frame, and all of a small content after it. What the transport does not take of them waits here.
+    /// A whole HEADERS frame, and the end of the message, whose head the frame is.
+    pub(crate) fn last_frame(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        frame: Bytes,
+    ) -> Result<(), WriteError> {
+        let has_ended = self.outbox.write(transport, id, [frame], true)?;
+        self.on_last(has_ended);
+        Ok(())
+    }
+
+    /// All was said, and the transport has all of it, or not yet.
+    const fn on_last(&mut self, has_ended: bool) {
+        if has_ended { self.message.on_end() } else { self.message.on_finishing() }
+    }
+
+    /// A whole HEADERS frame, all of a small content after it, and with `ends` the end of the message, which stands at `message` by then.
+    /// What the transport does not take of them waits here.
     ///
     /// # Panics
     /// If the content [is not small](Send::is_small).
@@ -372,15 +398,20 @@ impl Send {
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        frame: Bytes,
-        data: Bytes,
+        [frame, data]: [Bytes; 2],
         headers: &mut DataHeaders,
+        (message, ends): (Sending, bool),
     ) -> Result<(), WriteError> {
         assert!(Send::is_small(&data), "content of {} bytes is too large to wait", data.len());
         if transport.is_traced() {
             transport.trace(id, &trace::data(true, data.len()));
         }
-        self.outbox.write(transport, id, [frame, headers.of(data.len()), data])
+        let has_ended = self.outbox.write(transport, id, [frame, headers.of(data.len()), data], ends)?;
+        self.message = message;
+        if ends {
+            self.on_last(has_ended);
+        }
+        Ok(())
     }
 
     /// Whether content makes one DATA frame, whatever room the transport has, and makes one at all.
@@ -406,7 +437,7 @@ impl Send {
             if transport.is_traced() {
                 transport.trace(id, &trace::data(true, piece.len()));
             }
-            self.outbox.write(transport, id, [headers.of(piece.len()), piece])?;
+            self.outbox.write(transport, id, [headers.of(piece.len()), piece], false)?;
         }
         self.wants_room = !data.is_empty();
         Ok(())

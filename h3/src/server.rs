@@ -41,7 +41,7 @@ impl Connection {
 
     /// Sends the final response and as much of its content as fits, which is dropped from the front of `data`: what
     /// [`send_response`](Connection::send_response) and [`send_body`](Connection::send_body) do one after the other, in one step
-    /// where the content is small.
+    /// where the content is small. With `ends`, and if all of it was taken, the message ends, as with [`finish`](Connection::finish).
     ///
     /// # Errors
     /// Nothing was sent; or, within, the head was sent and the content was refused, or not all of it could be sent.
@@ -51,26 +51,36 @@ impl Connection {
         id: StreamId,
         head: &ResponseHead,
         data: &mut Bytes,
+        ends: bool,
     ) -> Result<Result<(), SendError>, SendError> {
         if !Send::is_small(data) || head.status.is_informational() {
             self.send_response(transport, id, head, false)?;
-            return Ok(self.send_body(transport, id, data));
+            let sent = self.send_body(transport, id, data);
+            let is_whole = ends && data.is_empty();
+            return Ok(sent.and_then(|()| if is_whole { self.finish(transport, id) } else { Ok(()) }));
         }
         let (frame, mut message) = self.begin_response(transport, id, head, false)?;
         let content = message.check_body(data.len() as u64);
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
-        match content {
-            Ok(()) => {
-                message.on_body(data.len() as u64);
-                let data = core::mem::take(data);
-                stream.send.frame_and_body(transport, id, frame, data, &mut self.shared.data_headers)?;
-            }
-            Err(_) => stream.send.frame(transport, id, frame)?,
+        let mut is_last = false;
+        if content.is_err() {
+            stream.send.frame(transport, id, frame)?;
+            stream.send.message = message;
+        } else {
+            message.on_body(data.len() as u64);
+            let data = core::mem::take(data);
+            // Where it must not end yet, `finish` says why.
+            is_last = ends && message.check_end().is_ok();
+            let headers = &mut self.shared.data_headers;
+            stream.send.frame_and_body(transport, id, [frame, data], headers, (message, is_last))?;
         }
         self.shared.encoder.on_sent(id.value());
-        stream.send.message = message;
         self.wait_for_reader(transport.now());
-        Ok(content)
+        if is_last {
+            self.on_ended(transport, id);
+            return Ok(Ok(()));
+        }
+        Ok(content.and_then(|()| if ends { self.finish(transport, id) } else { Ok(()) }))
     }
 
     fn send_head(

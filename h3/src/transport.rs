@@ -13,6 +13,11 @@ pub trait Transport {
     /// Takes what has arrived, at most `max` bytes. Credit goes back to the peer for what is taken and for nothing else.
     fn read(&mut self, id: StreamId, max: usize) -> Read;
 
+    /// As [`read`](Transport::read), and whether the end stands behind the bytes that are given and counts as read with them.
+    fn read_with_end(&mut self, id: StreamId, max: usize) -> (Read, bool) {
+        (self.read(id, max), false)
+    }
+
     /// How many of `wanted` bytes would be taken now. 0 if there is too little room to be worth the trouble: then
     /// `on_stream_writable` is called once there is more.
     fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError>;
@@ -28,6 +33,15 @@ pub trait Transport {
             if !part.is_empty() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// As [`write_parts`](Transport::write_parts), of the last pieces: if all of them were taken, nothing more will be written.
+    fn write_last(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
+        self.write_parts(id, parts)?;
+        if parts.iter().all(Bytes::is_empty) {
+            self.finish(id);
         }
         Ok(())
     }

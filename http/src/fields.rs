@@ -82,8 +82,8 @@ impl Fields {
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
         let (name, value) = (name.as_ref(), value.as_ref());
         match names::intern(name) {
-            Some(known) => self.push_known(known, value),
-            None if has_uppercase(name) => self.push_lower(&name.to_ascii_lowercase(), value),
+            Some(known) => self.push_common(known, value),
+            None if has_uppercase(name) => self.push(name.to_ascii_lowercase(), value),
             None => self.push_other(name, value),
         }
     }
@@ -161,22 +161,20 @@ impl Fields {
         self.iter().map(|(name, value)| (name.len() + value.len() + Self::LINE_OVERHEAD) as u64).sum()
     }
 
-    /// Appends a line whose name is in lower case already.
-    pub(crate) fn push_lower(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
-        match names::intern(name) {
-            Some(known) => self.push_known(known, value),
-            None => self.push_other(name, value),
-        }
+    /// The same name as a constant, if it is one of the common ones, which are in lower case.
+    pub(crate) fn common_name(name: &[u8]) -> Option<&'static str> {
+        names::intern(name)
     }
 
-    /// One of the common names, which all are tokens.
-    fn push_known(&mut self, name: &'static str, value: &[u8]) -> Result<(), InvalidField> {
+    /// Appends a line whose name is one of the common ones, which all are tokens.
+    pub(crate) fn push_common(&mut self, name: &'static str, value: &[u8]) -> Result<(), InvalidField> {
         check_value(value)?;
         self.reserve_usual();
         self.push_line(Name::Common(name), value)
     }
 
-    fn push_other(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+    /// Appends a line whose name is in lower case already.
+    pub(crate) fn push_other(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
         check(name, value)?;
         self.reserve_usual();
         let name = Name::Other(self.store(name)?);

@@ -119,6 +119,6 @@ pub mod internals {
     pub use crate::connection::NewConnection;
     pub use crate::crypto_stream::CryptoStream;
     pub use crate::endpoint::{IdCodec, Named};
-    pub use crate::stream::{Chunks, MAX_SEGMENTS, Reassembly, TooFragmented};
+    pub use crate::stream::{Chunks, Lent, MAX_SEGMENTS, Reassembly, TooFragmented};
     pub use crate::turn::{Scratch, Turn};
 }

@@ -21,7 +21,7 @@ pub(crate) mod send_state;
 pub(crate) mod send_window;
 pub(crate) mod streams;
 
-pub use chunks::Chunks;
+pub use chunks::{Chunks, Lent};
 pub use event::StreamEvent;
 pub use limits::StreamsConfig;
 pub use priority::StreamPriority;

@@ -65,14 +65,13 @@ impl Door for Stream {
                 http.send_response(transport, id, head, true)?;
                 return Ok(Responded::Whole);
             }
-            let sent = http.send_response_with(transport, id, head, body)?.and_then(|()| {
-                let is_whole = ends && body.is_empty();
-                if is_whole {
-                    http.finish(transport, id)?;
-                }
-                Ok(if is_whole { Responded::Whole } else { Responded::Begun })
-            });
-            Ok(sent.unwrap_or_else(Responded::Broken))
+            let sent = http.send_response_with(transport, id, head, body, ends)?;
+            let is_whole = ends && body.is_empty();
+            Ok(match sent {
+                Ok(()) if is_whole => Responded::Whole,
+                Ok(()) => Responded::Begun,
+                Err(error) => Responded::Broken(error),
+            })
         });
         sent.unwrap_or(Err(SendError::Closed))
     }

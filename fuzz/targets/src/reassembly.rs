@@ -2,7 +2,7 @@
 //! was read stays as it is for whoever keeps it, although its memory is used again when nobody does.
 
 use super::input::Input;
-use quic::internals::{Chunks, MAX_SEGMENTS, Reassembly};
+use quic::internals::{Chunks, Lent, MAX_SEGMENTS, Reassembly};
 use std::sync::OnceLock;
 
 /// More than the buffer puts into one piece, so that all of its ways are gone.
@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
     let mut buffer = Reassembly::new();
     let mut here = vec![false; SPAN];
     let (mut read, mut contiguous) = (0, 0);
-    let (mut memory, mut kept) = (Chunks::default(), Vec::new());
+    let (mut memory, mut lent, mut kept) = (Chunks::default(), Lent::default(), Vec::new());
     // Each step looks at all places.
     for _ in 0..32 {
         if input.is_empty() {
@@ -54,7 +54,8 @@ pub fn run(data: &[u8]) {
                 let bytes = buffer.read(max).unwrap_or_default();
                 assert_eq!(*bytes, content[read..read + bytes.len()]);
                 assert!(bytes.len() <= max && bytes.is_empty() == (max == 0 || !here[read..].starts_with(&[true])));
-                memory.lend(&bytes);
+                lent.lend(&bytes);
+                memory.gather(&mut lent);
                 read += bytes.len();
                 if choice & 8 == 0 {
                     kept.push((read - bytes.len(), bytes));

@@ -118,6 +118,11 @@ impl Transport for Recorder {
         }
     }
 
+    fn read_with_end(&mut self, id: StreamId, max: usize) -> (Read, bool) {
+        let read = self.read(id, max);
+        (read, self.input.get(&id).is_some_and(|input| input.bytes.is_empty() && input.is_finished))
+    }
+
     fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
         match self.stopped.get(&id.value()) {
             Some(code) => Err(WriteError::Stopped(*code)),

@@ -590,7 +590,7 @@ fn a_head_with_its_content_is_the_same_as_one_after_the_other() {
             let Script { connection, transport, .. } = &mut script;
             let mut body = Bytes::from(alloc::vec![7; len]);
             if is_together {
-                connection.send_response_with(transport, id(0), &ok(), &mut body).unwrap().unwrap();
+                connection.send_response_with(transport, id(0), &ok(), &mut body, false).unwrap().unwrap();
             } else {
                 connection.send_response(transport, id(0), &ok(), false).unwrap();
                 connection.send_body(transport, id(0), &mut body).unwrap();
@@ -605,6 +605,46 @@ fn a_head_with_its_content_is_the_same_as_one_after_the_other() {
         assert_eq!(together.1, apart.1, "{len} bytes, room for {room}");
         assert_eq!(together.0, if len <= 4096 { 0 } else { apart.0 }, "{len} bytes, room for {room}");
     }
+}
+
+/// The end goes with it where all of the content was taken, and else is said when the rest was.
+#[test]
+fn a_head_with_its_content_and_its_end_is_the_same_as_one_after_the_other() {
+    for (len, room) in
+        [0, 1, 3, 4096, 4097, 70_000].into_iter().flat_map(|len| [0, 1, 5, 9, 5000, 80_000].map(|room| (len, room)))
+    {
+        let [together, apart] = [true, false].map(|is_together| {
+            let mut script = Script::server();
+            script.feed_and_end(0, &headers(&GET));
+            script.events();
+            script.transport.room.insert(0, room);
+            let Script { connection, transport, .. } = &mut script;
+            let mut body = Bytes::from(alloc::vec![7; len]);
+            connection.send_response_with(transport, id(0), &ok(), &mut body, is_together).unwrap().unwrap();
+            if !is_together && body.is_empty() {
+                connection.finish(transport, id(0)).unwrap();
+            }
+            let is_whole = body.is_empty();
+            script.transport.room.remove(&0);
+            script.connection.on_stream_writable(&mut script.transport, id(0));
+            if !is_whole {
+                script.connection.send_body(&mut script.transport, id(0), &mut body).unwrap();
+                script.connection.finish(&mut script.transport, id(0)).unwrap();
+            }
+            assert_eq!(script.connection.finish(&mut script.transport, id(0)), Err(SendError::Ended));
+            core::mem::take(&mut script.transport.commands)
+        });
+        assert_eq!(together, apart, "{len} bytes, room for {room}");
+        assert!(matches!(together.last(), Some(Finish(0))), "{len} bytes, room for {room}");
+    }
+    // One that is shorter than it says does not end.
+    let mut script = Script::server();
+    script.feed_and_end(0, &headers(&GET));
+    let Script { connection, transport, .. } = &mut script;
+    let length = ok().with_field("content-length", "9").unwrap();
+    let sent = connection.send_response_with(transport, id(0), &length, &mut Bytes::from_static(b"123"), true);
+    assert_eq!(sent, Ok(Err(SendError::Malformed(Malformed::BodyTooShort))));
+    assert!(!script.transport.commands.contains(&Finish(0)));
 }
 
 /// A transport that has room for a part of the content gets frames of few lengths, whose headers nothing is allocated for.
@@ -633,13 +673,13 @@ fn content_of_another_length_does_not_go_with_its_head() {
     let Script { connection, transport, .. } = &mut script;
     let mut body = Bytes::from_static(b"1234");
     let hints = ResponseHead::new(Status::EARLY_HINTS);
-    let refused = connection.send_response_with(transport, id(0), &hints, &mut body);
+    let refused = connection.send_response_with(transport, id(0), &hints, &mut body, false);
     assert_eq!(refused, Err(SendError::WrongOrder));
     let length = ok().with_field("content-length", "3").unwrap();
-    let sent = connection.send_response_with(transport, id(0), &length, &mut body);
+    let sent = connection.send_response_with(transport, id(0), &length, &mut body, false);
     assert_eq!(sent, Ok(Err(SendError::Malformed(Malformed::BodyTooLong))));
     assert_eq!(body.len(), 4);
-    let again = connection.send_response_with(transport, id(0), &length, &mut body);
+    let again = connection.send_response_with(transport, id(0), &length, &mut body, false);
     assert_eq!(again, Err(SendError::WrongOrder));
     connection.send_body(transport, id(0), &mut Bytes::from_static(b"123")).unwrap();
     connection.finish(transport, id(0)).unwrap();

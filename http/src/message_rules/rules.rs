@@ -19,12 +19,17 @@ pub(super) fn is_pseudo(name: &[u8]) -> bool {
 
 /// Checks an ordinary line and appends it.
 pub(super) fn push(fields: &mut Fields, section: Section, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
-    // RFC 9114 section 4.2-2.
-    if has_uppercase(name) {
+    let known = Fields::common_name(name);
+    // RFC 9114 section 4.2-2. Common names are in lower case.
+    if known.is_none() && has_uppercase(name) {
         return Err(Malformed::UppercaseName);
     }
     check_connection_specific(section, name, value)?;
-    fields.push_lower(name, value).map_err(|error| match error {
+    let pushed = match known {
+        Some(known) => fields.push_common(known, value),
+        None => fields.push_other(name, value),
+    };
+    pushed.map_err(|error| match error {
         InvalidField::Name => Malformed::FieldName,
         InvalidField::Value => Malformed::FieldValue,
         InvalidField::TooLarge => Malformed::FieldsTooLarge,

@@ -91,6 +91,20 @@ impl Connection {
         Ok(len)
     }
 
+    /// As [`write_parts`](Connection::write_parts), of the last pieces: if all of them were taken, the sending side has ended, as with
+    /// [`finish`](Connection::finish).
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write): nothing was taken.
+    pub fn write_last(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        let len = self.streams.write_last(id, parts)?;
+        self.trace_moved(id, len, false);
+        if parts.iter().all(Bytes::is_empty) {
+            self.trace_call(Record::StreamEnded { id, received: false, code: None });
+        }
+        Ok(len)
+    }
+
     /// Copies as much of `data` as the send buffer takes; gives how much that was.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let len = self.streams.write_slice(id, data)?;
@@ -166,6 +180,22 @@ impl Connection {
             Read::Blocked => {}
         }
         Ok(read)
+    }
+
+    /// The same, and whether the end stands behind the bytes that are given and counts as read with them: then nothing more can
+    /// be read, and need not be tried.
+    ///
+    /// # Errors
+    /// As for [`read`](Connection::read).
+    pub fn read_with_end(&mut self, id: StreamId, max: usize) -> Result<(Read, bool), ReadError> {
+        let (read, is_end) = self.streams.read_with_end(id, max)?;
+        if let Read::Data(bytes) = &read {
+            self.trace_moved(id, bytes.len(), true);
+        }
+        if is_end {
+            self.trace_call(Record::StreamEnded { id, received: true, code: None });
+        }
+        Ok((read, is_end))
     }
 
     /// Asks the peer to stop sending on a stream; what arrives on it from now on is dropped.

@@ -7,7 +7,7 @@ use super::send_queue::{DatagramFate, DatagramOptions, RefusedDatagram, SendQueu
 use crate::config::Config;
 use crate::packet::OutgoingPacket;
 use crate::stream::Streams;
-use crate::stream::chunks::Chunks;
+use crate::stream::chunks::{Chunks, Lent};
 use crate::violation::Violation;
 use crate::wire::frame::DatagramFrame;
 use alloc::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) struct Datagrams {
     // Sixteenths of a turn that datagrams have saved up.
     turn: u8,
     // Chunks that the application was handed since `give_chunks`.
-    lent: Chunks,
+    lent: Lent,
 }
 
 impl Datagrams {
@@ -62,7 +62,7 @@ impl Datagrams {
             is_readable_due: false,
             told_largest: 0,
             turn: 0,
-            lent: Chunks::default(),
+            lent: Lent::default(),
         }
     }
 
@@ -193,6 +193,7 @@ impl Datagrams {
     pub(crate) fn release_memory(&mut self) {
         self.sending.release_memory();
         self.receiving.release_memory();
+        self.lent.release_memory();
     }
 
     /// The counters.

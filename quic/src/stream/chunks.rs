@@ -1,28 +1,45 @@
 //! Memory of chunks that the application has read and dropped, used again for the next ones.
 //!
 //! A chunk that goes back to the allocator tends to go back to the system from there, and comes again page by page:
-//! that costs more than everything else that is done to the packets in it. So chunks lent to the application are
-//! remembered, and those without another reference are written again. One pool serves all connections of an endpoint.
+//! that costs more than everything else that is done to the packets in it. A small one, of about a packet, does not go so far, but
+//! an allocator that keeps pieces at hand keeps none of its size: 400 instructions for each response of a kilobyte. So chunks lent to
+//! the application are remembered, and those without another reference are written again. One pool serves all connections of an
+//! endpoint.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use base::{Buffer, Bytes};
 
-/// The largest chunk handed to a reader at once. Only chunks of this size are kept: smaller ones an allocator keeps itself.
+/// The largest chunk handed to a reader at once.
 pub(crate) const CHUNK: usize = 64 * 1024;
+/// The size of a small chunk, for what is more than half as long: about a packet, or two. Of the sizes between the two, and of those
+/// below, none is kept.
+const SMALL: usize = 2048;
 /// Chunks remembered for all connections of an endpoint together: a mebibyte, two turns of a driver that receives as fast as
 /// it can.
 const MAX_LENT: usize = 16;
+/// Small ones: 256 KiB.
+const MAX_SMALL: usize = 128;
 
 /// The pool.
 #[derive(Debug, Default)]
 pub struct Chunks {
     // The newest last; those on top are most likely still in the cache.
     lent: Vec<Bytes>,
+    // The oldest first, which is read and dropped first.
+    small: VecDeque<Bytes>,
 }
+
+/// Chunks of one connection that its application was handed since they were gathered last.
+#[derive(Debug, Default)]
+pub struct Lent(Vec<Bytes>);
 
 impl Chunks {
     /// Memory for at least `capacity` bytes, and for no more than twice as many.
     pub fn take(&mut self, capacity: usize) -> Buffer {
+        if capacity > SMALL / 2 && capacity <= SMALL {
+            return self.take_small();
+        }
         if capacity <= CHUNK / 2 || capacity > CHUNK {
             return Buffer::with_capacity(capacity);
         }
@@ -31,20 +48,41 @@ impl Chunks {
         reclaimed.unwrap_or_else(|| Buffer::with_capacity(CHUNK))
     }
 
+    /// One look: where the oldest is still being read, most are, and a search would take longer than an allocation.
+    fn take_small(&mut self) -> Buffer {
+        match self.small.pop_front().map(Bytes::reclaim) {
+            Some(Ok(buffer)) => return buffer,
+            Some(Err(in_use)) => self.small.push_back(in_use),
+            None => {}
+        }
+        Buffer::with_capacity(SMALL)
+    }
+
+    /// Remembers what was lent, which then remembers nothing.
+    pub fn gather(&mut self, lent: &mut Lent) {
+        for bytes in lent.0.drain(..) {
+            match bytes.capacity_of_last_part() {
+                Some(CHUNK) if self.lent.len() < MAX_LENT => self.lent.push(bytes),
+                Some(SMALL) if self.small.len() < MAX_SMALL => self.small.push_back(bytes),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Lent {
     /// The application was handed `bytes`. Of a chunk that is handed out in parts the last part is remembered, and no other:
     /// two views of one chunk here would each keep the other from ever being the only one.
     pub fn lend(&mut self, bytes: &Bytes) {
-        if bytes.capacity_of_last_part() == Some(CHUNK) && self.lent.len() < MAX_LENT {
-            self.lent.push(bytes.clone());
+        let is_kept = matches!(bytes.capacity_of_last_part(), Some(CHUNK | SMALL));
+        if is_kept && self.0.len() < MAX_LENT + MAX_SMALL {
+            self.0.push(bytes.clone());
         }
     }
 
-    /// Takes over what `other` remembers, which then remembers nothing.
-    pub(crate) fn gather(&mut self, other: &mut Chunks) {
-        if !other.lent.is_empty() {
-            let room = MAX_LENT.saturating_sub(self.lent.len());
-            self.lent.extend(other.lent.drain(..).take(room));
-        }
+    /// Gives back what it has grown to.
+    pub(crate) fn release_memory(&mut self) {
+        self.0.shrink_to_fit();
     }
 }
 
@@ -57,9 +95,35 @@ mod tests {
         buffer.freeze()
     }
 
+    fn filled_small(mut buffer: Buffer) -> Bytes {
+        buffer.extend_from_slice(&[7; SMALL][..SMALL / 2 + 1]);
+        buffer.freeze()
+    }
+
+    /// The oldest that nobody reads; one that is read goes behind the others.
+    #[test]
+    fn small_memory_comes_back_in_the_order_in_which_it_was_lent() {
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
+        let mut lend = |pool: &mut Chunks, bytes: &Bytes| {
+            connection.lend(bytes);
+            pool.gather(&mut connection);
+        };
+        let [first, second, third] = [1, 2, 3].map(|_| filled_small(pool.take(SMALL / 2 + 1)));
+        let places = [&first, &second, &third].map(|bytes| bytes.as_slice().as_ptr());
+        [&first, &second, &third].into_iter().for_each(|bytes| lend(&mut pool, bytes));
+        drop((second, third));
+        let other = filled_small(pool.take(SMALL));
+        assert!(!places.contains(&other.as_slice().as_ptr()), "the oldest is being read");
+        let again = [1, 2].map(|_| filled_small(pool.take(SMALL)).as_slice().as_ptr());
+        assert_eq!(again, [places[1], places[2]]);
+        drop(first);
+        assert_eq!(filled_small(pool.take(SMALL)).as_slice().as_ptr(), places[0]);
+        assert!(pool.small.is_empty() && pool.take(SMALL / 2).capacity() == SMALL / 2);
+    }
+
     #[test]
     fn memory_comes_back_when_nobody_reads_it() {
-        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
         let bytes = filled(pool.take(CHUNK - 1));
         let place = bytes.as_slice().as_ptr();
         connection.lend(&bytes);
@@ -67,13 +131,13 @@ mod tests {
         assert!(!core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place), "it is being read");
         drop(bytes);
         assert!(core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place));
-        assert!(pool.lent.is_empty() && connection.lent.is_empty());
+        assert!(pool.lent.is_empty() && connection.0.is_empty());
     }
 
     /// Frames of HTTP/3 end anywhere in a chunk, so it is mostly read in parts.
     #[test]
     fn a_chunk_that_is_read_in_parts_comes_back_after_the_last() {
-        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
         for parts in [1, 2, 3, 5, 64] {
             let mut rest = filled(pool.take(CHUNK));
             let place = rest.as_slice().as_ptr();
@@ -93,46 +157,57 @@ mod tests {
     /// Pieces that came out of order are handed out in memory of any size.
     #[test]
     fn only_memory_of_a_chunk_is_kept() {
-        let mut pool = Chunks::default();
-        for capacity in [100, CHUNK - 1, CHUNK + 1, 4 * CHUNK] {
+        let mut connection = Lent::default();
+        for capacity in [100, SMALL - 1, SMALL + 1, CHUNK - 1, CHUNK + 1, 4 * CHUNK] {
             let mut buffer = Buffer::with_capacity(capacity);
             buffer.extend_from_slice(&alloc::vec![7; capacity]);
-            pool.lend(&buffer.freeze());
+            connection.lend(&buffer.freeze());
         }
-        assert!(pool.lent.is_empty());
+        assert!(connection.0.is_empty());
     }
 
     #[test]
     fn only_whole_chunks_are_remembered() {
-        let mut connection = Chunks::default();
+        let mut connection = Lent::default();
         for capacity in [1, CHUNK / 4 + 1, CHUNK / 2, CHUNK - 1] {
             let mut buffer = Buffer::with_capacity(capacity);
             buffer.extend_from_slice(&[7; CHUNK][..capacity]);
             connection.lend(&buffer.freeze());
-            assert!(connection.lent.is_empty(), "{capacity}");
+            assert!(connection.0.is_empty(), "{capacity}");
         }
         connection.lend(&filled(Buffer::with_capacity(CHUNK)));
-        assert_eq!(connection.lent.len(), 1);
+        assert_eq!(connection.0.len(), 1);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let (mut pool, mut connection) = (Chunks::default(), Chunks::default());
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
         for _ in 0..3 {
             for _ in 0..MAX_LENT + 3 {
                 connection.lend(&filled(Buffer::with_capacity(CHUNK)));
                 connection.lend(&Bytes::from_static(b"small"));
             }
-            assert_eq!(connection.lent.len(), MAX_LENT);
+            for _ in 0..MAX_SMALL + 30 {
+                connection.lend(&filled_small(Buffer::with_capacity(SMALL)));
+            }
+            assert_eq!(connection.0.len(), MAX_LENT + MAX_SMALL);
             pool.gather(&mut connection);
-            assert_eq!((pool.lent.len(), connection.lent.len()), (MAX_LENT, 0));
+            assert_eq!((pool.lent.len(), connection.0.len()), (MAX_LENT, 0));
+            connection.release_memory();
+            assert_eq!(connection.0.capacity(), 0);
+        }
+        for _ in 0..3 {
+            (0..MAX_SMALL).for_each(|_| connection.lend(&filled_small(Buffer::with_capacity(SMALL))));
+            pool.gather(&mut connection);
+            assert_eq!(pool.small.len(), MAX_SMALL);
         }
     }
 
     #[test]
     fn small_chunks_are_as_large_as_asked_for() {
-        let mut pool = Chunks::default();
-        pool.lend(&filled(Buffer::with_capacity(CHUNK)));
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
+        connection.lend(&filled(Buffer::with_capacity(CHUNK)));
+        pool.gather(&mut connection);
         assert_eq!(pool.take(100).capacity(), 100);
         assert_eq!(pool.take(CHUNK / 2 + 1).capacity(), CHUNK);
     }

@@ -126,14 +126,24 @@ impl Reassembly {
         if max == 0 || !self.is_readable() {
             return None;
         }
-        if self.chunks.is_empty() {
-            self.seal();
-        }
-        let front = self.chunks.front_mut()?;
-        let bytes = front.split_to(max);
-        if front.is_empty() {
-            self.chunks.pop_front();
-        }
+        let bytes = match self.chunks.front_mut() {
+            Some(front) => {
+                let bytes = front.split_to(max);
+                if front.is_empty() {
+                    self.chunks.pop_front();
+                }
+                bytes
+            }
+            // Mostly all there is is read at once: then it stands in no queue.
+            None => {
+                let mut open = self.take_open();
+                let bytes = open.split_to(max);
+                if !open.is_empty() {
+                    self.chunks.push_back(open);
+                }
+                bytes
+            }
+        };
         self.on_read(bytes.len());
         Some(bytes)
     }
@@ -197,14 +207,20 @@ impl Reassembly {
 
     /// Closes the open chunk.
     fn seal(&mut self) {
-        if self.open.is_empty() {
-            return;
-        }
-        let mut bytes = core::mem::take(&mut self.open).freeze();
-        bytes.advance(core::mem::take(&mut self.open_read));
+        let bytes = self.take_open();
         if !bytes.is_empty() {
             self.chunks.push_back(bytes);
         }
+    }
+
+    /// What the open chunk holds that was not read; then there is none.
+    fn take_open(&mut self) -> Bytes {
+        if self.open.is_empty() {
+            return Bytes::new();
+        }
+        let mut bytes = core::mem::take(&mut self.open).freeze();
+        bytes.advance(core::mem::take(&mut self.open_read));
+        bytes
     }
 
     /// Moves segments that became contiguous to the chunks.

@@ -350,7 +350,7 @@ impl ReceiveHalf {
     }
 
     /// Whether the end was reached; if so it counts as read.
-    fn reach_end(&mut self) -> bool {
+    pub(crate) fn reach_end(&mut self) -> bool {
         if !self.buffer.is_readable() {
             self.step(ReceiveStep::ReadAll);
         }

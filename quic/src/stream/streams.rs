@@ -5,7 +5,7 @@
 //! saw how. What the peer can make us hold: data within the windows, as many streams as it was allowed, a few events for
 //! each. Knows nothing of packets but the room they have, and nothing of the clock but what it is told.
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Lent};
 use super::entry::Stream;
 use super::event::{EventKind, Events, Pending, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts};
@@ -63,7 +63,7 @@ pub(crate) struct Streams {
     // The application asked to be told when nothing of what it wrote is left to be acknowledged.
     wants_flushed: bool,
     // Chunks the application was handed since `give_chunks`.
-    lent: Chunks,
+    lent: Lent,
     now: Instant,
     round_trip: Duration,
 }
@@ -94,7 +94,7 @@ impl Streams {
             segments: 0,
             tally: Tally::default(),
             wants_flushed: false,
-            lent: Chunks::default(),
+            lent: Lent::default(),
             now: Instant::ZERO,
             round_trip: Duration::ZERO,
             config,
@@ -123,6 +123,7 @@ impl Streams {
         self.schedule.release_memory();
         self.events.release_memory();
         self.waiting.shrink_to_fit();
+        self.lent.release_memory();
         // An empty map keeps its table.
         if self.map.is_empty() {
             self.map.clear();
@@ -538,13 +539,23 @@ impl Streams {
     /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
     /// [`Writable`](StreamEvent::Writable) follows.
     pub(crate) fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        self.take(id, data.len(), |buffer, count| buffer.push(data.split_to(count)))
+        self.take(id, data.len(), false, |buffer, count| buffer.push(data.split_to(count)))
     }
 
     /// As [`write`](Streams::write), of several pieces that follow each other, with one look at the stream.
     pub(crate) fn write_parts(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        self.take_parts(id, parts, false)
+    }
+
+    /// As [`write_parts`](Streams::write_parts), of the last pieces: if all of them were taken, the stream is
+    /// [finished](Streams::finish).
+    pub(crate) fn write_last(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<usize, WriteError> {
+        self.take_parts(id, parts, true)
+    }
+
+    fn take_parts(&mut self, id: StreamId, parts: &mut [Bytes], ends: bool) -> Result<usize, WriteError> {
         let wanted = parts.iter().map(|part| part.len()).sum();
-        self.take(id, wanted, |buffer, mut count| {
+        self.take(id, wanted, ends, |buffer, mut count| {
             for part in parts.iter_mut().filter(|part| !part.is_empty()) {
                 let taken = part.len().min(count);
                 if taken == 0 {
@@ -558,7 +569,7 @@ impl Streams {
 
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        self.take(id, data.len(), |buffer, count| buffer.push_slice(data.split_at(count).0))
+        self.take(id, data.len(), false, |buffer, count| buffer.push_slice(data.split_at(count).0))
     }
 
     /// How many of `wanted` bytes are taken now. If that is none, there is too little room to be worth the trouble, and
@@ -608,6 +619,15 @@ impl Streams {
 
     /// The next bytes, at most `max`, without a copy. The peer gets credit for what is read.
     pub(crate) fn read(&mut self, id: StreamId, max: usize) -> Result<Read, ReadError> {
+        self.take_out(id, max, false).map(|(read, _)| read)
+    }
+
+    /// The same. An end that stands behind the bytes counts as read as well, and it is told that it does.
+    pub(crate) fn read_with_end(&mut self, id: StreamId, max: usize) -> Result<(Read, bool), ReadError> {
+        self.take_out(id, max, true)
+    }
+
+    fn take_out(&mut self, id: StreamId, max: usize, takes_end: bool) -> Result<(Read, bool), ReadError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
         let mut account = Account {
@@ -617,6 +637,7 @@ impl Streams {
             round_trip: self.round_trip,
         };
         let result = receive.read(max, &mut account);
+        let is_end = takes_end && receive.reach_end();
         let is_reset = receive.is_reset_untold();
         Self::seen(stream, &result, &Ok(Read::Blocked));
         if is_reset {
@@ -630,7 +651,7 @@ impl Streams {
         if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
             self.forget(id);
         }
-        result
+        result.map(|read| (read, is_end))
     }
 
     /// Has `memory` remember the chunks that the application was handed.
@@ -808,6 +829,7 @@ impl Streams {
         &mut self,
         id: StreamId,
         wanted: usize,
+        ends: bool,
         push: impl FnOnce(&mut SendBuffer, usize),
     ) -> Result<usize, WriteError> {
         let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
@@ -821,6 +843,10 @@ impl Streams {
                 levels.on_taken(stream.priority, count as u64);
             }
             push(send.buffer(), count);
+        }
+        if ends && count == wanted {
+            send.finish()?;
+            stream.waiting = false;
         }
         if count < wanted {
             self.wait(id, is_for_all);

@@ -501,6 +501,41 @@ fn final_sizes_are_consistent() {
     assert_eq!(streams.read(id(0), 9), Ok(Read::Finished));
 }
 
+/// An end is read with the last bytes by those who ask for it, if it is there and nothing is left before it.
+#[test]
+fn an_end_is_read_with_the_last_bytes() {
+    let read = |streams: &mut Streams, max| {
+        let (read, is_end) = streams.read_with_end(id(2), max)?;
+        assert_followed(streams, id(2));
+        Ok((matches!(&read, Read::Data(bytes) if bytes.len() == max), is_end))
+    };
+    let with_end = |is_early: bool| {
+        let mut streams = pair(&StreamsConfig::default()).1;
+        receive(&mut streams, 2, 0, b"abc", is_early).unwrap();
+        events(&mut streams);
+        streams
+    };
+    let mut streams = with_end(true);
+    assert_eq!(read(&mut streams, 2), Ok((true, false)));
+    assert_eq!((read(&mut streams, 1), streams.open_count()), (Ok((true, true)), 0));
+    assert_eq!((read(&mut streams, 1), streams.read(id(2), 1)), (Err(ReadError::Unknown), Err(ReadError::Unknown)));
+    let mut streams = with_end(false);
+    assert_eq!(read(&mut streams, 3), Ok((true, false)));
+    assert_eq!(streams.read_with_end(id(2), 1), Ok((Read::Blocked, false)));
+    receive(&mut streams, 2, 3, b"", true).unwrap();
+    assert_eq!(streams.read_with_end(id(2), 1), Ok((Read::Finished, true)));
+    // A gap before it.
+    let mut streams = with_end(false);
+    receive(&mut streams, 2, 4, b"e", true).unwrap();
+    assert_eq!(read(&mut streams, 3), Ok((true, false)));
+    receive(&mut streams, 2, 3, b"d", false).unwrap();
+    assert_eq!(read(&mut streams, 2), Ok((true, true)));
+    // A reset is no end.
+    let mut streams = with_end(false);
+    streams.on_reset_stream(id(2), code(5), 60).unwrap();
+    assert_eq!(read(&mut streams, 3), Err(ReadError::Reset(code(5))));
+}
+
 /// A reset discards what was not read, gives its credit back, and is told once.
 #[test]
 fn reading_after_a_reset() {

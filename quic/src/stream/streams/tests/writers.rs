@@ -67,6 +67,28 @@ fn pieces_are_taken_in_order_as_far_as_they_fit() {
     assert_eq!(client.write_parts(one, &mut [Bytes::from_static(b"x")]), Err(WriteError::Finished));
 }
 
+/// The last pieces bring the end along where all of them are taken, and say nothing of it where they are not.
+#[test]
+fn the_last_pieces_end_the_stream_if_all_are_taken() {
+    let mut client = client(100, 1000);
+    let one = client.open(UNI).unwrap();
+    let mut parts = [Bytes::from(alloc::vec![1; 60]), Bytes::from(alloc::vec![2; 60])];
+    assert_eq!(client.write_last(one, &mut parts), Ok(100));
+    assert_eq!(parts.each_ref().map(|part| part.len()), [0, 20]);
+    packet(&mut client, 1200);
+    assert_eq!(acked(&mut client, one, 0..100), [StreamEvent::Writable(one)]);
+    assert_eq!(client.write_last(one, &mut parts), Ok(20));
+    assert_eq!(client.write_last(one, &mut []), Err(WriteError::Finished));
+    let (_, sent) = packet(&mut client, 1200);
+    assert_eq!(sent, [SentFrame::Stream { id: one, offset: 100, len: 20, fin: true }]);
+    client.on_acked(&sent[0]);
+    assert_eq!((events(&mut client), client.open_count()), (alloc::vec![StreamEvent::Finished(one)], 0));
+    // An end without anything.
+    let two = client.open(UNI).unwrap();
+    assert_eq!(client.write_last(two, &mut []), Ok(0));
+    assert_eq!(packet(&mut client, 1200).1, [SentFrame::Stream { id: two, offset: 0, len: 0, fin: true }]);
+}
+
 /// What arrives behind a gap is held as before: there is no room to tell of.
 #[test]
 fn only_room_wakes() {
