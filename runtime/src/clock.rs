@@ -5,13 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base::{Duration, Instant};
 
+use crate::sys;
+
 /// Now, on the monotonic clock, counted from the first call in this process. All threads count from the same zero.
 #[inline]
 pub fn now() -> Instant {
-    static ZERO: OnceLock<std::time::Instant> = OnceLock::new();
-    let zero = ZERO.get_or_init(std::time::Instant::now);
+    static ZERO: OnceLock<u64> = OnceLock::new();
+    let zero = *ZERO.get_or_init(sys::monotonic);
     // One tick after zero: `Instant::ZERO` is often taken for "never".
-    Instant::ZERO + zero.elapsed() + Duration::from_nanos(1)
+    Instant::from_nanos(sys::monotonic().saturating_sub(zero) + 1)
 }
 
 /// Seconds since 1970, for certificates and log lines. It may jump; nothing that measures a span may use it.

@@ -34,6 +34,7 @@ pub(crate) use options::{ListenOptions, Resolve, SocketOptions};
 pub(crate) use privileges::{become_user, identity};
 pub(crate) use signals::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, on_signal_number};
 pub(crate) use system::alarm::Alarm;
+pub(crate) use system::clock::monotonic;
 pub(crate) use system::errno;
 pub(crate) use system::files::{
     O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, file_system, open_at, open_beneath, raise_descriptor_limit,

@@ -160,11 +160,11 @@ impl Core {
     }
 
     pub(crate) fn arm(&self, deadline: Instant, waker: Waker) -> Armed {
-        self.timers.borrow_mut().arm(deadline, waker)
+        self.timers.borrow_mut().arm(self.now.get(), deadline, waker)
     }
 
     pub(crate) fn rearm(&self, armed: Armed, deadline: Instant, waker: &Waker) -> bool {
-        self.timers.borrow_mut().rearm(armed, deadline, waker)
+        self.timers.borrow_mut().rearm(self.now.get(), armed, deadline, waker)
     }
 
     pub(crate) fn disarm(&self, armed: Armed) {

@@ -50,7 +50,8 @@ impl Future for Sleep {
             self.disarm();
             return Poll::Pending;
         }
-        if clock::now() >= deadline {
+        // The time of this turn is enough: timers fire by it, and one that became due since fires with the next turn.
+        if self.core.now() >= deadline {
             self.disarm();
             return Poll::Ready(());
         }

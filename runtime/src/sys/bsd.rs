@@ -22,6 +22,8 @@ pub(crate) mod types;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod calls;
 #[cfg(not(target_os = "linux"))]
+pub(crate) mod clock;
+#[cfg(not(target_os = "linux"))]
 pub(crate) mod files;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod memory;

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod alarm;
 pub(crate) mod calls;
+pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod errno;
 pub(crate) mod files;
