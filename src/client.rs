@@ -74,7 +74,7 @@ pub struct Client {
     pub(crate) opener: Opener,
     /// By HTTP/1.1 alone: for WebSockets at servers whose other versions carry none.
     pub(crate) plain: Option<Opener>,
-    settings: Settings,
+    settings: Rc<Settings>,
 }
 
 /// What a client is to be, before it is made.
@@ -153,7 +153,7 @@ impl Client {
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
         let pool = Pool::new(handle.clone(), connect, limits);
         let opener = Opener { pool, alternatives: None, offers_early_data: false };
-        Client { opener, plain: None, settings: Settings::default() }
+        Client { opener, plain: None, settings: Rc::default() }
     }
 
     /// A GET request.
@@ -181,7 +181,7 @@ impl Client {
 
     /// A request. What is wrong with its parts is told when it is sent.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        RequestBuilder::new(self.opener.clone(), self.settings, method, url)
+        RequestBuilder::new(self.opener.clone(), self.settings.clone(), method, url)
     }
 
     /// Asks the resource at a URL to speak another protocol (RFC 9220), such as `websocket`: [`RequestBuilder::tunnel`] sends it.
@@ -190,7 +190,7 @@ impl Client {
             let head = RequestHead::extended_connect(protocol, &url.to_string()).map_err(Error::message)?;
             Ok((url, head))
         });
-        RequestBuilder::of_parts(self.opener.clone(), self.settings, parts)
+        RequestBuilder::of_parts(self.opener.clone(), self.settings.clone(), parts)
     }
 
     /// A WebTransport session with the resource at a URL: [`SessionBuilder::connect`] asks for it. The client has to be built for
@@ -201,7 +201,7 @@ impl Client {
 
     /// A WebSocket at a `wss` URL: [`WebSocketBuilder::connect`] opens it.
     pub fn websocket(&self, url: &str) -> WebSocketBuilder {
-        WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), self.settings, url)
+        WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), *self.settings, url)
     }
 
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
@@ -212,7 +212,7 @@ impl Client {
                 .map_err(|_| Error::Message(format!("{target} is no host with a port, such as example.org:22")))?;
             Ok((proxy, head))
         });
-        RequestBuilder::of_parts(self.opener.clone(), self.settings, parts)
+        RequestBuilder::of_parts(self.opener.clone(), self.settings.clone(), parts)
     }
 
     /// Asks the proxy at a URL for UDP to a host and port (RFC 9298), at the path that is the default of such proxies. Datagrams go
@@ -545,7 +545,7 @@ impl ClientBuilder {
         client.opener.alternatives = self.alternatives;
         client.plain = by_http1;
         client.opener.offers_early_data = self.offers_early_data;
-        client.settings = self.settings;
+        client.settings = Rc::new(self.settings);
         client
     }
 }

@@ -5,7 +5,6 @@ use crate::client::alt_svc::AltSvc;
 use crate::client::pool::{Origin, Pool, Pooled};
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
-use crate::exchange::response::Response;
 use crate::exchange::version::HttpVersion;
 use http::{RequestHead, Status};
 use std::future::poll_fn;
@@ -24,12 +23,11 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there. Most requests find
-    /// one at once, so what a wait takes is on the heap.
+    /// A connection, and whether it was there before; one that is not `early` has shown that its server is there.
     async fn connection(&self, origin: &Origin, early: bool) -> Result<(Rc<Pooled>, bool), Error> {
         match self.pool.ready(origin).filter(|pooled| early || pooled.connection.is_proven()) {
             Some(pooled) => Ok((pooled, true)),
-            None => Box::pin(self.proven(origin, early)).await,
+            None => self.proven(origin, early).await,
         }
     }
 
@@ -53,6 +51,20 @@ impl Opener {
     /// Begins the exchange of a request with more to come, on this connection.
     pub(crate) async fn open_on(pooled: &Pooled, head: &RequestHead) -> Result<Exchange, Error> {
         open_on(pooled, head, false).await
+    }
+
+    /// Begins a request's exchange if that takes no wait, and nothing out of the ordinary. Most requests begin so.
+    pub(crate) fn open_at_once(&self, origin: &Origin, head: &RequestHead, ends: bool, early: bool) -> Option<Opened> {
+        let pooled = self.pool.ready(origin)?;
+        let Pooled { connection, line, .. } = &*pooled;
+        let is_early = !connection.is_proven();
+        let is_plain = connection.alternative().is_none() && head.protocol.is_none() && line.is_empty();
+        if is_early && !early || !is_plain {
+            return None;
+        }
+        // What fails is tried in the other way: that tells why, or finds another connection.
+        let exchange = connection.open(head, ends)?.ok()?;
+        Some(Opened { exchange, pooled, reused: true, is_early })
     }
 
     /// Begins a request's exchange, on a connection that takes it.
@@ -94,16 +106,14 @@ impl Opened {
     }
 
     /// Whether it is the wrong server that answered, at an alternative of the right one.
-    pub(crate) fn is_misdirected(&self, response: &Result<Response, Error>) -> bool {
-        let status = response.as_ref().ok().map(Response::status);
-        self.pooled.connection.alternative().is_some() && status == Some(Status::MISDIRECTED_REQUEST)
+    pub(crate) fn is_misdirected(&self, status: Status) -> bool {
+        status == Status::MISDIRECTED_REQUEST && self.pooled.connection.alternative().is_some()
     }
 
     /// Whether the server wants it again when the handshake is complete.
     /// RFC 8470 section 4-2, 4-3.
-    pub(crate) fn is_too_early(&self, response: &Result<Response, Error>) -> bool {
-        let status = response.as_ref().ok().map(Response::status);
-        self.is_early && status == Some(Status::TOO_EARLY)
+    pub(crate) fn is_too_early(&self, status: Status) -> bool {
+        self.is_early && status == Status::TOO_EARLY
     }
 }
 
@@ -133,7 +143,7 @@ async fn open_on(pooled: &Pooled, head: &RequestHead, ends: bool) -> Result<Exch
     let at_once = if line.is_empty() { connection.open(head, ends) } else { None };
     match at_once {
         Some(result) => result,
-        None => Box::pin(open_in_turn(pooled, head, ends)).await,
+        None => open_in_turn(pooled, head, ends).await,
     }
 }
 

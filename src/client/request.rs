@@ -13,7 +13,7 @@ use crate::exchange::writer::BodyWriter;
 use crate::url::Url;
 use base::{Bytes, Instant, Random};
 use http::exchange::Reason;
-use http::{Fields, Method, Priority, RequestHead, capsule};
+use http::{Fields, Method, Priority, RequestHead, Status, capsule};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::Read;
@@ -49,8 +49,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     opener: Opener,
-    settings: Settings,
-    parts: Result<Rc<Parts>, Error>,
+    settings: Rc<Settings>,
+    parts: Result<Rc<Parts>, Box<Error>>,
     body: Bytes,
     may_be_early: bool,
 }
@@ -85,26 +85,27 @@ impl Parts {
 
 impl RequestBuilder {
     /// What is wrong with its parts is told when it is sent.
-    pub(crate) fn new(opener: Opener, settings: Settings, method: Method, url: &str) -> RequestBuilder {
-        let parts = Url::parse(url).map_err(Error::from).and_then(|url| Parts::new(method, url)).map(Rc::new);
+    pub(crate) fn new(opener: Opener, settings: Rc<Settings>, method: Method, url: &str) -> RequestBuilder {
+        let parts = Url::parse(url).map_err(Error::from).and_then(|url| Parts::new(method, url));
+        let parts = parts.map(Rc::new).map_err(Box::new);
         RequestBuilder { opener, settings, parts, body: Bytes::new(), may_be_early: false }
     }
 
     /// A request with this head to the server of this URL.
     pub(crate) fn of_parts(
         opener: Opener,
-        settings: Settings,
+        settings: Rc<Settings>,
         parts: Result<(Url, RequestHead), Error>,
     ) -> RequestBuilder {
-        let parts = parts.map(|(url, head)| Rc::new(Parts::of(url, head)));
+        let parts = parts.map(|(url, head)| Rc::new(Parts::of(url, head))).map_err(Box::new);
         RequestBuilder { opener, settings, parts, body: Bytes::new(), may_be_early: false }
     }
 
     /// One field more.
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
         self.parts = self.parts.and_then(|mut parts| {
-            Rc::make_mut(&mut parts).head.fields.push(name, value)?;
-            Ok(parts)
+            let pushed = Rc::make_mut(&mut parts).head.fields.push(name, value);
+            pushed.map(|()| parts).map_err(|error| Box::new(error.into()))
         });
         self
     }
@@ -124,14 +125,14 @@ impl RequestBuilder {
     /// How long is waited for this one, whatever the client's
     /// [`timeouts`](crate::ClientBuilder::timeouts) are.
     pub fn timeouts(mut self, timeouts: Timeouts) -> RequestBuilder {
-        self.settings.timeouts = timeouts;
+        Rc::make_mut(&mut self.settings).timeouts = timeouts;
         self
     }
 
     /// How often in a row this one goes where a response sends it, as
     /// [`ClientBuilder::follow_redirects`](crate::ClientBuilder::follow_redirects) has it for all.
     pub fn follow_redirects(mut self, limit: u32) -> RequestBuilder {
-        self.settings.redirects = limit;
+        Rc::make_mut(&mut self.settings).redirects = limit;
         self
     }
 
@@ -153,10 +154,13 @@ impl RequestBuilder {
     /// # Errors
     /// The URL or a field is wrong, the server cannot be reached, breaks off, takes longer than the [`Timeouts`] allow, or sends on to
     /// where the client does not go.
-    pub async fn send(self) -> Result<Response, Error> {
-        let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        let sending = pin!(self.send_on(&patience));
-        patience.within_whole(sending).await
+    #[allow(clippy::manual_async_fn, reason = "an async fn begins with moving its arguments to another place")]
+    pub fn send(self) -> impl Future<Output = Result<Response, Error>> {
+        async move {
+            let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
+            let answered = patience.within_whole(pin!(self.send_on(&patience))).await?;
+            Ok(answered.response())
+        }
     }
 
     /// The same with a body that a thread of its own reads as it is sent, so that nothing is held but what is on its way. Where its
@@ -169,19 +173,20 @@ impl RequestBuilder {
     /// there by then, its body or [`Response::uploaded`] fails instead.
     pub async fn send_from(self, reader: impl Read + Send + 'static) -> Result<Response, Error> {
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
-        let parts = self.parts.clone()?;
+        let parts = self.parts.clone().map_err(|error| *error)?;
         let response = {
             let sending = pin!(self.send_read(&parts, reader, &patience));
             patience.within_whole(sending).await?
         };
         match onward(&parts.head.method, &parts.url, response.head()) {
             Ok(Some(next)) if self.settings.redirects > 0 && !next.keeps_body => {
-                let on = RequestBuilder { parts: Ok(Rc::new(parts.onward(next)?)), body: Bytes::new(), ..self };
-                let url = on.parts.as_ref().ok().map(|parts| parts.url.clone());
-                let response = patience.within_whole(pin!(on.send_on(&patience))).await?;
-                let (again, further) = (response.repetitions(), response.redirects());
-                let url = response.redirected_to().cloned().or(url);
-                Ok(response.after(again, further + 1, url))
+                let parts = Rc::new(parts.onward(next)?);
+                let url = Box::new(parts.url.clone());
+                let on = RequestBuilder { parts: Ok(parts), body: Bytes::new(), ..self };
+                let mut answered = patience.within_whole(pin!(on.send_on(&patience))).await?;
+                answered.redirects += 1;
+                answered.url.get_or_insert(url);
+                Ok(answered.response())
             }
             _ => Ok(response),
         }
@@ -193,7 +198,7 @@ impl RequestBuilder {
     /// # Errors
     /// As for [`RequestBuilder::send`]; the server does not take such requests, or refuses this one: [`Error::TunnelRefused`].
     pub async fn tunnel(self) -> Result<Tunnel, Error> {
-        let parts = self.parts?;
+        let parts = self.parts.map_err(|error| *error)?;
         if parts.head.method != Method::Connect {
             return Err(Error::Message("only a CONNECT begins a tunnel".into()));
         }
@@ -208,7 +213,7 @@ impl RequestBuilder {
     /// # Errors
     /// As for [`RequestBuilder::send`].
     pub async fn start(self) -> Result<(BodyWriter, PendingResponse), Error> {
-        let parts = self.parts?;
+        let parts = self.parts.map_err(|error| *error)?;
         let patience = Patience::new(self.opener.pool.handle(), self.settings.timeouts);
         let opening = pin!(self.opener.open(&parts.origin, &parts.head, false, false));
         let Opened { exchange, .. } = patience.within_whole(opening).await?;
@@ -217,9 +222,10 @@ impl RequestBuilder {
     }
 
     /// Sends it, and goes where responses send it.
-    async fn send_on(self, patience: &Patience) -> Result<Response, Error> {
-        let (mut parts, mut body) = (self.parts?, self.body);
-        let (mut followed, mut repetitions) = (0, 0);
+    async fn send_on(&self, patience: &Patience) -> Result<Answered, Error> {
+        let mut parts = self.parts.clone().map_err(|error| *error)?;
+        let mut body = self.body.clone();
+        let (mut redirects, mut repetitions) = (0, 0);
         let limit = self.settings.redirects;
         loop {
             if !body.is_empty() && !parts.head.fields.contains("content-length") {
@@ -227,21 +233,24 @@ impl RequestBuilder {
             }
             let sending =
                 Sending { opener: &self.opener, settings: &self.settings, patience, parts: &parts, body: &body };
-            let (response, again) = sending.send(self.may_be_early).await?;
+            let (pending, again) = sending.send(self.may_be_early).await?;
             repetitions += again;
-            let url = || (followed > 0).then(|| parts.url.clone());
-            if limit == 0 {
-                return Ok(response.after(repetitions, followed, url()));
-            }
-            let Some(next) = onward(&parts.head.method, &parts.url, response.head())? else {
-                return Ok(response.after(repetitions, followed, url()));
+            let next = match limit {
+                0 => None,
+                _ => pending.look_at_head(|head| onward(&parts.head.method, &parts.url, head))?,
             };
+            let Some(next) = next else {
+                let url = (redirects > 0).then(|| Box::new(parts.url.clone()));
+                return Ok(Answered { pending, repetitions, redirects, url });
+            };
+            // Of its body nothing is wanted; what of the request is still on its way is sent.
+            drop(pending.take());
             // RFC 9110 section 15.4-14: circles end here.
-            if followed == limit {
+            if redirects == limit {
                 let (to, why) = (next.url.to_string(), NotFollowed::TooOften { limit });
                 return Err(Error::NotFollowed { to, why });
             }
-            followed += 1;
+            redirects += 1;
             if !next.keeps_body {
                 body = Bytes::new();
             }
@@ -298,28 +307,54 @@ struct Sending<'a> {
     body: &'a Bytes,
 }
 
+/// A request whose response has come. That is left where it is until all is done: it is large, and would be moved once for each
+/// future around the one that waited for it.
+struct Answered {
+    pending: PendingResponse,
+    repetitions: u32,
+    redirects: u32,
+    /// Where it came from, if it was sent on.
+    url: Option<Box<Url>>,
+}
+
+impl Answered {
+    fn response(self) -> Response {
+        self.pending.take_after(self.repetitions, self.redirects, self.url)
+    }
+}
+
 impl Sending<'_> {
-    /// The response, and how often the request was sent again before that.
-    async fn send(&self, may_be_early: bool) -> Result<(Response, u32), Error> {
+    /// Waits for the response, which can be taken then. With it, how often the request was sent again before.
+    async fn send(&self, may_be_early: bool) -> Result<(PendingResponse, u32), Error> {
         let Parts { origin, head, .. } = self.parts;
         let mut again = 0;
         // RFC 8470 section 4-1: no unsafe method, and none whose safety is not known.
         let is_wanted = may_be_early && self.opener.offers_early_data;
-        let mut early = is_wanted && head.method.is_safe() && self.body.is_empty();
+        let ends = self.body.is_empty();
+        let mut early = is_wanted && head.method.is_safe() && ends;
         loop {
-            let opened = self.opener.open(origin, head, self.body.is_empty(), early).await?;
-            match self.response(&opened).await {
+            // What a wait takes is on the heap.
+            let opened = match self.opener.open_at_once(origin, head, ends, early) {
+                Some(opened) => opened,
+                None => Box::pin(self.opener.open(origin, head, ends, early)).await?,
+            };
+            match self.answer(&opened).await {
                 // RFC 8470 section 5.2-1: again, and not in early data.
-                response if opened.is_too_early(&response) => {
-                    drop(response);
+                Ok((pending, status)) if opened.is_too_early(status) => {
+                    drop(pending.take());
                     poll_fn(|context| opened.pooled.connection.poll_proven(context)).await?;
                     early = false;
                 }
                 // RFC 9110 section 15.5.20-1: again, from the server itself (RFC 7838 section 6).
-                response if again < self.settings.repetitions && opened.is_misdirected(&response) => {
+                Ok((pending, status)) if again < self.settings.repetitions && opened.is_misdirected(status) => {
+                    drop(pending.take());
                     again += 1;
                     self.learn(|known| known.forget(&origin.host, origin.port));
                     self.opener.pool.give_up(origin, &opened.pooled);
+                }
+                Ok((pending, status)) => {
+                    self.learn_from(&pending, status);
+                    return Ok((pending, again));
                 }
                 Err(error) if opened.was_unreached(&error) => early = false,
                 Err(error) if again < self.settings.repetitions && may_repeat(&error, &head.method, opened.reused) => {
@@ -329,15 +364,12 @@ impl Sending<'_> {
                     again += 1;
                 }
                 Err(error) => return Err(error),
-                Ok(response) => {
-                    self.learn_from(&response);
-                    return Ok((response, again));
-                }
             }
         }
     }
 
-    async fn response(&self, opened: &Opened) -> Result<Response, Error> {
+    /// Sends the body, and waits for the response.
+    async fn answer(&self, opened: &Opened) -> Result<(PendingResponse, Status), Error> {
         let exchange = &opened.exchange;
         let has_body = !self.body.is_empty();
         let pending = PendingResponse::new(exchange.clone(), has_body).with_patience(self.patience);
@@ -349,7 +381,9 @@ impl Sending<'_> {
             self.opener.pool.handle().spawn_detached(writing);
             progress
         });
-        self.patience.first_byte(progress.as_deref().unwrap_or(&sent), pin!(pending.response())).await
+        let waiting = pin!(poll_fn(|context| pending.poll_status(context)));
+        let status = self.patience.first_byte(progress.as_deref().unwrap_or(&sent), waiting).await?;
+        Ok((pending, status))
     }
 
     fn learn(&self, change: impl FnOnce(&crate::client::alt_svc::AltSvc)) {
@@ -358,15 +392,17 @@ impl Sending<'_> {
         }
     }
 
-    fn learn_from(&self, response: &Response) {
-        let Origin { host, port, .. } = &self.parts.origin;
-        let fields = response.fields();
+    fn learn_from(&self, pending: &PendingResponse, status: Status) {
         // What a wrong server says of this one is nothing (RFC 7838 section 6).
-        if response.status() != http::Status::MISDIRECTED_REQUEST {
-            let age = fields.first_integer("age").unwrap_or(0);
-            let now = runtime::clock::unix_seconds();
-            self.learn(|known| known.learn((host, *port), fields.all("alt-svc"), age, now));
+        if self.opener.alternatives.is_none() || status == Status::MISDIRECTED_REQUEST {
+            return;
         }
+        let Origin { host, port, .. } = &self.parts.origin;
+        let now = runtime::clock::unix_seconds();
+        pending.look_at_head(|head| {
+            let age = head.fields.first_integer("age").unwrap_or(0);
+            self.learn(|known| known.learn((host, *port), head.fields.all("alt-svc"), age, now));
+        });
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
-use crate::exchange::patience::Patience;
+use crate::exchange::patience::{Idle, Patience};
 use base::Bytes;
 use http::exchange::Reason;
 use http::{Fields, ResponseHead, Status};
 use json::{Limits, Value};
 use std::fmt;
 use std::future::poll_fn;
+use std::task::{Context, Poll};
 
 /// A body as it arrives. What is not read lets the sender wait; dropping it tells the sender to stop.
 pub struct Body {
@@ -21,14 +22,14 @@ pub struct Body {
     ended: bool,
     /// The sender may be waiting to be asked for it (`Expect: 100-continue`).
     awaits_invitation: bool,
-    /// How long a client waits for more.
-    patience: Option<Patience>,
+    /// It is waited for as long as the exchange says, and not as long as it takes.
+    is_limited: bool,
 }
 
 impl Body {
     pub(crate) fn new(exchange: Exchange, fields: &Fields, stop_reason: Reason) -> Body {
         let length = fields.first_integer("content-length");
-        Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false, patience: None }
+        Body { exchange, stop_reason, length, received: 0, ended: false, awaits_invitation: false, is_limited: true }
     }
 
     /// One whose sender waits to be asked for it.
@@ -37,21 +38,15 @@ impl Body {
         self
     }
 
-    /// One that is not waited for without end.
-    pub(crate) fn with_patience(mut self, patience: Patience) -> Body {
-        self.patience = Some(patience);
-        self
-    }
-
     /// One that is waited for as long as it takes.
     pub(crate) fn without_patience(mut self) -> Body {
-        self.patience = None;
+        self.is_limited = false;
         self
     }
 
     /// How long is waited for the other end.
     pub(crate) fn patience(&self) -> Option<&Patience> {
-        self.patience.as_ref()
+        self.exchange.patience().filter(|_| self.is_limited)
     }
 
     /// Asks a client that waits for it (`Expect: 100-continue`) for the body, with a 100. Reading does so too, so this is for
@@ -88,25 +83,30 @@ impl Body {
             return Ok(None);
         }
         let mut idle = None;
-        let part = poll_fn(|context| {
-            let part = self.exchange.poll_body(context);
-            if part.is_pending() {
-                self.invite();
-            }
-            match &self.patience {
-                // No clock runs for what is there at once.
-                Some(patience) if part.is_pending() => {
-                    idle.get_or_insert_with(|| patience.idle()).poll(context).map(Err)
-                }
-                _ => part,
-            }
-        })
-        .await?;
+        poll_fn(|context| self.poll_chunk(&mut idle, context)).await
+    }
+
+    fn poll_chunk(&mut self, idle: &mut Option<Idle>, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let part = self.exchange.poll_body(context);
         match &part {
-            Some(bytes) => self.received += bytes.len() as u64,
-            None => self.ended = true,
+            Poll::Ready(Ok(Some(bytes))) => self.received += bytes.len() as u64,
+            Poll::Ready(Ok(None)) => self.ended = true,
+            Poll::Ready(Err(_)) => {}
+            // No clock runs for what is there at once.
+            Poll::Pending => return self.wait_for_chunk(idle, context),
         }
-        Ok(part)
+        part
+    }
+
+    #[inline(never)]
+    fn wait_for_chunk(
+        &mut self,
+        idle: &mut Option<Idle>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Error>> {
+        self.invite();
+        let Some(patience) = self.patience() else { return Poll::Pending };
+        idle.get_or_insert_with(|| patience.idle()).poll(context).map(Err)
     }
 
     /// All that is left, at most `limit` bytes.

@@ -8,13 +8,15 @@ use crate::error::Error;
 use crate::exchange::account::Account;
 use crate::exchange::door::{Door, Extent, Responded};
 use crate::exchange::mailbox::{Ending, Mailbox, Slow};
+use crate::exchange::patience::Patience;
 use crate::exchange::version::HttpVersion;
 use crate::server::authorities::Authorities;
 use crate::webtransport::door::SessionDoor;
 use base::{Bytes, StreamId};
 use http::exchange::{Body, DatagramError, Event, Reason, SendError};
-use http::{Fields, Priority, RequestHead, ResponseHead};
+use http::{Fields, Priority, RequestHead, ResponseHead, Status};
 use runtime::Handle;
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -75,15 +77,22 @@ struct Record<D: ?Sized> {
     mailbox: Mailbox,
     peer: Peer,
     account: Account,
+    /// How long a client waits for the response and its body.
+    patience: OnceCell<Patience>,
     door: D,
 }
 
 impl Events {
     /// Something happened. The events [`Event::Request`] and [`Event::Response`] of one exchange come once.
     pub(crate) fn on_event(&self, event: Event) {
-        if let Some(record) = self.record.upgrade() {
-            record.mailbox.on_event(event);
+        if let Some(exchange) = self.exchange() {
+            exchange.on_event(event);
         }
+    }
+
+    /// The exchange, if somebody works on it.
+    pub(crate) fn exchange(&self) -> Option<Exchange> {
+        self.record.upgrade().map(|record| Exchange { record })
     }
 
     /// The connection is over, for this reason.
@@ -97,10 +106,20 @@ impl Events {
 impl Exchange {
     /// A new one with this peer.
     pub(crate) fn new<D: Door + 'static>(peer: Peer, door: D) -> (Exchange, Events) {
-        let record: Rc<Record<dyn Door>> =
-            Rc::new(Record { mailbox: Mailbox::default(), peer, account: Account::default(), door });
+        let record: Rc<Record<dyn Door>> = Rc::new(Record {
+            mailbox: Mailbox::default(),
+            peer,
+            account: Account::default(),
+            patience: OnceCell::new(),
+            door,
+        });
         let events = Events { record: Rc::downgrade(&record) };
         (Exchange { record }, events)
+    }
+
+    /// Something happened.
+    pub(crate) fn on_event(&self, event: Event) {
+        self.record.mailbox.on_event(event);
     }
 
     /// What has happened to it.
@@ -116,6 +135,16 @@ impl Exchange {
     /// The other end.
     pub(crate) fn peer(&self) -> &Peer {
         &self.record.peer
+    }
+
+    /// The response and its body are waited for as long as this says. To be called once at most.
+    pub(crate) fn set_patience(&self, patience: Patience) {
+        assert!(self.record.patience.set(patience).is_ok(), "an exchange has one clock");
+    }
+
+    /// How long is waited for the response and its body, if not for ever.
+    pub(crate) fn patience(&self) -> Option<&Patience> {
+        self.record.patience.get()
     }
 
     /// The next part of the peer's body.
@@ -169,10 +198,10 @@ impl Exchange {
         self.wait(context)
     }
 
-    /// The final response.
-    pub(crate) fn poll_response(&self, context: &Context<'_>) -> Poll<Result<ResponseHead, Error>> {
-        match self.mailbox().take_head() {
-            Some(head) => Poll::Ready(Ok(head)),
+    /// How the final response begins, once that has come. It stays in the mailbox.
+    pub(crate) fn poll_status(&self, context: &Context<'_>) -> Poll<Result<Status, Error>> {
+        match self.mailbox().look_at_head(|head| head.status) {
+            Some(status) => Poll::Ready(Ok(status)),
             None => self.wait(context),
         }
     }
@@ -206,6 +235,11 @@ impl Exchange {
 
     /// Why no more of the peer's message comes, before its end.
     fn end_of_receiving(&self) -> Option<Error> {
+        if self.mailbox().is_cut_short() { self.why_cut_short() } else { None }
+    }
+
+    #[cold]
+    fn why_cut_short(&self) -> Option<Error> {
         let mailbox = self.mailbox();
         let ended = mailbox.ending().map(|ending| self.error(&ending));
         let slow = || mailbox.slow().map(|slow| self.too_slow(slow));

@@ -127,6 +127,16 @@ impl Mailbox {
         self.contents.borrow_mut().head.take()
     }
 
+    /// What `look` makes of the final response, if it has come and was not taken.
+    pub(crate) fn look_at_head<R>(&self, look: impl FnOnce(&ResponseHead) -> R) -> Option<R> {
+        self.contents.borrow().head.as_ref().map(look)
+    }
+
+    /// All responses ahead of the final one that have come and were not taken.
+    pub(crate) fn take_all_informational(&self) -> Vec<ResponseHead> {
+        std::mem::take(&mut self.contents.borrow_mut().informational).into()
+    }
+
     /// The responses ahead of the final one that have come.
     pub(crate) fn take_informational(&self) -> Option<ResponseHead> {
         self.contents.borrow_mut().informational.pop_front()
@@ -165,6 +175,12 @@ impl Mailbox {
     /// What the peer was too slow with. The one that answers its request is not stopped by that, but told.
     pub(crate) fn slow(&self) -> Option<Slow> {
         self.contents.borrow().slow
+    }
+
+    /// Whether no more of the peer's message comes, although it is not complete.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let contents = self.contents.borrow();
+        contents.is_dropped || contents.ending.is_some() || contents.slow.is_some()
     }
 
     /// Whether the peer gave the exchange up, one way or the other.

@@ -100,14 +100,21 @@ impl Patience {
     pub(crate) fn idle(&self) -> Idle {
         let due = self.handle.read_clock() + self.timeouts.idle;
         let (until, waited) = if self.end < due { (self.end, Waited::Whole) } else { (due, Waited::Idle) };
-        Idle { sleep: self.handle.sleep_until(until), error: self.error(waited) }
+        Idle { sleep: self.handle.sleep_until(until), waited, timeouts: self.timeouts }
     }
 
     fn error(&self, waited: Waited) -> Error {
+        self.timeouts.error(waited)
+    }
+}
+
+impl Timeouts {
+    #[cold]
+    fn error(&self, waited: Waited) -> Error {
         let after = match waited {
-            Waited::FirstByte => self.timeouts.first_byte,
-            Waited::Idle => self.timeouts.idle,
-            Waited::Whole => self.timeouts.whole,
+            Waited::FirstByte => self.first_byte,
+            Waited::Idle => self.idle,
+            Waited::Whole => self.whole,
         };
         Error::TimedOut { waited, after }
     }
@@ -116,12 +123,13 @@ impl Patience {
 /// A wait for more of a body.
 pub(crate) struct Idle {
     sleep: Sleep,
-    error: Error,
+    waited: Waited,
+    timeouts: Timeouts,
 }
 
 impl Idle {
     /// The error, once it took too long.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Error> {
-        Pin::new(&mut self.sleep).poll(context).map(|()| self.error.clone())
+        Pin::new(&mut self.sleep).poll(context).map(|()| self.timeouts.error(self.waited))
     }
 }

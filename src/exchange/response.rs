@@ -10,15 +10,17 @@ use http::exchange::Reason;
 use http::{Fields, Priority, ResponseHead, Status};
 use std::fmt;
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
+
+const HAS_COME: &str = "the head of a response is there from when its status was told until it is taken";
 
 /// A response: its head, and its body as it arrives.
 pub struct Response {
     head: ResponseHead,
     informational: Vec<ResponseHead>,
     body: Body,
-    /// If the request has a body, to see what became of it.
-    upload: Option<Exchange>,
+    /// The request has a body, of which it can be asked what became.
+    has_upload: bool,
     /// What it is the answer to, if it is not the one that was asked for.
     url: Option<Box<Url>>,
     redirects: u32,
@@ -71,13 +73,6 @@ impl Response {
         self.redirects
     }
 
-    /// It came after so many repetitions and redirects, and from there.
-    pub(crate) fn after(mut self, repetitions: u32, redirects: u32, url: Option<Url>) -> Response {
-        (self.repetitions, self.redirects) = (repetitions, redirects);
-        self.url = url.map(Box::new);
-        self
-    }
-
     /// Waits until the server has all of the request's body. A server may answer before it has, and may want no more: the
     /// response is as good as any, but what was to be uploaded is not there. Without a body there is nothing to wait for.
     ///
@@ -87,17 +82,15 @@ impl Response {
     /// # Errors
     /// [`Error::Stopped`] if the server did not want all of it; the connection ended before it had arrived.
     pub async fn uploaded(&self) -> Result<(), Error> {
-        match &self.upload {
-            Some(exchange) => {
-                let mut idle = self.body.patience().map(Patience::idle);
-                poll_fn(|context| match (exchange.poll_delivered(context), &mut idle) {
-                    (Poll::Pending, Some(idle)) => idle.poll(context).map(Err),
-                    (delivered, _) => delivered,
-                })
-                .await
-            }
-            None => Ok(()),
+        if !self.has_upload {
+            return Ok(());
         }
+        let mut idle = self.body.patience().map(Patience::idle);
+        poll_fn(|context| match (self.body.exchange().poll_delivered(context), &mut idle) {
+            (Poll::Pending, Some(idle)) => idle.poll(context).map(Err),
+            (delivered, _) => delivered,
+        })
+        .await
     }
 
     /// Tells the server how urgent the rest of the response is from now on (RFC 9218 section 7). It may take no notice.
@@ -125,25 +118,43 @@ pub struct PendingResponse {
     exchange: Exchange,
     has_upload: bool,
     done: bool,
-    patience: Option<Patience>,
 }
 
 impl PendingResponse {
     pub(crate) fn new(exchange: Exchange, has_upload: bool) -> PendingResponse {
-        PendingResponse { exchange, has_upload, done: false, patience: None }
+        PendingResponse { exchange, has_upload, done: false }
     }
 
     /// One whose body is not waited for without end.
-    pub(crate) fn with_patience(mut self, patience: &Patience) -> PendingResponse {
-        self.patience = Some(patience.clone());
+    pub(crate) fn with_patience(self, patience: &Patience) -> PendingResponse {
+        self.exchange.set_patience(patience.clone());
         self
     }
 
-    fn patient(&self, body: Body) -> Body {
-        match &self.patience {
-            Some(patience) => body.with_patience(patience.clone()),
-            None => body,
-        }
+    /// How its final response begins, once that has come: then it can be [taken](PendingResponse::take).
+    pub(crate) fn poll_status(&self, context: &Context<'_>) -> Poll<Result<Status, Error>> {
+        self.exchange.poll_status(context)
+    }
+
+    /// What `look` makes of the head that has come.
+    pub(crate) fn look_at_head<R>(&self, look: impl FnOnce(&ResponseHead) -> R) -> R {
+        self.exchange.mailbox().look_at_head(look).expect(HAS_COME)
+    }
+
+    /// The response, once its status was told.
+    pub(crate) fn take(self) -> Response {
+        self.take_after(0, 0, None)
+    }
+
+    /// The same, which came after so many repetitions and redirects, and from there.
+    pub(crate) fn take_after(mut self, repetitions: u32, redirects: u32, url: Option<Box<Url>>) -> Response {
+        self.done = true;
+        let mailbox = self.exchange.mailbox();
+        let head = mailbox.take_head().expect(HAS_COME);
+        let informational = mailbox.take_all_informational();
+        let body = Body::new(self.exchange.clone(), &head.fields, Reason::Cancelled);
+        let has_upload = self.has_upload;
+        Response { head, informational, body, has_upload, url, redirects, repetitions }
     }
 
     /// Waits for the next response (1xx) ahead of the final one; `None` when that has come. A client that sent `Expect:
@@ -167,13 +178,9 @@ impl PendingResponse {
     ///
     /// # Errors
     /// The server broke off, or the connection ended.
-    pub async fn response(mut self) -> Result<Response, Error> {
-        let head = poll_fn(|context| self.exchange.poll_response(context)).await?;
-        self.done = true;
-        let informational = std::iter::from_fn(|| self.exchange.mailbox().take_informational()).collect();
-        let body = Body::new(self.exchange.clone(), &head.fields, Reason::Cancelled);
-        let upload = self.has_upload.then(|| self.exchange.clone());
-        Ok(Response { head, informational, body: self.patient(body), upload, url: None, redirects: 0, repetitions: 0 })
+    pub async fn response(self) -> Result<Response, Error> {
+        poll_fn(|context| self.poll_status(context)).await?;
+        Ok(self.take())
     }
 }
 

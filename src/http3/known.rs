@@ -4,7 +4,7 @@
 //! it as well, so that they still learn why a connection is over when the endpoint has forgotten it.
 
 use crate::error::Error;
-use crate::exchange::calls::Events;
+use crate::exchange::calls::{Events, Exchange};
 use crate::http3::sockets::Port;
 use crate::server::authorities::Authorities;
 use crate::webtransport::line::Line;
@@ -220,9 +220,9 @@ impl Known {
         state.exchanges.remove(id).is_some()
     }
 
-    /// Where events of an exchange go.
-    pub(crate) fn exchange(&self, id: StreamId) -> Option<Events> {
-        self.state.borrow().exchanges.get(id).cloned()
+    /// The exchange of a stream, if somebody works on it.
+    pub(crate) fn exchange(&self, id: StreamId) -> Option<Exchange> {
+        self.state.borrow().exchanges.get(id).and_then(Events::exchange)
     }
 
     /// Since when nobody has worked on an exchange of it.

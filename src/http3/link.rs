@@ -755,9 +755,10 @@ impl Link {
         match event {
             Event::Exchange(id, exchange::Event::Request(head)) => self.on_arrival(endpoint, handle, id, head),
             Event::Exchange(id, event) => {
-                self.tell_slowness(known(endpoint, handle), &event);
-                if let Some(events) = known(endpoint, handle).exchange(id) {
-                    events.on_event(event);
+                let known = known(endpoint, handle);
+                self.tell_slowness(known, &event);
+                if let Some(exchange) = known.exchange(id) {
+                    exchange.on_event(event);
                 }
             }
             Event::GoAway { .. } => known(endpoint, handle).on_going_away(),
