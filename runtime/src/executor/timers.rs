@@ -9,7 +9,7 @@ use std::task::Waker;
 use base::wheel::{TimerKey, Wheel};
 use base::{Duration, Instant};
 
-/// From when on a timer is far away. No two looks at all timers are closer to each other, but for timers that were stopped.
+/// From when on a timer is far away. No two looks at all timers are closer to each other.
 const FAR: Duration = Duration::from_secs(2);
 
 /// Timers, those that are near on a wheel.

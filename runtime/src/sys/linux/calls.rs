@@ -1,4 +1,4 @@
-//! Every foreign function that Posthaste calls, each wrapped once in a safe one; those about files are in `files.rs`.
+//! Foreign functions about sockets and events, each wrapped once in a safe one; those about files, memory and time have files of their own.
 //!
 //! `read`, `close` and the like come from the standard library through `OwnedFd`.
 
