@@ -206,7 +206,8 @@ mod tests {
             (state >> 33) % below
         };
         for _ in 0..20_000 {
-            let deadline = now + Duration::from_millis(1 + random(if random(2) == 0 { 100 } else { 9_000 }));
+            let span = if random(2) == 0 { 100 } else { 9_000 };
+            let deadline = now + Duration::from_millis(1 + random(span));
             let some = model.keys().nth(random(model.len().max(1) as u64) as usize).copied();
             match (random(8), some) {
                 (0..4, _) | (_, None) => {
