@@ -9,6 +9,7 @@ mod certificate_file;
 mod config_file;
 mod data;
 mod diagnosis;
+mod events;
 mod expiry;
 pub mod failure;
 pub mod get;
@@ -54,6 +55,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Serve(serve) => serve::run(serve),
         Command::Get(get) => get::run(get),
         Command::Load(load) => load::run(&load),
+        Command::Events(events) => events::run(*events),
         Command::Help(text) => output::print(text),
         Command::Version => output::print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
     }

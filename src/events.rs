@@ -17,11 +17,17 @@
 //! # Ok::<(), posthaste::events::delivery::Refusal>(())
 //! ```
 
+mod carry;
+mod client;
 mod embedded;
 mod journal_log;
+mod mailbox;
 mod memory;
+mod metrics;
 mod nats;
+mod server;
 mod service;
+mod shared;
 mod store;
 
 pub use ::events::broker::{Overflow, QueueSettings, Settings};
@@ -36,6 +42,29 @@ pub mod delivery {
 
 pub use ::journal::Durability;
 pub use embedded::{EmbeddedOptions, EmbeddedStore};
+/// The messages of the protocol.
+pub mod messages {
+    pub use ::events::messages::{
+        AuthAck, Delivery, Describe, Description, Grant, Handle, NamespaceFigures, Position, Settings, Stored,
+        SubscriptionFigures,
+    };
+}
+
+/// The event that these bytes are.
+///
+/// # Errors
+/// They are none.
+pub fn parse(bytes: &crate::Bytes) -> Result<Event, EventError> {
+    let parsed = <Event as ::events::protobuf::Message>::parse(bytes);
+    parsed.map_err(|error| EventError { code: ErrorCode::Malformed, message: error.to_string() })
+}
+
+pub use ::events::session::client::Config as ClientConfig;
+pub use ::events::session::server::Limits as SessionLimits;
+pub use ::events::{ErrorCode, Event, Rate, Registry, RegistryError, Rights, TokenHash};
+pub use client::{EventClient, EventClientEvent, EventError, Reader, Receipt, Received, Subscription};
 pub use memory::MemoryStore;
 pub use nats::{NatsOptions, NatsStore};
+pub use server::{EventServer, PATH};
+pub use shared::{EventServerEvent, ServerLimits};
 pub use store::{Answer, Store};

@@ -24,10 +24,47 @@
 //! ```
 //!
 //! Start with [`delivery::Operation`].
+//!
+//! The protocol is what `docs/events.md` says: [`Frame`]s on streams, whose payloads are [`messages`] in the format of Protocol Buffers
+//! ([`protobuf`]). [`session::server`] and [`session::client`] are its two ends: bytes and the time go in, bytes and operations come out.
+//!
+//! ```
+//! use posthaste_events as events;
+//! use events::messages::Ping;
+//! use events::{Frame, FrameReader};
+//!
+//! let frame = Frame::from(Ping { timestamp: 150 });
+//! assert_eq!(frame.encoded().as_slice(), [1, 4, 0, 0, 0, 3, 0x08, 0x96, 0x01]);
+//!
+//! let mut reader = FrameReader::new(1 << 20);
+//! reader.push(frame.encoded());
+//! assert_eq!(reader.next_frame(), Ok(Some(frame)));
+//! ```
+//!
+//! Read `protobuf`, `messages` and `frame` first, then [`session`].
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod broker;
+mod bucket;
+mod code;
 pub mod delivery;
+mod event;
+mod frame;
+pub mod messages;
+pub mod protobuf;
+mod registry;
+pub mod session;
+
+#[cfg(test)]
+mod tests;
+
+pub use bucket::{Bucket, Rate};
+pub use code::ErrorCode;
+pub use event::Event;
+pub use frame::{DEFAULT_MAX_FRAME, Frame, FrameError, FrameReader, HEADER, VERSION};
+pub use registry::{Denied, Grants, Registry, RegistryError, Rights, TokenHash};

@@ -5,6 +5,8 @@
 mod acme;
 #[path = "arguments/config.rs"]
 mod config;
+#[path = "arguments/events.rs"]
+mod events;
 #[path = "arguments/operation.rs"]
 mod operation;
 #[path = "arguments/parser.rs"]
@@ -24,14 +26,15 @@ use super::load::flags as load_flags;
 use super::load::help::HELP as LOAD_HELP;
 use parser::{Argument, Arguments, switch, unknown};
 use quic::{CongestionControl, Versions};
-use shared::{Pairs, congestion_control, qpack_table, versions};
+use shared::{Pairs, check_trust, congestion_control, pin, qpack_table, versions};
 use std::time::Duration;
 
 pub use config::MAX_LEN as MAX_CONFIG_LEN;
+pub use events::{Bench, EVENTS_HELP, Events, EventsClient, EventsServe, Place, Task};
 pub use operation::{AccessLogFormat, Level};
 pub use parser::Usage;
 pub use serve::{Balancing, Clients, ConfigFile, SERVE_HELP, Serve, hex, parse_with_file};
-pub use shared::{Diagnosis, KeyPair};
+pub use shared::{Diagnosis, KeyPair, Trust};
 pub use site::Site;
 
 /// What the command line asks for.
@@ -43,23 +46,12 @@ pub enum Command {
     Get(Get),
     /// `posthaste load`.
     Load(Load),
+    /// `posthaste events`.
+    Events(Box<Events>),
     /// `posthaste --help`, or that of one command.
     Help(&'static str),
     /// `posthaste --version`.
     Version,
-}
-
-/// How a server's certificate is judged.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Trust {
-    /// A file of roots instead of the system's.
-    pub roots: Option<String>,
-    /// The files of what has been revoked; if there are none, nothing is looked up.
-    pub revocation_lists: Vec<String>,
-    /// Take any certificate.
-    pub insecure: bool,
-    /// The SHA-256 of certificates that are taken, and no others.
-    pub pins: Vec<[u8; 32]>,
 }
 
 /// Fetch.
@@ -167,8 +159,9 @@ posthaste: HTTP/3 over QUIC, and HTTP/2 and HTTP/1.1 by TCP
                        [-C - | -r RANGE] [-w FORMAT] [-Z] [-m SECONDS] [--retry N] [...]
   posthaste load URL [-n N | -z TIME] [-q RATE] [-c C | -m STREAMS] [--connections K] [-X METHOD] [-H 'name: value']...
                      [-d DATA] [--replay FILE] [--warm-up TIME] [-j] [...]
+  posthaste events serve | inject | tail | replay | queues | bench | check | token [...]
 
-For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help.
+For the options of a command: posthaste serve --help, posthaste get --help, posthaste load --help, posthaste events --help.
 ";
 
 /// Takes the arguments apart; `arguments` without the program's own name.
@@ -178,9 +171,13 @@ pub fn parse(arguments: &[String]) -> Result<Command, Usage> {
         "serve" => serve::parse(rest).map(|serve| serve.map_or(Command::Help(SERVE_HELP), Command::Serve)),
         "get" => parse_get(rest),
         "load" => parse_load(rest),
+        "events" => events::parse(rest).map(|events| match events {
+            Some(events) => Command::Events(Box::new(events)),
+            None => Command::Help(EVENTS_HELP),
+        }),
         "help" | "--help" | "-h" => Ok(Command::Help(HELP)),
         "--version" | "-V" | "version" => Ok(Command::Version),
-        other => Err(Usage(format!("unknown command {other:?}: use serve, get or load"))),
+        other => Err(Usage(format!("unknown command {other:?}: use serve, get, load or events"))),
     }
 }
 
@@ -315,33 +312,6 @@ fn parse_load(arguments: &[String]) -> Result<Command, Usage> {
         qpack_table: table,
         diagnosis,
     }))
-}
-
-fn check_trust(trust: &Trust) -> Result<(), Usage> {
-    let given = [trust.insecure, trust.roots.is_some(), !trust.pins.is_empty()];
-    if given.into_iter().filter(|given| *given).count() > 1 {
-        return Err(Usage("--ca, --pin and --insecure contradict each other: give one of them".into()));
-    }
-    if !trust.revocation_lists.is_empty() && (trust.insecure || !trust.pins.is_empty()) {
-        return Err(Usage(
-            "--crl says what authorities have revoked, and with --pin or --insecure no authority is asked: leave it out".into(),
-        ));
-    }
-    Ok(())
-}
-
-fn pin(text: &str) -> Result<[u8; 32], Usage> {
-    let wrong = || Usage(format!("--pin needs sha256: and 64 hexadecimal digits, not {text:?}"));
-    let digits = text.strip_prefix("sha256:").ok_or_else(wrong)?.as_bytes();
-    let mut hash = [0; 32];
-    if digits.len() != 2 * hash.len() {
-        return Err(wrong());
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let value = |digit: u8| char::from(digit).to_digit(16).ok_or_else(wrong);
-        *byte = pair.iter().try_fold(0u8, |sum, digit| value(*digit).map(|value| sum << 4 | value as u8))?;
-    }
-    Ok(hash)
 }
 
 fn header(text: &str) -> Result<(String, String), Usage> {

@@ -2,7 +2,7 @@
 
 pub mod flags;
 pub mod help;
-mod histogram;
+pub mod histogram;
 mod pace;
 mod replay;
 mod tally;

@@ -9,11 +9,14 @@ use crate::webtransport::send_stream::SendStream;
 use base::Duration;
 use base::{Bytes, Direction, StreamId};
 use http::exchange::{DatagramError, Event};
+use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
+use tls::PeerIdentity;
 use webtransport::{Closed, OpenError, SessionStats};
 
 /// How long the other end has to answer a close.
@@ -73,6 +76,16 @@ impl Session {
     /// The protocol that both ends agreed upon, if they did.
     pub fn protocol(&self) -> Option<&str> {
         self.shared.protocol.as_deref()
+    }
+
+    /// The executor that its connection runs on: what works with it is spawned there.
+    pub fn executor(&self) -> &Handle {
+        self.shared.door.executor()
+    }
+
+    /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
+    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.shared.exchange.peer().identity.as_ref()
     }
 
     /// Where the other end was when the session began.

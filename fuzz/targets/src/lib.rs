@@ -6,6 +6,7 @@
 //! agrees, a connection never breaks a rule of its own.
 
 mod byte_streams;
+mod event_frames;
 mod event_store;
 mod h3_events;
 mod h3_streams;
@@ -106,6 +107,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event_records", event_store::records),
     ("nats", event_store::nats),
     ("websocket_frames", websocket_frames::run),
+    ("event_frames", event_frames::run),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),
     ("quic_client", quic_connection::client),

@@ -12,6 +12,19 @@ pub struct KeyPair {
     pub key: String,
 }
 
+/// How a server's certificate is judged.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Trust {
+    /// A file of roots instead of the system's.
+    pub roots: Option<String>,
+    /// The files of what has been revoked; if there are none, nothing is looked up.
+    pub revocation_lists: Vec<String>,
+    /// Take any certificate.
+    pub insecure: bool,
+    /// The SHA-256 of certificates that are taken, and no others.
+    pub pins: Vec<[u8; 32]>,
+}
+
 /// What is recorded of connections, for whoever looks for a fault or studies the protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Diagnosis {
@@ -69,4 +82,31 @@ pub(super) fn versions(list: &str) -> Result<Versions, Usage> {
         });
     }
     Versions::new(&versions).ok_or_else(wrong)
+}
+
+pub(super) fn check_trust(trust: &Trust) -> Result<(), Usage> {
+    let given = [trust.insecure, trust.roots.is_some(), !trust.pins.is_empty()];
+    if given.into_iter().filter(|given| *given).count() > 1 {
+        return Err(Usage("--ca, --pin and --insecure contradict each other: give one of them".into()));
+    }
+    if !trust.revocation_lists.is_empty() && (trust.insecure || !trust.pins.is_empty()) {
+        return Err(Usage(
+            "--crl says what authorities have revoked, and with --pin or --insecure no authority is asked: leave it out".into(),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn pin(text: &str) -> Result<[u8; 32], Usage> {
+    let wrong = || Usage(format!("--pin needs sha256: and 64 hexadecimal digits, not {text:?}"));
+    let digits = text.strip_prefix("sha256:").ok_or_else(wrong)?.as_bytes();
+    let mut hash = [0; 32];
+    if digits.len() != 2 * hash.len() {
+        return Err(wrong());
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        let value = |digit: u8| char::from(digit).to_digit(16).ok_or_else(wrong);
+        *byte = pair.iter().try_fold(0u8, |sum, digit| value(*digit).map(|value| sum << 4 | value as u8))?;
+    }
+    Ok(hash)
 }
