@@ -82,7 +82,10 @@ impl JournalFile for File {
     }
 }
 
-fn open(folder: &Folder) -> (Journal<Folder>, Vec<(u8, u64, Vec<u8>)>) {
+/// Kind, number and content of each record.
+type Found = Vec<(u8, u64, Vec<u8>)>;
+
+fn open(folder: &Folder) -> (Journal<Folder>, Found) {
     let mut journal = Journal::open(folder.clone(), Options::default()).expect("memory has no errors");
     let mut found = Vec::new();
     let replayed = journal.replay(&mut |record| found.push((record.kind, record.sequence, record.content.to_vec())));
@@ -198,22 +201,23 @@ pub(super) fn records(data: &[u8]) {
     assert_eq!(answers.len(), 3);
 }
 
-/// Whole and byte by byte a server says the same.
-pub(super) fn nats(data: &[u8]) {
-    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| -> (Vec<Said>, Option<Malformed>) {
-        let (mut reader, mut found) = (Reader::default(), Vec::new());
-        for piece in pieces {
-            reader.push(piece);
-            loop {
-                match reader.next() {
-                    Ok(Some(said)) => found.push(said),
-                    Ok(None) => break,
-                    Err(error) => return (found, Some(error)),
-                }
+/// What a server says in these pieces, up to where it is not the protocol.
+fn said<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Said>, Option<Malformed>) {
+    let (mut reader, mut found) = (Reader::default(), Vec::new());
+    for piece in pieces {
+        reader.push(piece);
+        loop {
+            match reader.next() {
+                Ok(Some(said)) => found.push(said),
+                Ok(None) => break,
+                Err(error) => return (found, Some(error)),
             }
         }
-        (found, None)
-    };
-    let whole = read(&mut std::iter::once(data));
-    assert_eq!(read(&mut data.chunks(1)), whole);
+    }
+    (found, None)
+}
+
+/// Whole and byte by byte a server says the same.
+pub(super) fn nats(data: &[u8]) {
+    assert_eq!(said(data.chunks(1)), said(std::iter::once(data)));
 }
