@@ -13,6 +13,7 @@ pub(crate) mod handler;
 pub(crate) mod identity;
 pub(crate) mod identity_handle;
 pub(crate) mod meter;
+pub(crate) mod networks;
 mod plain;
 mod policy;
 mod state;

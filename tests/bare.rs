@@ -28,10 +28,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program, built once for all tests.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
+/// The program.
+fn program() -> PathBuf {
+    programs().join("bare")
+}
+
+/// Where the programs are, built once for all tests.
+fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bare");
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--offline", "--locked", "--manifest-path"])
@@ -45,7 +50,7 @@ fn program() -> &'static Path {
             .expect("cargo runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tests/bare does not build:\n{said}");
-        target.join("release/bare")
+        target.join("release")
     })
 }
 
@@ -86,6 +91,24 @@ fn a_request_is_answered_on_a_heap_of_one_array() {
     ];
     for ((what, most), found) in MOST.into_iter().zip(found) {
         assert!(found <= most, "{what}: {found} bytes, and docs/embedding.md promises at most {most}");
+    }
+}
+
+/// Those that QUIC does not need: a program of its own, so that what one with QUIC takes is known.
+#[test]
+fn the_other_protocols_work_on_a_heap_of_one_array() {
+    let Output { status, stdout, .. } = Command::new(programs().join("others")).output().expect("the program runs");
+    let text = String::from_utf8(stdout).expect("it prints UTF-8");
+    println!("{text}");
+    assert_eq!(status.code(), Some(0), "{text}");
+    let works = text.lines().filter(|line| line.contains(": works, ") && line.ends_with(" 0 left")).count();
+    assert_eq!(works, 6, "{text}");
+    let symbols = Executable::new(std::fs::read(programs().join("others")).unwrap()).symbols();
+    assert!(symbols.iter().all(|one| !one.is_of_std()));
+    for name in
+        ["posthaste_h1", "posthaste_h2", "posthaste_hpack", "posthaste_websocket", "posthaste_acme", "posthaste_json"]
+    {
+        assert!(symbols.iter().any(|one| one.name.contains(name)), "nothing of {name} is linked");
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Clocks {
     /// When to look whether what was sent is taken, and what was seen last.
     pub(crate) look: Option<Instant>,
     pub(crate) taking: Taking,
+    /// When a client that has ended its side is given up, if no more than so many bytes were sent by then.
+    pub(crate) gone: Option<(Instant, u64)>,
     /// When a connection that is over is cut.
     pub(crate) linger: Option<Instant>,
 }
@@ -39,7 +41,11 @@ impl Clocks {
     }
 
     pub(crate) fn on_exchange_end(&mut self) {
-        (self.head, self.quiet, self.linger) = (None, None, None);
+        (self.head, self.quiet, self.gone, self.linger) = (None, None, None, None);
+    }
+
+    pub(crate) fn after_end(&mut self, now: Instant, patience: Duration, sent: u64) {
+        self.gone = Some((now + patience, sent));
     }
 
     /// Nothing is waited for any more.
@@ -56,10 +62,11 @@ impl Clocks {
         let Some(times) = times else { return self.linger };
         let head = self.head.and_then(|began| times.end_of_head(began));
         let quiet = self.quiet.filter(|_| self.head.is_none()).and_then(|since| times.end_of_quiet(since));
+        let gone = self.gone.map(|(due, _)| due);
         let content = current.filter(|exchange| !exchange.may_be_slow && !exchange.is_received).and_then(|exchange| {
             let rate = times.request()?;
             exchange.waiting.due(rate)
         });
-        [head, quiet, content, self.look, self.linger].into_iter().flatten().min()
+        [head, quiet, content, self.look, gone, self.linger].into_iter().flatten().min()
     }
 }

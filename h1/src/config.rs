@@ -44,6 +44,12 @@ pub struct Limits {
     pub max_chunk_overhead: u64,
     /// Informational responses to one request.
     pub max_informational: u32,
+    /// Bytes that a client may send ahead of the answer to the request before, besides those that stay in the carrier. They are taken
+    /// so that the client's end is seen while its request is worked on.
+    pub max_ahead: usize,
+    /// How long a client that has ended its side is still worked for while nothing can be sent to it. Most of these are gone, and
+    /// those that are not cannot be told from them; 1 s: an answer that is made at once reaches them.
+    pub after_end: Duration,
     /// How long a server that has ended its side waits for the client to do so too, so that what it sent last is not lost with the
     /// connection (RFC 9112 section 9.6). 2 s: several round trips.
     pub linger: Duration,
@@ -59,6 +65,8 @@ impl Default for Limits {
             max_discarded: 64 << 10,
             max_chunk_overhead: 16 << 10,
             max_informational: 100,
+            max_ahead: 16 << 10,
+            after_end: Duration::from_secs(1),
             linger: Duration::from_secs(2),
         }
     }

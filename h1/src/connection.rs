@@ -1,10 +1,10 @@
 //! The conductor: one connection, one exchange at a time.
 //!
 //! Messages come one after the other, so there is one exchange under way. What a client sends ahead (RFC 9112 section 9.3.2) waits
-//! in the carrier until the one before it is over: answers come in order, and nothing is held for requests that are not
-//! looked at.
+//! until the one before it is over, as bytes: answers come in order. A little of it is taken, so that the client's end is seen; the
+//! rest stays in the carrier.
 //!
-//! Read `state` first, then `ending`, which everything else comes to, then `outgoing`, `incoming` and `slowness`.
+//! Read `state` first, then `ending`, which everything else comes to, then `incoming`, `outgoing` and `slowness`.
 
 mod ending;
 mod incoming;
@@ -25,6 +25,7 @@ impl StreamMachine for Connection {
         match self.incoming {
             _ if self.phase == Phase::Broken => Demand::Reset,
             Incoming::Ignored => Demand::More,
+            Incoming::Held if self.has_room_ahead() => Demand::More,
             Incoming::Held => Demand::Pause,
             _ if is_full() => Demand::Pause,
             _ => Demand::More,

@@ -34,7 +34,7 @@
 //! ```
 //!
 //! It opens no sockets and runs no tasks. Limits are in [`Config`], messages in `posthaste-http`. Read the files in this order:
-//! `violation`, `config`, `lines`, `chunks`, `framing`, `head`; `write`, `outbox`; `exchange`, `event`, `clocks`, and the conductor
+//! `violation`, `config`, `ahead`, `lines`, `chunks`, `framing`, `head`; `write`, `outbox`; `exchange`, `event`, `clocks`, and the conductor
 //! `connection`, whose calls for the application are in `server` and `client`.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -43,6 +43,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod ahead;
 mod chunks;
 mod client;
 mod clocks;

@@ -206,6 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn content_is_referred_to_until_it_is_sent() {
+        let mut outbox = Outbox::default();
+        let content = Bytes::from(vec![7; 10_000]);
+        let place = content.as_slice().as_ptr();
+        outbox.push(content);
+        outbox.transmit(&mut [0; 4000]);
+        let Some(Piece::Bytes(rest)) = outbox.pieces.front() else { panic!("most of it waits") };
+        assert_eq!((rest.as_slice().as_ptr(), rest.len()), (place.wrapping_add(4000), 6000));
+    }
+
+    #[test]
     fn what_is_thrown_away_was_never_written() {
         let mut outbox = Outbox::default();
         outbox.push(Bytes::from_static(b"abc"));

@@ -66,6 +66,7 @@ impl Connection {
             || (exchange.is_plain_connect() && !is_tunnel);
         self.write_response(id, head, closes, is_tunnel);
         self.on_tunnel_decided(now, id, is_tunnel);
+        self.go_on(now);
         let sent = self.send_body(now, id, data).and_then(|()| {
             let is_whole = end && data.is_empty();
             if is_whole {

@@ -24,6 +24,8 @@ const PLAIN: Config = Config {
         max_discarded: 1000,
         max_chunk_overhead: 1000,
         max_informational: 5,
+        max_ahead: 100,
+        after_end: base::Duration::from_secs(1),
         linger: base::Duration::from_secs(2),
     },
     times: http::TimeLimits {

@@ -10,7 +10,7 @@ use http::{Method, Priority, RequestHead};
 
 impl Connection {
     /// Whether a request could be sent now.
-    pub fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.is_open() && self.streams.len() < self.peer.max_concurrent_streams as usize && self.numbers.next <= MAX_31
     }
 

@@ -52,6 +52,7 @@ pub use event::EndpointEvent;
 pub use id_layout::{IdLayout, IdLayoutError};
 pub use ids::{IdCodec, Named};
 pub use load_balancing::{LoadBalancing, LoadBalancingError};
+pub use networks::Network;
 pub use new_token::TokenPolicy;
 pub use slots::ConnectionHandle;
 pub use stats::{EndpointStats, Held, Strangers, TokenCounts};

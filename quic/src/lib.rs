@@ -98,7 +98,7 @@ pub use datagram::{
 pub use discard::Discard;
 pub use endpoint::{
     AddressValidation, Admission, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, OnIncoming, Strangers, TokenCache,
+    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, Network, OnIncoming, Strangers, TokenCache,
     TokenCounts, TokenId, TokenMemory, TokenOrigin, TokenPolicy, TokenStore, UsedTokens,
 };
 pub use error::{CloseReason, ConnectError, MigrateError, ResetAtUnsupported};

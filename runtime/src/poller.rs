@@ -53,6 +53,8 @@ pub struct Event {
     pub readable: bool,
     /// It can be written.
     pub writable: bool,
+    /// The other side is done: behind what can be read stands an end or an error.
+    pub ended: bool,
     /// There was an error or a hang-up.
     pub hung_up: bool,
 }
@@ -155,8 +157,8 @@ impl Poller {
             self.next += 1;
             let token = Token::from_key(happening.key);
             if self.is_current(token) {
-                let Happening { readable, writable, hung_up, .. } = happening;
-                return Some(Event { token, readable, writable, hung_up });
+                let Happening { readable, writable, ended, hung_up, .. } = happening;
+                return Some(Event { token, readable, writable, ended, hung_up });
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Runs a [`StreamMachine`] over a connection of TCP, or over another stream of bytes.
 //!
 //! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a
-//! bound and only as long as the machine takes them, and then the hook of the layer above. A turn that did anything is
-//! followed by another after the other tasks had theirs, so that what follows from input leaves together with what the
-//! tasks make of it. A turn that did nothing ends with the timer. The driver ends by itself when the connection does.
+//! bound and only as long as the machine takes them, and then the hook of the layer above. A turn that told the machine anything,
+//! or has more to send, is followed by another after the other tasks had theirs, so that what follows from input leaves together
+//! with what the tasks make of it. Any other ends with the timer. The driver ends by itself when the connection does.
 //!
 //! The machine is shared with the application as by [`Driver`](crate::Driver): whoever changes it from outside calls
 //! [`StreamDriverHandle::notify`] afterwards.
@@ -39,6 +39,13 @@ pub enum StreamEnding {
     GivenUp,
     /// The connection is gone: the peer has reset it, or the system has given it up. The machine was told.
     Broken(io::Error),
+}
+
+/// What a turn has sent.
+struct Sent {
+    any: bool,
+    /// More could be done at once.
+    has_more: bool,
 }
 
 /// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not
@@ -103,13 +110,15 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
     /// One turn: true if another should follow at once.
     fn turn(&mut self, context: &mut Context<'_>) -> bool {
         self.notice.on_turn();
-        let mut progress = self.send(self.handle.read_clock(), context);
+        let Sent { any, has_more } = self.send(self.handle.read_clock(), context);
         let now = self.handle.read_clock();
-        progress |= self.check_deadline(now);
-        progress |= self.receive(now, context);
-        progress |= self.check_hang_up(now, context);
-        if progress {
+        let mut again = has_more | self.check_deadline(now);
+        again |= self.receive(now, context);
+        again |= self.check_hang_up(now, context);
+        if any || again {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
+        }
+        if again {
             return true;
         }
         self.duplex.give_back(&mut self.memory.borrow_mut());
@@ -127,29 +136,28 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         is_due
     }
 
-    /// True if anything left.
-    fn send(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let mut progress = false;
+    fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Sent {
+        let mut any = false;
         for _ in 0..SEND_CALLS {
             let mut machine = self.machine.borrow_mut();
             if !self.duplex.transmit(now, &mut *machine, &mut self.memory.borrow_mut()) {
                 self.notice.on_flushed();
-                return progress;
+                return Sent { any, has_more: false };
             }
             drop(machine);
             if self.stream.poll_writable(context).is_pending() {
-                return progress;
+                return Sent { any, has_more: false };
             }
             match self.send_once() {
-                Ok(()) => progress = true,
+                Ok(()) => any = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_writable(),
                 Err(error) => {
                     self.on_send_error(now, error);
-                    return true;
+                    return Sent { any: true, has_more: true };
                 }
             }
         }
-        progress
+        Sent { any, has_more: true }
     }
 
     fn send_once(&mut self) -> io::Result<()> {
@@ -211,9 +219,16 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
             return Ok(false);
         }
         let mut memory = self.memory.borrow_mut();
-        match self.stream.inner().receive(self.duplex.room(&mut memory))? {
+        let room = self.duplex.room(&mut memory);
+        let wanted = room.len();
+        match self.stream.inner().receive(room)? {
             0 => self.duplex.on_carrier_end(now, &mut *machine),
-            len => self.duplex.on_received(now, len, &mut *machine),
+            len => {
+                if len < wanted {
+                    self.stream.on_emptied();
+                }
+                self.duplex.on_received(now, len, &mut *machine);
+            }
         }
         Ok(true)
     }

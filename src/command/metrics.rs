@@ -30,6 +30,7 @@ pub struct Counters {
     too_slow: AtomicU64,
     failed_connections: AtomicU64,
     moves: AtomicU64,
+    full_networks: AtomicU64,
     ended: Ended,
 }
 
@@ -121,6 +122,7 @@ impl Counters {
             ServerEvent::ClientTooSlow { .. } => add(&self.too_slow, 1),
             ServerEvent::ConnectionFailed { .. } => add(&self.failed_connections, 1),
             ServerEvent::ClientMoved { .. } => add(&self.moves, 1),
+            ServerEvent::NetworkFull { .. } => add(&self.full_networks, 1),
             _ => {}
         }
     }
@@ -146,6 +148,7 @@ impl Counters {
             ("requests_refused_total", "Requests that were refused before they were looked at.", &self.refused),
             ("clients_too_slow_total", "Requests that were given up because of a slow client.", &self.too_slow),
             ("connections_failed_total", "Connections that ended by a failure.", &self.failed_connections),
+            ("networks_full_total", "Times that a network had as many connections as it may.", &self.full_networks),
             ("client_moves_total", "Clients that went on from another address.", &self.moves),
         ] {
             counter_line(text, name, help, get(counter));

@@ -71,6 +71,7 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
         ("the hosts of site", hosts(started) != hosts(read)),
         ("bodies", started.bodies != read.bodies),
         ("workers", started.workers != read.workers),
+        ("max-connections-per-network", started.max_of_network != read.max_of_network),
         ("takeover", started.takeover != read.takeover),
         ("proxy", started.proxy != read.proxy || started.passing != read.passing),
         ("qpack-table", started.qpack_table != read.qpack_table),

@@ -67,6 +67,9 @@ pub fn builder(
     for address in plain_addresses(&arguments.http)? {
         builder = builder.redirect_http(address);
     }
+    if let Some(most) = arguments.max_of_network {
+        builder = builder.max_connections_per_network(most);
+    }
     if let Some(port) = arguments.public_port {
         builder = builder.public_port(port);
     }

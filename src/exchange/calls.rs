@@ -95,6 +95,13 @@ impl Events {
         self.record.upgrade().map(|record| Exchange { record })
     }
 
+    /// The server is about to end, and waits for the exchange.
+    pub(crate) fn on_server_end(&self) {
+        if let Some(record) = self.record.upgrade() {
+            record.mailbox.on_server_end();
+        }
+    }
+
     /// The connection is over, for this reason.
     pub(crate) fn on_connection_over(&self, error: &Rc<Error>) {
         if let Some(record) = self.record.upgrade() {

@@ -53,6 +53,8 @@ struct Contents {
     is_dropped: bool,
     /// The task that answers the request looks after its end itself.
     is_looked_after: bool,
+    /// The server that has it is about to end.
+    server_ends: bool,
     /// The peer was too slow with its message or with ours.
     slow: Option<Slow>,
     /// Something came for the reader since it last said that it knows all.
@@ -108,6 +110,16 @@ impl Mailbox {
         self.for_reader(|_| ());
         self.wake_writer();
         self.wake_task();
+    }
+
+    /// The server that has the exchange is about to end, and waits for it.
+    pub(crate) fn on_server_end(&self) {
+        self.for_reader(|contents| contents.server_ends = true);
+    }
+
+    /// Whether that was told.
+    pub(crate) fn server_ends(&self) -> bool {
+        self.contents.borrow().server_ends
     }
 
     /// This side has given the whole exchange up: of the peer nothing more will be heard. The task that answers a request goes on,

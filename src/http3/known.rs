@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::exchange::calls::{Events, Exchange};
 use crate::http3::sockets::Port;
 use crate::server::authorities::Authorities;
+use crate::server::networks::Place;
 use crate::webtransport::line::Line;
 use base::{Instant, StreamId, StreamMap};
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,8 @@ struct State {
     /// Where the other end is, if it is known.
     remote: Option<SocketAddr>,
     exchanges: StreamMap<Events>,
+    /// Of a server, among the connections of its client's network.
+    place: Option<Place>,
     /// Of a server, what requests may be for. Looked up with the first one.
     authorities: Option<Rc<Authorities>>,
     /// When the last exchange ended.
@@ -213,6 +216,12 @@ impl Known {
         true
     }
 
+    /// The server is about to end, and waits for the exchanges.
+    pub(crate) fn on_server_end(&self) {
+        let all: Vec<Events> = self.state.borrow().exchanges.values().cloned().collect();
+        all.iter().for_each(Events::on_server_end);
+    }
+
     /// Nobody works on the exchange any more. Whether it was there.
     pub(crate) fn remove_exchange(&self, id: StreamId, now: Instant) -> bool {
         let mut state = self.state.borrow_mut();
@@ -250,6 +259,11 @@ impl Known {
         });
     }
 
+    /// It counts among those of its client's network until it is over.
+    pub(crate) fn take_place(&self, place: Place) {
+        self.state.borrow_mut().place = Some(place);
+    }
+
     /// Requests can be made again.
     pub(crate) fn on_streams_available(&self) {
         self.change(|state| state.streams_available += 1);
@@ -279,8 +293,8 @@ impl Known {
         }
         state.over = Some(error);
         let was_unflushed = state.is_established && !state.is_flushed;
-        let exchanges = std::mem::take(&mut state.exchanges);
-        drop(state);
+        let (exchanges, place) = (std::mem::take(&mut state.exchanges), state.place.take());
+        drop((state, place));
         self.change(|_| {});
         Some(Ended { exchanges, was_unflushed })
     }

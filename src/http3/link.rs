@@ -17,6 +17,7 @@ use crate::http3::sessions;
 use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
+use crate::server::networks::Networks;
 use crate::trace::SharedTrace;
 use base::{Duration, FourTuple, Instant, Side, StreamId};
 use h3::error_code;
@@ -88,6 +89,8 @@ pub(crate) struct Link {
     on_event: OnceCell<Rc<OnEvent>>,
     on_connection_end: OnceCell<Rc<OnConnectionEnd>>,
     trace: OnceCell<SharedTrace>,
+    /// A server's: how many connections each network has.
+    networks: OnceCell<Arc<Networks>>,
     /// Who waits until nobody works on an exchange.
     answered: RefCell<Vec<Waker>>,
     /// Who waits until nothing is left to be answered or acknowledged.
@@ -109,14 +112,18 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Runs a server's `endpoint` on `sockets`, one of several workers if there is a `handover`.
+    /// Runs a server's `endpoint` on `sockets`, one of several workers if there is a `handover`. Established connections are counted in
+    /// `networks`.
     pub(crate) fn serve(
         handle: &Handle,
         sockets: Vec<UdpSocket>,
         endpoint: Endpoint,
         handover: Option<Handover>,
+        networks: Arc<Networks>,
     ) -> io::Result<Rc<Link>> {
-        Link::start(handle, sockets, endpoint, handover, None)
+        let link = Link::start(handle, sockets, endpoint, handover, None)?;
+        let _first = link.networks.set(networks);
+        Ok(link)
     }
 
     /// Runs a client's `endpoint` on `socket`, and on further ones when connections move.
@@ -147,6 +154,7 @@ impl Link {
             on_event: OnceCell::new(),
             on_connection_end: OnceCell::new(),
             trace: OnceCell::new(),
+            networks: OnceCell::new(),
             answered: RefCell::default(),
             idle: RefCell::default(),
             broken: RefCell::default(),
@@ -523,6 +531,7 @@ impl Link {
             for handle in handles {
                 endpoint.with(now, handle, |http, transport| http.shutdown(transport));
                 known(endpoint, handle).line().on_going_away();
+                known(endpoint, handle).on_server_end();
             }
         });
     }
@@ -680,11 +689,30 @@ impl Link {
         self.unflushed.set(self.unflushed.get() + 1);
         let known = self.follow_peer(endpoint, handle);
         known.on_established();
+        self.count_of_network(endpoint, now, handle);
+        let known = self::known(endpoint, handle);
         self.follow_ebb(self.ebbs[1].on_count(endpoint.quic().len()));
         self.forget_reaching(known);
         // Who comes while the server ends is told so.
         for _ in 0..self.goaways.get() {
             endpoint.with(now, handle, |http, transport| http.shutdown(transport));
+        }
+    }
+
+    /// Counts a connection that is established. Many that began at once may have become more than their network may have.
+    fn count_of_network(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
+        let known = known(endpoint, handle).clone();
+        let (Some(networks), Some(remote)) = (self.networks.get(), known.remote()) else { return };
+        match networks.enter(remote.ip()) {
+            Ok(place) => known.take_place(place),
+            Err(full) => {
+                if full.is_news {
+                    self.tell(&ServerEvent::NetworkFull { remote });
+                }
+                if let Some(connection) = endpoint.quic_mut().connection_mut(handle) {
+                    connection.close(now, error_code::H3_EXCESSIVE_LOAD, b"your network has too many connections");
+                }
+            }
         }
     }
 

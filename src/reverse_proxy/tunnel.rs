@@ -16,7 +16,7 @@ use crate::exchange::writer::BodyWriter;
 use crate::proxy::idle::{Idle, both};
 use crate::server::base64;
 use base::{Instant, Random};
-use crypto_ring::SystemRandom;
+use crypto_ring::{SystemRandom, sha1_for_websocket};
 use http::exchange::Reason;
 use http::{InvalidField, RequestHead, ResponseHead, Status};
 use runtime::Handle;
@@ -24,6 +24,7 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use websocket::handshake;
 
 /// The protocol that is passed on.
 pub(super) const PROTOCOL: &str = "websocket";
@@ -49,6 +50,15 @@ pub(super) fn add_key(head: &mut RequestHead, version: HttpVersion) -> Result<()
     head.fields.set("sec-websocket-key", base64::encode(&key))
 }
 
+/// Whether a backend has answered the key that it was sent. A client of HTTP/1.1 has sent that itself and looks, others cannot.
+///
+/// RFC 6455 section 4.1-40.
+fn answers_key(asked: &RequestHead, answer: &ResponseHead) -> bool {
+    let key = asked.fields.first_text("sec-websocket-key").unwrap_or_default();
+    let mut answers = answer.fields.all("sec-websocket-accept");
+    answers.next() == Some(handshake::accept(key, sha1_for_websocket).as_bytes()) && answers.next().is_none()
+}
+
 impl Tunnelling<'_> {
     /// Asks over a connection that has carried nothing, and serves the tunnel to its end. A refusal is passed on as any answer.
     pub(super) async fn ask(
@@ -69,11 +79,15 @@ impl Tunnelling<'_> {
         if head.status != Status::OK {
             return Ok(answer::send(reply, head, body, false).await?);
         }
-        let reply = reply.take().expect("a request is answered once");
         head.fields.remove("content-length");
         if request.version() != HttpVersion::Http1 {
+            if !answers_key(self.head, &head) {
+                let why = "it answers another Sec-WebSocket-Key than it was sent (RFC 6455 section 4.1)".to_owned();
+                return Err(Trouble::Backend(BackendFailure::Invalid(why)));
+            }
             head.fields.remove("sec-websocket-accept");
         }
+        let reply = reply.take().expect("a request is answered once");
         let tunnel = reply.accept(request, head).map_err(Trouble::Client)?;
         let (from_client, to_client) = tunnel.split();
         let client = to_client.exchange().clone();

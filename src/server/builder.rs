@@ -435,6 +435,17 @@ impl ServerBuilder {
         self
     }
 
+    /// The most connections at a time that clients of one network may have, by UDP and by TCP together and with all workers: of the
+    /// first 24 bits of an IPv4 address, or the first 56 of an IPv6 address. Default a quarter of [`max_connections`](ServerBuilder::max_connections)
+    /// of all workers, and 1,000 at least. By TCP, further ones are reset; by UDP, they are refused with CONNECTION_REFUSED once they have
+    /// shown their address, or closed with H3_EXCESSIVE_LOAD. A server behind a proxy that passes connections on from its own address
+    /// needs more.
+    #[must_use]
+    pub fn max_connections_per_network(mut self, most: usize) -> ServerBuilder {
+        self.policy.max_of_network = Some(most);
+        self
+    }
+
     /// Bytes that all connections of each worker together allow their clients to send before handlers read them. Default 1 GiB, of
     /// which a connection begins with up to 768 KiB; beyond it, each has 64 KiB all the same
     /// ([`quic::EndpointConfig::receive_memory`]).

@@ -61,6 +61,12 @@ pub enum ServerEvent<'a> {
         /// What the system says.
         error: &'a Error,
     },
+    /// A network has as many connections as it may (`ServerBuilder::max_connections_per_network`), and this client of it was refused. Told
+    /// again only after the network has had no more than half as many.
+    NetworkFull {
+        /// Who was refused.
+        remote: SocketAddr,
+    },
     /// A client is at another address from now on, and has proved that it receives what is sent there: its network has changed,
     /// or a translator of addresses has given it another one.
     ClientMoved {
@@ -100,6 +106,9 @@ impl fmt::Display for ServerEvent<'_> {
                 write!(f, "the connection with {remote} failed: {error}")
             }
             ServerEvent::NotAccepted { error } => write!(f, "connections wait to be accepted: {error}"),
+            ServerEvent::NetworkFull { remote } => {
+                write!(f, "{remote} was refused: its network has as many connections as it may")
+            }
             ServerEvent::ClientMoved { before, remote } => write!(f, "the client at {before} has moved to {remote}"),
             ServerEvent::Ending { connections, requests, patience } => {
                 let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));

@@ -1,6 +1,7 @@
 //! What a server decides about connections, before HTTP: cryptography, who may begin one, connection IDs, secrets.
 
 use crate::error::Error;
+use crate::server::networks::Networks;
 use crate::tickets::Tickets;
 use crate::tokens;
 use base::Steering;
@@ -24,6 +25,10 @@ pub(crate) struct Policy {
     pub(crate) tokens: Option<TokenPolicy>,
     /// The most connections of an endpoint, if it is not the default.
     pub(crate) max_connections: Option<usize>,
+    /// The most connections of a network with all workers, if it is not the default.
+    pub(crate) max_of_network: Option<usize>,
+    /// The connections of each network. Those that are started from one builder do not share them.
+    pub(crate) networks: Arc<Networks>,
     /// What connections allow their clients to send, if it is not the default.
     pub(crate) receive_memory: Option<u64>,
     pub(crate) ids: IdLayout,
@@ -41,6 +46,8 @@ impl Default for Policy {
             address_validation: AddressValidation::default(),
             tokens: Some(tokens::policy(&Tickets::new())),
             max_connections: None,
+            max_of_network: None,
+            networks: Networks::new(usize::MAX),
             receive_memory: None,
             ids: IdLayout::default(),
             secret: None,
@@ -49,7 +56,30 @@ impl Default for Policy {
     }
 }
 
+/// What a network may have at least, unless it is said: many people may share an address.
+const LEAST_OF_NETWORK: usize = 1000;
+
 impl Policy {
+    /// From now on connections are counted anew, of a server with so many workers. Without another number a network may have a quarter of
+    /// all connections.
+    pub(crate) fn begin_to_count(&mut self, workers: usize, max_connections: usize) {
+        let all = self.max_connections.unwrap_or(max_connections).saturating_mul(workers);
+        self.networks = Networks::new(self.max_of_network.unwrap_or((all / 4).max(LEAST_OF_NETWORK)));
+    }
+
+    /// Who comes from a network that has as many connections as it may is refused, once it has shown that it comes from there.
+    fn decide(&self) -> Arc<OnIncoming> {
+        let (own, networks) = (self.on_incoming.clone(), self.networks.clone());
+        Arc::new(move |incoming| match &own {
+            _ if networks.is_full(incoming.four_tuple.remote.ip()) => match incoming.is_validated {
+                true => Admission::Refuse,
+                false => Admission::Retry,
+            },
+            Some(own) => own(incoming),
+            None => Admission::Accept,
+        })
+    }
+
     /// For several workers: they share a secret, and the connection IDs name the worker.
     pub(crate) fn share(&mut self, workers: usize) -> Result<(), Error> {
         if self.ids.workers() > 1 {
@@ -80,7 +110,7 @@ impl Policy {
 
     /// Puts them into the configuration of an endpoint: of a single one, or of one of several.
     pub(crate) fn apply(&self, config: &mut EndpointConfig, handover: Option<&Handover>) -> Result<(), Error> {
-        config.on_incoming = self.on_incoming.clone();
+        config.on_incoming = Some(self.decide());
         config.address_validation = self.address_validation;
         config.tokens = self.tokens.clone();
         config.max_connections = self.max_connections.unwrap_or(config.max_connections);

@@ -209,6 +209,8 @@ impl Line {
     /// Takes no more requests.
     pub(crate) fn drain(self: &Rc<Line>) {
         self.with(Machine::drain);
+        let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
+        all.iter().for_each(Events::on_server_end);
     }
 
     /// Ends at once. The client is not told.

@@ -46,12 +46,14 @@ async fn accept_all(handle: Handle, server: Weak<Tcp>, listener: Rc<Watched<TcpL
         let stream = listener.read_with(TcpListener::accept).await;
         let Some(server) = server.upgrade() else { return };
         let admitted = match stream {
-            // A client learns at once that there is no room.
-            Ok(stream) if !server.has_room() => {
-                stream.reset();
-                Ok(())
-            }
-            Ok(stream) => server.admit(stream, entrance.clone()),
+            Ok(stream) => match server.place(stream.remote_address()) {
+                Some(place) => server.admit(stream, place, entrance.clone()),
+                // A client learns at once that there is no room.
+                None => {
+                    stream.reset();
+                    Ok(())
+                }
+            },
             Err(error) => Err(error),
         };
         match admitted {

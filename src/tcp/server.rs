@@ -3,6 +3,7 @@
 use crate::exchange::calls::OnRequest;
 use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::networks::{Networks, Place};
 use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
 use crate::tcp::line::{Arrival, Line, Owner};
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) max_connections: usize,
     /// How long a handshake may take.
     pub(crate) handshake_timeout: Duration,
+    pub(crate) networks: Arc<Networks>,
 }
 
 /// A socket that connections come to, and the task that accepts them.
@@ -127,16 +129,23 @@ impl Tcp {
         self.listeners.take().iter().for_each(|listening| listening.task.abort());
     }
 
-    /// Whether it takes one more connection.
-    pub(crate) fn has_room(&self) -> bool {
-        self.lines.borrow().len() < self.parts.max_connections
+    /// The place of one more connection with this client, if it takes one.
+    pub(crate) fn place(&self, remote: SocketAddr) -> Option<Place> {
+        if self.lines.borrow().len() >= self.parts.max_connections {
+            return None;
+        }
+        let place = self.parts.networks.enter(remote.ip());
+        if place.as_ref().is_err_and(|full| full.is_news) {
+            self.tell(&ServerEvent::NetworkFull { remote });
+        }
+        place.ok()
     }
 
     /// A connection has come.
     ///
     /// # Errors
     /// The system gives no more descriptors to watch.
-    pub(crate) fn admit(&self, stream: TcpStream, entrance: Entrance) -> io::Result<()> {
+    pub(crate) fn admit(&self, stream: TcpStream, place: Place, entrance: Entrance) -> io::Result<()> {
         let Some(server) = self.itself.upgrade() else { return Ok(()) };
         let remote = stream.remote_address();
         let stream: Watched<TcpStream> = self.handle.watch(stream)?;
@@ -148,7 +157,7 @@ impl Tcp {
         let number = self.next.get();
         self.next.set(number + 1);
         self.lines.borrow_mut().insert(number, Rc::downgrade(&line));
-        let over = Over { server: self.itself.clone(), number };
+        let over = Over { server: self.itself.clone(), number, _place: place };
         let ended = line.clone();
         let task = self.handle.spawn_driver(async move {
             let _over = over;
@@ -256,6 +265,7 @@ impl Owner for Tcp {
 struct Over {
     server: Weak<Tcp>,
     number: u64,
+    _place: Place,
 }
 
 impl Drop for Over {

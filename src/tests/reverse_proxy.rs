@@ -4,7 +4,7 @@ mod backend;
 mod hostile;
 mod moments;
 mod passing;
-mod raw;
+pub(super) mod raw;
 mod smuggling;
 mod tunnels;
 

@@ -308,6 +308,119 @@ fn a_client_that_vanishes_ends_its_handler() {
     }
 }
 
+/// The same for one that has not begun to answer, and of whose client nothing is heard but the end: it closes in order, behind a request
+/// that it has sent ahead, too.
+#[test]
+fn a_client_that_closes_ends_a_handler_that_has_said_nothing() {
+    for asked in [1, 2] {
+        crate::run(|handle| async move {
+            let running = Rc::new(());
+            let held = running.clone();
+            let handler = move |_, reply: Reply| {
+                let held = held.clone();
+                async move {
+                    std::future::pending::<()>().await;
+                    drop(held);
+                    reply.send(200, "").await
+                }
+            };
+            let (server, identity, remote) = started(&handle, |builder| builder, handler).await;
+            let raw = super::reverse_proxy::raw::Raw::connect(&handle, &identity, remote, b"http/1.1").await;
+            raw.say(format!("GET / HTTP/1.1\r\nhost: {remote}\r\n\r\n").repeat(asked));
+            while server.requests_under_way() == 0 {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(Rc::strong_count(&running), 3, "the handler has one");
+            raw.end();
+            while Rc::strong_count(&running) > 2 {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+            drop(server);
+        })
+        .unwrap();
+    }
+}
+
+/// Connections of a network are counted together, whatever they come by. Who is refused learns it at once, and the owner is told once.
+#[test]
+fn a_network_has_no_more_connections_than_it_may_by_udp_and_tcp_together() {
+    crate::run(|handle| async move {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let events = told.clone();
+        let change = |builder: crate::ServerBuilder| {
+            builder.max_connections_per_network(2).on_event(move |event| events.lock().unwrap().push(event.to_string()))
+        };
+        let (server, identity, remote) = started(&handle, change, |_, reply: Reply| reply.send(200, "")).await;
+        let url = format!("https://{remote}/");
+        let by_udp = || {
+            let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+            Client::builder(roots).build(&handle)
+        };
+        let by_tcp = |protocol| client(&handle, &identity, remote, protocol);
+        let mut held = vec![by_udp(), by_tcp(b"h2")];
+        for client in &held {
+            client.get(&url).send().await.unwrap();
+        }
+        for further in [by_udp(), by_tcp(b"h2"), by_tcp(b"http/1.1"), by_udp()] {
+            assert!(further.get(&url).send().await.is_err());
+        }
+        let full = |all: &[String]| all.iter().filter(|line| line.contains("its network")).count();
+        assert_eq!(full(&told.lock().unwrap()), 1, "{told:?}");
+        // Each that leaves makes room for one, by the same way or the other.
+        for (place, further) in [(0, by_tcp(b"http/1.1")), (1, by_udp())] {
+            held.remove(place).close().await;
+            while server.connections().len() + server.tcp_clients().len() > 1 {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+            further.get(&url).send().await.unwrap();
+            held.insert(place, further);
+            assert!(by_tcp(b"h2").get(&url).send().await.is_err());
+        }
+    })
+    .unwrap();
+}
+
+/// ten thousand requests, one after the other, and a thousand at once whose senders are slow: none is lost, and each has its answer.
+#[test]
+fn no_request_is_lost_one_after_the_other_or_all_at_once() {
+    const IN_SEQUENCE: usize = 5_000;
+    const AT_ONCE: usize = 500;
+    let handler = |mut request: Request, reply: Reply| async move {
+        let text = request.body().read_to_end(100).await?;
+        reply.send(200, text).await
+    };
+    for protocol in [&b"http/1.1"[..], b"h2"] {
+        with_server(protocol, handler, async |client, url, handle| {
+            for number in 0..IN_SEQUENCE {
+                let text = number.to_string();
+                let mut response = client.post(&url).body(text.clone()).send().await.unwrap();
+                assert_eq!(response.body().read_to_end(100).await.unwrap(), text.as_bytes());
+            }
+            let begun = Rc::new(Cell::new(0));
+            let asked = (0..AT_ONCE).map(|number| {
+                let (client, url, begun) = (client.clone(), url.clone(), begun.clone());
+                handle.spawn(async move {
+                    let (mut writer, pending) = client.post(&url).start().await?;
+                    begun.set(begun.get() + 1);
+                    // Each piece goes when all others had their turn: those who wait for a connection wait for slow senders.
+                    for piece in 0..4 {
+                        writer.write(format!("{number}.{piece} ")).await?;
+                        runtime::executor::yield_now().await;
+                    }
+                    writer.finish()?;
+                    pending.response().await?.body().read_to_end(100).await
+                })
+            });
+            let asked: Vec<_> = asked.collect();
+            for (number, answer) in asked.into_iter().enumerate() {
+                let expected = format!("{number}.0 {number}.1 {number}.2 {number}.3 ");
+                assert_eq!(answer.await.unwrap().unwrap(), expected.as_bytes());
+            }
+            assert_eq!(begun.get(), AT_ONCE);
+        });
+    }
+}
+
 /// RFC 6797 section 7.1: in every version, once, and what a handler says of it itself is left as it is.
 #[test]
 fn answers_by_tls_say_that_the_host_is_for_https_alone() {

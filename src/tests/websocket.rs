@@ -11,6 +11,7 @@ use crate::{
 };
 use std::cell::RefCell;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use websocket::CloseCode;
@@ -39,18 +40,22 @@ pub(super) fn over<H: Future<Output: Outcome> + 'static>(
         let builder = Server::builder(identity.clone()).listen("127.0.0.1:0".parse().unwrap()).tcp().websockets();
         let server = builder.start(&handle, handler).unwrap();
         let remote = server.addresses()[0];
-        let client = match version {
-            HttpVersion::Http1 => tcp::client(&handle, &identity, remote, b"http/1.1"),
-            HttpVersion::Http2 => tcp::client(&handle, &identity, remote, b"h2"),
-            HttpVersion::Http3 => {
-                Client::builder(Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap()).build(&handle)
-            }
-        };
+        let client = client_of(&handle, &identity, remote, version);
         let testing = test(client, format!("wss://{remote}"), handle.clone());
         handle.timeout(PATIENCE, testing).await.unwrap_or_else(|_| panic!("{version}: it takes too long"));
         drop(server);
     })
     .unwrap();
+}
+
+fn client_of(handle: &Handle, identity: &Identity, remote: SocketAddr, version: HttpVersion) -> Client {
+    match version {
+        HttpVersion::Http1 => tcp::client(handle, identity, remote, b"http/1.1"),
+        HttpVersion::Http2 => tcp::client(handle, identity, remote, b"h2"),
+        HttpVersion::Http3 => {
+            Client::builder(Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap()).build(handle)
+        }
+    }
 }
 
 /// Limits that let some megabytes through.

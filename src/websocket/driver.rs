@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use websocket::Closing;
+use websocket::{Close, CloseCode, Closing};
 
 /// Bytes that are handed to the tunnel at a time.
 const PIECE: usize = 64 << 10;
@@ -28,6 +28,8 @@ pub(super) struct Driver {
     /// What the machine has given and the tunnel has not taken.
     piece: Bytes,
     input_is_over: bool,
+    /// The server is about to end, and the other end was told.
+    is_going_away: bool,
     sleep: Sleep,
 }
 
@@ -36,7 +38,8 @@ impl Driver {
         let (reader, writer) = tunnel.split();
         let sleep = shared.handle.sleep_until(Instant::MAX);
         let (ahead, piece) = (Bytes::new(), Bytes::new());
-        Driver { shared, reader, writer: Some(writer), ahead, piece, input_is_over: false, sleep }
+        let (writer, input_is_over, is_going_away) = (Some(writer), false, false);
+        Driver { shared, reader, writer, ahead, piece, input_is_over, is_going_away, sleep }
     }
 
     /// Gives the machine what has come. Says whether anything was done.
@@ -102,6 +105,16 @@ impl Driver {
         self.input_is_over = true;
     }
 
+    /// RFC 6455 section 7.4.1: a server that is about to end says so, and does not wait until the application has done with it.
+    fn look_for_end_of_server(&mut self, now: Instant, context: &Context<'_>) {
+        let mailbox = self.reader.exchange().mailbox();
+        // Though nothing may be read for now.
+        mailbox.set_reader(context);
+        if mailbox.server_ends() && !std::mem::replace(&mut self.is_going_away, true) {
+            self.shared.machine.borrow_mut().close(now, Close::new(CloseCode::GOING_AWAY, ""));
+        }
+    }
+
     fn is_over(&self) -> bool {
         let is_given_up = self.shared.machine.borrow().demand() == Demand::Reset;
         is_given_up || (self.writer.is_none() && self.input_is_over)
@@ -128,6 +141,7 @@ impl Future for Driver {
         loop {
             let is_stirred = driver.shared.set_driver(context);
             let now = driver.shared.handle.read_clock();
+            driver.look_for_end_of_server(now, context);
             // Both have their turn in each round: who sends much still reads.
             let has_written = driver.write(now, context);
             let has_read = driver.read(now, context);

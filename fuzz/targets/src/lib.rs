@@ -5,7 +5,9 @@
 //! decoded encodes to the same again, bytes that come one by one mean what they mean together, a second implementation
 //! agrees, a connection never breaks a rule of its own.
 
+mod acme_answers;
 mod byte_streams;
+mod capsules;
 mod event_frames;
 mod event_store;
 mod h3_events;
@@ -103,6 +105,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http2_client", byte_streams::http2_client),
     ("hpack", byte_streams::hpack),
     ("json", json_texts::run),
+    ("acme_answers", acme_answers::run),
+    ("capsules", capsules::run),
     ("event_journal", event_store::journal),
     ("event_records", event_store::records),
     ("nats", event_store::nats),

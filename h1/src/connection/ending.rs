@@ -1,6 +1,7 @@
 //! How exchanges and the connection end, well and otherwise.
 
 use super::state::{Connection, Incoming, Phase};
+use crate::ahead::Ahead;
 use crate::event::{Closing, Event};
 use crate::exchange::ExchangeId;
 use crate::head::HeadReader;
@@ -86,6 +87,7 @@ impl Connection {
         };
         if is_open {
             self.incoming = Incoming::Raw;
+            self.clocks.gone = None;
             return;
         }
         exchange.is_received = true;
@@ -139,9 +141,12 @@ impl Connection {
     /// No exchange follows, and none is under way.
     pub(crate) fn end(&mut self, now: Instant, closing: Closing) {
         self.end_output();
-        if !self.ends.incoming {
+        self.ahead = Ahead::default();
+        let is_behind = core::mem::take(&mut self.ends.is_behind);
+        if is_behind || !self.ends.incoming {
             self.incoming = Incoming::Ignored;
         }
+        self.ends.incoming |= is_behind;
         if self.ends.outgoing {
             self.linger(now);
         }
@@ -187,6 +192,7 @@ impl Connection {
         self.keeps_alive = false;
         self.current = None;
         self.outbox.clear();
+        self.ahead = Ahead::default();
         self.clocks.stop();
         self.tell_closed(closing);
     }

@@ -13,8 +13,45 @@ use http::exchange::{Body, Event, Reason, ReceivePhase};
 use http::{Malformed, Method, RequestHead, ResponseHead, Status};
 
 impl Connection {
-    /// Takes what it can use from the front, and says how much.
-    pub(crate) fn take_in(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
+    /// Takes what it can use from the front, and some of what a client has sent ahead; says how much.
+    pub(crate) fn take_in(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        // What is ahead waits for the application.
+        let taken = if self.ahead.is_empty() { self.use_bytes(now, bytes) } else { 0 };
+        let left = bytes.get(taken..).unwrap_or_default();
+        let waits = !self.ahead.is_empty() || matches!(self.incoming, Incoming::Held);
+        if waits && self.side == Side::Server && self.phase != Phase::Broken {
+            return taken + self.ahead.push(left, self.config.limits.max_ahead);
+        }
+        taken
+    }
+
+    /// Whether a client may send more ahead.
+    pub(super) fn has_room_ahead(&self) -> bool {
+        self.side == Side::Server && self.ahead.len() < self.config.limits.max_ahead
+    }
+
+    /// Goes on with what was sent ahead, and with the end behind it: to be called by all calls of the application that may have ended an
+    /// exchange or made room.
+    pub(crate) fn go_on(&mut self, now: Instant) {
+        let mut ahead = core::mem::take(&mut self.ahead);
+        let used = self.use_bytes(now, ahead.bytes());
+        if self.phase == Phase::Broken {
+            return;
+        }
+        ahead.advance(used);
+        self.ahead = ahead;
+        if !self.ends.is_behind {
+            return;
+        }
+        if self.ahead.is_empty() && !self.awaits_tunnel() {
+            self.ends.is_behind = false;
+            self.on_all_sent(now);
+        } else {
+            self.wait_for_answer(now);
+        }
+    }
+
+    fn use_bytes(&mut self, now: Instant, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty())
             && self.phase != Phase::Broken
@@ -278,6 +315,7 @@ impl Connection {
             }
             self.look_for_end();
             self.settle(now);
+            self.go_on(now);
             return Body::Data(bytes);
         }
         match exchange.receiving.phase() {
@@ -301,6 +339,7 @@ impl Connection {
             return self.give_up(Closing::GivenUp);
         }
         self.settle(now);
+        self.go_on(now);
     }
 
     /// Whether the rest of a response that a client does not want is read and thrown away, so that the connection can be used again:
@@ -318,8 +357,23 @@ impl Connection {
         is_little
     }
 
-    /// The peer sends nothing more.
+    /// The peer sends nothing more. What it has sent ahead comes first, and whether a tunnel begins is not known before the answer.
     pub(crate) fn on_peer_end(&mut self, now: Instant) {
+        if !self.ahead.is_empty() || self.awaits_tunnel() {
+            self.ends.is_behind = true;
+            return self.wait_for_answer(now);
+        }
+        self.on_all_sent(now);
+    }
+
+    /// Whether what comes next depends on whether the application opens a tunnel.
+    fn awaits_tunnel(&self) -> bool {
+        matches!(self.incoming, Incoming::Held)
+            && self.current.as_ref().is_some_and(|exchange| !exchange.is_received && !exchange.is_unwanted())
+    }
+
+    /// The peer sends nothing more, and all it has sent was looked at.
+    fn on_all_sent(&mut self, now: Instant) {
         self.ends.incoming = true;
         self.keeps_alive = false;
         let is_raw = matches!(self.incoming, Incoming::Raw);
@@ -348,7 +402,15 @@ impl Connection {
                 return self.give_up(Closing::Done);
             }
         }
+        self.wait_for_answer(now);
         self.settle(now);
+    }
+
+    /// A client that has ended its side may be gone, which shows as soon as something is sent to it.
+    fn wait_for_answer(&mut self, now: Instant) {
+        if self.side == Side::Server && self.current.is_some() {
+            self.clocks.after_end(now, self.config.limits.after_end, self.outbox.delivery().acknowledged);
+        }
     }
 }
 

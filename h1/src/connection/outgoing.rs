@@ -76,6 +76,7 @@ impl Connection {
         }
         self.wait_for_reader(now);
         self.settle(now);
+        self.go_on(now);
         Ok(())
     }
 

@@ -34,11 +34,23 @@ impl Connection {
             self.clocks.on_exchange_end();
             return self.end(now, Closing::Idle);
         }
+        if self.looks_gone(now) {
+            return self.give_up(Closing::Reset);
+        }
         self.look_at_content(now);
         if is_due(self.clocks.look) {
             self.clocks.look = None;
             self.look_at_response(now);
         }
+    }
+
+    /// Whether a client that has ended its side was waited for, and nothing was sent to it meanwhile. If it is gone, what is sent
+    /// breaks the connection.
+    fn looks_gone(&mut self, now: Instant) -> bool {
+        let Some((_, before)) = self.clocks.gone.filter(|(due, _)| *due <= now) else { return false };
+        let sent = self.outbox.delivery().acknowledged;
+        self.clocks.after_end(now, self.config.limits.after_end, sent);
+        sent == before
     }
 
     /// The rest of a request is given up. Its answer may still be sent.

@@ -1,5 +1,6 @@
 //! The state of a connection, and what is asked of it without changing it.
 
+use crate::ahead::Ahead;
 use crate::chunks::Chunks;
 use crate::clocks::Clocks;
 use crate::config::Config;
@@ -30,6 +31,8 @@ pub struct Connection {
     pub(super) known: Option<Authority>,
     pub(super) lines: Lines,
     pub(super) incoming: Incoming,
+    /// What a client has sent ahead: it comes before what is offered.
+    pub(crate) ahead: Ahead,
     pub(crate) current: Option<Exchange>,
     pub(super) next_id: u64,
     pub(crate) outbox: Outbox,
@@ -77,6 +80,8 @@ pub(crate) enum Phase {
 pub(crate) struct Ends {
     /// The peer sends nothing more.
     pub(crate) incoming: bool,
+    /// It sends nothing more than what is ahead.
+    pub(crate) is_behind: bool,
     /// We have said that we send nothing more.
     pub(crate) outgoing: bool,
     /// The application was told.
@@ -105,6 +110,7 @@ impl Connection {
             known: None,
             lines: Lines::default(),
             incoming,
+            ahead: Ahead::default(),
             current: None,
             next_id: 0,
             outbox: Outbox::default(),

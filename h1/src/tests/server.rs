@@ -19,15 +19,118 @@ fn requests_one_after_the_other_and_ahead_are_answered_in_order() {
     assert_eq!((head.scheme, head.authority.unwrap().as_str()), (Some(Scheme::Https), "a.example"));
     assert_eq!(head.fields.iter().collect::<alloc::vec::Vec<_>>(), [("accept", &b"x"[..])]);
     assert_eq!(events(&mut server), [Event::Exchange(first, exchange::Event::Finished)]);
-    assert_eq!((server.demand(), left.as_slice()), (Demand::Pause, GET), "the second waits in the carrier");
+    assert_eq!(left, b"", "a little of what is ahead is taken");
     answer(&mut server, first, Status::OK, b"one");
-    assert_eq!(feed(&mut server, &left, 7), b"");
     let (second, _) = request(&mut server);
     assert!(second > first);
     answer(&mut server, second, Status::NOT_FOUND, b"");
     let expected = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\noneHTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(sent(&mut server), (expected.into(), false));
     assert!(server.is_idle());
+}
+
+/// What is more than a little stays in the carrier, and is offered again when there is room.
+#[test]
+fn of_what_is_sent_ahead_little_is_held() {
+    let many = GET.repeat(20);
+    for size in [1, 7, 99, many.len()] {
+        let mut server = server();
+        let mut left = feed(&mut server, &many, size);
+        assert_eq!((server.demand(), left.len()), (Demand::Pause, 19 * GET.len() - PLAIN.limits.max_ahead));
+        for number in 0..20 {
+            let (id, _) = request(&mut server);
+            assert_eq!(id.value(), number);
+            events(&mut server);
+            answer(&mut server, id, Status::OK, b"");
+            left = feed(&mut server, &left, many.len());
+            sent(&mut server);
+        }
+        assert!(server.is_idle() && left.is_empty());
+    }
+    // Content that was sent ahead waits until there is room for it, and what comes meanwhile waits behind it.
+    let mut server = server();
+    server.config.limits.max_held = 10;
+    let post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz";
+    feed(&mut server, GET, 99);
+    assert_eq!(feed(&mut server, post, 99), b"");
+    let (first, _) = request(&mut server);
+    events(&mut server);
+    answer(&mut server, first, Status::OK, b"");
+    let (second, _) = request(&mut server);
+    assert_eq!(server.demand(), Demand::Pause);
+    let mut all = alloc::vec::Vec::new();
+    while let Body::Data(bytes) = server.read_body(NOW, second, 7) {
+        all.extend_from_slice(&bytes);
+    }
+    assert_eq!(all, b"abcdefghijklmnopqrstuvwxyz");
+    assert!(matches!(events(&mut server).last(), Some(Event::Exchange(_, exchange::Event::Finished))));
+}
+
+/// The end of a client's side is behind what it has sent ahead: all of that is answered, and the last answer says that it is the last.
+#[test]
+fn a_client_that_ends_its_side_is_answered_as_often_as_it_has_asked() {
+    for (asked, size) in [(1, 9), (2, 9), (3, 500)] {
+        let mut server = server();
+        server.config.limits.max_ahead = 1000;
+        feed(&mut server, &GET.repeat(asked), size);
+        server.on_end(NOW, b"");
+        let mut all = alloc::string::String::new();
+        for number in 1..=asked {
+            let (id, _) = request(&mut server);
+            assert_eq!(server.poll_event(), Some(Event::Exchange(id, exchange::Event::Finished)));
+            answer(&mut server, id, Status::OK, b"x");
+            let (text, is_end) = sent(&mut server);
+            assert_eq!(is_end, number == asked);
+            all += &text;
+        }
+        assert_eq!(all.matches("HTTP/1.1 200 OK").count(), asked);
+        assert_eq!(
+            (all.matches("connection: close").count(), all.ends_with("close\r\ncontent-length: 1\r\n\r\nx")),
+            (1, true)
+        );
+        assert_eq!(events(&mut server), [Event::Closed(Closing::Done)]);
+    }
+    // What is cut off behind a request is none.
+    let mut server = server();
+    feed(&mut server, &[GET, b"GET / HT"].concat(), 99);
+    server.on_end(NOW, b"");
+    let (id, _) = request(&mut server);
+    events(&mut server);
+    answer(&mut server, id, Status::OK, b"");
+    assert_eq!(events(&mut server), [Event::Closed(Closing::Done)]);
+}
+
+/// A tunnel is open, or not, when the server says so: an end that came before is that of what goes through it.
+#[test]
+fn the_end_of_a_client_that_waits_for_a_tunnel_is_the_end_of_the_tunnel() {
+    let ask = b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+    for (ahead, status) in
+        [(&b""[..], Status::OK), (b"abc", Status::OK), (b"", Status::FORBIDDEN), (GET, Status::FORBIDDEN)]
+    {
+        let mut server = Connection::server(UPGRADES, Scheme::Https, NOW);
+        feed(&mut server, ask, 99);
+        feed(&mut server, ahead, 99);
+        server.on_end(NOW, b"");
+        let (id, _) = request(&mut server);
+        assert_eq!(events(&mut server), []);
+        let head = ResponseHead::new(status);
+        server.send_response(NOW, id, &head, &mut Bytes::new(), status != Status::OK).unwrap().unwrap();
+        if status == Status::OK {
+            assert_eq!(content(&mut server, id), (ahead.to_vec(), Body::End));
+            assert_eq!(events(&mut server).last(), Some(&Event::Exchange(id, exchange::Event::Finished)));
+            server.on_timeout(NOW + PLAIN.limits.after_end);
+            assert_eq!(events(&mut server), [], "it goes on in the other direction");
+            server.finish(NOW, id).unwrap();
+        } else if ahead == GET {
+            let next = events(&mut server).into_iter().find_map(|event| match event {
+                Event::Exchange(next, exchange::Event::Request(_)) => Some(next),
+                _ => None,
+            });
+            answer(&mut server, next.unwrap(), Status::OK, b"");
+        }
+        assert_eq!(events(&mut server).last(), Some(&Event::Closed(Closing::Done)), "{ahead:?} {status}");
+        assert!(sent(&mut server).1);
+    }
 }
 
 /// RFC 9112 section 2.2-7, 3.2.2-5, 3.2.2-6.
@@ -63,7 +166,7 @@ fn chunked_content_and_trailers_come_in() {
         trailers.push("sum", "7").unwrap();
         let told = [exchange::Event::Body, exchange::Event::Trailers(trailers), exchange::Event::Finished];
         assert_eq!(events(&mut server), told.map(|event| Event::Exchange(id, event)), "{size}");
-        assert_eq!(left, b"GET");
+        assert_eq!((left.as_slice(), server.ahead.bytes()), (&b""[..], &b"GET"[..]));
     }
 }
 
@@ -222,10 +325,9 @@ fn an_upgrade_is_an_extended_connect() {
     let left = feed(&mut server, wire, 99);
     let (id, head) = request(&mut server);
     assert_eq!((head.method.clone(), head.protocol.as_ref().unwrap().as_str()), (Method::Connect, "WebSocket"));
-    assert_eq!((head.path(), server.demand()), ("/chat", Demand::Pause), "a tunnel is read once it is open");
+    assert_eq!((head.path(), left.as_slice()), ("/chat", &b""[..]));
     let whole = server.send_response(NOW, id, &ResponseHead::new(Status::OK), &mut Bytes::new(), false);
     assert_eq!(whole, Ok(Ok(false)));
-    feed(&mut server, &left, 99);
     assert_eq!(content(&mut server, id), (b"early".to_vec(), Body::Blocked));
     server.send_body(NOW, id, &mut Bytes::from_static(b"\0raw")).unwrap();
     let expected = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: WebSocket\r\n\r\n\0raw";

@@ -51,6 +51,44 @@ fn a_connection_without_requests_ends() {
     assert_eq!(sent(&mut server), ("".into(), true));
 }
 
+/// A client that has left is noticed though nothing is sent to it. One that has only ended its side is answered if that is soon.
+#[test]
+fn a_client_that_has_ended_its_side_is_not_worked_for_long() {
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    for behind in [&b""[..], GET, b"GET / HT"] {
+        let mut server = server();
+        feed(&mut server, &[GET, behind].concat(), 99);
+        let (id, _) = request(&mut server);
+        events(&mut server);
+        assert_eq!(server.deadline(), None);
+        server.on_end(after(5000), b"");
+        assert_eq!(events(&mut server), [], "it may want the answer");
+        server.on_timeout(after(5999));
+        assert_eq!(wait(&mut server), Some(6000));
+        assert_eq!(events(&mut server), [Event::Closed(Closing::Reset)]);
+        assert_eq!(server.demand(), Demand::Reset);
+        let head = ResponseHead::new(Status::OK);
+        assert!(server.send_response(NOW, id, &head, &mut Bytes::new(), true).is_err());
+    }
+    // As long as it is sent something it is worked for: if it is gone, that breaks the connection.
+    let mut server = server();
+    feed(&mut server, GET, 99);
+    let (id, _) = request(&mut server);
+    events(&mut server);
+    server.on_end(NOW, b"");
+    server.send_response(NOW, id, &ResponseHead::new(Status::OK), &mut Bytes::new(), false).unwrap().unwrap();
+    sent(&mut server);
+    for second in 1..5 {
+        assert_eq!(wait(&mut server), Some(second * 1000));
+        assert_eq!(events(&mut server), []);
+        server.send_body(after(second * 1000), id, &mut Bytes::from_static(b"x")).unwrap();
+        sent(&mut server);
+    }
+    assert_eq!(wait(&mut server), Some(5000));
+    assert_eq!(wait(&mut server), Some(6000));
+    assert_eq!(events(&mut server), [Event::Closed(Closing::Reset)]);
+}
+
 #[test]
 fn content_that_does_not_come_is_given_up_and_can_be_answered() {
     let mut server = server();
@@ -110,5 +148,6 @@ fn a_reader_that_is_slow_enough_is_waited_for() {
         assert_eq!(server.transmit(now, &mut [0; 110]), Outgoing::Bytes(110));
         server.send_body(now, id, &mut data).unwrap();
     }
-    assert_eq!(server.demand(), Demand::Pause);
+    assert_eq!(events(&mut server), [Event::Exchange(id, exchange::Event::Finished)]);
+    assert!(sent(&mut server).0.ends_with("\0"));
 }

@@ -9,11 +9,11 @@ use core::net::IpAddr;
 
 /// The first 24 bits of an IPv4 address, or the first 56 of an IPv6 address: what one customer usually has at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Network([u8; 8]);
+pub struct Network([u8; 8]);
 
 impl Network {
     /// The network of an address.
-    pub(super) fn of(address: IpAddr) -> Network {
+    pub fn of(address: IpAddr) -> Network {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let [a, b, c, _] = address.octets();

@@ -216,6 +216,10 @@ impl Core {
         self.sources.borrow_mut().clear(token, side);
     }
 
+    pub(crate) fn on_emptied(&self, token: Token) {
+        self.sources.borrow_mut().on_emptied(token);
+    }
+
     // Waiting.
 
     /// Takes in events; waits for one, or for a timer, or for another thread, if no task is ready.

@@ -16,6 +16,8 @@ pub(crate) enum Side {
 
 struct Source {
     read: Readiness,
+    /// Behind what can be read stands an end or an error.
+    has_ended: bool,
     write: Readiness,
     hang_up: Readiness,
 }
@@ -29,7 +31,7 @@ struct Readiness {
 impl Default for Source {
     fn default() -> Source {
         let [read, write, hang_up] = [true, true, false].map(|ready| Readiness { ready, waker: None });
-        Source { read, write, hang_up }
+        Source { read, has_ended: false, write, hang_up }
     }
 }
 
@@ -51,6 +53,7 @@ impl Sources {
     /// Notes an event; gives those to wake.
     pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 3] {
         let source = &mut self.sources[event.token.index()];
+        source.has_ended |= event.ended;
         [source.read.note(event.readable), source.write.note(event.writable), source.hang_up.note(event.hung_up)]
     }
 
@@ -68,6 +71,12 @@ impl Sources {
     /// An attempt met "would block": wait for the next edge.
     pub(crate) fn clear(&mut self, token: Token, side: Side) {
         self.readiness(token, side).ready = false;
+    }
+
+    /// An attempt to read took all there was. What comes next is an edge, but for the end of it if that has been told.
+    pub(crate) fn on_emptied(&mut self, token: Token) {
+        let source = &mut self.sources[token.index()];
+        source.read.ready &= source.has_ended;
     }
 
     fn readiness(&mut self, token: Token, side: Side) -> &mut Readiness {

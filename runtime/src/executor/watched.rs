@@ -53,6 +53,12 @@ impl<T: AsFd> Watched<T> {
         self.core.clear_side(self.token, Side::Read);
     }
 
+    /// An attempt to read from a stream gave less than there was room for, so that nothing is left but the end of it, perhaps: as
+    /// good as `WouldBlock`, and a system call less.
+    pub fn on_emptied(&self) {
+        self.core.on_emptied(self.token);
+    }
+
     /// An attempt to write met `WouldBlock`.
     pub fn clear_writable(&self) {
         self.core.clear_side(self.token, Side::Write);

@@ -220,3 +220,35 @@ fn a_deadline_comes_and_an_idle_connection_is_left_alone() {
     notify.notify();
     assert!(matches!(executor.block_on(ending), Ok(StreamEnding::Ended)));
 }
+
+/// Edges are told once. An end that came with the bytes before it is not told again by the system after those were read.
+#[test]
+fn what_comes_after_a_read_that_took_all_is_noticed() {
+    // Two kinds of ends, and both ways that they can come: with the last bytes, and after these were read.
+    for is_reset in [false, true] {
+        for comes_along in [false, true] {
+            let rig = rig(Talker::default());
+            for piece in [&b"a"[..], b"bc", b"def"] {
+                let before = rig.machine.borrow().heard.len();
+                (&rig.peer).write_all(piece).unwrap();
+                rig.until(|talker| talker.heard.len() == before + piece.len());
+            }
+            if comes_along {
+                (&rig.peer).write_all(b"g").unwrap();
+            }
+            if is_reset {
+                crate::sys::reset_on_close(std::os::fd::AsFd::as_fd(&rig.peer)).unwrap();
+            }
+            let Rig { executor, machine, peer, ending: _ending, .. } = rig;
+            drop(peer);
+            let ended = async {
+                while !(if is_reset { machine.borrow().resets == 1 } else { machine.borrow().peer_ended }) {
+                    yield_now().await;
+                }
+            };
+            executor.block_on(executor.handle().timeout(Duration::from_secs(20), ended)).expect("it comes");
+            let heard = machine.borrow().heard.clone();
+            assert!(heard == b"abcdefg"[..6 + usize::from(comes_along)] || is_reset && heard == b"abcdef", "{heard:?}");
+        }
+    }
+}

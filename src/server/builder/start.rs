@@ -44,6 +44,7 @@ impl ServerBuilder {
     {
         let (takeover, predecessor) = self.predecessor()?;
         self.succeeds = predecessor.is_some();
+        self.policy.begin_to_count(1, MAX_TCP_CONNECTIONS);
         let mut sockets = self.bind_both(1)?;
         sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
@@ -68,6 +69,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         self.policy.share(count)?;
+        self.policy.begin_to_count(count, MAX_TCP_CONNECTIONS);
         if count > 1 && !(self.bound.is_empty() && self.bound_tcp.is_empty()) {
             return Err(Error::message(
                 "sockets that are bound already are for one worker; others cannot be bound beside them",
@@ -145,12 +147,10 @@ impl ServerBuilder {
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
         let (by_udp, by_tcp, plain) = (authorities(), authorities(), authorities());
         let listening = self.listen.len();
-        let (http1, http2) = (tcp_options::http1(&self.http), tcp_options::http2(&self.http));
-        let tls = self.tls_by_tcp();
-        let link = Link::serve(handle, sockets.udp, endpoint, handover).map_err(Error::system)?;
-        if let Some(trace) = self.trace {
-            link.trace(trace);
-        }
+        let (tls, http1, http2) = (self.tls_by_tcp(), tcp_options::http1(&self.http), tcp_options::http2(&self.http));
+        let networks = self.policy.networks.clone();
+        let link = Link::serve(handle, sockets.udp, endpoint, handover, networks.clone()).map_err(Error::system)?;
+        self.trace.into_iter().for_each(|trace| link.trace(trace));
         let on_event = self.on_event.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
         if let Some(on_event) = &on_event {
             link.on_event(on_event.clone());
@@ -177,6 +177,7 @@ impl ServerBuilder {
             on_event,
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
             handshake_timeout: self.transport.handshake_timeout,
+            networks,
         };
         let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
         let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();

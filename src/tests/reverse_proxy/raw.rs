@@ -60,7 +60,7 @@ impl StreamMachine for Bytes {
 }
 
 /// A connection.
-pub(super) struct Raw {
+pub(in crate::tests) struct Raw {
     stream: Rc<RefCell<TlsStream<Bytes, SystemRandom>>>,
     driver: StreamDriverHandle,
     task: runtime::JoinHandle<()>,
@@ -69,7 +69,12 @@ pub(super) struct Raw {
 
 impl Raw {
     /// Connects, and agrees on this protocol.
-    pub(super) async fn connect(handle: &Handle, identity: &Identity, remote: SocketAddr, protocol: &[u8]) -> Raw {
+    pub(in crate::tests) async fn connect(
+        handle: &Handle,
+        identity: &Identity,
+        remote: SocketAddr,
+        protocol: &[u8],
+    ) -> Raw {
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
         let config = tls::ClientConfig::new(
             crypto_ring::PROVIDER,
@@ -93,13 +98,13 @@ impl Raw {
     }
 
     /// Sends bytes.
-    pub(super) fn say(&self, bytes: impl AsRef<[u8]>) {
+    pub(in crate::tests) fn say(&self, bytes: impl AsRef<[u8]>) {
         self.stream.borrow_mut().machine_mut().out.extend_from_slice(bytes.as_ref());
         self.driver.notify();
     }
 
     /// What has come, once it is enough or nothing more will.
-    pub(super) async fn until(&self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    pub(in crate::tests) async fn until(&self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         loop {
             let (received, has_ended) = {
                 let stream = self.stream.borrow();
@@ -113,13 +118,19 @@ impl Raw {
     }
 
     /// The same as text, until this stands in it.
-    pub(super) async fn until_text(&self, text: &str) -> String {
+    pub(in crate::tests) async fn until_text(&self, text: &str) -> String {
         let bytes = self.until(|bytes| String::from_utf8_lossy(bytes).contains(text)).await;
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Ends its side.
+    pub(in crate::tests) fn end(&self) {
+        self.stream.borrow_mut().machine_mut().ends = true;
+        self.driver.notify();
+    }
+
     /// Cuts the connection.
-    pub(super) fn cut(self) {
+    pub(in crate::tests) fn cut(self) {
         self.task.abort();
     }
 }

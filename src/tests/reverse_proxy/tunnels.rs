@@ -11,13 +11,42 @@ fn echoing() -> super::Scripted {
         let head = connection.head().unwrap();
         assert!(head.starts_with("GET /chat HTTP/1.1\r\n"), "{head}");
         assert_eq!((field(&head, "connection"), field(&head, "upgrade")), (Some("upgrade"), Some("websocket")));
-        assert!(field(&head, "sec-websocket-key").is_some_and(|key| key.len() == 24), "{head}");
-        connection.say(
-            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n",
-        );
+        let key = field(&head, "sec-websocket-key").unwrap();
+        assert_eq!(key.len(), 24, "{head}");
+        connection.say(switching(&websocket::handshake::accept(key, crypto_ring::sha1_for_websocket)));
         connection.echo(10);
         connection.until_end();
     })
+}
+
+fn switching(accept: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    )
+}
+
+/// The client of HTTP/1.1 has sent the key, and judges the answer; others rely on the proxy.
+/// RFC 6455 section 4.1-40.
+#[test]
+fn a_backend_that_answers_another_key_opens_no_tunnel_for_those_who_sent_none() {
+    let of_sample = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    let twice = format!("{of_sample}\r\nsec-websocket-accept: {of_sample}");
+    let none = switching("").replace("sec-websocket-accept: \r\n", "");
+    for answer in [switching("x"), switching(of_sample), switching(&twice), none] {
+        let backend = scripted(move |connection| {
+            while connection.request().is_some() {
+                connection.say(&answer);
+            }
+        });
+        with_front(&proxy_to(&[&backend]), async |front| {
+            for version in [HttpVersion::Http2, HttpVersion::Http3] {
+                let asked = front.client(version).extended_connect("websocket", &front.url("/chat")).tunnel();
+                let error = asked.await.unwrap_err();
+                assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 502), "{version}: {error}");
+            }
+            front.told("Sec-WebSocket-Key").await;
+        });
+    }
 }
 
 #[test]
@@ -48,7 +77,11 @@ fn a_tunnel_over_http1() {
             front.remote
         ));
         let head = raw.until_text("\r\n\r\n").await;
-        assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("sec-websocket-accept: x\r\n"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 101 ")
+                && head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+            "{head}"
+        );
         raw.say("0123456789");
         raw.until_text("0123456789").await;
         raw.cut();

@@ -70,6 +70,35 @@ fn a_server_closes_and_says_why() {
     });
 }
 
+/// RFC 6455 section 7.4.1: a server that is about to end tells all that it goes away, and ends when they have answered.
+#[test]
+fn a_server_that_ends_goes_away() {
+    for version in VERSIONS {
+        crate::run(|handle| async move {
+            let log = Log::default();
+            let identity = Identity::development(&[]).unwrap();
+            let builder = Server::builder(identity.clone()).listen("127.0.0.1:0".parse().unwrap()).tcp().websockets();
+            let server = builder.start(&handle, noting(&log, WebSocketOptions::new())).unwrap();
+            let remote = server.addresses()[0];
+            let client = client_of(&handle, &identity, remote, version);
+            let url = format!("wss://{remote}");
+            let (mut reads, mut does_not) =
+                (client.websocket(&url).connect().await.unwrap(), client.websocket(&url).connect().await.unwrap());
+            reads.send("before").await.unwrap();
+            assert_eq!(noted(&log, &handle).await.unwrap(), Some("before".into()), "{version}");
+            let ended = handle.spawn(async move { server.shutdown(PATIENCE).await });
+            assert_eq!(reads.receive().await.unwrap(), None);
+            assert_eq!(reads.closed(), Some(WebSocketClose::new(CloseCode::GOING_AWAY, "")), "{version}");
+            assert!(does_not.send("late").await.is_err() || does_not.receive().await.unwrap().is_none());
+            let limit = handle.timeout(PATIENCE, ended).await;
+            assert_eq!(limit.map(|ended| ended.unwrap().is_ok()).ok(), Some(true), "{version}");
+            let ends = [noted(&log, &handle).await, noted(&log, &handle).await];
+            assert!(ends.iter().all(|end| matches!(end, Ok(None | Some(_)))), "{ends:?}");
+        })
+        .unwrap();
+    }
+}
+
 /// Whoever drops it says that it goes away, and sends what was to be sent before.
 #[test]
 fn one_that_is_dropped_goes_away() {

@@ -556,6 +556,19 @@ impl Connection {
         Ok(done)
     }
 
+    /// How much data can be put into `room` bytes, behind the place of a header, so that [`seal_in_place`](Connection::seal_in_place)
+    /// makes records of it; none while anything else is to be sent first.
+    pub(super) fn room_in_place(&self, room: usize) -> usize {
+        let is_free = self.may_write() && !self.writer.has_waiting() && self.owed_update.is_none();
+        let content = if is_free { self.writer.content_room(room) } else { 0 };
+        if self.writer.may_seal(content) { content } else { 0 }
+    }
+
+    /// Makes records of `len` bytes of data that lie behind the place of a header at the front of `out`. Gives how long they are.
+    pub(super) fn seal_in_place(&mut self, len: usize, out: &mut [u8]) -> Result<usize, Error> {
+        self.writer.seal_in_place(len, out).map_err(|error| self.fail(crate::Error::from(error).into()))
+    }
+
     /// The same for early data: seals at most [`early_data_room`](Connection::early_data_room) bytes of `data`. Only for what
     /// may be acted upon more than once: whoever records it can send it again (RFC 9846 section 8).
     ///

@@ -2,6 +2,7 @@
 
 use crate::record::connection::{Connection, Received};
 use crate::record::error::Error;
+use crate::record::header::HEADER_LEN;
 use crate::record::settings::Settings;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -17,7 +18,8 @@ const MAX_IGNORED: usize = 1 << 20;
 /// A machine on a byte stream that runs over TLS.
 ///
 /// Data goes to the machine where it was decrypted, and is copied only where the machine waits for the rest of something that
-/// lies in the next record. What the machine sends is copied once, into the records.
+/// lies in the next record. What the machine sends it writes where the records are made; only where the carrier has no room for
+/// that is it copied there.
 #[derive(Debug)]
 pub struct TlsStream<M, R> {
     connection: Connection,
@@ -28,7 +30,8 @@ pub struct TlsStream<M, R> {
     opened: Option<(Range<usize>, usize)>,
     /// What the machine was offered and left because it waits for the rest: less than [`STREAM_UNIT`] before a record is added.
     kept: Vec<u8>,
-    /// What the machine wants to send, in the middle of a buffer that is there only while it sends.
+    /// What the machine wants to send and could not write where its records are made, in the middle of a buffer that is there only while
+    /// it sends.
     outgoing: Vec<u8>,
     held: Range<usize>,
     /// What the machine has said and was told.
@@ -197,6 +200,30 @@ impl<M: StreamMachine, R: Random> TlsStream<M, R> {
 
     // Out.
 
+    /// Has the machine write where its records are made, at the front of `out`. Says whether it had anything to say, and how long the
+    /// records are; nothing if that cannot be now.
+    fn say_in_place(&mut self, now: Instant, out: &mut [u8]) -> Option<(bool, usize)> {
+        let sends = self.held.is_empty() && self.is_alive() && !self.machine_end.sends_nothing;
+        let room = if sends { self.connection.room_in_place(out.len()) } else { 0 };
+        let place = out.get_mut(HEADER_LEN..HEADER_LEN + room).filter(|place| place.len() >= STREAM_UNIT)?;
+        match self.machine.transmit(now, place) {
+            Outgoing::Bytes(len) => {
+                assert!(len <= room, "the machine says that it wrote {len} bytes to room for {room}");
+                let sealed = self.connection.seal_in_place(len, out);
+                if sealed.is_err() {
+                    self.on_failure(now);
+                }
+                Some((true, sealed.unwrap_or(0)))
+            }
+            Outgoing::Nothing => Some((false, 0)),
+            Outgoing::End => {
+                self.machine_end.sends_nothing = true;
+                self.connection.close();
+                Some((true, 0))
+            }
+        }
+    }
+
     /// Asks the machine for what it has to send. True if it had anything to say.
     fn ask_machine(&mut self, now: Instant) -> bool {
         let (buffer, held) = (&mut self.outgoing, &mut self.held);
@@ -305,8 +332,13 @@ impl<M: StreamMachine, R: Random> StreamMachine for TlsStream<M, R> {
         let mut written = 0;
         loop {
             self.offer_kept(now);
-            let has_said = self.is_alive() && self.ask_machine(now);
-            let sealed = self.seal(now, buffer.get_mut(written..).unwrap_or_default());
+            let room = buffer.get_mut(written..).unwrap_or_default();
+            let (has_said, sealed) = match self.say_in_place(now, room) {
+                Some(said) => said,
+                // What was written makes room when it is sent.
+                None if written > 0 && self.held.is_empty() => break,
+                None => (self.is_alive() && self.ask_machine(now), self.seal(now, room)),
+            };
             written += sealed;
             if !has_said && sealed == 0 {
                 break;

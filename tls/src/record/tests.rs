@@ -6,5 +6,6 @@ mod ends;
 mod handshake;
 mod limits;
 mod states;
+mod stream;
 mod traces;
 mod updates;

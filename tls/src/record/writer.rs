@@ -120,8 +120,8 @@ impl RecordWriter {
             let (now, later) = rest.split_at(rest.len().min(self.max_content()));
             let start = self.waiting.len();
             self.waiting.resize(start + self.record_len(now.len()), 0);
+            let layout = self.layout(kind, version);
             let (_, room) = self.waiting.split_at_mut(start);
-            let layout = Layout { kind, version, padding: self.padding_multiple, limit: self.inner_limit };
             if let Err(error) = layout.write(self.keys.as_mut(), now, room) {
                 self.waiting.truncate(start);
                 return Err(error);
@@ -162,12 +162,53 @@ impl RecordWriter {
         let (now, _) = data.split_at(data.len().min(self.max_content()));
         let len = self.record_len(now.len());
         let Some(room) = out.get_mut(..len) else { return Ok(None) };
-        let kind = ContentType::ApplicationData;
-        let layout = Layout { kind, version: VERSION, padding: self.padding_multiple, limit: self.inner_limit };
+        let layout = self.layout(ContentType::ApplicationData, VERSION);
         // RFC 9846 section 5.1-18: a caller without keys is not complete.
         let keys = self.keys.as_mut().ok_or(LocalError::NotComplete)?;
         layout.write(Some(keys), now, room)?;
         Ok(Some((now.len(), len)))
+    }
+
+    /// How much content, put behind where the first header goes, [`seal_in_place`](RecordWriter::seal_in_place) can make records of
+    /// within `room` bytes.
+    pub(crate) fn content_room(&self, room: usize) -> usize {
+        let full = self.record_len(self.max_content());
+        let inner = (room % full).saturating_sub(HEADER_LEN + TAG_LEN);
+        let last = (inner - inner % self.padding_multiple).saturating_sub(1);
+        room / full * self.max_content() + last
+    }
+
+    /// Whether so much content can be sealed before the keys have to be replaced.
+    pub(crate) fn may_seal(&self, content: usize) -> bool {
+        let records = content.div_ceil(self.max_content()) as u64;
+        self.keys.as_ref().is_some_and(|keys| {
+            keys.count().saturating_add(records).saturating_add(1) <= self.records_per_key.min(keys.limit())
+        })
+    }
+
+    /// Makes records of `len` bytes of content where they lie: at the front of `out`, but for the room of a header. Gives how long the
+    /// records are. It must be no more than [`content_room`](RecordWriter::content_room) and [`may_seal`](RecordWriter::may_seal) say.
+    pub(crate) fn seal_in_place(&mut self, len: usize, out: &mut [u8]) -> Result<usize, LocalError> {
+        let (most, full) = (self.max_content(), self.record_len(self.max_content()));
+        // Each but the first makes room for what surrounds those before it: the last first.
+        for place in (1..len.div_ceil(most)).rev() {
+            let from = HEADER_LEN + place * most;
+            out.copy_within(from..(from + most).min(HEADER_LEN + len), HEADER_LEN + place * full);
+        }
+        let layout = self.layout(ContentType::ApplicationData, VERSION);
+        let (mut left, mut written) = (len, 0);
+        while left > 0 {
+            let now = left.min(most);
+            let record_len = self.record_len(now);
+            let room = out.get_mut(written..written + record_len).expect("content that has room in records");
+            layout.seal(self.keys.as_mut().ok_or(LocalError::NotComplete)?, now, room)?;
+            (left, written) = (left - now, written + record_len);
+        }
+        Ok(written)
+    }
+
+    const fn layout(&self, kind: ContentType, version: u16) -> Layout {
+        Layout { kind, version, padding: self.padding_multiple, limit: self.inner_limit }
     }
 
     const fn max_content(&self) -> usize {
@@ -224,21 +265,27 @@ struct Layout {
 impl Layout {
     /// Writes the record of `content`, which fits, into `room`, which is exactly as long as it.
     fn write(&self, keys: Option<&mut TrafficKeys>, content: &[u8], room: &mut [u8]) -> Result<(), LocalError> {
-        let body_len = room.len() - HEADER_LEN;
         let (header, body) = room.split_at_mut(HEADER_LEN);
-        let (place, behind) = body.split_at_mut(content.len());
+        let (place, _) = body.split_at_mut(content.len());
         place.copy_from_slice(content);
         let Some(keys) = keys else {
-            header.copy_from_slice(&header::encode(self.kind, self.version, body_len));
+            header.copy_from_slice(&header::encode(self.kind, self.version, body.len()));
             return Ok(());
         };
+        self.seal(keys, content.len(), room)
+    }
+
+    /// Makes the record of content that lies in `room`, which is exactly as long as it, behind where the header goes.
+    fn seal(&self, keys: &mut TrafficKeys, content_len: usize, room: &mut [u8]) -> Result<(), LocalError> {
+        let (header, body) = room.split_at_mut(HEADER_LEN);
+        let (body_len, (_, behind)) = (body.len(), body.split_at_mut(content_len));
         header.copy_from_slice(&header::encode(ContentType::ApplicationData, VERSION, body_len));
         // RFC 9846 section 5.4-2: the type, and zeros behind it.
         behind.fill(0);
         if let Some(kind) = behind.first_mut() {
             *kind = self.kind.byte();
         }
-        let (inner, tag) = body.split_at_mut(inner_len(content.len(), self.padding, self.limit));
+        let (inner, tag) = body.split_at_mut(inner_len(content_len, self.padding, self.limit));
         let made = keys.seal(header, inner).map_err(|_| LocalError::KeysUsedUp)?;
         tag.copy_from_slice(&made);
         Ok(())

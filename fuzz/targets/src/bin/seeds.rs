@@ -304,5 +304,23 @@ fn text() {
     for (number, (len, lines)) in conditions.iter().enumerate() {
         put("conditions", &number.to_string(), &[&len.to_be_bytes()[..], lines.as_bytes()].concat());
     }
+    // A directory, a nonce, an account, an order, an authorization before and after, an order that is done, and no certificate.
+    let steps: [[u8; 4]; 9] = [
+        [0, 2, 0, 0],
+        [0, 2, 1, 0],
+        [0, 6, 1, 1],
+        [0, 6, 2, 1],
+        [0, 2, 5, 0],
+        [0, 2, 1, 0],
+        [0, 2, 6, 0],
+        [0, 2, 4, 0],
+        [0, 2, 1, 0],
+    ];
+    put("acme_answers", "honest", &steps.concat());
+    put("acme_answers", "refused", &[0, 2, 0, 0, 0, 2, 1, 0, 0, 6, 1, 1, 0, 18, 9, 5, 0xff]);
+    put("capsules", "three", &[0, 3, 1, 2, 3, 0x68, 0x43, 2, 0, 0, 0x99, 0x0b, 0x4d, 0x3d, 0, 0x17, 1, 7, 0, 0x43, 0xe9]);
+    put("http1_httparse", "get", b"GET /a?b HTTP/1.1\r\nHost: a.example\r\nAccept:  x \r\n\r\n");
+    put("http1_httparse", "post", b"\r\nPOST http://b/ HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\nabc");
+    put("json_serde", "all", br#"{"a":[1,-2.50e+7,"\u00e9\n\ud83d\ude00",null,true,false],"b":{}}"#);
     put("varint", "four", &[0x25, 0x40, 0x25, 0x9d, 0x7f, 0x3e, 0x7d, 0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c]);
 }

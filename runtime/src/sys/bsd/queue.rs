@@ -167,7 +167,8 @@ impl<K: Kernel> Queue<K> {
 
     fn note(&mut self, event: KernelEvent) {
         if event.filter == EVFILT_USER {
-            self.happenings.push(Happening { key: event.key, readable: true, writable: false, hung_up: false });
+            let (readable, writable, ended, hung_up) = (true, false, false, false);
+            self.happenings.push(Happening { key: event.key, readable, writable, ended, hung_up });
             return;
         }
         // The kernel tells of no filter that was removed, and closing a descriptor removes its own.
@@ -177,6 +178,7 @@ impl<K: Kernel> Queue<K> {
             Some(earlier) => {
                 earlier.readable |= happening.readable;
                 earlier.writable |= happening.writable;
+                earlier.ended |= happening.ended;
                 earlier.hung_up |= happening.hung_up;
             }
             None => {
@@ -198,7 +200,7 @@ impl Watch {
         // An error or a hang-up concerns whoever waits, in either direction: the next call will tell.
         let readable = event.filter == EVFILT_READ || hung_up;
         let writable = event.filter == EVFILT_WRITE || hung_up;
-        Happening { key: event.key, readable, writable, hung_up }
+        Happening { key: event.key, readable, writable, ended: self.input_ended || hung_up, hung_up }
     }
 }
 

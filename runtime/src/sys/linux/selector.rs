@@ -87,6 +87,7 @@ impl Selector {
             key: data,
             readable: events & (EPOLLIN | EPOLLRDHUP | both) != 0,
             writable: events & (EPOLLOUT | both) != 0,
+            ended: events & (EPOLLRDHUP | both) != 0,
             hung_up: events & both != 0,
         })
     }
