@@ -14,10 +14,10 @@ pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod roots;
 mod upload;
+mod way;
 
 use crate::client::alt_svc::AltSvc;
-use crate::client::connect::ByHttp1;
-use crate::client::connect::Dialer;
+use crate::client::connect::{ByHttp1, Dialer, SessionDialer};
 use crate::client::connection::Connect;
 use crate::client::event::ClientEvent;
 use crate::client::fallback::Fallback;
@@ -26,13 +26,13 @@ use crate::client::pool::{Limits, Origin, Pool};
 use crate::client::request::{RequestBuilder, Settings};
 use crate::client::resolve::Overrides;
 use crate::client::roots::Roots;
+use crate::client::way::{Asking, Way};
 use crate::error::Error;
 use crate::exchange::patience::Timeouts;
 use crate::exchange::tunnel_udp::UdpTunnel;
 use crate::exchange::version::HttpVersion;
 use crate::http3::connection::Dial;
 use crate::http3::relocation::OnClientEvent;
-use crate::proxy::target::path_of;
 use crate::server::identity::Identity;
 use crate::tcp::client::TcpDial;
 use crate::tcp::machine::{HTTP1, PROTOCOLS};
@@ -43,8 +43,10 @@ use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use crate::websocket::connect::WebSocketBuilder;
 use crate::webtransport::client::SessionBuilder;
+use crate::webtransport::protocol;
+use crate::webtransport::session::Session;
 use crypto::{NamedGroup, Provider};
-use http::{Method, RequestHead};
+use http::{Authority, Method, RequestHead};
 use quic::{CongestionControl, PathStats, Stats, TokenStore};
 use runtime::Handle;
 use std::fmt;
@@ -74,6 +76,8 @@ pub struct Client {
     pub(crate) opener: Opener,
     /// By HTTP/1.1 alone: for WebSockets at servers whose other versions carry none.
     pub(crate) plain: Option<Opener>,
+    /// For sessions without HTTP.
+    sessions: Option<Rc<SessionDialer>>,
     settings: Rc<Settings>,
 }
 
@@ -98,6 +102,8 @@ pub struct ClientBuilder {
     alternatives: Option<AltSvc>,
     /// Whether servers are asked by TCP that QUIC does not reach.
     by_tcp: bool,
+    /// Who is asked for ways to servers, and by whom.
+    proxy: Option<Asking>,
     /// QUIC's settings: windows, timeouts, limits.
     pub transport: quic::Config,
     /// HTTP/3's settings: limits.
@@ -106,6 +112,9 @@ pub struct ClientBuilder {
 
 /// How long a server may take to answer at any of its addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Every datagram that fits a packet.
+const MAX_DATAGRAM_FRAME: u64 = 65_535;
 
 /// A connection that is there: [`Client::connect`].
 #[derive(Clone, Debug)]
@@ -144,6 +153,7 @@ impl Client {
             overrides: Overrides::default(),
             alternatives: None,
             by_tcp: false,
+            proxy: None,
             transport: quic::Config::default(),
             http: h3::Config::default(),
         }
@@ -153,7 +163,7 @@ impl Client {
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
         let pool = Pool::new(handle.clone(), connect, limits);
         let opener = Opener { pool, alternatives: None, offers_early_data: false };
-        Client { opener, plain: None, settings: Rc::default() }
+        Client { opener, plain: None, sessions: None, settings: Rc::default() }
     }
 
     /// A GET request.
@@ -199,6 +209,27 @@ impl Client {
         SessionBuilder::new(self.opener.clone(), self.settings.timeouts, url)
     }
 
+    /// A session without HTTP, by a protocol of the application's own (ALPN, RFC 7301): streams and datagrams of a QUIC connection that is
+    /// opened for it, and closed with it ([`ServerBuilder::session_protocol`](crate::ServerBuilder::session_protocol) is the other end).
+    /// `authority` is a host with its port. The server is judged as servers of HTTP are, and shown the same identities. While the session
+    /// is held, silence does not end it.
+    ///
+    /// # Errors
+    /// The authority or the protocol's name cannot be used; the server is not reached, is not believed, or does not speak the protocol
+    /// ([`Error::NotSpoken`]).
+    pub async fn open_session(&self, protocol: &str, authority: &str) -> Result<Session, Error> {
+        protocol::check(protocol)?;
+        let at = Authority::from_bytes(authority.as_bytes()).ok();
+        let Some((at, port)) = at.as_ref().and_then(|at| Some((at, at.port()?))) else {
+            return Err(Error::Message(format!("{authority} is no host with a port, such as example.org:4433")));
+        };
+        let host = at.host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(at.host());
+        match &self.sessions {
+            Some(dialer) => dialer.open(protocol, host, port).await,
+            None => Err(Error::Message("this client has no way to sessions without HTTP".into())),
+        }
+    }
+
     /// A WebSocket at a `wss` URL: [`WebSocketBuilder::connect`] opens it.
     pub fn websocket(&self, url: &str) -> WebSocketBuilder {
         WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), *self.settings, url)
@@ -207,12 +238,7 @@ impl Client {
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):
     /// [`RequestBuilder::tunnel`] sends it.
     pub fn connect_through(&self, proxy: &str, target: &str) -> RequestBuilder {
-        let parts = Url::parse(proxy).map_err(Error::from).and_then(|proxy| {
-            let head = RequestHead::connect(target)
-                .map_err(|_| Error::Message(format!("{target} is no host with a port, such as example.org:22")))?;
-            Ok((proxy, head))
-        });
-        RequestBuilder::of_parts(self.opener.clone(), self.settings.clone(), parts)
+        self.asking(proxy).connect_through(target)
     }
 
     /// Asks the proxy at a URL for UDP to a host and port (RFC 9298), at the path that is the default of such proxies. Datagrams go
@@ -221,11 +247,11 @@ impl Client {
     /// # Errors
     /// As for [`RequestBuilder::tunnel`].
     pub async fn connect_udp(&self, proxy: &str, host: &str, port: u16) -> Result<UdpTunnel, Error> {
-        // RFC 9298 section 3.4-1, 3.4-2, 3.4-3, 3.4-4.
-        let base = Url::parse(proxy)?;
-        let url = format!("https://{}{}", base.authority(), path_of(host, port));
-        let request = self.extended_connect("connect-udp", &url).field("capsule-protocol", "?1");
-        UdpTunnel::new(request.tunnel().await?)
+        self.asking(proxy).connect_udp(host, port).await
+    }
+
+    fn asking(&self, proxy: &str) -> Asking {
+        Asking { opener: self.opener.clone(), settings: self.settings.clone(), proxy: proxy.to_owned() }
     }
 
     /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
@@ -300,6 +326,9 @@ impl Client {
     pub async fn close(&self) {
         if let Some(plain) = &self.plain {
             plain.pool.close().await;
+        }
+        if let Some(sessions) = &self.sessions {
+            sessions.dial.close_all().await;
         }
         self.opener.pool.close().await;
     }
@@ -437,6 +466,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Goes to all servers through the proxy at this URL, which `client` asks: by connect-udp for QUIC (RFC 9298), and by CONNECT for TCP,
+    /// if this client has that ([`ClientBuilder::tcp`]). The proxy looks the names up, sees which servers they are and how much goes there,
+    /// and nothing of what; the certificates are judged as ever. Such as [`Proxy`](crate::Proxy) answers. `client` needs
+    /// [`Http3Config::datagrams`](crate::Http3Config). Alternatives of servers are not used; what addresses of servers are told are
+    /// those of this host that lead there.
+    #[must_use]
+    pub fn proxy(mut self, client: &Client, url: &str) -> ClientBuilder {
+        self.proxy = Some(client.asking(url));
+        self
+    }
+
     /// This host at this port is at these addresses, whatever the system says; `*` is any host. What was said last counts.
     #[must_use]
     pub fn resolve_to(mut self, host: &str, port: u16, addresses: Vec<IpAddr>) -> ClientBuilder {
@@ -516,20 +556,30 @@ impl ClientBuilder {
             dangerous_offer_early_data_that_may_be_replayed: false,
             ..tls.clone()
         });
+        let way = self.proxy.map(|asking| Rc::new(Way::new(asking, handle)));
+        let alternatives = self.alternatives.filter(|_| way.is_none());
+        let (patience, overrides) = (self.connect_timeout, &self.overrides);
         let by_http1 = by_tcp.as_ref().map(|tls| {
             let tls = tls::ClientConfig { alpn: vec![HTTP1.to_vec()], ..tls.clone() };
-            let plain = ByHttp1 {
-                dial: TcpDial::new(handle.clone(), tls),
-                handle: handle.clone(),
-                patience: self.connect_timeout,
-                overrides: self.overrides.clone(),
-            };
+            let (dial, way) = (TcpDial::new(handle.clone(), tls), way.clone());
+            let plain = ByHttp1 { dial, handle: handle.clone(), patience, overrides: overrides.clone(), way };
             let pool = Pool::new(handle.clone(), Box::new(plain), self.limits);
             Opener { pool, alternatives: None, offers_early_data: false }
         });
         let mut transport = self.transport;
         transport.handshake_timeout = transport.handshake_timeout.max(self.connect_timeout);
         take_datagrams(&mut transport, &self.http);
+        let (of_session, http, trace) = (with_datagrams(transport.clone()), self.http.clone(), self.trace.clone());
+        let sessions = SessionDialer {
+            tls: tls::ClientConfig { dangerous_offer_early_data_that_may_be_replayed: false, ..tls.clone() },
+            dial: Dial::new(handle.clone(), self.provider, tls.clone(), of_session, http, trace)
+                .keeping(self.tokens.clone())
+                .telling(self.on_event.clone()),
+            handle: handle.clone(),
+            patience,
+            overrides: overrides.clone(),
+            way: way.clone(),
+        };
         let http3 = Dial::new(handle.clone(), self.provider, tls, transport, self.http, self.trace)
             .keeping(self.tokens)
             .telling(self.on_event.clone());
@@ -538,22 +588,32 @@ impl ClientBuilder {
             handle: handle.clone(),
             patience: self.connect_timeout,
             overrides: self.overrides,
-            alternatives: self.alternatives.clone(),
+            alternatives: alternatives.clone(),
+            way,
             fallback: by_tcp.map(|tls| Fallback::new(TcpDial::new(handle.clone(), tls), self.on_event)),
         };
         let mut client = Client::over(handle, Box::new(dialer), self.limits);
-        client.opener.alternatives = self.alternatives;
+        client.opener.alternatives = alternatives;
         client.plain = by_http1;
+        client.sessions = Some(Rc::new(sessions));
         client.opener.offers_early_data = self.offers_early_data;
         client.settings = Rc::new(self.settings);
         client
     }
 }
 
+/// For sessions without HTTP: takes datagrams, all that fit a packet, unless it was said how large they may be.
+pub(crate) const fn with_datagrams(mut transport: quic::Config) -> quic::Config {
+    if transport.datagrams.max_frame_size == 0 {
+        transport.datagrams.max_frame_size = MAX_DATAGRAM_FRAME;
+    }
+    transport
+}
+
 /// Who takes HTTP datagrams takes those of the transport (RFC 9297 section 2.1.1): all that fit a packet.
 pub(crate) const fn take_datagrams(transport: &mut quic::Config, http: &h3::Config) {
     if http.datagrams && transport.datagrams.max_frame_size == 0 {
-        transport.datagrams.max_frame_size = 65_535;
+        transport.datagrams.max_frame_size = MAX_DATAGRAM_FRAME;
     }
     // draft-ietf-webtrans-http3 s3.1: what a stream of a session begins with arrives, whatever becomes of the rest.
     if http.webtransport.is_some() {

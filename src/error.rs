@@ -2,6 +2,7 @@
 
 use crate::codes;
 use crate::reverse_proxy::failure::BackendFailure;
+use crate::server::cut_request::CutRequest;
 use crate::url::BadUrl;
 use http::exchange::{Reason, SendError};
 use http::{Malformed, Status};
@@ -113,6 +114,20 @@ pub enum Error {
         /// Where.
         address: SocketAddr,
     },
+    /// The server does not speak the protocol that a session without HTTP was asked for by.
+    NotSpoken {
+        /// Where.
+        address: SocketAddr,
+        /// Which.
+        protocol: String,
+    },
+    /// A proxy that the client goes through was not reached or refused, or something went wrong behind it.
+    Proxy {
+        /// Its URL.
+        proxy: String,
+        /// What.
+        error: Box<Error>,
+    },
     /// The connection ended, for a reason that none of the other variants says better.
     Closed {
         /// The other end.
@@ -156,6 +171,8 @@ pub enum Error {
     Unfinished {
         /// How many were cut short.
         requests: usize,
+        /// Which they were, if the server was to say that ([`ServerBuilder::name_cut_requests`](crate::ServerBuilder::name_cut_requests)).
+        cut: Vec<CutRequest>,
     },
     /// The other end broke the message off.
     Reset {
@@ -369,6 +386,8 @@ impl fmt::Display for Error {
             Error::NotHttp3 { address } => {
                 write!(f, "{address} speaks QUIC but not HTTP/3: it does not accept the protocol \"h3\"")
             }
+            Error::NotSpoken { address, protocol } => write_not_spoken(f, *address, protocol),
+            Error::Proxy { proxy, error } => write_proxy(f, proxy, error),
             Error::Closed { address, reason } => write_closed(f, *address, reason),
             Error::BrokenOff { address } => write!(f, "the connection with {address} broke off"),
             Error::Tls { address, error } => write!(f, "TLS with {address} failed: {error}"),
@@ -380,7 +399,7 @@ impl fmt::Display for Error {
                 f.write_str("the server is shutting down and takes no more requests; send the request again")
             }
             Error::ShutDown => f.write_str("this side closed the connection"),
-            Error::Unfinished { requests } => write_unfinished(f, *requests),
+            Error::Unfinished { requests, cut } => write_unfinished(f, *requests, cut),
             Error::Reset { reason } => write_reason(f, "the peer reset the stream", *reason),
             Error::Stopped { reason } => write_reason(f, "the other end does not want the rest of the body", *reason),
             Error::TooSlow { address, is_reader } => write_too_slow(f, *address, *is_reader),
@@ -406,9 +425,27 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-fn write_unfinished(f: &mut fmt::Formatter<'_>, requests: usize) -> fmt::Result {
+/// How many of the requests that were cut short are named in one message.
+const MOST_NAMED: usize = 16;
+
+fn write_unfinished(f: &mut fmt::Formatter<'_>, requests: usize, cut: &[CutRequest]) -> fmt::Result {
     let (what, were) = if requests == 1 { ("request", "was") } else { ("requests", "were") };
-    write!(f, "the server ended with {requests} {what} under way, which {were} cut short")
+    write!(f, "the server ended with {requests} {what} under way, which {were} cut short")?;
+    cut.iter().take(MOST_NAMED).try_for_each(|request| write!(f, "\n  {request}"))?;
+    if cut.len() > MOST_NAMED { write!(f, "\n  and {} more", cut.len() - MOST_NAMED) } else { Ok(()) }
+}
+
+fn write_not_spoken(f: &mut fmt::Formatter<'_>, address: SocketAddr, protocol: &str) -> fmt::Result {
+    write!(f, "{address} speaks QUIC but does not accept the protocol \"{protocol}\"")
+}
+
+fn write_proxy(f: &mut fmt::Formatter<'_>, proxy: &str, error: &Error) -> fmt::Result {
+    match error {
+        Error::TunnelRefused { status } => {
+            write!(f, "the proxy {proxy} refuses the way to the server with {status}")
+        }
+        error => write!(f, "through the proxy {proxy}: {error}"),
+    }
 }
 
 fn write_too_slow(f: &mut fmt::Formatter<'_>, address: SocketAddr, is_reader: bool) -> fmt::Result {

@@ -3,7 +3,7 @@
 mod allow;
 pub(crate) mod idle;
 pub(crate) mod target;
-mod tcp;
+pub(crate) mod tcp;
 pub(crate) mod udp;
 
 pub use allow::ProxyTarget;

@@ -6,6 +6,7 @@ pub(crate) mod base64;
 pub(crate) mod builder;
 mod census;
 pub(crate) mod client_trust;
+pub(crate) mod cut_request;
 mod duties;
 pub(crate) mod ending;
 pub(crate) mod event;
@@ -16,15 +17,18 @@ pub(crate) mod meter;
 pub(crate) mod networks;
 mod plain;
 mod policy;
+mod session_protocol;
 mod state;
 mod takeover;
 mod tcp_options;
+mod under_way;
 pub(crate) mod workers;
 
 use crate::error::Error;
 use crate::http3::link::{Endpoint, Link, Waits};
 use crate::server::ending::Ending;
 use crate::server::event::ServerEvent;
+use crate::server::under_way::UnderWay;
 use crate::server::workers::{Stop, either, signals};
 use crate::tcp::server::Tcp;
 use quic::{EndpointStats, PathStats, Stats};
@@ -51,6 +55,8 @@ pub struct Server {
     ending: Arc<Ending>,
     /// From when on signals count.
     signals: Option<SignalMark>,
+    /// What is cut short at the end, if that is to be told by name.
+    under_way: Option<Rc<UnderWay>>,
 }
 
 /// How long requests under way may take once a server is told to end.
@@ -110,7 +116,7 @@ impl Server {
     /// waits until all that was answered has arrived. After `patience` it ends regardless.
     ///
     /// # Errors
-    /// [`Error::Unfinished`]: requests were cut short.
+    /// [`Error::Unfinished`]: requests were cut short. It says which, if [`ServerBuilder::name_cut_requests`] was called.
     pub async fn shutdown(self, patience: Duration) -> Result<(), Error> {
         self.end(patience, std::future::pending::<()>()).await
     }
@@ -124,8 +130,9 @@ impl Server {
         });
         either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
         let requests = self.waits().requests;
+        let cut = self.under_way.as_ref().map(|under_way| under_way.cut()).unwrap_or_default();
         self.close().await;
-        if requests == 0 { Ok(()) } else { Err(Error::Unfinished { requests }) }
+        if requests == 0 { Ok(()) } else { Err(Error::Unfinished { requests, cut }) }
     }
 
     /// Waits until the sockets cannot be used any more, which they usually can for ever.

@@ -6,6 +6,8 @@
 pub(crate) mod client;
 pub(crate) mod door;
 pub(crate) mod line;
+pub(crate) mod protocol;
+pub(crate) mod raw;
 pub(crate) mod receive_stream;
 pub(crate) mod request;
 pub(crate) mod send_stream;

@@ -6,6 +6,8 @@
 mod example;
 #[path = "tunnels/proxy.rs"]
 mod proxy;
+#[path = "tunnels/through.rs"]
+mod through;
 
 use posthaste::{Client, Error, Handle, Identity, Reason, Reply, Request, Roots, Server, ServerBuilder, Tunnel};
 use relay::{Path, Relay};
@@ -243,7 +245,7 @@ fn each_tunnel_has_its_own_datagrams() -> Result<(), Error> {
             }
             assert!(!tunnels[0].1.write(&[0; 20_000]).await?);
             for (number, (_, writer)) in tunnels.iter_mut().enumerate() {
-                assert!(writer.write(&[number as u8]).await?);
+                assert!(writer.write_in_turn(&[number as u8]).await?);
             }
             for (number, (reader, _)) in tunnels.iter_mut().enumerate() {
                 assert_eq!(reader.read().await?.as_deref(), Some(&[number as u8][..]));

@@ -1,12 +1,19 @@
 //! WebTransport sessions over real sockets, also where the network loses and changes the order.
 #![allow(clippy::unwrap_used)] // a test may
 
+#[path = "webtransport/raw.rs"]
+mod raw;
+#[path = "webtransport/rows.rs"]
+mod rows;
+mod support;
+
 use posthaste::{
     Bytes, Client, Error, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server, Session,
     SessionEnd, SessionRequest, WebTransportLimits,
 };
 use relay::{Path, Relay};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,7 +23,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Echoes everything: streams of both directions on themselves, others on a stream of this end's, datagrams, and what the path asks for.
-async fn serve(request: Request, reply: Reply, handle: Handle) -> Result<(), Error> {
+async fn serve(request: Request, reply: Reply) -> Result<(), Error> {
     let request = match SessionRequest::new(request, reply) {
         Ok(request) => request,
         Err((_, reply)) => return reply.send(200, "plain").await,
@@ -37,6 +44,7 @@ async fn serve(request: Request, reply: Reply, handle: Handle) -> Result<(), Err
             let session = request.allow_origin("https://friend.example").accept().await?;
             return session.closed().await.map(drop);
         }
+        "/count" => return count_all(request.accept().await?).await,
         "/late" => {
             let session = request.accept().await?;
             // The stop has come by the time that the stream is taken.
@@ -76,7 +84,31 @@ async fn serve(request: Request, reply: Reply, handle: Handle) -> Result<(), Err
         }
         _ => {}
     }
-    let session = request.accept().await?;
+    echo_all(request.accept().await?).await
+}
+
+/// Says on the first stream how many datagrams have come by then, each of them another and as it was sent.
+async fn count_all(session: Session) -> Result<(), Error> {
+    let (reader, seen) = (session.clone(), Rc::new(RefCell::new(BTreeSet::new())));
+    let all = seen.clone();
+    session.executor().spawn_detached(async move {
+        while let Ok(datagram) = reader.read_datagram().await {
+            let bytes = datagram.to_vec();
+            assert!(bytes.len() == 100 && bytes.chunks(4).all(|chunk| chunk == &bytes[..4]));
+            assert!(all.borrow_mut().insert(bytes[..4].to_vec()), "none comes twice");
+        }
+    });
+    let (mut send, mut receive) = session.accept_bidirectional().await?;
+    receive.read_to_end(100).await?;
+    let count = seen.borrow().len();
+    send.write_all(count.to_string()).await?;
+    send.finish()?;
+    session.closed().await.map(drop)
+}
+
+/// Echoes everything in a session.
+async fn echo_all(session: Session) -> Result<(), Error> {
+    let handle = session.executor().clone();
     let (uni, datagrams) = (session.clone(), session.clone());
     let streams = handle.clone();
     handle.spawn_detached(async move {
@@ -127,10 +159,8 @@ fn over<T>(
     posthaste::run(|handle: Handle| async move {
         let identity = Identity::development(&[])?;
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes())?;
-        let of_handler = handle.clone();
-        let handler = move |request, reply| serve(request, reply, of_handler.clone());
         let server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap()).name("*").webtransport(limits);
-        let server = server.start(&handle, handler)?;
+        let server = server.start(&handle, serve)?;
         let path = Path::parse(settings.split(' ').filter(|word| !word.is_empty())).unwrap();
         let relay = Relay::start(server.addresses()[0], path).unwrap();
         let client = Client::builder(roots).webtransport(limits).build(&handle);

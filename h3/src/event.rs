@@ -31,6 +31,9 @@ pub enum Event {
     /// The peer allows more streams of this direction, after [`Transport::open`](crate::Transport::open) had none: for those that
     /// belong to requests.
     StreamsAvailable(Direction),
+    /// More or other datagrams can be sent than before: one was refused because too many waited, and there is room again, or the
+    /// largest has changed with the path. At an end that takes datagrams ([`Config::datagrams`](crate::Config)).
+    DatagramsChanged,
     /// The peer's settings.
     Settings(PeerSettings),
     /// The connection is over. No event follows.

@@ -16,6 +16,9 @@ use alloc::sync::Arc;
 use base::{Datagram, FourTuple, Instant, Machine, OwnedDatagram, Side, Transmit};
 use quic::{CloseReason, ConnectError, ConnectionHandle, DatagramEvent};
 
+/// The name of HTTP/3 in the negotiation of protocols (RFC 9114 section 3.1).
+pub const ALPN: &[u8] = b"h3";
+
 /// What happened on one of the connections.
 #[derive(Debug)]
 pub enum EndpointEvent<U = ()> {
@@ -34,6 +37,9 @@ pub enum EndpointEvent<U = ()> {
     PreferredAddressFailed(ConnectionHandle),
     /// Something of HTTP.
     Http(ConnectionHandle, Event),
+    /// Something about a stream or about datagrams, on a connection on which another protocol than HTTP/3 was agreed upon
+    /// ([`Endpoint::is_other`]).
+    Transport(ConnectionHandle, quic::Event),
     /// After GOAWAY of either side (RFC 9114 section 5.2) the last exchange has ended, and all that this side sent has been
     /// acknowledged: the connection can be closed without loss, and is of no use any more. Told once.
     Flushed(ConnectionHandle),
@@ -44,7 +50,8 @@ pub enum EndpointEvent<U = ()> {
     Drained(ConnectionHandle, U),
 }
 
-/// A QUIC endpoint that speaks HTTP/3 on every connection. `U` is what the application keeps for each: made by
+/// A QUIC endpoint that speaks HTTP/3 on every connection, unless another protocol was agreed upon by ALPN: what comes on such a
+/// connection is handed on as the transport tells it. `U` is what the application keeps for each: made by
 /// `U::default()` when a connection begins, and given back with [`EndpointEvent::Drained`].
 pub struct Endpoint<U = ()> {
     quic: quic::Endpoint<Kept<U>>,
@@ -62,6 +69,8 @@ pub struct Kept<U> {
     http: Option<Box<Connection>>,
     /// The handshake is complete, and the application knows.
     is_established: bool,
+    /// Another protocol is spoken than HTTP/3.
+    is_other: bool,
     /// Why the connection is over, while content that had arrived is still being read.
     closed: Option<Box<CloseReason>>,
     /// When this connection is told to be ready because of its time limits.
@@ -71,7 +80,7 @@ pub struct Kept<U> {
 }
 
 impl<U: Default> Endpoint<U> {
-    /// On top of `quic`, whose TLS configurations offer `h3` as their protocol.
+    /// On top of `quic`, whose TLS configurations offer [`ALPN`] as their protocol, perhaps with others beside it.
     pub const fn new(quic: quic::Endpoint<Kept<U>>, config: Config) -> Endpoint<U> {
         Endpoint { quic, config, current: None, waiting: None }
     }
@@ -178,6 +187,29 @@ impl<U: Default> Endpoint<U> {
         Some(result)
     }
 
+    /// Whether another protocol than HTTP/3 is spoken on a connection: known once this side can send.
+    pub fn is_other(&self, handle: ConnectionHandle) -> bool {
+        self.quic.value(handle).is_some_and(|kept| kept.is_other)
+    }
+
+    /// Works with the transport of a connection on which [another protocol](Endpoint::is_other) is spoken. `None` if it is none, is
+    /// gone, or its handshake is not complete.
+    pub fn with_transport<R>(
+        &mut self,
+        handle: ConnectionHandle,
+        call: impl FnOnce(&mut quic::Connection) -> R,
+    ) -> Option<R> {
+        let (connection, kept) = self.quic.parts_mut(handle)?;
+        if !(kept.is_other && kept.is_established) {
+            return None;
+        }
+        let result = call(connection);
+        if connection.has_events() {
+            self.quic.mark_ready(handle);
+        }
+        Some(result)
+    }
+
     fn wake_at(&mut self, handle: ConnectionHandle, at: Option<Instant>) {
         if let Some(at) = at {
             self.quic.wake_at(handle, at);
@@ -231,7 +263,10 @@ impl<U: Default> Endpoint<U> {
             quic::Event::MigrationFailed(_) => Some(EndpointEvent::MigrationFailed(handle)),
             quic::Event::PeerMoved(_) => Some(EndpointEvent::PeerMoved(handle)),
             quic::Event::PreferredAddressFailed(_) => Some(EndpointEvent::PreferredAddressFailed(handle)),
-            quic::Event::Confirmed | quic::Event::Stream(..) | quic::Event::Datagram(_) => None,
+            event @ (quic::Event::Stream(..) | quic::Event::Datagram(_)) => {
+                kept.is_other.then_some(EndpointEvent::Transport(handle, event))
+            }
+            quic::Event::Confirmed => None,
         }
     }
 }
@@ -274,6 +309,10 @@ impl<U> Kept<U> {
     fn advance(&mut self, connection: &mut quic::Connection, now: Instant, waiting: &mut Option<quic::Event>) -> bool {
         while let Some(event) = connection.poll_event() {
             match event {
+                event @ (quic::Event::Stream(..) | quic::Event::Datagram(_)) if self.is_other => {
+                    *waiting = Some(event);
+                    break;
+                }
                 quic::Event::Stream(event, _) => {
                     // Before HTTP/3 is there, the application has no streams.
                     if let Some(http) = &mut self.http {
@@ -286,7 +325,12 @@ impl<U> Kept<U> {
                         http.on_datagrams(&mut OverQuic::new(connection, now));
                     }
                 }
-                quic::Event::Datagram(_) => {}
+                // Writable, or another largest.
+                quic::Event::Datagram(_) => {
+                    if let Some(http) = &mut self.http {
+                        http.on_datagrams_changed();
+                    }
+                }
                 quic::Event::Flushed if !self.parting.on_flushed() => {}
                 event => {
                     *waiting = Some(event);
@@ -301,7 +345,12 @@ impl<U> Kept<U> {
 
     /// This side can send, and begins with its settings unless it has.
     fn begin(&mut self, connection: &mut quic::Connection, config: &Config, now: Instant) {
-        if self.http.is_some() {
+        if self.http.is_some() || self.is_other {
+            return;
+        }
+        // Where nothing is agreed upon yet, this is a client that goes on with the HTTP/3 of an earlier connection.
+        if connection.session().alpn().is_some_and(|protocol| protocol != ALPN) {
+            self.is_other = true;
             return;
         }
         let mut http = Box::new(match connection.side() {

@@ -4,7 +4,7 @@ use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::DatagramError;
 use http::pace::Delivery;
-use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority};
+use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority, WhenFull};
 
 /// A QUIC connection, borrowed for the time of one call.
 pub struct OverQuic<'a> {
@@ -117,12 +117,16 @@ impl Transport for OverQuic<'_> {
     }
 
     fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        let sent = self.connection.send_datagram(datagram, DatagramOptions::default());
-        sent.map(drop).map_err(|refused| match refused.reason {
-            DatagramRefusal::Unsupported => DatagramError::Unsupported,
-            DatagramRefusal::TooLarge { most } => DatagramError::TooLarge { most },
-            DatagramRefusal::Full => DatagramError::Full,
-        })
+        send_datagram(self.connection, datagram, DatagramOptions::default())
+    }
+
+    fn send_newest_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
+        let options = DatagramOptions { when_full: WhenFull::DropOldest, ..DatagramOptions::default() };
+        send_datagram(self.connection, datagram, options)
+    }
+
+    fn want_larger_datagrams(&mut self) {
+        self.connection.want_larger_datagrams();
     }
 
     fn read_datagram(&mut self) -> Option<Bytes> {
@@ -156,6 +160,22 @@ const fn read_error(error: quic::ReadError) -> Read {
         // Read to its end before: there is nothing more, and there will not be.
         quic::ReadError::Unknown => Read::Finished,
     }
+}
+
+/// Sends a datagram so.
+///
+/// # Errors
+/// [`DatagramError`]: nothing was sent.
+pub fn send_datagram(
+    connection: &mut Connection,
+    datagram: Bytes,
+    options: DatagramOptions,
+) -> Result<(), DatagramError> {
+    connection.send_datagram(datagram, options).map(drop).map_err(|refused| match refused.reason {
+        DatagramRefusal::Unsupported => DatagramError::Unsupported,
+        DatagramRefusal::TooLarge { most } => DatagramError::TooLarge { most },
+        DatagramRefusal::Full => DatagramError::Full,
+    })
 }
 
 const fn write_error(error: quic::WriteError) -> WriteError {

@@ -99,6 +99,14 @@ pub trait Transport {
         Err(DatagramError::Unsupported)
     }
 
+    /// The same; where too many wait, the oldest that wait give way, whatever they belong to.
+    fn send_newest_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
+        self.send_datagram(datagram)
+    }
+
+    /// A larger datagram than any that can be sent would be of use: where the path can be asked whether it carries one, it is.
+    fn want_larger_datagrams(&mut self) {}
+
     /// The oldest datagram that has come. `on_datagrams` is called when there are some.
     fn read_datagram(&mut self) -> Option<Bytes> {
         None

@@ -12,7 +12,7 @@ use quic::CloseReason;
 use quic::internals::IdCodec;
 use sim::{LinkConfig, SeededRandom, Stop, World};
 use std::sync::Arc;
-use support::{Ask, CLIENT, SERVER, address, complete, pair};
+use support::{Ask, CLIENT, Host, SERVER, address, complete, pair};
 
 #[test]
 fn one_exchange_with_everything_in_it() {
@@ -32,6 +32,54 @@ fn a_server_sends_its_settings_as_soon_as_it_can_send() {
     let at = world.machine(client).settings_at.expect("in the first flight");
     assert!(at < Instant::ZERO + Duration::from_millis(110), "one round trip, and not two: {at:?}");
     complete(&mut world, [client, server], 1, Duration::from_secs(1));
+}
+
+/// Where both ends agree upon another protocol, no HTTP/3 begins, and what the transport tells is handed on.
+#[test]
+fn another_protocol_is_handed_on() {
+    let link = LinkConfig::new(Duration::from_millis(10));
+    let mut world = World::new(40);
+    world.network().set_both(address(CLIENT), address(SERVER), link);
+    let (client_tls, server_tls) = adversary::identity::pair_of(b"other/1");
+    let mut config = quic::Config::default();
+    config.datagrams.max_frame_size = 65_535;
+    let server = Host::new(world.fork_random(), config.clone(), Some(server_tls));
+    let mut client = Host::new(world.fork_random(), config, None);
+    let path = FourTuple { local: address(CLIENT), remote: address(SERVER) };
+    client.connect(Instant::ZERO, client_tls, path, Vec::new());
+    let (server, client) = (world.add(&[address(SERVER)], server), world.add(&[address(CLIENT)], client));
+    world.run_for(Duration::from_secs(1));
+    let handles = [client, server].map(|host| (host, world.machine(host).handle.expect("established")));
+    for (host, handle) in handles {
+        assert!(world.machine(host).endpoint.is_other(handle));
+        assert_eq!(world.machine_mut(host).with(handle, |_, _| ()), None, "there is no HTTP/3");
+    }
+    let opened = world.machine_mut(client).endpoint.with_transport(handles[0].1, |transport| {
+        let id = transport.open(Direction::Bidirectional).unwrap();
+        transport.write(id, &mut Bytes::from("not HTTP")).unwrap();
+        transport.finish(id).unwrap();
+        transport.send_datagram(Bytes::from("nor this"), quic::DatagramOptions::default()).unwrap();
+        id
+    });
+    let id = opened.unwrap();
+    world.run_for(Duration::from_secs(1));
+    let host = world.machine_mut(server);
+    assert!(host.transport.contains(&quic::Event::Stream(quic::StreamEvent::Opened(id), 0)), "{:?}", host.transport);
+    assert!(host.transport.contains(&quic::Event::Datagram(quic::DatagramEvent::Readable)), "{:?}", host.transport);
+    let read = host.endpoint.with_transport(handles[1].1, |transport| {
+        let datagram = transport.read_datagram().unwrap().to_vec();
+        (transport.read(id, 100).unwrap(), transport.read(id, 100).unwrap(), datagram)
+    });
+    let all = (quic::Read::Data(Bytes::from("not HTTP")), quic::Read::Finished, b"nor this".to_vec());
+    assert_eq!(read, Some(all));
+    // HTTP/3 is nothing else.
+    let (mut world, client, server) =
+        pair(41, LinkConfig::new(Duration::from_millis(1)), vec![Ask { upload: 1, download: 1 }]);
+    complete(&mut world, [client, server], 1, Duration::from_secs(10));
+    let host = world.machine_mut(client);
+    let handle = host.handle.unwrap();
+    assert!(!host.endpoint.is_other(handle) && host.endpoint.with_transport(handle, |_| ()).is_none());
+    assert!(host.transport.is_empty());
 }
 
 #[test]

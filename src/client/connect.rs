@@ -6,14 +6,17 @@ use crate::client::connection::{Connect, Connection, Task};
 use crate::client::fallback::Fallback;
 use crate::client::race::{Lost, STAGGER, interleaved, race};
 use crate::client::resolve::{Overrides, resolve};
+use crate::client::way::Way;
 use crate::error::Error;
 use crate::http3::connection::{Dial, Target};
 use crate::tcp::client::TcpDial;
+use crate::webtransport::session::Session;
 use base::Instant;
 use runtime::{Handle, clock};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use x509::ServerName;
 
@@ -31,6 +34,8 @@ pub(crate) struct Dialer {
     pub(crate) overrides: Overrides,
     /// Where servers said that they are also found.
     pub(crate) alternatives: Option<AltSvc>,
+    /// The proxy that all goes through, if there is one.
+    pub(crate) way: Option<Rc<Way>>,
     /// The way by TCP, if there is one.
     pub(crate) fallback: Option<Fallback>,
 }
@@ -53,7 +58,7 @@ impl Dialer {
     /// whether that answers.
     async fn reach(&self, host: &str, port: u16, early: bool) -> Result<Rc<dyn Connection>, Error> {
         let name = server_name(host)?;
-        let target = Target { host, name: &name, alternative: None };
+        let target = Target { host, name: &name, alternative: None, tls: None };
         if let Some(known) = &self.alternatives
             && let Some((other, at)) = known.alternative(host, port, clock::unix_seconds())
         {
@@ -66,6 +71,10 @@ impl Dialer {
                 Err(_) => known.mark_broken(host, port, (&other, at), clock::unix_seconds()),
             }
         }
+        if let Some(way) = &self.way {
+            let through = self.through(way, &target, port).await;
+            return through.map_err(|error| way.error(error));
+        }
         let found = find(&self.handle, &self.overrides, (host, port), self.patience).await?;
         let by_quic = self.by_quic(&target, &found, self.patience, early);
         match &self.fallback {
@@ -75,6 +84,34 @@ impl Dialer {
                 fallback.first(&self.handle, (host, port), self.patience, by_quic, by_tcp).await
             }
         }
+    }
+
+    /// A connection through a proxy, all within the time that there is.
+    async fn through(&self, way: &Rc<Way>, target: &Target<'_>, port: u16) -> Result<Rc<dyn Connection>, Error> {
+        let begun = clock::now();
+        let left = || self.patience.saturating_sub(clock::now() - begun);
+        let by_quic = async {
+            let at = way.udp(target.host, port).await?;
+            self.http3.attempt(target, at, left(), Duration::ZERO, false).await
+        };
+        let by_tcp = |fallback: &Fallback| {
+            let dial = fallback.dial.clone();
+            async move {
+                let at = way.tcp(target.host, port).await?;
+                dial.attempt(target.host, target.name, at, left(), Duration::ZERO).await
+            }
+        };
+        let reached = async {
+            match &self.fallback {
+                None => by_quic.await,
+                Some(fallback) => {
+                    let server = (target.host, port);
+                    fallback.first(&self.handle, server, self.patience, by_quic, by_tcp(fallback)).await
+                }
+            }
+        };
+        let late = |_| Err(Error::Message(format!("nothing was there within {:?}", self.patience)));
+        self.handle.timeout(self.patience, reached).await.unwrap_or_else(late)
     }
 
     async fn reach_alternative(
@@ -124,12 +161,18 @@ pub(crate) struct ByHttp1 {
     pub(crate) handle: Handle,
     pub(crate) patience: Duration,
     pub(crate) overrides: Overrides,
+    pub(crate) way: Option<Rc<Way>>,
 }
 
 impl Connect for ByHttp1 {
     fn connect(&self, host: Rc<str>, port: u16, _early: bool) -> Task<'_, Result<Rc<dyn Connection>, Error>> {
         Box::pin(async move {
             let name = server_name(&host)?;
+            if let Some(way) = &self.way {
+                let at = way.tcp(&host, port).await?;
+                let reached = self.dial.attempt(&host, &name, at, self.patience, Duration::ZERO).await;
+                return reached.map_err(|error| way.error(error));
+            }
             let found = find(&self.handle, &self.overrides, (&host, port), self.patience).await?;
             let attempt =
                 |_, address| self.dial.attempt(&host, &name, address, found.left(self.patience), found.looked_up);
@@ -140,6 +183,50 @@ impl Connect for ByHttp1 {
     fn close_all(&self) -> Task<'_, ()> {
         self.dial.close_all();
         Box::pin(async {})
+    }
+}
+
+/// Opens sessions without HTTP: each on a connection of its own, on sockets apart from those of HTTP/3.
+pub(crate) struct SessionDialer {
+    pub(crate) dial: Dial,
+    /// As for HTTP/3, but for the name of the protocol.
+    pub(crate) tls: tls::ClientConfig,
+    pub(crate) handle: Handle,
+    pub(crate) patience: Duration,
+    pub(crate) overrides: Overrides,
+    pub(crate) way: Option<Rc<Way>>,
+}
+
+impl SessionDialer {
+    /// A session with the server at this host and port, by this protocol of the application's own.
+    pub(crate) async fn open(&self, protocol: &str, host: &str, port: u16) -> Result<Session, Error> {
+        let name = server_name(host)?;
+        let tls = Arc::new(tls::ClientConfig { alpn: vec![protocol.as_bytes().to_vec()], ..self.tls.clone() });
+        let target = Target { host, name: &name, alternative: None, tls: Some(&tls) };
+        let overrides = match &self.way {
+            // It is at a port of this host, whatever is said of it.
+            Some(way) => {
+                let at = way.udp(host, port).await?;
+                let mut overrides = Overrides::default();
+                overrides.set_at(host, port, at);
+                overrides
+            }
+            None => self.overrides.clone(),
+        };
+        let found = find(&self.handle, &overrides, (host, port), self.patience).await?;
+        let attempt = |number, address| {
+            let left = if number == 0 { self.patience } else { found.left(self.patience) };
+            let connection = self.dial.attempt(&target, address, left, found.looked_up, false);
+            async move {
+                connection.await.map_err(|error| match error {
+                    Error::NotHttp3 { address } => Error::NotSpoken { address, protocol: protocol.to_owned() },
+                    error => error,
+                })
+            }
+        };
+        let connection = first_that_answers(&self.handle, &found, attempt).await?;
+        let at = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        connection.begin_session(protocol, format!("quic://{at}")).ok_or(Error::ShutDown)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::exchange::calls::Exchange;
 use crate::exchange::version::HttpVersion;
 use crate::webtransport::door::SessionDoor;
+use crate::webtransport::session::Session;
 use base::Instant;
 use http::RequestHead;
 use quic::{PathStats, Stats};
@@ -80,6 +81,12 @@ pub(crate) trait Connection {
 
     /// The connection as one that has sessions.
     fn sessions(&self) -> Option<Rc<dyn SessionDoor>> {
+        None
+    }
+
+    /// Begins the session that the connection is, where a protocol of the application's own is spoken on it; `None` where that is not so,
+    /// or the connection is over.
+    fn begin_session(&self, _protocol: &str, _url: String) -> Option<Session> {
         None
     }
 

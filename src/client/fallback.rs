@@ -119,13 +119,18 @@ fn may_come_by_tcp(error: &Error) -> bool {
     match error {
         Error::Unreachable { attempts, .. } => attempts.iter().all(|(_, error)| may_come_by_tcp(error)),
         Error::NoRoute { .. } | Error::Refused { .. } | Error::NoAnswer { .. } | Error::NotHttp3 { .. } => true,
+        // Many proxies have CONNECT alone.
+        Error::Proxy { error, .. } => matches!(**error, Error::TunnelRefused { .. }) || may_come_by_tcp(error),
         error => error.is_connection_lost(),
     }
 }
 
 /// Whether it says more than that there is nothing by TCP either.
 fn is_telling(error: &Error) -> bool {
-    matches!(error, Error::Certificate { .. } | Error::Tls { .. })
+    match error {
+        Error::Proxy { error, .. } => is_telling(error),
+        error => matches!(error, Error::Certificate { .. } | Error::Tls { .. } | Error::TunnelRefused { .. }),
+    }
 }
 
 #[cfg(test)]

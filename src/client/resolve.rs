@@ -12,20 +12,27 @@ use std::time::Duration;
 /// Addresses of hosts that the system is not asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
-    known: Vec<(Box<str>, u16, Vec<IpAddr>)>,
+    known: Vec<(Box<str>, u16, Vec<SocketAddr>)>,
 }
 
 impl Overrides {
     /// `host` (lower-case, `*` for all) at `port` is at these addresses. What was said later counts.
     pub(crate) fn set(&mut self, host: &str, port: u16, addresses: Vec<IpAddr>) {
+        let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         self.known.insert(0, (host.to_ascii_lowercase().into(), port, addresses));
+    }
+
+    /// The same, at another port.
+    pub(crate) fn set_at(&mut self, host: &str, port: u16, address: SocketAddr) {
+        self.known.insert(0, (host.to_ascii_lowercase().into(), port, vec![address]));
     }
 
     /// Where a host is, if it was said.
     pub(crate) fn addresses(&self, host: &str, port: u16) -> Option<Vec<SocketAddr>> {
-        let is_it = |(name, at, _): &&(Box<str>, u16, Vec<IpAddr>)| (**name == *host || **name == *"*") && *at == port;
+        let is_it =
+            |(name, at, _): &&(Box<str>, u16, Vec<SocketAddr>)| (**name == *host || **name == *"*") && *at == port;
         let (_, _, addresses) = self.known.iter().find(is_it)?;
-        Some(addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
+        Some(addresses.clone())
     }
 }
 

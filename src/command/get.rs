@@ -30,7 +30,8 @@ use crate::command::path_line::path_line;
 use crate::command::stdout::Stdout;
 use crate::command::tickets::Tickets;
 use crate::command::trust;
-use posthaste::{AltSvc, Bytes, Client, ClientBuilder, ClientEvent, Identity, Timeouts};
+use posthaste::url::Url;
+use posthaste::{AltSvc, Bytes, Client, ClientBuilder, ClientEvent, Handle, Identity, Roots, Timeouts};
 use runtime::JoinHandle;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -82,7 +83,7 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         let mut interruption = Interruption::new(&handle)?;
         let Get { limits, include, early_data: early, congestion_control, qpack_table, versions, flags, .. } =
             arguments;
-        let builder = client(Client::builder(roots), records, &limits, flags.verbose);
+        let builder = client(Client::builder(roots.clone()), records, &limits, flags.verbose);
         let mut builder = builder.congestion_control(congestion_control);
         builder.transport.versions = versions;
         builder = builder.dynamic_table(qpack_table);
@@ -96,6 +97,10 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         }
         if early {
             builder = builder.dangerous_offer_early_data_that_may_be_replayed();
+        }
+        let proxy = flags.proxy.as_deref().map(|url| proxy(url, &flags, &roots, &limits, &handle)).transpose()?;
+        if let Some((proxy, url)) = proxy.as_ref().zip(flags.proxy.as_deref()) {
+            builder = builder.proxy(proxy, url);
         }
         let client = builder.build(&handle);
         let end = handle.read_clock() + limits.whole;
@@ -113,6 +118,11 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
             job.client.paths().iter().flatten().for_each(|path| output::report(&path_line(path)));
         }
         job.client.close().await;
+        if let Some(proxy) = proxy {
+            // What the client has said last goes on to the proxy's connection.
+            job.handle.sleep(FAREWELL).await;
+            proxy.close().await;
+        }
         if let (Some(path), Some(known)) = (&alt_svc, &alternatives) {
             write_alternatives(path, known)?;
         }
@@ -123,6 +133,8 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
     })?
 }
 
+/// How long what goes through a proxy has at the end, to leave this host.
+const FAREWELL: Duration = Duration::from_millis(20);
 /// The status of certificates to trust that cannot be used, and of one's own.
 const ROOTS: u8 = 77;
 const IDENTITY: u8 = 58;
@@ -154,6 +166,21 @@ fn client(mut builder: ClientBuilder, records: Records, limits: &Limits, is_verb
         Some(trace) => builder.trace(trace),
         None => builder,
     }
+}
+
+/// Who asks the proxy at this URL.
+fn proxy(url: &str, flags: &Flags, roots: &Roots, limits: &Limits, handle: &Handle) -> Result<Client, Failure> {
+    Url::parse(url).map_err(|error| Failure::Usage(format!("--proxy {url}: {error}")))?;
+    let roots = match &flags.proxy_roots {
+        Some(file) => Roots::from_pem_file(file).map_err(coded(ROOTS))?,
+        None if flags.proxy_insecure => Roots::dangerous_accept_any(),
+        None => roots.clone(),
+    };
+    let forever = Timeouts { first_byte: limits.connect, idle: Duration::MAX, whole: Duration::MAX };
+    let mut builder = Client::builder(roots).connect_timeout(limits.connect).timeouts(forever);
+    builder.http.datagrams = true;
+    builder.transport.keep_alive = Some(KEEP_ALIVE);
+    Ok(builder.build(handle))
 }
 
 fn with_addresses(mut builder: ClientBuilder, flags: &Flags, alternatives: Option<&AltSvc>) -> ClientBuilder {

@@ -45,7 +45,8 @@ pub fn builder(
     let mut builder = Server::builder(identity.clone())
         .address_validation(arguments.retry)
         .congestion_control(arguments.congestion_control)
-        .dynamic_table(arguments.qpack_table);
+        .dynamic_table(arguments.qpack_table)
+        .name_cut_requests();
     builder.transport.versions = arguments.versions;
     if arguments.early_data {
         builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());

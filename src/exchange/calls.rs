@@ -102,6 +102,11 @@ impl Events {
         }
     }
 
+    /// With what status an answer has begun, and bytes of content that were handed over; `None` if nobody works on it any more.
+    pub(crate) fn sent(&self) -> Option<(Option<Status>, u64)> {
+        self.record.upgrade().map(|record| (record.account.status(), record.account.bytes()))
+    }
+
     /// The connection is over, for this reason.
     pub(crate) fn on_connection_over(&self, error: &Rc<Error>) {
         if let Some(record) = self.record.upgrade() {
@@ -127,6 +132,11 @@ impl Exchange {
     /// Something happened.
     pub(crate) fn on_event(&self, event: Event) {
         self.record.mailbox.on_event(event);
+    }
+
+    /// For those who look at it, and do not work on it.
+    pub(crate) fn events(&self) -> Events {
+        Events { record: Rc::downgrade(&self.record) }
     }
 
     /// What has happened to it.
@@ -286,6 +296,34 @@ impl Exchange {
     /// Bytes of the largest datagram that can be sent now.
     pub(crate) fn max_datagram(&self) -> Result<usize, DatagramError> {
         self.record.door.max_datagram()
+    }
+
+    /// Waits until a datagram of `wanted` bytes can be sent, as far as its size goes. The path is asked whether it carries one.
+    pub(crate) fn poll_datagram_size(&self, wanted: usize, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.mailbox().set_writer(context);
+        match self.record.door.max_datagram() {
+            Ok(most) if most >= wanted => Poll::Ready(Ok(())),
+            // In capsules they may be of any size.
+            Err(DatagramError::Unsupported) => Poll::Ready(Ok(())),
+            Err(DatagramError::Ended) => Poll::Ready(Err(self.ended())),
+            Ok(_) | Err(_) => match self.mailbox().ending() {
+                Some(ending) => Poll::Ready(Err(self.error(&ending))),
+                None => {
+                    // It is refused, and that is what asks for more.
+                    let _ = self.record.door.send_datagram(&vec![0; wanted]);
+                    Poll::Pending
+                }
+            },
+        }
+    }
+
+    /// Sends a datagram when there is room for one.
+    pub(crate) fn poll_datagram(&self, content: &[u8], context: &Context<'_>) -> Poll<Result<(), DatagramError>> {
+        self.mailbox().set_writer(context);
+        match self.record.door.send_datagram(content) {
+            Err(DatagramError::Full) if self.mailbox().ending().is_none() => Poll::Pending,
+            sent => Poll::Ready(sent),
+        }
     }
 
     /// Why nothing more can be sent.

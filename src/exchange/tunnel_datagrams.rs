@@ -105,6 +105,22 @@ impl DatagramWriter {
         }
     }
 
+    /// The same; where too many wait, this waits until there is room, so that what is written is no faster than the path.
+    ///
+    /// # Errors
+    /// As for [`write`](DatagramWriter::write).
+    pub async fn write_in_turn(&mut self, content: &[u8]) -> Result<bool, Error> {
+        match poll_fn(|context| self.writer.exchange().poll_datagram(content, context)).await {
+            Ok(()) => Ok(true),
+            Err(_) => self.write(content).await,
+        }
+    }
+
+    /// Waits until datagrams of `wanted` bytes can be sent: the path is asked for larger ones while it is used.
+    pub(crate) async fn carries(&self, wanted: usize) -> Result<(), Error> {
+        poll_fn(|context| self.writer.exchange().poll_datagram_size(wanted, context)).await
+    }
+
     /// Bytes of the largest datagram that goes beside the stream now; `None` if datagrams go on it.
     pub fn max_size(&self) -> Option<usize> {
         self.writer.exchange().max_datagram().ok()

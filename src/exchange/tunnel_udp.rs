@@ -11,14 +11,31 @@ use http::exchange::Reason;
 /// lost and change their order, as without one.
 #[derive(Debug)]
 pub struct UdpTunnel {
+    reader: UdpReader,
+    writer: UdpWriter,
+}
+
+/// One direction of a [`UdpTunnel`]: what comes from the target.
+#[derive(Debug)]
+pub struct UdpReader {
     reader: DatagramReader,
+}
+
+/// The other direction: what goes to the target.
+#[derive(Debug)]
+pub struct UdpWriter {
     writer: DatagramWriter,
 }
 
 impl UdpTunnel {
     pub(crate) fn new(tunnel: Tunnel) -> Result<UdpTunnel, Error> {
         let (reader, writer) = tunnel.datagrams()?;
-        Ok(UdpTunnel { reader, writer })
+        Ok(UdpTunnel { reader: UdpReader { reader }, writer: UdpWriter { writer } })
+    }
+
+    /// Both directions, each for a task of its own.
+    pub fn split(self) -> (UdpReader, UdpWriter) {
+        (self.reader, self.writer)
     }
 
     /// Sends the payload of a UDP datagram, and says whether it went: one that is too large for the way is dropped.
@@ -26,13 +43,38 @@ impl UdpTunnel {
     /// # Errors
     /// The tunnel is over.
     pub async fn send(&mut self, payload: &[u8]) -> Result<bool, Error> {
-        match datagram(payload) {
-            Some(datagram) => self.writer.write(&datagram).await,
-            None => Ok(false),
-        }
+        self.writer.send(payload).await
     }
 
     /// The payload of the next UDP datagram of the target; `None` when the proxy has ended the tunnel.
+    ///
+    /// # Errors
+    /// The tunnel broke.
+    pub async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
+        self.reader.receive().await
+    }
+
+    /// Bytes of the largest payload that goes in a datagram of its own now; `None` if datagrams go on the stream.
+    pub fn max_size(&self) -> Option<usize> {
+        self.writer.max_size()
+    }
+
+    /// Ends the tunnel.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub fn finish(self) -> Result<(), Error> {
+        self.writer.finish()
+    }
+
+    /// Breaks the tunnel off, and says why.
+    pub fn reset(self, reason: Reason) {
+        self.writer.reset(reason);
+    }
+}
+
+impl UdpReader {
+    /// As [`UdpTunnel::receive`].
     ///
     /// # Errors
     /// The tunnel broke.
@@ -46,13 +88,31 @@ impl UdpTunnel {
         }
         Ok(None)
     }
+}
 
-    /// Bytes of the largest payload that goes in a datagram of its own now; `None` if datagrams go on the stream.
+impl UdpWriter {
+    /// As [`UdpTunnel::send`].
+    ///
+    /// # Errors
+    /// The tunnel is over.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<bool, Error> {
+        match datagram(payload) {
+            Some(datagram) => self.writer.write(&datagram).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Waits until a payload of so many bytes goes in a datagram of its own.
+    pub(crate) async fn carries(&self, payload: usize) -> Result<(), Error> {
+        self.writer.carries(payload + 1).await
+    }
+
+    /// As [`UdpTunnel::max_size`].
     pub fn max_size(&self) -> Option<usize> {
         self.writer.max_size().map(|most| most.saturating_sub(1))
     }
 
-    /// Ends the tunnel.
+    /// As [`UdpTunnel::finish`].
     ///
     /// # Errors
     /// The connection ended.
@@ -60,7 +120,7 @@ impl UdpTunnel {
         self.writer.finish()
     }
 
-    /// Breaks the tunnel off, and says why.
+    /// As [`UdpTunnel::reset`].
     pub fn reset(self, reason: Reason) {
         self.writer.reset(reason);
     }

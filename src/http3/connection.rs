@@ -9,11 +9,13 @@ use crate::exchange::calls::{Exchange, Peer};
 use crate::http3::door::exchange;
 use crate::http3::known::{Known, Standing};
 use crate::http3::link::{Endpoint, Link};
+use crate::http3::raw_session;
 use crate::http3::relocation::{self, OnClientEvent};
 use crate::http3::session_line::SessionLine;
 use crate::http3::sockets;
 use crate::trace::SharedTrace;
 use crate::webtransport::door::SessionDoor;
+use crate::webtransport::session::Session;
 use base::Instant;
 use crypto::Provider;
 use h3::SendError;
@@ -67,6 +69,8 @@ pub(crate) struct Target<'a> {
     pub(crate) name: &'a ServerName,
     /// Host and port of where it is found, if not where the URL says.
     pub(crate) alternative: Option<&'a str>,
+    /// How the handshake is made, if another protocol is to be spoken than HTTP/3.
+    pub(crate) tls: Option<&'a Arc<tls::ClientConfig>>,
 }
 
 impl Dial {
@@ -111,7 +115,8 @@ impl Dial {
             remote => remote,
         };
         let link = self.link(remote)?;
-        let (handle, known) = link.connect(self.tls.clone(), target.name.clone(), target.host, remote, early)?;
+        let (handle, known) =
+            link.connect(target.tls.unwrap_or(&self.tls).clone(), target.name.clone(), target.host, remote, early)?;
         let alternative = target.alternative.map(Into::into);
         let connection =
             Http3Connection { link, handle, known, remote, on_event: self.on_event.clone(), alternative, looked_up };
@@ -266,6 +271,14 @@ impl Connection for Http3Connection {
     fn sessions(&self) -> Option<Rc<dyn SessionDoor>> {
         let line = SessionLine { link: self.link.clone(), known: self.known.clone(), handle: self.handle };
         Some(Rc::new(line))
+    }
+
+    fn begin_session(&self, protocol: &str, url: String) -> Option<Session> {
+        // As long as somebody holds the session, silence of both does not end it.
+        self.link.with_transport(self.handle, |transport| transport.keep_alive_while(true))?;
+        relocation::watch(&self.link, &self.on_event);
+        let peer = self.link.peer_of(self.handle)?;
+        Some(raw_session::begin(&self.link, self.handle, &self.known, peer, url, protocol.to_owned()))
     }
 
     fn looked_up(&self) -> Duration {

@@ -10,6 +10,7 @@ use crate::server::authorities::Authorities;
 use crate::server::networks::Place;
 use crate::webtransport::line::Line;
 use base::{Instant, StreamId, StreamMap};
+use http::exchange::Event;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -232,6 +233,12 @@ impl Known {
     /// The exchange of a stream, if somebody works on it.
     pub(crate) fn exchange(&self, id: StreamId) -> Option<Exchange> {
         self.state.borrow().exchanges.get(id).and_then(Events::exchange)
+    }
+
+    /// More or other datagrams can be sent: whoever waits for that looks again. It happens a few times in the life of a connection.
+    pub(crate) fn on_datagrams_changed(&self) {
+        let all: Vec<Events> = self.state.borrow().exchanges.values().cloned().collect();
+        all.iter().for_each(|events| events.on_event(Event::Writable));
     }
 
     /// Since when nobody has worked on an exchange of it.

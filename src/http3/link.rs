@@ -19,7 +19,7 @@ use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::networks::Networks;
 use crate::trace::SharedTrace;
-use base::{Duration, FourTuple, Instant, Side, StreamId};
+use base::{Duration, FourTuple, Instant, Side, StreamId, VarInt};
 use h3::error_code;
 use h3::{EndpointEvent, Event, OverQuic};
 use http::{RequestHead, exchange};
@@ -57,6 +57,23 @@ pub(crate) struct NewRequest {
     pub(crate) authorities: Rc<Authorities>,
 }
 
+/// Given each new session without HTTP.
+type OnSession = Box<dyn Fn(&Rc<Link>, NewSession)>;
+
+/// A session without HTTP that has just begun.
+pub(crate) struct NewSession {
+    /// Its connection.
+    pub(crate) handle: ConnectionHandle,
+    /// What is known of that.
+    pub(crate) known: Rc<Known>,
+    /// The client.
+    pub(crate) peer: Peer,
+    /// What both ends agreed upon.
+    pub(crate) protocol: String,
+    /// The name that the client asked for.
+    pub(crate) name: Option<String>,
+}
+
 /// What a server that ends waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waits {
@@ -85,6 +102,8 @@ pub(crate) struct Link {
     goaways: Cell<u32>,
     /// A server's: who is given requests, and what its connections are good for.
     on_request: OnceCell<(OnRequest, AuthoritySource)>,
+    /// A server's: who is given sessions without HTTP.
+    on_session: OnceCell<OnSession>,
     /// Who is told what goes wrong on a server.
     on_event: OnceCell<Rc<OnEvent>>,
     on_connection_end: OnceCell<Rc<OnConnectionEnd>>,
@@ -151,6 +170,7 @@ impl Link {
             unflushed: Cell::new(0),
             goaways: Cell::new(0),
             on_request: OnceCell::new(),
+            on_session: OnceCell::new(),
             on_event: OnceCell::new(),
             on_connection_end: OnceCell::new(),
             trace: OnceCell::new(),
@@ -194,6 +214,11 @@ impl Link {
         assert!(self.on_request.set((on_request, authorities)).is_ok(), "requests are given to one");
     }
 
+    /// Who is given new sessions without HTTP. To be called once, before any can come.
+    pub(crate) fn on_new_session(&self, on_session: OnSession) {
+        assert!(self.on_session.set(on_session).is_ok(), "sessions are given to one");
+    }
+
     /// Who is told of the ends of connections. To be called once at most.
     pub(crate) fn on_connection_end(&self, on_connection_end: Rc<OnConnectionEnd>) {
         assert!(self.on_connection_end.set(on_connection_end).is_ok(), "ends are told to one");
@@ -202,6 +227,11 @@ impl Link {
     /// Who is told what goes wrong. To be called once at most.
     pub(crate) fn on_event(&self, on_event: Rc<OnEvent>) {
         assert!(self.on_event.set(on_event).is_ok(), "events are told to one");
+    }
+
+    /// Who is told, if anybody is.
+    pub(crate) fn event_sink(&self) -> Option<Rc<OnEvent>> {
+        self.on_event.get().cloned()
     }
 
     /// Who is given the records of connections, if they are traced. To be called once at most.
@@ -385,6 +415,29 @@ impl Link {
         drop(endpoint);
         self.notify();
         result
+    }
+
+    /// Works with the transport of a connection without HTTP; `None` if it is over. As for [`Link::with`].
+    pub(crate) fn with_transport<R>(
+        &self,
+        handle: ConnectionHandle,
+        call: impl FnOnce(&mut Connection) -> R,
+    ) -> Option<R> {
+        let now = self.handle.now();
+        let mut endpoint = self.machine.try_borrow_mut().ok()?;
+        let result = endpoint.with_transport(handle, call);
+        if endpoint.has_events() || self.trace.get().is_some() {
+            self.deliver_all(&mut endpoint, now);
+        }
+        drop(endpoint);
+        self.notify();
+        result
+    }
+
+    /// Who the other end of a connection is, and what is known of it beside that.
+    pub(crate) fn peer_of(&self, handle: ConnectionHandle) -> Option<Peer> {
+        let of_one = |endpoint: &mut Endpoint, _| Some(peer(endpoint, handle, endpoint.value(handle)?.remote()?));
+        self.with_endpoint(of_one).flatten()
     }
 
     /// Somebody works on the exchange of a stream from now on.
@@ -645,6 +698,7 @@ impl Link {
                         self.on_http(endpoint, handle, event);
                     }
                 }
+                EndpointEvent::Transport(handle, event) => known(endpoint, handle).line().hear(&event),
                 EndpointEvent::Migrated(handle) => self.on_move_end(known(endpoint, handle), true),
                 EndpointEvent::MigrationFailed(handle) => self.on_move_end(known(endpoint, handle), false),
                 EndpointEvent::PeerMoved(handle) => _ = self.follow_peer(endpoint, handle),
@@ -687,12 +741,18 @@ impl Link {
 
     fn on_established(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
         self.unflushed.set(self.unflushed.get() + 1);
-        let known = self.follow_peer(endpoint, handle);
+        let known = self.follow_peer(endpoint, handle).clone();
         known.on_established();
         self.count_of_network(endpoint, now, handle);
-        let known = self::known(endpoint, handle);
         self.follow_ebb(self.ebbs[1].on_count(endpoint.quic().len()));
-        self.forget_reaching(known);
+        self.forget_reaching(&known);
+        if endpoint.is_other(handle) {
+            known.line().raw.borrow_mut().get_or_insert_default();
+            self.on_session(endpoint, handle, &known);
+            if self.goaways.get() > 0 {
+                known.line().on_going_away();
+            }
+        }
         // Who comes while the server ends is told so.
         for _ in 0..self.goaways.get() {
             endpoint.with(now, handle, |http, transport| http.shutdown(transport));
@@ -714,6 +774,17 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// A session without HTTP, which is its connection, has begun.
+    fn on_session(&self, endpoint: &Endpoint, handle: ConnectionHandle, known: &Rc<Known>) {
+        let Some(on_session) = self.on_session.get() else { return };
+        let Some((link, remote)) = self.itself.upgrade().zip(known.remote()) else { return };
+        let session = endpoint.quic().connection(handle).map(Connection::session);
+        let protocol = session.and_then(Session::alpn).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        let name = session.and_then(Session::server_name).map(str::to_owned);
+        let peer = peer(endpoint, handle, remote);
+        on_session(&link, NewSession { handle, known: known.clone(), peer, protocol, name });
     }
 
     /// Much of what there was has gone, if it `is_due`: some time later its memory is given back. Not a client's: it is a part of
@@ -804,6 +875,7 @@ impl Link {
                     self.tell(&ServerEvent::RequestRefused { remote, reason: &violation });
                 }
             }
+            Event::DatagramsChanged => known(endpoint, handle).on_datagrams_changed(),
             // Whoever has sessions has heard of these.
             Event::DataStream(..) | Event::StreamsAvailable(_) => {}
             Event::Settings(_) | Event::Closed { .. } => {}
@@ -816,20 +888,11 @@ impl Link {
         let Some(link) = self.itself.upgrade() else { return };
         let known = self.follow_peer(endpoint, handle).clone();
         let remote = known.remote().expect("requests come on connections that are established");
-        let connection = endpoint.quic().connection(handle);
-        let session = connection.map(Connection::session);
+        let session = endpoint.quic().connection(handle).map(Connection::session);
         let name = || session.and_then(Session::server_name);
         let asked = || session.and_then(Session::client_authentication);
         let authorities = known.authorities(|| source.of_connection(name(), asked()));
-        let identity = session.and_then(Session::peer_identity).cloned();
-        let peer = Peer {
-            remote,
-            identity,
-            is_resumed: session.is_some_and(Session::is_resumed),
-            is_early: !known.is_proven(),
-            version: HttpVersion::Http3,
-            is_validated: connection.is_some_and(Connection::is_peer_address_validated),
-        };
+        let peer = peer(endpoint, handle, remote);
         on_request(&link, NewRequest { handle, known, id, peer, head, authorities });
     }
 
@@ -839,7 +902,8 @@ impl Link {
         // A client that has not completed its handshake may be forgotten already. Nobody has a use for the error then.
         let Some(remote) = known.remote().or_else(is_at) else { return self.end(known, &Rc::new(Error::ShutDown)) };
         let error = Rc::new(Error::closed(known.host().as_deref(), remote, reason));
-        if is_failure(reason) {
+        known.line().on_raw_closed(reason);
+        if is_failure(reason, endpoint.is_other(handle)) {
             self.tell(&ServerEvent::ConnectionFailed { remote, error: &error });
         }
         if let Some(on_connection_end) = self.on_connection_end.get()
@@ -959,6 +1023,20 @@ const MOST_KNOWN_PORTS: usize = 4;
 /// The most time for telling peers that the connection is over. It takes one turn of the driver, unless its socket is full.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// The other end of a connection, which is at this address.
+fn peer(endpoint: &Endpoint, handle: ConnectionHandle, remote: SocketAddr) -> Peer {
+    let connection = endpoint.quic().connection(handle);
+    let session = connection.map(Connection::session);
+    Peer {
+        remote,
+        identity: session.and_then(Session::peer_identity).cloned(),
+        is_resumed: session.is_some_and(Session::is_resumed),
+        is_early: !known(endpoint, handle).is_proven(),
+        version: HttpVersion::Http3,
+        is_validated: connection.is_some_and(Connection::is_peer_address_validated),
+    }
+}
+
 /// What is known of a connection that an event is about.
 fn known(endpoint: &Endpoint, handle: ConnectionHandle) -> &Rc<Known> {
     endpoint.value(handle).expect("nothing is told of a connection after it is drained")
@@ -981,8 +1059,9 @@ fn close_all(endpoint: &mut Endpoint, now: Instant) {
 
 fn close_each(endpoint: &mut Endpoint, now: Instant, handles: &[ConnectionHandle]) {
     for handle in handles {
+        let code = if endpoint.is_other(*handle) { VarInt::from_u32(0) } else { error_code::H3_NO_ERROR };
         if let Some(connection) = endpoint.quic_mut().connection_mut(*handle) {
-            connection.close(now, error_code::H3_NO_ERROR, b"");
+            connection.close(now, code, b"");
         }
     }
 }
@@ -999,10 +1078,11 @@ fn wake_all(waiting: &RefCell<Vec<Waker>>) {
 }
 
 /// Whether a connection ended otherwise than one of the sides wanted, or by silence.
-fn is_failure(reason: &CloseReason) -> bool {
+/// Codes of applications without HTTP are theirs.
+fn is_failure(reason: &CloseReason, is_other: bool) -> bool {
     match reason {
         CloseReason::Local { .. } | CloseReason::IdleTimeout(_) | CloseReason::StatelessReset => false,
-        CloseReason::PeerApplication { code, .. } => *code != error_code::H3_NO_ERROR,
+        CloseReason::PeerApplication { code, .. } => !is_other && *code != error_code::H3_NO_ERROR,
         CloseReason::PeerTransport { code, .. } => code.0 != 0,
         CloseReason::Violation { .. }
         | CloseReason::Tls(_)

@@ -1,12 +1,12 @@
-//! The sessions on an HTTP/3 connection, for those who work with them.
+//! The sessions on a connection, for those who work with them: those over HTTP/3, or the one that the connection is.
 
 use crate::error::Error;
 use crate::http3::known::{Known, Standing};
 use crate::http3::link::Link;
 use crate::http3::sessions::sessions;
-use crate::webtransport::door::{Call, SessionDoor};
+use crate::webtransport::door::{Call, Carrier, SessionDoor};
 use crate::webtransport::line::Line;
-use quic::ConnectionHandle;
+use quic::{ConnectionHandle, Stats};
 use runtime::Handle;
 use std::rc::Rc;
 
@@ -17,13 +17,33 @@ pub(crate) struct SessionLine {
     pub(crate) handle: ConnectionHandle,
 }
 
-impl SessionDoor for SessionLine {
-    fn visit(&self, call: Call<'_>) {
+impl SessionLine {
+    fn visit_http(&self, call: Call<'_>) {
         self.link.with(self.handle, |http, transport| {
             if let Some(sessions) = sessions(&self.known, http, self.link.side()).borrow_mut().as_mut() {
-                call(sessions, http, transport);
+                call(Carrier::Http3(sessions, http, transport));
             }
         });
+    }
+
+    fn visit_raw(&self, call: Call<'_>) {
+        let now = self.link.executor().now();
+        self.link.with_transport(self.handle, |transport| {
+            if let Some(raw) = self.line().raw.borrow_mut().as_mut() {
+                call(Carrier::Raw(raw, transport, now));
+            }
+        });
+    }
+}
+
+impl SessionDoor for SessionLine {
+    fn visit(&self, call: Call<'_>) {
+        let is_raw = self.line().raw.borrow().is_some();
+        if is_raw {
+            self.visit_raw(call);
+        } else {
+            self.visit_http(call);
+        }
         self.line().deliver();
     }
 
@@ -33,6 +53,10 @@ impl SessionDoor for SessionLine {
 
     fn executor(&self) -> &Handle {
         self.link.executor()
+    }
+
+    fn transport_stats(&self) -> Option<Stats> {
+        self.link.stats_of(self.handle)
     }
 
     fn failure(&self) -> Error {

@@ -44,6 +44,10 @@ pub(crate) fn hear(
                 sessions.on_streams_available(direction);
                 None
             }
+            Event::DatagramsChanged => {
+                sessions.on_datagrams_changed();
+                Some(Event::DatagramsChanged)
+            }
             Event::GoAway { id } => {
                 sessions.on_going_away();
                 Some(Event::GoAway { id })

@@ -16,7 +16,7 @@ const ROOM: usize = 32 << 10;
 
 /// Until both directions have ended, one has failed, or nothing has come for too long. The connection is closed with it.
 /// RFC 9114 section 4.4-8, 4.4-9, RFC 9110 section 9.3.6-4: what has come before an end is passed on.
-pub(super) async fn relay(tunnel: Tunnel, target: Watched<TcpStream>, idle: &Idle) -> Result<(), Error> {
+pub(crate) async fn relay(tunnel: Tunnel, target: Watched<TcpStream>, idle: &Idle) -> Result<(), Error> {
     let (body, writer) = tunnel.split();
     let exchange = writer.exchange().clone();
     let result = idle.limit(both(up(body, &target, idle), down(writer, &target, idle))).await;

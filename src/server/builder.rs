@@ -6,18 +6,21 @@ use crate::acme::challenges::AcmeChallenges;
 use crate::error::Error;
 use crate::server::answer::Answer;
 use crate::server::event::ServerEvent;
-use crate::server::handler::Answering;
+use crate::server::handler::{Answering, Outcome};
 use crate::server::identity::Identity;
 use crate::server::plain::PlainOptions;
 use crate::server::policy::Policy;
+use crate::server::session_protocol::SessionProtocol;
 use crate::server::tcp_options::preferred_port;
 use crate::server::{DRAIN, Server, state};
 use crate::tickets::Tickets;
 use crate::tokens;
 use crate::trace::{SharedTrace, TraceConsumer};
+use crate::webtransport::session::Session;
 use crypto::{NamedGroup, Provider};
 use quic::{AddressValidation, Admission, CongestionControl, IdLayout, Incoming, Stats};
 use runtime::{SignalMark, UdpOptions};
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener as StdTcpListener, UdpSocket as StdUdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +76,10 @@ pub struct ServerBuilder {
     /// HTTP/3's settings: limits.
     pub http: h3::Config,
     answering: Answering,
+    /// What is served without HTTP.
+    protocols: Vec<SessionProtocol>,
+    /// Whether HTTP is served at all.
+    without_http: bool,
     /// How the sockets are opened.
     pub sockets: UdpOptions,
 }
@@ -117,6 +124,8 @@ impl Server {
             transport: quic::Config::default(),
             http: h3::Config::default(),
             answering: Answering::default(),
+            protocols: Vec::new(),
+            without_http: false,
             sockets: UdpOptions::default(),
         }
     }
@@ -296,6 +305,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Has a server that ends say which requests it cuts short ([`Error::Unfinished`]): method, target, client, and how much of the answer
+    /// had been handed over. For that each request takes a little more memory while it is answered. Requests whose handler has done all
+    /// that it had to, and whose answers have not arrived in full, are counted and have no names.
+    #[must_use]
+    pub fn name_cut_requests(mut self) -> ServerBuilder {
+        self.answering.names_cut = true;
+        self
+    }
+
     /// How long requests under way may take when [`ServerBuilder::run`] is told to end. Default 30 s.
     #[must_use]
     pub fn drain(mut self, patience: Duration) -> ServerBuilder {
@@ -424,6 +442,39 @@ impl ServerBuilder {
         self.http.webtransport = Some(limits.settings());
         self.http.extended_connect = true;
         self.http.datagrams = true;
+        self
+    }
+
+    /// Serves sessions without HTTP as well, by a protocol of the application's own (ALPN, RFC 7301) at the same addresses: each is a QUIC
+    /// connection with its streams and datagrams ([`Client::open_session`](crate::Client::open_session) is the other end). The handler
+    /// is given it when the client's handshake is complete, and is called on the thread of the connection; a session that nobody holds
+    /// any more is closed. May be called more than once, for further protocols. Where [`ServerBuilder::drain`] lets requests finish, it
+    /// lets sessions, which learn of it ([`Session::draining`](crate::Session::draining)).
+    ///
+    /// ```no_run
+    /// # use posthaste::{Error, Identity, Server, Session};
+    /// # fn main() -> Result<(), Error> {
+    /// Server::builder(Identity::development(&[])?)
+    ///     .listen("127.0.0.1:4433".parse().expect("an address"))
+    ///     .session_protocol("echo/1", |session: Session| async move {
+    ///         let (mut send, mut receive) = session.accept_bidirectional().await?;
+    ///         send.write_all(receive.read_to_end(1 << 20).await?).await?;
+    ///         send.finish()?;
+    ///         send.closed().await
+    ///     })
+    ///     .run_sessions(1)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn session_protocol<F>(
+        mut self,
+        name: &str,
+        handler: impl Fn(Session) -> F + Send + Sync + 'static,
+    ) -> ServerBuilder
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.protocols.push(SessionProtocol::new(name, handler));
         self
     }
 

@@ -33,6 +33,17 @@ pub enum ServerEvent<'a> {
         /// What the panic says.
         message: &'a str,
     },
+    /// The handler of a session without HTTP gave an error, or panicked. The session is closed with code 0 unless it has closed it.
+    SessionFailed {
+        /// Who the session is with.
+        remote: SocketAddr,
+        /// What is spoken in it.
+        protocol: &'a str,
+        /// What the handler says, or the panic.
+        error: &'a str,
+        /// Whether it panicked.
+        has_panicked: bool,
+    },
     /// A request was refused before a handler could be given it.
     RequestRefused {
         /// Who asked.
@@ -99,6 +110,12 @@ impl fmt::Display for ServerEvent<'_> {
             }
             ServerEvent::HandlerPanicked { remote, method, path, message } => {
                 write!(f, "the handler of {method} {path} of {remote} panicked: {message}")
+            }
+            ServerEvent::SessionFailed { remote, protocol, error, has_panicked: false } => {
+                write!(f, "the session of {remote} by {protocol} failed: {error}")
+            }
+            ServerEvent::SessionFailed { remote, protocol, error, has_panicked: true } => {
+                write!(f, "the handler of the session of {remote} by {protocol} panicked: {error}")
             }
             ServerEvent::RequestRefused { remote, reason } => write!(f, "a request of {remote} was refused: {reason}"),
             ServerEvent::ClientTooSlow { remote, what } => write!(f, "{remote} was too slow: {what} was given up"),

@@ -7,6 +7,7 @@ use crate::exchange::request::Request;
 use crate::server::answer::{Answer, OnAnswer};
 use crate::server::duties::{Refusal, refusal};
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::under_way::{Listed, UnderWay};
 use http::{Authority, Method, Path, RequestHead};
 use runtime::Handle;
 use std::any::Any;
@@ -44,6 +45,8 @@ pub(crate) struct Answering {
     pub(crate) takes_connect: bool,
     /// Every answer of it has this value of Strict-Transport-Security, unless it has one of its own.
     pub(crate) strict_transport: Option<Arc<str>>,
+    /// What is cut at the end is named.
+    pub(crate) names_cut: bool,
 }
 
 /// Answers each request with a task of its own. What no handler could answer rightly is not given to one.
@@ -53,6 +56,7 @@ pub(crate) fn spawn_each<F>(
     on_event: Option<Rc<OnEvent>>,
     on_answer: Option<Rc<OnAnswer>>,
     answering: Answering,
+    under_way: Option<Rc<UnderWay>>,
 ) -> OnRequest
 where
     F: Future<Output: Outcome> + 'static,
@@ -77,10 +81,11 @@ where
         // RFC 8470 section 3-2, 3-4, 6.4-1: what is not safe to be done twice is not done before it is known to be no repetition.
         let awaits_proof = exchange.peer().is_early && !head.method.is_safe();
         let reply = Reply::new(exchange.clone(), &head.method).with_strict_transport(&answering.strict_transport);
+        let listed = under_way.as_ref().map(|under_way| under_way.list(&exchange, &head));
         let request = Request::new(exchange.clone(), head);
         let handler = handler.clone();
         let begin = Some(move || handler(request, reply));
-        executor.spawn_detached(Handling { begin, awaits_proof, future: None, exchange, reporter });
+        executor.spawn_detached(Handling { begin, awaits_proof, future: None, exchange, reporter, _listed: listed });
     })
 }
 
@@ -127,6 +132,7 @@ struct Handling<B, F> {
     future: Option<Pin<Box<F>>>,
     exchange: Exchange,
     reporter: Option<Box<Reporter>>,
+    _listed: Option<Listed>,
 }
 
 /// Reports what went wrong with one request. There is none without a callback.
@@ -268,7 +274,7 @@ mod tests {
             all.borrow_mut().push((request.method().clone(), request.is_early()));
             reply.send(200, "")
         };
-        let on_request = spawn_each(executor.handle().clone(), handler, None, None, Answering::default());
+        let on_request = spawn_each(executor.handle().clone(), handler, None, None, Answering::default(), None);
         let door = Early::default();
         let methods = [Method::Post, Method::Get, Method::Put, Method::Head];
         let exchanges = methods.each_ref().map(|method| {

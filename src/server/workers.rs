@@ -194,7 +194,10 @@ impl Drop for SilentAtEnd<'_> {
 /// The first error counts, and a failure more than requests that were cut short; those are added up.
 fn keep(kept: &mut Option<Error>, error: Error) {
     match (&mut *kept, error) {
-        (Some(Error::Unfinished { requests }), Error::Unfinished { requests: more }) => *requests += more,
+        (Some(Error::Unfinished { requests, cut }), Error::Unfinished { requests: more, cut: others }) => {
+            *requests += more;
+            cut.extend(others);
+        }
         (None | Some(Error::Unfinished { .. }), error) => *kept = Some(error),
         (Some(_), _) => {}
     }
@@ -228,11 +231,11 @@ mod tests {
 
     #[test]
     fn requests_cut_short_are_added_up_and_a_failure_counts_more() {
-        let cut = |requests| Error::Unfinished { requests };
+        let cut = |requests| Error::Unfinished { requests, cut: Vec::new() };
         let mut kept = None;
         keep(&mut kept, cut(1));
         keep(&mut kept, cut(2));
-        assert!(matches!(kept, Some(Error::Unfinished { requests: 3 })));
+        assert!(matches!(kept, Some(Error::Unfinished { requests: 3, .. })));
         keep(&mut kept, Error::GoingAway);
         keep(&mut kept, cut(4));
         keep(&mut kept, Error::ShutDown);

@@ -54,7 +54,7 @@ where
 {
     crate::run(|handle| async move {
         let on_request =
-            Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None, Answering::default()));
+            Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None, Answering::default(), None));
         let client = Client::over(&handle, Box::new(Network { on_request }), Limits::default());
         test(client, "https://127.0.0.1:4433".to_owned(), handle).await
     })

@@ -1,14 +1,25 @@
-//! What a connection does for the sessions on it. Only HTTP/3 has sessions.
+//! What a connection does for the sessions on it: any number of them over HTTP/3, or one without HTTP.
 
 use crate::error::Error;
 use crate::webtransport::line::Line;
-use base::StreamId;
-use h3::OverQuic;
+use crate::webtransport::raw::{self, RawSession};
+use base::{Bytes, Direction, Instant, StreamId, VarInt};
+use h3::{OverQuic, Transport};
+use http::exchange::DatagramError;
+use quic::{Connection, Stats, WhenFull};
 use runtime::Handle;
-use webtransport::{Closed, Sessions};
+use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError};
 
 /// What is to be done with the sessions of a connection.
-pub(crate) type Call<'a> = &'a mut dyn FnMut(&mut Sessions, &mut h3::Connection, &mut OverQuic<'_>);
+pub(crate) type Call<'a> = &'a mut dyn FnMut(Carrier<'_, '_>);
+
+/// What carries sessions, borrowed for one call.
+pub(crate) enum Carrier<'a, 'b> {
+    /// HTTP/3: each session is a request.
+    Http3(&'a mut Sessions, &'a mut h3::Connection, &'a mut OverQuic<'b>),
+    /// QUIC alone: the session is the connection.
+    Raw(&'a mut RawSession, &'a mut Connection, Instant),
+}
 
 /// A connection that may have sessions.
 pub(crate) trait SessionDoor {
@@ -21,22 +32,164 @@ pub(crate) trait SessionDoor {
     /// The executor that it runs on.
     fn executor(&self) -> &Handle;
 
+    /// What the transport has sent, received and measured, while the connection is there.
+    fn transport_stats(&self) -> Option<Stats>;
+
     /// Why it is over.
     fn failure(&self) -> Error;
 }
 
-/// Works with the sessions of a connection; `None` if it is over or has none.
+/// Works with the sessions of an HTTP/3 connection; `None` if it is over or has none.
 pub(crate) fn with<R>(
     door: &dyn SessionDoor,
     call: impl FnOnce(&mut Sessions, &mut h3::Connection, &mut OverQuic<'_>) -> R,
 ) -> Option<R> {
+    work(door, |carrier| match carrier {
+        Carrier::Http3(sessions, http, transport) => Some(call(sessions, http, transport)),
+        Carrier::Raw(..) => None,
+    })
+    .flatten()
+}
+
+/// Works with the sessions of any connection; `None` if it is over or has none.
+pub(crate) fn work<R>(door: &dyn SessionDoor, call: impl FnOnce(Carrier<'_, '_>) -> R) -> Option<R> {
     let (mut call, mut result) = (Some(call), None);
-    door.visit(&mut |sessions, http, transport| {
+    door.visit(&mut |carrier| {
         if let Some(call) = call.take() {
-            result = Some(call(sessions, http, transport));
+            result = Some(call(carrier));
         }
     });
     result
+}
+
+impl Carrier<'_, '_> {
+    /// Opens a stream of a session.
+    pub(crate) fn open(self, session: StreamId, direction: Direction) -> Result<StreamId, OpenError> {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.open(http, transport, session, direction),
+            Carrier::Raw(raw, transport, _) => raw.open(transport, direction),
+        }
+    }
+
+    /// The oldest stream that the other end opened and nobody has taken.
+    pub(crate) fn accept(self, session: StreamId, direction: Direction) -> Option<StreamId> {
+        match self {
+            Carrier::Http3(sessions, ..) => sessions.accept(session, direction),
+            Carrier::Raw(raw, ..) => raw.accept(direction),
+        }
+    }
+
+    /// Sends as much of `data` as fits, and drops that from its front.
+    pub(crate) fn write(self, id: StreamId, data: &mut Bytes) -> Result<(), StreamError> {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.write(http, transport, id, data),
+            Carrier::Raw(raw, transport, _) => raw.write(transport, id, data),
+        }
+    }
+
+    /// Ends what this side sends on a stream.
+    pub(crate) fn finish(self, id: StreamId) -> Result<(), StreamError> {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.finish_stream(http, transport, id),
+            Carrier::Raw(_, transport, _) => raw::finish(transport, id),
+        }
+    }
+
+    /// Gives up what this side sends on a stream.
+    pub(crate) fn reset(self, id: StreamId, code: u32) {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.reset_stream(http, transport, id, code),
+            Carrier::Raw(_, transport, _) => transport.reset(id, VarInt::from_u32(code)),
+        }
+    }
+
+    /// How soon a stream is sent.
+    pub(crate) fn prioritize(self, id: StreamId, urgency: u8, incremental: bool) {
+        match self {
+            Carrier::Http3(_, _, transport) => transport.prioritize(id, urgency, incremental),
+            Carrier::Raw(_, transport, _) => raw::prioritize(transport, id, urgency, incremental),
+        }
+    }
+
+    /// The next content of a stream, at most `max` bytes.
+    pub(crate) fn read(self, id: StreamId, max: usize) -> ReadStream {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.read(http, transport, id, max),
+            Carrier::Raw(raw, transport, _) => raw.read(transport, id, max),
+        }
+    }
+
+    /// Wants no more of a stream.
+    pub(crate) fn stop(self, id: StreamId, code: u32) {
+        match self {
+            Carrier::Http3(sessions, http, transport) => sessions.stop_stream(http, transport, id, code),
+            Carrier::Raw(raw, transport, _) => raw.stop(transport, id, code),
+        }
+    }
+
+    /// Sends a datagram once, if there is room for it.
+    pub(crate) fn send_datagram(
+        self,
+        session: StreamId,
+        content: &[u8],
+        when_full: WhenFull,
+    ) -> Result<(), DatagramError> {
+        match (self, when_full) {
+            (Carrier::Http3(sessions, http, transport), WhenFull::Refuse) => {
+                sessions.send_datagram(http, transport, session, content)
+            }
+            (Carrier::Http3(sessions, http, transport), WhenFull::DropOldest) => {
+                sessions.send_newest_datagram(http, transport, session, content)
+            }
+            (Carrier::Raw(raw, transport, _), _) => raw.send_datagram(transport, content, when_full),
+        }
+    }
+
+    /// Bytes of the largest datagram that can be sent now.
+    pub(crate) fn max_datagram(self, session: StreamId) -> Option<usize> {
+        match self {
+            Carrier::Http3(_, http, transport) => http.max_datagram(transport, session).ok(),
+            Carrier::Raw(_, transport, _) => transport.max_datagram_size(),
+        }
+    }
+
+    /// The oldest datagram that was not read.
+    pub(crate) fn read_datagram(self, session: StreamId) -> Option<Bytes> {
+        match self {
+            Carrier::Http3(sessions, http, _) => sessions.read_datagram(http, session),
+            Carrier::Raw(raw, transport, _) => raw.read_datagram(transport),
+        }
+    }
+
+    /// Closes a session. Whether the other end's answer is waited for from now on.
+    pub(crate) fn close(self, session: StreamId, code: u32, reason: &str) -> bool {
+        match self {
+            Carrier::Http3(sessions, http, transport) => {
+                let was_open = !sessions.is_lingering(session);
+                sessions.close(http, transport, session, code, reason);
+                was_open && sessions.is_lingering(session)
+            }
+            Carrier::Raw(raw, transport, now) => {
+                raw.close(transport, now, code, reason);
+                false
+            }
+        }
+    }
+
+    /// Asks the other end to end a session soon. QUIC alone has no word for that.
+    pub(crate) fn drain(self, session: StreamId) {
+        if let Carrier::Http3(sessions, http, transport) = self {
+            sessions.drain(http, transport, session);
+        }
+    }
+
+    /// What a session has done so far.
+    pub(crate) fn stats(self, session: StreamId) -> Option<SessionStats> {
+        match self {
+            Carrier::Http3(sessions, ..) => sessions.stats(session),
+            Carrier::Raw(raw, ..) => raw.stats(),
+        }
+    }
 }
 
 /// Why a session is of no use.
@@ -53,5 +206,5 @@ pub(crate) fn session_error(door: &dyn SessionDoor, id: StreamId) -> Error {
 }
 
 fn h3_reason(code: u64) -> http::exchange::Reason {
-    base::VarInt::new(code).map_or(http::exchange::Reason::Other(code), h3::error_code::reason)
+    VarInt::new(code).map_or(http::exchange::Reason::Other(code), h3::error_code::reason)
 }

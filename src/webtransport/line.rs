@@ -1,6 +1,8 @@
 //! The sessions of one connection, and who waits for them: what happens to a session or a stream wakes the tasks that it concerns.
 
+use crate::webtransport::raw::RawSession;
 use base::{Direction, StreamId};
+use quic::CloseReason;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
@@ -14,6 +16,8 @@ pub(crate) enum Topic {
     /// Leave to open a stream.
     CanOpen(Direction),
     Datagram,
+    /// Room for one more, or another largest.
+    DatagramsChanged,
     Draining,
     Closed,
 }
@@ -26,6 +30,7 @@ impl Topic {
             Topic::Datagram => 4,
             Topic::Draining => 5,
             Topic::Closed => 6,
+            Topic::DatagramsChanged => 7,
         }
     }
 }
@@ -35,6 +40,8 @@ impl Topic {
 pub(crate) struct Line {
     /// Once it is known that there may be some.
     pub(crate) sessions: RefCell<Option<Sessions>>,
+    /// The only session of a connection without HTTP, once that has begun.
+    pub(crate) raw: RefCell<Option<RawSession>>,
     mail: RefCell<Mail>,
 }
 
@@ -45,6 +52,8 @@ struct Mail {
     is_over: bool,
     sessions: BTreeMap<StreamId, SessionMail>,
     streams: BTreeMap<StreamId, StreamMail>,
+    /// How often somebody has waited for something of a session.
+    waits: u64,
 }
 
 #[derive(Default)]
@@ -55,16 +64,17 @@ struct SessionMail {
     closed: Option<Closed>,
     /// Nothing of it is left.
     is_settled: bool,
-    waiting: [Vec<Waker>; 7],
+    /// By topic: who waits for it, and by which number.
+    waiting: [Vec<(u64, Waker)>; 8],
 }
 
 impl SessionMail {
     fn wake(&mut self, topic: Topic) {
-        self.waiting[topic.place()].drain(..).for_each(Waker::wake);
+        self.waiting[topic.place()].drain(..).for_each(|(_, waker)| waker.wake());
     }
 
     fn wake_all(&mut self) {
-        self.waiting.iter_mut().flat_map(|waiting| waiting.drain(..)).for_each(Waker::wake);
+        self.waiting.iter_mut().flat_map(|waiting| waiting.drain(..)).for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -87,11 +97,29 @@ impl StreamMail {
 impl Line {
     /// What has happened is brought to whom it concerns. Nobody may hold the sessions.
     pub(crate) fn deliver(&self) {
-        while let Some(event) = self.sessions.borrow_mut().as_mut().and_then(Sessions::poll_event) {
+        while let Some(event) = self.poll_event() {
             match event {
                 Event::Session(id, event) => self.on_session(id, event),
                 Event::Stream(id, event) => self.on_stream(id, event),
             }
+        }
+    }
+
+    fn poll_event(&self) -> Option<Event> {
+        let event = self.sessions.borrow_mut().as_mut().and_then(Sessions::poll_event);
+        event.or_else(|| self.raw.borrow_mut().as_mut().and_then(RawSession::poll_event))
+    }
+
+    /// The transport of a connection without HTTP tells something.
+    pub(crate) fn hear(&self, event: &quic::Event) {
+        self.raw.borrow_mut().get_or_insert_default().on_transport(event);
+        self.deliver();
+    }
+
+    /// A connection without HTTP is over.
+    pub(crate) fn on_raw_closed(&self, reason: &CloseReason) {
+        if let Some(raw) = self.raw.borrow_mut().as_mut() {
+            raw.on_closed(reason);
         }
     }
 
@@ -102,6 +130,7 @@ impl Line {
             SessionEvent::Incoming(direction) => session.wake(Topic::Incoming(direction)),
             SessionEvent::CanOpen(direction) => session.wake(Topic::CanOpen(direction)),
             SessionEvent::Datagram => session.wake(Topic::Datagram),
+            SessionEvent::DatagramsChanged => session.wake(Topic::DatagramsChanged),
             SessionEvent::Draining => {
                 session.is_draining = true;
                 session.wake(Topic::Draining);
@@ -146,6 +175,9 @@ impl Line {
         if let Some(sessions) = self.sessions.borrow_mut().as_mut() {
             sessions.on_going_away();
         }
+        if let Some(raw) = self.raw.borrow_mut().as_mut() {
+            raw.on_going_away();
+        }
         self.deliver();
     }
 
@@ -165,6 +197,9 @@ impl Line {
     pub(crate) fn on_over(&self) {
         if let Some(sessions) = self.sessions.borrow_mut().as_mut() {
             sessions.on_connection_over();
+        }
+        if let Some(raw) = self.raw.borrow_mut().as_mut() {
+            raw.on_over();
         }
         self.deliver();
         let mail = &mut *self.mail.borrow_mut();
@@ -200,11 +235,11 @@ impl Line {
         }
     }
 
-    /// Somebody waits for something of a session.
-    pub(crate) fn wait(&self, id: StreamId, topic: Topic, context: &Context<'_>) {
-        if let Some(session) = self.mail.borrow_mut().sessions.get_mut(&id) {
-            keep(&mut session.waiting[topic.place()], context);
-        }
+    /// Somebody is about to wait for something of a session.
+    pub(crate) fn waiting(&self, id: StreamId, topic: Topic) -> Waiting<'_> {
+        let mut mail = self.mail.borrow_mut();
+        mail.waits += 1;
+        Waiting { line: self, id, topic, number: mail.waits }
     }
 
     /// How a session ended.
@@ -226,6 +261,7 @@ impl Line {
     /// Somebody works with so many halves of this stream. What was told of it before is asked for.
     pub(crate) fn add_stream(&self, id: StreamId, session: StreamId, halves: usize) {
         let stopped = self.sessions.borrow().as_ref().and_then(|sessions| sessions.stopped(id));
+        let stopped = stopped.or_else(|| self.raw.borrow_mut().as_mut().and_then(|raw| raw.take_stopped(id)));
         let mail = StreamMail { session, halves, reader: None, writer: None, stopped, is_delivered: false };
         self.mail.borrow_mut().streams.insert(id, mail);
     }
@@ -255,6 +291,20 @@ impl Line {
         }
     }
 
+    /// Nobody waits for something to read any more.
+    pub(crate) fn clear_reader(&self, id: StreamId) {
+        if let Some(stream) = self.mail.borrow_mut().streams.get_mut(&id) {
+            stream.reader = None;
+        }
+    }
+
+    /// Nobody waits for room any more.
+    pub(crate) fn clear_writer(&self, id: StreamId) {
+        if let Some(stream) = self.mail.borrow_mut().streams.get_mut(&id) {
+            stream.writer = None;
+        }
+    }
+
     /// Whether the other end wants no more of a stream, and why.
     pub(crate) fn stopped(&self, id: StreamId) -> Option<Option<u32>> {
         self.mail.borrow().streams.get(&id).and_then(|stream| stream.stopped)
@@ -263,6 +313,36 @@ impl Line {
     /// Whether all of a stream has arrived.
     pub(crate) fn is_delivered(&self, id: StreamId) -> bool {
         self.mail.borrow().streams.get(&id).is_some_and(|stream| stream.is_delivered)
+    }
+}
+
+/// Somebody who waits for something of a session. When it is dropped, nobody is woken for it any more.
+pub(crate) struct Waiting<'a> {
+    line: &'a Line,
+    id: StreamId,
+    topic: Topic,
+    number: u64,
+}
+
+impl Waiting<'_> {
+    /// Has this task woken, and no earlier one of the same wait.
+    pub(crate) fn register(&self, context: &Context<'_>) {
+        self.in_line(|waiting| match waiting.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, waker)) => waker.clone_from(context.waker()),
+            None => waiting.push((self.number, context.waker().clone())),
+        });
+    }
+
+    fn in_line(&self, change: impl FnOnce(&mut Vec<(u64, Waker)>)) {
+        if let Some(session) = self.line.mail.borrow_mut().sessions.get_mut(&self.id) {
+            change(&mut session.waiting[self.topic.place()]);
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.in_line(|waiting| waiting.retain(|(number, _)| *number != self.number));
     }
 }
 

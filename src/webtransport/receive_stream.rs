@@ -1,7 +1,7 @@
 //! What comes from the other end on a stream of a session.
 
 use crate::error::Error;
-use crate::webtransport::door::{SessionDoor, session_error, with};
+use crate::webtransport::door::{SessionDoor, session_error, work};
 use base::{Bytes, StreamId};
 use std::fmt;
 use std::future::poll_fn;
@@ -64,10 +64,13 @@ impl ReceiveStream {
         }
         self.door.line().set_reader(self.id, context);
         let id = self.id;
-        let read = with(&*self.door, |sessions, http, transport| sessions.read(http, transport, id, max));
+        let read = work(&*self.door, |carrier| carrier.read(id, max));
+        if matches!(read, Some(ReadStream::Blocked)) {
+            return Poll::Pending;
+        }
+        self.door.line().clear_reader(self.id);
         Poll::Ready(match read {
             Some(ReadStream::Data(bytes)) => Ok(Some(bytes)),
-            Some(ReadStream::Blocked) => return Poll::Pending,
             Some(ReadStream::Finished) => {
                 self.end = Some(End::Finished);
                 Ok(None)
@@ -76,8 +79,7 @@ impl ReceiveStream {
                 self.end = Some(End::Reset(code));
                 Err(Error::StreamReset { code })
             }
-            Some(ReadStream::Gone) => Err(session_error(&*self.door, self.session)),
-            None => Err(session_error(&*self.door, self.session)),
+            Some(ReadStream::Gone | ReadStream::Blocked) | None => Err(session_error(&*self.door, self.session)),
         })
     }
 
@@ -100,7 +102,7 @@ impl ReceiveStream {
     pub fn stop(&mut self, code: u32) {
         if self.end.is_none() {
             let id = self.id;
-            with(&*self.door, |sessions, http, transport| sessions.stop_stream(http, transport, id, code));
+            work(&*self.door, |carrier| carrier.stop(id, code));
             self.end = Some(End::Stopped);
         }
     }

@@ -1,9 +1,8 @@
 //! What goes to the other end on a stream of a session.
 
 use crate::error::Error;
-use crate::webtransport::door::{SessionDoor, session_error, with};
+use crate::webtransport::door::{SessionDoor, session_error, work};
 use base::{Bytes, StreamId};
-use h3::Transport;
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -48,12 +47,15 @@ impl SendStream {
         self.door.line().set_writer(self.id, context);
         let before = data.len();
         let id = self.id;
-        let written = with(&*self.door, |sessions, http, transport| sessions.write(http, transport, id, data));
+        let written = work(&*self.door, |carrier| carrier.write(id, data));
+        if matches!(written, Some(Ok(()))) && data.len() == before {
+            return Poll::Pending;
+        }
+        self.door.line().clear_writer(self.id);
         match written {
-            Some(Ok(())) if data.len() < before => Poll::Ready(Ok(())),
-            Some(Ok(())) => Poll::Pending,
+            Some(Ok(())) => Poll::Ready(Ok(())),
             Some(Err(error)) => Poll::Ready(Err(self.error(error))),
-            None => Poll::Ready(Err(self.door.failure())),
+            None => Poll::Ready(Err(session_error(&*self.door, self.session))),
         }
     }
 
@@ -76,7 +78,7 @@ impl SendStream {
     /// As for [`SendStream::write`].
     pub fn finish(&mut self) -> Result<(), Error> {
         let id = self.id;
-        let finished = with(&*self.door, |sessions, http, transport| sessions.finish_stream(http, transport, id));
+        let finished = work(&*self.door, |carrier| carrier.finish(id));
         self.has_ended = true;
         finished.unwrap_or(Err(StreamError::Ended)).map_err(|error| self.error(error))
     }
@@ -84,7 +86,7 @@ impl SendStream {
     /// Gives the stream up, and says why. What was not sent is not sent. Does nothing to a stream that has ended.
     pub fn reset(&mut self, code: u32) {
         let id = self.id;
-        with(&*self.door, |sessions, http, transport| sessions.reset_stream(http, transport, id, code));
+        work(&*self.door, |carrier| carrier.reset(id, code));
         (self.has_ended, self.is_reset) = (true, true);
     }
 
@@ -92,7 +94,7 @@ impl SendStream {
     /// urgent if it is `incremental`. Where nothing is said, streams are sent by turns.
     pub fn prioritize(&self, urgency: u8, incremental: bool) {
         let id = self.id;
-        with(&*self.door, |_, _, transport| transport.prioritize(id, urgency.min(7), incremental));
+        work(&*self.door, |carrier| carrier.prioritize(id, urgency.min(7), incremental));
     }
 
     /// Waits until all has arrived that was written before [`finish`](SendStream::finish); or until the other end wants no more, which

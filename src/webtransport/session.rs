@@ -2,13 +2,14 @@
 
 use crate::error::Error;
 use crate::exchange::calls::Exchange;
-use crate::webtransport::door::{SessionDoor, session_error, with};
+use crate::webtransport::door::{SessionDoor, session_error, with, work};
 use crate::webtransport::line::Topic;
 use crate::webtransport::receive_stream::ReceiveStream;
 use crate::webtransport::send_stream::SendStream;
 use base::Duration;
 use base::{Bytes, Direction, StreamId};
 use http::exchange::{DatagramError, Event};
+use quic::{Stats, WhenFull};
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
@@ -22,7 +23,7 @@ use webtransport::{Closed, OpenError, SessionStats};
 /// How long the other end has to answer a close.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// One end of a WebTransport session: streams of both kinds, opened by either end, and datagrams. Clones are about the same session. When
+/// One end of a session, of WebTransport or without HTTP ([`Client::open_session`](crate::Client::open_session)): streams of both kinds, opened by either end, and datagrams. Clones are about the same session. When
 /// the last of them is dropped, the session is closed with code 0; its streams do not keep it.
 #[derive(Clone)]
 pub struct Session {
@@ -68,12 +69,13 @@ impl Session {
         Rc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// What was asked for.
+    /// What was asked for: a URL of https, or `quic://` and host and port of a session without HTTP. A server knows of those the name that
+    /// its client asked for, or else its own address.
     pub fn url(&self) -> &str {
         &self.shared.url
     }
 
-    /// The protocol that both ends agreed upon, if they did.
+    /// The protocol that both ends agreed upon, if they did; without HTTP they always did.
     pub fn protocol(&self) -> Option<&str> {
         self.shared.protocol.as_deref()
     }
@@ -91,6 +93,11 @@ impl Session {
     /// Where the other end was when the session began.
     pub fn remote(&self) -> SocketAddr {
         self.shared.exchange.peer().remote
+    }
+
+    /// The executor that its connection runs on: what works with it is spawned there.
+    pub fn executor(&self) -> &Handle {
+        self.shared.door.executor()
     }
 
     /// Opens a stream that both ends send on, and waits for leave where the other end gives none.
@@ -133,9 +140,10 @@ impl Session {
 
     async fn open(&self, direction: Direction) -> Result<StreamId, Error> {
         let Shared { door, id, .. } = &*self.shared;
+        let waiting = door.line().waiting(*id, Topic::CanOpen(direction));
         poll_fn(|context| {
-            door.line().wait(*id, Topic::CanOpen(direction), context);
-            let opened = with(&**door, |sessions, http, transport| sessions.open(http, transport, *id, direction));
+            waiting.register(context);
+            let opened = work(&**door, |carrier| carrier.open(*id, direction));
             match opened {
                 Some(Ok(stream)) => Poll::Ready(Ok(stream)),
                 Some(Err(OpenError::Blocked)) => Poll::Pending,
@@ -147,12 +155,13 @@ impl Session {
 
     async fn accept(&self, direction: Direction) -> Result<StreamId, Error> {
         let Shared { door, id, .. } = &*self.shared;
+        let waiting = door.line().waiting(*id, Topic::Incoming(direction));
         poll_fn(|context| {
             if self.shared.is_over() {
                 return Poll::Ready(Err(self.shared.error()));
             }
-            door.line().wait(*id, Topic::Incoming(direction), context);
-            match with(&**door, |sessions, _, _| sessions.accept(*id, direction)) {
+            waiting.register(context);
+            match work(&**door, |carrier| carrier.accept(*id, direction)) {
                 Some(Some(stream)) => Poll::Ready(Ok(stream)),
                 Some(None) => Poll::Pending,
                 None => Poll::Ready(Err(self.shared.error())),
@@ -161,20 +170,71 @@ impl Session {
         .await
     }
 
-    /// Sends a datagram: once, in no order, and perhaps in vain.
+    /// Sends a datagram: once, in no order, and perhaps in vain. Where as many wait on the connection as may, this one is not sent:
+    /// [`TransportConfig::datagrams`](crate::TransportConfig) says how many, 256 and 64 KiB by default.
     ///
     /// # Errors
     /// Nothing was sent: it is larger than the path takes now, too many wait, or the session is over.
     pub fn send_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
+        self.send_datagram_or(WhenFull::Refuse, content)
+    }
+
+    /// The same; where as many wait on the connection as may, the oldest of them are dropped for it, also those of other sessions: for
+    /// what is of use only as long as nothing newer has come.
+    ///
+    /// # Errors
+    /// Nothing was sent: it is larger than the path takes now, or the session is over.
+    pub fn send_newest_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
+        self.send_datagram_or(WhenFull::DropOldest, content)
+    }
+
+    /// The same; where as many wait on the connection as may, this waits until there is room: no faster than the path takes them. Who stops
+    /// waiting has sent nothing.
+    ///
+    /// # Errors
+    /// Nothing was sent: it is larger than the path takes now, or the session is over.
+    pub async fn write_datagram(&self, content: &[u8]) -> Result<(), DatagramError> {
         let Shared { door, id, .. } = &*self.shared;
-        let sent = with(&**door, |sessions, http, transport| sessions.send_datagram(http, transport, *id, content));
+        let waiting = door.line().waiting(*id, Topic::DatagramsChanged);
+        poll_fn(|context| {
+            waiting.register(context);
+            match self.send_datagram(content) {
+                Err(DatagramError::Full) if !self.shared.is_over() => Poll::Pending,
+                sent => Poll::Ready(sent),
+            }
+        })
+        .await
+    }
+
+    fn send_datagram_or(&self, when_full: WhenFull, content: &[u8]) -> Result<(), DatagramError> {
+        let Shared { door, id, .. } = &*self.shared;
+        let sent = work(&**door, |carrier| carrier.send_datagram(*id, content, when_full));
         sent.unwrap_or(Err(DatagramError::Ended))
     }
 
     /// Bytes of the largest datagram that can be sent now: it changes with the path. `None` if the session is over.
     pub fn max_datagram(&self) -> Option<usize> {
         let Shared { door, id, .. } = &*self.shared;
-        with(&**door, |_, http, transport| http.max_datagram(transport, *id).ok()).flatten()
+        work(&**door, |carrier| carrier.max_datagram(*id)).flatten()
+    }
+
+    /// Waits until the largest datagram is another than `known`, which [`Session::max_datagram`] has said: the path has changed.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn max_datagram_other_than(&self, known: usize) -> Result<usize, Error> {
+        let Shared { door, id, .. } = &*self.shared;
+        let waiting = door.line().waiting(*id, Topic::DatagramsChanged);
+        poll_fn(|context| {
+            waiting.register(context);
+            match self.max_datagram() {
+                None => Poll::Ready(Err(self.shared.error())),
+                _ if self.shared.is_over() => Poll::Ready(Err(self.shared.error())),
+                Some(largest) if largest == known => Poll::Pending,
+                Some(largest) => Poll::Ready(Ok(largest)),
+            }
+        })
+        .await
     }
 
     /// The next datagram that has come. Of those that nobody reads the oldest are dropped.
@@ -183,12 +243,13 @@ impl Session {
     /// The session is over.
     pub async fn read_datagram(&self) -> Result<Bytes, Error> {
         let Shared { door, id, .. } = &*self.shared;
+        let waiting = door.line().waiting(*id, Topic::Datagram);
         poll_fn(|context| {
             if self.shared.is_over() {
                 return Poll::Ready(Err(self.shared.error()));
             }
-            door.line().wait(*id, Topic::Datagram, context);
-            match with(&**door, |sessions, http, _| sessions.read_datagram(http, *id)) {
+            waiting.register(context);
+            match work(&**door, |carrier| carrier.read_datagram(*id)) {
                 Some(Some(datagram)) => Poll::Ready(Ok(datagram)),
                 Some(None) => Poll::Pending,
                 None => Poll::Ready(Err(self.shared.error())),
@@ -197,23 +258,24 @@ impl Session {
         .await
     }
 
-    /// Closes the session with a code and a message, of which 1024 bytes are sent at most. All its streams end, what was not sent of
+    /// Closes the session with a code and a message, of which 1024 bytes are sent at most, and 256 without HTTP. All its streams end, what was not sent of
     /// them is not sent. Returns at once; [`Session::closed`] waits for the other end's answer.
     pub fn close(&self, code: u32, reason: &str) {
         self.shared.close(code, reason);
     }
 
-    /// Asks the other end to end the session soon. Both may go on using it.
+    /// Asks the other end to end the session soon. Both may go on using it. Without HTTP there is no word for that, and nothing is sent.
     pub fn drain(&self) {
         let Shared { door, id, .. } = &*self.shared;
-        with(&**door, |sessions, http, transport| sessions.drain(http, transport, *id));
+        work(&**door, |carrier| carrier.drain(*id));
     }
 
     /// Waits until the other end, or the end of the connection, asks for the session to end soon, or it is over.
     pub async fn draining(&self) {
         let Shared { door, id, .. } = &*self.shared;
+        let waiting = door.line().waiting(*id, Topic::Draining);
         poll_fn(|context| {
-            door.line().wait(*id, Topic::Draining, context);
+            waiting.register(context);
             if door.line().is_draining(*id) || self.shared.is_over() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -226,8 +288,9 @@ impl Session {
     pub async fn closed(&self) -> Result<SessionEnd, Error> {
         let Shared { door, id, .. } = &*self.shared;
         let line = door.line();
+        let waiting = line.waiting(*id, Topic::Closed);
         poll_fn(|context| {
-            line.wait(*id, Topic::Closed, context);
+            waiting.register(context);
             let is_over = self.shared.is_over() && line.is_settled(*id);
             if is_over { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -239,10 +302,21 @@ impl Session {
         }
     }
 
+    /// What the transport of the session's connection has sent, received and measured: bytes, losses, the round trip and the rate.
+    /// Sessions that share a connection share this. `None` if the connection is gone.
+    pub fn transport_stats(&self) -> Option<Stats> {
+        self.shared.door.transport_stats()
+    }
+
+    /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
+    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.shared.exchange.peer().identity.as_ref()
+    }
+
     /// What the session has done so far; `None` if it is over.
     pub fn stats(&self) -> Option<SessionStats> {
         let Shared { door, id, .. } = &*self.shared;
-        with(&**door, |sessions, _, _| sessions.stats(*id)).flatten()
+        work(&**door, |carrier| carrier.stats(*id)).flatten()
     }
 }
 
@@ -264,11 +338,7 @@ impl Shared {
     /// The request is held, and with it the connection, until the other end has answered, or has had its time.
     fn close(&self, code: u32, reason: &str) {
         let id = self.id;
-        let is_lingering = with(&*self.door, |sessions, http, transport| {
-            let was_open = !sessions.is_lingering(id);
-            sessions.close(http, transport, id, code, reason);
-            was_open && sessions.is_lingering(id)
-        });
+        let is_lingering = work(&*self.door, |carrier| carrier.close(id, code, reason));
         if is_lingering == Some(true) {
             self.door.line().add_session(id);
             let linger = linger(self.door.clone(), id, self.exchange.clone());
@@ -279,13 +349,15 @@ impl Shared {
 
 /// Waits for the other end's answer to a close, as long as it may take.
 async fn linger(door: Rc<dyn SessionDoor>, id: StreamId, exchange: Exchange) {
+    let waiting = door.line().waiting(id, Topic::Closed);
     let answered = poll_fn(|context| {
-        door.line().wait(id, Topic::Closed, context);
+        waiting.register(context);
         if door.line().is_settled(id) { Poll::Ready(()) } else { Poll::Pending }
     });
     if door.executor().timeout(LINGER, answered).await.is_err() {
         with(&*door, |sessions, http, transport| sessions.abandon_session(http, transport, id));
     }
+    drop(waiting);
     door.line().remove_session(id);
     drop(exchange);
 }

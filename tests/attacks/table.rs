@@ -206,7 +206,10 @@ pub(crate) const ROWS: &[Row] = &[
         "m19",
         "streams of sessions that are never removed from a map",
         "webtransport/src/sessions/ending.rs",
-        &["webtransport/tests/sessions.rs::m19_streams_of_every_kind_are_echoed_and_leave_nothing_behind"],
+        &[
+            "webtransport/tests/sessions.rs::m19_streams_of_every_kind_are_echoed_and_leave_nothing_behind",
+            "webtransport/tests/rogues.rs::m19_streams_that_are_given_up_before_they_are_taken_are_not_kept",
+        ],
     ),
     (
         "m20",

@@ -56,3 +56,33 @@ fn a_target_that_is_none_is_named() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("a.example") && said.contains("host:port"), "{said}");
 }
+
+/// `posthaste get --proxy`: by QUIC, by TCP to a server that has no other, and what a proxy refuses.
+#[test]
+fn get_goes_through_a_proxy() {
+    let (folders, file) = ([Folder::new(), Folder::new(), Folder::new()], vec![b'x'; 300_000]);
+    folders[0].write("file", &file);
+    let origin = Serving::start(&folders[0], &[]);
+    let stranger = Serving::start(&folders[1], &[]);
+    let target = origin.url("").trim_start_matches("https://").trim_end_matches('/').to_owned();
+    let proxy = Serving::start(&folders[2], &["--proxy", &target]);
+    let (through, vouches) = (proxy.url(""), proxy.certificate());
+    let asked = |by: &[&str], from: &Serving, url: &str| {
+        let vouches = vouches.to_str().unwrap();
+        from.get(&[&["-x", &through, "--proxy-cacert", vouches][..], by, &[url]].concat())
+    };
+    for by in [&["--http3-only"][..], &[]] {
+        let output = asked(by, &origin, &origin.url("/file"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout == file, "{} bytes", output.stdout.len());
+    }
+    // Another server is not allowed, the proxy is not believed without a word for it, and a URL is none.
+    let output = asked(&["--http3-only"], &stranger, &stranger.url("/"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(97) && said.contains("refuses the way to the server with 403"), "{said}");
+    let output = origin.get(&["-x", &through, "--http3-only", &origin.url("/file")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(60) && said.contains("through the proxy"), "{said}");
+    let output = origin.get(&["--proxy", "socks5://localhost", &origin.url("/file")]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}

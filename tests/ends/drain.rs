@@ -4,7 +4,7 @@ use crate::plain::{PATIENCE, Plain};
 use base::StreamId;
 use h3::{EndpointEvent, Event, error_code};
 use http::RequestHead;
-use posthaste::{Client, Error, Handle, Identity, Reply, Request, Roots, Server, ServerBuilder, Workers};
+use posthaste::{Client, CutRequest, Error, Handle, Identity, Reply, Request, Roots, Server, ServerBuilder, Workers};
 use quic::{CloseReason, ConnectionHandle};
 use std::cell::Cell;
 use std::future::Future;
@@ -211,7 +211,7 @@ fn clients_that_are_gone_do_not_hold_up_the_end() -> Result<(), Error> {
 fn a_drain_that_may_take_no_time_cuts_off_at_once_and_counts() -> Result<(), Error> {
     posthaste::run(|handle| async move {
         for patience in [Duration::ZERO, Duration::from_millis(50)] {
-            let server = builder().start(&handle, answer_the_whole)?;
+            let server = builder().name_cut_requests().start(&handle, answer_the_whole)?;
             let address = server.addresses()[0];
             let client = Plain::client(&handle);
             let (first, _) = stuck(&client, address).await;
@@ -219,7 +219,11 @@ fn a_drain_that_may_take_no_time_cuts_off_at_once_and_counts() -> Result<(), Err
             until(&handle, "the requests", || server.requests_under_way() == 2).await;
             let begun = Instant::now();
             let ended = server.shutdown(patience).await;
-            assert!(matches!(ended, Err(Error::Unfinished { requests: 2 })), "{ended:?}");
+            let Err(Error::Unfinished { requests: 2, cut }) = &ended else { panic!("{ended:?}") };
+            let cut: &[CutRequest] = cut;
+            assert!(cut.len() == 2 && cut.iter().all(|cut| cut.status.is_none() && cut.bytes == 0), "{cut:?}");
+            let said = ended.as_ref().unwrap_err().to_string();
+            assert_eq!(said.matches(": not answered").count(), 2, "{said}");
             assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
             client.until("the close", close_of(first)).await;
             client.until("the close", close_of(second)).await;

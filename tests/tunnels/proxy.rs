@@ -1,7 +1,9 @@
 //! Proxies: to TCP and to UDP, to what is allowed and to nothing else.
 
 use super::{BAD, BOTH, Takes, over};
-use posthaste::{Client, Error, Handle, Identity, Proxy, ProxyLimits, ProxyTarget, Reason, Roots, Server};
+use posthaste::{
+    Client, Error, Handle, Identity, Proxy, ProxyLimits, ProxyTarget, Reason, Roots, Server, UdpReader, UdpWriter,
+};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
@@ -123,11 +125,12 @@ fn datagrams_to_udp_and_back_beside_the_stream_or_on_it() -> Result<(), Error> {
     for (settings, takes) in [("", BOTH), (BAD, BOTH), ("", Takes { server: true, client: false })] {
         let target = udp_target();
         with_proxy(settings, takes, targets(&[target]), ProxyLimits::default(), async |client, url, handle| {
-            let mut tunnel = client.connect_udp(&url, "127.0.0.1", target.port()).await?;
+            let tunnel = client.connect_udp(&url, "127.0.0.1", target.port()).await?;
+            let (mut reader, mut writer): (UdpReader, UdpWriter) = tunnel.split();
             let mut back = 0;
             for number in 0..10_000_u32 {
-                tunnel.send(&[&number.to_be_bytes()[..], &[7; 800]].concat()).await?;
-                while let Ok(payload) = handle.timeout(Duration::from_millis(2), tunnel.receive()).await {
+                writer.send(&[&number.to_be_bytes()[..], &[7; 800]].concat()).await?;
+                while let Ok(payload) = handle.timeout(Duration::from_millis(2), reader.receive()).await {
                     assert_eq!(payload?.unwrap()[4..], [7; 800]);
                     back += 1;
                 }
@@ -136,8 +139,8 @@ fn datagrams_to_udp_and_back_beside_the_stream_or_on_it() -> Result<(), Error> {
                 }
             }
             assert!(back >= 30, "{back} came back");
-            assert_eq!(tunnel.max_size().is_some(), takes.client);
-            tunnel.finish()
+            assert_eq!(writer.max_size().is_some(), takes.client);
+            writer.finish()
         })?;
     }
     Ok(())

@@ -21,6 +21,8 @@ pub enum SessionEvent {
     CanOpen(Direction),
     /// A datagram has come.
     Datagram,
+    /// More or other datagrams can be sent than before: there is room after one was refused, or the largest has changed.
+    DatagramsChanged,
     /// The other end, or the end of the connection, asks for the session to end soon. It may still be used.
     Draining,
     /// It is over. Of it nothing follows but [`Settled`](SessionEvent::Settled), and of its streams nothing.

@@ -2,6 +2,7 @@
 
 use crate::capsules::{Incoming, Outgoing};
 use crate::flow::{Allowance, Flow, Kind, Window};
+use crate::stream::End;
 use crate::version::Version;
 use crate::violation::Violation;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -134,6 +135,12 @@ impl Session {
     /// The oldest stream of the other end's that nobody has taken.
     pub(crate) fn take_arrived(&mut self, direction: Direction) -> Option<StreamId> {
         self.arrived[direction as usize].pop_front()
+    }
+
+    /// Whether the other end has given up a stream that nobody has taken, where nothing limits how many it opens: such a stream is not kept
+    /// for its reset alone, or giving up would fill this side's memory.
+    pub(crate) fn is_of_no_use(&self, id: StreamId, end: Option<End>) -> bool {
+        self.flow.is_none() && matches!(end, Some(End::Reset(_))) && self.arrived[id.direction() as usize].contains(&id)
     }
 
     /// A stream is over. One of the other end's makes room for another.

@@ -144,6 +144,38 @@ fn more_streams_or_data_than_allowed_break_the_session() {
     assert_broken(&mut pair, session, other, Violation::TooMuchData);
 }
 
+/// M19 and C4: where nothing limits how many streams a session has, those that are given up before anybody takes them are not kept.
+#[test]
+fn m19_streams_that_are_given_up_before_they_are_taken_are_not_kept() {
+    let config = Config::default();
+    let without = h3::WebTransportSettings {
+        initial_max_data: 0,
+        initial_max_streams_uni: 0,
+        initial_max_streams_bidi: 0,
+        ..config.settings()
+    };
+    let other = h3::Config { webtransport: Some(without), ..http(&config) };
+    let mut pair = Pair::with_http(&config, other, http(&config));
+    let session = pair.session();
+    for number in 0..10_000 {
+        for (signal, stream) in [(0x41, (1 << 20) + 4 * number), (0x54, (1 << 20) + 2 + 4 * number)] {
+            pair.server.hear(&Act::Data(id(stream), vec![0x40, signal, session.value() as u8]));
+            pair.server.hear(&Act::Reset(id(stream), 0, 3));
+            pair.server.hear(&Act::Stop(id(stream), 0));
+        }
+        pair.server.take_events();
+        assert_eq!(pair.server.sessions.counts(), (1, 0, 0));
+    }
+    assert!(BOTH.iter().all(|direction| pair.server.accept(session, *direction).is_none()));
+    // One that is taken learns of its reset.
+    let stream = (1 << 21) + 2;
+    pair.server.hear(&Act::Data(id(stream), vec![0x40, 0x54, session.value() as u8]));
+    assert_eq!(pair.server.accept(session, Direction::Unidirectional), Some(id(stream)));
+    pair.server.hear(&Act::Reset(id(stream), 0x52e4_a40f_a8db, 3));
+    assert_eq!(pair.server.read(id(stream)).1, ReadStream::Reset(Some(0)));
+    assert_eq!(pair.server.sessions.counts(), (1, 0, 0));
+}
+
 /// draft-ietf-webtrans-http3 section 5.6.2-2, 5.6.4-1, 5.6.3-1, 5.6.5-1: this side keeps the limits, says that they hold it back, and
 /// goes on when there is more.
 #[test]

@@ -2,6 +2,7 @@
 
 use super::state::Connection;
 use crate::datagram::{decode, encode, header_len};
+use crate::event::Event;
 use crate::transport::Transport;
 use crate::violation::Violation;
 use base::{Bytes, Side, StreamId};
@@ -19,11 +20,44 @@ impl Connection {
         id: StreamId,
         content: &[u8],
     ) -> Result<(), DatagramError> {
+        self.check_size(transport, id, content)?;
+        transport.send_datagram(encode(id, content))
+    }
+
+    /// The same; where too many wait on the connection, the oldest of them give way.
+    ///
+    /// # Errors
+    /// As for [`send_datagram`](Connection::send_datagram).
+    pub fn send_newest_datagram(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        content: &[u8],
+    ) -> Result<(), DatagramError> {
+        self.check_size(transport, id, content)?;
+        transport.send_newest_datagram(encode(id, content))
+    }
+
+    /// One that is too large now may not be later: the path is asked.
+    fn check_size(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        content: &[u8],
+    ) -> Result<(), DatagramError> {
         let most = self.max_datagram(transport, id)?;
         if content.len() > most {
+            transport.want_larger_datagrams();
             return Err(DatagramError::TooLarge { most });
         }
-        transport.send_datagram(encode(id, content))
+        Ok(())
+    }
+
+    /// The transport takes more or other datagrams than before.
+    pub fn on_datagrams_changed(&mut self) {
+        if self.shared.config.datagrams && !self.is_closed {
+            self.shared.events.push_back(Event::DatagramsChanged);
+        }
     }
 
     /// Bytes of the largest datagram that an exchange may send now. It changes with the path.

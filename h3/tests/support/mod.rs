@@ -87,6 +87,8 @@ pub struct Host {
     /// What the client still asks for, on each connection.
     pub waiting: BTreeMap<ConnectionHandle, Vec<Ask>>,
     exchanges: BTreeMap<Place, Exchange>,
+    /// What was handed on where HTTP/3 is not spoken.
+    pub transport: Vec<quic::Event>,
     /// Exchanges that are done, on both halves.
     pub completed: usize,
     /// Requests that could not be made because the server goes away.
@@ -127,6 +129,7 @@ impl Host {
             handle: None,
             waiting: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            transport: Vec::new(),
             completed: 0,
             refused: 0,
             closed: Vec::new(),
@@ -175,6 +178,7 @@ impl Host {
                     self.exchanges.retain(|(of, _), _| *of != handle);
                 }
                 EndpointEvent::Http(handle, event) => self.on_event(handle, event),
+                EndpointEvent::Transport(_, event) => self.transport.push(event),
                 EndpointEvent::Flushed(handle) => self.flushed.push(handle),
                 EndpointEvent::Drained(handle, mark) => self.drained.push((handle, mark)),
                 EndpointEvent::Migrated(handle)

@@ -31,6 +31,12 @@ impl Connection {
         }
     }
 
+    /// A larger datagram than [`max_datagram_size`](Connection::max_datagram_size) would be of use: the path is asked whether it
+    /// carries one. [`DatagramEvent::LargestChanged`](crate::DatagramEvent::LargestChanged) tells if it does.
+    pub const fn want_larger_datagrams(&mut self) {
+        self.paths.in_use.mtu.on_full_datagram();
+    }
+
     /// The oldest datagram that was received and not read. Its bytes share memory with others that came with it: who keeps some
     /// of them for long copies them.
     pub fn read_datagram(&mut self) -> Option<Bytes> {

@@ -73,6 +73,12 @@ pub struct Flags {
     pub alt_svc: Option<String>,
     /// The first failure ends all.
     pub fail_early: bool,
+    /// The proxy that all goes through.
+    pub proxy: Option<String>,
+    /// Who vouches for it, if not who vouches for servers.
+    pub proxy_roots: Option<String>,
+    /// Whether it is believed whatever it shows.
+    pub proxy_insecure: bool,
 }
 
 /// Where a body goes.
@@ -167,6 +173,9 @@ impl Default for Flags {
             referer: None,
             alt_svc: None,
             fail_early: false,
+            proxy: None,
+            proxy_roots: None,
+            proxy_insecure: false,
         }
     }
 }
@@ -277,6 +286,8 @@ const VALUED: &[&str] = &[
     "--user-agent",
     "--referer",
     "--alt-svc",
+    "--proxy",
+    "--proxy-cacert",
     "--url",
 ];
 
@@ -291,8 +302,7 @@ const ABSENT: &[(&str, &str)] = &[
         "--form",
         "forms of several parts are not made here: make the body with another program, and send it with --data-binary @FILE",
     ),
-    ("--proxy", "proxies are not supported: HTTP/3 goes to the server itself"),
-    ("--proxy-user", "proxies are not supported: HTTP/3 goes to the server itself"),
+    ("--proxy-user", "proxies are asked without a password"),
     ("--config", "there are no files of options: write them into a script"),
     ("--netrc", "passwords are not looked up: give one with -u NAME:PASSWORD"),
     ("--remote-header-name", "a server does not choose the name of a file: -O takes it from the URL, -o FILE gives it"),
@@ -410,6 +420,7 @@ impl Flags {
             "--verbose" => self.verbose = true,
             "--silent" => (self.silent, self.meter) = (true, Meter::None),
             "--http3-only" => self.http3_only = true,
+            "--proxy-insecure" => self.proxy_insecure = true,
             "--key-update" => self.key_update = true,
             "--stats" => self.stats = true,
             "--show-error" => self.show_error = true,
@@ -502,6 +513,8 @@ impl Flags {
             "--user-agent" => &mut self.user_agent,
             "--referer" => &mut self.referer,
             "--alt-svc" => &mut self.alt_svc,
+            "--proxy" => &mut self.proxy,
+            "--proxy-cacert" => &mut self.proxy_roots,
             "--output" => &mut None,
             _ => return Ok(false),
         };

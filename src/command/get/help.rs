@@ -68,6 +68,9 @@ The connection
                         time that a pipe at standard input or output takes does not count
   -m, --max-time SECONDS        the longest that everything may take (default: 0). For each of these 0 is no limit
   --resolve HOST:PORT:ADDRESS[,ADDRESS]   where HOST is, whatever the system says; * is any host
+  -x, --proxy URL       go through the proxy at this https URL, over HTTP/3: by connect-udp for QUIC, and where it refuses that, or QUIC
+                        does not lead further, by CONNECT for TCP. It looks names up, and learns which servers are asked and how much
+                        goes there; --proxy-cacert PEM: who vouches for the proxy (default: as for servers); --proxy-insecure
   --alt-svc FILE        keep in FILE where servers say that they are also found, and go there
   --ticket-file FILE    keep what servers give to go on from in FILE, for the next run: handshakes without a certificate, by which
                         servers can tell that it is the same client. Each is used once. Who reads FILE can pretend to be this client
@@ -87,7 +90,7 @@ The connection
 The status is 0 if every response was complete and 2xx, or 304 to a condition that was sent; else that of the first failure, with
 curl's numbers: 2 command line, 6 name, 7 not reached, 18 incomplete, 22 another status, 23 not written, 26 not read, 28 too late,
 33 the part is not what was asked for, 35 handshake, 47 too many redirects, 55 body not taken, 56 connection lost, 58 own certificate, 60 the server's certificate,
-77 --ca, 95 HTTP/3; 1 anything else. Unlike curl's, a status of 300 or more is a failure (22) without -f, too.
+77 --ca, 95 HTTP/3, 97 refused by the proxy; 1 anything else. Unlike curl's, a status of 300 or more is a failure (22) without -f, too.
 A file is whole or not there, but for FILE.part of -C -. It replaces a file or a link of its name, but nothing else. SIGINT, SIGTERM,
 SIGQUIT or SIGHUP removes what is not complete and closes the connections: status 130, 143, 131 or 129. A second signal ends at once.
 Cookies are left out on purpose: nothing that a server says is sent back to it, but for what these options name.

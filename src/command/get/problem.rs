@@ -73,6 +73,8 @@ impl From<Failure> for Problem {
 fn status(error: &Error) -> u8 {
     match error {
         Error::Url(_) => 2,
+        Error::Proxy { error, .. } if matches!(**error, Error::TunnelRefused { .. }) => 97,
+        Error::Proxy { error, .. } => status(error),
         Error::Resolve { .. } => 6,
         Error::Unreachable { .. } | Error::NoRoute { .. } | Error::Refused { .. } => 7,
         Error::NoAnswer { .. } | Error::TimedOut { .. } => 28,

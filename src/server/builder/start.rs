@@ -1,21 +1,24 @@
 //! From what a server is to be to one that runs: sockets, TLS, workers.
 
-use crate::client::take_datagrams;
+use crate::client::{take_datagrams, with_datagrams};
 use crate::error::Error;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
 use crate::http3::link::{Endpoint, Link};
+use crate::http3::raw_session;
 use crate::server::answer::{Answer, OnAnswer};
 use crate::server::authorities::{AuthoritySource, Served};
-use crate::server::builder::ServerBuilder;
+use crate::server::builder::{ServerBuilder, SharedOnConnectionEnd, SharedOnEvent};
 use crate::server::census::Count;
 use crate::server::ending::Ending;
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::handler::{Answering, Outcome, spawn_each};
 use crate::server::plain::Plain;
+use crate::server::session_protocol::SessionProtocol;
 use crate::server::takeover::Predecessor;
 use crate::server::tcp_options::{ATTEMPTS, Sockets, is_taken, listen_beside, listen_plain, preferred_port};
+use crate::server::under_way::UnderWay;
 use crate::server::workers::{Stop, Workers};
 use crate::server::{MAX_TCP_CONNECTIONS, Server, takeover, tcp_options};
 use crate::tcp::listen;
@@ -23,6 +26,8 @@ use crate::tcp::machine::{ACME, PROTOCOLS};
 use crate::tcp::server::{Entrance, Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::wall_clock::{SystemClock, date_now};
+use crate::webtransport::protocol;
+use crate::webtransport::session::Session;
 use runtime::{Executor, Handle, Handover, Offer, TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use std::future::Future;
 use std::io;
@@ -53,6 +58,43 @@ impl ServerBuilder {
         succeed(takeover.as_deref(), predecessor, &ending)?;
         on_listening.inspect(|on_listening| on_listening(server.addresses()));
         Ok(server)
+    }
+
+    /// Starts a server of [`ServerBuilder::session_protocol`] alone, which speaks no HTTP, on an executor.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start`]; there is no protocol.
+    pub fn start_sessions(self, handle: &Handle) -> Result<Server, Error> {
+        self.sessions_alone()?.start(handle, no_request)
+    }
+
+    /// The same with so many workers, as [`ServerBuilder::start_workers`] does.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start_workers`]; there is no protocol.
+    pub fn start_session_workers(self, count: usize) -> Result<Workers, Error> {
+        self.sessions_alone()?.start_workers(count, no_request)
+    }
+
+    /// The same until SIGINT, SIGQUIT or SIGTERM, then lets sessions end. A second signal ends all at once.
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::start_session_workers`]; later as for [`ServerBuilder::run_workers`].
+    pub fn run_sessions(self, workers: usize) -> Result<(), Error> {
+        self.start_session_workers(workers)?.until_signal()
+    }
+
+    fn sessions_alone(mut self) -> Result<ServerBuilder, Error> {
+        if self.protocols.is_empty() {
+            return Err(Error::Message("there is nothing to serve: name a protocol by session_protocol".into()));
+        }
+        if self.tcp || !self.bound_tcp.is_empty() || !self.plain.listen.is_empty() {
+            return Err(Error::Message(
+                "sessions without HTTP have no way over TCP: serve HTTP beside them for that".into(),
+            ));
+        }
+        self.without_http = true;
+        Ok(self)
     }
 
     /// Starts so many workers, each on a thread of its own. They listen at the same addresses, and a connection stays with its
@@ -151,21 +193,23 @@ impl ServerBuilder {
         let networks = self.policy.networks.clone();
         let link = Link::serve(handle, sockets.udp, endpoint, handover, networks.clone()).map_err(Error::system)?;
         self.trace.into_iter().for_each(|trace| link.trace(trace));
-        let on_event = self.on_event.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
-        if let Some(on_event) = &on_event {
-            link.on_event(on_event.clone());
-        }
-        if let Some(shared) = self.on_connection_end {
-            let on_end: Rc<OnConnectionEnd> = Rc::new(move |remote, stats| shared(remote, stats));
-            link.on_connection_end(on_end);
-        }
+        let on_event = tell_events(&link, self.on_event);
+        tell_ends(&link, self.on_connection_end);
+        let under_way = self.answering.names_cut.then(Rc::<UnderWay>::default);
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         let port = self.public_port.unwrap_or_else(|| preferred_port(link.addresses().iter().take(listening)));
         let plain = Rc::new(Plain { authorities: plain, port, challenges: self.plain.challenges });
         let answer_plain = move |request, reply| plain.clone().answer(request, reply);
         let on_plain_request =
-            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), Answering::default());
-        let on_request = Rc::new(spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.answering));
+            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), Answering::default(), None);
+        let on_request = Rc::new(spawn_each(
+            handle.clone(),
+            handler,
+            on_event.clone(),
+            on_answer,
+            self.answering,
+            under_way.clone(),
+        ));
         let plain: Vec<SocketAddr> = sockets.plain.iter().map(TcpListener::local_address).collect();
         let parts = Parts {
             tls: Arc::new(tls),
@@ -194,12 +238,13 @@ impl ServerBuilder {
         if let Some(tcp) = tcp.as_ref().filter(|_| self.succeeds) {
             tcp.spread_after(takeover::PATIENCE);
         }
+        raw_session::serve(&link, serve_sessions(self.protocols, handle.clone(), link.event_sink()));
         door::serve(
             &link,
             by_udp,
             Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
         );
-        Ok(Server { link, tcp, listening, plain, handle: handle.clone(), ending, signals: self.signals })
+        Ok(Server { link, tcp, listening, plain, handle: handle.clone(), ending, signals: self.signals, under_way })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -355,11 +400,27 @@ impl ServerBuilder {
         self.endpoint(None).map(drop)
     }
 
+    /// What is spoken over QUIC, best first.
+    fn names_by_quic(&self) -> Result<Vec<&[u8]>, Error> {
+        let mut names = if self.without_http { Vec::new() } else { vec![h3::ALPN] };
+        for protocol in &self.protocols {
+            protocol::check(&protocol.name)?;
+            if names.contains(&protocol.name.as_bytes()) {
+                return Err(Error::Message(format!("the protocol {:?} is served twice", protocol.name)));
+            }
+            names.push(protocol.name.as_bytes());
+        }
+        Ok(names)
+    }
+
     fn endpoint(&self, handover: Option<&Handover>) -> Result<Endpoint, Error> {
         let provider = self.policy.provider;
-        let tls = self.tls(&[b"h3"]);
+        let tls = self.tls(&self.names_by_quic()?);
         let mut transport = self.transport.clone();
         take_datagrams(&mut transport, &self.http);
+        if !self.protocols.is_empty() {
+            transport = with_datagrams(transport);
+        }
         let mut config = quic::EndpointConfig::new(provider, Arc::new(transport), Some(Arc::new(tls)));
         self.policy.apply(&mut config, handover)?;
         config.early_data_context = h3::early_data_context(&self.http);
@@ -394,6 +455,41 @@ impl ServerBuilder {
     fn certificates(&self) -> Arc<dyn Resolver> {
         let single = || Arc::new(self.identity.clone()) as Arc<dyn Resolver>;
         self.resolver.clone().unwrap_or_else(single)
+    }
+}
+
+/// Who hears of what goes wrong on a worker.
+fn tell_events(link: &Link, shared: Option<Arc<SharedOnEvent>>) -> Option<Rc<OnEvent>> {
+    let on_event = shared.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
+    if let Some(on_event) = &on_event {
+        link.on_event(on_event.clone());
+    }
+    on_event
+}
+
+/// The same of the ends of connections.
+fn tell_ends(link: &Link, shared: Option<Arc<SharedOnConnectionEnd>>) {
+    if let Some(shared) = shared {
+        let on_end: Rc<OnConnectionEnd> = Rc::new(move |remote, stats| shared(remote, stats));
+        link.on_connection_end(on_end);
+    }
+}
+
+/// Of a server that speaks no HTTP.
+async fn no_request(_: Request, reply: Reply) -> Result<(), Error> {
+    reply.send(421, "").await
+}
+
+/// Has each session served by the handler of its protocol.
+fn serve_sessions(
+    protocols: Vec<SessionProtocol>,
+    handle: Handle,
+    on_event: Option<Rc<OnEvent>>,
+) -> impl Fn(Session, &str) {
+    move |session, name| {
+        if let Some(protocol) = protocols.iter().find(|protocol| *protocol.name == *name) {
+            protocol.spawn(&handle, session, on_event.clone());
+        }
     }
 }
 

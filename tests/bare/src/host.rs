@@ -76,6 +76,7 @@ impl Host {
                 EndpointEvent::Http(_, event) => self.on_event(now, event),
                 EndpointEvent::Flushed(_) | EndpointEvent::Drained(..) => {}
                 EndpointEvent::CanSendEarly(_) => panic!("nobody sends early data"),
+                EndpointEvent::Transport(..) => panic!("HTTP/3 is spoken"),
                 EndpointEvent::Migrated(_)
                 | EndpointEvent::MigrationFailed(_)
                 | EndpointEvent::PeerMoved(_)

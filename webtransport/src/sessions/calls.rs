@@ -133,6 +133,24 @@ impl Sessions {
         Ok(())
     }
 
+    /// The same; where too many wait on the connection, the oldest of them give way, of whatever session.
+    ///
+    /// # Errors
+    /// As for [`send_datagram`](Sessions::send_datagram).
+    pub fn send_newest_datagram(
+        &mut self,
+        http: &mut h3::Connection,
+        transport: &mut impl Transport,
+        id: StreamId,
+        content: &[u8],
+    ) -> Result<(), DatagramError> {
+        let session = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Open);
+        let session = session.ok_or(DatagramError::Ended)?;
+        http.send_newest_datagram(transport, id, content)?;
+        session.stats.datagrams_sent += 1;
+        Ok(())
+    }
+
     /// The oldest datagram of a session that was not read. After `None`, [`Datagram`](crate::SessionEvent::Datagram) tells when there
     /// is another.
     pub fn read_datagram(&mut self, http: &mut h3::Connection, id: StreamId) -> Option<Bytes> {

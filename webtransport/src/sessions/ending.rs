@@ -76,8 +76,16 @@ impl Sessions {
 
     /// Takes a stream out if it is over.
     pub(super) fn forget_if_over(&mut self, http: &mut h3::Connection, transport: &mut impl Transport, id: StreamId) {
-        let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_over()) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
         let session = stream.session;
+        if let Some(receive) = &mut stream.receive
+            && self.sessions.get(&session).is_some_and(|session| session.is_of_no_use(id, receive.end))
+        {
+            receive.has_news = false;
+        }
+        if !stream.is_over() {
+            return;
+        }
         self.streams.remove(&id);
         http.release_data_stream(id);
         if let Some(session) = self.sessions.get_mut(&session) {

@@ -101,13 +101,21 @@ impl Sessions {
         self.tell_can_open(direction);
     }
 
+    /// More or other datagrams can be sent on the connection.
+    pub fn on_datagrams_changed(&mut self) {
+        self.tell_open(&SessionEvent::DatagramsChanged);
+    }
+
     /// One end says that the connection is to end: its sessions are asked to.
     ///
     /// draft-ietf-webtrans-http3 section 4.7-2.
     pub fn on_going_away(&mut self) {
+        self.tell_open(&SessionEvent::Draining);
+    }
+
+    fn tell_open(&mut self, event: &SessionEvent) {
         let open = self.sessions.iter().filter(|(_, session)| session.phase == Phase::Open);
-        let draining = open.map(|(id, _)| Event::Session(*id, SessionEvent::Draining));
-        self.events.extend(draining);
+        self.events.extend(open.map(|(id, _)| Event::Session(*id, event.clone())));
     }
 
     /// The connection is over.

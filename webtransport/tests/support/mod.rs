@@ -234,6 +234,7 @@ impl End {
                 h3::Event::Settings(settings) => sessions.on_settings(settings),
                 h3::Event::DataStream(id, event) => sessions.on_data_stream(http, wire, id, event),
                 h3::Event::StreamsAvailable(direction) => sessions.on_streams_available(direction),
+                h3::Event::DatagramsChanged => sessions.on_datagrams_changed(),
                 h3::Event::GoAway { .. } => sessions.on_going_away(),
                 h3::Event::Closed { .. } => sessions.on_connection_over(),
                 h3::Event::Exchange(id, exchange::Event::Request(head)) => {

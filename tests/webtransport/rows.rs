@@ -1,0 +1,459 @@
+//! The rows W-2, W-4, W-6 to W-9 and W-12 of the acceptance, each over HTTP/3 and without it where both have it.
+
+use crate::support::{Authority, identity};
+use crate::{PATIENCE, count_all, default, echo_all, serve, there_and_back};
+use posthaste::trace::{Trace, TraceConsumer};
+use posthaste::{
+    Bytes, Client, ClientBuilder, ClientTrust, DatagramError, Error, Handle, Identity, KeyLog, Roots, Server,
+    ServerBuilder, Session,
+};
+use relay::{Path, Relay};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+const PROTOCOL: &str = "echo/1";
+
+/// Both ways to a session with an echo.
+const WAYS: [bool; 2] = [true, false];
+
+fn listening(server: Identity) -> ServerBuilder {
+    Server::builder(server)
+        .listen("127.0.0.1:0".parse().unwrap())
+        .name("*")
+        .webtransport(&default())
+        .session_protocol(PROTOCOL, echo_all)
+        .session_protocol("count/1", count_all)
+}
+
+async fn open(client: &Client, by_http: bool, at: impl ToString) -> Result<Session, Error> {
+    let at = at.to_string();
+    if by_http {
+        client.webtransport(&format!("https://{at}/")).connect().await
+    } else {
+        client.open_session(PROTOCOL, &at).await
+    }
+}
+
+fn builder(roots: &Roots) -> ClientBuilder {
+    Client::builder(roots.clone()).webtransport(&default())
+}
+
+/// Runs `test` for both ways, with what builds a client and where an echo is.
+fn each_way(test: impl AsyncFn(Roots, SocketAddr, bool, Handle) -> Result<(), Error>) {
+    posthaste::run(|handle: Handle| async move {
+        let server = Identity::development(&[])?;
+        let roots = Roots::from_pem(server.certificate_pem().as_bytes())?;
+        let server = listening(server).start(&handle, serve)?;
+        for by_http in WAYS {
+            let testing = test(roots.clone(), server.addresses()[0], by_http, handle.clone());
+            handle.timeout(PATIENCE, testing).await.map_err(|_| format!("{by_http} takes too long")).unwrap()?;
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+/// As fast as they go, and no faster: none is refused by the sender.
+#[test]
+fn w2_ten_thousand_datagrams() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = match by_http {
+            true => client.webtransport(&format!("https://{at}/count")).connect().await?,
+            false => client.open_session("count/1", &at.to_string()).await?,
+        };
+        for number in 0..10_000_u32 {
+            session.write_datagram(&number.to_be_bytes().repeat(25)).await.unwrap();
+        }
+        assert_eq!(session.stats().unwrap().datagrams_sent, 10_000);
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        send.finish()?;
+        let counted: u32 = String::from_utf8(receive.read_to_end(100).await?).unwrap().parse().unwrap();
+        // What the reader does not keep up with is dropped, and nothing is sent twice.
+        assert!(counted > 1000, "{counted} of 10,000 came");
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// Where as many wait as may, the newest is refused, or the oldest gives way.
+#[test]
+fn w2_what_is_dropped_is_chosen() {
+    each_way(async |roots, at, by_http, handle| {
+        let mut builder = builder(&roots);
+        builder.transport.datagrams.max_unsent_count = 4;
+        let client = builder.build(&handle);
+        let session = open(&client, by_http, at).await?;
+        // Nothing is sent before the task waits.
+        for number in 0..4 {
+            session.send_datagram(&[number]).unwrap();
+        }
+        assert_eq!(session.send_datagram(&[4]), Err(DatagramError::Full));
+        session.send_newest_datagram(&[5]).unwrap();
+        session.send_newest_datagram(&[6]).unwrap();
+        let mut back = Vec::new();
+        for _ in 0..4 {
+            back.push(session.read_datagram().await?.to_vec()[0]);
+        }
+        back.sort_unstable();
+        assert_eq!(back, [2, 3, 5, 6]);
+        session.write_datagram(&[7]).await.unwrap();
+        assert_eq!(session.read_datagram().await?.to_vec(), [7]);
+        session.close(0, "");
+        assert_eq!(session.write_datagram(&[8]).await, Err(DatagramError::Ended));
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// It grows with what is found of the path, and shrinks when that carries less.
+#[test]
+fn w2_the_largest_datagram_follows_the_path() {
+    each_way(async |roots, at, by_http, handle| {
+        let narrow = ["narrow-after=2000", "narrow-size=1300"];
+        let relay = Relay::start(at, Path::parse(narrow).unwrap()).unwrap();
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, relay.address()).await?;
+        let mut largest = session.max_datagram().unwrap();
+        while largest < 1320 {
+            // Larger ones are looked for when they would be of use.
+            session.write_datagram(&vec![0; largest]).await.unwrap();
+            largest = session.max_datagram_other_than(largest).await?;
+        }
+        // Whoever sends finds out that the path has narrowed.
+        let most = loop {
+            match session.write_datagram(&vec![0; largest]).await {
+                Ok(()) => {}
+                Err(DatagramError::TooLarge { most }) => break most,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert!(most <= 1300);
+        assert!(session.max_datagram_other_than(largest).await? <= 1300);
+        session.close(0, "");
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// What is dropped before its end is given up with code 0, and the last clone of a session closes it; a future that is dropped has done
+/// nothing.
+#[test]
+fn w4_what_is_dropped_is_given_up() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, at).await?;
+
+        // A sending half: the echo is told code 0, and gives its own up with one more.
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        send.write_all("half").await?;
+        drop(send);
+        let end = loop {
+            match receive.read().await {
+                Ok(Some(_)) => {}
+                other => break other,
+            }
+        };
+        assert!(matches!(end, Err(Error::StreamReset { code: Some(1) })), "{end:?}");
+
+        // One that was finished is not given up.
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        send.write_all("whole").await?;
+        send.finish()?;
+        drop(send);
+        assert_eq!(receive.read_to_end(100).await?, b"whole");
+
+        // A receiving half: the echo's writing is stopped, and it drops what it has of the stream.
+        let (mut send, receive) = session.open_bidirectional().await?;
+        drop(receive);
+        let end = loop {
+            match send.write_all(vec![0; 1000]).await {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(end, Error::StreamStopped { code: Some(0) }), "{end}");
+
+        // Futures: what was not accepted, opened or read by one is for the next.
+        drop(session.accept_bidirectional());
+        drop(session.read_datagram());
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        {
+            let mut reading = pin!(receive.read());
+            assert!(poll_once(&mut reading).is_pending());
+        }
+        let mut bytes = Bytes::from("in parts");
+        send.write(&mut bytes).await?;
+        assert!(bytes.is_empty());
+        send.finish()?;
+        assert_eq!(receive.read_to_end(100).await?, b"in parts");
+
+        // A clone keeps the session; a stream does not.
+        let other = session.clone();
+        drop(session);
+        assert_eq!(there_and_back(&other, vec![1; 10]).await?, [1; 10]);
+        let (mut send, _receive) = other.open_bidirectional().await?;
+        drop(other);
+        assert!(send.write_all("too late").await.is_err());
+        client.close().await;
+        Ok(())
+    });
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Whom a client believes, and under which name: roots, hashes, an address of its own for a name, and literals of both families.
+#[test]
+fn w6_roots_hashes_and_names() {
+    posthaste::run(|handle: Handle| async move {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let day = 24 * 3600;
+        let short = identity(&["sessions.example"], now - 60, 10 * day);
+        let long = identity(&["sessions.example"], now - 60, 100 * day);
+        let other = identity(&["sessions.example"], now - 60, 10 * day);
+        let roots_of = |identity: &Identity| Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        let hash = |identity: &Identity| Roots::certificate_hashes(vec![identity.certificate_sha256()]);
+        for (shown, roots, name, is_believed) in [
+            (&short, roots_of(&short), "sessions.example", true),
+            (&short, roots_of(&other), "sessions.example", false),
+            (&short, roots_of(&short), "127.0.0.1", false),
+            (&short, hash(&short), "127.0.0.1", true),
+            (&short, hash(&other), "127.0.0.1", false),
+            (&long, hash(&long), "127.0.0.1", false),
+        ] {
+            let server = listening(shown.clone()).start(&handle, serve)?;
+            let at = server.addresses()[0];
+            let builder = builder(&roots).resolve_to("sessions.example", at.port(), vec![at.ip()]);
+            let client = builder.build(&handle);
+            for by_http in WAYS {
+                match open(&client, by_http, format!("{name}:{}", at.port())).await {
+                    Ok(session) => {
+                        assert!(is_believed, "{name} {by_http}");
+                        assert_eq!(there_and_back(&session, vec![3; 30]).await?, [3; 30]);
+                    }
+                    Err(Error::Certificate { .. }) => assert!(!is_believed, "{name} {by_http}"),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            client.close().await;
+        }
+        let local = Identity::development(&[])?;
+        let server = listening(local.clone()).listen("[::1]:0".parse().unwrap()).start(&handle, serve)?;
+        let client = builder(&roots_of(&local)).build(&handle);
+        for address in server.addresses() {
+            for by_http in WAYS {
+                let session = open(&client, by_http, address).await?;
+                assert_eq!(there_and_back(&session, vec![4; 40]).await?, [4; 40], "{address}");
+            }
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+/// No certificate of a client is asked for, or one may be shown, or has to be: for clients that show none, a good one, and one that is
+/// not believed.
+#[test]
+fn w7_certificates_of_clients() {
+    posthaste::run(|handle: Handle| async move {
+        let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+        let server = Identity::development(&[])?;
+        let roots = Roots::from_pem(server.certificate_pem().as_bytes())?;
+        let trust = || ClientTrust::from_pem(ours.pem().as_bytes()).unwrap();
+        let (good, expired) = (ours.client("client.example", false), ours.client("client.example", true));
+        let foreign = other.client("client.example", false);
+        let known = Arc::new(Mutex::new(Vec::new()));
+        for (wanted, answers) in [
+            (posthaste::ClientAuthentication::None, [Some(false), Some(false), Some(false), Some(false)]),
+            (trust().optional(), [Some(false), Some(true), Some(false), None]),
+            (trust().required(), [None, Some(true), None, None]),
+        ] {
+            let told = known.clone();
+            let server = listening(server.clone()).client_authentication(wanted).session_protocol(
+                "who/1",
+                move |session: Session| {
+                    told.lock().unwrap().push(session.peer_identity().is_some());
+                    echo_all(session)
+                },
+            );
+            let server = server.start(&handle, serve)?;
+            let at = server.addresses()[0].to_string();
+            // Of another authority: it is not shown where the server has said whom it believes.
+            let shown = [None, Some(&good), Some(&foreign), Some(&expired)];
+            for (identity, answer) in shown.into_iter().zip(answers) {
+                for by_http in WAYS {
+                    let mut builder = builder(&roots);
+                    if let Some(identity) = identity {
+                        builder = builder.identity(identity);
+                    }
+                    let client = builder.build(&handle);
+                    let opened = match by_http {
+                        true => open(&client, true, &at).await,
+                        false => client.open_session("who/1", &at).await,
+                    };
+                    // A client is through before the server has judged it.
+                    let result = match opened {
+                        Ok(session) => there_and_back(&session, vec![5; 50]).await.map(drop),
+                        Err(error) => Err(error),
+                    };
+                    assert_eq!(result.is_ok(), answer.is_some(), "{result:?} {by_http}");
+                    if let Some(is_known) = answer.filter(|_| !by_http) {
+                        assert_eq!(known.lock().unwrap().pop(), Some(is_known));
+                    }
+                    client.close().await;
+                }
+            }
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+/// Two names, two certificates, one port.
+#[test]
+fn w8_certificates_by_name() {
+    posthaste::run(|handle: Handle| async move {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let names = ["one.example", "two.example"];
+        let identities = names.map(|name| identity(&[name], now - 60, 1_000_000));
+        let server = listening(identities[0].clone()).resolver(Identity::by_name(&identities));
+        let server = server.start(&handle, serve)?;
+        let at = server.addresses()[0];
+        for (name, shown) in names.iter().zip(&identities) {
+            for (believed, is_good) in identities.iter().map(|believed| (believed, std::ptr::eq(believed, shown))) {
+                let roots = Roots::from_pem(believed.certificate_pem().as_bytes())?;
+                let client = builder(&roots).resolve_to("*", at.port(), vec![at.ip()]).build(&handle);
+                for by_http in WAYS {
+                    let opened = open(&client, by_http, format!("{name}:{}", at.port())).await;
+                    assert_eq!(opened.is_ok(), is_good, "{name} {by_http}: {opened:?}");
+                }
+            }
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+/// Counts what it is given.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl TraceConsumer for Counting {
+    fn record(&mut self, _trace: &Trace<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl KeyLog for Counting {
+    fn log(&self, _label: &str, _client_random: &[u8; 32], _secret: &[u8]) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What can be seen of a session: its figures, those of its connection, the records and the secrets of that.
+#[test]
+fn w9_figures_records_and_secrets() {
+    each_way(async |roots, at, by_http, handle| {
+        let (records, secrets) = (Counting::default(), Counting::default());
+        let client = builder(&roots).trace(records.clone()).key_log(secrets.clone()).build(&handle);
+        let session = open(&client, by_http, at).await?;
+        assert!(secrets.0.load(Ordering::Relaxed) >= 4, "two secrets of the handshake, and two of the data");
+        let before = records.0.load(Ordering::Relaxed);
+        assert!(before > 0);
+        assert_eq!(there_and_back(&session, vec![6; 6000]).await?.len(), 6000);
+        let (of_session, transport) = (session.stats().unwrap(), session.transport_stats().unwrap());
+        assert_eq!((of_session.opened, of_session.written, of_session.read), (1, 6000, 6000));
+        assert!(transport.packets_sent > 5 && transport.bytes_sent > 6000 && !transport.smoothed_rtt.is_zero());
+        assert!(records.0.load(Ordering::Relaxed) > before);
+        assert_eq!(session.remote(), at);
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Bell>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A future of ours, polled by an executor that is not: woken when there is reason, not otherwise, and forgotten when it is dropped.
+#[test]
+fn w12_tasks_of_other_executors_are_woken_for_a_reason() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, at).await?;
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+        let mut context = Context::from_waker(&waker);
+        let rung = || bell.0.load(Ordering::SeqCst);
+        let kept = || Arc::strong_count(&bell);
+        let at_rest = kept();
+
+        // Each kind of wait, given up: no waker is left behind.
+        {
+            let (mut one, mut two) = (pin!(session.accept_bidirectional()), pin!(session.accept_bidirectional()));
+            let (mut datagram, mut closed) = (pin!(session.read_datagram()), pin!(session.closed()));
+            let (mut uni, mut draining) = (pin!(session.accept_unidirectional()), pin!(session.draining()));
+            for _ in 0..3 {
+                assert!(one.as_mut().poll(&mut context).is_pending() && two.as_mut().poll(&mut context).is_pending());
+                assert!(datagram.as_mut().poll(&mut context).is_pending());
+                assert!(closed.as_mut().poll(&mut context).is_pending());
+                assert!(uni.as_mut().poll(&mut context).is_pending());
+                assert!(draining.as_mut().poll(&mut context).is_pending());
+            }
+            assert_eq!(kept(), at_rest + 6, "one for each wait, however often it was polled");
+        }
+        assert_eq!((kept(), rung()), (at_rest, 0));
+
+        // What happens to others rings nothing.
+        let mut datagram = Box::pin(session.read_datagram());
+        assert!(datagram.as_mut().poll(&mut context).is_pending());
+        assert_eq!(there_and_back(&session, vec![7; 70]).await?, [7; 70]);
+        assert_eq!(rung(), 0);
+        // What it waits for rings once.
+        session.send_datagram(b"there and back").unwrap();
+        let deadline = handle.now() + PATIENCE;
+        while rung() == 0 {
+            assert!(handle.now() < deadline, "it is never woken");
+            runtime::executor::yield_now().await;
+        }
+        let Poll::Ready(read) = datagram.as_mut().poll(&mut context) else { panic!("woken for nothing") };
+        assert_eq!(read?.to_vec(), b"there and back");
+        drop(datagram);
+        assert_eq!((kept(), rung()), (at_rest, 1));
+
+        // Streams: read and written without a wait, nothing is kept; the end of the session rings for who waits.
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        let mut data = Bytes::from("x");
+        assert!(send.poll_write(&mut data, &context).is_ready());
+        assert_eq!(kept(), at_rest);
+        assert!(receive.poll_read(10, &context).is_pending());
+        assert_eq!(kept(), at_rest + 1);
+        let mut accept = Box::pin(session.accept_bidirectional());
+        assert!(accept.as_mut().poll(&mut context).is_pending());
+        let before = rung();
+        session.close(1, "");
+        assert_eq!(rung(), before + 2);
+        assert!(matches!(accept.as_mut().poll(&mut context), Poll::Ready(Err(Error::SessionClosed { code: 1, .. }))));
+        assert!(matches!(receive.poll_read(10, &context), Poll::Ready(Err(Error::SessionClosed { code: 1, .. }))));
+        drop(accept);
+        drop((send, receive));
+        assert_eq!(kept(), at_rest);
+        client.close().await;
+        Ok(())
+    });
+}
