@@ -80,26 +80,6 @@ impl Session {
         self.shared.protocol.as_deref()
     }
 
-    /// The executor that its connection runs on: what works with it is spawned there.
-    pub fn executor(&self) -> &Handle {
-        self.shared.door.executor()
-    }
-
-    /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
-    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
-        self.shared.exchange.peer().identity.as_ref()
-    }
-
-    /// Where the other end was when the session began.
-    pub fn remote(&self) -> SocketAddr {
-        self.shared.exchange.peer().remote
-    }
-
-    /// The executor that its connection runs on: what works with it is spawned there.
-    pub fn executor(&self) -> &Handle {
-        self.shared.door.executor()
-    }
-
     /// Opens a stream that both ends send on, and waits for leave where the other end gives none.
     ///
     /// # Errors

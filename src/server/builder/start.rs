@@ -195,21 +195,15 @@ impl ServerBuilder {
         self.trace.into_iter().for_each(|trace| link.trace(trace));
         let on_event = tell_events(&link, self.on_event);
         tell_ends(&link, self.on_connection_end);
-        let under_way = self.answering.names_cut.then(Rc::<UnderWay>::default);
+        let cut = self.answering.names_cut.then(Rc::<UnderWay>::default);
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         let port = self.public_port.unwrap_or_else(|| preferred_port(link.addresses().iter().take(listening)));
         let plain = Rc::new(Plain { authorities: plain, port, challenges: self.plain.challenges });
         let answer_plain = move |request, reply| plain.clone().answer(request, reply);
         let on_plain_request =
             spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), Answering::default(), None);
-        let on_request = Rc::new(spawn_each(
-            handle.clone(),
-            handler,
-            on_event.clone(),
-            on_answer,
-            self.answering,
-            under_way.clone(),
-        ));
+        let on_request = spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.answering, cut.clone());
+        let on_request = Rc::new(on_request);
         let plain: Vec<SocketAddr> = sockets.plain.iter().map(TcpListener::local_address).collect();
         let parts = Parts {
             tls: Arc::new(tls),
@@ -244,7 +238,16 @@ impl ServerBuilder {
             by_udp,
             Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
         );
-        Ok(Server { link, tcp, listening, plain, handle: handle.clone(), ending, signals: self.signals, under_way })
+        Ok(Server {
+            link,
+            tcp,
+            listening,
+            plain,
+            handle: handle.clone(),
+            ending,
+            signals: self.signals,
+            under_way: cut,
+        })
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
