@@ -80,6 +80,21 @@ impl Session {
         self.shared.protocol.as_deref()
     }
 
+    /// The executor that its connection runs on: what works with it is spawned there.
+    pub fn executor(&self) -> &Handle {
+        self.shared.door.executor()
+    }
+
+    /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
+    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.shared.exchange.peer().identity.as_ref()
+    }
+
+    /// Where the other end was when the session began.
+    pub fn remote(&self) -> SocketAddr {
+        self.shared.exchange.peer().remote
+    }
+
     /// Opens a stream that both ends send on, and waits for leave where the other end gives none.
     ///
     /// # Errors
@@ -286,11 +301,6 @@ impl Session {
     /// Sessions that share a connection share this. `None` if the connection is gone.
     pub fn transport_stats(&self) -> Option<Stats> {
         self.shared.door.transport_stats()
-    }
-
-    /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
-    pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
-        self.shared.exchange.peer().identity.as_ref()
     }
 
     /// What the session has done so far; `None` if it is over.

@@ -220,14 +220,8 @@ impl ServerBuilder {
         let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
         let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();
         let tcp = has_tcp.then(|| Tcp::new(handle, parts));
-        let secure = sockets.tcp.into_iter().map(|listener| {
-            let port = self.public_port.unwrap_or(listener.local_address().port());
-            (listener, Entrance::secure(port), workers)
-        });
-        let unsecured = sockets.plain.into_iter().map(|listener| (listener, Entrance::Plain, 1));
-        for (listener, entrance, siblings) in secure.chain(unsecured) {
-            let tcp = tcp.as_ref().expect("listeners are opened for a server that has TCP");
-            listen::serve(handle, tcp, listener, entrance, siblings).map_err(Error::system)?;
+        if let Some(tcp) = &tcp {
+            open_doors(handle, tcp, (sockets.tcp, sockets.plain), self.public_port, workers)?;
         }
         if let Some(tcp) = tcp.as_ref().filter(|_| self.succeeds) {
             tcp.spread_after(takeover::PATIENCE);
@@ -459,6 +453,23 @@ impl ServerBuilder {
         let single = || Arc::new(self.identity.clone()) as Arc<dyn Resolver>;
         self.resolver.clone().unwrap_or_else(single)
     }
+}
+
+/// Takes connections by TCP, with TLS and without. Where clients come by another port, that is what they are told.
+fn open_doors(
+    handle: &Handle,
+    tcp: &Rc<Tcp>,
+    (secure, unsecured): (Vec<TcpListener>, Vec<TcpListener>),
+    public_port: Option<u16>,
+    workers: u32,
+) -> Result<(), Error> {
+    let port = |listener: &TcpListener| public_port.unwrap_or(listener.local_address().port());
+    let secure = secure.into_iter().map(|listener| (Entrance::secure(port(&listener)), listener, workers));
+    let unsecured = unsecured.into_iter().map(|listener| (Entrance::Plain, listener, 1));
+    for (entrance, listener, siblings) in secure.chain(unsecured) {
+        listen::serve(handle, tcp, listener, entrance, siblings).map_err(Error::system)?;
+    }
+    Ok(())
 }
 
 /// Who hears of what goes wrong on a worker.
