@@ -184,9 +184,13 @@ fn publish(mut publisher: Box<dyn Publisher>, left: &AtomicU64, in_flight: usize
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, address, numbers @ ..] = &arguments[..] else { return Err(wrong("KIND ADDRESS EVENTS PUBLISHERS IN_FLIGHT")) };
+    let [kind, address, numbers @ ..] = &arguments[..] else {
+        return Err(wrong("KIND ADDRESS EVENTS PUBLISHERS IN_FLIGHT"));
+    };
     let numbers: Vec<u64> = numbers.iter().filter_map(|number| number.parse().ok()).collect();
-    let [events, publishers, in_flight] = numbers[..] else { return Err(wrong("EVENTS PUBLISHERS IN_FLIGHT are numbers")) };
+    let [events, publishers, in_flight] = numbers[..] else {
+        return Err(wrong("EVENTS PUBLISHERS IN_FLIGHT are numbers"));
+    };
     let in_flight = usize::try_from(in_flight).map_err(io::Error::other)?;
     let left = Arc::new(AtomicU64::new(events));
     let all = Arc::new(Mutex::new(Vec::new()));

@@ -34,7 +34,8 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
 }
 
 fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(certificate).expect("a certificate").map(|one| one.expect("a certificate"));
+    let chain =
+        CertificateDer::pem_file_iter(certificate).expect("a certificate").map(|one| one.expect("a certificate"));
     let key = PrivateKeyDer::from_pem_file(key).expect("a key");
     let versions = rustls::ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS13]);
     let mut config = versions.with_no_client_auth().with_single_cert(chain.collect(), key).expect("an identity");

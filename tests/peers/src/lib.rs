@@ -45,7 +45,10 @@ pub fn arguments() -> (Vec<String>, rustls::crypto::CryptoProvider) {
     if arguments.first().is_some_and(|first| first == "--hybrid") {
         arguments.remove(0);
         let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
-        return (arguments, rustls::crypto::CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() });
+        return (
+            arguments,
+            rustls::crypto::CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() },
+        );
     }
     (arguments, rustls::crypto::ring::default_provider())
 }

@@ -27,7 +27,12 @@ fn is_found(name: &str) -> bool {
 
 fn main() {
     let from = std::env::args().nth(1).expect("where the fuzzer's corpora are");
-    let names = targets::TARGETS.iter().map(|(name, _)| *name).chain(["x509_webpki", "shim_flags", "http1_httparse", "json_serde"]);
+    let names = targets::TARGETS.iter().map(|(name, _)| *name).chain([
+        "x509_webpki",
+        "shim_flags",
+        "http1_httparse",
+        "json_serde",
+    ]);
     for name in names {
         let to = Path::new("corpus").join(name);
         fs::create_dir_all(&to).expect("a directory");

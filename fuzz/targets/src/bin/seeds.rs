@@ -318,7 +318,11 @@ fn text() {
     ];
     put("acme_answers", "honest", &steps.concat());
     put("acme_answers", "refused", &[0, 2, 0, 0, 0, 2, 1, 0, 0, 6, 1, 1, 0, 18, 9, 5, 0xff]);
-    put("capsules", "three", &[0, 3, 1, 2, 3, 0x68, 0x43, 2, 0, 0, 0x99, 0x0b, 0x4d, 0x3d, 0, 0x17, 1, 7, 0, 0x43, 0xe9]);
+    put(
+        "capsules",
+        "three",
+        &[0, 3, 1, 2, 3, 0x68, 0x43, 2, 0, 0, 0x99, 0x0b, 0x4d, 0x3d, 0, 0x17, 1, 7, 0, 0x43, 0xe9],
+    );
     put("http1_httparse", "get", b"GET /a?b HTTP/1.1\r\nHost: a.example\r\nAccept:  x \r\n\r\n");
     put("http1_httparse", "post", b"\r\nPOST http://b/ HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\nabc");
     put("json_serde", "all", br#"{"a":[1,-2.50e+7,"\u00e9\n\ud83d\ude00",null,true,false],"b":{}}"#);
