@@ -65,6 +65,6 @@ pub use ::events::{ErrorCode, Event, Rate, Registry, RegistryError, Rights, Toke
 pub use client::{EventClient, EventClientEvent, EventError, Reader, Receipt, Received, Subscription};
 pub use memory::MemoryStore;
 pub use nats::{NatsOptions, NatsStore};
-pub use server::{EventServer, PATH};
+pub use server::{EventServer, PATH, PROTOCOL};
 pub use shared::{EventServerEvent, ServerLimits};
 pub use store::{Answer, Store};

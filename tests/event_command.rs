@@ -121,6 +121,9 @@ fn h14_every_command_works_over_the_network() {
     let shown = text(&serving.run("both", &["tail", url, "orders"]));
     assert_eq!(ids(&shown), ["a", "b"]);
     assert!(shown.contains("\"metadata\":{\"k\":\"v\"}") && shown.contains("\"data_hex\":\"00ff\""), "{shown}");
+    let without_http = format!("quic://{}", serving.address());
+    assert_eq!(text(&serving.run("both", &["tail", &without_http, "orders"])), shown);
+    assert!(text(&serving.run("root", &["check", &without_http])).contains("the client is let in; "));
     assert_eq!(ids(&text(&serving.run("both", &["replay", url, "orders", "--from", "2"]))), ["b"]);
     assert_eq!(
         text(&serving.run("both", &["replay", url, "orders", "--to", "copies"])),

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::carry::{End, Signals, carry};
+use crate::events::server::PROTOCOL;
 use crate::webtransport::session::Session;
 use base::{Bytes, Instant};
 use crypto_ring::SystemRandom;
@@ -148,11 +149,38 @@ struct Standing {
     ended: Option<Option<EventError>>,
 }
 
+/// Where the server is.
+enum Target {
+    /// The URL of a session of WebTransport.
+    WebTransport(String),
+    /// Host and port of a server that speaks the protocol on QUIC alone.
+    Quic(String),
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Target, Error> {
+        match (url.strip_prefix("quic://"), url.starts_with("https://")) {
+            (Some(authority), _) => Ok(Target::Quic(authority.strip_suffix('/').unwrap_or(authority).to_owned())),
+            (None, true) => Ok(Target::WebTransport(url.to_owned())),
+            (None, false) => Err(Error::Message(format!(
+                "{url} is no URL of a server of events, such as https://events.example/events or quic://events.example:4433"
+            ))),
+        }
+    }
+
+    async fn connect(&self, client: &Client) -> Result<Session, Error> {
+        match self {
+            Target::WebTransport(url) => client.webtransport(url).connect().await,
+            Target::Quic(authority) => client.open_session(PROTOCOL, authority).await,
+        }
+    }
+}
+
 /// The client's end and what drives it.
 struct Line {
     machine: RefCell<Machine>,
     client: Client,
-    url: String,
+    target: Target,
     handle: Handle,
     signals: Signals,
     session: RefCell<Option<Session>>,
@@ -172,11 +200,12 @@ struct Line {
 }
 
 impl EventClient {
-    /// A client that begins to connect by `client`, which has to be made with
-    /// [`ClientBuilder::webtransport`](crate::ClientBuilder::webtransport), to a URL such as `https://events.example/events`.
+    /// A client that begins to connect by `client`: with a URL such as `quic://events.example:4433` on QUIC alone, and with one such as
+    /// `https://events.example/events` by WebTransport, for which `client` has to be made with
+    /// [`ClientBuilder::webtransport`](crate::ClientBuilder::webtransport).
     ///
     /// # Errors
-    /// The URL is none of https.
+    /// The URL is neither.
     pub fn connect(client: &Client, url: &str, config: Config, handle: &Handle) -> Result<EventClient, Error> {
         EventClient::connect_with_log(client, url, config, handle, |_| {})
     }
@@ -184,7 +213,7 @@ impl EventClient {
     /// The same, and `on_event` hears what happens to the connection.
     ///
     /// # Errors
-    /// The URL is none of https.
+    /// The URL is neither.
     pub fn connect_with_log(
         client: &Client,
         url: &str,
@@ -192,14 +221,11 @@ impl EventClient {
         handle: &Handle,
         on_event: impl Fn(&EventClientEvent) + 'static,
     ) -> Result<EventClient, Error> {
-        if !url.starts_with("https://") {
-            let text = format!("{url} is no URL of a server of events, such as https://events.example/events");
-            return Err(Error::Message(text));
-        }
+        let target = Target::parse(url)?;
         let line = Rc::new(Line {
             machine: RefCell::new(Machine::new(config, Box::new(SystemRandom::new()))),
             client: client.clone(),
-            url: url.to_owned(),
+            target,
             handle: handle.clone(),
             signals: Signals::default(),
             session: RefCell::new(None),
@@ -653,6 +679,10 @@ impl Line {
                 if let Some(session) = self.session.take() {
                     // An end in good order is said by the end of the control stream, whose last words are to arrive.
                     session.close(code.number(), &reason);
+                    if code == ErrorCode::Silent {
+                        // Nobody answers there any more: the next session is not to wait on the same connection.
+                        session.break_off("the server is silent");
+                    }
                 }
                 self.signals.wake_all();
             }
@@ -738,7 +768,7 @@ impl Line {
     async fn connect(self: &Rc<Self>) {
         let epoch = self.epoch.get() + 1;
         self.epoch.set(epoch);
-        let connected = self.client.webtransport(&self.url).connect().await;
+        let connected = self.target.connect(&self.client).await;
         if self.epoch.get() != epoch {
             return;
         }

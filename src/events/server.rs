@@ -33,6 +33,9 @@ type Machine = protocol::Session<Door>;
 /// Where sessions of WebTransport are asked for.
 pub const PATH: &str = "/events";
 
+/// The protocol of sessions without HTTP (ALPN), for [`ServerBuilder::session_protocol`](crate::ServerBuilder::session_protocol).
+pub const PROTOCOL: &str = "posthaste-events/1";
+
 /// Namespaces that the figures of one session name, at most.
 const MAX_NAMED: usize = 64;
 

@@ -10,6 +10,9 @@ use quic::{Connection, Stats, WhenFull};
 use runtime::Handle;
 use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError};
 
+/// RFC 9114 section 8.1.
+const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
+
 /// What is to be done with the sessions of a connection.
 pub(crate) type Call<'a> = &'a mut dyn FnMut(Carrier<'_, '_>);
 
@@ -173,6 +176,14 @@ impl Carrier<'_, '_> {
                 raw.close(transport, now, code, reason);
                 false
             }
+        }
+    }
+
+    /// Closes the connection under a session at once, and all that is on it.
+    pub(crate) fn break_off(self, reason: &'static str) {
+        match self {
+            Carrier::Http3(_, http, transport) => http.close(transport, H3_NO_ERROR, reason),
+            Carrier::Raw(raw, transport, now) => raw.close(transport, now, 0, reason),
         }
     }
 

@@ -259,6 +259,13 @@ impl Session {
         self.shared.close(code, reason);
     }
 
+    /// Closes the connection under the session at once, and with it whatever else is on it: for an application that has found the other end
+    /// silent. A client that asks for a session again then gets it on another connection, and does not wait until the transport gives
+    /// the old one up.
+    pub fn break_off(&self, reason: &'static str) {
+        work(&*self.shared.door, |carrier| carrier.break_off(reason));
+    }
+
     /// Asks the other end to end the session soon. Both may go on using it. Without HTTP there is no word for that, and nothing is sent.
     pub fn drain(&self) {
         let Shared { door, id, .. } = &*self.shared;

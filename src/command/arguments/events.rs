@@ -21,7 +21,7 @@ posthaste events: events that are stored, and delivered at least once, over QUIC
   posthaste events token   CLIENT NAMESPACE RIGHTS   draws a token, and prints it and its line for a registry
 
 Of clients:
-  URL             https://HOST[:PORT]/events by WebTransport
+  URL             quic://HOST:PORT, or https://HOST[:PORT]/events by WebTransport
   --client NAME   who it is; default $POSTHASTE_EVENTS_CLIENT
   --token-file F  the file of its token; default $POSTHASTE_EVENTS_TOKEN, the token itself
   --ca FILE, --pin sha256:HEX, --insecure   how the server's certificate is judged, as for posthaste get

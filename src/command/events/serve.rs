@@ -10,7 +10,7 @@ use crate::command::{identities, metrics, output, settings};
 use posthaste::events::delivery::Refusal;
 use posthaste::events::{
     Durability, EmbeddedOptions, EmbeddedStore, EventServer, MemoryStore, NatsOptions, NatsStore, Overflow, PATH,
-    QueueSettings, Rate, ServerLimits, Settings, Store,
+    PROTOCOL, QueueSettings, Rate, ServerLimits, Settings, Store,
 };
 use posthaste::{
     ClientTrust, Error, Executor, Identity, Reply, Request, ResponseHead, Server, Status, WebTransportLimits,
@@ -129,6 +129,11 @@ fn start(
         Some(file) => builder.client_authentication(ClientTrust::from_pem_file(file)?.optional()),
         None => builder,
     };
+    let of_protocol = events.clone();
+    let builder = builder.session_protocol(PROTOCOL, move |session| {
+        let events = of_protocol.clone();
+        async move { events.serve(session).await }
+    });
     let events = events.clone();
     Ok(builder.start(executor.handle(), move |request, reply| answer(events.clone(), request, reply))?)
 }
@@ -215,6 +220,7 @@ fn greet(
     let mut text = String::new();
     for address in addresses {
         let _ = writeln!(text, "listening on https://{address}{PATH}");
+        let _ = writeln!(text, "and without HTTP on quic://{address}");
     }
     let _ = writeln!(text, "certificate SHA-256: {}", identities::fingerprint(identity));
     let _ = match &arguments.store {
