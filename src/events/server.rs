@@ -140,8 +140,9 @@ impl EventServer {
         });
         handle.spawn_detached(accept_streams(line.clone()));
         handle.spawn_detached(hear_of_the_end(line.clone()));
-        line.run().await;
-        line.end();
+        // A handler is dropped where its client is gone.
+        let line = EndAtDrop(line);
+        line.0.run().await;
     }
 }
 
@@ -269,6 +270,15 @@ impl Line {
         let machine = self.machine.borrow();
         let client = machine.client();
         self.inner.tell(&EventServerEvent::SessionEnded { session: self.id, client, code, reason: &reason });
+    }
+}
+
+/// Has the store give to others what a session holds, however its task ends.
+struct EndAtDrop(Rc<Line>);
+
+impl Drop for EndAtDrop {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
