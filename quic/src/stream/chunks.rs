@@ -12,14 +12,18 @@ use base::{Buffer, Bytes};
 
 /// The largest chunk handed to a reader at once.
 pub(crate) const CHUNK: usize = 64 * 1024;
-/// The size of a small chunk, for what is more than half as long: about a packet, or two. Of the sizes between the two, and of those
-/// below, none is kept.
+/// The most of a small chunk, which is more than half as long: about a packet, or two. It is as long as what came first in it, so that
+/// nothing of it stays empty where an application keeps what it reads. Of the sizes between the two kinds, and of those below, none
+/// is kept.
 const SMALL: usize = 2048;
 /// Chunks remembered for all connections of an endpoint together: a mebibyte, two turns of a driver that receives as fast as
 /// it can.
 const MAX_LENT: usize = 16;
-/// Small ones: 256 KiB.
-const MAX_SMALL: usize = 128;
+/// Small ones: 8 KiB at the most, so that a small system that keeps what it reads does not pay for them.
+const MAX_SMALL: usize = 4;
+/// Small ones that are looked at again where they were found in use. 3: an application that keeps what it reads is not to have
+/// what it drops kept by the pool.
+const MAX_IN_USE: usize = 3;
 
 /// The pool.
 #[derive(Debug, Default)]
@@ -37,8 +41,8 @@ pub struct Lent(Vec<Bytes>);
 impl Chunks {
     /// Memory for at least `capacity` bytes, and for no more than twice as many.
     pub fn take(&mut self, capacity: usize) -> Buffer {
-        if capacity > SMALL / 2 && capacity <= SMALL {
-            return self.take_small();
+        if is_small(capacity) {
+            return self.take_small(capacity);
         }
         if capacity <= CHUNK / 2 || capacity > CHUNK {
             return Buffer::with_capacity(capacity);
@@ -48,14 +52,15 @@ impl Chunks {
         reclaimed.unwrap_or_else(|| Buffer::with_capacity(CHUNK))
     }
 
-    /// One look: where the oldest is still being read, most are, and a search would take longer than an allocation.
-    fn take_small(&mut self) -> Buffer {
+    /// One look: where the oldest is still being read, most are, and a search would take longer than an allocation. It is forgotten
+    /// then, unless there are few. What comes in a row is mostly of one size; one that is too short is not kept.
+    fn take_small(&mut self, capacity: usize) -> Buffer {
         match self.small.pop_front().map(Bytes::reclaim) {
-            Some(Ok(buffer)) => return buffer,
-            Some(Err(in_use)) => self.small.push_back(in_use),
-            None => {}
+            Some(Ok(buffer)) if buffer.capacity() >= capacity => return buffer,
+            Some(Err(in_use)) if self.small.len() < MAX_IN_USE => self.small.push_back(in_use),
+            Some(Ok(_) | Err(_)) | None => {}
         }
-        Buffer::with_capacity(SMALL)
+        Buffer::with_capacity(capacity)
     }
 
     /// Remembers what was lent, which then remembers nothing.
@@ -63,18 +68,22 @@ impl Chunks {
         for bytes in lent.0.drain(..) {
             match bytes.capacity_of_last_part() {
                 Some(CHUNK) if self.lent.len() < MAX_LENT => self.lent.push(bytes),
-                Some(SMALL) if self.small.len() < MAX_SMALL => self.small.push_back(bytes),
+                Some(size) if is_small(size) && self.small.len() < MAX_SMALL => self.small.push_back(bytes),
                 _ => {}
             }
         }
     }
 }
 
+const fn is_small(capacity: usize) -> bool {
+    capacity > SMALL / 2 && capacity <= SMALL
+}
+
 impl Lent {
     /// The application was handed `bytes`. Of a chunk that is handed out in parts the last part is remembered, and no other:
     /// two views of one chunk here would each keep the other from ever being the only one.
     pub fn lend(&mut self, bytes: &Bytes) {
-        let is_kept = matches!(bytes.capacity_of_last_part(), Some(CHUNK | SMALL));
+        let is_kept = bytes.capacity_of_last_part().is_some_and(|size| size == CHUNK || is_small(size));
         if is_kept && self.0.len() < MAX_LENT + MAX_SMALL {
             self.0.push(bytes.clone());
         }
@@ -114,11 +123,44 @@ mod tests {
         drop((second, third));
         let other = filled_small(pool.take(SMALL));
         assert!(!places.contains(&other.as_slice().as_ptr()), "the oldest is being read");
-        let again = [1, 2].map(|_| filled_small(pool.take(SMALL)).as_slice().as_ptr());
+        let again = [1, 2].map(|_| filled_small(pool.take(SMALL / 2 + 1)).as_slice().as_ptr());
         assert_eq!(again, [places[1], places[2]]);
         drop(first);
-        assert_eq!(filled_small(pool.take(SMALL)).as_slice().as_ptr(), places[0]);
+        assert_eq!(filled_small(pool.take(SMALL / 2 + 1)).as_slice().as_ptr(), places[0]);
         assert!(pool.small.is_empty() && pool.take(SMALL / 2).capacity() == SMALL / 2);
+    }
+
+    #[test]
+    fn of_an_application_that_keeps_what_it_reads_little_is_remembered() {
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
+        let mut kept = Vec::new();
+        for _ in 0..1000 {
+            let bytes = filled_small(pool.take(SMALL / 2 + 1));
+            connection.lend(&bytes);
+            pool.gather(&mut connection);
+            kept.push(bytes);
+            assert!(pool.small.len() <= MAX_IN_USE + 1);
+        }
+        // A batch of packets that are read and dropped before the next comes.
+        kept.clear();
+        for _ in 0..3 {
+            let batch: Vec<Bytes> = (0..MAX_SMALL).map(|_| filled_small(pool.take(SMALL / 2 + 1))).collect();
+            batch.iter().for_each(|bytes| connection.lend(bytes));
+            pool.gather(&mut connection);
+            assert_eq!(pool.small.len(), MAX_SMALL);
+        }
+    }
+
+    #[test]
+    fn small_memory_is_as_long_as_was_asked_for_and_not_used_for_more() {
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
+        let bytes = filled_small(pool.take(SMALL / 2 + 1));
+        assert_eq!(bytes.capacity_of_last_part(), Some(SMALL / 2 + 1));
+        connection.lend(&bytes);
+        pool.gather(&mut connection);
+        drop(bytes);
+        assert_eq!(pool.take(SMALL).capacity(), SMALL);
+        assert!(pool.small.is_empty());
     }
 
     #[test]
@@ -158,7 +200,7 @@ mod tests {
     #[test]
     fn only_memory_of_a_chunk_is_kept() {
         let mut connection = Lent::default();
-        for capacity in [100, SMALL - 1, SMALL + 1, CHUNK - 1, CHUNK + 1, 4 * CHUNK] {
+        for capacity in [100, SMALL / 2, SMALL + 1, CHUNK - 1, CHUNK + 1, 4 * CHUNK] {
             let mut buffer = Buffer::with_capacity(capacity);
             buffer.extend_from_slice(&alloc::vec![7; capacity]);
             connection.lend(&buffer.freeze());
