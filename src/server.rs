@@ -80,7 +80,7 @@ impl Server {
         self.link.addresses().get(..self.listening).unwrap_or_default()
     }
 
-    /// Where it listens without TLS: [`ServerBuilder::redirect_http`].
+    /// Where it listens without TLS: [`ServerBuilder::redirect_http`](crate::ServerBuilder::redirect_http).
     pub fn plain_addresses(&self) -> &[SocketAddr] {
         &self.plain
     }
@@ -116,7 +116,7 @@ impl Server {
     /// waits until all that was answered has arrived. After `patience` it ends regardless.
     ///
     /// # Errors
-    /// [`Error::Unfinished`]: requests were cut short. It says which, if [`ServerBuilder::name_cut_requests`] was called.
+    /// [`Error::Unfinished`]: requests were cut short. It says which, if [`ServerBuilder::name_cut_requests`](crate::ServerBuilder::name_cut_requests) was called.
     pub async fn shutdown(self, patience: Duration) -> Result<(), Error> {
         self.end(patience, std::future::pending::<()>()).await
     }

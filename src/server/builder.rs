@@ -267,7 +267,7 @@ impl ServerBuilder {
     }
 
     /// Asks clients who they are: [`ClientTrust::optional`] or [`ClientTrust::required`]. A handler finds the answer in
-    /// [`Request::peer_identity`]. A resolver may ask the clients of some names for something else; a request for a host whose
+    /// [`Request::peer_identity`](crate::Request::peer_identity). A resolver may ask the clients of some names for something else; a request for a host whose
     /// clients are asked for something else than the client of this connection was is answered with 421.
     ///
     /// [`ClientTrust::optional`]: crate::ClientTrust::optional
@@ -287,8 +287,8 @@ impl ServerBuilder {
     }
 
     /// Takes requests for WebSockets over each version of HTTP, which [`WebSocket::accept`](crate::WebSocket::accept) answers
-    /// ([`Request::is_websocket`]): sets [`Http3Config::extended_connect`](crate::Http3Config). The handler may then be asked for other protocols
-    /// as well ([`Request::protocol`]), and answers those that it does not know with 501.
+    /// ([`Request::is_websocket`](crate::Request::is_websocket)): sets [`Http3Config::extended_connect`](crate::Http3Config). The handler may then be asked for other protocols
+    /// as well ([`Request::protocol`](crate::Request::protocol)), and answers those that it does not know with 501.
     #[must_use]
     pub const fn websockets(mut self) -> ServerBuilder {
         self.http.extended_connect = true;
@@ -322,7 +322,7 @@ impl ServerBuilder {
     }
 
     /// From now on SIGINT, SIGQUIT and SIGTERM do not end the process but wait for [`Server::until_signal`] or
-    /// [`Workers::until_signal`]. Otherwise those hear of signals from when they are called: for programs that say that they are
+    /// [`Workers::until_signal`](crate::Workers::until_signal). Otherwise those hear of signals from when they are called: for programs that say that they are
     /// ready before that.
     ///
     /// # Errors
