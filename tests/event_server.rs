@@ -7,16 +7,19 @@ use posthaste::events::{
     ClientConfig, ErrorCode, Event, EventClient, EventClientEvent, EventServer, MemoryStore, PROTOCOL, Rate, Registry,
     ServerLimits, Store,
 };
-use posthaste::{Client, Error, Handle, Identity, Reply, Request, Roots, Server, WebTransportLimits};
+use posthaste::{Client, Error, Executor, Handle, Identity, Reply, Request, Roots, Server, WebTransportLimits};
 use relay::{Path, Relay};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(50);
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(3600);
 const REGISTRY: &str = "shop orders publish plain:shop-secret\n\
      bill orders fetch plain:bill-secret\n\
      both * publish,fetch plain:both-secret\n\
@@ -52,7 +55,9 @@ impl World {
 
     fn start(&self, events: &EventServer) -> Server {
         let address = self.address.get().unwrap_or("127.0.0.1:0".parse().unwrap());
-        let builder = Server::builder(self.identity.clone()).listen(address).name("*");
+        let mut builder = Server::builder(self.identity.clone()).listen(address).name("*");
+        // No test is to end by it.
+        builder.transport.max_idle_timeout = LONG;
         let builder = builder.webtransport(&WebTransportLimits::default());
         let of_protocol = events.clone();
         let builder = builder.session_protocol(PROTOCOL, move |session| {
@@ -95,9 +100,11 @@ async fn answer(events: EventServer, request: Request, reply: Reply) -> Result<(
     }
 }
 
+const CARRIERS: [Carrier; 2] = [Carrier::Quic, Carrier::WebTransport];
+
 /// On each carrier.
 fn run(test: impl AsyncFn(World)) {
-    for carrier in [Carrier::Quic, Carrier::WebTransport] {
+    for carrier in CARRIERS {
         let test = &test;
         posthaste::run(|handle: Handle| async move {
             let world = World::new(&handle, carrier);
@@ -224,10 +231,7 @@ fn h10_a_server_that_is_started_again_loses_no_event() {
             let old = server.take().unwrap();
             let patience = if round == 1 { Duration::ZERO } else { Duration::from_secs(5) };
             let ended = old.shutdown(patience).await;
-            // A session is a request of HTTP, which is not finished. On QUIC alone, what has not arrived counts.
-            if world.carrier == Carrier::WebTransport || round != 1 {
-                assert_eq!(ended.is_err(), round == 1, "without time a session is not finished: {ended:?}");
-            }
+            assert_eq!(ended.is_err(), round == 1, "without time a session is not finished: {ended:?}");
             while events.borrow().sessions() > 0 {
                 world.handle.sleep(Duration::from_millis(1)).await;
             }
@@ -244,6 +248,57 @@ fn h10_a_server_that_is_started_again_loses_no_event() {
         let description = root.describe("orders").await.unwrap();
         assert_eq!((description.namespaces[0].published, description.namespaces[0].subscriptions[0].pending), (600, 0));
     });
+}
+
+/// QUIC would go on asking until its idle timeout, and over WebTransport the next session would be asked for on the same connection.
+#[test]
+fn h9_a_server_that_is_silent_is_given_up_with_its_connection() {
+    for carrier in CARRIERS {
+        let (hang, is_to_hang) = mpsc::channel::<()>();
+        let (end, is_to_end) = mpsc::channel::<()>();
+        let (ready, is_ready) = mpsc::channel();
+        let hanging = thread::spawn(move || {
+            let executor = Executor::new().unwrap();
+            let world = World::new(executor.handle(), carrier);
+            let server = world.start(&world.events(OPEN));
+            ready.send((world.url(world.address.get().unwrap()), world.identity.certificate_pem())).unwrap();
+            executor.block_on(async {
+                while is_to_hang.try_recv().is_err() {
+                    world.handle.sleep(Duration::from_millis(1)).await;
+                }
+            });
+            // Nothing is answered from now on, and nothing is closed.
+            let _ = is_to_end.recv();
+            drop(server);
+        });
+        let (url, certificate) = is_ready.recv().unwrap();
+        posthaste::run(|handle: Handle| async move {
+            let roots = Roots::from_pem(certificate.as_bytes()).unwrap();
+            let mut builder = Client::builder(roots).webtransport(&WebTransportLimits::default());
+            builder.transport.max_idle_timeout = LONG;
+            let client = builder.build(&handle);
+            let config = ClientConfig {
+                ping: Duration::from_millis(50),
+                backoff_first: LONG,
+                backoff_most: LONG,
+                ..ClientConfig::new("both", "both-secret")
+            };
+            let events = EventClient::connect(&client, &url, config, &handle).unwrap();
+            events.connected().await.unwrap();
+            // Those that sessions on QUIC alone have to themselves are not among them.
+            assert_eq!(client.connections().len(), usize::from(carrier == Carrier::WebTransport));
+            hang.send(()).unwrap();
+            let given_up = async {
+                while events.is_connected() || !client.connections().is_empty() {
+                    handle.sleep(Duration::from_millis(1)).await;
+                }
+            };
+            handle.timeout(PATIENCE, given_up).await.unwrap_or_else(|_| panic!("on {carrier:?} it is kept"));
+        })
+        .unwrap();
+        end.send(()).unwrap();
+        hanging.join().unwrap();
+    }
 }
 
 #[test]

@@ -235,6 +235,12 @@ impl Known {
         self.state.borrow().exchanges.get(id).and_then(Events::exchange)
     }
 
+    /// Whether somebody works on an exchange of it, and it is not over.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let state = self.state.borrow();
+        state.over.is_none() && state.exchanges.values().next().is_some()
+    }
+
     /// More or other datagrams can be sent: whoever waits for that looks again. It happens a few times in the life of a connection.
     pub(crate) fn on_datagrams_changed(&self) {
         let all: Vec<Events> = self.state.borrow().exchanges.values().cloned().collect();

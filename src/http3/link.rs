@@ -592,8 +592,10 @@ impl Link {
     /// What the end of a server waits for.
     pub(crate) fn waits(&self) -> Waits {
         let undelivered = |endpoint: &mut Endpoint, _| {
+            // A session without HTTP is under way until somebody has closed it, as one over HTTP/3 is.
+            let sessions = |handle| usize::from(endpoint.is_other(handle) && known(endpoint, handle).is_in_use());
             let handles = endpoint.quic().handles();
-            handles.map(|handle| endpoint.undelivered(handle)).sum()
+            handles.map(|handle| endpoint.undelivered(handle) + sessions(handle)).sum()
         };
         let requests: usize = self.with_endpoint(undelivered).unwrap_or(0);
         Waits { connections: self.unflushed.get(), requests }

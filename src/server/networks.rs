@@ -43,6 +43,10 @@ impl Networks {
     pub(crate) fn enter(self: &Arc<Networks>, address: IpAddr) -> Result<Place, Full> {
         let network = Network::of(address);
         let mut all = self.lock();
+        if self.most == 0 {
+            // Nobody has a place here, and of nobody anything is kept.
+            return Err(Full { is_news: false });
+        }
         let held = all.entry(network).or_default();
         if held.connections >= self.most {
             return Err(Full { is_news: !std::mem::replace(&mut held.is_told, true) });
@@ -76,6 +80,15 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nobody_has_a_place_nothing_is_kept_of_those_who_ask() {
+        let networks = Networks::new(0);
+        for last in 0..=255 {
+            assert!(networks.enter(IpAddr::from([10, last, 0, 1])).is_err());
+        }
+        assert!(networks.lock().is_empty());
+    }
 
     #[test]
     fn each_network_has_room_of_its_own_and_fullness_is_told_once() {

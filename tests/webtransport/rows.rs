@@ -57,6 +57,25 @@ fn each_way(test: impl AsyncFn(Roots, SocketAddr, bool, Handle) -> Result<(), Er
     .unwrap();
 }
 
+/// The whole connection goes, with what else is on it, and the next session gets another.
+#[test]
+fn a_session_that_is_broken_off_leaves_its_connection() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let (session, other) = (open(&client, by_http, at).await?, open(&client, by_http, at).await?);
+        let before = client.connections().len();
+        session.break_off("nobody answers");
+        assert!(session.closed().await.is_err() || !by_http);
+        if by_http {
+            assert!(other.closed().await.is_err(), "it was on the same connection");
+        }
+        let next = open(&client, by_http, at).await?;
+        assert_eq!(there_and_back(&next, vec![7; 1000]).await?, vec![7; 1000]);
+        assert_eq!(before, usize::from(by_http));
+        Ok(())
+    });
+}
+
 /// As fast as they go, and no faster: none is refused by the sender.
 #[test]
 fn w2_ten_thousand_datagrams() {
